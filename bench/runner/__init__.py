@@ -1,0 +1,1 @@
+"""The benchmark runner: libraries and programs to run, the measuring, the tables."""

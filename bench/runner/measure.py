@@ -1,0 +1,102 @@
+"""Runs one program once under one library and says what it cost.
+
+The program is started by bench/launch, a small static program that waits for it (wait4) and reports wall time and
+ru_maxrss: started from here, every small program would inherit Python's own resident size as a floor.
+"""
+
+import os
+import signal
+import subprocess
+import tempfile
+from dataclasses import dataclass
+
+FOREIGN_SETTINGS = ("LD_", "WEIR_", "MALLOC_", "GLIBC_TUNABLES", "MIMALLOC_", "TCMALLOC_", "PYTHON")
+
+
+@dataclass
+class Sample:
+    seconds: float = 0.0
+    rss_kib: int = 0
+    output: str = ""
+    failure: str = ""  # empty: the run counts
+
+
+class Launcher:
+    """Starts programs; a program still running after `timeout` seconds is killed and has failed."""
+
+    def __init__(self, path, timeout):
+        self.path = path
+        self.timeout = timeout
+        if not os.access(path, os.X_OK):
+            raise ValueError(f"{path}: no such program (build the release first, or give --build DIR)")
+
+    def run(self, library, command, stdin=None, cwd=None, environment=()):
+        running = self.start(library, command, stdin, cwd, environment)
+        return running.finish()
+
+    def start(self, library, command, stdin=None, cwd=None, environment=()):
+        return Running(self, library, command, stdin, cwd, environment)
+
+
+class Running:
+    def __init__(self, launcher, library, command, stdin, cwd, environment):
+        self.timeout = launcher.timeout
+        self.report, report_write = os.pipe()
+        self.output = tempfile.TemporaryFile()
+        self.errors = tempfile.TemporaryFile()
+        source = open(stdin, "rb") if stdin else subprocess.DEVNULL
+        try:
+            self.process = subprocess.Popen(
+                [launcher.path, str(report_write), *map(str, command)], stdin=source, stdout=self.output,
+                stderr=self.errors, cwd=cwd, env=clean_environment(library, dict(environment)),
+                pass_fds=(report_write,), start_new_session=True)
+        finally:
+            os.close(report_write)
+            if stdin:
+                source.close()
+
+    def finish(self):
+        """Waits for the end; returns the Sample."""
+        late = False
+        try:
+            self.process.wait(self.timeout)
+        except subprocess.TimeoutExpired:
+            late = True
+            self.kill()
+        with os.fdopen(self.report) as report, self.output as output, self.errors as errors:
+            words = [] if late else report.read().split()
+            output.seek(0)
+            errors.seek(0)
+            sample = Sample(output=output.read().decode(errors="replace"))
+            complaint = errors.read().decode(errors="replace")
+        if late:
+            sample.failure = f"still running after {self.timeout} s"
+        elif len(words) != 4:
+            sample.failure = "could not be started"
+        else:
+            sample.seconds, sample.rss_kib = float(words[0]), int(words[1])
+            sample.failure = describe_exit(int(words[2]), int(words[3]))
+        if "cannot be preloaded" in complaint:
+            sample.failure = "the library cannot be preloaded"
+        elif sample.failure and complaint.strip():
+            sample.failure += f" ({complaint.strip().splitlines()[-1][:100]})"
+        return sample
+
+    def kill(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def describe_exit(code, signal_number):
+    if signal_number:
+        return f"killed by {signal.Signals(signal_number).name}"
+    return f"exit status {code}" if code else ""
+
+
+def clean_environment(library, additions):
+    """The caller's environment without settings that could steer a malloc, plus the preload."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_SETTINGS)}
+    kept["LC_ALL"] = "C.UTF-8"
+    if library.preload:
+        kept["LD_PRELOAD"] = library.preload
+    return kept | additions

@@ -1,0 +1,66 @@
+"""What is run: programs that are one command, and our own workloads among them."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from .measure import Launcher
+
+
+@dataclass
+class Program:
+    """One command. Its cost is wall time, unless `reported` finds another figure in what it printed."""
+    name: str
+    group: str
+    command: list
+    stdin: Path | None = None
+    cwd: Path | None = None
+    environment: dict = field(default_factory=dict)
+    reported: Callable[[str], float | None] | None = None
+    same_output: bool = False  # what it prints must not depend on the library
+    expected: str | None = None
+
+    def run(self, launcher: Launcher, library):
+        sample = launcher.run(library, self.command, self.stdin, self.cwd, self.environment)
+        if sample.failure:
+            return sample
+        if self.reported:
+            found = self.reported(sample.output)
+            if found is None:
+                return replace(sample, failure="printed no result")
+            sample.seconds = found
+        if self.same_output:
+            if self.expected is None:
+                self.expected = sample.output
+            elif sample.output != self.expected:
+                sample.failure = "printed something else than under the first library"
+        return sample
+
+
+def number_after(pattern, convert=lambda value: value):
+    """A `reported` function: the first group of the pattern as a number, converted; None when absent or zero."""
+    expression = re.compile(pattern)
+
+    def find(output):
+        match = expression.search(output)
+        return convert(float(match[1])) if match and float(match[1]) else None
+    return find
+
+
+def own_workloads(folder, quick):
+    """bench/workloads; quick runs take about a tenth of the time."""
+    def workload(name, arguments=(), quick_arguments=(), reported=None):
+        return Program(name, "workloads", [folder / name, *arguments, *(quick_arguments if quick else ())],
+                       reported=reported)
+    return [
+        workload("small-fixed", (), ["count=12M"]),
+        workload("small-mixed", (), ["count=4M"]),
+        workload("random-replace", (), ["count=4M", "handovers=5"]),
+        workload("producer-consumer", (), ["count=1500K"]),
+        workload("short-threads", (), ["count=4K"]),
+        workload("realloc-grow", (), ["repeat=1", "large=64M", "vectors=1K"]),
+        workload("large-blocks", (), ["count=800"]),
+        workload("burst", ["idle=0"], ["peak=128M", "live=6M"], number_after(r"time: ([\d.]+)")),
+        workload("churn-limit", (), ["live=15M"]),
+    ]
