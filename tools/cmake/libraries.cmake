@@ -1,0 +1,52 @@
+# The libraries and the command. Each library carries its own jemalloc and needs nothing but libc.
+include(CheckLinkerFlag)
+check_linker_flag(C -Wl,-z,pack-relative-relocs WEIR_LINKER_PACKS_RELOCATIONS)
+
+function(weir_shared_library target version_script)
+    target_link_libraries(${target} PRIVATE weir_core weir_runtime_options weir_jemalloc)
+    target_link_options(${target} PRIVATE
+        -static-libgcc -Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,--as-needed -Wl,-z,defs
+        -Wl,-z,relro -Wl,-z,now -Wl,-O1 -Wl,--hash-style=gnu
+        $<$<BOOL:${WEIR_LINKER_PACKS_RELOCATIONS}>:-Wl,-z,pack-relative-relocs>
+        -Wl,--version-script=${PROJECT_SOURCE_DIR}/tools/cmake/${version_script})
+    set_target_properties(${target} PROPERTIES
+        VERSION ${PROJECT_VERSION} SOVERSION 0
+        LINK_DEPENDS ${PROJECT_SOURCE_DIR}/tools/cmake/${version_script})
+endfunction()
+
+add_library(weir_shared SHARED)
+set_target_properties(weir_shared PROPERTIES OUTPUT_NAME weir EXPORT_NAME weir)
+weir_shared_library(weir_shared libweir.map)
+
+# libweir.a: one object in which only the public names are global, so that a program may link the real jemalloc too.
+set(merged_object ${PROJECT_BINARY_DIR}/weir-merged.o)
+add_custom_command(OUTPUT ${merged_object}
+    COMMAND ${PROJECT_SOURCE_DIR}/tools/cmake/merge-objects ${merged_object} $<TARGET_OBJECTS:weir_core>
+        $<TARGET_FILE:weir_jemalloc> $<TARGET_FILE:weir_jemalloc_profiler>
+    DEPENDS $<TARGET_OBJECTS:weir_core> weir_jemalloc_profiler weir_prefix_jemalloc ${prefixed_jemalloc}
+        ${PROJECT_SOURCE_DIR}/tools/cmake/merge-objects
+    COMMAND_EXPAND_LISTS COMMENT "Merging libweir.a into one object" VERBATIM)
+add_library(weir_static STATIC ${merged_object})
+set_source_files_properties(${merged_object} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+set_target_properties(weir_static PROPERTIES OUTPUT_NAME weir EXPORT_NAME weir-static LINKER_LANGUAGE C)
+
+foreach(library IN ITEMS weir_shared weir_static)
+    target_include_directories(${library} INTERFACE
+        $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+endforeach()
+add_library(weir::weir ALIAS weir_shared)
+add_library(weir::weir-static ALIAS weir_static)
+
+if(swap_sources)
+    add_library(weir_malloc SHARED ${swap_sources})
+    set_target_properties(weir_malloc PROPERTIES OUTPUT_NAME weir-malloc)
+    weir_shared_library(weir_malloc libweir-malloc.map)
+    set_target_properties(weir_malloc PROPERTIES VERSION "" SOVERSION "")
+endif()
+
+if(command_sources)
+    add_executable(weir_command ${command_sources})
+    set_target_properties(weir_command PROPERTIES OUTPUT_NAME weir)
+    target_link_libraries(weir_command PRIVATE weir_warnings weir_core weir_jemalloc)
+    target_link_options(weir_command PRIVATE -static-libgcc -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now)
+endif()
