@@ -1,21 +1,23 @@
-/* weir/version.h: which weir this is, at compile time and at run time.
+/* weir/version.h: which weir this is. The macros tell what was compiled against, weir_version() what runs.
  *
- * Versions follow semver.org. While the major version is 0 the shared library keeps the name libweir.so.0.
+ * Semantic versioning: programs built for MAJOR.MINOR run on every later MINOR of the same MAJOR. While MAJOR
+ * is 0, that holds within one MINOR only.
  */
 #ifndef WEIR_VERSION_H
 #define WEIR_VERSION_H
 
-#include <weir/api.h>
+#include <weir/macros.h>
 
 #define WEIR_VERSION_MAJOR 0
 #define WEIR_VERSION_MINOR 1
 #define WEIR_VERSION_PATCH 0
+#define WEIR_VERSION "0.1.0"
 
-WEIR_API_BEGIN
+WEIR_BEGIN
 
-/* The version of the library that is running, "0.1.0"; it may be newer than the header. */
-WEIR_API const char *weir_version(void);
+/* The version of the library that is running, as "MAJOR.MINOR.PATCH". The string is static; never NULL. */
+WEIR_API const char *weir_version(void) WEIR_NOEXCEPT;
 
-WEIR_API_END
+WEIR_END
 
 #endif

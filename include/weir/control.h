@@ -1,0 +1,52 @@
+/* weir/control.h: the knobs, as functions: how much memory the runtime may hold.
+ *
+ * They are the twins of the environment variables WEIR_GOGC, WEIR_MEMLIMIT and WEIR_HARDLIMIT, which set the
+ * values a program starts with; a call takes effect at once and for the whole process. After Go's
+ * runtime/debug.SetGCPercent, SetMemoryLimit and FreeOSMemory; the hard limit is weir's own.
+ *
+ * All functions may be called from any thread; none fails, none changes errno. Limits are bytes of everything
+ * the runtime holds from the kernel (weir_mem_stats: sys - heap_released), not of what the program asked for.
+ */
+#ifndef WEIR_CONTROL_H
+#define WEIR_CONTROL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/macros.h>
+
+/* As a limit: none. As a percentage (any negative number does): off. */
+#define WEIR_NO_LIMIT INT64_MAX
+#define WEIR_GC_OFF (-1)
+
+WEIR_BEGIN
+
+/* Growth: how much more than the live heap may be held, in percent of it. Idle memory beyond
+ * live * percent / 100 (at least 4 MiB * percent / 100) is given back to the kernel. 100 is the default,
+ * 0 holds nothing idle, a negative value turns the rule off. Returns the old percentage (-1: it was off). */
+WEIR_API int weir_set_gc_percent(int percent) WEIR_NOEXCEPT;
+
+/* The soft limit, in bytes: near it idle memory is released first, whatever the percentage; the program may
+ * still go beyond it with memory that it really uses. WEIR_NO_LIMIT (the default) for none; a negative value
+ * changes nothing. Returns the old limit, so weir_set_memory_limit(-1) asks. */
+WEIR_API int64_t weir_set_memory_limit(int64_t bytes) WEIR_NOEXCEPT;
+
+/* The hard limit, in bytes: an allocation that would exceed it, after idle memory was released, fails with NULL
+ * and ENOMEM. WEIR_NO_LIMIT (the default) for none; a negative value changes nothing. A limit below what is
+ * held refuses growth and takes nothing away. Returns the old limit. */
+WEIR_API int64_t weir_set_hard_limit(int64_t bytes) WEIR_NOEXCEPT;
+
+/* Have callback(context, wanted) called when the hard limit is about to refuse `wanted` bytes; NULL for none.
+ * It runs on the allocating thread and without a lock of the runtime's held. It may free memory, raise the limit
+ * or end the program; the allocation is then tried once more. It may not allocate: inside it the limit refuses
+ * at once, without another call. The context is the caller's and must live until the callback is replaced. */
+WEIR_API void weir_set_hard_limit_callback(void (*callback)(void *context, size_t wanted),
+                                           void *context) WEIR_NOEXCEPT;
+
+/* Give all idle memory back to the kernel now, including what the calling thread caches. Takes as long as the
+ * kernel needs (about a millisecond per GiB). */
+WEIR_API void weir_free_os_memory(void) WEIR_NOEXCEPT;
+
+WEIR_END
+
+#endif

@@ -1,0 +1,129 @@
+/* weir/stats.h: the account: where every byte is.
+ *
+ * The fields are those of Go's runtime.MemStats by the same names in snake case, with Go's definitions restated
+ * for a C heap, and weir's own at the end. Sizes are bytes, counts are counts since the program began, times are
+ * nanoseconds. The counters are exact at the call: what threads cache counts as free, not as allocated.
+ *
+ * Identities that hold in every account:
+ *
+ *     sys      = heap_sys + stack_sys + mspan_sys + mcache_sys + buck_hash_sys + gc_sys + other_sys
+ *     heap_sys = heap_inuse + heap_idle
+ *     heap_released <= heap_idle,  heap_alloc <= heap_inuse
+ *     heap_objects  = mallocs - frees
+ *     sys - heap_released  is what the kernel counts as resident for weir (to 1 %)
+ *
+ *     |<----------------------------- heap_sys ----------------------------->|
+ *     |<----------- heap_inuse ----------->|<----------- heap_idle --------->|
+ *     |<-- heap_alloc -->|   free cells    |   held   |<-- heap_released  -->|
+ */
+#ifndef WEIR_STATS_H
+#define WEIR_STATS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/macros.h>
+
+enum {
+    WEIR_STATS_PAUSES = 256,  /* how many of the last world stops are remembered */
+    WEIR_STATS_CLASSES = 128, /* room for size classes; num_size_classes are in use */
+};
+
+typedef struct weir_size_class_stats {
+    uint64_t size;    /* of a cell of this class: the largest request it serves */
+    uint64_t mallocs; /* blocks ever allocated in it */
+    uint64_t frees;   /* blocks ever freed in it; mallocs - frees are live */
+} weir_size_class_stats;
+
+typedef struct weir_mem_stats {
+    /* --- General --- */
+
+    /* Bytes in allocated blocks, in cell sizes (what weir_usable_size says). The same as heap_alloc. */
+    uint64_t alloc;
+    /* Bytes ever allocated; grows only. total_alloc - alloc were freed. */
+    uint64_t total_alloc;
+    /* Bytes of memory obtained from the kernel, released ones included: the sum of the *_sys fields. Address space
+     * that is reserved and was never used does not count. */
+    uint64_t sys;
+    /* How often an address was looked up that the fast path of free did not know: usable size, foreign pointers. */
+    uint64_t lookups;
+    /* Blocks ever allocated, and ever freed. */
+    uint64_t mallocs;
+    uint64_t frees;
+
+    /* --- Heap: memory for blocks --- */
+
+    uint64_t heap_alloc;    /* bytes in allocated blocks; unreachable collected ones too, until they are swept */
+    uint64_t heap_sys;      /* bytes obtained for the heap: in use, idle and released */
+    uint64_t heap_idle;     /* bytes in no span: they can be given back, or cut anew for any size */
+    uint64_t heap_inuse;    /* bytes in spans that have at least one allocated or cached cell */
+    uint64_t heap_released; /* the part of heap_idle that was given back to the kernel and not touched since */
+    uint64_t heap_objects;  /* allocated blocks */
+
+    /* --- Memory of the runtime's own, outside the heap --- */
+
+    uint64_t stack_inuse;   /* bytes of stacks held by the runtime: 0, thread stacks are the C library's */
+    uint64_t stack_sys;     /* bytes obtained for stacks: 0 likewise */
+    uint64_t mspan_inuse;   /* bytes of slot and span descriptors in use */
+    uint64_t mspan_sys;     /* bytes obtained for descriptors */
+    uint64_t mcache_inuse;  /* bytes of thread caches in use (the structures, not the cells in them) */
+    uint64_t mcache_sys;    /* bytes obtained for thread caches */
+    uint64_t buck_hash_sys; /* bytes of the profiler's tables */
+    uint64_t gc_sys;        /* bytes of the collector's tables: mark bits, mark stack */
+    uint64_t other_sys;     /* bytes of everything else: the page provider's metadata, tables of the region */
+
+    /* --- Collector; zero while nothing is collected --- */
+
+    uint64_t next_gc;        /* heap size that the next cycle aims to finish at */
+    uint64_t last_gc;        /* when the last cycle finished, in nanoseconds since 1970; 0: never */
+    uint64_t pause_total_ns; /* nanoseconds the world was stopped, all cycles together */
+    /* The last world stops: nanoseconds each lasted, and when it ended (since 1970); rings, of which the most recent
+     * entry is [(num_gc + 255) % 256]. */
+    uint64_t pause_ns[WEIR_STATS_PAUSES];
+    uint64_t pause_end[WEIR_STATS_PAUSES];
+    uint64_t num_gc;        /* cycles finished */
+    uint64_t num_forced_gc; /* those of them that the program asked for */
+    double gc_cpu_fraction; /* share of the processors' time that cycles took since the program began, 0 to 1 */
+    bool enable_gc;         /* the growth rule is on (WEIR_GOGC is not off) */
+    bool debug_gc;          /* unused, as in Go */
+
+    /* --- Per size class; blocks larger than the largest class are in mallocs and frees only --- */
+
+    weir_size_class_stats by_size[WEIR_STATS_CLASSES];
+
+    /* --- weir's own --- */
+
+    uint64_t num_size_classes;    /* entries of by_size that are in use */
+    uint64_t large_objects;       /* blocks beyond the largest class: how many are allocated, */
+    uint64_t large_bytes;         /* and their bytes */
+    uint64_t arena_bytes;         /* the part of heap_alloc that arenas hold */
+    int64_t gc_percent;           /* the knobs in force: weir_set_gc_percent (-1: off), */
+    int64_t memory_limit;         /* weir_set_memory_limit (INT64_MAX: none), */
+    int64_t hard_limit;           /* weir_set_hard_limit (INT64_MAX: none) */
+    uint64_t hard_limit_refusals; /* allocations that failed on the hard limit */
+    uint64_t os_releases;         /* how often memory was given back to the kernel, */
+    uint64_t os_released_bytes;   /* how much in all (heap_released is what of it is out now), */
+    uint64_t limit_releases;      /* and how often because a limit was near */
+} weir_mem_stats;
+
+WEIR_BEGIN
+
+/* Fill the first `size` bytes of an account that the caller compiled with. Fields are only ever added at the end,
+ * so an old program on a new library gets the fields it knows, and a new program on an old library gets zeros in
+ * those the library does not know. Returns how many bytes the library knows: a field at or beyond that offset
+ * was not filled. Use weir_read_mem_stats. */
+WEIR_API size_t weir_read_mem_stats_sized(void *stats, size_t size) WEIR_NOEXCEPT;
+
+/* Read the account. Callable from any thread; takes locks for a few microseconds, never allocates, keeps errno.
+ * After Go's runtime.ReadMemStats, but without stopping the world: fields are exact each by itself, and threads that
+ * allocate meanwhile may be seen before or after. The size is passed along unseen, so there is no field
+ * to initialise and none to forget. */
+static inline void weir_read_mem_stats(weir_mem_stats *stats) WEIR_NOEXCEPT
+{
+    (void)weir_read_mem_stats_sized(stats, sizeof *stats);
+}
+
+WEIR_END
+
+#endif

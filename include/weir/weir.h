@@ -1,0 +1,10 @@
+/* weir/weir.h: all of weir's public headers; each can also be included by itself and is its own manual. */
+#ifndef WEIR_WEIR_H
+#define WEIR_WEIR_H
+
+#include <weir/control.h>
+#include <weir/heap.h>
+#include <weir/stats.h>
+#include <weir/version.h>
+
+#endif

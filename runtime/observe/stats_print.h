@@ -1,0 +1,19 @@
+/* stats_print: the account as text, for WEIR_DEBUG=stats=1 and stats=json. */
+#ifndef WEIR_OBSERVE_STATS_PRINT_H
+#define WEIR_OBSERVE_STATS_PRINT_H
+
+#include <stdbool.h>
+
+#include <weir/stats.h>
+
+/* Keep a way to stderr: many programs close it in their own exit handlers (all of coreutils do), before the account
+ * can be printed. Once, after options_load; does nothing unless stats were asked for. */
+void stats_print_prepare(void);
+
+/* At exit: read the account and print it, if options.stats asks for it in this process. */
+void stats_print_at_exit(void);
+
+/* Print an account on stderr: an aligned table in human units, or one line of JSON with every field. */
+void stats_print(const weir_mem_stats *stats, bool json);
+
+#endif
