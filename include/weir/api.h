@@ -1,15 +1,30 @@
-/* weir/api.h: what every other header of weir stands on: marks a function as part of the library's face. */
+/* weir/api.h: what every public header needs: linkage, visibility, and attributes that let compilers warn. */
 #ifndef WEIR_API_H
 #define WEIR_API_H
-
-#define WEIR_API __attribute__((visibility("default")))
 
 #ifdef __cplusplus
 #define WEIR_API_BEGIN extern "C" {
 #define WEIR_API_END }
+#define WEIR_NOEXCEPT noexcept
 #else
 #define WEIR_API_BEGIN
 #define WEIR_API_END
+#define WEIR_NOEXCEPT
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define WEIR_API __attribute__((visibility("default")))
+#define WEIR_ATTRIBUTE(list) __attribute__(list)
+#else
+#define WEIR_API
+#define WEIR_ATTRIBUTE(list)
+#endif
+
+/* A result that must be freed by weir_free (so says gcc's -Wmismatched-dealloc). */
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
+#define WEIR_FREED_BY(function) __attribute__((malloc, malloc(function, 1)))
+#else
+#define WEIR_FREED_BY(function) WEIR_ATTRIBUTE((malloc))
 #endif
 
 #endif

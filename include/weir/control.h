@@ -13,13 +13,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <weir/macros.h>
+#include <weir/api.h>
 
 /* As a limit: none. As a percentage (any negative number does): off. */
 #define WEIR_NO_LIMIT INT64_MAX
 #define WEIR_GC_OFF (-1)
 
-WEIR_BEGIN
+WEIR_API_BEGIN
 
 /* Growth: how much more than the live heap may be held, in percent of it. Idle memory beyond
  * live * percent / 100 (at least 4 MiB * percent / 100) is given back to the kernel. 100 is the default,
@@ -47,6 +47,6 @@ WEIR_API void weir_set_hard_limit_callback(void (*callback)(void *context, size_
  * kernel needs (about a millisecond per GiB). */
 WEIR_API void weir_free_os_memory(void) WEIR_NOEXCEPT;
 
-WEIR_END
+WEIR_API_END
 
 #endif

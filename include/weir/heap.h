@@ -21,9 +21,9 @@
 
 #include <stddef.h>
 
-#include <weir/macros.h>
+#include <weir/api.h>
 
-WEIR_BEGIN
+WEIR_API_BEGIN
 
 /* Give a block back. NULL does nothing. errno is kept. As C's free. */
 WEIR_API void weir_free(void *block) WEIR_NOEXCEPT;
@@ -56,6 +56,6 @@ WEIR_API void weir_free_sized(void *block, size_t size) WEIR_NOEXCEPT;
  * for memory that is not weir's. As malloc_usable_size. */
 WEIR_API size_t weir_usable_size(const void *block) WEIR_NOEXCEPT;
 
-WEIR_END
+WEIR_API_END
 
 #endif

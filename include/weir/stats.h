@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <weir/macros.h>
+#include <weir/api.h>
 
 enum {
     WEIR_STATS_PAUSES = 256,  /* how many of the last world stops are remembered */
@@ -107,7 +107,7 @@ typedef struct weir_mem_stats {
     uint64_t limit_releases;      /* and how often because a limit was near */
 } weir_mem_stats;
 
-WEIR_BEGIN
+WEIR_API_BEGIN
 
 /* Fill the first `size` bytes of an account that the caller compiled with. Fields are only ever added at the end,
  * so an old program on a new library gets the fields it knows, and a new program on an old library gets zeros in
@@ -124,6 +124,6 @@ static inline void weir_read_mem_stats(weir_mem_stats *stats) WEIR_NOEXCEPT
     (void)weir_read_mem_stats_sized(stats, sizeof *stats);
 }
 
-WEIR_END
+WEIR_API_END
 
 #endif

@@ -6,18 +6,17 @@
 #ifndef WEIR_VERSION_H
 #define WEIR_VERSION_H
 
-#include <weir/macros.h>
+#include <weir/api.h>
 
 #define WEIR_VERSION_MAJOR 0
 #define WEIR_VERSION_MINOR 1
 #define WEIR_VERSION_PATCH 0
-#define WEIR_VERSION "0.1.0"
 
-WEIR_BEGIN
+WEIR_API_BEGIN
 
 /* The version of the library that is running, as "MAJOR.MINOR.PATCH". The string is static; never NULL. */
 WEIR_API const char *weir_version(void) WEIR_NOEXCEPT;
 
-WEIR_END
+WEIR_API_END
 
 #endif
