@@ -1,0 +1,31 @@
+# What `cmake --install` puts where, and how others find it: find_package(weir) and pkg-config weir.
+include(CMakePackageConfigHelpers)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/weir)
+
+install(TARGETS weir_shared weir_static EXPORT weir)
+if(TARGET weir_malloc)
+    set_target_properties(weir_malloc PROPERTIES EXPORT_NAME malloc)
+    install(TARGETS weir_malloc EXPORT weir)
+endif()
+if(TARGET weir_command)
+    install(TARGETS weir_command)
+endif()
+install(DIRECTORY include/ TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
+install(FILES LICENSE TYPE DOC)
+foreach(section IN ITEMS 1 3 7)
+    file(GLOB pages CONFIGURE_DEPENDS docs/man/*.${section})
+    install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()
+
+# Exports weir::weir, weir::weir-static, and weir::malloc, whose file is what goes into LD_PRELOAD.
+install(EXPORT weir FILE weirTargets.cmake NAMESPACE weir:: DESTINATION ${package_dir})
+configure_package_config_file(tools/cmake/weirConfig.cmake.in ${PROJECT_BINARY_DIR}/weirConfig.cmake
+    INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/weirConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/weirConfig.cmake ${PROJECT_BINARY_DIR}/weirConfigVersion.cmake
+    DESTINATION ${package_dir})
+
+# The prefix is found from where weir.pc lies, so that an installed tree may be moved.
+file(RELATIVE_PATH prefix_from_pc /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
+configure_file(tools/cmake/weir.pc.in ${PROJECT_BINARY_DIR}/weir.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/weir.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

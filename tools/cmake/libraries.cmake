@@ -10,12 +10,12 @@ function(weir_shared_library target version_script)
         $<$<BOOL:${WEIR_LINKER_PACKS_RELOCATIONS}>:-Wl,-z,pack-relative-relocs>
         -Wl,--version-script=${PROJECT_SOURCE_DIR}/tools/cmake/${version_script})
     set_target_properties(${target} PROPERTIES
-        VERSION ${PROJECT_VERSION} SOVERSION 0
         LINK_DEPENDS ${PROJECT_SOURCE_DIR}/tools/cmake/${version_script})
 endfunction()
 
 add_library(weir_shared SHARED)
-set_target_properties(weir_shared PROPERTIES OUTPUT_NAME weir EXPORT_NAME weir)
+set_target_properties(weir_shared PROPERTIES
+    OUTPUT_NAME weir EXPORT_NAME weir VERSION ${PROJECT_VERSION} SOVERSION 0)
 weir_shared_library(weir_shared libweir.map)
 
 # libweir.a: one object in which only the public names are global, so that a program may link the real jemalloc too.
@@ -41,12 +41,14 @@ if(swap_sources)
     add_library(weir_malloc SHARED ${swap_sources})
     set_target_properties(weir_malloc PROPERTIES OUTPUT_NAME weir-malloc)
     weir_shared_library(weir_malloc libweir-malloc.map)
-    set_target_properties(weir_malloc PROPERTIES VERSION "" SOVERSION "")
 endif()
 
 if(command_sources)
     add_executable(weir_command ${command_sources})
     set_target_properties(weir_command PROPERTIES OUTPUT_NAME weir)
     target_link_libraries(weir_command PRIVATE weir_warnings weir_core weir_jemalloc)
+    # Installed, the swap-in lies there, seen from the command; in the build tree it lies beside it.
+    file(RELATIVE_PATH malloc_from_command /p/${CMAKE_INSTALL_BINDIR} /p/${CMAKE_INSTALL_LIBDIR}/libweir-malloc.so)
+    target_compile_definitions(weir_command PRIVATE WEIR_MALLOC_FROM_COMMAND="${malloc_from_command}")
     target_link_options(weir_command PRIVATE -static-libgcc -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now)
 endif()

@@ -1,0 +1,6 @@
+#include "consumer.h"
+
+int main(void)
+{
+    return consume();
+}
