@@ -31,15 +31,16 @@ WEIR_API int weir_set_gc_percent(int percent) WEIR_NOEXCEPT;
  * changes nothing. Returns the old limit, so weir_set_memory_limit(-1) asks. */
 WEIR_API int64_t weir_set_memory_limit(int64_t bytes) WEIR_NOEXCEPT;
 
-/* The hard limit, in bytes: an allocation that would exceed it, after idle memory was released, fails with NULL
- * and ENOMEM. WEIR_NO_LIMIT (the default) for none; a negative value changes nothing. A limit below what is
- * held refuses growth and takes nothing away. Returns the old limit. */
+/* The hard limit, in bytes: an allocation that would exceed it, after idle memory was released, fails with
+ * NULL and ENOMEM. WEIR_NO_LIMIT (the default) for none; a negative value changes nothing. A limit below what
+ * is held refuses growth and takes nothing away. Returns the old limit. */
 WEIR_API int64_t weir_set_hard_limit(int64_t bytes) WEIR_NOEXCEPT;
 
 /* Have callback(context, wanted) called when the hard limit is about to refuse `wanted` bytes; NULL for none.
- * It runs on the allocating thread and without a lock of the runtime's held. It may free memory, raise the limit
- * or end the program; the allocation is then tried once more. It may not allocate: inside it the limit refuses
- * at once, without another call. The context is the caller's and must live until the callback is replaced. */
+ * It runs on the allocating thread and without a lock of the runtime's held. It may free memory, raise the
+ * limit or end the program; the allocation is then tried once more. It may not allocate: inside it the limit
+ * refuses at once, without another call. The context is the caller's and must live until the callback is
+ * replaced. */
 WEIR_API void weir_set_hard_limit_callback(void (*callback)(void *context, size_t wanted),
                                            void *context) WEIR_NOEXCEPT;
 

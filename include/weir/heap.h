@@ -30,21 +30,23 @@ WEIR_API void weir_free(void *block) WEIR_NOEXCEPT;
 
 /* A block of at least size bytes whose contents are undefined. As C's malloc; a size of 0 gives an address
  * that differs from every other live block and may not be read or written. */
-WEIR_API void *weir_malloc(size_t size) WEIR_NOEXCEPT WEIR_FREED_BY(weir_free) WEIR_ATTRIBUTE((alloc_size(1)));
+WEIR_API void *weir_malloc(size_t size) WEIR_NOEXCEPT WEIR_FREED_BY(weir_free)
+    WEIR_ATTRIBUTE((alloc_size(1)));
 
 /* A block for count elements of size bytes each, all bytes zero. ENOMEM when the product overflows. As C's
  * calloc. Fresh pages are zero already and are not written. */
 WEIR_API void *weir_calloc(size_t count, size_t size) WEIR_NOEXCEPT WEIR_FREED_BY(weir_free)
     WEIR_ATTRIBUTE((alloc_size(1, 2)));
 
-/* The block with its size changed: contents up to the smaller size are kept, the rest is undefined. The result
- * may be another address, and then the old one is freed. On failure the old block is untouched and still the
- * caller's. weir_realloc(NULL, n) is weir_malloc(n); weir_realloc(p, 0) frees p and returns NULL, as in glibc.
- * A block from weir_aligned_alloc may lose its larger alignment. As C's realloc. */
+/* The block with its size changed: contents up to the smaller size are kept, the rest is undefined. The
+ * result may be another address, and then the old one is freed. On failure the old block is untouched and
+ * still the caller's. weir_realloc(NULL, n) is weir_malloc(n); weir_realloc(p, 0) frees p and returns NULL,
+ * as in glibc. A block from weir_aligned_alloc may lose its larger alignment. As C's realloc. */
 WEIR_API void *weir_realloc(void *block, size_t size) WEIR_NOEXCEPT WEIR_ATTRIBUTE((alloc_size(2)));
 
-/* A block whose address is a multiple of alignment, a power of two (any; up to 16 it is weir_malloc). NULL with
- * EINVAL when it is not one. The size need not be a multiple of the alignment. As C17's aligned_alloc. */
+/* A block whose address is a multiple of alignment, a power of two (any; up to 16 it is weir_malloc). NULL
+ * with EINVAL when it is not one. The size need not be a multiple of the alignment. As C17's aligned_alloc.
+ */
 WEIR_API void *weir_aligned_alloc(size_t alignment, size_t size) WEIR_NOEXCEPT WEIR_FREED_BY(weir_free)
     WEIR_ATTRIBUTE((alloc_align(1), alloc_size(2)));
 
@@ -52,8 +54,8 @@ WEIR_API void *weir_aligned_alloc(size_t alignment, size_t size) WEIR_NOEXCEPT W
  * aligned_alloc); another size is undefined. As C23's free_sized. */
 WEIR_API void weir_free_sized(void *block, size_t size) WEIR_NOEXCEPT;
 
-/* How many bytes the block really has: at least what was asked for, and all of them may be used. 0 for NULL and
- * for memory that is not weir's. As malloc_usable_size. */
+/* How many bytes the block really has: at least what was asked for, and all of them may be used. 0 for NULL
+ * and for memory that is not weir's. As malloc_usable_size. */
 WEIR_API size_t weir_usable_size(const void *block) WEIR_NOEXCEPT;
 
 WEIR_API_END

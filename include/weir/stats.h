@@ -1,8 +1,9 @@
 /* weir/stats.h: the account: where every byte is.
  *
- * The fields are those of Go's runtime.MemStats by the same names in snake case, with Go's definitions restated
- * for a C heap, and weir's own at the end. Sizes are bytes, counts are counts since the program began, times are
- * nanoseconds. The counters are exact at the call: what threads cache counts as free, not as allocated.
+ * The fields are those of Go's runtime.MemStats by the same names in snake case, with Go's definitions
+ * restated for a C heap, and weir's own at the end. Sizes are bytes, counts are counts since the program
+ * began, times are nanoseconds. The counters are exact at the call: what threads cache counts as free, not as
+ * allocated.
  *
  * Identities that hold in every account:
  *
@@ -43,10 +44,11 @@ typedef struct weir_mem_stats {
     uint64_t alloc;
     /* Bytes ever allocated; grows only. total_alloc - alloc were freed. */
     uint64_t total_alloc;
-    /* Bytes of memory obtained from the kernel, released ones included: the sum of the *_sys fields. Address space
-     * that is reserved and was never used does not count. */
+    /* Bytes of memory obtained from the kernel, released ones included: the sum of the *_sys fields. Address
+     * space that is reserved and was never used does not count. */
     uint64_t sys;
-    /* How often an address was looked up that the fast path of free did not know: usable size, foreign pointers. */
+    /* How often an address was looked up that the fast path of free did not know: usable size, foreign
+     * pointers. */
     uint64_t lookups;
     /* Blocks ever allocated, and ever freed. */
     uint64_t mallocs;
@@ -54,11 +56,11 @@ typedef struct weir_mem_stats {
 
     /* --- Heap: memory for blocks --- */
 
-    uint64_t heap_alloc;    /* bytes in allocated blocks; unreachable collected ones too, until they are swept */
+    uint64_t heap_alloc;    /* bytes in allocated blocks; unreachable collected ones too, until swept */
     uint64_t heap_sys;      /* bytes obtained for the heap: in use, idle and released */
     uint64_t heap_idle;     /* bytes in no span: they can be given back, or cut anew for any size */
     uint64_t heap_inuse;    /* bytes in spans that have at least one allocated or cached cell */
-    uint64_t heap_released; /* the part of heap_idle that was given back to the kernel and not touched since */
+    uint64_t heap_released; /* the part of heap_idle that was given back and not touched since */
     uint64_t heap_objects;  /* allocated blocks */
 
     /* --- Memory of the runtime's own, outside the heap --- */
@@ -78,13 +80,13 @@ typedef struct weir_mem_stats {
     uint64_t next_gc;        /* heap size that the next cycle aims to finish at */
     uint64_t last_gc;        /* when the last cycle finished, in nanoseconds since 1970; 0: never */
     uint64_t pause_total_ns; /* nanoseconds the world was stopped, all cycles together */
-    /* The last world stops: nanoseconds each lasted, and when it ended (since 1970); rings, of which the most recent
-     * entry is [(num_gc + 255) % 256]. */
+    /* The last world stops: nanoseconds each lasted, and when it ended (since 1970); rings, of which the most
+     * recent entry is [(num_gc + 255) % 256]. */
     uint64_t pause_ns[WEIR_STATS_PAUSES];
     uint64_t pause_end[WEIR_STATS_PAUSES];
     uint64_t num_gc;        /* cycles finished */
     uint64_t num_forced_gc; /* those of them that the program asked for */
-    double gc_cpu_fraction; /* share of the processors' time that cycles took since the program began, 0 to 1 */
+    double gc_cpu_fraction; /* share of all processor time that cycles took so far, 0 to 1 */
     bool enable_gc;         /* the growth rule is on (WEIR_GOGC is not off) */
     bool debug_gc;          /* unused, as in Go */
 
@@ -109,16 +111,16 @@ typedef struct weir_mem_stats {
 
 WEIR_API_BEGIN
 
-/* Fill the first `size` bytes of an account that the caller compiled with. Fields are only ever added at the end,
- * so an old program on a new library gets the fields it knows, and a new program on an old library gets zeros in
- * those the library does not know. Returns how many bytes the library knows: a field at or beyond that offset
- * was not filled. Use weir_read_mem_stats. */
+/* Fill the first `size` bytes of an account that the caller compiled with. Fields are only ever added at the
+ * end, so an old program on a new library gets the fields it knows, and a new program on an old library gets
+ * zeros in those the library does not know. Returns how many bytes the library knows: a field at or beyond
+ * that offset was not filled. Use weir_read_mem_stats. */
 WEIR_API size_t weir_read_mem_stats_sized(void *stats, size_t size) WEIR_NOEXCEPT;
 
-/* Read the account. Callable from any thread; takes locks for a few microseconds, never allocates, keeps errno.
- * After Go's runtime.ReadMemStats, but without stopping the world: fields are exact each by itself, and threads that
- * allocate meanwhile may be seen before or after. The size is passed along unseen, so there is no field
- * to initialise and none to forget. */
+/* Read the account. Callable from any thread; takes locks for a few microseconds, never allocates, keeps
+ * errno. After Go's runtime.ReadMemStats, but without stopping the world: fields are exact each by itself,
+ * and threads that allocate meanwhile may be seen before or after. The size is passed along unseen, so there
+ * is no field to initialise and none to forget. */
 static inline void weir_read_mem_stats(weir_mem_stats *stats) WEIR_NOEXCEPT
 {
     (void)weir_read_mem_stats_sized(stats, sizeof *stats);

@@ -6,8 +6,8 @@
 
 #include <weir/stats.h>
 
-/* Keep a way to stderr: many programs close it in their own exit handlers (all of coreutils do), before the account
- * can be printed. Once, after options_load; does nothing unless stats were asked for. */
+/* Keep a way to stderr: many programs close it in their own exit handlers (all of coreutils do), before the
+ * account can be printed. Once, after options_load; does nothing unless stats were asked for. */
 void stats_print_prepare(void);
 
 /* At exit: read the account and print it, if options.stats asks for it in this process. */

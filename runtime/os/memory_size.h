@@ -1,4 +1,5 @@
-/* memory_size: how much memory there is for this process: the least of its control groups' limits and the machine.
+/* memory_size: how much memory there is for this process: the least of its control groups' limits and the
+ * machine.
  *
  * What "90%" and "auto" are a share of. Allocates nothing, reads with plain system calls, keeps errno.
  */
@@ -12,8 +13,9 @@
 /* Bytes this process may use; MEMORY_SIZE_UNLIMITED if nobody says. */
 uint64_t memory_size_available(void);
 
-/* The lowest memory limit on the way from the process's control group to the root of the hierarchy, version 2 and
- * 1; MEMORY_SIZE_UNLIMITED if there is none. `root` stands before /proc and /sys: "" for the real ones. */
+/* The lowest memory limit on the way from the process's control group to the root of the hierarchy, version 2
+ * and 1; MEMORY_SIZE_UNLIMITED if there is none. `root` stands before /proc and /sys: "" for the real ones.
+ */
 uint64_t memory_size_of_cgroup(const char *root);
 
 /* All of the machine's memory; MEMORY_SIZE_UNLIMITED if unknown. */

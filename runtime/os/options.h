@@ -1,8 +1,8 @@
 /* options: what the environment asks of the runtime: WEIR_GOGC, WEIR_MEMLIMIT, WEIR_HARDLIMIT and WEIR_DEBUG.
  *
  * options.def is the one table; everything here is made from it. A bad value is reported in one line and the
- * default kept; so is a name that does not exist. Nothing allocates, and nothing needs libc to be initialised:
- * the first malloc of a process may well come before that.
+ * default kept; so is a name that does not exist. Nothing allocates, and nothing needs libc to be
+ * initialised: the first malloc of a process may well come before that.
  */
 #ifndef WEIR_OS_OPTIONS_H
 #define WEIR_OS_OPTIONS_H
@@ -35,7 +35,7 @@ enum options_source { OPTIONS_FROM_DEFAULT, OPTIONS_FROM_ENVIRONMENT };
 
 struct options {
     union {
-        struct { /* options.gogc, options.memlimit, …: all int64_t; limits OPTIONS_NO_LIMIT, percent OPTIONS_OFF */
+        struct { /* options.gogc, options.memlimit, …; limits may be OPTIONS_NO_LIMIT, percent OPTIONS_OFF */
 #define VARIABLE(field, ...) int64_t field;
 #define KEY(field, ...) int64_t field;
 #include "runtime/os/options.def"
@@ -50,8 +50,8 @@ struct options {
 
 #undef RESERVED
 
-/* In force from the first instruction with the defaults, after options_load with what the environment says; not
- * written after that. */
+/* In force from the first instruction with the defaults, after options_load with what the environment says;
+ * not written after that. */
 extern struct options options;
 
 /* Read the environment; once, before any other thread. A setuid program ignores it. */
@@ -59,7 +59,7 @@ void options_load(void);
 
 /* --- The table --- */
 
-enum options_kind { OPTIONS_PERCENT, OPTIONS_SIZE, OPTIONS_COUNT_OF, OPTIONS_CHOICE };
+enum options_kind { OPTIONS_PERCENT, OPTIONS_SIZE, OPTIONS_NUMBER, OPTIONS_CHOICE };
 
 struct options_row {
     const char *name; /* the variable, or the key in WEIR_DEBUG */
@@ -74,22 +74,22 @@ extern const struct options_row options_table[OPTIONS_COUNT];
 /* --- Parsing: functions of their arguments alone --- */
 
 struct options_problem {
-    const char *name;         /* the variable that holds it */
-    const char *value;        /* what it says, not terminated; of WEIR_DEBUG the one item */
-    size_t length;            /* of the value */
+    const char *name; /* the variable that holds it; neither string is terminated */
+    size_t name_length;
+    const char *value; /* what it says; of WEIR_DEBUG the one item */
+    size_t length;
     const struct options_row *row; /* the option that rejects it; NULL: there is none of this name */
-    int64_t kept;             /* the value that stays in force */
-    bool too_large;           /* a number as expected, but beyond what can be held */
+    int64_t kept;                  /* the value that stays in force */
+    const char *detail;            /* what is wrong, if it is not the grammar; else NULL */
 };
 
-struct options options_defaults(void);
+/* Set one option: `name` is a variable (not WEIR_DEBUG) or a key. An empty variable is the same as none.
+ * False, and a problem, if there is no such option or it does not take the value; then nothing is changed. */
+bool options_parse(struct options *into, const char *name, const char *value,
+                   struct options_problem *problem);
 
-/* Set one option: `name` is a variable (not WEIR_DEBUG) or a key. Empty is the same as not set. False, and a problem,
- * if there is no such option or it does not take the value; then nothing is changed. */
-bool options_parse(struct options *into, const char *name, const char *value, struct options_problem *problem);
-
-/* Set what a list for WEIR_DEBUG says: "stats=1,onerror=warn"; a bare word is word=1; the last of equal keys wins.
- * Every problem is reported and the rest of the list still taken. */
+/* Set what a list for WEIR_DEBUG says: "stats=1,onerror=warn"; a bare word is word=1; the last of equal keys
+ * wins. Every problem is reported and the rest of the list still taken. */
 void options_parse_debug(struct options *into, const char *list,
                          void (*report)(void *context, const struct options_problem *problem), void *context);
 

@@ -1,8 +1,8 @@
 /* text: lines of text without an allocation: a cursor over a buffer that the caller owns.
  *
- * For what must be said where malloc, stdio and the locale may not be touched: inside the allocator, before libc is
- * ready, at exit. What does not fit is dropped, never written past the end; the text is a C string at all times.
- * No function changes errno.
+ * For what must be said where malloc, stdio and the locale may not be touched: inside the allocator, before
+ * libc is ready, at exit. What does not fit is dropped, never written past the end; the text is a C string at
+ * all times. No function changes errno.
  *
  *     char room[128];
  *     text_t line = text_on(room, sizeof room);
@@ -31,7 +31,8 @@ text_t text_on(char *buffer, size_t size);
 void text_add_char(text_t *text, char c);
 void text_add_str(text_t *text, const char *string);
 void text_add_chars(text_t *text, const char *chars, size_t length);
-/* In quotes, unprintable characters as '?', cut at about 60 characters: safe for foreign strings in messages. */
+/* In quotes, unprintable characters as '?', cut at about 60 characters: safe for foreign strings in messages.
+ */
 void text_add_quoted(text_t *text, const char *chars, size_t length);
 void text_add_u64(text_t *text, uint64_t number);
 void text_add_i64(text_t *text, int64_t number);
@@ -49,8 +50,8 @@ void text_pad_to(text_t *text, size_t column);
 /* Move what was added since `from` (an earlier text->length) to the right, so that it ends at the column. */
 void text_align_right(text_t *text, size_t from, size_t column);
 
-/* Write the text and empty it. A truncated text ends in "...\n", so that it stays a line. Interrupted and partial
- * writes are continued; a failing one loses the text. */
+/* Write the text and empty it. A truncated text ends in "...\n", so that it stays a line. Interrupted and
+ * partial writes are continued; a failing one loses the text. */
 void text_flush(text_t *text, int fd);
 
 #endif
