@@ -1,0 +1,21 @@
+/* swap: what the sources of libweir-malloc.so share. */
+#ifndef WEIR_SWAP_SWAP_H
+#define WEIR_SWAP_SWAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The library hides its symbols; what takes the place of the C library's functions is seen. */
+#define EXPORT __attribute__((visibility("default")))
+
+/* Functions of the face that the headers of this C library do not declare (any more, or yet). */
+void cfree(void *p);
+void free_sized(void *p, size_t size);
+void free_aligned_sized(void *p, size_t alignment, size_t size);
+
+static inline bool swap_is_power_of_two(size_t n)
+{
+    return n != 0 && (n & (n - 1)) == 0;
+}
+
+#endif

@@ -1,0 +1,271 @@
+/* The malloc family against its manual pages: sizes x alignments x entry points, and every corner they name.
+ * What glibc 2.36 leaves open is asked for in the form that both it and weir promise. */
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "check.h"
+
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"       /* mallinfo */
+#pragma GCC diagnostic ignored "-Walloc-size-larger-than=" /* on purpose */
+
+/* Not in this C library's headers. */
+void cfree(void *p) __attribute__((weak));
+void free_sized(void *p, size_t size) __attribute__((weak));
+void free_aligned_sized(void *p, size_t alignment, size_t size) __attribute__((weak));
+
+static const size_t sizes[] = {0,    1,    7,     8,     15,    16,     17,     24,      32,      48,     63,     64,
+                               65,   100,  127,   128,   255,   256,    500,    1000,    1024,    1025,   2000,   4095,
+                               4096, 4097, 10000, 32768, 65535, 65536, 65537, 100000, 262144, 1000000, 2097152, 5000000};
+enum { SIZES = sizeof sizes / sizeof sizes[0] };
+
+static const size_t impossible[] = {PTRDIFF_MAX, (size_t)PTRDIFF_MAX + 1, SIZE_MAX - 4096, SIZE_MAX - 15, SIZE_MAX};
+enum { IMPOSSIBLE = sizeof impossible / sizeof impossible[0] };
+
+static int is_aligned(const void *p, size_t alignment)
+{
+    return ((uintptr_t)p & (alignment - 1)) == 0;
+}
+
+/* A good block: aligned, as large as it says, all of it writable. */
+static void check_block(void *p, size_t size, size_t alignment)
+{
+    CHECK(p != NULL);
+    CHECK(is_aligned(p, alignment));
+    CHECK(size == 0 || malloc_usable_size(p) >= size);
+    if (size > 0) {
+        size_t usable = malloc_usable_size(p);
+        fill(p, usable);
+        CHECK(is_filled(p, usable));
+    }
+}
+
+/* C asks for the alignment of whatever fits into the block. */
+static size_t natural_alignment(size_t size)
+{
+    return size >= 16 ? 16 : size >= 8 ? 8 : 1;
+}
+
+#define REFUSED(expression, code)  \
+    do {                           \
+        errno = 0;                 \
+        CHECK((expression) == NULL); \
+        CHECK(errno == (code));    \
+    } while (0)
+
+static void plain_blocks(void)
+{
+    void *all[SIZES];
+    for (int i = 0; i < SIZES; i++) {
+        errno = 1234;
+        all[i] = malloc(sizes[i]);
+        CHECK(errno == 1234);
+        check_block(all[i], sizes[i], natural_alignment(sizes[i]));
+        for (int j = 0; j < i; j++)
+            CHECK(all[j] != all[i]);
+    }
+    for (int i = 0; i < SIZES; i++) {
+        errno = 1234;
+        free(all[i]);
+        CHECK(errno == 1234);
+    }
+    free(NULL);
+    for (int i = 0; i < IMPOSSIBLE; i++)
+        REFUSED(malloc(impossible[i]), ENOMEM);
+    CHECK(malloc_usable_size(NULL) == 0);
+}
+
+static void zeroed_blocks(void)
+{
+    for (int round = 0; round < 3; round++)
+        for (int i = 0; i < SIZES; i++) {
+            unsigned char *p = calloc(round == 0 ? 1 : sizes[i], round == 0 ? sizes[i] : 1);
+            CHECK(p != NULL);
+            CHECK(is_zero(p, sizes[i]));
+            if (sizes[i] > 0)
+                memset(p, 0xff, malloc_usable_size(p)); /* what comes next time has been written to */
+            free(p);
+        }
+    void *p = calloc(0, 100), *q = calloc(100, 0);
+    CHECK(p != NULL && q != NULL && p != q);
+    free(p);
+    free(q);
+    REFUSED(calloc(SIZE_MAX, 2), ENOMEM);
+    REFUSED(calloc((size_t)1 << 33, (size_t)1 << 33), ENOMEM);
+    REFUSED(calloc(SIZE_MAX / 2 + 2, 2), ENOMEM);
+    REFUSED(calloc(PTRDIFF_MAX, 1), ENOMEM);
+}
+
+static void resized_blocks(void)
+{
+    for (int from = 1; from < SIZES; from++)
+        for (int to = 1; to < SIZES; to++) {
+            unsigned char *p = malloc(sizes[from]);
+            CHECK(p != NULL);
+            size_t kept = sizes[from] < sizes[to] ? sizes[from] : sizes[to];
+            for (size_t i = 0; i < kept; i += i < 64 ? 1 : 509)
+                p[i] = (unsigned char)(i * 7 + 1);
+            p[kept - 1] = 0xA5;
+            p = realloc(p, sizes[to]);
+            CHECK(p != NULL && is_aligned(p, natural_alignment(sizes[to])));
+            for (size_t i = 0; i < kept - 1; i += i < 64 ? 1 : 509)
+                CHECK(p[i] == (unsigned char)(i * 7 + 1));
+            CHECK(p[kept - 1] == 0xA5);
+            check_block(p, sizes[to], 1);
+            free(p);
+        }
+    void *p = realloc(NULL, 100);
+    check_block(p, 100, 16);
+    for (int i = 0; i < IMPOSSIBLE; i++) {
+        memset(p, 7, 100);
+        REFUSED(realloc(p, impossible[i]), ENOMEM);
+        CHECK(((char *)p)[0] == 7 && ((char *)p)[99] == 7); /* refused: the block is as it was */
+        REFUSED(reallocarray(p, impossible[i], 3), ENOMEM);
+        CHECK(((char *)p)[0] == 7 && ((char *)p)[99] == 7);
+    }
+    CHECK(realloc(p, 0) == NULL); /* and frees */
+    p = realloc(malloc(0), 50);
+    check_block(p, 50, 16);
+    p = reallocarray(p, 100, 30);
+    check_block(p, 3000, 16);
+    CHECK(reallocarray(p, 0, 30) == NULL);
+    REFUSED(reallocarray(NULL, SIZE_MAX / 2, 4), ENOMEM);
+    p = realloc(NULL, 0);
+    CHECK(p != NULL);
+    free(p);
+}
+
+/* Grown in steps, shrunk in steps: what lies in front stays. */
+static void growing_blocks(void)
+{
+    char *p = NULL;
+    for (size_t size = 1; size <= 8 << 20; size += size / 3 + 1) {
+        p = realloc(p, size);
+        CHECK(p != NULL);
+        p[size - 1] = (char)size;
+        for (size_t earlier = 1; earlier < size; earlier += earlier / 3 + 1)
+            CHECK(p[earlier - 1] == (char)earlier);
+    }
+    for (size_t size = 4 << 20; size > 0; size /= 2) {
+        p = realloc(p, size);
+        CHECK(p != NULL && p[0] == 1);
+    }
+    free(p);
+}
+
+static void aligned_blocks(void)
+{
+    for (size_t alignment = 1; alignment <= (size_t)1 << 24; alignment *= 2)
+        for (int i = 0; i < SIZES; i++) {
+            if (alignment > 1 << 16 && sizes[i] % 3 != 0)
+                continue; /* a third of the large ones is enough */
+            void *a = memalign(alignment, sizes[i]), *b = aligned_alloc(alignment, sizes[i]), *c = NULL;
+            check_block(a, sizes[i], alignment);
+            check_block(b, sizes[i], alignment);
+            CHECK(a != b);
+            if (alignment >= sizeof(void *)) {
+                CHECK(posix_memalign(&c, alignment, sizes[i]) == 0);
+                check_block(c, sizes[i], alignment);
+            }
+            free(b);
+            free(c);
+            if (sizes[i] > 1) { /* aligned memory can be resized and keeps its contents */
+                fill(a, sizes[i]);
+                unsigned char last = ((unsigned char *)a)[sizes[i] - 1];
+                a = realloc(a, sizes[i] * 2);
+                CHECK(a != NULL && ((unsigned char *)a)[sizes[i] - 1] == last);
+            }
+            free(a);
+        }
+    long page = sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < SIZES; i++) {
+        void *p = valloc(sizes[i]), *q = pvalloc(sizes[i]);
+        check_block(p, sizes[i], (size_t)page);
+        check_block(q, (sizes[i] + (size_t)page - 1) / (size_t)page * (size_t)page, (size_t)page);
+        free(p);
+        free(q);
+    }
+}
+
+static void odd_alignments(void)
+{
+    /* memalign and, before glibc 2.38, aligned_alloc round up to a power of two. */
+    static const size_t odd[][2] = {{0, 1}, {3, 4}, {24, 32}, {48, 64}, {100, 128}, {5000, 8192}};
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        void *p = memalign(odd[i][0], 100), *q = aligned_alloc(odd[i][0], 100);
+        check_block(p, 100, odd[i][1]);
+        check_block(q, 100, odd[i][1]);
+        free(p);
+        free(q);
+    }
+    REFUSED(memalign(SIZE_MAX / 2 + 2, 1), EINVAL);
+    REFUSED(aligned_alloc(SIZE_MAX, 1), EINVAL);
+    REFUSED(memalign(SIZE_MAX / 2 + 1, 1), ENOMEM);
+    for (int i = 0; i < IMPOSSIBLE; i++) {
+        REFUSED(memalign(64, impossible[i]), ENOMEM);
+        REFUSED(aligned_alloc(4096, impossible[i]), ENOMEM);
+        REFUSED(valloc(impossible[i]), ENOMEM);
+        REFUSED(pvalloc(impossible[i]), ENOMEM);
+        void *untouched = &untouched;
+        CHECK(posix_memalign(&untouched, 64, impossible[i]) == ENOMEM);
+        CHECK(untouched == (void *)&untouched);
+    }
+    static const size_t refused[] = {0, 1, 2, 4, 12, 24, 48, 100, SIZE_MAX};
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        void *untouched = &untouched;
+        errno = 1234;
+        CHECK(posix_memalign(&untouched, refused[i], 100) == EINVAL);
+        CHECK(untouched == (void *)&untouched && errno == 1234);
+    }
+}
+
+static void other_frees(void)
+{
+    if (!cfree || !free_sized || !free_aligned_sized)
+        return; /* not the C library's (any more, or yet), only what is preloaded has them */
+    cfree(malloc(10));
+    for (int i = 0; i < SIZES; i++) {
+        free_sized(malloc(sizes[i]), sizes[i]);
+        free_sized(calloc(sizes[i], 1), sizes[i]);
+        free_aligned_sized(aligned_alloc(256, sizes[i]), 256, sizes[i]);
+    }
+    free_sized(NULL, 10);
+    free_aligned_sized(NULL, 64, 10);
+}
+
+static void reports(void)
+{
+    void *p = malloc(3000000);
+    struct mallinfo2 before = mallinfo2();
+    void *q = malloc(5000000);
+    struct mallinfo2 after = mallinfo2();
+    CHECK(after.uordblks + after.hblkhd >= before.uordblks + before.hblkhd + 5000000);
+    CHECK(mallinfo().uordblks > 0);
+    free(p);
+    free(q);
+    malloc_trim(0);
+    CHECK(mallopt(-12345, 1) == 0 || mallopt(-12345, 1) == 1); /* unknown: does no harm */
+
+    char *text = NULL;
+    size_t length = 0;
+    FILE *to = open_memstream(&text, &length);
+    CHECK(to != NULL);
+    CHECK(malloc_info(1, to) == EINVAL);
+    CHECK(malloc_info(0, to) == 0);
+    CHECK(fclose(to) == 0);
+    CHECK(strncmp(text, "<malloc version=\"1\">\n", 21) == 0);
+    CHECK(strcmp(text + length - 10, "</malloc>\n") == 0);
+    free(text);
+}
+
+int main(void)
+{
+    plain_blocks();
+    zeroed_blocks();
+    resized_blocks();
+    growing_blocks();
+    aligned_blocks();
+    odd_alignments();
+    other_frees();
+    reports();
+}
