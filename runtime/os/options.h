@@ -35,7 +35,7 @@ enum options_source { OPTIONS_FROM_DEFAULT, OPTIONS_FROM_ENVIRONMENT };
 
 struct options {
     union {
-        struct { /* options.gogc, options.memlimit, …; limits may be OPTIONS_NO_LIMIT, percent OPTIONS_OFF */
+        struct { /* options.gogc, …: limits may be OPTIONS_NO_LIMIT, a percentage OPTIONS_OFF */
 #define VARIABLE(field, ...) int64_t field;
 #define KEY(field, ...) int64_t field;
 #include "runtime/os/options.def"
