@@ -1,8 +1,15 @@
 # The libraries and the command. Each library carries its own jemalloc and needs nothing but libc.
+find_package(Threads REQUIRED)
 include(CheckLinkerFlag)
 check_linker_flag(C -Wl,-z,pack-relative-relocs WEIR_LINKER_PACKS_RELOCATIONS)
 
+function(weir_public_headers target)
+    target_include_directories(${target} INTERFACE
+        $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+endfunction()
+
 function(weir_shared_library target version_script)
+    weir_public_headers(${target})
     target_link_libraries(${target} PRIVATE weir_core weir_runtime_options weir_jemalloc)
     target_link_options(${target} PRIVATE
         -static-libgcc -Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,--as-needed -Wl,-z,defs
@@ -30,10 +37,9 @@ add_library(weir_static STATIC ${merged_object})
 set_source_files_properties(${merged_object} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
 set_target_properties(weir_static PROPERTIES OUTPUT_NAME weir EXPORT_NAME weir-static LINKER_LANGUAGE C)
 
-foreach(library IN ITEMS weir_shared weir_static)
-    target_include_directories(${library} INTERFACE
-        $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-endforeach()
+target_link_libraries(weir_static INTERFACE Threads::Threads)
+weir_public_headers(weir_static)
+
 add_library(weir::weir ALIAS weir_shared)
 add_library(weir::weir-static ALIAS weir_static)
 
@@ -41,12 +47,15 @@ if(swap_sources)
     add_library(weir_malloc SHARED ${swap_sources})
     set_target_properties(weir_malloc PROPERTIES OUTPUT_NAME weir-malloc)
     weir_shared_library(weir_malloc libweir-malloc.map)
+    add_library(weir::malloc ALIAS weir_malloc)
 endif()
 
 if(command_sources)
     add_executable(weir_command ${command_sources})
     set_target_properties(weir_command PROPERTIES OUTPUT_NAME weir)
-    target_link_libraries(weir_command PRIVATE weir_warnings weir_core weir_jemalloc)
+    # Of the core the command needs the options, what they stand on, and the version.
+    target_sources(weir_command PRIVATE "$<FILTER:$<TARGET_OBJECTS:weir_core>,INCLUDE,/runtime/os/|/version.c>")
+    target_link_libraries(weir_command PRIVATE weir_warnings)
     # Installed, the swap-in lies there, seen from the command; in the build tree it lies beside it.
     file(RELATIVE_PATH malloc_from_command /p/${CMAKE_INSTALL_BINDIR} /p/${CMAKE_INSTALL_LIBDIR}/libweir-malloc.so)
     target_compile_definitions(weir_command PRIVATE WEIR_MALLOC_FROM_COMMAND="${malloc_from_command}")
