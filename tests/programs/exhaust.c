@@ -102,9 +102,11 @@ int main(int argc, char **argv)
     run_out(3000, least);
     run_out(64, least);
     run_out(16 << 20, least);
+    pthread_attr_t small_stack;
+    CHECK(pthread_attr_init(&small_stack) == 0 && pthread_attr_setstacksize(&small_stack, 256 << 10) == 0);
     pthread_t threads[3];
     int started = 0;
-    while (started < 3 && pthread_create(&threads[started], NULL, run_out_in_thread, NULL) == 0)
+    while (started < 3 && pthread_create(&threads[started], &small_stack, run_out_in_thread, NULL) == 0)
         started++;
     CHECK(started > 0);
     for (int i = 0; i < started; i++)

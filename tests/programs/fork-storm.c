@@ -9,7 +9,7 @@
 
 #include "check.h"
 
-enum { THREADS = 4, FORKS = 150, BLOCKS = 400 };
+enum { THREADS = 4, FORKS = 60, BLOCKS = 400 };
 
 struct block {
     void *start;

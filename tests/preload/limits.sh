@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Memory that runs out: under a limit on address space, under one on data (what strict overcommit feels like to one
+# process), and under weir's hard limit.
+source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
+
+(
+    ulimit -v 524288
+    passes "$WEIR_PROGRAMS/exhaust" 128
+    passes "$WEIR_PROGRAMS/malloc-table"
+    passes "$WEIR_PROGRAMS/thread-exit"
+)
+(
+    ulimit -d 262144
+    passes "$WEIR_PROGRAMS/exhaust" 128
+    passes "$WEIR_PROGRAMS/thread-exit"
+)
+passes WEIR_HARDLIMIT=256MiB "$WEIR_PROGRAMS/exhaust" 192
+passes WEIR_HARDLIMIT=256MiB WEIR_MEMLIMIT=128MiB "$WEIR_PROGRAMS/exhaust" 192

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Libraries opened at run time that allocate in their constructors and free in their destructors, in C programs
+# and, where libstdc++ comes with them, only then.
+source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
+
+for name in one two; do
+    "$CXX" -shared -fPIC -O1 "$SOURCES/tests/programs/plugin/plugin.cc" -o "$SCRATCH/$name.so"
+done
+passes "$WEIR_PROGRAMS/open-plugin" "$SCRATCH/one.so" "$SCRATCH/two.so"
+passes WEIR_MEMLIMIT=16MiB "$WEIR_PROGRAMS/open-plugin" "$SCRATCH/one.so" "$SCRATCH/two.so"
+
+"$CXX" -shared -fPIC -O1 "$SOURCES/tests/programs/plugin/late-new.cc" -o "$SCRATCH/late-new.so"
+"$CC" -O1 "$SOURCES/tests/programs/plugin/late-new-main.c" -o "$SCRATCH/late-new"
+passes "$SCRATCH/late-new" "$SCRATCH/late-new.so"

@@ -1,0 +1,113 @@
+# support.bash: what the preload tests share; each of them begins with
+#
+#     source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
+#
+# From the environment (ctest sets it):
+#     WEIR_MALLOC    the library under test, libweir-malloc.so
+#     WEIR_PROGRAMS  the directory of the compiled tests/programs
+#     CC, CXX        the compilers (cc and c++)
+# A test prints what it did, one line each, and ends with status 0 (passed), 1 (failed) or 77 (skipped: a program
+# that it needs is not installed). A case that cannot be taken on this machine is said so and left out.
+set -euo pipefail
+export LC_ALL=C
+
+: "${WEIR_MALLOC:?the library under test}" "${WEIR_PROGRAMS:?the directory of the compiled test programs}"
+WEIR_MALLOC=$(realpath "$WEIR_MALLOC")
+WEIR_PROGRAMS=$(realpath "$WEIR_PROGRAMS")
+: "${CC:=cc}" "${CXX:=c++}"
+SOURCES=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
+SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/weir-test.XXXXXX")
+trap 'end_test' EXIT
+
+# The knobs that every real program is run with; MEMLIMIT is tight for the programs here, and soft.
+SETTINGS=("WEIR_GOGC=off" "WEIR_GOGC=100" "WEIR_GOGC=10" "WEIR_MEMLIMIT=${TIGHT_LIMIT:-16MiB}")
+
+cleanups=()
+end_test() {
+    local status=$? command
+    for command in "${cleanups[@]}"; do
+        eval "$command" || true
+    done
+    rm -rf "$SCRATCH"
+    exit "$status"
+}
+
+# at_end COMMAND: run it when the test ends, however it ends.
+at_end() {
+    cleanups=("$1" "${cleanups[@]}")
+}
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# need PROGRAM...: the test makes no sense without them.
+need() {
+    local program
+    for program; do
+        command -v "$program" >/dev/null || {
+            echo "SKIPPED: $program is not installed"
+            exit 77
+        }
+    done
+}
+
+# on_weir [NAME=VALUE...] COMMAND [ARGUMENT...]: run a command swapped in; the limit of time catches what hangs.
+# (env, not the shell, sets LD_PRELOAD, so that only the command gets it.)
+on_weir() {
+    timeout "${TIME_LIMIT:-60}" env LD_PRELOAD="$WEIR_MALLOC" "$@"
+}
+
+# The same, but with the system's malloc. Some programs are linked to an allocator of their own: preloading the C
+# library puts its malloc in front of that.
+on_system() {
+    timeout "${TIME_LIMIT:-60}" env LD_PRELOAD="$(libc_path)" "$@"
+}
+
+libc_path() {
+    ldd "$(command -v env)" | awk '$1 ~ /^libc\.so/ { print $3 }'
+}
+
+# passes [NAME=VALUE...] COMMAND [ARGUMENT...]: it has to end with status 0, without a word from weir.
+passes() {
+    local status=0
+    on_weir "$@" >"$SCRATCH/passes.out" 2>"$SCRATCH/passes.err" || status=$?
+    if [ "$status" != 0 ] || grep -q '^weir: ' "$SCRATCH/passes.err"; then
+        tail -n 20 "$SCRATCH/passes.out" "$SCRATCH/passes.err" >&2
+        fail "status $status: $*"
+    fi
+    echo "passed: $(short "$*")"
+}
+
+short() {
+    local text=${1//$SCRATCH\//} 
+    text=${text//$WEIR_PROGRAMS\//}
+    echo "${text//$SOURCES\//}"
+}
+
+# same_output COMMAND [ARGUMENT...]: under the system's malloc and under weir with each of the settings, the command
+# has to print the same bytes and end with the same status. It runs in an empty directory of its own, $PWD.
+# What it leaves there is not looked at: let it print a digest.
+same_output() {
+    local setting expected=0 status
+    in_own_directory on_system "$@" >"$SCRATCH/expected.out" 2>"$SCRATCH/expected.err" || expected=$?
+    [ -s "$SCRATCH/expected.out" ] || fail "prints nothing to compare (status $expected): $*"
+    for setting in "${SETTINGS[@]}"; do
+        status=0
+        in_own_directory on_weir "$setting" "$@" >"$SCRATCH/weir.out" 2>"$SCRATCH/weir.err" || status=$?
+        if [ "$status" != "$expected" ] || ! cmp -s "$SCRATCH/expected.out" "$SCRATCH/weir.out" ||
+            grep -q '^weir: ' "$SCRATCH/weir.err"; then
+            tail -n 20 "$SCRATCH/weir.err" >&2
+            diff "$SCRATCH/expected.out" "$SCRATCH/weir.out" | head -n 20 >&2 || true
+            fail "$setting: status $status, expected $expected, or other output: $*"
+        fi
+    done
+    echo "same output ($(wc -c <"$SCRATCH/expected.out") bytes, status $expected): $(short "$*")"
+}
+
+in_own_directory() {
+    rm -rf "$SCRATCH/run"
+    mkdir "$SCRATCH/run"
+    (cd "$SCRATCH/run" && "$@" </dev/null)
+}
