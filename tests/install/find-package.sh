@@ -5,7 +5,7 @@ set -eu
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 
-"$CMAKE" -S "$CONSUMER" -B "$build" -DCMAKE_PREFIX_PATH="$PREFIX" >/dev/null
+"$CMAKE" -G "$GENERATOR" -S "$CONSUMER" -B "$build" -DCMAKE_PREFIX_PATH="$PREFIX" >/dev/null
 "$CMAKE" --build "$build"
 for program in c-weir cxx-weir c-weir-static cxx-weir-static c-malloc; do
     echo "$program: $("$build/$program")"

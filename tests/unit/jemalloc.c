@@ -15,8 +15,8 @@ enum { ROOM = 256 << 20 };
 static char *room;
 static atomic_size_t taken;
 
-static void *take(extent_hooks_t *hooks, void *address, size_t size, size_t alignment, bool *zeroed, bool *committed,
-                  unsigned arena)
+static void *take(extent_hooks_t *hooks, void *address, size_t size, size_t alignment, bool *zeroed,
+                  bool *committed, unsigned arena)
 {
     (void)hooks, (void)arena;
     if (address != NULL)
@@ -30,7 +30,8 @@ static void *take(extent_hooks_t *hooks, void *address, size_t size, size_t alig
     return room + start;
 }
 
-static bool split(extent_hooks_t *hooks, void *p, size_t size, size_t a, size_t b, bool committed, unsigned arena)
+static bool split(extent_hooks_t *hooks, void *p, size_t size, size_t a, size_t b, bool committed,
+                  unsigned arena)
 {
     (void)hooks, (void)p, (void)size, (void)a, (void)b, (void)committed, (void)arena;
     return false;
@@ -54,7 +55,8 @@ Test(jemalloc, an_arena_lives_on_its_hooks)
     extent_hooks_t *hooks_pointer = &hooks;
     unsigned arena;
     size_t arena_size = sizeof arena;
-    cr_assert_eq(weir_je_mallctl("arenas.create", &arena, &arena_size, &hooks_pointer, sizeof hooks_pointer), 0);
+    cr_assert_eq(weir_je_mallctl("arenas.create", &arena, &arena_size, &hooks_pointer, sizeof hooks_pointer),
+                 0);
 
     int flags = MALLOCX_ARENA(arena) | MALLOCX_TCACHE_NONE | MALLOCX_ALIGN(alignment);
     void *first = weir_je_mallocx(alignment, flags);

@@ -45,9 +45,8 @@ static bool criterion_failed;
     }                                                                                                        \
     static void suite_##_##name_(void)
 
-__attribute__((format(printf, 4, 5))) static inline void criterion_fail(const char *file, int line,
-                                                                        const char *condition,
-                                                                        const char *format, ...)
+__attribute__((format(printf, 4, 5))) static inline void
+criterion_fail(const char *file, int line, const char *condition, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -127,7 +126,8 @@ int main(void)
         int by_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
         int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
         if (by_signal != test->signal || code != test->exit_code) {
-            fprintf(stderr, "%s::%s failed: signal %d, status %d\n", test->suite, test->name, by_signal, code);
+            fprintf(stderr, "%s::%s failed: signal %d, status %d\n", test->suite, test->name, by_signal,
+                    code);
             failures++;
         }
     }
