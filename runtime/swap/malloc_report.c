@@ -84,7 +84,8 @@ EXPORT int malloc_info(int options, FILE *to)
         uint64_t live = class->mallocs - class->frees, smallest = i == 0 ? 1 : class[-1].size + 1;
         if (live != 0)
             fprintf(to,
-                    "  <class from=\"%" PRIu64 "\" to=\"%" PRIu64 "\" total=\"%" PRIu64 "\" count=\"%" PRIu64 "\"/>\n",
+                    "  <class from=\"%" PRIu64 "\" to=\"%" PRIu64 "\" total=\"%" PRIu64 "\" count=\"%" PRIu64
+                    "\"/>\n",
                     smallest, class->size, live * class->size, live);
     }
     fprintf(to,

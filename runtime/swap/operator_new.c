@@ -122,58 +122,58 @@ static inline void *new_aligned_nothrow(size_t size, size_t alignment, const voi
 }
 
 /* A definition, and the declaration it answers to. */
-#define OPERATOR(result, name, parameters) \
-    EXPORT result name parameters;         \
+#define OPERATOR(result, name, parameters)                                                                   \
+    EXPORT result name parameters;                                                                           \
     EXPORT result name parameters
 
 /* All forms of one new and its delete; in the names, m is the size, the rest the types of the parameters. */
-#define OPERATORS(new, delete)                                                                            \
-    OPERATOR(void *, new##m, (size_t size))                                                               \
-    {                                                                                                     \
-        return new_plain(size);                                                                           \
-    }                                                                                                     \
-    OPERATOR(void *, new##mRKSt9nothrow_t, (size_t size, const void *nothrow))                            \
-    {                                                                                                     \
-        return new_nothrow(size, nothrow, #new "mRKSt9nothrow_t");                                        \
-    }                                                                                                     \
-    OPERATOR(void *, new##mSt11align_val_t, (size_t size, size_t alignment))                              \
-    {                                                                                                     \
-        return new_aligned(size, alignment);                                                              \
-    }                                                                                                     \
-    OPERATOR(void *, new##mSt11align_val_tRKSt9nothrow_t,                                                 \
-             (size_t size, size_t alignment, const void *nothrow))                                        \
-    {                                                                                                     \
-        return new_aligned_nothrow(size, alignment, nothrow, #new "mSt11align_val_tRKSt9nothrow_t");      \
-    }                                                                                                     \
-    OPERATOR(void, delete##Pv, (void *p))                                                                 \
-    {                                                                                                     \
-        heap_free_fast(p);                                                                                \
-    }                                                                                                     \
-    OPERATOR(void, delete##PvRKSt9nothrow_t, (void *p, const void *nothrow))                              \
-    {                                                                                                     \
-        (void)nothrow;                                                                                    \
-        heap_free_fast(p);                                                                                \
-    }                                                                                                     \
-    OPERATOR(void, delete##Pvm, (void *p, size_t size))                                                   \
-    {                                                                                                     \
-        (void)size;                                                                                       \
-        heap_free_fast(p);                                                                                \
-    }                                                                                                     \
-    OPERATOR(void, delete##PvSt11align_val_t, (void *p, size_t alignment))                                \
-    {                                                                                                     \
-        (void)alignment;                                                                                  \
-        heap_free_fast(p);                                                                                \
-    }                                                                                                     \
-    OPERATOR(void, delete##PvSt11align_val_tRKSt9nothrow_t,                                               \
-             (void *p, size_t alignment, const void *nothrow))                                            \
-    {                                                                                                     \
-        (void)alignment, (void)nothrow;                                                                   \
-        heap_free_fast(p);                                                                                \
-    }                                                                                                     \
-    OPERATOR(void, delete##PvmSt11align_val_t, (void *p, size_t size, size_t alignment))                  \
-    {                                                                                                     \
-        (void)size, (void)alignment;                                                                      \
-        heap_free_fast(p);                                                                                \
+#define OPERATORS(new, delete)                                                                               \
+    OPERATOR(void *, new##m, (size_t size))                                                                  \
+    {                                                                                                        \
+        return new_plain(size);                                                                              \
+    }                                                                                                        \
+    OPERATOR(void *, new##mRKSt9nothrow_t, (size_t size, const void *nothrow))                               \
+    {                                                                                                        \
+        return new_nothrow(size, nothrow, #new "mRKSt9nothrow_t");                                           \
+    }                                                                                                        \
+    OPERATOR(void *, new##mSt11align_val_t, (size_t size, size_t alignment))                                 \
+    {                                                                                                        \
+        return new_aligned(size, alignment);                                                                 \
+    }                                                                                                        \
+    OPERATOR(void *, new##mSt11align_val_tRKSt9nothrow_t,                                                    \
+             (size_t size, size_t alignment, const void *nothrow))                                           \
+    {                                                                                                        \
+        return new_aligned_nothrow(size, alignment, nothrow, #new "mSt11align_val_tRKSt9nothrow_t");         \
+    }                                                                                                        \
+    OPERATOR(void, delete##Pv, (void *p))                                                                    \
+    {                                                                                                        \
+        heap_free_fast(p);                                                                                   \
+    }                                                                                                        \
+    OPERATOR(void, delete##PvRKSt9nothrow_t, (void *p, const void *nothrow))                                 \
+    {                                                                                                        \
+        (void)nothrow;                                                                                       \
+        heap_free_fast(p);                                                                                   \
+    }                                                                                                        \
+    OPERATOR(void, delete##Pvm, (void *p, size_t size))                                                      \
+    {                                                                                                        \
+        (void)size;                                                                                          \
+        heap_free_fast(p);                                                                                   \
+    }                                                                                                        \
+    OPERATOR(void, delete##PvSt11align_val_t, (void *p, size_t alignment))                                   \
+    {                                                                                                        \
+        (void)alignment;                                                                                     \
+        heap_free_fast(p);                                                                                   \
+    }                                                                                                        \
+    OPERATOR(void, delete##PvSt11align_val_tRKSt9nothrow_t,                                                  \
+             (void *p, size_t alignment, const void *nothrow))                                               \
+    {                                                                                                        \
+        (void)alignment, (void)nothrow;                                                                      \
+        heap_free_fast(p);                                                                                   \
+    }                                                                                                        \
+    OPERATOR(void, delete##PvmSt11align_val_t, (void *p, size_t size, size_t alignment))                     \
+    {                                                                                                        \
+        (void)size, (void)alignment;                                                                         \
+        heap_free_fast(p);                                                                                   \
     }
 
 OPERATORS(_Znw, _Zdl)

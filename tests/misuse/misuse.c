@@ -248,8 +248,9 @@ static void impossible_sizes(size_t size)
     (void)size;
     volatile size_t minus_1 = (size_t)-1, large = PTRDIFF_MAX, square = (size_t)1 << 33;
     char *p = get(100);
-    if (malloc(minus_1) || malloc(large) || malloc(large + 1) || calloc(square, square) || realloc(p, minus_1) ||
-        realloc(p, large) || reallocarray(p, square, square) || aligned_alloc(64, minus_1) || memalign(4096, large))
+    if (malloc(minus_1) || malloc(large) || malloc(large + 1) || calloc(square, square) ||
+        realloc(p, minus_1) || realloc(p, large) || reallocarray(p, square, square) ||
+        aligned_alloc(64, minus_1) || memalign(4096, large))
         harmed("a block of impossible size");
     if (p[0] != 'x' || p[99] != 'x')
         harmed("a refused realloc changed the block");
@@ -497,11 +498,19 @@ static void matching_operators(size_t size)
 #define LARGE 300000
 #define HUGE ((size_t)5 << 20)
 
-#define EACH_SIZE(name, ...) \
-    {name "-small", SMALL, __VA_ARGS__}, {name "-medium", MEDIUM, __VA_ARGS__}, {name "-large", LARGE, __VA_ARGS__}, \
-        {name "-huge", HUGE, __VA_ARGS__}
-#define SHARED_SLOTS(name, ...) {name "-small", SMALL, __VA_ARGS__}, {name "-medium", MEDIUM, __VA_ARGS__}
+#define EACH_SIZE(name, ...)                                                                                 \
+    {name "-small", SMALL, __VA_ARGS__}, {name "-medium", MEDIUM, __VA_ARGS__},                              \
+        {name "-large", LARGE, __VA_ARGS__},                                                                 \
+    {                                                                                                        \
+        name "-huge", HUGE, __VA_ARGS__                                                                      \
+    }
+#define SHARED_SLOTS(name, ...)                                                                              \
+    {name "-small", SMALL, __VA_ARGS__},                                                                     \
+    {                                                                                                        \
+        name "-medium", MEDIUM, __VA_ARGS__                                                                  \
+    }
 
+/* clang-format off */
 static const struct misuse {
     const char *name;
     size_t size;
@@ -562,13 +571,14 @@ static const struct misuse {
     SHARED_SLOTS("sized-delete-smaller", sized_delete_smaller, ANY, REPORT, "mismatch"),
     EACH_SIZE("matching-operators", matching_operators, SURVIVE, SURVIVE, "-"),
 };
+/* clang-format on */
 enum { MISUSES = sizeof misuses / sizeof misuses[0] };
 
 static void list(void)
 {
     for (int i = 0; i < MISUSES; i++)
-        printf("%s %s %s %s\n", misuses[i].name, outcome_names[misuses[i].plain], outcome_names[misuses[i].harden],
-               misuses[i].kind);
+        printf("%s %s %s %s\n", misuses[i].name, outcome_names[misuses[i].plain],
+               outcome_names[misuses[i].harden], misuses[i].kind);
 }
 
 int main(int argc, char **argv)

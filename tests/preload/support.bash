@@ -81,7 +81,7 @@ passes() {
 }
 
 short() {
-    local text=${1//$SCRATCH\//} 
+    local text=${1//$SCRATCH\//}
     text=${text//$WEIR_PROGRAMS\//}
     echo "${text//$SOURCES\//}"
 }

@@ -14,7 +14,7 @@
 
 #define CHECK_TEXT_(x) #x
 #define CHECK_TEXT(x) CHECK_TEXT_(x)
-#define CHECK(condition) \
+#define CHECK(condition)                                                                                     \
     ((condition) ? (void)0 : check_failed(__FILE__ ":" CHECK_TEXT(__LINE__) ": not so: " #condition "\n"))
 
 #ifdef __cplusplus
@@ -22,7 +22,8 @@
 #else
 _Noreturn
 #endif
-static inline void check_failed(const char *message)
+static inline void
+check_failed(const char *message)
 {
     ssize_t ignored = write(STDERR_FILENO, message, strlen(message));
     (void)ignored;

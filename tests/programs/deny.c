@@ -17,7 +17,10 @@ static const struct {
     const char *name;
     unsigned number;
 } calls[] = {
-    {"madvise", SYS_madvise}, {"mremap", SYS_mremap}, {"membarrier", SYS_membarrier}, {"mincore", SYS_mincore},
+    {"madvise", SYS_madvise},
+    {"mremap", SYS_mremap},
+    {"membarrier", SYS_membarrier},
+    {"mincore", SYS_mincore},
 };
 
 int main(int argc, char **argv)
@@ -35,7 +38,8 @@ int main(int argc, char **argv)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = {sizeof filter / sizeof filter[0], filter};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
         perror("deny: seccomp");
         return EXIT_NO_SECCOMP;
     }

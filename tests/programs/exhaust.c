@@ -46,11 +46,11 @@ static void give_back(struct link *all)
     }
 }
 
-#define REFUSED(expression)          \
-    do {                             \
-        errno = 0;                   \
-        CHECK((expression) == NULL); \
-        CHECK(errno == ENOMEM);      \
+#define REFUSED(expression)                                                                                  \
+    do {                                                                                                     \
+        errno = 0;                                                                                           \
+        CHECK((expression) == NULL);                                                                         \
+        CHECK(errno == ENOMEM);                                                                              \
     } while (0)
 
 static void refuse_everywhere(size_t size)
@@ -77,8 +77,9 @@ static void run_out(size_t size, size_t least)
     all = take_all(size, &second);
     give_back(all);
     if (first < least || second < first / 10 * 8) {
-        fprintf(stderr, "blocks of %zu: %zu MiB at first, %zu MiB after all was freed; at least %zu MiB expected\n", size,
-                first >> 20, second >> 20, least >> 20);
+        fprintf(stderr,
+                "blocks of %zu: %zu MiB at first, %zu MiB after all was freed; at least %zu MiB expected\n",
+                size, first >> 20, second >> 20, least >> 20);
         _exit(1);
     }
 }

@@ -6,7 +6,7 @@
 
 #include "check.h"
 
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"       /* mallinfo */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* mallinfo */
 #pragma GCC diagnostic ignored "-Walloc-size-larger-than=" /* on purpose */
 
 /* Not in this C library's headers. */
@@ -14,12 +14,14 @@ void cfree(void *p) __attribute__((weak));
 void free_sized(void *p, size_t size) __attribute__((weak));
 void free_aligned_sized(void *p, size_t alignment, size_t size) __attribute__((weak));
 
-static const size_t sizes[] = {0,    1,    7,     8,     15,    16,     17,     24,      32,      48,     63,     64,
-                               65,   100,  127,   128,   255,   256,    500,    1000,    1024,    1025,   2000,   4095,
-                               4096, 4097, 10000, 32768, 65535, 65536, 65537, 100000, 262144, 1000000, 2097152, 5000000};
+static const size_t sizes[] = {0,     1,     7,     8,     15,     16,     17,      24,      32,
+                               48,    63,    64,    65,    100,    127,    128,     255,     256,
+                               500,   1000,  1024,  1025,  2000,   4095,   4096,    4097,    10000,
+                               32768, 65535, 65536, 65537, 100000, 262144, 1000000, 2097152, 5000000};
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
 
-static const size_t impossible[] = {PTRDIFF_MAX, (size_t)PTRDIFF_MAX + 1, SIZE_MAX - 4096, SIZE_MAX - 15, SIZE_MAX};
+static const size_t impossible[] = {PTRDIFF_MAX, (size_t)PTRDIFF_MAX + 1, SIZE_MAX - 4096, SIZE_MAX - 15,
+                                    SIZE_MAX};
 enum { IMPOSSIBLE = sizeof impossible / sizeof impossible[0] };
 
 static int is_aligned(const void *p, size_t alignment)
@@ -46,11 +48,11 @@ static size_t natural_alignment(size_t size)
     return size >= 16 ? 16 : size >= 8 ? 8 : 1;
 }
 
-#define REFUSED(expression, code)  \
-    do {                           \
-        errno = 0;                 \
-        CHECK((expression) == NULL); \
-        CHECK(errno == (code));    \
+#define REFUSED(expression, code)                                                                            \
+    do {                                                                                                     \
+        errno = 0;                                                                                           \
+        CHECK((expression) == NULL);                                                                         \
+        CHECK(errno == (code));                                                                              \
     } while (0)
 
 static void plain_blocks(void)

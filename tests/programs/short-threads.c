@@ -55,8 +55,8 @@ int main(void)
     }
     long late = resident_kib();
     if (late > early + ALLOWED_GROWTH_KIB) {
-        fprintf(stderr, "resident after %d threads %ld KiB, after %d threads %ld KiB\n", THREADS / 10, early, THREADS,
-                late);
+        fprintf(stderr, "resident after %d threads %ld KiB, after %d threads %ld KiB\n", THREADS / 10, early,
+                THREADS, late);
         return 1;
     }
 }

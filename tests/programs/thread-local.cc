@@ -12,7 +12,8 @@
 
 #include "check.h"
 
-namespace {
+namespace
+{
 
 std::mutex lock;
 std::vector<std::unique_ptr<std::string>> left_behind;
@@ -21,7 +22,8 @@ pthread_key_t key;
 
 struct Late {
     std::map<int, std::string> names;
-    ~Late() {
+    ~Late()
+    {
         CHECK(names.size() == 50);
         destroyed++;
     }
@@ -29,10 +31,12 @@ struct Late {
 
 struct Early {
     std::vector<std::string> strings;
-    ~Early() {
+    ~Early()
+    {
         // First use of another thread_local while thread_locals are being destroyed.
         thread_local Late late;
-        for (int i = 0; i < 50; i++) late.names[i] = std::string(i * 20, 'l');
+        for (int i = 0; i < 50; i++)
+            late.names[i] = std::string(i * 20, 'l');
         auto last = std::make_unique<std::string>(500, 'e');
         strings.clear();
         std::lock_guard<std::mutex> hold(lock);
@@ -44,14 +48,16 @@ struct Early {
 thread_local Early early;
 thread_local std::unique_ptr<char[]> buffer;
 
-void key_destructor(void *p) {
+void key_destructor(void *p)
+{
     // Runs after the thread_locals are gone.
     delete static_cast<std::string *>(p);
     std::vector<std::string> more(20, std::string(1000, 'k'));
     destroyed++;
 }
 
-void body(int i) {
+void body(int i)
+{
     early.strings.assign(100, std::string(i % 300 + 20, 'x'));
     buffer.reset(new char[100 + i * 37 % 100000]);
     pthread_setspecific(key, new std::string(200, 's'));
@@ -59,21 +65,28 @@ void body(int i) {
 
 struct AtExit {
     std::vector<std::string> strings = std::vector<std::string>(1000, std::string(100, 'g'));
-    ~AtExit() { strings.assign(2000, std::string(60, 'h')); }
+    ~AtExit()
+    {
+        strings.assign(2000, std::string(60, 'h'));
+    }
 } at_exit;
 
-}  // namespace
+} // namespace
 
-int main() {
+int main()
+{
     constexpr int kThreads = 400;
     CHECK(pthread_key_create(&key, key_destructor) == 0);
     for (int i = 0; i < kThreads; i += 8) {
         std::vector<std::thread> threads;
-        for (int j = 0; j < 8; j++) threads.emplace_back(body, i + j);
-        for (auto &thread : threads) thread.join();
+        for (int j = 0; j < 8; j++)
+            threads.emplace_back(body, i + j);
+        for (auto &thread : threads)
+            thread.join();
     }
     CHECK(destroyed == 3 * kThreads);
     CHECK(left_behind.size() == kThreads);
-    for (auto &string : left_behind) CHECK(*string == std::string(500, 'e'));
-    body(1);  // the main thread's die in exit
+    for (auto &string : left_behind)
+        CHECK(*string == std::string(500, 'e'));
+    body(1); // the main thread's die in exit
 }

@@ -5,12 +5,15 @@
 
 static int handler_calls;
 
-static void handler() {
-    if (++handler_calls == 2) std::set_new_handler(nullptr);
+static void handler()
+{
+    if (++handler_calls == 2)
+        std::set_new_handler(nullptr);
 }
 
 // 1: std::bad_alloc was thrown and caught here after two calls of the handler, and nothrow gave NULL.
-extern "C" int late_new_refuses() {
+extern "C" int late_new_refuses()
+{
     volatile std::size_t too_much = PTRDIFF_MAX;
     std::set_new_handler(handler);
     try {
