@@ -5,7 +5,9 @@ target_compile_options(weir_warnings INTERFACE
     $<$<COMPILE_LANGUAGE:C>:-Wall -Wextra -Wundef -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
     -Wpointer-arith -Wwrite-strings -Wformat=2>
     $<$<AND:$<COMPILE_LANGUAGE:C>,$<BOOL:${WEIR_WERROR}>>:-Werror>)
-target_compile_definitions(weir_warnings INTERFACE $<$<BOOL:${WEIR_DEBUG_CHECKS}>:WEIR_DEBUG_CHECKS=1>)
+# Defined as nothing, so that a file may say the same for itself.
+target_compile_definitions(weir_warnings INTERFACE
+    _GNU_SOURCE= $<$<BOOL:${WEIR_DEBUG_CHECKS}>:WEIR_DEBUG_CHECKS=1>)
 target_include_directories(weir_warnings INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
 if(WEIR_SANITIZER)
     target_compile_options(weir_warnings INTERFACE
