@@ -1,5 +1,5 @@
-/* deny NAME PROGRAM [ARGUMENT...]: runs a program in which the system call NAME fails with EPERM, as in a sandbox
- * whose seccomp filter does not know it. */
+/* deny NAME PROGRAM [ARGUMENT...]: runs a program in which the system call NAME fails with EPERM, as in a
+ * sandbox whose seccomp filter does not know it. */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>

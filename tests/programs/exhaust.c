@@ -1,9 +1,8 @@
-/* Memory runs out, and comes back. The script that runs this sets a limit (on address space, on data, or weir's hard
- * limit); here every entry point must answer NULL and ENOMEM, leave its argument alone, and work again once
- * something is freed; several threads at once must live through it too.
+/* Memory runs out, and comes back. The script that runs this sets a limit (on address space, on data, or
+ * weir's hard limit); here every entry point must answer NULL and ENOMEM, leave its argument alone, and work
+ * again once something is freed; several threads at once must live through it too.
  *
- *     exhaust MIB    at least MIB mebibytes are to be had before the end, and again after all is freed
- */
+ *     exhaust MIB    at least MIB mebibytes are to be had before the end, and again after all is freed */
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>

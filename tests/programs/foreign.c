@@ -1,5 +1,5 @@
-/* Pointers from other allocators, given to free, realloc and malloc_usable_size: the process lives on, the memory is
- * untouched, no size is made up.
+/* Pointers from other allocators, given to free, realloc and malloc_usable_size: the process lives on, the
+ * memory is untouched, no size is made up.
  *
  *     foreign libc | mapped | private | static
  *

@@ -1,6 +1,6 @@
-/* fork while other threads allocate: the child finds a heap that works, whatever those threads were in the middle
- * of, keeps the contents of what it inherits, can free it, can start threads and fork again. A heap that takes a
- * lock with it into the child hangs; the script that runs this limits the time. */
+/* fork while other threads allocate: the child finds a heap that works, whatever those threads were in the
+ * middle of, keeps the contents of what it inherits, can free it, can start threads and fork again. A heap
+ * that takes a lock with it into the child hangs; the script that runs this limits the time. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -1,5 +1,6 @@
 // Every form of operator new and delete: alignment, contents, std::bad_alloc thrown and caught, a new handler
-// that frees memory, one that throws, one that takes itself away, and the nothrow forms in each of these cases.
+// that frees memory, one that throws, one that takes itself away, and the nothrow forms in each of these
+// cases.
 #include <climits>
 #include <cstddef>
 #include <cstdlib>

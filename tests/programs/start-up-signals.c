@@ -1,7 +1,7 @@
-/* Signals from the first instruction on: the handler allocates. malloc is not async-signal-safe and cannot be; what
- * can be promised is that nothing else in a process that starts up makes it unsafe: a handler that interrupts
- * constructors, relocation of lazily bound calls or the start of main, and not a call of the allocator, may call
- * it, even if its call is the very first of the process.
+/* Signals from the first instruction on: the handler allocates. malloc is not async-signal-safe and cannot
+ * be; what can be promised is that nothing else in a process that starts up makes it unsafe: a handler that
+ * interrupts constructors, relocation of lazily bound calls or the start of main, and not a call of the
+ * allocator, may call it, even if its call is the very first of the process.
  *
  * The storm begins in the program's pre-initialisers, which run before every library's constructors. Each
  * allocation made outside of the handler announces itself, and the handler then keeps off. */

@@ -1,6 +1,6 @@
 /* Threads that end in every order: destructors of keys that allocate and free, in every round the C library
- * grants, after the heap has seen the thread leave; blocks freed by others when their thread is gone; detached,
- * cancelled and exiting threads; the main thread leaving first. */
+ * grants, after the heap has seen the thread leave; blocks freed by others when their thread is gone;
+ * detached, cancelled and exiting threads; the main thread leaving first. */
 #include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>

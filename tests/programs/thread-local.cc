@@ -1,5 +1,5 @@
-// thread_local objects whose destructors allocate, free and create further thread_local objects, in threads that
-// end together with key destructors that do the same; objects handed from a dying thread to one that lives.
+// thread_local objects whose destructors allocate, free and create further thread_local objects, in threads
+// that end together with key destructors that do the same; objects handed from a dying thread to a live one.
 #include <pthread.h>
 
 #include <atomic>

@@ -1,6 +1,6 @@
-/* Memory that was written to, freed and given back (or not, when the kernel refuses to take it) is zero when calloc
- * hands it out again, for every size and however it comes back. Ends in line "ok", so that its output can be
- * compared. */
+/* Memory that was written to, freed and given back (or not, when the kernel refuses to take it) is zero when
+ * calloc hands it out again, for every size and however it comes back. Ends in line "ok", so that its output
+ * can be compared. */
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
