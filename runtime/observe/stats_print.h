@@ -7,7 +7,7 @@
 #include <weir/stats.h>
 
 /* Keep a way to stderr: many programs close it in their own exit handlers (all of coreutils do), before the
- * account can be printed. Once, after options_load; does nothing unless stats were asked for. */
+ * account can be printed. Once, after options_load; does nothing unless stats were asked of this process. */
 void stats_print_prepare(void);
 
 /* At exit: read the account and print it, if options.stats asks for it in this process. */

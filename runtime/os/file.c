@@ -1,6 +1,5 @@
 /* file: see file.h. System calls without libc's wrappers, which are what other preloaded libraries like to
  * replace. */
-#define _GNU_SOURCE
 #include "runtime/os/file.h"
 
 #include <errno.h>

@@ -7,7 +7,6 @@
  * which is the container's own group. The hierarchies are expected where everybody mounts them,
  * /sys/fs/cgroup and /sys/fs/cgroup/memory.
  */
-#define _GNU_SOURCE
 #include "runtime/os/memory_size.h"
 
 #include <errno.h>

@@ -2,7 +2,6 @@
  * costs one comparison. How a value is parsed and printed depends on its kind alone, so a new option is one
  * row of options.def.
  */
-#define _GNU_SOURCE
 #include "runtime/os/options.h"
 
 #include <errno.h>

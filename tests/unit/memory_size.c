@@ -1,5 +1,4 @@
 /* The memory there is for a process, read from made-up /proc and /sys trees. */
-#define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,4 @@
 /* The options: every kind of value, every way to be wrong, the environment as a whole, and what is printed. */
-#define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -318,7 +317,7 @@ Test(options, an_empty_environment)
     cr_expect_str_eq(load(environment), "");
 }
 
-/* Before libc has initialised itself `environ` is NULL, and the kernel's copy above the arguments has to be found. */
+/* Before libc has initialised itself `environ` is NULL, and the kernel's copy has to be found. */
 Test(options, without_environ)
 {
     extern void *__libc_stack_end;

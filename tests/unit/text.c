@@ -1,5 +1,4 @@
 /* The text builder: every way to add, and that nothing is ever written past the buffer. */
-#define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <signal.h>

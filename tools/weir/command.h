@@ -1,4 +1,4 @@
-/* command: what the subcommands of `weir` share. Each is one file with one struct command; main.c lists them. */
+/* command: what the commands of `weir` share. Each is one file with one struct command; main.c lists them. */
 #ifndef WEIR_TOOLS_COMMAND_H
 #define WEIR_TOOLS_COMMAND_H
 

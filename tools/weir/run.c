@@ -3,7 +3,6 @@
  * The knobs are checked by the runtime's own parser and handed over in the environment; then exec. There is no
  * process of weir's left behind, so signals, the terminal and the exit status are the program's own.
  */
-#define _GNU_SOURCE
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -104,8 +103,8 @@ static void report_debug(void *failed, const struct options_problem *problem)
     *(bool *)failed = true;
 }
 
-/* The value of "--flag value" or "--flag=value" if arguments[*at] is that flag; *at is moved on to the value. A flag
- * without one gets "", which no option takes. */
+/* The value of "--flag value" or "--flag=value" if arguments[*at] is that flag; *at is moved on to the value. A
+ * flag without one gets "", which no option takes. */
 static const char *value_of(const char *flag, char **arguments, int *at)
 {
     size_t length = strlen(flag);

@@ -1,0 +1,29 @@
+/* control: the public face of the knobs. */
+#include <weir/control.h>
+
+#include "runtime/heap/control.h"
+
+int weir_set_gc_percent(int percent)
+{
+    return control_set_gc_percent(percent);
+}
+
+int64_t weir_set_memory_limit(int64_t bytes)
+{
+    return control_set_memory_limit(bytes);
+}
+
+int64_t weir_set_hard_limit(int64_t bytes)
+{
+    return control_set_hard_limit(bytes);
+}
+
+void weir_set_hard_limit_callback(void (*callback)(void *context, size_t wanted), void *context)
+{
+    control_set_hard_limit_callback(callback, context);
+}
+
+void weir_free_os_memory(void)
+{
+    control_free_os_memory();
+}

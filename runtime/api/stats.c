@@ -1,0 +1,16 @@
+/* stats: the public face of the account, cut to the size that the caller was compiled with. */
+#include <weir/stats.h>
+
+#include <string.h>
+
+#include "runtime/observe/stats.h"
+
+size_t weir_read_mem_stats_sized(void *stats, size_t size)
+{
+    weir_mem_stats known;
+    stats_read(&known);
+    memcpy(stats, &known, size < sizeof known ? size : sizeof known);
+    if (size > sizeof known)
+        memset((char *)stats + sizeof known, 0, size - sizeof known);
+    return sizeof known;
+}
