@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <jemalloc/jemalloc.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 void *weir_je_mallocx(size_t size, int flags);
@@ -80,4 +81,13 @@ Test(jemalloc, large_blocks_can_be_without_padding)
     weir_je_opt_cache_oblivious = false;
     weir_je_dallocx(weir_je_mallocx(1, 0), 0);
     cr_assert_eq(weir_je_sz_large_pad, 0);
+}
+
+Test(jemalloc, takes_no_options_from_the_environment)
+{
+    setenv("MALLOC_CONF", "narenas:7,stats_print:true", 1);
+    unsigned arenas = 0;
+    size_t size = sizeof arenas;
+    cr_assert_eq(weir_je_mallctl("opt.narenas", &arenas, &size, NULL, 0), 0);
+    cr_assert_neq(arenas, 7);
 }

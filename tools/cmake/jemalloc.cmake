@@ -10,11 +10,11 @@ add_custom_command(OUTPUT ${prefixed_jemalloc}
     COMMENT "Renaming jemalloc's symbols to weir_je_*" VERBATIM)
 add_custom_target(weir_prefix_jemalloc DEPENDS ${prefixed_jemalloc})
 
-add_library(weir_jemalloc_profiler STATIC ${PROJECT_SOURCE_DIR}/tools/cmake/jemalloc-profiler.c)
-target_link_libraries(weir_jemalloc_profiler PRIVATE weir_runtime_options)
+add_library(weir_jemalloc_standins STATIC ${PROJECT_SOURCE_DIR}/tools/cmake/jemalloc-standins.c)
+target_link_libraries(weir_jemalloc_standins PRIVATE weir_runtime_options)
 
 add_library(weir_jemalloc STATIC IMPORTED)
 set_target_properties(weir_jemalloc PROPERTIES
     IMPORTED_LOCATION ${prefixed_jemalloc}
-    INTERFACE_LINK_LIBRARIES "$<LINK_ONLY:weir_jemalloc_profiler>")
+    INTERFACE_LINK_LIBRARIES "$<LINK_ONLY:weir_jemalloc_standins>")
 add_dependencies(weir_jemalloc weir_prefix_jemalloc)

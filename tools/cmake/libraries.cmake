@@ -29,8 +29,8 @@ weir_shared_library(weir_shared libweir.map)
 set(merged_object ${PROJECT_BINARY_DIR}/weir-merged.o)
 add_custom_command(OUTPUT ${merged_object}
     COMMAND ${PROJECT_SOURCE_DIR}/tools/cmake/merge-objects ${merged_object} $<TARGET_OBJECTS:weir_core>
-        $<TARGET_FILE:weir_jemalloc> $<TARGET_FILE:weir_jemalloc_profiler>
-    DEPENDS $<TARGET_OBJECTS:weir_core> weir_jemalloc_profiler weir_prefix_jemalloc ${prefixed_jemalloc}
+        $<TARGET_FILE:weir_jemalloc> $<TARGET_FILE:weir_jemalloc_standins>
+    DEPENDS $<TARGET_OBJECTS:weir_core> weir_jemalloc_standins weir_prefix_jemalloc ${prefixed_jemalloc}
         ${PROJECT_SOURCE_DIR}/tools/cmake/merge-objects
     COMMAND_EXPAND_LISTS COMMENT "Merging libweir.a into one object" VERBATIM)
 add_library(weir_static STATIC ${merged_object})
