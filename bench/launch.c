@@ -1,10 +1,10 @@
-// launch FD PROGRAM [ARGUMENT…]: runs a program and writes what it cost to the file descriptor FD, as one line
+// launch FD PROGRAM [ARGUMENT…]: runs a program and writes what it cost to file descriptor FD, as one line
 //
 //     SECONDS PEAK-RSS-KIB EXIT-CODE SIGNAL
 //
-// Why not wait for it from the runner itself: the kernel's ru_maxrss of a process starts with the resident size of
-// the process that forked it, kept over exec. A Python parent would give every small program a floor of 10 MiB;
-// this one, linked statically, gives a floor far below that of any dynamically linked program.
+// Why not wait for it from the runner itself: the kernel's ru_maxrss of a process starts with the resident
+// size of the process that forked it, kept over exec. A Python parent would give every small program a floor
+// of 10 MiB; this one, linked statically, gives a floor far below that of any dynamically linked program.
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,13 +17,15 @@
 
 enum { EXIT_CANNOT_RUN = 127 };
 
-static double now_seconds(void) {
+static double now_seconds(void)
+{
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc < 3) {
         dprintf(STDERR_FILENO, "usage: launch FD PROGRAM [ARGUMENT…]\n");
         return 2;
@@ -43,7 +45,8 @@ int main(int argc, char **argv) {
     int status;
     struct rusage usage;
     while (wait4(child, &status, 0, &usage) < 0)
-        if (errno != EINTR) return EXIT_CANNOT_RUN;
+        if (errno != EINTR)
+            return EXIT_CANNOT_RUN;
     double seconds = now_seconds() - start;
     dprintf(report, "%.6f %ld %d %d\n", seconds, usage.ru_maxrss, WIFEXITED(status) ? WEXITSTATUS(status) : 0,
             WIFSIGNALED(status) ? WTERMSIG(status) : 0);

@@ -7,7 +7,8 @@ INSERT INTO customer SELECT i, 'customer-' || i, 'city-' || (i * 7919 % 97) FROM
 
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ROWS)
 INSERT INTO orders
-SELECT i, 1 + i * 48271 % (ROWS / 20), 'item-' || (i * 31 % 1009), i * 16807 % 10007, substr(hex(i * 69621), 1, 4 + i % 13)
+SELECT i, 1 + i * 48271 % (ROWS / 20), 'item-' || (i * 31 % 1009), i * 16807 % 10007,
+       substr(hex(i * 69621), 1, 4 + i % 13)
 FROM n;
 
 CREATE INDEX orders_customer ON orders(customer);

@@ -22,8 +22,8 @@ def main(amount):
     counts = collections.Counter(text.split())
     print(counts.most_common(3))
 
-    records = [{"id": i, "name": words[next(numbers) % len(words)], "tags": [words[next(numbers) % 100] for _ in range(5)],
-                "score": next(numbers) % 1000 / 10} for i in range(10_000 * amount)]
+    records = [{"id": i, "name": words[next(numbers) % len(words)], "score": next(numbers) % 1000 / 10,
+                "tags": [words[next(numbers) % 100] for _ in range(5)]} for i in range(10_000 * amount)]
     restored = json.loads(json.dumps(records))
     groups = collections.defaultdict(list)
     for record in restored:

@@ -1,12 +1,11 @@
-"""The malloc libraries to compare: glibc (nothing preloaded), Debian's packaged ones, weir, and any others by path."""
+"""The malloc libraries to compare: glibc (nothing preloaded), Debian's packaged ones, weir, and any others by
+path."""
 
+import platform
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-DEFAULT_BUILD = REPOSITORY / "build" / "release"
-WEIR_FILE = "libweir-malloc.so"
 
 PACKAGED = (
     # name, files of which the first found is taken, Debian package
@@ -31,7 +30,8 @@ GLIBC = Library("glibc", None)
 
 def system_file(name):
     """Where the dynamic linker keeps a library of this name, or None."""
-    folders = [Path("/usr/local/lib"), *sorted(Path("/usr/lib").glob("*-linux-gnu")), Path("/usr/lib64"), Path("/usr/lib")]
+    folders = [Path("/usr/lib") / f"{platform.machine()}-linux-gnu", Path("/usr/lib64"), Path("/usr/lib"),
+               Path("/usr/local/lib")]
     return next((folder / name for folder in folders if (folder / name).exists()), None)
 
 
@@ -63,13 +63,13 @@ def existing(path):
 
 
 def choose(weir, extras):
-    """All libraries in the order of the table. `weir` is a path or "none"; ValueError if something is missing."""
+    """All libraries in the order of the tables. `weir` is a path or "none"; ValueError if one is missing."""
     chosen = [GLIBC, *find_packaged()]
     if weir != "none":
         try:
             chosen.append(Library("weir", existing(weir)))
         except ValueError as error:
-            raise ValueError(f"{error} (build the release first, or give --weir PATH or --weir none)") from None
+            raise ValueError(f"{error} (build the release first, or give --weir PATH or none)") from None
     chosen += [parse_extra(extra) for extra in extras]
     names = [library.name for library in chosen]
     repeated = {name for name in names if names.count(name) > 1}

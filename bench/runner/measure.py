@@ -1,8 +1,7 @@
 """Runs one program once under one library and says what it cost.
 
-The program is started by bench/launch, a small static program that waits for it (wait4) and reports wall time and
-ru_maxrss: started from here, every small program would inherit Python's own resident size as a floor.
-"""
+The program is started by bench/launch, a small static program that waits for it (wait4) and reports wall time
+and ru_maxrss: started from here, every small program would inherit Python's own resident size as a floor. """
 
 import os
 import signal
@@ -63,6 +62,9 @@ class Running:
         except subprocess.TimeoutExpired:
             late = True
             self.kill()
+        except KeyboardInterrupt:
+            self.kill()
+            raise
         with os.fdopen(self.report) as report, self.output as output, self.errors as errors:
             words = [] if late else report.read().split()
             output.seek(0)

@@ -17,7 +17,7 @@ def programs(folder, threads):
 
     def program(name, *command, stdin=None, reported=None):
         if not (folder / command[0]).is_file():
-            raise ValueError(f"{folder / command[0]}: no such program: is this a built mimalloc-bench out/bench?")
+            raise ValueError(f"{folder / command[0]}: not there: is this a built mimalloc-bench out/bench?")
         return Program(name, "mimalloc-bench", [folder / command[0], *command[1:]], stdin=stdin, cwd=folder,
                        reported=reported)
 

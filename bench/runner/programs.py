@@ -39,7 +39,7 @@ class Program:
 
 
 def number_after(pattern, convert=lambda value: value):
-    """A `reported` function: the first group of the pattern as a number, converted; None when absent or zero."""
+    """A `reported` function: the first group of the pattern as a number, converted; None if there is none."""
     expression = re.compile(pattern)
 
     def find(output):

@@ -25,7 +25,7 @@ def programs(scratch, quick):
         script.write_text((INPUTS / "orders.sql").read_text().replace("ROWS", str(rows)))
         found.append(Program("sqlite3", "real", ["sqlite3", ":memory:"], stdin=script, same_output=True))
     found.append(Program("python3", "real", [sys.executable, INPUTS / "texts.py", "1" if quick else "8"],
-                         # Otherwise Python serves small objects from arenas of its own, and malloc sees little.
+                         # Without it, Python serves small objects from arenas of its own.
                          environment={"PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0"}, same_output=True))
     if installed("gcc"):
         source = scratch / "generated.c"
@@ -83,12 +83,12 @@ class Redis:
         return replace(sample, seconds=seconds, failure=sample.failure or failure)
 
     def drive(self, launcher, port):
-        """Waits for the server, sends the requests, shuts it down; returns the failure and the client's time."""
+        """Waits for the server, sends the requests, ends it; returns the failure and the client's time."""
         if not answers(port, patience=10):
             return "the server does not answer", 0.0
         client = launcher.run(GLIBC, [
-            "redis-benchmark", "-h", "127.0.0.1", "-p", port, "-n", self.requests, "-r", "100000", "-P", "16", "-d", "100",
-            "-q", "-t", "set,get,lpush,lpop,sadd,hset,zadd,lrange_100"])
+            "redis-benchmark", "-h", "127.0.0.1", "-p", port, "-n", self.requests, "-r", "100000", "-P", "16",
+            "-d", "100", "-q", "-t", "set,get,lpush,lpop,sadd,hset,zadd,lrange_100"])
         if client.failure or "requests per second" not in client.output:
             return f"redis-benchmark: {client.failure or 'printed no result'}", 0.0
         redis_cli(port, "shutdown", "nosave")
@@ -107,7 +107,8 @@ def free_port():
 
 
 def redis_cli(port, *command):
-    return subprocess.run(["redis-cli", "-h", "127.0.0.1", "-p", port, *command], capture_output=True, text=True).stdout
+    words = ["redis-cli", "-h", "127.0.0.1", "-p", port, *command]
+    return subprocess.run(words, capture_output=True, text=True).stdout
 
 
 def answers(port, patience):

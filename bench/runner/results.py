@@ -33,7 +33,8 @@ class Results:
         self.programs = programs or []
 
     def add_program(self, name, group):
-        self.programs.append({"name": name, "group": group, "samples": {library: [] for library in self.libraries}})
+        self.programs.append({"name": name, "group": group,
+                              "samples": {library: [] for library in self.libraries}})
 
     def add_sample(self, library, sample):
         self.programs[-1]["samples"][library].append(
@@ -86,6 +87,9 @@ def describe_machine():
             "libc": " ".join(platform.libc_ver()), "date": date.today().isoformat()}
 
 
+PATH_OPTIONS = ("--mimalloc-bench", "--build", "--weir", "--json", "--markdown", "--compare")
+
+
 def portable_command(arguments):
     """The command as a reader would give it: no folders of this machine in it."""
     words, hide = ["bench/" + Path(arguments[0]).name], False
@@ -95,6 +99,6 @@ def portable_command(arguments):
             argument = "DIR/" + Path(argument).name if "/" in argument else argument
         elif equals and "/" in value:
             argument = f"{option}=DIR/{Path(value).name}"
-        hide = not equals and argument in ("--mimalloc-bench", "--build", "--weir", "--json", "--markdown", "--compare")
+        hide = not equals and argument in PATH_OPTIONS
         words.append(argument)
     return shlex.join(words)

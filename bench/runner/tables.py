@@ -8,8 +8,9 @@ UNITS = {"seconds": ("s", 1, 3), "rss_kib": ("MiB", 1024, 1)}  # name, divisor, 
 def aligned(rows):
     """Rows of cells → lines with the first column left-aligned and the others right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows)]
-    return ["  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]).rstrip()
-            for row in rows]
+    def line(first, *others):
+        return "  ".join([first.ljust(widths[0]), *map(str.rjust, others, widths[1:])])
+    return [line(*row).rstrip() for row in rows]
 
 
 def markdown(rows):
@@ -23,7 +24,7 @@ def value_text(value, measure):
 
 
 def ratio_rows(results, group, measure):
-    """One row per program, one column per library: the ratio to the first library; its own column has the value."""
+    """One row per program, one column per library: the ratio to the first, whose own column has the value."""
     base, *others = results.libraries
     unit = UNITS[measure][0]
     rows = [[MEASURES[measure], f"{base}, {unit}", *others]]
@@ -31,8 +32,8 @@ def ratio_rows(results, group, measure):
         own = spread(program, base, measure)
         rows.append([program["name"], value_text(own.median, measure) if own else "FAILED",
                      *(ratio_text(results, program, library, measure) for library in others)])
-    rows.append(["geometric mean", "1.00", *(geomean_text(results, group, library, measure) for library in others)])
-    return rows
+    means = (geomean_text(results, group, library, measure) for library in others)
+    return [*rows, ["geometric mean", "1.00", *means]]
 
 
 def ratio_text(results, program, library, measure):
@@ -85,8 +86,8 @@ def failure_lines(results):
 
 def machine_line(results):
     machine = results.machine
-    return (f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, {machine['libc']}, {machine['date']}; "
-            f"medians of {results.rounds} rounds, libraries interleaved")
+    return (f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, {machine['libc']}, "
+            f"{machine['date']}; medians of {results.rounds} rounds, libraries interleaved")
 
 
 def terminal_report(results):
@@ -95,7 +96,8 @@ def terminal_report(results):
         lines += ["", f"== {group}", *aligned(detail_rows(results, group))]
     for group in results.groups():
         for measure in MEASURES:
-            lines += ["", f"== {group}: ratio to {results.libraries[0]}", *aligned(ratio_rows(results, group, measure))]
+            lines += ["", f"== {group}: ratio to {results.libraries[0]}"]
+            lines += aligned(ratio_rows(results, group, measure))
     lines += ["", *aligned(overview_rows(results))]
     lines += ["", *failure_lines(results)] if failure_lines(results) else []
     return "\n".join(lines) + "\n"
@@ -105,7 +107,8 @@ def markdown_report(results):
     lines = [f"`{results.command}`", "", machine_line(results) + ".", "", *markdown(overview_rows(results))]
     for group in results.groups():
         for measure in MEASURES:
-            lines += ["", f"### {group}, {MEASURES[measure]}", "", *markdown(ratio_rows(results, group, measure))]
+            lines += ["", f"### {group}, {MEASURES[measure]}", ""]
+            lines += markdown(ratio_rows(results, group, measure))
     for group in results.groups():
         lines += ["", f"### {group}, medians and spread", "", *markdown(detail_rows(results, group))]
     failures = [f"- {line}" for line in failure_lines(results)]

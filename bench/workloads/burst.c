@@ -1,5 +1,5 @@
-// burst: allocates mixed sizes up to a peak, frees down to a small live set, then sleeps without calling the allocator
-// and looks at its resident size after 0, 0.5, 1 and 2 s of idleness.
+// burst: allocates mixed sizes up to a peak, frees down to a small live set, then sleeps without calling the
+// allocator and looks at its resident size after 0, 0.5, 1 and 2 s of idleness.
 //
 // Which blocks live on decides what any allocator that cannot move objects is able to give back:
 //     keep=0  the oldest: the base a program had before the burst
@@ -9,12 +9,14 @@
 
 enum keep { KEEP_OLDEST, KEEP_RUNS, KEEP_SCATTERED };
 
-static size_t burst_size(random_state *random) {
+static size_t burst_size(random_state *random)
+{
     return random_below(random, 100) < 98 ? random_size(random, 5, 11) : random_size(random, 11, 16);
 }
 
 // Puts `bytes` of blocks into *list, oldest first; returns how many.
-static size_t allocate(struct chained **list, size_t bytes, random_state *random) {
+static size_t allocate(struct chained **list, size_t bytes, random_state *random)
+{
     size_t count = 0;
     for (size_t live = 0; live < bytes; count++) {
         *list = chained_new(burst_size(random));
@@ -25,14 +27,18 @@ static size_t allocate(struct chained **list, size_t bytes, random_state *random
 }
 
 // Frees all but about `keep_bytes` of the `bytes` in *list; returns the bytes left.
-static size_t release(struct chained **list, size_t bytes, size_t keep_bytes, enum keep keep, random_state *random) {
+static size_t release(struct chained **list, size_t bytes, size_t keep_bytes, enum keep keep,
+                      random_state *random)
+{
     size_t seen = 0, left = 0;
-    size_t period = MIB * (bytes / KIB) / (keep_bytes / KIB);  // 1 MiB kept of each
+    size_t period = MIB * (bytes / KIB) / (keep_bytes / KIB); // 1 MiB kept of each
     while (*list) {
         struct chained *block = *list;
         bool kept = left < keep_bytes;
-        if (keep == KEEP_RUNS) kept = seen % period < MIB;
-        if (keep == KEEP_SCATTERED) kept = random_below(random, bytes / KIB) < keep_bytes / KIB;
+        if (keep == KEEP_RUNS)
+            kept = seen % period < MIB;
+        if (keep == KEEP_SCATTERED)
+            kept = random_below(random, bytes / KIB) < keep_bytes / KIB;
         seen += block->size;
         if (kept) {
             left += block->size;
@@ -45,7 +51,8 @@ static size_t release(struct chained **list, size_t bytes, size_t keep_bytes, en
     return left;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     enum { PEAK, LIVE, KEEP, IDLE, ARGUMENTS };
     struct argument arguments[ARGUMENTS] = {
         [PEAK] = {"peak", GIB, "bytes allocated at the peak"},
@@ -55,7 +62,8 @@ int main(int argc, char **argv) {
     };
     arguments_parse(argc, argv, arguments, ARGUMENTS);
     size_t peak = arguments[PEAK].value, live = arguments[LIVE].value;
-    if (live < MIB || live > peak) fail("live: between 1M and the peak");
+    if (live < MIB || live > peak)
+        fail("live: between 1M and the peak");
     static const double moments[] = {0, 0.5, 1, 2};
     enum { MOMENTS = sizeof moments / sizeof *moments };
     size_t resident[MOMENTS], seen = 0;
@@ -72,7 +80,8 @@ int main(int argc, char **argv) {
     double idle_since = now_seconds();
     while (seen < MOMENTS && moments[seen] <= (double)arguments[IDLE].value) {
         double wait = moments[seen] - (now_seconds() - idle_since);
-        if (wait > 0) sleep_seconds(wait);
+        if (wait > 0)
+            sleep_seconds(wait);
         resident[seen++] = resident_bytes_exact();
     }
 

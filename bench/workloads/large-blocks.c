@@ -1,8 +1,9 @@
-// large-blocks: replaces random blocks of 64 KiB to 16 MiB among a few live ones, one word written to every page.
-// Who gives large blocks back to the kernel at once pays for every page again.
+// large-blocks: replaces random blocks of 64 KiB to 16 MiB among a few live ones, one word written to every
+// page. Who gives large blocks back to the kernel at once pays for every page again.
 #include "workload.h"
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     enum { LIVE, COUNT, ARGUMENTS };
     struct argument arguments[ARGUMENTS] = {
         [LIVE] = {"live", 20, "blocks live at a time"},

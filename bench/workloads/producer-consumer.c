@@ -1,5 +1,5 @@
-// producer-consumer: pairs of threads; one allocates blocks and hands them over in parcels, the other checks and
-// frees them. Every free is a remote one. A short queue keeps the producer from running ahead.
+// producer-consumer: pairs of threads; one allocates blocks and hands them over in parcels, the other checks
+// and frees them. Every free is a remote one. A short queue keeps the producer from running ahead.
 #include <pthread.h>
 
 #include "workload.h"
@@ -14,40 +14,48 @@ struct pair {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     struct parcel *queue[QUEUE_PARCELS];
-    size_t sent, received;  // sent - received parcels are in the queue
-    size_t parcels;         // to be sent in all
+    size_t sent, received; // sent - received parcels are in the queue
+    size_t parcels;        // to be sent in all
     random_state random;
 };
 
-static void parcel_send(struct pair *pair, struct parcel *parcel) {
+static void parcel_send(struct pair *pair, struct parcel *parcel)
+{
     pthread_mutex_lock(&pair->mutex);
-    while (pair->sent - pair->received == QUEUE_PARCELS) pthread_cond_wait(&pair->changed, &pair->mutex);
+    while (pair->sent - pair->received == QUEUE_PARCELS)
+        pthread_cond_wait(&pair->changed, &pair->mutex);
     pair->queue[pair->sent++ % QUEUE_PARCELS] = parcel;
     pthread_cond_signal(&pair->changed);
     pthread_mutex_unlock(&pair->mutex);
 }
 
-static struct parcel *parcel_receive(struct pair *pair) {
+static struct parcel *parcel_receive(struct pair *pair)
+{
     pthread_mutex_lock(&pair->mutex);
-    while (pair->sent == pair->received) pthread_cond_wait(&pair->changed, &pair->mutex);
+    while (pair->sent == pair->received)
+        pthread_cond_wait(&pair->changed, &pair->mutex);
     struct parcel *parcel = pair->queue[pair->received++ % QUEUE_PARCELS];
     pthread_cond_signal(&pair->changed);
     pthread_mutex_unlock(&pair->mutex);
     return parcel;
 }
 
-static void *produce(void *argument) {
+static void *produce(void *argument)
+{
     struct pair *pair = argument;
     for (size_t p = 0; p < pair->parcels; p++) {
         struct parcel *parcel = malloc(sizeof *parcel);
-        if (!parcel) fail("out of memory");
-        for (size_t i = 0; i < PARCEL_BLOCKS; i++) parcel->blocks[i] = block_new(random_size(&pair->random, 4, 9));
+        if (!parcel)
+            fail("out of memory");
+        for (size_t i = 0; i < PARCEL_BLOCKS; i++)
+            parcel->blocks[i] = block_new(random_size(&pair->random, 4, 9));
         parcel_send(pair, parcel);
     }
     return NULL;
 }
 
-static void *consume(void *argument) {
+static void *consume(void *argument)
+{
     struct pair *pair = argument;
     for (size_t p = 0; p < pair->parcels; p++) {
         struct parcel *parcel = parcel_receive(pair);
@@ -57,7 +65,8 @@ static void *consume(void *argument) {
     return NULL;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     enum { PAIRS, COUNT, ARGUMENTS };
     struct argument arguments[ARGUMENTS] = {
         [PAIRS] = {"pairs", 1, "pairs of threads"},
@@ -75,10 +84,13 @@ int main(int argc, char **argv) {
         pthread_cond_init(&pairs[p].changed, NULL);
         pairs[p].parcels = parcels;
         pairs[p].random = 1000 + p;
-        if (pthread_create(&ids[2 * p], NULL, produce, &pairs[p])) fail("no thread");
-        if (pthread_create(&ids[2 * p + 1], NULL, consume, &pairs[p])) fail("no thread");
+        if (pthread_create(&ids[2 * p], NULL, produce, &pairs[p]))
+            fail("no thread");
+        if (pthread_create(&ids[2 * p + 1], NULL, consume, &pairs[p]))
+            fail("no thread");
     }
-    for (size_t t = 0; t < 2 * count; t++) pthread_join(ids[t], NULL);
+    for (size_t t = 0; t < 2 * count; t++)
+        pthread_join(ids[t], NULL);
     report_rate("producer-consumer", parcels * count * PARCEL_BLOCKS, now_seconds() - start);
     free(ids);
     free(pairs);

@@ -1,6 +1,6 @@
-// random-replace: a server's pattern, after Larson and Krishnan 1998. Each thread replaces random blocks of an array;
-// after a while it ends and a new thread takes over another thread's array, so that blocks are freed by threads that
-// did not allocate them, often after the allocating thread has gone.
+// random-replace: a server's pattern, after Larson and Krishnan 1998. Each thread replaces random blocks of
+// an array; after a while it ends and a new thread takes over another thread's array, so that blocks are
+// freed by threads that did not allocate them, often after the allocating thread has gone.
 #include <pthread.h>
 
 #include "workload.h"
@@ -12,7 +12,8 @@ struct job {
     random_state random;
 };
 
-static void *replace(void *argument) {
+static void *replace(void *argument)
+{
     struct job *job = argument;
     for (uint64_t i = 0; i < job->count; i++) {
         struct block *block = &job->blocks[random_below(&job->random, job->live)];
@@ -22,7 +23,8 @@ static void *replace(void *argument) {
     return NULL;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     enum { THREADS, LIVE, GENERATIONS, COUNT, ARGUMENTS };
     struct argument arguments[ARGUMENTS] = {
         [THREADS] = {"threads", 2, "threads at a time"},
@@ -42,8 +44,10 @@ int main(int argc, char **argv) {
     double start = now_seconds();
     for (size_t generation = 0; generation < generations; generation++) {
         for (size_t t = 0; t < threads; t++)
-            if (pthread_create(&ids[t], NULL, replace, &jobs[(t + generation) % threads])) fail("no thread");
-        for (size_t t = 0; t < threads; t++) pthread_join(ids[t], NULL);
+            if (pthread_create(&ids[t], NULL, replace, &jobs[(t + generation) % threads]))
+                fail("no thread");
+        for (size_t t = 0; t < threads; t++)
+            pthread_join(ids[t], NULL);
     }
     report_rate("random-replace", share * threads * generations, now_seconds() - start);
     for (size_t t = 0; t < threads; t++) {

@@ -1,5 +1,5 @@
-// realloc-grow: vectors that grow by realloc, as programs do it: many small ones side by side in small steps, one by
-// doubling, one large one in 64 KiB steps.
+// realloc-grow: vectors that grow by realloc, as programs do it: many small ones side by side in small steps,
+// one by doubling, one large one in 64 KiB steps.
 #include "workload.h"
 
 struct vector {
@@ -7,25 +7,32 @@ struct vector {
     size_t count, capacity;
 };
 
-static void vector_reserve(struct vector *vector, size_t capacity) {
+static void vector_reserve(struct vector *vector, size_t capacity)
+{
     vector->items = realloc(vector->items, capacity * sizeof *vector->items);
-    if (!vector->items) fail("out of memory");
+    if (!vector->items)
+        fail("out of memory");
     vector->capacity = capacity;
 }
 
 // Writes every word up to the capacity: growth has to carry contents along.
-static void vector_fill(struct vector *vector) {
-    for (; vector->count < vector->capacity; vector->count++) vector->items[vector->count] = vector->count;
+static void vector_fill(struct vector *vector)
+{
+    for (; vector->count < vector->capacity; vector->count++)
+        vector->items[vector->count] = vector->count;
 }
 
-static void vector_free(struct vector *vector) {
+static void vector_free(struct vector *vector)
+{
     for (size_t i = 0; i < vector->count; i++)
-        if (vector->items[i] != i) fail("a vector lost its contents");
+        if (vector->items[i] != i)
+            fail("a vector lost its contents");
     free(vector->items);
     *vector = (struct vector){0};
 }
 
-static uint64_t grow_many_small(size_t vectors, size_t bytes) {
+static uint64_t grow_many_small(size_t vectors, size_t bytes)
+{
     uint64_t steps = 0;
     random_state random = 42;
     struct vector *table = table_new(vectors, sizeof *table);
@@ -40,12 +47,14 @@ static uint64_t grow_many_small(size_t vectors, size_t bytes) {
         vector_fill(vector);
         steps++;
     }
-    for (size_t i = 0; i < vectors; i++) vector_free(&table[i]);
+    for (size_t i = 0; i < vectors; i++)
+        vector_free(&table[i]);
     free(table);
     return steps;
 }
 
-static uint64_t grow_by_doubling(size_t bytes) {
+static uint64_t grow_by_doubling(size_t bytes)
+{
     uint64_t steps = 0;
     struct vector vector = {0};
     for (size_t capacity = 2; capacity <= bytes / sizeof(uint64_t); capacity *= 2, steps++) {
@@ -56,7 +65,8 @@ static uint64_t grow_by_doubling(size_t bytes) {
     return steps;
 }
 
-static uint64_t grow_by_step(size_t bytes, size_t step) {
+static uint64_t grow_by_step(size_t bytes, size_t step)
+{
     uint64_t steps = 0;
     struct vector vector = {0};
     for (size_t size = step; size <= bytes; size += step, steps++) {
@@ -67,7 +77,8 @@ static uint64_t grow_by_step(size_t bytes, size_t step) {
     return steps;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     enum { SMALL, LARGE, VECTORS, REPEAT, ARGUMENTS };
     struct argument arguments[ARGUMENTS] = {
         [SMALL] = {"small", 8 * KIB, "bytes a small vector grows to"},

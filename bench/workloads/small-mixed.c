@@ -1,7 +1,8 @@
 // small-mixed: one thread replaces random blocks of 8 bytes to 1 KiB among a fixed number of live ones.
 #include "workload.h"
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     enum { LIVE, COUNT, ARGUMENTS };
     struct argument arguments[ARGUMENTS] = {
         [LIVE] = {"live", 10000, "blocks live at a time"},
