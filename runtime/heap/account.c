@@ -1,0 +1,71 @@
+/* account: see account.h. Nothing is counted on the fast paths:
+ *
+ *     mallocs of a class = cells that went into thread caches (taken) - cells that are in them
+ *     live               = sum of used over its spans - cells in thread caches - cells on their way home
+ *     on their way home  = sent - drained, over all heaps
+ *     frees              = mallocs - live
+ */
+#include "runtime/heap/account.h"
+
+#include "runtime/heap/cache.h"
+#include "runtime/heap/zero.h"
+
+/* Another thread may pop and push while we walk: every step is checked to stay in the active span, and their
+ * number is bounded. The words read may be the program's by then. */
+__attribute__((no_sanitize("thread", "address"))) static uint32_t count_cached(const heap_t *heap, uint32_t class)
+{
+    const span_t *span = heap->active[class];
+    uint32_t count = 0;
+    if (!span)
+        return 0;
+    const cell_t *cell = __atomic_load_n(&heap->bins[class], __ATOMIC_RELAXED);
+    while (cell && region_owns(cell) && span_of_slot(region_slot(cell)) == span && count < span->cells) {
+        count++;
+        cell = __atomic_load_n(&cell->next, __ATOMIC_RELAXED);
+    }
+    return count;
+}
+
+static void add_heap(account_t *account, const heap_t *heap, int64_t *live)
+{
+    for (uint32_t class = 1; class < CLASS_COUNT; class++) {
+        /* A heap without a thread has no cache: what its bins point to may be gone. */
+        uint32_t cached = heap->status == HEAP_LIVE ? count_cached(heap, class) : 0;
+        account->mallocs[class] += heap->taken[class] - cached;
+        live[class] -= cached;
+        live[class] -= (int64_t)(heap->sent[class] - heap->drained[class]);
+    }
+    account->large_allocs += heap->large_allocs;
+    account->large_frees += heap->large_frees;
+    account->large_alloc_bytes += heap->large_alloc_bytes;
+    account->large_free_bytes += heap->large_free_bytes;
+    account->heaps++;
+    account->heap_bytes += sizeof *heap;
+}
+
+__attribute__((no_sanitize("thread"))) static void add_spans(int64_t *live)
+{
+    uint32_t end = (uint32_t)(region.carved >> SLOT_SHIFT);
+    for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < end; slot++) {
+        const span_t *span = span_of_slot(slot);
+        if (span->state == SPAN_ACTIVE || span->state == SPAN_PARTIAL || span->state == SPAN_FULL)
+            live[span->class] += (int64_t)span_used(span);
+    }
+}
+
+void account_read(account_t *account)
+{
+    int64_t live[CLASS_COUNT] = {0};
+    *account = (account_t){0};
+    lock_acquire(&heaps.lock);
+    for (const heap_t *heap = heaps.all; heap; heap = heap->next)
+        add_heap(account, heap, live);
+    add_spans(live);
+    lock_release(&heaps.lock);
+    account->mallocs[0] = zero_count_allocs();
+    account->frees[0] = zero_count_frees();
+    for (uint32_t class = 1; class < CLASS_COUNT; class++) {
+        uint64_t alive = live[class] > 0 ? (uint64_t)live[class] : 0;
+        account->frees[class] = account->mallocs[class] > alive ? account->mallocs[class] - alive : 0;
+    }
+}

@@ -1,0 +1,19 @@
+/* account: what the heaps have counted in bulk, added up: the source of the statistics. */
+#ifndef WEIR_HEAP_ACCOUNT_H
+#define WEIR_HEAP_ACCOUNT_H
+
+#include <stdint.h>
+
+#include "runtime/heap/classes.h"
+
+typedef struct account {
+    uint64_t mallocs[CLASS_COUNT], frees[CLASS_COUNT]; /* cells, ever; class 0: objects of zero bytes */
+    uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
+    uint64_t heaps; /* how many there are */
+    uint64_t heap_bytes;
+} account_t;
+
+/* Exact for threads that do not allocate meanwhile. Takes the lock of the heaps. */
+void account_read(account_t *account);
+
+#endif

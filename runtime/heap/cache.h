@@ -1,0 +1,138 @@
+/* cache: a thread's share of the heap.
+ *
+ * The thread cache is one list of cells per size class, in thread-local storage: malloc pops it. free pushes
+ * the cell onto its span's own list (span->free). When a class's list runs empty it is refilled in bulk: from
+ * what was freed to the active span meanwhile, from the span's untouched end, from a partial span, or from a
+ * new one. All counting is done there, in bulk, or falls out of span->wait.
+ *
+ *     bins[class] --> cell --> cell --> 0           popped by malloc; all of one span: heap->active[class]
+ *     span->free  --> cell --> cell --> 0           pushed by free
+ *     heap->inbox --> cell --> cell --> 0           pushed by other threads, a chain at a time
+ *
+ * After the design of mimalloc (Leijen, Zorn, de Moura, "Mimalloc: free list sharding in action", 2019), with
+ * the descriptors outside of the heap and with snmalloc's batched remote frees (Liétar et al., 2019).
+ *
+ * Where a cell that is not the program's can be: in a thread cache's list; in its span's free list; in a
+ * remote chain (outbox or inbox); untouched beyond span->extended. A free cell's first word is its link, its
+ * second word the address of its span, which tells a double free; malloc clears it.
+ */
+#ifndef WEIR_HEAP_CACHE_H
+#define WEIR_HEAP_CACHE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/heap/classes.h"
+#include "runtime/os/lock.h"
+#include "runtime/pages/region.h"
+
+typedef struct cell {
+    struct cell *next;
+    span_t *mark; /* its span, while it is free */
+} cell_t;
+
+enum { OUTBOX_SIZE = 8, OUTBOX_BYTES = 16 * 1024 };
+
+/* Cells of one other heap, freed here and not yet sent. Touched by the thread of this heap only. */
+typedef struct chain {
+    struct heap *to;
+    cell_t *first, *last;
+    uint32_t bytes;
+} chain_t;
+
+enum heap_status { HEAP_LIVE, HEAP_ORPHAN, HEAP_LOST /* its thread vanished in a fork */ };
+
+/* All of a thread's spans. Heaps are never freed: a thread that ends leaves its heap, spans and all, to the
+ * next one that starts (HEAP_ORPHAN), or piece by piece to a thread that needs spans. */
+typedef struct heap {
+    uintptr_t word; /* the thread's os_thread_word, for its spans' owner words; 0 when hardened */
+    cell_t **bins;  /* the thread's cache; when hardened, hard_bins */
+    span_t *active[CLASS_COUNT];
+    uint32_t partial[CLASS_COUNT]; /* slots; LIFO */
+    uint32_t spans;                /* slot; every small span of this heap */
+    chain_t outbox[OUTBOX_SIZE];
+    /* Bulk counts, so that totals are exact: see stats.c. Written by the owner, read by anybody. */
+    uint64_t taken[CLASS_COUNT];   /* cells that went into bins, ever */
+    uint64_t sent[CLASS_COUNT];    /* cells of others that this thread freed */
+    uint64_t drained[CLASS_COUNT]; /* cells of this heap that came back through the inbox */
+    uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
+    struct heap *next; /* of all heaps; written once, under the lock */
+    _Atomic int status;
+    _Alignas(64) _Atomic(cell_t *) inbox; /* pushed by anybody, taken whole by the owner */
+} heap_t;
+
+/* The cache itself. Initial-exec: the library is preloaded or linked, not dlopen'ed. */
+typedef struct cache {
+    cell_t *bins[CLASS_COUNT];
+    heap_t *heap; /* NULL before first use and after the thread's end */
+    bool ended;   /* the thread has left its heap */
+    bool busy;    /* the runtime itself may be calling into libc: see bootstrap in thread.c */
+} cache_t;
+extern __thread cache_t cache __attribute__((tls_model("initial-exec")));
+
+/* --- span.c --- */
+
+/* The class's list is empty: take a cell from somewhere, and fill the list. NULL: out of memory. */
+void *span_refill(heap_t *heap, uint32_t class);
+/* Give a cell back to its span; the caller owns the span. */
+void span_free_cell(span_t *span, void *p);
+/* span->wait reached zero. */
+void span_event(span_t *span);
+/* Move a partial span between heaps; the caller owns both. */
+void span_move(heap_t *from, heap_t *to, span_t *span);
+/* Put the class's list back into its span, and the span where it belongs. */
+void span_deactivate(heap_t *heap, uint32_t class);
+/* Give back the spans of which no cell is in use. */
+void span_release_empty(heap_t *heap);
+static inline uint32_t span_used(const span_t *span)
+{
+    return span->wait + span->wait_bias;
+}
+
+/* --- remote.c --- */
+
+/* Free a cell of another heap: chain it, and send the chain when it is long. */
+void remote_free(heap_t *self, span_t *span, void *p);
+void remote_flush(heap_t *self);
+/* Take back what others sent. True if anything came. */
+bool remote_drain(heap_t *self);
+
+/* --- thread.c --- */
+
+extern struct heaps {
+    lock_t lock; /* LOCK_RANK_HEAPS */
+    _Atomic(heap_t *) all;
+    _Atomic uint32_t orphans; /* heaps with status HEAP_ORPHAN */
+} heaps;
+
+/* The calling thread's heap; makes or adopts one. NULL: out of memory. */
+heap_t *thread_heap(void);
+/* Take a span with free cells of the class out of an orphaned heap. */
+span_t *thread_adopt_span(heap_t *self, uint32_t class);
+/* Drain an orphaned heap's inbox in its stead. */
+void thread_tend_orphan(heap_t *orphan);
+/* After an operation of a thread that is past its end and runs other people's destructors: it borrowed a heap
+ * for this one operation. Does nothing for any other thread. */
+void thread_return_borrowed(void);
+
+static inline void span_link_all(heap_t *heap, span_t *span)
+{
+    span->all_prev = 0;
+    span->all_next = heap->spans;
+    if (heap->spans)
+        span_of_slot(heap->spans)->all_prev = span_slot(span);
+    heap->spans = span_slot(span);
+}
+
+static inline void span_unlink_all(heap_t *heap, span_t *span)
+{
+    if (span->all_prev)
+        span_of_slot(span->all_prev)->all_next = span->all_next;
+    else
+        heap->spans = span->all_next;
+    if (span->all_next)
+        span_of_slot(span->all_next)->all_prev = span->all_prev;
+}
+
+#endif

@@ -1,0 +1,78 @@
+/* control: see control.h. */
+#include "runtime/heap/control.h"
+
+#include <stdatomic.h>
+
+#include "runtime/heap/heap.h"
+#include "runtime/os/options.h"
+#include "runtime/pages/pages.h"
+
+static struct {
+    _Atomic int gc_percent;
+    _Atomic int64_t soft, hard;
+} knobs = {100, INT64_MAX, INT64_MAX};
+
+static void apply(void)
+{
+    pages_set_gc_percent(knobs.gc_percent);
+    pages_set_limits(knobs.soft, knobs.hard);
+}
+
+void control_init(void)
+{
+    knobs.gc_percent = options.gogc > INT32_MAX ? INT32_MAX : (int)options.gogc;
+    knobs.soft = options.memlimit;
+    knobs.hard = options.hardlimit;
+    apply();
+}
+
+int control_set_gc_percent(int percent)
+{
+    int old = atomic_exchange(&knobs.gc_percent, percent < 0 ? -1 : percent);
+    apply();
+    return old;
+}
+
+static int64_t set_limit(_Atomic int64_t *limit, int64_t bytes)
+{
+    if (bytes < 0)
+        return *limit;
+    int64_t old = atomic_exchange(limit, bytes);
+    apply();
+    return old;
+}
+
+int64_t control_set_memory_limit(int64_t bytes)
+{
+    return set_limit(&knobs.soft, bytes);
+}
+
+int64_t control_set_hard_limit(int64_t bytes)
+{
+    return set_limit(&knobs.hard, bytes);
+}
+
+void control_set_hard_limit_callback(void (*callback)(void *context, size_t wanted), void *context)
+{
+    pages_set_refusal_callback(callback, context);
+}
+
+void control_free_os_memory(void)
+{
+    heap_trim(0);
+}
+
+int control_gc_percent(void)
+{
+    return knobs.gc_percent;
+}
+
+int64_t control_memory_limit(void)
+{
+    return knobs.soft;
+}
+
+int64_t control_hard_limit(void)
+{
+    return knobs.hard;
+}

@@ -1,0 +1,24 @@
+/* control: the knobs. All may be turned from any thread and act at once. */
+#ifndef WEIR_HEAP_CONTROL_H
+#define WEIR_HEAP_CONTROL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Once, after options_load: what the environment asks for. */
+void control_init(void);
+
+/* In percent; negative: off. Returns the old value, -1 for off. */
+int control_set_gc_percent(int percent);
+/* Bytes; negative: only asks; INT64_MAX: none. Returns the old limit. */
+int64_t control_set_memory_limit(int64_t bytes);
+int64_t control_set_hard_limit(int64_t bytes);
+void control_set_hard_limit_callback(void (*callback)(void *context, size_t wanted), void *context);
+/* Release all that is idle to the kernel. */
+void control_free_os_memory(void);
+
+int control_gc_percent(void);
+int64_t control_memory_limit(void);
+int64_t control_hard_limit(void);
+
+#endif

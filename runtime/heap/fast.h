@@ -1,0 +1,46 @@
+/* fast: the two paths that everything is measured by. docs/design.md shows them as assembly. */
+#ifndef WEIR_HEAP_FAST_H
+#define WEIR_HEAP_FAST_H
+
+#include "runtime/heap/cache.h"
+#include "runtime/os/os.h"
+
+void *heap_malloc_slow(size_t size);
+void heap_free_slow(void *p);
+/* span->wait reached zero in free. */
+void heap_free_event(span_t *span);
+
+static inline void *heap_malloc_fast(size_t size)
+{
+    if (LIKELY(size <= FINE_MAX)) {
+        cell_t **bin = &cache.bins[class_of_fine(size)];
+        cell_t *cell = *bin;
+        if (LIKELY(cell != NULL)) {
+            *bin = cell->next;
+            cell->mark = NULL;
+            return cell;
+        }
+    }
+    return heap_malloc_slow(size);
+}
+
+static inline void heap_free_fast(void *p)
+{
+    size_t unit = region_unit(p);
+    if (LIKELY(unit < region_units)) {
+        span_t *span = span_of_unit(unit);
+        cell_t *cell = p;
+        if (LIKELY(span->owner == os_thread_word() && cell->mark != span)) {
+            cell->next = span->free;
+            cell->mark = span;
+            span->free = cell;
+            if (LIKELY(--span->wait != 0))
+                return;
+            heap_free_event(span);
+            return;
+        }
+    }
+    heap_free_slow(p);
+}
+
+#endif

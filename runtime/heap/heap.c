@@ -1,0 +1,323 @@
+/* heap: see heap.h. The entry points: each finds out which part of the heap an address or a size belongs to and
+ * hands it on.
+ *
+ *     size 0           zero.h          1..SMALL_MAX   thread cache, span.c          more   large.h
+ *     address          its slot's descriptor says which span, whose, and in what state
+ */
+#include "runtime/heap/heap.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "runtime/heap/fast.h"
+#include "runtime/heap/harden.h"
+#include "runtime/heap/large.h"
+#include "runtime/heap/misuse.h"
+#include "runtime/heap/raw.h"
+#include "runtime/heap/zero.h"
+#include "runtime/os/options.h"
+#include "runtime/pages/pages.h"
+
+/* --- allocating --- */
+
+static void *no_memory(void)
+{
+    errno = ENOMEM;
+    return NULL;
+}
+
+static void *malloc_zero_size(heap_t *self)
+{
+    void *p = zero_malloc();
+    return p ? p : raw_malloc(self, 1);
+}
+
+void *raw_malloc(heap_t *self, size_t size)
+{
+    if (UNLIKELY(size > SMALL_MAX))
+        return large_alloc(self, size, 1, false);
+    uint32_t class = class_of(size);
+    cell_t *cell = self->bins[class];
+    if (UNLIKELY(cell == NULL))
+        return span_refill(self, class);
+    self->bins[class] = cell->next;
+    cell->mark = NULL;
+    return cell;
+}
+
+void *heap_malloc_slow(size_t size)
+{
+    heap_t *self = thread_heap();
+    void *p;
+    if (UNLIKELY(!self))
+        return no_memory();
+    if (UNLIKELY(size == 0))
+        p = malloc_zero_size(self);
+    else if (UNLIKELY(options.harden))
+        p = harden_malloc(self, size, 16);
+    else
+        p = raw_malloc(self, size);
+    if (UNLIKELY(cache.ended))
+        thread_return_borrowed();
+    return p;
+}
+
+void *heap_malloc(size_t size)
+{
+    return heap_malloc_fast(size);
+}
+
+static void *calloc_large(size_t size)
+{
+    heap_t *self = thread_heap();
+    void *p = self ? large_alloc(self, size, 1, true) : no_memory();
+    thread_return_borrowed();
+    return p;
+}
+
+void *heap_calloc(size_t count, size_t size)
+{
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total))
+        return no_memory();
+    if (total > SMALL_MAX && !options.harden)
+        return calloc_large(total);
+    void *p = heap_malloc_fast(total);
+    return p && total ? memset(p, 0, total) : p;
+}
+
+/* A cell's address is a multiple of the largest power of two in its size, so a size rounded up to the alignment
+ * finds a class with cells so aligned, at the latest the next power of two. */
+static uint32_t class_aligned(size_t alignment, size_t size)
+{
+    uint32_t class = class_of((size + alignment - 1) & ~(alignment - 1));
+    while (class_size(class) % alignment != 0)
+        class++;
+    return class;
+}
+
+void *raw_aligned(heap_t *self, size_t alignment, size_t size)
+{
+    if (size > SMALL_MAX || alignment > SMALL_MAX)
+        return large_alloc(self, size, alignment, false);
+    return raw_malloc(self, class_size(class_aligned(alignment, size)));
+}
+
+void *heap_aligned(size_t alignment, size_t size)
+{
+    if (alignment <= 16)
+        return heap_malloc_fast(size);
+    heap_t *self = thread_heap();
+    if (!self || size > PTRDIFF_MAX || alignment > region.size)
+        return no_memory();
+    size = size ? size : 1;
+    void *p = options.harden ? harden_malloc(self, size, alignment) : raw_aligned(self, alignment, size);
+    thread_return_borrowed();
+    return p;
+}
+
+/* --- whose is an address? --- */
+
+/* The span that p is the start of a cell of; NULL, and a line, if there is none. Racy by nature when a program
+ * frees what is not its own; never reads what is not mapped. */
+static span_t *span_of(const void *p, const char *call)
+{
+    if (!region_owns(p)) {
+        misuse_outside(p, call);
+        return NULL;
+    }
+    span_t *span = span_of_slot(region_slot(p));
+    uint8_t state = __atomic_load_n(&span->state, __ATOMIC_RELAXED);
+    size_t offset = (uintptr_t)p % SLOT_SIZE;
+    if (state == SPAN_LARGE || state == SPAN_HUGE) {
+        if (offset == 0)
+            return span;
+        misuse_report("address inside a block:", p, large_usable(span), call);
+        return NULL;
+    }
+    if (state == SPAN_NONE) {
+        misuse_report("address that is not allocated:", p, 0, call);
+        return NULL;
+    }
+    if (offset % span->cell_size == 0 && offset / span->cell_size < span->extended)
+        return span;
+    misuse_report(offset / span->cell_size < span->extended ? "address inside a block:"
+                                                             : "address that is not allocated:",
+                  p, span->cell_size, call);
+    return NULL;
+}
+
+/* Is the cell in one of the lists of free cells of its span? The owner asks. */
+static bool is_free(heap_t *self, span_t *span, const void *p)
+{
+    uint32_t left = span->cells;
+    for (cell_t *cell = span->free; cell && left--; cell = cell->next)
+        if (cell == p)
+            return true;
+        else if (!region_owns(cell))
+            return true; /* the list was overwritten after a free: nothing to be trusted here */
+    left = span->cells;
+    if (span->state == SPAN_ACTIVE)
+        for (cell_t *cell = self->bins[span->class]; cell && left--; cell = cell->next)
+            if (cell == p)
+                return true;
+    return false;
+}
+
+/* --- freeing --- */
+
+static bool is_marked(const span_t *span, const void *p)
+{
+    return ((const cell_t *)p)->mark == span;
+}
+
+static void free_cell(heap_t *self, span_t *span, void *p)
+{
+    bool own = span->heap == self;
+    if (UNLIKELY(is_marked(span, p)) && (!own || is_free(self, span, p)))
+        misuse_report("double free of", p, span->cell_size, "free()");
+    else if (own)
+        span_free_cell(span, p);
+    else
+        remote_free(self, span, p);
+}
+
+void raw_free(heap_t *self, span_t *span, void *p)
+{
+    if (span->state == SPAN_LARGE || span->state == SPAN_HUGE)
+        large_free(self, span);
+    else
+        free_cell(self, span, p);
+}
+
+static void free_zero_size(void *p)
+{
+    if (!zero_free(p))
+        misuse_report((uintptr_t)p % 16 ? "address inside a block:" : "double free of", p, 0, "free()");
+}
+
+void heap_free_slow(void *p)
+{
+    if (!p)
+        return;
+    int saved = errno;
+    heap_t *self = thread_heap();
+    if (zero_owns(p)) {
+        free_zero_size(p);
+    } else if (self) {
+        span_t *span = span_of(p, "free()");
+        if (span && UNLIKELY(options.harden))
+            harden_free(self, span, p);
+        else if (span)
+            raw_free(self, span, p);
+    }
+    thread_return_borrowed();
+    errno = saved;
+}
+
+void heap_free_event(span_t *span)
+{
+    int saved = errno;
+    span_event(span);
+    errno = saved;
+}
+
+void heap_free(void *p)
+{
+    heap_free_fast(p);
+}
+
+void heap_free_sized(void *p, size_t size)
+{
+    if (p && UNLIKELY(size > heap_usable_size(p)) && region_owns(p) && size > 1) {
+        misuse_report("size mismatch at", p, heap_usable_size(p), "sized free");
+        return;
+    }
+    heap_free_fast(p);
+}
+
+/* --- resizing --- */
+
+static void *move_block(void *p, size_t old, size_t size)
+{
+    void *to = heap_malloc_fast(size);
+    if (!to)
+        return NULL;
+    memcpy(to, p, old < size ? old : size);
+    heap_free_fast(p);
+    return to;
+}
+
+static void *realloc_foreign(void *p)
+{
+    misuse_outside(p, "realloc()");
+    return no_memory();
+}
+
+static void *realloc_large(span_t *span, size_t size)
+{
+    heap_t *self = thread_heap();
+    void *p = self ? large_realloc(self, span, size) : no_memory();
+    thread_return_borrowed();
+    return p;
+}
+
+void *heap_realloc(void *p, size_t size)
+{
+    if (!p)
+        return heap_malloc_fast(size);
+    if (size == 0) {
+        heap_free_fast(p);
+        return NULL;
+    }
+    if (UNLIKELY(!region_owns(p)))
+        return realloc_foreign(p);
+    if (UNLIKELY(zero_owns(p)))
+        return move_block(p, 0, size);
+    span_t *span = span_of(p, "realloc()");
+    if (UNLIKELY(!span))
+        return no_memory();
+    if (UNLIKELY(options.harden))
+        return move_block(p, harden_usable(span, p), size);
+    if (span->state == SPAN_LARGE || span->state == SPAN_HUGE)
+        return realloc_large(span, size);
+    if (UNLIKELY(is_marked(span, p)) && span->heap == thread_heap() && is_free(thread_heap(), span, p)) {
+        misuse_report("use after free of", p, span->cell_size, "realloc()");
+        return no_memory();
+    }
+    size_t old = span->cell_size;
+    return size <= old && size >= old / 2 ? p : move_block(p, old, size);
+}
+
+/* --- asking --- */
+
+size_t heap_usable_size(const void *p)
+{
+    if (!p || !region_owns(p) || zero_owns(p))
+        return 0;
+    span_t *span = span_of(p, "malloc_usable_size()");
+    if (!span)
+        return 0;
+    if (UNLIKELY(options.harden))
+        return harden_usable(span, p);
+    return span->state == SPAN_LARGE || span->state == SPAN_HUGE ? large_usable(span) : span->cell_size;
+}
+
+bool heap_owns(const void *p)
+{
+    return region_owns(p);
+}
+
+bool heap_trim(size_t keep)
+{
+    (void)keep;
+    heap_t *self = thread_heap();
+    if (!self)
+        return false;
+    remote_flush(self);
+    remote_drain(self);
+    span_release_empty(self);
+    thread_return_borrowed();
+    return pages_trim(true);
+}

@@ -1,0 +1,31 @@
+/* heap: manual memory. What malloc and the public API are thin wrappers over.
+ *
+ * Any thread may call any of these; what one thread allocated another may free. All results are aligned to 16
+ * bytes. On failure they return NULL with errno = ENOMEM.
+ */
+#ifndef WEIR_HEAP_HEAP_H
+#define WEIR_HEAP_HEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+void *heap_malloc(size_t size);
+void *heap_calloc(size_t count, size_t size);
+/* realloc(p, 0) frees p and returns NULL, as glibc's does. */
+void *heap_realloc(void *p, size_t size);
+/* alignment: a power of two */
+void *heap_aligned(size_t alignment, size_t size);
+/* Keeps errno. */
+void heap_free(void *p);
+/* Free, and check that the caller's idea of the size fits into the block. */
+void heap_free_sized(void *p, size_t size);
+/* Bytes that may be used at p; 0 for NULL, for an object of zero bytes and for what is not ours. */
+size_t heap_usable_size(const void *p);
+bool heap_owns(const void *p);
+/* Give back what is idle, this thread's empty spans included. True if anything went to the kernel. */
+bool heap_trim(size_t keep);
+
+/* As heap_malloc, for a caller who has a new/delete or malloc/free kind to be checked by hardening. */
+enum heap_call { HEAP_CALL_MALLOC, HEAP_CALL_NEW, HEAP_CALL_NEW_ARRAY };
+
+#endif

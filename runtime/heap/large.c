@@ -1,0 +1,155 @@
+/* large: see large.h. */
+#include "runtime/heap/large.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "runtime/heap/heap.h"
+#include "runtime/os/os.h"
+#include "runtime/pages/pages.h"
+
+/* Moving page tables costs a system call and the faults of the tables: it beats copying from about here. */
+enum { MOVE_MIN = 1024 * 1024 };
+
+static size_t round_to(size_t size, size_t unit)
+{
+    return (size + unit - 1) & ~(unit - 1);
+}
+
+static uint32_t slots_of(size_t bytes)
+{
+    return (uint32_t)((bytes + SLOT_SIZE - 1) >> SLOT_SHIFT);
+}
+
+static void *large_describe(heap_t *self, void *memory, size_t bytes, enum span_state state)
+{
+    span_t *span = span_of_slot(region_slot(memory));
+    __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
+    *span_bytes(span) = bytes;
+    span->kind = KIND_MANUAL;
+    __atomic_store_n(&span->state, state, __ATOMIC_RELAXED);
+    self->large_allocs++;
+    self->large_alloc_bytes += bytes;
+    return memory;
+}
+
+/* Only what was touched before needs writing: fresh slots read as zero. */
+static void zero_touched(uint32_t slot, size_t bytes, const uint8_t *touched)
+{
+    for (size_t at = 0; at < bytes; at += SLOT_SIZE, slot++) {
+        size_t dirty = (size_t)*touched++ * OS_PAGE, left = bytes - at;
+        memset(region_address(slot), 0, dirty < left ? dirty : left);
+    }
+}
+
+static void *take_slots(heap_t *self, size_t bytes, size_t alignment, bool zeroed)
+{
+    uint8_t touched[CHUNK_SLOTS];
+    uint32_t count = slots_of(bytes);
+    uint32_t slot = pages_take(count, bytes / OS_PAGE, (uint32_t)(alignment >> SLOT_SHIFT), touched);
+    if (!slot)
+        return NULL;
+    if (zeroed)
+        zero_touched(slot, bytes, touched);
+    return large_describe(self, region_address(slot), bytes, SPAN_LARGE);
+}
+
+void *large_alloc(heap_t *self, size_t size, size_t alignment, bool zeroed)
+{
+    size_t bytes = round_to(size, OS_PAGE);
+    if (size > PTRDIFF_MAX || bytes < size) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (bytes <= HUGE_MIN && alignment <= CHUNK_SIZE) {
+        void *memory = take_slots(self, bytes, alignment, zeroed);
+        if (memory || errno != ENOMEM)
+            return memory;
+    }
+    if (bytes <= HUGE_MIN)
+        bytes = HUGE_MIN + OS_PAGE;
+    void *memory = pages_take_huge(&bytes, alignment, zeroed);
+    return memory ? large_describe(self, memory, bytes, SPAN_HUGE) : NULL;
+}
+
+void large_free(heap_t *self, span_t *span)
+{
+    size_t bytes = large_usable(span);
+    enum span_state state = span->state;
+    __atomic_store_n(&span->state, SPAN_NONE, __ATOMIC_RELAXED);
+    self->large_frees++;
+    self->large_free_bytes += bytes;
+    if (state == SPAN_LARGE)
+        pages_give(span_slot(span), slots_of(bytes), bytes / OS_PAGE);
+    else
+        pages_give_huge(span_start(span), bytes);
+}
+
+/* --- realloc --- */
+
+static bool resize_slots(span_t *span, size_t bytes)
+{
+    size_t old = large_usable(span);
+    uint32_t slot = span_slot(span), count = slots_of(old), new_count = slots_of(bytes);
+    if (bytes <= old)
+        pages_shrink(slot, count, old / OS_PAGE, new_count, bytes / OS_PAGE);
+    else if (!pages_extend(slot, count, old / OS_PAGE, new_count, bytes / OS_PAGE))
+        return false;
+    *span_bytes(span) = bytes;
+    return true;
+}
+
+static bool resize_huge(span_t *span, size_t bytes)
+{
+    size_t old = large_usable(span);
+    if (bytes <= old)
+        return bytes >= old / 2; /* less than half: worth moving */
+    size_t now = pages_extend_huge(span_start(span), old, bytes);
+    if (now)
+        *span_bytes(span) = now;
+    return now != 0;
+}
+
+static bool resize_in_place(heap_t *self, span_t *span, size_t bytes)
+{
+    size_t old = large_usable(span);
+    bool done = span->state == SPAN_HUGE ? resize_huge(span, bytes) : bytes <= HUGE_MIN && resize_slots(span, bytes);
+    size_t now = large_usable(span);
+    if (now > old)
+        self->large_alloc_bytes += now - old;
+    else
+        self->large_free_bytes += old - now;
+    return done;
+}
+
+/* Growing blocks grow again: a huge one gets an eighth more addresses, untouched and so unpaid, to grow into. */
+static size_t room_to_grow(size_t size, size_t old)
+{
+    return size > old && size > HUGE_MIN && size < PTRDIFF_MAX / 2 ? size + size / 8 : size;
+}
+
+void *large_realloc(heap_t *self, span_t *span, size_t size)
+{
+    size_t bytes = round_to(size, OS_PAGE), old = large_usable(span);
+    if (size > PTRDIFF_MAX) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (size > SMALL_MAX && resize_in_place(self, span, bytes))
+        return span_start(span);
+    void *from = span_start(span), *to = NULL;
+    if (size > SMALL_MAX)
+        to = large_alloc(self, room_to_grow(size, old), 1, false);
+    if (!to)
+        to = heap_malloc(size);
+    if (!to)
+        return NULL;
+    size_t kept = old < size ? old : size, moved = 0;
+    if (kept >= MOVE_MIN && os_move_pages(to, from, kept & ~(size_t)(OS_PAGE - 1)))
+        moved = kept & ~(size_t)(OS_PAGE - 1);
+    memcpy((char *)to + moved, (char *)from + moved, kept - moved);
+    large_free(self, span);
+    return to;
+}

@@ -1,0 +1,23 @@
+/* large: objects over SMALL_MAX, or aligned more strictly than a page-sized cell can be. Up to HUGE_MIN they are
+ * runs of slots in a chunk; beyond, or aligned beyond a chunk, the page provider's. The descriptor of the first
+ * slot tells: state, and the bytes that may be used, a multiple of the page.
+ */
+#ifndef WEIR_HEAP_LARGE_H
+#define WEIR_HEAP_LARGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runtime/heap/cache.h"
+
+/* alignment: a power of two; NULL: out of memory. `zeroed`: the block has to read as zero. */
+void *large_alloc(heap_t *self, size_t size, size_t alignment, bool zeroed);
+void large_free(heap_t *self, span_t *span);
+/* Grow or shrink; may move, as cheaply as the kernel can. NULL: out of memory, and nothing has changed. */
+void *large_realloc(heap_t *self, span_t *span, size_t size);
+static inline size_t large_usable(span_t *span)
+{
+    return *span_bytes(span);
+}
+
+#endif

@@ -1,0 +1,265 @@
+/* span: the life of a small span.
+ *
+ *                     list empty, span exhausted              enough frees
+ *     new --> ACTIVE ----------------------------> FULL ---------------------> PARTIAL --> ACTIVE (refill)
+ *                                                                                 |
+ *                                                                                 +------> given back (empty)
+ *
+ * A full span waits until a sixteenth of its cells is free (at most 32), so that a refill brings more than one.
+ * A partial span that empties is given back unless it is the class's only partial one: a program that frees and
+ * allocates around a span's boundary would give and take it each time.
+ */
+#include "runtime/heap/cache.h"
+#include "runtime/heap/heap.h"
+#include "runtime/heap/verify.h"
+#include "runtime/os/os.h"
+#include "runtime/pages/pages.h"
+
+enum { WAKE_MAX = 32 };
+
+static uint32_t wake_after(const span_t *span)
+{
+    uint32_t share = span->extended / 16u;
+    return share < 1 ? 1 : share > WAKE_MAX ? WAKE_MAX : share;
+}
+
+static void set_wait(span_t *span, uint32_t used, uint32_t wait)
+{
+    span->wait = wait;
+    span->wait_bias = used - wait;
+}
+
+/* --- the list of partial spans --- */
+
+static void partial_push(heap_t *heap, span_t *span)
+{
+    uint32_t *head = &heap->partial[span->class];
+    span->state = SPAN_PARTIAL;
+    set_wait(span, span_used(span), span_used(span));
+    span->prev = 0;
+    span->next = *head;
+    if (*head)
+        span_of_slot(*head)->prev = span_slot(span);
+    *head = span_slot(span);
+}
+
+static void partial_remove(heap_t *heap, span_t *span)
+{
+    if (span->prev)
+        span_of_slot(span->prev)->next = span->next;
+    else
+        heap->partial[span->class] = span->next;
+    if (span->next)
+        span_of_slot(span->next)->prev = span->prev;
+}
+
+void span_move(heap_t *from, heap_t *to, span_t *span)
+{
+    partial_remove(from, span);
+    span_unlink_all(from, span);
+    __atomic_store_n(&span->heap, to, __ATOMIC_RELAXED);
+    __atomic_store_n(&span->owner, to->word, __ATOMIC_RELAXED);
+    span_link_all(to, span);
+    partial_push(to, span);
+}
+
+/* --- new and old spans --- */
+
+static span_t *span_new(heap_t *heap, uint32_t class)
+{
+    uint32_t slot = pages_take(1, SLOT_PAGES, 1, NULL);
+    if (!slot && pages_trim(true))
+        slot = pages_take(1, SLOT_PAGES, 1, NULL);
+    if (!slot)
+        return NULL;
+    span_t *span = span_of_slot(slot);
+    uint32_t size = class_size(class);
+    *span = (span_t){.cell_size = size,
+                     .cells = (uint16_t)(SLOT_SIZE / size),
+                     .class = (uint8_t)class,
+                     .kind = KIND_MANUAL,
+                     .state = SPAN_ACTIVE,
+                     .touched = span->touched,
+                     .heap = heap};
+    __atomic_store_n(&span->owner, heap->word, __ATOMIC_RELAXED);
+    span_link_all(heap, span);
+    return span;
+}
+
+static void span_discard(heap_t *heap, span_t *span)
+{
+    span_unlink_all(heap, span);
+    __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
+    span->state = SPAN_NONE;
+    pages_give(span_slot(span), 1, SLOT_PAGES);
+}
+
+/* --- refill --- */
+
+/* Hand a list to the class's bin and its first cell to the caller. */
+static void *bin_fill(heap_t *heap, uint32_t class, cell_t *list)
+{
+    heap->bins[class] = list->next;
+    list->mark = NULL;
+    return list;
+}
+
+/* What was freed to the span goes to the cache, all of it. The order matters to a child of fork, which may see
+ * a span of a vanished thread between any two of these: used may then be too high, never too low. */
+static void *take_free(heap_t *heap, span_t *span)
+{
+    cell_t *list = span->free;
+    heap->taken[span->class] += span->extended - span_used(span);
+    set_wait(span, span->extended, span->extended);
+    atomic_signal_fence(memory_order_seq_cst);
+    span->free = NULL;
+    return bin_fill(heap, span->class, list);
+}
+
+/* First use of the next page's worth of cells. */
+static void *take_untouched(heap_t *heap, span_t *span)
+{
+    uint32_t size = span->cell_size, start = span->extended * size;
+    uint32_t end = (start + OS_PAGE) & ~(uint32_t)(OS_PAGE - 1);
+    uint32_t count = start + size >= end ? 1 : (end - start) / size;
+    if (count > (uint32_t)(span->cells - span->extended))
+        count = span->cells - span->extended;
+    char *first = span_start(span) + start, *last = first + (size_t)(count - 1) * size;
+    for (char *at = first; at < last; at += size)
+        *(cell_t *)(void *)at = (cell_t){.next = (cell_t *)(void *)(at + size), .mark = span};
+    *(cell_t *)(void *)last = (cell_t){.next = NULL, .mark = span};
+    span->extended = (uint16_t)(span->extended + count);
+    set_wait(span, span->extended, span->extended);
+    heap->taken[span->class] += count;
+    uint32_t pages = (span->extended * size + OS_PAGE - 1) / OS_PAGE;
+    if (pages > span->touched) {
+        atomic_fetch_add_explicit(&ledger.touched, pages - span->touched, memory_order_relaxed);
+        span->touched = (uint8_t)pages;
+    }
+    return bin_fill(heap, span->class, (cell_t *)(void *)first);
+}
+
+static void *take_from(heap_t *heap, span_t *span)
+{
+    if (span->free)
+        return take_free(heap, span);
+    if (span->extended < span->cells)
+        return take_untouched(heap, span);
+    return NULL;
+}
+
+static void span_activate(heap_t *heap, span_t *span)
+{
+    if (span->state == SPAN_PARTIAL)
+        partial_remove(heap, span);
+    set_wait(span, span_used(span), span_used(span));
+    span->state = SPAN_ACTIVE;
+    heap->active[span->class] = span;
+}
+
+/* The next span of the class to allocate from: one of ours, an orphan's, or a new one. */
+static span_t *next_span(heap_t *heap, uint32_t class)
+{
+    if (heap->partial[class])
+        return span_of_slot(heap->partial[class]);
+    span_t *span = thread_adopt_span(heap, class);
+    if (!span && UNLIKELY(pages_is_pressed()))
+        span_release_empty(heap);
+    return span ? span : span_new(heap, class);
+}
+
+COLD static void *refill_from_next(heap_t *heap, uint32_t class)
+{
+    span_t *full = heap->active[class];
+    if (full) {
+        full->state = SPAN_FULL;
+        set_wait(full, full->extended, wake_after(full));
+        heap->active[class] = NULL;
+    }
+    span_t *span = next_span(heap, class);
+    if (!span)
+        return NULL;
+    span_activate(heap, span);
+    return take_from(heap, span);
+}
+
+void *span_refill(heap_t *heap, uint32_t class)
+{
+    span_t *span = heap->active[class];
+    void *cell = LIKELY(span != NULL) ? take_from(heap, span) : NULL;
+    if (LIKELY(cell != NULL))
+        return cell;
+    verify_at_slow_path();
+    if (remote_drain(heap) && span && span->free)
+        return take_free(heap, span);
+    return refill_from_next(heap, class);
+}
+
+/* --- free --- */
+
+void span_event(span_t *span)
+{
+    heap_t *heap = span->heap;
+    if (span->state == SPAN_FULL) {
+        partial_push(heap, span);
+        return;
+    }
+    if (span->state != SPAN_PARTIAL || (span->next == 0 && span->prev == 0))
+        return;
+    partial_remove(heap, span);
+    span_discard(heap, span);
+}
+
+void span_free_cell(span_t *span, void *p)
+{
+    cell_t *cell = p;
+    cell->next = span->free;
+    cell->mark = span;
+    span->free = cell;
+    if (--span->wait == 0)
+        span_event(span);
+}
+
+void span_deactivate(heap_t *heap, uint32_t class)
+{
+    span_t *span = heap->active[class];
+    if (!span)
+        return;
+    uint32_t returned = 0;
+    for (cell_t *cell = heap->bins[class], *next; cell; cell = next, returned++) {
+        next = cell->next;
+        cell->next = span->free;
+        span->free = cell;
+    }
+    heap->bins[class] = NULL;
+    heap->taken[class] -= returned;
+    heap->active[class] = NULL;
+    uint32_t used = span_used(span) - returned;
+    set_wait(span, used, used);
+    if (used == 0)
+        span_discard(heap, span);
+    else if (span->free || span->extended < span->cells)
+        partial_push(heap, span);
+    else {
+        span->state = SPAN_FULL;
+        set_wait(span, used, wake_after(span));
+    }
+}
+
+void span_release_empty(heap_t *heap)
+{
+    for (uint32_t class = 1; class < CLASS_COUNT; class++) {
+        span_t *active = heap->active[class];
+        if (active)
+            span_deactivate(heap, class);
+        for (uint32_t slot = heap->partial[class], next; slot; slot = next) {
+            span_t *span = span_of_slot(slot);
+            next = span->next;
+            if (span_used(span) == 0) {
+                partial_remove(heap, span);
+                span_discard(heap, span);
+            }
+        }
+    }
+}

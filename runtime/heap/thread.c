@@ -1,0 +1,210 @@
+/* thread: how threads come to a heap and leave it.
+ *
+ *   attach   at a thread's first slow path: adopt an orphaned heap if there is one, else make a new one
+ *   end      at the last round of the thread's key destructors: lists go back into spans, chains are sent, the
+ *            heap becomes an orphan. Destructors that still allocate after that borrow a heap per operation.
+ *   orphans  receive remote frees like any heap; a sender drains them in their stead, and a thread in need of a
+ *            span takes one out
+ *   fork     the child keeps the forking thread's heap. The others were interrupted anywhere: nobody allocates
+ *            from them again (HEAP_LOST), what the child frees of theirs is not reused.
+ *
+ * A span's owner word is a thread's identity and identities are reused, so it is cleared whenever a heap has no
+ * thread.
+ */
+#include "runtime/heap/cache.h"
+#include "runtime/heap/control.h"
+#include "runtime/heap/verify.h"
+#include "runtime/os/options.h"
+#include "runtime/os/os.h"
+#include "runtime/pages/pages.h"
+
+__thread cache_t cache;
+struct heaps heaps;
+
+static void set_owner(heap_t *heap, uintptr_t word)
+{
+    heap->word = word;
+    for (uint32_t slot = heap->spans; slot; slot = span_of_slot(slot)->all_next)
+        __atomic_store_n(&span_of_slot(slot)->owner, word, __ATOMIC_RELAXED);
+}
+
+/* --- leaving --- */
+
+static void heap_leave(heap_t *heap)
+{
+    remote_flush(heap);
+    remote_drain(heap);
+    for (uint32_t class = 1; class < CLASS_COUNT; class++)
+        span_deactivate(heap, class);
+    span_release_empty(heap);
+    lock_acquire(&heaps.lock);
+    set_owner(heap, 0);
+    cache.heap = NULL;
+    atomic_store_explicit(&heap->status, HEAP_ORPHAN, memory_order_release);
+    atomic_fetch_add(&heaps.orphans, 1);
+    lock_release(&heaps.lock);
+}
+
+static void thread_end(void)
+{
+    cache.ended = true;
+    if (cache.heap)
+        heap_leave(cache.heap);
+}
+
+void thread_return_borrowed(void)
+{
+    if (UNLIKELY(cache.ended) && cache.heap)
+        heap_leave(cache.heap);
+}
+
+/* --- coming --- */
+
+static heap_t *find_orphan(void)
+{
+    if (atomic_load_explicit(&heaps.orphans, memory_order_relaxed) == 0)
+        return NULL;
+    for (heap_t *heap = heaps.all; heap; heap = heap->next)
+        if (heap->status == HEAP_ORPHAN)
+            return heap;
+    return NULL;
+}
+
+static heap_t *heap_make(void)
+{
+    heap_t *heap = pages_metadata(sizeof(heap_t) + (options.harden ? sizeof cache.bins : 0));
+    if (!heap)
+        return NULL;
+    heap->next = heaps.all;
+    heaps.all = heap;
+    return heap;
+}
+
+/* The heap for the calling thread, its own from here on. */
+static heap_t *heap_enter(void)
+{
+    lock_acquire(&heaps.lock);
+    heap_t *heap = find_orphan();
+    if (heap) {
+        atomic_fetch_sub(&heaps.orphans, 1);
+        heap->status = HEAP_LIVE;
+    } else {
+        heap = heap_make();
+    }
+    if (heap) {
+        heap->bins = options.harden ? (cell_t **)(heap + 1) : cache.bins;
+        set_owner(heap, options.harden ? 0 : os_thread_word());
+        cache.heap = heap;
+    }
+    lock_release(&heaps.lock);
+    return heap;
+}
+
+static void before_fork(void);
+static void after_fork_parent(void);
+static void after_fork_child(void);
+
+/* Once per process, by whoever comes first; before that every list is empty, so every call ends up here. */
+static bool runtime_start(void)
+{
+    static lock_t lock;
+    static _Atomic int state; /* 0 not yet, 1 started, 2 impossible */
+    if (LIKELY(atomic_load_explicit(&state, memory_order_acquire) == 1))
+        return true;
+    lock_acquire(&lock);
+    bool first = state == 0;
+    if (first) {
+        options_load();
+        state = pages_init() ? 1 : 2;
+        control_init();
+    }
+    bool started = state == 1;
+    lock_release(&lock);
+    if (first && started)
+        os_call_at_fork(before_fork, after_fork_parent, after_fork_child);
+    return started;
+}
+
+heap_t *thread_heap(void)
+{
+    if (LIKELY(cache.heap != NULL))
+        return cache.heap;
+    if (!runtime_start())
+        return NULL;
+    if (cache.heap) /* runtime_start's registration of fork handlers came here first */
+        return cache.heap;
+    heap_t *heap = heap_enter();
+    if (heap && !cache.ended)
+        os_call_at_thread_exit(thread_end);
+    return heap;
+}
+
+/* --- orphans --- */
+
+void thread_tend_orphan(heap_t *orphan)
+{
+    if (!lock_try(&heaps.lock)) /* busy, perhaps with this very call: the next sender or adopter will do it */
+        return;
+    if (orphan->status == HEAP_ORPHAN)
+        remote_drain(orphan);
+    lock_release(&heaps.lock);
+}
+
+span_t *thread_adopt_span(heap_t *self, uint32_t class)
+{
+    if (LIKELY(atomic_load_explicit(&heaps.orphans, memory_order_relaxed) == 0) || !lock_try(&heaps.lock))
+        return NULL;
+    span_t *span = NULL;
+    for (heap_t *heap = heaps.all; heap && !span; heap = heap->next) {
+        if (heap->status != HEAP_ORPHAN)
+            continue;
+        remote_drain(heap);
+        span_release_empty(heap);
+        if (heap->partial[class]) {
+            span = span_of_slot(heap->partial[class]);
+            span_move(heap, self, span);
+        }
+    }
+    lock_release(&heaps.lock);
+    return span;
+}
+
+/* --- fork --- */
+
+/* The handlers are registered twice, the second time after the page provider's own so that ours run before those:
+ * the inner pair does nothing. */
+static __thread int fork_depth;
+
+static void before_fork(void)
+{
+    if (fork_depth++ > 0)
+        return;
+    lock_acquire(&heaps.lock);
+    pages_before_fork();
+}
+
+static void after_fork_parent(void)
+{
+    if (--fork_depth > 0)
+        return;
+    pages_after_fork(false);
+    lock_release(&heaps.lock);
+}
+
+/* The lists of a vanished thread may be in the middle of a change, so its spans are found through the slots. */
+static void after_fork_child(void)
+{
+    if (--fork_depth > 0)
+        return;
+    for (heap_t *heap = heaps.all; heap; heap = heap->next)
+        if (heap != cache.heap && heap->status == HEAP_LIVE)
+            heap->status = HEAP_LOST;
+    uint32_t end = (uint32_t)(region.carved >> SLOT_SHIFT);
+    for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < end; slot++) {
+        span_t *span = span_of_slot(slot);
+        if (span->heap && span->heap->status == HEAP_LOST)
+            __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
+    }
+    lock_reset(&heaps.lock);
+    pages_after_fork(true);
+}

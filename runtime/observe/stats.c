@@ -1,0 +1,71 @@
+/* stats: see stats.h. The heap's counts and the ledger of pages, put into Go's fields. */
+#include "runtime/observe/stats.h"
+
+#include <string.h>
+
+#include "runtime/heap/account.h"
+#include "runtime/heap/control.h"
+#include "runtime/pages/pages.h"
+#include "runtime/pages/provider.h"
+
+static void fill_objects(weir_mem_stats *stats, const account_t *account)
+{
+    stats->num_size_classes = CLASS_COUNT;
+    stats->mallocs = account->large_allocs;
+    stats->frees = account->large_frees;
+    stats->large_objects = account->large_allocs - account->large_frees;
+    stats->large_bytes = account->large_alloc_bytes - account->large_free_bytes;
+    stats->total_alloc = account->large_alloc_bytes;
+    stats->heap_alloc = stats->large_bytes;
+    for (uint32_t class = 0; class < CLASS_COUNT; class++) {
+        weir_size_class_stats *row = &stats->by_size[class];
+        row->size = class_size(class);
+        row->mallocs = account->mallocs[class];
+        row->frees = account->frees[class];
+        stats->mallocs += row->mallocs;
+        stats->frees += row->frees;
+        stats->total_alloc += row->mallocs * row->size;
+        stats->heap_alloc += (row->mallocs - row->frees) * row->size;
+    }
+    stats->heap_objects = stats->mallocs - stats->frees;
+    stats->alloc = stats->heap_alloc;
+}
+
+/* Slots in use of which the end was never touched count as released there: the kernel has not given it. */
+static void fill_heap(weir_mem_stats *stats, const ledger_t *held)
+{
+    uint64_t resident_slots = (uint64_t)held->touched * OS_PAGE;
+    uint64_t idle = (uint64_t)held->pages_idle * OS_PAGE;
+    uint64_t slots = (uint64_t)held->slots * SLOT_SIZE;
+    stats->heap_inuse = resident_slots - idle + held->huge_inuse;
+    stats->heap_sys = slots + held->huge_inuse + held->huge_idle;
+    stats->heap_idle = stats->heap_sys - stats->heap_inuse;
+    stats->heap_released = slots - resident_slots;
+}
+
+static void fill_overhead(weir_mem_stats *stats, const ledger_t *held, const account_t *account)
+{
+    stats->mspan_inuse = stats->mspan_sys = region_table_bytes();
+    stats->mcache_inuse = stats->mcache_sys = account->heap_bytes;
+    stats->other_sys = held->metadata - account->heap_bytes + provider_metadata_bytes();
+    stats->sys = stats->heap_sys + stats->mspan_sys + stats->mcache_sys + stats->other_sys;
+}
+
+void stats_read(weir_mem_stats *stats)
+{
+    account_t account;
+    memset(stats, 0, sizeof *stats);
+    account_read(&account);
+    ledger_t held = pages_ledger();
+    fill_objects(stats, &account);
+    fill_heap(stats, &held);
+    fill_overhead(stats, &held, &account);
+    stats->gc_percent = control_gc_percent();
+    stats->memory_limit = control_memory_limit();
+    stats->hard_limit = control_hard_limit();
+    stats->enable_gc = stats->gc_percent >= 0;
+    stats->hard_limit_refusals = held.refusals;
+    stats->os_releases = held.releases;
+    stats->os_released_bytes = (uint64_t)held.released_pages * OS_PAGE;
+    stats->limit_releases = held.limit_releases;
+}

@@ -1,0 +1,138 @@
+/* os: see os.h. Every function saves nothing and restores nothing of errno unless it says so: callers that
+ * must keep errno (free) save it themselves. */
+#include "runtime/os/os.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+void *os_reserve(size_t size, size_t alignment)
+{
+    size_t padded = size + (alignment > OS_PAGE ? alignment : 0);
+    if (padded < size)
+        return NULL;
+    char *raw = mmap(NULL, padded, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (raw == MAP_FAILED)
+        return NULL;
+    return (void *)(((uintptr_t)raw + alignment - 1) & ~(uintptr_t)(alignment - 1));
+}
+
+size_t os_address_space_limit(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_AS, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
+}
+
+bool os_make_readable(void *start, size_t size)
+{
+    return mprotect(start, size, PROT_READ) == 0;
+}
+
+bool os_commit(void *start, size_t size)
+{
+    return mprotect(start, size, PROT_READ | PROT_WRITE) == 0;
+}
+
+bool os_release(void *start, size_t size)
+{
+    return madvise(start, size, MADV_DONTNEED) == 0;
+}
+
+bool os_move_pages(void *to, void *from, size_t size)
+{
+    enum { MREMAP_DONTUNMAP_ = 4 }; /* Linux 5.7; named here because older headers lack it */
+    if (mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP_, to) != MAP_FAILED)
+        return true;
+    /* A refusal may come after the kernel has unmapped the target (the source spans two mappings, say). */
+    if (mmap(to, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) ==
+        MAP_FAILED)
+        abort();
+    return false;
+}
+
+bool os_is_mapped(const void *address)
+{
+    unsigned char resident;
+    void *page = (void *)((uintptr_t)address & ~(uintptr_t)(OS_PAGE - 1));
+    return mincore(page, OS_PAGE, &resident) == 0;
+}
+
+/* The stack's lower end is where we stand; its upper end is found by walking mapped pages upwards, so that no
+ * call is made that allocates (pthread_getattr_np does). Only the way to a fatal report comes here. */
+bool os_is_on_stack(const void *address)
+{
+    enum { REACH = 64 * 1024 * 1024 };
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0), there = (uintptr_t)address;
+    if (there < here || there - here > REACH)
+        return false;
+    for (uintptr_t page = here & ~(uintptr_t)(OS_PAGE - 1); page <= there; page += OS_PAGE)
+        if (!os_is_mapped((void *)page))
+            return false;
+    return true;
+}
+
+uint64_t os_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* glibc runs the destructors of a thread's keys in up to PTHREAD_DESTRUCTOR_ITERATIONS rounds, as long as some
+ * key was set again. The hook waits for the last round, so that what other destructors free finds its heap. */
+static struct {
+    pthread_once_t once;
+    pthread_key_t key;
+    void (*hook)(void);
+} thread_exit = {.once = PTHREAD_ONCE_INIT};
+
+static void thread_exit_round(void *value)
+{
+    uintptr_t round = (uintptr_t)value;
+    if (round < PTHREAD_DESTRUCTOR_ITERATIONS && pthread_setspecific(thread_exit.key, (void *)(round + 1)) == 0)
+        return;
+    thread_exit.hook();
+}
+
+static void thread_exit_init(void)
+{
+    pthread_key_create(&thread_exit.key, thread_exit_round);
+}
+
+void os_call_at_thread_exit(void (*exit_hook)(void))
+{
+    thread_exit.hook = exit_hook;
+    pthread_once(&thread_exit.once, thread_exit_init);
+    pthread_setspecific(thread_exit.key, (void *)(uintptr_t)1);
+}
+
+static struct {
+    void (*prepare)(void);
+    void (*parent)(void);
+    void (*child)(void);
+} at_fork;
+
+void os_call_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+    at_fork.prepare = prepare;
+    at_fork.parent = parent;
+    at_fork.child = child;
+    pthread_atfork(prepare, parent, child);
+}
+
+void os_call_at_fork_first(void)
+{
+    if (at_fork.prepare)
+        pthread_atfork(at_fork.prepare, at_fork.parent, at_fork.child);
+}
+
+_Noreturn void os_abort(void)
+{
+    abort();
+}

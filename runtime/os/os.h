@@ -1,0 +1,57 @@
+/* os: the only code that knows Linux: address space, clock, stderr, thread exit and fork.
+ *
+ * Nothing here allocates, and nothing here takes a lock that a caller could hold. All sizes are bytes; all
+ * ranges are multiples of OS_PAGE. Functions that can fail return false and leave the range as it was.
+ */
+#ifndef WEIR_OS_OS_H
+#define WEIR_OS_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { OS_PAGE = 4096 };
+
+#define COLD __attribute__((cold, noinline))
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* Reserve address space, aligned, inaccessible and free of charge (what alignment leaves over
+ * stays reserved as well). NULL when there is none. */
+void *os_reserve(size_t size, size_t alignment);
+/* The most address space that this process may have (RLIMIT_AS). */
+size_t os_address_space_limit(void);
+/* Make a reserved range readable (zero pages, still free of charge), or readable and writable (charged). */
+bool os_make_readable(void *start, size_t size);
+bool os_commit(void *start, size_t size);
+/* Give the memory of a committed range back to the kernel; it stays committed and reads as zero. */
+bool os_release(void *start, size_t size);
+/* Move the pages of one committed range to another, which loses what it held; the source reads as zero. */
+bool os_move_pages(void *to, void *from, size_t size);
+
+/* Is the address the start of a readable page of this process? */
+bool os_is_mapped(const void *address);
+/* Does the address lie on the calling thread's stack? */
+bool os_is_on_stack(const void *address);
+
+/* Nanoseconds on the monotonic clock. */
+uint64_t os_now_ns(void);
+
+/* An identity for the calling thread that no other live thread has; one instruction on x86-64. */
+static inline uintptr_t os_thread_word(void)
+{
+    return (uintptr_t)__builtin_thread_pointer();
+}
+
+/* Have exit_hook called on the calling thread when it ends, after the destructors of everybody else so far
+ * as the C library lets us. May allocate through the interposed malloc: the caller is ready for that. */
+void os_call_at_thread_exit(void (*exit_hook)(void));
+/* Have the hooks called around fork. A later registration runs its prepare hook earlier (POSIX), so after
+ * another module has registered hooks, os_call_at_fork_first registers ours once more: they are called twice,
+ * first and last. */
+void os_call_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+void os_call_at_fork_first(void);
+
+_Noreturn void os_abort(void);
+
+#endif

@@ -1,0 +1,603 @@
+/* pages: see pages.h. */
+#include "runtime/pages/pages.h"
+
+#include <errno.h>
+
+#include "runtime/os/os.h"
+#include "runtime/pages/provider.h"
+
+ledger_t ledger;
+
+static struct {
+    lock_t lock;         /* LOCK_RANK_PAGES */
+    uint32_t low, end;   /* chunks that may have free slots are in [low, end) */
+    int64_t gc_percent;  /* < 0: idle memory is kept */
+    int64_t soft, hard;  /* bytes; INT64_MAX: none */
+    void (*refused)(void *context, size_t wanted);
+    void *refused_context;
+    _Atomic bool pressed;
+    char *metadata, *metadata_end; /* the unused rest of the last piece */
+} pages = {.gc_percent = 100, .soft = INT64_MAX, .hard = INT64_MAX};
+
+enum { FIRST_COMMIT = 4 /* slots */, METADATA_PIECE = 256 * 1024, RELEASE_MIN = 64 /* pages */ };
+
+/* --- runs of bits --- */
+
+static uint64_t bits_run(uint32_t first, uint32_t count)
+{
+    return (count == CHUNK_SLOTS ? ~(uint64_t)0 : ((uint64_t)1 << count) - 1) << first;
+}
+
+/* The bits at which `count` ones in a row start, lowest first. */
+static uint64_t bits_starts(uint64_t word, uint32_t count)
+{
+    for (uint32_t have = 1; have < count;) {
+        uint32_t step = have < count - have ? have : count - have;
+        word &= word >> step;
+        have += step;
+    }
+    return word;
+}
+
+static uint64_t bits_multiples(uint32_t alignment)
+{
+    uint64_t word = 1;
+    for (uint32_t bit = alignment; bit < CHUNK_SLOTS; bit += alignment)
+        word |= (uint64_t)1 << bit;
+    return word;
+}
+
+/* --- what is held --- */
+
+static size_t idle_bytes(void)
+{
+    return ledger.pages_idle * OS_PAGE + ledger.huge_idle;
+}
+
+static size_t inuse_bytes(void)
+{
+    return ledger.pages_inuse * OS_PAGE + ledger.huge_inuse;
+}
+
+static size_t held_bytes(void)
+{
+    return inuse_bytes() + idle_bytes() + region_table_bytes() + atomic_load(&ledger.metadata);
+}
+
+static size_t idle_bound(void)
+{
+    if (pages.gc_percent < 0)
+        return SIZE_MAX / 2;
+    size_t base = inuse_bytes() > 4u << 20 ? inuse_bytes() : 4u << 20;
+    return base / 100 * (size_t)pages.gc_percent;
+}
+
+/* --- releasing --- */
+
+static void count_release(size_t touched)
+{
+    ledger.pages_idle -= touched;
+    atomic_fetch_sub_explicit(&ledger.touched, touched, memory_order_relaxed);
+    ledger.releases++;
+    ledger.released_pages += touched;
+}
+
+/* Release the highest run of dirty slots of a chunk. A kernel that refuses madvise leaves them dirty. */
+static bool release_run(uint32_t chunk_index)
+{
+    chunk_t *chunk = &region.chunks[chunk_index];
+    uint32_t last = 63 - (uint32_t)__builtin_clzll(chunk->dirty), first = last;
+    while (first > 0 && chunk->dirty >> (first - 1) & 1)
+        first--;
+    uint32_t slot = chunk_index * CHUNK_SLOTS + first, count = last - first + 1;
+    if (!os_release(region_address(slot), (size_t)count << SLOT_SHIFT))
+        return false;
+    size_t touched = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        touched += span_of_slot(slot + i)->touched;
+        span_of_slot(slot + i)->touched = 0;
+    }
+    chunk->dirty &= ~bits_run(first, count);
+    count_release(touched);
+    return true;
+}
+
+/* Release until no more than `bound` bytes are idle, from the upper end of the heap downwards. */
+static bool release_to(size_t bound)
+{
+    size_t before = ledger.releases;
+    if (ledger.huge_idle > bound) {
+        ledger.huge_idle = provider_dirty_bytes();
+        if (ledger.huge_idle > bound) {
+            provider_purge();
+            size_t left = provider_dirty_bytes();
+            ledger.released_pages += (ledger.huge_idle - left) / OS_PAGE;
+            ledger.releases++;
+            ledger.huge_idle = left;
+        }
+    }
+    for (uint32_t i = pages.end; i-- > ZERO_ZONE / CHUNK_SIZE && idle_bytes() > bound;)
+        while (region.chunks[i].dirty && idle_bytes() > bound)
+            if (!release_run(i))
+                return false;
+    return ledger.releases != before;
+}
+
+static bool apply_idle_rule(void)
+{
+    size_t bound = idle_bound(), slack = bound / 16;
+    if (slack < RELEASE_MIN * OS_PAGE)
+        slack = RELEASE_MIN * OS_PAGE;
+    return idle_bytes() > bound + slack && release_to(bound);
+}
+
+/* May `fresh` more bytes become resident? Releases idle memory for the limits' sake. */
+static bool admit(size_t fresh)
+{
+    size_t limit = (size_t)(pages.soft < pages.hard ? pages.soft : pages.hard);
+    size_t wanted = held_bytes() + fresh;
+    if (LIKELY(wanted <= limit))
+        return true;
+    size_t excess = wanted - limit, idle = idle_bytes();
+    if (release_to(idle > excess ? idle - excess : 0))
+        ledger.limit_releases++;
+    wanted = held_bytes() + fresh;
+    atomic_store_explicit(&pages.pressed, wanted > limit, memory_order_relaxed);
+    return wanted <= (size_t)pages.hard;
+}
+
+/* --- chunks --- */
+
+static void chunk_add(void *memory, bool from_provider, uint8_t committed)
+{
+    uint32_t index = region_slot(memory) / CHUNK_SLOTS;
+    region.chunks[index] =
+        (chunk_t){.free = ~(uint64_t)0, .committed = committed, .from_provider = from_provider, .known = true};
+    ledger.slots += CHUNK_SLOTS;
+    if (index < pages.low)
+        pages.low = index;
+    if (index >= pages.end)
+        pages.end = index + 1;
+}
+
+/* The provider's memory may have been used before: its slots count as touched, and as dirty. */
+static void chunk_set_dirty(void *memory)
+{
+    uint32_t slot = region_slot(memory);
+    for (uint32_t i = 0; i < CHUNK_SLOTS; i++)
+        span_of_slot(slot + i)->touched = SLOT_PAGES;
+    region.chunks[slot / CHUNK_SLOTS].dirty = ~(uint64_t)0;
+    ledger.pages_idle += CHUNK_SLOTS * SLOT_PAGES;
+    atomic_fetch_add_explicit(&ledger.touched, CHUNK_SLOTS * SLOT_PAGES, memory_order_relaxed);
+}
+
+static bool chunk_get(void)
+{
+    void *memory = provider_take(CHUNK_SIZE, CHUNK_SIZE, false);
+    if (memory) {
+        size_t dirty = provider_dirty_bytes();
+        bool was_dirty = dirty < ledger.huge_idle;
+        ledger.huge_idle = dirty;
+        chunk_add(memory, true, CHUNK_SLOTS);
+        if (was_dirty)
+            chunk_set_dirty(memory);
+        return true;
+    }
+    memory = region_carve(CHUNK_SIZE, CHUNK_SIZE, false);
+    if (!memory)
+        return false;
+    chunk_add(memory, false, 0);
+    return true;
+}
+
+/* All slots are free: the provider may have it for something else. Its pages come along as they are. */
+static void chunk_put(uint32_t index)
+{
+    chunk_t *chunk = &region.chunks[index];
+    size_t touched = 0;
+    for (uint32_t i = 0; i < CHUNK_SLOTS; i++) {
+        touched += span_of_slot(index * CHUNK_SLOTS + i)->touched;
+        span_of_slot(index * CHUNK_SLOTS + i)->touched = 0;
+    }
+    ledger.pages_idle -= touched;
+    atomic_fetch_sub_explicit(&ledger.touched, touched, memory_order_relaxed);
+    ledger.huge_idle += CHUNK_SIZE; /* the provider counts what it holds as dirty throughout */
+    ledger.slots -= CHUNK_SLOTS;
+    *chunk = (chunk_t){.free = 0};
+    provider_give(region_address(index * CHUNK_SLOTS), CHUNK_SIZE);
+}
+
+static bool chunk_commit(uint32_t index, uint32_t slots)
+{
+    chunk_t *chunk = &region.chunks[index];
+    if (LIKELY(slots <= chunk->committed))
+        return true;
+    uint32_t want = chunk->committed * 2u;
+    want = want < FIRST_COMMIT ? FIRST_COMMIT : want;
+    want = want < slots ? slots : want > CHUNK_SLOTS ? CHUNK_SLOTS : want;
+    char *from = region_address(index * CHUNK_SLOTS + chunk->committed);
+    if (!os_commit(from, (size_t)(want - chunk->committed) << SLOT_SHIFT))
+        return false;
+    chunk->committed = (uint8_t)want;
+    return true;
+}
+
+/* --- slots --- */
+
+/* Find a run, dirty ones first (`dirty` says which pass); 0: none. */
+static uint32_t find_run(uint32_t count, uint64_t aligned, bool dirty)
+{
+    for (uint32_t i = pages.low; i < pages.end; i++) {
+        uint64_t word = dirty ? region.chunks[i].dirty : region.chunks[i].free;
+        if (!word)
+            continue;
+        uint64_t starts = bits_starts(word, count) & aligned;
+        if (starts)
+            return i * CHUNK_SLOTS + (uint32_t)__builtin_ctzll(starts);
+    }
+    return 0;
+}
+
+static void advance_low(void)
+{
+    while (pages.low < pages.end && !region.chunks[pages.low].free)
+        pages.low++;
+}
+
+static size_t touched_pages(uint32_t slot, uint32_t count)
+{
+    size_t touched = 0;
+    for (uint32_t i = 0; i < count; i++)
+        touched += span_of_slot(slot + i)->touched;
+    return touched;
+}
+
+static void mark_taken(uint32_t slot, uint32_t count)
+{
+    chunk_t *chunk = &region.chunks[slot / CHUNK_SLOTS];
+    uint64_t run = bits_run(slot % CHUNK_SLOTS, count);
+    if (chunk->dirty & run) {
+        ledger.pages_idle -= touched_pages(slot, count);
+        chunk->dirty &= ~run;
+    }
+    chunk->free &= ~run;
+    ledger.slots_inuse += count;
+    if (!chunk->free)
+        advance_low();
+}
+
+static uint32_t take_run(uint32_t count, size_t use, uint64_t aligned)
+{
+    uint32_t slot = ledger.pages_idle ? find_run(count, aligned, true) : 0;
+    size_t fresh = slot ? 0 : use * OS_PAGE;
+    if (!admit(fresh))
+        return 0;
+    if (!slot)
+        slot = find_run(count, aligned, false);
+    if (slot && !chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS + count))
+        return 0;
+    if (slot)
+        mark_taken(slot, count);
+    return slot;
+}
+
+/* Count the pages of a large run as touched from the start: what the program asked for it will write. */
+static void touch_run(uint32_t slot, uint32_t count, size_t use)
+{
+    size_t added = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        size_t part = use > SLOT_PAGES ? SLOT_PAGES : use;
+        span_t *span = span_of_slot(slot + i);
+        if (span->touched < part) {
+            added += part - span->touched;
+            span->touched = (uint8_t)part;
+        }
+        use -= part;
+    }
+    if (added)
+        atomic_fetch_add_explicit(&ledger.touched, added, memory_order_relaxed);
+}
+
+/* The first caller that finds the first chunk full wakes the provider, with the lock released. */
+static bool more_room(void)
+{
+    if (!provider_is_awake()) {
+        lock_release(&pages.lock);
+        provider_wake();
+        lock_acquire(&pages.lock);
+        if (pages.low < pages.end && region.chunks[pages.low].free == ~(uint64_t)0)
+            return true;
+    }
+    return chunk_get();
+}
+
+/* Would the hard limit refuse this many more bytes? Counts it, if so. */
+static bool is_refused(size_t bytes)
+{
+    bool refused = held_bytes() + bytes > (size_t)pages.hard;
+    ledger.refusals += refused;
+    return refused;
+}
+
+/* The limit refuses `wanted` bytes: ask the program, without the lock. True: it may have made room. */
+COLD static bool ask_program(size_t wanted)
+{
+    static __thread bool asking __attribute__((tls_model("initial-exec")));
+    if (!pages.refused || asking)
+        return false;
+    asking = true;
+    pages.refused(pages.refused_context, wanted);
+    asking = false;
+    return true;
+}
+
+/* One attempt; *refused: by the hard limit. */
+static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, uint8_t *before, bool *refused)
+{
+    lock_acquire(&pages.lock);
+    uint32_t slot = take_run(count, use, aligned);
+    *refused = !slot && is_refused(use * OS_PAGE);
+    if (!slot && !*refused && more_room())
+        slot = take_run(count, use, aligned);
+    if (slot) {
+        for (uint32_t i = 0; before && i < count; i++)
+            before[i] = span_of_slot(slot + i)->touched;
+        ledger.pages_inuse += use;
+        if (before)
+            touch_run(slot, count, use);
+    }
+    lock_release(&pages.lock);
+    return slot;
+}
+
+uint32_t pages_take(uint32_t count, size_t use, uint32_t alignment, uint8_t *before)
+{
+    uint64_t aligned = alignment > 1 ? bits_multiples(alignment) : ~(uint64_t)0;
+    bool refused;
+    uint32_t slot = try_take(count, use, aligned, before, &refused);
+    if (UNLIKELY(refused) && ask_program(use * OS_PAGE))
+        slot = try_take(count, use, aligned, before, &refused);
+    if (UNLIKELY(!slot))
+        errno = ENOMEM;
+    return slot;
+}
+
+static void give_run(uint32_t slot, uint32_t count)
+{
+    uint32_t index = slot / CHUNK_SLOTS;
+    chunk_t *chunk = &region.chunks[index];
+    for (uint32_t i = 0; i < count; i++) {
+        span_t *span = span_of_slot(slot + i);
+        if (span->touched) {
+            chunk->dirty |= (uint64_t)1 << (slot + i) % CHUNK_SLOTS;
+            ledger.pages_idle += span->touched;
+        }
+    }
+    chunk->free |= bits_run(slot % CHUNK_SLOTS, count);
+    ledger.slots_inuse -= count;
+    if (index < pages.low)
+        pages.low = index;
+    if (chunk->free == ~(uint64_t)0 && chunk->from_provider && ledger.slots - ledger.slots_inuse > 2 * CHUNK_SLOTS)
+        chunk_put(index);
+}
+
+void pages_give(uint32_t slot, uint32_t count, size_t use)
+{
+    lock_acquire(&pages.lock);
+    give_run(slot, count);
+    ledger.pages_inuse -= use;
+    apply_idle_rule();
+    lock_release(&pages.lock);
+}
+
+bool pages_extend(uint32_t slot, uint32_t count, size_t use, uint32_t new_count, size_t new_use)
+{
+    uint32_t more = new_count - count, next = slot + count;
+    if (slot % CHUNK_SLOTS + new_count > CHUNK_SLOTS)
+        return false;
+    lock_acquire(&pages.lock);
+    uint64_t run = more ? bits_run(next % CHUNK_SLOTS, more) : 0;
+    chunk_t *chunk = &region.chunks[slot / CHUNK_SLOTS];
+    bool granted = (chunk->free & run) == run && admit((new_use - use) * OS_PAGE) &&
+                   chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS + new_count);
+    if (granted) {
+        if (more)
+            mark_taken(next, more);
+        touch_run(slot, new_count, new_use);
+        ledger.pages_inuse += new_use - use;
+    }
+    lock_release(&pages.lock);
+    return granted;
+}
+
+void pages_shrink(uint32_t slot, uint32_t count, size_t use, uint32_t new_count, size_t new_use)
+{
+    lock_acquire(&pages.lock);
+    if (count > new_count)
+        give_run(slot + new_count, count - new_count);
+    ledger.pages_inuse -= use - new_use;
+    apply_idle_rule();
+    lock_release(&pages.lock);
+}
+
+/* --- huge objects --- */
+
+static void *take_huge(size_t size, size_t alignment, bool zeroed, bool *refused)
+{
+    lock_acquire(&pages.lock);
+    bool admitted = admit(size > ledger.huge_idle ? size - ledger.huge_idle : 0);
+    void *memory = admitted ? provider_take(size, alignment, zeroed) : NULL;
+    if (memory) {
+        ledger.huge_idle -= size < ledger.huge_idle ? size : ledger.huge_idle;
+        ledger.huge_inuse += size;
+        ledger.huge_count++;
+    }
+    *refused = !admitted && is_refused(size);
+    lock_release(&pages.lock);
+    return memory;
+}
+
+void *pages_take_huge(size_t *size, size_t alignment, bool zeroed)
+{
+    bool refused = false;
+    void *memory = NULL;
+    alignment = alignment < SLOT_SIZE ? SLOT_SIZE : alignment;
+    if (provider_is_awake() || provider_wake()) {
+        size_t rounded = provider_rounded(*size, alignment);
+        if (rounded)
+            memory = take_huge(*size = rounded, alignment, zeroed, &refused);
+        if (UNLIKELY(refused) && ask_program(rounded))
+            memory = take_huge(rounded, alignment, zeroed, &refused);
+    }
+    if (!memory)
+        errno = ENOMEM;
+    return memory;
+}
+
+void pages_give_huge(void *memory, size_t size)
+{
+    lock_acquire(&pages.lock);
+    provider_give(memory, size);
+    ledger.huge_inuse -= size;
+    ledger.huge_idle += size;
+    ledger.huge_count--;
+    apply_idle_rule();
+    lock_release(&pages.lock);
+}
+
+size_t pages_extend_huge(void *memory, size_t size, size_t wanted)
+{
+    lock_acquire(&pages.lock);
+    size_t now = admit(wanted - size) ? provider_extend(memory, size, wanted) : 0;
+    if (now)
+        ledger.huge_inuse += now - size;
+    lock_release(&pages.lock);
+    return now;
+}
+
+/* --- metadata --- */
+
+void *pages_metadata(size_t size)
+{
+    size = (size + 63) & ~(size_t)63;
+    lock_acquire(&pages.lock);
+    if ((size_t)(pages.metadata_end - pages.metadata) < size) {
+        size_t piece = size > METADATA_PIECE ? size : METADATA_PIECE;
+        pages.metadata = os_reserve(piece, OS_PAGE);
+        if (!pages.metadata || !os_commit(pages.metadata, piece))
+            pages.metadata = pages.metadata_end = NULL;
+        else
+            pages.metadata_end = pages.metadata + piece;
+    }
+    void *memory = NULL;
+    if (pages.metadata) {
+        memory = pages.metadata;
+        pages.metadata += size;
+        atomic_fetch_add_explicit(&ledger.metadata, size, memory_order_relaxed);
+    }
+    lock_release(&pages.lock);
+    return memory;
+}
+
+/* --- knobs and reports --- */
+
+bool pages_trim(bool all)
+{
+    lock_acquire(&pages.lock);
+    bool released = all ? release_to(0) : apply_idle_rule();
+    lock_release(&pages.lock);
+    return released;
+}
+
+void pages_set_gc_percent(int64_t percent)
+{
+    lock_acquire(&pages.lock);
+    pages.gc_percent = percent;
+    apply_idle_rule();
+    lock_release(&pages.lock);
+}
+
+void pages_set_limits(int64_t soft, int64_t hard)
+{
+    lock_acquire(&pages.lock);
+    pages.soft = soft;
+    pages.hard = hard;
+    admit(0);
+    lock_release(&pages.lock);
+}
+
+void pages_set_refusal_callback(void (*callback)(void *context, size_t wanted), void *context)
+{
+    lock_acquire(&pages.lock);
+    pages.refused = callback;
+    pages.refused_context = context;
+    lock_release(&pages.lock);
+}
+
+bool pages_is_pressed(void)
+{
+    return atomic_load_explicit(&pages.pressed, memory_order_relaxed);
+}
+
+ledger_t pages_ledger(void)
+{
+    lock_acquire(&pages.lock);
+    ledger.huge_idle = provider_dirty_bytes();
+    ledger_t copy = ledger;
+    lock_release(&pages.lock);
+    return copy;
+}
+
+bool pages_init(void)
+{
+    if (!region_init())
+        return false;
+    void *first = region_carve(CHUNK_SIZE, CHUNK_SIZE, false);
+    if (!first)
+        return false;
+    pages.low = pages.end = region_slot(first) / CHUNK_SLOTS;
+    chunk_add(first, false, 0);
+    return true;
+}
+
+void pages_before_fork(void)
+{
+    lock_acquire(&pages.lock);
+}
+
+void pages_after_fork(bool child)
+{
+    if (child)
+        lock_reset(&pages.lock);
+    else
+        lock_release(&pages.lock);
+}
+
+/* --- verification --- */
+
+static void verify_chunk(uint32_t index, size_t *slots_free, size_t *idle)
+{
+    const chunk_t *chunk = &region.chunks[index];
+    if (chunk->dirty & ~chunk->free)
+        os_abort();
+    *slots_free += (size_t)__builtin_popcountll(chunk->free);
+    for (uint32_t i = 0; i < CHUNK_SLOTS; i++) {
+        bool dirty = chunk->dirty >> i & 1;
+        uint8_t touched = span_of_slot(index * CHUNK_SLOTS + i)->touched;
+        if (chunk->free >> i & 1 ? dirty != (touched > 0) : touched > SLOT_PAGES)
+            os_abort();
+        *idle += dirty ? touched : 0;
+    }
+}
+
+void pages_verify(void)
+{
+    size_t slots_free = 0, idle = 0;
+    lock_acquire(&pages.lock);
+    for (uint32_t i = 0; i < pages.end; i++)
+        if (region.chunks[i].known)
+            verify_chunk(i, &slots_free, &idle);
+    if (slots_free + ledger.slots_inuse != ledger.slots || idle != ledger.pages_idle)
+        os_abort();
+    lock_release(&pages.lock);
+}

@@ -1,0 +1,90 @@
+/* pages: slots for spans and large objects, huge objects, and what is held idle.
+ *
+ * A chunk has one word of free slots and one of those that are dirty (may be resident); finding, freeing and
+ * releasing runs of slots is bit arithmetic on them. Dirty slots are taken first, lowest address first, so that
+ * the heap stays dense and its upper end empties.
+ *
+ * The first chunk is carved from the region directly and committed as it fills, so that a small program never
+ * wakes the page provider; from the second on, chunks come from it (provider.h), as do huge objects.
+ *
+ * The idle rule, with inuse and idle in bytes that may be resident:
+ *
+ *     idle <= max(inuse, 4 MiB) * GOGC / 100         else released down to that, at the free that exceeded it
+ *
+ * and the limits: before memory is taken that would bring what is held over the soft limit, idle memory is
+ * released; over the hard limit the request is refused. There is no thread and no timer: a program that goes
+ * idle has been trimmed by its last frees.
+ */
+#ifndef WEIR_PAGES_PAGES_H
+#define WEIR_PAGES_PAGES_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/os/lock.h"
+#include "runtime/pages/region.h"
+
+enum { HUGE_MIN = 2 * 1024 * 1024 }; /* larger objects, and stricter alignments than a slot: the provider's */
+
+/* Every byte that may be resident is counted once here; in pages of OS_PAGE unless it says bytes. Written under
+ * the lock, except `touched`, which owners of spans add to as they extend. */
+typedef struct ledger {
+    _Atomic size_t touched; /* of all slots, in use or free */
+    size_t slots;           /* slots of all chunks: free or in use */
+    size_t slots_inuse;
+    size_t pages_inuse; /* of slots in use, as if small spans were touched throughout */
+    size_t pages_idle;  /* touched, in free slots */
+    size_t huge_inuse, huge_idle; /* bytes; idle is an estimate, see provider_dirty_bytes */
+    size_t huge_count;
+    size_t releases, released_pages; /* madvise calls and what they gave back, ever */
+    size_t limit_releases;           /* of those, for the soft limit */
+    size_t refusals;                 /* by the hard limit */
+    _Atomic size_t metadata;         /* bytes of heaps and other tables */
+} ledger_t;
+extern ledger_t ledger;
+
+/* Reserve the region and carve the first chunk. */
+bool pages_init(void);
+
+/* Take `count` slots (at most a chunk's), the first at a multiple of `alignment` slots, for a use of `pages`
+ * pages from the start. Their descriptors are as a former user left them but for `touched`; what that was before, slot
+ * by slot, goes into `before` unless it is NULL: those pages may hold anything, the others read as zero.
+ * 0: refused, ENOMEM. */
+uint32_t pages_take(uint32_t count, size_t pages, uint32_t alignment, uint8_t *before);
+void pages_give(uint32_t slot, uint32_t count, size_t pages);
+/* Take the slots after a run as well, in place, if they are free. */
+bool pages_extend(uint32_t slot, uint32_t count, size_t pages, uint32_t new_count, size_t new_pages);
+/* Give the end of a run back. */
+void pages_shrink(uint32_t slot, uint32_t count, size_t pages, uint32_t new_count, size_t new_pages);
+
+/* Huge objects: any size and alignment. *size becomes what it really has. */
+void *pages_take_huge(size_t *size, size_t alignment, bool zeroed);
+void pages_give_huge(void *memory, size_t size);
+size_t pages_extend_huge(void *memory, size_t size, size_t wanted);
+
+/* Memory for the runtime's own structures: zeroed, never given back. */
+void *pages_metadata(size_t size);
+
+/* Apply the idle rule, or release all that is idle. True if anything was released. */
+bool pages_trim(bool all);
+
+/* The knobs; all act at once. */
+void pages_set_gc_percent(int64_t percent);
+void pages_set_limits(int64_t soft, int64_t hard);
+void pages_set_refusal_callback(void (*callback)(void *context, size_t wanted), void *context);
+/* Was memory taken beyond the soft limit although nothing idle was left? Then the heap gives what it can. */
+bool pages_is_pressed(void);
+
+/* What the lock protects, read together. */
+ledger_t pages_ledger(void);
+
+/* Around fork. */
+void pages_before_fork(void);
+void pages_after_fork(bool child);
+
+/* Every structure checked against every other; aborts with a line on the first contradiction. */
+void pages_verify(void);
+
+#endif

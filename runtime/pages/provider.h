@@ -1,0 +1,30 @@
+/* provider: jemalloc as the page provider. It owns the reuse and the coalescing of address space for chunks and
+ * for objects over 2 MiB; its extents are carved from the region by our hooks.
+ *
+ * Only the pages module calls this, under its lock. jemalloc sleeps until provider_wake.
+ */
+#ifndef WEIR_PAGES_PROVIDER_H
+#define WEIR_PAGES_PROVIDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Start jemalloc and make the arena. Call it without the pages' lock: jemalloc's start-up registers fork
+ * handlers and a thread key, which may allocate. False if it is asleep still or for ever. */
+bool provider_wake(void);
+bool provider_is_awake(void);
+
+/* Committed memory, zeroed if asked for; aligned to `alignment`, at least a slot. NULL: none. */
+void *provider_take(size_t size, size_t alignment, bool zeroed);
+void provider_give(void *memory, size_t size);
+/* Grow a block in place; the size it has then, at least `size`, or 0 if it cannot. */
+size_t provider_extend(void *memory, size_t size, size_t wanted);
+/* Give what jemalloc holds for reuse back to the kernel. */
+void provider_purge(void);
+/* Bytes held for reuse that may be resident (exact, some microseconds), and jemalloc's own metadata. */
+size_t provider_dirty_bytes(void);
+size_t provider_metadata_bytes(void);
+/* The size jemalloc would make of a request; 0: none so large. */
+size_t provider_rounded(size_t size, size_t alignment);
+
+#endif

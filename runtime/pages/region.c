@@ -1,0 +1,84 @@
+/* region: see region.h. The size is 1 TiB, halved until the kernel grants it (RLIMIT_AS, a small address
+ * space), and never more than half of RLIMIT_AS, since the program needs addresses too. */
+#include "runtime/pages/region.h"
+
+#include "runtime/os/os.h"
+
+struct region region;
+uintptr_t region_base;
+size_t region_units;
+span_t *region_spans;
+
+enum { TABLE_STEP = 1 << 16 }; /* the span table of sixteen chunks is committed at once */
+static const size_t REGION_MAX = (size_t)1 << 40;
+
+static size_t round_up(size_t value, size_t unit)
+{
+    return (value + unit - 1) / unit * unit;
+}
+
+static bool region_reserve(size_t size)
+{
+    size_t spans = size / SLOT_SIZE * sizeof(span_t);
+    size_t chunks = round_up(size / CHUNK_SIZE * sizeof(chunk_t), TABLE_STEP);
+    size_t marks = size / 16 / 8;
+    size_t tables = round_up(marks + chunks + spans, CHUNK_SIZE);
+    char *start = os_reserve(tables + size, CHUNK_SIZE);
+    if (!start)
+        return false;
+    region.size = size;
+    region_units = size >> CELL_SHIFT;
+    region_base = (uintptr_t)start + tables;
+    region.marks = (uint64_t *)start;
+    region_spans = (span_t *)(region_base - spans);
+    region.chunks = (chunk_t *)((char *)region_spans - chunks);
+    region.carved = ZERO_ZONE;
+    return os_make_readable(region.chunks, chunks + spans);
+}
+
+/* Have the descriptors up to an offset of the region writable. */
+static bool region_describe(size_t end)
+{
+    size_t want = round_up(end / SLOT_SIZE * sizeof(span_t), TABLE_STEP);
+    size_t have = region.committed_tables;
+    size_t all = region.size / SLOT_SIZE * sizeof(span_t);
+    want = want < all ? want : all;
+    if (want <= have)
+        return true;
+    size_t chunks = round_up(end / CHUNK_SIZE * sizeof(chunk_t), OS_PAGE);
+    if (!os_commit((char *)region_spans + have, want - have) || !os_commit(region.chunks, chunks))
+        return false;
+    region.committed_tables = want;
+    return true;
+}
+
+bool region_init(void)
+{
+    size_t size = REGION_MAX, limit = os_address_space_limit() / 2;
+    while (size > limit)
+        size /= 2;
+    while (size >= 4 * (size_t)ZERO_ZONE && !region_reserve(size))
+        size /= 2;
+    return region_base && region_describe(ZERO_ZONE + CHUNK_SIZE);
+}
+
+void *region_carve(size_t size, size_t alignment, bool commit)
+{
+    size_t start = round_up(region_base + region.carved, alignment) - region_base;
+    if (size > region.size || start > region.size - size)
+        return NULL;
+    if (!region_describe(start + size))
+        return NULL;
+    char *memory = (char *)region_base + start;
+    if (commit && !os_commit(memory, size))
+        return NULL;
+    region.carved = start + size;
+    return memory;
+}
+
+size_t region_table_bytes(void)
+{
+    /* A descriptor page appears when its first descriptor is written: one page a chunk. */
+    size_t described = region.carved > ZERO_ZONE ? (region.carved - ZERO_ZONE) / CHUNK_SIZE * OS_PAGE : 0;
+    return described + round_up(region.carved / CHUNK_SIZE * sizeof(chunk_t), OS_PAGE);
+}

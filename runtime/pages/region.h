@@ -1,0 +1,165 @@
+/* region: the one reserved range of addresses that all heap memory lies in, and the side tables about it.
+ *
+ * Words, used everywhere:
+ *   region   the range; `p - base < size` decides "ours"
+ *   chunk    4 MiB, aligned: what the page provider hands out; 64 slots
+ *   slot     64 KiB, aligned; one descriptor (struct span) each in a side table
+ *   span     one or more slots cut into cells of one size class and kind; a large object is a span of one cell
+ *   cell     room for one object
+ *
+ *   one reservation, nothing of it charged until it is committed:
+ *
+ *   |<- marks: 1 bit per 16 B ->|<- chunks ->|<- spans: 64 B per slot ->|<- zero zone ->|<------ chunks ------>|
+ *                                                                       ^base           ^first     carved^
+ *
+ * The span table is readable throughout (zero pages), so that asking about any address of the region is safe;
+ * the part that describes carved chunks is also writable. The zero zone is never committed: objects of zero
+ * bytes live there, and it catches what runs off the lower end of the heap.
+ */
+#ifndef WEIR_PAGES_REGION_H
+#define WEIR_PAGES_REGION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/os/os.h"
+
+enum {
+    SLOT_SHIFT = 16,
+    SLOT_SIZE = 1 << SLOT_SHIFT,
+    CHUNK_SHIFT = 22,
+    CHUNK_SIZE = 1 << CHUNK_SHIFT,
+    CHUNK_SLOTS = CHUNK_SIZE / SLOT_SIZE,
+    SLOT_PAGES = SLOT_SIZE / OS_PAGE,
+    CELL_SHIFT = 4, /* every cell is a multiple of 16 bytes, at a multiple of 16 */
+    ZERO_ZONE = 4 * CHUNK_SIZE,
+};
+
+struct heap;
+
+enum span_state {
+    SPAN_NONE,    /* not the first slot of a span */
+    SPAN_ACTIVE,  /* its heap allocates from it: heap->active[class] */
+    SPAN_PARTIAL, /* on heap->partial[class] */
+    SPAN_FULL,    /* on no list; enough frees make it partial */
+    SPAN_LARGE,   /* a large object of slots */
+    SPAN_HUGE,    /* a large object from the page provider; its first slot says so, the others nothing */
+};
+
+/* What the collector may find in the cells; decides what is scanned. */
+enum span_kind { KIND_MANUAL };
+
+/* The descriptor of one slot; of a span, its first slot's. One cache line.
+ *
+ *   cells: |<------------- extended ------------->|<- never touched ->|
+ *          |<- used: with the program, or in ->|<- free ->|
+ *          |   the thread cache's list         |
+ *
+ *   used = wait + wait_bias;   used + |free| == extended <= cells
+ *
+ * Except where noted a field belongs to the thread that owns the span's heap, or, of an orphaned heap, to
+ * whoever holds the lock of the list of heaps. */
+typedef struct span {
+    uintptr_t owner;  /* os_thread_word of the owner; 0: nobody's, or not to be freed on the fast path.
+                       * Read by all threads (relaxed): equal to the reader's own word only if it is its own. */
+    void *free;       /* cells freed by the owner since it last took them, linked by their first words */
+    uint32_t wait;    /* frees by the owner until the state changes: 0 calls span_event */
+    uint32_t wait_bias;
+    uint32_t cell_size;
+    uint16_t cells;
+    uint16_t extended;
+    uint8_t class;
+    uint8_t kind;    /* enum span_kind */
+    uint8_t state;   /* enum span_state; read by all threads */
+    uint8_t touched; /* pages at the front of this slot that may be resident; under the pages' lock or owner's */
+    uint32_t next, prev;         /* slots of the neighbours on heap->partial[class]; 0: none */
+    uint32_t all_next, all_prev; /* on heap->spans */
+    struct heap *heap;           /* who receives remote frees; read by all threads (relaxed) */
+} span_t;
+_Static_assert(sizeof(span_t) == 64, "one descriptor is one cache line");
+
+/* A large object uses the words of the lists. */
+static inline size_t *span_bytes(span_t *span)
+{
+    return (size_t *)(void *)&span->free;
+}
+
+/* What is free in a chunk, one bit a slot; under the pages' lock. */
+typedef struct chunk {
+    uint64_t free;
+    uint64_t dirty;     /* of the free ones: may be resident */
+    uint8_t committed;  /* slots from the front that are readable and writable */
+    bool from_provider; /* goes back there when all its slots are free */
+    bool known;
+} chunk_t;
+
+/* Written once, at start-up; `carved` under the pages' lock. */
+extern struct region {
+    chunk_t *chunks;
+    uint64_t *marks; /* reserved for the collector */
+    size_t size;
+    size_t carved; /* bytes from base that are in use, the zero zone included */
+    size_t committed_tables;
+} region;
+
+/* The three that free() reads: symbols of their own, so that each is one operand of one instruction. */
+extern uintptr_t region_base;
+extern size_t region_units; /* size / 16 */
+extern span_t *region_spans;
+
+/* Reserve the region, as much as can be had; false if that is less than one chunk. */
+bool region_init(void);
+
+/* Take address space from the end, for chunks or for the page provider: aligned (a power of two, at least a
+ * chunk) and a multiple of chunks. It is described and, if asked for, committed. NULL: no more. */
+void *region_carve(size_t size, size_t alignment, bool commit);
+
+/* Bytes of side tables that are committed. */
+size_t region_table_bytes(void);
+
+/* The slot of an address of the region, and back. */
+static inline uint32_t region_slot(const void *p)
+{
+    return (uint32_t)(((uintptr_t)p - region_base) >> SLOT_SHIFT);
+}
+
+static inline char *region_address(uint32_t slot)
+{
+    return (char *)(region_base + ((uintptr_t)slot << SLOT_SHIFT));
+}
+
+/* An address as a count of 16-byte units from the base, rotated so that one comparison with region_units
+ * rejects both what is outside and what is unaligned: the low four bits come out on top. */
+static inline size_t region_unit(const void *p)
+{
+    size_t offset = (uintptr_t)p - region_base;
+    return offset >> CELL_SHIFT | offset << (64 - CELL_SHIFT);
+}
+
+static inline bool region_owns(const void *p)
+{
+    return (uintptr_t)p - region_base < region.size;
+}
+
+static inline span_t *span_of_unit(size_t unit)
+{
+    return region_spans + (unit >> (SLOT_SHIFT - CELL_SHIFT));
+}
+
+static inline span_t *span_of_slot(uint32_t slot)
+{
+    return region_spans + slot;
+}
+
+static inline uint32_t span_slot(const span_t *span)
+{
+    return (uint32_t)(span - region_spans);
+}
+
+static inline char *span_start(const span_t *span)
+{
+    return region_address(span_slot(span));
+}
+
+#endif

@@ -1,0 +1,14 @@
+/* start: what the swap-in does at the ends of a process besides serving malloc: the account, if it is asked for. */
+#include "runtime/heap/cache.h"
+#include "runtime/observe/stats_print.h"
+
+__attribute__((constructor)) static void swap_start(void)
+{
+    if (thread_heap())
+        stats_print_prepare();
+}
+
+__attribute__((destructor)) static void swap_end(void)
+{
+    stats_print_at_exit();
+}
