@@ -12,6 +12,7 @@
 
 enum { OS_PAGE = 4096 };
 
+#define HIDDEN __attribute__((visibility("hidden")))
 #define COLD __attribute__((cold, noinline))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)

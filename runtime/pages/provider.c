@@ -115,6 +115,8 @@ static bool provider_start(void)
     if (weir_je_mallctl("arenas.create", &provider.arena, &size, &table, sizeof(void *)) != 0)
         return false;
     provider.flags = MALLOCX_ARENA(provider.arena) | MALLOCX_TCACHE_NONE;
+    uint64_t epoch = 1; /* the first refresh makes the new arena's statistics known by name */
+    weir_je_mallctl("epoch", NULL, NULL, &epoch, sizeof epoch);
     return provider_resolve("arena.", ".purge", provider.purge_mib, 3) &&
            provider_resolve("stats.arenas.", ".pdirty", provider.dirty_mib, 4) &&
            provider_resolve("stats.arenas.", ".base", provider.base_mib, 4) &&

@@ -104,9 +104,9 @@ extern struct region {
 } region;
 
 /* The three that free() reads: symbols of their own, so that each is one operand of one instruction. */
-extern uintptr_t region_base;
-extern size_t region_units; /* size / 16 */
-extern span_t *region_spans;
+HIDDEN extern uintptr_t region_base;
+HIDDEN extern size_t region_units; /* size / 16 */
+HIDDEN extern span_t *region_spans;
 
 /* Reserve the region, as much as can be had; false if that is less than one chunk. */
 bool region_init(void);

@@ -21,7 +21,7 @@ add_library(weir_runtime_options INTERFACE)
 target_link_libraries(weir_runtime_options INTERFACE weir_warnings)
 target_compile_options(weir_runtime_options INTERFACE
     -fPIC -fvisibility=hidden -fno-semantic-interposition -ftls-model=initial-exec -fno-plt
-    -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
+    -fno-tree-slp-vectorize -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
     -ffunction-sections -fdata-sections)
 
 set(CMAKE_C_EXTENSIONS ON)
