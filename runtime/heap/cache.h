@@ -65,6 +65,8 @@ typedef struct heap {
 /* The cache itself. Initial-exec: the library is preloaded or linked, not dlopen'ed. */
 typedef struct cache {
     cell_t *bins[CLASS_COUNT];
+    uint8_t class_of[GRANULES]; /* class_of(16 * granule), once there is a heap; until then class 0, whose bin is
+                                 * always empty */
     heap_t *heap; /* NULL before first use and after the thread's end */
     bool ended;   /* the thread has left its heap */
     bool busy;    /* the runtime itself may be calling into libc: see bootstrap in thread.c */

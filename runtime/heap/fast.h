@@ -12,8 +12,8 @@ void heap_free_event(span_t *span);
 
 static inline void *heap_malloc_fast(size_t size)
 {
-    if (LIKELY(size <= FINE_MAX)) {
-        cell_t **bin = &cache.bins[class_of_fine(size)];
+    if (LIKELY(size <= MEDIUM_MAX)) {
+        cell_t **bin = &cache.bins[cache.class_of[class_granule(size)]];
         cell_t *cell = *bin;
         if (LIKELY(cell != NULL)) {
             *bin = cell->next;

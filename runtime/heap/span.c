@@ -140,15 +140,6 @@ static void *take_untouched(heap_t *heap, span_t *span)
     return bin_fill(heap, span->class, (cell_t *)(void *)first);
 }
 
-static void *take_from(heap_t *heap, span_t *span)
-{
-    if (span->free)
-        return take_free(heap, span);
-    if (span->extended < span->cells)
-        return take_untouched(heap, span);
-    return NULL;
-}
-
 static void span_activate(heap_t *heap, span_t *span)
 {
     if (span->state == SPAN_PARTIAL)
@@ -158,41 +149,63 @@ static void span_activate(heap_t *heap, span_t *span)
     heap->active[span->class] = span;
 }
 
+/* A partial span with cells that were in use before, if there is one: they are resident, untouched ones are not.
+ * At most the first of the list has only untouched ones left: the span that refill put back to prefer another. */
+static span_t *partial_with_free(const heap_t *heap, uint32_t class)
+{
+    uint32_t slot = heap->partial[class];
+    if (slot && !span_of_slot(slot)->free)
+        slot = span_of_slot(slot)->next;
+    return slot && span_of_slot(slot)->free ? span_of_slot(slot) : NULL;
+}
+
 /* The next span of the class to allocate from: one of ours, an orphan's, or a new one. */
 static span_t *next_span(heap_t *heap, uint32_t class)
 {
-    if (heap->partial[class])
-        return span_of_slot(heap->partial[class]);
-    span_t *span = thread_adopt_span(heap, class);
+    span_t *span = partial_with_free(heap, class);
+    if (!span && heap->partial[class])
+        span = span_of_slot(heap->partial[class]);
+    if (!span)
+        span = thread_adopt_span(heap, class);
     if (!span && UNLIKELY(pages_is_pressed()))
         span_release_empty(heap);
     return span ? span : span_new(heap, class);
 }
 
+/* The active span has nothing free: it waits for frees, or, untouched cells left, for its next turn. */
+static void span_rest(heap_t *heap, span_t *span)
+{
+    heap->active[span->class] = NULL;
+    if (span->extended < span->cells) {
+        partial_push(heap, span);
+    } else {
+        span->state = SPAN_FULL;
+        set_wait(span, span_used(span), wake_after(span));
+    }
+}
+
 COLD static void *refill_from_next(heap_t *heap, uint32_t class)
 {
-    span_t *full = heap->active[class];
-    if (full) {
-        full->state = SPAN_FULL;
-        set_wait(full, full->extended, wake_after(full));
-        heap->active[class] = NULL;
-    }
+    if (heap->active[class])
+        span_rest(heap, heap->active[class]);
     span_t *span = next_span(heap, class);
     if (!span)
         return NULL;
     span_activate(heap, span);
-    return take_from(heap, span);
+    return span->free ? take_free(heap, span) : take_untouched(heap, span);
 }
 
+/* What was freed comes first, here, by other threads, in other spans; untouched memory comes last. */
 void *span_refill(heap_t *heap, uint32_t class)
 {
     span_t *span = heap->active[class];
-    void *cell = LIKELY(span != NULL) ? take_from(heap, span) : NULL;
-    if (LIKELY(cell != NULL))
-        return cell;
+    if (LIKELY(span && span->free))
+        return take_free(heap, span);
     verify_at_slow_path();
     if (remote_drain(heap) && span && span->free)
         return take_free(heap, span);
+    if (span && span->extended < span->cells && !partial_with_free(heap, class))
+        return take_untouched(heap, span);
     return refill_from_next(heap, class);
 }
 
@@ -241,10 +254,8 @@ void span_deactivate(heap_t *heap, uint32_t class)
         span_discard(heap, span);
     else if (span->free || span->extended < span->cells)
         partial_push(heap, span);
-    else {
-        span->state = SPAN_FULL;
-        set_wait(span, used, wake_after(span));
-    }
+    else
+        span_rest(heap, span);
 }
 
 void span_release_empty(heap_t *heap)

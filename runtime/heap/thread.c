@@ -95,6 +95,8 @@ static heap_t *heap_enter(void)
         heap->bins = options.harden ? (cell_t **)(heap + 1) : cache.bins;
         set_owner(heap, options.harden ? 0 : os_thread_word());
         cache.heap = heap;
+        for (size_t granule = 0; granule < GRANULES; granule++)
+            cache.class_of[granule] = (uint8_t)class_of(granule * 16);
     }
     lock_release(&heaps.lock);
     return heap;

@@ -19,6 +19,8 @@ static struct {
     char *metadata, *metadata_end; /* the unused rest of the last piece */
 } pages = {.gc_percent = 100, .soft = INT64_MAX, .hard = INT64_MAX};
 
+/* Waking the provider costs about 0.4 MiB: a program of many classes and few objects should not have to. */
+enum { DIRECT_CHUNKS = 8 };
 enum { FIRST_COMMIT = 4 /* slots */, METADATA_PIECE = 256 * 1024, RELEASE_MIN = 64 /* pages */ };
 
 /* --- runs of bits --- */
@@ -171,6 +173,15 @@ static void chunk_set_dirty(void *memory)
     atomic_fetch_add_explicit(&ledger.touched, CHUNK_SLOTS * SLOT_PAGES, memory_order_relaxed);
 }
 
+/* A chunk from the region itself; never goes back. */
+static bool chunk_carve(void)
+{
+    void *memory = region_carve(CHUNK_SIZE, CHUNK_SIZE, false);
+    if (memory)
+        chunk_add(memory, false, 0);
+    return memory != NULL;
+}
+
 static bool chunk_get(void)
 {
     void *memory = provider_take(CHUNK_SIZE, CHUNK_SIZE, false);
@@ -183,11 +194,7 @@ static bool chunk_get(void)
             chunk_set_dirty(memory);
         return true;
     }
-    memory = region_carve(CHUNK_SIZE, CHUNK_SIZE, false);
-    if (!memory)
-        return false;
-    chunk_add(memory, false, 0);
-    return true;
+    return chunk_carve();
 }
 
 /* All slots are free: the provider may have it for something else. Its pages come along as they are. */
@@ -298,9 +305,11 @@ static void touch_run(uint32_t slot, uint32_t count, size_t use)
         atomic_fetch_add_explicit(&ledger.touched, added, memory_order_relaxed);
 }
 
-/* The first caller that finds the first chunk full wakes the provider, with the lock released. */
+/* The first caller that finds the direct chunks full wakes the provider, with the lock released. */
 static bool more_room(void)
 {
+    if (!provider_is_awake() && ledger.slots < DIRECT_CHUNKS * CHUNK_SLOTS)
+        return chunk_carve();
     if (!provider_is_awake()) {
         lock_release(&pages.lock);
         provider_wake();
@@ -552,12 +561,8 @@ bool pages_init(void)
 {
     if (!region_init())
         return false;
-    void *first = region_carve(CHUNK_SIZE, CHUNK_SIZE, false);
-    if (!first)
-        return false;
-    pages.low = pages.end = region_slot(first) / CHUNK_SLOTS;
-    chunk_add(first, false, 0);
-    return true;
+    pages.low = pages.end = ZERO_ZONE / CHUNK_SIZE;
+    return chunk_carve();
 }
 
 void pages_before_fork(void)

@@ -4,8 +4,8 @@
  * releasing runs of slots is bit arithmetic on them. Dirty slots are taken first, lowest address first, so that
  * the heap stays dense and its upper end empties.
  *
- * The first chunk is carved from the region directly and committed as it fills, so that a small program never
- * wakes the page provider; from the second on, chunks come from it (provider.h), as do huge objects.
+ * The first chunks are carved from the region directly and committed as they fill, so that a small program never
+ * wakes the page provider; the others come from it (provider.h), as do huge objects.
  *
  * The idle rule, with inuse and idle in bytes that may be resident:
  *
