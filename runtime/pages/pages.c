@@ -109,14 +109,10 @@ static bool release_to(size_t bound)
 {
     size_t before = ledger.releases;
     if (ledger.huge_idle > bound) {
-        ledger.huge_idle = provider_dirty_bytes();
-        if (ledger.huge_idle > bound) {
-            provider_purge();
-            size_t left = provider_dirty_bytes();
-            ledger.released_pages += (ledger.huge_idle - left) / OS_PAGE;
-            ledger.releases++;
-            ledger.huge_idle = left;
-        }
+        size_t purged = provider_purge();
+        ledger.huge_idle -= purged;
+        ledger.released_pages += purged / OS_PAGE;
+        ledger.releases += purged > 0;
     }
     for (uint32_t i = pages.end; i-- > ZERO_ZONE / CHUNK_SIZE && idle_bytes() > bound;)
         while (region.chunks[i].dirty && idle_bytes() > bound)
@@ -162,15 +158,18 @@ static void chunk_add(void *memory, bool from_provider, uint8_t committed)
         pages.end = index + 1;
 }
 
-/* The provider's memory may have been used before: its slots count as touched, and as dirty. */
-static void chunk_set_dirty(void *memory)
+/* The provider's memory may have been used before: what was touched comes along. */
+static void chunk_take_touched(uint32_t index)
 {
-    uint32_t slot = region_slot(memory);
-    for (uint32_t i = 0; i < CHUNK_SLOTS; i++)
-        span_of_slot(slot + i)->touched = SLOT_PAGES;
-    region.chunks[slot / CHUNK_SLOTS].dirty = ~(uint64_t)0;
-    ledger.pages_idle += CHUNK_SLOTS * SLOT_PAGES;
-    atomic_fetch_add_explicit(&ledger.touched, CHUNK_SLOTS * SLOT_PAGES, memory_order_relaxed);
+    size_t touched = 0;
+    for (uint32_t i = 0; i < CHUNK_SLOTS; i++) {
+        uint8_t part = span_of_slot(index * CHUNK_SLOTS + i)->touched;
+        region.chunks[index].dirty |= (uint64_t)(part > 0) << i;
+        touched += part;
+    }
+    ledger.huge_idle -= touched * OS_PAGE;
+    ledger.pages_idle += touched;
+    atomic_fetch_add_explicit(&ledger.touched, touched, memory_order_relaxed);
 }
 
 /* A chunk from the region itself; never goes back. */
@@ -186,12 +185,8 @@ static bool chunk_get(void)
 {
     void *memory = provider_take(CHUNK_SIZE, CHUNK_SIZE, false);
     if (memory) {
-        size_t dirty = provider_dirty_bytes();
-        bool was_dirty = dirty < ledger.huge_idle;
-        ledger.huge_idle = dirty;
         chunk_add(memory, true, CHUNK_SLOTS);
-        if (was_dirty)
-            chunk_set_dirty(memory);
+        chunk_take_touched(region_slot(memory) / CHUNK_SLOTS);
         return true;
     }
     return chunk_carve();
@@ -202,13 +197,11 @@ static void chunk_put(uint32_t index)
 {
     chunk_t *chunk = &region.chunks[index];
     size_t touched = 0;
-    for (uint32_t i = 0; i < CHUNK_SLOTS; i++) {
+    for (uint32_t i = 0; i < CHUNK_SLOTS; i++)
         touched += span_of_slot(index * CHUNK_SLOTS + i)->touched;
-        span_of_slot(index * CHUNK_SLOTS + i)->touched = 0;
-    }
     ledger.pages_idle -= touched;
     atomic_fetch_sub_explicit(&ledger.touched, touched, memory_order_relaxed);
-    ledger.huge_idle += CHUNK_SIZE; /* the provider counts what it holds as dirty throughout */
+    ledger.huge_idle += touched * OS_PAGE;
     ledger.slots -= CHUNK_SLOTS;
     *chunk = (chunk_t){.free = 0};
     provider_give(region_address(index * CHUNK_SLOTS), CHUNK_SIZE);
@@ -431,14 +424,33 @@ void pages_shrink(uint32_t slot, uint32_t count, size_t use, uint32_t new_count,
 
 /* --- huge objects --- */
 
+/* How much of a range the provider had for reuse; it is no longer. */
+static size_t huge_take_touched(void *memory, size_t size)
+{
+    size_t touched = 0;
+    span_t *span = span_of_slot(region_slot(memory));
+    for (size_t i = 0; i < size / SLOT_SIZE; i++) {
+        touched += span[i].touched;
+        span[i].touched = 0;
+    }
+    return touched * OS_PAGE;
+}
+
+/* What was expected to come out of idle memory may have come fresh instead, so the limit is asked again. */
+static void huge_taken(void *memory, size_t size)
+{
+    ledger.huge_idle -= huge_take_touched(memory, size);
+    ledger.huge_inuse += size;
+    admit(0);
+}
+
 static void *take_huge(size_t size, size_t alignment, bool zeroed, bool *refused)
 {
     lock_acquire(&pages.lock);
     bool admitted = admit(size > ledger.huge_idle ? size - ledger.huge_idle : 0);
     void *memory = admitted ? provider_take(size, alignment, zeroed) : NULL;
     if (memory) {
-        ledger.huge_idle -= size < ledger.huge_idle ? size : ledger.huge_idle;
-        ledger.huge_inuse += size;
+        huge_taken(memory, size);
         ledger.huge_count++;
     }
     *refused = !admitted && is_refused(size);
@@ -466,6 +478,9 @@ void *pages_take_huge(size_t *size, size_t alignment, bool zeroed)
 void pages_give_huge(void *memory, size_t size)
 {
     lock_acquire(&pages.lock);
+    span_t *span = span_of_slot(region_slot(memory));
+    for (size_t i = 0; i < size / SLOT_SIZE; i++)
+        span[i].touched = SLOT_PAGES;
     provider_give(memory, size);
     ledger.huge_inuse -= size;
     ledger.huge_idle += size;
@@ -479,7 +494,7 @@ size_t pages_extend_huge(void *memory, size_t size, size_t wanted)
     lock_acquire(&pages.lock);
     size_t now = admit(wanted - size) ? provider_extend(memory, size, wanted) : 0;
     if (now)
-        ledger.huge_inuse += now - size;
+        huge_taken((char *)memory + size, now - size);
     lock_release(&pages.lock);
     return now;
 }
@@ -551,7 +566,6 @@ bool pages_is_pressed(void)
 ledger_t pages_ledger(void)
 {
     lock_acquire(&pages.lock);
-    ledger.huge_idle = provider_dirty_bytes();
     ledger_t copy = ledger;
     lock_release(&pages.lock);
     return copy;

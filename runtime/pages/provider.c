@@ -57,7 +57,8 @@ static struct {
     _Atomic int state;
     unsigned arena;
     int flags;
-    size_t purge_mib[3], dirty_mib[4], base_mib[4], internal_mib[4], epoch_mib[1];
+    size_t purge_mib[3], base_mib[4], internal_mib[4], epoch_mib[1];
+    size_t purged; /* pages, ever; under the pages' lock */
 } provider;
 
 /* jemalloc's hooks have failure as `true`. */
@@ -79,7 +80,14 @@ static bool hook_purge(extent_hooks_t *hooks, void *start, size_t size, size_t o
                        unsigned arena)
 {
     (void)hooks, (void)size, (void)arena;
-    return !os_release((char *)start + offset, length);
+    if (!os_release((char *)start + offset, length))
+        return true;
+    span_t *span = span_of_slot(region_slot((char *)start + offset));
+    for (size_t i = 0; i < length / SLOT_SIZE; i++) {
+        provider.purged += span[i].touched;
+        span[i].touched = 0;
+    }
+    return false;
 }
 
 static bool hook_split(extent_hooks_t *hooks, void *start, size_t size, size_t a, size_t b, bool committed,
@@ -118,7 +126,6 @@ static bool provider_start(void)
     uint64_t epoch = 1; /* the first refresh makes the new arena's statistics known by name */
     weir_je_mallctl("epoch", NULL, NULL, &epoch, sizeof epoch);
     return provider_resolve("arena.", ".purge", provider.purge_mib, 3) &&
-           provider_resolve("stats.arenas.", ".pdirty", provider.dirty_mib, 4) &&
            provider_resolve("stats.arenas.", ".base", provider.base_mib, 4) &&
            provider_resolve("stats.arenas.", ".internal", provider.internal_mib, 4) &&
            weir_je_mallctlnametomib("epoch", provider.epoch_mib, &epoch_length) == 0;
@@ -163,10 +170,12 @@ size_t provider_extend(void *memory, size_t size, size_t wanted)
     return now >= wanted && now > size ? now : 0;
 }
 
-void provider_purge(void)
+size_t provider_purge(void)
 {
+    size_t before = provider.purged;
     if (provider_is_awake())
         weir_je_mallctlbymib(provider.purge_mib, 3, NULL, NULL, NULL, 0);
+    return (provider.purged - before) * OS_PAGE;
 }
 
 static size_t provider_stat(const size_t *mib)
@@ -182,12 +191,6 @@ static void provider_refresh(void)
     uint64_t epoch = 1;
     if (provider_is_awake())
         weir_je_mallctlbymib(provider.epoch_mib, 1, NULL, NULL, &epoch, sizeof epoch);
-}
-
-size_t provider_dirty_bytes(void)
-{
-    provider_refresh();
-    return provider_stat(provider.dirty_mib) * OS_PAGE;
 }
 
 size_t provider_metadata_bytes(void)

@@ -19,10 +19,10 @@ void *provider_take(size_t size, size_t alignment, bool zeroed);
 void provider_give(void *memory, size_t size);
 /* Grow a block in place; the size it has then, at least `size`, or 0 if it cannot. */
 size_t provider_extend(void *memory, size_t size, size_t wanted);
-/* Give what jemalloc holds for reuse back to the kernel. */
-void provider_purge(void);
-/* Bytes held for reuse that may be resident (exact, some microseconds), and jemalloc's own metadata. */
-size_t provider_dirty_bytes(void);
+/* Give what jemalloc holds for reuse back to the kernel; the bytes of it that were touched. Slots of which the
+ * kernel refuses to take the pages stay touched. */
+size_t provider_purge(void);
+/* jemalloc's own metadata (some microseconds). */
 size_t provider_metadata_bytes(void);
 /* The size jemalloc would make of a request; 0: none so large. */
 size_t provider_rounded(size_t size, size_t alignment);

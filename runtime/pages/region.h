@@ -72,7 +72,8 @@ typedef struct span {
     uint8_t class;
     uint8_t kind;    /* enum span_kind */
     uint8_t state;   /* enum span_state; read by all threads */
-    uint8_t touched; /* pages at the front of this slot that may be resident; under the pages' lock or owner's */
+    uint8_t touched; /* pages at the front of this slot that may be resident; under the pages' lock or owner's. 0
+                      * while a huge object has the slot; after it, what the provider has for reuse. */
     uint32_t next, prev;         /* slots of the neighbours on heap->partial[class]; 0: none */
     uint32_t all_next, all_prev; /* on heap->spans */
     struct heap *heap;           /* who receives remote frees; read by all threads (relaxed) */

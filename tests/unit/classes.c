@@ -1,0 +1,48 @@
+/* classes: sizes and their classes. */
+#include <criterion/criterion.h>
+
+#include "runtime/heap/classes.h"
+#include "tests/unit/support.h"
+
+static size_t waste_allowed(size_t size)
+{
+    return size <= 256 ? 15 : size <= KIB(1) ? size / 8 : size / 4;
+}
+
+Test(classes, every_size_has_the_smallest_class_that_holds_it)
+{
+    for (size_t size = 1; size <= SMALL_MAX; size++) {
+        uint32_t class = class_of(size);
+        cr_assert_lt(class, CLASS_COUNT, "size %zu", size);
+        cr_assert_geq(class_size(class), size, "size %zu", size);
+        cr_assert_lt(class_size(class - 1), size, "size %zu", size);
+        cr_assert_leq(class_size(class) - size, waste_allowed(size), "size %zu", size);
+    }
+}
+
+Test(classes, every_class_is_its_own)
+{
+    cr_assert_eq(class_of(0), 0);
+    cr_assert_eq(class_size(0), 0);
+    cr_assert_eq(class_size(CLASS_COUNT - 1), SMALL_MAX);
+    for (uint32_t class = 1; class < CLASS_COUNT; class++) {
+        cr_assert_eq(class_of(class_size(class)), class);
+        cr_assert_eq(class_size(class) % 16, 0);
+        cr_assert_gt(class_size(class), class_size(class - 1));
+    }
+}
+
+Test(classes, cells_are_as_aligned_as_asked)
+{
+    for (size_t alignment = 16; alignment <= SMALL_MAX; alignment *= 2)
+        for (size_t size = 1; size <= SMALL_MAX; size += 1 + size / 7) {
+            char *first = heap_aligned(alignment, size), *second = heap_aligned(alignment, size);
+            size_t usable = heap_usable_size(first), least = size > alignment ? size : alignment;
+            cr_assert_eq((uintptr_t)first % alignment, 0, "%zu aligned to %zu", size, alignment);
+            cr_assert_eq((uintptr_t)second % alignment, 0, "%zu aligned to %zu", size, alignment);
+            cr_assert(usable >= size && usable <= 2 * least, "%zu aligned to %zu: %zu", size, alignment, usable);
+            heap_free(first);
+            heap_free(second);
+        }
+    verify_own();
+}

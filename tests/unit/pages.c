@@ -1,0 +1,389 @@
+/* pages: runs of slots against a model of them; what is held idle; the limits; the ledger. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "tests/unit/support.h"
+
+static void start(int64_t gc_percent)
+{
+    heap_free(heap_malloc(1));
+    heap_trim(0);
+    pages_set_gc_percent(gc_percent);
+}
+
+/* --- a model of slots --- */
+
+enum { RUNS = 300, MODEL_SLOTS = 1 << 14 };
+
+typedef struct run {
+    uint32_t slot, count;
+    size_t use; /* pages */
+    uint64_t seed;
+} run_t;
+
+static struct {
+    uint8_t taken[MODEL_SLOTS];
+    run_t runs[RUNS];
+    size_t slots, use, huge;
+    uint64_t random;
+} model;
+
+static void model_set(uint32_t slot, uint32_t count, uint8_t taken)
+{
+    cr_assert_leq(slot + count, MODEL_SLOTS);
+    cr_assert_eq(slot / CHUNK_SLOTS, (slot + count - 1) / CHUNK_SLOTS, "a run lies in one chunk");
+    for (uint32_t i = slot; i < slot + count; i++) {
+        cr_assert_neq(model.taken[i], taken, "slot %u", i);
+        model.taken[i] = taken;
+    }
+    model.slots += taken ? count : -(size_t)count;
+}
+
+static uint64_t *page_word(const run_t *run, size_t page)
+{
+    return (uint64_t *)(void *)(region_address(run->slot) + page * OS_PAGE);
+}
+
+static void run_write(run_t *run, size_t from)
+{
+    for (size_t page = from; page < run->use; page++)
+        *page_word(run, page) = run->seed + page;
+}
+
+static void run_check(const run_t *run)
+{
+    for (size_t page = 0; page < run->use; page++)
+        cr_assert_eq(*page_word(run, page), run->seed + page, "slot %u, page %zu", run->slot, page);
+}
+
+/* What was not touched before reads as zero. */
+static void run_check_fresh(const run_t *run, const uint8_t *before)
+{
+    for (size_t page = 0; page < run->use; page++)
+        if (page % SLOT_PAGES >= before[page / SLOT_PAGES])
+            cr_assert_eq(*page_word(run, page), 0, "slot %u, page %zu", run->slot, page);
+}
+
+static void model_take(run_t *run)
+{
+    uint8_t before[CHUNK_SLOTS];
+    uint32_t alignment = random_below(&model.random, 4) ? 1 : 1u << random_below(&model.random, 7);
+    run->count = 1 + (uint32_t)random_below(&model.random, random_below(&model.random, 3) ? 5 : 32);
+    run->use = run->count * SLOT_PAGES - random_below(&model.random, SLOT_PAGES);
+    run->seed = random_next(&model.random);
+    run->slot = pages_take(run->count, run->use, alignment, before);
+    cr_assert_neq(run->slot, 0);
+    cr_assert_eq(run->slot % alignment, 0);
+    model_set(run->slot, run->count, 1);
+    model.use += run->use;
+    run_check_fresh(run, before);
+    run_write(run, 0);
+}
+
+static void model_give(run_t *run)
+{
+    run_check(run);
+    model_set(run->slot, run->count, 0);
+    model.use -= run->use;
+    pages_give(run->slot, run->count, run->use);
+    run->count = 0;
+}
+
+static void model_resize(run_t *run)
+{
+    uint32_t count = 1 + (uint32_t)random_below(&model.random, 32);
+    size_t use = count * SLOT_PAGES - random_below(&model.random, SLOT_PAGES), old = run->use;
+    run_check(run);
+    if (use <= old) {
+        if (count < run->count)
+            model_set(run->slot + count, run->count - count, 0);
+        pages_shrink(run->slot, run->count, run->use, count, use);
+    } else if (count < run->count || !pages_extend(run->slot, run->count, run->use, count, use)) {
+        return;
+    } else if (count > run->count) {
+        model_set(run->slot + run->count, count - run->count, 1);
+    }
+    model.use += use - old;
+    run->count = count;
+    run->use = use;
+    if (use > old)
+        run_write(run, old);
+}
+
+/* Huge objects take chunks' addresses in between, and hand them back written. */
+static void model_huge(void)
+{
+    size_t size = MIB(2) + random_below(&model.random, MIB(12));
+    void *memory = pages_take_huge(&size, SLOT_SIZE, false);
+    cr_assert_not_null(memory);
+    memset(memory, 0xee, size);
+    for (uint32_t slot = region_slot(memory); slot < region_slot(memory) + size / SLOT_SIZE; slot++)
+        cr_assert_not(slot < MODEL_SLOTS && model.taken[slot], "slot %u", slot);
+    pages_give_huge(memory, size);
+}
+
+static void model_check(void)
+{
+    ledger_t held = pages_ledger();
+    cr_assert_eq(held.slots_inuse, model.slots);
+    cr_assert_eq(held.pages_inuse, model.use);
+    cr_assert_eq(held.huge_inuse, 0);
+    cr_assert_geq(held.touched, held.pages_idle);
+    cr_assert_leq(held.touched, held.slots * SLOT_PAGES);
+    pages_verify();
+}
+
+static void model_step(void)
+{
+    run_t *run = &model.runs[random_below(&model.random, RUNS)];
+    if (random_below(&model.random, 50) == 0)
+        model_huge();
+    else if (!run->count)
+        model_take(run);
+    else if (random_below(&model.random, 3) == 0)
+        model_resize(run);
+    else
+        model_give(run);
+}
+
+static void model_run(int64_t gc_percent, uint64_t seed)
+{
+    start(gc_percent);
+    model.random = seed;
+    for (int i = 0; i < 4000; i++) {
+        model_step();
+        if (i % 16 == 0)
+            model_check();
+    }
+    for (size_t i = 0; i < RUNS; i++)
+        if (model.runs[i].count)
+            model_give(&model.runs[i]);
+    model_check();
+    pages_trim(true);
+    cr_assert_eq(pages_ledger().touched, 0);
+}
+
+Test(pages, runs_against_a_model_keeping_everything)
+{
+    model_run(-1, 1);
+}
+
+Test(pages, runs_against_a_model_at_100)
+{
+    model_run(100, 2);
+}
+
+Test(pages, runs_against_a_model_at_10)
+{
+    model_run(10, 3);
+}
+
+Test(pages, runs_against_a_model_keeping_nothing)
+{
+    model_run(0, 4);
+}
+
+/* --- whole blocks of slots, to fill and to empty --- */
+
+enum { BLOCK = 16 /* slots: 1 MiB */, BLOCKS = 256 };
+static uint32_t blocks[BLOCKS];
+
+static uint32_t block_take(void)
+{
+    uint8_t before[BLOCK];
+    uint32_t slot = pages_take(BLOCK, BLOCK * SLOT_PAGES, 1, before);
+    if (slot)
+        memset(region_address(slot), 1, BLOCK * SLOT_SIZE);
+    return slot;
+}
+
+static void block_give(uint32_t *slot)
+{
+    if (*slot)
+        pages_give(*slot, BLOCK, BLOCK * SLOT_PAGES);
+    *slot = 0;
+}
+
+static void blocks_take(size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        blocks[i] = block_take();
+        cr_assert_neq(blocks[i], 0);
+    }
+}
+
+static size_t idle_of(const ledger_t *held)
+{
+    return held->pages_idle * OS_PAGE + held->huge_idle;
+}
+
+static size_t held_of(const ledger_t *held)
+{
+    return idle_of(held) + held->pages_inuse * OS_PAGE + held->huge_inuse;
+}
+
+static size_t idle_allowed(const ledger_t *held, int64_t gc_percent)
+{
+    size_t inuse = held->pages_inuse * OS_PAGE + held->huge_inuse;
+    size_t bound = (inuse > MIB(4) ? inuse : MIB(4)) * (size_t)gc_percent / 100;
+    return bound + (bound / 16 > KIB(256) ? bound / 16 : KIB(256));
+}
+
+static void check_idle_rule(int64_t gc_percent)
+{
+    start(gc_percent);
+    blocks_take(BLOCKS);
+    for (size_t i = 0; i < BLOCKS; i++) {
+        block_give(&blocks[i * 37 % BLOCKS]);
+        ledger_t held = pages_ledger();
+        cr_assert_leq(idle_of(&held), idle_allowed(&held, gc_percent), "%ld %%: %zu idle", (long)gc_percent,
+                      idle_of(&held));
+    }
+    ledger_t held = pages_ledger();
+    cr_expect_leq(resident_region(), idle_of(&held) + MIB(1), "the kernel agrees");
+    pages_verify();
+}
+
+Test(pages, idle_rule_at_0)
+{
+    check_idle_rule(0);
+}
+
+Test(pages, idle_rule_at_10)
+{
+    check_idle_rule(10);
+}
+
+Test(pages, idle_rule_at_100)
+{
+    check_idle_rule(100);
+}
+
+Test(pages, nothing_is_released_when_off)
+{
+    start(-1);
+    size_t before = pages_ledger().released_pages;
+    blocks_take(BLOCKS);
+    for (size_t i = 0; i < BLOCKS; i++)
+        block_give(&blocks[i]);
+    ledger_t held = pages_ledger();
+    cr_expect_eq(held.released_pages, before);
+    cr_expect_geq(idle_of(&held), MIB(BLOCKS));
+    cr_expect(pages_trim(true));
+    held = pages_ledger();
+    cr_expect_eq(idle_of(&held), 0);
+    cr_expect_not(pages_trim(true));
+}
+
+/* --- limits --- */
+
+Test(pages, the_soft_limit_releases_before_it_is_passed)
+{
+    start(-1);
+    blocks_take(40);
+    for (size_t i = 0; i < 40; i++)
+        block_give(&blocks[i]);
+    pages_set_limits((int64_t)MIB(48), INT64_MAX);
+    for (size_t i = 0; i < 7; i++) {
+        size_t size = MIB(6);
+        cr_assert_not_null(pages_take_huge(&size, SLOT_SIZE, false));
+        ledger_t held = pages_ledger();
+        cr_assert_leq(held_of(&held), MIB(48), "after %zu", i + 1);
+        cr_assert_not(pages_is_pressed());
+    }
+    cr_expect_gt(pages_ledger().limit_releases, 0);
+    blocks_take(20);
+    cr_expect(pages_is_pressed(), "over the soft limit, and nothing idle is left");
+    cr_expect_eq(pages_ledger().refusals, 0);
+}
+
+static struct {
+    int calls;
+    size_t wanted;
+} refused;
+
+static void on_refusal(void *context, size_t wanted)
+{
+    refused.calls++;
+    refused.wanted = wanted;
+    block_give(context);
+    errno = 0;
+}
+
+Test(pages, the_hard_limit_refuses)
+{
+    start(100);
+    pages_set_limits(INT64_MAX, (int64_t)MIB(16));
+    size_t count = 0;
+    while ((blocks[count] = block_take()) != 0)
+        cr_assert_lt(++count, 17);
+    cr_expect_eq(errno, ENOMEM);
+    cr_expect_geq(count, 14);
+    cr_expect_eq(pages_ledger().refusals, 1);
+    size_t size = MIB(8);
+    errno = 0;
+    cr_expect_null(pages_take_huge(&size, SLOT_SIZE, false));
+    cr_expect_eq(errno, ENOMEM);
+    cr_expect_eq(pages_ledger().refusals, 2);
+    pages_set_limits(INT64_MAX, INT64_MAX);
+    cr_expect_neq(block_take(), 0);
+    pages_verify();
+}
+
+Test(pages, the_program_is_asked_once_and_may_make_room)
+{
+    start(100);
+    pages_set_limits(INT64_MAX, (int64_t)MIB(16));
+    size_t count = 0;
+    while ((blocks[count] = block_take()) != 0)
+        count++;
+    pages_set_refusal_callback(on_refusal, &blocks[0]);
+    cr_expect_neq(block_take(), 0, "the callback freed a block");
+    cr_expect_eq(refused.calls, 1);
+    cr_expect_eq(refused.wanted, MIB(1));
+    cr_expect_eq(block_take(), 0, "now it had none to free");
+    cr_expect_eq(errno, ENOMEM);
+    cr_expect_eq(refused.calls, 2);
+    pages_verify();
+}
+
+Test(pages, idle_huge_memory_counts_against_the_limits)
+{
+    enum { COUNT_OF = 40 };
+    void *memory[COUNT_OF];
+    size_t sizes[COUNT_OF];
+    start(-1);
+    for (size_t i = 0; i < COUNT_OF; i++) {
+        memory[i] = pages_take_huge(&(size_t){sizes[i] = MIB(3)}, SLOT_SIZE, false);
+        memset(memory[i], 1, sizes[i]);
+    }
+    for (size_t i = 0; i < COUNT_OF; i += 2) /* holes that no larger block fits into */
+        pages_give_huge(memory[i], sizes[i]);
+    pages_set_limits((int64_t)MIB(160), INT64_MAX);
+    for (size_t i = 0; i < 7; i++) {
+        size_t size = MIB(12);
+        cr_assert_not_null(pages_take_huge(&size, SLOT_SIZE, false));
+        ledger_t held = pages_ledger();
+        cr_assert_leq(held_of(&held), MIB(160), "after %zu", i + 1);
+    }
+}
+
+/* --- metadata --- */
+
+Test(pages, metadata_is_zeroed_aligned_and_counted)
+{
+    start(100);
+    size_t before = pages_ledger().metadata;
+    const size_t sizes[] = {1, 64, 100, KIB(200), KIB(200), MIB(3), 16};
+    size_t sum = 0;
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        char *p = pages_metadata(sizes[i]);
+        cr_assert_not_null(p);
+        cr_expect_eq((uintptr_t)p % 64, 0);
+        cr_expect(is_zero(p, sizes[i]));
+        memset(p, 1, sizes[i]);
+        sum += (sizes[i] + 63) / 64 * 64;
+    }
+    cr_expect_eq(pages_ledger().metadata, before + sum);
+}

@@ -1,0 +1,141 @@
+/* What the tests of the heap share: random numbers, patterns, threads, and what the kernel says is resident. */
+#ifndef WEIR_UNIT_SUPPORT_H
+#define WEIR_UNIT_SUPPORT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/heap/heap.h"
+#include "runtime/heap/verify.h"
+#include "runtime/pages/pages.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#define KIB(n) ((size_t)(n) << 10)
+#define MIB(n) ((size_t)(n) << 20)
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+
+/* For threads other than the test's own, where Criterion's assertions may not be used. */
+#define CHECK(condition, ...)                                                                                 \
+    do {                                                                                                      \
+        if (!(condition)) {                                                                                   \
+            fprintf(stderr, "%s:%d: not so: %s: ", __FILE__, __LINE__, #condition);                           \
+            fprintf(stderr, " " __VA_ARGS__);                                                                 \
+            fputc('\n', stderr);                                                                              \
+            abort();                                                                                          \
+        }                                                                                                     \
+    } while (0)
+
+/* splitmix64 (Steele, Lea, Flood, 2014) */
+static inline uint64_t random_next(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+static inline size_t random_below(uint64_t *state, size_t bound)
+{
+    return (size_t)(random_next(state) % bound);
+}
+
+/* A block's contents as a function of one number: fill writes them, intact checks the first `size` bytes. Of a
+ * large block only the ends and a word of each page. */
+static inline uint8_t pattern_byte(uint64_t seed, size_t at)
+{
+    return (uint8_t)(seed + at * 31);
+}
+
+static inline size_t pattern_step(size_t size, size_t at)
+{
+    return size <= KIB(32) || at < 64 || at + 64 >= size ? 1 : at + 1009 < size - 64 ? 1009 : size - 64 - at;
+}
+
+static inline void pattern_fill(void *p, size_t size, uint64_t seed)
+{
+    for (size_t at = 0; at < size; at += pattern_step(size, at))
+        ((uint8_t *)p)[at] = pattern_byte(seed, at);
+}
+
+/* Was the block filled as one of `filled` bytes, and do its first `kept` bytes still say so? */
+static inline bool pattern_intact(const void *p, size_t filled, size_t kept, uint64_t seed)
+{
+    for (size_t at = 0; at < kept; at += pattern_step(filled, at))
+        if (((const uint8_t *)p)[at] != pattern_byte(seed, at))
+            return false;
+    return true;
+}
+
+static inline bool is_zero(const void *p, size_t size)
+{
+    const char *bytes = p;
+    return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
+}
+
+/* Run a function on `count` threads, numbered from 0, and wait for them. */
+struct threads_start {
+    void (*run)(size_t number);
+    size_t number;
+};
+
+static inline void *threads_enter(void *argument)
+{
+    struct threads_start *start = argument;
+    start->run(start->number);
+    return NULL;
+}
+
+static inline void threads_run(size_t count, void (*run)(size_t number))
+{
+    enum { MOST = 64 };
+    pthread_t threads[MOST];
+    struct threads_start starts[MOST];
+    for (size_t i = 0; i < count; i++) {
+        starts[i] = (struct threads_start){run, i};
+        CHECK(pthread_create(&threads[i], NULL, threads_enter, &starts[i]) == 0);
+    }
+    for (size_t i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+}
+
+/* Bytes that the kernel holds resident between two addresses: whole mappings, from /proc/self/smaps. */
+static inline size_t resident_between(uintptr_t low, uintptr_t high)
+{
+    FILE *file = fopen("/proc/self/smaps", "r");
+    CHECK(file != NULL);
+    char line[512];
+    size_t kib, sum = 0;
+    uintptr_t from = 0, to = 0;
+    while (fgets(line, sizeof line, file))
+        if (sscanf(line, "%lx-%lx ", &from, &to) != 2 && sscanf(line, "Rss: %zu kB", &kib) == 1 && from >= low &&
+            to <= high)
+            sum += KIB(kib);
+    fclose(file);
+    return sum;
+}
+
+/* The region with its side tables: they are one reservation. */
+static inline size_t resident_region(void)
+{
+    return resident_between((uintptr_t)region.marks, region_base + region.size);
+}
+
+/* Check every structure of the calling thread's heap. */
+static inline void verify_own(void)
+{
+    if (cache.heap)
+        verify_heap(cache.heap);
+}
+
+#endif
