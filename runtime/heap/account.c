@@ -62,8 +62,7 @@ void account_read(account_t *account)
         add_heap(account, heap, live);
     add_spans(live);
     lock_release(&heaps.lock);
-    account->mallocs[0] = zero_count_allocs();
-    account->frees[0] = zero_count_frees();
+    zero_count(&account->mallocs[0], &account->frees[0]);
     for (uint32_t class = 1; class < CLASS_COUNT; class++) {
         uint64_t alive = live[class] > 0 ? (uint64_t)live[class] : 0;
         account->frees[class] = account->mallocs[class] > alive ? account->mallocs[class] - alive : 0;

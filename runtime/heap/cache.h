@@ -103,7 +103,7 @@ bool remote_drain(heap_t *self);
 /* --- thread.c --- */
 
 extern struct heaps {
-    lock_t lock; /* LOCK_RANK_HEAPS */
+    lock_t lock;
     _Atomic(heap_t *) all;
     _Atomic uint32_t orphans; /* heaps with status HEAP_ORPHAN */
 } heaps;

@@ -12,6 +12,7 @@
 #include "runtime/heap/cache.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/verify.h"
+#include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
@@ -34,6 +35,7 @@ static void set_wait(span_t *span, uint32_t used, uint32_t wait)
 static void partial_push(heap_t *heap, span_t *span)
 {
     uint32_t *head = &heap->partial[span->class];
+    DEBUG_CHECK(span->heap == heap && span->state != SPAN_PARTIAL && heap->active[span->class] != span);
     span->state = SPAN_PARTIAL;
     set_wait(span, span_used(span), span_used(span));
     span->prev = 0;
@@ -45,6 +47,9 @@ static void partial_push(heap_t *heap, span_t *span)
 
 static void partial_remove(heap_t *heap, span_t *span)
 {
+    DEBUG_CHECK(span->heap == heap && span->state == SPAN_PARTIAL);
+    DEBUG_CHECK(span->prev ? span_of_slot(span->prev)->next == span_slot(span)
+                           : heap->partial[span->class] == span_slot(span));
     if (span->prev)
         span_of_slot(span->prev)->next = span->next;
     else
@@ -88,6 +93,7 @@ static span_t *span_new(heap_t *heap, uint32_t class)
 
 static void span_discard(heap_t *heap, span_t *span)
 {
+    DEBUG_CHECK(span->heap == heap && heap->active[span->class] != span && span_used(span) == 0);
     span_unlink_all(heap, span);
     __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
@@ -110,6 +116,7 @@ static void *bin_fill(heap_t *heap, uint32_t class, cell_t *list)
 static void *take_free(heap_t *heap, span_t *span)
 {
     cell_t *list = span->free;
+    DEBUG_CHECK(list && !heap->bins[span->class] && span_used(span) < span->extended);
     heap->taken[span->class] += span->extended - span_used(span);
     set_wait(span, span->extended, span->extended);
     atomic_signal_fence(memory_order_seq_cst);
@@ -120,6 +127,8 @@ static void *take_free(heap_t *heap, span_t *span)
 /* First use of the next page's worth of cells. */
 static void *take_untouched(heap_t *heap, span_t *span)
 {
+    DEBUG_CHECK(!span->free && !heap->bins[span->class]);
+    DEBUG_CHECK(span->extended < span->cells && span_used(span) == span->extended);
     uint32_t size = span->cell_size, start = span->extended * size;
     uint32_t end = (start + OS_PAGE) & ~(uint32_t)(OS_PAGE - 1);
     uint32_t count = start + size >= end ? 1 : (end - start) / size;
@@ -214,6 +223,7 @@ void *span_refill(heap_t *heap, uint32_t class)
 void span_event(span_t *span)
 {
     heap_t *heap = span->heap;
+    DEBUG_CHECK(span->wait == 0 && span->state != SPAN_NONE);
     if (span->state == SPAN_FULL) {
         partial_push(heap, span);
         return;
@@ -227,6 +237,7 @@ void span_event(span_t *span)
 void span_free_cell(span_t *span, void *p)
 {
     cell_t *cell = p;
+    DEBUG_CHECK(span->wait > 0 && span_used(span) <= span->extended);
     cell->next = span->free;
     cell->mark = span;
     span->free = cell;

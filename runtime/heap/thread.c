@@ -14,12 +14,13 @@
 #include "runtime/heap/cache.h"
 #include "runtime/heap/control.h"
 #include "runtime/heap/verify.h"
+#include "runtime/heap/zero.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
 __thread cache_t cache;
-struct heaps heaps;
+struct heaps heaps = {.lock = LOCK_INIT(LOCK_RANK_HEAPS)};
 
 static void set_owner(heap_t *heap, uintptr_t word)
 {
@@ -109,7 +110,7 @@ static void after_fork_child(void);
 /* Once per process, by whoever comes first; before that every list is empty, so every call ends up here. */
 static bool runtime_start(void)
 {
-    static lock_t lock;
+    static lock_t lock = LOCK_INIT(LOCK_RANK_START);
     static _Atomic int state; /* 0 not yet, 1 started, 2 impossible */
     if (LIKELY(atomic_load_explicit(&state, memory_order_acquire) == 1))
         return true;
@@ -182,6 +183,7 @@ static void before_fork(void)
     if (fork_depth++ > 0)
         return;
     lock_acquire(&heaps.lock);
+    zero_before_fork();
     pages_before_fork();
 }
 
@@ -190,6 +192,7 @@ static void after_fork_parent(void)
     if (--fork_depth > 0)
         return;
     pages_after_fork(false);
+    zero_after_fork(false);
     lock_release(&heaps.lock);
 }
 
@@ -208,5 +211,6 @@ static void after_fork_child(void)
             __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
     }
     lock_reset(&heaps.lock);
+    zero_after_fork(true);
     pages_after_fork(true);
 }

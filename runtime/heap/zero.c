@@ -7,11 +7,11 @@
 enum { ADDRESSES = ZERO_ZONE / 16, WORDS = ADDRESSES / 64 };
 
 static struct {
-    lock_t lock;     /* LOCK_RANK_ZERO; protects all of this */
+    lock_t lock;     /* protects all of this */
     uint64_t *taken; /* WORDS */
     uint32_t low;    /* no word below has a free bit */
     uint64_t allocs, frees;
-} zero;
+} zero = {.lock = LOCK_INIT(LOCK_RANK_ZERO)};
 
 static void *take_address(void)
 {
@@ -56,14 +56,12 @@ bool zero_free(void *p)
     return taken;
 }
 
-uint64_t zero_count_allocs(void)
+void zero_count(uint64_t *allocs, uint64_t *frees)
 {
-    return zero.allocs;
-}
-
-uint64_t zero_count_frees(void)
-{
-    return zero.frees;
+    lock_acquire(&zero.lock);
+    *allocs = zero.allocs;
+    *frees = zero.frees;
+    lock_release(&zero.lock);
 }
 
 void zero_before_fork(void)

@@ -13,8 +13,8 @@ void *zero_malloc(void);
 bool zero_owns(const void *p);
 /* False: it is not allocated. */
 bool zero_free(void *p);
-uint64_t zero_count_allocs(void);
-uint64_t zero_count_frees(void);
+/* How many were ever allocated and freed. */
+void zero_count(uint64_t *allocs, uint64_t *frees);
 void zero_before_fork(void);
 void zero_after_fork(bool child);
 

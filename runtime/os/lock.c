@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/os/check.h"
+
 enum { SPINS = 60 }; /* about the length of the longest section that is held without a system call */
 
 void lock_wait(lock_t *lock)
@@ -33,6 +35,29 @@ void lock_wake(lock_t *lock)
 bool lock_try(lock_t *lock)
 {
     uint32_t expected = 0;
-    return atomic_compare_exchange_strong_explicit(&lock->word, &expected, 1, memory_order_acquire,
-                                                   memory_order_relaxed);
+    if (!atomic_compare_exchange_strong_explicit(&lock->word, &expected, 1, memory_order_acquire,
+                                                 memory_order_relaxed))
+        return false;
+    lock_note_taken(lock);
+    return true;
 }
+
+#ifdef WEIR_DEBUG_CHECKS
+static __thread uint32_t ranks_held; /* one bit each */
+
+void lock_check_order(const lock_t *lock)
+{
+    DEBUG_CHECK(lock->rank == LOCK_RANK_NONE || ranks_held >> lock->rank == 0);
+}
+
+void lock_note_taken(const lock_t *lock)
+{
+    DEBUG_CHECK(lock->rank == LOCK_RANK_NONE || (ranks_held >> lock->rank & 1) == 0);
+    ranks_held |= lock->rank ? (uint32_t)1 << lock->rank : 0;
+}
+
+void lock_note_given(const lock_t *lock)
+{
+    ranks_held &= ~((uint32_t)1 << lock->rank);
+}
+#endif

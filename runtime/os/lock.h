@@ -1,7 +1,8 @@
 /* lock: a mutual exclusion lock of one word, on a futex; after Drepper, "Futexes Are Tricky", mutex 2.
  *
- * Zero is unlocked, so a static lock needs no initialisation and a forked child can reset one by storing zero.
- * It is not recursive and never allocates. Order of acquisition: lock_rank below, smallest first.
+ * A word of zero is unlocked, so a forked child can reset a lock by storing it. It is not recursive and never
+ * allocates. Order of acquisition: lock_rank below, smallest first; debug builds check it (lock_try may be out of
+ * order, since it does not wait).
  */
 #ifndef WEIR_OS_LOCK_H
 #define WEIR_OS_LOCK_H
@@ -12,37 +13,72 @@
 
 /* The order in which a thread may take locks; each lock names its rank where it is defined. */
 enum lock_rank {
-    LOCK_RANK_HEAPS = 1, /* runtime/heap/thread.c: the list of heaps */
-    LOCK_RANK_ZERO = 2,  /* runtime/heap/zero.c */
-    LOCK_RANK_PAGES = 3, /* runtime/pages: slots, chunks, region, ledger of idle memory */
+    LOCK_RANK_NONE,     /* not checked */
+    LOCK_RANK_START,    /* runtime/heap/thread.c: the start of the runtime */
+    LOCK_RANK_PROVIDER, /* runtime/pages/provider.c: the start of the page provider */
+    LOCK_RANK_HEAPS,    /* runtime/heap/thread.c: the list of heaps */
+    LOCK_RANK_ZERO,     /* runtime/heap/zero.c */
+    LOCK_RANK_PAGES,    /* runtime/pages: slots, chunks, region, ledger of idle memory */
 };
 
 typedef struct lock {
     _Atomic uint32_t word; /* 0 free, 1 held, 2 held and somebody waits */
+    uint32_t rank;         /* enum lock_rank */
 } lock_t;
+
+#define LOCK_INIT(rank)                                                                                      \
+    {                                                                                                        \
+        0, rank                                                                                              \
+    }
 
 /* Take the lock if nobody holds it. */
 bool lock_try(lock_t *lock);
 void lock_wait(lock_t *lock);
 void lock_wake(lock_t *lock);
 
+#ifdef WEIR_DEBUG_CHECKS
+/* Before a wait; after a lock was taken; before it is given up. */
+void lock_check_order(const lock_t *lock);
+void lock_note_taken(const lock_t *lock);
+void lock_note_given(const lock_t *lock);
+#else
+static inline void lock_check_order(const lock_t *lock)
+{
+    (void)lock;
+}
+
+static inline void lock_note_taken(const lock_t *lock)
+{
+    (void)lock;
+}
+
+static inline void lock_note_given(const lock_t *lock)
+{
+    (void)lock;
+}
+#endif
+
 static inline void lock_acquire(lock_t *lock)
 {
+    lock_check_order(lock);
     uint32_t expected = 0;
     if (!atomic_compare_exchange_strong_explicit(&lock->word, &expected, 1, memory_order_acquire,
                                                  memory_order_relaxed))
         lock_wait(lock);
+    lock_note_taken(lock);
 }
 
 static inline void lock_release(lock_t *lock)
 {
+    lock_note_given(lock);
     if (atomic_exchange_explicit(&lock->word, 0, memory_order_release) == 2)
         lock_wake(lock);
 }
 
-/* In the child of a fork: whatever thread held the lock is gone. */
+/* In the child of a fork: whatever thread held the lock is gone, or is the caller. */
 static inline void lock_reset(lock_t *lock)
 {
+    lock_note_given(lock);
     atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
 }
 

@@ -89,15 +89,22 @@ uint64_t os_now_ns(void)
 static struct {
     pthread_once_t once;
     pthread_key_t key;
-    void (*hook)(void);
+    void (*_Atomic hook)(void);
 } thread_exit = {.once = PTHREAD_ONCE_INIT};
+
+#ifdef __SANITIZE_THREAD__
+enum { LAST_ROUND = PTHREAD_DESTRUCTOR_ITERATIONS - 1 }; /* in the last one, the sanitizer leaves the thread */
+#else
+enum { LAST_ROUND = PTHREAD_DESTRUCTOR_ITERATIONS };
+#endif
 
 static void thread_exit_round(void *value)
 {
     uintptr_t round = (uintptr_t)value;
-    if (round < PTHREAD_DESTRUCTOR_ITERATIONS && pthread_setspecific(thread_exit.key, (void *)(round + 1)) == 0)
+    if (round < LAST_ROUND && pthread_setspecific(thread_exit.key, (void *)(round + 1)) == 0)
         return;
-    thread_exit.hook();
+    void (*hook)(void) = thread_exit.hook;
+    hook();
 }
 
 static void thread_exit_init(void)

@@ -3,13 +3,14 @@
 
 #include <errno.h>
 
+#include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/provider.h"
 
 ledger_t ledger;
 
 static struct {
-    lock_t lock;         /* LOCK_RANK_PAGES */
+    lock_t lock;
     uint32_t low, end;   /* chunks that may have free slots are in [low, end) */
     int64_t gc_percent;  /* < 0: idle memory is kept */
     int64_t soft, hard;  /* bytes; INT64_MAX: none */
@@ -17,7 +18,7 @@ static struct {
     void *refused_context;
     _Atomic bool pressed;
     char *metadata, *metadata_end; /* the unused rest of the last piece */
-} pages = {.gc_percent = 100, .soft = INT64_MAX, .hard = INT64_MAX};
+} pages = {.lock = LOCK_INIT(LOCK_RANK_PAGES), .gc_percent = 100, .soft = INT64_MAX, .hard = INT64_MAX};
 
 /* Waking the provider costs about 0.4 MiB: a program of many classes and few objects should not have to. */
 enum { DIRECT_CHUNKS = 8 };
@@ -256,6 +257,7 @@ static void mark_taken(uint32_t slot, uint32_t count)
 {
     chunk_t *chunk = &region.chunks[slot / CHUNK_SLOTS];
     uint64_t run = bits_run(slot % CHUNK_SLOTS, count);
+    DEBUG_CHECK(chunk->known && (chunk->free & run) == run && (chunk->dirty & ~chunk->free) == 0);
     if (chunk->dirty & run) {
         ledger.pages_idle -= touched_pages(slot, count);
         chunk->dirty &= ~run;
@@ -370,6 +372,7 @@ static void give_run(uint32_t slot, uint32_t count)
     chunk_t *chunk = &region.chunks[index];
     for (uint32_t i = 0; i < count; i++) {
         span_t *span = span_of_slot(slot + i);
+        DEBUG_CHECK(!(chunk->free >> (slot + i) % CHUNK_SLOTS & 1));
         if (span->touched) {
             chunk->dirty |= (uint64_t)1 << (slot + i) % CHUNK_SLOTS;
             ledger.pages_idle += span->touched;
@@ -429,6 +432,7 @@ static size_t huge_take_touched(void *memory, size_t size)
 {
     size_t touched = 0;
     span_t *span = span_of_slot(region_slot(memory));
+    DEBUG_CHECK(size % SLOT_SIZE == 0 && !region.chunks[region_slot(memory) / CHUNK_SLOTS].known);
     for (size_t i = 0; i < size / SLOT_SIZE; i++) {
         touched += span[i].touched;
         span[i].touched = 0;
@@ -586,25 +590,27 @@ void pages_before_fork(void)
 
 void pages_after_fork(bool child)
 {
-    if (child)
+    if (child) {
+        provider_after_fork();
         lock_reset(&pages.lock);
-    else
+    } else {
         lock_release(&pages.lock);
+    }
 }
 
 /* --- verification --- */
 
-static void verify_chunk(uint32_t index, size_t *slots_free, size_t *idle)
+/* Owners of spans write `touched` meanwhile, one byte: any value between is as good. */
+__attribute__((no_sanitize("thread"))) static void verify_chunk(uint32_t index, size_t *slots_free, size_t *idle)
 {
     const chunk_t *chunk = &region.chunks[index];
-    if (chunk->dirty & ~chunk->free)
-        os_abort();
+    ALWAYS_CHECK((chunk->dirty & ~chunk->free) == 0);
     *slots_free += (size_t)__builtin_popcountll(chunk->free);
     for (uint32_t i = 0; i < CHUNK_SLOTS; i++) {
         bool dirty = chunk->dirty >> i & 1;
         uint8_t touched = span_of_slot(index * CHUNK_SLOTS + i)->touched;
-        if (chunk->free >> i & 1 ? dirty != (touched > 0) : touched > SLOT_PAGES)
-            os_abort();
+        ALWAYS_CHECK(touched <= SLOT_PAGES);
+        ALWAYS_CHECK(!(chunk->free >> i & 1) || dirty == (touched > 0));
         *idle += dirty ? touched : 0;
     }
 }
@@ -616,7 +622,7 @@ void pages_verify(void)
     for (uint32_t i = 0; i < pages.end; i++)
         if (region.chunks[i].known)
             verify_chunk(i, &slots_free, &idle);
-    if (slots_free + ledger.slots_inuse != ledger.slots || idle != ledger.pages_idle)
-        os_abort();
+    ALWAYS_CHECK(slots_free + ledger.slots_inuse == ledger.slots);
+    ALWAYS_CHECK(idle == ledger.pages_idle);
     lock_release(&pages.lock);
 }

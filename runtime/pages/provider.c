@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "runtime/os/check.h"
+#include "runtime/os/lock.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/region.h"
 
@@ -52,14 +54,17 @@ typedef struct extent_hooks {
     bool (*merge)(struct extent_hooks *, void *, size_t, void *, size_t, bool, unsigned);
 } extent_hooks_t;
 
-/* state: 0 asleep, 1 somebody is waking it, 2 awake, 3 failed. The rest is written before state becomes 2. */
+enum provider_state { ASLEEP, AWAKE, FAILED };
+
 static struct {
-    _Atomic int state;
+    lock_t lock;             /* held while it is woken */
+    _Atomic uintptr_t waker; /* the thread that is at it */
+    _Atomic int state;       /* enum provider_state; the rest is written before it becomes AWAKE */
     unsigned arena;
     int flags;
     size_t purge_mib[3], base_mib[4], internal_mib[4], epoch_mib[1];
     size_t purged; /* pages, ever; under the pages' lock */
-} provider;
+} provider = {.lock = LOCK_INIT(LOCK_RANK_PROVIDER)};
 
 /* jemalloc's hooks have failure as `true`. */
 static void *hook_alloc(extent_hooks_t *hooks, void *at, size_t size, size_t alignment, bool *zero, bool *commit,
@@ -83,6 +88,7 @@ static bool hook_purge(extent_hooks_t *hooks, void *start, size_t size, size_t o
     if (!os_release((char *)start + offset, length))
         return true;
     span_t *span = span_of_slot(region_slot((char *)start + offset));
+    DEBUG_CHECK((((uintptr_t)start + offset) | length) % SLOT_SIZE == 0);
     for (size_t i = 0; i < length / SLOT_SIZE; i++) {
         provider.purged += span[i].touched;
         span[i].touched = 0;
@@ -131,19 +137,34 @@ static bool provider_start(void)
            weir_je_mallctlnametomib("epoch", provider.epoch_mib, &epoch_length) == 0;
 }
 
+/* Others who come meanwhile wait; jemalloc's start-up itself may come here, and does without. */
 bool provider_wake(void)
 {
-    int asleep = 0;
-    if (atomic_compare_exchange_strong(&provider.state, &asleep, 1)) {
-        atomic_store(&provider.state, provider_start() ? 2 : 3);
+    if (atomic_load(&provider.waker) == os_thread_word())
+        return false;
+    lock_acquire(&provider.lock);
+    if (provider.state == ASLEEP) {
+        provider.waker = os_thread_word();
+        provider.state = provider_start() ? AWAKE : FAILED;
         os_call_at_fork_first(); /* lock order at fork: ours, then jemalloc's */
+        provider.waker = 0;
     }
+    lock_release(&provider.lock);
     return provider_is_awake();
+}
+
+void provider_after_fork(void)
+{
+    if (provider.waker != 0 && provider.waker != os_thread_word()) {
+        provider.waker = 0;
+        provider.state = FAILED;
+    }
+    lock_reset(&provider.lock);
 }
 
 bool provider_is_awake(void)
 {
-    return atomic_load_explicit(&provider.state, memory_order_acquire) == 2;
+    return atomic_load_explicit(&provider.state, memory_order_acquire) == AWAKE;
 }
 
 void *provider_take(size_t size, size_t alignment, bool zeroed)

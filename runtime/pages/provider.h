@@ -13,6 +13,8 @@
  * handlers and a thread key, which may allocate. False if it is asleep still or for ever. */
 bool provider_wake(void);
 bool provider_is_awake(void);
+/* In the child of a fork: a start that was under way will never finish. */
+void provider_after_fork(void);
 
 /* Committed memory, zeroed if asked for; aligned to `alignment`, at least a slot. NULL: none. */
 void *provider_take(size_t size, size_t alignment, bool zeroed);

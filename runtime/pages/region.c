@@ -27,13 +27,16 @@ static bool region_reserve(size_t size)
     if (!start)
         return false;
     region.size = size;
-    region_units = size >> CELL_SHIFT;
     region_base = (uintptr_t)start + tables;
     region.marks = (uint64_t *)start;
     region_spans = (span_t *)(region_base - spans);
     region.chunks = (chunk_t *)((char *)region_spans - chunks);
     region.carved = ZERO_ZONE;
-    return os_make_readable(region.chunks, chunks + spans);
+    if (!os_make_readable(region.chunks, chunks + spans))
+        return false;
+    /* Last: another thread may be in free(NULL) now, and must not find a span before there is a table. */
+    __atomic_store_n(&region_units, size >> CELL_SHIFT, __ATOMIC_RELEASE);
+    return true;
 }
 
 /* Have the descriptors up to an offset of the region writable. */

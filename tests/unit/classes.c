@@ -25,7 +25,7 @@ Test(classes, every_class_is_its_own)
     cr_assert_eq(class_of(0), 0);
     cr_assert_eq(class_size(0), 0);
     cr_assert_eq(class_size(CLASS_COUNT - 1), SMALL_MAX);
-    for (uint32_t class = 1; class < CLASS_COUNT; class++) {
+    for (uint32_t class = 1; class < CLASS_COUNT; class ++) {
         cr_assert_eq(class_of(class_size(class)), class);
         cr_assert_eq(class_size(class) % 16, 0);
         cr_assert_gt(class_size(class), class_size(class - 1));
@@ -40,7 +40,8 @@ Test(classes, cells_are_as_aligned_as_asked)
             size_t usable = heap_usable_size(first), least = size > alignment ? size : alignment;
             cr_assert_eq((uintptr_t)first % alignment, 0, "%zu aligned to %zu", size, alignment);
             cr_assert_eq((uintptr_t)second % alignment, 0, "%zu aligned to %zu", size, alignment);
-            cr_assert(usable >= size && usable <= 2 * least, "%zu aligned to %zu: %zu", size, alignment, usable);
+            cr_assert(usable >= size && usable <= 2 * least, "%zu aligned to %zu: %zu", size, alignment,
+                      usable);
             heap_free(first);
             heap_free(second);
         }

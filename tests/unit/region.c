@@ -28,7 +28,8 @@ static void check_address(uintptr_t address, bool inside)
     cr_expect_eq(heap_owns(p), inside, "%p", p);
     cr_expect_eq(region_unit(p) < region_units, inside && address % 16 == 0, "%p", p);
     if (inside) {
-        cr_expect_eq((uintptr_t)region_address(region_slot(p)), address & ~(uintptr_t)(SLOT_SIZE - 1), "%p", p);
+        cr_expect_eq((uintptr_t)region_address(region_slot(p)), address & ~(uintptr_t)(SLOT_SIZE - 1), "%p",
+                     p);
         cr_expect_eq(span_slot(span_of_slot(region_slot(p))), region_slot(p), "%p", p);
     }
     if (inside && address % 16 == 0)
@@ -44,10 +45,21 @@ Test(region, addresses_in_and_out)
         uintptr_t address;
         bool inside;
     } cases[] = {
-        {0, false},        {16, false},          {UINTPTR_MAX, false}, {(uintptr_t)&local, false},
-        {base - 1, false}, {base - 16, false},   {base, true},         {base + 1, true},
-        {base + 16, true}, {base + 65536, true}, {end - 16, true},     {end - 1, true},
-        {end, false},      {end + 16, false},    {(uintptr_t)&region, false},
+        {0, false},
+        {16, false},
+        {UINTPTR_MAX, false},
+        {(uintptr_t)&local, false},
+        {base - 1, false},
+        {base - 16, false},
+        {base, true},
+        {base + 1, true},
+        {base + 16, true},
+        {base + 65536, true},
+        {end - 16, true},
+        {end - 1, true},
+        {end, false},
+        {end + 16, false},
+        {(uintptr_t)&region, false},
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         check_address(cases[i].address, cases[i].inside);

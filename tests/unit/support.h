@@ -26,14 +26,14 @@ enum { SANITIZED = 0 };
 #endif
 
 /* For threads other than the test's own, where Criterion's assertions may not be used. */
-#define CHECK(condition, ...)                                                                                 \
-    do {                                                                                                      \
-        if (!(condition)) {                                                                                   \
-            fprintf(stderr, "%s:%d: not so: %s: ", __FILE__, __LINE__, #condition);                           \
-            fprintf(stderr, " " __VA_ARGS__);                                                                 \
-            fputc('\n', stderr);                                                                              \
-            abort();                                                                                          \
-        }                                                                                                     \
+#define CHECK(condition, ...)                                                                                \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            fprintf(stderr, "%s:%d: not so: %s: ", __FILE__, __LINE__, #condition);                          \
+            fprintf(stderr, " " __VA_ARGS__);                                                                \
+            fputc('\n', stderr);                                                                             \
+            abort();                                                                                         \
+        }                                                                                                    \
     } while (0)
 
 /* splitmix64 (Steele, Lea, Flood, 2014) */
@@ -118,8 +118,8 @@ static inline size_t resident_between(uintptr_t low, uintptr_t high)
     size_t kib, sum = 0;
     uintptr_t from = 0, to = 0;
     while (fgets(line, sizeof line, file))
-        if (sscanf(line, "%lx-%lx ", &from, &to) != 2 && sscanf(line, "Rss: %zu kB", &kib) == 1 && from >= low &&
-            to <= high)
+        if (sscanf(line, "%lx-%lx ", &from, &to) != 2 && sscanf(line, "Rss: %zu kB", &kib) == 1 &&
+            from >= low && to <= high)
             sum += KIB(kib);
     fclose(file);
     return sum;
