@@ -25,11 +25,9 @@ void weir_free(void *block)
     heap_free(block);
 }
 
-/* The heap finds a block's size from its address; the caller's knowledge saves it nothing. */
 void weir_free_sized(void *block, size_t size)
 {
-    (void)size;
-    heap_free(block);
+    heap_free_sized(block, size);
 }
 
 void *weir_aligned_alloc(size_t alignment, size_t size)

@@ -1,21 +1,252 @@
 /* harden: see harden.h. */
 #include "runtime/heap/harden.h"
 
+#include <errno.h>
+#include <string.h>
+
+#include "runtime/heap/block.h"
 #include "runtime/heap/large.h"
+#include "runtime/heap/misuse.h"
+#include "runtime/heap/quarantine.h"
 #include "runtime/heap/raw.h"
+#include "runtime/os/lock.h"
+#include "runtime/os/os.h"
 
-void *harden_malloc(heap_t *self, size_t size, size_t alignment)
+enum { RECENT = 4, SHUFFLED_MAX = 512 };
+
+static struct {
+    lock_t lock;          /* protects this, block.c and quarantine.c */
+    char *recent[RECENT]; /* starts of the last blocks allocated, NULL when freed */
+    uint32_t next;
+    uint64_t random;
+} harden = {.lock = LOCK_INIT(LOCK_RANK_HARDEN)};
+
+static void report(const finding_t *finding, const char *call)
 {
-    return alignment > 16 ? raw_aligned(self, alignment, size) : raw_malloc(self, size);
+    if (UNLIKELY(finding->what != NULL))
+        misuse_report(finding->what, finding->at, finding->cell, call);
 }
 
-void harden_free(heap_t *self, span_t *span, void *p)
+/* --- allocating --- */
+
+static uint32_t random_below(uint32_t bound)
 {
-    raw_free(self, span, p);
+    uint64_t x = __atomic_add_fetch(&harden.random, 0x9e3779b97f4a7c15, __ATOMIC_RELAXED);
+    x = (x ^ x >> 32) * 0xd6e8feb86659fd93;
+    return (uint32_t)((x >> 32) * bound >> 32);
 }
 
-size_t harden_usable(span_t *span, const void *p)
+/* The list that came with a cell at a refill, in random order, and any of its cells instead of the first. */
+static void *shuffle(heap_t *self, uint32_t class, void *first)
 {
-    (void)p;
-    return span->state == SPAN_LARGE || span->state == SPAN_HUGE ? large_usable(span) : span->cell_size;
+    cell_t *cells[SHUFFLED_MAX] = {first};
+    uint32_t count = 1;
+    cell_t *rest = self->bins[class];
+    for (; rest && count < SHUFFLED_MAX; rest = rest->next)
+        cells[count++] = rest;
+    if (!harden.random)
+        harden.random = os_random();
+    for (uint32_t i = count; i > 1; i--) {
+        uint32_t other = random_below(i);
+        cell_t *swapped = cells[i - 1];
+        cells[i - 1] = cells[other];
+        cells[other] = swapped;
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        cells[i]->mark = span_of_slot(region_slot(first));
+        cells[i]->next = rest;
+        rest = cells[i];
+    }
+    self->bins[class] = rest;
+    cells[0]->mark = NULL;
+    return cells[0];
+}
+
+static void *take_cell(heap_t *self, size_t size, size_t alignment)
+{
+    uint32_t class = raw_class(alignment, block_room(size, alignment));
+    bool is_refill = self->bins[class] == NULL;
+    void *cell = raw_malloc(self, class_size(class));
+    return cell && is_refill ? shuffle(self, class, cell) : cell;
+}
+
+static void *take(heap_t *self, size_t size, size_t alignment)
+{
+    return block_is_large(size, alignment) ? large_alloc(self, block_room(size, alignment), alignment, true)
+                                           : take_cell(self, size, alignment);
+}
+
+/* Give blocks in quarantine back to the heap: those too many, or all. */
+static void evict(heap_t *self, bool all, const char *call)
+{
+    for (;;) {
+        finding_t finding = {0};
+        lock_acquire(&harden.lock);
+        void *start = quarantine_take(all, &finding);
+        lock_release(&harden.lock);
+        report(&finding, call);
+        if (!start)
+            return;
+        raw_free(self, span_of_slot(region_slot(start)), start);
+    }
+}
+
+static finding_t patrol(void)
+{
+    finding_t finding = quarantine_patrol();
+    for (uint32_t i = 0; i < RECENT && !finding.what; i++) {
+        if (!harden.recent[i])
+            continue;
+        block_t block = block_at(harden.recent[i]);
+        finding = block_check(&block);
+    }
+    return finding;
+}
+
+static void remember(char *start)
+{
+    harden.recent[harden.next++ % RECENT] = start;
+}
+
+static void forget(const char *start)
+{
+    for (uint32_t i = 0; i < RECENT; i++)
+        if (harden.recent[i] == start)
+            harden.recent[i] = NULL;
+}
+
+void *harden_malloc(heap_t *self, size_t size, size_t alignment, enum heap_call call)
+{
+    lock_acquire(&harden.lock);
+    finding_t finding = patrol();
+    lock_release(&harden.lock);
+    report(&finding, "malloc()");
+
+    bool large = block_is_large(size, alignment), made = false;
+    char *start = size <= region.size ? take(self, size, alignment) : NULL;
+    if (!start && size <= region.size) {
+        evict(self, true, "malloc()");
+        start = take(self, size, alignment);
+    }
+    if (!start) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    block_t block;
+    lock_acquire(&harden.lock);
+    made = block_make(start, large, size, alignment, call, &block);
+    if (made)
+        remember(start);
+    lock_release(&harden.lock);
+    if (!made) {
+        raw_free(self, span_of_slot(region_slot(start)), start);
+        errno = ENOMEM;
+        return NULL;
+    }
+    return large ? block.user : memset(block.user, 0, size);
+}
+
+/* --- freeing --- */
+
+static const char *const free_names[] = {"free()", "operator delete", "operator delete[]"};
+static const char *const mismatches[][3] = {
+    {NULL, "malloc/delete mismatch at", "malloc/delete-array mismatch at"},
+    {"new/free mismatch at", NULL, "new/delete-array mismatch at"},
+    {"new-array/free mismatch at", "new-array/delete mismatch at", NULL},
+};
+
+/* What is wrong with freeing p by this call? */
+static finding_t examine(const void *p, enum heap_call call, size_t size, block_t *block)
+{
+    finding_t finding = block_find(p, block);
+    if (finding.what)
+        return finding;
+    const record_t *record = block->record;
+    if (record->state != BLOCK_LIVE)
+        return block_finding(block, "double free of");
+    if (mismatches[record->call][call])
+        return block_finding(block, mismatches[record->call][call]);
+    if (size != HEAP_SIZE_UNKNOWN && size != record->size)
+        return block_finding(block, "size mismatch at");
+    return block_check(block);
+}
+
+static void free_block(heap_t *self, void *p, enum heap_call call, size_t size, const char *name)
+{
+    if (!region_owns(p)) {
+        misuse_outside(p, name);
+        return;
+    }
+    block_t block;
+    lock_acquire(&harden.lock);
+    finding_t finding = examine(p, call, size, &block);
+    if (!finding.what) {
+        forget(block.start);
+        quarantine_put(&block);
+    }
+    lock_release(&harden.lock);
+    report(&finding, name);
+    evict(self, false, name);
+}
+
+void harden_free(heap_t *self, void *p, enum heap_call call, size_t size)
+{
+    free_block(self, p, call, size, free_names[call]);
+}
+
+/* --- asking and resizing --- */
+
+static finding_t find_live(const void *p, block_t *block)
+{
+    lock_acquire(&harden.lock);
+    finding_t finding = block_find(p, block);
+    if (!finding.what && block->record->state != BLOCK_LIVE)
+        finding = block_finding(block, "use after free of");
+    lock_release(&harden.lock);
+    return finding;
+}
+
+size_t harden_usable(const void *p)
+{
+    block_t block;
+    finding_t finding = find_live(p, &block);
+    report(&finding, "malloc_usable_size()");
+    return finding.what ? 0 : block.record->size;
+}
+
+void *harden_realloc(heap_t *self, void *p, size_t size)
+{
+    block_t block;
+    finding_t finding = find_live(p, &block);
+    if (!finding.what && block.record->call != HEAP_CALL_MALLOC)
+        finding =
+            block_finding(&block, block.record->call == HEAP_CALL_NEW ? "new/realloc mismatch at"
+                                                                      : "new-array/realloc mismatch at");
+    if (finding.what) {
+        report(&finding, "realloc()");
+        errno = ENOMEM;
+        return NULL;
+    }
+    size_t old = block.record->size;
+    void *to = harden_malloc(self, size, 16, HEAP_CALL_MALLOC);
+    if (!to)
+        return NULL;
+    memcpy(to, p, old < size ? old : size);
+    free_block(self, p, HEAP_CALL_MALLOC, HEAP_SIZE_UNKNOWN, "realloc()");
+    return to;
+}
+
+/* --- fork --- */
+
+void harden_before_fork(void)
+{
+    lock_acquire(&harden.lock);
+}
+
+void harden_after_fork(bool child)
+{
+    if (child)
+        lock_reset(&harden.lock);
+    else
+        lock_release(&harden.lock);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "runtime/heap/calls.h"
 #include "runtime/heap/fast.h"
 #include "runtime/heap/harden.h"
 #include "runtime/heap/large.h"
@@ -30,7 +31,9 @@ static void *no_memory(void)
 static void *malloc_zero_size(heap_t *self)
 {
     void *p = zero_malloc();
-    return p ? p : raw_malloc(self, 1);
+    if (LIKELY(p != NULL))
+        return p;
+    return options.harden ? harden_malloc(self, 1, 16, HEAP_CALL_MALLOC) : raw_malloc(self, 1);
 }
 
 void *raw_malloc(heap_t *self, size_t size)
@@ -46,7 +49,29 @@ void *raw_malloc(heap_t *self, size_t size)
     return cell;
 }
 
+/* Is the thread cache what allocations come from? Not before the first use, past the thread's end, or hardened. */
+static bool uses_cache(const heap_t *self)
+{
+    return LIKELY(self && self->bins == cache.bins && !cache.ended);
+}
+
 void *heap_malloc_slow(size_t size)
+{
+    if (LIKELY(size - 1 < SMALL_MAX)) {
+        uint32_t class = class_of(size);
+        cell_t *cell = cache.bins[class];
+        if (LIKELY(cell != NULL)) {
+            cache.bins[class] = cell->next;
+            cell->mark = NULL;
+            return cell;
+        }
+        if (uses_cache(cache.heap))
+            return span_refill(cache.heap, class);
+    }
+    return heap_malloc_slow_as(size, HEAP_CALL_MALLOC);
+}
+
+void *heap_malloc_slow_as(size_t size, enum heap_call call)
 {
     heap_t *self = thread_heap();
     void *p;
@@ -55,7 +80,7 @@ void *heap_malloc_slow(size_t size)
     if (UNLIKELY(size == 0))
         p = malloc_zero_size(self);
     else if (UNLIKELY(options.harden))
-        p = harden_malloc(self, size, 16);
+        p = harden_malloc(self, size, 16, call);
     else
         p = raw_malloc(self, size);
     if (UNLIKELY(cache.ended))
@@ -87,37 +112,39 @@ void *heap_calloc(size_t count, size_t size)
     return p && total ? memset(p, 0, total) : p;
 }
 
-/* A cell's address is a multiple of the largest power of two in its size, so a size rounded up to the alignment
- * finds a class with cells so aligned, at the latest the next power of two. */
-static uint32_t class_aligned(size_t alignment, size_t size)
-{
-    uint32_t class = class_of((size + alignment - 1) & ~(alignment - 1));
-    while (class_size(class) % alignment != 0)
-        class++;
-    return class;
-}
-
 void *raw_aligned(heap_t *self, size_t alignment, size_t size)
 {
     if (size > SMALL_MAX || alignment > SMALL_MAX)
         return large_alloc(self, size, alignment, false);
-    return raw_malloc(self, class_size(class_aligned(alignment, size)));
+    return raw_malloc(self, class_size(raw_class(alignment, size)));
 }
 
 void *heap_aligned(size_t alignment, size_t size)
 {
+    return heap_aligned_as(alignment, size, HEAP_CALL_MALLOC);
+}
+
+void *heap_aligned_as(size_t alignment, size_t size, enum heap_call call)
+{
     if (alignment <= 16)
-        return heap_malloc_fast(size);
+        return heap_malloc_as(size, call);
     heap_t *self = thread_heap();
     if (!self || size > PTRDIFF_MAX || alignment > region.size)
         return no_memory();
     size = size ? size : 1;
-    void *p = options.harden ? harden_malloc(self, size, alignment) : raw_aligned(self, alignment, size);
+    void *p = options.harden ? harden_malloc(self, size, alignment, call) : raw_aligned(self, alignment, size);
     thread_return_borrowed();
     return p;
 }
 
 /* --- whose is an address? --- */
+
+/* Was this the start of a block, in the last span or large object before its slot became free? A guess, for the
+ * words of a report. */
+static bool was_block(span_t *span, size_t offset)
+{
+    return offset == 0 ? large_usable(span) != 0 : span->cell_size != 0 && offset % span->cell_size == 0;
+}
 
 /* The span that p is the start of a cell of; NULL, and a line, if there is none. Racy by nature when a program
  * frees what is not its own; never reads what is not mapped. */
@@ -133,19 +160,23 @@ static span_t *span_of(const void *p, const char *call)
     if (state == SPAN_LARGE || state == SPAN_HUGE) {
         if (offset == 0)
             return span;
-        misuse_report("address inside a block:", p, large_usable(span), call);
+        misuse_report("interior address at", p, large_usable(span), call);
         return NULL;
     }
     if (state == SPAN_NONE) {
-        misuse_report("address that is not allocated:", p, 0, call);
+        misuse_report(was_block(span, offset) ? "double free of" : "unallocated address at", p, 0, call);
         return NULL;
     }
     if (offset % span->cell_size == 0 && offset / span->cell_size < span->extended)
         return span;
-    misuse_report(offset / span->cell_size < span->extended ? "address inside a block:"
-                                                             : "address that is not allocated:",
-                  p, span->cell_size, call);
+    misuse_report(offset / span->cell_size < span->extended ? "interior address at" : "unallocated address at", p,
+                  span->cell_size, call);
     return NULL;
+}
+
+static size_t usable(span_t *span)
+{
+    return span->state == SPAN_LARGE || span->state == SPAN_HUGE ? large_usable(span) : span->cell_size;
 }
 
 /* Is the cell in one of the lists of free cells of its span? The owner asks. */
@@ -194,10 +225,31 @@ void raw_free(heap_t *self, span_t *span, void *p)
 static void free_zero_size(void *p)
 {
     if (!zero_free(p))
-        misuse_report((uintptr_t)p % 16 ? "address inside a block:" : "double free of", p, 0, "free()");
+        misuse_report((uintptr_t)p % 16 ? "interior address at" : "double free of", p, 0, "free()");
+}
+
+/* The ordinary case of the slow path: a cell of another thread's, not marked as free. */
+static bool free_remote(void *p)
+{
+    size_t unit = region_unit(p);
+    if (unit >= region_units || !uses_cache(cache.heap))
+        return false;
+    span_t *span = span_of_unit(unit);
+    heap_t *owner = __atomic_load_n(&span->heap, __ATOMIC_RELAXED);
+    if (!owner || owner == cache.heap || ((cell_t *)p)->mark == span)
+        return false;
+    remote_free(cache.heap, span, p);
+    return true;
 }
 
 void heap_free_slow(void *p)
+{
+    if (LIKELY(free_remote(p)))
+        return;
+    heap_free_slow_as(p, HEAP_CALL_MALLOC, HEAP_SIZE_UNKNOWN);
+}
+
+void heap_free_slow_as(void *p, enum heap_call call, size_t size)
 {
     if (!p)
         return;
@@ -205,10 +257,12 @@ void heap_free_slow(void *p)
     heap_t *self = thread_heap();
     if (zero_owns(p)) {
         free_zero_size(p);
+    } else if (self && UNLIKELY(options.harden)) {
+        harden_free(self, p, call, size);
     } else if (self) {
         span_t *span = span_of(p, "free()");
-        if (span && UNLIKELY(options.harden))
-            harden_free(self, span, p);
+        if (span && UNLIKELY(size != HEAP_SIZE_UNKNOWN && size > usable(span)))
+            misuse_report("size mismatch at", p, usable(span), "sized free");
         else if (span)
             raw_free(self, span, p);
     }
@@ -230,11 +284,7 @@ void heap_free(void *p)
 
 void heap_free_sized(void *p, size_t size)
 {
-    if (p && UNLIKELY(size > heap_usable_size(p)) && region_owns(p) && size > 1) {
-        misuse_report("size mismatch at", p, heap_usable_size(p), "sized free");
-        return;
-    }
-    heap_free_fast(p);
+    heap_free_sized_as(p, size, HEAP_CALL_MALLOC);
 }
 
 /* --- resizing --- */
@@ -263,6 +313,14 @@ static void *realloc_large(span_t *span, size_t size)
     return p;
 }
 
+static void *realloc_hardened(void *p, size_t size)
+{
+    heap_t *self = thread_heap();
+    void *to = self ? harden_realloc(self, p, size) : no_memory();
+    thread_return_borrowed();
+    return to;
+}
+
 void *heap_realloc(void *p, size_t size)
 {
     if (!p)
@@ -275,11 +333,11 @@ void *heap_realloc(void *p, size_t size)
         return realloc_foreign(p);
     if (UNLIKELY(zero_owns(p)))
         return move_block(p, 0, size);
+    if (UNLIKELY(options.harden))
+        return realloc_hardened(p, size);
     span_t *span = span_of(p, "realloc()");
     if (UNLIKELY(!span))
         return no_memory();
-    if (UNLIKELY(options.harden))
-        return move_block(p, harden_usable(span, p), size);
     if (span->state == SPAN_LARGE || span->state == SPAN_HUGE)
         return realloc_large(span, size);
     if (UNLIKELY(is_marked(span, p)) && span->heap == thread_heap() && is_free(thread_heap(), span, p)) {
@@ -296,12 +354,10 @@ size_t heap_usable_size(const void *p)
 {
     if (!p || !region_owns(p) || zero_owns(p))
         return 0;
-    span_t *span = span_of(p, "malloc_usable_size()");
-    if (!span)
-        return 0;
     if (UNLIKELY(options.harden))
-        return harden_usable(span, p);
-    return span->state == SPAN_LARGE || span->state == SPAN_HUGE ? large_usable(span) : span->cell_size;
+        return harden_usable(p);
+    span_t *span = span_of(p, "malloc_usable_size()");
+    return span ? usable(span) : 0;
 }
 
 bool heap_owns(const void *p)

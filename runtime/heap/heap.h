@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 void *heap_malloc(size_t size);
 void *heap_calloc(size_t count, size_t size);
@@ -17,7 +18,7 @@ void *heap_realloc(void *p, size_t size);
 void *heap_aligned(size_t alignment, size_t size);
 /* Keeps errno. */
 void heap_free(void *p);
-/* Free, and check that the caller's idea of the size fits into the block. */
+/* Free; the caller repeats what it asked for. More than the block has is a misuse. */
 void heap_free_sized(void *p, size_t size);
 /* Bytes that may be used at p; 0 for NULL, for an object of zero bytes and for what is not ours. */
 size_t heap_usable_size(const void *p);
@@ -25,7 +26,10 @@ bool heap_owns(const void *p);
 /* Give back what is idle, this thread's empty spans included. True if anything went to the kernel. */
 bool heap_trim(size_t keep);
 
-/* As heap_malloc, for a caller who has a new/delete or malloc/free kind to be checked by hardening. */
+/* The same for callers whose allocations and frees go in pairs, which hardening checks; the fast ones are in
+ * calls.h. */
 enum heap_call { HEAP_CALL_MALLOC, HEAP_CALL_NEW, HEAP_CALL_NEW_ARRAY };
+#define HEAP_SIZE_UNKNOWN SIZE_MAX
+void *heap_aligned_as(size_t alignment, size_t size, enum heap_call call);
 
 #endif

@@ -13,6 +13,7 @@
  */
 #include "runtime/heap/cache.h"
 #include "runtime/heap/control.h"
+#include "runtime/heap/harden.h"
 #include "runtime/heap/verify.h"
 #include "runtime/heap/zero.h"
 #include "runtime/os/options.h"
@@ -184,6 +185,7 @@ static void before_fork(void)
         return;
     lock_acquire(&heaps.lock);
     zero_before_fork();
+    harden_before_fork();
     pages_before_fork();
 }
 
@@ -192,6 +194,7 @@ static void after_fork_parent(void)
     if (--fork_depth > 0)
         return;
     pages_after_fork(false);
+    harden_after_fork(false);
     zero_after_fork(false);
     lock_release(&heaps.lock);
 }
@@ -211,6 +214,7 @@ static void after_fork_child(void)
             __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
     }
     lock_reset(&heaps.lock);
+    harden_after_fork(true);
     zero_after_fork(true);
     pages_after_fork(true);
 }

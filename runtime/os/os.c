@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -37,6 +39,11 @@ bool os_make_readable(void *start, size_t size)
 bool os_commit(void *start, size_t size)
 {
     return mprotect(start, size, PROT_READ | PROT_WRITE) == 0;
+}
+
+bool os_forbid(void *start, size_t size)
+{
+    return mprotect(start, size, PROT_NONE) == 0;
 }
 
 bool os_release(void *start, size_t size)
@@ -75,6 +82,19 @@ bool os_is_on_stack(const void *address)
         if (!os_is_mapped((void *)page))
             return false;
     return true;
+}
+
+/* The kernel leaves sixteen random bytes to every process. */
+uint64_t os_random(void)
+{
+    const void *bytes = (const void *)getauxval(AT_RANDOM);
+    uint64_t number = os_now_ns();
+    if (bytes) {
+        uint64_t theirs;
+        memcpy(&theirs, bytes, sizeof theirs);
+        number ^= theirs;
+    }
+    return number;
 }
 
 uint64_t os_now_ns(void)

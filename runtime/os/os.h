@@ -25,6 +25,8 @@ size_t os_address_space_limit(void);
 /* Make a reserved range readable (zero pages, still free of charge), or readable and writable (charged). */
 bool os_make_readable(void *start, size_t size);
 bool os_commit(void *start, size_t size);
+/* Make a committed range inaccessible, until os_commit. */
+bool os_forbid(void *start, size_t size);
 /* Give the memory of a committed range back to the kernel; it stays committed and reads as zero. */
 bool os_release(void *start, size_t size);
 /* Move the pages of one committed range to another, which loses what it held; the source reads as zero. */
@@ -34,6 +36,9 @@ bool os_move_pages(void *to, void *from, size_t size);
 bool os_is_mapped(const void *address);
 /* Does the address lie on the calling thread's stack? */
 bool os_is_on_stack(const void *address);
+
+/* A number that other processes do not know. */
+uint64_t os_random(void);
 
 /* Nanoseconds on the monotonic clock. */
 uint64_t os_now_ns(void);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "runtime/heap/calls.h"
 #include "runtime/heap/fast.h"
 #include "runtime/heap/heap.h"
 #include "runtime/os/os.h"
@@ -49,17 +50,17 @@ EXPORT void *reallocarray(void *p, size_t count, size_t size)
     return heap_realloc(p, total);
 }
 
-/* C23: the caller repeats what it asked for, so that an allocator may save the look-up. Ours needs none. */
+/* C23: the caller repeats what it asked for, so that an allocator may save the look-up. Ours needs none: it takes
+ * the size as a check. */
 EXPORT void free_sized(void *p, size_t size)
 {
-    (void)size;
-    heap_free_fast(p);
+    heap_free_sized_as(p, size, HEAP_CALL_MALLOC);
 }
 
 EXPORT void free_aligned_sized(void *p, size_t alignment, size_t size)
 {
-    (void)alignment, (void)size;
-    heap_free_fast(p);
+    (void)alignment;
+    heap_free_sized_as(p, size, HEAP_CALL_MALLOC);
 }
 
 /* ---- aligned blocks ---- */

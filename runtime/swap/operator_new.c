@@ -15,13 +15,11 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#include "runtime/heap/fast.h"
+#include "runtime/heap/calls.h"
 #include "runtime/heap/heap.h"
 #include "runtime/os/os.h"
 #include "runtime/os/text.h"
 #include "runtime/swap/swap.h"
-
-enum { DEFAULT_ALIGNMENT = 0 };
 
 typedef void (*new_handler)(void);
 
@@ -58,37 +56,32 @@ static COLD _Noreturn void throw_bad_alloc(size_t size)
     os_abort();
 }
 
-static void *allocate(size_t size, size_t alignment)
-{
-    return alignment == DEFAULT_ALIGNMENT ? heap_malloc(size) : heap_aligned(alignment, size);
-}
-
 /* The first try has failed. */
-static COLD void *new_or_throw(size_t size, size_t alignment)
+static COLD void *new_or_throw(size_t size, size_t alignment, enum heap_call call)
 {
     for (;;) {
         new_handler handler = current_new_handler();
         if (handler == NULL)
             throw_bad_alloc(size);
         handler();
-        void *p = allocate(size, alignment);
+        void *p = heap_aligned_as(alignment, size, call);
         if (p != NULL)
             return p;
     }
 }
 
-static inline void *new_plain(size_t size)
+static inline void *new_plain(size_t size, enum heap_call call)
 {
-    void *p = heap_malloc_fast(size);
-    return LIKELY(p != NULL) ? p : new_or_throw(size, DEFAULT_ALIGNMENT);
+    void *p = heap_malloc_as(size, call);
+    return LIKELY(p != NULL) ? p : new_or_throw(size, 1, call);
 }
 
-static inline void *new_aligned(size_t size, size_t alignment)
+static inline void *new_aligned(size_t size, size_t alignment, enum heap_call call)
 {
     if (UNLIKELY(!swap_is_power_of_two(alignment)))
         throw_bad_alloc(size);
-    void *p = heap_aligned(alignment, size);
-    return LIKELY(p != NULL) ? p : new_or_throw(size, alignment);
+    void *p = heap_aligned_as(alignment, size, call);
+    return LIKELY(p != NULL) ? p : new_or_throw(size, alignment, call);
 }
 
 typedef void *nothrow_form(size_t size, const void *nothrow);
@@ -107,17 +100,18 @@ static COLD void *new_aligned_or_null(size_t size, size_t alignment, const void 
     return form != NULL ? form(size, alignment, nothrow) : NULL;
 }
 
-static inline void *new_nothrow(size_t size, const void *nothrow, const char *name)
+static inline void *new_nothrow(size_t size, enum heap_call call, const void *nothrow, const char *name)
 {
-    void *p = heap_malloc_fast(size);
+    void *p = heap_malloc_as(size, call);
     return LIKELY(p != NULL) ? p : new_or_null(size, nothrow, name);
 }
 
-static inline void *new_aligned_nothrow(size_t size, size_t alignment, const void *nothrow, const char *name)
+static inline void *new_aligned_nothrow(size_t size, size_t alignment, enum heap_call call,
+                                        const void *nothrow, const char *name)
 {
     if (UNLIKELY(!swap_is_power_of_two(alignment)))
         return NULL;
-    void *p = heap_aligned(alignment, size);
+    void *p = heap_aligned_as(alignment, size, call);
     return LIKELY(p != NULL) ? p : new_aligned_or_null(size, alignment, nothrow, name);
 }
 
@@ -127,54 +121,53 @@ static inline void *new_aligned_nothrow(size_t size, size_t alignment, const voi
     EXPORT result name parameters
 
 /* All forms of one new and its delete; in the names, m is the size, the rest the types of the parameters. */
-#define OPERATORS(new, delete)                                                                               \
+#define OPERATORS(new, delete, call)                                                                         \
     OPERATOR(void *, new##m, (size_t size))                                                                  \
     {                                                                                                        \
-        return new_plain(size);                                                                              \
+        return new_plain(size, call);                                                                        \
     }                                                                                                        \
     OPERATOR(void *, new##mRKSt9nothrow_t, (size_t size, const void *nothrow))                               \
     {                                                                                                        \
-        return new_nothrow(size, nothrow, #new "mRKSt9nothrow_t");                                           \
+        return new_nothrow(size, call, nothrow, #new "mRKSt9nothrow_t");                                     \
     }                                                                                                        \
     OPERATOR(void *, new##mSt11align_val_t, (size_t size, size_t alignment))                                 \
     {                                                                                                        \
-        return new_aligned(size, alignment);                                                                 \
+        return new_aligned(size, alignment, call);                                                           \
     }                                                                                                        \
     OPERATOR(void *, new##mSt11align_val_tRKSt9nothrow_t,                                                    \
              (size_t size, size_t alignment, const void *nothrow))                                           \
     {                                                                                                        \
-        return new_aligned_nothrow(size, alignment, nothrow, #new "mSt11align_val_tRKSt9nothrow_t");         \
+        return new_aligned_nothrow(size, alignment, call, nothrow, #new "mSt11align_val_tRKSt9nothrow_t");   \
     }                                                                                                        \
     OPERATOR(void, delete##Pv, (void *p))                                                                    \
     {                                                                                                        \
-        heap_free_fast(p);                                                                                   \
+        heap_free_as(p, call);                                                                               \
     }                                                                                                        \
     OPERATOR(void, delete##PvRKSt9nothrow_t, (void *p, const void *nothrow))                                 \
     {                                                                                                        \
         (void)nothrow;                                                                                       \
-        heap_free_fast(p);                                                                                   \
+        heap_free_as(p, call);                                                                               \
     }                                                                                                        \
     OPERATOR(void, delete##Pvm, (void *p, size_t size))                                                      \
     {                                                                                                        \
-        (void)size;                                                                                          \
-        heap_free_fast(p);                                                                                   \
+        heap_free_sized_as(p, size, call);                                                                   \
     }                                                                                                        \
     OPERATOR(void, delete##PvSt11align_val_t, (void *p, size_t alignment))                                   \
     {                                                                                                        \
         (void)alignment;                                                                                     \
-        heap_free_fast(p);                                                                                   \
+        heap_free_as(p, call);                                                                               \
     }                                                                                                        \
     OPERATOR(void, delete##PvSt11align_val_tRKSt9nothrow_t,                                                  \
              (void *p, size_t alignment, const void *nothrow))                                               \
     {                                                                                                        \
         (void)alignment, (void)nothrow;                                                                      \
-        heap_free_fast(p);                                                                                   \
+        heap_free_as(p, call);                                                                               \
     }                                                                                                        \
     OPERATOR(void, delete##PvmSt11align_val_t, (void *p, size_t size, size_t alignment))                     \
     {                                                                                                        \
-        (void)size, (void)alignment;                                                                         \
-        heap_free_fast(p);                                                                                   \
+        (void)alignment;                                                                                     \
+        heap_free_sized_as(p, size, call);                                                                   \
     }
 
-OPERATORS(_Znw, _Zdl)
-OPERATORS(_Zna, _Zda)
+OPERATORS(_Znw, _Zdl, HEAP_CALL_NEW)
+OPERATORS(_Zna, _Zda, HEAP_CALL_NEW_ARRAY)

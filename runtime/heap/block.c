@@ -1,0 +1,263 @@
+/* block: see block.h. */
+#include "runtime/heap/block.h"
+
+#include <string.h>
+
+#include "runtime/os/os.h"
+#include "runtime/pages/pages.h"
+
+enum {
+    GRAIN_SHIFT = 6, /* bytes of a slot to a record, at most the smallest cell */
+    SLOT_RECORDS = SLOT_SIZE >> GRAIN_SHIFT,
+    GUARDS_MAX = 8192, /* each is one or two mappings of the 65530 that a process may have */
+};
+_Static_assert(2 * CANARY_MIN >= 1 << GRAIN_SHIFT, "two cells may not share a record");
+
+typedef struct chunk_records {
+    record_t large[CHUNK_SLOTS];
+    record_t *cells[CHUNK_SLOTS]; /* SLOT_RECORDS each, once the slot has had cells */
+} chunk_records_t;
+
+static struct {
+    chunk_records_t **chunks; /* by the chunk's place in the region */
+    uint64_t secret;
+    uint32_t guards;
+} blocks;
+
+/* --- the record of a block --- */
+
+static chunk_records_t *records_of_chunk(uint32_t slot)
+{
+    return blocks.chunks ? blocks.chunks[slot / CHUNK_SLOTS] : NULL;
+}
+
+static bool records_appear(void **table, size_t size)
+{
+    if (!*table)
+        *table = pages_metadata(size);
+    return *table != NULL;
+}
+
+static bool records_make(uint32_t slot, bool large)
+{
+    if (!blocks.secret)
+        blocks.secret = os_random() | 1;
+    if (!records_appear((void **)&blocks.chunks, region.size / CHUNK_SIZE * sizeof(chunk_records_t *)) ||
+        !records_appear((void **)&blocks.chunks[slot / CHUNK_SLOTS], sizeof(chunk_records_t)))
+        return false;
+    return large || records_appear((void **)&records_of_chunk(slot)->cells[slot % CHUNK_SLOTS],
+                                   SLOT_RECORDS * sizeof(record_t));
+}
+
+static record_t *record_at(const void *start, bool large)
+{
+    uint32_t slot = region_slot(start);
+    chunk_records_t *chunk = records_of_chunk(slot);
+    if (!chunk || large)
+        return chunk ? &chunk->large[slot % CHUNK_SLOTS] : NULL;
+    record_t *cells = chunk->cells[slot % CHUNK_SLOTS];
+    return cells ? &cells[(uintptr_t)start % SLOT_SIZE >> GRAIN_SHIFT] : NULL;
+}
+
+/* --- layout --- */
+
+static size_t front_of(size_t alignment)
+{
+    return alignment > CANARY_MIN ? alignment : CANARY_MIN;
+}
+
+static char *page_up(char *p)
+{
+    return p + (-(uintptr_t)p & (OS_PAGE - 1));
+}
+
+bool block_is_large(size_t size, size_t alignment)
+{
+    return size >= OS_PAGE || alignment >= OS_PAGE;
+}
+
+size_t block_room(size_t size, size_t alignment)
+{
+    size_t room = front_of(alignment) + size + CANARY_MIN;
+    return block_is_large(size, alignment) ? (room + OS_PAGE - 1) / OS_PAGE * OS_PAGE + OS_PAGE : room;
+}
+
+static block_t block_describe(void *start, record_t *record, bool large)
+{
+    block_t block = {.record = record, .start = start, .large = large};
+    block.user = block.start + front_of((size_t)1 << record->alignment_log);
+    block.end = large ? page_up(block.user + record->size + CANARY_MIN)
+                      : block.start + span_of_slot(region_slot(start))->cell_size;
+    return block;
+}
+
+static bool has_pages(const span_t *span)
+{
+    uint8_t state = __atomic_load_n(&span->state, __ATOMIC_RELAXED);
+    return state == SPAN_LARGE || state == SPAN_HUGE;
+}
+
+block_t block_at(void *start)
+{
+    bool large = has_pages(span_of_slot(region_slot(start)));
+    return block_describe(start, record_at(start, large), large);
+}
+
+static bool find_large(uint32_t slot, block_t *block)
+{
+    char *start = region_address(slot);
+    record_t *record = record_at(start, true);
+    if (!record || record->state == BLOCK_UNKNOWN)
+        return false;
+    *block = block_describe(start, record, true);
+    return true;
+}
+
+static bool find_cell(const void *p, const span_t *span, block_t *block)
+{
+    char *start = (char *)p - ((uintptr_t)p % SLOT_SIZE) % span->cell_size;
+    record_t *record = record_at(start, false);
+    if (!record || record->state == BLOCK_UNKNOWN)
+        return false;
+    *block = block_describe(start, record, false);
+    return true;
+}
+
+/* A slot that is free now is asked what it was last: to free that once more is a double free. */
+finding_t block_find(const void *p, block_t *block)
+{
+    uint32_t slot = region_slot(p);
+    span_t *span = span_of_slot(slot);
+    bool is_free = span->state == SPAN_NONE;
+    bool found = (is_free || has_pages(span)) && find_large(slot, block);
+    if (found && p == block->user)
+        return (finding_t){0};
+    if (!has_pages(span) && span->cell_size && find_cell(p, span, block)) {
+        found = true;
+        if (p == block->user)
+            return (finding_t){0};
+    }
+    if (!found || is_free)
+        return (finding_t){.what = "unallocated address at", .at = p};
+    finding_t finding = block_finding(block, "interior address at");
+    finding.at = p;
+    return finding;
+}
+
+/* --- canaries --- */
+
+static uint64_t canary_word(uintptr_t address)
+{
+    uint64_t x = blocks.secret ^ address; /* mixed as in splitmix64 */
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+    x = (x ^ x >> 27) * 0x94d049bb133111eb;
+    return (x ^ x >> 31) | 0x8080808080808080;
+}
+
+static uint8_t canary_byte(const char *at)
+{
+    return (uint8_t)(canary_word((uintptr_t)at & ~(uintptr_t)7) >> ((uintptr_t)at & 7) * 8);
+}
+
+/* Both ends of a canary but the lower one of the rear are multiples of 16. */
+static void canary_fill(char *from, char *end)
+{
+    for (; (uintptr_t)from % 8 != 0; from++)
+        *from = (char)canary_byte(from);
+    for (; from < end; from += 8)
+        *(uint64_t *)(void *)from = canary_word((uintptr_t)from);
+}
+
+static bool canary_is_whole(const char *from, const char *end)
+{
+    for (; (uintptr_t)from % 8 != 0; from++)
+        if ((uint8_t)*from != canary_byte(from))
+            return false;
+    for (; from < end; from += 8)
+        if (*(const uint64_t *)(const void *)from != canary_word((uintptr_t)from))
+            return false;
+    return true;
+}
+
+static char *front_start(const block_t *block)
+{
+    return block->user - block->start > OS_PAGE ? block->user - OS_PAGE : block->start;
+}
+
+static char *rear_start(const block_t *block)
+{
+    return block->user + block->record->size;
+}
+
+finding_t block_check(const block_t *block)
+{
+    char *front = front_start(block), *rear = rear_start(block);
+    if (!canary_is_whole(front, block->user)) {
+        canary_fill(front, block->user);
+        return block_finding(block, "underflow of");
+    }
+    if (!canary_is_whole(rear, block->end)) {
+        canary_fill(rear, block->end);
+        return block_finding(block, "overflow of");
+    }
+    return (finding_t){0};
+}
+
+/* --- from cell to block and back --- */
+
+bool block_make(void *start, bool large, size_t size, size_t alignment, enum heap_call call, block_t *block)
+{
+    if (!records_make(region_slot(start), large))
+        return false;
+    record_t *record = record_at(start, large);
+    *record = (record_t){.size = size,
+                         .alignment_log = (uint64_t)__builtin_ctzll(alignment),
+                         .state = BLOCK_LIVE,
+                         .call = call};
+    *block = block_describe(start, record, large);
+    canary_fill(front_start(block), block->user);
+    canary_fill(rear_start(block), block->end);
+    if (large && blocks.guards < GUARDS_MAX && os_forbid(block->end, OS_PAGE)) {
+        record->guarded = true;
+        blocks.guards++;
+    }
+    return true;
+}
+
+void block_bury(const block_t *block)
+{
+    size_t size = (size_t)(block->end - block->start);
+    block->record->state = BLOCK_QUARANTINED;
+    if (!block->large || !os_release(block->start, size))
+        memset(block->start, 0, size);
+    if (block->large && block->record->guarded)
+        block->record->forbidden = os_forbid(block->start, size);
+}
+
+finding_t block_check_buried(const block_t *block)
+{
+    const uint64_t *word = (const void *)block->start, *end = (const void *)block->end;
+    if (block
+            ->large) /* inaccessible; or too many are, and it is not worth the pages that reading would cost */
+        return (finding_t){0};
+    for (; word < end; word++)
+        if (*word != 0) {
+            memset(block->start, 0, (size_t)(block->end - block->start));
+            return block_finding(block, "write after free of");
+        }
+    return (finding_t){0};
+}
+
+bool block_exhume(const block_t *block)
+{
+    record_t *record = block->record;
+    char *from = record->forbidden ? block->start : block->end;
+    record->state = BLOCK_RETURNED;
+    if (!record->guarded)
+        return true;
+    if (!os_commit(from, (size_t)(block->end + OS_PAGE - from)))
+        return false;
+    record->guarded = record->forbidden = false;
+    blocks.guards--;
+    return true;
+}

@@ -1,0 +1,81 @@
+/* block: how an object lies in its cell when the heap is hardened, and what is known about it.
+ *
+ *     cell:   |<- front canary, 32 B or the alignment ->|<- the program's ->|<- rear canary, >= 32 B, to the end ->|
+ *     large:  the same in whole pages, and one page after them that is inaccessible
+ *
+ * A canary is a word made of its own address and a secret of the process; none of its bytes is ASCII or zero, so
+ * that what runs over it shows. Of canaries longer than a page, the page next to the object is used.
+ *
+ * What is known about a block (record_t) stands in a side table, out of reach of an overflow: a record per slot
+ * for large blocks, and one per 64 bytes of slots with cells, which are all larger than that.
+ */
+#ifndef WEIR_HEAP_BLOCK_H
+#define WEIR_HEAP_BLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/heap/heap.h"
+#include "runtime/pages/region.h"
+
+enum { CANARY_MIN = 32 };
+
+enum block_state {
+    BLOCK_UNKNOWN,     /* never handed out */
+    BLOCK_LIVE,        /* the program's */
+    BLOCK_QUARANTINED, /* freed, zeroed, watched */
+    BLOCK_RETURNED,    /* with the heap again */
+};
+
+typedef struct record {
+    uint64_t size : 48; /* as the program asked for */
+    uint64_t alignment_log : 6;
+    uint64_t state : 2;     /* enum block_state */
+    uint64_t call : 2;      /* enum heap_call */
+    uint64_t guarded : 1;   /* the page after it is inaccessible */
+    uint64_t forbidden : 1; /* all of it is: in quarantine */
+} record_t;
+
+/* A block and where its parts are. */
+typedef struct block {
+    record_t *record;
+    char *start, *user, *end; /* of the front canary, the program's part, the rear canary's end */
+    bool large;
+} block_t;
+
+/* Something wrong that was found; what == NULL: nothing. */
+typedef struct finding {
+    const char *what;
+    const void *at;
+    size_t cell;
+} finding_t;
+
+/* Must the object have whole pages? Then it is aligned to its alignment or a slot, and takes this many bytes. */
+bool block_is_large(size_t size, size_t alignment);
+size_t block_room(size_t size, size_t alignment);
+
+/* Everything below is for whoever holds the lock of hardening (harden.c). */
+
+/* Put an object into a cell or a run of pages: record, canaries, guard. False: no memory for the record. */
+bool block_make(void *start, bool large, size_t size, size_t alignment, enum heap_call call, block_t *block);
+/* The block that starts here; it was made once. */
+block_t block_at(void *start);
+/* The block whose object is at p, in whatever state; or what is wrong with the address. */
+finding_t block_find(const void *p, block_t *block);
+
+/* Is a live block's canary damaged? If so it is made good again: one report is enough. */
+finding_t block_check(const block_t *block);
+/* Empty a block and make it inaccessible where it has pages of its own. */
+void block_bury(const block_t *block);
+/* Has a buried block been written to? Then it is emptied again. */
+finding_t block_check_buried(const block_t *block);
+/* Ready for the heap again. False: it has to stay inaccessible for ever. */
+bool block_exhume(const block_t *block);
+
+static inline finding_t block_finding(const block_t *block, const char *what)
+{
+    return (finding_t){.what = what, .at = block->user, .cell = (size_t)(block->end - block->start)};
+}
+
+#endif

@@ -1,0 +1,58 @@
+/* quarantine: see quarantine.h. */
+#include "runtime/heap/quarantine.h"
+
+enum { COUNT_MAX = 4096, BYTES_MAX = 8 << 20, LARGE_SHARE = 16 };
+
+static struct {
+    char *starts[COUNT_MAX]; /* a ring */
+    uint32_t oldest, count;
+    uint32_t turn; /* of the patrol */
+    size_t bytes;
+} quarantine;
+
+static size_t charge_of(const block_t *block)
+{
+    size_t bytes = (size_t)(block->end - block->start);
+    return block->large ? bytes / LARGE_SHARE : bytes;
+}
+
+static char *start_of(uint32_t age)
+{
+    return quarantine.starts[(quarantine.oldest + age) % COUNT_MAX];
+}
+
+void quarantine_put(const block_t *block)
+{
+    block_bury(block);
+    quarantine.starts[(quarantine.oldest + quarantine.count++) % COUNT_MAX] = block->start;
+    quarantine.bytes += charge_of(block);
+}
+
+static bool is_overfull(void)
+{
+    return quarantine.count == COUNT_MAX || (quarantine.count > 1 && quarantine.bytes > BYTES_MAX);
+}
+
+void *quarantine_take(bool all, finding_t *finding)
+{
+    while (is_overfull() || (all && quarantine.count)) {
+        block_t block = block_at(start_of(0));
+        quarantine.bytes -= charge_of(&block);
+        quarantine.oldest = (quarantine.oldest + 1) % COUNT_MAX;
+        quarantine.count--;
+        *finding = block_check_buried(&block);
+        if (block_exhume(&block))
+            return block.start;
+    }
+    return NULL;
+}
+
+finding_t quarantine_patrol(void)
+{
+    if (!quarantine.count)
+        return (finding_t){0};
+    block_t newest = block_at(start_of(quarantine.count - 1));
+    block_t other = block_at(start_of(quarantine.turn++ % quarantine.count));
+    finding_t finding = block_check_buried(&newest);
+    return finding.what ? finding : block_check_buried(&other);
+}

@@ -1,0 +1,19 @@
+/* quarantine: freed blocks on their way to the heap, in the order they were freed, so that no address is handed
+ * out again soon, and what a program writes after free is seen when the block leaves.
+ *
+ * Bounded by count and by bytes. A large block holds no memory while it is here, only addresses: it counts a
+ * sixteenth. The newest block always stays. All of it for whoever holds the lock of hardening (harden.c).
+ */
+#ifndef WEIR_HEAP_QUARANTINE_H
+#define WEIR_HEAP_QUARANTINE_H
+
+#include "runtime/heap/block.h"
+
+/* Bury a live block. There is room: quarantine_take was called until it returned NULL. */
+void quarantine_put(const block_t *block);
+/* The oldest block, if there is more than may stay, or, with `all`, any: ready for the heap. NULL: none. */
+void *quarantine_take(bool all, finding_t *finding);
+/* Look at the newest block and, in turn, at one of the others. */
+finding_t quarantine_patrol(void);
+
+#endif
