@@ -55,23 +55,7 @@ static bool uses_cache(const heap_t *self)
     return LIKELY(self && self->bins == cache.bins && !cache.ended);
 }
 
-void *heap_malloc_slow(size_t size)
-{
-    if (LIKELY(size - 1 < SMALL_MAX)) {
-        uint32_t class = class_of(size);
-        cell_t *cell = cache.bins[class];
-        if (LIKELY(cell != NULL)) {
-            cache.bins[class] = cell->next;
-            cell->mark = NULL;
-            return cell;
-        }
-        if (uses_cache(cache.heap))
-            return span_refill(cache.heap, class);
-    }
-    return heap_malloc_slow_as(size, HEAP_CALL_MALLOC);
-}
-
-void *heap_malloc_slow_as(size_t size, enum heap_call call)
+static void *malloc_anywhere(size_t size, enum heap_call call)
 {
     heap_t *self = thread_heap();
     void *p;
@@ -86,6 +70,27 @@ void *heap_malloc_slow_as(size_t size, enum heap_call call)
     if (UNLIKELY(cache.ended))
         thread_return_borrowed();
     return p;
+}
+
+void *heap_malloc_slow(size_t size)
+{
+    if (LIKELY(size - 1 < SMALL_MAX)) {
+        uint32_t class = class_of(size);
+        cell_t *cell = cache.bins[class];
+        if (LIKELY(cell != NULL)) {
+            cache.bins[class] = cell->next;
+            cell->mark = NULL;
+            return cell;
+        }
+        if (uses_cache(cache.heap))
+            return span_refill(cache.heap, class);
+    }
+    return malloc_anywhere(size, HEAP_CALL_MALLOC);
+}
+
+void *heap_malloc_slow_as(size_t size, enum heap_call call)
+{
+    return uses_cache(cache.heap) ? heap_malloc_slow(size) : malloc_anywhere(size, call);
 }
 
 void *heap_malloc(size_t size)
@@ -132,7 +137,8 @@ void *heap_aligned_as(size_t alignment, size_t size, enum heap_call call)
     if (!self || size > PTRDIFF_MAX || alignment > region.size)
         return no_memory();
     size = size ? size : 1;
-    void *p = options.harden ? harden_malloc(self, size, alignment, call) : raw_aligned(self, alignment, size);
+    void *p =
+        options.harden ? harden_malloc(self, size, alignment, call) : raw_aligned(self, alignment, size);
     thread_return_borrowed();
     return p;
 }
@@ -169,8 +175,9 @@ static span_t *span_of(const void *p, const char *call)
     }
     if (offset % span->cell_size == 0 && offset / span->cell_size < span->extended)
         return span;
-    misuse_report(offset / span->cell_size < span->extended ? "interior address at" : "unallocated address at", p,
-                  span->cell_size, call);
+    misuse_report(offset / span->cell_size < span->extended ? "interior address at"
+                                                            : "unallocated address at",
+                  p, span->cell_size, call);
     return NULL;
 }
 
@@ -242,14 +249,7 @@ static bool free_remote(void *p)
     return true;
 }
 
-void heap_free_slow(void *p)
-{
-    if (LIKELY(free_remote(p)))
-        return;
-    heap_free_slow_as(p, HEAP_CALL_MALLOC, HEAP_SIZE_UNKNOWN);
-}
-
-void heap_free_slow_as(void *p, enum heap_call call, size_t size)
+static void free_anything(void *p, enum heap_call call, size_t size)
 {
     if (!p)
         return;
@@ -268,6 +268,23 @@ void heap_free_slow_as(void *p, enum heap_call call, size_t size)
     }
     thread_return_borrowed();
     errno = saved;
+}
+
+void heap_free_slow(void *p)
+{
+    if (LIKELY(free_remote(p)))
+        return;
+    free_anything(p, HEAP_CALL_MALLOC, HEAP_SIZE_UNKNOWN);
+}
+
+void heap_free_slow_as(void *p, enum heap_call call, size_t size)
+{
+    size_t unit = region_unit(p);
+    bool fits = size == HEAP_SIZE_UNKNOWN || (unit < region_units && size <= span_of_unit(unit)->cell_size);
+    if (LIKELY(fits) && uses_cache(cache.heap))
+        heap_free_slow(p);
+    else
+        free_anything(p, call, size);
 }
 
 void heap_free_event(span_t *span)

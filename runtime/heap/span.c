@@ -11,6 +11,7 @@
  */
 #include "runtime/heap/cache.h"
 #include "runtime/heap/heap.h"
+#include "runtime/heap/misuse.h"
 #include "runtime/heap/verify.h"
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
@@ -81,7 +82,7 @@ static span_t *span_new(heap_t *heap, uint32_t class)
     uint32_t size = class_size(class);
     *span = (span_t){.cell_size = size,
                      .cells = (uint16_t)(SLOT_SIZE / size),
-                     .class = (uint8_t)class,
+                     .class = (uint8_t) class,
                      .kind = KIND_MANUAL,
                      .state = SPAN_ACTIVE,
                      .touched = span->touched,
@@ -111,12 +112,30 @@ static void *bin_fill(heap_t *heap, uint32_t class, cell_t *list)
     return list;
 }
 
+/* A free on the fast path takes any multiple of 16 in a span for a cell. True: it was none, and has been reported. */
+static bool is_interior(const span_t *span, const cell_t *cell)
+{
+    uint32_t offset = (uint32_t)((uintptr_t)cell - (uintptr_t)span_start(span));
+    if (LIKELY(offset % span->cell_size == 0))
+        return false;
+    misuse_report("interior address at", cell, span->cell_size, "free()");
+    return true;
+}
+
+static bool span_holds(const span_t *span, const cell_t *cell)
+{
+    return (uintptr_t)cell - (uintptr_t)span_start(span) < SLOT_SIZE;
+}
+
 /* What was freed to the span goes to the cache, all of it. The order matters to a child of fork, which may see
  * a span of a vanished thread between any two of these: used may then be too high, never too low. */
 static void *take_free(heap_t *heap, span_t *span)
 {
     cell_t *list = span->free;
-    DEBUG_CHECK(list && !heap->bins[span->class] && span_used(span) < span->extended);
+    if (UNLIKELY(!span_holds(span, list)))
+        misuse_corrupted("free list overwritten at", span_start(span));
+    is_interior(span, list);
+    DEBUG_CHECK(!heap->bins[span->class] && span_used(span) < span->extended);
     heap->taken[span->class] += span->extended - span_used(span);
     set_wait(span, span->extended, span->extended);
     atomic_signal_fence(memory_order_seq_cst);
@@ -271,7 +290,7 @@ void span_deactivate(heap_t *heap, uint32_t class)
 
 void span_release_empty(heap_t *heap)
 {
-    for (uint32_t class = 1; class < CLASS_COUNT; class++) {
+    for (uint32_t class = 1; class < CLASS_COUNT; class ++) {
         span_t *active = heap->active[class];
         if (active)
             span_deactivate(heap, class);
@@ -283,5 +302,18 @@ void span_release_empty(heap_t *heap)
                 span_discard(heap, span);
             }
         }
+    }
+}
+
+void span_check_freed(const heap_t *heap)
+{
+    enum { STEPS = 4096 };
+    uint32_t steps = 0;
+    for (uint32_t slot = heap->spans; slot; slot = span_of_slot(slot)->all_next) {
+        const span_t *span = span_of_slot(slot);
+        for (const cell_t *cell = span->free; cell && span_holds(span, cell) && steps < STEPS;
+             cell = cell->next, steps++)
+            if (is_interior(span, cell))
+                return;
     }
 }

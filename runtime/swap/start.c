@@ -1,4 +1,6 @@
-/* start: what the swap-in does at the ends of a process besides serving malloc: the account, if it is asked for. */
+/* start: what the swap-in does at the ends of a process besides serving malloc: the account, if it is asked for, and
+ * a last look for misuse.
+ */
 #include "runtime/heap/cache.h"
 #include "runtime/observe/stats_print.h"
 
@@ -10,5 +12,7 @@ __attribute__((constructor)) static void swap_start(void)
 
 __attribute__((destructor)) static void swap_end(void)
 {
+    if (cache.heap)
+        span_check_freed(cache.heap);
     stats_print_at_exit();
 }

@@ -104,7 +104,7 @@ static void double_free_delayed(size_t size)
     give(p);
     for (int i = 0; i < 40; i++)
         give(others[i]);
-    for (int i = 0; i < 5000; i++)
+    for (int i = 0; i < (size > 1 << 16 ? 50 : 5000); i++)
         give(get(size + 64 + (size_t)i % 7 * 64)); /* other classes: nothing takes p again */
     give(p);
 }
@@ -543,7 +543,9 @@ static const struct misuse {
 
     {"impossible-sizes", 0, impossible_sizes, SURVIVE, SURVIVE, "-"},
 
-    EACH_SIZE("overflow-1mib", overflow_1mib, STOP, STOP, "[a-z ]+"),
+    SHARED_SLOTS("overflow-1mib", overflow_1mib, STOP, STOP, "[a-z ]+"),
+    {"overflow-1mib-large", LARGE, overflow_1mib, STOP, STOP, "[a-z ]+"},
+    {"overflow-1mib-huge", HUGE, overflow_1mib, ANY, STOP, "[a-z ]+"},
     EACH_SIZE("underflow-1mib", underflow_1mib, STOP, STOP, "[a-z ]+"),
     EACH_SIZE("overflow-1", overflow_1, ANY, REPORT, "overflow"),
     EACH_SIZE("overflow-32", overflow_32, ANY, STOP, "overflow"),
@@ -553,10 +555,14 @@ static const struct misuse {
     {"write-to-zero-size", 0, write_to_zero_size, STOP, STOP, "-"},
     {"read-zero-size", 0, read_zero_size, STOP, STOP, "-"},
 
-    SHARED_SLOTS("write-after-free", write_after_free, ANY, REPORT, "write after free"),
-    SHARED_SLOTS("write-after-free-first-word", write_after_free_first_word, ANY, REPORT, "write after free"),
-    {"write-after-free-large", LARGE, write_after_free, ANY, STOP, "write after free"},
-    SHARED_SLOTS("secret-after-free", secret_after_free, ANY, SURVIVE, "-"),
+    {"write-after-free-small", SMALL, write_after_free, ANY, REPORT, "write after free"},
+    {"write-after-free-first-word-small", SMALL, write_after_free_first_word, ANY, REPORT, "write after free"},
+    /* A page or more is inaccessible after free. */
+    {"write-after-free-medium", MEDIUM, write_after_free, ANY, STOP, "-"},
+    {"write-after-free-first-word-medium", MEDIUM, write_after_free_first_word, ANY, STOP, "-"},
+    {"write-after-free-large", LARGE, write_after_free, ANY, STOP, "-"},
+    {"secret-after-free-small", SMALL, secret_after_free, ANY, SURVIVE, "-"},
+    {"secret-after-free-medium", MEDIUM, secret_after_free, ANY, STOP, "-"},
     SHARED_SLOTS("reuse-at-once", reuse_at_once, ANY, SURVIVE, "-"),
     {"predictable-order", SMALL, predictable_order, ANY, SURVIVE, "-"},
 
@@ -567,7 +573,7 @@ static const struct misuse {
     SHARED_SLOTS("new-array-delete", new_array_delete, ANY, REPORT, "mismatch"),
     SHARED_SLOTS("new-delete-array", new_delete_array, ANY, REPORT, "mismatch"),
     SHARED_SLOTS("new-realloc", new_realloc, ANY, REPORT, "mismatch"),
-    SHARED_SLOTS("sized-delete-larger", sized_delete_larger, ANY, REPORT, "mismatch"),
+    SHARED_SLOTS("sized-delete-larger", sized_delete_larger, REPORT, REPORT, "mismatch"),
     SHARED_SLOTS("sized-delete-smaller", sized_delete_smaller, ANY, REPORT, "mismatch"),
     EACH_SIZE("matching-operators", matching_operators, SURVIVE, SURVIVE, "-"),
 };
