@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "runtime/heap/cache.h"
 #include "runtime/heap/heap.h"
 #include "runtime/os/options.h"
 #include "runtime/pages/pages.h"
@@ -11,6 +12,14 @@ static struct {
     _Atomic int gc_percent;
     _Atomic int64_t soft, hard;
 } knobs = {100, INT64_MAX, INT64_MAX};
+
+/* The start of the runtime reads the environment, so a knob that is turned before the first allocation has to come
+ * after it. */
+static void start(void)
+{
+    thread_heap();
+    thread_return_borrowed();
+}
 
 static void apply(void)
 {
@@ -28,6 +37,7 @@ void control_init(void)
 
 int control_set_gc_percent(int percent)
 {
+    start();
     int old = atomic_exchange(&knobs.gc_percent, percent < 0 ? -1 : percent);
     apply();
     return old;
@@ -35,6 +45,7 @@ int control_set_gc_percent(int percent)
 
 static int64_t set_limit(_Atomic int64_t *limit, int64_t bytes)
 {
+    start();
     if (bytes < 0)
         return *limit;
     int64_t old = atomic_exchange(limit, bytes);

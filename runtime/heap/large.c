@@ -63,11 +63,8 @@ void *large_alloc(heap_t *self, size_t size, size_t alignment, bool zeroed)
         errno = ENOMEM;
         return NULL;
     }
-    if (bytes <= HUGE_MIN && alignment <= CHUNK_SIZE) {
-        void *memory = take_slots(self, bytes, alignment, zeroed);
-        if (memory || errno != ENOMEM)
-            return memory;
-    }
+    if (bytes <= HUGE_MIN && alignment <= CHUNK_SIZE)
+        return take_slots(self, bytes, alignment, zeroed);
     if (bytes <= HUGE_MIN)
         bytes = HUGE_MIN + OS_PAGE;
     void *memory = pages_take_huge(&bytes, alignment, zeroed);

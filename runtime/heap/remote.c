@@ -51,22 +51,28 @@ void remote_flush(heap_t *self)
         chain_send(&self->outbox[i]);
 }
 
-/* A cell may have been sent here after its span had moved to another heap: then it is sent on. */
+/* A cell may have been sent here after its span had moved to another heap: then it is sent on, at once, since an
+ * orphan that is drained in its stead does nothing of its own accord. */
 bool remote_drain(heap_t *self)
 {
     if (!atomic_load_explicit(&self->inbox, memory_order_relaxed))
         return false;
     cell_t *cell = atomic_exchange_explicit(&self->inbox, NULL, memory_order_acquire);
+    bool sent_on = false;
     for (cell_t *next; cell; cell = next) {
         next = cell->next;
         if (next)
             __builtin_prefetch(next);
         span_t *span = span_of_unit(region_unit(cell));
         self->drained[span->class]++;
-        if (LIKELY(span->heap == self))
+        if (LIKELY(span->heap == self)) {
             span_free_cell(span, cell);
-        else
+        } else {
             remote_free(self, span, cell);
+            sent_on = true;
+        }
     }
+    if (UNLIKELY(sent_on))
+        remote_flush(self);
     return true;
 }

@@ -36,7 +36,7 @@ static void set_wait(span_t *span, uint32_t used, uint32_t wait)
 static void partial_push(heap_t *heap, span_t *span)
 {
     uint32_t *head = &heap->partial[span->class];
-    DEBUG_CHECK(span->heap == heap && span->state != SPAN_PARTIAL && heap->active[span->class] != span);
+    DEBUG_CHECK(span->heap == heap && heap->active[span->class] != span);
     span->state = SPAN_PARTIAL;
     set_wait(span, span_used(span), span_used(span));
     span->prev = 0;

@@ -105,18 +105,16 @@ uint64_t os_now_ns(void)
 }
 
 /* glibc runs the destructors of a thread's keys in up to PTHREAD_DESTRUCTOR_ITERATIONS rounds, as long as some
- * key was set again. The hook waits for the last round, so that what other destructors free finds its heap. */
+ * key was set again. The hook waits, so that what other destructors free finds its heap, but not for the very last
+ * round: a thread that asks for the hook in a destructor of the first one has a round less, and ThreadSanitizer
+ * leaves the thread in the last one. */
+enum { LAST_ROUND = PTHREAD_DESTRUCTOR_ITERATIONS - 1 };
+
 static struct {
     pthread_once_t once;
     pthread_key_t key;
     void (*_Atomic hook)(void);
 } thread_exit = {.once = PTHREAD_ONCE_INIT};
-
-#ifdef __SANITIZE_THREAD__
-enum { LAST_ROUND = PTHREAD_DESTRUCTOR_ITERATIONS - 1 }; /* in the last one, the sanitizer leaves the thread */
-#else
-enum { LAST_ROUND = PTHREAD_DESTRUCTOR_ITERATIONS };
-#endif
 
 static void thread_exit_round(void *value)
 {

@@ -1,0 +1,142 @@
+/* thread: threads that come and go. */
+#include <criterion/criterion.h>
+#include <limits.h>
+#include <stdatomic.h>
+
+#include "runtime/heap/account.h"
+#include "tests/unit/support.h"
+
+enum { AT_ONCE = 4, THREADS = SANITIZED ? 2000 : 10000 };
+
+static void start(void)
+{
+    heap_free(heap_malloc(1));
+}
+
+static size_t count_heaps(int status)
+{
+    size_t count = 0;
+    for (const heap_t *heap = heaps.all; heap; heap = heap->next)
+        count += heap->status == status;
+    return count;
+}
+
+static uint64_t live_objects(void)
+{
+    account_t account;
+    account_read(&account);
+    uint64_t live = 0;
+    for (uint32_t class = 0; class < CLASS_COUNT; class ++)
+        live += account.mallocs[class] - account.frees[class];
+    return live;
+}
+
+static void *kept[AT_ONCE];
+
+static void live_shortly(size_t number)
+{
+    void *blocks[100];
+    for (size_t i = 0; i < COUNT(blocks); i++)
+        CHECK((blocks[i] = heap_malloc(1 + i * 91 % 5000)) != NULL);
+    for (size_t i = 1; i < COUNT(blocks); i++)
+        heap_free(blocks[i]);
+    kept[number] = blocks[0];
+}
+
+Test(thread, ten_thousand_short_lives)
+{
+    start();
+    for (size_t i = 0; i < THREADS; i += AT_ONCE) {
+        threads_run(AT_ONCE, live_shortly);
+        for (size_t j = 0; j < AT_ONCE; j++)
+            heap_free(kept[j]);
+    }
+    cr_expect_eq(live_objects(), 0);
+    cr_expect_leq(count_heaps(HEAP_ORPHAN), AT_ONCE);
+    cr_expect_eq(count_heaps(HEAP_LIVE), 1);
+    cr_expect_leq(pages_ledger().metadata, (AT_ONCE + 1) * (sizeof(heap_t) + KIB(4)));
+    cr_expect_leq(pages_ledger().slots_inuse, 4 * AT_ONCE);
+    cr_expect_leq(resident_region(), MIB(8));
+    verify_own();
+}
+
+static _Atomic(heap_t *) left;
+
+static void note_heap(size_t number)
+{
+    (void)number;
+    heap_free(heap_malloc(1000));
+    left = cache.heap;
+    CHECK(cache.heap->word == os_thread_word());
+}
+
+Test(thread, an_orphan_is_taken_over_by_the_next_thread)
+{
+    start();
+    threads_run(1, note_heap);
+    heap_t *first = left;
+    cr_expect_eq(first->status, HEAP_ORPHAN);
+    cr_expect_eq(first->word, 0, "identities are used again: nobody owns it now");
+    cr_expect_eq(atomic_load(&heaps.orphans), 1);
+    verify_heap(first);
+    threads_run(1, note_heap);
+    cr_expect_eq(left, first);
+    cr_expect_eq(atomic_load(&heaps.orphans), 1);
+}
+
+/* --- destructors of keys that allocate and free --- */
+
+static pthread_key_t key;
+static atomic_int rounds;
+
+static void *last_blocks[PTHREAD_DESTRUCTOR_ITERATIONS + 1];
+
+static void keep_destroying(void *value)
+{
+    size_t round = (size_t)(uintptr_t)value;
+    char *block = heap_malloc(300);
+    CHECK(block != NULL);
+    memset(block, 1, 300);
+    heap_free(last_blocks[round - 1]);
+    last_blocks[round] = block;
+    rounds++;
+    pthread_setspecific(key, (void *)(round + 1));
+}
+
+static void allocate_before_and_in_destructors(size_t number)
+{
+    (void)number;
+    last_blocks[0] = heap_malloc(300);
+    pthread_setspecific(key, (void *)1);
+}
+
+static void allocate_in_destructors_only(size_t number)
+{
+    (void)number;
+    last_blocks[0] = NULL;
+    pthread_setspecific(key, (void *)1);
+}
+
+static void check_destructors(void (*run)(size_t number))
+{
+    start();
+    pthread_key_create(&key, keep_destroying);
+    for (int i = 0; i < 100; i++) {
+        threads_run(1, run);
+        heap_free(last_blocks[PTHREAD_DESTRUCTOR_ITERATIONS]);
+    }
+    cr_expect_eq(rounds, 100 * PTHREAD_DESTRUCTOR_ITERATIONS);
+    cr_expect_eq(live_objects(), 0);
+    cr_expect_eq(count_heaps(HEAP_LIVE), 1);
+    cr_expect_eq(count_heaps(HEAP_ORPHAN), 1);
+}
+
+Test(thread, destructors_may_allocate_in_every_round)
+{
+    check_destructors(allocate_before_and_in_destructors);
+}
+
+Test(thread, destructors_may_be_the_first_to_allocate)
+{
+    check_destructors(allocate_in_destructors_only);
+}
