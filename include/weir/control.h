@@ -22,7 +22,7 @@
 WEIR_API_BEGIN
 
 /* Growth: how much more than the live heap may be held, in percent of it. Idle memory beyond
- * live * percent / 100 (at least 4 MiB * percent / 100) is given back to the kernel. 100 is the default,
+ * live * percent / 100 (at least 16 MiB * percent / 100) is given back to the kernel. 100 is the default,
  * 0 holds nothing idle, a negative value turns the rule off. Returns the old percentage (-1: it was off). */
 WEIR_API int weir_set_gc_percent(int percent) WEIR_NOEXCEPT;
 

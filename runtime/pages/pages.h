@@ -9,7 +9,7 @@
  *
  * The idle rule, with inuse and idle in bytes that may be resident:
  *
- *     idle <= max(inuse, 4 MiB) * GOGC / 100         else released down to that, at the free that exceeded it
+ *     idle <= max(inuse, 16 MiB) * GOGC / 100         else released down to that, at the free that exceeded it
  *
  * and the limits: before memory is taken that would bring what is held over the soft limit, idle memory is
  * released; over the hard limit the request is refused. There is no thread and no timer: a program that goes
