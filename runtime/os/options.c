@@ -477,7 +477,7 @@ void options_load(void)
         return;
     int saved = errno;
     for (char **entry = environment(); *entry != NULL; entry++)
-        if (strncmp(*entry, PREFIX, sizeof PREFIX - 1) == 0)
+        if (**entry == PREFIX[0] && strncmp(*entry, PREFIX, sizeof PREFIX - 1) == 0)
             load_entry(&options, *entry);
     if (options.help != 0)
         options_print(&options, STDERR_FILENO);

@@ -1,7 +1,9 @@
 /* What the private jemalloc gets in place of some of libc's functions; prefix-jemalloc renames the calls.
  *
- * It takes no options from $MALLOC_CONF and /etc/malloc.conf: those are meant for a program's own jemalloc. And
- * its profiler, which is never on then, does not bring libm and the unwinder into every process.
+ * It takes no options from $MALLOC_CONF and /etc/malloc.conf: those are meant for a program's own jemalloc. Its
+ * profiler and its background thread, which are never on then, do not bring libm and the unwinder into every
+ * process, nor what the dynamic linker touches to find their functions in libc. And it leaves the program's break
+ * alone.
  */
 #include <stddef.h>
 #include <sys/types.h>
@@ -53,5 +55,39 @@ int weir_je_Unwind_Backtrace(int (*trace)(void *, void *), void *argument)
 unsigned long weir_je_Unwind_GetIP(void *context)
 {
     (void)context;
+    return 0;
+}
+
+/* Those that nothing calls, and sbrk, which has to fail. */
+#define FAILS(name)                                                                                          \
+    long weir_je_##name(void);                                                                               \
+    long weir_je_##name(void)                                                                                \
+    {                                                                                                        \
+        return -1;                                                                                           \
+    }
+
+FAILS(sbrk)
+FAILS(open)
+FAILS(creat)
+FAILS(gettimeofday)
+FAILS(dlsym)
+FAILS(sigfillset)
+FAILS(sched_setaffinity)
+FAILS(pthread_create)
+FAILS(pthread_join)
+FAILS(pthread_sigmask)
+FAILS(pthread_getname_np)
+FAILS(pthread_setname_np)
+FAILS(pthread_cond_signal)
+FAILS(pthread_cond_wait)
+FAILS(pthread_cond_timedwait)
+
+/* Every background thread that there might be has a condition, initialised at start-up. */
+int weir_je_pthread_cond_init(void *condition, const void *attributes);
+
+int weir_je_pthread_cond_init(void *condition, const void *attributes)
+{
+    (void)condition;
+    (void)attributes;
     return 0;
 }

@@ -2,6 +2,9 @@
 find_package(Threads REQUIRED)
 include(CheckLinkerFlag)
 check_linker_flag(C -Wl,-z,pack-relative-relocs WEIR_LINKER_PACKS_RELOCATIONS)
+set(layout ${PROJECT_SOURCE_DIR}/tools/cmake/layout.ld)
+set(layout_options -Wl,-z,noseparate-code -Wl,-T,${layout})
+check_linker_flag(C "${layout_options}" WEIR_LINKER_TAKES_LAYOUT)
 
 function(weir_public_headers target)
     target_include_directories(${target} INTERFACE
@@ -15,9 +18,10 @@ function(weir_shared_library target version_script)
         -static-libgcc -Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,--as-needed -Wl,-z,defs
         -Wl,-z,relro -Wl,-z,now -Wl,-O1 -Wl,--hash-style=gnu
         $<$<BOOL:${WEIR_LINKER_PACKS_RELOCATIONS}>:-Wl,-z,pack-relative-relocs>
+        $<$<BOOL:${WEIR_LINKER_TAKES_LAYOUT}>:${layout_options}>
         -Wl,--version-script=${PROJECT_SOURCE_DIR}/tools/cmake/${version_script})
     set_target_properties(${target} PROPERTIES
-        LINK_DEPENDS ${PROJECT_SOURCE_DIR}/tools/cmake/${version_script})
+        LINK_DEPENDS "${PROJECT_SOURCE_DIR}/tools/cmake/${version_script};${layout}")
 endfunction()
 
 add_library(weir_shared SHARED)
@@ -44,7 +48,9 @@ add_library(weir::weir ALIAS weir_shared)
 add_library(weir::weir-static ALIAS weir_static)
 
 if(swap_sources)
-    add_library(weir_malloc SHARED ${swap_sources})
+    add_library(weir_swap OBJECT ${swap_sources})
+    target_link_libraries(weir_swap PRIVATE weir_runtime_options)
+    add_library(weir_malloc SHARED $<TARGET_OBJECTS:weir_swap>)
     set_target_properties(weir_malloc PROPERTIES OUTPUT_NAME weir-malloc)
     weir_shared_library(weir_malloc libweir-malloc.map)
     add_library(weir::malloc ALIAS weir_malloc)
