@@ -68,8 +68,8 @@ typedef struct cache {
     uint8_t class_of[GRANULES]; /* class_of(16 * granule), once there is a heap; until then class 0, whose bin is
                                  * always empty */
     heap_t *heap; /* NULL before first use and after the thread's end */
-    bool ended;   /* the thread has left its heap */
-    bool busy;    /* the runtime itself may be calling into libc: see bootstrap in thread.c */
+    bool ended;    /* the thread has left its heap */
+    bool starting; /* the thread is getting one: see bootstrap.h */
 } cache_t;
 extern __thread cache_t cache __attribute__((tls_model("initial-exec")));
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "runtime/heap/bootstrap.h"
 #include "runtime/heap/calls.h"
 #include "runtime/heap/fast.h"
 #include "runtime/heap/harden.h"
@@ -26,6 +27,13 @@ static void *no_memory(void)
 {
     errno = ENOMEM;
     return NULL;
+}
+
+/* This thread has no heap: memory is out, or this is a signal handler that interrupts the making of one. */
+COLD static void *alloc_without_heap(size_t size, size_t alignment)
+{
+    void *p = cache.starting ? bootstrap_alloc(size, alignment) : NULL;
+    return p ? p : no_memory();
 }
 
 static void *malloc_zero_size(heap_t *self)
@@ -60,7 +68,7 @@ static void *malloc_anywhere(size_t size, enum heap_call call)
     heap_t *self = thread_heap();
     void *p;
     if (UNLIKELY(!self))
-        return no_memory();
+        return alloc_without_heap(size, 1);
     if (UNLIKELY(size == 0))
         p = malloc_zero_size(self);
     else if (UNLIKELY(options.harden))
@@ -101,7 +109,7 @@ void *heap_malloc(size_t size)
 static void *calloc_large(size_t size)
 {
     heap_t *self = thread_heap();
-    void *p = self ? large_alloc(self, size, 1, true) : no_memory();
+    void *p = self ? large_alloc(self, size, 1, true) : alloc_without_heap(size, 1);
     thread_return_borrowed();
     return p;
 }
@@ -134,7 +142,9 @@ void *heap_aligned_as(size_t alignment, size_t size, enum heap_call call)
     if (alignment <= 16)
         return heap_malloc_as(size, call);
     heap_t *self = thread_heap();
-    if (!self || size > PTRDIFF_MAX || alignment > region.size)
+    if (UNLIKELY(!self))
+        return alloc_without_heap(size, alignment);
+    if (size > PTRDIFF_MAX || alignment > region.size)
         return no_memory();
     size = size ? size : 1;
     void *p =
@@ -316,8 +326,10 @@ static void *move_block(void *p, size_t old, size_t size)
     return to;
 }
 
-static void *realloc_foreign(void *p)
+static void *realloc_outside(void *p, size_t size)
 {
+    if (bootstrap_owns(p))
+        return move_block(p, bootstrap_size(p), size);
     misuse_outside(p, "realloc()");
     return no_memory();
 }
@@ -347,7 +359,7 @@ void *heap_realloc(void *p, size_t size)
         return NULL;
     }
     if (UNLIKELY(!region_owns(p)))
-        return realloc_foreign(p);
+        return realloc_outside(p, size);
     if (UNLIKELY(zero_owns(p)))
         return move_block(p, 0, size);
     if (UNLIKELY(options.harden))
@@ -357,7 +369,7 @@ void *heap_realloc(void *p, size_t size)
         return no_memory();
     if (span->state == SPAN_LARGE || span->state == SPAN_HUGE)
         return realloc_large(span, size);
-    if (UNLIKELY(is_marked(span, p)) && span->heap == thread_heap() && is_free(thread_heap(), span, p)) {
+    if (UNLIKELY(is_marked(span, p)) && span->heap == cache.heap && is_free(cache.heap, span, p)) {
         misuse_report("use after free of", p, span->cell_size, "realloc()");
         return no_memory();
     }
@@ -369,7 +381,9 @@ void *heap_realloc(void *p, size_t size)
 
 size_t heap_usable_size(const void *p)
 {
-    if (!p || !region_owns(p) || zero_owns(p))
+    if (!region_owns(p))
+        return bootstrap_owns(p) ? bootstrap_size(p) : 0;
+    if (zero_owns(p))
         return 0;
     if (UNLIKELY(options.harden))
         return harden_usable(p);

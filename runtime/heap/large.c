@@ -121,10 +121,13 @@ static bool resize_in_place(heap_t *self, span_t *span, size_t bytes)
     return done;
 }
 
-/* Growing blocks grow again: a huge one gets an eighth more addresses, untouched and so unpaid, to grow into. */
-static size_t room_to_grow(size_t size, size_t old)
+/* Growing blocks grow again: a huge one gets an eighth more addresses, untouched and so unpaid, to grow into;
+ * but not under a limit, which they would count for. */
+static void *alloc_to_grow_into(heap_t *self, size_t size, size_t old)
 {
-    return size > old && size > HUGE_MIN && size < PTRDIFF_MAX / 2 ? size + size / 8 : size;
+    bool roomy = size > old && size > HUGE_MIN && size < PTRDIFF_MAX / 2 && !pages_is_limited();
+    void *to = roomy ? large_alloc(self, size + size / 8, 1, false) : NULL;
+    return to ? to : heap_malloc(size);
 }
 
 void *large_realloc(heap_t *self, span_t *span, size_t size)
@@ -136,11 +139,7 @@ void *large_realloc(heap_t *self, span_t *span, size_t size)
     }
     if (size > SMALL_MAX && resize_in_place(self, span, bytes))
         return span_start(span);
-    void *from = span_start(span), *to = NULL;
-    if (size > SMALL_MAX)
-        to = large_alloc(self, room_to_grow(size, old), 1, false);
-    if (!to)
-        to = heap_malloc(size);
+    void *from = span_start(span), *to = alloc_to_grow_into(self, size, old);
     if (!to)
         return NULL;
     size_t kept = old < size ? old : size, moved = 0;

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "runtime/heap/bootstrap.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
 #include "runtime/os/text.h"
@@ -37,6 +38,8 @@ COLD void misuse_report(const char *what, const void *p, size_t size, const char
 
 COLD void misuse_outside(const void *p, const char *call)
 {
+    if (bootstrap_owns(p))
+        return;
     if ((uintptr_t)p % 16 != 0)
         misuse_report("unaligned address of", p, 0, call);
     else if (os_is_on_stack(p))

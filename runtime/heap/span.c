@@ -74,8 +74,6 @@ void span_move(heap_t *from, heap_t *to, span_t *span)
 static span_t *span_new(heap_t *heap, uint32_t class)
 {
     uint32_t slot = pages_take(1, SLOT_PAGES, 1, NULL);
-    if (!slot && pages_trim(true))
-        slot = pages_take(1, SLOT_PAGES, 1, NULL);
     if (!slot)
         return NULL;
     span_t *span = span_of_slot(slot);

@@ -52,12 +52,15 @@ static void thread_end(void)
     cache.ended = true;
     if (cache.heap)
         heap_leave(cache.heap);
+    pages_thread_end();
 }
 
 void thread_return_borrowed(void)
 {
-    if (UNLIKELY(cache.ended) && cache.heap)
+    if (UNLIKELY(cache.ended) && cache.heap) {
         heap_leave(cache.heap);
+        pages_thread_end();
+    }
 }
 
 /* --- coming --- */
@@ -109,38 +112,44 @@ static void after_fork_parent(void);
 static void after_fork_child(void);
 
 /* Once per process, by whoever comes first; before that every list is empty, so every call ends up here. */
-static bool runtime_start(void)
+static bool runtime_start(bool *first)
 {
     static lock_t lock = LOCK_INIT(LOCK_RANK_START);
     static _Atomic int state; /* 0 not yet, 1 started, 2 impossible */
+    *first = false;
     if (LIKELY(atomic_load_explicit(&state, memory_order_acquire) == 1))
         return true;
     lock_acquire(&lock);
-    bool first = state == 0;
-    if (first) {
+    if (state == 0) {
+        *first = true;
         options_load();
         state = pages_init() ? 1 : 2;
         control_init();
     }
     bool started = state == 1;
     lock_release(&lock);
-    if (first && started)
-        os_call_at_fork(before_fork, after_fork_parent, after_fork_child);
     return started;
+}
+
+/* The registrations may allocate: by then there is a heap. */
+COLD static heap_t *thread_start(void)
+{
+    if (cache.starting)
+        return NULL;
+    bool first;
+    cache.starting = true;
+    heap_t *heap = runtime_start(&first) ? heap_enter() : NULL;
+    cache.starting = false;
+    if (first)
+        os_call_at_fork(before_fork, after_fork_parent, after_fork_child);
+    if (heap && !cache.ended)
+        os_call_at_thread_exit(thread_end);
+    return heap;
 }
 
 heap_t *thread_heap(void)
 {
-    if (LIKELY(cache.heap != NULL))
-        return cache.heap;
-    if (!runtime_start())
-        return NULL;
-    if (cache.heap) /* runtime_start's registration of fork handlers came here first */
-        return cache.heap;
-    heap_t *heap = heap_enter();
-    if (heap && !cache.ended)
-        os_call_at_thread_exit(thread_end);
-    return heap;
+    return LIKELY(cache.heap != NULL) ? cache.heap : thread_start();
 }
 
 /* --- orphans --- */
@@ -175,35 +184,34 @@ span_t *thread_adopt_span(heap_t *self, uint32_t class)
 
 /* --- fork --- */
 
-/* The handlers are registered twice, the second time after the page provider's own so that ours run before those:
- * the inner pair does nothing. */
-static __thread int fork_depth;
-
 static void before_fork(void)
 {
-    if (fork_depth++ > 0)
-        return;
     lock_acquire(&heaps.lock);
     zero_before_fork();
     harden_before_fork();
     pages_before_fork();
 }
 
+/* The page provider knows every thread that was in it, as it does the one that forks; a thread without a heap
+ * would end without telling it. */
+static void after_fork(bool child)
+{
+    pages_after_fork(child);
+    harden_after_fork(child);
+    zero_after_fork(child);
+    if (!cache.heap)
+        pages_thread_end();
+}
+
 static void after_fork_parent(void)
 {
-    if (--fork_depth > 0)
-        return;
-    pages_after_fork(false);
-    harden_after_fork(false);
-    zero_after_fork(false);
+    after_fork(false);
     lock_release(&heaps.lock);
 }
 
 /* The lists of a vanished thread may be in the middle of a change, so its spans are found through the slots. */
 static void after_fork_child(void)
 {
-    if (--fork_depth > 0)
-        return;
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
         if (heap != cache.heap && heap->status == HEAP_LIVE)
             heap->status = HEAP_LOST;
@@ -213,8 +221,6 @@ static void after_fork_child(void)
         if (span->heap && span->heap->status == HEAP_LOST)
             __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
     }
+    after_fork(true);
     lock_reset(&heaps.lock);
-    harden_after_fork(true);
-    zero_after_fork(true);
-    pages_after_fork(true);
 }

@@ -15,7 +15,6 @@
 enum lock_rank {
     LOCK_RANK_NONE,     /* not checked */
     LOCK_RANK_START,    /* runtime/heap/thread.c: the start of the runtime */
-    LOCK_RANK_PROVIDER, /* runtime/pages/provider.c: the start of the page provider */
     LOCK_RANK_HEAPS,    /* runtime/heap/thread.c: the list of heaps */
     LOCK_RANK_ZERO,     /* runtime/heap/zero.c */
     LOCK_RANK_HARDEN,   /* runtime/heap/harden.c */

@@ -137,24 +137,9 @@ void os_call_at_thread_exit(void (*exit_hook)(void))
     pthread_setspecific(thread_exit.key, (void *)(uintptr_t)1);
 }
 
-static struct {
-    void (*prepare)(void);
-    void (*parent)(void);
-    void (*child)(void);
-} at_fork;
-
 void os_call_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 {
-    at_fork.prepare = prepare;
-    at_fork.parent = parent;
-    at_fork.child = child;
     pthread_atfork(prepare, parent, child);
-}
-
-void os_call_at_fork_first(void)
-{
-    if (at_fork.prepare)
-        pthread_atfork(at_fork.prepare, at_fork.parent, at_fork.child);
 }
 
 _Noreturn void os_abort(void)

@@ -52,11 +52,8 @@ static inline uintptr_t os_thread_word(void)
 /* Have exit_hook called on the calling thread when it ends, after the destructors of everybody else so far
  * as the C library lets us. May allocate through the interposed malloc: the caller is ready for that. */
 void os_call_at_thread_exit(void (*exit_hook)(void));
-/* Have the hooks called around fork. A later registration runs its prepare hook earlier (POSIX), so after
- * another module has registered hooks, os_call_at_fork_first registers ours once more: they are called twice,
- * first and last. */
+/* Have the hooks called around fork. Whoever registers first is prepared last (POSIX). */
 void os_call_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
-void os_call_at_fork_first(void);
 
 _Noreturn void os_abort(void);
 

@@ -17,6 +17,7 @@ static struct {
     void (*refused)(void *context, size_t wanted);
     void *refused_context;
     _Atomic bool pressed;
+    uint32_t pause; /* so many attempts to release are let go by: the kernel refused the last one */
     char *metadata, *metadata_end; /* the unused rest of the last piece */
 } pages = {.lock = LOCK_INIT(LOCK_RANK_PAGES), .gc_percent = 100, .soft = INT64_MAX, .hard = INT64_MAX};
 
@@ -25,6 +26,7 @@ enum { DIRECT_CHUNKS = 8 };
 /* The idle rule's floor. 4 MiB had small programs that breathe (mstress, 12 MiB) pay six times the page faults. */
 enum { IDLE_FLOOR = 16 * 1024 * 1024 };
 enum { FIRST_COMMIT = 4 /* slots */, METADATA_PIECE = 256 * 1024, RELEASE_MIN = 64 /* pages */ };
+enum { REFUSED_PAUSE = 256 /* attempts */ };
 
 /* --- runs of bits --- */
 
@@ -107,10 +109,15 @@ static bool release_run(uint32_t chunk_index)
     return true;
 }
 
-/* Release until no more than `bound` bytes are idle, from the upper end of the heap downwards. */
+/* Release until no more than `bound` bytes are idle, from the upper end of the heap downwards. Where the kernel
+ * refuses (a sandbox without madvise, locked memory), trying at each free would cost and change nothing. */
 static bool release_to(size_t bound)
 {
     size_t before = ledger.releases;
+    if (pages.pause > 0) {
+        pages.pause--;
+        return false;
+    }
     if (ledger.huge_idle > bound) {
         size_t purged = provider_purge();
         ledger.huge_idle -= purged;
@@ -119,8 +126,10 @@ static bool release_to(size_t bound)
     }
     for (uint32_t i = pages.end; i-- > ZERO_ZONE / CHUNK_SIZE && idle_bytes() > bound;)
         while (region.chunks[i].dirty && idle_bytes() > bound)
-            if (!release_run(i))
+            if (!release_run(i)) {
+                pages.pause = REFUSED_PAUSE;
                 return false;
+            }
     return ledger.releases != before;
 }
 
@@ -187,12 +196,11 @@ static bool chunk_carve(void)
 static bool chunk_get(void)
 {
     void *memory = provider_take(CHUNK_SIZE, CHUNK_SIZE, false);
-    if (memory) {
-        chunk_add(memory, true, CHUNK_SLOTS);
-        chunk_take_touched(region_slot(memory) / CHUNK_SLOTS);
-        return true;
-    }
-    return chunk_carve();
+    if (!memory)
+        return false;
+    chunk_add(memory, true, CHUNK_SLOTS);
+    chunk_take_touched(region_slot(memory) / CHUNK_SLOTS);
+    return true;
 }
 
 /* All slots are free: the provider may have it for something else. Its pages come along as they are. */
@@ -219,19 +227,33 @@ static bool chunk_commit(uint32_t index, uint32_t slots)
     want = want < FIRST_COMMIT ? FIRST_COMMIT : want;
     want = want < slots ? slots : want > CHUNK_SLOTS ? CHUNK_SLOTS : want;
     char *from = region_address(index * CHUNK_SLOTS + chunk->committed);
-    if (!os_commit(from, (size_t)(want - chunk->committed) << SLOT_SHIFT))
-        return false;
+    if (!os_commit(from, (size_t)(want - chunk->committed) << SLOT_SHIFT)) {
+        want = slots;
+        if (!os_commit(from, (size_t)(want - chunk->committed) << SLOT_SHIFT))
+            return false;
+    }
     chunk->committed = (uint8_t)want;
     return true;
 }
 
 /* --- slots --- */
 
-/* Find a run, dirty ones first (`dirty` says which pass); 0: none. */
-static uint32_t find_run(uint32_t count, uint64_t aligned, bool dirty)
+enum which { DIRTY, COMMITTED, ANY };
+
+static uint64_t bits_of(const chunk_t *chunk, enum which which)
+{
+    if (which == DIRTY)
+        return chunk->dirty;
+    if (which == COMMITTED)
+        return chunk->committed ? chunk->free & bits_run(0, chunk->committed) : 0;
+    return chunk->free;
+}
+
+/* Find a run of free slots; 0: none. */
+static uint32_t find_run(uint32_t count, uint64_t aligned, enum which which)
 {
     for (uint32_t i = pages.low; i < pages.end; i++) {
-        uint64_t word = dirty ? region.chunks[i].dirty : region.chunks[i].free;
+        uint64_t word = bits_of(&region.chunks[i], which);
         if (!word)
             continue;
         uint64_t starts = bits_starts(word, count) & aligned;
@@ -270,16 +292,19 @@ static void mark_taken(uint32_t slot, uint32_t count)
         advance_low();
 }
 
-static uint32_t take_run(uint32_t count, size_t use, uint64_t aligned)
+/* Dirty ones first. *full: there is no such run; else it may be that none can be committed. */
+static uint32_t take_run(uint32_t count, size_t use, uint64_t aligned, bool *full)
 {
-    uint32_t slot = ledger.pages_idle ? find_run(count, aligned, true) : 0;
+    *full = false;
+    uint32_t slot = ledger.pages_idle ? find_run(count, aligned, DIRTY) : 0;
     size_t fresh = slot ? 0 : use * OS_PAGE;
     if (!admit(fresh))
         return 0;
     if (!slot)
-        slot = find_run(count, aligned, false);
+        slot = find_run(count, aligned, ANY);
+    *full = !slot;
     if (slot && !chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS + count))
-        return 0;
+        slot = find_run(count, aligned, COMMITTED);
     if (slot)
         mark_taken(slot, count);
     return slot;
@@ -302,19 +327,12 @@ static void touch_run(uint32_t slot, uint32_t count, size_t use)
         atomic_fetch_add_explicit(&ledger.touched, added, memory_order_relaxed);
 }
 
-/* The first caller that finds the direct chunks full wakes the provider, with the lock released. */
-static bool more_room(void)
+/* Whoever finds the direct chunks full wakes the provider. `carve`: a chunk without memory is of use too. */
+static bool more_room(bool carve)
 {
-    if (!provider_is_awake() && ledger.slots < DIRECT_CHUNKS * CHUNK_SLOTS)
+    if (!provider_is_awake() && carve && ledger.slots < DIRECT_CHUNKS * CHUNK_SLOTS)
         return chunk_carve();
-    if (!provider_is_awake()) {
-        lock_release(&pages.lock);
-        provider_wake();
-        lock_acquire(&pages.lock);
-        if (pages.low < pages.end && region.chunks[pages.low].free == ~(uint64_t)0)
-            return true;
-    }
-    return chunk_get();
+    return (provider_wake() && chunk_get()) || (carve && chunk_carve());
 }
 
 /* Would the hard limit refuse this many more bytes? Counts it, if so. */
@@ -340,11 +358,12 @@ COLD static bool ask_program(size_t wanted)
 /* One attempt; *refused: by the hard limit. */
 static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, uint8_t *before, bool *refused)
 {
+    bool full;
     lock_acquire(&pages.lock);
-    uint32_t slot = take_run(count, use, aligned);
+    uint32_t slot = take_run(count, use, aligned, &full);
     *refused = !slot && is_refused(use * OS_PAGE);
-    if (!slot && !*refused && more_room())
-        slot = take_run(count, use, aligned);
+    if (!slot && !*refused && more_room(full))
+        slot = take_run(count, use, aligned, &full);
     if (slot) {
         for (uint32_t i = 0; before && i < count; i++)
             before[i] = span_of_slot(slot + i)->touched;
@@ -450,32 +469,52 @@ static void huge_taken(void *memory, size_t size)
     admit(0);
 }
 
-static void *take_huge(size_t size, size_t alignment, bool zeroed, bool *refused)
+/* Part of it may come out of idle memory, as long as that is not released to make room. */
+static bool admit_huge(size_t size)
 {
-    lock_acquire(&pages.lock);
-    bool admitted = admit(size > ledger.huge_idle ? size - ledger.huge_idle : 0);
-    void *memory = admitted ? provider_take(size, alignment, zeroed) : NULL;
+    size_t idle;
+    do {
+        idle = ledger.huge_idle;
+        if (!admit(size > idle ? size - idle : 0))
+            return false;
+    } while (ledger.huge_idle != idle);
+    return true;
+}
+
+static void *take_huge_locked(size_t *size, size_t alignment, bool zeroed, bool *refused)
+{
+    *refused = false;
+    size_t rounded = provider_wake() ? provider_rounded(*size, alignment) : 0;
+    if (!rounded)
+        return NULL;
+    *size = rounded;
+    if (!admit_huge(rounded)) {
+        *refused = is_refused(rounded);
+        return NULL;
+    }
+    void *memory = provider_take(rounded, alignment, zeroed);
     if (memory) {
-        huge_taken(memory, size);
+        huge_taken(memory, rounded);
         ledger.huge_count++;
     }
-    *refused = !admitted && is_refused(size);
+    return memory;
+}
+
+static void *take_huge(size_t *size, size_t alignment, bool zeroed, bool *refused)
+{
+    lock_acquire(&pages.lock);
+    void *memory = take_huge_locked(size, alignment, zeroed, refused);
     lock_release(&pages.lock);
     return memory;
 }
 
 void *pages_take_huge(size_t *size, size_t alignment, bool zeroed)
 {
-    bool refused = false;
-    void *memory = NULL;
+    bool refused;
     alignment = alignment < SLOT_SIZE ? SLOT_SIZE : alignment;
-    if (provider_is_awake() || provider_wake()) {
-        size_t rounded = provider_rounded(*size, alignment);
-        if (rounded)
-            memory = take_huge(*size = rounded, alignment, zeroed, &refused);
-        if (UNLIKELY(refused) && ask_program(rounded))
-            memory = take_huge(rounded, alignment, zeroed, &refused);
-    }
+    void *memory = take_huge(size, alignment, zeroed, &refused);
+    if (UNLIKELY(refused) && ask_program(*size))
+        memory = take_huge(size, alignment, zeroed, &refused);
     if (!memory)
         errno = ENOMEM;
     return memory;
@@ -564,6 +603,14 @@ void pages_set_refusal_callback(void (*callback)(void *context, size_t wanted), 
     lock_release(&pages.lock);
 }
 
+bool pages_is_limited(void)
+{
+    lock_acquire(&pages.lock);
+    bool limited = pages.soft < INT64_MAX || pages.hard < INT64_MAX;
+    lock_release(&pages.lock);
+    return limited;
+}
+
 bool pages_is_pressed(void)
 {
     return atomic_load_explicit(&pages.pressed, memory_order_relaxed);
@@ -585,19 +632,28 @@ bool pages_init(void)
     return chunk_carve();
 }
 
+void pages_thread_end(void)
+{
+    if (!provider_knows_thread())
+        return;
+    lock_acquire(&pages.lock);
+    provider_thread_end();
+    lock_release(&pages.lock);
+}
+
 void pages_before_fork(void)
 {
     lock_acquire(&pages.lock);
+    provider_before_fork();
 }
 
 void pages_after_fork(bool child)
 {
-    if (child) {
-        provider_after_fork();
+    provider_after_fork(child);
+    if (child)
         lock_reset(&pages.lock);
-    } else {
+    else
         lock_release(&pages.lock);
-    }
 }
 
 /* --- verification --- */

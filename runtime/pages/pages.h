@@ -76,9 +76,14 @@ void pages_set_limits(int64_t soft, int64_t hard);
 void pages_set_refusal_callback(void (*callback)(void *context, size_t wanted), void *context);
 /* Was memory taken beyond the soft limit although nothing idle was left? Then the heap gives what it can. */
 bool pages_is_pressed(void);
+/* Is there a limit at all? */
+bool pages_is_limited(void);
 
 /* What the lock protects, read together. */
 ledger_t pages_ledger(void);
+
+/* The calling thread ends; it may come again, and has to tell again. */
+void pages_thread_end(void);
 
 /* Around fork. */
 void pages_before_fork(void);

@@ -11,12 +11,11 @@
  */
 #include "runtime/pages/provider.h"
 
-#include <stdatomic.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "runtime/os/check.h"
-#include "runtime/os/lock.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/region.h"
 
@@ -56,15 +55,74 @@ typedef struct extent_hooks {
 
 enum provider_state { ASLEEP, AWAKE, FAILED };
 
+/* All of this is under the pages' lock. */
 static struct {
-    lock_t lock;             /* held while it is woken */
-    _Atomic uintptr_t waker; /* the thread that is at it */
-    _Atomic int state;       /* enum provider_state; the rest is written before it becomes AWAKE */
+    enum provider_state state;
     unsigned arena;
     int flags;
     size_t purge_mib[3], base_mib[4], internal_mib[4], epoch_mib[1];
-    size_t purged; /* pages, ever; under the pages' lock */
-} provider = {.lock = LOCK_INIT(LOCK_RANK_PROVIDER)};
+    size_t purged; /* pages, ever */
+    void (*thread_end)(void *thread);
+    void (*before_fork)(void), (*after_fork_parent)(void), (*after_fork_child)(void);
+} provider;
+
+/* jemalloc's record of this thread, if the thread was ever in jemalloc. */
+static __thread void *known_thread __attribute__((tls_model("initial-exec")));
+
+/* --- what jemalloc gets in place of libc's thread keys and fork handlers (see tools/cmake/prefix-jemalloc) --- */
+
+/* It makes one key. Setting one of libc's allocates where a program has many, here, under the pages' lock; and
+ * one that is set in the last round of a thread's destructors is forgotten. */
+int weir_je_pthread_key_create(unsigned *key, void (*destructor)(void *));
+int weir_je_pthread_key_create(unsigned *key, void (*destructor)(void *))
+{
+    *key = 0;
+    provider.thread_end = destructor;
+    return 0;
+}
+
+int weir_je_pthread_setspecific(unsigned key, const void *thread);
+int weir_je_pthread_setspecific(unsigned key, const void *thread)
+{
+    (void)key;
+    known_thread = (void *)(uintptr_t)thread;
+    return 0;
+}
+
+/* Registered with libc they would be run before ours, and take its locks before ours. */
+int weir_je_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+int weir_je_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+    provider.before_fork = prepare;
+    provider.after_fork_parent = parent;
+    provider.after_fork_child = child;
+    return 0;
+}
+
+void provider_before_fork(void)
+{
+    if (provider.before_fork)
+        provider.before_fork();
+}
+
+void provider_after_fork(bool child)
+{
+    if (provider.before_fork)
+        (child ? provider.after_fork_child : provider.after_fork_parent)();
+}
+
+bool provider_knows_thread(void)
+{
+    return known_thread != NULL;
+}
+
+void provider_thread_end(void)
+{
+    provider.thread_end(known_thread);
+    known_thread = NULL;
+}
+
+/* --- the hooks --- */
 
 /* jemalloc's hooks have failure as `true`. */
 static void *hook_alloc(extent_hooks_t *hooks, void *at, size_t size, size_t alignment, bool *zero, bool *commit,
@@ -75,8 +133,12 @@ static void *hook_alloc(extent_hooks_t *hooks, void *at, size_t size, size_t ali
         return NULL;
     size_t whole = (size + CHUNK_SIZE - 1) & ~(size_t)(CHUNK_SIZE - 1);
     void *memory = region_carve(whole, alignment > CHUNK_SIZE ? alignment : CHUNK_SIZE, false);
-    if (!memory || !os_commit(memory, size))
+    if (!memory)
         return NULL;
+    if (!os_commit(memory, size)) {
+        region_uncarve(memory);
+        return NULL;
+    }
     *zero = *commit = true;
     return memory;
 }
@@ -113,6 +175,8 @@ static bool hook_merge(extent_hooks_t *hooks, void *a, size_t a_size, void *b, s
 static extent_hooks_t hooks = {
     .alloc = hook_alloc, .purge_forced = hook_purge, .split = hook_split, .merge = hook_merge};
 
+/* --- the calls --- */
+
 /* Names with our arena's index; a look-up by number later costs nothing and formats nothing. */
 static bool provider_resolve(const char *before, const char *after, size_t *mib, size_t length)
 {
@@ -137,34 +201,35 @@ static bool provider_start(void)
            weir_je_mallctlnametomib("epoch", provider.epoch_mib, &epoch_length) == 0;
 }
 
-/* Others who come meanwhile wait; jemalloc's start-up itself may come here, and does without. */
-bool provider_wake(void)
+/* jemalloc never joins what it got from two calls of the alloc hook. In a small region that leaves no room for
+ * large blocks after a while, so there it gets all that there is in one call. */
+static void take_whole_region(void)
 {
-    if (atomic_load(&provider.waker) == os_thread_word())
-        return false;
-    lock_acquire(&provider.lock);
-    if (provider.state == ASLEEP) {
-        provider.waker = os_thread_word();
-        provider.state = provider_start() ? AWAKE : FAILED;
-        os_call_at_fork_first(); /* lock order at fork: ours, then jemalloc's */
-        provider.waker = 0;
+    size_t rest = region.size - region.carved;
+    for (size_t size = rest; size >= rest / 2 && size >= CHUNK_SIZE; size -= CHUNK_SIZE) {
+        void *memory = provider_rounded(size, CHUNK_SIZE) <= rest ? provider_take(size, CHUNK_SIZE, false) : NULL;
+        if (memory) {
+            provider_give(memory, size);
+            return;
+        }
     }
-    lock_release(&provider.lock);
-    return provider_is_awake();
 }
 
-void provider_after_fork(void)
+bool provider_wake(void)
 {
-    if (provider.waker != 0 && provider.waker != os_thread_word()) {
-        provider.waker = 0;
-        provider.state = FAILED;
-    }
-    lock_reset(&provider.lock);
+    if (LIKELY(provider.state != ASLEEP))
+        return provider_is_awake();
+    int saved = errno;
+    provider.state = provider_start() ? AWAKE : FAILED;
+    if (provider_is_awake() && region.is_small)
+        take_whole_region();
+    errno = saved;
+    return provider_is_awake();
 }
 
 bool provider_is_awake(void)
 {
-    return atomic_load_explicit(&provider.state, memory_order_acquire) == AWAKE;
+    return provider.state == AWAKE;
 }
 
 void *provider_take(size_t size, size_t alignment, bool zeroed)

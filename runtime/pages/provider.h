@@ -1,7 +1,8 @@
 /* provider: jemalloc as the page provider. It owns the reuse and the coalescing of address space for chunks and
  * for objects over 2 MiB; its extents are carved from the region by our hooks.
  *
- * Only the pages module calls this, under its lock. jemalloc sleeps until provider_wake.
+ * Only the pages module calls this, under its lock. jemalloc sleeps until provider_wake. It calls nothing of libc
+ * that allocates.
  */
 #ifndef WEIR_PAGES_PROVIDER_H
 #define WEIR_PAGES_PROVIDER_H
@@ -9,12 +10,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Start jemalloc and make the arena. Call it without the pages' lock: jemalloc's start-up registers fork
- * handlers and a thread key, which may allocate. False if it is asleep still or for ever. */
+/* Start jemalloc and make the arena, unless that was done. False if it cannot be. */
 bool provider_wake(void);
 bool provider_is_awake(void);
-/* In the child of a fork: a start that was under way will never finish. */
-void provider_after_fork(void);
+
+/* Around fork. */
+void provider_before_fork(void);
+void provider_after_fork(bool child);
+/* A thread that jemalloc knows has to be forgotten before it ends. */
+bool provider_knows_thread(void);
+void provider_thread_end(void);
 
 /* Committed memory, zeroed if asked for; aligned to `alignment`, at least a slot. NULL: none. */
 void *provider_take(size_t size, size_t alignment, bool zeroed);

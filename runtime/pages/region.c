@@ -1,5 +1,6 @@
-/* region: see region.h. The size is 1 TiB, halved until the kernel grants it (RLIMIT_AS, a small address
- * space), and never more than half of RLIMIT_AS, since the program needs addresses too. */
+/* region: see region.h. The size is 1 TiB, reduced by quarters until the kernel grants it (a small address space),
+ * and never more than three quarters of RLIMIT_AS, since the program needs addresses for its code, stacks and
+ * files too. */
 #include "runtime/pages/region.h"
 
 #include "runtime/os/os.h"
@@ -10,7 +11,7 @@ size_t region_units;
 span_t *region_spans;
 
 enum { TABLE_STEP = 1 << 16 }; /* the span table of sixteen chunks is committed at once */
-static const size_t REGION_MAX = (size_t)1 << 40;
+static const size_t REGION_MAX = (size_t)1 << 40, REGION_MIN = ZERO_ZONE + CHUNK_SIZE;
 
 static size_t round_up(size_t value, size_t unit)
 {
@@ -55,14 +56,19 @@ static bool region_describe(size_t end)
     return true;
 }
 
+static size_t three_quarters(size_t size)
+{
+    return size / 4 * 3 / CHUNK_SIZE * CHUNK_SIZE;
+}
+
 bool region_init(void)
 {
-    size_t size = REGION_MAX, limit = os_address_space_limit() / 2;
-    while (size > limit)
-        size /= 2;
-    while (size >= 4 * (size_t)ZERO_ZONE && !region_reserve(size))
-        size /= 2;
-    return region_base && region_describe(ZERO_ZONE + CHUNK_SIZE);
+    size_t size = three_quarters(os_address_space_limit());
+    size = size < REGION_MAX ? size : REGION_MAX;
+    while (size >= REGION_MIN && !region_reserve(size))
+        size = three_quarters(size);
+    region.is_small = size < REGION_MAX;
+    return region_base && region_describe(REGION_MIN);
 }
 
 void *region_carve(size_t size, size_t alignment, bool commit)
@@ -77,6 +83,11 @@ void *region_carve(size_t size, size_t alignment, bool commit)
         return NULL;
     region.carved = start + size;
     return memory;
+}
+
+void region_uncarve(void *memory)
+{
+    region.carved = (uintptr_t)memory - region_base;
 }
 
 size_t region_table_bytes(void)

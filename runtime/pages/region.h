@@ -102,6 +102,7 @@ extern struct region {
     size_t size;
     size_t carved; /* bytes from base that are in use, the zero zone included */
     size_t committed_tables;
+    bool is_small; /* less than is usually had: addresses are scarce */
 } region;
 
 /* The three that free() reads: symbols of their own, so that each is one operand of one instruction. */
@@ -115,6 +116,8 @@ bool region_init(void);
 /* Take address space from the end, for chunks or for the page provider: aligned (a power of two, at least a
  * chunk) and a multiple of chunks. It is described and, if asked for, committed. NULL: no more. */
 void *region_carve(size_t size, size_t alignment, bool commit);
+/* Undo the last carve. */
+void region_uncarve(void *memory);
 
 /* Bytes of side tables that are committed. */
 size_t region_table_bytes(void);

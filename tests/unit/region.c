@@ -122,6 +122,6 @@ Test(region, shrinks_under_a_limit_of_address_space)
     char *p = heap_malloc(MIB(100));
     cr_assert_not_null(p);
     p[0] = p[MIB(100) - 1] = 1;
-    cr_expect_leq(region.size, limit / 2);
+    cr_expect_leq(region.size, limit / 4 * 3);
     cr_expect_geq(region.size, limit / 8);
 }

@@ -3,7 +3,7 @@
  * It takes no options from $MALLOC_CONF and /etc/malloc.conf: those are meant for a program's own jemalloc. Its
  * profiler and its background thread, which are never on then, do not bring libm and the unwinder into every
  * process, nor what the dynamic linker touches to find their functions in libc. And it leaves the program's break
- * alone.
+ * alone. The stand-ins for its thread key and its fork handlers are in runtime/pages/provider.c.
  */
 #include <stddef.h>
 #include <sys/types.h>
