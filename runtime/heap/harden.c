@@ -171,6 +171,17 @@ static finding_t examine(const void *p, enum heap_call call, size_t size, block_
     return block_check(block);
 }
 
+/* Take the lock, with room in quarantine; others may fill it as fast as we empty it. */
+static void lock_with_room(heap_t *self, const char *call)
+{
+    lock_acquire(&harden.lock);
+    while (UNLIKELY(quarantine_is_full())) {
+        lock_release(&harden.lock);
+        evict(self, false, call);
+        lock_acquire(&harden.lock);
+    }
+}
+
 static void free_block(heap_t *self, void *p, enum heap_call call, size_t size, const char *name)
 {
     if (!region_owns(p)) {
@@ -178,7 +189,7 @@ static void free_block(heap_t *self, void *p, enum heap_call call, size_t size, 
         return;
     }
     block_t block;
-    lock_acquire(&harden.lock);
+    lock_with_room(self, name);
     finding_t finding = examine(p, call, size, &block);
     if (!finding.what) {
         forget(block.start);

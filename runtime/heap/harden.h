@@ -18,7 +18,7 @@
 #include "runtime/heap/cache.h"
 #include "runtime/heap/heap.h"
 
-/* size > 0; alignment: a power of two; NULL: no memory */
+/* alignment: a power of two; NULL: no memory */
 void *harden_malloc(heap_t *self, size_t size, size_t alignment, enum heap_call call);
 /* size: what the caller says it is; HEAP_SIZE_UNKNOWN */
 void harden_free(heap_t *self, void *p, enum heap_call call, size_t size);

@@ -36,12 +36,12 @@ COLD static void *alloc_without_heap(size_t size, size_t alignment)
     return p ? p : no_memory();
 }
 
-static void *malloc_zero_size(heap_t *self)
+static void *malloc_zero_size(heap_t *self, enum heap_call call)
 {
     void *p = zero_malloc();
     if (LIKELY(p != NULL))
         return p;
-    return options.harden ? harden_malloc(self, 1, 16, HEAP_CALL_MALLOC) : raw_malloc(self, 1);
+    return options.harden ? harden_malloc(self, 0, 16, call) : raw_malloc(self, 1);
 }
 
 void *raw_malloc(heap_t *self, size_t size)
@@ -70,7 +70,7 @@ static void *malloc_anywhere(size_t size, enum heap_call call)
     if (UNLIKELY(!self))
         return alloc_without_heap(size, 1);
     if (UNLIKELY(size == 0))
-        p = malloc_zero_size(self);
+        p = malloc_zero_size(self, call);
     else if (UNLIKELY(options.harden))
         p = harden_malloc(self, size, 16, call);
     else
@@ -146,9 +146,8 @@ void *heap_aligned_as(size_t alignment, size_t size, enum heap_call call)
         return alloc_without_heap(size, alignment);
     if (size > PTRDIFF_MAX || alignment > region.size)
         return no_memory();
-    size = size ? size : 1;
-    void *p =
-        options.harden ? harden_malloc(self, size, alignment, call) : raw_aligned(self, alignment, size);
+    void *p = options.harden ? harden_malloc(self, size, alignment, call)
+                             : raw_aligned(self, alignment, size ? size : 1);
     thread_return_borrowed();
     return p;
 }

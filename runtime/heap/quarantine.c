@@ -28,9 +28,14 @@ void quarantine_put(const block_t *block)
     quarantine.bytes += charge_of(block);
 }
 
+bool quarantine_is_full(void)
+{
+    return quarantine.count == COUNT_MAX;
+}
+
 static bool is_overfull(void)
 {
-    return quarantine.count == COUNT_MAX || (quarantine.count > 1 && quarantine.bytes > BYTES_MAX);
+    return quarantine_is_full() || (quarantine.count > 1 && quarantine.bytes > BYTES_MAX);
 }
 
 void *quarantine_take(bool all, finding_t *finding)

@@ -9,7 +9,8 @@
 
 #include "runtime/heap/block.h"
 
-/* Bury a live block. There is room: quarantine_take was called until it returned NULL. */
+bool quarantine_is_full(void);
+/* Bury a live block. The quarantine is not full. */
 void quarantine_put(const block_t *block);
 /* The oldest block, if there is more than may stay, or, with `all`, any: ready for the heap. NULL: none. */
 void *quarantine_take(bool all, finding_t *finding);
