@@ -9,6 +9,9 @@
 
 ledger_t ledger;
 
+/* Room for the heap of a program of one thread, which then maps no metadata of its own. */
+static _Alignas(64) char first_metadata[OS_PAGE];
+
 static struct {
     lock_t lock;
     uint32_t low, end;   /* chunks that may have free slots are in [low, end) */
@@ -19,7 +22,12 @@ static struct {
     _Atomic bool pressed;
     uint32_t pause; /* so many attempts to release are let go by: the kernel refused the last one */
     char *metadata, *metadata_end; /* the unused rest of the last piece */
-} pages = {.lock = LOCK_INIT(LOCK_RANK_PAGES), .gc_percent = 100, .soft = INT64_MAX, .hard = INT64_MAX};
+} pages = {.lock = LOCK_INIT(LOCK_RANK_PAGES),
+           .gc_percent = 100,
+           .soft = INT64_MAX,
+           .hard = INT64_MAX,
+           .metadata = first_metadata,
+           .metadata_end = first_metadata + sizeof first_metadata};
 
 /* Waking the provider costs about 0.4 MiB: a program of many classes and few objects should not have to. */
 enum { DIRECT_CHUNKS = 8 };
