@@ -27,7 +27,7 @@ static inline const span_t *heap_own_span(const void *p)
     if (UNLIKELY(unit >= region_units))
         return NULL;
     const span_t *span = span_of_unit(unit);
-    return LIKELY(span->owner == os_thread_word()) ? span : NULL;
+    return LIKELY(span_owner(span) == os_thread_word()) ? span : NULL;
 }
 
 static inline void heap_free_as(void *p, enum heap_call call)

@@ -30,7 +30,7 @@ static inline void heap_free_fast(void *p)
     if (LIKELY(unit < region_units)) {
         span_t *span = span_of_unit(unit);
         cell_t *cell = p;
-        if (LIKELY(span->owner == os_thread_word() && cell->mark != span)) {
+        if (LIKELY(span_owner(span) == os_thread_word() && cell->mark != span)) {
             cell->next = span->free;
             cell->mark = span;
             span->free = cell;

@@ -170,7 +170,7 @@ static span_t *span_of(const void *p, const char *call)
         return NULL;
     }
     span_t *span = span_of_slot(region_slot(p));
-    uint8_t state = __atomic_load_n(&span->state, __ATOMIC_RELAXED);
+    enum span_state state = span_state(span);
     size_t offset = (uintptr_t)p % SLOT_SIZE;
     if (state == SPAN_LARGE || state == SPAN_HUGE) {
         if (offset == 0)
@@ -182,9 +182,9 @@ static span_t *span_of(const void *p, const char *call)
         misuse_report(was_block(span, offset) ? "double free of" : "unallocated address at", p, 0, call);
         return NULL;
     }
-    if (offset % span->cell_size == 0 && offset / span->cell_size < span->extended)
+    if (offset % span->cell_size == 0 && offset / span->cell_size < span_extended(span))
         return span;
-    misuse_report(offset / span->cell_size < span->extended ? "interior address at"
+    misuse_report(offset / span->cell_size < span_extended(span) ? "interior address at"
                                                             : "unallocated address at",
                   p, span->cell_size, call);
     return NULL;
@@ -192,7 +192,7 @@ static span_t *span_of(const void *p, const char *call)
 
 static size_t usable(span_t *span)
 {
-    return span->state == SPAN_LARGE || span->state == SPAN_HUGE ? large_usable(span) : span->cell_size;
+    return span_is_large(span) ? large_usable(span) : span->cell_size;
 }
 
 /* Is the cell in one of the lists of free cells of its span? The owner asks. */
@@ -221,7 +221,7 @@ static bool is_marked(const span_t *span, const void *p)
 
 static void free_cell(heap_t *self, span_t *span, void *p)
 {
-    bool own = span->heap == self;
+    bool own = __atomic_load_n(&span->heap, __ATOMIC_RELAXED) == self;
     if (UNLIKELY(is_marked(span, p)) && (!own || is_free(self, span, p)))
         misuse_report("double free of", p, span->cell_size, "free()");
     else if (own)
@@ -232,7 +232,7 @@ static void free_cell(heap_t *self, span_t *span, void *p)
 
 void raw_free(heap_t *self, span_t *span, void *p)
 {
-    if (span->state == SPAN_LARGE || span->state == SPAN_HUGE)
+    if (span_is_large(span))
         large_free(self, span);
     else
         free_cell(self, span, p);
@@ -366,9 +366,10 @@ void *heap_realloc(void *p, size_t size)
     span_t *span = span_of(p, "realloc()");
     if (UNLIKELY(!span))
         return no_memory();
-    if (span->state == SPAN_LARGE || span->state == SPAN_HUGE)
+    if (span_is_large(span))
         return realloc_large(span, size);
-    if (UNLIKELY(is_marked(span, p)) && span->heap == cache.heap && is_free(cache.heap, span, p)) {
+    heap_t *owner = __atomic_load_n(&span->heap, __ATOMIC_RELAXED);
+    if (UNLIKELY(is_marked(span, p)) && owner == cache.heap && is_free(owner, span, p)) {
         misuse_report("use after free of", p, span->cell_size, "realloc()");
         return no_memory();
     }

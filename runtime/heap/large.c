@@ -29,7 +29,7 @@ static void *large_describe(heap_t *self, void *memory, size_t bytes, enum span_
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
     *span_bytes(span) = bytes;
     span->kind = KIND_MANUAL;
-    __atomic_store_n(&span->state, state, __ATOMIC_RELAXED);
+    span_set_state(span, state);
     self->large_allocs++;
     self->large_alloc_bytes += bytes;
     return memory;
@@ -75,7 +75,7 @@ void large_free(heap_t *self, span_t *span)
 {
     size_t bytes = large_usable(span);
     enum span_state state = span->state;
-    __atomic_store_n(&span->state, SPAN_NONE, __ATOMIC_RELAXED);
+    span_set_state(span, SPAN_NONE);
     self->large_frees++;
     self->large_free_bytes += bytes;
     if (state == SPAN_LARGE)

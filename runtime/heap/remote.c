@@ -65,7 +65,7 @@ bool remote_drain(heap_t *self)
             __builtin_prefetch(next);
         span_t *span = span_of_unit(region_unit(cell));
         self->drained[span->class]++;
-        if (LIKELY(span->heap == self)) {
+        if (LIKELY(__atomic_load_n(&span->heap, __ATOMIC_RELAXED) == self)) {
             span_free_cell(span, cell);
         } else {
             remote_free(self, span, cell);

@@ -37,7 +37,7 @@ static void partial_push(heap_t *heap, span_t *span)
 {
     uint32_t *head = &heap->partial[span->class];
     DEBUG_CHECK(span->heap == heap && heap->active[span->class] != span);
-    span->state = SPAN_PARTIAL;
+    span_set_state(span, SPAN_PARTIAL);
     set_wait(span, span_used(span), span_used(span));
     span->prev = 0;
     span->next = *head;
@@ -96,7 +96,7 @@ static void span_discard(heap_t *heap, span_t *span)
     span_unlink_all(heap, span);
     __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
-    span->state = SPAN_NONE;
+    span_set_state(span, SPAN_NONE);
     pages_give(span_slot(span), 1, SLOT_PAGES);
 }
 
@@ -155,7 +155,7 @@ static void *take_untouched(heap_t *heap, span_t *span)
     for (char *at = first; at < last; at += size)
         *(cell_t *)(void *)at = (cell_t){.next = (cell_t *)(void *)(at + size), .mark = span};
     *(cell_t *)(void *)last = (cell_t){.next = NULL, .mark = span};
-    span->extended = (uint16_t)(span->extended + count);
+    __atomic_store_n(&span->extended, (uint16_t)(span->extended + count), __ATOMIC_RELAXED);
     set_wait(span, span->extended, span->extended);
     heap->taken[span->class] += count;
     uint32_t pages = (span->extended * size + OS_PAGE - 1) / OS_PAGE;
@@ -171,7 +171,7 @@ static void span_activate(heap_t *heap, span_t *span)
     if (span->state == SPAN_PARTIAL)
         partial_remove(heap, span);
     set_wait(span, span_used(span), span_used(span));
-    span->state = SPAN_ACTIVE;
+    span_set_state(span, SPAN_ACTIVE);
     heap->active[span->class] = span;
 }
 
@@ -205,7 +205,7 @@ static void span_rest(heap_t *heap, span_t *span)
     if (span->extended < span->cells) {
         partial_push(heap, span);
     } else {
-        span->state = SPAN_FULL;
+        span_set_state(span, SPAN_FULL);
         set_wait(span, span_used(span), wake_after(span));
     }
 }

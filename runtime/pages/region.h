@@ -95,12 +95,12 @@ typedef struct chunk {
     bool known;
 } chunk_t;
 
-/* Written once, at start-up; `carved` under the pages' lock. */
+/* Written once, at start-up; `carved` under the pages' lock, and read by anybody. */
 extern struct region {
     chunk_t *chunks;
     uint64_t *marks; /* reserved for the collector */
     size_t size;
-    size_t carved; /* bytes from base that are in use, the zero zone included */
+    _Atomic size_t carved; /* bytes from base that are in use, the zero zone included */
     size_t committed_tables;
     bool is_small; /* less than is usually had: addresses are scarce */
 } region;
@@ -159,6 +159,39 @@ static inline span_t *span_of_slot(uint32_t slot)
 static inline uint32_t span_slot(const span_t *span)
 {
     return (uint32_t)(span - region_spans);
+}
+
+/* The owner's word, as any thread may read it: a plain load, which can be an operand of a comparison. To
+ * ThreadSanitizer it is what it is to the machine, an atomic one. */
+static inline uintptr_t span_owner(const span_t *span)
+{
+#ifdef __SANITIZE_THREAD__
+    return __atomic_load_n(&span->owner, __ATOMIC_RELAXED);
+#else
+    return span->owner;
+#endif
+}
+
+/* The state and the extent of a span, which its owner changes while others read them. */
+static inline enum span_state span_state(const span_t *span)
+{
+    return (enum span_state)__atomic_load_n(&span->state, __ATOMIC_RELAXED);
+}
+
+static inline void span_set_state(span_t *span, enum span_state state)
+{
+    __atomic_store_n(&span->state, (uint8_t)state, __ATOMIC_RELAXED);
+}
+
+static inline bool span_is_large(const span_t *span)
+{
+    enum span_state state = span_state(span);
+    return state == SPAN_LARGE || state == SPAN_HUGE;
+}
+
+static inline uint32_t span_extended(const span_t *span)
+{
+    return __atomic_load_n(&span->extended, __ATOMIC_RELAXED);
 }
 
 static inline char *span_start(const span_t *span)

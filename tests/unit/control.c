@@ -55,13 +55,13 @@ Test(control, a_knob_that_is_turned_acts_at_once)
     fill_and_free();
     cr_expect_geq(idle_bytes(), MIB(64));
     control_set_gc_percent(100);
-    cr_expect_leq(idle_bytes(), MIB(5));
+    cr_expect_leq(idle_bytes(), MIB(17));
     control_set_gc_percent(-1);
     fill_and_free();
-    control_set_memory_limit((int64_t)MIB(20));
-    cr_expect_leq(idle_bytes(), MIB(20));
-    control_set_hard_limit((int64_t)MIB(10));
-    cr_expect_leq(idle_bytes(), MIB(10));
+    control_set_memory_limit((int64_t)MIB(12));
+    cr_expect_leq(idle_bytes(), MIB(12));
+    control_set_hard_limit((int64_t)MIB(6));
+    cr_expect_leq(idle_bytes(), MIB(6));
     control_free_os_memory();
     cr_expect_eq(idle_bytes(), 0);
     cr_expect_leq(resident_region(), MIB(1));

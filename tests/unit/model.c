@@ -192,7 +192,7 @@ static void do_exchange(worker_t *worker, block_t *block)
 {
     block_t *mine = NULL;
     for (size_t i = 0; i < BLOCKS && !mine; i++)
-        if (!model.passed[worker->number][i].p)
+        if (!__atomic_load_n(&model.passed[worker->number][i].p, __ATOMIC_ACQUIRE))
             mine = &model.passed[worker->number][i];
     if (!mine || !block->p)
         return;

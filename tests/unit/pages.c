@@ -226,7 +226,7 @@ static size_t held_of(const ledger_t *held)
 static size_t idle_allowed(const ledger_t *held, int64_t gc_percent)
 {
     size_t inuse = held->pages_inuse * OS_PAGE + held->huge_inuse;
-    size_t bound = (inuse > MIB(4) ? inuse : MIB(4)) * (size_t)gc_percent / 100;
+    size_t bound = (inuse > MIB(16) ? inuse : MIB(16)) * (size_t)gc_percent / 100;
     return bound + (bound / 16 > KIB(256) ? bound / 16 : KIB(256));
 }
 
