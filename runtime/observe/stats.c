@@ -17,7 +17,7 @@ static void fill_objects(weir_mem_stats *stats, const account_t *account)
     stats->large_bytes = account->large_alloc_bytes - account->large_free_bytes;
     stats->total_alloc = account->large_alloc_bytes;
     stats->heap_alloc = stats->large_bytes;
-    for (uint32_t class = 0; class < CLASS_COUNT; class++) {
+    for (uint32_t class = 0; class < CLASS_COUNT; class ++) {
         weir_size_class_stats *row = &stats->by_size[class];
         row->size = class_size(class);
         row->mallocs = account->mallocs[class];
@@ -38,9 +38,12 @@ static void fill_heap(weir_mem_stats *stats, const ledger_t *held)
     uint64_t idle = (uint64_t)held->pages_idle * OS_PAGE;
     uint64_t slots = (uint64_t)held->slots * SLOT_SIZE;
     stats->heap_inuse = resident_slots - idle + held->huge_inuse;
-    stats->heap_sys = slots + held->huge_inuse + held->huge_idle;
-    stats->heap_idle = stats->heap_sys - stats->heap_inuse;
+    stats->heap_idle = idle + slots - resident_slots + held->huge_idle;
     stats->heap_released = slots - resident_slots;
+    /* Blocks were counted before; what other threads have freed of them since counts as in use still. */
+    if (stats->heap_inuse < stats->heap_alloc)
+        stats->heap_inuse = stats->heap_alloc;
+    stats->heap_sys = stats->heap_inuse + stats->heap_idle;
 }
 
 static void fill_overhead(weir_mem_stats *stats, const ledger_t *held, const account_t *account)
