@@ -49,13 +49,17 @@ static bool records_make(uint32_t slot, bool large)
                                    SLOT_RECORDS * sizeof(record_t));
 }
 
-static record_t *record_at(const void *start, bool large)
+static record_t *record_of_slot(uint32_t slot)
+{
+    chunk_records_t *chunk = records_of_chunk(slot);
+    return chunk ? &chunk->large[slot % CHUNK_SLOTS] : NULL;
+}
+
+static record_t *record_of_cell(const void *start)
 {
     uint32_t slot = region_slot(start);
     chunk_records_t *chunk = records_of_chunk(slot);
-    if (!chunk || large)
-        return chunk ? &chunk->large[slot % CHUNK_SLOTS] : NULL;
-    record_t *cells = chunk->cells[slot % CHUNK_SLOTS];
+    record_t *cells = chunk ? chunk->cells[slot % CHUNK_SLOTS] : NULL;
     return cells ? &cells[(uintptr_t)start % SLOT_SIZE >> GRAIN_SHIFT] : NULL;
 }
 
@@ -82,13 +86,22 @@ size_t block_room(size_t size, size_t alignment)
     return block_is_large(size, alignment) ? (room + OS_PAGE - 1) / OS_PAGE * OS_PAGE + OS_PAGE : room;
 }
 
-static block_t block_describe(void *start, record_t *record, bool large)
+static block_t describe_large(uint32_t slot, record_t *record)
 {
-    block_t block = {.record = record, .start = start, .large = large};
-    block.user = block.start + front_of((size_t)1 << record->alignment_log);
-    block.end = large ? page_up(block.user + record->size + CANARY_MIN)
-                      : block.start + span_of_slot(region_slot(start))->cell_size;
+    size_t front = front_of((size_t)1 << record->alignment_log);
+    block_t block = {.record = record, .large = true};
+    block.start = region_address(slot) - (front >= SLOT_SIZE ? front : 0);
+    block.user = block.start + front;
+    block.end = page_up(block.user + record->size + CANARY_MIN);
     return block;
+}
+
+static block_t describe_cell(char *start, record_t *record)
+{
+    return (block_t){.record = record,
+                     .start = start,
+                     .user = start + front_of((size_t)1 << record->alignment_log),
+                     .end = start + span_of_slot(region_slot(start))->cell_size};
 }
 
 static bool has_pages(const span_t *span)
@@ -97,51 +110,55 @@ static bool has_pages(const span_t *span)
     return state == SPAN_LARGE || state == SPAN_HUGE;
 }
 
-block_t block_at(void *start)
-{
-    bool large = has_pages(span_of_slot(region_slot(start)));
-    return block_describe(start, record_at(start, large), large);
-}
-
-static bool find_large(uint32_t slot, block_t *block)
-{
-    char *start = region_address(slot);
-    record_t *record = record_at(start, true);
-    if (!record || record->state == BLOCK_UNKNOWN)
-        return false;
-    *block = block_describe(start, record, true);
-    return true;
-}
-
-static bool find_cell(const void *p, const span_t *span, block_t *block)
-{
-    char *start = (char *)p - ((uintptr_t)p % SLOT_SIZE) % span->cell_size;
-    record_t *record = record_at(start, false);
-    if (!record || record->state == BLOCK_UNKNOWN)
-        return false;
-    *block = block_describe(start, record, false);
-    return true;
-}
-
-/* A slot that is free now is asked what it was last: to free that once more is a double free. */
-finding_t block_find(const void *p, block_t *block)
+static bool find_large(const void *p, block_t *block)
 {
     uint32_t slot = region_slot(p);
-    span_t *span = span_of_slot(slot);
-    bool is_free = span->state == SPAN_NONE;
-    bool found = (is_free || has_pages(span)) && find_large(slot, block);
+    record_t *record = record_of_slot(slot);
+    if (!record || record->state == BLOCK_UNKNOWN)
+        return false;
+    *block = describe_large(slot, record);
+    return true;
+}
+
+static bool find_cell(const void *p, block_t *block)
+{
+    uint32_t size = span_of_slot(region_slot(p))->cell_size;
+    if (!size)
+        return false;
+    char *start = (char *)p - (uintptr_t)p % SLOT_SIZE % size;
+    record_t *record = record_of_cell(start);
+    if (!record || record->state == BLOCK_UNKNOWN)
+        return false;
+    *block = describe_cell(start, record);
+    return true;
+}
+
+/* The first slot of a large block says so; the object may be in one that says nothing, as those that are free do. A
+ * free slot is asked what it was last: to free that once more is a double free. */
+finding_t block_find(const void *p, block_t *block)
+{
+    const span_t *span = span_of_slot(region_slot(p));
+    bool says_nothing = span->state == SPAN_NONE;
+    bool found = (says_nothing || has_pages(span)) && find_large(p, block);
     if (found && p == block->user)
         return (finding_t){0};
-    if (!has_pages(span) && span->cell_size && find_cell(p, span, block)) {
+    if (!has_pages(span) && find_cell(p, block)) {
         found = true;
         if (p == block->user)
             return (finding_t){0};
     }
-    if (!found || is_free)
+    if (!found || says_nothing)
         return (finding_t){.what = "unallocated address at", .at = p};
     finding_t finding = block_finding(block, "interior address at");
     finding.at = p;
     return finding;
+}
+
+block_t block_at(void *user)
+{
+    block_t block;
+    block_find(user, &block);
+    return block;
 }
 
 /* --- canaries --- */
@@ -207,14 +224,16 @@ finding_t block_check(const block_t *block)
 
 bool block_make(void *start, bool large, size_t size, size_t alignment, enum heap_call call, block_t *block)
 {
-    if (!records_make(region_slot(start), large))
+    size_t front = front_of(alignment);
+    char *known_by = large && front >= SLOT_SIZE ? (char *)start + front : start;
+    if (!records_make(region_slot(known_by), large))
         return false;
-    record_t *record = record_at(start, large);
+    record_t *record = large ? record_of_slot(region_slot(known_by)) : record_of_cell(start);
     *record = (record_t){.size = size,
                          .alignment_log = (uint64_t)__builtin_ctzll(alignment),
                          .state = BLOCK_LIVE,
                          .call = call};
-    *block = block_describe(start, record, large);
+    *block = large ? describe_large(region_slot(known_by), record) : describe_cell(start, record);
     canary_fill(front_start(block), block->user);
     canary_fill(rear_start(block), block->end);
     if (large && blocks.guards < GUARDS_MAX && os_forbid(block->end, OS_PAGE)) {

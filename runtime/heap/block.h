@@ -7,7 +7,8 @@
  * that what runs over it shows. Of canaries longer than a page, the page next to the object is used.
  *
  * What is known about a block (record_t) stands in a side table, out of reach of an overflow: a record per slot
- * for large blocks, and one per 64 bytes of slots with cells, which are all larger than that.
+ * for large blocks, that of the object's address, and one per 64 bytes of slots with cells, which are all larger
+ * than that.
  */
 #ifndef WEIR_HEAP_BLOCK_H
 #define WEIR_HEAP_BLOCK_H
@@ -59,8 +60,8 @@ size_t block_room(size_t size, size_t alignment);
 
 /* Put an object into a cell or a run of pages: record, canaries, guard. False: no memory for the record. */
 bool block_make(void *start, bool large, size_t size, size_t alignment, enum heap_call call, block_t *block);
-/* The block that starts here; it was made once. */
-block_t block_at(void *start);
+/* The block whose object is at this address; it is live or in quarantine. */
+block_t block_at(void *user);
 /* The block whose object is at p, in whatever state; or what is wrong with the address. */
 finding_t block_find(const void *p, block_t *block);
 

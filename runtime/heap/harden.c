@@ -16,7 +16,7 @@ enum { RECENT = 4, SHUFFLED_MAX = 512 };
 
 static struct {
     lock_t lock;          /* protects this, block.c and quarantine.c */
-    char *recent[RECENT]; /* starts of the last blocks allocated, NULL when freed */
+    char *recent[RECENT]; /* the last blocks allocated, NULL when freed */
     uint32_t next;
     uint64_t random;
 } harden = {.lock = LOCK_INIT(LOCK_RANK_HARDEN)};
@@ -103,15 +103,15 @@ static finding_t patrol(void)
     return finding;
 }
 
-static void remember(char *start)
+static void remember(char *user)
 {
-    harden.recent[harden.next++ % RECENT] = start;
+    harden.recent[harden.next++ % RECENT] = user;
 }
 
-static void forget(const char *start)
+static void forget(const char *user)
 {
     for (uint32_t i = 0; i < RECENT; i++)
-        if (harden.recent[i] == start)
+        if (harden.recent[i] == user)
             harden.recent[i] = NULL;
 }
 
@@ -136,7 +136,7 @@ void *harden_malloc(heap_t *self, size_t size, size_t alignment, enum heap_call 
     lock_acquire(&harden.lock);
     made = block_make(start, large, size, alignment, call, &block);
     if (made)
-        remember(start);
+        remember(block.user);
     lock_release(&harden.lock);
     if (!made) {
         raw_free(self, span_of_slot(region_slot(start)), start);
@@ -192,7 +192,7 @@ static void free_block(heap_t *self, void *p, enum heap_call call, size_t size, 
     lock_with_room(self, name);
     finding_t finding = examine(p, call, size, &block);
     if (!finding.what) {
-        forget(block.start);
+        forget(block.user);
         quarantine_put(&block);
     }
     lock_release(&harden.lock);

@@ -4,7 +4,7 @@
 enum { COUNT_MAX = 4096, BYTES_MAX = 8 << 20, LARGE_SHARE = 16 };
 
 static struct {
-    char *starts[COUNT_MAX]; /* a ring */
+    char *users[COUNT_MAX]; /* a ring */
     uint32_t oldest, count;
     uint32_t turn; /* of the patrol */
     size_t bytes;
@@ -16,15 +16,15 @@ static size_t charge_of(const block_t *block)
     return block->large ? bytes / LARGE_SHARE : bytes;
 }
 
-static char *start_of(uint32_t age)
+static char *user_of(uint32_t age)
 {
-    return quarantine.starts[(quarantine.oldest + age) % COUNT_MAX];
+    return quarantine.users[(quarantine.oldest + age) % COUNT_MAX];
 }
 
 void quarantine_put(const block_t *block)
 {
     block_bury(block);
-    quarantine.starts[(quarantine.oldest + quarantine.count++) % COUNT_MAX] = block->start;
+    quarantine.users[(quarantine.oldest + quarantine.count++) % COUNT_MAX] = block->user;
     quarantine.bytes += charge_of(block);
 }
 
@@ -41,7 +41,7 @@ static bool is_overfull(void)
 void *quarantine_take(bool all, finding_t *finding)
 {
     while (is_overfull() || (all && quarantine.count)) {
-        block_t block = block_at(start_of(0));
+        block_t block = block_at(user_of(0));
         quarantine.bytes -= charge_of(&block);
         quarantine.oldest = (quarantine.oldest + 1) % COUNT_MAX;
         quarantine.count--;
@@ -56,8 +56,8 @@ finding_t quarantine_patrol(void)
 {
     if (!quarantine.count)
         return (finding_t){0};
-    block_t newest = block_at(start_of(quarantine.count - 1));
-    block_t other = block_at(start_of(quarantine.turn++ % quarantine.count));
+    block_t newest = block_at(user_of(quarantine.count - 1));
+    block_t other = block_at(user_of(quarantine.turn++ % quarantine.count));
     finding_t finding = block_check_buried(&newest);
     return finding.what ? finding : block_check_buried(&other);
 }
