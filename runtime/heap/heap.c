@@ -398,7 +398,6 @@ bool heap_owns(const void *p)
 
 bool heap_trim(size_t keep)
 {
-    (void)keep;
     heap_t *self = thread_heap();
     if (!self)
         return false;
@@ -406,5 +405,5 @@ bool heap_trim(size_t keep)
     remote_drain(self);
     span_release_empty(self);
     thread_return_borrowed();
-    return pages_trim(true);
+    return pages_trim(keep);
 }

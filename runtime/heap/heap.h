@@ -23,7 +23,8 @@ void heap_free_sized(void *p, size_t size);
 /* Bytes that may be used at p; 0 for NULL, for an object of zero bytes and for what is not ours. */
 size_t heap_usable_size(const void *p);
 bool heap_owns(const void *p);
-/* Give back what is idle, this thread's empty spans included. True if anything went to the kernel. */
+/* Give back what is idle but for `keep` bytes, this thread's empty spans included. True if anything went to the
+ * kernel. */
 bool heap_trim(size_t keep);
 
 /* The same for callers whose allocations and frees go in pairs, which hardening checks; the fast ones are in

@@ -578,10 +578,10 @@ void *pages_metadata(size_t size)
 
 /* --- knobs and reports --- */
 
-bool pages_trim(bool all)
+bool pages_trim(size_t keep)
 {
     lock_acquire(&pages.lock);
-    bool released = all ? release_to(0) : apply_idle_rule();
+    bool released = release_to(keep);
     lock_release(&pages.lock);
     return released;
 }

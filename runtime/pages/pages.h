@@ -67,8 +67,8 @@ size_t pages_extend_huge(void *memory, size_t size, size_t wanted);
 /* Memory for the runtime's own structures: zeroed, never given back. */
 void *pages_metadata(size_t size);
 
-/* Apply the idle rule, or release all that is idle. True if anything was released. */
-bool pages_trim(bool all);
+/* Release until no more than `keep` bytes are idle. True if anything was released. */
+bool pages_trim(size_t keep);
 
 /* The knobs; all act at once. */
 void pages_set_gc_percent(int64_t percent);

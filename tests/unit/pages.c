@@ -160,7 +160,7 @@ static void model_run(int64_t gc_percent, uint64_t seed)
         if (model.runs[i].count)
             model_give(&model.runs[i]);
     model_check();
-    pages_trim(true);
+    pages_trim(0);
     cr_assert_eq(pages_ledger().touched, 0);
 }
 
@@ -270,10 +270,10 @@ Test(pages, nothing_is_released_when_off)
     ledger_t held = pages_ledger();
     cr_expect_eq(held.released_pages, before);
     cr_expect_geq(idle_of(&held), MIB(BLOCKS));
-    cr_expect(pages_trim(true));
+    cr_expect(pages_trim(0));
     held = pages_ledger();
     cr_expect_eq(idle_of(&held), 0);
-    cr_expect_not(pages_trim(true));
+    cr_expect_not(pages_trim(0));
 }
 
 /* --- limits --- */

@@ -94,7 +94,7 @@ Test(provider, purging_gives_the_memory_back)
     pages_give_huge(memory, size);
     cr_expect_eq(pages_ledger().huge_idle, size);
     cr_expect_geq(resident_region(), before + size);
-    cr_expect(pages_trim(true));
+    cr_expect(pages_trim(0));
     cr_expect_eq(pages_ledger().huge_idle, 0);
     cr_expect_leq(resident_region(), before + MIB(1));
 }
