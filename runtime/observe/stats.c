@@ -6,7 +6,6 @@
 #include "runtime/heap/account.h"
 #include "runtime/heap/control.h"
 #include "runtime/pages/pages.h"
-#include "runtime/pages/provider.h"
 
 static void fill_objects(weir_mem_stats *stats, const account_t *account)
 {
@@ -50,7 +49,7 @@ static void fill_overhead(weir_mem_stats *stats, const ledger_t *held, const acc
 {
     stats->mspan_inuse = stats->mspan_sys = region_table_bytes();
     stats->mcache_inuse = stats->mcache_sys = account->heap_bytes;
-    stats->other_sys = held->metadata - account->heap_bytes + provider_metadata_bytes();
+    stats->other_sys = held->metadata - account->heap_bytes + pages_provider_metadata();
     stats->sys = stats->heap_sys + stats->mspan_sys + stats->mcache_sys + stats->other_sys;
 }
 

@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/os/file.h"
+
 void *os_reserve(size_t size, size_t alignment)
 {
     size_t padded = size + (alignment > OS_PAGE ? alignment : 0);
@@ -44,6 +46,21 @@ bool os_commit(void *start, size_t size)
 bool os_forbid(void *start, size_t size)
 {
     return mprotect(start, size, PROT_NONE) == 0;
+}
+
+/* A new mapping: taking access away alone leaves the charge. */
+bool os_decommit(void *start, size_t size)
+{
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+    return mmap(start, size, PROT_NONE, flags, -1, 0) != MAP_FAILED;
+}
+
+bool os_commit_is_scarce(void)
+{
+    struct rlimit limit;
+    char overcommit[4];
+    return (getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) ||
+           (file_read("/proc/sys/vm/overcommit_memory", overcommit, sizeof overcommit) && overcommit[0] == '2');
 }
 
 bool os_release(void *start, size_t size)

@@ -27,6 +27,10 @@ bool os_make_readable(void *start, size_t size);
 bool os_commit(void *start, size_t size);
 /* Make a committed range inaccessible, until os_commit. */
 bool os_forbid(void *start, size_t size);
+/* Reserved again: inaccessible, and free of charge. */
+bool os_decommit(void *start, size_t size);
+/* Does the kernel count what is committed against a bound: RLIMIT_DATA, or strict overcommit? */
+bool os_commit_is_scarce(void);
 /* Give the memory of a committed range back to the kernel; it stays committed and reads as zero. */
 bool os_release(void *start, size_t size);
 /* Move the pages of one committed range to another, which loses what it held; the source reads as zero. */

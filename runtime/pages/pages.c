@@ -117,6 +117,22 @@ static bool release_run(uint32_t chunk_index)
     return true;
 }
 
+static void purge_provider(void)
+{
+    size_t purged = provider_purge();
+    ledger.huge_idle -= purged;
+    ledger.released_pages += purged / OS_PAGE;
+    ledger.releases += purged > 0;
+}
+
+/* The kernel may have refused to commit: what the provider holds for reuse gives up its share. True: it had one. */
+static bool give_up_commitment(void)
+{
+    size_t before = provider_decommits();
+    purge_provider();
+    return provider_decommits() != before;
+}
+
 /* Release until no more than `bound` bytes are idle, from the upper end of the heap downwards. Where the kernel
  * refuses (a sandbox without madvise, locked memory), trying at each free would cost and change nothing. */
 static bool release_to(size_t bound)
@@ -126,12 +142,8 @@ static bool release_to(size_t bound)
         pages.pause--;
         return false;
     }
-    if (ledger.huge_idle > bound) {
-        size_t purged = provider_purge();
-        ledger.huge_idle -= purged;
-        ledger.released_pages += purged / OS_PAGE;
-        ledger.releases += purged > 0;
-    }
+    if (ledger.huge_idle > bound)
+        purge_provider();
     for (uint32_t i = pages.end; i-- > ZERO_ZONE / CHUNK_SIZE && idle_bytes() > bound;)
         while (region.chunks[i].dirty && idle_bytes() > bound)
             if (!release_run(i)) {
@@ -336,11 +348,13 @@ static void touch_run(uint32_t slot, uint32_t count, size_t use)
 }
 
 /* Whoever finds the direct chunks full wakes the provider. `carve`: a chunk without memory is of use too. */
-static bool more_room(bool carve)
+static void more_room(bool carve)
 {
-    if (!provider_is_awake() && carve && ledger.slots < DIRECT_CHUNKS * CHUNK_SLOTS)
-        return chunk_carve();
-    return (provider_wake() && chunk_get()) || (carve && chunk_carve());
+    bool direct = !provider_is_awake() && ledger.slots < DIRECT_CHUNKS * CHUNK_SLOTS;
+    if ((!carve || !direct) && provider_wake() && chunk_get())
+        return;
+    if (carve)
+        chunk_carve();
 }
 
 /* Would the hard limit refuse this many more bytes? Counts it, if so. */
@@ -363,6 +377,16 @@ COLD static bool ask_program(size_t wanted)
     return true;
 }
 
+static uint32_t take_new_run(uint32_t count, size_t use, uint64_t aligned, bool full)
+{
+    uint32_t slot;
+    do {
+        more_room(full);
+        slot = take_run(count, use, aligned, &full);
+    } while (!slot && give_up_commitment());
+    return slot;
+}
+
 /* One attempt; *refused: by the hard limit. */
 static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, uint8_t *before, bool *refused)
 {
@@ -370,8 +394,8 @@ static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, uint8_t *
     lock_acquire(&pages.lock);
     uint32_t slot = take_run(count, use, aligned, &full);
     *refused = !slot && is_refused(use * OS_PAGE);
-    if (!slot && !*refused && more_room(full))
-        slot = take_run(count, use, aligned, &full);
+    if (!slot && !*refused)
+        slot = take_new_run(count, use, aligned, full);
     if (slot) {
         for (uint32_t i = 0; before && i < count; i++)
             before[i] = span_of_slot(slot + i)->touched;
@@ -501,6 +525,8 @@ static void *take_huge_locked(size_t *size, size_t alignment, bool zeroed, bool 
         return NULL;
     }
     void *memory = provider_take(rounded, alignment, zeroed);
+    if (!memory && give_up_commitment())
+        memory = provider_take(rounded, alignment, zeroed);
     if (memory) {
         huge_taken(memory, rounded);
         ledger.huge_count++;
@@ -622,6 +648,14 @@ bool pages_is_limited(void)
 bool pages_is_pressed(void)
 {
     return atomic_load_explicit(&pages.pressed, memory_order_relaxed);
+}
+
+size_t pages_provider_metadata(void)
+{
+    lock_acquire(&pages.lock);
+    size_t bytes = provider_metadata_bytes();
+    lock_release(&pages.lock);
+    return bytes;
 }
 
 /* What the lock does not protect is a word each, read before or after it changes. */

@@ -79,6 +79,8 @@ bool pages_is_pressed(void);
 /* Is there a limit at all? */
 bool pages_is_limited(void);
 
+/* The page provider's own memory, bytes. */
+size_t pages_provider_metadata(void);
 /* What the lock protects, read together. */
 ledger_t pages_ledger(void);
 

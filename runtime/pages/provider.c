@@ -7,6 +7,9 @@
  *   muzzy_decay_ms:0        what is purged is gone, no second stage
  *   tcache:false, narenas:1 we cache above
  *
+ * Where commitment is scarce (os_commit_is_scarce), jemalloc commits what it uses and nothing ahead, and purging
+ * is decommitting.
+ *
  * MALLOC_CONF is meant for another jemalloc: malloc_conf_2_conf_harder is applied after it and wins.
  */
 #include "runtime/pages/provider.h"
@@ -61,7 +64,9 @@ static struct {
     unsigned arena;
     int flags;
     size_t purge_mib[3], base_mib[4], internal_mib[4], epoch_mib[1];
-    size_t purged; /* pages, ever */
+    size_t purged;     /* pages, ever */
+    size_t decommits;  /* calls, ever */
+    bool frugal;       /* commitment is scarce */
     void (*thread_end)(void *thread);
     void (*before_fork)(void), (*after_fork_parent)(void), (*after_fork_child)(void);
 } provider;
@@ -135,12 +140,23 @@ static void *hook_alloc(extent_hooks_t *hooks, void *at, size_t size, size_t ali
     void *memory = region_carve(whole, alignment > CHUNK_SIZE ? alignment : CHUNK_SIZE, false);
     if (!memory)
         return NULL;
-    if (!os_commit(memory, size)) {
+    *commit = *commit || !provider.frugal;
+    if (*commit && !os_commit(memory, size)) {
         region_uncarve(memory);
         return NULL;
     }
-    *zero = *commit = true;
+    *zero = true;
     return memory;
+}
+
+static void forget_touched(char *start, size_t length)
+{
+    span_t *span = span_of_slot(region_slot(start));
+    DEBUG_CHECK(((uintptr_t)start | length) % SLOT_SIZE == 0);
+    for (size_t i = 0; i < length / SLOT_SIZE; i++) {
+        provider.purged += span[i].touched;
+        span[i].touched = 0;
+    }
 }
 
 static bool hook_purge(extent_hooks_t *hooks, void *start, size_t size, size_t offset, size_t length,
@@ -149,12 +165,25 @@ static bool hook_purge(extent_hooks_t *hooks, void *start, size_t size, size_t o
     (void)hooks, (void)size, (void)arena;
     if (!os_release((char *)start + offset, length))
         return true;
-    span_t *span = span_of_slot(region_slot((char *)start + offset));
-    DEBUG_CHECK((((uintptr_t)start + offset) | length) % SLOT_SIZE == 0);
-    for (size_t i = 0; i < length / SLOT_SIZE; i++) {
-        provider.purged += span[i].touched;
-        span[i].touched = 0;
-    }
+    forget_touched((char *)start + offset, length);
+    return false;
+}
+
+static bool hook_commit(extent_hooks_t *hooks, void *start, size_t size, size_t offset, size_t length,
+                        unsigned arena)
+{
+    (void)hooks, (void)size, (void)arena;
+    return !os_commit((char *)start + offset, length);
+}
+
+static bool hook_decommit(extent_hooks_t *hooks, void *start, size_t size, size_t offset, size_t length,
+                          unsigned arena)
+{
+    (void)hooks, (void)size, (void)arena;
+    if (!provider.frugal || !os_decommit((char *)start + offset, length))
+        return true;
+    provider.decommits++;
+    forget_touched((char *)start + offset, length);
     return false;
 }
 
@@ -172,8 +201,12 @@ static bool hook_merge(extent_hooks_t *hooks, void *a, size_t a_size, void *b, s
     return false;
 }
 
-static extent_hooks_t hooks = {
-    .alloc = hook_alloc, .purge_forced = hook_purge, .split = hook_split, .merge = hook_merge};
+static extent_hooks_t hooks = {.alloc = hook_alloc,
+                               .commit = hook_commit,
+                               .decommit = hook_decommit,
+                               .purge_forced = hook_purge,
+                               .split = hook_split,
+                               .merge = hook_merge};
 
 /* --- the calls --- */
 
@@ -210,6 +243,8 @@ static void take_whole_region(void)
         void *memory = provider_rounded(size, CHUNK_SIZE) <= rest ? provider_take(size, CHUNK_SIZE, false) : NULL;
         if (memory) {
             provider_give(memory, size);
+            if (provider.frugal)
+                provider_purge();
             return;
         }
     }
@@ -220,6 +255,7 @@ bool provider_wake(void)
     if (LIKELY(provider.state != ASLEEP))
         return provider_is_awake();
     int saved = errno;
+    provider.frugal = os_commit_is_scarce();
     provider.state = provider_start() ? AWAKE : FAILED;
     if (provider_is_awake() && region.is_small)
         take_whole_region();
@@ -262,6 +298,11 @@ size_t provider_purge(void)
     if (provider_is_awake())
         weir_je_mallctlbymib(provider.purge_mib, 3, NULL, NULL, NULL, 0);
     return (provider.purged - before) * OS_PAGE;
+}
+
+size_t provider_decommits(void)
+{
+    return provider.decommits;
 }
 
 static size_t provider_stat(const size_t *mib)

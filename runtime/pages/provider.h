@@ -29,6 +29,8 @@ size_t provider_extend(void *memory, size_t size, size_t wanted);
 /* Give what jemalloc holds for reuse back to the kernel; the bytes of it that were touched. Slots of which the
  * kernel refuses to take the pages stay touched. */
 size_t provider_purge(void);
+/* How often purging has also given up a commitment, ever: where that is scarce. */
+size_t provider_decommits(void);
 /* jemalloc's own metadata (some microseconds). */
 size_t provider_metadata_bytes(void);
 /* The size jemalloc would make of a request; 0: none so large. */

@@ -49,7 +49,7 @@ static bool region_describe(size_t end)
     want = want < all ? want : all;
     if (want <= have)
         return true;
-    size_t chunks = round_up(end / CHUNK_SIZE * sizeof(chunk_t), OS_PAGE);
+    size_t chunks = round_up(want / sizeof(span_t) / CHUNK_SLOTS * sizeof(chunk_t), OS_PAGE);
     if (!os_commit((char *)region_spans + have, want - have) || !os_commit(region.chunks, chunks))
         return false;
     region.committed_tables = want;
