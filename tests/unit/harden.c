@@ -1,0 +1,96 @@
+/* The hardened heap does what a heap has to do. What it reports is tested by tests/misuse. */
+#include <criterion/criterion.h>
+#include <stdatomic.h>
+
+#include "runtime/heap/control.h"
+#include "tests/unit/support.h"
+
+static void harden(void)
+{
+    setenv("WEIR_DEBUG", "harden=1", 1);
+}
+
+TestSuite(harden, .init = harden);
+
+Test(harden, blocks_of_every_size_and_alignment)
+{
+    const size_t sizes[] = {0, 1, 15, 16, 100, 1000, 4000, 4095, 4096, 5000, 40000, KIB(64), MIB(1), MIB(3)};
+    for (size_t alignment = 1; alignment <= MIB(8); alignment *= 2)
+        for (size_t i = 0; i < COUNT(sizes); i++) {
+            char *p = heap_aligned(alignment, sizes[i]);
+            cr_assert(p && (uintptr_t)p % alignment == 0);
+            cr_assert_eq(heap_usable_size(p), sizes[i]);
+            cr_assert(is_zero(p, sizes[i]));
+            memset(p, 1, sizes[i]);
+            heap_free_sized(p, sizes[i]);
+        }
+    verify_own();
+}
+
+Test(harden, realloc_always_moves_and_keeps)
+{
+    size_t size = 1;
+    char *p = heap_malloc(size);
+    pattern_fill(p, size, 7);
+    for (size_t next = 3; next < MIB(6); size = next, next += next / 2 + 1) {
+        char *q = heap_realloc(p, next);
+        cr_assert(q && q != p && pattern_intact(q, size, size, 7), "%zu", next);
+        pattern_fill(q, next, 7);
+        p = q;
+    }
+    heap_free(p);
+}
+
+Test(harden, no_address_comes_back_soon)
+{
+    for (size_t size = 16; size <= MIB(1); size *= 16) {
+        char *p = heap_malloc(size);
+        heap_free(p);
+        for (int i = 0; i < 100; i++) {
+            char *q = heap_malloc(size);
+            cr_assert_neq(p, q);
+            heap_free(q);
+        }
+    }
+}
+
+Test(harden, what_waits_in_quarantine_is_bounded)
+{
+    for (size_t i = 0; i < 20000; i++)
+        heap_free(memset(heap_malloc(1000 + i % 5000), 1, 1000));
+    cr_expect_leq(resident_region(), MIB(32));
+    verify_own();
+}
+
+Test(harden, what_waits_in_quarantine_is_given_up_for_the_hard_limit)
+{
+    control_set_hard_limit(MIB(24));
+    for (size_t i = 0; i < 1000; i++) {
+        char *p = heap_malloc(MIB(1));
+        cr_assert_not_null(p, "%zu", i);
+        heap_free(p);
+    }
+}
+
+static _Atomic(uint64_t *) boxes[256];
+
+static void exchange(size_t number)
+{
+    uint64_t random = number;
+    for (int i = 0; i < 20000; i++) {
+        uint64_t *block = heap_malloc(16 + random_below(&random, 600));
+        block[0] = block[1] = (uintptr_t)block;
+        block = atomic_exchange(&boxes[random_below(&random, COUNT(boxes))], block);
+        CHECK(!block || (block[0] == (uintptr_t)block && block[1] == block[0]));
+        heap_free(block);
+    }
+    verify_own();
+}
+
+Test(harden, threads_free_what_others_allocated)
+{
+    threads_run(8, exchange);
+    for (size_t i = 0; i < COUNT(boxes); i++)
+        heap_free(boxes[i]);
+    verify_own();
+}
