@@ -12,13 +12,14 @@
 
 /* Another thread may pop and push while we walk: every step is checked to stay in the active span, and their
  * number is bounded. The words read may be the program's by then. */
-__attribute__((no_sanitize("thread", "address"))) static uint32_t count_cached(const heap_t *heap, uint32_t class)
+__attribute__((no_sanitize("thread", "address"))) static uint32_t count_cached(const heap_t *heap,
+                                                                               uint32_t cls)
 {
-    const span_t *span = heap->active[class];
+    const span_t *span = heap->active[cls];
     uint32_t count = 0;
     if (!span)
         return 0;
-    const cell_t *cell = __atomic_load_n(&heap->bins[class], __ATOMIC_RELAXED);
+    const cell_t *cell = __atomic_load_n(&heap->bins[cls], __ATOMIC_RELAXED);
     while (cell && region_owns(cell) && span_of_slot(region_slot(cell)) == span && count < span->cells) {
         count++;
         cell = __atomic_load_n(&cell->next, __ATOMIC_RELAXED);
@@ -27,14 +28,15 @@ __attribute__((no_sanitize("thread", "address"))) static uint32_t count_cached(c
 }
 
 /* The owner counts meanwhile: each number is read whole, before or after. */
-__attribute__((no_sanitize("thread"))) static void add_heap(account_t *account, const heap_t *heap, int64_t *live)
+__attribute__((no_sanitize("thread"))) static void add_heap(account_t *account, const heap_t *heap,
+                                                            int64_t *live)
 {
-    for (uint32_t class = 1; class < CLASS_COUNT; class++) {
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
         /* A heap without a thread has no cache: what its bins point to may be gone. */
-        uint32_t cached = heap->status == HEAP_LIVE ? count_cached(heap, class) : 0;
-        account->mallocs[class] += heap->taken[class] - cached;
-        live[class] -= cached;
-        live[class] -= (int64_t)(heap->sent[class] - heap->drained[class]);
+        uint32_t cached = heap->status == HEAP_LIVE ? count_cached(heap, cls) : 0;
+        account->mallocs[cls] += heap->taken[cls] - cached;
+        live[cls] -= cached;
+        live[cls] -= (int64_t)(heap->sent[cls] - heap->drained[cls]);
     }
     account->large_allocs += heap->large_allocs;
     account->large_frees += heap->large_frees;
@@ -50,7 +52,7 @@ __attribute__((no_sanitize("thread"))) static void add_spans(int64_t *live)
     for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < end; slot++) {
         const span_t *span = span_of_slot(slot);
         if (span->state == SPAN_ACTIVE || span->state == SPAN_PARTIAL || span->state == SPAN_FULL)
-            live[span->class] += (int64_t)(uint32_t)(span->wait + span->wait_bias);
+            live[span->cls] += (int64_t)(uint32_t)(span->wait + span->wait_bias);
     }
 }
 
@@ -64,8 +66,8 @@ void account_read(account_t *account)
     add_spans(live);
     lock_release(&heaps.lock);
     zero_count(&account->mallocs[0], &account->frees[0]);
-    for (uint32_t class = 1; class < CLASS_COUNT; class++) {
-        uint64_t alive = live[class] > 0 ? (uint64_t)live[class] : 0;
-        account->frees[class] = account->mallocs[class] > alive ? account->mallocs[class] - alive : 0;
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+        uint64_t alive = live[cls] > 0 ? (uint64_t)live[cls] : 0;
+        account->frees[cls] = account->mallocs[cls] > alive ? account->mallocs[cls] - alive : 0;
     }
 }

@@ -65,9 +65,9 @@ typedef struct heap {
 /* The cache itself. Initial-exec: the library is preloaded or linked, not dlopen'ed. */
 typedef struct cache {
     cell_t *bins[CLASS_COUNT];
-    uint8_t class_of[GRANULES]; /* class_of(16 * granule), once there is a heap; until then class 0, whose bin is
-                                 * always empty */
-    heap_t *heap; /* NULL before first use and after the thread's end */
+    /* class_of(16 * granule), once there is a heap; until then class 0, whose bin is always empty */
+    uint8_t class_of[GRANULES];
+    heap_t *heap;  /* NULL before first use and after the thread's end */
     bool ended;    /* the thread has left its heap */
     bool starting; /* the thread is getting one: see bootstrap.h */
 } cache_t;
@@ -76,7 +76,7 @@ extern __thread cache_t cache __attribute__((tls_model("initial-exec")));
 /* --- span.c --- */
 
 /* The class's list is empty: take a cell from somewhere, and fill the list. NULL: out of memory. */
-void *span_refill(heap_t *heap, uint32_t class);
+void *span_refill(heap_t *heap, uint32_t cls);
 /* Give a cell back to its span; the caller owns the span. */
 void span_free_cell(span_t *span, void *p);
 /* span->wait reached zero. */
@@ -84,7 +84,7 @@ void span_event(span_t *span);
 /* Move a partial span between heaps; the caller owns both. */
 void span_move(heap_t *from, heap_t *to, span_t *span);
 /* Put the class's list back into its span, and the span where it belongs. */
-void span_deactivate(heap_t *heap, uint32_t class);
+void span_deactivate(heap_t *heap, uint32_t cls);
 /* Give back the spans of which no cell is in use. */
 void span_release_empty(heap_t *heap);
 /* Look through the latest frees for addresses that are no cells, up to a few thousand; the fast path does not ask.
@@ -114,7 +114,7 @@ extern struct heaps {
 /* The calling thread's heap; makes or adopts one. NULL: out of memory. */
 heap_t *thread_heap(void);
 /* Take a span with free cells of the class out of an orphaned heap. */
-span_t *thread_adopt_span(heap_t *self, uint32_t class);
+span_t *thread_adopt_span(heap_t *self, uint32_t cls);
 /* Drain an orphaned heap's inbox in its stead. */
 void thread_tend_orphan(heap_t *orphan);
 /* After an operation of a thread that is past its end and runs other people's destructors: it borrowed a heap

@@ -40,15 +40,15 @@ static inline uint32_t class_of(size_t size)
     return MEDIUM_CLASSES + 1 + (top - 10) * 4 + ((uint32_t)((size - 1) >> (top - 2)) & 3);
 }
 
-static inline uint32_t class_size(uint32_t class)
+static inline uint32_t class_size(uint32_t cls)
 {
-    if (class <= FINE_CLASSES)
-        return class * 16;
-    if (class <= MEDIUM_CLASSES) {
-        uint32_t step = class - FINE_CLASSES - 1;
+    if (cls <= FINE_CLASSES)
+        return cls * 16;
+    if (cls <= MEDIUM_CLASSES) {
+        uint32_t step = cls - FINE_CLASSES - 1;
         return (9 + (step & 7)) << (5 + step / 8);
     }
-    uint32_t step = class - MEDIUM_CLASSES - 1;
+    uint32_t step = cls - MEDIUM_CLASSES - 1;
     return (5 + (step & 3)) << (8 + step / 4);
 }
 

@@ -37,11 +37,11 @@ static uint32_t random_below(uint32_t bound)
 }
 
 /* The list that came with a cell at a refill, in random order, and any of its cells instead of the first. */
-static void *shuffle(heap_t *self, uint32_t class, void *first)
+static void *shuffle(heap_t *self, uint32_t cls, void *first)
 {
     cell_t *cells[SHUFFLED_MAX] = {first};
     uint32_t count = 1;
-    cell_t *rest = self->bins[class];
+    cell_t *rest = self->bins[cls];
     for (; rest && count < SHUFFLED_MAX; rest = rest->next)
         cells[count++] = rest;
     if (!harden.random)
@@ -57,17 +57,17 @@ static void *shuffle(heap_t *self, uint32_t class, void *first)
         cells[i]->next = rest;
         rest = cells[i];
     }
-    self->bins[class] = rest;
+    self->bins[cls] = rest;
     cells[0]->mark = NULL;
     return cells[0];
 }
 
 static void *take_cell(heap_t *self, size_t size, size_t alignment)
 {
-    uint32_t class = raw_class(alignment, block_room(size, alignment));
-    bool is_refill = self->bins[class] == NULL;
-    void *cell = raw_malloc(self, class_size(class));
-    return cell && is_refill ? shuffle(self, class, cell) : cell;
+    uint32_t cls = raw_class(alignment, block_room(size, alignment));
+    bool is_refill = self->bins[cls] == NULL;
+    void *cell = raw_malloc(self, class_size(cls));
+    return cell && is_refill ? shuffle(self, cls, cell) : cell;
 }
 
 static void *take(heap_t *self, size_t size, size_t alignment)

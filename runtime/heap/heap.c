@@ -48,11 +48,11 @@ void *raw_malloc(heap_t *self, size_t size)
 {
     if (UNLIKELY(size > SMALL_MAX))
         return large_alloc(self, size, 1, false);
-    uint32_t class = class_of(size);
-    cell_t *cell = self->bins[class];
+    uint32_t cls = class_of(size);
+    cell_t *cell = self->bins[cls];
     if (UNLIKELY(cell == NULL))
-        return span_refill(self, class);
-    self->bins[class] = cell->next;
+        return span_refill(self, cls);
+    self->bins[cls] = cell->next;
     cell->mark = NULL;
     return cell;
 }
@@ -83,15 +83,15 @@ static void *malloc_anywhere(size_t size, enum heap_call call)
 void *heap_malloc_slow(size_t size)
 {
     if (LIKELY(size - 1 < SMALL_MAX)) {
-        uint32_t class = class_of(size);
-        cell_t *cell = cache.bins[class];
+        uint32_t cls = class_of(size);
+        cell_t *cell = cache.bins[cls];
         if (LIKELY(cell != NULL)) {
-            cache.bins[class] = cell->next;
+            cache.bins[cls] = cell->next;
             cell->mark = NULL;
             return cell;
         }
         if (uses_cache(cache.heap))
-            return span_refill(cache.heap, class);
+            return span_refill(cache.heap, cls);
     }
     return malloc_anywhere(size, HEAP_CALL_MALLOC);
 }
@@ -185,7 +185,7 @@ static span_t *span_of(const void *p, const char *call)
     if (offset % span->cell_size == 0 && offset / span->cell_size < span_extended(span))
         return span;
     misuse_report(offset / span->cell_size < span_extended(span) ? "interior address at"
-                                                            : "unallocated address at",
+                                                                 : "unallocated address at",
                   p, span->cell_size, call);
     return NULL;
 }
@@ -206,7 +206,7 @@ static bool is_free(heap_t *self, span_t *span, const void *p)
             return true; /* the list was overwritten after a free: nothing to be trusted here */
     left = span->cells;
     if (span->state == SPAN_ACTIVE)
-        for (cell_t *cell = self->bins[span->class]; cell && left--; cell = cell->next)
+        for (cell_t *cell = self->bins[span->cls]; cell && left--; cell = cell->next)
             if (cell == p)
                 return true;
     return false;

@@ -112,7 +112,8 @@ static bool resize_huge(span_t *span, size_t bytes)
 static bool resize_in_place(heap_t *self, span_t *span, size_t bytes)
 {
     size_t old = large_usable(span);
-    bool done = span->state == SPAN_HUGE ? resize_huge(span, bytes) : bytes <= HUGE_MIN && resize_slots(span, bytes);
+    bool done =
+        span->state == SPAN_HUGE ? resize_huge(span, bytes) : bytes <= HUGE_MIN && resize_slots(span, bytes);
     size_t now = large_usable(span);
     if (now > old)
         self->large_alloc_bytes += now - old;

@@ -8,10 +8,10 @@
  * so a size rounded up to the alignment finds a class with cells so aligned, at the latest the next power of two. */
 static inline uint32_t raw_class(size_t alignment, size_t size)
 {
-    uint32_t class = class_of((size + alignment - 1) & ~(alignment - 1));
-    while (class_size(class) % alignment != 0)
-        class++;
-    return class;
+    uint32_t cls = class_of((size + alignment - 1) & ~(alignment - 1));
+    while (class_size(cls) % alignment != 0)
+        cls++;
+    return cls;
 }
 
 /* size > 0 */

@@ -1,6 +1,6 @@
 /* remote: freeing what another thread allocated, after snmalloc: cells are chained per owner on this side and
  * sent by one compare-and-swap a chain, when the chain holds OUTBOX_BYTES, when its place in the outbox is
- * needed, when this thread refills, and when it ends. The owner takes its inbox whole, at a refill.
+ * needed, when this thread needs another span, and when it ends. The owner takes its inbox whole, at a refill.
  */
 #include "runtime/heap/cache.h"
 #include "runtime/os/os.h"
@@ -39,7 +39,7 @@ void remote_free(heap_t *self, span_t *span, void *p)
     chain->first = cell;
     if (!chain->last)
         chain->last = cell;
-    self->sent[span->class]++;
+    self->sent[span->cls]++;
     chain->bytes += span->cell_size;
     if (chain->bytes >= OUTBOX_BYTES)
         chain_send(chain);
@@ -64,7 +64,7 @@ bool remote_drain(heap_t *self)
         if (next)
             __builtin_prefetch(next);
         span_t *span = span_of_unit(region_unit(cell));
-        self->drained[span->class]++;
+        self->drained[span->cls]++;
         if (LIKELY(__atomic_load_n(&span->heap, __ATOMIC_RELAXED) == self)) {
             span_free_cell(span, cell);
         } else {

@@ -35,8 +35,8 @@ static void set_wait(span_t *span, uint32_t used, uint32_t wait)
 
 static void partial_push(heap_t *heap, span_t *span)
 {
-    uint32_t *head = &heap->partial[span->class];
-    DEBUG_CHECK(span->heap == heap && heap->active[span->class] != span);
+    uint32_t *head = &heap->partial[span->cls];
+    DEBUG_CHECK(span->heap == heap && heap->active[span->cls] != span);
     span_set_state(span, SPAN_PARTIAL);
     set_wait(span, span_used(span), span_used(span));
     span->prev = 0;
@@ -50,11 +50,11 @@ static void partial_remove(heap_t *heap, span_t *span)
 {
     DEBUG_CHECK(span->heap == heap && span->state == SPAN_PARTIAL);
     DEBUG_CHECK(span->prev ? span_of_slot(span->prev)->next == span_slot(span)
-                           : heap->partial[span->class] == span_slot(span));
+                           : heap->partial[span->cls] == span_slot(span));
     if (span->prev)
         span_of_slot(span->prev)->next = span->next;
     else
-        heap->partial[span->class] = span->next;
+        heap->partial[span->cls] = span->next;
     if (span->next)
         span_of_slot(span->next)->prev = span->prev;
 }
@@ -71,16 +71,16 @@ void span_move(heap_t *from, heap_t *to, span_t *span)
 
 /* --- new and old spans --- */
 
-static span_t *span_new(heap_t *heap, uint32_t class)
+static span_t *span_new(heap_t *heap, uint32_t cls)
 {
     uint32_t slot = pages_take(1, SLOT_PAGES, 1, NULL);
     if (!slot)
         return NULL;
     span_t *span = span_of_slot(slot);
-    uint32_t size = class_size(class);
+    uint32_t size = class_size(cls);
     *span = (span_t){.cell_size = size,
                      .cells = (uint16_t)(SLOT_SIZE / size),
-                     .class = (uint8_t) class,
+                     .cls = (uint8_t)cls,
                      .kind = KIND_MANUAL,
                      .state = SPAN_ACTIVE,
                      .touched = span->touched,
@@ -92,7 +92,7 @@ static span_t *span_new(heap_t *heap, uint32_t class)
 
 static void span_discard(heap_t *heap, span_t *span)
 {
-    DEBUG_CHECK(span->heap == heap && heap->active[span->class] != span && span_used(span) == 0);
+    DEBUG_CHECK(span->heap == heap && heap->active[span->cls] != span && span_used(span) == 0);
     span_unlink_all(heap, span);
     __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
@@ -103,9 +103,9 @@ static void span_discard(heap_t *heap, span_t *span)
 /* --- refill --- */
 
 /* Hand a list to the class's bin and its first cell to the caller. */
-static void *bin_fill(heap_t *heap, uint32_t class, cell_t *list)
+static void *bin_fill(heap_t *heap, uint32_t cls, cell_t *list)
 {
-    heap->bins[class] = list->next;
+    heap->bins[cls] = list->next;
     list->mark = NULL;
     return list;
 }
@@ -133,18 +133,18 @@ static void *take_free(heap_t *heap, span_t *span)
     if (UNLIKELY(!span_holds(span, list)))
         misuse_corrupted("free list overwritten at", span_start(span));
     is_interior(span, list);
-    DEBUG_CHECK(!heap->bins[span->class] && span_used(span) < span->extended);
-    heap->taken[span->class] += span->extended - span_used(span);
+    DEBUG_CHECK(!heap->bins[span->cls] && span_used(span) < span->extended);
+    heap->taken[span->cls] += span->extended - span_used(span);
     set_wait(span, span->extended, span->extended);
     atomic_signal_fence(memory_order_seq_cst);
     span->free = NULL;
-    return bin_fill(heap, span->class, list);
+    return bin_fill(heap, span->cls, list);
 }
 
 /* First use of the next page's worth of cells. */
 static void *take_untouched(heap_t *heap, span_t *span)
 {
-    DEBUG_CHECK(!span->free && !heap->bins[span->class]);
+    DEBUG_CHECK(!span->free && !heap->bins[span->cls]);
     DEBUG_CHECK(span->extended < span->cells && span_used(span) == span->extended);
     uint32_t size = span->cell_size, start = span->extended * size;
     uint32_t end = (start + OS_PAGE) & ~(uint32_t)(OS_PAGE - 1);
@@ -157,13 +157,13 @@ static void *take_untouched(heap_t *heap, span_t *span)
     *(cell_t *)(void *)last = (cell_t){.next = NULL, .mark = span};
     __atomic_store_n(&span->extended, (uint16_t)(span->extended + count), __ATOMIC_RELAXED);
     set_wait(span, span->extended, span->extended);
-    heap->taken[span->class] += count;
+    heap->taken[span->cls] += count;
     uint32_t pages = (span->extended * size + OS_PAGE - 1) / OS_PAGE;
     if (pages > span->touched) {
         atomic_fetch_add_explicit(&ledger.touched, pages - span->touched, memory_order_relaxed);
         span->touched = (uint8_t)pages;
     }
-    return bin_fill(heap, span->class, (cell_t *)(void *)first);
+    return bin_fill(heap, span->cls, (cell_t *)(void *)first);
 }
 
 static void span_activate(heap_t *heap, span_t *span)
@@ -172,36 +172,36 @@ static void span_activate(heap_t *heap, span_t *span)
         partial_remove(heap, span);
     set_wait(span, span_used(span), span_used(span));
     span_set_state(span, SPAN_ACTIVE);
-    heap->active[span->class] = span;
+    heap->active[span->cls] = span;
 }
 
 /* A partial span with cells that were in use before, if there is one: they are resident, untouched ones are not.
  * At most the first of the list has only untouched ones left: the span that refill put back to prefer another. */
-static span_t *partial_with_free(const heap_t *heap, uint32_t class)
+static span_t *partial_with_free(const heap_t *heap, uint32_t cls)
 {
-    uint32_t slot = heap->partial[class];
+    uint32_t slot = heap->partial[cls];
     if (slot && !span_of_slot(slot)->free)
         slot = span_of_slot(slot)->next;
     return slot && span_of_slot(slot)->free ? span_of_slot(slot) : NULL;
 }
 
 /* The next span of the class to allocate from: one of ours, an orphan's, or a new one. */
-static span_t *next_span(heap_t *heap, uint32_t class)
+static span_t *next_span(heap_t *heap, uint32_t cls)
 {
-    span_t *span = partial_with_free(heap, class);
-    if (!span && heap->partial[class])
-        span = span_of_slot(heap->partial[class]);
+    span_t *span = partial_with_free(heap, cls);
+    if (!span && heap->partial[cls])
+        span = span_of_slot(heap->partial[cls]);
     if (!span)
-        span = thread_adopt_span(heap, class);
+        span = thread_adopt_span(heap, cls);
     if (!span && UNLIKELY(pages_is_pressed()))
         span_release_empty(heap);
-    return span ? span : span_new(heap, class);
+    return span ? span : span_new(heap, cls);
 }
 
 /* The active span has nothing free: it waits for frees, or, untouched cells left, for its next turn. */
 static void span_rest(heap_t *heap, span_t *span)
 {
-    heap->active[span->class] = NULL;
+    heap->active[span->cls] = NULL;
     if (span->extended < span->cells) {
         partial_push(heap, span);
     } else {
@@ -210,11 +210,12 @@ static void span_rest(heap_t *heap, span_t *span)
     }
 }
 
-COLD static void *refill_from_next(heap_t *heap, uint32_t class)
+COLD static void *refill_from_next(heap_t *heap, uint32_t cls)
 {
-    if (heap->active[class])
-        span_rest(heap, heap->active[class]);
-    span_t *span = next_span(heap, class);
+    remote_flush(heap);
+    if (heap->active[cls])
+        span_rest(heap, heap->active[cls]);
+    span_t *span = next_span(heap, cls);
     if (!span)
         return NULL;
     span_activate(heap, span);
@@ -222,17 +223,17 @@ COLD static void *refill_from_next(heap_t *heap, uint32_t class)
 }
 
 /* What was freed comes first, here, by other threads, in other spans; untouched memory comes last. */
-void *span_refill(heap_t *heap, uint32_t class)
+void *span_refill(heap_t *heap, uint32_t cls)
 {
-    span_t *span = heap->active[class];
+    span_t *span = heap->active[cls];
     if (LIKELY(span && span->free))
         return take_free(heap, span);
     verify_at_slow_path();
     if (remote_drain(heap) && span && span->free)
         return take_free(heap, span);
-    if (span && span->extended < span->cells && !partial_with_free(heap, class))
+    if (span && span->extended < span->cells && !partial_with_free(heap, cls))
         return take_untouched(heap, span);
-    return refill_from_next(heap, class);
+    return refill_from_next(heap, cls);
 }
 
 /* --- free --- */
@@ -262,20 +263,20 @@ void span_free_cell(span_t *span, void *p)
         span_event(span);
 }
 
-void span_deactivate(heap_t *heap, uint32_t class)
+void span_deactivate(heap_t *heap, uint32_t cls)
 {
-    span_t *span = heap->active[class];
+    span_t *span = heap->active[cls];
     if (!span)
         return;
     uint32_t returned = 0;
-    for (cell_t *cell = heap->bins[class], *next; cell; cell = next, returned++) {
+    for (cell_t *cell = heap->bins[cls], *next; cell; cell = next, returned++) {
         next = cell->next;
         cell->next = span->free;
         span->free = cell;
     }
-    heap->bins[class] = NULL;
-    heap->taken[class] -= returned;
-    heap->active[class] = NULL;
+    heap->bins[cls] = NULL;
+    heap->taken[cls] -= returned;
+    heap->active[cls] = NULL;
     uint32_t used = span_used(span) - returned;
     set_wait(span, used, used);
     if (used == 0)
@@ -288,11 +289,11 @@ void span_deactivate(heap_t *heap, uint32_t class)
 
 void span_release_empty(heap_t *heap)
 {
-    for (uint32_t class = 1; class < CLASS_COUNT; class ++) {
-        span_t *active = heap->active[class];
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+        span_t *active = heap->active[cls];
         if (active)
-            span_deactivate(heap, class);
-        for (uint32_t slot = heap->partial[class], next; slot; slot = next) {
+            span_deactivate(heap, cls);
+        for (uint32_t slot = heap->partial[cls], next; slot; slot = next) {
             span_t *span = span_of_slot(slot);
             next = span->next;
             if (span_used(span) == 0) {

@@ -36,8 +36,8 @@ static void heap_leave(heap_t *heap)
 {
     remote_flush(heap);
     remote_drain(heap);
-    for (uint32_t class = 1; class < CLASS_COUNT; class++)
-        span_deactivate(heap, class);
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+        span_deactivate(heap, cls);
     span_release_empty(heap);
     lock_acquire(&heaps.lock);
     set_owner(heap, 0);
@@ -163,7 +163,7 @@ void thread_tend_orphan(heap_t *orphan)
     lock_release(&heaps.lock);
 }
 
-span_t *thread_adopt_span(heap_t *self, uint32_t class)
+span_t *thread_adopt_span(heap_t *self, uint32_t cls)
 {
     if (LIKELY(atomic_load_explicit(&heaps.orphans, memory_order_relaxed) == 0) || !lock_try(&heaps.lock))
         return NULL;
@@ -173,8 +173,8 @@ span_t *thread_adopt_span(heap_t *self, uint32_t class)
             continue;
         remote_drain(heap);
         span_release_empty(heap);
-        if (heap->partial[class]) {
-            span = span_of_slot(heap->partial[class]);
+        if (heap->partial[cls]) {
+            span = span_of_slot(heap->partial[cls]);
             span_move(heap, self, span);
         }
     }

@@ -4,10 +4,10 @@
 #include "runtime/heap/misuse.h"
 #include "runtime/pages/pages.h"
 
-#define CHECK(condition, what, where)                                                                         \
-    do {                                                                                                      \
-        if (!(condition))                                                                                     \
-            misuse_corrupted(what, where);                                                                    \
+#define CHECK(condition, what, where)                                                                        \
+    do {                                                                                                     \
+        if (!(condition))                                                                                    \
+            misuse_corrupted(what, where);                                                                   \
     } while (0)
 
 /* The length of a list of free cells, all of them of this span and marked. */
@@ -29,14 +29,15 @@ static void verify_span(const heap_t *heap, const span_t *span)
 {
     const char *start = span_start(span);
     uint32_t free = list_length(span, span->free);
-    uint32_t cached = span->state == SPAN_ACTIVE ? list_length(span, heap->bins[span->class]) : 0;
+    uint32_t cached = span->state == SPAN_ACTIVE ? list_length(span, heap->bins[span->cls]) : 0;
     CHECK(span->heap == heap, "span of another heap on the list at", start);
     CHECK(span->owner == heap->word, "span with another owner at", start);
-    CHECK(span->cell_size == class_size(span->class), "span of a wrong cell size at", start);
-    CHECK(span->extended <= span->cells && span->cells == SLOT_SIZE / span->cell_size, "span overfull at", start);
+    CHECK(span->cell_size == class_size(span->cls), "span of a wrong cell size at", start);
+    CHECK(span->extended <= span->cells && span->cells == SLOT_SIZE / span->cell_size, "span overfull at",
+          start);
     CHECK(span_used(span) + free == span->extended, "span does not add up at", start);
     CHECK(cached <= span_used(span), "more cells cached than in use at", start);
-    CHECK(span->state != SPAN_ACTIVE || heap->active[span->class] == span, "active span unknown at", start);
+    CHECK(span->state != SPAN_ACTIVE || heap->active[span->cls] == span, "active span unknown at", start);
     CHECK(span->state != SPAN_FULL || span->wait > 0, "full span overdue at", start);
 }
 
@@ -50,12 +51,13 @@ void verify_heap(const heap_t *heap)
         verify_span(heap, span);
         partial += span->state == SPAN_PARTIAL;
     }
-    for (uint32_t class = 1; class < CLASS_COUNT; class++) {
-        const span_t *active = heap->active[class];
-        CHECK(!active || (active->state == SPAN_ACTIVE && active->class == class), "wrong active span at", active);
-        CHECK(active || !heap->bins[class], "cached cells without a span at", heap->bins[class]);
-        for (uint32_t slot = heap->partial[class]; slot; slot = span_of_slot(slot)->next, on_lists++)
-            CHECK(span_of_slot(slot)->class == class && span_of_slot(slot)->state == SPAN_PARTIAL,
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+        const span_t *active = heap->active[cls];
+        CHECK(!active || (active->state == SPAN_ACTIVE && active->cls == cls), "wrong active span at",
+              active);
+        CHECK(active || !heap->bins[cls], "cached cells without a span at", heap->bins[cls]);
+        for (uint32_t slot = heap->partial[cls]; slot; slot = span_of_slot(slot)->next, on_lists++)
+            CHECK(span_of_slot(slot)->cls == cls && span_of_slot(slot)->state == SPAN_PARTIAL,
                   "wrong partial span at", region_address(slot));
     }
     CHECK(partial == on_lists, "partial spans are lost", heap);

@@ -16,11 +16,11 @@ static void fill_objects(weir_mem_stats *stats, const account_t *account)
     stats->large_bytes = account->large_alloc_bytes - account->large_free_bytes;
     stats->total_alloc = account->large_alloc_bytes;
     stats->heap_alloc = stats->large_bytes;
-    for (uint32_t class = 0; class < CLASS_COUNT; class ++) {
-        weir_size_class_stats *row = &stats->by_size[class];
-        row->size = class_size(class);
-        row->mallocs = account->mallocs[class];
-        row->frees = account->frees[class];
+    for (uint32_t cls = 0; cls < CLASS_COUNT; cls++) {
+        weir_size_class_stats *row = &stats->by_size[cls];
+        row->size = class_size(cls);
+        row->mallocs = account->mallocs[cls];
+        row->frees = account->frees[cls];
         stats->mallocs += row->mallocs;
         stats->frees += row->frees;
         stats->total_alloc += row->mallocs * row->size;

@@ -60,7 +60,8 @@ bool os_commit_is_scarce(void)
     struct rlimit limit;
     char overcommit[4];
     return (getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) ||
-           (file_read("/proc/sys/vm/overcommit_memory", overcommit, sizeof overcommit) && overcommit[0] == '2');
+           (file_read("/proc/sys/vm/overcommit_memory", overcommit, sizeof overcommit) &&
+            overcommit[0] == '2');
 }
 
 bool os_release(void *start, size_t size)
@@ -74,8 +75,8 @@ bool os_move_pages(void *to, void *from, size_t size)
     if (mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP_, to) != MAP_FAILED)
         return true;
     /* A refusal may come after the kernel has unmapped the target (the source spans two mappings, say). */
-    if (mmap(to, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) ==
-        MAP_FAILED)
+    if (mmap(to, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+             0) == MAP_FAILED)
         abort();
     return false;
 }

@@ -14,9 +14,9 @@ static _Alignas(64) char first_metadata[OS_PAGE];
 
 static struct {
     lock_t lock;
-    uint32_t low, end;   /* chunks that may have free slots are in [low, end) */
-    int64_t gc_percent;  /* < 0: idle memory is kept */
-    int64_t soft, hard;  /* bytes; INT64_MAX: none */
+    uint32_t low, end;  /* chunks that may have free slots are in [low, end) */
+    int64_t gc_percent; /* < 0: idle memory is kept */
+    int64_t soft, hard; /* bytes; INT64_MAX: none */
     void (*refused)(void *context, size_t wanted);
     void *refused_context;
     _Atomic bool pressed;
@@ -181,8 +181,8 @@ static bool admit(size_t fresh)
 static void chunk_add(void *memory, bool from_provider, uint8_t committed)
 {
     uint32_t index = region_slot(memory) / CHUNK_SLOTS;
-    region.chunks[index] =
-        (chunk_t){.free = ~(uint64_t)0, .committed = committed, .from_provider = from_provider, .known = true};
+    region.chunks[index] = (chunk_t){
+        .free = ~(uint64_t)0, .committed = committed, .from_provider = from_provider, .known = true};
     ledger.slots += CHUNK_SLOTS;
     if (index < pages.low)
         pages.low = index;
@@ -435,7 +435,8 @@ static void give_run(uint32_t slot, uint32_t count)
     ledger.slots_inuse -= count;
     if (index < pages.low)
         pages.low = index;
-    if (chunk->free == ~(uint64_t)0 && chunk->from_provider && ledger.slots - ledger.slots_inuse > 2 * CHUNK_SLOTS)
+    if (chunk->free == ~(uint64_t)0 && chunk->from_provider &&
+        ledger.slots - ledger.slots_inuse > 2 * CHUNK_SLOTS)
         chunk_put(index);
 }
 
@@ -702,7 +703,8 @@ void pages_after_fork(bool child)
 /* --- verification --- */
 
 /* Owners of spans write `touched` meanwhile, one byte: any value between is as good. */
-__attribute__((no_sanitize("thread"))) static void verify_chunk(uint32_t index, size_t *slots_free, size_t *idle)
+__attribute__((no_sanitize("thread"))) static void verify_chunk(uint32_t index, size_t *slots_free,
+                                                                size_t *idle)
 {
     const chunk_t *chunk = &region.chunks[index];
     ALWAYS_CHECK((chunk->dirty & ~chunk->free) == 0);

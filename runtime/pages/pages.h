@@ -34,8 +34,8 @@ typedef struct ledger {
     _Atomic size_t touched; /* of all slots, in use or free */
     size_t slots;           /* slots of all chunks: free or in use */
     size_t slots_inuse;
-    size_t pages_inuse; /* of slots in use, as if small spans were touched throughout */
-    size_t pages_idle;  /* touched, in free slots */
+    size_t pages_inuse;           /* of slots in use, as if small spans were touched throughout */
+    size_t pages_idle;            /* touched, in free slots */
     size_t huge_inuse, huge_idle; /* bytes; idle: what the provider has for reuse and may be resident */
     size_t huge_count;
     size_t releases, released_pages; /* madvise calls and what they gave back, ever */

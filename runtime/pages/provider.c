@@ -36,7 +36,7 @@ int weir_je_mallctlnametomib(const char *name, size_t *mib, size_t *length);
 int weir_je_mallctlbymib(const size_t *mib, size_t length, void *old, size_t *old_size, void *new,
                          size_t new_size);
 
-#define CONF                                                                                                  \
+#define CONF                                                                                                 \
     "oversize_threshold:0,lg_extent_max_active_fit:63,dirty_decay_ms:-1,muzzy_decay_ms:0,tcache:false,"      \
     "narenas:1,background_thread:false,retain:true"
 extern bool weir_je_opt_cache_oblivious;
@@ -64,9 +64,9 @@ static struct {
     unsigned arena;
     int flags;
     size_t purge_mib[3], base_mib[4], internal_mib[4], epoch_mib[1];
-    size_t purged;     /* pages, ever */
-    size_t decommits;  /* calls, ever */
-    bool frugal;       /* commitment is scarce */
+    size_t purged;    /* pages, ever */
+    size_t decommits; /* calls, ever */
+    bool frugal;      /* commitment is scarce */
     void (*thread_end)(void *thread);
     void (*before_fork)(void), (*after_fork_parent)(void), (*after_fork_child)(void);
 } provider;
@@ -130,8 +130,8 @@ void provider_thread_end(void)
 /* --- the hooks --- */
 
 /* jemalloc's hooks have failure as `true`. */
-static void *hook_alloc(extent_hooks_t *hooks, void *at, size_t size, size_t alignment, bool *zero, bool *commit,
-                        unsigned arena)
+static void *hook_alloc(extent_hooks_t *hooks, void *at, size_t size, size_t alignment, bool *zero,
+                        bool *commit, unsigned arena)
 {
     (void)hooks, (void)arena;
     if (at)
@@ -240,7 +240,8 @@ static void take_whole_region(void)
 {
     size_t rest = region.size - region.carved;
     for (size_t size = rest; size >= rest / 2 && size >= CHUNK_SIZE; size -= CHUNK_SIZE) {
-        void *memory = provider_rounded(size, CHUNK_SIZE) <= rest ? provider_take(size, CHUNK_SIZE, false) : NULL;
+        void *memory =
+            provider_rounded(size, CHUNK_SIZE) <= rest ? provider_take(size, CHUNK_SIZE, false) : NULL;
         if (memory) {
             provider_give(memory, size);
             if (provider.frugal)

@@ -61,18 +61,19 @@ enum span_kind { KIND_MANUAL };
  * Except where noted a field belongs to the thread that owns the span's heap, or, of an orphaned heap, to
  * whoever holds the lock of the list of heaps. */
 typedef struct span {
-    uintptr_t owner;  /* os_thread_word of the owner; 0: nobody's, or not to be freed on the fast path.
+    uintptr_t owner; /* os_thread_word of the owner; 0: nobody's, or not to be freed on the fast path.
                        * Read by all threads (relaxed): equal to the reader's own word only if it is its own. */
-    void *free;       /* cells freed by the owner since it last took them, linked by their first words */
-    uint32_t wait;    /* frees by the owner until the state changes: 0 calls span_event */
+    void *free;      /* cells freed by the owner since it last took them, linked by their first words */
+    uint32_t wait;   /* frees by the owner until the state changes: 0 calls span_event */
     uint32_t wait_bias;
     uint32_t cell_size;
     uint16_t cells;
     uint16_t extended;
-    uint8_t class;
-    uint8_t kind;    /* enum span_kind */
-    uint8_t state;   /* enum span_state; read by all threads */
-    uint8_t touched; /* pages at the front of this slot that may be resident; under the pages' lock or owner's. 0
+    uint8_t cls;
+    uint8_t kind;  /* enum span_kind */
+    uint8_t state; /* enum span_state; read by all threads */
+    uint8_t
+        touched; /* pages at the front of this slot that may be resident; under the pages' lock or owner's. 0
                       * while a huge object has the slot; after it, what the provider has for reuse. */
     uint32_t next, prev;         /* slots of the neighbours on heap->partial[class]; 0: none */
     uint32_t all_next, all_prev; /* on heap->spans */

@@ -80,13 +80,13 @@ EXPORT int malloc_info(int options, FILE *to)
     weir_read_mem_stats(&stats);
     fputs("<malloc version=\"1\">\n<heap nr=\"0\">\n<classes>\n", to);
     for (uint64_t i = 0; i < stats.num_size_classes; i++) {
-        const weir_size_class_stats *class = &stats.by_size[i];
-        uint64_t live = class->mallocs - class->frees, smallest = i == 0 ? 1 : class[-1].size + 1;
+        const weir_size_class_stats *cls = &stats.by_size[i];
+        uint64_t live = cls->mallocs - cls->frees, smallest = i == 0 ? 1 : cls[-1].size + 1;
         if (live != 0)
             fprintf(to,
                     "  <class from=\"%" PRIu64 "\" to=\"%" PRIu64 "\" total=\"%" PRIu64 "\" count=\"%" PRIu64
                     "\"/>\n",
-                    smallest, class->size, live * class->size, live);
+                    smallest, cls->size, live * cls->size, live);
     }
     fprintf(to,
             "</classes>\n"

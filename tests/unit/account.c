@@ -15,10 +15,10 @@ static counts_t counts_now(void)
     account_read(&account);
     counts_t now = {account.large_allocs, account.large_frees,
                     account.large_alloc_bytes - account.large_free_bytes};
-    for (uint32_t class = 0; class < CLASS_COUNT; class ++) {
-        now.mallocs += account.mallocs[class];
-        now.frees += account.frees[class];
-        now.live_bytes += (account.mallocs[class] - account.frees[class]) * class_size(class);
+    for (uint32_t cls = 0; cls < CLASS_COUNT; cls++) {
+        now.mallocs += account.mallocs[cls];
+        now.frees += account.frees[cls];
+        now.live_bytes += (account.mallocs[cls] - account.frees[cls]) * class_size(cls);
     }
     return now;
 }
@@ -135,16 +135,16 @@ Test(account, every_class_for_itself)
     start();
     account_t before, account;
     account_read(&before);
-    for (uint32_t class = 1; class < CLASS_COUNT; class ++)
-        for (size_t i = 0; i < class * 5u; i++)
-            cells[class][i] = heap_malloc(class_size(class));
-    for (uint32_t class = 1; class < CLASS_COUNT; class ++)
-        for (size_t i = 0; i < class * 2u; i++)
-            heap_free(cells[class][i]);
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+        for (size_t i = 0; i < cls * 5u; i++)
+            cells[cls][i] = heap_malloc(class_size(cls));
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+        for (size_t i = 0; i < cls * 2u; i++)
+            heap_free(cells[cls][i]);
     account_read(&account);
-    for (uint32_t class = 1; class < CLASS_COUNT; class ++) {
-        cr_expect_eq(account.mallocs[class] - before.mallocs[class], class * 5u, "class %u", class);
-        cr_expect_eq(account.frees[class] - before.frees[class], class * 2u, "class %u", class);
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+        cr_expect_eq(account.mallocs[cls] - before.mallocs[cls], cls * 5u, "class %u", cls);
+        cr_expect_eq(account.frees[cls] - before.frees[cls], cls * 2u, "class %u", cls);
     }
     heap_trim(0);
     account_t after;

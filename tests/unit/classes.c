@@ -12,11 +12,11 @@ static size_t waste_allowed(size_t size)
 Test(classes, every_size_has_the_smallest_class_that_holds_it)
 {
     for (size_t size = 1; size <= SMALL_MAX; size++) {
-        uint32_t class = class_of(size);
-        cr_assert_lt(class, CLASS_COUNT, "size %zu", size);
-        cr_assert_geq(class_size(class), size, "size %zu", size);
-        cr_assert_lt(class_size(class - 1), size, "size %zu", size);
-        cr_assert_leq(class_size(class) - size, waste_allowed(size), "size %zu", size);
+        uint32_t cls = class_of(size);
+        cr_assert_lt(cls, CLASS_COUNT, "size %zu", size);
+        cr_assert_geq(class_size(cls), size, "size %zu", size);
+        cr_assert_lt(class_size(cls - 1), size, "size %zu", size);
+        cr_assert_leq(class_size(cls) - size, waste_allowed(size), "size %zu", size);
     }
 }
 
@@ -25,10 +25,10 @@ Test(classes, every_class_is_its_own)
     cr_assert_eq(class_of(0), 0);
     cr_assert_eq(class_size(0), 0);
     cr_assert_eq(class_size(CLASS_COUNT - 1), SMALL_MAX);
-    for (uint32_t class = 1; class < CLASS_COUNT; class ++) {
-        cr_assert_eq(class_of(class_size(class)), class);
-        cr_assert_eq(class_size(class) % 16, 0);
-        cr_assert_gt(class_size(class), class_size(class - 1));
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+        cr_assert_eq(class_of(class_size(cls)), cls);
+        cr_assert_eq(class_size(cls) % 16, 0);
+        cr_assert_gt(class_size(cls), class_size(cls - 1));
     }
 }
 

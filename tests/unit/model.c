@@ -258,8 +258,8 @@ static void check_the_end(void)
             block_free(&model.workers[0], model.boxes[i]);
     account_read(&account);
     cr_expect_eq(account.large_allocs, account.large_frees);
-    for (uint32_t class = 0; class < CLASS_COUNT; class ++)
-        cr_expect_eq(account.mallocs[class], account.frees[class], "class %u", class);
+    for (uint32_t cls = 0; cls < CLASS_COUNT; cls++)
+        cr_expect_eq(account.mallocs[cls], account.frees[cls], "class %u", cls);
     heap_trim(0);
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
         verify_heap(heap);

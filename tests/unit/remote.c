@@ -49,8 +49,8 @@ static uint64_t live_objects(void)
     account_t account;
     account_read(&account);
     uint64_t live = account.large_allocs - account.large_frees;
-    for (uint32_t class = 0; class < CLASS_COUNT; class ++)
-        live += account.mallocs[class] - account.frees[class];
+    for (uint32_t cls = 0; cls < CLASS_COUNT; cls++)
+        live += account.mallocs[cls] - account.frees[cls];
     return live;
 }
 
@@ -134,9 +134,9 @@ Test(remote, sent_on_after_the_span_has_moved)
     span_t *span = span_of_slot(region_slot(cells[1]));
     heap_t *orphan = span->heap;
     cr_assert_neq(orphan, cache.heap);
-    uint32_t class = span->class;
+    uint32_t cls = span->cls;
     while (span->heap == orphan)
-        cr_assert_not_null(heap_malloc(class_size(class)));
+        cr_assert_not_null(heap_malloc(class_size(cls)));
     cr_assert_eq(span->heap, cache.heap, "adopted");
     uint32_t used = span_used(span);
     remote_flush(cache.heap);

@@ -19,10 +19,10 @@ static void check_identities(const weir_mem_stats *s)
     CHECK(s->total_alloc >= s->heap_alloc);
     CHECK(s->heap_objects == s->mallocs - s->frees);
     CHECK(s->sys < (uint64_t)1 << 40 && s->other_sys < (uint64_t)1 << 32, "no difference below zero");
-    for (uint64_t class = 0; class < s->num_size_classes; class ++) {
-        CHECK(s->by_size[class].mallocs >= s->by_size[class].frees);
-        mallocs += s->by_size[class].mallocs;
-        frees += s->by_size[class].frees;
+    for (uint64_t cls = 0; cls < s->num_size_classes; cls++) {
+        CHECK(s->by_size[cls].mallocs >= s->by_size[cls].frees);
+        mallocs += s->by_size[cls].mallocs;
+        frees += s->by_size[cls].frees;
     }
     CHECK(s->mallocs - mallocs - (s->frees - frees) == s->large_objects);
 }

@@ -26,8 +26,8 @@ static uint64_t live_objects(void)
     account_t account;
     account_read(&account);
     uint64_t live = 0;
-    for (uint32_t class = 0; class < CLASS_COUNT; class ++)
-        live += account.mallocs[class] - account.frees[class];
+    for (uint32_t cls = 0; cls < CLASS_COUNT; cls++)
+        live += account.mallocs[cls] - account.frees[cls];
     return live;
 }
 
