@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "runtime/heap/canary.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
@@ -20,7 +21,6 @@ typedef struct chunk_records {
 
 static struct {
     chunk_records_t **chunks; /* by the chunk's place in the region */
-    uint64_t secret;
     uint32_t guards;
 } blocks;
 
@@ -40,8 +40,6 @@ static bool records_appear(void **table, size_t size)
 
 static bool records_make(uint32_t slot, bool large)
 {
-    if (!blocks.secret)
-        blocks.secret = os_random() | 1;
     if (!records_appear((void **)&blocks.chunks, region.size / CHUNK_SIZE * sizeof(chunk_records_t *)) ||
         !records_appear((void **)&blocks.chunks[slot / CHUNK_SLOTS], sizeof(chunk_records_t)))
         return false;
@@ -162,39 +160,6 @@ block_t block_at(void *user)
 }
 
 /* --- canaries --- */
-
-static uint64_t canary_word(uintptr_t address)
-{
-    uint64_t x = blocks.secret ^ address; /* mixed as in splitmix64 */
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-    x = (x ^ x >> 27) * 0x94d049bb133111eb;
-    return (x ^ x >> 31) | 0x8080808080808080;
-}
-
-static uint8_t canary_byte(const char *at)
-{
-    return (uint8_t)(canary_word((uintptr_t)at & ~(uintptr_t)7) >> ((uintptr_t)at & 7) * 8);
-}
-
-/* Both ends of a canary but the lower one of the rear are multiples of 16. */
-static void canary_fill(char *from, char *end)
-{
-    for (; (uintptr_t)from % 8 != 0; from++)
-        *from = (char)canary_byte(from);
-    for (; from < end; from += 8)
-        *(uint64_t *)(void *)from = canary_word((uintptr_t)from);
-}
-
-static bool canary_is_whole(const char *from, const char *end)
-{
-    for (; (uintptr_t)from % 8 != 0; from++)
-        if ((uint8_t)*from != canary_byte(from))
-            return false;
-    for (; from < end; from += 8)
-        if (*(const uint64_t *)(const void *)from != canary_word((uintptr_t)from))
-            return false;
-    return true;
-}
 
 static char *front_start(const block_t *block)
 {

@@ -3,8 +3,7 @@
  *     cell:   |<- front canary, 32 B or the alignment ->|<- the program's ->|<- rear canary, >= 32 B, to the end ->|
  *     large:  the same in whole pages, and one page after them that is inaccessible
  *
- * A canary is a word made of its own address and a secret of the process; none of its bytes is ASCII or zero, so
- * that what runs over it shows. Of canaries longer than a page, the page next to the object is used.
+ * Of canaries (canary.h) longer than a page, the page next to the object is used.
  *
  * What is known about a block (record_t) stands in a side table, out of reach of an overflow: a record per slot
  * for large blocks, that of the object's address, and one per 64 bytes of slots with cells, which are all larger
