@@ -1,6 +1,9 @@
 /* remote: freeing what another thread allocated, after snmalloc: cells are chained per owner on this side and
  * sent by one compare-and-swap a chain, when the chain holds OUTBOX_BYTES, when its place in the outbox is
  * needed, when this thread needs another span, and when it ends. The owner takes its inbox whole, at a refill.
+ *
+ * So a thread that only frees holds back at most OUTBOX_SIZE chains of OUTBOX_BYTES. An owner that sleeps takes
+ * nothing: what others free of its cells can be neither used nor released until it allocates again or ends.
  */
 #include "runtime/heap/cache.h"
 #include "runtime/os/os.h"
