@@ -39,9 +39,7 @@ __attribute__((no_sanitize("thread"))) static void add_heap(account_t *account, 
         live[cls] -= (int64_t)(heap->sent[cls] - heap->drained[cls]);
     }
     account->large_allocs += heap->large_allocs;
-    account->large_frees += heap->large_frees;
     account->large_alloc_bytes += heap->large_alloc_bytes;
-    account->large_free_bytes += heap->large_free_bytes;
     account->heaps++;
     account->heap_bytes += sizeof *heap;
 }
@@ -56,11 +54,22 @@ __attribute__((no_sanitize("thread"))) static void add_spans(int64_t *live)
     }
 }
 
+/* Before any allocs are read: a block freed meanwhile may have been allocated by a heap that was read already, and
+ * frees would exceed allocs. */
+__attribute__((no_sanitize("thread"))) static void add_large_frees(account_t *account, const heap_t *heap)
+{
+    account->large_frees += heap->large_frees;
+    account->large_free_bytes += heap->large_free_bytes;
+}
+
 void account_read(account_t *account)
 {
     int64_t live[CLASS_COUNT] = {0};
     *account = (account_t){0};
     lock_acquire(&heaps.lock);
+    for (const heap_t *heap = heaps.all; heap; heap = heap->next)
+        add_large_frees(account, heap);
+    atomic_thread_fence(memory_order_acquire);
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
         add_heap(account, heap, live);
     add_spans(live);

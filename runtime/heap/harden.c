@@ -44,8 +44,8 @@ static void *shuffle(heap_t *self, uint32_t cls, void *first)
     cell_t *rest = self->bins[cls];
     for (; rest && count < SHUFFLED_MAX; rest = rest->next)
         cells[count++] = rest;
-    if (!harden.random)
-        harden.random = os_random();
+    if (!__atomic_load_n(&harden.random, __ATOMIC_RELAXED))
+        __atomic_store_n(&harden.random, os_random(), __ATOMIC_RELAXED);
     for (uint32_t i = count; i > 1; i--) {
         uint32_t other = random_below(i);
         cell_t *swapped = cells[i - 1];

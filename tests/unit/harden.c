@@ -5,15 +5,15 @@
 #include "runtime/heap/control.h"
 #include "tests/unit/support.h"
 
+/* Before the first call into the heap, which reads the environment. */
 static void harden(void)
 {
     setenv("WEIR_DEBUG", "harden=1", 1);
 }
 
-TestSuite(harden, .init = harden);
-
 Test(harden, blocks_of_every_size_and_alignment)
 {
+    harden();
     const size_t sizes[] = {0, 1, 15, 16, 100, 1000, 4000, 4095, 4096, 5000, 40000, KIB(64), MIB(1), MIB(3)};
     for (size_t alignment = 1; alignment <= MIB(8); alignment *= 2)
         for (size_t i = 0; i < COUNT(sizes); i++) {
@@ -29,6 +29,7 @@ Test(harden, blocks_of_every_size_and_alignment)
 
 Test(harden, realloc_always_moves_and_keeps)
 {
+    harden();
     size_t size = 1;
     char *p = heap_malloc(size);
     pattern_fill(p, size, 7);
@@ -43,6 +44,7 @@ Test(harden, realloc_always_moves_and_keeps)
 
 Test(harden, no_address_comes_back_soon)
 {
+    harden();
     for (size_t size = 16; size <= MIB(1); size *= 16) {
         char *p = heap_malloc(size);
         heap_free(p);
@@ -56,6 +58,7 @@ Test(harden, no_address_comes_back_soon)
 
 Test(harden, what_waits_in_quarantine_is_bounded)
 {
+    harden();
     for (size_t i = 0; i < 20000; i++)
         heap_free(memset(heap_malloc(1000 + i % 5000), 1, 1000));
     cr_expect_leq(resident_region(), MIB(32));
@@ -64,6 +67,7 @@ Test(harden, what_waits_in_quarantine_is_bounded)
 
 Test(harden, what_waits_in_quarantine_is_given_up_for_the_hard_limit)
 {
+    harden();
     control_set_hard_limit(MIB(24));
     for (size_t i = 0; i < 1000; i++) {
         char *p = heap_malloc(MIB(1));
@@ -89,6 +93,7 @@ static void exchange(size_t number)
 
 Test(harden, threads_free_what_others_allocated)
 {
+    harden();
     threads_run(8, exchange);
     for (size_t i = 0; i < COUNT(boxes); i++)
         heap_free(boxes[i]);
