@@ -136,7 +136,7 @@ static bool find_cell(const void *p, block_t *block)
 finding_t block_find(const void *p, block_t *block)
 {
     const span_t *span = span_of_slot(region_slot(p));
-    bool says_nothing = span->state == SPAN_NONE;
+    bool says_nothing = span_state(span) == SPAN_NONE;
     bool found = (says_nothing || has_pages(span)) && find_large(p, block);
     if (found && p == block->user)
         return (finding_t){0};
