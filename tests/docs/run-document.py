@@ -13,7 +13,7 @@ The comments stand in the line before the block:
 
     <!-- file: NAME -->          of a C program, which a later block compiles
     <!-- output -->              of the block before
-    <!-- ends with: STATUS -->   not 0, for once
+    <!-- ends with: STATUS -->   not 0, for once; 128 + a signal's number, as a shell has it
     <!-- not run: REASON -->     needs root, the network, or minutes
 
 The scratch directory looks like the source directory after a build: tools, tests, bench, docs, and build/release,
@@ -23,6 +23,7 @@ BUILD, PREFIX, LIBDIR.
 
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -67,8 +68,9 @@ def run(commands, expected, scratch, environment):
                                 stderr=subprocess.STDOUT, check=False)
     except subprocess.TimeoutExpired as error:
         raise Wrong(f"takes more than {TIME_LIMIT} s") from error
-    if result.returncode != expected:
-        raise Wrong(f"ends with {result.returncode}, not {expected}:\n{result.stdout}")
+    status = result.returncode if result.returncode >= 0 else 128 - result.returncode
+    if status != expected:
+        raise Wrong(f"ends with {status}, not {expected}:\n{result.stdout}")
     return result.stdout
 
 
@@ -89,6 +91,7 @@ def check_block(block, state, scratch, environment):
     key, _, value = (block["comment"] or "").partition(": ")
     language, text = block["language"], block["text"]
     if language == "sh" and key != "not run":
+        state["output"] = ""
         state["output"] = run(text, int(value) if key == "ends with" else 0, scratch, environment)
     elif language == "c":
         if key != "file":
@@ -124,6 +127,7 @@ def main():
     if missing:
         print(f"SKIPPED: not installed: {' '.join(missing)}")
         return SKIPPED
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with tempfile.TemporaryDirectory(prefix="weir-docs.") as scratch:
         environment = prepare(Path(scratch))
         return 0 if check_document(Path(sys.argv[1]), Path(scratch), environment) else 1
