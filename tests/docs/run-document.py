@@ -6,13 +6,14 @@
     ```sh       is run by bash; it has to end with status 0
     ```c        is written to the file that the comment before it names
     ```text     behind the comment "output": each of its lines has to be among what the last block printed;
-                numbers and the width of spaces are not compared, and a line "..." stands for lines left out
+                numbers and the width of spaces are not compared, and a line "..." stands for lines left out;
+                behind "output exactly" numbers are compared too
     other       is not looked at
 
 The comments stand in the line before the block:
 
     <!-- file: NAME -->          of a C program, which a later block compiles
-    <!-- output -->              of the block before
+    <!-- output -->              of the block before; or: output exactly
     <!-- ends with: STATUS -->   not 0, for once; 128 + a signal's number, as a shell has it
     <!-- not run: REASON -->     needs root, the network, or minutes
 
@@ -74,15 +75,15 @@ def run(commands, expected, scratch, environment):
     return result.stdout
 
 
-def essence(line):
-    return " ".join(NUMBER.sub("N", line).split())
+def essence(line, exactly):
+    return " ".join((line if exactly else NUMBER.sub("N", line)).split())
 
 
-def compare(printed, output):
+def compare(printed, output, exactly):
     """Does the output have every line that the document says it has?"""
-    have = {essence(line) for line in output.splitlines()}
+    have = {essence(line, exactly) for line in output.splitlines()}
     for line in printed.splitlines():
-        if line.strip() not in ("", "...") and essence(line) not in have:
+        if line.strip() not in ("", "...") and essence(line, exactly) not in have:
             raise Wrong(f"prints no such line: {line}\n--- but ---\n{output}")
 
 
@@ -97,8 +98,8 @@ def check_block(block, state, scratch, environment):
         if key != "file":
             raise Wrong("a C program needs a name: <!-- file: NAME -->")
         (scratch / value).write_text(text)
-    elif language == "text" and key == "output":
-        compare(text, state["output"])
+    elif language == "text" and key in ("output", "output exactly"):
+        compare(text, state["output"], key == "output exactly")
     else:
         return False
     return True
