@@ -31,7 +31,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-BLOCK = re.compile(r"(?:^<!-- (?P<comment>[^\n]*) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"(?:^ *<!-- (?P<comment>[^\n]*) -->\n)?^ *```(?P<language>\w*)\n(?P<text>.*?)^ *```$", re.M | re.S)
 NUMBER = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?( ?([KMGT]i)?B\b)?")
 NEEDED = ["bash", "cc", "pkg-config", "python3", "sqlite3"]
 TIME_LIMIT = 120
@@ -108,7 +108,7 @@ def check_block(block, state, scratch, environment):
 def check_document(document, scratch, environment):
     text = document.read_text()
     blocks = list(BLOCK.finditer(text))
-    if 2 * len(blocks) != len(re.findall("^```", text, re.M)):
+    if 2 * len(blocks) != len(re.findall("^ *```", text, re.M)):
         sys.exit(f"{document.name}: a block that is not closed, or not understood")
     state = {"output": ""}
     done = wrong = 0
