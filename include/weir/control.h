@@ -45,7 +45,7 @@ WEIR_API void weir_set_hard_limit_callback(void (*callback)(void *context, size_
                                            void *context) WEIR_NOEXCEPT;
 
 /* Give all idle memory back to the kernel now, including what the calling thread caches. Takes as long as the
- * kernel needs (about a millisecond per GiB). */
+ * kernel needs (some tens of milliseconds per GiB). */
 WEIR_API void weir_free_os_memory(void) WEIR_NOEXCEPT;
 
 WEIR_API_END

@@ -47,8 +47,7 @@ typedef struct weir_mem_stats {
     /* Bytes of memory obtained from the kernel, released ones included: the sum of the *_sys fields. Address
      * space that is reserved and was never used does not count. */
     uint64_t sys;
-    /* How often an address was looked up that the fast path of free did not know: usable size, foreign
-     * pointers. */
+    /* 0: as in Go, kept for the name; pointer look-ups are not counted. */
     uint64_t lookups;
     /* Blocks ever allocated, and ever freed. */
     uint64_t mallocs;
