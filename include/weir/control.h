@@ -22,8 +22,8 @@
 WEIR_API_BEGIN
 
 /* Growth: how much more than the live heap may be held, in percent of it. Idle memory beyond
- * live * percent / 100 (at least 16 MiB * percent / 100) is given back to the kernel. 100 is the default,
- * 0 holds nothing idle, a negative value turns the rule off. Returns the old percentage (-1: it was off). */
+ * live * percent / 100, less the free cells of memory in use (at least 16 MiB * percent / 100), is given back to the
+ * kernel. 100 is the default, 0 holds nothing idle, a negative value turns the rule off. Returns the old percentage (-1: it was off). */
 WEIR_API int weir_set_gc_percent(int percent) WEIR_NOEXCEPT;
 
 /* The soft limit, in bytes: near it idle memory is released first, whatever the percentage; the program may

@@ -2,9 +2,12 @@
 #include "runtime/pages/pages.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
+#include "runtime/pages/bits.h"
+#include "runtime/pages/idle.h"
 #include "runtime/pages/provider.h"
 
 ledger_t ledger;
@@ -15,15 +18,12 @@ static _Alignas(64) char first_metadata[OS_PAGE];
 static struct {
     lock_t lock;
     uint32_t low, end;  /* chunks that may have free slots are in [low, end) */
-    int64_t gc_percent; /* < 0: idle memory is kept */
     int64_t soft, hard; /* bytes; INT64_MAX: none */
     void (*refused)(void *context, size_t wanted);
     void *refused_context;
     _Atomic bool pressed;
-    uint32_t pause; /* so many attempts to release are let go by: the kernel refused the last one */
     char *metadata, *metadata_end; /* the unused rest of the last piece */
 } pages = {.lock = LOCK_INIT(LOCK_RANK_PAGES),
-           .gc_percent = 100,
            .soft = INT64_MAX,
            .hard = INT64_MAX,
            .metadata = first_metadata,
@@ -31,147 +31,19 @@ static struct {
 
 /* Waking the provider costs about 0.4 MiB: a program of many classes and few objects should not have to. */
 enum { DIRECT_CHUNKS = 8 };
-/* The idle rule's floor. 4 MiB had small programs that breathe (mstress, 12 MiB) pay six times the page faults. */
-enum { IDLE_FLOOR = 16 * 1024 * 1024 };
-enum { FIRST_COMMIT = 4 /* slots */, METADATA_PIECE = 256 * 1024, RELEASE_MIN = 64 /* pages */ };
-enum { REFUSED_PAUSE = 256 /* attempts */ };
-
-/* --- runs of bits --- */
-
-static uint64_t bits_run(uint32_t first, uint32_t count)
-{
-    return (count == CHUNK_SLOTS ? ~(uint64_t)0 : ((uint64_t)1 << count) - 1) << first;
-}
-
-/* The bits at which `count` ones in a row start, lowest first. */
-static uint64_t bits_starts(uint64_t word, uint32_t count)
-{
-    for (uint32_t have = 1; have < count;) {
-        uint32_t step = have < count - have ? have : count - have;
-        word &= word >> step;
-        have += step;
-    }
-    return word;
-}
-
-static uint64_t bits_multiples(uint32_t alignment)
-{
-    uint64_t word = 1;
-    for (uint32_t bit = alignment; bit < CHUNK_SLOTS; bit += alignment)
-        word |= (uint64_t)1 << bit;
-    return word;
-}
-
-/* --- what is held --- */
-
-static size_t idle_bytes(void)
-{
-    return ledger.pages_idle * OS_PAGE + ledger.huge_idle;
-}
-
-static size_t inuse_bytes(void)
-{
-    return ledger.pages_inuse * OS_PAGE + ledger.huge_inuse;
-}
-
-static size_t held_bytes(void)
-{
-    return inuse_bytes() + idle_bytes() + region_table_bytes() + atomic_load(&ledger.metadata);
-}
-
-static size_t idle_bound(void)
-{
-    if (pages.gc_percent < 0)
-        return SIZE_MAX / 2;
-    size_t base = inuse_bytes() > IDLE_FLOOR ? inuse_bytes() : IDLE_FLOOR;
-    return base / 100 * (size_t)pages.gc_percent;
-}
-
-/* --- releasing --- */
-
-static void count_release(size_t touched)
-{
-    ledger.pages_idle -= touched;
-    atomic_fetch_sub_explicit(&ledger.touched, touched, memory_order_relaxed);
-    ledger.releases++;
-    ledger.released_pages += touched;
-}
-
-/* Release the highest run of dirty slots of a chunk. A kernel that refuses madvise leaves them dirty. */
-static bool release_run(uint32_t chunk_index)
-{
-    chunk_t *chunk = &region.chunks[chunk_index];
-    uint32_t last = 63 - (uint32_t)__builtin_clzll(chunk->dirty), first = last;
-    while (first > 0 && chunk->dirty >> (first - 1) & 1)
-        first--;
-    uint32_t slot = chunk_index * CHUNK_SLOTS + first, count = last - first + 1;
-    if (!os_release(region_address(slot), (size_t)count << SLOT_SHIFT))
-        return false;
-    size_t touched = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        touched += span_of_slot(slot + i)->touched;
-        span_of_slot(slot + i)->touched = 0;
-    }
-    chunk->dirty &= ~bits_run(first, count);
-    count_release(touched);
-    return true;
-}
-
-static void purge_provider(void)
-{
-    size_t purged = provider_purge();
-    ledger.huge_idle -= purged;
-    ledger.released_pages += purged / OS_PAGE;
-    ledger.releases += purged > 0;
-}
-
-/* The kernel may have refused to commit: what the provider holds for reuse gives up its share. True: it had one. */
-static bool give_up_commitment(void)
-{
-    size_t before = provider_decommits();
-    purge_provider();
-    return provider_decommits() != before;
-}
-
-/* Release until no more than `bound` bytes are idle, from the upper end of the heap downwards. Where the kernel
- * refuses (a sandbox without madvise, locked memory), trying at each free would cost and change nothing. */
-static bool release_to(size_t bound)
-{
-    size_t before = ledger.releases;
-    if (pages.pause > 0) {
-        pages.pause--;
-        return false;
-    }
-    if (ledger.huge_idle > bound)
-        purge_provider();
-    for (uint32_t i = pages.end; i-- > ZERO_ZONE / CHUNK_SIZE && idle_bytes() > bound;)
-        while (region.chunks[i].dirty && idle_bytes() > bound)
-            if (!release_run(i)) {
-                pages.pause = REFUSED_PAUSE;
-                return false;
-            }
-    return ledger.releases != before;
-}
-
-static bool apply_idle_rule(void)
-{
-    size_t bound = idle_bound(), slack = bound / 16;
-    if (slack < RELEASE_MIN * OS_PAGE)
-        slack = RELEASE_MIN * OS_PAGE;
-    return idle_bytes() > bound + slack && release_to(bound);
-}
+enum { FIRST_COMMIT = 4 /* slots */, METADATA_PIECE = 256 * 1024 };
 
 /* May `fresh` more bytes become resident? Releases idle memory for the limits' sake. */
 static bool admit(size_t fresh)
 {
     size_t limit = (size_t)(pages.soft < pages.hard ? pages.soft : pages.hard);
-    size_t wanted = held_bytes() + fresh;
+    size_t wanted = idle_held_bytes() + fresh;
     if (LIKELY(wanted <= limit))
         return true;
-    size_t excess = wanted - limit, idle = idle_bytes();
-    if (release_to(idle > excess ? idle - excess : 0))
+    size_t excess = wanted - limit, held = idle_bytes();
+    if (idle_release_to(held > excess ? held - excess : 0))
         ledger.limit_releases++;
-    wanted = held_bytes() + fresh;
+    wanted = idle_held_bytes() + fresh;
     atomic_store_explicit(&pages.pressed, wanted > limit, memory_order_relaxed);
     return wanted <= (size_t)pages.hard;
 }
@@ -215,7 +87,7 @@ static bool chunk_carve(void)
 
 static bool chunk_get(void)
 {
-    void *memory = provider_take(CHUNK_SIZE, CHUNK_SIZE, false);
+    void *memory = provider_take(CHUNK_SIZE, CHUNK_SIZE);
     if (!memory)
         return false;
     chunk_add(memory, true, CHUNK_SLOTS);
@@ -289,21 +161,13 @@ static void advance_low(void)
         pages.low++;
 }
 
-static size_t touched_pages(uint32_t slot, uint32_t count)
-{
-    size_t touched = 0;
-    for (uint32_t i = 0; i < count; i++)
-        touched += span_of_slot(slot + i)->touched;
-    return touched;
-}
-
 static void mark_taken(uint32_t slot, uint32_t count)
 {
     chunk_t *chunk = &region.chunks[slot / CHUNK_SLOTS];
     uint64_t run = bits_run(slot % CHUNK_SLOTS, count);
     DEBUG_CHECK(chunk->known && (chunk->free & run) == run && (chunk->dirty & ~chunk->free) == 0);
     if (chunk->dirty & run) {
-        ledger.pages_idle -= touched_pages(slot, count);
+        ledger.pages_idle -= region_touched(slot, count);
         chunk->dirty &= ~run;
     }
     chunk->free &= ~run;
@@ -360,7 +224,7 @@ static void more_room(bool carve)
 /* Would the hard limit refuse this many more bytes? Counts it, if so. */
 static bool is_refused(size_t bytes)
 {
-    bool refused = held_bytes() + bytes > (size_t)pages.hard;
+    bool refused = idle_held_bytes() + bytes > (size_t)pages.hard;
     ledger.refusals += refused;
     return refused;
 }
@@ -383,7 +247,7 @@ static uint32_t take_new_run(uint32_t count, size_t use, uint64_t aligned, bool 
     do {
         more_room(full);
         slot = take_run(count, use, aligned, &full);
-    } while (!slot && give_up_commitment());
+    } while (!slot && idle_give_up_commitment());
     return slot;
 }
 
@@ -445,7 +309,7 @@ void pages_give(uint32_t slot, uint32_t count, size_t use)
     lock_acquire(&pages.lock);
     give_run(slot, count);
     ledger.pages_inuse -= use;
-    apply_idle_rule();
+    idle_apply_rule();
     lock_release(&pages.lock);
 }
 
@@ -475,19 +339,22 @@ void pages_shrink(uint32_t slot, uint32_t count, size_t use, uint32_t new_count,
     if (count > new_count)
         give_run(slot + new_count, count - new_count);
     ledger.pages_inuse -= use - new_use;
-    apply_idle_rule();
+    idle_apply_rule();
     lock_release(&pages.lock);
 }
 
 /* --- huge objects --- */
 
-/* How much of a range the provider had for reuse; it is no longer. */
-static size_t huge_take_touched(void *memory, size_t size)
+/* How much of a range the provider had for reuse, in bytes; it is no longer. Those pages may hold anything, the
+ * others are zero. */
+static size_t huge_take_touched(char *memory, size_t size, bool zeroed)
 {
     size_t touched = 0;
     span_t *span = span_of_slot(region_slot(memory));
     DEBUG_CHECK(size % SLOT_SIZE == 0 && !region.chunks[region_slot(memory) / CHUNK_SLOTS].known);
     for (size_t i = 0; i < size / SLOT_SIZE; i++) {
+        if (zeroed && span[i].touched)
+            memset(memory + (i << SLOT_SHIFT), 0, (size_t)span[i].touched * OS_PAGE);
         touched += span[i].touched;
         span[i].touched = 0;
     }
@@ -495,9 +362,9 @@ static size_t huge_take_touched(void *memory, size_t size)
 }
 
 /* What was expected to come out of idle memory may have come fresh instead, so the limit is asked again. */
-static void huge_taken(void *memory, size_t size)
+static void huge_taken(void *memory, size_t size, bool zeroed)
 {
-    ledger.huge_idle -= huge_take_touched(memory, size);
+    ledger.huge_idle -= huge_take_touched(memory, size, zeroed);
     ledger.huge_inuse += size;
     admit(0);
 }
@@ -525,11 +392,11 @@ static void *take_huge_locked(size_t *size, size_t alignment, bool zeroed, bool 
         *refused = is_refused(rounded);
         return NULL;
     }
-    void *memory = provider_take(rounded, alignment, zeroed);
-    if (!memory && give_up_commitment())
-        memory = provider_take(rounded, alignment, zeroed);
+    void *memory = provider_take(rounded, alignment);
+    if (!memory && idle_give_up_commitment())
+        memory = provider_take(rounded, alignment);
     if (memory) {
-        huge_taken(memory, rounded);
+        huge_taken(memory, rounded, zeroed);
         ledger.huge_count++;
     }
     return memory;
@@ -565,7 +432,7 @@ void pages_give_huge(void *memory, size_t size)
     ledger.huge_inuse -= size;
     ledger.huge_idle += size;
     ledger.huge_count--;
-    apply_idle_rule();
+    idle_apply_rule();
     lock_release(&pages.lock);
 }
 
@@ -574,7 +441,7 @@ size_t pages_extend_huge(void *memory, size_t size, size_t wanted)
     lock_acquire(&pages.lock);
     size_t now = admit(wanted - size) ? provider_extend(memory, size, wanted) : 0;
     if (now)
-        huge_taken((char *)memory + size, now - size);
+        huge_taken((char *)memory + size, now - size, false);
     lock_release(&pages.lock);
     return now;
 }
@@ -608,7 +475,7 @@ void *pages_metadata(size_t size)
 bool pages_trim(size_t keep)
 {
     lock_acquire(&pages.lock);
-    bool released = release_to(keep);
+    bool released = idle_release_to(keep);
     lock_release(&pages.lock);
     return released;
 }
@@ -616,8 +483,7 @@ bool pages_trim(size_t keep)
 void pages_set_gc_percent(int64_t percent)
 {
     lock_acquire(&pages.lock);
-    pages.gc_percent = percent;
-    apply_idle_rule();
+    idle_set_gc_percent(percent);
     lock_release(&pages.lock);
 }
 

@@ -7,11 +7,7 @@
  * The first chunks are carved from the region directly and committed as they fill, so that a small program never
  * wakes the page provider; the others come from it (provider.h), as do huge objects.
  *
- * The idle rule, with inuse and idle in bytes that may be resident:
- *
- *     idle <= max(inuse, 16 MiB) * GOGC / 100         else released down to that, at the free that exceeded it
- *
- * and the limits: before memory is taken that would bring what is held over the soft limit, idle memory is
+ * Idle memory is bounded by a rule of its own (idle.h). The limits: before memory is taken that would bring what is held over the soft limit, idle memory is
  * released; over the hard limit the request is refused. There is no thread and no timer: a program that goes
  * idle has been trimmed by its last frees.
  */

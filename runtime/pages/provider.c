@@ -25,7 +25,6 @@
 /* jemalloc's names as tools/cmake prefixes them; its own header would declare the unprefixed ones. */
 #define MALLOCX_ARENA(index) ((int)(((index) + 1) << 20))
 #define MALLOCX_TCACHE_NONE (1 << 8)
-#define MALLOCX_ZERO 0x40
 #define MALLOCX_LG_ALIGN(lg) (lg)
 void *weir_je_mallocx(size_t size, int flags);
 void weir_je_sdallocx(void *memory, size_t size, int flags);
@@ -240,8 +239,7 @@ static void take_whole_region(void)
 {
     size_t rest = region.size - region.carved;
     for (size_t size = rest; size >= rest / 2 && size >= CHUNK_SIZE; size -= CHUNK_SIZE) {
-        void *memory =
-            provider_rounded(size, CHUNK_SIZE) <= rest ? provider_take(size, CHUNK_SIZE, false) : NULL;
+        void *memory = provider_rounded(size, CHUNK_SIZE) <= rest ? provider_take(size, CHUNK_SIZE) : NULL;
         if (memory) {
             provider_give(memory, size);
             if (provider.frugal)
@@ -269,12 +267,11 @@ bool provider_is_awake(void)
     return provider.state == AWAKE;
 }
 
-void *provider_take(size_t size, size_t alignment, bool zeroed)
+void *provider_take(size_t size, size_t alignment)
 {
     if (!provider_is_awake())
         return NULL;
-    int flags = provider.flags | MALLOCX_LG_ALIGN(__builtin_ctzl(alignment)) | (zeroed ? MALLOCX_ZERO : 0);
-    void *memory = weir_je_mallocx(size, flags);
+    void *memory = weir_je_mallocx(size, provider.flags | MALLOCX_LG_ALIGN(__builtin_ctzl(alignment)));
     if (memory && !region_owns(memory)) { /* the arena was ignored (jemalloc#2791): not for us */
         weir_je_sdallocx(memory, size, MALLOCX_TCACHE_NONE);
         return NULL;

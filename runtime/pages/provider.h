@@ -21,8 +21,9 @@ void provider_after_fork(bool child);
 bool provider_knows_thread(void);
 void provider_thread_end(void);
 
-/* Committed memory, zeroed if asked for; aligned to `alignment`, at least a slot. NULL: none. */
-void *provider_take(size_t size, size_t alignment, bool zeroed);
+/* Committed memory, aligned to `alignment`, at least a slot. Its slots' `touched` say what of it may be other than
+ * zero: jemalloc does not know what was released behind its back. NULL: none. */
+void *provider_take(size_t size, size_t alignment);
 void provider_give(void *memory, size_t size);
 /* Grow a block in place; the size it has then, at least `size`, or 0 if it cannot. */
 size_t provider_extend(void *memory, size_t size, size_t wanted);

@@ -134,6 +134,15 @@ static inline char *region_address(uint32_t slot)
     return (char *)(region_base + ((uintptr_t)slot << SLOT_SHIFT));
 }
 
+/* Pages of a run of slots that may be resident. */
+static inline size_t region_touched(uint32_t slot, uint32_t count)
+{
+    size_t touched = 0;
+    for (uint32_t i = 0; i < count; i++)
+        touched += region_spans[slot + i].touched;
+    return touched;
+}
+
 /* An address as a count of 16-byte units from the base, rotated so that one comparison with region_units
  * rejects both what is outside and what is unaligned: the low four bits come out on top. */
 static inline size_t region_unit(const void *p)

@@ -276,6 +276,57 @@ Test(pages, nothing_is_released_when_off)
     cr_expect_not(pages_trim(0));
 }
 
+static bool is_zero_pages(const char *p, size_t size)
+{
+    for (size_t at = 0; at < size; at += OS_PAGE)
+        if (!is_zero(p + at, OS_PAGE))
+            return false;
+    return true;
+}
+
+/* It once gave back all that the page provider held. */
+Test(pages, no_more_huge_memory_is_released_than_exceeds_the_rule)
+{
+    enum { BIG = 5 };
+    size_t sizes[BIG];
+    char *memory[BIG];
+    start(100);
+    for (size_t i = 0; i < BIG; i++) {
+        sizes[i] = MIB(24);
+        memory[i] = pages_take_huge(&sizes[i], SLOT_SIZE, false);
+        memset(memory[i], 1, sizes[i]);
+    }
+    for (size_t i = 2; i < BIG; i++) /* 48 MiB stay in use, 72 are idle */
+        pages_give_huge(memory[i], sizes[i]);
+    ledger_t held = pages_ledger();
+    cr_expect_leq(idle_of(&held), idle_allowed(&held, 100));
+    cr_expect_geq(idle_of(&held), MIB(48 - CHUNK_SIZE / MIB(1)));
+    for (size_t i = 2; i < BIG; i++) { /* partly released, partly written: all of it has to be zero */
+        memory[i] = pages_take_huge(&sizes[i], SLOT_SIZE, true);
+        cr_expect(is_zero_pages(memory[i], sizes[i]));
+    }
+    pages_verify();
+}
+
+/* A burst that leaves its spans half empty may hold that much less in free slots. */
+Test(pages, free_cells_count_as_idle)
+{
+    enum { CELLS = 400 * 1000 };
+    static void *cells[CELLS];
+    start(100);
+    for (size_t i = 0; i < CELLS; i++)
+        cells[i] = heap_malloc(512);
+    for (size_t i = 0; i < CELLS / 2; i += 2) /* 50 MiB of free cells among 150 MiB live */
+        heap_free(cells[i]);
+    blocks_take(BLOCKS);
+    for (size_t i = 0; i < BLOCKS; i++)
+        block_give(&blocks[i]);
+    ledger_t held = pages_ledger();
+    size_t bound = MIB(100);
+    cr_expect_leq(idle_of(&held), bound + bound / 8, "%zu idle", idle_of(&held));
+    cr_expect_geq(idle_of(&held), bound / 8 * 6, "%zu idle", idle_of(&held));
+}
+
 /* --- limits --- */
 
 Test(pages, the_soft_limit_releases_before_it_is_passed)

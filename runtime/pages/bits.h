@@ -1,0 +1,33 @@
+/* bits: runs of ones in a 64-bit word, which describes the slots of a chunk. */
+#ifndef WEIR_PAGES_BITS_H
+#define WEIR_PAGES_BITS_H
+
+#include <stdint.h>
+
+#include "runtime/pages/region.h"
+
+static inline uint64_t bits_run(uint32_t first, uint32_t count)
+{
+    return (count == CHUNK_SLOTS ? ~(uint64_t)0 : ((uint64_t)1 << count) - 1) << first;
+}
+
+/* The bits at which `count` ones in a row start, lowest first. */
+static inline uint64_t bits_starts(uint64_t word, uint32_t count)
+{
+    for (uint32_t have = 1; have < count;) {
+        uint32_t step = have < count - have ? have : count - have;
+        word &= word >> step;
+        have += step;
+    }
+    return word;
+}
+
+static inline uint64_t bits_multiples(uint32_t alignment)
+{
+    uint64_t word = 1;
+    for (uint32_t bit = alignment; bit < CHUNK_SLOTS; bit += alignment)
+        word |= (uint64_t)1 << bit;
+    return word;
+}
+
+#endif
