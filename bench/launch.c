@@ -1,6 +1,6 @@
 // launch FD PROGRAM [ARGUMENT…]: runs a program and writes what it cost to file descriptor FD, as one line
 //
-//     SECONDS PEAK-RSS-KIB EXIT-CODE SIGNAL
+//     SECONDS PEAK-RSS-KIB EXIT-CODE SIGNAL CPU-SECONDS
 //
 // Why not wait for it from the runner itself: the kernel's ru_maxrss of a process starts with the resident
 // size of the process that forked it, kept over exec. A Python parent would give every small program a floor
@@ -22,6 +22,11 @@ static double now_seconds(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static double seconds_of(struct timeval t)
+{
+    return (double)t.tv_sec + (double)t.tv_usec * 1e-6;
 }
 
 int main(int argc, char **argv)
@@ -48,7 +53,8 @@ int main(int argc, char **argv)
         if (errno != EINTR)
             return EXIT_CANNOT_RUN;
     double seconds = now_seconds() - start;
-    dprintf(report, "%.6f %ld %d %d\n", seconds, usage.ru_maxrss, WIFEXITED(status) ? WEXITSTATUS(status) : 0,
-            WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    dprintf(report, "%.6f %ld %d %d %.6f\n", seconds, usage.ru_maxrss,
+            WIFEXITED(status) ? WEXITSTATUS(status) : 0, WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+            seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
     return 0;
 }

@@ -1,7 +1,8 @@
 """Runs one program once under one library and says what it cost.
 
-The program is started by bench/launch, a small static program that waits for it (wait4) and reports wall time
-and ru_maxrss: started from here, every small program would inherit Python's own resident size as a floor. """
+The program is started by bench/launch, a small static program that waits for it (wait4) and reports wall time,
+CPU time and ru_maxrss: started from here, every small program would inherit Python's own resident size as a
+floor. """
 
 import os
 import signal
@@ -9,7 +10,8 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 
-FOREIGN_SETTINGS = ("LD_", "WEIR_", "MALLOC_", "GLIBC_TUNABLES", "MIMALLOC_", "TCMALLOC_", "PYTHON")
+FOREIGN_SETTINGS = ("LD_", "WEIR_", "MALLOC_", "GLIBC_TUNABLES", "MIMALLOC_", "TCMALLOC_", "PYTHON",
+                    "GC_", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG")
 
 
 @dataclass
@@ -18,6 +20,7 @@ class Sample:
     rss_kib: int = 0
     output: str = ""
     failure: str = ""  # empty: the run counts
+    cpu_seconds: float = 0.0
 
 
 class Launcher:
@@ -73,10 +76,11 @@ class Running:
             complaint = errors.read().decode(errors="replace")
         if late:
             sample.failure = f"still running after {self.timeout} s"
-        elif len(words) != 4:
+        elif len(words) != 5:
             sample.failure = "could not be started"
         else:
             sample.seconds, sample.rss_kib = float(words[0]), int(words[1])
+            sample.cpu_seconds = float(words[4])
             sample.failure = describe_exit(int(words[2]), int(words[3]))
         if "cannot be preloaded" in complaint:
             sample.failure = "the library cannot be preloaded"
@@ -96,7 +100,7 @@ def describe_exit(code, signal_number):
 
 
 def clean_environment(library, additions):
-    """The caller's environment without settings that could steer a malloc, plus the preload."""
+    """The caller's environment without settings that could steer a malloc or a collector, plus the preload."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_SETTINGS)}
     kept["LC_ALL"] = "C.UTF-8"
     if library.preload:
