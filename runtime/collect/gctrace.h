@@ -6,7 +6,8 @@
  *     gc 7                  the cycle's number
  *     @0.121s               when it began, since the start of the program
  *     12%                   the collector's share of the CPU since then
- *     0.031+4.2+0.009       wall time: to stop (and to finish sweeping), to mark, to finish marking
+ *     0.031+4.2+0.009       wall time: to stop (and to finish sweeping), to mark, to finish marking. In Go the program
+ *                           runs during the second; where the world stands still, their sum is the pause
  *     0.062+1.1/4.1/0+0.018 CPU time: of the first; of marking, by threads that allocate, by threads for it, by idle
  *                           ones; of the last
  *     7->8->4 MB            the heap when it began, when it ended, what was marked

@@ -86,8 +86,10 @@ void pacer_set_limit(pacer_t *pacer, uint64_t limit);
 void pacer_set_runway(pacer_t *pacer, uint64_t runway);
 void pacer_set_cores(pacer_t *pacer, unsigned cores);
 
-/* Between cycles, when manual memory or arenas have grown or shrunk noticeably: the value of the last cycle, and
- * the difference. Worth it under a limit only. */
+/* Between cycles, under a limit: when manual memory or arenas have grown or shrunk noticeably (the value of the last
+ * cycle, and the difference); and, just before asking, when the limit itself is about to be passed and nothing idle or
+ * unswept is left (held - idle - heap, as it is now). The latter is how holes in the spans are met that the last cycle
+ * did not show. */
 void pacer_set_outside(pacer_t *pacer, uint64_t outside);
 
 /* The heap is about to grow by `request`, to the trigger or beyond: start a cycle first? If not, `trigger` may have

@@ -285,9 +285,11 @@ typedef struct program {
     pacer_t pacer;
     uint64_t (*live_at)(uint64_t allocated); /* bytes reachable, once this much has been allocated */
     uint64_t outside;
+    unsigned holes_percent;           /* of the heap: what spans hold beyond it */
     uint64_t mark_mib_ns, run_mib_ns; /* CPU time to mark a MiB, and to allocate one */
     /* What happened. */
     uint64_t heap, allocated;
+    uint64_t highest;                    /* of heap and outside */
     uint64_t untold_ns;                  /* of the program, since the pacer was told */
     uint64_t program_ns, collector_ns;   /* all of it */
     uint64_t longest_ns;                 /* of the cycles */
@@ -303,8 +305,14 @@ static program_t program_new(int percent, uint64_t limit, uint64_t (*live_at)(ui
     return program;
 }
 
+static uint64_t outside_of(const program_t *program)
+{
+    return program->outside + program->heap / 100 * program->holes_percent;
+}
+
 static void program_collect(program_t *program)
 {
+    uint64_t outside = outside_of(program);
     double peak = (double)program->heap / (double)program->pacer.goal;
     program->worst_short = peak < program->worst_short ? peak : program->worst_short;
     program->worst_over = peak > program->worst_over ? peak : program->worst_over;
@@ -313,8 +321,7 @@ static void program_collect(program_t *program)
     uint64_t live = program->live_at(program->allocated);
     program->heap = live < program->heap ? live : program->heap;
     uint64_t cost = 20000 + program->heap / MIB(1) * program->mark_mib_ns;
-    pacer_end_cycle(&program->pacer,
-                    &(pacer_cycle_t){program->heap, 0, program->outside, cost, program->untold_ns});
+    pacer_end_cycle(&program->pacer, &(pacer_cycle_t){program->heap, 0, outside, cost, program->untold_ns});
     program->untold_ns = program->since = 0;
     program->collector_ns += cost;
     program->longest_ns = cost > program->longest_ns ? cost : program->longest_ns;
@@ -327,6 +334,9 @@ static void program_collect(program_t *program)
 static void program_take(program_t *program, uint64_t bytes)
 {
     pacer_t *pacer = &program->pacer;
+    uint64_t outside = outside_of(program);
+    if (program->heap + bytes + outside > pacer->limit)
+        pacer_set_outside(pacer, outside);
     if (program->heap + bytes >= pacer->trigger) {
         bool wants = pacer_wants_cycle(pacer, program->heap, bytes, program->untold_ns);
         program->untold_ns = 0;
@@ -340,6 +350,8 @@ static void program_take(program_t *program, uint64_t bytes)
     program->untold_ns += ns;
     program->program_ns += ns;
     program->held_back += program->heap > pacer->goal;
+    if (program->heap + outside_of(program) > program->highest)
+        program->highest = program->heap + outside_of(program);
     cr_assert(program->heap <= pacer->goal || program->since == bytes ||
                   (pacer->limiter.on && pacer->limited),
               "beyond the goal without the limiter");
@@ -461,6 +473,23 @@ Test(pacer, off_under_a_limit_collects_at_the_limit)
     cr_expect_eq(program.pacer.goal, MIB(291), "300 MiB of room less 3 %%");
     cr_expect_leq(program.cycles, 10000 / 190 + 1);
     cr_expect_eq(program.held_back, 0);
+}
+
+/* Live at 55 % of the limit, and every MiB of the heap holds a quarter of a MiB more. That is not known until the first
+ * cycle, so the limit has to stop the first growth. */
+Test(pacer, fragmented_heap_stays_below_the_limit)
+{
+    static const int percents[] = {-1, 100, 400};
+    for (size_t i = 0; i < COUNT(percents); i++) {
+        program_t program = program_new(percents[i], MIB(180), steady);
+        program.outside = MIB(10);
+        program.holes_percent = 25;
+        program_run(&program, MIB(10000));
+        cr_expect_leq(program.highest, MIB(181), "%d %%: %zu", percents[i], (size_t)program.highest);
+        cr_expect_geq(program.highest, MIB(180) / 100 * 97);
+        cr_expect_leq(program.cycles, 10000 / 25);
+        cr_expect_eq(program.held_back, 0);
+    }
 }
 
 Test(pacer, limit_takes_over_from_the_percentage_and_lets_go)
