@@ -53,10 +53,10 @@ typedef struct pacer_cycle {
     uint64_t roots;
     /* Held - idle - heap, when the cycle began. Not after it: then garbage that is not swept yet would count. */
     uint64_t outside;
-    /* The collector's time: of a stopped world, its wall time on all cores. */
-    uint64_t collector_ns;
-    /* The program's, since pacer_wants_cycle or pacer_end_cycle was last told. */
-    uint64_t program_ns;
+    /* The collector's time, and the program's since pacer_wants_cycle or pacer_end_cycle was last told. Measured alike:
+     * while the world stands still, wall time on all cores is the collector's; while it runs, the program's. (Go leaves
+     * out cores that idle; a library cannot see them.) */
+    uint64_t collector_ns, program_ns;
 } pacer_cycle_t;
 
 /* All fields belong to the owner of the pacer, and are read and written under its lock. */
