@@ -3,6 +3,7 @@
 #define WEIR_WEIR_H
 
 #include <weir/control.h>
+#include <weir/gc.h>
 #include <weir/heap.h>
 #include <weir/stats.h>
 #include <weir/version.h>

@@ -57,7 +57,12 @@ typedef struct heap {
     uint64_t sent[CLASS_COUNT];    /* cells of others that this thread freed */
     uint64_t drained[CLASS_COUNT]; /* cells of this heap that came back through the inbox */
     uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
-    struct heap *next; /* of all heaps; written once, under the lock */
+    struct collected *collected;    /* its share of the collected heap, from first use on; see collected.h */
+    uintptr_t stack_from, stack_to; /* what it has on its stack, while it stands still: see world.h */
+    uintptr_t pointer;              /* the thread pointer: its thread-local memory lies below */
+    int thread;                     /* the kernel's number of it */
+    _Atomic uint32_t standing;      /* 1: it stands still */
+    struct heap *next;              /* of all heaps; written once, under the lock */
     _Atomic int status;
     _Alignas(64) _Atomic(cell_t *) inbox; /* pushed by anybody, taken whole by the owner */
 } heap_t;
@@ -67,9 +72,11 @@ typedef struct cache {
     cell_t *bins[CLASS_COUNT];
     /* class_of(16 * granule), once there is a heap; until then class 0, whose bin is always empty */
     uint8_t class_of[GRANULES];
-    heap_t *heap;  /* NULL before first use and after the thread's end */
-    bool ended;    /* the thread has left its heap */
-    bool starting; /* the thread is getting one: see bootstrap.h */
+    heap_t *heap;     /* NULL before first use and after the thread's end */
+    bool ended;       /* the thread has left its heap */
+    bool starting;    /* the thread is getting one: see bootstrap.h */
+    uint32_t inside;  /* sections that a stop of the world must not fall into: see world.h */
+    struct run *runs; /* heap->collected's, or NULL */
 } cache_t;
 extern __thread cache_t cache __attribute__((tls_model("initial-exec")));
 

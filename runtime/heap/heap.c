@@ -12,11 +12,13 @@
 
 #include "runtime/heap/bootstrap.h"
 #include "runtime/heap/calls.h"
+#include "runtime/heap/collected.h"
 #include "runtime/heap/fast.h"
 #include "runtime/heap/harden.h"
 #include "runtime/heap/large.h"
 #include "runtime/heap/misuse.h"
 #include "runtime/heap/raw.h"
+#include "runtime/heap/world.h"
 #include "runtime/heap/zero.h"
 #include "runtime/os/options.h"
 #include "runtime/pages/pages.h"
@@ -178,6 +180,12 @@ static span_t *span_of(const void *p, const char *call)
         misuse_report("interior address at", p, large_usable(span), call);
         return NULL;
     }
+    if (state == SPAN_COLLECTED && offset % span->cell_size == 0 && offset / span->cell_size < span->cells)
+        return span;
+    if (state == SPAN_TAIL) {
+        misuse_report("interior address at", p, large_usable(span_of_slot(span->next)), call);
+        return NULL;
+    }
     if (state == SPAN_NONE) {
         misuse_report(was_block(span, offset) ? "double free of" : "unallocated address at", p, 0, call);
         return NULL;
@@ -230,9 +238,20 @@ static void free_cell(heap_t *self, span_t *span, void *p)
         remote_free(self, span, p);
 }
 
+static void free_collected(heap_t *self, span_t *span, void *p)
+{
+    world_enter();
+    bool done = collected_free(self, span, p);
+    world_leave();
+    if (!done)
+        misuse_report("double free of", p, span->cell_size, "free()");
+}
+
 void raw_free(heap_t *self, span_t *span, void *p)
 {
-    if (span_is_large(span))
+    if (span->kind != KIND_MANUAL)
+        free_collected(self, span, p);
+    else if (span_is_large(span))
         large_free(self, span);
     else
         free_cell(self, span, p);
@@ -252,7 +271,7 @@ static bool free_remote(void *p)
         return false;
     span_t *span = span_of_unit(unit);
     heap_t *owner = __atomic_load_n(&span->heap, __ATOMIC_RELAXED);
-    if (!owner || owner == cache.heap || ((cell_t *)p)->mark == span)
+    if (!owner || owner == cache.heap || span->kind != KIND_MANUAL || ((cell_t *)p)->mark == span)
         return false;
     remote_free(cache.heap, span, p);
     return true;

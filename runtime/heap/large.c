@@ -29,6 +29,7 @@ static void *large_describe(heap_t *self, void *memory, size_t bytes, enum span_
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
     *span_bytes(span) = bytes;
     span->kind = KIND_MANUAL;
+    span->wait = 0;
     span_set_state(span, state);
     self->large_allocs++;
     self->large_alloc_bytes += bytes;

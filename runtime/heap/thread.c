@@ -12,9 +12,11 @@
  * thread.
  */
 #include "runtime/heap/cache.h"
+#include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
 #include "runtime/heap/harden.h"
 #include "runtime/heap/verify.h"
+#include "runtime/heap/world.h"
 #include "runtime/heap/zero.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
@@ -34,6 +36,9 @@ static void set_owner(heap_t *heap, uintptr_t word)
 
 static void heap_leave(heap_t *heap)
 {
+    world_enter();
+    collected_thread_end(heap);
+    world_leave();
     remote_flush(heap);
     remote_drain(heap);
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
@@ -45,6 +50,7 @@ static void heap_leave(heap_t *heap)
     atomic_store_explicit(&heap->status, HEAP_ORPHAN, memory_order_release);
     atomic_fetch_add(&heaps.orphans, 1);
     lock_release(&heaps.lock);
+    world_thread_end(heap);
 }
 
 static void thread_end(void)
@@ -89,17 +95,23 @@ static heap_t *heap_make(void)
 static heap_t *heap_enter(void)
 {
     lock_acquire(&heaps.lock);
+    while (!world_admits()) {
+        lock_release(&heaps.lock);
+        world_wait_to_start();
+        lock_acquire(&heaps.lock);
+    }
     heap_t *heap = find_orphan();
     if (heap) {
         atomic_fetch_sub(&heaps.orphans, 1);
-        heap->status = HEAP_LIVE;
     } else {
         heap = heap_make();
     }
     if (heap) {
         heap->bins = options.harden ? (cell_t **)(heap + 1) : cache.bins;
         set_owner(heap, options.harden ? 0 : os_thread_word());
+        world_thread_begin(heap);
         cache.heap = heap;
+        heap->status = HEAP_LIVE;
         for (size_t granule = 0; granule < GRANULES; granule++)
             cache.class_of[granule] = (uint8_t)class_of(granule * 16);
     }
@@ -187,6 +199,7 @@ span_t *thread_adopt_span(heap_t *self, uint32_t cls)
 static void before_fork(void)
 {
     lock_acquire(&heaps.lock);
+    collected_before_fork();
     zero_before_fork();
     harden_before_fork();
     pages_before_fork();
@@ -199,6 +212,7 @@ static void after_fork(bool child)
     pages_after_fork(child);
     harden_after_fork(child);
     zero_after_fork(child);
+    collected_after_fork(child);
     if (!cache.heap)
         pages_thread_end();
 }
@@ -221,6 +235,7 @@ static void after_fork_child(void)
         if (span->heap && span->heap->status == HEAP_LOST)
             __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
     }
+    world_after_fork_child();
     after_fork(true);
     lock_reset(&heaps.lock);
 }

@@ -47,6 +47,11 @@ uint64_t os_random(void);
 /* Nanoseconds on the monotonic clock. */
 uint64_t os_now_ns(void);
 
+/* Nanoseconds since 1970. */
+uint64_t os_wall_clock_ns(void);
+/* Processors that this process may use. */
+unsigned os_processors(void);
+
 /* An identity for the calling thread that no other live thread has; one instruction on x86-64. */
 static inline uintptr_t os_thread_word(void)
 {

@@ -45,10 +45,18 @@ enum span_state {
     SPAN_FULL,    /* on no list; enough frees make it partial */
     SPAN_LARGE,   /* a large object of slots */
     SPAN_HUGE,    /* a large object from the page provider; its first slot says so, the others nothing */
+    SPAN_COLLECTED, /* small, of a kind that is collected: see runtime/heap/collected.h */
+    SPAN_TAIL,      /* a later slot of a large object that is collected; next: its first */
 };
 
 /* What the collector may find in the cells; decides what is scanned. */
-enum span_kind { KIND_MANUAL };
+enum span_kind {
+    KIND_MANUAL, /* not collected */
+    KIND_SCAN,   /* collected; every word may be a pointer */
+    KIND_NOSCAN, /* collected; no pointers */
+    KIND_TYPED,  /* collected; its last word is its weir_type, which says where the pointers are */
+    KIND_COUNT
+};
 
 /* The descriptor of one slot; of a span, its first slot's. One cache line.
  *

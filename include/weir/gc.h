@@ -1,0 +1,98 @@
+/* weir/gc.h: collected memory: the program allocates, the collector frees what nothing points to any more.
+ *
+ * The collector is a tracing one, conservative about stacks, registers, static data and objects without a type: any
+ * aligned word that holds an address inside an object keeps it alive. Objects do not move. It looks in
+ *   - the stacks, registers and thread-local memory of all threads that have used weir,
+ *   - the writable data of the program and of its shared libraries,
+ *   - collected objects that it has reached, and the ranges given to weir_gc_add_roots.
+ * It does not look in memory from malloc, weir_malloc or mmap: a collected object that only such memory points to
+ * is freed, unless that memory is among the roots.
+ *
+ * Holds for every function here:
+ *   units        sizes are bytes.
+ *   alignment    16 bytes.
+ *   threads      any thread may call them at any time, except from a signal handler. A thread is known to the collector
+ *                from its first call of weir on; one that was given a collected object before that has to call
+ *                weir_gc_attach_thread first.
+ *   failure      NULL with errno = ENOMEM, after a collection has been tried.
+ *   stopping     while the collector marks, all other such threads stand still (by a real-time signal, SIGRTMAX - 2).
+ *                A thread must not block that signal for long.
+ */
+#ifndef WEIR_GC_H
+#define WEIR_GC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/api.h>
+
+WEIR_API_BEGIN
+
+/* An object of at least size bytes, all zero. Every aligned word of it may hold a pointer. As Go's new and
+ * the Boehm collector's GC_malloc. */
+WEIR_API void *weir_gc_alloc(size_t size) WEIR_NOEXCEPT WEIR_ATTRIBUTE((malloc, alloc_size(1)));
+
+/* The same for an object that will hold no pointers to collected objects: text, numbers. It is not looked into, which
+ * is faster and cannot keep garbage alive. All zero as well. */
+WEIR_API void *weir_gc_alloc_noscan(size_t size) WEIR_NOEXCEPT WEIR_ATTRIBUTE((malloc, alloc_size(1)));
+
+/* Where the pointers are in a type of objects. Has to outlive them; is only read. */
+typedef struct weir_type {
+    const char *name;
+    size_t size; /* bytes of one element, a multiple of 8 */
+    /* Bit i of word i / 64: the word at offset 8 * i may be a pointer. size / 8 bits; NULL if there is a trace. */
+    const uint64_t *pointers;
+    /* Or: calls visit(context, p) for each pointer p in the `count` elements at object. Runs while the world stands still:
+     * it must not allocate, lock or call weir. Memory behind the elements that were asked for is zero. */
+    void (*trace)(const void *object, size_t count, void (*visit)(void *context, const void *p),
+                  void *context);
+} weir_type;
+
+/* An array of count elements of the type, all zero: only its pointers are followed. ENOMEM if the product overflows. */
+WEIR_API void *weir_gc_alloc_typed(const weir_type *type, size_t count) WEIR_NOEXCEPT
+    WEIR_ATTRIBUTE((malloc));
+
+/* A collected object with its size changed: contents up to the smaller size are kept, the rest is zero. It has the
+ * kind of the old one (not for typed objects: NULL with EINVAL). weir_gc_realloc(NULL, n) is weir_gc_alloc(n). */
+WEIR_API void *weir_gc_realloc(void *object, size_t size) WEIR_NOEXCEPT WEIR_ATTRIBUTE((alloc_size(2)));
+
+/* Free an object now. Never needed; saves the collector work where the program knows. weir_free does the same. */
+WEIR_API void weir_gc_free(void *object) WEIR_NOEXCEPT;
+
+/* Collect now. Returns when everything that was garbage at the call is free. As Go's runtime.GC. */
+WEIR_API void weir_gc(void) WEIR_NOEXCEPT;
+
+/* Collections begin by themselves unless disabled more often than enabled; weir_gc works all the same. */
+WEIR_API void weir_gc_disable(void) WEIR_NOEXCEPT;
+WEIR_API void weir_gc_enable(void) WEIR_NOEXCEPT;
+
+/* Look for pointers in [start, start + size) too, until it is removed; both are multiples of 8. Returns 0, or -1
+ * with ENOMEM. */
+WEIR_API int weir_gc_add_roots(const void *start, size_t size) WEIR_NOEXCEPT;
+WEIR_API void weir_gc_remove_roots(const void *start) WEIR_NOEXCEPT;
+
+/* Make the calling thread known to the collector before its first allocation. It is forgotten when it ends. */
+WEIR_API void weir_gc_attach_thread(void) WEIR_NOEXCEPT;
+
+/* Between the two the thread waits in the kernel (a read, a poll) and touches no collected object: it need not be
+ * stopped. Pairs do not nest. */
+WEIR_API void weir_gc_block_begin(void) WEIR_NOEXCEPT;
+WEIR_API void weir_gc_block_end(void) WEIR_NOEXCEPT;
+
+/* Is p a collected object that is alive, as far as is known? Its start, if p points inside one; else NULL. */
+WEIR_API void *weir_gc_base(const void *p) WEIR_NOEXCEPT;
+
+/* The object that p points to lives at least until here. As Go's runtime.KeepAlive. */
+static inline void weir_gc_keep_alive(const void *p)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    __asm__ volatile("" : : "r"(p) : "memory");
+#else
+    static const void *volatile sink;
+    sink = p;
+#endif
+}
+
+WEIR_API_END
+
+#endif

@@ -1,0 +1,19 @@
+/* crew: the threads that mark beside the one that collects. They belong to no heap, block every signal, and sleep
+ * between collections. */
+#ifndef WEIR_COLLECT_CREW_H
+#define WEIR_COLLECT_CREW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { CREW_MAX = 16 };
+
+/* Have so many threads, the caller included, ready if they can be had: how many there are. With the world running. */
+uint32_t crew_gather(uint32_t wanted);
+/* Run work(i) for each member i, in threads of their own, 0 in the caller's; returns when all have. `alone`: the caller
+ * only. */
+void crew_run(bool alone, void (*work)(uint32_t member));
+/* In the child of a fork. */
+void crew_forget(void);
+
+#endif

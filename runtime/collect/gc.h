@@ -1,0 +1,44 @@
+/* gc: the collector's cycle, and the entries for collected memory.
+ *
+ *     1  wait for other collectors; find the roots in static data; sweep what is not swept
+ *     2  stop the world; spans leave their threads, cells in runs become black
+ *     3  mark from the roots, on all processors if the heap is large
+ *     4  all spans are to be swept; start the world
+ *     5  give back spans without a live object; ask the pacer when the next cycle is due
+ *
+ * The thread whose allocation finds the heap at the pacer's trigger is the one that collects.
+ */
+#ifndef WEIR_COLLECT_GC_H
+#define WEIR_COLLECT_GC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/pages/region.h"
+
+/* A zeroed object; NULL and ENOMEM. */
+void *gc_alloc(enum span_kind kind, size_t size);
+void *gc_alloc_slow(enum span_kind kind, size_t size);
+
+void gc_collect(void);
+void gc_enable(int change); /* -1: enabled once more */
+
+/* Under the collector's lock. */
+bool gc_add_roots(uintptr_t start, size_t size);
+void gc_remove_roots(uintptr_t start);
+
+/* Of all cycles so far. */
+typedef struct gc_stats {
+    uint64_t cycles, forced;
+    uint64_t goal;
+    uint64_t live;                                         /* marked by the last */
+    uint64_t pause_total_ns, pauses[256], pause_ends[256]; /* circular; the last at (cycles + 255) % 256 */
+    uint64_t last_end_ns;                                  /* since 1970 */
+    uint64_t collector_ns;                                 /* of CPU time */
+    uint32_t rescans;
+    uint64_t objects; /* marked by the last */
+} gc_stats_t;
+gc_stats_t gc_read_stats(void);
+
+#endif

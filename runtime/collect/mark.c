@@ -1,0 +1,408 @@
+/* mark: see mark.h. */
+#include "runtime/collect/mark.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <weir/gc.h>
+
+#include "runtime/collect/crew.h"
+#include "runtime/collect/roots.h"
+#include "runtime/heap/collected.h"
+#include "runtime/heap/large.h"
+#include "runtime/os/check.h"
+#include "runtime/os/os.h"
+#include "runtime/os/spin.h"
+
+enum {
+    RING = 32,
+    STACK_ENTRIES = 1 << 20, /* of a marker, 8 MiB, resident as far as it was used */
+    PACKET = 256,            /* entries handed over at once */
+    PACKETS = 64,
+    PIECE = 32 * 1024, /* bytes of a range scanned at once */
+    RANGES = 4096,
+};
+
+/* One for each member of the crew; only its own, but `bytes` and `objects`, which the collector adds up. */
+typedef struct marker {
+    uintptr_t *stack;
+    size_t top, limit;
+    uintptr_t ring[RING];
+    uint32_t ring_first, ring_count;
+    size_t bytes, objects;
+} __attribute__((aligned(64))) marker_t;
+
+typedef struct range {
+    uintptr_t from, to;
+} range_t;
+
+static marker_t markers[CREW_MAX];
+
+/* What markers share; under the spin lock, but for the counts, which others peek at. */
+static struct {
+    spin_t lock;
+    _Atomic uint32_t packets, ranges, idle;
+    uint32_t members;
+    bool overflowed; /* some span has its flag up */
+    size_t root_bytes;
+    uint32_t packet_sizes[PACKETS];
+    uintptr_t packet[PACKETS][PACKET];
+    range_t range[RANGES];
+} shared;
+
+static uint32_t prepared; /* markers that have a stack */
+static size_t stack_limit = STACK_ENTRIES;
+
+/* --- what a word points to --- */
+
+typedef struct target {
+    span_t *span; /* NULL: to no collected object */
+    uint32_t cell;
+} target_t;
+
+static inline target_t target_of(uintptr_t word)
+{
+    const target_t none = {NULL, 0};
+    size_t offset = word - region_base;
+    if (offset >= region.carved)
+        return none;
+    span_t *span = span_of_slot((uint32_t)(offset >> SLOT_SHIFT));
+    if (LIKELY(span->state == SPAN_COLLECTED)) {
+        target_t target = {span, collected_cell(span, offset % SLOT_SIZE)};
+        uint64_t allocs = collected_allocs_of(span_slot(span))[target.cell / 64];
+        return allocs >> target.cell % 64 & 1 ? target : none;
+    }
+    if (span->state == SPAN_TAIL)
+        span = span_of_slot(span->next);
+    if (span->kind == KIND_MANUAL || !span_is_large(span))
+        return none;
+    return (target_t){span, 0};
+}
+
+static char *object_of(target_t target)
+{
+    return span_start(target.span) +
+           (size_t)target.cell * (span_is_large(target.span) ? 0 : target.span->cell_size);
+}
+
+void *mark_base(const void *p)
+{
+    target_t target = collected_is_used() ? target_of((uintptr_t)p) : (target_t){NULL, 0};
+    return target.span ? object_of(target) : NULL;
+}
+
+/* --- what is left to do --- */
+
+/* Marked, and to be scanned in another round. */
+static void overflow(span_t *span)
+{
+    __atomic_store_n(&span->wait, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&shared.overflowed, true, __ATOMIC_RELAXED);
+}
+
+static bool share_range(uintptr_t from, uintptr_t to)
+{
+    bool fits;
+    spin_acquire(&shared.lock);
+    fits = shared.ranges < RANGES;
+    if (fits)
+        shared.range[shared.ranges++] = (range_t){from, to};
+    spin_release(&shared.lock);
+    return fits;
+}
+
+static inline void push(marker_t *self, uintptr_t object, span_t *span)
+{
+    if (LIKELY(self->top < self->limit))
+        self->stack[self->top++] = object;
+    else
+        overflow(span);
+}
+
+static void found_large(marker_t *self, span_t *span)
+{
+    uintptr_t start = (uintptr_t)span_start(span);
+    self->objects++;
+    self->bytes += large_usable(span);
+    if (span->kind == KIND_SCAN ? !share_range(start, start + large_usable(span)) : false)
+        overflow(span);
+    else if (span->kind == KIND_TYPED)
+        push(self, start, span);
+}
+
+static inline void found(marker_t *self, uintptr_t word)
+{
+    target_t target = target_of(word);
+    if (!target.span)
+        return;
+    span_t *span = target.span;
+    uint64_t *marks = collected_marks_of(span_slot(span)) + target.cell / 64,
+             bit = (uint64_t)1 << target.cell % 64;
+    if (__atomic_load_n(marks, __ATOMIC_RELAXED) & bit)
+        return;
+    if (UNLIKELY(shared.members == 1))
+        *marks |= bit;
+    else if (__atomic_fetch_or(marks, bit, __ATOMIC_RELAXED) & bit)
+        return;
+    if (UNLIKELY(span_is_large(span))) {
+        found_large(self, span);
+        return;
+    }
+    self->objects++;
+    self->bytes += span->cell_size;
+    if (span->kind != KIND_NOSCAN)
+        push(self, (uintptr_t)span_start(span) + (size_t)target.cell * span->cell_size, span);
+}
+
+/* --- scanning --- */
+
+/* The words of a stopped thread's stack, which the sanitizer has opinions about. */
+__attribute__((no_sanitize("address", "thread"))) static void scan_words(marker_t *self, uintptr_t from,
+                                                                         uintptr_t to)
+{
+    for (const uintptr_t *word = (const uintptr_t *)from; word < (const uintptr_t *)to; word++)
+        if (*word - region_base < region.size)
+            found(self, *word);
+}
+
+static void visit(void *context, const void *p)
+{
+    if ((uintptr_t)p - region_base < region.size)
+        found(context, (uintptr_t)p);
+}
+
+static void scan_bitmap(marker_t *self, uintptr_t object, size_t bytes, const weir_type *type)
+{
+    size_t words = type->size / sizeof(uintptr_t);
+    for (uintptr_t element = object; element + type->size <= object + bytes; element += type->size)
+        for (size_t first = 0; first < words; first += 64)
+            for (uint64_t bits = type->pointers[first / 64]; bits; bits &= bits - 1) {
+                size_t word = first + (size_t)__builtin_ctzll(bits);
+                visit(self, (const void *)((const uintptr_t *)element)[word]);
+            }
+}
+
+/* The last word says what type it is; none as long as the object is being made. */
+static void scan_typed(marker_t *self, uintptr_t object, size_t bytes)
+{
+    bytes -= sizeof(uintptr_t);
+    const weir_type *type = *(const weir_type *const *)(object + bytes);
+    if (!type)
+        return;
+    if (type->trace)
+        type->trace((const void *)object, bytes / type->size, visit, self);
+    else
+        scan_bitmap(self, object, bytes, type);
+}
+
+static inline void scan(marker_t *self, uintptr_t object)
+{
+    span_t *span = span_of_slot(region_slot((const void *)object));
+    size_t bytes = span_is_large(span) ? large_usable(span) : span->cell_size;
+    if (LIKELY(span->kind == KIND_SCAN))
+        scan_words(self, object, object + bytes);
+    else
+        scan_typed(self, object, bytes);
+}
+
+/* --- sharing --- */
+
+static void give_packet(marker_t *self)
+{
+    spin_acquire(&shared.lock);
+    if (shared.packets < PACKETS) {
+        memcpy(shared.packet[shared.packets], self->stack, PACKET * sizeof *self->stack);
+        shared.packet_sizes[shared.packets++] = PACKET;
+        self->top -= PACKET;
+        memcpy(self->stack, self->stack + self->top, PACKET * sizeof *self->stack);
+    }
+    spin_release(&shared.lock);
+}
+
+/* Its oldest entries are the roots of most work: they go first, and the youngest take their place. */
+static inline void give_if_wanted(marker_t *self)
+{
+    if (UNLIKELY(self->top >= 2 * PACKET && atomic_load_explicit(&shared.idle, memory_order_relaxed)))
+        give_packet(self);
+}
+
+static bool take_packet(marker_t *self)
+{
+    if (!atomic_load_explicit(&shared.packets, memory_order_relaxed))
+        return false;
+    spin_acquire(&shared.lock);
+    bool taken = shared.packets > 0;
+    if (taken) {
+        uint32_t packet = --shared.packets;
+        self->top = shared.packet_sizes[packet];
+        memcpy(self->stack, shared.packet[packet], self->top * sizeof *self->stack);
+    }
+    spin_release(&shared.lock);
+    return taken;
+}
+
+static bool take_piece(range_t *piece)
+{
+    if (!atomic_load_explicit(&shared.ranges, memory_order_relaxed))
+        return false;
+    spin_acquire(&shared.lock);
+    bool taken = shared.ranges > 0;
+    if (taken) {
+        range_t *last = &shared.range[shared.ranges - 1];
+        *piece = *last;
+        if (piece->to - piece->from > PIECE)
+            last->from = piece->to = piece->from + PIECE;
+        else
+            shared.ranges--;
+    }
+    spin_release(&shared.lock);
+    return taken;
+}
+
+/* --- the loop --- */
+
+static void drain(marker_t *self)
+{
+    while (self->top || self->ring_count) {
+        while (self->ring_count < RING && self->top) {
+            uintptr_t object = self->stack[--self->top];
+            __builtin_prefetch((const void *)object);
+            self->ring[(self->ring_first + self->ring_count++) % RING] = object;
+        }
+        uintptr_t object = self->ring[self->ring_first];
+        self->ring_first = (self->ring_first + 1) % RING;
+        self->ring_count--;
+        scan(self, object);
+        give_if_wanted(self);
+    }
+}
+
+static bool has_more(marker_t *self)
+{
+    range_t piece;
+    if (take_packet(self))
+        return true;
+    if (!take_piece(&piece))
+        return false;
+    scan_words(self, piece.from, piece.to);
+    return true;
+}
+
+/* False: nobody has anything left. Whoever gives is not idle, so when all are there is nothing to come. */
+static bool wait_for_more(void)
+{
+    atomic_fetch_add(&shared.idle, 1);
+    for (uint32_t spins = 0;; spins++) {
+        if (atomic_load(&shared.packets) || atomic_load(&shared.ranges)) {
+            atomic_fetch_sub(&shared.idle, 1);
+            return true;
+        }
+        if (atomic_load(&shared.idle) == shared.members)
+            return false;
+        spin_pause(spins);
+    }
+}
+
+static void mark_member(uint32_t member)
+{
+    marker_t *self = &markers[member];
+    do {
+        do
+            drain(self);
+        while (has_more(self));
+    } while (wait_for_more());
+}
+
+/* --- rounds --- */
+
+static void add_root(uintptr_t from, uintptr_t to)
+{
+    if (from >= to)
+        return;
+    shared.root_bytes += to - from;
+    if (!share_range(from, to))
+        scan_words(&markers[0], from, to);
+}
+
+static void rescan_small(span_t *span)
+{
+    for (uint32_t cell = 0; cell < span->cells; cell++)
+        if (collected_marks_of(span_slot(span))[cell / 64] >> cell % 64 & 1) {
+            scan(&markers[0], (uintptr_t)span_start(span) + (size_t)cell * span->cell_size);
+            drain(&markers[0]);
+        }
+}
+
+/* Those whose entries did not fit. */
+static void rescan_overflowed(void)
+{
+    shared.overflowed = false;
+    for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < region.carved >> SLOT_SHIFT; slot++) {
+        span_t *span = span_of_slot(slot);
+        bool large = span_is_large(span) && span->kind != KIND_MANUAL;
+        if ((span->state != SPAN_COLLECTED && !large) || !span->wait)
+            continue;
+        span->wait = 0;
+        if (large) {
+            scan(&markers[0], (uintptr_t)span_start(span));
+            drain(&markers[0]);
+        } else {
+            rescan_small(span);
+        }
+    }
+}
+
+static void run_round(bool alone)
+{
+    shared.idle = 0;
+    crew_run(alone, mark_member);
+}
+
+bool mark_prepare(uint32_t members)
+{
+    for (uint32_t i = 0; i < members; i++)
+        if (!markers[i].stack) {
+            uintptr_t *stack = os_reserve(STACK_ENTRIES * sizeof *stack, OS_PAGE);
+            if (!stack || !os_commit(stack, STACK_ENTRIES * sizeof *stack))
+                return false;
+            markers[i].stack = stack;
+        }
+    prepared = members;
+    return true;
+}
+
+/* What a large heap's marking touched goes back. */
+static void release_stacks(uint32_t members)
+{
+    enum { KEPT = 64 * 1024 };
+    for (uint32_t i = 0; i < members; i++)
+        os_release((char *)markers[i].stack + KEPT, STACK_ENTRIES * sizeof *markers[i].stack - KEPT);
+}
+
+mark_result_t mark_all(uintptr_t here, bool alone)
+{
+    mark_result_t result = {0};
+    shared.members = alone ? 1 : prepared;
+    for (uint32_t i = 0; i < prepared; i++) {
+        markers[i].top = markers[i].ring_count = 0;
+        markers[i].limit = stack_limit;
+        markers[i].bytes = markers[i].objects = 0;
+    }
+    shared.root_bytes = 0;
+    roots_each(here, add_root);
+    for (run_round(alone); shared.overflowed; run_round(alone)) {
+        rescan_overflowed();
+        result.rescans++;
+    }
+    for (uint32_t i = 0; i < prepared; i++) {
+        result.bytes += markers[i].bytes;
+        result.objects += markers[i].objects;
+    }
+    result.root_bytes = shared.root_bytes;
+    release_stacks(prepared);
+    return result;
+}
+
+void mark_set_stack_limit(size_t entries)
+{
+    stack_limit = entries && entries < STACK_ENTRIES ? entries : STACK_ENTRIES;
+}

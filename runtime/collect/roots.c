@@ -1,0 +1,164 @@
+/* roots: see roots.h. */
+#include "runtime/collect/roots.h"
+
+#include <link.h>
+#include <string.h>
+
+#include "runtime/heap/world.h"
+#include "runtime/os/os.h"
+#include "runtime/os/signal.h"
+#include "runtime/pages/pages.h"
+
+typedef struct range {
+    uintptr_t from, to;
+} range_t;
+
+/* A growing array in the runtime's own memory, which is never given back: old arrays are lost, half of the new one
+ * at most in all. */
+typedef struct ranges {
+    range_t *at;
+    size_t count, room;
+} ranges_t;
+
+static ranges_t data_ranges, program_ranges;
+static uintptr_t static_tls; /* bytes below the thread pointer */
+
+static bool ranges_add(ranges_t *ranges, uintptr_t from, uintptr_t to)
+{
+    if (ranges->count == ranges->room) {
+        size_t room = ranges->room ? 2 * ranges->room : 64;
+        range_t *at = pages_metadata(room * sizeof *at);
+        if (!at)
+            return false;
+        if (ranges->count)
+            memcpy(at, ranges->at, ranges->count * sizeof *at);
+        ranges->at = at;
+        ranges->room = room;
+    }
+    ranges->at[ranges->count++] = (range_t){(from + 7) & ~(uintptr_t)7, to & ~(uintptr_t)7};
+    return true;
+}
+
+/* --- static data --- */
+
+static void add_part(uintptr_t from, uintptr_t to)
+{
+    if (from < to)
+        ranges_add(&data_ranges, from, to);
+}
+
+/* What is read-only after relocation (PT_GNU_RELRO) points to no collected object. */
+static void add_segment(uintptr_t from, uintptr_t to, uintptr_t relro_from, uintptr_t relro_to)
+{
+    if (relro_from >= to || relro_to <= from) {
+        add_part(from, to);
+    } else {
+        add_part(from, relro_from);
+        add_part(relro_to, to);
+    }
+}
+
+/* Modules loaded at the start have their thread-local memory just below the thread pointer, at the same place in every
+ * thread. Later ones have it elsewhere, and that is the allocator's. */
+static void note_tls(const struct dl_phdr_info *object, size_t size)
+{
+    enum { STATIC_MAX = 1 << 20 };
+    uintptr_t start = (uintptr_t)object->dlpi_tls_data, pointer = os_thread_word();
+    if (start && start < pointer && pointer - start < STATIC_MAX && pointer - start > static_tls)
+        static_tls = pointer - start;
+    else if (start && (start > pointer || pointer - start >= STATIC_MAX))
+        add_part(start, start + size);
+}
+
+static int add_object(struct dl_phdr_info *object, size_t info_size, void *context)
+{
+    (void)info_size, (void)context;
+    uintptr_t relro_from = 0, relro_to = 0;
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        if (header->p_type == PT_GNU_RELRO) {
+            relro_from = object->dlpi_addr + header->p_vaddr;
+            relro_to = (relro_from + header->p_memsz) & ~(uintptr_t)(OS_PAGE - 1);
+        }
+    }
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        uintptr_t from = object->dlpi_addr + header->p_vaddr;
+        if (header->p_type == PT_LOAD && (header->p_flags & PF_W))
+            add_segment(from, from + header->p_memsz, relro_from, relro_to);
+        if (header->p_type == PT_TLS)
+            note_tls(object, header->p_memsz);
+    }
+    return 0;
+}
+
+void roots_prepare(void)
+{
+    data_ranges.count = 0;
+    dl_iterate_phdr(add_object, NULL);
+}
+
+/* --- threads --- */
+
+/* The end of the mapped memory that an address lies in, as far as a stack may reach. */
+static uintptr_t mapped_end(uintptr_t from)
+{
+    enum { REACH = 64 * 1024 * 1024 };
+    uintptr_t page = from & ~(uintptr_t)(OS_PAGE - 1), end = page + REACH;
+    while (page < end && os_is_mapped((void *)page))
+        page += OS_PAGE;
+    return page;
+}
+
+/* A thread may stand on a stack that is not its own: a coroutine's, a signal's. Then all of that which lies above is
+ * looked at, and what is mapped of its own. */
+static void add_stack(uintptr_t from, uintptr_t to, void (*range)(uintptr_t from, uintptr_t to))
+{
+    enum { STACK_MAX = 64 * 1024 * 1024 };
+    if (from <= to && to - from < STACK_MAX) {
+        range(from, to);
+        return;
+    }
+    range(from, mapped_end(from));
+    uintptr_t low = to;
+    while (to - low < STACK_MAX && os_is_mapped((void *)(low - OS_PAGE)))
+        low -= OS_PAGE;
+    range(low & ~(uintptr_t)7, to);
+}
+
+static void add_thread(const heap_t *heap, uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
+{
+    uintptr_t from, to;
+    world_stack(heap, &from, &to);
+    add_stack(heap == cache.heap ? here : from, to, range);
+    uintptr_t tls = (heap->pointer - static_tls) & ~(uintptr_t)7, tls_end = heap->pointer + OS_THREAD_RECORD;
+    if (tls_end > to || tls < from)
+        range(tls, tls_end);
+}
+
+void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
+{
+    for (const heap_t *heap = heaps.all; heap; heap = heap->next)
+        if (heap->status == HEAP_LIVE)
+            add_thread(heap, here, range);
+    for (size_t i = 0; i < data_ranges.count; i++)
+        range(data_ranges.at[i].from, data_ranges.at[i].to);
+    for (size_t i = 0; i < program_ranges.count; i++)
+        range(program_ranges.at[i].from, program_ranges.at[i].to);
+}
+
+/* --- the program's --- */
+
+bool roots_add(uintptr_t start, size_t size)
+{
+    return ranges_add(&program_ranges, start, start + size);
+}
+
+void roots_remove(uintptr_t start)
+{
+    for (size_t i = program_ranges.count; i-- > 0;)
+        if (program_ranges.at[i].from == start) {
+            program_ranges.at[i] = program_ranges.at[--program_ranges.count];
+            return;
+        }
+}

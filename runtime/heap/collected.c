@@ -1,0 +1,559 @@
+/* collected: see collected.h. */
+#include "runtime/heap/collected.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "runtime/heap/large.h"
+#include "runtime/heap/world.h"
+#include "runtime/os/check.h"
+#include "runtime/os/os.h"
+#include "runtime/pages/pages.h"
+
+/* Zeroed at once: in the first-level cache when the program comes to it. */
+enum { RUN_BYTES = 4096 };
+/* A thread that looks for free cells sweeps at most so many spans that have none. */
+enum { SWEEPS_MAX = 8 };
+
+uint64_t *collected_allocs, *collected_marks;
+uint32_t collected_reciprocals[CLASS_COUNT];
+_Atomic size_t collected_bytes_since;
+
+static struct {
+    lock_t lock;
+    uint32_t spans[COLLECTED_KINDS][CLASS_COUNT];  /* slots, linked by next and prev; 0: none */
+    uint32_t cursor[COLLECTED_KINDS][CLASS_COUNT]; /* the next to sweep; those before it are swept */
+    uint32_t large;                                /* large objects, linked by all_next and all_prev */
+    size_t bitmap_slots;                           /* so many slots have their bitmaps committed */
+    bool sweeping;                                 /* a trace is over and not all is swept */
+} collected = {.lock = LOCK_INIT(LOCK_RANK_COLLECTED)};
+
+/* --- the bitmaps --- */
+
+/* Under the lock. */
+static bool bitmaps_init(void)
+{
+    size_t bytes = region.size / 128;
+    if (collected_allocs)
+        return true;
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+        collected_reciprocals[cls] =
+            (uint32_t)((((uint64_t)1 << 32) + class_size(cls) - 1) / class_size(cls));
+    collected_marks = region.marks;
+    collected_allocs = os_reserve(bytes, OS_PAGE);
+    return collected_allocs != NULL;
+}
+
+/* Have the bitmaps of a run of slots writable; under the lock. A quarter more than needed, for fewer calls. */
+static bool bitmaps_commit(uint32_t slot, size_t count)
+{
+    size_t have = collected.bitmap_slots, need = slot + count, all = region.size / SLOT_SIZE;
+    if (need <= have)
+        return true;
+    size_t want = need + need / 4 + CHUNK_SLOTS;
+    want = want < all ? want & ~(size_t)(CHUNK_SLOTS - 1) : all;
+    size_t from = have * BITMAP_WORDS * 8, bytes = (want - have) * BITMAP_WORDS * 8;
+    if (!os_commit((char *)collected_allocs + from, bytes) ||
+        !os_commit((char *)collected_marks + from, bytes))
+        return false;
+    collected.bitmap_slots = want;
+    return true;
+}
+
+static uint32_t bitmap_words(const span_t *span)
+{
+    return (span->cells + 63u) / 64;
+}
+
+/* From `first` on, the first cell at which the bit is `value`, or `count`. */
+static uint32_t bit_find(const uint64_t *bits, uint32_t first, uint32_t count, bool value)
+{
+    for (uint32_t i = first; i < count;) {
+        uint64_t word = __atomic_load_n(&bits[i / 64], __ATOMIC_RELAXED);
+        word = (value ? word : ~word) >> i % 64;
+        if (word) {
+            i += (uint32_t)__builtin_ctzll(word);
+            return i < count ? i : count;
+        }
+        i = (i | 63) + 1;
+    }
+    return count;
+}
+
+static void bits_set(uint64_t *bits, uint32_t first, uint32_t end)
+{
+    while (first < end) {
+        uint32_t stop = (first | 63) + 1 < end ? (first | 63) + 1 : end;
+        uint64_t ones = ~(uint64_t)0 >> (64 - (stop - first));
+        __atomic_fetch_or(&bits[first / 64], ones << first % 64, __ATOMIC_RELAXED);
+        first = stop;
+    }
+}
+
+/* --- the lists of spans; under the lock --- */
+
+static uint32_t *list_of(const span_t *span)
+{
+    return &collected.spans[span->kind - KIND_SCAN][span->cls];
+}
+
+static void list_push(span_t *span)
+{
+    uint32_t *head = list_of(span);
+    span->prev = 0;
+    span->next = *head;
+    if (*head)
+        span_of_slot(*head)->prev = span_slot(span);
+    *head = span_slot(span);
+}
+
+static void list_remove(span_t *span)
+{
+    uint32_t *cursor = &collected.cursor[span->kind - KIND_SCAN][span->cls];
+    if (*cursor == span_slot(span))
+        *cursor = span->next;
+    if (span->prev)
+        span_of_slot(span->prev)->next = span->next;
+    else
+        *list_of(span) = span->next;
+    if (span->next)
+        span_of_slot(span->next)->prev = span->prev;
+}
+
+/* --- spans --- */
+
+static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
+{
+    uint32_t slot = pages_take(1, SLOT_PAGES, 1, NULL);
+    if (!slot)
+        return NULL;
+    lock_acquire(&collected.lock);
+    bool ready = bitmaps_init() && bitmaps_commit(slot, 1);
+    if (ready) {
+        span_t *span = span_of_slot(slot);
+        uint32_t size = class_size(cls);
+        *span = (span_t){.cell_size = size,
+                         .cells = (uint16_t)(SLOT_SIZE / size),
+                         .cls = (uint8_t)cls,
+                         .kind = (uint8_t)kind,
+                         .touched = span->touched,
+                         .heap = self};
+        memset(collected_allocs_of(slot), 0, BITMAP_WORDS * 8);
+        memset(collected_marks_of(slot), 0, BITMAP_WORDS * 8);
+        list_push(span);
+        span_set_state(span, SPAN_COLLECTED);
+    }
+    lock_release(&collected.lock);
+    if (ready)
+        return span_of_slot(slot);
+    pages_give(slot, 1, SLOT_PAGES);
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* Cells in use. */
+static uint32_t span_sweep(span_t *span)
+{
+    uint64_t *allocs = collected_allocs_of(span_slot(span)), *marks = collected_marks_of(span_slot(span));
+    uint32_t used = 0;
+    for (uint32_t word = 0; word < bitmap_words(span); word++) {
+        DEBUG_CHECK((marks[word] & ~allocs[word]) == 0);
+        allocs[word] = marks[word];
+        marks[word] = 0;
+        used += (uint32_t)__builtin_popcountll(allocs[word]);
+    }
+    span->extended = 0; /* the position: from here on the next run is looked for */
+    return used;
+}
+
+static void span_discard(span_t *span)
+{
+    list_remove(span);
+    span_set_state(span, SPAN_NONE);
+    span->kind = KIND_MANUAL;
+    __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
+    pages_give(span_slot(span), 1, SLOT_PAGES);
+}
+
+/* The next span at the cursor that has free cells, swept. */
+static span_t *span_claim(heap_t *self, enum span_kind kind, uint32_t cls)
+{
+    uint32_t *cursor = &collected.cursor[kind - KIND_SCAN][cls];
+    span_t *found = NULL;
+    lock_acquire(&collected.lock);
+    for (int sweeps = 0; *cursor && !found && sweeps < SWEEPS_MAX; sweeps++) {
+        span_t *span = span_of_slot(*cursor);
+        *cursor = span->next;
+        if (span_sweep(span) < span->cells)
+            found = span;
+    }
+    lock_release(&collected.lock);
+    if (found)
+        __atomic_store_n(&found->heap, self, __ATOMIC_RELAXED);
+    return found;
+}
+
+/* --- allocating --- */
+
+static collected_t *share_of(heap_t *self)
+{
+    if (LIKELY(self->collected != NULL))
+        return self->collected;
+    collected_t *share = pages_metadata(sizeof *share);
+    if (!share)
+        return NULL;
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+            share->runs[kind][cls].size = class_size(cls);
+    self->collected = share;
+    return share;
+}
+
+static void count_touched(span_t *span, uint32_t end_cell)
+{
+    uint32_t pages = (end_cell * span->cell_size + OS_PAGE - 1) / OS_PAGE;
+    if (pages > span->touched) {
+        atomic_fetch_add_explicit(&ledger.touched, pages - span->touched, memory_order_relaxed);
+        span->touched = (uint8_t)pages;
+    }
+}
+
+/* The next free cells of a span, as a run. False: it has no more. */
+static bool run_take(collected_t *share, run_t *run, span_t *span)
+{
+    uint64_t *allocs = collected_allocs_of(span_slot(span));
+    uint32_t first = bit_find(allocs, span->extended, span->cells, false);
+    uint32_t limit = first + (RUN_BYTES > span->cell_size ? RUN_BYTES / span->cell_size : 1);
+    uint32_t end = first < span->cells
+                       ? bit_find(allocs, first, limit < span->cells ? limit : span->cells, true)
+                       : first;
+    span->extended = (uint16_t)end;
+    if (first == end)
+        return false;
+    size_t bytes = (size_t)(end - first) * span->cell_size;
+    char *at = span_start(span) + (size_t)first * span->cell_size;
+    count_touched(span, end);
+    memset(at, 0, bytes);
+    bits_set(allocs, first, end);
+    share->taken[span->cls] += end - first;
+    atomic_fetch_add_explicit(&collected_bytes_since, bytes, memory_order_relaxed);
+    run->at = at;
+    run->end = at + bytes;
+    return true;
+}
+
+static bool run_refill(heap_t *self, collected_t *share, enum span_kind kind, uint32_t cls)
+{
+    run_t *run = &share->runs[kind - KIND_SCAN][cls];
+    span_t **active = &share->active[kind - KIND_SCAN][cls];
+    while (!*active || !run_take(share, run, *active)) {
+        *active = span_claim(self, kind, cls);
+        if (!*active)
+            *active = span_new(self, kind, cls);
+        if (!*active)
+            return false;
+    }
+    return true;
+}
+
+/* --- large objects --- */
+
+static size_t slots_of(size_t bytes)
+{
+    return (bytes + SLOT_SIZE - 1) >> SLOT_SHIFT;
+}
+
+/* Every slot of a collected large object leads to its first, for addresses inside it. */
+static void large_describe_tail(span_t *span, bool is_tail)
+{
+    uint32_t slot = span_slot(span);
+    for (uint32_t i = 1; i < slots_of(large_usable(span)); i++) {
+        span_t *tail = span_of_slot(slot + i);
+        tail->next = is_tail ? slot : 0;
+        span_set_state(tail, is_tail ? SPAN_TAIL : SPAN_NONE);
+    }
+}
+
+static void large_link(span_t *span)
+{
+    span->all_prev = 0;
+    span->all_next = collected.large;
+    if (collected.large)
+        span_of_slot(collected.large)->all_prev = span_slot(span);
+    collected.large = span_slot(span);
+}
+
+static void large_unlink(span_t *span)
+{
+    if (span->all_prev)
+        span_of_slot(span->all_prev)->all_next = span->all_next;
+    else
+        collected.large = span->all_next;
+    if (span->all_next)
+        span_of_slot(span->all_next)->all_prev = span->all_prev;
+}
+
+static void *large_new(heap_t *self, enum span_kind kind, size_t size)
+{
+    char *p = large_alloc(self, size, 1, true);
+    if (!p)
+        return NULL;
+    span_t *span = span_of_slot(region_slot(p));
+    lock_acquire(&collected.lock);
+    bool ready = bitmaps_init() && bitmaps_commit(span_slot(span), 1);
+    if (ready) {
+        *collected_allocs_of(span_slot(span)) = 1;
+        *collected_marks_of(span_slot(span)) = 0;
+        span->kind = (uint8_t)kind;
+        large_describe_tail(span, true);
+        large_link(span);
+    }
+    lock_release(&collected.lock);
+    if (!ready) {
+        large_free(self, span);
+        return NULL;
+    }
+    atomic_fetch_add_explicit(&collected_bytes_since, large_usable(span), memory_order_relaxed);
+    return p;
+}
+
+/* Under the lock; the caller frees it as a manual one. */
+static void large_forget(span_t *span)
+{
+    large_unlink(span);
+    large_describe_tail(span, false);
+    *collected_allocs_of(span_slot(span)) = *collected_marks_of(span_slot(span)) = 0;
+    span->kind = KIND_MANUAL;
+}
+
+/* --- the entries --- */
+
+void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size)
+{
+    if (size > SMALL_MAX)
+        return large_new(self, kind, size);
+    collected_t *share = share_of(self);
+    uint32_t cls = class_of(size);
+    if (!share)
+        return NULL;
+    run_t *run = &share->runs[kind - KIND_SCAN][cls];
+    if (run->at == run->end && !run_refill(self, share, kind, cls))
+        return NULL;
+    cache.runs = &share->runs[0][0];
+    char *p = run->at;
+    run->at = p + run->size;
+    return p;
+}
+
+static bool free_large(heap_t *self, span_t *span)
+{
+    lock_acquire(&collected.lock);
+    large_forget(span);
+    lock_release(&collected.lock);
+    large_free(self, span);
+    return true;
+}
+
+/* The mark goes too: until the span is swept it is what counts. The cell is free from the next sweep on. */
+bool collected_free(heap_t *self, span_t *span, const void *p)
+{
+    if (span_is_large(span))
+        return free_large(self, span);
+    uint32_t cell = collected_cell(span, (uintptr_t)p % SLOT_SIZE);
+    uint64_t bit = (uint64_t)1 << cell % 64;
+    __atomic_fetch_and(&collected_marks_of(span_slot(span))[cell / 64], ~bit, __ATOMIC_RELAXED);
+    return __atomic_fetch_and(&collected_allocs_of(span_slot(span))[cell / 64], ~bit, __ATOMIC_RELAXED) & bit;
+}
+
+bool collected_is_used(void)
+{
+    return collected_allocs != NULL;
+}
+
+/* --- around a trace --- */
+
+static void run_blacken(const run_t *run)
+{
+    if (run->at == run->end)
+        return;
+    span_t *span = span_of_slot(region_slot(run->at));
+    uint32_t first = collected_cell(span, (uintptr_t)run->at % SLOT_SIZE);
+    bits_set(collected_marks_of(span_slot(span)), first,
+             first + (uint32_t)((size_t)(run->end - run->at) / run->size));
+}
+
+void collected_begin_trace(void)
+{
+    for (heap_t *heap = heaps.all; heap; heap = heap->next) {
+        collected_t *share = heap->collected;
+        if (!share)
+            continue;
+        for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+            for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+                run_blacken(&share->runs[kind][cls]);
+                share->active[kind][cls] = NULL;
+            }
+    }
+    atomic_store_explicit(&collected_bytes_since, 0, memory_order_relaxed);
+}
+
+void collected_end_trace(void)
+{
+    memcpy(collected.cursor, collected.spans, sizeof collected.cursor);
+    collected.sweeping = true;
+}
+
+static bool is_unmarked(const span_t *span)
+{
+    const uint64_t *marks = collected_marks_of(span_slot(span));
+    uint64_t any = 0;
+    for (uint32_t word = 0; word < bitmap_words(span); word++)
+        any |= marks[word];
+    return any == 0;
+}
+
+/* From the cursor on: what was claimed before is swept and somebody's. */
+static void release_dead_spans(uint32_t kind, uint32_t cls)
+{
+    world_enter();
+    lock_acquire(&collected.lock);
+    for (uint32_t slot = collected.cursor[kind][cls], next; slot; slot = next) {
+        span_t *span = span_of_slot(slot);
+        next = span->next;
+        if (is_unmarked(span))
+            span_discard(span);
+    }
+    lock_release(&collected.lock);
+    world_leave();
+}
+
+/* Marked ones begin the next cycle white. */
+static void release_dead_large(heap_t *self)
+{
+    world_enter();
+    lock_acquire(&collected.lock);
+    for (uint32_t slot = collected.large, next; slot; slot = next) {
+        span_t *span = span_of_slot(slot);
+        next = span->all_next;
+        if (!*collected_marks_of(slot)) {
+            large_forget(span);
+            large_free(self, span);
+        } else {
+            *collected_marks_of(slot) = 0;
+        }
+    }
+    lock_release(&collected.lock);
+    world_leave();
+}
+
+void collected_release_dead(heap_t *self)
+{
+    release_dead_large(self);
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+            if (collected.cursor[kind][cls])
+                release_dead_spans(kind, cls);
+}
+
+void collected_sweep_rest(void)
+{
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+            uint32_t *cursor = &collected.cursor[kind][cls];
+            for (; *cursor; *cursor = span_of_slot(*cursor)->next)
+                span_sweep(span_of_slot(*cursor));
+        }
+    collected.sweeping = false;
+}
+
+/* --- threads --- */
+
+/* What is left of its runs is free again from the next sweep on. */
+void collected_thread_end(heap_t *self)
+{
+    collected_t *share = self->collected;
+    cache.runs = NULL;
+    if (!share)
+        return;
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+            run_t *run = &share->runs[kind][cls];
+            for (char *p = run->at; p != run->end; p += run->size)
+                collected_free(self, span_of_slot(region_slot(p)), p);
+            share->taken[cls] -= (uint64_t)(run->end - run->at) / (run->size ? run->size : 1);
+            run->at = run->end = NULL;
+            share->active[kind][cls] = NULL;
+        }
+}
+
+void collected_before_fork(void)
+{
+    lock_acquire(&collected.lock);
+}
+
+void collected_after_fork(bool child)
+{
+    if (child)
+        lock_reset(&collected.lock);
+    else
+        lock_release(&collected.lock);
+}
+
+/* --- counting and checking --- */
+
+__attribute__((no_sanitize("thread"))) static uint64_t count_bits(const span_t *span)
+{
+    const uint64_t *allocs = collected_allocs_of(span_slot(span));
+    uint64_t count = 0;
+    for (uint32_t word = 0; word < bitmap_words(span); word++)
+        count += (uint64_t)__builtin_popcountll(allocs[word]);
+    return count;
+}
+
+__attribute__((no_sanitize("thread"))) static void count_share(const collected_t *share, uint64_t *allocs,
+                                                               uint64_t *live)
+{
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+        uint64_t cached = 0;
+        for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++) {
+            const run_t *run = &share->runs[kind][cls];
+            const char *at = run->at, *end = run->end;
+            cached += at < end ? (uint64_t)(end - at) / run->size : 0;
+        }
+        allocs[cls] += share->taken[cls] - cached;
+        live[cls] -= cached;
+    }
+}
+
+void collected_count(uint64_t allocs[CLASS_COUNT], uint64_t live[CLASS_COUNT])
+{
+    if (!collected_is_used())
+        return;
+    for (const heap_t *heap = heaps.all; heap; heap = heap->next)
+        if (heap->collected)
+            count_share(heap->collected, allocs, live);
+    lock_acquire(&collected.lock);
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+            for (uint32_t slot = collected.spans[kind][cls]; slot; slot = span_of_slot(slot)->next)
+                live[cls] += count_bits(span_of_slot(slot));
+    lock_release(&collected.lock);
+}
+
+void collected_verify(void)
+{
+    lock_acquire(&collected.lock);
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+            uint32_t before = 0;
+            for (uint32_t slot = collected.spans[kind][cls]; slot; slot = span_of_slot(slot)->next) {
+                const span_t *span = span_of_slot(slot);
+                ALWAYS_CHECK(span->prev == before && span->cls == cls && span->kind == kind + KIND_SCAN);
+                ALWAYS_CHECK(span->state == SPAN_COLLECTED && span->owner == 0);
+                before = slot;
+                for (uint32_t word = 0; word < bitmap_words(span); word++)
+                    ALWAYS_CHECK((collected_marks_of(slot)[word] & ~collected_allocs_of(slot)[word]) == 0);
+            }
+        }
+    lock_release(&collected.lock);
+}

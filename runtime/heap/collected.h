@@ -1,0 +1,105 @@
+/* collected: memory that the collector reclaims: cells of scan, noscan and typed spans, and large objects.
+ *
+ * Unlike manual cells a free one holds nothing: what is free is in side bitmaps, so that neither the collector nor
+ * the sweeper writes among the objects, and a dirty page means that the program wrote there. One bit a cell, the
+ * first at the slot's first bit; a slot has 512 bytes of each bitmap.
+ *
+ *     allocs   the cell is the program's, or in a thread's run
+ *     marks    the last trace reached it; zero but between the trace and the sweep of the span. marks is within allocs
+ *
+ * A thread allocates from runs: neighbouring free cells, zeroed and marked as allocated when the run is taken.
+ *
+ *     span:  | live | run: |given out|at ... end| | live | free | live | never used |
+ *                                                ^position
+ *
+ * A span is one thread's at a time: between claim and the next stop, or until it has no more free cells. All
+ * spans of a kind and class are on one list; a cursor goes through it once in a cycle, and who needs cells takes the
+ * span at the cursor, sweeps it (allocs = marks, marks = 0), and has it. So sweeping is lazy, after Hughes ("A
+ * semi-incremental garbage collection algorithm", 1982); Go's mcentral does the same.
+ */
+#ifndef WEIR_HEAP_COLLECTED_H
+#define WEIR_HEAP_COLLECTED_H
+
+#include "runtime/heap/cache.h"
+
+enum { COLLECTED_KINDS = KIND_COUNT - KIND_SCAN };
+
+/* Free cells that a thread has, all zero; at == end: none. Written by the thread. */
+typedef struct run {
+    char *at, *end;
+    size_t size; /* of a cell */
+} run_t;
+
+/* A thread's share. Written by the thread, not while the world is stopped; then by the collector. */
+typedef struct collected {
+    run_t runs[COLLECTED_KINDS][CLASS_COUNT];
+    span_t *active[COLLECTED_KINDS][CLASS_COUNT];
+    uint64_t taken[CLASS_COUNT]; /* cells that went into runs, ever */
+} collected_t;
+
+/* A zeroed object of size > 0; NULL: out of memory. Inside a world_enter section. */
+void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size);
+
+static inline void *collected_alloc_fast(enum span_kind kind, size_t size)
+{
+    if (UNLIKELY(size > MEDIUM_MAX || !cache.runs))
+        return NULL;
+    run_t *run = &cache.runs[(size_t)(kind - KIND_SCAN) * CLASS_COUNT + cache.class_of[class_granule(size)]];
+    char *p = run->at;
+    if (UNLIKELY(p == run->end))
+        return NULL;
+    run->at = p + run->size;
+    return p;
+}
+
+/* Free an object before the collector finds out; p is the start of a cell of the span, or of a large object. False:
+ * it was not allocated. */
+bool collected_free(heap_t *self, span_t *span, const void *p);
+
+/* The index of the cell that an offset into a span of the class lies in: one multiplication. */
+extern uint32_t collected_reciprocals[CLASS_COUNT];
+static inline uint32_t collected_cell(const span_t *span, size_t offset)
+{
+    return (uint32_t)((uint64_t)offset * collected_reciprocals[span->cls] >> 32);
+}
+
+/* Words of a slot in the bitmaps. */
+enum { BITMAP_WORDS = SLOT_SIZE / 16 / 64 };
+extern uint64_t *collected_allocs, *collected_marks;
+static inline uint64_t *collected_allocs_of(uint32_t slot)
+{
+    return collected_allocs + (size_t)slot * BITMAP_WORDS;
+}
+static inline uint64_t *collected_marks_of(uint32_t slot)
+{
+    return collected_marks + (size_t)slot * BITMAP_WORDS;
+}
+
+/* --- for the collector --- */
+
+/* Bytes allocated since the last trace began: cells in runs count as allocated. */
+extern _Atomic size_t collected_bytes_since;
+/* Is there any collected memory? */
+bool collected_is_used(void);
+
+/* With the world stopped, before marking: take every span from its thread, and colour the runs black. */
+void collected_begin_trace(void);
+/* With the world stopped, after marking: all spans are to be swept. */
+void collected_end_trace(void);
+/* After the world has started: give back spans and large objects of which nothing was marked; the lists of the others
+ * wait for whoever needs cells. */
+void collected_release_dead(heap_t *self);
+/* Sweep what nobody needed. Before the next trace. */
+void collected_sweep_rest(void);
+
+void collected_thread_end(heap_t *self);
+void collected_before_fork(void);
+void collected_after_fork(bool child);
+
+/* Objects and bytes now allocated, by class; garbage that is not swept yet included. */
+void collected_count(uint64_t allocs[CLASS_COUNT], uint64_t live[CLASS_COUNT]);
+
+/* Every structure checked against every other. */
+void collected_verify(void);
+
+#endif

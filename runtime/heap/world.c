@@ -1,0 +1,132 @@
+/* world: see world.h. */
+#include "runtime/heap/world.h"
+
+#include "runtime/os/check.h"
+#include "runtime/os/signal.h"
+
+_Atomic uint32_t world_stopping;
+
+/* --- the thread's side --- */
+
+/* The collector scans from this frame upwards; the registers that a callee saves are put into it. Whoever goes on
+ * takes his mark away first and then looks whether the next stop has begun, which may have seen the mark. */
+__attribute__((noinline)) static void stand_still(heap_t *heap)
+{
+    uintptr_t here;
+    __builtin_unwind_init();
+    heap->stack_from = (uintptr_t)&here & ~(uintptr_t)(sizeof here - 1);
+    do {
+        atomic_store(&heap->standing, 1);
+        os_futex_wake(&heap->standing);
+        while (atomic_load(&world_stopping))
+            os_futex_wait(&world_stopping, 1);
+        atomic_store(&heap->standing, 0);
+    } while (atomic_load(&world_stopping));
+}
+
+void world_park(void)
+{
+    if (cache.heap)
+        stand_still(cache.heap);
+}
+
+static void on_stop_signal(void)
+{
+    if (cache.inside == 0 && atomic_load(&world_stopping))
+        world_park();
+}
+
+void world_thread_begin(heap_t *heap)
+{
+    heap->thread = os_thread_id();
+    heap->pointer = os_thread_word();
+    heap->stack_to = os_stack_end();
+    heap->standing = 0;
+}
+
+void world_thread_end(heap_t *heap)
+{
+    if (atomic_load(&world_stopping))
+        os_futex_wake(&heap->standing);
+}
+
+bool world_admits(void)
+{
+    return !atomic_load_explicit(&world_stopping, memory_order_acquire);
+}
+
+void world_wait_to_start(void)
+{
+    while (atomic_load_explicit(&world_stopping, memory_order_acquire))
+        os_futex_wait(&world_stopping, 1);
+}
+
+void world_block_begin(void)
+{
+    heap_t *heap = cache.heap;
+    if (!heap)
+        return;
+    __builtin_unwind_init();
+    uintptr_t here;
+    heap->stack_from = (uintptr_t)&here & ~(uintptr_t)(sizeof here - 1);
+    atomic_store(&heap->standing, 1);
+}
+
+void world_block_end(void)
+{
+    heap_t *heap = cache.heap;
+    if (!heap)
+        return;
+    atomic_store(&heap->standing, 0);
+    if (atomic_load(&world_stopping))
+        world_park();
+}
+
+/* --- the collector's side --- */
+
+static bool has_to_stop(const heap_t *heap)
+{
+    return heap != cache.heap && heap->status == HEAP_LIVE;
+}
+
+/* A signal that is lost (the thread had just ended, the queue was full) is sent again after a while. */
+static void wait_for(heap_t *heap)
+{
+    enum { PATIENCE_NS = 10 * 1000 * 1000 };
+    while (has_to_stop(heap) && !atomic_load_explicit(&heap->standing, memory_order_acquire))
+        if (!os_futex_wait_for(&heap->standing, 0, PATIENCE_NS))
+            os_signal_thread(heap->thread);
+}
+
+void world_stop(void)
+{
+    os_on_stop_signal(on_stop_signal);
+    lock_acquire(&heaps.lock);
+    atomic_store(&world_stopping, 1);
+    lock_release(&heaps.lock);
+    for (heap_t *heap = heaps.all; heap; heap = heap->next)
+        if (has_to_stop(heap) && !atomic_load(&heap->standing))
+            os_signal_thread(heap->thread);
+    for (heap_t *heap = heaps.all; heap; heap = heap->next)
+        wait_for(heap);
+}
+
+/* All have to be off again before the next stop may count them: whoever is still standing then stands for it. */
+void world_start(void)
+{
+    atomic_store(&world_stopping, 0);
+    os_futex_wake_all(&world_stopping);
+}
+
+void world_stack(const heap_t *heap, uintptr_t *from, uintptr_t *to)
+{
+    *from = heap->stack_from;
+    *to = heap->stack_to;
+}
+
+void world_after_fork_child(void)
+{
+    world_stopping = 0;
+    if (cache.heap)
+        cache.heap->thread = os_thread_id();
+}

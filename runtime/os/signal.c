@@ -1,0 +1,95 @@
+/* signal: see signal.h. */
+#include "runtime/os/signal.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/os/os.h"
+
+static bool futex_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *timeout)
+{
+    int saved = errno;
+    bool woken =
+        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout, NULL, 0) == 0 || errno != ETIMEDOUT;
+    errno = saved;
+    return woken;
+}
+
+void os_futex_wait(_Atomic uint32_t *word, uint32_t value)
+{
+    futex_wait(word, value, NULL);
+}
+
+bool os_futex_wait_for(_Atomic uint32_t *word, uint32_t value, uint64_t ns)
+{
+    struct timespec timeout = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+    return futex_wait(word, value, &timeout);
+}
+
+static void futex_wake(_Atomic uint32_t *word, int count)
+{
+    int saved = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+    errno = saved;
+}
+
+void os_futex_wake(_Atomic uint32_t *word)
+{
+    futex_wake(word, 1);
+}
+
+void os_futex_wake_all(_Atomic uint32_t *word)
+{
+    futex_wake(word, INT32_MAX);
+}
+
+/* Real-time signals are nobody's by default; the C library uses the lowest, other collectors the next few. */
+static int stop_signal(void)
+{
+    return SIGRTMAX - 2;
+}
+
+static void (*stop_handler)(void);
+
+static void handle_stop(int number)
+{
+    (void)number;
+    stop_handler();
+}
+
+void os_on_stop_signal(void (*handler)(void))
+{
+    if (stop_handler)
+        return;
+    stop_handler = handler;
+    struct sigaction action = {.sa_handler = handle_stop, .sa_flags = SA_RESTART};
+    sigfillset(&action.sa_mask);
+    sigaction(stop_signal(), &action, NULL);
+}
+
+void os_signal_thread(int thread)
+{
+    int saved = errno;
+    while (syscall(SYS_tgkill, getpid(), thread, stop_signal()) != 0 && errno == EAGAIN)
+        continue; /* the queue of signals is full */
+    errno = saved;
+}
+
+int os_thread_id(void)
+{
+    return (int)syscall(SYS_gettid);
+}
+
+/* glibc keeps the record of a thread, and below it the thread-local memory, at the upper end of the stack. */
+extern void *__libc_stack_end;
+uintptr_t os_stack_end(void)
+{
+    if (os_thread_id() == getpid())
+        return (uintptr_t)__libc_stack_end;
+    return (os_thread_word() + OS_THREAD_RECORD + OS_PAGE - 1) & ~(uintptr_t)(OS_PAGE - 1);
+}

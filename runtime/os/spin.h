@@ -1,0 +1,34 @@
+/* spin: a lock for a few instructions among threads that do nothing else. */
+#ifndef WEIR_OS_SPIN_H
+#define WEIR_OS_SPIN_H
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+typedef struct spin {
+    _Atomic uint32_t held;
+} spin_t;
+
+/* One turn of waiting: soon the other side may need this processor. */
+static inline void spin_pause(uint32_t turns)
+{
+    enum { TURNS = 200 };
+    if (turns < TURNS)
+        __builtin_ia32_pause();
+    else
+        sched_yield();
+}
+
+static inline void spin_acquire(spin_t *spin)
+{
+    for (uint32_t turns = 0; atomic_exchange_explicit(&spin->held, 1, memory_order_acquire); turns++)
+        spin_pause(turns);
+}
+
+static inline void spin_release(spin_t *spin)
+{
+    atomic_store_explicit(&spin->held, 0, memory_order_release);
+}
+
+#endif
