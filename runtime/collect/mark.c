@@ -16,7 +16,8 @@
 enum {
     RING = 32,
     STACK_ENTRIES = 1 << 20, /* of a marker, 8 MiB, resident as far as it was used */
-    PACKET = 256,            /* entries handed over at once */
+    PACKET = 256,            /* entries handed over at once, at most */
+    GIVE_MIN = 4,            /* that a stack has to hold */
     PACKETS = 64,
     PIECE = 32 * 1024, /* bytes of a range scanned at once */
     RANGES = 4096,
@@ -59,35 +60,38 @@ typedef struct target {
     uint32_t cell;
 } target_t;
 
+/* Inside the region. It may still point to a free cell. */
 static inline target_t target_of(uintptr_t word)
 {
     const target_t none = {NULL, 0};
     size_t offset = word - region_base;
-    if (offset >= region.carved)
-        return none;
     span_t *span = span_of_slot((uint32_t)(offset >> SLOT_SHIFT));
-    if (LIKELY(span->state == SPAN_COLLECTED)) {
-        target_t target = {span, collected_cell(span, offset % SLOT_SIZE)};
-        uint64_t allocs = collected_allocs_of(span_slot(span))[target.cell / 64];
-        return allocs >> target.cell % 64 & 1 ? target : none;
-    }
+    if (LIKELY(span->state == SPAN_COLLECTED))
+        return (target_t){span, collected_cell(span, offset % SLOT_SIZE)};
     if (span->state == SPAN_TAIL)
         span = span_of_slot(span->next);
-    if (span->kind == KIND_MANUAL || !span_is_large(span))
-        return none;
-    return (target_t){span, 0};
+    return span->kind != KIND_MANUAL && span_is_large(span) ? (target_t){span, 0} : none;
 }
 
-static char *object_of(target_t target)
+static inline bits_t *bits_of(target_t target)
 {
-    return span_start(target.span) +
-           (size_t)target.cell * (span_is_large(target.span) ? 0 : target.span->cell_size);
+    return collected_bits_of(span_slot(target.span)) + target.cell / 64;
+}
+
+static inline uint64_t bit_of(target_t target)
+{
+    return (uint64_t)1 << target.cell % 64;
 }
 
 void *mark_base(const void *p)
 {
-    target_t target = collected_is_used() ? target_of((uintptr_t)p) : (target_t){NULL, 0};
-    return target.span ? object_of(target) : NULL;
+    if (!collected_is_used() || !region_owns(p))
+        return NULL;
+    target_t target = target_of((uintptr_t)p);
+    if (!target.span || !(bits_of(target)->allocs & bit_of(target)))
+        return NULL;
+    return span_start(target.span) +
+           (span_is_large(target.span) ? 0 : (size_t)target.cell * target.span->cell_size);
 }
 
 /* --- what is left to do --- */
@@ -129,19 +133,20 @@ static void found_large(marker_t *self, span_t *span)
         push(self, start, span);
 }
 
+/* A word that lies inside the region. Alone, a marker need not pay for atomic changes. */
 static inline void found(marker_t *self, uintptr_t word)
 {
     target_t target = target_of(word);
     if (!target.span)
         return;
     span_t *span = target.span;
-    uint64_t *marks = collected_marks_of(span_slot(span)) + target.cell / 64,
-             bit = (uint64_t)1 << target.cell % 64;
-    if (__atomic_load_n(marks, __ATOMIC_RELAXED) & bit)
+    bits_t *bits = bits_of(target);
+    uint64_t bit = bit_of(target), marks = __atomic_load_n(&bits->marks, __ATOMIC_RELAXED);
+    if (marks & bit || !(bits->allocs & bit))
         return;
-    if (UNLIKELY(shared.members == 1))
-        *marks |= bit;
-    else if (__atomic_fetch_or(marks, bit, __ATOMIC_RELAXED) & bit)
+    if (shared.members == 1)
+        bits->marks = marks | bit;
+    else if (__atomic_fetch_or(&bits->marks, bit, __ATOMIC_RELAXED) & bit)
         return;
     if (UNLIKELY(span_is_large(span))) {
         found_large(self, span);
@@ -206,22 +211,26 @@ static inline void scan(marker_t *self, uintptr_t object)
 
 /* --- sharing --- */
 
+/* The oldest entries are the roots of most work: half of the stack goes, from its bottom; the
+ * youngest fill the gap. */
 static void give_packet(marker_t *self)
 {
+    uint32_t half = self->top / 2 < PACKET ? (uint32_t)(self->top / 2) : PACKET;
     spin_acquire(&shared.lock);
     if (shared.packets < PACKETS) {
-        memcpy(shared.packet[shared.packets], self->stack, PACKET * sizeof *self->stack);
-        shared.packet_sizes[shared.packets++] = PACKET;
-        self->top -= PACKET;
-        memcpy(self->stack, self->stack + self->top, PACKET * sizeof *self->stack);
+        memcpy(shared.packet[shared.packets], self->stack, half * sizeof *self->stack);
+        shared.packet_sizes[shared.packets++] = half;
+        self->top -= half;
+        size_t from = self->top > half ? self->top : half, count = self->top < half ? self->top : half;
+        memmove(self->stack, self->stack + from, count * sizeof *self->stack);
     }
     spin_release(&shared.lock);
 }
 
-/* Its oldest entries are the roots of most work: they go first, and the youngest take their place. */
 static inline void give_if_wanted(marker_t *self)
 {
-    if (UNLIKELY(self->top >= 2 * PACKET && atomic_load_explicit(&shared.idle, memory_order_relaxed)))
+    if (UNLIKELY(atomic_load_explicit(&shared.idle, memory_order_relaxed) > shared.packets &&
+                 self->top >= GIVE_MIN))
         give_packet(self);
 }
 
@@ -326,7 +335,7 @@ static void add_root(uintptr_t from, uintptr_t to)
 static void rescan_small(span_t *span)
 {
     for (uint32_t cell = 0; cell < span->cells; cell++)
-        if (collected_marks_of(span_slot(span))[cell / 64] >> cell % 64 & 1) {
+        if (collected_bits_of(span_slot(span))[cell / 64].marks >> cell % 64 & 1) {
             scan(&markers[0], (uintptr_t)span_start(span) + (size_t)cell * span->cell_size);
             drain(&markers[0]);
         }

@@ -15,7 +15,7 @@ enum { RUN_BYTES = 4096 };
 /* A thread that looks for free cells sweeps at most so many spans that have none. */
 enum { SWEEPS_MAX = 8 };
 
-uint64_t *collected_allocs, *collected_marks;
+bits_t *collected_bits;
 uint32_t collected_reciprocals[CLASS_COUNT];
 _Atomic size_t collected_bytes_since;
 
@@ -33,15 +33,13 @@ static struct {
 /* Under the lock. */
 static bool bitmaps_init(void)
 {
-    size_t bytes = region.size / 128;
-    if (collected_allocs)
+    if (collected_bits)
         return true;
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
         collected_reciprocals[cls] =
             (uint32_t)((((uint64_t)1 << 32) + class_size(cls) - 1) / class_size(cls));
-    collected_marks = region.marks;
-    collected_allocs = os_reserve(bytes, OS_PAGE);
-    return collected_allocs != NULL;
+    collected_bits = os_reserve(region.size / SLOT_SIZE * SLOT_BITS * sizeof *collected_bits, OS_PAGE);
+    return collected_bits != NULL;
 }
 
 /* Have the bitmaps of a run of slots writable; under the lock. A quarter more than needed, for fewer calls. */
@@ -50,27 +48,25 @@ static bool bitmaps_commit(uint32_t slot, size_t count)
     size_t have = collected.bitmap_slots, need = slot + count, all = region.size / SLOT_SIZE;
     if (need <= have)
         return true;
-    size_t want = need + need / 4 + CHUNK_SLOTS;
-    want = want < all ? want & ~(size_t)(CHUNK_SLOTS - 1) : all;
-    size_t from = have * BITMAP_WORDS * 8, bytes = (want - have) * BITMAP_WORDS * 8;
-    if (!os_commit((char *)collected_allocs + from, bytes) ||
-        !os_commit((char *)collected_marks + from, bytes))
+    size_t want = (need + need / 4 + CHUNK_SLOTS) & ~(size_t)(CHUNK_SLOTS - 1);
+    want = want < all ? want : all;
+    if (!os_commit(collected_bits_of((uint32_t)have), (want - have) * SLOT_BITS * sizeof *collected_bits))
         return false;
     collected.bitmap_slots = want;
     return true;
 }
 
-static uint32_t bitmap_words(const span_t *span)
+static uint32_t bits_words(const span_t *span)
 {
     return (span->cells + 63u) / 64;
 }
 
-/* From `first` on, the first cell at which the bit is `value`, or `count`. */
-static uint32_t bit_find(const uint64_t *bits, uint32_t first, uint32_t count, bool value)
+/* From `first` on, the first cell that is allocated, or not, as asked for; or `count`. */
+static uint32_t bits_find(const bits_t *bits, uint32_t first, uint32_t count, bool allocated)
 {
     for (uint32_t i = first; i < count;) {
-        uint64_t word = __atomic_load_n(&bits[i / 64], __ATOMIC_RELAXED);
-        word = (value ? word : ~word) >> i % 64;
+        uint64_t word = __atomic_load_n(&bits[i / 64].allocs, __ATOMIC_RELAXED);
+        word = (allocated ? word : ~word) >> i % 64;
         if (word) {
             i += (uint32_t)__builtin_ctzll(word);
             return i < count ? i : count;
@@ -80,12 +76,14 @@ static uint32_t bit_find(const uint64_t *bits, uint32_t first, uint32_t count, b
     return count;
 }
 
-static void bits_set(uint64_t *bits, uint32_t first, uint32_t end)
+/* Set those of [first, end). Others may change other bits of the same words meanwhile. */
+static void bits_set(bits_t *bits, uint32_t first, uint32_t end, bool marks)
 {
     while (first < end) {
         uint32_t stop = (first | 63) + 1 < end ? (first | 63) + 1 : end;
-        uint64_t ones = ~(uint64_t)0 >> (64 - (stop - first));
-        __atomic_fetch_or(&bits[first / 64], ones << first % 64, __ATOMIC_RELAXED);
+        uint64_t ones = ~(uint64_t)0 >> (64 - (stop - first)) << first % 64;
+        bits_t *word = &bits[first / 64];
+        __atomic_fetch_or(marks ? &word->marks : &word->allocs, ones, __ATOMIC_RELAXED);
         first = stop;
     }
 }
@@ -138,8 +136,7 @@ static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
                          .kind = (uint8_t)kind,
                          .touched = span->touched,
                          .heap = self};
-        memset(collected_allocs_of(slot), 0, BITMAP_WORDS * 8);
-        memset(collected_marks_of(slot), 0, BITMAP_WORDS * 8);
+        memset(collected_bits_of(slot), 0, SLOT_BITS * sizeof *collected_bits);
         list_push(span);
         span_set_state(span, SPAN_COLLECTED);
     }
@@ -154,13 +151,12 @@ static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
 /* Cells in use. */
 static uint32_t span_sweep(span_t *span)
 {
-    uint64_t *allocs = collected_allocs_of(span_slot(span)), *marks = collected_marks_of(span_slot(span));
+    bits_t *bits = collected_bits_of(span_slot(span));
     uint32_t used = 0;
-    for (uint32_t word = 0; word < bitmap_words(span); word++) {
-        DEBUG_CHECK((marks[word] & ~allocs[word]) == 0);
-        allocs[word] = marks[word];
-        marks[word] = 0;
-        used += (uint32_t)__builtin_popcountll(allocs[word]);
+    for (uint32_t word = 0; word < bits_words(span); word++) {
+        DEBUG_CHECK((bits[word].marks & ~bits[word].allocs) == 0);
+        bits[word] = (bits_t){.allocs = bits[word].marks};
+        used += (uint32_t)__builtin_popcountll(bits[word].allocs);
     }
     span->extended = 0; /* the position: from here on the next run is looked for */
     return used;
@@ -221,12 +217,11 @@ static void count_touched(span_t *span, uint32_t end_cell)
 /* The next free cells of a span, as a run. False: it has no more. */
 static bool run_take(collected_t *share, run_t *run, span_t *span)
 {
-    uint64_t *allocs = collected_allocs_of(span_slot(span));
-    uint32_t first = bit_find(allocs, span->extended, span->cells, false);
+    bits_t *bits = collected_bits_of(span_slot(span));
+    uint32_t first = bits_find(bits, span->extended, span->cells, false);
     uint32_t limit = first + (RUN_BYTES > span->cell_size ? RUN_BYTES / span->cell_size : 1);
-    uint32_t end = first < span->cells
-                       ? bit_find(allocs, first, limit < span->cells ? limit : span->cells, true)
-                       : first;
+    uint32_t end =
+        first < span->cells ? bits_find(bits, first, limit < span->cells ? limit : span->cells, true) : first;
     span->extended = (uint16_t)end;
     if (first == end)
         return false;
@@ -234,7 +229,7 @@ static bool run_take(collected_t *share, run_t *run, span_t *span)
     char *at = span_start(span) + (size_t)first * span->cell_size;
     count_touched(span, end);
     memset(at, 0, bytes);
-    bits_set(allocs, first, end);
+    bits_set(bits, first, end, false);
     share->taken[span->cls] += end - first;
     atomic_fetch_add_explicit(&collected_bytes_since, bytes, memory_order_relaxed);
     run->at = at;
@@ -302,8 +297,7 @@ static void *large_new(heap_t *self, enum span_kind kind, size_t size)
     lock_acquire(&collected.lock);
     bool ready = bitmaps_init() && bitmaps_commit(span_slot(span), 1);
     if (ready) {
-        *collected_allocs_of(span_slot(span)) = 1;
-        *collected_marks_of(span_slot(span)) = 0;
+        *collected_bits_of(span_slot(span)) = (bits_t){.allocs = 1};
         span->kind = (uint8_t)kind;
         large_describe_tail(span, true);
         large_link(span);
@@ -322,7 +316,7 @@ static void large_forget(span_t *span)
 {
     large_unlink(span);
     large_describe_tail(span, false);
-    *collected_allocs_of(span_slot(span)) = *collected_marks_of(span_slot(span)) = 0;
+    *collected_bits_of(span_slot(span)) = (bits_t){.allocs = 0};
     span->kind = KIND_MANUAL;
 }
 
@@ -361,13 +355,14 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
         return free_large(self, span);
     uint32_t cell = collected_cell(span, (uintptr_t)p % SLOT_SIZE);
     uint64_t bit = (uint64_t)1 << cell % 64;
-    __atomic_fetch_and(&collected_marks_of(span_slot(span))[cell / 64], ~bit, __ATOMIC_RELAXED);
-    return __atomic_fetch_and(&collected_allocs_of(span_slot(span))[cell / 64], ~bit, __ATOMIC_RELAXED) & bit;
+    bits_t *word = &collected_bits_of(span_slot(span))[cell / 64];
+    __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELAXED);
+    return __atomic_fetch_and(&word->allocs, ~bit, __ATOMIC_RELAXED) & bit;
 }
 
 bool collected_is_used(void)
 {
-    return collected_allocs != NULL;
+    return collected_bits != NULL;
 }
 
 /* --- around a trace --- */
@@ -378,8 +373,8 @@ static void run_blacken(const run_t *run)
         return;
     span_t *span = span_of_slot(region_slot(run->at));
     uint32_t first = collected_cell(span, (uintptr_t)run->at % SLOT_SIZE);
-    bits_set(collected_marks_of(span_slot(span)), first,
-             first + (uint32_t)((size_t)(run->end - run->at) / run->size));
+    uint32_t count = (uint32_t)((size_t)(run->end - run->at) / run->size);
+    bits_set(collected_bits_of(span_slot(span)), first, first + count, true);
 }
 
 void collected_begin_trace(void)
@@ -405,10 +400,10 @@ void collected_end_trace(void)
 
 static bool is_unmarked(const span_t *span)
 {
-    const uint64_t *marks = collected_marks_of(span_slot(span));
+    const bits_t *bits = collected_bits_of(span_slot(span));
     uint64_t any = 0;
-    for (uint32_t word = 0; word < bitmap_words(span); word++)
-        any |= marks[word];
+    for (uint32_t word = 0; word < bits_words(span); word++)
+        any |= bits[word].marks;
     return any == 0;
 }
 
@@ -435,11 +430,11 @@ static void release_dead_large(heap_t *self)
     for (uint32_t slot = collected.large, next; slot; slot = next) {
         span_t *span = span_of_slot(slot);
         next = span->all_next;
-        if (!*collected_marks_of(slot)) {
+        if (!collected_bits_of(slot)->marks) {
             large_forget(span);
             large_free(self, span);
         } else {
-            *collected_marks_of(slot) = 0;
+            collected_bits_of(slot)->marks = 0;
         }
     }
     lock_release(&collected.lock);
@@ -503,10 +498,10 @@ void collected_after_fork(bool child)
 
 __attribute__((no_sanitize("thread"))) static uint64_t count_bits(const span_t *span)
 {
-    const uint64_t *allocs = collected_allocs_of(span_slot(span));
+    const bits_t *bits = collected_bits_of(span_slot(span));
     uint64_t count = 0;
-    for (uint32_t word = 0; word < bitmap_words(span); word++)
-        count += (uint64_t)__builtin_popcountll(allocs[word]);
+    for (uint32_t word = 0; word < bits_words(span); word++)
+        count += (uint64_t)__builtin_popcountll(bits[word].allocs);
     return count;
 }
 
@@ -551,8 +546,9 @@ void collected_verify(void)
                 ALWAYS_CHECK(span->prev == before && span->cls == cls && span->kind == kind + KIND_SCAN);
                 ALWAYS_CHECK(span->state == SPAN_COLLECTED && span->owner == 0);
                 before = slot;
-                for (uint32_t word = 0; word < bitmap_words(span); word++)
-                    ALWAYS_CHECK((collected_marks_of(slot)[word] & ~collected_allocs_of(slot)[word]) == 0);
+                for (uint32_t word = 0; word < bits_words(span); word++)
+                    ALWAYS_CHECK(
+                        (collected_bits_of(slot)[word].marks & ~collected_bits_of(slot)[word].allocs) == 0);
             }
         }
     lock_release(&collected.lock);

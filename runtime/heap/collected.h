@@ -2,7 +2,7 @@
  *
  * Unlike manual cells a free one holds nothing: what is free is in side bitmaps, so that neither the collector nor
  * the sweeper writes among the objects, and a dirty page means that the program wrote there. One bit a cell, the
- * first at the slot's first bit; a slot has 512 bytes of each bitmap.
+ * first at the slot's first bit; a slot has 512 bytes of each bitmap, word by word beside each other.
  *
  *     allocs   the cell is the program's, or in a thread's run
  *     marks    the last trace reached it; zero but between the trace and the sweep of the span. marks is within allocs
@@ -63,16 +63,15 @@ static inline uint32_t collected_cell(const span_t *span, size_t offset)
     return (uint32_t)((uint64_t)offset * collected_reciprocals[span->cls] >> 32);
 }
 
-/* Words of a slot in the bitmaps. */
-enum { BITMAP_WORDS = SLOT_SIZE / 16 / 64 };
-extern uint64_t *collected_allocs, *collected_marks;
-static inline uint64_t *collected_allocs_of(uint32_t slot)
+/* 64 cells in both bitmaps, side by side: marking asks for one and changes the other. */
+typedef struct bits {
+    uint64_t allocs, marks;
+} bits_t;
+enum { SLOT_BITS = SLOT_SIZE / 16 / 64 };
+extern bits_t *collected_bits; /* NULL until there is collected memory */
+static inline bits_t *collected_bits_of(uint32_t slot)
 {
-    return collected_allocs + (size_t)slot * BITMAP_WORDS;
-}
-static inline uint64_t *collected_marks_of(uint32_t slot)
-{
-    return collected_marks + (size_t)slot * BITMAP_WORDS;
+    return collected_bits + (size_t)slot * SLOT_BITS;
 }
 
 /* --- for the collector --- */

@@ -22,14 +22,12 @@ static bool region_reserve(size_t size)
 {
     size_t spans = size / SLOT_SIZE * sizeof(span_t);
     size_t chunks = round_up(size / CHUNK_SIZE * sizeof(chunk_t), TABLE_STEP);
-    size_t marks = size / 16 / 8;
-    size_t tables = round_up(marks + chunks + spans, CHUNK_SIZE);
+    size_t tables = round_up(chunks + spans, CHUNK_SIZE);
     char *start = os_reserve(tables + size, CHUNK_SIZE);
     if (!start)
         return false;
     region.size = size;
     region_base = (uintptr_t)start + tables;
-    region.marks = (uint64_t *)start;
     region_spans = (span_t *)(region_base - spans);
     region.chunks = (chunk_t *)((char *)region_spans - chunks);
     region.carved = ZERO_ZONE;

@@ -9,8 +9,8 @@
  *
  *   one reservation, nothing of it charged until it is committed:
  *
- *   |<- marks: 1 bit per 16 B ->|<- chunks ->|<- spans: 64 B per slot ->|<- zero zone ->|<------ chunks ------>|
- *                                                                       ^base           ^first     carved^
+ *   |<- chunks ->|<- spans: 64 B per slot ->|<- zero zone ->|<------ chunks ------>|
+ *                                           ^base           ^first     carved^
  *
  * The span table is readable throughout (zero pages), so that asking about any address of the region is safe;
  * the part that describes carved chunks is also writable. The zero zone is never committed: objects of zero
@@ -107,7 +107,6 @@ typedef struct chunk {
 /* Written once, at start-up; `carved` under the pages' lock, and read by anybody. */
 extern struct region {
     chunk_t *chunks;
-    uint64_t *marks; /* reserved for the collector */
     size_t size;
     _Atomic size_t carved; /* bytes from base that are in use, the zero zone included */
     size_t committed_tables;

@@ -134,7 +134,7 @@ static inline size_t resident_between(uintptr_t low, uintptr_t high)
 /* The region with its side tables: they are one reservation. */
 static inline size_t resident_region(void)
 {
-    return resident_between((uintptr_t)region.marks, region_base + region.size);
+    return resident_between((uintptr_t)region.chunks, region_base + region.size);
 }
 
 /* Check every structure of the calling thread's heap. */
