@@ -113,9 +113,7 @@ static void cycle_run(heap_t *self, bool forced)
         return;
     uint64_t program_ns = program_time(), outside = outside_bytes();
     roots_prepare();
-    world_enter();
     collected_sweep_rest();
-    world_leave();
     uint64_t stopped = os_now_ns();
     world_stop();
     bool alone = heap_bytes() < SHARED_MIN;

@@ -12,8 +12,10 @@
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/os/spin.h"
+#include "runtime/pages/pages.h"
 
 enum {
+    CANDIDATES = 16,
     RING = 32,
     STACK_ENTRIES = 1 << 20, /* of a marker, 8 MiB, resident as far as it was used */
     PACKET = 256,            /* entries handed over at once, at most */
@@ -23,11 +25,18 @@ enum {
     RANGES = 4096,
 };
 
+typedef struct target {
+    span_t *span; /* NULL: to no collected object */
+    uint32_t cell;
+} target_t;
+
 /* One for each member of the crew; only its own, but `bytes` and `objects`, which the collector adds up. */
 typedef struct marker {
     uintptr_t *stack;
     size_t top, limit;
-    uintptr_t ring[RING];
+    target_t candidates[CANDIDATES]; /* whose bits are on their way; circular */
+    uint32_t candidate_first, candidate_count;
+    uintptr_t ring[RING]; /* objects on their way; circular */
     uint32_t ring_first, ring_count;
     size_t bytes, objects;
 } __attribute__((aligned(64))) marker_t;
@@ -36,7 +45,8 @@ typedef struct range {
     uintptr_t from, to;
 } range_t;
 
-static marker_t markers[CREW_MAX];
+/* In the runtime's own memory, which is no root: they are full of addresses. */
+static marker_t *markers;
 
 /* What markers share; under the spin lock, but for the counts, which others peek at. */
 static struct {
@@ -45,20 +55,17 @@ static struct {
     uint32_t members;
     bool overflowed; /* some span has its flag up */
     size_t root_bytes;
-    uint32_t packet_sizes[PACKETS];
-    uintptr_t packet[PACKETS][PACKET];
-    range_t range[RANGES];
+    struct packet {
+        uint32_t size;
+        uintptr_t objects[PACKET];
+    } * packet;
+    range_t *range;
 } shared;
 
 static uint32_t prepared; /* markers that have a stack */
 static size_t stack_limit = STACK_ENTRIES;
 
 /* --- what a word points to --- */
-
-typedef struct target {
-    span_t *span; /* NULL: to no collected object */
-    uint32_t cell;
-} target_t;
 
 /* Inside the region. It may still point to a free cell. */
 static inline target_t target_of(uintptr_t word)
@@ -133,12 +140,9 @@ static void found_large(marker_t *self, span_t *span)
         push(self, start, span);
 }
 
-/* A word that lies inside the region. Alone, a marker need not pay for atomic changes. */
-static inline void found(marker_t *self, uintptr_t word)
+/* Alone, a marker need not pay for atomic changes. */
+static inline void mark(marker_t *self, target_t target)
 {
-    target_t target = target_of(word);
-    if (!target.span)
-        return;
     span_t *span = target.span;
     bits_t *bits = bits_of(target);
     uint64_t bit = bit_of(target), marks = __atomic_load_n(&bits->marks, __ATOMIC_RELAXED);
@@ -156,6 +160,31 @@ static inline void found(marker_t *self, uintptr_t word)
     self->bytes += span->cell_size;
     if (span->kind != KIND_NOSCAN)
         push(self, (uintptr_t)span_start(span) + (size_t)target.cell * span->cell_size, span);
+}
+
+/* A word that lies inside the region: what it points to is looked at when its bits have come, CANDIDATES words later. */
+static inline void found(marker_t *self, uintptr_t word)
+{
+    target_t target = target_of(word);
+    if (!target.span)
+        return;
+    __builtin_prefetch(bits_of(target), 1);
+    uint32_t place = (self->candidate_first + self->candidate_count) % CANDIDATES;
+    if (self->candidate_count == CANDIDATES) {
+        mark(self, self->candidates[place]);
+        self->candidate_first = (place + 1) % CANDIDATES;
+    } else {
+        self->candidate_count++;
+    }
+    self->candidates[place] = target;
+}
+
+static void mark_candidates(marker_t *self)
+{
+    for (; self->candidate_count; self->candidate_count--) {
+        mark(self, self->candidates[self->candidate_first]);
+        self->candidate_first = (self->candidate_first + 1) % CANDIDATES;
+    }
 }
 
 /* --- scanning --- */
@@ -218,8 +247,9 @@ static void give_packet(marker_t *self)
     uint32_t half = self->top / 2 < PACKET ? (uint32_t)(self->top / 2) : PACKET;
     spin_acquire(&shared.lock);
     if (shared.packets < PACKETS) {
-        memcpy(shared.packet[shared.packets], self->stack, half * sizeof *self->stack);
-        shared.packet_sizes[shared.packets++] = half;
+        struct packet *packet = &shared.packet[shared.packets++];
+        memcpy(packet->objects, self->stack, half * sizeof *self->stack);
+        packet->size = half;
         self->top -= half;
         size_t from = self->top > half ? self->top : half, count = self->top < half ? self->top : half;
         memmove(self->stack, self->stack + from, count * sizeof *self->stack);
@@ -241,9 +271,9 @@ static bool take_packet(marker_t *self)
     spin_acquire(&shared.lock);
     bool taken = shared.packets > 0;
     if (taken) {
-        uint32_t packet = --shared.packets;
-        self->top = shared.packet_sizes[packet];
-        memcpy(self->stack, shared.packet[packet], self->top * sizeof *self->stack);
+        const struct packet *packet = &shared.packet[--shared.packets];
+        self->top = packet->size;
+        memcpy(self->stack, packet->objects, packet->size * sizeof *self->stack);
     }
     spin_release(&shared.lock);
     return taken;
@@ -271,7 +301,11 @@ static bool take_piece(range_t *piece)
 
 static void drain(marker_t *self)
 {
-    while (self->top || self->ring_count) {
+    for (;;) {
+        if (!self->top && !self->ring_count)
+            mark_candidates(self);
+        if (!self->top && !self->ring_count)
+            return;
         while (self->ring_count < RING && self->top) {
             uintptr_t object = self->stack[--self->top];
             __builtin_prefetch((const void *)object);
@@ -366,8 +400,20 @@ static void run_round(bool alone)
     crew_run(alone, mark_member);
 }
 
+static bool tables_make(void)
+{
+    if (shared.range)
+        return true;
+    markers = pages_metadata(CREW_MAX * sizeof *markers);
+    shared.packet = pages_metadata(PACKETS * sizeof *shared.packet);
+    shared.range = markers && shared.packet ? pages_metadata(RANGES * sizeof *shared.range) : NULL;
+    return shared.range != NULL;
+}
+
 bool mark_prepare(uint32_t members)
 {
+    if (!tables_make())
+        return false;
     for (uint32_t i = 0; i < members; i++)
         if (!markers[i].stack) {
             uintptr_t *stack = os_reserve(STACK_ENTRIES * sizeof *stack, OS_PAGE);

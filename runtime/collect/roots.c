@@ -130,9 +130,10 @@ static void add_thread(const heap_t *heap, uintptr_t here, void (*range)(uintptr
 {
     uintptr_t from, to;
     world_stack(heap, &from, &to);
-    add_stack(heap == cache.heap ? here : from, to, range);
+    from = heap == cache.heap ? here : from;
+    add_stack(from, to, range);
     uintptr_t tls = (heap->pointer - static_tls) & ~(uintptr_t)7, tls_end = heap->pointer + OS_THREAD_RECORD;
-    if (tls_end > to || tls < from)
+    if (tls < from || tls_end > to) /* else it is part of the stack */
         range(tls, tls_end);
 }
 

@@ -25,7 +25,6 @@ static struct {
     uint32_t cursor[COLLECTED_KINDS][CLASS_COUNT]; /* the next to sweep; those before it are swept */
     uint32_t large;                                /* large objects, linked by all_next and all_prev */
     size_t bitmap_slots;                           /* so many slots have their bitmaps committed */
-    bool sweeping;                                 /* a trace is over and not all is swept */
 } collected = {.lock = LOCK_INIT(LOCK_RANK_COLLECTED)};
 
 /* --- the bitmaps --- */
@@ -395,7 +394,6 @@ void collected_begin_trace(void)
 void collected_end_trace(void)
 {
     memcpy(collected.cursor, collected.spans, sizeof collected.cursor);
-    collected.sweeping = true;
 }
 
 static bool is_unmarked(const span_t *span)
@@ -452,13 +450,16 @@ void collected_release_dead(heap_t *self)
 
 void collected_sweep_rest(void)
 {
+    world_enter();
+    lock_acquire(&collected.lock);
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
             uint32_t *cursor = &collected.cursor[kind][cls];
             for (; *cursor; *cursor = span_of_slot(*cursor)->next)
                 span_sweep(span_of_slot(*cursor));
         }
-    collected.sweeping = false;
+    lock_release(&collected.lock);
+    world_leave();
 }
 
 /* --- threads --- */

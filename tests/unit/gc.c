@@ -1,0 +1,496 @@
+/* gc: what the collector keeps and what it frees: a random graph against a model that knows reachability, kinds, roots,
+ * threads, fork, and marking with next to no memory. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <semaphore.h>
+#include <sys/wait.h>
+#include <weir/gc.h>
+
+#include "runtime/collect/gc.h"
+#include "runtime/collect/mark.h"
+#include "runtime/heap/collected.h"
+#include "tests/unit/support.h"
+
+/* An address that the collector does not recognise. */
+typedef struct hidden {
+    uintptr_t bits;
+} hidden_t;
+
+static hidden_t hide(const void *p)
+{
+    return (hidden_t){~(uintptr_t)p};
+}
+
+/* What an earlier frame left behind on the stack may keep an object alive: write over it. */
+__attribute__((noinline)) static void clear_stack(void)
+{
+    volatile char below[16384];
+    for (size_t i = 0; i < sizeof below; i++)
+        below[i] = 0;
+}
+
+static void collect(void)
+{
+    clear_stack();
+    weir_gc();
+    collected_verify();
+}
+
+/* Is the object that was there still allocated? Garbage is, until its span is swept. */
+__attribute__((noinline)) static bool is_alive(hidden_t p)
+{
+    collected_sweep_rest();
+    return weir_gc_base((void *)~p.bits) != NULL;
+}
+
+/* --- one object --- */
+
+static void *volatile root;
+
+__attribute__((noinline)) static hidden_t make(size_t size, size_t offset)
+{
+    char *p = weir_gc_alloc(size);
+    cr_assert_not_null(p);
+    root = p + offset;
+    return hide(p);
+}
+
+static void check_kept_then_freed(size_t size, size_t offset)
+{
+    hidden_t p = make(size, offset);
+    collect();
+    cr_expect(is_alive(p), "%zu bytes, pointed to at %zu", size, offset);
+    root = NULL;
+    collect();
+    cr_expect_not(is_alive(p), "%zu bytes", size);
+}
+
+Test(gc, an_object_lives_as_long_as_a_root_points_into_it)
+{
+    const size_t sizes[] = {1, 16, 24, 100, 256, 1000, 4096, 5000, 32768, 40000, 200000, MIB(2), MIB(5)};
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        check_kept_then_freed(sizes[i], 0);
+        check_kept_then_freed(sizes[i], sizes[i] / 2);
+        check_kept_then_freed(sizes[i], sizes[i] - 1);
+    }
+}
+
+Test(gc, objects_are_zero_and_aligned)
+{
+    uint64_t random = 1;
+    for (int i = 0; i < 20000; i++) {
+        size_t size = 1 + random_below(&random, random_below(&random, 50) ? 600 : 100000);
+        char *p = random_below(&random, 2) ? weir_gc_alloc(size) : weir_gc_alloc_noscan(size);
+        cr_assert_not_null(p);
+        cr_assert_eq((uintptr_t)p % 16, 0);
+        cr_assert(is_zero(p, size), "object %d of %zu bytes", i, size);
+        memset(p, 0xff, size);
+    }
+}
+
+Test(gc, sizes_that_cannot_be)
+{
+    errno = 0;
+    volatile size_t huge = SIZE_MAX;
+    cr_expect_null(weir_gc_alloc(huge));
+    cr_expect_eq(errno, ENOMEM);
+    static const uint64_t none[1];
+    const weir_type type = {.name = "t", .size = 64, .pointers = none};
+    cr_expect_null(weir_gc_alloc_typed(&type, SIZE_MAX / 8));
+    cr_expect_not_null(weir_gc_alloc(0));
+}
+
+/* --- kinds --- */
+
+typedef struct pair {
+    void *first, *second;
+} pair_t;
+
+__attribute__((noinline)) static hidden_t put_inside(void **where)
+{
+    void *p = weir_gc_alloc(48);
+    *where = p;
+    return hide(p);
+}
+
+Test(gc, noscan_objects_keep_nothing)
+{
+    void **holder = weir_gc_alloc_noscan(sizeof(pair_t));
+    root = holder;
+    hidden_t inside = put_inside(holder);
+    collect();
+    cr_expect(is_alive(hide(holder)));
+    cr_expect_not(is_alive(inside));
+}
+
+Test(gc, typed_objects_are_followed_where_they_say)
+{
+    static const uint64_t second_only[1] = {2};
+    static const weir_type type = {.name = "pair", .size = sizeof(pair_t), .pointers = second_only};
+    enum { PAIRS = 100 };
+    pair_t *pairs = weir_gc_alloc_typed(&type, PAIRS);
+    hidden_t first[PAIRS], second[PAIRS];
+    root = pairs;
+    for (size_t i = 0; i < PAIRS; i++) {
+        first[i] = put_inside(&pairs[i].first);
+        second[i] = put_inside(&pairs[i].second);
+    }
+    collect();
+    for (size_t i = 0; i < PAIRS; i++) {
+        cr_expect_not(is_alive(first[i]) && i > 0, "%zu", i);
+        cr_expect(is_alive(second[i]), "%zu", i);
+    }
+}
+
+static void trace_first(const void *object, size_t count, void (*visit)(void *context, const void *p),
+                        void *context)
+{
+    const pair_t *pairs = object;
+    for (size_t i = 0; i < count; i++)
+        visit(context, pairs[i].first);
+}
+
+Test(gc, typed_objects_may_be_traced_by_a_function)
+{
+    static const weir_type type = {.name = "pair", .size = sizeof(pair_t), .trace = trace_first};
+    enum { PAIRS = 5000 }; /* a large object */
+    pair_t *pairs = weir_gc_alloc_typed(&type, PAIRS);
+    root = pairs;
+    hidden_t first = put_inside(&pairs[PAIRS - 1].first), second = put_inside(&pairs[PAIRS - 1].second);
+    collect();
+    cr_expect(is_alive(first));
+    cr_expect_not(is_alive(second));
+}
+
+/* --- roots --- */
+
+Test(gc, ranges_are_roots_while_they_are_added)
+{
+    void **range = heap_calloc(1000, sizeof *range);
+    hidden_t p = put_inside(&range[777]);
+    cr_expect_eq(weir_gc_add_roots(range, 1000 * sizeof *range), 0);
+    collect();
+    cr_expect(is_alive(p));
+    weir_gc_remove_roots(range);
+    collect();
+    cr_expect_not(is_alive(p));
+}
+
+static __thread void *thread_root;
+
+Test(gc, thread_local_memory_is_a_root)
+{
+    hidden_t p = put_inside(&thread_root);
+    collect();
+    cr_expect(is_alive(p));
+    thread_root = NULL;
+    collect();
+    cr_expect_not(is_alive(p));
+}
+
+/* --- freeing and resizing --- */
+
+Test(gc, an_object_may_be_freed_by_hand)
+{
+    void *p = weir_gc_alloc(100), *large = weir_gc_alloc(MIB(1));
+    weir_gc_free(p);
+    heap_free(large);
+    cr_expect_null(weir_gc_base(p));
+    cr_expect_null(weir_gc_base(large));
+    collect();
+}
+
+Test(gc, a_double_free_ends_the_program, .signal = SIGABRT)
+{
+    void *p = weir_gc_alloc(100);
+    weir_gc_free(p);
+    weir_gc_free(p);
+}
+
+Test(gc, realloc_keeps_what_fits_and_zeroes_the_rest)
+{
+    char *p = weir_gc_alloc(100);
+    memset(p, 7, 100);
+    p = weir_gc_realloc(p, 50000);
+    for (size_t i = 0; i < 100; i++)
+        cr_assert_eq(p[i], 7);
+    cr_expect(is_zero(p + 112, 50000 - 112));
+    p = weir_gc_realloc(p, 40);
+    for (size_t i = 0; i < 40; i++)
+        cr_assert_eq(p[i], 7);
+    errno = 0;
+    cr_expect_null(weir_gc_realloc(p + 1, 10));
+    cr_expect_eq(errno, EINVAL);
+}
+
+/* --- a graph and its model --- */
+
+enum { NODES = 3000, EDGES = 4 };
+
+typedef struct node {
+    struct node *edges[EDGES];
+    uint64_t number;
+} node_t;
+
+/* The model holds addresses hidden, so that it is no root. */
+static struct {
+    hidden_t at[NODES];
+    bool exists[NODES], reached[NODES];
+    int edges[NODES][EDGES];
+    node_t *roots[16]; /* in static data: these are seen */
+    int root_numbers[16];
+    uint64_t random;
+} graph;
+
+static size_t node_size(int i)
+{
+    return sizeof(node_t) + (size_t)(i % 13) * (size_t)(i % 7) * 24 + (i % 101 ? 0 : 50000);
+}
+
+static void reach(int i)
+{
+    if (i < 0 || graph.reached[i])
+        return;
+    graph.reached[i] = true;
+    for (int e = 0; e < EDGES; e++)
+        reach(graph.edges[i][e]);
+}
+
+static void graph_reach(void)
+{
+    memset(graph.reached, 0, sizeof graph.reached);
+    for (size_t r = 0; r < COUNT(graph.roots); r++)
+        reach(graph.root_numbers[r]);
+}
+
+static int pick_reached(void)
+{
+    int i = (int)random_below(&graph.random, NODES);
+    for (int tries = 0; tries < NODES; tries++, i = (i + 1) % NODES)
+        if (graph.reached[i])
+            return i;
+    return -1;
+}
+
+/* Every new node hangs on a root or on a node that is reached. */
+__attribute__((noinline)) static void graph_make(int i)
+{
+    node_t *node = weir_gc_alloc(node_size(i));
+    cr_assert(is_zero(node, node_size(i)));
+    node->number = (uint64_t)i;
+    graph.at[i] = hide(node);
+    graph.exists[i] = true;
+    for (int e = 0; e < EDGES; e++)
+        graph.edges[i][e] = -1;
+    int from = random_below(&graph.random, 4) ? pick_reached() : -1;
+    if (from >= 0) {
+        int e = (int)random_below(&graph.random, EDGES);
+        ((node_t *)~graph.at[from].bits)->edges[e] = node;
+        graph.edges[from][e] = i;
+    } else {
+        size_t r = random_below(&graph.random, COUNT(graph.roots));
+        graph.roots[r] = node;
+        graph.root_numbers[r] = i;
+    }
+}
+
+static void graph_cut(void)
+{
+    int from = pick_reached();
+    if (from < 0)
+        return;
+    int e = (int)random_below(&graph.random, EDGES);
+    ((node_t *)~graph.at[from].bits)->edges[e] = NULL;
+    graph.edges[from][e] = -1;
+}
+
+/* All that is reached is there and whole. Of the rest a stray word may keep a little. */
+static void graph_check(void)
+{
+    size_t kept = 0, garbage = 0;
+    graph_reach();
+    for (int i = 0; i < NODES; i++) {
+        if (!graph.exists[i])
+            continue;
+        if (graph.reached[i]) {
+            const node_t *node = (node_t *)~graph.at[i].bits;
+            cr_assert(is_alive(graph.at[i]), "node %d was freed", i);
+            cr_assert_eq(node->number, (uint64_t)i, "node %d was overwritten", i);
+            for (int e = 0; e < EDGES; e++) {
+                int to = graph.edges[i][e];
+                cr_assert_eq(node->edges[e], to < 0 ? NULL : (node_t *)~graph.at[to].bits, "node %d", i);
+            }
+        } else {
+            garbage++;
+            kept += is_alive(graph.at[i]);
+            graph.exists[i] = false;
+        }
+    }
+    cr_expect_leq(kept, garbage / 10 + 20, "%zu of %zu", kept, garbage);
+}
+
+static void graph_run(uint64_t seed, int steps)
+{
+    graph.random = seed;
+    for (size_t r = 0; r < COUNT(graph.roots); r++)
+        graph.root_numbers[r] = -1;
+    for (int step = 0; step < steps; step++) {
+        for (int i = 0; i < NODES; i++) {
+            if (!graph.exists[i] && random_below(&graph.random, 3) == 0)
+                graph_make(i);
+            if (random_below(&graph.random, 3) == 0)
+                graph_cut();
+            if (i % 64 == 0)
+                graph_reach();
+        }
+        collect();
+        graph_check();
+    }
+}
+
+Test(gc, a_random_graph_against_a_model)
+{
+    weir_gc_disable(); /* the model forgets garbage when it collects */
+    graph_run(1, 40);
+}
+
+Test(gc, marking_with_next_to_no_memory)
+{
+    weir_gc_disable();
+    mark_set_stack_limit(4);
+    graph_run(2, 10);
+    cr_expect_gt(gc_read_stats().rescans, 0);
+}
+
+/* --- many objects, collected as they come --- */
+
+typedef struct link {
+    struct link *next;
+    uint64_t number;
+} link_t;
+
+static void list_check(const link_t *list, uint64_t from, size_t count)
+{
+    for (size_t i = 0; i < count; i++, list = list->next)
+        CHECK(list && list->number == from - i, "link %zu", i);
+    CHECK(!list);
+}
+
+Test(gc, collections_begin_by_themselves)
+{
+    enum { KEPT = 1000, ALL = 4 * 1000 * 1000 };
+    link_t *kept = NULL;
+    for (uint64_t i = 0; i < ALL; i++) {
+        link_t *link = weir_gc_alloc(sizeof *link);
+        link->number = i;
+        if (i < KEPT) {
+            link->next = kept;
+            kept = link;
+        }
+    }
+    list_check(kept, KEPT - 1, KEPT);
+    cr_expect_gt(gc_read_stats().cycles, 5);
+    cr_expect_lt(resident_region(), MIB(12));
+}
+
+static atomic_bool stop;
+
+static void *thread_main(void *argument)
+{
+    uint64_t random = (uintptr_t)argument;
+    for (int round = 0; round < 60; round++) {
+        link_t *list = NULL;
+        size_t count = 100 + random_below(&random, 3000);
+        for (uint64_t i = 0; i < count; i++) {
+            link_t *link = weir_gc_alloc(sizeof *link + random_below(&random, 200));
+            link->number = i;
+            link->next = list;
+            list = link;
+            void *garbage = weir_gc_alloc_noscan(random_below(&random, 400));
+            CHECK(garbage);
+        }
+        list_check(list, count - 1, count);
+    }
+    return NULL;
+}
+
+static void *collector_main(void *argument)
+{
+    (void)argument;
+    while (!stop)
+        weir_gc();
+    return NULL;
+}
+
+Test(gc, threads_allocate_while_others_collect)
+{
+    enum { THREADS = 4 };
+    pthread_t threads[THREADS], collectors[2];
+    for (size_t i = 0; i < 2; i++)
+        pthread_create(&collectors[i], NULL, collector_main, NULL);
+    for (int wave = 0; wave < 3; wave++) {
+        for (uintptr_t i = 0; i < THREADS; i++)
+            pthread_create(&threads[i], NULL, thread_main, (void *)(i + 1));
+        for (size_t i = 0; i < THREADS; i++)
+            pthread_join(threads[i], NULL);
+    }
+    stop = true;
+    for (size_t i = 0; i < 2; i++)
+        pthread_join(collectors[i], NULL);
+    collect();
+}
+
+/* A thread that waits in a declared section keeps what it has on its stack. */
+static sem_t waiting, go_on;
+
+static void *blocked_main(void *argument)
+{
+    (void)argument;
+    link_t *mine = weir_gc_alloc(sizeof *mine);
+    mine->number = 42;
+    weir_gc_block_begin();
+    sem_post(&waiting);
+    while (sem_wait(&go_on) != 0)
+        continue;
+    weir_gc_block_end();
+    CHECK(mine->number == 42);
+    CHECK(weir_gc_base(mine) == mine);
+    return NULL;
+}
+
+Test(gc, a_blocked_thread_is_not_disturbed)
+{
+    pthread_t thread;
+    sem_init(&waiting, 0, 0);
+    sem_init(&go_on, 0, 0);
+    pthread_create(&thread, NULL, blocked_main, NULL);
+    sem_wait(&waiting);
+    for (int i = 0; i < 10; i++)
+        collect();
+    sem_post(&go_on);
+    pthread_join(thread, NULL);
+}
+
+Test(gc, a_child_of_fork_collects_alone)
+{
+    link_t *kept = weir_gc_alloc(sizeof *kept);
+    kept->number = 7;
+    pthread_t threads[2];
+    for (uintptr_t i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, thread_main, (void *)(i + 1));
+    for (int i = 0; i < 20; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            for (int round = 0; round < 3; round++) {
+                weir_gc();
+                thread_main((void *)9);
+            }
+            _exit(kept->number == 7 && weir_gc_base(kept) == kept ? 0 : 1);
+        }
+        int status;
+        waitpid(child, &status, 0);
+        cr_assert_eq(status, 0);
+    }
+    for (size_t i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+}
