@@ -149,10 +149,11 @@ void gc_collect(void)
     heap_t *self = thread_heap();
     if (!self)
         return;
+    uint32_t seen = gc.cycle;
     lock_acquire(&gc.lock);
     pace_start();
     pace_by_knobs();
-    if (collected_is_used())
+    if (collected_is_used() && gc.cycle - seen < 2) /* else one has begun and ended since the call */
         cycle_run(self, true);
     lock_release(&gc.lock);
 }

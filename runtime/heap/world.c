@@ -5,6 +5,7 @@
 #include "runtime/os/signal.h"
 
 _Atomic uint32_t world_stopping;
+static _Atomic uint32_t standing; /* threads in stand_still */
 
 /* --- the thread's side --- */
 
@@ -15,6 +16,7 @@ __attribute__((noinline)) static void stand_still(heap_t *heap)
     uintptr_t here;
     __builtin_unwind_init();
     heap->stack_from = (uintptr_t)&here & ~(uintptr_t)(sizeof here - 1);
+    atomic_fetch_add(&standing, 1);
     do {
         atomic_store(&heap->standing, 1);
         os_futex_wake(&heap->standing);
@@ -22,6 +24,8 @@ __attribute__((noinline)) static void stand_still(heap_t *heap)
             os_futex_wait(&world_stopping, 1);
         atomic_store(&heap->standing, 0);
     } while (atomic_load(&world_stopping));
+    if (atomic_fetch_sub(&standing, 1) == 1)
+        os_futex_wake_all(&standing);
 }
 
 void world_park(void)
@@ -98,9 +102,13 @@ static void wait_for(heap_t *heap)
             os_signal_thread(heap->thread);
 }
 
+/* Those that stood for the last stop get off first: collections that follow each other closely would otherwise keep them
+ * standing for ever. */
 void world_stop(void)
 {
     os_on_stop_signal(on_stop_signal);
+    for (uint32_t left; (left = atomic_load(&standing)) > 0;)
+        os_futex_wait(&standing, left);
     lock_acquire(&heaps.lock);
     atomic_store(&world_stopping, 1);
     lock_release(&heaps.lock);
@@ -111,7 +119,6 @@ void world_stop(void)
         wait_for(heap);
 }
 
-/* All have to be off again before the next stop may count them: whoever is still standing then stands for it. */
 void world_start(void)
 {
     atomic_store(&world_stopping, 0);
@@ -127,6 +134,7 @@ void world_stack(const heap_t *heap, uintptr_t *from, uintptr_t *to)
 void world_after_fork_child(void)
 {
     world_stopping = 0;
+    standing = 0;
     if (cache.heap)
         cache.heap->thread = os_thread_id();
 }

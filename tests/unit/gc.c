@@ -417,8 +417,10 @@ static void *thread_main(void *argument)
 static void *collector_main(void *argument)
 {
     (void)argument;
-    while (!stop)
+    while (!stop) {
         weir_gc();
+        usleep(200);
+    }
     return NULL;
 }
 
