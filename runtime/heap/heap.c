@@ -440,6 +440,14 @@ size_t heap_usable_size(const void *p)
     return span ? usable(span) : 0;
 }
 
+size_t heap_cell_size(const void *p)
+{
+    if (!region_owns(p) || zero_owns(p))
+        return 0;
+    span_t *span = span_of_slot(region_slot(p));
+    return span_state(span) == SPAN_NONE ? 0 : usable(span);
+}
+
 bool heap_owns(const void *p)
 {
     return region_owns(p);
