@@ -45,7 +45,9 @@ struct check {
 
 bool check_is_wanted(void)
 {
-    return options.poolcheck || __asan_poison_memory_region || RUNNING_ON_VALGRIND;
+    if (options.poolcheck == OPTIONS_POOLCHECK_AUTO)
+        return __asan_poison_memory_region || RUNNING_ON_VALGRIND;
+    return options.poolcheck == OPTIONS_POOLCHECK_ON;
 }
 
 struct check *check_new(void)

@@ -299,12 +299,6 @@ static void before_fork(void)
     gates_shut_all();
 }
 
-static void after_fork_parent(void)
-{
-    gates_open_all();
-    lock_release(&pools.lock);
-}
-
 /* The thread is gone. If it was in mid-operation, what it had in hand may be in any state, and is let go. */
 static void local_lose_thread(local_t *local)
 {
@@ -317,7 +311,7 @@ static void local_lose_thread(local_t *local)
     local_abandon(local);
 }
 
-static void after_fork_child(void)
+static void forget_other_threads(void)
 {
     for (weir_pool *pool = pools.first; pool; pool = pool->next) {
         for (local_t *local = local_first(pool); local; local = local_next(local))
@@ -329,8 +323,17 @@ static void after_fork_child(void)
     pools.tables = NULL;
     if (pool_table)
         table_link(pool_table);
+}
+
+static void after_fork(bool child)
+{
+    if (child)
+        forget_other_threads();
     gates_open_all();
-    lock_reset(&pools.lock);
+    if (child)
+        lock_reset(&pools.lock);
+    else
+        lock_release(&pools.lock);
 }
 
 /* --- start --- */
@@ -339,9 +342,9 @@ static void start_once(void)
 {
     fence_init();
     thread_call_at_end(thread_end);
+    cycle_call_at_fork(before_fork, after_fork);
     cycle_listen(CYCLE_AGE, pools_age, NULL);
     cycle_listen(CYCLE_SETTLE, pools_settle, NULL);
-    os_call_at_fork(before_fork, after_fork_parent, after_fork_child);
 }
 
 void pools_start(void)

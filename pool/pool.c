@@ -127,13 +127,14 @@ void *weir_pool_get(weir_pool *pool)
         return get_slow(pool);
     atomic_store_explicit(&local->busy, 1, memory_order_relaxed);
     fence_hot();
-    uint32_t gate = atomic_load_explicit(&local->gate, memory_order_acquire), count = local->count;
+    uint32_t gate = atomic_load_explicit(&local->gate, memory_order_acquire);
+    uint32_t count = atomic_load_explicit(&local->count, memory_order_relaxed);
     if (UNLIKELY(count <= gate)) {
         atomic_store_explicit(&local->busy, 0, memory_order_release);
         return get_slow(pool);
     }
     void *p = local->loaded->rounds[count - 1];
-    local->count = count - 1;
+    atomic_store_explicit(&local->count, count - 1, memory_order_relaxed);
     local->hits++;
     atomic_store_explicit(&local->busy, 0, memory_order_release);
     return p;
@@ -226,14 +227,15 @@ static inline void put(weir_pool *pool, void *p)
     }
     atomic_store_explicit(&local->busy, 1, memory_order_relaxed);
     fence_hot();
-    uint32_t gate = atomic_load_explicit(&local->gate, memory_order_acquire), count = local->count;
-    if (UNLIKELY((count | gate) >= local->capacity)) {
+    uint32_t gate = atomic_load_explicit(&local->gate, memory_order_acquire);
+    uint32_t count = atomic_load_explicit(&local->count, memory_order_relaxed);
+    if (UNLIKELY((count | gate) >= atomic_load_explicit(&local->capacity, memory_order_relaxed))) {
         atomic_store_explicit(&local->busy, 0, memory_order_release);
         put_slow(pool, p);
         return;
     }
     local->loaded->rounds[count] = p;
-    local->count = count + 1;
+    atomic_store_explicit(&local->count, count + 1, memory_order_relaxed);
     atomic_store_explicit(&local->busy, 0, memory_order_release);
 }
 

@@ -47,9 +47,9 @@ typedef struct local {
     /* The line of the fast paths. */
     _Atomic uint32_t busy; /* written by the thread: it is in an operation */
     _Atomic uint32_t
-        gate;          /* written under pools.lock: 0 or GATE_SHUT; always shut where fences are not cheap */
-    uint32_t count;    /* owner: rounds in `loaded` */
-    uint32_t capacity; /* owner: rounds that `loaded` may have; 0: no magazine is loaded */
+        gate; /* written under pools.lock: 0 or GATE_SHUT; always shut where fences are not cheap */
+    _Atomic uint32_t count;    /* owner: rounds in `loaded`; read, and not used, by a thread at a shut gate */
+    _Atomic uint32_t capacity; /* owner, likewise: rounds that `loaded` may have; 0: no magazine is loaded */
     magazine_t *loaded, *previous; /* owner; NULL: none */
     uint64_t hits;                 /* owner: objects handed out, ever */
     uint64_t received, given;      /* owner: objects that came or went by the magazine, ever. So

@@ -16,30 +16,54 @@ static struct {
         void *context;
     } listeners[CYCLE_PHASES][LISTENERS]; /* written under the lock, before `count` */
     _Atomic uint32_t count[CYCLE_PHASES];
-    bool is_forked_safely; /* under the lock: the fork handlers are in place */
+    struct {
+        void (*before)(void);
+        void (*after)(bool child);
+    } forks[LISTENERS];  /* under the lock */
+    uint32_t fork_count; /* under the lock */
+    bool is_started;     /* under the lock: somebody listens, and the fork handlers are in place */
 } cycle = {.lock = LOCK_INIT(LOCK_RANK_CYCLE)};
 
 static void before_fork(void)
 {
     lock_acquire(&cycle.lock);
+    for (uint32_t i = 0; i < cycle.fork_count; i++)
+        cycle.forks[i].before();
+}
+
+static void after_fork(bool child)
+{
+    for (uint32_t i = cycle.fork_count; i-- > 0;)
+        cycle.forks[i].after(child);
 }
 
 static void after_fork_parent(void)
 {
+    after_fork(false);
     lock_release(&cycle.lock);
 }
 
 static void after_fork_child(void)
 {
+    after_fork(true);
     lock_reset(&cycle.lock);
+}
+
+void cycle_call_at_fork(void (*before)(void), void (*after)(bool child))
+{
+    lock_acquire(&cycle.lock);
+    ALWAYS_CHECK(cycle.fork_count < LISTENERS);
+    cycle.forks[cycle.fork_count].before = before;
+    cycle.forks[cycle.fork_count++].after = after;
+    lock_release(&cycle.lock);
 }
 
 void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *context)
 {
     lock_acquire(&cycle.lock);
     uint32_t at = cycle.count[phase];
-    bool is_first = !cycle.is_forked_safely;
-    cycle.is_forked_safely = true;
+    bool is_first = !cycle.is_started;
+    cycle.is_started = true;
     ALWAYS_CHECK(at < LISTENERS);
     cycle.listeners[phase][at].call = listener;
     cycle.listeners[phase][at].context = context;

@@ -31,6 +31,10 @@ typedef void cycle_listener(void *context, enum cycle_reason reason);
  * the first one makes the clock run. */
 void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *context);
 
+/* Have the functions called around fork, which never falls into TRACE or AGE: `before` under the cycle's lock, in the
+ * order in which they came, `after` in the reverse order. For who listens too, and has a lock of its own. */
+void cycle_call_at_fork(void (*before)(void), void (*after)(bool child));
+
 /* Run a cycle now. A forced one waits for one that another thread is in, and then runs; one for growth leaves it
  * to that thread; one for the limit waits, and runs if it is still due. False: none ran, because this thread is in
  * a cycle already, or at its end. Keeps errno. */

@@ -11,7 +11,15 @@
 #include "pool/pool.h"
 #include "runtime/heap/control.h"
 #include "runtime/heap/cycle.h"
+#include "runtime/os/options.h"
 #include "tests/unit/support.h"
+
+/* Under AddressSanitizer too it is the magazines that are tested. */
+static void start(void)
+{
+    heap_free(heap_malloc(1));
+    options.poolcheck = OPTIONS_POOLCHECK_OFF;
+}
 
 enum { BURST = 64, MANY = 1000 };
 
@@ -56,6 +64,7 @@ static void check_algebra(weir_pool *pool)
 
 Test(pool, an_object_comes_back)
 {
+    start();
     weir_pool *pool = weir_pool_new(&counted);
     void *p = weir_pool_get(pool);
     cr_assert_not_null(p);
@@ -72,6 +81,7 @@ Test(pool, an_object_comes_back)
 
 Test(pool, options_may_be_null)
 {
+    start();
     weir_pool *pool = weir_pool_new(NULL);
     cr_expect_null(weir_pool_get(pool));
     weir_pool_put(pool, NULL);
@@ -86,6 +96,7 @@ Test(pool, options_may_be_null)
 
 Test(pool, bursts_of_any_size_come_out_whole)
 {
+    start();
     static void *held[MANY];
     weir_pool *pool = weir_pool_new(&counted);
     for (size_t burst = 1; burst <= MANY; burst += 37)
@@ -107,6 +118,7 @@ Test(pool, bursts_of_any_size_come_out_whole)
 
 Test(pool, reset_is_called_on_put)
 {
+    start();
     weir_pool_options resetting = counted;
     resetting.reset = reset_counted;
     weir_pool *pool = weir_pool_new(&resetting);
@@ -121,6 +133,7 @@ Test(pool, reset_is_called_on_put)
 
 Test(pool, what_is_not_used_is_dropped_at_the_second_cycle)
 {
+    start();
     static void *held[MANY];
     weir_pool *pool = weir_pool_new(&counted);
     for (int i = 0; i < MANY; i++)
@@ -145,6 +158,7 @@ Test(pool, what_is_not_used_is_dropped_at_the_second_cycle)
 
 Test(pool, the_limit_empties_it_at_once)
 {
+    start();
     weir_pool *pool = weir_pool_new(&counted);
     weir_pool_put(pool, weir_pool_get(pool));
     control_set_memory_limit(1);
@@ -176,6 +190,7 @@ static void fill_and_sleep(size_t number)
 
 Test(pool, a_sleeping_thread_keeps_nothing)
 {
+    start();
     shared = weir_pool_new(&counted);
     pthread_t thread;
     struct threads_start start = {fill_and_sleep, 0};
@@ -213,6 +228,7 @@ static uint64_t bytes_held(weir_pool *pool)
 
 Test(pool, half_a_gigabyte_left_idle_is_gone_after_two_cycles)
 {
+    start();
     weir_pool *pool = weir_pool_new(&big);
     fill_big(pool);
     cr_expect_geq(bytes_held(pool), MIB(500));
@@ -227,6 +243,7 @@ Test(pool, half_a_gigabyte_left_idle_is_gone_after_two_cycles)
 
 Test(pool, half_a_gigabyte_gives_way_to_a_limit)
 {
+    start();
     weir_pool *pool = weir_pool_new(&big);
     fill_big(pool);
     control_set_memory_limit((int64_t)MIB(64));
@@ -237,6 +254,7 @@ Test(pool, half_a_gigabyte_gives_way_to_a_limit)
 
 Test(pool, it_gives_way_to_memory_in_use_before_the_limit_is_passed)
 {
+    start();
     weir_pool *pool = weir_pool_new(&big);
     fill_big(pool);
     control_set_memory_limit((int64_t)MIB(600));
@@ -254,6 +272,7 @@ Test(pool, it_gives_way_to_memory_in_use_before_the_limit_is_passed)
 
 Test(pool, it_gives_way_before_the_hard_limit_refuses)
 {
+    start();
     weir_pool *pool = weir_pool_new(&big);
     fill_big(pool);
     control_set_hard_limit((int64_t)MIB(520));
@@ -267,6 +286,7 @@ Test(pool, it_gives_way_before_the_hard_limit_refuses)
 
 Test(pool, growth_makes_the_clock_tick)
 {
+    start();
     weir_pool *pool = weir_pool_new(&counted);
     weir_pool_put(pool, weir_pool_get(pool));
     for (size_t i = 0; i < 20 && !dropped; i++)
@@ -277,6 +297,7 @@ Test(pool, growth_makes_the_clock_tick)
 
 Test(pool, growth_does_not_when_gogc_is_off)
 {
+    start();
     control_set_gc_percent(-1);
     weir_pool *pool = weir_pool_new(&counted);
     weir_pool_put(pool, weir_pool_get(pool));
@@ -300,6 +321,7 @@ static void *make_nested(void *ctx)
 
 Test(pool, a_constructor_may_use_its_own_pool)
 {
+    start();
     shared = weir_pool_new(&(weir_pool_options){.new_object = make_nested});
     void *p = weir_pool_get(shared), *q = weir_pool_get(shared);
     cr_expect(p && q && p != q);
@@ -318,6 +340,7 @@ static void drop_busily(void *ctx, void *p)
 
 Test(pool, a_drop_callback_may_use_everything)
 {
+    start();
     shared = weir_pool_new(&counted);
     weir_pool *pool = weir_pool_new(&(weir_pool_options){.drop = drop_busily});
     for (int i = 0; i < MANY; i++)
@@ -343,6 +366,7 @@ static void put_handed(size_t number)
 
 Test(pool, what_a_thread_that_ended_had_is_used_by_others)
 {
+    start();
     shared = weir_pool_new(&counted);
     for (int i = 0; i < MANY; i++)
         handed[i] = weir_pool_get(shared);
@@ -364,6 +388,7 @@ static void use_shortly(size_t number)
 
 Test(pool, the_next_thread_takes_the_local_over)
 {
+    start();
     shared = weir_pool_new(&counted);
     for (int i = 0; i < 100; i++)
         threads_run(1, use_shortly);
@@ -377,6 +402,7 @@ Test(pool, the_next_thread_takes_the_local_over)
 
 Test(pool, many_pools_come_and_go)
 {
+    start();
     enum { POOLS = 100 };
     static weir_pool *all[POOLS];
     for (int round = 0; round < 20; round++) {
@@ -413,6 +439,7 @@ static void *free_the_pool(void *unused)
 
 Test(pool, holders_may_put_after_the_pool_is_freed)
 {
+    start();
     pthread_t thread;
     shared = weir_pool_new(&counted);
     pthread_create(&thread, NULL, free_the_pool, NULL);
@@ -461,6 +488,7 @@ static void check_the_child(void)
 
 Test(pool, fork_while_others_are_at_it)
 {
+    start();
     if (WATCHED)
         cr_skip_test("fork with threads is not for ThreadSanitizer");
     pthread_t thread;
@@ -485,6 +513,7 @@ Test(pool, fork_while_others_are_at_it)
 
 Test(pool, buffers_have_the_size)
 {
+    start();
     for (size_t size = 1; size <= MIB(3); size += size / 3 + 1) {
         void *p = weir_buffer_pool_get(size);
         cr_assert_geq(heap_usable_size(p), size);
@@ -513,6 +542,7 @@ static bool note_name(void *ctx, const weir_pool_stats *stats, size_t size)
 
 Test(pool, statistics_of_all_pools)
 {
+    start();
     int found[2] = {0, 0};
     weir_pool *pool = weir_pool_new(&counted);
     weir_buffer_pool_put(weir_buffer_pool_get(4000));
@@ -540,6 +570,7 @@ static void deny_membarrier(void)
 
 Test(pool, works_where_fences_are_not_cheap)
 {
+    start();
     deny_membarrier();
     shared = weir_pool_new(&counted);
     cr_assert(!fence_is_cheap());
