@@ -217,6 +217,14 @@ static void fill_big(weir_pool *pool)
         weir_pool_put(pool, held[i]);
 }
 
+/* ThreadSanitizer may leave so few addresses that the account of the region's tables is far too high. */
+static void start_big(void)
+{
+    start();
+    if (WATCHED)
+        cr_skip_test("depends on how many addresses there are");
+}
+
 static const weir_pool_options big = {.new_object = make_counted, .ctx = (void *)BIG, .name = "big"};
 
 static uint64_t bytes_held(weir_pool *pool)
@@ -228,7 +236,7 @@ static uint64_t bytes_held(weir_pool *pool)
 
 Test(pool, half_a_gigabyte_left_idle_is_gone_after_two_cycles)
 {
-    start();
+    start_big();
     weir_pool *pool = weir_pool_new(&big);
     fill_big(pool);
     cr_expect_geq(bytes_held(pool), MIB(500));
@@ -243,7 +251,7 @@ Test(pool, half_a_gigabyte_left_idle_is_gone_after_two_cycles)
 
 Test(pool, half_a_gigabyte_gives_way_to_a_limit)
 {
-    start();
+    start_big();
     weir_pool *pool = weir_pool_new(&big);
     fill_big(pool);
     control_set_memory_limit((int64_t)MIB(64));
@@ -254,7 +262,7 @@ Test(pool, half_a_gigabyte_gives_way_to_a_limit)
 
 Test(pool, it_gives_way_to_memory_in_use_before_the_limit_is_passed)
 {
-    start();
+    start_big();
     weir_pool *pool = weir_pool_new(&big);
     fill_big(pool);
     control_set_memory_limit((int64_t)MIB(600));
@@ -272,7 +280,7 @@ Test(pool, it_gives_way_to_memory_in_use_before_the_limit_is_passed)
 
 Test(pool, it_gives_way_before_the_hard_limit_refuses)
 {
-    start();
+    start_big();
     weir_pool *pool = weir_pool_new(&big);
     fill_big(pool);
     control_set_hard_limit((int64_t)MIB(520));
