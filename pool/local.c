@@ -3,7 +3,9 @@
 #include "runtime/heap/cache.h"
 #include "runtime/heap/heap.h"
 
-__thread table_t *pool_table;
+table_t table_none;
+local_t local_none = {.gate = GATE_SHUT};
+__thread table_t *pool_table = &table_none;
 struct pools pools = {.lock = LOCK_INIT(LOCK_RANK_POOLS)};
 
 void local_init(local_t *local, weir_pool *pool)
@@ -13,9 +15,11 @@ void local_init(local_t *local, weir_pool *pool)
 
 /* --- the thread's table --- */
 
-static table_t *table_make(uint32_t size)
+static table_t *table_make(size_t size)
 {
     table_t *table = heap_calloc(1, sizeof *table + size * sizeof table->of[0]);
+    for (size_t id = 0; table && id < size; id++)
+        table->of[id] = &local_none;
     if (table)
         table->size = size;
     return table;
@@ -41,41 +45,47 @@ static void table_unlink(table_t *table)
 static void table_replace(table_t *old, table_t *table)
 {
     table_link(table);
-    if (old) {
+    if (old->size) {
         table_unlink(old);
-        for (uint32_t id = 0; id < old->size; id++) {
+        for (size_t id = 0; id < old->size; id++) {
             local_t *local = atomic_load_explicit(&old->of[id], memory_order_relaxed);
             atomic_store_explicit(&table->of[id], local, memory_order_relaxed);
-            if (local)
+            if (local != &local_none)
                 local->thread = table;
         }
     }
     pool_table = table;
 }
 
+static void table_free(table_t *table)
+{
+    if (table != &table_none)
+        heap_free(table);
+}
+
 /* Have room in the table for a pool's number. Allocating may run a cycle, whose callbacks may come here too. */
-static bool table_reach(uint32_t id)
+static bool table_reach(size_t id)
 {
     enum { FEWEST = 14 };
-    if (pool_table && id < pool_table->size)
+    if (id < pool_table->size)
         return true;
     table_t *table = table_make(id < FEWEST ? FEWEST : id * 2 + 2), *old;
     if (!table)
         return false;
     lock_acquire(&pools.lock);
     old = pool_table;
-    bool is_wanted = !old || old->size < table->size;
+    bool is_wanted = old->size < table->size;
     if (is_wanted)
         table_replace(old, table);
     lock_release(&pools.lock);
-    heap_free(is_wanted ? old : table);
+    table_free(is_wanted ? old : table);
     return true;
 }
 
 /* --- joining a pool --- */
 
 /* Under pools.lock. */
-static void adopt(local_t *local, uint32_t id)
+static void adopt(local_t *local, size_t id)
 {
     local->thread = pool_table;
     atomic_store_explicit(&pool_table->of[id], local, memory_order_relaxed);
@@ -89,11 +99,13 @@ static local_t *find_orphan(weir_pool *pool)
     return NULL;
 }
 
-/* Take over a local without a thread, or else *fresh, which is then NULL. */
+/* Take over a local without a thread, or else *fresh, which is then NULL. NULL: there is neither. */
 static local_t *join(weir_pool *pool, local_t **fresh)
 {
     lock_acquire(&pools.lock);
     local_t *local = local_of(pool);
+    if (local == &local_none)
+        local = NULL;
     if (!local && !pool->freed && pool->id < pool_table->size) {
         local = find_orphan(pool);
         if (!local && *fresh) {
@@ -112,9 +124,9 @@ static local_t *join(weir_pool *pool, local_t **fresh)
 local_t *local_here(weir_pool *pool)
 {
     local_t *local = local_of(pool);
-    if (LIKELY(local != NULL))
+    if (LIKELY(local != &local_none))
         return local;
-    uint32_t id = atomic_load_explicit(&pool->id, memory_order_relaxed);
+    size_t id = atomic_load_explicit(&pool->id, memory_order_relaxed);
     if (id == POOL_NO_ID)
         return NULL;
     local_t *fresh = NULL;
@@ -277,13 +289,13 @@ static void local_abandon(local_t *local)
 static void thread_end(void)
 {
     table_t *table = pool_table;
-    if (!table)
+    if (table == &table_none)
         return;
     lock_acquire(&pools.lock);
-    pool_table = NULL;
-    for (uint32_t id = 0; id < table->size; id++) {
+    pool_table = &table_none;
+    for (size_t id = 0; id < table->size; id++) {
         local_t *local = atomic_load_explicit(&table->of[id], memory_order_relaxed);
-        if (local)
+        if (local != &local_none)
             local_abandon(local);
     }
     table_unlink(table);
@@ -321,7 +333,7 @@ static void forget_other_threads(void)
             pool->dropper = 0;
     }
     pools.tables = NULL;
-    if (pool_table)
+    if (pool_table != &table_none)
         table_link(pool_table);
 }
 

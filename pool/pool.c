@@ -123,8 +123,6 @@ static __attribute__((noinline)) void *get_slow(weir_pool *pool)
 void *weir_pool_get(weir_pool *pool)
 {
     local_t *local = local_of(pool);
-    if (UNLIKELY(!local))
-        return get_slow(pool);
     atomic_store_explicit(&local->busy, 1, memory_order_relaxed);
     fence_hot();
     uint32_t gate = atomic_load_explicit(&local->gate, memory_order_acquire);
@@ -168,7 +166,7 @@ static bool store(local_t *local, void *p, size_t object_bytes, magazine_t **fre
         if (!load_empty(local, capacity, fresh))
             return false;
     }
-    local->capacity = capacity;
+    local->capacity = local->pool->reset ? 0 : capacity;
     local->sampled++;
     local->sampled_bytes += object_bytes;
     local->loaded->rounds[local->count++] = p;
@@ -202,6 +200,8 @@ static bool put_with_room(weir_pool *pool, local_t *local, void *p, bool *is_fre
 
 static __attribute__((noinline)) void put_slow(weir_pool *pool, void *p)
 {
+    if (pool->reset)
+        pool->reset(pool->ctx, p);
     int saved = errno;
     if (UNLIKELY(pool->check != NULL)) {
         if (!check_put(pool, p))
@@ -218,13 +218,11 @@ static __attribute__((noinline)) void put_slow(weir_pool *pool, void *p)
         pool_put_unkept(pool, p);
 }
 
-static inline void put(weir_pool *pool, void *p)
+void weir_pool_put(weir_pool *pool, void *p)
 {
-    local_t *local = local_of(pool);
-    if (UNLIKELY(!local)) {
-        put_slow(pool, p);
+    if (UNLIKELY(!p))
         return;
-    }
+    local_t *local = local_of(pool);
     atomic_store_explicit(&local->busy, 1, memory_order_relaxed);
     fence_hot();
     uint32_t gate = atomic_load_explicit(&local->gate, memory_order_acquire);
@@ -239,29 +237,13 @@ static inline void put(weir_pool *pool, void *p)
     atomic_store_explicit(&local->busy, 0, memory_order_release);
 }
 
-static __attribute__((noinline)) void put_reset(weir_pool *pool, void *p)
-{
-    pool->reset(pool->ctx, p);
-    put(pool, p);
-}
-
-void weir_pool_put(weir_pool *pool, void *p)
-{
-    if (UNLIKELY(!p))
-        return;
-    if (UNLIKELY(pool->reset != NULL))
-        put_reset(pool, p);
-    else
-        put(pool, p);
-}
-
 /* --- the life of a pool --- */
 
 /* Numbers are used again, lowest first, so that the threads' tables stay small. */
 static void enlist(weir_pool *pool)
 {
     weir_pool **at = &pools.first;
-    uint32_t id = 0;
+    size_t id = 0;
     while (*at && (*at)->id == id) {
         at = &(*at)->next;
         id++;
@@ -273,14 +255,14 @@ static void enlist(weir_pool *pool)
 
 static void strike(weir_pool *pool)
 {
-    uint32_t id = pool->id;
+    size_t id = pool->id;
     weir_pool **at = &pools.first;
     while (*at != pool)
         at = &(*at)->next;
     *at = pool->next;
     for (table_t *table = pools.tables; table; table = table->next)
         if (id < table->size)
-            atomic_store_explicit(&table->of[id], NULL, memory_order_relaxed);
+            atomic_store_explicit(&table->of[id], &local_none, memory_order_relaxed);
     atomic_store_explicit(&pool->id, POOL_NO_ID, memory_order_relaxed);
 }
 

@@ -36,7 +36,7 @@
 #include "runtime/os/lock.h"
 #include "runtime/os/os.h"
 
-enum { POOL_NO_ID = UINT32_MAX };
+#define POOL_NO_ID SIZE_MAX
 #define GATE_SHUT ((uint32_t)1 << 31) /* more than any count of rounds */
 
 struct table;
@@ -48,8 +48,10 @@ typedef struct local {
     _Atomic uint32_t busy; /* written by the thread: it is in an operation */
     _Atomic uint32_t
         gate; /* written under pools.lock: 0 or GATE_SHUT; always shut where fences are not cheap */
-    _Atomic uint32_t count;    /* owner: rounds in `loaded`; read, and not used, by a thread at a shut gate */
-    _Atomic uint32_t capacity; /* owner, likewise: rounds that `loaded` may have; 0: no magazine is loaded */
+    _Atomic uint32_t count; /* owner: rounds in `loaded`; read, and not used, by a thread at a shut gate */
+    _Atomic uint32_t
+        capacity; /* owner, likewise: rounds that put may load without asking anybody: 0 if no magazine
+                                * is loaded, or if there is a reset to be called */
     magazine_t *loaded, *previous; /* owner; NULL: none */
     uint64_t hits;                 /* owner: objects handed out, ever */
     uint64_t received, given;      /* owner: objects that came or went by the magazine, ever. So
@@ -69,16 +71,21 @@ typedef struct local {
 /* A thread's locals, by the number of the pool. Made by its thread; entries are cleared under pools.lock when a pool
  * is freed. Entries are set, and the table is replaced by a larger one, by its thread under pools.lock. */
 typedef struct table {
-    uint32_t size;
+    size_t size;
     struct table *next, *prev; /* pools.tables; under pools.lock */
     _Atomic(local_t *) of[];
 } table_t;
 extern __thread table_t *pool_table __attribute__((tls_model("initial-exec")));
 
+/* The fast paths do not ask whether there is a table or a local: a thread without a table has one of no entries, and
+ * what it has no local of has this, whose gate is shut for ever. It is nobody's; its word `busy` means nothing. */
+HIDDEN extern table_t table_none;
+HIDDEN extern local_t local_none;
+
 struct check;
 
 struct weir_pool {
-    _Atomic uint32_t id; /* index into the tables; POOL_NO_ID once freed. Written under pools.lock */
+    _Atomic size_t id; /* index into the tables; POOL_NO_ID once freed. Written under pools.lock */
     /* Written once. */
     void (*reset)(void *ctx, void *p);
     void *(*new_object)(void *ctx);
@@ -154,13 +161,13 @@ static inline local_t *local_next(const local_t *local)
     return atomic_load_explicit(&local->next, memory_order_relaxed);
 }
 
-/* This thread's local, if it has one. */
+/* This thread's local; local_none if it has none. */
 static inline local_t *local_of(const weir_pool *pool)
 {
     const table_t *table = pool_table;
-    uint32_t id = atomic_load_explicit(&pool->id, memory_order_relaxed);
-    if (UNLIKELY(!table || id >= table->size))
-        return NULL;
+    size_t id = atomic_load_explicit(&pool->id, memory_order_relaxed);
+    if (UNLIKELY(id >= table->size))
+        return &local_none;
     return atomic_load_explicit(&table->of[id], memory_order_relaxed);
 }
 

@@ -54,7 +54,7 @@ void weir_read_pool_stats_sized(weir_pool *pool, void *stats, size_t size)
 }
 
 /* The pool with the lowest number from `id` on. */
-static bool read_from(uint32_t id, weir_pool_stats *stats, uint32_t *found)
+static bool read_from(size_t id, weir_pool_stats *stats, size_t *found)
 {
     lock_acquire(&pools.lock);
     weir_pool *pool = pools.first;
@@ -71,7 +71,7 @@ static bool read_from(uint32_t id, weir_pool_stats *stats, uint32_t *found)
 void weir_pool_each(bool (*visit)(void *ctx, const weir_pool_stats *stats, size_t size), void *ctx)
 {
     weir_pool_stats stats;
-    for (uint32_t id = 0; read_from(id, &stats, &id); id++)
+    for (size_t id = 0; read_from(id, &stats, &id); id++)
         if (!visit(ctx, &stats, sizeof stats))
             return;
 }
