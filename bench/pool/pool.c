@@ -15,6 +15,7 @@
  * each other.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -127,12 +128,22 @@ static struct {
     _Alignas(64) _Atomic uint64_t tail;
 } ring;
 
+/* Spin a little; then the other thread may need this processor. */
+static void pause_or_yield(int *spins)
+{
+    if (++*spins % 256)
+        __builtin_ia32_pause();
+    else
+        sched_yield();
+}
+
 static void *pipe_end(void *argument)
 {
     job_t *job = argument;
+    int spins = 0;
     for (uint64_t i = 0; i < job->n; i++) {
         while (atomic_load_explicit(&ring.head, memory_order_acquire) == i)
-            __builtin_ia32_pause();
+            pause_or_yield(&spins);
         give(job, ring.slots[i % RING]);
         atomic_store_explicit(&ring.tail, i + 1, memory_order_release);
     }
@@ -142,11 +153,12 @@ static void *pipe_end(void *argument)
 static void pipe_through(job_t *job)
 {
     pthread_t other;
+    int spins = 0;
     ring.head = ring.tail = 0;
     pthread_create(&other, NULL, pipe_end, job);
     for (uint64_t i = 0; i < job->n; i++) {
         while (i - atomic_load_explicit(&ring.tail, memory_order_acquire) == RING)
-            __builtin_ia32_pause();
+            pause_or_yield(&spins);
         ring.slots[i % RING] = take(job);
         atomic_store_explicit(&ring.head, i + 1, memory_order_release);
     }
