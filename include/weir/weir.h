@@ -5,6 +5,7 @@
 #include <weir/control.h>
 #include <weir/gc.h>
 #include <weir/heap.h>
+#include <weir/pool.h>
 #include <weir/stats.h>
 #include <weir/version.h>
 

@@ -75,6 +75,7 @@ typedef struct cache {
     heap_t *heap;     /* NULL before first use and after the thread's end */
     bool ended;       /* the thread has left its heap */
     bool starting;    /* the thread is getting one: see bootstrap.h */
+    bool cycling;     /* the thread is in a cycle: see cycle.h */
     uint32_t inside;  /* sections that a stop of the world must not fall into: see world.h */
     struct run *runs; /* heap->collected's, or NULL */
 } cache_t;
@@ -124,6 +125,9 @@ heap_t *thread_heap(void);
 span_t *thread_adopt_span(heap_t *self, uint32_t cls);
 /* Drain an orphaned heap's inbox in its stead. */
 void thread_tend_orphan(heap_t *orphan);
+/* Have the hook called on every thread that ends, once there is one, while its heap still works: it may free, and not
+ * allocate. NULL until then. There is one such listener. */
+void thread_call_at_end(void (*hook)(void));
 /* After an operation of a thread that is past its end and runs other people's destructors: it borrowed a heap
  * for this one operation. Does nothing for any other thread. */
 void thread_return_borrowed(void);

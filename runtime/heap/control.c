@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "runtime/heap/cache.h"
+#include "runtime/heap/cycle.h"
 #include "runtime/heap/heap.h"
 #include "runtime/os/options.h"
 #include "runtime/pages/pages.h"
@@ -50,6 +51,8 @@ static int64_t set_limit(_Atomic int64_t *limit, int64_t bytes)
         return *limit;
     int64_t old = atomic_exchange(limit, bytes);
     apply();
+    if (cycle_is_due())
+        cycle_run_due();
     return old;
 }
 
@@ -70,6 +73,7 @@ void control_set_hard_limit_callback(void (*callback)(void *context, size_t want
 
 void control_free_os_memory(void)
 {
+    cycle_run(CYCLE_FORCED);
     heap_trim(0);
 }
 

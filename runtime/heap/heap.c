@@ -13,6 +13,7 @@
 #include "runtime/heap/bootstrap.h"
 #include "runtime/heap/calls.h"
 #include "runtime/heap/collected.h"
+#include "runtime/heap/cycle.h"
 #include "runtime/heap/fast.h"
 #include "runtime/heap/harden.h"
 #include "runtime/heap/large.h"
@@ -65,7 +66,14 @@ static bool uses_cache(const heap_t *self)
     return LIKELY(self && self->bins == cache.bins && !cache.ended);
 }
 
-static void *malloc_anywhere(size_t size, enum heap_call call)
+/* An allocation has left the fast path and is done, p its result: if the clock is due, run the cycle. True: p was
+ * refused, and may not be now. */
+static bool is_worth_another_try(const void *p)
+{
+    return cycle_is_due() && cycle_run_due() && !p;
+}
+
+static void *malloc_anywhere_once(size_t size, enum heap_call call)
 {
     heap_t *self = thread_heap();
     void *p;
@@ -82,6 +90,12 @@ static void *malloc_anywhere(size_t size, enum heap_call call)
     return p;
 }
 
+static void *malloc_anywhere(size_t size, enum heap_call call)
+{
+    void *p = malloc_anywhere_once(size, call);
+    return is_worth_another_try(p) ? malloc_anywhere_once(size, call) : p;
+}
+
 void *heap_malloc_slow(size_t size)
 {
     if (LIKELY(size - 1 < SMALL_MAX)) {
@@ -92,8 +106,10 @@ void *heap_malloc_slow(size_t size)
             cell->mark = NULL;
             return cell;
         }
-        if (uses_cache(cache.heap))
-            return span_refill(cache.heap, cls);
+        if (uses_cache(cache.heap)) {
+            void *p = span_refill(cache.heap, cls);
+            return is_worth_another_try(p) ? malloc_anywhere_once(size, HEAP_CALL_MALLOC) : p;
+        }
     }
     return malloc_anywhere(size, HEAP_CALL_MALLOC);
 }
@@ -108,12 +124,18 @@ void *heap_malloc(size_t size)
     return heap_malloc_fast(size);
 }
 
-static void *calloc_large(size_t size)
+static void *calloc_large_once(size_t size)
 {
     heap_t *self = thread_heap();
     void *p = self ? large_alloc(self, size, 1, true) : alloc_without_heap(size, 1);
     thread_return_borrowed();
     return p;
+}
+
+static void *calloc_large(size_t size)
+{
+    void *p = calloc_large_once(size);
+    return is_worth_another_try(p) ? calloc_large_once(size) : p;
 }
 
 void *heap_calloc(size_t count, size_t size)
@@ -139,10 +161,8 @@ void *heap_aligned(size_t alignment, size_t size)
     return heap_aligned_as(alignment, size, HEAP_CALL_MALLOC);
 }
 
-void *heap_aligned_as(size_t alignment, size_t size, enum heap_call call)
+static void *aligned_once(size_t alignment, size_t size, enum heap_call call)
 {
-    if (alignment <= 16)
-        return heap_malloc_as(size, call);
     heap_t *self = thread_heap();
     if (UNLIKELY(!self))
         return alloc_without_heap(size, alignment);
@@ -152,6 +172,14 @@ void *heap_aligned_as(size_t alignment, size_t size, enum heap_call call)
                              : raw_aligned(self, alignment, size ? size : 1);
     thread_return_borrowed();
     return p;
+}
+
+void *heap_aligned_as(size_t alignment, size_t size, enum heap_call call)
+{
+    if (alignment <= 16)
+        return heap_malloc_as(size, call);
+    void *p = aligned_once(alignment, size, call);
+    return is_worth_another_try(p) ? aligned_once(alignment, size, call) : p;
 }
 
 /* --- whose is an address? --- */
@@ -357,6 +385,8 @@ static void *realloc_large(span_t *span, size_t size)
     heap_t *self = thread_heap();
     void *p = self ? large_realloc(self, span, size) : no_memory();
     thread_return_borrowed();
+    if (is_worth_another_try(p))
+        p = large_realloc(thread_heap(), span, size);
     return p;
 }
 
@@ -408,6 +438,14 @@ size_t heap_usable_size(const void *p)
         return harden_usable(p);
     span_t *span = span_of(p, "malloc_usable_size()");
     return span ? usable(span) : 0;
+}
+
+size_t heap_cell_size(const void *p)
+{
+    if (!region_owns(p) || zero_owns(p))
+        return 0;
+    span_t *span = span_of_slot(region_slot(p));
+    return span_state(span) == SPAN_NONE ? 0 : usable(span);
 }
 
 bool heap_owns(const void *p)

@@ -22,6 +22,8 @@ void heap_free(void *p);
 void heap_free_sized(void *p, size_t size);
 /* Bytes that may be used at p; 0 for NULL, for an object of zero bytes and for what is not ours. */
 size_t heap_usable_size(const void *p);
+/* Bytes of the cell that starts at p or holds it; 0 if there is none. Asks no questions: for estimates. */
+size_t heap_cell_size(const void *p);
 bool heap_owns(const void *p);
 /* Give back what is idle but for `keep` bytes, this thread's empty spans included. True if anything went to the
  * kernel. */

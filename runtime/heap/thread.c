@@ -53,8 +53,18 @@ static void heap_leave(heap_t *heap)
     world_thread_end(heap);
 }
 
+static void (*_Atomic end_hook)(void);
+
+void thread_call_at_end(void (*hook)(void))
+{
+    end_hook = hook;
+}
+
 static void thread_end(void)
 {
+    void (*hook)(void) = end_hook;
+    if (hook && cache.heap)
+        hook();
     cache.ended = true;
     if (cache.heap)
         heap_leave(cache.heap);

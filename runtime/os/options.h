@@ -17,6 +17,7 @@
 #define OPTIONS_OFF (-1) /* a percentage */
 
 enum options_stats { OPTIONS_STATS_OFF, OPTIONS_STATS_TEXT, OPTIONS_STATS_JSON };
+enum options_poolcheck { OPTIONS_POOLCHECK_AUTO, OPTIONS_POOLCHECK_OFF, OPTIONS_POOLCHECK_ON };
 enum options_onerror { OPTIONS_ONERROR_ABORT, OPTIONS_ONERROR_WARN };
 
 #define RESERVED(name)

@@ -174,6 +174,11 @@ void os_call_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(
     pthread_atfork(prepare, parent, child);
 }
 
+void os_yield(void)
+{
+    sched_yield();
+}
+
 _Noreturn void os_abort(void)
 {
     abort();

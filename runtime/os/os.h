@@ -64,6 +64,9 @@ void os_call_at_thread_exit(void (*exit_hook)(void));
 /* Have the hooks called around fork. Whoever registers first is prepared last (POSIX). */
 void os_call_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
+/* Let another thread run. Keeps errno. */
+void os_yield(void);
+
 _Noreturn void os_abort(void);
 
 #endif

@@ -7,10 +7,12 @@
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/bits.h"
+#include "runtime/pages/growth.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/provider.h"
 
 ledger_t ledger;
+_Atomic uint32_t pages_due;
 
 /* Room for the heap of a program of one thread, which then maps no metadata of its own. */
 static _Alignas(64) char first_metadata[OS_PAGE];
@@ -22,10 +24,14 @@ static struct {
     void (*refused)(void *context, size_t wanted);
     void *refused_context;
     _Atomic bool pressed;
+    growth_t growth;
+    int64_t gc_percent;            /* what growth is measured with */
     char *metadata, *metadata_end; /* the unused rest of the last piece */
 } pages = {.lock = LOCK_INIT(LOCK_RANK_PAGES),
            .soft = INT64_MAX,
            .hard = INT64_MAX,
+           .gc_percent = 100,
+           .growth = GROWTH_UNHEEDED,
            .metadata = first_metadata,
            .metadata_end = first_metadata + sizeof first_metadata};
 
@@ -33,11 +39,43 @@ static struct {
 enum { DIRECT_CHUNKS = 8 };
 enum { FIRST_COMMIT = 4 /* slots */, METADATA_PIECE = 256 * 1024 };
 
+static size_t inuse_bytes(void)
+{
+    return ledger.pages_inuse * OS_PAGE + ledger.huge_inuse;
+}
+
+/* --- the clock --- */
+
+static size_t lower_limit(void)
+{
+    return (size_t)(pages.soft < pages.hard ? pages.soft : pages.hard);
+}
+
+/* The limit is the more urgent reason. */
+static void raise_due(enum pages_due reason)
+{
+    if (pages_due < reason)
+        atomic_store_explicit(&pages_due, reason, memory_order_relaxed);
+}
+
+static void inuse_fell(void)
+{
+    growth_fell(&pages.growth, inuse_bytes(), pages.gc_percent);
+    idle_apply_rule();
+}
+
+static void restart_growth(void)
+{
+    growth_restart(&pages.growth, inuse_bytes(), pages.gc_percent, lower_limit());
+}
+
 /* May `fresh` more bytes become resident? Releases idle memory for the limits' sake. */
 static bool admit(size_t fresh)
 {
-    size_t limit = (size_t)(pages.soft < pages.hard ? pages.soft : pages.hard);
+    size_t limit = lower_limit();
     size_t wanted = idle_held_bytes() + fresh;
+    if (UNLIKELY(inuse_bytes() + fresh >= pages.growth.at))
+        raise_due(PAGES_DUE_GROWTH);
     if (LIKELY(wanted <= limit))
         return true;
     size_t excess = wanted - limit, held = idle_bytes();
@@ -45,6 +83,8 @@ static bool admit(size_t fresh)
         ledger.limit_releases++;
     wanted = idle_held_bytes() + fresh;
     atomic_store_explicit(&pages.pressed, wanted > limit, memory_order_relaxed);
+    if (wanted > limit && inuse_bytes() + fresh >= pages.growth.pressed_at)
+        raise_due(PAGES_DUE_LIMIT);
     return wanted <= (size_t)pages.hard;
 }
 
@@ -221,11 +261,14 @@ static void more_room(bool carve)
         chunk_carve();
 }
 
-/* Would the hard limit refuse this many more bytes? Counts it, if so. */
+/* Would the hard limit refuse this many more bytes? Counts it, if a cycle cannot help. */
 static bool is_refused(size_t bytes)
 {
     bool refused = idle_held_bytes() + bytes > (size_t)pages.hard;
-    ledger.refusals += refused;
+    if (refused && !pages.growth.spent)
+        raise_due(PAGES_DUE_LIMIT);
+    else
+        ledger.refusals += refused;
     return refused;
 }
 
@@ -233,7 +276,7 @@ static bool is_refused(size_t bytes)
 COLD static bool ask_program(size_t wanted)
 {
     static __thread bool asking __attribute__((tls_model("initial-exec")));
-    if (!pages.refused || asking)
+    if (!pages.refused || asking || pages_due == PAGES_DUE_LIMIT /* a cycle comes first */)
         return false;
     asking = true;
     pages.refused(pages.refused_context, wanted);
@@ -264,6 +307,7 @@ static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, uint8_t *
         for (uint32_t i = 0; before && i < count; i++)
             before[i] = span_of_slot(slot + i)->touched;
         ledger.pages_inuse += use;
+        pages.growth.spent = !pages.growth.heeded;
         if (before)
             touch_run(slot, count, use);
     }
@@ -309,7 +353,7 @@ void pages_give(uint32_t slot, uint32_t count, size_t use)
     lock_acquire(&pages.lock);
     give_run(slot, count);
     ledger.pages_inuse -= use;
-    idle_apply_rule();
+    inuse_fell();
     lock_release(&pages.lock);
 }
 
@@ -339,7 +383,7 @@ void pages_shrink(uint32_t slot, uint32_t count, size_t use, uint32_t new_count,
     if (count > new_count)
         give_run(slot + new_count, count - new_count);
     ledger.pages_inuse -= use - new_use;
-    idle_apply_rule();
+    inuse_fell();
     lock_release(&pages.lock);
 }
 
@@ -366,6 +410,7 @@ static void huge_taken(void *memory, size_t size, bool zeroed)
 {
     ledger.huge_idle -= huge_take_touched(memory, size, zeroed);
     ledger.huge_inuse += size;
+    pages.growth.spent = !pages.growth.heeded;
     admit(0);
 }
 
@@ -432,7 +477,7 @@ void pages_give_huge(void *memory, size_t size)
     ledger.huge_inuse -= size;
     ledger.huge_idle += size;
     ledger.huge_count--;
-    idle_apply_rule();
+    inuse_fell();
     lock_release(&pages.lock);
 }
 
@@ -483,6 +528,8 @@ bool pages_trim(size_t keep)
 void pages_set_gc_percent(int64_t percent)
 {
     lock_acquire(&pages.lock);
+    pages.gc_percent = percent;
+    growth_aim(&pages.growth, percent);
     idle_set_gc_percent(percent);
     lock_release(&pages.lock);
 }
@@ -492,6 +539,24 @@ void pages_set_limits(int64_t soft, int64_t hard)
     lock_acquire(&pages.lock);
     pages.soft = soft;
     pages.hard = hard;
+    if (pages.growth.heeded)
+        pages.growth.pressed_at = 0; /* of a new limit nobody knows yet whether a cycle helps */
+    admit(0);
+    lock_release(&pages.lock);
+}
+
+void pages_heed_growth(void)
+{
+    lock_acquire(&pages.lock);
+    restart_growth();
+    lock_release(&pages.lock);
+}
+
+void pages_cycle_done(void)
+{
+    lock_acquire(&pages.lock);
+    restart_growth();
+    atomic_store_explicit(&pages_due, PAGES_DUE_NONE, memory_order_relaxed);
     admit(0);
     lock_release(&pages.lock);
 }

@@ -9,7 +9,8 @@
  *
  * Idle memory is bounded by a rule of its own (idle.h). The limits: before memory is taken that would bring what is held over the soft limit, idle memory is
  * released; over the hard limit the request is refused. There is no thread and no timer: a program that goes
- * idle has been trimmed by its last frees.
+ * idle has been trimmed by its last frees. Where releasing is not enough, and when the heap has grown (growth.h), a
+ * cycle of the runtime's clock is due: the flag is raised here, and heeded without the lock (heap/cycle.h).
  */
 #ifndef WEIR_PAGES_PAGES_H
 #define WEIR_PAGES_PAGES_H
@@ -79,6 +80,14 @@ bool pages_is_limited(void);
 size_t pages_provider_metadata(void);
 /* What the lock protects, read together. */
 ledger_t pages_ledger(void);
+
+/* Why a cycle of the runtime's clock is due (heap/cycle.h): raised here, under the lock, read by anybody. */
+enum pages_due { PAGES_DUE_NONE, PAGES_DUE_GROWTH, PAGES_DUE_LIMIT };
+HIDDEN extern _Atomic uint32_t pages_due;
+/* From now on somebody heeds pages_due. Before, it is never raised. */
+void pages_heed_growth(void);
+/* A cycle has ended: growth is measured from here, and idle memory released to what the limit allows. */
+void pages_cycle_done(void);
 
 /* The calling thread ends; it may come again, and has to tell again. */
 void pages_thread_end(void);

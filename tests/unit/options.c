@@ -231,8 +231,8 @@ Test(options, debug_problems, .init = begin_reports)
     cr_expect_str_eq(
         reports,
         "weir: WEIR_DEBUG=\"stats=2\": expected 0|1|json; using 0\n"
-        "weir: WEIR_DEBUG=\"statz=1\": unknown key; there are stats statspid onerror harden verify help\n"
-        "weir: WEIR_DEBUG=\"=1\": unknown key; there are stats statspid onerror harden verify help\n"
+        "weir: WEIR_DEBUG=\"statz=1\": unknown key; there are stats statspid onerror harden verify poolcheck help\n"
+        "weir: WEIR_DEBUG=\"=1\": unknown key; there are stats statspid onerror harden verify poolcheck help\n"
         "weir: WEIR_DEBUG=\"statspid\": expected a number; using 0\n"
         "weir: WEIR_DEBUG=\"onerror\": expected abort|warn; using abort\n",
         "%s", reports);
@@ -338,7 +338,7 @@ Test(options, help_prints_the_table_and_goes_on)
         cr_expect_not_null(strstr(said, options_table[i].name), "%s", options_table[i].name);
         cr_expect_not_null(strstr(said, options_table[i].meaning), "%s", options_table[i].name);
     }
-    cr_expect_not_null(strstr(said, "WEIR_GOGC            7      environment"), "%s", said);
+    cr_expect_not_null(strstr(said, "WEIR_GOGC             7      environment"), "%s", said);
 }
 
 /* --- The table --- */

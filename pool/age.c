@@ -1,0 +1,152 @@
+/* age: pools and the clock. What is in a pool at a cycle becomes a victim, what is a victim is doomed: dropped unless
+ * it was used across two cycles, as in Go 1.13 and later. A cycle for the limit's sake dooms all of it at once.
+ *
+ * AGE moves whole chains of magazines by a word each, gates shut, and allocates nothing. SETTLE calls the program's
+ * drop callbacks, one thread a pool at a time, without a lock.
+ *
+ * Magazines are given back to the heap here only. While all gates of a pool are shut and no thread was skipped nobody
+ * is in a pop of its depots, and what is then in no depot is out of everybody's reach (depot.h).
+ */
+#include "pool/check.h"
+#include "pool/pool.h"
+#include "runtime/heap/heap.h"
+
+/* --- AGE; under pools.lock, gates shut --- */
+
+static void doom(weir_pool *pool, magazine_t *chain)
+{
+    if (!chain)
+        return;
+    chain->next_chain = pool->doomed;
+    chain->keep = gates_any_skipped(pool);
+    pool->doomed = chain;
+}
+
+static void push_chain(depot_t *depot, magazine_t *chain)
+{
+    for (magazine_t *next; chain; chain = next) {
+        next = atomic_load_explicit(&chain->next, memory_order_relaxed);
+        depot_push(depot, chain);
+    }
+}
+
+/* The magazines in hand are at most two; those of the stack go in one piece. */
+static void local_age(local_t *local)
+{
+    doom(local->pool, depot_replace(&local->victims, NULL));
+    doom(local->pool, depot_replace(&local->victims, depot_replace(&local->full, NULL)));
+    if (!local->skipped)
+        push_chain(&local->victims, local_unload(local));
+}
+
+static void pool_age(weir_pool *pool)
+{
+    for (local_t *local = local_first(pool); local; local = local_next(local))
+        local_age(local);
+    doom(pool, depot_replace(&pool->empty, NULL));
+}
+
+void pool_doom_all(weir_pool *pool)
+{
+    pool_age(pool);
+    for (local_t *local = local_first(pool); local; local = local_next(local))
+        doom(pool, depot_replace(&local->victims, NULL));
+    if (pool->check)
+        check_age(pool->check, true);
+}
+
+void pools_age(void *context, enum cycle_reason reason)
+{
+    (void)context;
+    lock_acquire(&pools.lock);
+    gates_shut_all();
+    for (weir_pool *pool = pools.first; pool; pool = pool->next) {
+        pool->cycles++;
+        if (reason == CYCLE_LIMIT)
+            pool_doom_all(pool);
+        else
+            pool_age(pool);
+        if (pool->check)
+            check_age(pool->check, reason == CYCLE_LIMIT);
+    }
+    gates_open_all();
+    lock_release(&pools.lock);
+}
+
+/* --- SETTLE --- */
+
+void pool_drop(weir_pool *pool, void *p)
+{
+    if (pool->drop)
+        pool->drop(pool->ctx, p);
+    else
+        heap_free(p);
+    atomic_fetch_add_explicit(&pool->drops, 1, memory_order_relaxed);
+}
+
+static void drop_chain(weir_pool *pool, magazine_t *chain)
+{
+    bool keep = chain->keep;
+    for (magazine_t *next; chain; chain = next) {
+        next = atomic_load_explicit(&chain->next, memory_order_relaxed);
+        while (chain->count > 0)
+            pool_drop(pool, chain->rounds[--chain->count]);
+        if (keep)
+            depot_push(&pool->empty, chain);
+        else
+            heap_free(chain);
+    }
+}
+
+/* Under pools.lock, which is let go meanwhile. A freed pool waits for its dropper, so the pool stays. */
+static void drop_doomed(weir_pool *pool)
+{
+    magazine_t *chains = pool->doomed;
+    pool->doomed = NULL;
+    __atomic_store_n(&pool->dropper, os_thread_word(), __ATOMIC_RELAXED);
+    lock_release(&pools.lock);
+    for (magazine_t *next; chains; chains = next) {
+        next = chains->next_chain;
+        drop_chain(pool, chains);
+    }
+    if (pool->check)
+        check_settle(pool);
+    lock_acquire(&pools.lock);
+    __atomic_store_n(&pool->dropper, 0, __ATOMIC_RELAXED);
+}
+
+static bool has_doomed(const weir_pool *pool)
+{
+    return pool->doomed || (pool->check && check_has_doomed(pool->check));
+}
+
+void pools_settle(void *context, enum cycle_reason reason)
+{
+    (void)context;
+    (void)reason;
+    lock_acquire(&pools.lock);
+    for (weir_pool *pool = pools.first; pool;) {
+        if (!has_doomed(pool) || pool->dropper) {
+            pool = pool->next;
+        } else {
+            drop_doomed(pool);
+            pool = pools.first; /* pools may have come and gone */
+        }
+    }
+    lock_release(&pools.lock);
+}
+
+void pool_settle(weir_pool *pool)
+{
+    lock_acquire(&pools.lock);
+    while (has_doomed(pool) || pool->dropper) {
+        if (!pool->dropper) {
+            drop_doomed(pool);
+            continue;
+        }
+        lock_release(&pools.lock);
+        os_yield();
+        lock_acquire(&pools.lock);
+    }
+    lock_release(&pools.lock);
+}

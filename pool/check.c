@@ -1,0 +1,301 @@
+/* check: see check.h. */
+#include "pool/check.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "pool/pool.h"
+#include "runtime/heap/heap.h"
+#include "runtime/heap/misuse.h"
+#include "runtime/os/options.h"
+#include "runtime/os/text.h"
+
+#if defined(__has_include)
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#define HAS_VALGRIND 1
+#endif
+#endif
+#ifndef HAS_VALGRIND
+#define RUNNING_ON_VALGRIND 0
+#define VALGRIND_MAKE_MEM_NOACCESS(p, size) ((void)(p), (void)(size))
+#define VALGRIND_MAKE_MEM_DEFINED(p, size) ((void)(p), (void)(size))
+#endif
+
+/* There if the program is built with AddressSanitizer. */
+extern void __asan_poison_memory_region(const volatile void *p, size_t size) __attribute__((weak));
+extern void __asan_unpoison_memory_region(const volatile void *p, size_t size) __attribute__((weak));
+
+enum { BUCKETS = 1024, POISON = 0xd5 };
+enum state { OUT, IN, IN_OLD /* for a cycle already */, DOOMED };
+
+/* An object; all fields under pools.lock, but the contents are the holder's of the record. */
+typedef struct record {
+    struct record *next; /* in the bucket */
+    char *object;
+    enum state state;
+    size_t size; /* of the object; 0: not on weir's heap, and not poisoned */
+    char *copy;  /* its contents while it is poisoned; NULL: it is not */
+} record_t;
+
+struct check {
+    record_t *buckets[BUCKETS];
+    uint64_t in, doomed; /* how many records are in these states */
+};
+
+bool check_is_wanted(void)
+{
+    if (options.poolcheck == OPTIONS_POOLCHECK_AUTO)
+        return __asan_poison_memory_region || RUNNING_ON_VALGRIND;
+    return options.poolcheck == OPTIONS_POOLCHECK_ON;
+}
+
+struct check *check_new(void)
+{
+    return heap_calloc(1, sizeof(struct check));
+}
+
+void check_free(struct check *check)
+{
+    for (size_t i = 0; check && i < BUCKETS; i++)
+        for (record_t *record = check->buckets[i], *next; record; record = next) {
+            next = record->next;
+            heap_free(record);
+        }
+    heap_free(check);
+}
+
+static void report(const weir_pool *pool, const char *what, const record_t *record, const void *p,
+                   const char *call)
+{
+    char room[96];
+    text_t text = text_on(room, sizeof room);
+    text_add_str(&text, call);
+    if (pool->name[0]) {
+        text_add_str(&text, ", pool ");
+        text_add_quoted(&text, pool->name, strlen(pool->name));
+    }
+    misuse_report(what, p, record ? record->size : heap_cell_size(p), room);
+}
+
+/* --- poison --- */
+
+static void poison(record_t *record)
+{
+    if (!record->size)
+        return;
+    if (__asan_poison_memory_region) {
+        __asan_poison_memory_region(record->object, record->size);
+        return;
+    }
+    if (!RUNNING_ON_VALGRIND && record->copy) {
+        memcpy(record->copy, record->object, record->size);
+        memset(record->object, POISON, record->size);
+    }
+    VALGRIND_MAKE_MEM_NOACCESS(record->object, record->size);
+}
+
+static bool is_poison(const char *p, size_t size)
+{
+    return (unsigned char)p[0] == POISON && memcmp(p, p + 1, size - 1) == 0;
+}
+
+/* The object as it was put. False: it was written to in the pool. */
+static bool unpoison(record_t *record)
+{
+    bool whole = true;
+    if (!record->size)
+        return true;
+    if (__asan_unpoison_memory_region)
+        __asan_unpoison_memory_region(record->object, record->size);
+    VALGRIND_MAKE_MEM_DEFINED(record->object, record->size);
+    if (record->copy) {
+        whole = is_poison(record->object, record->size);
+        memcpy(record->object, record->copy, record->size);
+        heap_free(record->copy);
+        record->copy = NULL;
+    }
+    return whole;
+}
+
+/* Does poison take a copy of the contents? */
+static bool needs_copy(void)
+{
+    return !__asan_poison_memory_region && !RUNNING_ON_VALGRIND;
+}
+
+/* --- records; under pools.lock --- */
+
+static record_t **bucket_of(struct check *check, const void *p)
+{
+    return &check->buckets[(uintptr_t)p / 16 * 0x9e3779b97f4a7c15u >> 54];
+}
+
+static record_t **find(struct check *check, const void *p)
+{
+    record_t **at = bucket_of(check, p);
+    while (*at && (*at)->object != p)
+        at = &(*at)->next;
+    return at;
+}
+
+static record_t *find_state(struct check *check, enum state state)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (record_t *record = check->buckets[i]; record; record = record->next)
+            if (record->state == state)
+                return record;
+    return NULL;
+}
+
+/* A record of p, which is not the pool's yet: *fresh, unless there is one from an object that was here before. */
+static record_t *note(struct check *check, char *p, record_t **fresh)
+{
+    record_t **at = find(check, p);
+    if (!*at && *fresh) {
+        **fresh = (record_t){.object = p, .state = OUT};
+        *at = *fresh;
+        *fresh = NULL;
+    }
+    return *at;
+}
+
+/* --- get --- */
+
+/* Hand out what is in the pool; not busy with it are others once it is OUT. */
+static record_t *take(weir_pool *pool)
+{
+    struct check *check = pool->check;
+    lock_acquire(&pools.lock);
+    record_t *record = check->in ? find_state(check, IN) : NULL;
+    if (!record && check->in)
+        record = find_state(check, IN_OLD);
+    if (record) {
+        record->state = OUT;
+        check->in--;
+        pool->common.hits++;
+        pool->common.received++;
+    } else {
+        pool->common.misses++;
+    }
+    lock_release(&pools.lock);
+    return record;
+}
+
+static void *make(weir_pool *pool)
+{
+    char *p = pool_make_object(pool);
+    record_t *fresh = p ? heap_malloc(sizeof *fresh) : NULL;
+    if (!p)
+        return NULL;
+    lock_acquire(&pools.lock);
+    note(pool->check, p, &fresh);
+    lock_release(&pools.lock);
+    heap_free(fresh);
+    return p;
+}
+
+void *check_get(weir_pool *pool)
+{
+    record_t *record = take(pool);
+    if (!record)
+        return make(pool);
+    if (!unpoison(record))
+        report(pool, "write after put to", record, record->object, "weir_pool_get()");
+    return record->object;
+}
+
+/* --- put --- */
+
+/* What is wrong with putting p, whose record this is, if it has one? */
+static const char *wrong_with(const weir_pool *pool, const record_t *record)
+{
+    if (record && record->state != OUT)
+        return "double put of";
+    return !record && pool->new_object ? "foreign object at" : NULL;
+}
+
+/* The record of p, now in the pool; NULL and *wrong, or NULL and out of memory. */
+static record_t *take_in(weir_pool *pool, char *p, record_t **fresh, char **copy, const char **wrong)
+{
+    struct check *check = pool->check;
+    record_t *record = *find(check, p);
+    *wrong = wrong_with(pool, record);
+    if (*wrong)
+        return NULL;
+    record = note(check, p, fresh);
+    if (!record)
+        return NULL;
+    record->size = heap_cell_size(p) ? heap_usable_size(p) : 0;
+    record->copy = *copy;
+    *copy = NULL;
+    poison(record);
+    record->state = IN;
+    check->in++;
+    pool->common.given++;
+    pool->common.sampled++;
+    pool->common.sampled_bytes += record->size;
+    return record;
+}
+
+bool check_put(weir_pool *pool, void *p)
+{
+    const char *wrong = NULL;
+    size_t size = heap_cell_size(p) ? heap_usable_size(p) : 0;
+    record_t *fresh = heap_malloc(sizeof *fresh);
+    char *copy = size && needs_copy() ? heap_malloc(size) : NULL;
+    lock_acquire(&pools.lock);
+    bool is_freed = pool->freed;
+    record_t *record = is_freed ? NULL : take_in(pool, p, &fresh, &copy, &wrong);
+    lock_release(&pools.lock);
+    heap_free(fresh);
+    heap_free(copy);
+    if (wrong)
+        report(pool, wrong, NULL, p, "weir_pool_put()");
+    else if (!record && !is_freed)
+        pool_put_unkept(pool, p);
+    return !is_freed;
+}
+
+/* --- the clock --- */
+
+void check_age(struct check *check, bool all)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (record_t *record = check->buckets[i]; record; record = record->next) {
+            if (record->state == IN_OLD || (all && record->state == IN)) {
+                record->state = DOOMED;
+                check->in--;
+                check->doomed++;
+            } else if (record->state == IN) {
+                record->state = IN_OLD;
+            }
+        }
+}
+
+bool check_has_doomed(const struct check *check)
+{
+    return check->doomed > 0;
+}
+
+static record_t *take_doomed(struct check *check)
+{
+    lock_acquire(&pools.lock);
+    record_t *record = check->doomed ? find_state(check, DOOMED) : NULL;
+    if (record) {
+        *find(check, record->object) = record->next;
+        check->doomed--;
+    }
+    lock_release(&pools.lock);
+    return record;
+}
+
+void check_settle(weir_pool *pool)
+{
+    for (record_t *record; (record = take_doomed(pool->check)) != NULL;) {
+        if (!unpoison(record))
+            report(pool, "write after put to", record, record->object, "a cycle");
+        pool_drop(pool, record->object);
+        heap_free(record);
+    }
+}

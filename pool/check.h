@@ -1,0 +1,34 @@
+/* check: pools that watch their objects, for WEIR_DEBUG=poolcheck=1, AddressSanitizer and valgrind.
+ *
+ * A checked pool has no magazines. All its objects are in records, under pools.lock, those in the pool and those that
+ * were handed out; so a double put and a put of what is not the pool's are known at once (a pool without new_object
+ * takes anything). While an object is in the pool its contents are kept in a copy and itself is filled with poison,
+ * which has to be whole when it leaves: a write after the put is found at the next get, a read yields nonsense. Under
+ * AddressSanitizer or valgrind the object is out of bounds instead, and these tools report at the access.
+ */
+#ifndef WEIR_POOL_CHECK_H
+#define WEIR_POOL_CHECK_H
+
+#include <stdbool.h>
+
+struct weir_pool;
+struct check;
+
+/* Is the next pool to be a checked one? */
+bool check_is_wanted(void);
+/* NULL: out of memory. */
+struct check *check_new(void);
+/* NULL is allowed. The pool holds nothing any more. */
+void check_free(struct check *check);
+
+/* weir_pool_get and weir_pool_put of a checked pool. False: the pool is freed, and p still the caller's. */
+void *check_get(struct weir_pool *pool);
+bool check_put(struct weir_pool *pool, void *p);
+
+/* Under pools.lock: a cycle; `all`: everything is doomed. */
+void check_age(struct check *check, bool all);
+bool check_has_doomed(const struct check *check);
+/* Drop what is doomed. Without the lock. */
+void check_settle(struct weir_pool *pool);
+
+#endif

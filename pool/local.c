@@ -1,0 +1,374 @@
+/* local: how threads come to their part of a pool and leave it, the gates, and fork. See pool.h. */
+#include "pool/pool.h"
+#include "runtime/heap/cache.h"
+#include "runtime/heap/heap.h"
+
+table_t table_none;
+local_t local_none = {.gate = GATE_SHUT};
+__thread table_t *pool_table = &table_none;
+struct pools pools = {.lock = LOCK_INIT(LOCK_RANK_POOLS)};
+
+void local_init(local_t *local, weir_pool *pool)
+{
+    *local = (local_t){.pool = pool, .gate = fence_is_cheap() ? 0 : GATE_SHUT};
+}
+
+/* --- the thread's table --- */
+
+static table_t *table_make(size_t size)
+{
+    table_t *table = heap_calloc(1, sizeof *table + size * sizeof table->of[0]);
+    for (size_t id = 0; table && id < size; id++)
+        table->of[id] = &local_none;
+    if (table)
+        table->size = size;
+    return table;
+}
+
+static void table_link(table_t *table)
+{
+    table->prev = NULL;
+    table->next = pools.tables;
+    if (table->next)
+        table->next->prev = table;
+    pools.tables = table;
+}
+
+static void table_unlink(table_t *table)
+{
+    *(table->prev ? &table->prev->next : &pools.tables) = table->next;
+    if (table->next)
+        table->next->prev = table->prev;
+}
+
+/* Under pools.lock: the thread's table gives way to a larger one. */
+static void table_replace(table_t *old, table_t *table)
+{
+    table_link(table);
+    if (old->size) {
+        table_unlink(old);
+        for (size_t id = 0; id < old->size; id++) {
+            local_t *local = atomic_load_explicit(&old->of[id], memory_order_relaxed);
+            atomic_store_explicit(&table->of[id], local, memory_order_relaxed);
+            if (local != &local_none)
+                local->thread = table;
+        }
+    }
+    pool_table = table;
+}
+
+static void table_free(table_t *table)
+{
+    if (table != &table_none)
+        heap_free(table);
+}
+
+/* Have room in the table for a pool's number. Allocating may run a cycle, whose callbacks may come here too. */
+static bool table_reach(size_t id)
+{
+    enum { FEWEST = 14 };
+    if (id < pool_table->size)
+        return true;
+    table_t *table = table_make(id < FEWEST ? FEWEST : id * 2 + 2), *old;
+    if (!table)
+        return false;
+    lock_acquire(&pools.lock);
+    old = pool_table;
+    bool is_wanted = old->size < table->size;
+    if (is_wanted)
+        table_replace(old, table);
+    lock_release(&pools.lock);
+    table_free(is_wanted ? old : table);
+    return true;
+}
+
+/* --- joining a pool --- */
+
+/* Under pools.lock. */
+static void adopt(local_t *local, size_t id)
+{
+    local->thread = pool_table;
+    atomic_store_explicit(&pool_table->of[id], local, memory_order_relaxed);
+}
+
+static local_t *find_orphan(weir_pool *pool)
+{
+    for (local_t *local = local_first(pool); local; local = local_next(local))
+        if (!local->thread && local != &pool->common)
+            return local;
+    return NULL;
+}
+
+/* Take over a local without a thread, or else *fresh, which is then NULL. NULL: there is neither. */
+static local_t *join(weir_pool *pool, local_t **fresh)
+{
+    lock_acquire(&pools.lock);
+    local_t *local = local_of(pool);
+    if (local == &local_none)
+        local = NULL;
+    if (!local && !pool->freed && pool->id < pool_table->size) {
+        local = find_orphan(pool);
+        if (!local && *fresh) {
+            local = *fresh;
+            *fresh = NULL;
+            atomic_store_explicit(&local->next, local_first(pool), memory_order_relaxed);
+            atomic_store_explicit(&pool->locals, local, memory_order_release);
+        }
+        if (local)
+            adopt(local, pool->id);
+    }
+    lock_release(&pools.lock);
+    return local;
+}
+
+local_t *local_here(weir_pool *pool)
+{
+    local_t *local = local_of(pool);
+    if (LIKELY(local != &local_none))
+        return local;
+    size_t id = atomic_load_explicit(&pool->id, memory_order_relaxed);
+    if (id == POOL_NO_ID)
+        return NULL;
+    local_t *fresh = NULL;
+    if (cache.ended || !table_reach(id))
+        return &pool->common;
+    local = join(pool, &fresh);
+    if (!local && (fresh = heap_aligned(_Alignof(local_t), sizeof *fresh)) != NULL) {
+        local_init(fresh, pool);
+        local = join(pool, &fresh);
+        heap_free(fresh);
+    }
+    return local ? local : &pool->common;
+}
+
+/* --- operations off the fast path --- */
+
+/* A local without a thread belongs to who holds the lock, under which no gate is shut. */
+static bool enter_common(weir_pool *pool)
+{
+    lock_acquire(&pools.lock);
+    if (!pool->freed)
+        return true;
+    lock_release(&pools.lock);
+    return false;
+}
+
+bool local_enter(local_t *local)
+{
+    weir_pool *pool = local->pool;
+    if (local == &pool->common)
+        return enter_common(pool);
+    for (;;) {
+        atomic_store_explicit(&local->busy, 1, memory_order_relaxed);
+        if (fence_is_cheap())
+            fence_hot();
+        else
+            atomic_thread_fence(memory_order_seq_cst);
+        if (LIKELY(!atomic_load_explicit(&local->shut, memory_order_acquire)))
+            return true;
+        atomic_store_explicit(&local->busy, 0, memory_order_release);
+        lock_acquire(&pools.lock);
+        bool freed = pool->freed;
+        lock_release(&pools.lock);
+        if (freed)
+            return false;
+    }
+}
+
+void local_leave(local_t *local)
+{
+    if (local == &local->pool->common)
+        lock_release(&pools.lock);
+    else
+        atomic_store_explicit(&local->busy, 0, memory_order_release);
+}
+
+magazine_t *local_unload(local_t *local)
+{
+    magazine_t *hands[] = {local->loaded, local->previous}, *chain = NULL;
+    if (hands[0])
+        hands[0]->count = local->count;
+    for (int i = 0; i < 2; i++) {
+        if (!hands[i])
+            continue;
+        if (hands[i]->count == 0) {
+            depot_push(&local->pool->empty, hands[i]);
+            continue;
+        }
+        local->given += hands[i]->count;
+        atomic_store_explicit(&hands[i]->next, chain, memory_order_relaxed);
+        chain = hands[i];
+    }
+    local->loaded = local->previous = NULL;
+    local->count = local->capacity = 0;
+    return chain;
+}
+
+/* --- gates --- */
+
+static void shut(weir_pool *pool)
+{
+    for (local_t *local = local_first(pool); local; local = local_next(local)) {
+        atomic_store_explicit(&local->gate, GATE_SHUT, memory_order_relaxed);
+        atomic_store_explicit(&local->shut, true, memory_order_relaxed);
+    }
+}
+
+/* True: the thread is not busy, and will not be as long as its gate is shut. */
+static bool await(const local_t *local, int patience)
+{
+    enum { SPINS = 128 };
+    bool is_own = local->thread == pool_table; /* busy in a frame below us, a signal's: waiting is no use */
+    for (int i = 0; atomic_load_explicit(&local->busy, memory_order_acquire); i++) {
+        if (is_own || (patience != GATES_FOR_EVER && i > SPINS + patience))
+            return false;
+        if (i < SPINS)
+            __builtin_ia32_pause();
+        else
+            os_yield();
+    }
+    return true;
+}
+
+static void await_all(weir_pool *pool, int patience)
+{
+    for (local_t *local = local_first(pool); local; local = local_next(local))
+        local->skipped = !await(local, patience);
+}
+
+void gates_shut(weir_pool *pool, int patience)
+{
+    shut(pool);
+    fence_cold();
+    await_all(pool, patience);
+}
+
+void gates_shut_all(void)
+{
+    for (weir_pool *pool = pools.first; pool; pool = pool->next)
+        shut(pool);
+    fence_cold();
+    for (weir_pool *pool = pools.first; pool; pool = pool->next)
+        await_all(pool, GATES_PATIENCE);
+}
+
+void gates_open(weir_pool *pool)
+{
+    for (local_t *local = local_first(pool); local; local = local_next(local)) {
+        atomic_store_explicit(&local->shut, false, memory_order_release);
+        atomic_store_explicit(&local->gate, fence_is_cheap() ? 0 : GATE_SHUT, memory_order_release);
+    }
+}
+
+void gates_open_all(void)
+{
+    for (weir_pool *pool = pools.first; pool; pool = pool->next)
+        gates_open(pool);
+}
+
+bool gates_any_skipped(const weir_pool *pool)
+{
+    for (const local_t *local = local_first(pool); local; local = local_next(local))
+        if (local->skipped)
+            return true;
+    return false;
+}
+
+/* --- a thread ends --- */
+
+/* What it had in hand, others may steal; its locals wait for the next thread. */
+static void local_abandon(local_t *local)
+{
+    for (magazine_t *chain = local_unload(local), *next; chain; chain = next) {
+        next = atomic_load_explicit(&chain->next, memory_order_relaxed);
+        depot_push(&local->full, chain);
+    }
+    local->thread = NULL;
+}
+
+static void thread_end(void)
+{
+    table_t *table = pool_table;
+    if (table == &table_none)
+        return;
+    lock_acquire(&pools.lock);
+    pool_table = &table_none;
+    for (size_t id = 0; id < table->size; id++) {
+        local_t *local = atomic_load_explicit(&table->of[id], memory_order_relaxed);
+        if (local != &local_none)
+            local_abandon(local);
+    }
+    table_unlink(table);
+    lock_release(&pools.lock);
+    heap_free(table);
+}
+
+/* --- fork --- */
+
+static void before_fork(void)
+{
+    lock_acquire(&pools.lock);
+    gates_shut_all();
+}
+
+/* The thread is gone. If it was in mid-operation, what it had in hand may be in any state, and is let go. */
+static void local_lose_thread(local_t *local)
+{
+    if (local->skipped) {
+        local->given += local->count + (local->previous ? local->previous->count : 0);
+        local->loaded = local->previous = NULL;
+        local->count = local->capacity = 0;
+        local->busy = 0;
+    }
+    local_abandon(local);
+}
+
+static void forget_other_threads(void)
+{
+    for (weir_pool *pool = pools.first; pool; pool = pool->next) {
+        for (local_t *local = local_first(pool); local; local = local_next(local))
+            if (local->thread && local->thread != pool_table)
+                local_lose_thread(local);
+        if (pool->dropper != os_thread_word())
+            pool->dropper = 0;
+    }
+    pools.tables = NULL;
+    if (pool_table != &table_none)
+        table_link(pool_table);
+}
+
+static void after_fork(bool child)
+{
+    if (child)
+        forget_other_threads();
+    gates_open_all();
+    if (child)
+        lock_reset(&pools.lock);
+    else
+        lock_release(&pools.lock);
+}
+
+/* --- start --- */
+
+static void start_once(void)
+{
+    fence_init();
+    thread_call_at_end(thread_end);
+    cycle_call_at_fork(before_fork, after_fork);
+    cycle_listen(CYCLE_AGE, pools_age, NULL);
+    cycle_listen(CYCLE_SETTLE, pools_settle, NULL);
+}
+
+void pools_start(void)
+{
+    static lock_t lock = LOCK_INIT(LOCK_RANK_START);
+    static _Atomic bool started;
+    if (LIKELY(atomic_load_explicit(&started, memory_order_acquire)))
+        return;
+    heap_free(heap_malloc(1)); /* the heap starts first, and its fork handlers are in place */
+    lock_acquire(&lock);
+    if (!started)
+        start_once();
+    started = true;
+    lock_release(&lock);
+}

@@ -1,0 +1,343 @@
+/* pool: get and put, the life of a pool. See pool.h for where objects are; include/weir/pool.h is the manual. */
+#include "pool/pool.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "pool/check.h"
+#include "runtime/heap/heap.h"
+#include "runtime/heap/misuse.h"
+
+/* A thread keeps two magazines to itself, each of so many bytes or one object, so that few large objects are not all
+ * out of the others' reach. */
+enum { MAGAZINE_BYTES = 128 * 1024 };
+
+/* --- magazines --- */
+
+static uint32_t capacity_for(size_t object_bytes)
+{
+    if (object_bytes <= MAGAZINE_BYTES / MAGAZINE_ROUNDS)
+        return MAGAZINE_ROUNDS;
+    return object_bytes < MAGAZINE_BYTES ? (uint32_t)(MAGAZINE_BYTES / object_bytes) : 1;
+}
+
+/* A magazine to take from: the thread's own, another's, a victim. */
+static magazine_t *find_full(local_t *local)
+{
+    magazine_t *found = depot_pop(&local->full);
+    if (found)
+        return found;
+    for (local_t *other = local_first(local->pool); other && !found; other = local_next(other))
+        if ((found = depot_pop(&other->full)) != NULL)
+            local->stolen += found->count;
+    if (!found)
+        found = depot_pop(&local->victims);
+    for (local_t *other = local_first(local->pool); other && !found; other = local_next(other))
+        if ((found = depot_pop(&other->victims)) != NULL)
+            local->stolen += found->count;
+    return found;
+}
+
+/* The loaded magazine is empty: load another. False: there is none. */
+static bool reload(local_t *local)
+{
+    magazine_t *empty = local->loaded, *full = local->previous;
+    if (empty)
+        empty->count = 0;
+    if (full && full->count > 0) {
+        local->previous = empty;
+    } else {
+        full = find_full(local);
+        if (!full)
+            return false;
+        local->received += full->count;
+        if (empty && local->previous)
+            depot_push(&local->pool->empty, empty);
+        else if (empty)
+            local->previous = empty;
+    }
+    local->loaded = full;
+    local->count = full->count;
+    return true;
+}
+
+/* The loaded magazine is full, or there is none: load an empty one. *fresh is one to spare, or NULL. False: it takes
+ * one. */
+static bool load_empty(local_t *local, uint32_t capacity, magazine_t **fresh)
+{
+    magazine_t *full = local->loaded, *empty = local->previous;
+    if (full && empty && empty->count == 0) {
+        local->previous = NULL;
+    } else {
+        empty = *fresh ? *fresh : depot_pop(&local->pool->empty);
+        if (!empty)
+            return false;
+        *fresh = NULL;
+    }
+    if (full) {
+        full->count = local->count;
+        magazine_t *leaving = full;
+        if (capacity > 1) {
+            leaving = local->previous;
+            local->previous = full;
+        }
+        if (leaving) {
+            local->given += leaving->count;
+            depot_push(&local->full, leaving);
+        }
+    }
+    local->loaded = empty;
+    local->count = 0;
+    return true;
+}
+
+/* --- get --- */
+
+/* new_object may use this very pool, so the thread is not busy. */
+void *pool_make_object(weir_pool *pool)
+{
+    void *p = pool->new_object ? pool->new_object(pool->ctx) : NULL;
+    if (p)
+        atomic_fetch_add_explicit(&pool->made, 1, memory_order_relaxed);
+    return p;
+}
+
+static __attribute__((noinline)) void *get_slow(weir_pool *pool)
+{
+    if (UNLIKELY(pool->check != NULL))
+        return check_get(pool);
+    local_t *local = local_here(pool);
+    if (!local || !local_enter(local))
+        return NULL;
+    void *p = NULL;
+    if (local->count > 0 || reload(local)) {
+        local->hits++;
+        p = local->loaded->rounds[--local->count];
+    } else {
+        local->misses++;
+    }
+    local_leave(local);
+    return p ? p : pool_make_object(pool);
+}
+
+void *weir_pool_get(weir_pool *pool)
+{
+    local_t *local = local_of(pool);
+    atomic_store_explicit(&local->busy, 1, memory_order_relaxed);
+    fence_hot();
+    uint32_t gate = atomic_load_explicit(&local->gate, memory_order_acquire);
+    uint32_t count = atomic_load_explicit(&local->count, memory_order_relaxed);
+    if (UNLIKELY(count <= gate)) {
+        atomic_store_explicit(&local->busy, 0, memory_order_release);
+        return get_slow(pool);
+    }
+    void *p = local->loaded->rounds[count - 1];
+    atomic_store_explicit(&local->count, count - 1, memory_order_relaxed);
+    local->hits++;
+    atomic_store_explicit(&local->busy, 0, memory_order_release);
+    return p;
+}
+
+/* --- put --- */
+
+/* The pool is freed, but its handle is kept for this: the holder of one of its objects is done with it. */
+static void put_late(weir_pool *pool, void *p)
+{
+    pool_drop(pool, p);
+    lock_acquire(&pools.lock);
+    bool last = --pool->out == 0 && pool->is_emptied;
+    lock_release(&pools.lock);
+    if (last)
+        pool_dispose(pool);
+}
+
+/* There is no memory to note the object. */
+void pool_put_unkept(weir_pool *pool, void *p)
+{
+    atomic_fetch_add_explicit(&pool->unkept, 1, memory_order_relaxed);
+    pool_drop(pool, p);
+}
+
+/* False: it takes a fresh magazine. */
+static bool store(local_t *local, void *p, size_t object_bytes, magazine_t **fresh)
+{
+    uint32_t capacity = capacity_for(object_bytes);
+    if (!local->loaded || local->count >= capacity) {
+        if (!load_empty(local, capacity, fresh))
+            return false;
+    }
+    local->capacity = local->pool->reset ? 0 : capacity;
+    local->sampled++;
+    local->sampled_bytes += object_bytes;
+    local->loaded->rounds[local->count++] = p;
+    return true;
+}
+
+/* A magazine is allocated outside of the operation: allocating may run a cycle, which wants our gate. */
+static bool put_with_room(weir_pool *pool, local_t *local, void *p, bool *is_freed)
+{
+    magazine_t *fresh = NULL;
+    size_t object_bytes = heap_cell_size(p);
+    bool stored;
+    for (;;) {
+        *is_freed = !local_enter(local);
+        if (*is_freed) {
+            heap_free(fresh);
+            return false;
+        }
+        stored = store(local, p, object_bytes, &fresh);
+        if (stored && fresh)
+            depot_push(&pool->empty, fresh);
+        local_leave(local);
+        if (stored || fresh)
+            return stored;
+        fresh = heap_aligned(MAGAZINE_SIZE, MAGAZINE_SIZE);
+        if (!fresh)
+            return false;
+        *fresh = (magazine_t){.count = 0};
+    }
+}
+
+static __attribute__((noinline)) void put_slow(weir_pool *pool, void *p)
+{
+    if (pool->reset)
+        pool->reset(pool->ctx, p);
+    int saved = errno;
+    if (UNLIKELY(pool->check != NULL)) {
+        if (!check_put(pool, p))
+            put_late(pool, p);
+        return;
+    }
+    local_t *local = local_here(pool);
+    bool is_freed = !local;
+    bool stored = local && put_with_room(pool, local, p, &is_freed);
+    errno = saved;
+    if (is_freed)
+        put_late(pool, p);
+    else if (!stored)
+        pool_put_unkept(pool, p);
+}
+
+void weir_pool_put(weir_pool *pool, void *p)
+{
+    if (UNLIKELY(!p))
+        return;
+    local_t *local = local_of(pool);
+    atomic_store_explicit(&local->busy, 1, memory_order_relaxed);
+    fence_hot();
+    uint32_t gate = atomic_load_explicit(&local->gate, memory_order_acquire);
+    uint32_t count = atomic_load_explicit(&local->count, memory_order_relaxed);
+    if (UNLIKELY((count | gate) >= atomic_load_explicit(&local->capacity, memory_order_relaxed))) {
+        atomic_store_explicit(&local->busy, 0, memory_order_release);
+        put_slow(pool, p);
+        return;
+    }
+    local->loaded->rounds[count] = p;
+    atomic_store_explicit(&local->count, count + 1, memory_order_relaxed);
+    atomic_store_explicit(&local->busy, 0, memory_order_release);
+}
+
+/* --- the life of a pool --- */
+
+/* Numbers are used again, lowest first, so that the threads' tables stay small. */
+static void enlist(weir_pool *pool)
+{
+    weir_pool **at = &pools.first;
+    size_t id = 0;
+    while (*at && (*at)->id == id) {
+        at = &(*at)->next;
+        id++;
+    }
+    pool->id = id;
+    pool->next = *at;
+    *at = pool;
+}
+
+static void strike(weir_pool *pool)
+{
+    size_t id = pool->id;
+    weir_pool **at = &pools.first;
+    while (*at != pool)
+        at = &(*at)->next;
+    *at = pool->next;
+    for (table_t *table = pools.tables; table; table = table->next)
+        if (id < table->size)
+            atomic_store_explicit(&table->of[id], &local_none, memory_order_relaxed);
+    atomic_store_explicit(&pool->id, POOL_NO_ID, memory_order_relaxed);
+}
+
+static void copy_name(weir_pool *pool, const char *name)
+{
+    size_t length = name ? strnlen(name, sizeof pool->name - 1) : 0;
+    memcpy(pool->name, name ? name : "", length);
+    pool->name[length] = '\0';
+}
+
+weir_pool *weir_pool_new(const weir_pool_options *options)
+{
+    static const weir_pool_options none;
+    options = options ? options : &none;
+    pools_start();
+    weir_pool *pool = heap_aligned(_Alignof(weir_pool), sizeof *pool);
+    if (!pool)
+        return NULL;
+    *pool = (weir_pool){.reset = options->reset,
+                        .new_object = options->new_object,
+                        .drop = options->drop,
+                        .ctx = options->ctx};
+    copy_name(pool, options->name);
+    local_init(&pool->common, pool);
+    pool->locals = &pool->common;
+    if (check_is_wanted() && !(pool->check = check_new())) {
+        heap_free(pool);
+        return NULL;
+    }
+    lock_acquire(&pools.lock);
+    enlist(pool);
+    lock_release(&pools.lock);
+    return pool;
+}
+
+void pool_dispose(weir_pool *pool)
+{
+    for (magazine_t *empty; (empty = depot_pop(&pool->empty)) != NULL;)
+        heap_free(empty);
+    for (local_t *local = local_first(pool), *next; local; local = next) {
+        next = local_next(local);
+        if (local != &pool->common)
+            heap_free(local);
+    }
+    check_free(pool->check);
+    heap_free(pool);
+}
+
+/* From here on only late puts come, and find their gates shut. */
+static void pool_close(weir_pool *pool)
+{
+    lock_acquire(&pools.lock);
+    gates_shut(pool, GATES_FOR_EVER);
+    strike(pool);
+    pool_doom_all(pool);
+    pool_sums_t sums = pool_sums(pool);
+    pool->out = (int64_t)(sums.hits + pool->made - sums.puts);
+    atomic_store_explicit(&pool->freed, true, memory_order_relaxed);
+    lock_release(&pools.lock);
+}
+
+void weir_pool_free(weir_pool *pool)
+{
+    if (!pool)
+        return;
+    if (__atomic_load_n(&pool->dropper, __ATOMIC_RELAXED) == os_thread_word()) {
+        misuse_report("pool freed by its own drop callback:", pool, 0, "weir_pool_free()");
+        return;
+    }
+    pool_close(pool);
+    pool_settle(pool);
+    lock_acquire(&pools.lock);
+    pool->is_emptied = true;
+    bool last = pool->out <= 0;
+    lock_release(&pools.lock);
+    if (last)
+        pool_dispose(pool);
+}

@@ -1,0 +1,194 @@
+/* pool: what the sources of the pool share: where objects are, and who may touch what.
+ *
+ * Each thread that uses a pool has a `local` in it, found through a table in thread-local storage, indexed by the
+ * pool's number. After Go's sync.Pool (private slot, queue that others steal from, victims) and Bonwick's magazines:
+ *
+ *     thread --> table --> local   loaded    ##########.......   get and put: pops and pushes, no atomic operation
+ *                                  previous  .................   swapped with loaded, so that a burst around a
+ *                                                                magazine's end does not go further
+ *                                  full      ## ## ## ##         magazines; other threads steal here
+ *                                  victims   ## ##               what was in the three above at the last cycle
+ *                          pool    empty     .. ..               magazines without objects
+ *                                  doomed    ## ##               what was a victim at the last cycle: to be dropped
+ *
+ * An object of the pool's is in exactly one of these places. get looks in this order: loaded, previous, own full
+ * ones, others', own victims, others'.
+ *
+ * The gate. A cycle takes the magazines of threads that may be anywhere in get or put, or asleep for ever outside of
+ * them, and the fast paths shall have no atomic operation. So a thread says that it is busy, by a plain store, and then
+ * looks at its gate; who wants the local to itself shuts the gate, fences all threads (os/fence.h) and waits until the
+ * thread is not busy. Whoever then finds the gate shut turns back and waits for pools.lock, which the shutter holds
+ * from before it shuts until the gate is open again. A thread that stays busy (preempted in mid-operation) is skipped.
+ *
+ *     thread   busy = 1;  [compiler fence]        read gate;  open: go on         ...  busy = 0
+ *     shutter             gate = shut;  [fence all threads]   read busy;  0: the local is ours, until  gate = open
+ *
+ * Callbacks of the program run outside of all that: not busy, no lock.
+ */
+#ifndef WEIR_POOL_POOL_H
+#define WEIR_POOL_POOL_H
+
+#include <weir/pool.h>
+
+#include "pool/depot.h"
+#include "runtime/heap/cycle.h"
+#include "runtime/os/fence.h"
+#include "runtime/os/lock.h"
+#include "runtime/os/os.h"
+
+#define POOL_NO_ID SIZE_MAX
+#define GATE_SHUT ((uint32_t)1 << 31) /* more than any count of rounds */
+
+struct table;
+
+/* A thread's part of a pool. "Owner" is that thread while it is busy, or who has shut the gate, or of a local without
+ * a thread who holds pools.lock. Locals live as long as their pool; when a thread ends the next one takes its local. */
+typedef struct local {
+    /* The line of the fast paths. */
+    _Atomic uint32_t busy; /* written by the thread: it is in an operation */
+    _Atomic uint32_t
+        gate; /* written under pools.lock: 0 or GATE_SHUT; always shut where fences are not cheap */
+    _Atomic uint32_t count; /* owner: rounds in `loaded`; read, and not used, by a thread at a shut gate */
+    _Atomic uint32_t
+        capacity; /* owner, likewise: rounds that put may load without asking anybody: 0 if no magazine
+                                * is loaded, or if there is a reset to be called */
+    magazine_t *loaded, *previous; /* owner; NULL: none */
+    uint64_t hits;                 /* owner: objects handed out, ever */
+    uint64_t received, given;      /* owner: objects that came or went by the magazine, ever. So
+                                    * puts == rounds here + hits + given - received */
+    /* What others write to, and what is seldom used. */
+    _Alignas(64) depot_t full;
+    depot_t victims;
+    _Atomic bool shut; /* written under pools.lock; what operations off the fast path ask */
+    bool skipped;      /* under pools.lock: the gate is shut, but the thread was busy */
+    weir_pool *pool;
+    struct table *thread;            /* under pools.lock: of whose table it is an entry; NULL: nobody's */
+    _Atomic(struct local *) next;    /* of the pool's; written once */
+    uint64_t misses, stolen;         /* owner */
+    uint64_t sampled, sampled_bytes; /* owner: objects whose size was looked at, and its sum */
+} local_t;
+
+/* A thread's locals, by the number of the pool. Made by its thread; entries are cleared under pools.lock when a pool
+ * is freed. Entries are set, and the table is replaced by a larger one, by its thread under pools.lock. */
+typedef struct table {
+    size_t size;
+    struct table *next, *prev; /* pools.tables; under pools.lock */
+    _Atomic(local_t *) of[];
+} table_t;
+extern __thread table_t *pool_table __attribute__((tls_model("initial-exec")));
+
+/* The fast paths do not ask whether there is a table or a local: a thread without a table has one of no entries, and
+ * what it has no local of has this, whose gate is shut for ever. It is nobody's; its word `busy` means nothing. */
+HIDDEN extern table_t table_none;
+HIDDEN extern local_t local_none;
+
+struct check;
+
+struct weir_pool {
+    _Atomic size_t id; /* index into the tables; POOL_NO_ID once freed. Written under pools.lock */
+    /* Written once. */
+    void (*reset)(void *ctx, void *p);
+    void *(*new_object)(void *ctx);
+    void (*drop)(void *ctx, void *p);
+    void *ctx;
+    struct check *check; /* NULL: not a checked pool */
+    char name[WEIR_POOL_NAME];
+    /* Shared. */
+    _Atomic(local_t *) locals; /* all; grows under pools.lock, read by all */
+    depot_t empty;
+    _Atomic uint64_t made; /* by new_object */
+    _Atomic uint64_t drops;
+    _Atomic uint64_t unkept; /* of them, put when there was no memory to note them */
+    _Atomic bool freed;      /* written under pools.lock */
+    /* Under pools.lock. */
+    bool is_emptied;    /* freed, and weir_pool_free is through with it */
+    int64_t out;        /* freed: objects that may still be put */
+    magazine_t *doomed; /* chains */
+    uintptr_t dropper;  /* the thread that drops what is doomed, read by itself without the lock; 0: none */
+    uint64_t cycles;
+    struct weir_pool *next; /* pools.first */
+    local_t common; /* for threads without a local: at their end, or without memory. Its thread is who holds
+                             * pools.lock */
+};
+
+extern struct pools {
+    lock_t lock;
+    weir_pool *first; /* by ascending id */
+    table_t *tables;
+} pools;
+
+/* --- pool.c --- */
+
+/* Free the handle and what belongs to it; nobody uses it any more. */
+void pool_dispose(weir_pool *pool);
+
+/* By new_object; NULL if there is none to be had. */
+void *pool_make_object(weir_pool *pool);
+/* There is no memory to note an object that was put: drop it. */
+void pool_put_unkept(weir_pool *pool, void *p);
+
+/* --- local.c --- */
+
+void local_init(local_t *local, weir_pool *pool);
+
+/* Once, before the first pool. */
+void pools_start(void);
+/* The calling thread's local; NULL: the pool is freed. */
+local_t *local_here(weir_pool *pool);
+/* Begin and end an operation off the fast path. False: the pool is freed, and nothing was begun. */
+bool local_enter(local_t *local);
+void local_leave(local_t *local);
+/* Take what is in the hands of the thread; the caller is the owner. A chain of magazines with objects; those without
+ * go to the pool's empty ones. */
+magazine_t *local_unload(local_t *local);
+
+/* Shut the gates and wait for who is busy; `patience`: how often to yield for one thread. Open them again. */
+enum { GATES_PATIENCE = 256, GATES_FOR_EVER = INT32_MAX };
+void gates_shut_all(void);
+void gates_open_all(void);
+void gates_shut(weir_pool *pool, int patience);
+void gates_open(weir_pool *pool);
+/* Could not all be waited for? */
+bool gates_any_skipped(const weir_pool *pool);
+
+static inline local_t *local_first(const weir_pool *pool)
+{
+    return atomic_load_explicit(&pool->locals, memory_order_acquire);
+}
+
+static inline local_t *local_next(const local_t *local)
+{
+    return atomic_load_explicit(&local->next, memory_order_relaxed);
+}
+
+/* This thread's local; local_none if it has none. */
+static inline local_t *local_of(const weir_pool *pool)
+{
+    const table_t *table = pool_table;
+    size_t id = atomic_load_explicit(&pool->id, memory_order_relaxed);
+    if (UNLIKELY(id >= table->size))
+        return &local_none;
+    return atomic_load_explicit(&table->of[id], memory_order_relaxed);
+}
+
+/* --- age.c --- */
+
+/* The listeners of the clock. */
+void pools_age(void *context, enum cycle_reason reason);
+void pools_settle(void *context, enum cycle_reason reason);
+/* All that the pool holds is doomed. Under pools.lock, gates shut. */
+void pool_doom_all(weir_pool *pool);
+/* Drop what is doomed, and wait for another thread that does. */
+void pool_settle(weir_pool *pool);
+/* Without a lock. */
+void pool_drop(weir_pool *pool, void *p);
+
+/* --- stats.c --- */
+
+/* Under pools.lock, gates shut: objects handed out and taken in, ever. */
+typedef struct pool_sums {
+    uint64_t hits, misses, steals, puts, sampled, sampled_bytes;
+} pool_sums_t;
+pool_sums_t pool_sums(const weir_pool *pool);
+
+#endif

@@ -1,0 +1,77 @@
+/* stats: a pool's counters, added up. Puts are not counted where they happen: they are what came, less what the
+ * pool had from elsewhere. */
+#include <string.h>
+
+#include "pool/pool.h"
+
+static uint64_t puts_of(const local_t *local)
+{
+    uint64_t in_hand = local->count + (local->previous ? local->previous->count : 0);
+    return in_hand + local->hits + local->given - local->received;
+}
+
+pool_sums_t pool_sums(const weir_pool *pool)
+{
+    pool_sums_t sums = {.puts = atomic_load_explicit(&pool->unkept, memory_order_relaxed)};
+    for (const local_t *local = local_first(pool); local; local = local_next(local)) {
+        sums.hits += local->hits;
+        sums.misses += local->misses;
+        sums.steals += local->stolen;
+        sums.puts += puts_of(local);
+        sums.sampled += local->sampled;
+        sums.sampled_bytes += local->sampled_bytes;
+    }
+    return sums;
+}
+
+/* Under pools.lock. */
+static weir_pool_stats read_locked(weir_pool *pool)
+{
+    gates_shut(pool, GATES_PATIENCE);
+    pool_sums_t sums = pool_sums(pool);
+    gates_open(pool);
+    weir_pool_stats stats = {.gets = sums.hits + sums.misses,
+                             .hits = sums.hits,
+                             .misses = sums.misses,
+                             .steals = sums.steals,
+                             .puts = sums.puts,
+                             .drops = atomic_load_explicit(&pool->drops, memory_order_relaxed),
+                             .cycles = pool->cycles};
+    memcpy(stats.name, pool->name, sizeof stats.name);
+    stats.held = stats.puts - stats.hits - stats.drops;
+    stats.bytes_held = sums.sampled ? stats.held * (sums.sampled_bytes / sums.sampled) : 0;
+    return stats;
+}
+
+void weir_read_pool_stats_sized(weir_pool *pool, void *stats, size_t size)
+{
+    lock_acquire(&pools.lock);
+    weir_pool_stats known = read_locked(pool);
+    lock_release(&pools.lock);
+    memcpy(stats, &known, size < sizeof known ? size : sizeof known);
+    if (size > sizeof known)
+        memset((char *)stats + sizeof known, 0, size - sizeof known);
+}
+
+/* The pool with the lowest number from `id` on. */
+static bool read_from(size_t id, weir_pool_stats *stats, size_t *found)
+{
+    lock_acquire(&pools.lock);
+    weir_pool *pool = pools.first;
+    while (pool && pool->id < id)
+        pool = pool->next;
+    if (pool) {
+        *stats = read_locked(pool);
+        *found = pool->id;
+    }
+    lock_release(&pools.lock);
+    return pool != NULL;
+}
+
+void weir_pool_each(bool (*visit)(void *ctx, const weir_pool_stats *stats, size_t size), void *ctx)
+{
+    weir_pool_stats stats;
+    for (size_t id = 0; read_from(id, &stats, &id); id++)
+        if (!visit(ctx, &stats, sizeof stats))
+            return;
+}

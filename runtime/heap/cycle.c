@@ -1,0 +1,125 @@
+/* cycle: see cycle.h. */
+#include "runtime/heap/cycle.h"
+
+#include <errno.h>
+
+#include "runtime/heap/cache.h"
+#include "runtime/os/check.h"
+#include "runtime/os/lock.h"
+
+enum { LISTENERS = 4 /* of one phase */ };
+
+static struct {
+    lock_t lock; /* held from TRACE to the end of AGE */
+    struct {
+        cycle_listener *call;
+        void *context;
+    } listeners[CYCLE_PHASES][LISTENERS]; /* written under the lock, before `count` */
+    _Atomic uint32_t count[CYCLE_PHASES];
+    struct {
+        void (*before)(void);
+        void (*after)(bool child);
+    } forks[LISTENERS];  /* under the lock */
+    uint32_t fork_count; /* under the lock */
+    bool is_started;     /* under the lock: somebody listens, and the fork handlers are in place */
+} cycle = {.lock = LOCK_INIT(LOCK_RANK_CYCLE)};
+
+static void before_fork(void)
+{
+    lock_acquire(&cycle.lock);
+    for (uint32_t i = 0; i < cycle.fork_count; i++)
+        cycle.forks[i].before();
+}
+
+static void after_fork(bool child)
+{
+    for (uint32_t i = cycle.fork_count; i-- > 0;)
+        cycle.forks[i].after(child);
+}
+
+static void after_fork_parent(void)
+{
+    after_fork(false);
+    lock_release(&cycle.lock);
+}
+
+static void after_fork_child(void)
+{
+    after_fork(true);
+    lock_reset(&cycle.lock);
+}
+
+void cycle_call_at_fork(void (*before)(void), void (*after)(bool child))
+{
+    lock_acquire(&cycle.lock);
+    ALWAYS_CHECK(cycle.fork_count < LISTENERS);
+    cycle.forks[cycle.fork_count].before = before;
+    cycle.forks[cycle.fork_count++].after = after;
+    lock_release(&cycle.lock);
+}
+
+void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *context)
+{
+    lock_acquire(&cycle.lock);
+    uint32_t at = cycle.count[phase];
+    bool is_first = !cycle.is_started;
+    cycle.is_started = true;
+    ALWAYS_CHECK(at < LISTENERS);
+    cycle.listeners[phase][at].call = listener;
+    cycle.listeners[phase][at].context = context;
+    atomic_store_explicit(&cycle.count[phase], at + 1, memory_order_release);
+    lock_release(&cycle.lock);
+    if (!is_first)
+        return;
+    os_call_at_fork(before_fork, after_fork_parent, after_fork_child);
+    pages_heed_growth();
+}
+
+static void tell(enum cycle_phase phase, enum cycle_reason reason)
+{
+    uint32_t count = atomic_load_explicit(&cycle.count[phase], memory_order_acquire);
+    for (uint32_t i = 0; i < count; i++)
+        cycle.listeners[phase][i].call(cycle.listeners[phase][i].context, reason);
+}
+
+/* Is it this thread's turn? If so the lock is taken. */
+static bool enter(enum cycle_reason reason)
+{
+    if (reason == CYCLE_GROWTH)
+        return lock_try(&cycle.lock);
+    lock_acquire(&cycle.lock);
+    if (reason == CYCLE_FORCED || cycle_is_due())
+        return true;
+    lock_release(&cycle.lock);
+    return false;
+}
+
+bool cycle_run(enum cycle_reason reason)
+{
+    if (cache.cycling || cache.starting || cache.ended)
+        return false;
+    int saved = errno;
+    cache.cycling = true;
+    if (enter(reason)) {
+        tell(CYCLE_TRACE, reason);
+        tell(CYCLE_AGE, reason);
+        lock_release(&cycle.lock);
+        tell(CYCLE_SETTLE, reason);
+        pages_cycle_done();
+    }
+    cache.cycling = false;
+    errno = saved;
+    return true;
+}
+
+COLD bool cycle_run_due(void)
+{
+    switch (atomic_load_explicit(&pages_due, memory_order_relaxed)) {
+    case PAGES_DUE_GROWTH:
+        return cycle_run(CYCLE_GROWTH);
+    case PAGES_DUE_LIMIT:
+        return cycle_run(CYCLE_LIMIT);
+    default:
+        return true; /* another thread was faster */
+    }
+}

@@ -1,0 +1,51 @@
+/* cycle: one run of the runtime's clock.
+ *
+ * The clock has no thread and no timer. It is due when the heap has grown by GOGC percent (pages/growth.h), when the
+ * limit cannot be held by releasing idle memory, and when the program asks. The first two raise pages_due under the
+ * pages' lock; the thread that next ends a slow allocation sees it and runs the cycle, with no lock held and with
+ * every structure of the heap in order, since listeners may run the program's code.
+ *
+ * A cycle has phases, in this order; in each the listeners run in the order in which they came:
+ *
+ *     TRACE    find what is reachable                     under the cycle's lock: one thread at a time,
+ *     AGE      let what was not used grow older             no code of the program's, no allocation
+ *     SETTLE   give back what has come of age             without a lock: callbacks of the program may allocate,
+ *                                                           free, and use pools; a cycle in them does nothing
+ *
+ * Afterwards growth is measured anew, and idle memory is released to what the limit allows.
+ */
+#ifndef WEIR_HEAP_CYCLE_H
+#define WEIR_HEAP_CYCLE_H
+
+#include <stdbool.h>
+
+#include "runtime/os/os.h"
+#include "runtime/pages/pages.h"
+
+enum cycle_reason { CYCLE_FORCED, CYCLE_GROWTH, CYCLE_LIMIT };
+enum cycle_phase { CYCLE_TRACE, CYCLE_AGE, CYCLE_SETTLE, CYCLE_PHASES };
+
+typedef void cycle_listener(void *context, enum cycle_reason reason);
+
+/* Have the listener called in the phase of every cycle from now on. There is room for a few, and no way to leave;
+ * the first one makes the clock run. */
+void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *context);
+
+/* Have the functions called around fork, which never falls into TRACE or AGE: `before` under the cycle's lock, in the
+ * order in which they came, `after` in the reverse order. For who listens too, and has a lock of its own. */
+void cycle_call_at_fork(void (*before)(void), void (*after)(bool child));
+
+/* Run a cycle now. A forced one waits for one that another thread is in, and then runs; one for growth leaves it
+ * to that thread; one for the limit waits, and runs if it is still due. False: none ran, because this thread is in
+ * a cycle already, or at its end. Keeps errno. */
+bool cycle_run(enum cycle_reason reason);
+
+/* Run the cycle that is due. True: one ran, and what was refused may be tried again. */
+bool cycle_run_due(void);
+
+static inline bool cycle_is_due(void)
+{
+    return UNLIKELY(atomic_load_explicit(&pages_due, memory_order_relaxed) != PAGES_DUE_NONE);
+}
+
+#endif

@@ -1,0 +1,21 @@
+/* growth: see growth.h. */
+#include "runtime/pages/growth.h"
+
+enum { GROWTH_FLOOR = 4 * 1024 * 1024, LIMIT_SHARE = 64 };
+
+void growth_aim(growth_t *growth, int64_t percent)
+{
+    size_t base = growth->low > GROWTH_FLOOR ? growth->low : GROWTH_FLOOR, step;
+    if (!growth->heeded || percent < 0 || __builtin_mul_overflow(base / 100, (size_t)percent, &step) ||
+        __builtin_add_overflow(growth->low, step, &growth->at))
+        growth->at = SIZE_MAX;
+}
+
+void growth_restart(growth_t *growth, size_t inuse, int64_t percent, size_t limit)
+{
+    growth->heeded = true;
+    growth->spent = true;
+    growth->low = inuse;
+    growth->pressed_at = inuse + limit / LIMIT_SHARE;
+    growth_aim(growth, percent);
+}
