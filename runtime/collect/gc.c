@@ -10,6 +10,7 @@
 #include "runtime/collect/roots.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
+#include "runtime/heap/cycle.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
@@ -22,14 +23,13 @@ enum { RUNWAY = 64 * 1024 };
 static struct {
     lock_t lock; /* held throughout a cycle */
     pacer_t pacer;
-    bool started;
+    _Atomic bool started;
     unsigned cores;
     uint64_t told_ns; /* when the pacer was last told of the program's time */
     gc_stats_t stats;
     _Atomic uint64_t trigger; /* the pacer's */
     _Atomic uint64_t live;    /* marked by the last cycle */
-    _Atomic uint32_t cycle;
-    _Atomic int disabled; /* by so many calls */
+    _Atomic int disabled;     /* by so many calls */
 } gc = {.lock = LOCK_INIT(LOCK_RANK_GC), .trigger = PACER_NONE};
 
 /* --- pacing; under the lock --- */
@@ -64,13 +64,11 @@ static uint64_t program_time(void)
 
 static void pace_start(void)
 {
-    if (gc.started)
-        return;
-    gc.started = true;
     gc.told_ns = os_now_ns();
     gc.cores = os_processors();
     pacer_init(&gc.pacer, control_gc_percent(), limit_now(), RUNWAY, gc.cores);
     gc.trigger = gc.pacer.trigger;
+    gc.started = true;
 }
 
 static void pace_by_knobs(void)
@@ -106,7 +104,7 @@ static void note_pause(uint64_t from, uint64_t to)
     gc.stats.cycles++;
 }
 
-static void cycle_run(heap_t *self, bool forced)
+static void collect(heap_t *self, bool forced)
 {
     uint32_t members = crew_gather(gc.cores);
     if (!mark_prepare(members))
@@ -138,47 +136,78 @@ static void cycle_run(heap_t *self, bool forced)
     gc.told_ns = started;
     gc.trigger = gc.pacer.trigger;
     gc.stats.goal = gc.pacer.goal;
-    atomic_fetch_add(&gc.cycle, 1);
     collected_release_dead(self);
+}
+
+/* --- the clock --- */
+
+static void trace(void *context, enum cycle_reason reason)
+{
+    (void)context;
+    lock_acquire(&gc.lock);
+    pace_by_knobs();
+    if (collected_is_used())
+        collect(cache.heap, reason == CYCLE_FORCED);
+    lock_release(&gc.lock);
+}
+
+static void before_fork(void)
+{
+    lock_acquire(&gc.lock);
+}
+
+static void after_fork(bool child)
+{
+    if (child) {
+        crew_forget();
+        lock_reset(&gc.lock);
+    } else {
+        lock_release(&gc.lock);
+    }
+}
+
+/* At the first use of collected memory. */
+COLD static void start(void)
+{
+    static _Atomic int state; /* 0 not yet, 1 somebody is at it */
+    int expected = 0;
+    if (!atomic_compare_exchange_strong(&state, &expected, 1))
+        return;
+    cycle_call_at_fork(before_fork, after_fork);
+    cycle_listen(CYCLE_TRACE, trace, NULL);
+    lock_acquire(&gc.lock);
+    pace_start();
+    lock_release(&gc.lock);
 }
 
 /* --- the entries --- */
 
 void gc_collect(void)
 {
-    heap_t *self = thread_heap();
-    if (!self)
-        return;
-    uint32_t seen = gc.cycle;
-    lock_acquire(&gc.lock);
-    pace_start();
-    pace_by_knobs();
-    if (collected_is_used() && gc.cycle - seen < 2) /* else one has begun and ended since the call */
-        cycle_run(self, true);
-    lock_release(&gc.lock);
+    if (thread_heap() && collected_is_used())
+        cycle_run(CYCLE_FORCED);
 }
 
-/* Many threads may find it due; one collects, the others find that it has been done. */
-COLD static void collect_if_due(heap_t *self, size_t request)
+/* Many threads may find it due; the first runs the cycle, the others go on. */
+COLD static void collect_if_due(size_t request)
 {
-    uint32_t seen = gc.cycle;
+    bool due = false;
     lock_acquire(&gc.lock);
-    pace_start();
     pace_by_knobs();
-    if (gc.cycle == seen && gc.disabled <= 0) {
+    if (gc.disabled <= 0) {
         if (pages_is_pressed())
             pacer_set_outside(&gc.pacer, outside_bytes());
-        if (pacer_wants_cycle(&gc.pacer, heap_bytes(), request, program_time()))
-            cycle_run(self, false);
+        due = pacer_wants_cycle(&gc.pacer, heap_bytes(), request, program_time());
         gc.trigger = gc.pacer.trigger;
     }
     lock_release(&gc.lock);
+    if (due)
+        cycle_run(CYCLE_GROWTH);
 }
 
 static bool may_be_due(size_t request)
 {
-    return heap_bytes() + request + RUNWAY > gc.trigger || !gc.started || knobs_have_turned() ||
-           pages_is_pressed();
+    return heap_bytes() + request + RUNWAY > gc.trigger || knobs_have_turned() || pages_is_pressed();
 }
 
 static void *alloc_once(heap_t *self, enum span_kind kind, size_t size)
@@ -197,8 +226,10 @@ void *gc_alloc_slow(enum span_kind kind, size_t size)
         return NULL;
     }
     size = size ? size : 1;
+    if (UNLIKELY(!gc.started))
+        start();
     if (may_be_due(size))
-        collect_if_due(self, size);
+        collect_if_due(size);
     void *p = alloc_once(self, kind, size);
     if (UNLIKELY(!p)) {
         gc_collect();

@@ -39,12 +39,12 @@ enum {
 struct heap;
 
 enum span_state {
-    SPAN_NONE,    /* not the first slot of a span */
-    SPAN_ACTIVE,  /* its heap allocates from it: heap->active[class] */
-    SPAN_PARTIAL, /* on heap->partial[class] */
-    SPAN_FULL,    /* on no list; enough frees make it partial */
-    SPAN_LARGE,   /* a large object of slots */
-    SPAN_HUGE,    /* a large object from the page provider; its first slot says so, the others nothing */
+    SPAN_NONE,      /* not the first slot of a span */
+    SPAN_ACTIVE,    /* its heap allocates from it: heap->active[class] */
+    SPAN_PARTIAL,   /* on heap->partial[class] */
+    SPAN_FULL,      /* on no list; enough frees make it partial */
+    SPAN_LARGE,     /* a large object of slots */
+    SPAN_HUGE,      /* a large object from the page provider; its first slot says so, the others nothing */
     SPAN_COLLECTED, /* small, of a kind that is collected: see runtime/heap/collected.h */
     SPAN_TAIL,      /* a later slot of a large object that is collected; next: its first */
 };
