@@ -37,8 +37,9 @@ static bool bitmaps_init(void)
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
         collected_reciprocals[cls] =
             (uint32_t)((((uint64_t)1 << 32) + class_size(cls) - 1) / class_size(cls));
-    collected_bits = os_reserve(region.size / SLOT_SIZE * SLOT_BITS * sizeof *collected_bits, OS_PAGE);
-    return collected_bits != NULL;
+    bits_t *bits = os_reserve(region.size / SLOT_SIZE * SLOT_BITS * sizeof *bits, OS_PAGE);
+    __atomic_store_n(&collected_bits, bits, __ATOMIC_RELEASE);
+    return bits != NULL;
 }
 
 /* Have the bitmaps of a run of slots writable; under the lock. A quarter more than needed, for fewer calls. */
@@ -361,7 +362,7 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
 
 bool collected_is_used(void)
 {
-    return collected_bits != NULL;
+    return __atomic_load_n(&collected_bits, __ATOMIC_ACQUIRE) != NULL;
 }
 
 /* --- around a trace --- */
@@ -444,8 +445,7 @@ void collected_release_dead(heap_t *self)
     release_dead_large(self);
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
-            if (collected.cursor[kind][cls])
-                release_dead_spans(kind, cls);
+            release_dead_spans(kind, cls);
 }
 
 void collected_sweep_rest(void)
