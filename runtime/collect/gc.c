@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/collect/crew.h"
+#include "runtime/collect/gctrace.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/pacer.h"
 #include "runtime/collect/roots.h"
@@ -12,7 +14,9 @@
 #include "runtime/heap/control.h"
 #include "runtime/heap/cycle.h"
 #include "runtime/heap/world.h"
+#include "runtime/os/options.h"
 #include "runtime/os/os.h"
+#include "runtime/os/text.h"
 #include "runtime/pages/pages.h"
 
 /* Marking less than this takes longer to share than to do. */
@@ -25,6 +29,7 @@ static struct {
     pacer_t pacer;
     _Atomic bool started;
     unsigned cores;
+    uint64_t started_ns;
     uint64_t told_ns; /* when the pacer was last told of the program's time */
     gc_stats_t stats;
     _Atomic uint64_t trigger; /* the pacer's */
@@ -64,7 +69,7 @@ static uint64_t program_time(void)
 
 static void pace_start(void)
 {
-    gc.told_ns = os_now_ns();
+    gc.told_ns = gc.started_ns = os_now_ns();
     gc.cores = os_processors();
     pacer_init(&gc.pacer, control_gc_percent(), limit_now(), RUNWAY, gc.cores);
     gc.trigger = gc.pacer.trigger;
@@ -95,13 +100,47 @@ __attribute__((noinline)) static mark_result_t mark_from_here(bool alone)
     return mark_all((uintptr_t)&here & ~(uintptr_t)7, alone);
 }
 
-static void note_pause(uint64_t from, uint64_t to)
+static void print_trace(const gctrace_cycle_t *cycle, bool limiter_was_on)
+{
+    char room[GCTRACE_LINE];
+    text_t text = text_on(room, sizeof room);
+    gctrace_add_cycle(&text, cycle);
+    bool limiter_is_on = gc.pacer.limiter.on;
+    if (limiter_is_on != limiter_was_on)
+        gctrace_add_limiter(&text, limiter_is_on, cycle->number);
+    text_flush(&text, STDERR_FILENO);
+}
+
+/* The world stands still from the stop to the end, so all of it counts for all processors. */
+static gctrace_cycle_t describe(uint64_t stopped, uint64_t standing, uint64_t marked, uint64_t started)
+{
+    gctrace_clock_t clock = {
+        .stop = standing - stopped, .mark = marked - standing, .finish = started - marked};
+    return (gctrace_cycle_t){
+        .number = gc.stats.cycles,
+        .began_ns = stopped - gc.started_ns,
+        .cpu_percent = (unsigned)(100 * gc.stats.collector_ns / (gc.stats.available_ns | 1)),
+        .clock = clock,
+        .cpu = {.stop = clock.stop * gc.cores,
+                .dedicated = clock.mark * gc.cores,
+                .finish = clock.finish * gc.cores},
+        .cores = gc.cores,
+    };
+}
+
+static void note_cycle(const mark_result_t *found, bool forced, uint64_t stopped, uint64_t started)
 {
     size_t place = gc.stats.cycles % 256;
-    gc.stats.pauses[place] = to - from;
+    gc.stats.pauses[place] = started - stopped;
     gc.stats.pause_ends[place] = gc.stats.last_end_ns = os_wall_clock_ns();
-    gc.stats.pause_total_ns += to - from;
+    gc.stats.pause_total_ns += started - stopped;
+    gc.stats.collector_ns += (started - stopped) * gc.cores;
+    gc.stats.available_ns = (started - gc.started_ns) * gc.cores;
     gc.stats.cycles++;
+    gc.stats.forced += forced;
+    gc.stats.live = found->bytes;
+    gc.stats.objects = found->objects;
+    gc.stats.rescans += found->rescans;
 }
 
 static void collect(heap_t *self, bool forced)
@@ -112,30 +151,35 @@ static void collect(heap_t *self, bool forced)
     uint64_t program_ns = program_time(), outside = outside_bytes();
     roots_prepare();
     collected_sweep_rest();
-    uint64_t stopped = os_now_ns();
+    uint64_t began = heap_bytes(), goal = gc.pacer.goal, stopped = os_now_ns();
     world_stop();
-    bool alone = heap_bytes() < SHARED_MIN;
+    uint64_t standing = os_now_ns();
     collected_begin_trace();
-    mark_result_t found = mark_from_here(alone);
+    mark_result_t found = mark_from_here(began < SHARED_MIN);
     collected_end_trace();
     gc.live = found.bytes;
+    uint64_t marked = os_now_ns();
     world_start();
     uint64_t started = os_now_ns();
-    note_pause(stopped, started);
-    gc.stats.forced += forced;
-    gc.stats.live = found.bytes;
-    gc.stats.objects = found.objects;
-    gc.stats.rescans += found.rescans;
-    uint64_t collector_ns = (started - stopped) * gc.cores;
-    gc.stats.collector_ns += collector_ns;
+    note_cycle(&found, forced, stopped, started);
+    bool limiter_was_on = gc.pacer.limiter.on;
     pacer_end_cycle(&gc.pacer, &(pacer_cycle_t){.live = found.bytes,
                                                 .roots = found.root_bytes,
                                                 .outside = outside,
-                                                .collector_ns = collector_ns,
+                                                .collector_ns = (started - stopped) * gc.cores,
                                                 .program_ns = program_ns});
     gc.told_ns = started;
     gc.trigger = gc.pacer.trigger;
     gc.stats.goal = gc.pacer.goal;
+    if (options.gctrace) {
+        gctrace_cycle_t line = describe(stopped, standing, marked, started);
+        line.heap_began = line.heap_ended = began;
+        line.live = found.bytes;
+        line.goal = goal;
+        line.globals = found.root_bytes;
+        line.forced = forced;
+        print_trace(&line, limiter_was_on);
+    }
     collected_release_dead(self);
 }
 
@@ -210,6 +254,14 @@ static bool may_be_due(size_t request)
     return heap_bytes() + request + RUNWAY > gc.trigger || knobs_have_turned() || pages_is_pressed();
 }
 
+/* WEIR_DEBUG=gcstress=N: then every allocation comes here. */
+static bool is_stressed(void)
+{
+    static _Atomic int64_t count;
+    return options.gcstress > 0 && gc.disabled <= 0 &&
+           (atomic_fetch_add(&count, 1) + 1) % options.gcstress == 0;
+}
+
 static void *alloc_once(heap_t *self, enum span_kind kind, size_t size)
 {
     world_enter();
@@ -228,7 +280,9 @@ void *gc_alloc_slow(enum span_kind kind, size_t size)
     size = size ? size : 1;
     if (UNLIKELY(!gc.started))
         start();
-    if (may_be_due(size))
+    if (UNLIKELY(is_stressed()))
+        cycle_run(CYCLE_GROWTH);
+    else if (may_be_due(size))
         collect_if_due(size);
     void *p = alloc_once(self, kind, size);
     if (UNLIKELY(!p)) {

@@ -8,6 +8,7 @@
 #include "runtime/heap/account.h"
 
 #include "runtime/heap/cache.h"
+#include "runtime/heap/collected.h"
 #include "runtime/heap/zero.h"
 
 /* Another thread may pop and push while we walk: every step is checked to stay in the active span, and their
@@ -73,6 +74,7 @@ void account_read(account_t *account)
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
         add_heap(account, heap, live);
     add_spans(live);
+    collected_count(account->mallocs, live);
     lock_release(&heaps.lock);
     zero_count(&account->mallocs[0], &account->frees[0]);
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {

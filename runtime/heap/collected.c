@@ -7,6 +7,7 @@
 #include "runtime/heap/large.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/check.h"
+#include "runtime/os/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
@@ -24,7 +25,8 @@ static struct {
     uint32_t spans[COLLECTED_KINDS][CLASS_COUNT];  /* slots, linked by next and prev; 0: none */
     uint32_t cursor[COLLECTED_KINDS][CLASS_COUNT]; /* the next to sweep; those before it are swept */
     uint32_t large;                                /* large objects, linked by all_next and all_prev */
-    size_t bitmap_slots;                           /* so many slots have their bitmaps committed */
+    size_t bitmap_slots;                           /* so many slots have their bitmaps committed, */
+    size_t described;                              /* and so many from the front are counted in the ledger */
 } collected = {.lock = LOCK_INIT(LOCK_RANK_COLLECTED)};
 
 /* --- the bitmaps --- */
@@ -45,6 +47,12 @@ static bool bitmaps_init(void)
 /* Have the bitmaps of a run of slots writable; under the lock. A quarter more than needed, for fewer calls. */
 static bool bitmaps_commit(uint32_t slot, size_t count)
 {
+    if (slot >= collected.described) {
+        size_t more = slot + 1 - collected.described;
+        atomic_fetch_add_explicit(&ledger.metadata, more * SLOT_BITS * sizeof *collected_bits,
+                                  memory_order_relaxed);
+        collected.described = slot + 1;
+    }
     size_t have = collected.bitmap_slots, need = slot + count, all = region.size / SLOT_SIZE;
     if (need <= have)
         return true;
@@ -148,11 +156,27 @@ static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
     return NULL;
 }
 
+static void poison(char *cell, size_t size)
+{
+    enum { DEAD = 0xdb };
+    memset(cell, DEAD, size);
+}
+
+static void poison_dead(const span_t *span)
+{
+    const bits_t *bits = collected_bits_of(span_slot(span));
+    for (uint32_t cell = 0; cell < span->cells; cell++)
+        if ((bits[cell / 64].allocs & ~bits[cell / 64].marks) >> cell % 64 & 1)
+            poison(span_start(span) + (size_t)cell * span->cell_size, span->cell_size);
+}
+
 /* Cells in use. */
 static uint32_t span_sweep(span_t *span)
 {
     bits_t *bits = collected_bits_of(span_slot(span));
     uint32_t used = 0;
+    if (UNLIKELY(options.poison))
+        poison_dead(span);
     for (uint32_t word = 0; word < bits_words(span); word++) {
         DEBUG_CHECK((bits[word].marks & ~bits[word].allocs) == 0);
         bits[word] = (bits_t){.allocs = bits[word].marks};
@@ -333,7 +357,8 @@ void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size)
     run_t *run = &share->runs[kind - KIND_SCAN][cls];
     if (run->at == run->end && !run_refill(self, share, kind, cls))
         return NULL;
-    cache.runs = &share->runs[0][0];
+    if (LIKELY(!options.gcstress))
+        cache.runs = &share->runs[0][0];
     char *p = run->at;
     run->at = p + run->size;
     return p;
@@ -354,10 +379,20 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
     if (span_is_large(span))
         return free_large(self, span);
     uint32_t cell = collected_cell(span, (uintptr_t)p % SLOT_SIZE);
+    if (UNLIKELY(options.poison))
+        poison((char *)(uintptr_t)p, span->cell_size);
     uint64_t bit = (uint64_t)1 << cell % 64;
     bits_t *word = &collected_bits_of(span_slot(span))[cell / 64];
     __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELAXED);
     return __atomic_fetch_and(&word->allocs, ~bit, __ATOMIC_RELAXED) & bit;
+}
+
+size_t collected_table_bytes(void)
+{
+    lock_acquire(&collected.lock);
+    size_t bytes = collected.described * SLOT_BITS * sizeof *collected_bits;
+    lock_release(&collected.lock);
+    return bytes;
 }
 
 bool collected_is_used(void)
@@ -507,7 +542,7 @@ __attribute__((no_sanitize("thread"))) static uint64_t count_bits(const span_t *
 }
 
 __attribute__((no_sanitize("thread"))) static void count_share(const collected_t *share, uint64_t *allocs,
-                                                               uint64_t *live)
+                                                               int64_t *live)
 {
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
         uint64_t cached = 0;
@@ -517,11 +552,11 @@ __attribute__((no_sanitize("thread"))) static void count_share(const collected_t
             cached += at < end ? (uint64_t)(end - at) / run->size : 0;
         }
         allocs[cls] += share->taken[cls] - cached;
-        live[cls] -= cached;
+        live[cls] -= (int64_t)cached;
     }
 }
 
-void collected_count(uint64_t allocs[CLASS_COUNT], uint64_t live[CLASS_COUNT])
+void collected_count(uint64_t allocs[CLASS_COUNT], int64_t live[CLASS_COUNT])
 {
     if (!collected_is_used())
         return;
@@ -532,7 +567,7 @@ void collected_count(uint64_t allocs[CLASS_COUNT], uint64_t live[CLASS_COUNT])
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
             for (uint32_t slot = collected.spans[kind][cls]; slot; slot = span_of_slot(slot)->next)
-                live[cls] += count_bits(span_of_slot(slot));
+                live[cls] += (int64_t)count_bits(span_of_slot(slot));
     lock_release(&collected.lock);
 }
 

@@ -95,8 +95,11 @@ void collected_thread_end(heap_t *self);
 void collected_before_fork(void);
 void collected_after_fork(bool child);
 
-/* Objects and bytes now allocated, by class; garbage that is not swept yet included. */
-void collected_count(uint64_t allocs[CLASS_COUNT], uint64_t live[CLASS_COUNT]);
+/* Add the objects ever allocated and those now live, by class; garbage that is not swept yet is live. */
+void collected_count(uint64_t allocs[CLASS_COUNT], int64_t live[CLASS_COUNT]);
+
+/* Bytes of the bitmaps; they are counted in the ledger as metadata. */
+size_t collected_table_bytes(void);
 
 /* Every structure checked against every other. */
 void collected_verify(void);

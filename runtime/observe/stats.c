@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "runtime/collect/gc.h"
 #include "runtime/heap/account.h"
+#include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
 #include "runtime/pages/pages.h"
 
@@ -49,8 +51,22 @@ static void fill_overhead(weir_mem_stats *stats, const ledger_t *held, const acc
 {
     stats->mspan_inuse = stats->mspan_sys = region_table_bytes();
     stats->mcache_inuse = stats->mcache_sys = account->heap_bytes;
-    stats->other_sys = held->metadata - account->heap_bytes + pages_provider_metadata();
-    stats->sys = stats->heap_sys + stats->mspan_sys + stats->mcache_sys + stats->other_sys;
+    stats->other_sys = held->metadata - stats->gc_sys - account->heap_bytes + pages_provider_metadata();
+    stats->sys = stats->heap_sys + stats->mspan_sys + stats->mcache_sys + stats->gc_sys + stats->other_sys;
+}
+
+/* As Go's GCCPUFraction: of the time of all processors since the first collected object. */
+static void fill_collector(weir_mem_stats *stats)
+{
+    gc_stats_t gc = gc_read_stats();
+    stats->next_gc = gc.goal;
+    stats->last_gc = gc.last_end_ns;
+    stats->pause_total_ns = gc.pause_total_ns;
+    memcpy(stats->pause_ns, gc.pauses, sizeof stats->pause_ns);
+    memcpy(stats->pause_end, gc.pause_ends, sizeof stats->pause_end);
+    stats->num_gc = gc.cycles;
+    stats->num_forced_gc = gc.forced;
+    stats->gc_cpu_fraction = gc.available_ns ? (double)gc.collector_ns / (double)gc.available_ns : 0;
 }
 
 void stats_read(weir_mem_stats *stats)
@@ -58,10 +74,12 @@ void stats_read(weir_mem_stats *stats)
     account_t account;
     memset(stats, 0, sizeof *stats);
     account_read(&account);
+    stats->gc_sys = collected_table_bytes(); /* before the ledger, which counts them too */
     ledger_t held = pages_ledger();
     fill_objects(stats, &account);
     fill_heap(stats, &held);
     fill_overhead(stats, &held, &account);
+    fill_collector(stats);
     stats->gc_percent = control_gc_percent();
     stats->memory_limit = control_memory_limit();
     stats->hard_limit = control_hard_limit();

@@ -70,6 +70,9 @@ static const struct {
     {"onerror", "warn", OPTIONS_onerror, OPTIONS_ONERROR_WARN},
     {"harden", "1", OPTIONS_harden, 1},
     {"verify", "1", OPTIONS_verify, 1},
+    {"gctrace", "1", OPTIONS_gctrace, 1},
+    {"gcstress", "100", OPTIONS_gcstress, 100},
+    {"poison", "1", OPTIONS_poison, 1},
     {"help", "1", OPTIONS_help, 1},
 };
 
@@ -231,8 +234,8 @@ Test(options, debug_problems, .init = begin_reports)
     cr_expect_str_eq(
         reports,
         "weir: WEIR_DEBUG=\"stats=2\": expected 0|1|json; using 0\n"
-        "weir: WEIR_DEBUG=\"statz=1\": unknown key; there are stats statspid onerror harden verify poolcheck help\n"
-        "weir: WEIR_DEBUG=\"=1\": unknown key; there are stats statspid onerror harden verify poolcheck help\n"
+        "weir: WEIR_DEBUG=\"statz=1\": unknown key; there are stats statspid onerror harden verify poolcheck gctrace gcstress poison help\n"
+        "weir: WEIR_DEBUG=\"=1\": unknown key; there are stats statspid onerror harden verify poolcheck gctrace gcstress poison help\n"
         "weir: WEIR_DEBUG=\"statspid\": expected a number; using 0\n"
         "weir: WEIR_DEBUG=\"onerror\": expected abort|warn; using abort\n",
         "%s", reports);
