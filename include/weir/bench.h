@@ -65,17 +65,17 @@ WEIR_API_BEGIN
                                   void *bench_context __attribute__((unused)))
 
 /* Add a benchmark by hand, before bench_main. The entry is kept, not copied. */
-void bench_register(struct bench_entry *entry);
+WEIR_API void bench_register(struct bench_entry *entry);
 
 /* Parse the flags, run what they choose, print. The library's main calls it; a program with a main of its own may.
  * Returns the exit status: 0, 1 if a benchmark failed, 2 if a flag makes no sense. */
-int bench_main(int count, char **arguments);
+WEIR_API int bench_main(int count, char **arguments);
 
 /* --- How often: one of two forms in a body --- */
 
 /* True as long as another iteration is wanted. The first call starts the timer anew, so that what stands before it is
  * not measured; the last one stops it. The body runs once per measurement. After Go 1.24's B.Loop. */
-bool bench_loop_more(struct bench *b);
+WEIR_API bool bench_loop_more(struct bench *b);
 
 static inline bool bench_loop(struct bench *b)
 {
@@ -89,44 +89,44 @@ static inline bool bench_loop(struct bench *b)
 /* --- The timer --- */
 
 /* Forget time, allocations and metrics so far; a running timer goes on. After B.ResetTimer. */
-void bench_reset_timer(struct bench *b);
+WEIR_API void bench_reset_timer(struct bench *b);
 /* Stop and go on; each costs some hundred nanoseconds, outside of the measured time. After B.StopTimer, B.StartTimer. */
-void bench_stop_timer(struct bench *b);
-void bench_start_timer(struct bench *b);
+WEIR_API void bench_stop_timer(struct bench *b);
+WEIR_API void bench_start_timer(struct bench *b);
 /* Measured nanoseconds so far. After B.Elapsed. */
-int64_t bench_elapsed(struct bench *b);
+WEIR_API int64_t bench_elapsed(struct bench *b);
 
 /* --- What is reported beside ns/op --- */
 
 /* Bytes that one iteration processes: reported as MB/s, of 10^6 bytes. After B.SetBytes. */
-void bench_set_bytes(struct bench *b, int64_t bytes);
+WEIR_API void bench_set_bytes(struct bench *b, int64_t bytes);
 
 /* Report B/op and allocs/op, as -benchmem does for all benchmarks. They are those of all threads, counted by weir's
  * account (weir_read_mem_stats: total_alloc and mallocs): of weir_malloc and its kin if libweir is linked, of malloc
  * too if libweir-malloc is linked or preloaded. In a process without weir nothing is reported. After B.ReportAllocs. */
-void bench_report_allocs(struct bench *b);
+WEIR_API void bench_report_allocs(struct bench *b);
 
 /* A figure of one's own, per iteration if the unit ends in "/op" and computed so by the caller. A unit given again
  * replaces its value; "ns/op", "MB/s", "B/op" and "allocs/op" replace the built-in ones. `unit` is copied; it must not
  * be empty or hold white space. After B.ReportMetric. */
-void bench_report_metric(struct bench *b, double value, const char *unit);
+WEIR_API void bench_report_metric(struct bench *b, double value, const char *unit);
 
 /* Say how a unit is to be read, in a Unit line of the output, once per unit: "better=higher", "better=lower",
  * "assume=exact", separated by spaces. Both texts are copied. */
-void bench_describe_unit(struct bench *b, const char *unit, const char *description);
+WEIR_API void bench_describe_unit(struct bench *b, const char *unit, const char *description);
 
 /* --- Parts and threads --- */
 
 /* Run a part under the name "parent/name", with its own measurements ("key=value" is the usual form of a name; spaces
  * become '_'). A body with parts is called once and not measured itself. False if the part failed. After B.Run. */
-bool bench_run(struct bench *b, const char *name, bench_body *body, void *context);
+WEIR_API bool bench_run(struct bench *b, const char *name, bench_body *body, void *context);
 
 /* Share b->n iterations among bench_threads() threads: each calls `body` once, whose loop is
  * while (bench_next(worker)). Threads start together; the time is that from their start to the end of the last, so
  * ns/op is wall time over all iterations. Belongs to the b.N form. A thread that cannot be started fails the
  * benchmark. After B.RunParallel. */
-void bench_run_parallel(struct bench *b, bench_parallel_body *body, void *context);
-bool bench_next_share(struct bench_worker *worker);
+WEIR_API void bench_run_parallel(struct bench *b, bench_parallel_body *body, void *context);
+WEIR_API bool bench_next_share(struct bench_worker *worker);
 
 static inline bool bench_next(struct bench_worker *worker)
 {
@@ -136,14 +136,14 @@ static inline bool bench_next(struct bench_worker *worker)
 
 /* The value of -cpu that holds: how many threads bench_run_parallel starts, and the suffix of the name. It binds
  * nothing to processors. */
-int bench_threads(struct bench *b);
+WEIR_API int bench_threads(struct bench *b);
 
 /* --- Ends --- */
 
 /* The benchmark has failed, or cannot run here: printed with the reason, and no result is. The body goes on until it
  * returns; bench_loop is false from then on. After B.Errorf, B.Skipf. */
-void bench_fail(struct bench *b, const char *format, ...) WEIR_ATTRIBUTE((format(printf, 2, 3)));
-void bench_skip(struct bench *b, const char *format, ...) WEIR_ATTRIBUTE((format(printf, 2, 3)));
+WEIR_API void bench_fail(struct bench *b, const char *format, ...) WEIR_ATTRIBUTE((format(printf, 2, 3)));
+WEIR_API void bench_skip(struct bench *b, const char *format, ...) WEIR_ATTRIBUTE((format(printf, 2, 3)));
 
 /* --- The sink --- */
 
