@@ -25,7 +25,7 @@ void bench_start_timer(struct bench *b)
     if (run->timer_runs)
         return;
     run->timer_runs = true;
-    run->has_account = account_read(&run->at_start);
+    run->counts_allocations = allocations_read(&run->at_start);
     run->started = now();
 }
 
@@ -37,7 +37,7 @@ void bench_stop_timer(struct bench *b)
     run->elapsed += now() - run->started;
     run->timer_runs = false;
     struct allocated at_stop;
-    account_read(&at_stop);
+    allocations_read(&at_stop);
     run->allocated.blocks += at_stop.blocks - run->at_start.blocks;
     run->allocated.bytes += at_stop.bytes - run->at_start.bytes;
 }
@@ -49,7 +49,7 @@ void bench_reset_timer(struct bench *b)
     run->allocated = (struct allocated){0};
     run->metric_count = 0;
     if (run->timer_runs) {
-        account_read(&run->at_start);
+        allocations_read(&run->at_start);
         run->started = now();
     }
 }

@@ -3,9 +3,9 @@
  *   bench      the calls that a body makes: loop, timer, metrics
  *   runner     which benchmarks run, how often, under which names; how many iterations
  *   parallel   threads that share the iterations
- *   flags      the command line          match     -bench's pattern
- *   report     lines in Go's format      account   allocations so far, as weir counts them
- *   profile    -cpuprofile               main      main, for programs that have none
+ *   flags      the command line          match         -bench's pattern
+ *   report     lines in Go's format      allocations   those so far, as weir counts them
+ *   profile    -cpuprofile               main          main, for programs that have none
  *
  * Everything here belongs to the main thread, but for what parallel.c says.
  */
@@ -59,14 +59,14 @@ void match_free(struct match *match);
 enum match_outcome { MATCH_NONE, MATCH_ALL, MATCH_PARTS /* the pattern goes on: only parts of it can run */ };
 enum match_outcome match_name(const struct match *match, const char *full_name);
 
-/* --- account --- */
+/* --- allocations --- */
 
 struct allocated {
     uint64_t blocks, bytes; /* since the program began */
 };
 
 /* False, and zeros, if this process has no weir. */
-bool account_read(struct allocated *now);
+bool allocations_read(struct allocated *now);
 
 /* --- one run of a body --- */
 
@@ -86,7 +86,7 @@ struct run {
     bool timer_runs;
     int64_t elapsed, started;             /* nanoseconds; `started` while the timer runs */
     struct allocated allocated, at_start; /* likewise */
-    bool has_account;
+    bool counts_allocations;
 
     int64_t loop_total;           /* iterations that bench_loop has promised so far; 0: it was not called */
     bool loop_ended;              /* bench_loop has been false */

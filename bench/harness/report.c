@@ -90,7 +90,7 @@ void report_format(const struct run *run, char *text, size_t size)
         line_add(&line, "\t%7.2f MB/s", rate);
     add_own_figures(&line, run);
     const struct metric *bytes = metric_find(run, "B/op"), *blocks = metric_find(run, "allocs/op");
-    if ((run->wants_allocations && run->has_account) || bytes != NULL || blocks != NULL) {
+    if ((run->wants_allocations && run->counts_allocations) || bytes != NULL || blocks != NULL) {
         line_add(&line, "\t%8lld B/op",
                  bytes != NULL ? (long long)bytes->value : (long long)(run->allocated.bytes / n));
         line_add(&line, "\t%8lld allocs/op",

@@ -1,4 +1,4 @@
-/* account: how much has been allocated so far, asked of weir if this process has one.
+/* allocations: how much has been allocated so far, asked of weir if this process has one.
  *
  * The harness does not link weir, so that programs under any malloc can be measured with it. A program that has
  * libweir.a in it is found by the weak reference; libweir.so, linked or preloaded as libweir-malloc.so, by dlsym: a
@@ -27,7 +27,7 @@ static read_account *find_reader(void)
     return found;
 }
 
-bool account_read(struct allocated *now)
+bool allocations_read(struct allocated *now)
 {
     weir_mem_stats stats;
     read_account *reader = find_reader();
