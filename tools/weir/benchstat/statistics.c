@@ -159,14 +159,19 @@ static double share_up_to(const struct ranking *ranking, size_t picked, size_t s
     return below / choose(seen, picked);
 }
 
+/* Twice the least rank sum that so many values can have, plus twice their U. */
+static size_t rank_sum2(size_t count, double u)
+{
+    return count * (count + 1) + (size_t)(2 * u);
+}
+
+/* Both tails: either sample may be the one with so small a U. With ties and samples of unequal size they are not alike,
+ * and to take one of them twice, as benchstat does, can give 0. */
 static double test_exact(const struct ranking *ranking, size_t left_count, size_t right_count, double u)
 {
-    double pairs = (double)(left_count * right_count), smaller = fmin(u, pairs - u);
-    if (u == pairs - u)
-        return 1;
-    size_t least2 =
-        left_count * (left_count + 1); /* twice the least rank sum that left_count values can have */
-    return fmin(1, 2 * share_up_to(ranking, left_count, least2 + (size_t)(2 * smaller)));
+    double smaller = fmin(u, (double)(left_count * right_count) - u);
+    return fmin(1, share_up_to(ranking, left_count, rank_sum2(left_count, smaller)) +
+                       share_up_to(ranking, right_count, rank_sum2(right_count, smaller)));
 }
 
 static double test_normal(const struct ranking *ranking, double left_count, double right_count, double u)

@@ -2,7 +2,7 @@
  *
  * Nothing is assumed of how measurements are distributed: the centre is the median, its interval comes from order
  * statistics, and two samples are compared by the Mann-Whitney U test. Where several ways are in use, the one taken is
- * that of golang.org/x/perf/benchmath, so that both programs print the same.
+ * that of golang.org/x/perf/benchmath, so that both programs print the same; statistics.c says where it is not.
  */
 #ifndef WEIR_TOOLS_BENCHSTAT_STATISTICS_H
 #define WEIR_TOOLS_BENCHSTAT_STATISTICS_H
