@@ -13,7 +13,7 @@ fail() {
 }
 
 echo "a table: the libraries in its head, a time and ratios in each row"
-"$SOURCE/tools/bench" malloc --build "$BUILD" --bench 'Pair/size=(16|4096)' --count 2 --benchtime 100x \
+"$SOURCE/tools/bench" malloc --build "$BUILD" --bench '[Pp]air/size=(16|4096)' --count 2 --benchtime 100x \
     --keep results --markdown table.md >table 2>err || fail "$(cat err)"
 grep -qE '^ +glibc .* weir$' table || fail "$(cat table)"
 for name in Pair/size=16 Pair/size=4096 Parallel_pair/size=16 Parallel_pair/size=4096; do
