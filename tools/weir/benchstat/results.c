@@ -85,7 +85,8 @@ static size_t config_index(struct reader *reader)
         results->configs = memory_grow(results->configs, place, sizeof results->configs[0]);
         struct config *copy = &results->configs[results->config_count++];
         *copy = (struct config){memory_new(reader->now.count, sizeof copy->values[0]), reader->now.count};
-        memcpy(copy->values, reader->now.values, reader->now.count * sizeof copy->values[0]);
+        for (size_t key = 0; key < copy->count; key++)
+            copy->values[key] = reader->now.values[key];
     }
     reader->config_changed = false;
     return reader->config = place;
