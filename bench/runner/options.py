@@ -1,4 +1,4 @@
-"""The arguments bench/compare and bench/check-figures share, and what they stand for."""
+"""The arguments that bench/compare, bench/check-figures and tools/bench share, and what they stand for."""
 
 import argparse
 from pathlib import Path
@@ -17,8 +17,15 @@ def bare_parser(description):
 
 
 def parser(description):
-    """With the shared arguments."""
+    """With the arguments that bench/compare and bench/check-figures share."""
     parser = bare_parser(description)
+    add_libraries(parser)
+    parser.add_argument("--json", metavar="FILE", help="write all samples as JSON too")
+    return parser
+
+
+def add_libraries(parser):
+    """The arguments of everything that runs programs under several libraries."""
     parser.add_argument("extra", nargs="*", metavar="NAME=path.so", help="a further library")
     parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, metavar="DIR",
                         help="the build tree to take weir and the workloads from (build/release)")
@@ -26,8 +33,6 @@ def parser(description):
                         help=f"weir's library, or none ({WEIR_FILE} of the build tree)")
     parser.add_argument("--timeout", type=int, default=300, metavar="S",
                         help="seconds after which a run failed (300)")
-    parser.add_argument("--json", metavar="FILE", help="write all samples as JSON too")
-    return parser
 
 
 def libraries(given):

@@ -10,4 +10,5 @@ trap 'rm -rf "$build"' EXIT
 for program in c-weir cxx-weir c-weir-static cxx-weir-static c-malloc; do
     echo "$program: $("$build/$program")"
 done
+"$build/c-benchmark" -benchtime 1x
 test -e "$(cat "$build/malloc-library")"

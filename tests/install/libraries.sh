@@ -28,4 +28,7 @@ strange=$(nm --extern-only --defined-only --format=posix "$LIBDIR/libweir.a" | a
 test -z "$strange" || fail "libweir.a shows $strange"
 ! nm --extern-only --defined-only "$LIBDIR/libweir.a" | grep weir_je_ || fail "libweir.a shows its jemalloc"
 
+strange=$(nm --extern-only --defined-only --format=posix "$LIBDIR/libweir-bench.a" | awk 'NF > 1 && $1 !~ /^(bench_|main$)/ { print $1 }')
+test -z "$strange" || fail "libweir-bench.a shows $strange"
+
 test "$(readelf -dW "$LIBDIR/libweir.so" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')" = libweir.so.0

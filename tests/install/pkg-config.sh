@@ -1,6 +1,6 @@
 #!/bin/sh
 # pkg-config weir: C and C++, the shared library, the archive in a program that is linked statically, and the
-# archive beside a real jemalloc, whose names it must not touch.
+# archive beside a real jemalloc, whose names it must not touch; and weir-bench, with main from the library.
 set -eu
 
 build=$(mktemp -d)
@@ -19,3 +19,11 @@ for program in c cxx c-static c-jemalloc; do
 done
 test -e "$(pkg-config --variable=malloc_library weir)"
 test "$(pkg-config --modversion weir)" = "$("$build/c")"
+
+for language in c c++; do
+    compiler=$CC
+    [ "$language" = c ] || compiler=$CXX
+    "$compiler" -x "$language" -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags weir-bench) \
+        "$CONSUMER/benchmark.c" -x none -o "$build/benchmark" $(pkg-config --libs weir-bench)
+    "$build/benchmark" -benchtime 1x | grep '^BenchmarkNothing'
+done

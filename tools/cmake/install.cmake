@@ -1,8 +1,8 @@
-# What `cmake --install` puts where, and how others find it: find_package(weir) and pkg-config weir.
+# What `cmake --install` puts where, and how others find it: find_package(weir), pkg-config weir and weir-bench.
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/weir)
 
-install(TARGETS weir_shared weir_static EXPORT weir)
+install(TARGETS weir_shared weir_static weir_bench EXPORT weir)
 if(TARGET weir_malloc)
     set_target_properties(weir_malloc PROPERTIES EXPORT_NAME malloc)
     install(TARGETS weir_malloc EXPORT weir)
@@ -17,7 +17,7 @@ foreach(section IN ITEMS 1 3 7)
     install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 endforeach()
 
-# Exports weir::weir, weir::weir-static, and weir::malloc, whose file is what goes into LD_PRELOAD.
+# Exports weir::weir, weir::weir-static, weir::bench, and weir::malloc, whose file is what goes into LD_PRELOAD.
 install(EXPORT weir FILE weirTargets.cmake NAMESPACE weir:: DESTINATION ${package_dir})
 configure_package_config_file(tools/cmake/weirConfig.cmake.in ${PROJECT_BINARY_DIR}/weirConfig.cmake
     INSTALL_DESTINATION ${package_dir})
@@ -25,7 +25,9 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/weirConfigVersion.cmake C
 install(FILES ${PROJECT_BINARY_DIR}/weirConfig.cmake ${PROJECT_BINARY_DIR}/weirConfigVersion.cmake
     DESTINATION ${package_dir})
 
-# The prefix is found from where weir.pc lies, so that an installed tree may be moved.
+# The prefix is found from where the file lies, so that an installed tree may be moved.
 file(RELATIVE_PATH prefix_from_pc /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
-configure_file(tools/cmake/weir.pc.in ${PROJECT_BINARY_DIR}/weir.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/weir.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+foreach(pc IN ITEMS weir.pc weir-bench.pc)
+    configure_file(tools/cmake/${pc}.in ${PROJECT_BINARY_DIR}/${pc} @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/${pc} DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()

@@ -61,7 +61,7 @@ if(command_sources)
     set_target_properties(weir_command PROPERTIES OUTPUT_NAME weir)
     # Of the core the command needs the options, what they stand on, and the version.
     target_sources(weir_command PRIVATE "$<FILTER:$<TARGET_OBJECTS:weir_core>,INCLUDE,/runtime/os/|/version.c>")
-    target_link_libraries(weir_command PRIVATE weir_warnings)
+    target_link_libraries(weir_command PRIVATE weir_warnings m)
     # Installed, the swap-in lies there, seen from the command; in the build tree it lies beside it.
     file(RELATIVE_PATH malloc_from_command /p/${CMAKE_INSTALL_BINDIR} /p/${CMAKE_INSTALL_LIBDIR}/libweir-malloc.so)
     target_compile_definitions(weir_command PRIVATE WEIR_MALLOC_FROM_COMMAND="${malloc_from_command}")

@@ -1,0 +1,112 @@
+/* weir benchstat: benchmark files summarised and compared, as Go's benchstat (golang.org/x/perf/cmd/benchstat) does
+ * with its default projections. The parts are in tools/weir/benchstat.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/weir/benchstat/memory.h"
+#include "tools/weir/benchstat/print.h"
+#include "tools/weir/benchstat/results.h"
+#include "tools/weir/command.h"
+
+struct choice {
+    struct levels levels;
+    bool csv;
+    struct results results;
+};
+
+static bool parse_level(const char *text, double *level)
+{
+    char *end;
+    *level = strtod(text, &end);
+    return *text != '\0' && *end == '\0' && *level >= 0 && *level <= 1;
+}
+
+/* The option at *place and its value are stepped over; EXIT_USAGE, after a line, if they make no sense. */
+static int parse_option(struct choice *choice, char ***place)
+{
+    const char *option = *(*place)++, *name = option + strspn(option, "-");
+    size_t length = strcspn(name, "=");
+    const char *value = name[length] == '=' ? name + length + 1 : **place != NULL ? *(*place)++ : "";
+    bool good = true;
+    if (length == 5 && strncmp(name, "alpha", 5) == 0) {
+        good = parse_level(value, &choice->levels.alpha);
+    } else if (length == 10 && strncmp(name, "confidence", 10) == 0) {
+        good = parse_level(value, &choice->levels.confidence);
+    } else if (length == 6 && strncmp(name, "format", 6) == 0) {
+        choice->csv = strcmp(value, "csv") == 0;
+        good = choice->csv || strcmp(value, "text") == 0;
+    } else if (length == 6 && strncmp(name, "ignore", 6) == 0) {
+        for (size_t key; (key = strcspn(value, ",")) > 0; value += key + (value[key] == ','))
+            texts_add(&choice->results.ignored, value, key);
+    } else {
+        return command_bad_usage(&command_benchstat, "unknown option \"%s\"", option);
+    }
+    return good ? 0 : command_bad_usage(&command_benchstat, "%s cannot be \"%s\"", option, value);
+}
+
+/* The label of input `i`: what stands before '=', or the path, numbered if it was given before. */
+static char *label_of(char **inputs, size_t i)
+{
+    const char *equals = strchr(inputs[i], '=');
+    if (equals != NULL)
+        return memory_text(inputs[i], (size_t)(equals - inputs[i]));
+    size_t same = 0, before = 0;
+    for (size_t other = 0; inputs[other] != NULL; other++)
+        if (strcmp(inputs[other], inputs[i]) == 0) {
+            same++;
+            before += other < i;
+        }
+    char *label;
+    if ((same > 1 ? asprintf(&label, "%s#%zu", inputs[i], before) : asprintf(&label, "%s", inputs[i])) < 0)
+        memory_checked(NULL);
+    return label;
+}
+
+static bool read_input(struct results *results, char **inputs, size_t i)
+{
+    const char *equals = strchr(inputs[i], '='), *path = equals != NULL ? equals + 1 : inputs[i];
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    if (file == NULL) {
+        fprintf(stderr, "weir benchstat: %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    char *label = label_of(inputs, i);
+    results_read(results, file, path, label);
+    free(label);
+    if (file != stdin)
+        fclose(file);
+    return true;
+}
+
+static int run(int count, char **arguments)
+{
+    struct choice choice = {.levels = {.confidence = 0.95, .alpha = 0.05}};
+    char **place = arguments + (count > 0);
+    while (*place != NULL && (*place)[0] == '-' && (*place)[1] != '\0') {
+        int status = parse_option(&choice, &place);
+        if (status != 0)
+            return status;
+    }
+    if (*place == NULL)
+        return command_bad_usage(&command_benchstat, "expected a file");
+    for (size_t i = 0; place[i] != NULL; i++)
+        if (!read_input(&choice.results, place, i))
+            return EXIT_OWN_FAILURE;
+    results_sort(&choice.results);
+    print_tables(&choice.results, choice.levels, choice.csv, stdout);
+    return fflush(stdout) == 0 ? 0 : EXIT_OWN_FAILURE;
+}
+
+const struct command command_benchstat = {
+    .name = "benchstat",
+    .usage = "[-alpha A] [-confidence C] [-ignore KEY,...] [-format text|csv] [LABEL=]FILE...",
+    .summary = "Summarise benchmark results, and compare files of them",
+    .details =
+        "Reads Go's benchmark format: what programs with weir/bench.h print, and go test -bench. A file - is\n"
+        "the standard input. Medians with the reach of their confidence interval (0.95); the difference to\n"
+        "the first file in percent, or ~ if the U test gives it a p above alpha (0.05). Results with other\n"
+        "configuration lines stand in other tables, but for ignored keys.\n",
+    .run = run,
+};
