@@ -57,7 +57,8 @@ typedef struct heap {
     uint64_t sent[CLASS_COUNT];    /* cells of others that this thread freed */
     uint64_t drained[CLASS_COUNT]; /* cells of this heap that came back through the inbox */
     uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
-    struct heap *next; /* of all heaps; written once, under the lock */
+    uint64_t arena_taken, arena_given; /* bytes of blocks that arenas took from this heap, and gave back */
+    struct heap *next;                 /* of all heaps; written once, under the lock */
     _Atomic int status;
     _Alignas(64) _Atomic(cell_t *) inbox; /* pushed by anybody, taken whole by the owner */
 } heap_t;
