@@ -8,9 +8,11 @@
 #include "runtime/pages/pages.h"
 #include "tests/unit/support.h"
 
-/* AddressSanitizer reports and exits where else the kernel stops the program. */
-#ifdef __SANITIZE_ADDRESS__
+/* A sanitizer reports and exits where else the kernel stops the program. */
+#if defined(__SANITIZE_ADDRESS__)
 #define STOPS .exit_code = 1
+#elif defined(__SANITIZE_THREAD__)
+#define STOPS .exit_code = 66
 #else
 #define STOPS .signal = SIGSEGV
 #endif

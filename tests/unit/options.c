@@ -69,6 +69,7 @@ static const struct {
     {"onerror", "abort", OPTIONS_onerror, OPTIONS_ONERROR_ABORT},
     {"onerror", "warn", OPTIONS_onerror, OPTIONS_ONERROR_WARN},
     {"harden", "1", OPTIONS_harden, 1},
+    {"arenacheck", "1", OPTIONS_arenacheck, 1},
     {"verify", "1", OPTIONS_verify, 1},
     {"help", "1", OPTIONS_help, 1},
 };
@@ -231,8 +232,8 @@ Test(options, debug_problems, .init = begin_reports)
     cr_expect_str_eq(
         reports,
         "weir: WEIR_DEBUG=\"stats=2\": expected 0|1|json; using 0\n"
-        "weir: WEIR_DEBUG=\"statz=1\": unknown key; there are stats statspid onerror harden verify help\n"
-        "weir: WEIR_DEBUG=\"=1\": unknown key; there are stats statspid onerror harden verify help\n"
+        "weir: WEIR_DEBUG=\"statz=1\": unknown key; there are stats statspid onerror harden arenacheck verify help\n"
+        "weir: WEIR_DEBUG=\"=1\": unknown key; there are stats statspid onerror harden arenacheck verify help\n"
         "weir: WEIR_DEBUG=\"statspid\": expected a number; using 0\n"
         "weir: WEIR_DEBUG=\"onerror\": expected abort|warn; using abort\n",
         "%s", reports);
