@@ -49,21 +49,6 @@ bool weir_builder_reserve(weir_builder *builder, size_t more)
     return larger != NULL;
 }
 
-bool weir_builder_add(weir_builder *builder, const void *bytes, size_t size)
-{
-    if (!weir_builder_reserve(builder, size))
-        return false;
-    if (size > 0)
-        memcpy(builder->bytes + builder->length, bytes, size);
-    builder->length += size;
-    return true;
-}
-
-bool weir_builder_add_str(weir_builder *builder, const char *string)
-{
-    return weir_builder_add(builder, string, strlen(string));
-}
-
 /* vsnprintf wants room for its '\0' too. */
 bool weir_builder_vprintf(weir_builder *builder, const char *format, va_list arguments)
 {

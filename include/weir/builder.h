@@ -53,9 +53,22 @@ WEIR_API weir_builder weir_builder_on(weir_arena *arena, size_t capacity) WEIR_N
 /* Room for so many more bytes. */
 WEIR_API bool weir_builder_reserve(weir_builder *builder, size_t more) WEIR_NOEXCEPT;
 
-/* Append bytes; the characters of a string; what printf would print (false also where vsnprintf fails). */
-WEIR_API bool weir_builder_add(weir_builder *builder, const void *bytes, size_t size) WEIR_NOEXCEPT;
-WEIR_API bool weir_builder_add_str(weir_builder *builder, const char *string) WEIR_NOEXCEPT;
+/* Append bytes; the characters of a string; one; what printf would print (false also where vsnprintf fails). */
+static inline bool weir_builder_add(weir_builder *builder, const void *bytes, size_t size) WEIR_NOEXCEPT
+{
+    if (builder->capacity - builder->length < size && !weir_builder_reserve(builder, size))
+        return false;
+    if (size > 0)
+        memcpy(builder->bytes + builder->length, bytes, size);
+    builder->length += size;
+    return true;
+}
+
+static inline bool weir_builder_add_str(weir_builder *builder, const char *string) WEIR_NOEXCEPT
+{
+    return weir_builder_add(builder, string, strlen(string));
+}
+
 WEIR_API bool weir_builder_printf(weir_builder *builder, const char *format, ...) WEIR_NOEXCEPT
     WEIR_ATTRIBUTE((format(printf, 2, 3)));
 WEIR_API bool weir_builder_vprintf(weir_builder *builder, const char *format, va_list arguments) WEIR_NOEXCEPT

@@ -339,7 +339,7 @@ Test(options, help_prints_the_table_and_goes_on)
         cr_expect_not_null(strstr(said, options_table[i].name), "%s", options_table[i].name);
         cr_expect_not_null(strstr(said, options_table[i].meaning), "%s", options_table[i].name);
     }
-    cr_expect_not_null(strstr(said, "WEIR_GOGC            7      environment"), "%s", said);
+    cr_expect_not_null(strstr(said, "WEIR_GOGC              7      environment"), "%s", said);
 }
 
 /* --- The table --- */
