@@ -2,6 +2,8 @@
 #ifndef WEIR_WEIR_H
 #define WEIR_WEIR_H
 
+#include <weir/arena.h>
+#include <weir/builder.h>
 #include <weir/control.h>
 #include <weir/gc.h>
 #include <weir/heap.h>

@@ -41,6 +41,7 @@ __attribute__((no_sanitize("thread"))) static void add_heap(account_t *account, 
     }
     account->large_allocs += heap->large_allocs;
     account->large_alloc_bytes += heap->large_alloc_bytes;
+    account->arena_taken += heap->arena_taken;
     account->heaps++;
     account->heap_bytes += sizeof *heap;
 }
@@ -61,6 +62,7 @@ __attribute__((no_sanitize("thread"))) static void add_large_frees(account_t *ac
 {
     account->large_frees += heap->large_frees;
     account->large_free_bytes += heap->large_free_bytes;
+    account->arena_given += heap->arena_given;
 }
 
 void account_read(account_t *account)

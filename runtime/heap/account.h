@@ -9,7 +9,8 @@
 typedef struct account {
     uint64_t mallocs[CLASS_COUNT], frees[CLASS_COUNT]; /* cells, ever; class 0: objects of zero bytes */
     uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
-    uint64_t heaps; /* how many there are */
+    uint64_t arena_taken, arena_given; /* bytes in blocks of arenas, ever: a part of the allocated ones */
+    uint64_t heaps;                    /* how many there are */
     uint64_t heap_bytes;
 } account_t;
 

@@ -62,7 +62,8 @@ typedef struct heap {
     uintptr_t pointer;              /* the thread pointer: its thread-local memory lies below */
     int thread;                     /* the kernel's number of it */
     _Atomic uint32_t standing;      /* 1: it stands still */
-    struct heap *next;              /* of all heaps; written once, under the lock */
+    uint64_t arena_taken, arena_given; /* bytes of blocks that arenas took from this heap, and gave back */
+    struct heap *next;                 /* of all heaps; written once, under the lock */
     _Atomic int status;
     _Alignas(64) _Atomic(cell_t *) inbox; /* pushed by anybody, taken whole by the owner */
 } heap_t;

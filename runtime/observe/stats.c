@@ -29,6 +29,7 @@ static void fill_objects(weir_mem_stats *stats, const account_t *account)
         stats->heap_alloc += (row->mallocs - row->frees) * row->size;
     }
     stats->heap_objects = stats->mallocs - stats->frees;
+    stats->arena_bytes = account->arena_taken - account->arena_given;
     stats->alloc = stats->heap_alloc;
 }
 

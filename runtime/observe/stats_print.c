@@ -258,7 +258,10 @@ static void add_table(text_t *text, const weir_mem_stats *stats)
     add_note(text, ": the account of process ", (uint64_t)getpid(), "\n");
 
     add_figure(text, "live", stats->heap_alloc);
-    add_note(text, "   in ", stats->heap_objects, " blocks\n");
+    add_note(text, "   in ", stats->heap_objects, " blocks");
+    if (stats->arena_bytes > 0)
+        add_bytes_note(text, "; ", stats->arena_bytes, " of it in arenas");
+    text_add_char(text, '\n');
     add_figure(text, "allocated ever", stats->total_alloc);
     add_note(text, "   in ", stats->mallocs, " blocks, ");
     add_note(text, "", stats->frees, " freed\n");

@@ -70,6 +70,18 @@ bool os_release(void *start, size_t size)
     return madvise(start, size, MADV_DONTNEED) == 0;
 }
 
+void os_unreserve(void *start, size_t size)
+{
+    munmap(start, size);
+}
+
+void os_prefer_huge_pages(void *start, size_t size, bool prefer)
+{
+    int saved = errno;
+    madvise(start, size, prefer ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    errno = saved;
+}
+
 bool os_move_pages(void *to, void *from, size_t size)
 {
     enum { MREMAP_DONTUNMAP_ = 4 }; /* Linux 5.7; named here because older headers lack it */

@@ -33,6 +33,10 @@ bool os_decommit(void *start, size_t size);
 bool os_commit_is_scarce(void);
 /* Give the memory of a committed range back to the kernel; it stays committed and reads as zero. */
 bool os_release(void *start, size_t size);
+/* Addresses that were reserved, or a part of them, are nobody's again. */
+void os_unreserve(void *start, size_t size);
+/* Shall the kernel back a committed range by huge pages, where it has them? It may ignore that. */
+void os_prefer_huge_pages(void *start, size_t size, bool prefer);
 /* Move the pages of one committed range to another, which loses what it held; the source reads as zero. */
 bool os_move_pages(void *to, void *from, size_t size);
 

@@ -69,6 +69,7 @@ static const struct {
     {"onerror", "abort", OPTIONS_onerror, OPTIONS_ONERROR_ABORT},
     {"onerror", "warn", OPTIONS_onerror, OPTIONS_ONERROR_WARN},
     {"harden", "1", OPTIONS_harden, 1},
+    {"arenacheck", "1", OPTIONS_arenacheck, 1},
     {"verify", "1", OPTIONS_verify, 1},
     {"gctrace", "1", OPTIONS_gctrace, 1},
     {"gcstress", "100", OPTIONS_gcstress, 100},
@@ -234,8 +235,8 @@ Test(options, debug_problems, .init = begin_reports)
     cr_expect_str_eq(
         reports,
         "weir: WEIR_DEBUG=\"stats=2\": expected 0|1|json; using 0\n"
-        "weir: WEIR_DEBUG=\"statz=1\": unknown key; there are stats statspid onerror harden verify poolcheck gctrace gcstress poison help\n"
-        "weir: WEIR_DEBUG=\"=1\": unknown key; there are stats statspid onerror harden verify poolcheck gctrace gcstress poison help\n"
+        "weir: WEIR_DEBUG=\"statz=1\": unknown key; there are stats statspid onerror harden arenacheck verify poolcheck gctrace gcstress poison help\n"
+        "weir: WEIR_DEBUG=\"=1\": unknown key; there are stats statspid onerror harden arenacheck verify poolcheck gctrace gcstress poison help\n"
         "weir: WEIR_DEBUG=\"statspid\": expected a number; using 0\n"
         "weir: WEIR_DEBUG=\"onerror\": expected abort|warn; using abort\n",
         "%s", reports);
@@ -341,7 +342,7 @@ Test(options, help_prints_the_table_and_goes_on)
         cr_expect_not_null(strstr(said, options_table[i].name), "%s", options_table[i].name);
         cr_expect_not_null(strstr(said, options_table[i].meaning), "%s", options_table[i].name);
     }
-    cr_expect_not_null(strstr(said, "WEIR_GOGC             7      environment"), "%s", said);
+    cr_expect_not_null(strstr(said, "WEIR_GOGC              7      environment"), "%s", said);
 }
 
 /* --- The table --- */

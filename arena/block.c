@@ -1,0 +1,87 @@
+/* block: see block.h. */
+#include "arena/block.h"
+
+#include "arena/grave.h"
+#include "runtime/heap/cache.h"
+#include "runtime/heap/heap.h"
+#include "runtime/os/check.h"
+#include "runtime/os/os.h"
+
+static block_t *make(void *memory, size_t bytes, enum block_kind kind)
+{
+    block_t *block = memory;
+    *block = (block_t){.start = (char *)memory + BLOCK_HEAD, .end = (char *)memory + bytes, .kind = kind};
+    return block;
+}
+
+/* In the counts of the calling thread's heap, like those of all allocations: no word that threads share. */
+static void count(size_t taken, size_t given)
+{
+    heap_t *self = thread_heap();
+    if (self) {
+        self->arena_taken += taken;
+        self->arena_given += given;
+    }
+    thread_return_borrowed();
+}
+
+static block_t *take_of_heap(size_t bytes)
+{
+    bool huge = bytes == BLOCK_HUGE;
+    void *memory = huge ? heap_aligned(BLOCK_HUGE, bytes) : heap_malloc(bytes);
+    if (!memory)
+        return NULL;
+    if (huge)
+        os_prefer_huge_pages(memory, bytes, true);
+    count(bytes, 0);
+    return make(memory, bytes, BLOCK_OF_HEAP);
+}
+
+block_t *block_take(size_t bytes, enum block_kind kind)
+{
+    if (kind == BLOCK_OF_HEAP)
+        return take_of_heap(bytes);
+    void *memory = grave_map(bytes);
+    return memory ? make(memory, bytes, BLOCK_MAPPED) : NULL;
+}
+
+block_t *block_lay(void *memory, size_t bytes)
+{
+    char *start = (char *)(((uintptr_t)memory + 15) & ~(uintptr_t)15);
+    char *end = (char *)(((uintptr_t)memory + bytes) & ~(uintptr_t)15);
+    return make(start, (size_t)(end - start), BLOCK_OF_CALLER);
+}
+
+size_t block_held(const block_t *block)
+{
+    return block->kind == BLOCK_OF_CALLER ? 0 : (size_t)(block->end - (const char *)block);
+}
+
+/* The heap cuts slots as it likes: of a huge page's worth it may use one cell, and shall not pay for all. */
+static void give_to_heap(block_t *block, size_t bytes)
+{
+    if (bytes == BLOCK_HUGE)
+        os_prefer_huge_pages(block, bytes, false);
+    count(0, bytes);
+    heap_free(block);
+}
+
+void block_give(block_t *block)
+{
+    size_t bytes = block_held(block);
+    if (block->kind == BLOCK_OF_HEAP)
+        give_to_heap(block, bytes);
+    else if (block->kind == BLOCK_MAPPED)
+        grave_put(block, bytes);
+}
+
+size_t block_cut(block_t *block, char *from)
+{
+    size_t bytes = (size_t)(block->end - from);
+    DEBUG_CHECK(block->kind == BLOCK_MAPPED && (uintptr_t)from % OS_PAGE == 0);
+    if (bytes == 0)
+        return 0;
+    block->end = from;
+    grave_put(from, bytes);
+    return bytes;
+}

@@ -1,0 +1,493 @@
+/* arena: what each function of weir/arena.h promises. tests/unit/arena_model.c tries them in any order. */
+#include <weir/arena.h>
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "arena/arena.h"
+#include "runtime/heap/control.h"
+#include "runtime/observe/stats.h"
+#include "tests/unit/support.h"
+
+static weir_arena *arena_with(weir_arena_options wanted)
+{
+    weir_arena *arena = weir_arena_new(&wanted);
+    cr_assert_not_null(arena);
+    return arena;
+}
+
+static size_t blocks_of(const weir_arena *arena)
+{
+    size_t count = 0;
+    for (const block_t *block = ((const arena_t *)(const void *)arena)->first; block;
+         block = block_newer(block))
+        count++;
+    return count;
+}
+
+/* --- allocation --- */
+
+Test(arena, objects_are_aligned_and_apart)
+{
+    static const size_t sizes[] = {0, 1, 15, 16, 17, 100, 1000, 4000, 5000, 70000, MIB(1), MIB(3)};
+    static struct {
+        char *p;
+        size_t size;
+    } objects[2000];
+    weir_arena *arena = weir_arena_new(NULL);
+    for (size_t i = 0; i < COUNT(objects); i++) {
+        objects[i].size = sizes[i % 100 == 99 ? i / 100 % COUNT(sizes) : i % 6];
+        objects[i].p = weir_arena_alloc(arena, objects[i].size);
+        cr_assert_eq((uintptr_t)objects[i].p % 16, 0);
+        pattern_fill(objects[i].p, objects[i].size, i);
+    }
+    for (size_t i = 0; i < COUNT(objects); i++) {
+        cr_assert(pattern_intact(objects[i].p, objects[i].size, objects[i].size, i), "object %zu", i);
+        cr_assert(i == 0 || objects[i].p != objects[i - 1].p);
+    }
+    weir_arena_free(arena);
+    weir_arena_free(NULL);
+}
+
+Test(arena, alignments)
+{
+    weir_arena *arena = weir_arena_new(NULL);
+    for (size_t alignment = 1; alignment <= MIB(4); alignment *= 2)
+        for (size_t size = 1; size < 10000; size *= 7) {
+            char *p = weir_arena_alloc_aligned(arena, alignment, size);
+            cr_assert_not_null(p);
+            cr_assert_eq((uintptr_t)p % alignment, 0, "%zu", alignment);
+            memset(p, 1, size);
+        }
+    errno = 0;
+    cr_expect_null(weir_arena_alloc_aligned(arena, 24, 1));
+    cr_expect_eq(errno, EINVAL);
+    cr_expect_null(weir_arena_alloc_aligned(arena, 0, 1));
+    weir_arena_free(arena);
+}
+
+Test(arena, impossible_sizes_are_refused)
+{
+    weir_arena *arena = weir_arena_new(NULL);
+    static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 15, SIZE_MAX - 16, (size_t)PTRDIFF_MAX + 1,
+                                   PTRDIFF_MAX};
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        volatile size_t size = sizes[i];
+        errno = 0;
+        cr_expect_null(weir_arena_alloc(arena, size));
+        cr_expect_eq(errno, ENOMEM);
+        cr_expect_null(weir_arena_alloc_aligned(arena, 64, size));
+        cr_expect_null(weir_arena_alloc_zeroed(arena, size));
+        cr_expect_null(weir_arena_resize(arena, NULL, 0, size));
+    }
+    volatile size_t half = SIZE_MAX / 2 + 1;
+    cr_expect_null(weir_arena_alloc_array(arena, 2, half));
+    cr_expect_null(weir_arena_alloc_array(arena, half, 4));
+    cr_expect_not_null(weir_arena_alloc(arena, 10));
+    errno = 0;
+    cr_expect_not_null(weir_arena_alloc(arena, 100000));
+    cr_expect_eq(errno, 0);
+    weir_arena_free(arena);
+}
+
+Test(arena, zeroed_and_copies)
+{
+    weir_arena *arena = weir_arena_new(NULL);
+    for (int round = 0; round < 2; round++) {
+        memset(weir_arena_alloc(arena, 3000), 0xee, 3000);
+        weir_arena_reset(arena);
+        cr_expect(is_zero(weir_arena_alloc_zeroed(arena, 3000), 3000));
+    }
+    char *copy = weir_arena_strdup(arena, "weir");
+    cr_expect_str_eq(copy, "weir");
+    cr_expect_str_eq(weir_arena_strndup(arena, "weir", 2), "we");
+    cr_expect_str_eq(weir_arena_strndup(arena, "weir", 20), "weir");
+    cr_expect_arr_eq(weir_arena_memdup(arena, "a\0b", 4), "a\0b", 4);
+    cr_expect_not_null(weir_arena_memdup(arena, NULL, 0));
+    cr_expect_str_eq(weir_arena_printf(arena, "%d-%s", 42, "x"), "42-x");
+    char *wide = weir_arena_printf(arena, "%05000d", 7);
+    cr_expect_eq(strlen(wide), 5000);
+    cr_expect_eq(wide[4999], '7');
+    for (int i = 0; i < 3000; i++) { /* across the ends of blocks */
+        char *text = weir_arena_printf(arena, "%d:%0*d", i, i % 40 + 1, i);
+        cr_assert_eq(atoi(text), i);
+        cr_assert_eq(atoi(strchr(text, ':') + 1), i);
+    }
+    cr_expect_str_eq(copy, "weir");
+    weir_arena_free(arena);
+}
+
+Test(arena, resize)
+{
+    weir_arena *arena = weir_arena_new(NULL);
+    char *p = weir_arena_alloc(arena, 100);
+    pattern_fill(p, 100, 1);
+    cr_expect_eq(weir_arena_resize(arena, p, 100, 1000), p, "the last grows in place");
+    cr_expect_eq(weir_arena_resize(arena, p, 1000, 100), p);
+    char *q = weir_arena_alloc(arena, 16);
+    cr_expect_leq((size_t)(q - p), 112 + 2 * WATCH_GAP, "and gives back what it shrinks by");
+    char *r = weir_arena_resize(arena, p, 100, 300);
+    cr_expect_neq(r, p, "another moves");
+    cr_expect(pattern_intact(r, 100, 100, 1));
+    cr_expect_eq(weir_arena_resize(arena, p, 100, 10), p, "or shrinks where it is");
+    char *large = weir_arena_resize(arena, r, 300, MIB(5));
+    cr_expect(pattern_intact(large, 100, 100, 1));
+    cr_expect_not_null(weir_arena_resize(arena, NULL, 0, 10));
+    weir_arena_free(arena);
+}
+
+/* --- blocks --- */
+
+Test(arena, large_objects_waste_no_block)
+{
+    weir_arena *arena = weir_arena_new(NULL);
+    char *before = weir_arena_alloc(arena, 16);
+    weir_arena_alloc(arena, MIB(1) - 100);
+    weir_arena_alloc(arena, KIB(100) - 100);
+    char *after = weir_arena_alloc(arena, 16);
+    cr_expect_leq((size_t)(after - before), 16 + WATCH_GAP, "the current block goes on");
+    cr_expect_leq(weir_arena_held(arena), MIB(1) + KIB(100) + BLOCK_SMALL);
+    weir_arena_free(arena);
+}
+
+Test(arena, many_middling_objects_come_to_share_blocks)
+{
+    weir_arena *arena = weir_arena_new(NULL);
+    for (int i = 0; i < 1000; i++)
+        weir_arena_alloc(arena, 5000);
+    cr_expect_lt(blocks_of(arena), 30);
+    cr_expect_lt(weir_arena_held(arena), (size_t)5000 * 1000 * 3 / 2);
+    weir_arena_free(arena);
+}
+
+Test(arena, reset_keeps_and_release_gives_back)
+{
+    weir_arena *arena = weir_arena_new(NULL);
+    for (int i = 0; i < 1000; i++)
+        weir_arena_alloc(arena, 1000);
+    size_t held = weir_arena_held(arena);
+    for (int round = 0; round < 20; round++) {
+        weir_arena_reset(arena);
+        for (int i = 0; i < 1000; i++)
+            weir_arena_alloc(arena, 1000);
+        cr_expect_eq(weir_arena_held(arena), held, "the same again fits");
+    }
+    weir_arena_release(arena);
+    cr_expect_eq(weir_arena_held(arena), BLOCK_SMALL);
+    cr_expect_not_null(weir_arena_alloc(arena, 100));
+    weir_arena_free(arena);
+}
+
+Test(arena, large_blocks_are_used_again)
+{
+    weir_arena *arena = weir_arena_new(NULL);
+    size_t held = 0;
+    for (int round = 0; round < 50; round++) {
+        for (int i = 0; i < 100; i++)
+            weir_arena_alloc(arena, i % 10 == 0 ? 50000 : 100);
+        weir_arena_reset(arena);
+        if (round == 5)
+            held = weir_arena_held(arena);
+    }
+    cr_expect_eq(weir_arena_held(arena), held);
+    weir_arena_free(arena);
+}
+
+Test(arena, limit)
+{
+    weir_arena *arena = arena_with((weir_arena_options){.limit = 100000});
+    size_t got = 0;
+    errno = 0;
+    while (weir_arena_alloc(arena, 100))
+        got += 112;
+    cr_expect_eq(errno, ENOMEM);
+    cr_expect_leq(weir_arena_held(arena), 100000);
+    cr_expect(SANITIZED || got > 95000, "%zu", got);
+    cr_expect_null(weir_arena_alloc(arena, 200000));
+    weir_arena_reset(arena);
+    cr_expect_not_null(weir_arena_alloc(arena, 100), "what it holds it may use again");
+    weir_arena_free(arena);
+    cr_expect_null(weir_arena_new(&(weir_arena_options){.limit = 100}));
+    arena = arena_with((weir_arena_options){.limit = 1000});
+    cr_expect_leq(weir_arena_held(arena), 1000);
+    cr_expect_null(weir_arena_alloc(arena, 1000));
+    weir_arena_free(arena);
+}
+
+Test(arena, hard_limit_refuses_in_an_orderly_way)
+{
+    weir_arena *arena = weir_arena_new(NULL);
+    control_set_hard_limit((int64_t)MIB(40));
+    size_t got = 0;
+    while (weir_arena_alloc(arena, 1000))
+        got += 1000;
+    cr_expect_eq(errno, ENOMEM);
+    cr_expect(SANITIZED || got > MIB(30), "%zu", got);
+    weir_arena_free(arena);
+    cr_expect_not_null(arena = weir_arena_new(NULL));
+    weir_arena_free(arena);
+}
+
+Test(arena, a_first_block_of_the_caller)
+{
+    char room[2000];
+    errno = 0;
+    cr_expect_null(weir_arena_new(&(weir_arena_options){.first_block = room, .first_block_size = 100}));
+    cr_expect_eq(errno, EINVAL);
+    weir_arena *arena = arena_with((weir_arena_options){.first_block = room + 1, .first_block_size = 1990});
+    char *p = weir_arena_alloc(arena, 100);
+    cr_expect(p > room && p + 100 <= room + sizeof room);
+    cr_expect_eq(weir_arena_held(arena), 0);
+    for (int i = 0; i < 100; i++)
+        memset(weir_arena_alloc(arena, 100), i, 100);
+    cr_expect_gt(weir_arena_held(arena), 0);
+    weir_arena_release(arena);
+    cr_expect_eq(weir_arena_held(arena), 0);
+    weir_arena_free(arena);
+    memset(room, 1, sizeof room);
+}
+
+/* --- going back --- */
+
+Test(arena, marks_nest)
+{
+    weir_arena *arena = weir_arena_new(NULL);
+    char *kept = weir_arena_strdup(arena, "kept");
+    weir_arena_place outer = weir_arena_mark(arena);
+    char *first = weir_arena_alloc(arena, 100);
+    weir_arena_place inner = weir_arena_mark(arena);
+    for (int i = 0; i < 1000; i++)
+        weir_arena_alloc(arena, i % 50 ? 200 : 20000);
+    size_t held = weir_arena_held(arena);
+    weir_arena_rewind(arena, inner);
+    weir_arena_rewind(arena, outer);
+    cr_expect_eq(weir_arena_alloc(arena, 100), first);
+    cr_expect_eq(weir_arena_held(arena), held);
+    cr_expect_str_eq(kept, "kept");
+    weir_arena_free(arena);
+}
+
+/* A large object lies in a block behind the current one: a place must not lose it, nor keep a later one. */
+Test(arena, large_objects_before_a_place_stay)
+{
+    weir_arena *arena = weir_arena_new(NULL);
+    char *large = weir_arena_alloc(arena, KIB(100) - 100);
+    cr_assert_not_null(arena_of(arena)->taken);
+    pattern_fill(large, KIB(100) - 100, 5);
+    weir_arena_place place = weir_arena_mark(arena);
+    size_t held = 0;
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < 50; i++)
+            memset(weir_arena_alloc(arena, 30000), 0, 30000);
+        cr_expect(held == 0 || held == weir_arena_held(arena), "later ones are used again");
+        held = weir_arena_held(arena);
+        weir_arena_rewind(arena, place);
+        cr_assert(pattern_intact(large, KIB(100) - 100, KIB(100) - 100, 5));
+    }
+    weir_arena_free(arena);
+}
+
+static char journal[64];
+
+static void write_journal(void *context)
+{
+    journal[strlen(journal)] = (char)(uintptr_t)context;
+}
+
+static void note(weir_arena *arena, void (*run)(void *context), char letter)
+{
+    cr_assert(weir_arena_cleanup(arena, run, (void *)(uintptr_t)letter));
+}
+
+Test(arena, cleanups_run_latest_first)
+{
+    weir_arena *arena = weir_arena_new(NULL);
+    note(arena, write_journal, 'a');
+    note(arena, write_journal, 'b');
+    weir_arena_place place = weir_arena_mark(arena);
+    note(arena, write_journal, 'c');
+    note(arena, write_journal, 'd');
+    weir_arena_rewind(arena, place);
+    cr_expect_str_eq(journal, "dc");
+    weir_arena_reset(arena);
+    cr_expect_str_eq(journal, "dcba");
+    note(arena, write_journal, 'e');
+    weir_arena_free(arena);
+    cr_expect_str_eq(journal, "dcbae");
+}
+
+static weir_arena *allocating;
+
+static void allocate_in_cleanup(void *context)
+{
+    pattern_fill(weir_arena_alloc(allocating, 5000), 5000, 1);
+    write_journal(context);
+}
+
+Test(arena, cleanups_may_allocate)
+{
+    allocating = weir_arena_new(NULL);
+    note(allocating, allocate_in_cleanup, 'x');
+    weir_arena_reset(allocating);
+    size_t held = weir_arena_held(allocating);
+    note(allocating, allocate_in_cleanup, 'y');
+    weir_arena_reset(allocating);
+    cr_expect_eq(weir_arena_held(allocating), held);
+    note(allocating, allocate_in_cleanup, 'z');
+    weir_arena_free(allocating);
+    cr_expect_str_eq(journal, "xyz");
+}
+
+Test(arena, children_end_with_their_parent)
+{
+    weir_arena *parent = weir_arena_new(NULL);
+    note(parent, write_journal, '1');
+    weir_arena_place place = weir_arena_mark(parent);
+    weir_arena *child = arena_with((weir_arena_options){.parent = parent});
+    note(child, write_journal, 'c');
+    weir_arena *grandchild = arena_with((weir_arena_options){.parent = child});
+    note(grandchild, write_journal, 'g');
+    note(parent, write_journal, '2');
+    weir_arena *early = arena_with((weir_arena_options){.parent = parent});
+    note(early, write_journal, 'e');
+    weir_arena_free(early);
+    cr_expect_str_eq(journal, "e");
+    weir_arena_rewind(parent, place);
+    cr_expect_str_eq(journal, "e2gc");
+    weir_arena_free(parent);
+    cr_expect_str_eq(journal, "e2gc1");
+}
+
+Test(arena, adoption)
+{
+    weir_arena *into = weir_arena_new(NULL);
+    note(into, write_journal, 'i');
+    weir_arena_place place = weir_arena_mark(into);
+    for (int round = 0; round < 3; round++) {
+        memset(journal, 0, sizeof journal);
+        weir_arena *from = arena_with((weir_arena_options){.parent = into});
+        note(from, write_journal, 'f');
+        weir_arena *child = arena_with((weir_arena_options){.parent = from});
+        note(child, write_journal, 'c');
+        char *objects[100];
+        for (size_t i = 0; i < COUNT(objects); i++)
+            pattern_fill(objects[i] = weir_arena_alloc(from, i * 100), i * 100, i);
+        size_t held = weir_arena_held(into) + weir_arena_held(from);
+        weir_arena_adopt(into, from);
+        cr_expect_eq(weir_arena_held(into), held);
+        for (int i = 0; i < 1000; i++)
+            memset(weir_arena_alloc(into, 300), 0, 300);
+        for (size_t i = 0; i < COUNT(objects); i++)
+            cr_assert(pattern_intact(objects[i], i * 100, i * 100, i));
+        note(into, write_journal, 'l');
+        cr_expect_str_eq(journal, "");
+        weir_arena_rewind(into, place);
+        cr_expect_str_eq(journal, "lcf");
+    }
+    weir_arena_free(into);
+    cr_expect_str_eq(journal, "lcfi");
+}
+
+/* --- the account, and the list of live arenas --- */
+
+static uint64_t arena_bytes(void)
+{
+    weir_mem_stats stats;
+    stats_read(&stats);
+    cr_expect_leq(stats.arena_bytes, stats.heap_alloc);
+    return stats.arena_bytes;
+}
+
+static void *free_in_thread(void *arena)
+{
+    weir_arena_free(arena);
+    return NULL;
+}
+
+Test(arena, bytes_are_in_the_account)
+{
+    cr_expect_eq(arena_bytes(), 0);
+    weir_arena *arena = weir_arena_new(NULL);
+    cr_expect_eq(arena_bytes(), BLOCK_SMALL);
+    for (int i = 0; i < 100000; i++)
+        weir_arena_alloc(arena, 300);
+    cr_expect_gt(arena_bytes(), 30000000);
+    cr_expect_eq(arena_bytes(), weir_arena_held(arena));
+    pthread_t thread;
+    pthread_create(&thread, NULL, free_in_thread, arena);
+    pthread_join(thread, NULL);
+    cr_expect_eq(arena_bytes(), 0);
+}
+
+Test(arena, the_kernel_agrees_with_huge_blocks, .disabled = SANITIZED)
+{
+    weir_mem_stats stats;
+    weir_arena *arena = weir_arena_new(NULL);
+    for (int i = 0; i < 1600000; i++)
+        memset(weir_arena_alloc(arena, 96), 1, 96);
+    for (int round = 0; round < 2; round++) {
+        stats_read(&stats);
+        double said = (double)(stats.sys - stats.heap_released), is = (double)resident_region();
+        cr_expect(said / is > 0.98 && said / is < 1.02, "account %.2f, kernel %.2f", said, is);
+        weir_arena_free(round == 0 ? arena : NULL);
+        for (int i = 0; round == 0 && i < 3000; i++) /* small ones where huge pages were */
+            memset(heap_malloc(5000), 1, 5000);
+    }
+}
+
+static size_t seen;
+static char *sought;
+
+static void look(void *context, char *start, char *end)
+{
+    (void)context;
+    seen += sought >= start && sought < end;
+}
+
+static size_t times_seen(void *object)
+{
+    seen = 0;
+    sought = object;
+    live_lock();
+    arena_each_block(look, NULL);
+    live_unlock();
+    return seen;
+}
+
+Test(arena, every_object_is_found_once)
+{
+    weir_arena *arena = weir_arena_new(NULL), *from = weir_arena_new(NULL);
+    char *small = weir_arena_alloc(arena, 10), *large = weir_arena_alloc(arena, 100000);
+    char *other = weir_arena_alloc(from, 10), *other_large = weir_arena_alloc(from, 50000);
+    cr_expect_eq(times_seen(small), 1);
+    cr_expect_eq(times_seen(large), 1);
+    weir_arena_adopt(arena, from);
+    cr_expect_eq(times_seen(other), 1);
+    cr_expect_eq(times_seen(other_large), 1);
+    weir_arena_reset(arena);
+    cr_expect_eq(times_seen(large), 0, "a spare block has no objects");
+    weir_arena_free(arena);
+    cr_expect_eq(times_seen(small), 0);
+}
+
+Test(arena, a_forked_child_goes_on)
+{
+    weir_arena *arena = weir_arena_new(NULL);
+    char *text = weir_arena_strdup(arena, "before");
+    pid_t child = fork();
+    if (child == 0) {
+        weir_arena *another = weir_arena_new(&(weir_arena_options){.check = true});
+        for (int i = 0; i < 10000; i++)
+            CHECK(weir_arena_alloc(arena, 100) && weir_arena_alloc(another, 100));
+        CHECK(strcmp(text, "before") == 0);
+        weir_arena_free(arena);
+        weir_arena_free(another);
+        _exit(0);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    cr_expect_eq(status, 0);
+    weir_arena_free(arena);
+}
