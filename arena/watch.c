@@ -12,11 +12,12 @@
 
 enum { ASAN = 1, VALGRIND = 2, HEAPTRACK = 4 };
 
-/* In the process with the tool, or not there. */
+/* In the process with the tool, or not there. Those of heaptrack are what its header calls heaptrack_report_alloc and
+ * heaptrack_report_free. */
 __attribute__((weak)) void __asan_poison_memory_region(const volatile void *start, size_t size);
 __attribute__((weak)) void __asan_unpoison_memory_region(const volatile void *start, size_t size);
-__attribute__((weak)) void heaptrack_report_alloc(void *object, size_t size);
-__attribute__((weak)) void heaptrack_report_free(void *object);
+__attribute__((weak)) void heaptrack_malloc(void *object, size_t size);
+__attribute__((weak)) void heaptrack_free(void *object);
 
 /* --- valgrind, in so far as there was its header --- */
 
@@ -87,8 +88,7 @@ static bool valgrind_is_there(void)
 static unsigned tools_there(void)
 {
     return (__asan_poison_memory_region && __asan_unpoison_memory_region ? ASAN : 0) |
-           (valgrind_is_there() ? VALGRIND : 0) |
-           (heaptrack_report_alloc && heaptrack_report_free ? HEAPTRACK : 0);
+           (valgrind_is_there() ? VALGRIND : 0) | (heaptrack_malloc && heaptrack_free ? HEAPTRACK : 0);
 }
 
 bool watch_is_wanted(void)
@@ -155,7 +155,7 @@ bool watch_object(watch_t *watch, char *start, size_t size)
     if (watch->tools & VALGRIND)
         valgrind_object(watch, start, size);
     if (watch->tools & HEAPTRACK)
-        heaptrack_report_alloc(start, size);
+        heaptrack_malloc(start, size);
     return true;
 }
 
@@ -173,15 +173,15 @@ void watch_resize(watch_t *watch, char *start, size_t size, size_t new_size)
     if (watch->tools & VALGRIND)
         valgrind_resize(watch, start, new_size);
     if (watch->tools & HEAPTRACK) {
-        heaptrack_report_free(start);
-        heaptrack_report_alloc(start, new_size);
+        heaptrack_free(start);
+        heaptrack_malloc(start, new_size);
     }
 }
 
 static void forget_object(const watch_t *watch, const struct watched *object)
 {
     if (watch->tools & HEAPTRACK)
-        heaptrack_report_free(object->start);
+        heaptrack_free(object->start);
     if (watch->tools & VALGRIND)
         valgrind_forget(watch, object->start);
     if (watch->tools & ASAN)

@@ -1,8 +1,9 @@
 // arena: what memory that goes all at once costs, in one of several allocators: lots/*.h, chosen by -DLOT.
 //
 //     Alloc/size=S     1000 objects of S bytes, then all of them gone, the memory kept; ns per object
-//     Tree/nodes=N     a complete binary tree of nodes of 32 bytes, built depth first, in a lot of its own, and
-//                      dropped with it; ns per node
+//     Tree/nodes=N     a complete binary tree of nodes of 32 bytes, built depth first and dropped: with the lot that
+//                      was made for it (drop=end), or the lot is emptied and keeps its memory (drop=clear); ns per
+//                      node
 //     Request          a lot made, 20 objects of 16 to 400 bytes, a string and a buffer of 4 KiB, the lot ended;
 //                      ns per request
 //     Text             1000 pieces of 10 bytes put together to one string; ns per string
@@ -10,6 +11,7 @@
 // Allocators in which each object has to be freed (LOT_FREES_EACH) free each, the tree by walking it.
 //
 //     arena-weir [Alloc|Tree|Request|Text]
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "bench.h"
@@ -70,16 +72,34 @@ static void tree_drop(lot_t *lot, struct node *node)
     lot_drop(lot, node);
 }
 
-static void tree(uint64_t n, uint64_t depth)
+static void tree(lot_t *lot, uint64_t depth)
+{
+    struct node *root = tree_build(lot, (unsigned)depth);
+    bench_keep(root);
+    if (LOT_FREES_EACH)
+        tree_drop(lot, root);
+}
+
+static void tree_end(uint64_t n, uint64_t depth)
 {
     while (n-- > 0) {
         lot_t lot;
         lot_begin(&lot);
-        struct node *root = tree_build(&lot, (unsigned)depth);
-        bench_keep(root);
-        if (LOT_FREES_EACH)
-            tree_drop(&lot, root);
+        tree(&lot, depth);
         lot_end(&lot);
+    }
+}
+
+static void tree_clear(uint64_t n, uint64_t depth)
+{
+    static lot_t lot; // one for all rounds: the first finds it without memory
+    static bool begun;
+    if (!begun)
+        lot_begin(&lot);
+    begun = true;
+    while (n-- > 0) {
+        tree(&lot, depth);
+        lot_clear(&lot);
     }
 }
 
@@ -132,10 +152,12 @@ static const struct {
     {"Alloc/size=16/in=" LOT_NAME, BATCH, alloc, 16},
     {"Alloc/size=32/in=" LOT_NAME, BATCH, alloc, 32},
     {"Alloc/size=64/in=" LOT_NAME, BATCH, alloc, 64},
-    {"Tree/nodes=1K/in=" LOT_NAME, (1 << 10) - 1, tree, 9},
-    {"Tree/nodes=64K/in=" LOT_NAME, (1 << 16) - 1, tree, 15},
-    {"Tree/nodes=8M/in=" LOT_NAME, (1 << 23) - 1, tree, 22},
-    {"Tree/nodes=16M/in=" LOT_NAME, (1 << 24) - 1, tree, 23},
+    {"Tree/nodes=64K/drop=end/in=" LOT_NAME, (1 << 16) - 1, tree_end, 15},
+    {"Tree/nodes=64K/drop=clear/in=" LOT_NAME, (1 << 16) - 1, tree_clear, 15},
+    {"Tree/nodes=8M/drop=end/in=" LOT_NAME, (1 << 23) - 1, tree_end, 22},
+    {"Tree/nodes=8M/drop=clear/in=" LOT_NAME, (1 << 23) - 1, tree_clear, 22},
+    {"Tree/nodes=16M/drop=end/in=" LOT_NAME, (1 << 24) - 1, tree_end, 23},
+    {"Tree/nodes=16M/drop=clear/in=" LOT_NAME, (1 << 24) - 1, tree_clear, 23},
     {"Request/in=" LOT_NAME, 1, request, 0},
     {"Text/in=" LOT_NAME, 1, text, 0},
 };

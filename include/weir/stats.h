@@ -98,7 +98,7 @@ typedef struct weir_mem_stats {
     uint64_t num_size_classes;    /* entries of by_size that are in use */
     uint64_t large_objects;       /* blocks beyond the largest class: how many are allocated, */
     uint64_t large_bytes;         /* and their bytes */
-    uint64_t arena_bytes;         /* the part of heap_alloc that arenas hold */
+    uint64_t arena_bytes;         /* the part of heap_alloc that arenas hold, in whole blocks */
     int64_t gc_percent;           /* the knobs in force: weir_set_gc_percent (-1: off), */
     int64_t memory_limit;         /* weir_set_memory_limit (INT64_MAX: none), */
     int64_t hard_limit;           /* weir_set_hard_limit (INT64_MAX: none) */

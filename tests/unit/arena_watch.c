@@ -7,8 +7,8 @@
 
 #include "tests/unit/support.h"
 
-void heaptrack_report_alloc(void *object, size_t size);
-void heaptrack_report_free(void *object);
+void heaptrack_malloc(void *object, size_t size);
+void heaptrack_free(void *object);
 
 enum { MOST = 1000 };
 static struct {
@@ -17,14 +17,14 @@ static struct {
 } told[MOST];
 static size_t told_count;
 
-void heaptrack_report_alloc(void *object, size_t size)
+void heaptrack_malloc(void *object, size_t size)
 {
     CHECK(told_count < MOST);
     told[told_count].object = object;
     told[told_count++].size = size;
 }
 
-void heaptrack_report_free(void *object)
+void heaptrack_free(void *object)
 {
     for (size_t i = 0; i < told_count; i++)
         if (told[i].object == object) {
