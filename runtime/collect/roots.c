@@ -70,6 +70,13 @@ static void note_tls(const struct dl_phdr_info *object, size_t size)
         add_part(start, start + size);
 }
 
+/* The library's own data, 2 MiB of it jemalloc's, point to no object that counts. Linked into a program they are in
+ * one segment with the program's. */
+static bool is_own(const struct dl_phdr_info *object, uintptr_t start, size_t size)
+{
+    return object->dlpi_name[0] && (uintptr_t)&region - start < size;
+}
+
 static int add_object(struct dl_phdr_info *object, size_t info_size, void *context)
 {
     (void)info_size, (void)context;
@@ -84,7 +91,7 @@ static int add_object(struct dl_phdr_info *object, size_t info_size, void *conte
     for (size_t i = 0; i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *header = &object->dlpi_phdr[i];
         uintptr_t from = object->dlpi_addr + header->p_vaddr;
-        if (header->p_type == PT_LOAD && (header->p_flags & PF_W))
+        if (header->p_type == PT_LOAD && (header->p_flags & PF_W) && !is_own(object, from, header->p_memsz))
             add_segment(from, from + header->p_memsz, relro_from, relro_to);
         if (header->p_type == PT_TLS)
             note_tls(object, header->p_memsz);

@@ -127,8 +127,7 @@ __attribute__((no_sanitize("thread"))) static size_t count_unused(void)
     uint32_t end = (uint32_t)(region.carved >> SLOT_SHIFT);
     for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < end; slot++) {
         const span_t *span = span_of_slot(slot);
-        enum span_state state = span_state(span);
-        if (state == SPAN_ACTIVE || state == SPAN_PARTIAL || state == SPAN_FULL)
+        if (span->state == SPAN_ACTIVE || span->state == SPAN_PARTIAL || span->state == SPAN_FULL)
             unused += SLOT_SIZE - (size_t)(uint32_t)(span->wait + span->wait_bias) * span->cell_size;
     }
     return unused;
