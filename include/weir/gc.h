@@ -53,7 +53,8 @@ WEIR_API void *weir_gc_alloc_typed(const weir_type *type, size_t count) WEIR_NOE
     WEIR_ATTRIBUTE((malloc));
 
 /* A collected object with its size changed: contents up to the smaller size are kept, the rest is zero. It has the
- * kind of the old one (not for typed objects: NULL with EINVAL). weir_gc_realloc(NULL, n) is weir_gc_alloc(n). */
+ * kind of the old one (not for typed objects: NULL with EINVAL). weir_gc_realloc(NULL, n) is weir_gc_alloc(n).
+ * weir_realloc would move it to manual memory. */
 WEIR_API void *weir_gc_realloc(void *object, size_t size) WEIR_NOEXCEPT WEIR_ATTRIBUTE((alloc_size(2)));
 
 /* Free an object now. Never needed; saves the collector work where the program knows. weir_free does the same. */

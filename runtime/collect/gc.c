@@ -8,6 +8,7 @@
 #include "runtime/collect/crew.h"
 #include "runtime/collect/gctrace.h"
 #include "runtime/collect/mark.h"
+#include "runtime/collect/naive.h"
 #include "runtime/collect/pacer.h"
 #include "runtime/collect/roots.h"
 #include "runtime/heap/collected.h"
@@ -93,11 +94,15 @@ static bool knobs_have_turned(void)
 /* --- the cycle; under the lock --- */
 
 /* The registers of the caller are in this frame or below it. */
-__attribute__((noinline)) static mark_result_t mark_from_here(bool alone)
+__attribute__((noinline)) static mark_result_t mark_from_here(bool alone, size_t black)
 {
     uintptr_t here;
     __builtin_unwind_init();
-    return mark_all((uintptr_t)&here & ~(uintptr_t)7, alone);
+    uintptr_t from = (uintptr_t)&here & ~(uintptr_t)7;
+    mark_result_t found = mark_all(from, alone);
+    if (UNLIKELY(options.gcverify))
+        naive_verify(from, found.objects, black);
+    return found;
 }
 
 static void print_trace(const gctrace_cycle_t *cycle, bool limiter_was_on)
@@ -154,8 +159,8 @@ static void collect(heap_t *self, bool forced)
     uint64_t began = heap_bytes(), goal = gc.pacer.goal, stopped = os_now_ns();
     world_stop();
     uint64_t standing = os_now_ns();
-    collected_begin_trace();
-    mark_result_t found = mark_from_here(began < SHARED_MIN);
+    size_t black = collected_begin_trace();
+    mark_result_t found = mark_from_here(began < SHARED_MIN, black);
     collected_end_trace();
     gc.live = found.bytes;
     uint64_t marked = os_now_ns();
@@ -289,6 +294,7 @@ void *gc_alloc_slow(enum span_kind kind, size_t size)
         gc_collect();
         p = alloc_once(self, kind, size);
     }
+    thread_return_borrowed();
     return p;
 }
 

@@ -147,7 +147,7 @@ static void add_thread(const heap_t *heap, uintptr_t here, void (*range)(uintptr
 void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
 {
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
-        if (heap->status == HEAP_LIVE)
+        if (heap->status == HEAP_LIVE && heap->thread != WORLD_NO_THREAD)
             add_thread(heap, here, range);
     for (size_t i = 0; i < data_ranges.count; i++)
         range(data_ranges.at[i].from, data_ranges.at[i].to);

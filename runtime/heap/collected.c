@@ -402,29 +402,33 @@ bool collected_is_used(void)
 
 /* --- around a trace --- */
 
-static void run_blacken(const run_t *run)
+/* How many cells it had. */
+static size_t run_blacken(const run_t *run)
 {
     if (run->at == run->end)
-        return;
+        return 0;
     span_t *span = span_of_slot(region_slot(run->at));
     uint32_t first = collected_cell(span, (uintptr_t)run->at % SLOT_SIZE);
     uint32_t count = (uint32_t)((size_t)(run->end - run->at) / run->size);
     bits_set(collected_bits_of(span_slot(span)), first, first + count, true);
+    return count;
 }
 
-void collected_begin_trace(void)
+size_t collected_begin_trace(void)
 {
+    size_t black = 0;
     for (heap_t *heap = heaps.all; heap; heap = heap->next) {
         collected_t *share = heap->collected;
         if (!share)
             continue;
         for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
             for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
-                run_blacken(&share->runs[kind][cls]);
+                black += run_blacken(&share->runs[kind][cls]);
                 share->active[kind][cls] = NULL;
             }
     }
     atomic_store_explicit(&collected_bytes_since, 0, memory_order_relaxed);
+    return black;
 }
 
 void collected_end_trace(void)

@@ -81,8 +81,9 @@ extern _Atomic size_t collected_bytes_since;
 /* Is there any collected memory? */
 bool collected_is_used(void);
 
-/* With the world stopped, before marking: take every span from its thread, and colour the runs black. */
-void collected_begin_trace(void);
+/* With the world stopped, before marking: take every span from its thread, and colour the runs black. How many cells
+ * that were. */
+size_t collected_begin_trace(void);
 /* With the world stopped, after marking: all spans are to be swept. */
 void collected_end_trace(void);
 /* After the world has started: give back spans and large objects of which nothing was marked; the lists of the others

@@ -226,6 +226,12 @@ static span_t *span_of(const void *p, const char *call)
     return NULL;
 }
 
+/* Hardening dresses manual memory only. p lies in the region. */
+static bool is_dressed(const void *p)
+{
+    return UNLIKELY(options.harden) && span_of_slot(region_slot(p))->kind == KIND_MANUAL;
+}
+
 static size_t usable(span_t *span)
 {
     return span_is_large(span) ? large_usable(span) : span->cell_size;
@@ -313,7 +319,7 @@ static void free_anything(void *p, enum heap_call call, size_t size)
     heap_t *self = thread_heap();
     if (zero_owns(p)) {
         free_zero_size(p);
-    } else if (self && UNLIKELY(options.harden)) {
+    } else if (self && UNLIKELY(options.harden) && (!region_owns(p) || is_dressed(p))) {
         harden_free(self, p, call, size);
     } else if (self) {
         span_t *span = span_of(p, "free()");
@@ -410,11 +416,13 @@ void *heap_realloc(void *p, size_t size)
         return realloc_outside(p, size);
     if (UNLIKELY(zero_owns(p)))
         return move_block(p, 0, size);
-    if (UNLIKELY(options.harden))
+    if (is_dressed(p))
         return realloc_hardened(p, size);
     span_t *span = span_of(p, "realloc()");
     if (UNLIKELY(!span))
         return no_memory();
+    if (UNLIKELY(span->kind != KIND_MANUAL)) /* what asks for manual memory gets it */
+        return move_block(p, usable(span), size);
     if (span_is_large(span))
         return realloc_large(span, size);
     heap_t *owner = __atomic_load_n(&span->heap, __ATOMIC_RELAXED);
@@ -434,7 +442,7 @@ size_t heap_usable_size(const void *p)
         return bootstrap_owns(p) ? bootstrap_size(p) : 0;
     if (zero_owns(p))
         return 0;
-    if (UNLIKELY(options.harden))
+    if (is_dressed(p))
         return harden_usable(p);
     span_t *span = span_of(p, "malloc_usable_size()");
     return span ? usable(span) : 0;

@@ -90,7 +90,14 @@ void world_block_end(void)
 
 static bool has_to_stop(const heap_t *heap)
 {
-    return heap != cache.heap && heap->status == HEAP_LIVE;
+    return heap != cache.heap && heap->status == HEAP_LIVE && heap->thread != WORLD_NO_THREAD;
+}
+
+/* A thread may end without leaving its heap: it took one in the last of its destructors. */
+static void ask_to_stop(heap_t *heap)
+{
+    if (!os_signal_thread(heap->thread))
+        heap->thread = WORLD_NO_THREAD;
 }
 
 /* A signal that is lost (the thread had just ended, the queue was full) is sent again after a while. */
@@ -99,7 +106,7 @@ static void wait_for(heap_t *heap)
     enum { PATIENCE_NS = 10 * 1000 * 1000 };
     while (has_to_stop(heap) && !atomic_load_explicit(&heap->standing, memory_order_acquire))
         if (!os_futex_wait_for(&heap->standing, 0, PATIENCE_NS))
-            os_signal_thread(heap->thread);
+            ask_to_stop(heap);
 }
 
 /* Those that stood for the last stop get off first: collections that follow each other closely would otherwise keep them
@@ -114,7 +121,7 @@ void world_stop(void)
     lock_release(&heaps.lock);
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
         if (has_to_stop(heap) && !atomic_load(&heap->standing))
-            os_signal_thread(heap->thread);
+            ask_to_stop(heap);
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
         wait_for(heap);
 }

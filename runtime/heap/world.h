@@ -45,6 +45,9 @@ static inline void world_leave(void)
 void world_block_begin(void);
 void world_block_end(void);
 
+/* In place of a thread's number: it is gone, and its stack with it. */
+enum { WORLD_NO_THREAD = 0 };
+
 /* Of a stopped thread: [*from, *to) is what it has on its stack, registers and thread-local memory included. */
 void world_stack(const heap_t *heap, uintptr_t *from, uintptr_t *to);
 

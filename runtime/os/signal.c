@@ -72,12 +72,14 @@ void os_on_stop_signal(void (*handler)(void))
     sigaction(stop_signal(), &action, NULL);
 }
 
-void os_signal_thread(int thread)
+bool os_signal_thread(int thread)
 {
-    int saved = errno;
-    while (syscall(SYS_tgkill, getpid(), thread, stop_signal()) != 0 && errno == EAGAIN)
-        continue; /* the queue of signals is full */
+    int saved = errno, error;
+    do /* EAGAIN: the queue of signals is full */
+        error = syscall(SYS_tgkill, getpid(), thread, stop_signal()) == 0 ? 0 : errno;
+    while (error == EAGAIN);
     errno = saved;
+    return error != ESRCH;
 }
 
 int os_thread_id(void)

@@ -16,7 +16,8 @@ void os_futex_wake_all(_Atomic uint32_t *word);
 
 /* The handler for the stop signal, the same each time. It runs on the stack of the thread. */
 void os_on_stop_signal(void (*handler)(void));
-void os_signal_thread(int thread);
+/* False: there is no such thread. */
+bool os_signal_thread(int thread);
 int os_thread_id(void);
 
 /* Where the calling thread's stack ends; of all threads but the first that includes its thread-local memory. */
