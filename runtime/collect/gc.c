@@ -222,11 +222,11 @@ COLD static void start(void)
     int expected = 0;
     if (!atomic_compare_exchange_strong(&state, &expected, 1))
         return;
-    cycle_call_at_fork(before_fork, after_fork);
-    cycle_listen(CYCLE_TRACE, trace, NULL);
     lock_acquire(&gc.lock);
     pace_start();
     lock_release(&gc.lock);
+    cycle_call_at_fork(before_fork, after_fork);
+    cycle_listen(CYCLE_TRACE, trace, NULL);
 }
 
 /* --- the entries --- */
@@ -256,7 +256,8 @@ COLD static void collect_if_due(size_t request)
 
 static bool may_be_due(size_t request)
 {
-    return heap_bytes() + request + RUNWAY > gc.trigger || knobs_have_turned() || pages_is_pressed();
+    return gc.started &&
+           (heap_bytes() + request + RUNWAY > gc.trigger || knobs_have_turned() || pages_is_pressed());
 }
 
 /* WEIR_DEBUG=gcstress=N: then every allocation comes here. */

@@ -139,6 +139,7 @@ static void add_thread(const heap_t *heap, uintptr_t here, void (*range)(uintptr
     world_stack(heap, &from, &to);
     from = heap == cache.heap ? here : from;
     add_stack(from, to, range);
+    range((uintptr_t)heap->held, (uintptr_t)(heap->held + sizeof heap->held / sizeof *heap->held));
     uintptr_t tls = (heap->pointer - static_tls) & ~(uintptr_t)7, tls_end = heap->pointer + OS_THREAD_RECORD;
     if (tls < from || tls_end > to) /* else it is part of the stack */
         range(tls, tls_end);

@@ -61,6 +61,7 @@ typedef struct heap {
     uintptr_t stack_from, stack_to; /* what it has on its stack, while it stands still: see world.h */
     uintptr_t pointer;              /* the thread pointer: its thread-local memory lies below */
     int thread;                     /* the kernel's number of it */
+    uintptr_t held[16];             /* in a blocking section: the registers of who began it, among others */
     _Atomic uint32_t standing;      /* 1: it stands still */
     uint64_t arena_taken, arena_given; /* bytes of blocks that arenas took from this heap, and gave back */
     struct heap *next;                 /* of all heaps; written once, under the lock */

@@ -1,6 +1,9 @@
 /* world: see world.h. */
 #include "runtime/heap/world.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "runtime/os/check.h"
 #include "runtime/os/signal.h"
 
@@ -65,14 +68,19 @@ void world_wait_to_start(void)
         os_futex_wait(&world_stopping, 1);
 }
 
-void world_block_begin(void)
+/* This frame is gone when the section goes on, and with it the registers that were put there: they are copied, from just
+ * below the frame's address, with what lies just above it (a frame of the entry's own, perhaps). */
+__attribute__((noinline, no_sanitize("address"))) void world_block_begin(void)
 {
+    enum { BELOW = 8 };
     heap_t *heap = cache.heap;
     if (!heap)
         return;
     __builtin_unwind_init();
-    uintptr_t here;
-    heap->stack_from = (uintptr_t)&here & ~(uintptr_t)(sizeof here - 1);
+    const uintptr_t *frame = __builtin_frame_address(0);
+    for (size_t i = 0; i < sizeof heap->held / sizeof *heap->held; i++)
+        heap->held[i] = frame[(ptrdiff_t)i - BELOW];
+    heap->stack_from = (uintptr_t)(frame - BELOW);
     atomic_store(&heap->standing, 1);
 }
 
@@ -84,6 +92,7 @@ void world_block_end(void)
     atomic_store(&heap->standing, 0);
     if (atomic_load(&world_stopping))
         world_park();
+    memset(heap->held, 0, sizeof heap->held);
 }
 
 /* --- the collector's side --- */

@@ -2,6 +2,7 @@
  * threads, fork, and marking with next to no memory. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <sys/wait.h>
 #include <weir/gc.h>
@@ -482,6 +483,47 @@ Test(gc, a_blocked_thread_is_not_disturbed)
     for (int i = 0; i < 10; i++)
         collect();
     sem_post(&go_on);
+    pthread_join(thread, NULL);
+}
+
+/* In a section the registers of its beginner may be all that points to an object: it spins. */
+static _Atomic int in_section, section_over;
+
+__attribute__((noinline)) static void hold_in_register(void)
+{
+    register link_t *mine __asm__("rbx") = weir_gc_alloc(sizeof *mine);
+    mine->number = 42;
+    __asm__ volatile("" : "+r"(mine));
+    weir_gc_block_begin();
+    clear_stack(); /* what the frames of the call had is written over, as any other call would */
+    in_section = 1;
+    while (!section_over)
+        __builtin_ia32_pause();
+    weir_gc_block_end();
+    __asm__ volatile("" : "+r"(mine));
+    CHECK(weir_gc_base(mine) == mine);
+    CHECK(mine->number == 42);
+}
+
+static void *register_main(void *argument)
+{
+    (void)argument;
+    hold_in_register();
+    return NULL;
+}
+
+Test(gc, registers_count_in_a_blocking_section)
+{
+    if (WATCHED)
+        return;
+    pthread_t thread;
+    pthread_create(&thread, NULL, register_main, NULL);
+    while (!in_section)
+        sched_yield();
+    for (int i = 0; i < 3; i++)
+        collect();
+    collected_sweep_rest();
+    section_over = 1;
     pthread_join(thread, NULL);
 }
 
