@@ -76,8 +76,5 @@ void grave_before_fork(void)
 
 void grave_after_fork(bool child)
 {
-    if (child)
-        lock_reset(&grave.lock);
-    else
-        lock_release(&grave.lock);
+    lock_after_fork(&grave.lock, child);
 }

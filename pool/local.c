@@ -342,10 +342,7 @@ static void after_fork(bool child)
     if (child)
         forget_other_threads();
     gates_open_all();
-    if (child)
-        lock_reset(&pools.lock);
-    else
-        lock_release(&pools.lock);
+    lock_after_fork(&pools.lock, child);
 }
 
 /* --- start --- */

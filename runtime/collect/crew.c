@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "runtime/os/signal.h"
+#include "runtime/os/futex.h"
 
 static struct {
     uint32_t members;         /* that were started; with the collector's lock */

@@ -207,12 +207,9 @@ static void before_fork(void)
 
 static void after_fork(bool child)
 {
-    if (child) {
+    if (child)
         crew_forget();
-        lock_reset(&gc.lock);
-    } else {
-        lock_release(&gc.lock);
-    }
+    lock_after_fork(&gc.lock, child);
 }
 
 /* At the first use of collected memory. */

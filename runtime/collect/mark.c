@@ -134,10 +134,10 @@ static void found_large(marker_t *self, span_t *span)
     uintptr_t start = (uintptr_t)span_start(span);
     self->objects++;
     self->bytes += large_usable(span);
-    if (span->kind == KIND_SCAN ? !share_range(start, start + large_usable(span)) : false)
-        overflow(span);
-    else if (span->kind == KIND_TYPED)
+    if (span->kind == KIND_TYPED)
         push(self, start, span);
+    else if (span->kind == KIND_SCAN && !share_range(start, start + large_usable(span)))
+        overflow(span);
 }
 
 /* Alone, a marker need not pay for atomic changes. */
@@ -231,7 +231,7 @@ static void scan_typed(marker_t *self, uintptr_t object, size_t bytes)
 static inline void scan(marker_t *self, uintptr_t object)
 {
     span_t *span = span_of_slot(region_slot((const void *)object));
-    size_t bytes = span_is_large(span) ? large_usable(span) : span->cell_size;
+    size_t bytes = span_usable(span);
     if (LIKELY(span->kind == KIND_SCAN))
         scan_words(self, object, object + bytes);
     else

@@ -71,7 +71,7 @@ static void visit_typed(uintptr_t object, size_t bytes)
 static void scan(uintptr_t object)
 {
     span_t *span = span_around(object);
-    size_t bytes = span_is_large(span) ? large_usable(span) : span->cell_size;
+    size_t bytes = span_usable(span);
     if (span->kind == KIND_SCAN)
         visit_range(object, object + bytes);
     else if (span->kind == KIND_TYPED)

@@ -229,15 +229,6 @@ static collected_t *share_of(heap_t *self)
     return share;
 }
 
-static void count_touched(span_t *span, uint32_t end_cell)
-{
-    uint32_t pages = (end_cell * span->cell_size + OS_PAGE - 1) / OS_PAGE;
-    if (pages > span->touched) {
-        atomic_fetch_add_explicit(&ledger.touched, pages - span->touched, memory_order_relaxed);
-        span->touched = (uint8_t)pages;
-    }
-}
-
 /* The next free cells of a span, as a run. False: it has no more. */
 static bool run_take(collected_t *share, run_t *run, span_t *span)
 {
@@ -251,7 +242,7 @@ static bool run_take(collected_t *share, run_t *run, span_t *span)
         return false;
     size_t bytes = (size_t)(end - first) * span->cell_size;
     char *at = span_start(span) + (size_t)first * span->cell_size;
-    count_touched(span, end);
+    span_count_touched(span, end);
     memset(at, 0, bytes);
     bits_set(bits, first, end, false);
     share->taken[span->cls] += end - first;
@@ -277,16 +268,11 @@ static bool run_refill(heap_t *self, collected_t *share, enum span_kind kind, ui
 
 /* --- large objects --- */
 
-static size_t slots_of(size_t bytes)
-{
-    return (bytes + SLOT_SIZE - 1) >> SLOT_SHIFT;
-}
-
 /* Every slot of a collected large object leads to its first, for addresses inside it. */
 static void large_describe_tail(span_t *span, bool is_tail)
 {
     uint32_t slot = span_slot(span);
-    for (uint32_t i = 1; i < slots_of(large_usable(span)); i++) {
+    for (uint32_t i = 1; i < large_slots(large_usable(span)); i++) {
         span_t *tail = span_of_slot(slot + i);
         tail->next = is_tail ? slot : 0;
         span_set_state(tail, is_tail ? SPAN_TAIL : SPAN_NONE);
@@ -528,10 +514,7 @@ void collected_before_fork(void)
 
 void collected_after_fork(bool child)
 {
-    if (child)
-        lock_reset(&collected.lock);
-    else
-        lock_release(&collected.lock);
+    lock_after_fork(&collected.lock, child);
 }
 
 /* --- counting and checking --- */

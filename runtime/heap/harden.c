@@ -256,8 +256,5 @@ void harden_before_fork(void)
 
 void harden_after_fork(bool child)
 {
-    if (child)
-        lock_reset(&harden.lock);
-    else
-        lock_release(&harden.lock);
+    lock_after_fork(&harden.lock, child);
 }

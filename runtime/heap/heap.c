@@ -232,11 +232,6 @@ static bool is_dressed(const void *p)
     return UNLIKELY(options.harden) && span_of_slot(region_slot(p))->kind == KIND_MANUAL;
 }
 
-static size_t usable(span_t *span)
-{
-    return span_is_large(span) ? large_usable(span) : span->cell_size;
-}
-
 /* Is the cell in one of the lists of free cells of its span? The owner asks. */
 static bool is_free(heap_t *self, span_t *span, const void *p)
 {
@@ -323,8 +318,8 @@ static void free_anything(void *p, enum heap_call call, size_t size)
         harden_free(self, p, call, size);
     } else if (self) {
         span_t *span = span_of(p, "free()");
-        if (span && UNLIKELY(size != HEAP_SIZE_UNKNOWN && size > usable(span)))
-            misuse_report("size mismatch at", p, usable(span), "sized free");
+        if (span && UNLIKELY(size != HEAP_SIZE_UNKNOWN && size > span_usable(span)))
+            misuse_report("size mismatch at", p, span_usable(span), "sized free");
         else if (span)
             raw_free(self, span, p);
     }
@@ -422,7 +417,7 @@ void *heap_realloc(void *p, size_t size)
     if (UNLIKELY(!span))
         return no_memory();
     if (UNLIKELY(span->kind != KIND_MANUAL)) /* what asks for manual memory gets it */
-        return move_block(p, usable(span), size);
+        return move_block(p, span_usable(span), size);
     if (span_is_large(span))
         return realloc_large(span, size);
     heap_t *owner = __atomic_load_n(&span->heap, __ATOMIC_RELAXED);
@@ -445,7 +440,7 @@ size_t heap_usable_size(const void *p)
     if (is_dressed(p))
         return harden_usable(p);
     span_t *span = span_of(p, "malloc_usable_size()");
-    return span ? usable(span) : 0;
+    return span ? span_usable(span) : 0;
 }
 
 size_t heap_cell_size(const void *p)
@@ -453,7 +448,7 @@ size_t heap_cell_size(const void *p)
     if (!region_owns(p) || zero_owns(p))
         return 0;
     span_t *span = span_of_slot(region_slot(p));
-    return span_state(span) == SPAN_NONE ? 0 : usable(span);
+    return span_state(span) == SPAN_NONE ? 0 : span_usable(span);
 }
 
 bool heap_owns(const void *p)

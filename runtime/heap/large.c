@@ -17,11 +17,6 @@ static size_t round_to(size_t size, size_t unit)
     return (size + unit - 1) & ~(unit - 1);
 }
 
-static uint32_t slots_of(size_t bytes)
-{
-    return (uint32_t)((bytes + SLOT_SIZE - 1) >> SLOT_SHIFT);
-}
-
 static void *large_describe(heap_t *self, void *memory, size_t bytes, enum span_state state)
 {
     span_t *span = span_of_slot(region_slot(memory));
@@ -48,7 +43,7 @@ static void zero_touched(uint32_t slot, size_t bytes, const uint8_t *touched)
 static void *take_slots(heap_t *self, size_t bytes, size_t alignment, bool zeroed)
 {
     uint8_t touched[CHUNK_SLOTS];
-    uint32_t count = slots_of(bytes);
+    uint32_t count = large_slots(bytes);
     uint32_t slot = pages_take(count, bytes / OS_PAGE, (uint32_t)(alignment >> SLOT_SHIFT), touched);
     if (!slot)
         return NULL;
@@ -80,7 +75,7 @@ void large_free(heap_t *self, span_t *span)
     self->large_frees++;
     self->large_free_bytes += bytes;
     if (state == SPAN_LARGE)
-        pages_give(span_slot(span), slots_of(bytes), bytes / OS_PAGE);
+        pages_give(span_slot(span), large_slots(bytes), bytes / OS_PAGE);
     else
         pages_give_huge(span_start(span), bytes);
 }
@@ -90,7 +85,7 @@ void large_free(heap_t *self, span_t *span)
 static bool resize_slots(span_t *span, size_t bytes)
 {
     size_t old = large_usable(span);
-    uint32_t slot = span_slot(span), count = slots_of(old), new_count = slots_of(bytes);
+    uint32_t slot = span_slot(span), count = large_slots(old), new_count = large_slots(bytes);
     if (bytes <= old)
         pages_shrink(slot, count, old / OS_PAGE, new_count, bytes / OS_PAGE);
     else if (!pages_extend(slot, count, old / OS_PAGE, new_count, bytes / OS_PAGE))

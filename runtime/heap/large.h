@@ -20,4 +20,16 @@ static inline size_t large_usable(span_t *span)
     return *span_bytes(span);
 }
 
+/* Bytes that may be used of an object of the span, small or large. */
+static inline size_t span_usable(span_t *span)
+{
+    return span_is_large(span) ? large_usable(span) : span->cell_size;
+}
+
+/* The slots of a large object of so many bytes. */
+static inline uint32_t large_slots(size_t bytes)
+{
+    return (uint32_t)((bytes + SLOT_SIZE - 1) >> SLOT_SHIFT);
+}
+
 #endif

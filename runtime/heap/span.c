@@ -141,6 +141,15 @@ static void *take_free(heap_t *heap, span_t *span)
     return bin_fill(heap, span->cls, list);
 }
 
+void span_count_touched(span_t *span, uint32_t end_cell)
+{
+    uint32_t pages = (end_cell * span->cell_size + OS_PAGE - 1) / OS_PAGE;
+    if (pages > span->touched) {
+        atomic_fetch_add_explicit(&ledger.touched, pages - span->touched, memory_order_relaxed);
+        span->touched = (uint8_t)pages;
+    }
+}
+
 /* First use of the next page's worth of cells. */
 static void *take_untouched(heap_t *heap, span_t *span)
 {
@@ -158,11 +167,7 @@ static void *take_untouched(heap_t *heap, span_t *span)
     __atomic_store_n(&span->extended, (uint16_t)(span->extended + count), __ATOMIC_RELAXED);
     set_wait(span, span->extended, span->extended);
     heap->taken[span->cls] += count;
-    uint32_t pages = (span->extended * size + OS_PAGE - 1) / OS_PAGE;
-    if (pages > span->touched) {
-        atomic_fetch_add_explicit(&ledger.touched, pages - span->touched, memory_order_relaxed);
-        span->touched = (uint8_t)pages;
-    }
+    span_count_touched(span, span->extended);
     return bin_fill(heap, span->cls, (cell_t *)(void *)first);
 }
 

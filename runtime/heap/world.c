@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/os/check.h"
+#include "runtime/os/futex.h"
 #include "runtime/os/signal.h"
 
 _Atomic uint32_t world_stopping;

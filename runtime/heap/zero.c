@@ -71,8 +71,5 @@ void zero_before_fork(void)
 
 void zero_after_fork(bool child)
 {
-    if (child)
-        lock_reset(&zero.lock);
-    else
-        lock_release(&zero.lock);
+    lock_after_fork(&zero.lock, child);
 }

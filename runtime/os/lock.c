@@ -1,18 +1,13 @@
 /* lock: the slow halves of the futex lock: spin a little, then sleep in the kernel. */
 #include "runtime/os/lock.h"
 
-#include <errno.h>
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include "runtime/os/check.h"
+#include "runtime/os/futex.h"
 
 enum { SPINS = 60 }; /* about the length of the longest section that is held without a system call */
 
 void lock_wait(lock_t *lock)
 {
-    int saved = errno;
     for (int i = 0; i < SPINS; i++) {
         uint32_t expected = 0;
         if (atomic_compare_exchange_weak_explicit(&lock->word, &expected, 1, memory_order_acquire,
@@ -21,15 +16,12 @@ void lock_wait(lock_t *lock)
         __builtin_ia32_pause();
     }
     while (atomic_exchange_explicit(&lock->word, 2, memory_order_acquire) != 0)
-        syscall(SYS_futex, &lock->word, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0);
-    errno = saved;
+        os_futex_wait(&lock->word, 2);
 }
 
 void lock_wake(lock_t *lock)
 {
-    int saved = errno;
-    syscall(SYS_futex, &lock->word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-    errno = saved;
+    os_futex_wake(&lock->word);
 }
 
 bool lock_try(lock_t *lock)

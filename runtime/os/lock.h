@@ -88,4 +88,13 @@ static inline void lock_reset(lock_t *lock)
     atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
 }
 
+/* Give up what was taken before a fork, in the parent or in the child. */
+static inline void lock_after_fork(lock_t *lock, bool child)
+{
+    if (child)
+        lock_reset(lock);
+    else
+        lock_release(lock);
+}
+
 #endif

@@ -2,51 +2,12 @@
 #include "runtime/os/signal.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/os/os.h"
-
-static bool futex_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *timeout)
-{
-    int saved = errno;
-    bool woken =
-        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout, NULL, 0) == 0 || errno != ETIMEDOUT;
-    errno = saved;
-    return woken;
-}
-
-void os_futex_wait(_Atomic uint32_t *word, uint32_t value)
-{
-    futex_wait(word, value, NULL);
-}
-
-bool os_futex_wait_for(_Atomic uint32_t *word, uint32_t value, uint64_t ns)
-{
-    struct timespec timeout = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
-    return futex_wait(word, value, &timeout);
-}
-
-static void futex_wake(_Atomic uint32_t *word, int count)
-{
-    int saved = errno;
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
-    errno = saved;
-}
-
-void os_futex_wake(_Atomic uint32_t *word)
-{
-    futex_wake(word, 1);
-}
-
-void os_futex_wake_all(_Atomic uint32_t *word)
-{
-    futex_wake(word, INT32_MAX);
-}
 
 /* Real-time signals are nobody's by default; the C library uses the lowest, other collectors the next few. */
 static int stop_signal(void)

@@ -25,23 +25,17 @@ size_t idle_bytes(void)
     return ledger.pages_idle * OS_PAGE + ledger.huge_idle;
 }
 
-static size_t inuse_bytes(void)
+size_t idle_inuse_bytes(void)
 {
     return ledger.pages_inuse * OS_PAGE + ledger.huge_inuse;
 }
 
 size_t idle_held_bytes(void)
 {
-    return inuse_bytes() + idle_bytes() + region_table_bytes() + atomic_load(&ledger.metadata);
+    return idle_inuse_bytes() + idle_bytes() + region_table_bytes() + atomic_load(&ledger.metadata);
 }
 
 /* --- releasing --- */
-
-static void forget_touched(uint32_t slot, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        span_of_slot(slot + i)->touched = 0;
-}
 
 /* Release the highest run of ones in `dirty`, slots of one chunk that may be resident. A kernel that refuses madvise
  * leaves them as they are: 0. Else the pages, which are no longer. */
@@ -53,29 +47,19 @@ static size_t release_run(uint32_t index, uint64_t *dirty)
     uint32_t slot = index * CHUNK_SLOTS + first, count = last - first + 1;
     if (!os_release(region_address(slot), (size_t)count << SLOT_SHIFT))
         return 0;
-    size_t pages = region_touched(slot, count);
-    forget_touched(slot, count);
+    size_t pages = region_forget_touched(slot, count);
     *dirty &= ~bits_run(first, count);
     ledger.releases++;
     ledger.released_pages += pages;
     return pages;
 }
 
-/* Of a chunk's addresses that the provider has: the slots it holds for reuse and that may be resident. Those of
- * a huge object in use count as not touched. The provider need not know that they were released: it takes all
- * that it has for written. */
-static uint64_t provider_dirty(uint32_t index)
-{
-    uint64_t dirty = 0;
-    for (uint32_t i = 0; i < CHUNK_SLOTS; i++)
-        dirty |= (uint64_t)(span_of_slot(index * CHUNK_SLOTS + i)->touched > 0) << i;
-    return dirty;
-}
-
+/* Of addresses that the provider has, what it holds for reuse is touched; a huge object in use counts as not touched.
+ * The provider need not know that slots were released: it takes all that it has for written. */
 static bool release_chunk(uint32_t index, size_t bound)
 {
     chunk_t *chunk = &region.chunks[index];
-    uint64_t of_provider = chunk->known || !ledger.huge_idle ? 0 : provider_dirty(index);
+    uint64_t of_provider = chunk->known || !ledger.huge_idle ? 0 : region_dirty(index);
     uint64_t *dirty = chunk->known ? &chunk->dirty : &of_provider;
     while (*dirty && idle_bytes() > bound) {
         size_t pages = release_run(index, dirty);
@@ -142,7 +126,7 @@ static size_t unused_bytes(void)
         idle.unused = count_unused();
         idle.until_count = ledger.slots / 16;
     }
-    size_t inuse = inuse_bytes();
+    size_t inuse = idle_inuse_bytes();
     return idle.unused < inuse ? idle.unused : inuse;
 }
 
@@ -153,7 +137,7 @@ static size_t share(size_t bytes)
 
 static size_t idle_bound(void)
 {
-    size_t unused = unused_bytes(), allowed = share(inuse_bytes() - unused), floor = share(IDLE_FLOOR);
+    size_t unused = unused_bytes(), allowed = share(idle_inuse_bytes() - unused), floor = share(IDLE_FLOOR);
     return allowed > floor + unused ? allowed - unused : floor;
 }
 
@@ -166,6 +150,11 @@ void idle_apply_rule(void)
         slack = RELEASE_MIN * OS_PAGE;
     if (idle_bytes() > bound + slack)
         idle_release_to(bound);
+}
+
+int64_t idle_gc_percent(void)
+{
+    return idle.gc_percent;
 }
 
 void idle_set_gc_percent(int64_t percent)

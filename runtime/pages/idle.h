@@ -16,11 +16,14 @@
 #include <stdint.h>
 
 size_t idle_bytes(void);
+/* In spans and large objects. */
+size_t idle_inuse_bytes(void);
 /* In use and idle, and the runtime's own tables. */
 size_t idle_held_bytes(void);
 
 /* < 0: idle memory is kept. */
 void idle_set_gc_percent(int64_t percent);
+int64_t idle_gc_percent(void);
 /* Release until the rule holds, if it does not. */
 void idle_apply_rule(void);
 /* Release until no more than `bound` bytes are idle, from the upper end of the heap downwards. True if anything was

@@ -25,12 +25,10 @@ static struct {
     void *refused_context;
     _Atomic bool pressed;
     growth_t growth;
-    int64_t gc_percent;            /* what growth is measured with */
     char *metadata, *metadata_end; /* the unused rest of the last piece */
 } pages = {.lock = LOCK_INIT(LOCK_RANK_PAGES),
            .soft = INT64_MAX,
            .hard = INT64_MAX,
-           .gc_percent = 100,
            .growth = GROWTH_UNHEEDED,
            .metadata = first_metadata,
            .metadata_end = first_metadata + sizeof first_metadata};
@@ -38,11 +36,6 @@ static struct {
 /* Waking the provider costs about 0.4 MiB: a program of many classes and few objects should not have to. */
 enum { DIRECT_CHUNKS = 8 };
 enum { FIRST_COMMIT = 4 /* slots */, METADATA_PIECE = 256 * 1024 };
-
-static size_t inuse_bytes(void)
-{
-    return ledger.pages_inuse * OS_PAGE + ledger.huge_inuse;
-}
 
 /* --- the clock --- */
 
@@ -60,13 +53,13 @@ static void raise_due(enum pages_due reason)
 
 static void inuse_fell(void)
 {
-    growth_fell(&pages.growth, inuse_bytes(), pages.gc_percent);
+    growth_fell(&pages.growth, idle_inuse_bytes(), idle_gc_percent());
     idle_apply_rule();
 }
 
 static void restart_growth(void)
 {
-    growth_restart(&pages.growth, inuse_bytes(), pages.gc_percent, lower_limit());
+    growth_restart(&pages.growth, idle_inuse_bytes(), idle_gc_percent(), lower_limit());
 }
 
 /* May `fresh` more bytes become resident? Releases idle memory for the limits' sake. */
@@ -74,7 +67,7 @@ static bool admit(size_t fresh)
 {
     size_t limit = lower_limit();
     size_t wanted = idle_held_bytes() + fresh;
-    if (UNLIKELY(inuse_bytes() + fresh >= pages.growth.at))
+    if (UNLIKELY(idle_inuse_bytes() + fresh >= pages.growth.at))
         raise_due(PAGES_DUE_GROWTH);
     if (LIKELY(wanted <= limit))
         return true;
@@ -83,7 +76,7 @@ static bool admit(size_t fresh)
         ledger.limit_releases++;
     wanted = idle_held_bytes() + fresh;
     atomic_store_explicit(&pages.pressed, wanted > limit, memory_order_relaxed);
-    if (wanted > limit && inuse_bytes() + fresh >= pages.growth.pressed_at)
+    if (wanted > limit && idle_inuse_bytes() + fresh >= pages.growth.pressed_at)
         raise_due(PAGES_DUE_LIMIT);
     return wanted <= (size_t)pages.hard;
 }
@@ -105,12 +98,8 @@ static void chunk_add(void *memory, bool from_provider, uint8_t committed)
 /* The provider's memory may have been used before: what was touched comes along. */
 static void chunk_take_touched(uint32_t index)
 {
-    size_t touched = 0;
-    for (uint32_t i = 0; i < CHUNK_SLOTS; i++) {
-        uint8_t part = span_of_slot(index * CHUNK_SLOTS + i)->touched;
-        region.chunks[index].dirty |= (uint64_t)(part > 0) << i;
-        touched += part;
-    }
+    size_t touched = region_touched(index * CHUNK_SLOTS, CHUNK_SLOTS);
+    region.chunks[index].dirty = region_dirty(index);
     ledger.huge_idle -= touched * OS_PAGE;
     ledger.pages_idle += touched;
     atomic_fetch_add_explicit(&ledger.touched, touched, memory_order_relaxed);
@@ -139,9 +128,7 @@ static bool chunk_get(void)
 static void chunk_put(uint32_t index)
 {
     chunk_t *chunk = &region.chunks[index];
-    size_t touched = 0;
-    for (uint32_t i = 0; i < CHUNK_SLOTS; i++)
-        touched += span_of_slot(index * CHUNK_SLOTS + i)->touched;
+    size_t touched = region_touched(index * CHUNK_SLOTS, CHUNK_SLOTS);
     ledger.pages_idle -= touched;
     atomic_fetch_sub_explicit(&ledger.touched, touched, memory_order_relaxed);
     ledger.huge_idle += touched * OS_PAGE;
@@ -528,7 +515,6 @@ bool pages_trim(size_t keep)
 void pages_set_gc_percent(int64_t percent)
 {
     lock_acquire(&pages.lock);
-    pages.gc_percent = percent;
     growth_aim(&pages.growth, percent);
     idle_set_gc_percent(percent);
     lock_release(&pages.lock);
@@ -625,10 +611,7 @@ void pages_before_fork(void)
 void pages_after_fork(bool child)
 {
     provider_after_fork(child);
-    if (child)
-        lock_reset(&pages.lock);
-    else
-        lock_release(&pages.lock);
+    lock_after_fork(&pages.lock, child);
 }
 
 /* --- verification --- */

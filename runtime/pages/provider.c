@@ -150,12 +150,8 @@ static void *hook_alloc(extent_hooks_t *hooks, void *at, size_t size, size_t ali
 
 static void forget_touched(char *start, size_t length)
 {
-    span_t *span = span_of_slot(region_slot(start));
     DEBUG_CHECK(((uintptr_t)start | length) % SLOT_SIZE == 0);
-    for (size_t i = 0; i < length / SLOT_SIZE; i++) {
-        provider.purged += span[i].touched;
-        span[i].touched = 0;
-    }
+    provider.purged += region_forget_touched(region_slot(start), (uint32_t)(length / SLOT_SIZE));
 }
 
 static bool hook_purge(extent_hooks_t *hooks, void *start, size_t size, size_t offset, size_t length,

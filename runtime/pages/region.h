@@ -150,6 +150,24 @@ static inline size_t region_touched(uint32_t slot, uint32_t count)
     return touched;
 }
 
+/* They are released, or somebody else's: how many they were. */
+static inline size_t region_forget_touched(uint32_t slot, uint32_t count)
+{
+    size_t touched = region_touched(slot, count);
+    for (uint32_t i = 0; i < count; i++)
+        region_spans[slot + i].touched = 0;
+    return touched;
+}
+
+/* The slots of a chunk that may be resident, a bit each. */
+static inline uint64_t region_dirty(uint32_t chunk)
+{
+    uint64_t dirty = 0;
+    for (uint32_t i = 0; i < CHUNK_SLOTS; i++)
+        dirty |= (uint64_t)(region_spans[chunk * CHUNK_SLOTS + i].touched > 0) << i;
+    return dirty;
+}
+
 /* An address as a count of 16-byte units from the base, rotated so that one comparison with region_units
  * rejects both what is outside and what is unaligned: the low four bits come out on top. */
 static inline size_t region_unit(const void *p)
