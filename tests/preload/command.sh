@@ -113,7 +113,7 @@ kill -USR1 "$program"
 status=0
 wait "$program" || status=$?
 [ "$status" = 42 ] || fail "the signal did not arrive: status $status"
-printf 'line\n' | "$WEIR" run cat | grep -qx line || fail "stdin and stdout"
+[ "$(printf 'line\n' | "$WEIR" run cat)" = line ] || fail "stdin and stdout"
 
 echo "programs that cannot be run"
 weir run no-such-program
@@ -187,7 +187,7 @@ while IFS=$'\t' read -r name meaning; do
     WEIR_DEBUG=*) item=".It Cm ${name#*=}" ;;
     *) item=".It Ev $name" ;;
     esac
-    grep -A1 -xF "$item" "$page" | grep -qxF "$meaning." || fail "$page: \"$item\", then \"$meaning.\""
+    grep -qxF "$meaning." <<<"$(grep -A1 -xF "$item" "$page")" || fail "$page: \"$item\", then \"$meaning.\""
 done <rows
 for name in $(sed -n 's/^\.It Cm //p; s/^\.It Ev //p' "$page"); do
     [ "$name" = WEIR_DEBUG ] || grep -qE "^(WEIR_DEBUG=)?$name	" rows || fail "$page: $name is no option"

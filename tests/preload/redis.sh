@@ -58,10 +58,10 @@ start() {
 }
 
 wait_for_save() {
-    while redis-cli -p "$port" info persistence | grep -q 'bgsave_in_progress:1'; do
+    while [[ $(redis-cli -p "$port" info persistence) == *bgsave_in_progress:1* ]]; do
         sleep 0.05
     done
-    redis-cli -p "$port" info persistence | grep -q 'rdb_last_bgsave_status:ok' || fail "BGSAVE failed"
+    [[ $(redis-cli -p "$port" info persistence) == *rdb_last_bgsave_status:ok* ]] || fail "BGSAVE failed"
 }
 
 stop() {
