@@ -25,9 +25,11 @@ enum {
     RANGES = 4096,
 };
 
+/* A cell of a span of small ones, or a large object. */
 typedef struct target {
-    span_t *span; /* NULL: to no collected object */
-    uint32_t cell;
+    uint32_t slot; /* the span's */
+    uint16_t cell;
+    brief_t is; /* .cls == 0: a large object, or nothing, by .kind */
 } target_t;
 
 /* One for each member of the crew; only its own, but `bytes` and `objects`, which the collector adds up. */
@@ -62,27 +64,40 @@ static struct {
     range_t *range;
 } shared;
 
+static uint32_t cell_size[CLASS_COUNT];
 static uint32_t prepared; /* markers that have a stack */
 static size_t stack_limit = STACK_ENTRIES;
 
 /* --- what a word points to --- */
 
+/* Outside of spans of small cells. KIND_MANUAL: it is nothing that is collected. */
+__attribute__((noinline)) static target_t large_of(uint32_t slot)
+{
+    span_t *span = span_of_slot(slot);
+    if (span->state == SPAN_TAIL)
+        span = span_of_slot(span->next);
+    return (target_t){.slot = span_slot(span), .is.kind = span_is_large(span) ? span->kind : KIND_MANUAL};
+}
+
+static inline bool is_nothing(target_t target)
+{
+    return target.is.kind == KIND_MANUAL;
+}
+
 /* Inside the region. It may still point to a free cell. */
 static inline target_t target_of(uintptr_t word)
 {
-    const target_t none = {NULL, 0};
     size_t offset = word - region_base;
-    span_t *span = span_of_slot((uint32_t)(offset >> SLOT_SHIFT));
-    if (LIKELY(span->state == SPAN_COLLECTED))
-        return (target_t){span, collected_cell(span, offset % SLOT_SIZE)};
-    if (span->state == SPAN_TAIL)
-        span = span_of_slot(span->next);
-    return span->kind != KIND_MANUAL && span_is_large(span) ? (target_t){span, 0} : none;
+    uint32_t slot = (uint32_t)(offset >> SLOT_SHIFT);
+    brief_t is = collected_briefs[slot];
+    if (LIKELY(is.cls != 0))
+        return (target_t){slot, (uint16_t)collected_cell(is.cls, offset % SLOT_SIZE), is};
+    return large_of(slot);
 }
 
 static inline bits_t *bits_of(target_t target)
 {
-    return collected_bits_of(span_slot(target.span)) + target.cell / 64;
+    return collected_bits_of(target.slot) + target.cell / 64;
 }
 
 static inline uint64_t bit_of(target_t target)
@@ -90,15 +105,19 @@ static inline uint64_t bit_of(target_t target)
     return (uint64_t)1 << target.cell % 64;
 }
 
+static inline uintptr_t start_of(target_t target)
+{
+    return (uintptr_t)region_address(target.slot) + (size_t)target.cell * cell_size[target.is.cls];
+}
+
 void *mark_base(const void *p)
 {
     if (!collected_is_used() || !region_owns(p))
         return NULL;
     target_t target = target_of((uintptr_t)p);
-    if (!target.span || !(bits_of(target)->allocs & bit_of(target)))
+    if (is_nothing(target) || !(bits_of(target)->allocs & bit_of(target)))
         return NULL;
-    return span_start(target.span) +
-           (span_is_large(target.span) ? 0 : (size_t)target.cell * target.span->cell_size);
+    return (void *)start_of(target);
 }
 
 /* --- what is left to do --- */
@@ -121,21 +140,22 @@ static bool share_range(uintptr_t from, uintptr_t to)
     return fits;
 }
 
-static inline void push(marker_t *self, uintptr_t object, span_t *span)
+static inline void push(marker_t *self, uintptr_t object, uint32_t slot)
 {
     if (LIKELY(self->top < self->limit))
         self->stack[self->top++] = object;
     else
-        overflow(span);
+        overflow(span_of_slot(slot));
 }
 
-static void found_large(marker_t *self, span_t *span)
+static void found_large(marker_t *self, uint32_t slot)
 {
+    span_t *span = span_of_slot(slot);
     uintptr_t start = (uintptr_t)span_start(span);
     self->objects++;
     self->bytes += large_usable(span);
     if (span->kind == KIND_TYPED)
-        push(self, start, span);
+        push(self, start, slot);
     else if (span->kind == KIND_SCAN && !share_range(start, start + large_usable(span)))
         overflow(span);
 }
@@ -143,7 +163,6 @@ static void found_large(marker_t *self, span_t *span)
 /* Alone, a marker need not pay for atomic changes. */
 static inline void mark(marker_t *self, target_t target)
 {
-    span_t *span = target.span;
     bits_t *bits = bits_of(target);
     uint64_t bit = bit_of(target), marks = __atomic_load_n(&bits->marks, __ATOMIC_RELAXED);
     if (marks & bit || !(bits->allocs & bit))
@@ -152,21 +171,21 @@ static inline void mark(marker_t *self, target_t target)
         bits->marks = marks | bit;
     else if (__atomic_fetch_or(&bits->marks, bit, __ATOMIC_RELAXED) & bit)
         return;
-    if (UNLIKELY(span_is_large(span))) {
-        found_large(self, span);
+    if (UNLIKELY(!target.is.cls)) {
+        found_large(self, target.slot);
         return;
     }
     self->objects++;
-    self->bytes += span->cell_size;
-    if (span->kind != KIND_NOSCAN)
-        push(self, (uintptr_t)span_start(span) + (size_t)target.cell * span->cell_size, span);
+    self->bytes += cell_size[target.is.cls];
+    if (target.is.kind != KIND_NOSCAN)
+        push(self, start_of(target), target.slot);
 }
 
 /* A word that lies inside the region: what it points to is looked at when its bits have come, CANDIDATES words later. */
 static inline void found(marker_t *self, uintptr_t word)
 {
     target_t target = target_of(word);
-    if (!target.span)
+    if (is_nothing(target))
         return;
     __builtin_prefetch(bits_of(target), 1);
     uint32_t place = (self->candidate_first + self->candidate_count) % CANDIDATES;
@@ -228,14 +247,26 @@ static void scan_typed(marker_t *self, uintptr_t object, size_t bytes)
         scan_bitmap(self, object, bytes, type);
 }
 
-static inline void scan(marker_t *self, uintptr_t object)
+static void scan_large(marker_t *self, uintptr_t object, uint32_t slot)
 {
-    span_t *span = span_of_slot(region_slot((const void *)object));
-    size_t bytes = span_usable(span);
-    if (LIKELY(span->kind == KIND_SCAN))
+    span_t *span = span_of_slot(slot);
+    size_t bytes = large_usable(span);
+    if (span->kind == KIND_SCAN)
         scan_words(self, object, object + bytes);
     else
         scan_typed(self, object, bytes);
+}
+
+static inline void scan(marker_t *self, uintptr_t object)
+{
+    uint32_t slot = region_slot((const void *)object);
+    brief_t is = collected_briefs[slot];
+    if (LIKELY(is.kind == KIND_SCAN && is.cls))
+        scan_words(self, object, object + cell_size[is.cls]);
+    else if (is.cls)
+        scan_typed(self, object, cell_size[is.cls]);
+    else
+        scan_large(self, object, slot);
 }
 
 /* --- sharing --- */
@@ -309,6 +340,7 @@ static void drain(marker_t *self)
         while (self->ring_count < RING && self->top) {
             uintptr_t object = self->stack[--self->top];
             __builtin_prefetch((const void *)object);
+            __builtin_prefetch((const char *)object + 32); /* a cell of 48 bytes may lie in two lines */
             self->ring[(self->ring_first + self->ring_count++) % RING] = object;
         }
         uintptr_t object = self->ring[self->ring_first];
@@ -404,6 +436,8 @@ static bool tables_make(void)
 {
     if (shared.range)
         return true;
+    for (uint32_t cls = 0; cls < CLASS_COUNT; cls++)
+        cell_size[cls] = class_size(cls);
     markers = pages_metadata(CREW_MAX * sizeof *markers);
     shared.packet = pages_metadata(PACKETS * sizeof *shared.packet);
     shared.range = markers && shared.packet ? pages_metadata(RANGES * sizeof *shared.range) : NULL;

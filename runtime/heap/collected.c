@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/heap/large.h"
+#include "runtime/heap/slots.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/check.h"
 #include "runtime/os/options.h"
@@ -17,6 +18,7 @@ enum { RUN_BYTES = 4096 };
 enum { SWEEPS_MAX = 8 };
 
 bits_t *collected_bits;
+brief_t *collected_briefs;
 uint32_t collected_reciprocals[CLASS_COUNT];
 _Atomic size_t collected_bytes_since;
 
@@ -26,7 +28,8 @@ static struct {
     uint32_t cursor[COLLECTED_KINDS][CLASS_COUNT]; /* the next to sweep; those before it are swept */
     uint32_t large;                                /* large objects, linked by all_next and all_prev */
     size_t bitmap_slots;                           /* so many slots have their bitmaps committed, */
-    size_t described;                              /* and so many from the front are counted in the ledger */
+    size_t described;                              /* and so many from the front are counted in the ledger, */
+    size_t huge_slots;                             /* and so many have huge pages */
 } collected = {.lock = LOCK_INIT(LOCK_RANK_COLLECTED)};
 
 /* --- the bitmaps --- */
@@ -39,28 +42,62 @@ static bool bitmaps_init(void)
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
         collected_reciprocals[cls] =
             (uint32_t)((((uint64_t)1 << 32) + class_size(cls) - 1) / class_size(cls));
-    bits_t *bits = os_reserve(region.size / SLOT_SIZE * SLOT_BITS * sizeof *bits, OS_PAGE);
+    size_t slots = region.size / SLOT_SIZE,
+           briefs = (slots * sizeof(brief_t) + OS_PAGE - 1) & ~(size_t)(OS_PAGE - 1);
+    bits_t *bits = os_reserve(slots * SLOT_BITS * sizeof *bits, OS_HUGE_PAGE);
+    collected_briefs = bits ? os_reserve(briefs, OS_PAGE) : NULL;
+    if (!collected_briefs || !os_make_readable(collected_briefs, briefs))
+        return false;
     __atomic_store_n(&collected_bits, bits, __ATOMIC_RELEASE);
-    return bits != NULL;
+    return true;
+}
+
+enum { TABLE_BYTES = SLOT_BITS * sizeof(bits_t) + sizeof(brief_t) /* for a slot */ };
+
+static bool tables_commit(size_t from, size_t to)
+{
+    uintptr_t first = (uintptr_t)(collected_briefs + from) & ~(uintptr_t)(OS_PAGE - 1),
+              end = ((uintptr_t)(collected_briefs + to) + OS_PAGE - 1) & ~(uintptr_t)(OS_PAGE - 1);
+    return os_commit(collected_bits_of((uint32_t)from), (to - from) * SLOT_BITS * sizeof(bits_t)) &&
+           os_commit((void *)first, end - first);
+}
+
+/* The bitmaps of the slots up to `end` are counted in the ledger from now on. */
+static void bitmaps_describe(size_t end)
+{
+    if (end <= collected.described)
+        return;
+    atomic_fetch_add_explicit(&ledger.metadata, (end - collected.described) * TABLE_BYTES,
+                              memory_order_relaxed);
+    collected.described = end;
+}
+
+/* Marking looks at them as often as at the objects: those of a large heap have huge pages too. */
+static void bitmaps_make_huge(uint32_t slot)
+{
+    enum { HUGE_SLOTS = OS_HUGE_PAGE / (SLOT_BITS * sizeof(bits_t)) };
+    while (collected.huge_slots <= slot && slots_want_huge()) {
+        size_t end = collected.huge_slots + HUGE_SLOTS;
+        if (end > collected.bitmap_slots || !os_make_huge(collected_bits_of((uint32_t)collected.huge_slots)))
+            return;
+        collected.huge_slots = end;
+        bitmaps_describe(end);
+    }
 }
 
 /* Have the bitmaps of a run of slots writable; under the lock. A quarter more than needed, for fewer calls. */
 static bool bitmaps_commit(uint32_t slot, size_t count)
 {
-    if (slot >= collected.described) {
-        size_t more = slot + 1 - collected.described;
-        atomic_fetch_add_explicit(&ledger.metadata, more * SLOT_BITS * sizeof *collected_bits,
-                                  memory_order_relaxed);
-        collected.described = slot + 1;
-    }
+    bitmaps_describe(slot + 1);
     size_t have = collected.bitmap_slots, need = slot + count, all = region.size / SLOT_SIZE;
     if (need <= have)
         return true;
     size_t want = (need + need / 4 + CHUNK_SLOTS) & ~(size_t)(CHUNK_SLOTS - 1);
     want = want < all ? want : all;
-    if (!os_commit(collected_bits_of((uint32_t)have), (want - have) * SLOT_BITS * sizeof *collected_bits))
+    if (!tables_commit(have, want))
         return false;
     collected.bitmap_slots = want;
+    bitmaps_make_huge(slot);
     return true;
 }
 
@@ -130,7 +167,7 @@ static void list_remove(span_t *span)
 
 static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
 {
-    uint32_t slot = pages_take(1, SLOT_PAGES, 1, NULL);
+    uint32_t slot = slots_take(kind);
     if (!slot)
         return NULL;
     lock_acquire(&collected.lock);
@@ -145,6 +182,7 @@ static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
                          .touched = span->touched,
                          .heap = self};
         memset(collected_bits_of(slot), 0, SLOT_BITS * sizeof *collected_bits);
+        collected_briefs[slot] = (brief_t){.cls = (uint8_t)cls, .kind = (uint8_t)kind};
         list_push(span);
         span_set_state(span, SPAN_COLLECTED);
     }
@@ -189,6 +227,7 @@ static uint32_t span_sweep(span_t *span)
 static void span_discard(span_t *span)
 {
     list_remove(span);
+    collected_briefs[span_slot(span)].cls = 0;
     span_set_state(span, SPAN_NONE);
     span->kind = KIND_MANUAL;
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
@@ -364,7 +403,7 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
 {
     if (span_is_large(span))
         return free_large(self, span);
-    uint32_t cell = collected_cell(span, (uintptr_t)p % SLOT_SIZE);
+    uint32_t cell = collected_cell(span->cls, (uintptr_t)p % SLOT_SIZE);
     if (UNLIKELY(options.poison))
         poison((char *)(uintptr_t)p, span->cell_size);
     uint64_t bit = (uint64_t)1 << cell % 64;
@@ -376,7 +415,7 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
 size_t collected_table_bytes(void)
 {
     lock_acquire(&collected.lock);
-    size_t bytes = collected.described * SLOT_BITS * sizeof *collected_bits;
+    size_t bytes = collected.described * TABLE_BYTES;
     lock_release(&collected.lock);
     return bytes;
 }
@@ -394,7 +433,7 @@ static size_t run_blacken(const run_t *run)
     if (run->at == run->end)
         return 0;
     span_t *span = span_of_slot(region_slot(run->at));
-    uint32_t first = collected_cell(span, (uintptr_t)run->at % SLOT_SIZE);
+    uint32_t first = collected_cell(span->cls, (uintptr_t)run->at % SLOT_SIZE);
     uint32_t count = (uint32_t)((size_t)(run->end - run->at) / run->size);
     bits_set(collected_bits_of(span_slot(span)), first, first + count, true);
     return count;
@@ -568,6 +607,7 @@ void collected_verify(void)
                 const span_t *span = span_of_slot(slot);
                 ALWAYS_CHECK(span->prev == before && span->cls == cls && span->kind == kind + KIND_SCAN);
                 ALWAYS_CHECK(span->state == SPAN_COLLECTED && span->owner == 0);
+                ALWAYS_CHECK(collected_briefs[slot].cls == cls && collected_briefs[slot].kind == span->kind);
                 before = slot;
                 for (uint32_t word = 0; word < bits_words(span); word++)
                     ALWAYS_CHECK(

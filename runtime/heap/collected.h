@@ -58,10 +58,18 @@ bool collected_free(heap_t *self, span_t *span, const void *p);
 
 /* The index of the cell that an offset into a span of the class lies in: one multiplication. */
 extern uint32_t collected_reciprocals[CLASS_COUNT];
-static inline uint32_t collected_cell(const span_t *span, size_t offset)
+static inline uint32_t collected_cell(uint32_t cls, size_t offset)
 {
-    return (uint32_t)((uint64_t)offset * collected_reciprocals[span->cls] >> 32);
+    return (uint32_t)((uint64_t)offset * collected_reciprocals[cls] >> 32);
 }
+
+/* What a slot holds, again, in two bytes: marking asks about every word it finds, and the descriptors of a large heap do
+ * not fit into the caches. Written as the state is; read by markers. */
+typedef struct brief {
+    uint8_t cls;  /* 0: no span of small cells that are collected */
+    uint8_t kind; /* enum span_kind */
+} brief_t;
+extern brief_t *collected_briefs; /* one a slot; NULL until there is collected memory */
 
 /* 64 cells in both bitmaps, side by side: marking asks for one and changes the other. */
 typedef struct bits {

@@ -82,6 +82,30 @@ void os_prefer_huge_pages(void *start, size_t size, bool prefer)
     errno = saved;
 }
 
+/* MADV_COLLAPSE asks no setting; who has set "never" means it. */
+static bool may_make_huge(void)
+{
+    static _Atomic int answer; /* 0: not asked yet */
+    char setting[64] = "";
+    if (!answer)
+        answer = file_read("/sys/kernel/mm/transparent_hugepage/enabled", setting, sizeof setting) &&
+                         !strstr(setting, "[never]")
+                     ? 1
+                     : -1;
+    return answer > 0;
+}
+
+/* No page at all is nothing to collapse, so the first is written. */
+bool os_make_huge(void *start)
+{
+    enum { MADV_COLLAPSE_ = 25 }; /* Linux 6.1; named here because older headers lack it */
+    int saved = errno;
+    volatile char *first = start;
+    bool made = may_make_huge() && (*first = *first, madvise(start, OS_HUGE_PAGE, MADV_COLLAPSE_) == 0);
+    errno = saved;
+    return made;
+}
+
 bool os_move_pages(void *to, void *from, size_t size)
 {
     enum { MREMAP_DONTUNMAP_ = 4 }; /* Linux 5.7; named here because older headers lack it */

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { OS_PAGE = 4096 };
+enum { OS_PAGE = 4096, OS_HUGE_PAGE = 2 * 1024 * 1024 };
 
 #define HIDDEN __attribute__((visibility("hidden")))
 #define COLD __attribute__((cold, noinline))
@@ -37,6 +37,9 @@ bool os_release(void *start, size_t size);
 void os_unreserve(void *start, size_t size);
 /* Shall the kernel back a committed range by huge pages, where it has them? It may ignore that. */
 void os_prefer_huge_pages(void *start, size_t size, bool prefer);
+/* Have a huge page behind OS_HUGE_PAGE bytes, aligned to as much and committed: all of it becomes resident, and keeps
+ * what it holds. False: the kernel is too old (before 6.1), is told never to, or has none; nothing has changed. */
+bool os_make_huge(void *start);
 /* Move the pages of one committed range to another, which loses what it held; the source reads as zero. */
 bool os_move_pages(void *to, void *from, size_t size);
 

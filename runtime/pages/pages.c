@@ -563,6 +563,14 @@ bool pages_is_limited(void)
     return limited;
 }
 
+bool pages_has_room(size_t bytes)
+{
+    lock_acquire(&pages.lock);
+    bool has_room = idle_held_bytes() + bytes <= lower_limit();
+    lock_release(&pages.lock);
+    return has_room;
+}
+
 bool pages_is_pressed(void)
 {
     return atomic_load_explicit(&pages.pressed, memory_order_relaxed);

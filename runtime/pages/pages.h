@@ -73,6 +73,8 @@ void pages_set_limits(int64_t soft, int64_t hard);
 void pages_set_refusal_callback(void (*callback)(void *context, size_t wanted), void *context);
 /* Was memory taken beyond the soft limit although nothing idle was left? Then the heap gives what it can. */
 bool pages_is_pressed(void);
+/* May so much more be held without coming near a limit? */
+bool pages_has_room(size_t bytes);
 /* Is there a limit at all? */
 bool pages_is_limited(void);
 
