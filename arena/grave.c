@@ -28,7 +28,7 @@ static struct {
 
 void *grave_map(size_t size)
 {
-    void *start = os_reserve(size, OS_PAGE);
+    void *start = os_reserve_for_program(size);
     if (start && os_commit(start, size)) {
         atomic_fetch_add_explicit(&ledger.metadata, size, memory_order_relaxed);
         return start;

@@ -11,6 +11,7 @@
 #include "runtime/collect/naive.h"
 #include "runtime/collect/pacer.h"
 #include "runtime/collect/roots.h"
+#include "runtime/heap/above.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
 #include "runtime/heap/cycle.h"
@@ -150,6 +151,8 @@ static void note_cycle(const mark_result_t *found, bool forced, uint64_t stopped
 
 static void collect(heap_t *self, bool forced)
 {
+    if (!roots_are_open())
+        return;
     uint32_t members = crew_gather(gc.cores);
     if (!mark_prepare(members))
         return;
@@ -265,15 +268,16 @@ static bool is_stressed(void)
            (atomic_fetch_add(&count, 1) + 1) % options.gcstress == 0;
 }
 
-static void *alloc_once(heap_t *self, enum span_kind kind, size_t size)
+static void *alloc_once(heap_t *self, enum span_kind kind, size_t size, size_t alignment)
 {
     world_enter();
-    void *p = collected_alloc_slow(self, kind, size);
+    void *p = collected_alloc_slow(self, kind, size, alignment);
     world_leave();
     return p;
 }
 
-void *gc_alloc_slow(enum span_kind kind, size_t size)
+/* Under WEIR_COLLECT the runtime itself comes here in the middle of a cycle: it starts threads for marking. */
+static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
 {
     heap_t *self = thread_heap();
     if (size > PTRDIFF_MAX || !self) {
@@ -285,15 +289,30 @@ void *gc_alloc_slow(enum span_kind kind, size_t size)
         start();
     if (UNLIKELY(is_stressed()))
         cycle_run(CYCLE_GROWTH);
-    else if (may_be_due(size))
+    else if (may_be_due(size) && !cache.cycling)
         collect_if_due(size);
-    void *p = alloc_once(self, kind, size);
+    void *p = alloc_once(self, kind, size, alignment);
     if (UNLIKELY(!p)) {
         gc_collect();
-        p = alloc_once(self, kind, size);
+        p = alloc_once(self, kind, size, alignment);
     }
     thread_return_borrowed();
     return p;
+}
+
+void *gc_alloc_slow(enum span_kind kind, size_t size)
+{
+    return alloc_slow(kind, size, 1);
+}
+
+/* A byte more: a pointer to the end of a block, which C allows, points into it all the same. */
+void *above_collected(size_t size, size_t alignment)
+{
+    if (size > PTRDIFF_MAX) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return alignment > 16 ? alloc_slow(KIND_SCAN, size + 1, alignment) : gc_alloc(KIND_SCAN, size + 1);
 }
 
 void *gc_alloc(enum span_kind kind, size_t size)

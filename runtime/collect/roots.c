@@ -4,7 +4,9 @@
 #include <link.h>
 #include <string.h>
 
+#include "runtime/collect/process.h"
 #include "runtime/heap/world.h"
+#include "runtime/os/options.h"
 #include "runtime/os/os.h"
 #include "runtime/os/signal.h"
 #include "runtime/pages/pages.h"
@@ -99,8 +101,18 @@ static int add_object(struct dl_phdr_info *object, size_t info_size, void *conte
     return 0;
 }
 
+bool roots_are_open(void)
+{
+    static _Atomic int known; /* once is enough */
+    if (options.collect && !known)
+        known = process_is_open() ? 1 : -1;
+    return !options.collect || known > 0;
+}
+
 void roots_prepare(void)
 {
+    if (options.collect)
+        return;
     data_ranges.count = 0;
     dl_iterate_phdr(add_object, NULL);
 }
@@ -145,13 +157,34 @@ static void add_thread(const heap_t *heap, uintptr_t here, void (*range)(uintptr
         range(tls, tls_end);
 }
 
-void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
+static void add_threads_and_data(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
 {
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
-        if (heap->status == HEAP_LIVE && heap->thread != WORLD_NO_THREAD)
+        if (world_scans(heap))
             add_thread(heap, here, range);
     for (size_t i = 0; i < data_ranges.count; i++)
         range(data_ranges.at[i].from, data_ranges.at[i].to);
+}
+
+/* A stack that lies in an object of ours is all of that object: its pointer keeps it. */
+static void add_process(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
+{
+    for (const heap_t *heap = heaps.all; heap; heap = heap->next)
+        if (world_scans(heap)) {
+            if (heap == cache.heap)
+                cache.heap->stack_from = here;
+            range((uintptr_t)&heap->stack_from, (uintptr_t)(&heap->stack_from + 1));
+            range((uintptr_t)heap->held, (uintptr_t)(heap->held + sizeof heap->held / sizeof *heap->held));
+        }
+    process_each(here, range);
+}
+
+void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
+{
+    if (options.collect)
+        add_process(here, range);
+    else
+        add_threads_and_data(here, range);
     for (size_t i = 0; i < program_ranges.count; i++)
         range(program_ranges.at[i].from, program_ranges.at[i].to);
 }

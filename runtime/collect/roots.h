@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Can they be found? If not, nothing may be collected. */
+bool roots_are_open(void);
+
 /* Find the data of the program and of its libraries. With the world running: the dynamic linker has a lock. */
 void roots_prepare(void);
 

@@ -59,6 +59,7 @@ typedef struct heap {
     uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
     struct collected *collected;    /* its share of the collected heap, from first use on; see collected.h */
     uintptr_t stack_from, stack_to; /* what it has on its stack, while it stands still: see world.h */
+    uintptr_t stack_limit;          /* the lower end of its stack; UINTPTR_MAX: not known */
     uintptr_t pointer;              /* the thread pointer: its thread-local memory lies below */
     int thread;                     /* the kernel's number of it */
     uintptr_t held[16];             /* in a blocking section: the registers of who began it, among others */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/heap/large.h"
+#include "runtime/heap/raw.h"
 #include "runtime/heap/slots.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/check.h"
@@ -337,9 +338,9 @@ static void large_unlink(span_t *span)
         span_of_slot(span->all_next)->all_prev = span->all_prev;
 }
 
-static void *large_new(heap_t *self, enum span_kind kind, size_t size)
+static void *large_new(heap_t *self, enum span_kind kind, size_t size, size_t alignment)
 {
-    char *p = large_alloc(self, size, 1, true);
+    char *p = large_alloc(self, size, alignment, true);
     if (!p)
         return NULL;
     span_t *span = span_of_slot(region_slot(p));
@@ -371,12 +372,12 @@ static void large_forget(span_t *span)
 
 /* --- the entries --- */
 
-void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size)
+void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_t alignment)
 {
-    if (size > SMALL_MAX)
-        return large_new(self, kind, size);
+    if (size > SMALL_MAX || alignment > SMALL_MAX)
+        return large_new(self, kind, size, alignment);
     collected_t *share = share_of(self);
-    uint32_t cls = class_of(size);
+    uint32_t cls = alignment > 16 ? raw_class(alignment, size) : class_of(size);
     if (!share)
         return NULL;
     run_t *run = &share->runs[kind - KIND_SCAN][cls];

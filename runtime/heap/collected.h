@@ -37,8 +37,9 @@ typedef struct collected {
     uint64_t taken[CLASS_COUNT]; /* cells that went into runs, ever */
 } collected_t;
 
-/* A zeroed object of size > 0; NULL: out of memory. Inside a world_enter section. */
-void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size);
+/* A zeroed object of size > 0, at a multiple of alignment, a power of two; NULL: out of memory. Inside a world_enter
+ * section. */
+void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_t alignment);
 
 static inline void *collected_alloc_fast(enum span_kind kind, size_t size)
 {

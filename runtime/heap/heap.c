@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "runtime/heap/above.h"
 #include "runtime/heap/bootstrap.h"
 #include "runtime/heap/calls.h"
 #include "runtime/heap/collected.h"
@@ -60,7 +61,8 @@ void *raw_malloc(heap_t *self, size_t size)
     return cell;
 }
 
-/* Is the thread cache what allocations come from? Not before the first use, past the thread's end, or hardened. */
+/* Is the thread cache what allocations come from? Not before the first use, past the thread's end, hardened, or
+ * under WEIR_COLLECT. */
 static bool uses_cache(const heap_t *self)
 {
     return LIKELY(self && self->bins == cache.bins && !cache.ended);
@@ -81,6 +83,8 @@ static void *malloc_anywhere_once(size_t size, enum heap_call call)
         return alloc_without_heap(size, 1);
     if (UNLIKELY(size == 0))
         p = malloc_zero_size(self, call);
+    else if (UNLIKELY(options.collect))
+        p = above_collected(size, 1);
     else if (UNLIKELY(options.harden))
         p = harden_malloc(self, size, 16, call);
     else
@@ -143,10 +147,10 @@ void *heap_calloc(size_t count, size_t size)
     size_t total;
     if (__builtin_mul_overflow(count, size, &total))
         return no_memory();
-    if (total > SMALL_MAX && !options.harden)
+    if (total > SMALL_MAX && !options.harden && !options.collect)
         return calloc_large(total);
     void *p = heap_malloc_fast(total);
-    return p && total ? memset(p, 0, total) : p;
+    return p && total && !options.collect ? memset(p, 0, total) : p;
 }
 
 void *raw_aligned(heap_t *self, size_t alignment, size_t size)
@@ -168,8 +172,13 @@ static void *aligned_once(size_t alignment, size_t size, enum heap_call call)
         return alloc_without_heap(size, alignment);
     if (size > PTRDIFF_MAX || alignment > region.size)
         return no_memory();
-    void *p = options.harden ? harden_malloc(self, size, alignment, call)
-                             : raw_aligned(self, alignment, size ? size : 1);
+    void *p;
+    if (options.collect)
+        p = above_collected(size ? size : 1, alignment);
+    else if (options.harden)
+        p = harden_malloc(self, size, alignment, call);
+    else
+        p = raw_aligned(self, alignment, size ? size : 1);
     thread_return_borrowed();
     return p;
 }
@@ -399,6 +408,13 @@ static void *realloc_hardened(void *p, size_t size)
     return to;
 }
 
+/* What asks for manual memory gets it, but under WEIR_COLLECT, where all is collected. */
+static void *realloc_collected(span_t *span, void *p, size_t size)
+{
+    size_t old = span_usable(span);
+    return options.collect && size < old && size >= old / 2 ? p : move_block(p, old, size);
+}
+
 void *heap_realloc(void *p, size_t size)
 {
     if (!p)
@@ -416,8 +432,8 @@ void *heap_realloc(void *p, size_t size)
     span_t *span = span_of(p, "realloc()");
     if (UNLIKELY(!span))
         return no_memory();
-    if (UNLIKELY(span->kind != KIND_MANUAL)) /* what asks for manual memory gets it */
-        return move_block(p, span_usable(span), size);
+    if (UNLIKELY(span->kind != KIND_MANUAL))
+        return realloc_collected(span, p, size);
     if (span_is_large(span))
         return realloc_large(span, size);
     heap_t *owner = __atomic_load_n(&span->heap, __ATOMIC_RELAXED);

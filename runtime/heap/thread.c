@@ -11,6 +11,9 @@
  * A span's owner word is a thread's identity and identities are reused, so it is cleared whenever a heap has no
  * thread.
  */
+#include <unistd.h>
+
+#include "runtime/heap/above.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
@@ -20,6 +23,7 @@
 #include "runtime/heap/zero.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
+#include "runtime/os/text.h"
 #include "runtime/pages/pages.h"
 
 __thread cache_t cache;
@@ -91,9 +95,15 @@ static heap_t *find_orphan(void)
     return NULL;
 }
 
+/* The bins in thread-local storage stay empty, so that every call takes the slow path. */
+static bool uses_own_bins(void)
+{
+    return options.harden || options.collect;
+}
+
 static heap_t *heap_make(void)
 {
-    heap_t *heap = pages_metadata(sizeof(heap_t) + (options.harden ? sizeof cache.bins : 0));
+    heap_t *heap = pages_metadata(sizeof(heap_t) + (uses_own_bins() ? sizeof cache.bins : 0));
     if (!heap)
         return NULL;
     heap->next = heaps.all;
@@ -117,7 +127,7 @@ static heap_t *heap_enter(void)
         heap = heap_make();
     }
     if (heap) {
-        heap->bins = options.harden ? (cell_t **)(heap + 1) : cache.bins;
+        heap->bins = uses_own_bins() ? (cell_t **)(heap + 1) : cache.bins;
         set_owner(heap, options.harden ? 0 : os_thread_word());
         world_thread_begin(heap);
         cache.heap = heap;
@@ -133,6 +143,23 @@ static void before_fork(void);
 static void after_fork_parent(void);
 static void after_fork_child(void);
 
+static void say_not_collecting(void)
+{
+    char room[128];
+    text_t text = text_on(room, sizeof room);
+    text_add_str(&text, "weir: WEIR_COLLECT=1: not together with harden=1; nothing is collected\n");
+    text_flush(&text, STDERR_FILENO);
+}
+
+/* Only what is swapped in for malloc can be collected, and hardening has its own ideas of when a block is free. */
+static void settle_collecting(void)
+{
+    if (options.collect && options.harden)
+        say_not_collecting();
+    if (options.harden || !&above_swapped_in)
+        options.collect = 0;
+}
+
 /* Once per process, by whoever comes first; before that every list is empty, so every call ends up here. */
 static bool runtime_start(bool *first)
 {
@@ -145,6 +172,7 @@ static bool runtime_start(bool *first)
     if (state == 0) {
         *first = true;
         options_load();
+        settle_collecting();
         state = pages_init() ? 1 : 2;
         control_init();
     }

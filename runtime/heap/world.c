@@ -49,7 +49,15 @@ void world_thread_begin(heap_t *heap)
     heap->thread = os_thread_id();
     heap->pointer = os_thread_word();
     heap->stack_to = os_stack_end();
+    heap->stack_limit = os_is_first_thread() ? 0 : UINTPTR_MAX;
     heap->standing = 0;
+}
+
+void world_thread_stack_size(size_t size)
+{
+    heap_t *heap = cache.heap;
+    if (heap && size < heap->stack_to)
+        heap->stack_limit = heap->stack_to - size;
 }
 
 void world_thread_end(heap_t *heap)
@@ -100,7 +108,7 @@ void world_block_end(void)
 
 static bool has_to_stop(const heap_t *heap)
 {
-    return heap != cache.heap && heap->status == HEAP_LIVE && heap->thread != WORLD_NO_THREAD;
+    return heap != cache.heap && world_scans(heap);
 }
 
 /* A thread may end without leaving its heap: it took one in the last of its destructors. */

@@ -16,8 +16,9 @@
 #include <unistd.h>
 
 #include "runtime/os/file.h"
+#include "runtime/os/own.h"
 
-void *os_reserve(size_t size, size_t alignment)
+static void *reserve(size_t size, size_t alignment, bool is_own)
 {
     size_t padded = size + (alignment > OS_PAGE ? alignment : 0);
     if (padded < size)
@@ -25,7 +26,19 @@ void *os_reserve(size_t size, size_t alignment)
     char *raw = mmap(NULL, padded, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (raw == MAP_FAILED)
         return NULL;
+    if (is_own)
+        own_add((uintptr_t)raw, (uintptr_t)raw + padded);
     return (void *)(((uintptr_t)raw + alignment - 1) & ~(uintptr_t)(alignment - 1));
+}
+
+void *os_reserve(size_t size, size_t alignment)
+{
+    return reserve(size, alignment, true);
+}
+
+void *os_reserve_for_program(size_t size)
+{
+    return reserve(size, OS_PAGE, false);
 }
 
 size_t os_address_space_limit(void)

@@ -20,6 +20,8 @@ enum { OS_PAGE = 4096, OS_HUGE_PAGE = 2 * 1024 * 1024 };
 /* Reserve address space, aligned, inaccessible and free of charge (what alignment leaves over
  * stays reserved as well). NULL when there is none. */
 void *os_reserve(size_t size, size_t alignment);
+/* The same for memory that the program gets; the above is the runtime's own (own.h). */
+void *os_reserve_for_program(size_t size);
 /* The most address space that this process may have (RLIMIT_AS). */
 size_t os_address_space_limit(void);
 /* Make a reserved range readable (zero pages, still free of charge), or readable and writable (charged). */

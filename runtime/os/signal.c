@@ -48,11 +48,16 @@ int os_thread_id(void)
     return (int)syscall(SYS_gettid);
 }
 
+bool os_is_first_thread(void)
+{
+    return os_thread_id() == getpid();
+}
+
 /* glibc keeps the record of a thread, and below it the thread-local memory, at the upper end of the stack. */
 extern void *__libc_stack_end;
 uintptr_t os_stack_end(void)
 {
-    if (os_thread_id() == getpid())
+    if (os_is_first_thread())
         return (uintptr_t)__libc_stack_end;
     return (os_thread_word() + OS_THREAD_RECORD + OS_PAGE - 1) & ~(uintptr_t)(OS_PAGE - 1);
 }

@@ -11,6 +11,8 @@ void os_on_stop_signal(void (*handler)(void));
 /* False: there is no such thread. */
 bool os_signal_thread(int thread);
 int os_thread_id(void);
+/* Is the caller the thread that the process began with? */
+bool os_is_first_thread(void);
 
 /* Where the calling thread's stack ends; of all threads but the first that includes its thread-local memory. */
 uintptr_t os_stack_end(void);

@@ -1,8 +1,11 @@
 /* start: what the swap-in does at the ends of a process besides serving malloc: the account, if it is asked for, and
  * a last look for misuse.
  */
+#include "runtime/heap/above.h"
 #include "runtime/heap/cache.h"
 #include "runtime/observe/stats_print.h"
+
+const char above_swapped_in = 1;
 
 __attribute__((constructor)) static void swap_start(void)
 {

@@ -119,11 +119,19 @@ static const char *value_of(const char *flag, char **arguments, int *at)
 
 enum taken { NOT_MINE, TAKEN, REFUSED };
 
+/* A flag that stands for yes: --collect is --collect=1. */
+static const char *switch_of(const struct options_row *row, const char *argument)
+{
+    return row->kind == OPTIONS_CHOICE && strcmp(argument, flag_of(row)) == 0 ? "1" : NULL;
+}
+
 /* The flag of a variable: its value is checked and put into the environment. */
 static enum taken take_variable(char **arguments, int *at)
 {
     for (const struct options_row *row = options_table; row < options_table + OPTIONS_COUNT; row++) {
-        const char *value = row->is_key ? NULL : value_of(flag_of(row), arguments, at);
+        const char *value = row->is_key ? NULL : switch_of(row, arguments[*at]);
+        if (value == NULL && !row->is_key)
+            value = value_of(flag_of(row), arguments, at);
         if (value == NULL)
             continue;
         struct options scratch = options;

@@ -1,0 +1,16 @@
+/* above: what the heap calls and a higher layer defines. */
+#ifndef WEIR_HEAP_ABOVE_H
+#define WEIR_HEAP_ABOVE_H
+
+#include <stddef.h>
+
+#include "runtime/os/os.h"
+
+/* runtime/collect/gc.c: what malloc gets under WEIR_COLLECT: zeroed, scanned, collected. alignment: a power of two;
+ * size > 0. NULL and ENOMEM. */
+void *above_collected(size_t size, size_t alignment);
+
+/* runtime/swap/start.c: is there if this is libweir-malloc.so. */
+HIDDEN extern const char above_swapped_in __attribute__((weak));
+
+#endif

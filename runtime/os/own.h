@@ -1,0 +1,18 @@
+/* own: the address ranges that the runtime has reserved for itself. Whoever looks through all that the process has
+ * written leaves them out.
+ *
+ * Read while all other threads are stopped, wherever they stand: so without a lock. A range that is being entered cannot
+ * be accessed yet, and so is nothing to look through.
+ */
+#ifndef WEIR_OS_OWN_H
+#define WEIR_OS_OWN_H
+
+#include <stdint.h>
+
+/* There is room for a few thousand; beyond that a range counts as the program's. */
+void own_add(uintptr_t from, uintptr_t to);
+
+/* Call `part` for each part of [from, to) that is not the runtime's own, its data and code included. */
+void own_subtract(uintptr_t from, uintptr_t to, void (*part)(uintptr_t from, uintptr_t to));
+
+#endif

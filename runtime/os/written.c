@@ -1,0 +1,138 @@
+/* written: see written.h. The format of both files: Linux, Documentation/filesystems/proc.rst and
+ * Documentation/admin-guide/mm/pagemap.rst. */
+#include "runtime/os/written.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "runtime/os/os.h"
+
+/* Of a page in the pagemap. */
+#define PRESENT ((uint64_t)1 << 63)
+#define SWAPPED ((uint64_t)1 << 62)
+#define OF_FILE                                                                                              \
+    ((uint64_t)1 << 61) /* a private page that was written is the process's, no longer the file's */
+
+static int open_for_reading(const char *path)
+{
+    return (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+}
+
+/* --- the mappings --- */
+
+/* The file, read a piece at a time; a line may lie in two of them. One reader at a time. */
+static struct {
+    int fd;
+    size_t at, length;
+    char piece[4096];
+} maps;
+
+static int next_byte(void)
+{
+    if (maps.at == maps.length) {
+        long got = syscall(SYS_read, maps.fd, maps.piece, sizeof maps.piece);
+        if (got <= 0)
+            return -1;
+        maps.at = 0;
+        maps.length = (size_t)got;
+    }
+    return (unsigned char)maps.piece[maps.at++];
+}
+
+static uintptr_t next_address(void)
+{
+    uintptr_t address = 0;
+    for (int c; (c = next_byte()) >= 0;) {
+        if (c >= '0' && c <= '9')
+            address = address << 4 | (uintptr_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            address = address << 4 | (uintptr_t)(c - 'a' + 10);
+        else
+            break; /* the - or the blank */
+    }
+    return address;
+}
+
+/* 7f0000000000-7f0000021000 rw-p 00000000 00:00 0      [stack]: false at the end of the file. */
+static bool next_line(uintptr_t *from, uintptr_t *to, bool *wanted)
+{
+    char access[4];
+    *from = next_address();
+    *to = next_address();
+    for (size_t i = 0; i < sizeof access; i++)
+        access[i] = (char)next_byte();
+    *wanted = access[0] == 'r' && access[1] == 'w' && access[3] == 'p';
+    int c;
+    do
+        c = next_byte();
+    while (c >= 0 && c != '\n');
+    return c >= 0;
+}
+
+bool written_each_mapping(written_range *mapping)
+{
+    uintptr_t from, to;
+    bool wanted;
+    maps.fd = open_for_reading("/proc/self/maps");
+    if (maps.fd < 0)
+        return false;
+    maps.at = maps.length = 0;
+    while (next_line(&from, &to, &wanted))
+        if (wanted)
+            mapping(from, to);
+    syscall(SYS_close, maps.fd);
+    return true;
+}
+
+/* --- the pages --- */
+
+static bool is_written(uint64_t page)
+{
+    return page & SWAPPED || (page & PRESENT && !(page & OF_FILE));
+}
+
+/* pages[0] is that of `from`, which may lie in the middle of it. */
+static void each_run(const uint64_t *pages, size_t count, uintptr_t from, uintptr_t to, written_range *run)
+{
+    uintptr_t start = from & ~(uintptr_t)(OS_PAGE - 1);
+    for (size_t i = 0; i < count; i++) {
+        size_t first = i;
+        while (i < count && is_written(pages[i]))
+            i++;
+        uintptr_t low = start + first * OS_PAGE, high = start + i * OS_PAGE;
+        if (i > first)
+            run(low > from ? low : from, high < to ? high : to);
+    }
+}
+
+bool written_each_run(uintptr_t from, uintptr_t to, written_range *run)
+{
+    static uint64_t pages[2048];
+    int fd = open_for_reading("/proc/self/pagemap");
+    long got = 1;
+    if (fd < 0)
+        return false;
+    while (from < to && got > 0) {
+        size_t wanted = (to + OS_PAGE - 1) / OS_PAGE - from / OS_PAGE;
+        wanted = wanted < sizeof pages / sizeof *pages ? wanted : sizeof pages / sizeof *pages;
+        got = syscall(SYS_pread64, fd, pages, wanted * sizeof *pages, from / OS_PAGE * sizeof *pages);
+        if (got > 0) {
+            each_run(pages, (size_t)got / sizeof *pages, from, to, run);
+            from = (from / OS_PAGE + (size_t)got / sizeof *pages) * OS_PAGE;
+        }
+    }
+    syscall(SYS_close, fd);
+    return got > 0;
+}
+
+static void ignore(uintptr_t from, uintptr_t to)
+{
+    (void)from, (void)to;
+}
+
+bool written_is_known(void)
+{
+    uintptr_t here = (uintptr_t)&maps & ~(uintptr_t)(OS_PAGE - 1);
+    return written_each_mapping(ignore) && written_each_run(here, here + OS_PAGE, ignore);
+}

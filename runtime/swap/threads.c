@@ -1,0 +1,100 @@
+/* threads: under WEIR_COLLECT every thread has to be known before it holds a pointer in a register alone: it would not
+ * be stopped. So what starts threads is wrapped, and the first thing that a thread does is to come to a heap.
+ *
+ * Until then its argument is found where it waits: in this file's record, which the C library keeps for the thread at
+ * the end of its stack. Threads that the C library starts for itself (timers, asynchronous I/O) come to a heap with
+ * their first allocation.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <threads.h>
+
+#include "runtime/heap/cache.h"
+#include "runtime/heap/heap.h"
+#include "runtime/heap/world.h"
+#include "runtime/os/options.h"
+#include "runtime/swap/swap.h"
+
+/* The program's memory: a collected object. */
+typedef struct start {
+    void *(*run)(void *);
+    int (*run_c11)(void *); /* of thrd_create; else NULL */
+    void *argument;
+    size_t stack_size;
+} start_t;
+
+/* Frees the record and comes to know the thread. */
+static start_t begin(void *record)
+{
+    start_t start = *(start_t *)record;
+    thread_heap();
+    if (start.stack_size)
+        world_thread_stack_size(start.stack_size);
+    heap_free(record);
+    return start;
+}
+
+static void *run(void *record)
+{
+    start_t start = begin(record);
+    return start.run(start.argument);
+}
+
+static int run_c11(void *record)
+{
+    start_t start = begin(record);
+    return start.run_c11(start.argument);
+}
+
+static size_t stack_size_of(const pthread_attr_t *attributes)
+{
+    pthread_attr_t usual;
+    size_t size = 0;
+    if (attributes)
+        return pthread_attr_getstacksize(attributes, &size) == 0 ? size : 0;
+    if (pthread_getattr_default_np(&usual) == 0) {
+        pthread_attr_getstacksize(&usual, &size);
+        pthread_attr_destroy(&usual);
+    }
+    return size;
+}
+
+/* Threads that the runtime starts in the middle of a cycle are its own: they hold nothing of the program's. */
+static bool is_watched(void)
+{
+    return options.collect && !cache.cycling;
+}
+
+EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *),
+                          void *argument)
+{
+    static int (*_Atomic next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    if (!next)
+        next = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))(uintptr_t)dlsym(
+            RTLD_NEXT, "pthread_create");
+    start_t *record = thread_heap() && is_watched() ? heap_malloc(sizeof *record) : NULL;
+    if (!record)
+        return is_watched() ? EAGAIN : next(thread, attributes, function, argument);
+    *record = (start_t){.run = function, .argument = argument, .stack_size = stack_size_of(attributes)};
+    int error = next(thread, attributes, run, record);
+    if (error)
+        heap_free(record);
+    return error;
+}
+
+EXPORT int thrd_create(thrd_t *thread, thrd_start_t function, void *argument)
+{
+    static int (*_Atomic next)(thrd_t *, thrd_start_t, void *);
+    if (!next)
+        next = (int (*)(thrd_t *, thrd_start_t, void *))(uintptr_t)dlsym(RTLD_NEXT, "thrd_create");
+    start_t *record = thread_heap() && is_watched() ? heap_malloc(sizeof *record) : NULL;
+    if (!record)
+        return is_watched() ? thrd_nomem : next(thread, function, argument);
+    *record = (start_t){.run_c11 = function, .argument = argument, .stack_size = stack_size_of(NULL)};
+    int error = next(thread, run_c11, record);
+    if (error != thrd_success)
+        heap_free(record);
+    return error;
+}
