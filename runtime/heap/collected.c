@@ -28,9 +28,11 @@ static struct {
     uint32_t spans[COLLECTED_KINDS][CLASS_COUNT];  /* slots, linked by next and prev; 0: none */
     uint32_t cursor[COLLECTED_KINDS][CLASS_COUNT]; /* the next to sweep; those before it are swept */
     uint32_t large;                                /* large objects, linked by all_next and all_prev */
-    size_t bitmap_slots;                           /* so many slots have their bitmaps committed, */
-    size_t described;                              /* and so many from the front are counted in the ledger, */
-    size_t huge_slots;                             /* and so many have huge pages */
+    bool
+        large_pending; /* from a trace on until the unmarked ones have been freed: new ones are born marked */
+    size_t bitmap_slots; /* so many slots have their bitmaps committed, */
+    size_t described;    /* and so many from the front are counted in the ledger, */
+    size_t huge_slots;   /* and so many have huge pages */
 } collected = {.lock = LOCK_INIT(LOCK_RANK_COLLECTED)};
 
 /* --- the bitmaps --- */
@@ -347,7 +349,7 @@ static void *large_new(heap_t *self, enum span_kind kind, size_t size, size_t al
     lock_acquire(&collected.lock);
     bool ready = bitmaps_init() && bitmaps_commit(span_slot(span), 1);
     if (ready) {
-        *collected_bits_of(span_slot(span)) = (bits_t){.allocs = 1};
+        *collected_bits_of(span_slot(span)) = (bits_t){.allocs = 1, .marks = collected.large_pending};
         span->kind = (uint8_t)kind;
         large_describe_tail(span, true);
         large_link(span);
@@ -460,6 +462,7 @@ size_t collected_begin_trace(void)
 void collected_end_trace(void)
 {
     memcpy(collected.cursor, collected.spans, sizeof collected.cursor);
+    collected.large_pending = true;
 }
 
 static bool is_unmarked(const span_t *span)
@@ -501,6 +504,7 @@ static void release_dead_large(heap_t *self)
             collected_bits_of(slot)->marks = 0;
         }
     }
+    collected.large_pending = false;
     lock_release(&collected.lock);
     world_leave();
 }

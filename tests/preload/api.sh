@@ -3,9 +3,9 @@
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
 for setting in "${SETTINGS[@]}"; do
-    passes "$setting" "$WEIR_PROGRAMS/malloc-table"
-    passes "$setting" "$WEIR_PROGRAMS/zero-again"
-    passes "$setting" "$WEIR_PROGRAMS/operators"
+    passes $setting "$WEIR_PROGRAMS/malloc-table"
+    passes $setting "$WEIR_PROGRAMS/zero-again"
+    passes $setting "$WEIR_PROGRAMS/operators"
 done
 
 # A new handler that frees a reserve: the hard limit has room for one block of 300 MB and not for two.

@@ -86,7 +86,7 @@ lines=$(wc -l <"$SCRATCH/expected")
 [ "$lines" -gt 15000 ] || fail "only $lines answers"
 
 for setting in "${SETTINGS[@]}"; do
-    start on_weir "$setting"
+    start on_weir $setting
     content >"$SCRATCH/answers"
     cmp -s "$SCRATCH/expected" "$SCRATCH/answers" || {
         diff "$SCRATCH/expected" "$SCRATCH/answers" | head -n 10 >&2

@@ -19,8 +19,10 @@ SOURCES=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/weir-test.XXXXXX")
 trap 'end_test' EXIT
 
-# The knobs that every real program is run with; MEMLIMIT is tight for the programs here, and soft.
-SETTINGS=("WEIR_GOGC=off" "WEIR_GOGC=100" "WEIR_GOGC=10" "WEIR_MEMLIMIT=${TIGHT_LIMIT:-16MiB}")
+# The knobs that every real program is run with; MEMLIMIT is tight for the programs here, and soft. Collected, each
+# marking is checked by a second tracer, and what is freed is filled.
+SETTINGS=("WEIR_GOGC=off" "WEIR_GOGC=100" "WEIR_GOGC=10" "WEIR_MEMLIMIT=${TIGHT_LIMIT:-16MiB}"
+    "WEIR_COLLECT=1 WEIR_GOGC=50 WEIR_DEBUG=gcverify=1,poison=1")
 
 cleanups=()
 end_test() {
@@ -95,7 +97,7 @@ same_output() {
     [ -s "$SCRATCH/expected.out" ] || fail "prints nothing to compare (status $expected): $*"
     for setting in "${SETTINGS[@]}"; do
         status=0
-        in_own_directory on_weir "$setting" "$@" >"$SCRATCH/weir.out" 2>"$SCRATCH/weir.err" || status=$?
+        in_own_directory on_weir $setting "$@" >"$SCRATCH/weir.out" 2>"$SCRATCH/weir.err" || status=$?
         if [ "$status" != "$expected" ] || ! cmp -s "$SCRATCH/expected.out" "$SCRATCH/weir.out" ||
             grep -q '^weir: ' "$SCRATCH/weir.err"; then
             tail -n 20 "$SCRATCH/weir.err" >&2

@@ -453,6 +453,38 @@ Test(gc, threads_allocate_while_others_collect)
     collect();
 }
 
+/* Large ones are born while the unmarked ones of the last trace are being freed. */
+static void *large_main(void *argument)
+{
+    enum { SIZE = 100 * 1000, KEPT = 16 };
+    char *kept[KEPT] = {NULL};
+    uint64_t random = (uintptr_t)argument;
+    for (int i = 0; i < 20000; i++) {
+        char **place = &kept[random_below(&random, KEPT)];
+        CHECK(!*place || (weir_gc_base(*place) == *place && **place == (char)(*place)[SIZE - 1]));
+        *place = weir_gc_alloc(SIZE);
+        CHECK(*place);
+        (*place)[0] = (*place)[SIZE - 1] = (char)i;
+    }
+    return NULL;
+}
+
+Test(gc, large_objects_are_born_while_others_are_freed)
+{
+    if (WATCHED)
+        return;
+    pthread_t threads[2], collector;
+    stop = false;
+    pthread_create(&collector, NULL, collector_main, NULL);
+    for (uintptr_t i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, large_main, (void *)(i + 1));
+    for (size_t i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    stop = true;
+    pthread_join(collector, NULL);
+    collect();
+}
+
 /* A thread that waits in a declared section keeps what it has on its stack. */
 static sem_t waiting, go_on;
 
