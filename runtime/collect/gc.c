@@ -41,9 +41,11 @@ static struct {
 
 /* --- pacing; under the lock --- */
 
+/* What was free in a thread's run at the trace is counted by neither, and may be freed by hand. */
 static uint64_t heap_bytes(void)
 {
-    return gc.live + collected_bytes_since;
+    uint64_t bytes = gc.live + collected_bytes_since;
+    return (int64_t)bytes < 0 ? 0 : bytes;
 }
 
 static uint64_t limit_now(void)

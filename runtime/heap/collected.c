@@ -25,9 +25,11 @@ _Atomic size_t collected_bytes_since;
 
 static struct {
     lock_t lock;
-    uint32_t spans[COLLECTED_KINDS][CLASS_COUNT];  /* slots, linked by next and prev; 0: none */
-    uint32_t cursor[COLLECTED_KINDS][CLASS_COUNT]; /* the next to sweep; those before it are swept */
-    uint32_t large;                                /* large objects, linked by all_next and all_prev */
+    uint32_t spans[COLLECTED_KINDS][CLASS_COUNT];   /* slots, linked by next and prev; 0: none */
+    uint32_t cursor[COLLECTED_KINDS][CLASS_COUNT];  /* the next to sweep; those before it are swept */
+    uint32_t reclaim[COLLECTED_KINDS][CLASS_COUNT]; /* swept, nobody's, a quarter of them freed by hand */
+    uintptr_t epoch;                                /* how many traces there were */
+    uint32_t large;                                 /* large objects, linked by all_next and all_prev */
     bool
         large_pending; /* from a trace on until the unmarked ones have been freed: new ones are born marked */
     size_t bitmap_slots; /* so many slots have their bitmaps committed, */
@@ -168,6 +170,11 @@ static void list_remove(span_t *span)
 
 /* --- spans --- */
 
+static uintptr_t *epoch_of(span_t *span)
+{
+    return (uintptr_t *)(void *)&span->free;
+}
+
 static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
 {
     uint32_t slot = slots_take(kind);
@@ -185,6 +192,7 @@ static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
                          .touched = span->touched,
                          .heap = self};
         memset(collected_bits_of(slot), 0, SLOT_BITS * sizeof *collected_bits);
+        *epoch_of(span) = collected.epoch;
         collected_briefs[slot] = (brief_t){.cls = (uint8_t)cls, .kind = (uint8_t)kind};
         list_push(span);
         span_set_state(span, SPAN_COLLECTED);
@@ -211,6 +219,51 @@ static void poison_dead(const span_t *span)
             poison(span_start(span) + (size_t)cell * span->cell_size, span->cell_size);
 }
 
+/* Swept, and nothing freed since; under the lock. */
+static void span_renew(span_t *span)
+{
+    *epoch_of(span) = collected.epoch;
+    __atomic_store_n(&span->wait_bias, 0, __ATOMIC_RELAXED);
+    span->all_prev = false;
+    span->extended = 0; /* the position: from here on the next run is looked for */
+}
+
+/* What was freed by hand and can be had again no longer counts as allocated; under the lock. */
+static void span_settle(span_t *span)
+{
+    size_t freed = __atomic_exchange_n(&span->wait_bias, 0, __ATOMIC_RELAXED);
+    atomic_fetch_sub_explicit(&collected_bytes_since, freed * span->cell_size, memory_order_relaxed);
+}
+
+static uint32_t worth_reclaiming(const span_t *span)
+{
+    return span->cells / 4 + 1;
+}
+
+/* Enough of the span has been freed to claim it once more, if it is swept and nobody's. */
+COLD static void span_reclaim(span_t *span)
+{
+    uint32_t *list = &collected.reclaim[span->kind - KIND_SCAN][span->cls];
+    lock_acquire(&collected.lock);
+    if (!span->heap && *epoch_of(span) == collected.epoch) {
+        span_settle(span);
+        if (!span->all_prev) {
+            span->all_prev = true;
+            span->all_next = *list;
+            *list = span_slot(span);
+        }
+    }
+    lock_release(&collected.lock);
+}
+
+/* Its thread goes on to another one. */
+static void span_leave(span_t *span)
+{
+    __atomic_store_n(&span->heap, NULL, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&span->wait_bias, __ATOMIC_SEQ_CST) >= worth_reclaiming(span))
+        span_reclaim(span);
+}
+
 /* Cells in use. */
 static uint32_t span_sweep(span_t *span)
 {
@@ -223,7 +276,7 @@ static uint32_t span_sweep(span_t *span)
         bits[word] = (bits_t){.allocs = bits[word].marks};
         used += (uint32_t)__builtin_popcountll(bits[word].allocs);
     }
-    span->extended = 0; /* the position: from here on the next run is looked for */
+    span_renew(span);
     return used;
 }
 
@@ -237,10 +290,11 @@ static void span_discard(span_t *span)
     pages_give(span_slot(span), 1, SLOT_PAGES);
 }
 
-/* The next span at the cursor that has free cells, swept. */
+/* The next span at the cursor that has free cells, swept; else one to be reclaimed. */
 static span_t *span_claim(heap_t *self, enum span_kind kind, uint32_t cls)
 {
     uint32_t *cursor = &collected.cursor[kind - KIND_SCAN][cls];
+    uint32_t *reclaim = &collected.reclaim[kind - KIND_SCAN][cls];
     span_t *found = NULL;
     lock_acquire(&collected.lock);
     for (int sweeps = 0; *cursor && !found && sweeps < SWEEPS_MAX; sweeps++) {
@@ -249,9 +303,15 @@ static span_t *span_claim(heap_t *self, enum span_kind kind, uint32_t cls)
         if (span_sweep(span) < span->cells)
             found = span;
     }
-    lock_release(&collected.lock);
+    if (!found && *reclaim) {
+        found = span_of_slot(*reclaim);
+        *reclaim = found->all_next;
+        span_settle(found);
+        span_renew(found);
+    }
     if (found)
         __atomic_store_n(&found->heap, self, __ATOMIC_RELAXED);
+    lock_release(&collected.lock);
     return found;
 }
 
@@ -299,6 +359,8 @@ static bool run_refill(heap_t *self, collected_t *share, enum span_kind kind, ui
     run_t *run = &share->runs[kind - KIND_SCAN][cls];
     span_t **active = &share->active[kind - KIND_SCAN][cls];
     while (!*active || !run_take(share, run, *active)) {
+        if (*active)
+            span_leave(*active);
         *active = span_claim(self, kind, cls);
         if (!*active)
             *active = span_new(self, kind, cls);
@@ -394,6 +456,7 @@ void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_
 
 static bool free_large(heap_t *self, span_t *span)
 {
+    atomic_fetch_sub_explicit(&collected_bytes_since, large_usable(span), memory_order_relaxed);
     lock_acquire(&collected.lock);
     large_forget(span);
     lock_release(&collected.lock);
@@ -401,7 +464,7 @@ static bool free_large(heap_t *self, span_t *span)
     return true;
 }
 
-/* The mark goes too: until the span is swept it is what counts. The cell is free from the next sweep on. */
+/* The mark goes too: until the span is swept it is what counts. The cell is free when the span is claimed next. */
 bool collected_free(heap_t *self, span_t *span, const void *p)
 {
     if (span_is_large(span))
@@ -412,7 +475,11 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
     uint64_t bit = (uint64_t)1 << cell % 64;
     bits_t *word = &collected_bits_of(span_slot(span))[cell / 64];
     __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELAXED);
-    return __atomic_fetch_and(&word->allocs, ~bit, __ATOMIC_RELAXED) & bit;
+    if (!(__atomic_fetch_and(&word->allocs, ~bit, __ATOMIC_RELAXED) & bit))
+        return false;
+    if (__atomic_add_fetch(&span->wait_bias, 1, __ATOMIC_SEQ_CST) == worth_reclaiming(span))
+        span_reclaim(span);
+    return true;
 }
 
 size_t collected_table_bytes(void)
@@ -452,6 +519,8 @@ size_t collected_begin_trace(void)
         for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
             for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
                 black += run_blacken(&share->runs[kind][cls]);
+                if (share->active[kind][cls])
+                    share->active[kind][cls]->heap = NULL;
                 share->active[kind][cls] = NULL;
             }
     }
@@ -462,6 +531,8 @@ size_t collected_begin_trace(void)
 void collected_end_trace(void)
 {
     memcpy(collected.cursor, collected.spans, sizeof collected.cursor);
+    memset(collected.reclaim, 0, sizeof collected.reclaim);
+    collected.epoch++;
     collected.large_pending = true;
 }
 
@@ -547,6 +618,8 @@ void collected_thread_end(heap_t *self)
                 collected_free(self, span_of_slot(region_slot(p)), p);
             share->taken[cls] -= (uint64_t)(run->end - run->at) / (run->size ? run->size : 1);
             run->at = run->end = NULL;
+            if (share->active[kind][cls])
+                span_leave(share->active[kind][cls]);
             share->active[kind][cls] = NULL;
         }
 }
@@ -614,6 +687,9 @@ void collected_verify(void)
                 ALWAYS_CHECK(span->state == SPAN_COLLECTED && span->owner == 0);
                 ALWAYS_CHECK(collected_briefs[slot].cls == cls && collected_briefs[slot].kind == span->kind);
                 before = slot;
+                ALWAYS_CHECK(*epoch_of(span_of_slot(slot)) <= collected.epoch);
+                ALWAYS_CHECK(!span->all_prev || !span->heap ||
+                             *epoch_of(span_of_slot(slot)) < collected.epoch);
                 for (uint32_t word = 0; word < bits_words(span); word++)
                     ALWAYS_CHECK(
                         (collected_bits_of(slot)[word].marks & ~collected_bits_of(slot)[word].allocs) == 0);

@@ -15,7 +15,17 @@
  * A span is one thread's at a time: between claim and the next stop, or until it has no more free cells. All
  * spans of a kind and class are on one list; a cursor goes through it once in a cycle, and who needs cells takes the
  * span at the cursor, sweeps it (allocs = marks, marks = 0), and has it. So sweeping is lazy, after Hughes ("A
- * semi-incremental garbage collection algorithm", 1982); Go's mcentral does the same.
+ * semi-incremental garbage collection algorithm", 1982); Go's mcentral does the same. A span of which the program has
+ * freed a quarter by itself, since it was swept, may be claimed again in the same cycle.
+ *
+ *     unswept --claim--> a thread's --no more free cells--> swept --a quarter freed--> to be reclaimed --claim--> a thread's
+ *
+ * Of a descriptor the small ones use, beside what the pages need: next and prev for the list of their class; heap for
+ * whose they are; wait for marking (mark.c); and by the names below
+ *
+ *     epoch       the trace after which the span was swept            span->free
+ *     freed       cells the program has freed since; atomic           span->wait_bias
+ *     reclaimed   the next span to be reclaimed, and: it is on the list      span->all_next, span->all_prev
  */
 #ifndef WEIR_HEAP_COLLECTED_H
 #define WEIR_HEAP_COLLECTED_H
@@ -85,7 +95,8 @@ static inline bits_t *collected_bits_of(uint32_t slot)
 
 /* --- for the collector --- */
 
-/* Bytes allocated since the last trace began: cells in runs count as allocated. */
+/* Bytes allocated since the last trace began: cells in runs count as allocated. Less what was freed by hand: it may be
+ * "below zero". */
 extern _Atomic size_t collected_bytes_since;
 /* Is there any collected memory? */
 bool collected_is_used(void);

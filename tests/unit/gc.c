@@ -10,6 +10,7 @@
 #include "runtime/collect/gc.h"
 #include "runtime/collect/mark.h"
 #include "runtime/heap/collected.h"
+#include "runtime/os/options.h"
 #include "tests/unit/support.h"
 
 /* An address that the collector does not recognise. */
@@ -201,6 +202,28 @@ Test(gc, an_object_may_be_freed_by_hand)
     cr_expect_null(weir_gc_base(p));
     cr_expect_null(weir_gc_base(large));
     collect();
+}
+
+/* What is freed by hand can be had again without a collection. */
+Test(gc, freeing_by_hand_saves_collections)
+{
+    enum { OBJECTS = 20000, SIZE = 200, ROUNDS = 200 };
+    static void *objects[OBJECTS];
+    uint64_t random = 1, cycles = gc_read_stats().cycles;
+    for (size_t i = 0; i < OBJECTS; i++)
+        objects[i] = weir_gc_alloc(SIZE);
+    for (size_t i = 0; i < (size_t)OBJECTS * ROUNDS / 10; i++) {
+        size_t at = random_below(&random, OBJECTS);
+        weir_gc_free(objects[at]);
+        objects[at] = weir_gc_alloc(SIZE);
+        cr_assert(is_zero(objects[at], SIZE));
+        memset(objects[at], 0xa5, SIZE);
+    }
+    if (!options.gcstress)
+        cr_expect_leq(gc_read_stats().cycles - cycles, 2, "%zu", gc_read_stats().cycles - cycles);
+    for (size_t i = 0; i < OBJECTS; i++)
+        weir_gc_free(objects[i]);
+    collected_verify();
 }
 
 Test(gc, a_double_free_ends_the_program, .signal = SIGABRT)
