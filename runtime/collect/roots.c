@@ -9,6 +9,7 @@
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
 #include "runtime/os/signal.h"
+#include "runtime/os/text.h"
 #include "runtime/pages/pages.h"
 
 typedef struct range {
@@ -103,10 +104,13 @@ static int add_object(struct dl_phdr_info *object, size_t info_size, void *conte
 
 bool roots_are_open(void)
 {
-    static _Atomic int known; /* once is enough */
-    if (options.collect && !known)
-        known = process_is_open() ? 1 : -1;
-    return !options.collect || known > 0;
+    static int known; /* once is enough; under the collector's lock */
+    if (!options.collect || known)
+        return !options.collect || known > 0;
+    known = process_is_open() ? 1 : -1;
+    if (known < 0)
+        text_say("weir: WEIR_COLLECT=1: /proc/self/maps or pagemap cannot be read; nothing is collected\n");
+    return known > 0;
 }
 
 void roots_prepare(void)

@@ -77,6 +77,7 @@ typedef struct cache {
     uint8_t class_of[GRANULES];
     heap_t *heap;     /* NULL before first use and after the thread's end */
     bool ended;       /* the thread has left its heap */
+    bool stays;       /* not quite: see thread.c */
     bool starting;    /* the thread is getting one: see bootstrap.h */
     bool cycling;     /* the thread is in a cycle: see cycle.h */
     uint32_t inside;  /* sections that a stop of the world must not fall into: see world.h */
@@ -128,6 +129,8 @@ extern struct heaps {
 heap_t *thread_heap(void);
 /* Take a span with free cells of the class out of an orphaned heap. */
 span_t *thread_adopt_span(heap_t *self, uint32_t cls);
+/* With the world stopped: the thread of the heap is gone and has not left it. Under WEIR_COLLECT it becomes an orphan. */
+void thread_retire(heap_t *heap);
 /* Drain an orphaned heap's inbox in its stead. */
 void thread_tend_orphan(heap_t *orphan);
 /* Have the hook called on every thread that ends, once there is one, while its heap still works: it may free, and not

@@ -509,6 +509,17 @@ static size_t run_blacken(const run_t *run)
     return count;
 }
 
+/* What was left in the runs of a thread that is gone is garbage. */
+static void share_drop_runs(collected_t *share)
+{
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+            run_t *run = &share->runs[kind][cls];
+            share->taken[cls] -= (size_t)(run->end - run->at) / run->size;
+            run->at = run->end;
+        }
+}
+
 size_t collected_begin_trace(void)
 {
     size_t black = 0;
@@ -516,6 +527,10 @@ size_t collected_begin_trace(void)
         collected_t *share = heap->collected;
         if (!share)
             continue;
+        if (heap->status == HEAP_LOST || (heap->status == HEAP_LIVE && heap->thread == WORLD_NO_THREAD)) {
+            share_drop_runs(share);
+            thread_retire(heap);
+        }
         for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
             for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
                 black += run_blacken(&share->runs[kind][cls]);

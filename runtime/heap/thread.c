@@ -11,8 +11,6 @@
  * A span's owner word is a thread's identity and identities are reused, so it is cleared whenever a heap has no
  * thread.
  */
-#include <unistd.h>
-
 #include "runtime/heap/above.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/collected.h"
@@ -34,6 +32,11 @@ static void set_owner(heap_t *heap, uintptr_t word)
     heap->word = word;
     for (uint32_t slot = heap->spans; slot; slot = span_of_slot(slot)->all_next)
         __atomic_store_n(&span_of_slot(slot)->owner, word, __ATOMIC_RELAXED);
+}
+
+static cell_t **own_bins(heap_t *heap)
+{
+    return (cell_t **)(heap + 1);
 }
 
 /* --- leaving --- */
@@ -64,13 +67,21 @@ void thread_call_at_end(void (*hook)(void))
     end_hook = hook;
 }
 
+/* Whoever uses collected memory has to be stopped as long as code of the program runs on it. If there is some to come,
+ * the heap is not left at all: the next stop of the world finds that the thread is gone. */
+static bool has_to_stay(void)
+{
+    return cache.heap && cache.heap->collected && os_thread_has_destructors();
+}
+
 static void thread_end(void)
 {
     void (*hook)(void) = end_hook;
     if (hook && cache.heap)
         hook();
     cache.ended = true;
-    if (cache.heap)
+    cache.stays = has_to_stay();
+    if (cache.heap && !cache.stays)
         heap_leave(cache.heap);
     pages_thread_end();
 }
@@ -78,9 +89,20 @@ static void thread_end(void)
 void thread_return_borrowed(void)
 {
     if (UNLIKELY(cache.ended) && cache.heap) {
-        heap_leave(cache.heap);
+        if (!cache.stays)
+            heap_leave(cache.heap);
         pages_thread_end();
     }
+}
+
+/* Its lists are empty: nothing of it was in the thread's own memory, which is gone. */
+void thread_retire(heap_t *heap)
+{
+    if (heap->bins != own_bins(heap) || heap->status != HEAP_LIVE)
+        return;
+    set_owner(heap, 0);
+    atomic_store_explicit(&heap->status, HEAP_ORPHAN, memory_order_release);
+    atomic_fetch_add(&heaps.orphans, 1);
 }
 
 /* --- coming --- */
@@ -127,7 +149,7 @@ static heap_t *heap_enter(void)
         heap = heap_make();
     }
     if (heap) {
-        heap->bins = uses_own_bins() ? (cell_t **)(heap + 1) : cache.bins;
+        heap->bins = uses_own_bins() ? own_bins(heap) : cache.bins;
         set_owner(heap, options.harden ? 0 : os_thread_word());
         world_thread_begin(heap);
         cache.heap = heap;
@@ -143,19 +165,11 @@ static void before_fork(void);
 static void after_fork_parent(void);
 static void after_fork_child(void);
 
-static void say_not_collecting(void)
-{
-    char room[128];
-    text_t text = text_on(room, sizeof room);
-    text_add_str(&text, "weir: WEIR_COLLECT=1: not together with harden=1; nothing is collected\n");
-    text_flush(&text, STDERR_FILENO);
-}
-
 /* Only what is swapped in for malloc can be collected, and hardening has its own ideas of when a block is free. */
 static void settle_collecting(void)
 {
     if (options.collect && options.harden)
-        say_not_collecting();
+        text_say("weir: WEIR_COLLECT=1: not together with harden=1; nothing is collected\n");
     if (options.harden || !&above_swapped_in)
         options.collect = 0;
 }

@@ -47,6 +47,9 @@ static void on_stop_signal(void)
 void world_thread_begin(heap_t *heap)
 {
     heap->thread = os_thread_id();
+    for (heap_t *other = heaps.all; other; other = other->next)
+        if (other != heap && other->thread == heap->thread)
+            other->thread = WORLD_NO_THREAD; /* its thread is gone, and had the same number */
     heap->pointer = os_thread_word();
     heap->stack_to = os_stack_end();
     heap->stack_limit = os_is_first_thread() ? 0 : UINTPTR_MAX;
@@ -123,8 +126,12 @@ static void wait_for(heap_t *heap)
 {
     enum { PATIENCE_NS = 10 * 1000 * 1000 };
     while (has_to_stop(heap) && !atomic_load_explicit(&heap->standing, memory_order_acquire))
-        if (!os_futex_wait_for(&heap->standing, 0, PATIENCE_NS))
-            ask_to_stop(heap);
+        if (!os_futex_wait_for(&heap->standing, 0, PATIENCE_NS)) {
+            if (os_thread_is_zombie(heap->thread))
+                heap->thread = WORLD_NO_THREAD;
+            else
+                ask_to_stop(heap);
+        }
 }
 
 /* Those that stood for the last stop get off first: collections that follow each other closely would otherwise keep them

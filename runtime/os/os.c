@@ -218,6 +218,16 @@ void os_call_at_thread_exit(void (*exit_hook)(void))
     pthread_setspecific(thread_exit.key, (void *)(uintptr_t)1);
 }
 
+/* In the last round those of keys above ours come after it; glibc's keys are small numbers. A value without a
+ * destructor counts too. */
+bool os_thread_has_destructors(void)
+{
+    for (pthread_key_t key = thread_exit.key + 1; key < PTHREAD_KEYS_MAX; key++)
+        if (pthread_getspecific(key))
+            return true;
+    return false;
+}
+
 void os_call_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 {
     pthread_atfork(prepare, parent, child);

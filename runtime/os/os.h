@@ -70,6 +70,8 @@ static inline uintptr_t os_thread_word(void)
 /* Have exit_hook called on the calling thread when it ends, after the destructors of everybody else so far
  * as the C library lets us. May allocate through the interposed malloc: the caller is ready for that. */
 void os_call_at_thread_exit(void (*exit_hook)(void));
+/* In the exit hook: may destructors of others still run on this thread? */
+bool os_thread_has_destructors(void);
 /* Have the hooks called around fork. Whoever registers first is prepared last (POSIX). */
 void os_call_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 

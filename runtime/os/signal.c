@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/os/file.h"
 #include "runtime/os/os.h"
+#include "runtime/os/text.h"
 
 /* Real-time signals are nobody's by default; the C library uses the lowest, other collectors the next few. */
 static int stop_signal(void)
@@ -41,6 +44,21 @@ bool os_signal_thread(int thread)
     while (error == EAGAIN);
     errno = saved;
     return error != ESRCH;
+}
+
+/* 1234 (name) Z ...: the name may hold anything, so the last parenthesis counts. */
+bool os_thread_is_zombie(int thread)
+{
+    char path[64], content[512];
+    int saved = errno;
+    text_t text = text_on(path, sizeof path);
+    text_add_str(&text, "/proc/self/task/");
+    text_add_i64(&text, thread);
+    text_add_str(&text, "/stat");
+    bool known = file_read(path, content, sizeof content);
+    const char *end = known ? strrchr(content, ')') : NULL;
+    errno = saved;
+    return end && end[1] && (end[2] == 'Z' || end[2] == 'X');
 }
 
 int os_thread_id(void)

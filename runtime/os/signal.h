@@ -10,6 +10,8 @@
 void os_on_stop_signal(void (*handler)(void));
 /* False: there is no such thread. */
 bool os_signal_thread(int thread);
+/* The first thread of a process may have ended and still be there to be signalled, until all others have. */
+bool os_thread_is_zombie(int thread);
 int os_thread_id(void);
 /* Is the caller the thread that the process began with? */
 bool os_is_first_thread(void);

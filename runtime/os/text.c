@@ -160,3 +160,11 @@ void text_flush(text_t *text, int fd)
     *text = text_on(text->start, text->size);
     errno = saved;
 }
+
+void text_say(const char *line)
+{
+    char room[256];
+    text_t text = text_on(room, sizeof room);
+    text_add_str(&text, line);
+    text_flush(&text, STDERR_FILENO);
+}

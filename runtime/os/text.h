@@ -53,5 +53,7 @@ void text_align_right(text_t *text, size_t from, size_t column);
 /* Write the text and empty it. A truncated text ends in "...\n", so that it stays a line. Interrupted and
  * partial writes are continued; a failing one loses the text. */
 void text_flush(text_t *text, int fd);
+/* One line for the user, on stderr. */
+void text_say(const char *line);
 
 #endif

@@ -32,7 +32,8 @@ size_t idle_inuse_bytes(void)
 
 size_t idle_held_bytes(void)
 {
-    return idle_inuse_bytes() + idle_bytes() + region_table_bytes() + atomic_load(&ledger.metadata);
+    return idle_inuse_bytes() + idle_bytes() + ledger.pages_slack * OS_PAGE + region_table_bytes() +
+           atomic_load(&ledger.metadata);
 }
 
 /* --- releasing --- */

@@ -238,6 +238,13 @@ static void touch_run(uint32_t slot, uint32_t count, size_t use)
         atomic_fetch_add_explicit(&ledger.touched, added, memory_order_relaxed);
 }
 
+/* Of a large run in use: small spans count as touched throughout. */
+static size_t slack_of(uint32_t slot, uint32_t count, size_t use)
+{
+    size_t touched = region_touched(slot, count);
+    return touched > use ? touched - use : 0;
+}
+
 /* Whoever finds the direct chunks full wakes the provider. `carve`: a chunk without memory is of use too. */
 static void more_room(bool carve)
 {
@@ -297,6 +304,7 @@ static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, uint8_t *
         pages.growth.spent = !pages.growth.heeded;
         if (before)
             touch_run(slot, count, use);
+        ledger.pages_slack += slack_of(slot, count, use);
     }
     lock_release(&pages.lock);
     return slot;
@@ -338,6 +346,7 @@ static void give_run(uint32_t slot, uint32_t count)
 void pages_give(uint32_t slot, uint32_t count, size_t use)
 {
     lock_acquire(&pages.lock);
+    ledger.pages_slack -= slack_of(slot, count, use);
     give_run(slot, count);
     ledger.pages_inuse -= use;
     inuse_fell();
@@ -355,9 +364,11 @@ bool pages_extend(uint32_t slot, uint32_t count, size_t use, uint32_t new_count,
     bool granted = (chunk->free & run) == run && admit((new_use - use) * OS_PAGE) &&
                    chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS + new_count);
     if (granted) {
+        ledger.pages_slack -= slack_of(slot, count, use);
         if (more)
             mark_taken(next, more);
         touch_run(slot, new_count, new_use);
+        ledger.pages_slack += slack_of(slot, new_count, new_use);
         ledger.pages_inuse += new_use - use;
     }
     lock_release(&pages.lock);
@@ -367,8 +378,10 @@ bool pages_extend(uint32_t slot, uint32_t count, size_t use, uint32_t new_count,
 void pages_shrink(uint32_t slot, uint32_t count, size_t use, uint32_t new_count, size_t new_use)
 {
     lock_acquire(&pages.lock);
+    ledger.pages_slack -= slack_of(slot, count, use);
     if (count > new_count)
         give_run(slot + new_count, count - new_count);
+    ledger.pages_slack += slack_of(slot, new_count, new_use);
     ledger.pages_inuse -= use - new_use;
     inuse_fell();
     lock_release(&pages.lock);
@@ -649,5 +662,6 @@ void pages_verify(void)
             verify_chunk(i, &slots_free, &idle);
     ALWAYS_CHECK(slots_free + ledger.slots_inuse == ledger.slots);
     ALWAYS_CHECK(idle == ledger.pages_idle);
+    ALWAYS_CHECK(ledger.touched <= ledger.pages_inuse + ledger.pages_idle + ledger.pages_slack);
     lock_release(&pages.lock);
 }

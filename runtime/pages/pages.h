@@ -33,6 +33,7 @@ typedef struct ledger {
     size_t slots_inuse;
     size_t pages_inuse;           /* of slots in use, as if small spans were touched throughout */
     size_t pages_idle;            /* touched, in free slots */
+    size_t pages_slack;           /* touched by a former user, in slots in use, behind what is used of them */
     size_t huge_inuse, huge_idle; /* bytes; idle: what the provider has for reuse and may be resident */
     size_t huge_count;
     size_t releases, released_pages; /* madvise calls and what they gave back, ever */

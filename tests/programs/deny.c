@@ -17,10 +17,8 @@ static const struct {
     const char *name;
     unsigned number;
 } calls[] = {
-    {"madvise", SYS_madvise},
-    {"mremap", SYS_mremap},
-    {"membarrier", SYS_membarrier},
-    {"mincore", SYS_mincore},
+    {"madvise", SYS_madvise}, {"mremap", SYS_mremap}, {"membarrier", SYS_membarrier},
+    {"mincore", SYS_mincore}, {"ioctl", SYS_ioctl},   {"pread64", SYS_pread64},
 };
 
 int main(int argc, char **argv)

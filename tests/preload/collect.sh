@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Collect mode: what is reachable is kept, wherever its pointers are; what is not is freed, under a limit too. The real
+# programs' tests run under it as well (SETTINGS).
+# Beside what support.bash takes from the environment: WEIR, the command.
+source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
+: "${WEIR:?the weir command}"
+
+"$CC" -shared -fPIC -O1 "$SOURCES/tests/programs/plugin/held.c" -o "$SCRATCH/held.so"
+for debug in gctrace=0 gcverify=1,poison=1 gcstress=5000,poison=1; do
+    passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=$debug "$WEIR_PROGRAMS/keeps" "$SCRATCH/held.so"
+done
+passes WEIR_COLLECT=1 "$WEIR_PROGRAMS/leaks-much"
+
+echo "a gigabyte leaked, under a limit of 100 MiB"
+peak=$(on_weir WEIR_COLLECT=1 WEIR_MEMLIMIT=100MiB "$WEIR_PROGRAMS/leaks-much")
+((peak < 103 * 1024)) || fail "$peak KiB"
+peak=$("$WEIR" run --collect --gogc off --memlimit 100MiB -- "$WEIR_PROGRAMS/leaks-much")
+((peak < 103 * 1024)) || fail "$peak KiB with GOGC off"
+plain=$(on_weir "$WEIR_PROGRAMS/leaks-much")
+((plain > 900 * 1024)) || fail "without collecting it should have leaked: $plain KiB"
+
+echo "threads that end in any order, keys, exits in destructors, forks, signals"
+for program in thread-exit thread-local short-threads many-keys operators zero-again; do
+    passes WEIR_COLLECT=1 WEIR_GOGC=10 "$WEIR_PROGRAMS/$program"
+done
+passes WEIR_COLLECT=1 WEIR_GOGC=10 "$WEIR_PROGRAMS/fork-storm"
+
+echo "a kernel without PAGEMAP_SCAN, and one that says nothing of pages"
+passes WEIR_COLLECT=1 WEIR_GOGC=20 "$WEIR_PROGRAMS/deny" ioctl "$WEIR_PROGRAMS/keeps" "$SCRATCH/held.so"
+on_weir WEIR_COLLECT=1 "$WEIR_PROGRAMS/deny" ioctl "$WEIR_PROGRAMS/deny" pread64 "$WEIR_PROGRAMS/leaks-much" \
+    >"$SCRATCH/out" 2>"$SCRATCH/err"
+(($(cat "$SCRATCH/out") > 900 * 1024)) || fail "collected without roots"
+[ "$(grep -c 'nothing is collected' "$SCRATCH/err")" = 1 ] || fail "$(cat "$SCRATCH/err")"
+
+echo "not with hardening: one line, and the program runs"
+on_weir WEIR_COLLECT=1 WEIR_DEBUG=harden=1 "$WEIR_PROGRAMS/zero-again" 2>"$SCRATCH/err"
+[ "$(cat "$SCRATCH/err")" = "weir: WEIR_COLLECT=1: not together with harden=1; nothing is collected" ] ||
+    fail "$(cat "$SCRATCH/err")"
