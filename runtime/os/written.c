@@ -15,6 +15,7 @@
 #define OF_FILE                                                                                              \
     ((uint64_t)1 << 61) /* a private page that was written is the process's, no longer the file's */
 
+/* Of the thread, not of the process: when the first thread has ended, the process' own files are empty. */
 static int open_for_reading(const char *path)
 {
     return (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
@@ -75,15 +76,16 @@ bool written_each_mapping(written_range *mapping)
 {
     uintptr_t from, to;
     bool wanted;
-    maps.fd = open_for_reading("/proc/self/maps");
+    maps.fd = open_for_reading("/proc/thread-self/maps");
     if (maps.fd < 0)
         return false;
     maps.at = maps.length = 0;
-    while (next_line(&from, &to, &wanted))
+    bool any = false;
+    for (; next_line(&from, &to, &wanted); any = true)
         if (wanted)
             mapping(from, to);
     syscall(SYS_close, maps.fd);
-    return true;
+    return any;
 }
 
 /* --- the pages --- */
@@ -160,7 +162,7 @@ static bool scan_pages(int fd, uintptr_t from, uintptr_t to, written_range *run)
 
 bool written_each_run(uintptr_t from, uintptr_t to, written_range *run)
 {
-    int fd = open_for_reading("/proc/self/pagemap");
+    int fd = open_for_reading("/proc/thread-self/pagemap");
     if (fd < 0)
         return false;
     bool known = scan_pages(fd, from, to, run) || read_pages(fd, from, to, run);
