@@ -272,8 +272,7 @@ static uint32_t span_sweep(span_t *span)
     if (UNLIKELY(options.poison))
         poison_dead(span);
     for (uint32_t word = 0; word < bits_words(span); word++) {
-        DEBUG_CHECK((bits[word].marks & ~bits[word].allocs) == 0);
-        bits[word] = (bits_t){.allocs = bits[word].marks};
+        bits[word] = (bits_t){.allocs = bits[word].marks & bits[word].allocs};
         used += (uint32_t)__builtin_popcountll(bits[word].allocs);
     }
     span_renew(span);
@@ -464,7 +463,9 @@ static bool free_large(heap_t *self, span_t *span)
     return true;
 }
 
-/* The mark goes too: until the span is swept it is what counts. The cell is free when the span is claimed next. */
+/* The mark goes too: until the span is swept it is what counts. It goes last: as soon as it has gone, whoever sweeps the span
+ * may have the cell, and allocate it anew. If he sweeps between the two, or over them, the cell is free, or is found to be
+ * garbage by the next trace. The cell can be had when the span is claimed next. */
 bool collected_free(heap_t *self, span_t *span, const void *p)
 {
     if (span_is_large(span))
@@ -474,9 +475,9 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
         poison((char *)(uintptr_t)p, span->cell_size);
     uint64_t bit = (uint64_t)1 << cell % 64;
     bits_t *word = &collected_bits_of(span_slot(span))[cell / 64];
-    __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELAXED);
     if (!(__atomic_fetch_and(&word->allocs, ~bit, __ATOMIC_RELAXED) & bit))
         return false;
+    __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELAXED);
     if (__atomic_add_fetch(&span->wait_bias, 1, __ATOMIC_SEQ_CST) == worth_reclaiming(span))
         span_reclaim(span);
     return true;
@@ -705,9 +706,6 @@ void collected_verify(void)
                 ALWAYS_CHECK(*epoch_of(span_of_slot(slot)) <= collected.epoch);
                 ALWAYS_CHECK(!span->all_prev || !span->heap ||
                              *epoch_of(span_of_slot(slot)) < collected.epoch);
-                for (uint32_t word = 0; word < bits_words(span); word++)
-                    ALWAYS_CHECK(
-                        (collected_bits_of(slot)[word].marks & ~collected_bits_of(slot)[word].allocs) == 0);
             }
         }
     lock_release(&collected.lock);

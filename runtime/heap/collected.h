@@ -5,7 +5,8 @@
  * first at the slot's first bit; a slot has 512 bytes of each bitmap, word by word beside each other.
  *
  *     allocs   the cell is the program's, or in a thread's run
- *     marks    the last trace reached it; zero but between the trace and the sweep of the span. marks is within allocs
+ *     marks    the last trace reached it; zero but between the trace and the sweep of the span. A cell that
+ *              the program frees loses first the one bit, then the other
  *
  * A thread allocates from runs: neighbouring free cells, zeroed and marked as allocated when the run is taken.
  *

@@ -71,7 +71,7 @@ void thread_call_at_end(void (*hook)(void))
  * the heap is not left at all: the next stop of the world finds that the thread is gone. */
 static bool has_to_stay(void)
 {
-    return cache.heap && cache.heap->collected && os_thread_has_destructors();
+    return cache.heap && collected_is_used() && os_thread_has_destructors();
 }
 
 static void thread_end(void)

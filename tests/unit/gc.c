@@ -508,6 +508,44 @@ Test(gc, large_objects_are_born_while_others_are_freed)
     collect();
 }
 
+/* Threads free each other's objects, in spans that others sweep and allocate from at the same time. */
+static _Atomic(uint64_t *) exchanged[4096];
+
+static void *exchange_main(void *argument)
+{
+    enum { WORDS = 9 };
+    uint64_t random = (uintptr_t)argument;
+    for (int i = 0; i < 300 * 1000; i++) {
+        uint64_t number = random_next(&random), *object = weir_gc_alloc(WORDS * sizeof *object);
+        CHECK(object && is_zero(object, WORDS * sizeof *object));
+        for (size_t word = 0; word < WORDS; word++)
+            object[word] = number;
+        object = atomic_exchange(&exchanged[random_below(&random, COUNT(exchanged))], object);
+        if (!object)
+            continue;
+        for (size_t word = 1; word < WORDS; word++)
+            CHECK(object[word] == object[0]);
+        weir_gc_free(object);
+    }
+    return NULL;
+}
+
+Test(gc, threads_free_what_others_allocated)
+{
+    if (WATCHED)
+        return;
+    pthread_t threads[4], collector;
+    stop = false;
+    pthread_create(&collector, NULL, collector_main, NULL);
+    for (uintptr_t i = 0; i < COUNT(threads); i++)
+        pthread_create(&threads[i], NULL, exchange_main, (void *)(i + 1));
+    for (size_t i = 0; i < COUNT(threads); i++)
+        pthread_join(threads[i], NULL);
+    stop = true;
+    pthread_join(collector, NULL);
+    collect();
+}
+
 /* A thread that waits in a declared section keeps what it has on its stack. */
 static sem_t waiting, go_on;
 
