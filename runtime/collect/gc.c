@@ -369,6 +369,7 @@ gc_stats_t gc_read_stats(void)
     gc_stats_t stats = gc.stats;
     stats.goal = gc.started ? gc.pacer.goal : 0;
     stats.heap = heap_bytes();
+    stats.limiter_cycle = gc.pacer.limiter_cycle;
     lock_release(&gc.lock);
     return stats;
 }
