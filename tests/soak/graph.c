@@ -42,7 +42,7 @@ static size_t pick_size(uint64_t *random)
 {
     switch (random_below(random, 1000)) {
     case 0:
-        return KIB(512) + random_below(random, MIB(3));
+        return MIB(1) + random_below(random, MIB(2));
     case 1 ... 8:
         return KIB(32) + random_below(random, KIB(200));
     case 9 ... 100:
@@ -163,7 +163,9 @@ static bool has_edges(const node_t *node)
 
 __attribute__((noinline)) static void make(graph_t *graph)
 {
-    int i = free_number(graph), from = walk(graph);
+    int i = free_number(graph), from = -1;
+    for (int tries = 0; tries < 4 && (from < 0 || !has_edges(&graph->nodes[from])); tries++)
+        from = walk(graph);
     if (i < 0)
         return;
     node_t *node = &graph->nodes[i];
@@ -180,7 +182,7 @@ __attribute__((noinline)) static void make(graph_t *graph)
                      .edges = {-1, -1, -1, -1},
                      .kind = (uint8_t)kind};
     write_contents(node);
-    if (from >= 0 && has_edges(&graph->nodes[from]) && below(graph, 8))
+    if (from >= 0 && has_edges(&graph->nodes[from]) && below(graph, 200))
         link_edge(graph, from, (int)below(graph, GRAPH_EDGES), i);
     else
         set_root(graph, below(graph, GRAPH_ROOTS), i);
