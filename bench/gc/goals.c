@@ -4,6 +4,7 @@
 //
 //     heap of goal     the most bytes in a cycle, reached by the last and handed out since, in percent of its goal
 //     spans of goal    the same of the spans that hold them: with holes that nobody could use
+//     held of goal     the most that the runtime ever held from the kernel, in percent of its largest goal
 //     resident         the most ever seen, exact (smaps_rollup); and the kernel's own high-water mark
 //
 // bench/gc/goals runs this over the knobs and judges.
@@ -23,6 +24,7 @@ static struct {
     uint64_t heap, spans; // the most in it
     uint64_t cycles;      // how many were seen from beginning to end
     double heaps[CYCLES_MAX], all_spans[CYCLES_MAX];
+    uint64_t most_goal;
     uint64_t held;   // from the kernel, by the account: the most ever
     size_t resident; // the same, of the whole process by the kernel's
 } seen;
@@ -47,6 +49,7 @@ static void look(void)
         seen.heap = seen.spans = 0;
     }
     seen.goal = stats.next_gc;
+    seen.most_goal = seen.goal > seen.most_goal ? seen.goal : seen.most_goal;
     seen.heap = stats.gc_heap > seen.heap ? stats.gc_heap : seen.heap;
     seen.spans = stats.heap_inuse > seen.spans ? stats.heap_inuse : seen.spans;
     uint64_t held = stats.sys - stats.heap_released;
@@ -211,6 +214,7 @@ int main(int argc, char **argv)
     if (seen.cycles > 0) {
         print_share("heap of goal", seen.heaps);
         print_share("spans of goal", seen.all_spans);
+        printf("held of goal: %.1f %%\n", 100.0 * (double)seen.held / (double)seen.most_goal);
     }
     if (work.watch_resident)
         printf("resident: %zu KiB\n", seen.resident / KIB);
