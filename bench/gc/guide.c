@@ -18,7 +18,7 @@ struct node {
     uint64_t key[5];
 };
 
-enum { CHAIN = 20, STEP = CHAIN * 48, LOOK_EVERY = MIB / 4 };
+enum { CHAIN = 20, STEP = CHAIN * 48, LOOK_EVERY = MIB / 4, NOTE_EVERY = 4 * MIB };
 
 struct sample {
     double allocated, live, heap, goal, held;
@@ -28,22 +28,32 @@ struct sample {
 // Static data: roots.
 static struct node **slots;
 static struct sample *samples;
-static size_t sample_count, sample_room, allocated, looked;
+static size_t sample_count, sample_room, allocated, looked, noted;
 static random_state randomness = 42;
 
+// Every few MiB is enough for the picture, but for both sides of a collection.
 static void look(void)
 {
     static weir_mem_stats stats;
-    if (allocated - looked < LOOK_EVERY || sample_count >= sample_room)
+    static struct sample last;
+    if (allocated - looked < LOOK_EVERY || sample_room == 0)
         return;
     looked = allocated;
     weir_read_mem_stats(&stats);
-    samples[sample_count++] = (struct sample){to_mib(allocated),
-                                              to_mib(stats.gc_live),
-                                              to_mib(stats.gc_heap),
-                                              stats.next_gc == UINT64_MAX ? NAN : to_mib(stats.next_gc),
-                                              to_mib(stats.sys - stats.heap_released),
-                                              stats.num_gc};
+    struct sample now = {.allocated = to_mib(allocated),
+                         .live = to_mib(stats.gc_live),
+                         .heap = to_mib(stats.gc_heap),
+                         .goal = stats.next_gc == UINT64_MAX ? NAN : to_mib(stats.next_gc),
+                         .held = to_mib(stats.sys - stats.heap_released),
+                         .cycles = stats.num_gc};
+    bool collected = now.cycles != last.cycles;
+    if (collected)
+        samples[sample_count++] = last;
+    if (collected || allocated - noted >= NOTE_EVERY) {
+        samples[sample_count++] = now;
+        noted = allocated;
+    }
+    last = now;
 }
 
 // A chain of small objects in place of the old one.
@@ -103,7 +113,7 @@ int main(int argc, char **argv)
     arguments_parse(argc, argv, arguments, ARGUMENTS);
     size_t live = arguments[LIVE].value * MIB, more = live + arguments[SPIKE].value * MIB;
     size_t third = arguments[WORK].value * MIB / 3;
-    sample_room = arguments[SUMMARY].value ? 0 : (more + 3 * third + more) / LOOK_EVERY + 16;
+    sample_room = arguments[SUMMARY].value ? 0 : (more + 3 * third + more) / LOOK_EVERY * 2 + 16;
     samples = table_new(sample_room + 1, sizeof *samples);
     slots = weir_calloc(more / STEP + 1, sizeof *slots);
     if (!slots || weir_gc_add_roots(slots, (more / STEP + 1) * sizeof *slots) != 0)

@@ -32,7 +32,7 @@ if (what eq 'heap') {
         }
         plot gogc.'.tsv' using 1:4 with steps linestyle 2 title 'goal', \
              '' using 1:3 with lines linestyle 1 title 'heap', \
-             '' using 1:2 with steps linestyle 3 title 'live, as marked last'
+             '' using 1:2 with steps linestyle 3 title 'live'
         unset key
     }
     unset multiplot
@@ -55,10 +55,10 @@ if (what eq 'limit') {
             set xlabel 'MiB allocated so far'
             set bmargin 3.5
         }
-        plot name.'.tsv' using 1:5 with lines linestyle 4 title 'held from the kernel', \
+        plot name.'.tsv' using 1:5 with lines linestyle 4 title 'held', \
              '' using 1:4 with steps linestyle 2 title 'goal', \
              '' using 1:3 with lines linestyle 1 title 'heap', \
-             '' using 1:2 with steps linestyle 3 title 'live, as marked last', \
+             '' using 1:2 with steps linestyle 3 title 'live', \
              (i > 1 ? 80 : -1) with lines linestyle 5 title 'limit'
         if (i == 1) { unset key }
     }

@@ -233,10 +233,13 @@ COLD static void start(void)
 
 /* --- the entries --- */
 
+/* As in Go, who asks for a collection also has the sweeping done. */
 void gc_collect(void)
 {
-    if (thread_heap() && collected_is_used())
-        cycle_run(CYCLE_FORCED);
+    if (!thread_heap() || !collected_is_used())
+        return;
+    cycle_run(CYCLE_FORCED);
+    collected_sweep_rest();
 }
 
 /* Many threads may find it due. The first runs the cycle; the others go on to the goal, and wait there: the first may
