@@ -648,8 +648,24 @@ void collected_before_fork(void)
     lock_acquire(&collected.lock);
 }
 
+/* A thread that is not in the child may have been about to change its runs: half of one says nothing. Their cells are
+ * free again from the sweep after the next trace. */
+static void forget_runs(void)
+{
+    for (heap_t *heap = heaps.all; heap; heap = heap->next) {
+        collected_t *share = heap == cache.heap ? NULL : heap->collected;
+        for (uint32_t kind = 0; share && kind < COLLECTED_KINDS; kind++)
+            for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+                share->runs[kind][cls].at = share->runs[kind][cls].end = NULL;
+                share->active[kind][cls] = NULL;
+            }
+    }
+}
+
 void collected_after_fork(bool child)
 {
+    if (child)
+        forget_runs();
     lock_after_fork(&collected.lock, child);
 }
 
