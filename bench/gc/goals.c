@@ -4,7 +4,7 @@
 //
 //     heap of goal     the most bytes in a cycle, reached by the last and handed out since, in percent of its goal
 //     spans of goal    the same of the spans that hold them: with holes that nobody could use
-//     held of goal     the most that the runtime ever held from the kernel, in percent of its largest goal
+//     high of goal     the process's high-water mark by the kernel, in percent of the largest goal
 //     resident         the most ever seen, exact (smaps_rollup); and the kernel's own high-water mark
 //
 // bench/gc/goals runs this over the knobs and judges.
@@ -214,7 +214,8 @@ int main(int argc, char **argv)
     if (seen.cycles > 0) {
         print_share("heap of goal", seen.heaps);
         print_share("spans of goal", seen.all_spans);
-        printf("held of goal: %.1f %%\n", 100.0 * (double)seen.held / (double)seen.most_goal);
+        printf("high of goal: %.1f %%\n",
+               100.0 * (double)(proc_number("/proc/self/status", "VmHWM:") * KIB) / (double)seen.most_goal);
     }
     if (work.watch_resident)
         printf("resident: %zu KiB\n", seen.resident / KIB);
