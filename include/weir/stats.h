@@ -106,6 +106,8 @@ typedef struct weir_mem_stats {
     uint64_t os_releases;         /* how often memory was given back to the kernel, */
     uint64_t os_released_bytes;   /* how much in all (heap_released is what of it is out now), */
     uint64_t limit_releases;      /* and how often because a limit was near */
+    uint64_t gc_live;             /* bytes of collected objects that the last cycle reached, */
+    uint64_t gc_heap;             /* and with those handed out since: what is held against next_gc */
 } weir_mem_stats;
 
 WEIR_API_BEGIN

@@ -54,14 +54,13 @@ static uint64_t limit_now(void)
     return limit == INT64_MAX ? PACER_NONE : (uint64_t)limit;
 }
 
-/* Held, but neither collected heap nor idle. */
-static uint64_t outside_bytes(void)
+/* Held, but neither idle nor, of what is collected, `usable`. */
+static uint64_t outside_of(uint64_t usable)
 {
     ledger_t held = pages_ledger();
     uint64_t bytes = (held.pages_inuse + held.pages_slack) * OS_PAGE + held.huge_inuse +
                      region_table_bytes() + held.metadata;
-    uint64_t heap = heap_bytes();
-    return bytes > heap ? bytes - heap : 0;
+    return bytes > usable ? bytes - usable : 0;
 }
 
 /* On all processors, as the pacer wants it. */
@@ -160,7 +159,7 @@ static void collect(heap_t *self, bool forced)
     uint32_t members = crew_gather(gc.cores);
     if (!mark_prepare(members))
         return;
-    uint64_t program_ns = program_time(), outside = outside_bytes();
+    uint64_t program_ns = program_time(), outside = outside_of(collected_bytes_held);
     roots_prepare();
     collected_sweep_rest();
     uint64_t began = heap_bytes(), goal = gc.pacer.goal, stopped = os_now_ns();
@@ -182,7 +181,6 @@ static void collect(heap_t *self, bool forced)
                                                 .program_ns = program_ns});
     gc.told_ns = started;
     gc.trigger = gc.pacer.trigger;
-    gc.stats.goal = gc.pacer.goal;
     if (options.gctrace) {
         gctrace_cycle_t line = describe(stopped, standing, marked, started);
         line.heap_began = line.heap_ended = began;
@@ -235,33 +233,41 @@ COLD static void start(void)
 
 /* --- the entries --- */
 
+/* As in Go, who asks for a collection also has the sweeping done. */
 void gc_collect(void)
 {
-    if (thread_heap() && collected_is_used())
-        cycle_run(CYCLE_FORCED);
+    if (!thread_heap() || !collected_is_used())
+        return;
+    cycle_run(CYCLE_FORCED);
+    collected_sweep_rest();
 }
 
-/* Many threads may find it due; the first runs the cycle, the others go on. */
-COLD static void collect_if_due(size_t request)
+/* Many threads may find it due. The first runs the cycle; the others go on to the goal, and wait there: the first may
+ * have lost its processor to just those that allocate. `at_limit`: the request would pass the limit,
+ * though nothing idle is left and no cell of its class: what the spans hold beyond the heap cannot be used now. */
+COLD static void collect_if_due(size_t request, bool at_limit)
 {
     bool due = false;
     lock_acquire(&gc.lock);
     pace_by_knobs();
+    uint64_t goal = gc.pacer.goal;
     if (gc.disabled <= 0) {
-        if (pages_is_pressed())
-            pacer_set_outside(&gc.pacer, outside_bytes());
+        if (at_limit)
+            pacer_set_outside(&gc.pacer, outside_of(heap_bytes()));
         due = pacer_wants_cycle(&gc.pacer, heap_bytes(), request, program_time());
         gc.trigger = gc.pacer.trigger;
     }
     lock_release(&gc.lock);
-    if (due)
-        cycle_run(CYCLE_GROWTH);
+    if (!due)
+        return;
+    cycle_run(CYCLE_GROWTH);
+    if (heap_bytes() + request > goal)
+        cycle_wait();
 }
 
 static bool may_be_due(size_t request)
 {
-    return gc.started &&
-           (heap_bytes() + request + RUNWAY > gc.trigger || knobs_have_turned() || pages_is_pressed());
+    return gc.started && (heap_bytes() + request + RUNWAY > gc.trigger || knobs_have_turned());
 }
 
 /* WEIR_DEBUG=gcstress=N: then every allocation comes here. */
@@ -272,12 +278,25 @@ static bool is_stressed(void)
            (atomic_fetch_add(&count, 1) + 1) % options.gcstress == 0;
 }
 
-static void *alloc_once(heap_t *self, enum span_kind kind, size_t size, size_t alignment)
+static void *alloc_once(heap_t *self, enum span_kind kind, size_t size, size_t alignment, bool fresh)
 {
     world_enter();
-    void *p = collected_alloc_slow(self, kind, size, alignment);
+    void *p = collected_alloc_slow(self, kind, size, alignment, fresh);
     world_leave();
     return p;
+}
+
+/* At the limit free cells come first, then a cycle if the pacer agrees, and fresh memory last: the limit is soft. */
+static void *alloc_as_limited(heap_t *self, enum span_kind kind, size_t size, size_t alignment)
+{
+    if (LIKELY(!pages_is_pressed()))
+        return alloc_once(self, kind, size, alignment, true);
+    void *p = alloc_once(self, kind, size, alignment, false);
+    if (p)
+        return p;
+    if (!cache.cycling)
+        collect_if_due(size, true);
+    return alloc_once(self, kind, size, alignment, true);
 }
 
 /* Under WEIR_COLLECT the runtime itself comes here in the middle of a cycle: it starts threads for marking. */
@@ -294,11 +313,11 @@ static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
     if (UNLIKELY(is_stressed()))
         cycle_run(CYCLE_GROWTH);
     else if (may_be_due(size) && !cache.cycling)
-        collect_if_due(size);
-    void *p = alloc_once(self, kind, size, alignment);
+        collect_if_due(size, false);
+    void *p = alloc_as_limited(self, kind, size, alignment);
     if (UNLIKELY(!p)) {
         gc_collect();
-        p = alloc_once(self, kind, size, alignment);
+        p = alloc_once(self, kind, size, alignment, true);
     }
     thread_return_borrowed();
     return p;
@@ -348,7 +367,12 @@ void gc_remove_roots(uintptr_t start)
 gc_stats_t gc_read_stats(void)
 {
     lock_acquire(&gc.lock);
+    if (gc.started)
+        pace_by_knobs();
     gc_stats_t stats = gc.stats;
+    stats.goal = gc.started ? gc.pacer.goal : 0;
+    stats.heap = heap_bytes();
+    stats.limiter_cycle = gc.pacer.limiter_cycle;
     lock_release(&gc.lock);
     return stats;
 }

@@ -31,13 +31,15 @@ void gc_remove_roots(uintptr_t start);
 /* Of all cycles so far. */
 typedef struct gc_stats {
     uint64_t cycles, forced;
-    uint64_t goal;
+    uint64_t goal;                                         /* of the next; UINT64_MAX: none */
     uint64_t live;                                         /* marked by the last */
+    uint64_t heap;                                         /* live, and handed out since */
     uint64_t pause_total_ns, pauses[256], pause_ends[256]; /* circular; the last at (cycles + 255) % 256 */
     uint64_t last_end_ns;                                  /* since 1970 */
     uint64_t collector_ns, available_ns;                   /* of all processors, since the first object */
     uint32_t rescans;
-    uint64_t objects; /* marked by the last */
+    uint64_t objects;       /* marked by the last */
+    uint64_t limiter_cycle; /* the last after which the limiter was on; 0: it never was */
 } gc_stats_t;
 gc_stats_t gc_read_stats(void);
 

@@ -117,7 +117,7 @@ void *mark_base(const void *p)
     target_t target = target_of((uintptr_t)p);
     if (is_nothing(target) || !(bits_of(target)->allocs & bit_of(target)))
         return NULL;
-    return (void *)start_of(target);
+    return region_address(target.slot) + (size_t)target.cell * class_size(target.is.cls);
 }
 
 /* --- what is left to do --- */

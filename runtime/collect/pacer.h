@@ -7,8 +7,7 @@
  *     live      bytes that the last cycle marked
  *     heap      live, and what has been handed out since: grows by spans and large objects
  *     roots     stacks and globals: work for a cycle, though nothing it could free
- *     outside   all that is held but neither heap nor idle: manual memory, arenas, metadata, and the free cells of
- *               collected spans
+ *     outside   all that is held but neither idle nor cells for collected objects: manual memory, arenas, metadata
  *
  *     percent goal = live + (live + roots) * GOGC/100       at least 4 MiB * GOGC/100; GOGC off: no bound
  *     limit goal   = room - headroom                        room = limit - outside
@@ -23,6 +22,7 @@
  * meanwhile, it need only cover what the owner hands out at a time.
  *
  * Where it is not Go's:
+ * - Free cells do not count as non-heap memory, see pacer_cycle_t.
  * - Idle memory does not count against the limit, since the heap can use it, or release it, before it takes more. Go
  *   also subtracts what is held beyond the limit at the moment; it has to, as its scavenger releases later.
  * - The headroom is 3 % of the room, at least 1 MiB, but at most half of it. Go takes 1 MiB as the goal when there is
@@ -51,7 +51,8 @@
 typedef struct pacer_cycle {
     uint64_t live;
     uint64_t roots;
-    /* Held - idle - heap, when the cycle began. Not after it: then garbage that is not swept yet would count. */
+    /* Held - idle - spans of collected cells. Free cells are room for the heap to grow into: were they outside, a goal that
+     * comes before they are used would be followed by a lower one, until every step is a cycle. */
     uint64_t outside;
     /* The collector's time, and the program's since pacer_wants_cycle or pacer_end_cycle was last told. Measured alike:
      * while the world stands still, wall time on all cores is the collector's; while it runs, the program's. (Go leaves
@@ -87,9 +88,9 @@ void pacer_set_runway(pacer_t *pacer, uint64_t runway);
 void pacer_set_cores(pacer_t *pacer, unsigned cores);
 
 /* Between cycles, under a limit: when manual memory or arenas have grown or shrunk noticeably (the value of the last
- * cycle, and the difference); and, just before asking, when the limit itself is about to be passed and nothing idle or
- * unswept is left (held - idle - heap, as it is now). The latter is how holes in the spans are met that the last cycle
- * did not show. */
+ * cycle, and the difference); and, just before asking, when the limit itself is about to be passed and nothing idle and
+ * no cell of the size is left (held - idle - heap, as it is now: the free cells are of no use). It holds until the next
+ * cycle ends. */
 void pacer_set_outside(pacer_t *pacer, uint64_t outside);
 
 /* The heap is about to grow by `request`, to the trigger or beyond: start a cycle first? If not, `trigger` may have

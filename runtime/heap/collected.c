@@ -15,13 +15,13 @@
 
 /* Zeroed at once: in the first-level cache when the program comes to it. */
 enum { RUN_BYTES = 4096 };
-/* A thread that looks for free cells sweeps at most so many spans that have none. */
+/* A thread that looks for free cells sweeps at most so many spans that have none, unless the limit is near. */
 enum { SWEEPS_MAX = 8 };
 
 bits_t *collected_bits;
 brief_t *collected_briefs;
 uint32_t collected_reciprocals[CLASS_COUNT];
-_Atomic size_t collected_bytes_since;
+_Atomic size_t collected_bytes_since, collected_bytes_held;
 
 static struct {
     lock_t lock;
@@ -195,6 +195,7 @@ static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
         *epoch_of(span) = collected.epoch;
         collected_briefs[slot] = (brief_t){.cls = (uint8_t)cls, .kind = (uint8_t)kind};
         list_push(span);
+        collected_bytes_held += SLOT_SIZE;
         span_set_state(span, SPAN_COLLECTED);
     }
     lock_release(&collected.lock);
@@ -283,6 +284,7 @@ static void span_discard(span_t *span)
 {
     list_remove(span);
     collected_briefs[span_slot(span)].cls = 0;
+    collected_bytes_held -= SLOT_SIZE;
     span_set_state(span, SPAN_NONE);
     span->kind = KIND_MANUAL;
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
@@ -290,13 +292,13 @@ static void span_discard(span_t *span)
 }
 
 /* The next span at the cursor that has free cells, swept; else one to be reclaimed. */
-static span_t *span_claim(heap_t *self, enum span_kind kind, uint32_t cls)
+static span_t *span_claim(heap_t *self, enum span_kind kind, uint32_t cls, uint32_t sweeps)
 {
     uint32_t *cursor = &collected.cursor[kind - KIND_SCAN][cls];
     uint32_t *reclaim = &collected.reclaim[kind - KIND_SCAN][cls];
     span_t *found = NULL;
     lock_acquire(&collected.lock);
-    for (int sweeps = 0; *cursor && !found && sweeps < SWEEPS_MAX; sweeps++) {
+    for (; *cursor && !found && sweeps > 0; sweeps--) {
         span_t *span = span_of_slot(*cursor);
         *cursor = span->next;
         if (span_sweep(span) < span->cells)
@@ -353,15 +355,15 @@ static bool run_take(collected_t *share, run_t *run, span_t *span)
     return true;
 }
 
-static bool run_refill(heap_t *self, collected_t *share, enum span_kind kind, uint32_t cls)
+static bool run_refill(heap_t *self, collected_t *share, enum span_kind kind, uint32_t cls, bool fresh)
 {
     run_t *run = &share->runs[kind - KIND_SCAN][cls];
     span_t **active = &share->active[kind - KIND_SCAN][cls];
     while (!*active || !run_take(share, run, *active)) {
         if (*active)
             span_leave(*active);
-        *active = span_claim(self, kind, cls);
-        if (!*active)
+        *active = span_claim(self, kind, cls, fresh ? SWEEPS_MAX : UINT32_MAX);
+        if (!*active && fresh)
             *active = span_new(self, kind, cls);
         if (!*active)
             return false;
@@ -414,6 +416,7 @@ static void *large_new(heap_t *self, enum span_kind kind, size_t size, size_t al
         span->kind = (uint8_t)kind;
         large_describe_tail(span, true);
         large_link(span);
+        collected_bytes_held += large_usable(span);
     }
     lock_release(&collected.lock);
     if (!ready) {
@@ -428,6 +431,7 @@ static void *large_new(heap_t *self, enum span_kind kind, size_t size, size_t al
 static void large_forget(span_t *span)
 {
     large_unlink(span);
+    collected_bytes_held -= large_usable(span);
     large_describe_tail(span, false);
     *collected_bits_of(span_slot(span)) = (bits_t){.allocs = 0};
     span->kind = KIND_MANUAL;
@@ -435,16 +439,16 @@ static void large_forget(span_t *span)
 
 /* --- the entries --- */
 
-void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_t alignment)
+void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_t alignment, bool fresh)
 {
     if (size > SMALL_MAX || alignment > SMALL_MAX)
-        return large_new(self, kind, size, alignment);
+        return fresh ? large_new(self, kind, size, alignment) : NULL;
     collected_t *share = share_of(self);
     uint32_t cls = alignment > 16 ? raw_class(alignment, size) : class_of(size);
     if (!share)
         return NULL;
     run_t *run = &share->runs[kind - KIND_SCAN][cls];
-    if (run->at == run->end && !run_refill(self, share, kind, cls))
+    if (run->at == run->end && !run_refill(self, share, kind, cls, fresh))
         return NULL;
     if (LIKELY(!options.gcstress))
         cache.runs = &share->runs[0][0];
@@ -645,8 +649,24 @@ void collected_before_fork(void)
     lock_acquire(&collected.lock);
 }
 
+/* A thread that is not in the child may have been about to change its runs: half of one says nothing. Their cells are
+ * free again from the sweep after the next trace. */
+static void forget_runs(void)
+{
+    for (heap_t *heap = heaps.all; heap; heap = heap->next) {
+        collected_t *share = heap == cache.heap ? NULL : heap->collected;
+        for (uint32_t kind = 0; share && kind < COLLECTED_KINDS; kind++)
+            for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+                share->runs[kind][cls].at = share->runs[kind][cls].end = NULL;
+                share->active[kind][cls] = NULL;
+            }
+    }
+}
+
 void collected_after_fork(bool child)
 {
+    if (child)
+        forget_runs();
     lock_after_fork(&collected.lock, child);
 }
 

@@ -48,9 +48,9 @@ typedef struct collected {
     uint64_t taken[CLASS_COUNT]; /* cells that went into runs, ever */
 } collected_t;
 
-/* A zeroed object of size > 0, at a multiple of alignment, a power of two; NULL: out of memory. Inside a world_enter
- * section. */
-void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_t alignment);
+/* A zeroed object of size > 0, at a multiple of alignment, a power of two; NULL: out of memory, or, not `fresh`, the spans
+ * that there are have no room. Inside a world_enter section. */
+void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_t alignment, bool fresh);
 
 static inline void *collected_alloc_fast(enum span_kind kind, size_t size)
 {
@@ -99,6 +99,9 @@ static inline bits_t *collected_bits_of(uint32_t slot)
 /* Bytes allocated since the last trace began: cells in runs count as allocated. Less what was freed by hand: it may be
  * "below zero". */
 extern _Atomic size_t collected_bytes_since;
+/* Bytes of the spans and large objects: those allocated, and the free cells that more can go into. Written under the
+ * lock of their lists. */
+extern _Atomic size_t collected_bytes_held;
 /* Is there any collected memory? */
 bool collected_is_used(void);
 

@@ -112,6 +112,12 @@ bool cycle_run(enum cycle_reason reason)
     return true;
 }
 
+COLD void cycle_wait(void)
+{
+    lock_acquire(&cycle.lock);
+    lock_release(&cycle.lock);
+}
+
 COLD bool cycle_run_due(void)
 {
     switch (atomic_load_explicit(&pages_due, memory_order_relaxed)) {

@@ -40,6 +40,9 @@ void cycle_call_at_fork(void (*before)(void), void (*after)(bool child));
  * a cycle already, or at its end. Keeps errno. */
 bool cycle_run(enum cycle_reason reason);
 
+/* Wait until no other thread is in TRACE or AGE. Not from there. */
+void cycle_wait(void);
+
 /* Run the cycle that is due. True: one ran, and what was refused may be tried again. */
 bool cycle_run_due(void);
 

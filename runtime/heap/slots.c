@@ -30,6 +30,13 @@ static void touch(char *memory)
         *(volatile char *)(memory + at) = 0;
 }
 
+/* What is idle comes first, slot by slot: scattered among slots in use it is no run, and a heap whose spans die one by one
+ * would hold twice its goal. Of a large heap it lies in huge pages already. */
+static bool idle_comes_first(void)
+{
+    return __atomic_load_n(&ledger.pages_idle, __ATOMIC_RELAXED) >= OS_HUGE_PAGE / OS_PAGE;
+}
+
 static void run_take(uint32_t which)
 {
     uint8_t before[RUN_SLOTS];
@@ -49,7 +56,7 @@ uint32_t slots_take(enum span_kind kind)
 {
     uint32_t which = kind == KIND_NOSCAN, slot = 0;
     if (lock_try(&slots.lock)) {
-        if (!slots.runs[which].left && slots_want_huge())
+        if (!slots.runs[which].left && !idle_comes_first() && slots_want_huge())
             run_take(which);
         if (slots.runs[which].left) {
             slots.runs[which].left--;

@@ -10,6 +10,7 @@
 
 _Atomic uint32_t world_stopping;
 static _Atomic uint32_t standing; /* threads in stand_still */
+static heap_t *_Atomic stopper;   /* whose thread stops the world, or has; NULL: nobody's */
 
 /* --- the thread's side --- */
 
@@ -34,11 +35,12 @@ __attribute__((noinline)) static void stand_still(heap_t *heap)
 
 void world_park(void)
 {
-    if (cache.heap)
+    if (cache.heap && cache.heap != stopper && lock_sections == 0)
         stand_still(cache.heap);
 }
 
-static void on_stop_signal(void)
+/* At the signal, and where a section ends that put it off. */
+static void stop_if_asked(void)
 {
     if (cache.inside == 0 && atomic_load(&world_stopping))
         world_park();
@@ -138,9 +140,11 @@ static void wait_for(heap_t *heap)
  * standing for ever. */
 void world_stop(void)
 {
-    os_on_stop_signal(on_stop_signal);
+    os_on_stop_signal(stop_if_asked);
+    lock_section_ended = stop_if_asked;
     for (uint32_t left; (left = atomic_load(&standing)) > 0;)
         os_futex_wait(&standing, left);
+    stopper = cache.heap;
     lock_acquire(&heaps.lock);
     atomic_store(&world_stopping, 1);
     lock_release(&heaps.lock);
@@ -167,6 +171,7 @@ void world_after_fork_child(void)
 {
     world_stopping = 0;
     standing = 0;
+    stopper = NULL;
     if (cache.heap)
         cache.heap->thread = os_thread_id();
 }

@@ -2,8 +2,9 @@
  *
  * The collector asks every such thread to stop with a real-time signal; the handler waits there until the world
  * starts again. A thread in the middle of a change to what the collector reads says so (world_enter); then the
- * handler returns at once and the thread stops where it leaves (world_leave). So a stopped thread holds no lock
- * and is in the middle of nothing.
+ * handler returns at once and the thread stops where it leaves (world_leave); so it does in one
+ * that has a lock of the heap or of the pages, or waits for one (os/lock.h). So a stopped thread holds no such lock, and is
+ * in the middle of nothing.
  *
  *     running --signal--> stopped --start--> running            inside: --signal--> inside --leave--> stopped
  *

@@ -65,6 +65,8 @@ static void fill_collector(weir_mem_stats *stats)
     stats->pause_total_ns = gc.pause_total_ns;
     memcpy(stats->pause_ns, gc.pauses, sizeof stats->pause_ns);
     memcpy(stats->pause_end, gc.pause_ends, sizeof stats->pause_end);
+    stats->gc_live = gc.live;
+    stats->gc_heap = gc.heap;
     stats->num_gc = gc.cycles;
     stats->num_forced_gc = gc.forced;
     stats->gc_cpu_fraction = gc.available_ns ? (double)gc.collector_ns / (double)gc.available_ns : 0;

@@ -120,6 +120,8 @@ static const struct field counters[] = {
     FIELD(os_releases),
     FIELD(os_released_bytes),
     FIELD(limit_releases),
+    FIELD(gc_live),
+    FIELD(gc_heap),
 };
 /* The knobs are signed, and one value of each means "none": null in JSON. */
 static const struct {

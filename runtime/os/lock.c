@@ -6,6 +6,9 @@
 
 enum { SPINS = 60 }; /* about the length of the longest section that is held without a system call */
 
+__thread uint32_t lock_sections;
+void (*_Atomic lock_section_ended)(void);
+
 void lock_wait(lock_t *lock)
 {
     for (int i = 0; i < SPINS; i++) {
@@ -27,9 +30,12 @@ void lock_wake(lock_t *lock)
 bool lock_try(lock_t *lock)
 {
     uint32_t expected = 0;
+    lock_section_begin(lock);
     if (!atomic_compare_exchange_strong_explicit(&lock->word, &expected, 1, memory_order_acquire,
-                                                 memory_order_relaxed))
+                                                 memory_order_relaxed)) {
+        lock_section_end(lock);
         return false;
+    }
     lock_note_taken(lock);
     return true;
 }

@@ -3,6 +3,10 @@
  * A word of zero is unlocked, so a forked child can reset a lock by storing it. It is not recursive and never
  * allocates. Order of acquisition: lock_rank below, smallest first; debug builds check it (lock_try may be out of
  * order, since it does not wait).
+ *
+ * The world may stop any thread, but not one that holds a lock which a section of another may wait for, a section that the
+ * stop waits for in turn. So whoever takes a lock from LOCK_RANK_HEAPS on is in such a section, from before it has the lock
+ * until after (runtime/heap/world.h).
  */
 #ifndef WEIR_OS_LOCK_H
 #define WEIR_OS_LOCK_H
@@ -26,6 +30,11 @@ enum lock_rank {
     LOCK_RANK_HARDEN,       /* runtime/heap/harden.c */
     LOCK_RANK_PAGES,        /* runtime/pages: slots, chunks, region, ledger of idle memory */
 };
+
+/* How many locks from LOCK_RANK_HEAPS on the thread holds or waits for: its own, read by its signal handlers. */
+extern __thread uint32_t lock_sections __attribute__((tls_model("initial-exec")));
+/* Called where the last of them was given up; set once. */
+extern void (*_Atomic lock_section_ended)(void);
 
 typedef struct lock {
     _Atomic uint32_t word; /* 0 free, 1 held, 2 held and somebody waits */
@@ -64,9 +73,26 @@ static inline void lock_note_given(const lock_t *lock)
 }
 #endif
 
+static inline void lock_section_begin(const lock_t *lock)
+{
+    lock_sections += lock->rank >= LOCK_RANK_HEAPS;
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+static inline void lock_section_end(const lock_t *lock)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    if (lock->rank < LOCK_RANK_HEAPS || --lock_sections > 0)
+        return;
+    void (*ended)(void) = atomic_load_explicit(&lock_section_ended, memory_order_acquire);
+    if (ended)
+        ended();
+}
+
 static inline void lock_acquire(lock_t *lock)
 {
     lock_check_order(lock);
+    lock_section_begin(lock);
     uint32_t expected = 0;
     if (!atomic_compare_exchange_strong_explicit(&lock->word, &expected, 1, memory_order_acquire,
                                                  memory_order_relaxed))
@@ -79,6 +105,7 @@ static inline void lock_release(lock_t *lock)
     lock_note_given(lock);
     if (atomic_exchange_explicit(&lock->word, 0, memory_order_release) == 2)
         lock_wake(lock);
+    lock_section_end(lock);
 }
 
 /* In the child of a fork: whatever thread held the lock is gone, or is the caller. */
@@ -86,6 +113,7 @@ static inline void lock_reset(lock_t *lock)
 {
     lock_note_given(lock);
     atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
+    lock_section_end(lock);
 }
 
 /* Give up what was taken before a fork, in the parent or in the child. */

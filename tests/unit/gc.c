@@ -233,6 +233,18 @@ Test(gc, a_double_free_ends_the_program, .signal = SIGABRT)
     weir_gc_free(p);
 }
 
+/* Before the first collection, whose tables it does not need. */
+Test(gc, an_object_is_found_by_what_points_into_it)
+{
+    for (size_t size = 16; size < MIB(3); size += size / 3) {
+        char *first = weir_gc_alloc(size), *second = weir_gc_alloc(size);
+        cr_expect_eq(weir_gc_base(first), first, "%zu", size);
+        cr_expect_eq(weir_gc_base(second + size - 1), second, "%zu", size);
+    }
+    int here;
+    cr_expect_null(weir_gc_base(&here));
+}
+
 Test(gc, realloc_keeps_what_fits_and_zeroes_the_rest)
 {
     char *p = weir_gc_alloc(100);
