@@ -173,8 +173,8 @@ static record_t *take(weir_pool *pool)
     if (record) {
         record->state = OUT;
         check->in--;
-        pool->common.hits++;
-        pool->common.received++;
+        pool->common.hot.hits++;
+        pool->common.given--;
     } else {
         pool->common.misses++;
     }
