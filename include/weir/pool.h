@@ -26,7 +26,8 @@
  *                had got, are lost to it, as all that was only that thread's.
  *   misuse       is undefined, as with any free list; with WEIR_DEBUG=poolcheck=1 a double put, a put of what the pool
  *                did not hand out, and a write after a put end the program with one line on stderr (onerror=warn: go on).
- *                Pools that are made under AddressSanitizer or valgrind have these tools watch their objects.
+ *                Pools that are made under AddressSanitizer or valgrind have these tools watch their objects; under
+ *                heaptrack a get is an allocation and a put is a free, of objects on weir's heap.
  */
 #ifndef WEIR_POOL_H
 #define WEIR_POOL_H
