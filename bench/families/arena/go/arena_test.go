@@ -50,9 +50,12 @@ var keepNode *node
 
 func tree(nodes int) func(b *testing.B) {
 	return func(b *testing.B) {
+		keepNode = build(nodes)
+		b.ResetTimer()
 		for i := 0; i < b.N; i++ {
 			keepNode = build(nodes)
 		}
+		b.StopTimer()
 		keepNode = nil
 	}
 }
