@@ -87,7 +87,7 @@ def describe_machine():
             "libc": " ".join(platform.libc_ver()), "date": date.today().isoformat()}
 
 
-PATH_OPTIONS = ("--mimalloc-bench", "--build", "--weir", "--json", "--markdown", "--compare")
+PATH_OPTIONS = ("--mimalloc-bench", "--build", "--weir", "--json", "--markdown", "--compare", "--keep", "--svg")
 
 
 def portable_command(arguments):
