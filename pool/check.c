@@ -26,6 +26,10 @@
 extern void __asan_poison_memory_region(const volatile void *p, size_t size) __attribute__((weak));
 extern void __asan_unpoison_memory_region(const volatile void *p, size_t size) __attribute__((weak));
 
+/* There if the program runs under heaptrack: its heaptrack_report_alloc and heaptrack_report_free. */
+extern void heaptrack_malloc(void *p, size_t size) __attribute__((weak));
+extern void heaptrack_free(void *p) __attribute__((weak));
+
 enum { BUCKETS = 1024, POISON = 0xd5 };
 enum state { OUT, IN, IN_OLD /* for a cycle already */, DOOMED };
 
@@ -43,10 +47,15 @@ struct check {
     uint64_t in, doomed; /* how many records are in these states */
 };
 
+static bool heaptrack_is_there(void)
+{
+    return heaptrack_malloc && heaptrack_free;
+}
+
 bool check_is_wanted(void)
 {
     if (options.poolcheck == OPTIONS_POOLCHECK_AUTO)
-        return __asan_poison_memory_region || RUNNING_ON_VALGRIND;
+        return __asan_poison_memory_region || RUNNING_ON_VALGRIND || heaptrack_is_there();
     return options.poolcheck == OPTIONS_POOLCHECK_ON;
 }
 
@@ -160,6 +169,30 @@ static record_t *note(struct check *check, char *p, record_t **fresh)
     return *at;
 }
 
+/* --- heaptrack ---
+ *
+ * To heaptrack an object is allocated where it is got, and freed where it is put. Only those on weir's heap: what came
+ * from another malloc it has seen. Told without pools.lock: a tool may allocate. */
+
+static void tell_got(void *p)
+{
+    if (heaptrack_is_there() && heap_cell_size(p))
+        heaptrack_malloc(p, heap_usable_size(p));
+}
+
+/* Before the object can be got anew. Of one that was never got heaptrack knows nothing. */
+static void tell_put(struct check *check, void *p)
+{
+    if (!heaptrack_is_there() || !heap_cell_size(p))
+        return;
+    lock_acquire(&pools.lock);
+    const record_t *record = *find(check, p);
+    bool was_got = record && record->state == OUT;
+    lock_release(&pools.lock);
+    if (was_got)
+        heaptrack_free(p);
+}
+
 /* --- get --- */
 
 /* Hand out what is in the pool; not busy with it are others once it is OUT. */
@@ -173,8 +206,8 @@ static record_t *take(weir_pool *pool)
     if (record) {
         record->state = OUT;
         check->in--;
-        pool->common.hits++;
-        pool->common.received++;
+        pool->common.hot.hits++;
+        pool->common.given--;
     } else {
         pool->common.misses++;
     }
@@ -198,11 +231,12 @@ static void *make(weir_pool *pool)
 void *check_get(weir_pool *pool)
 {
     record_t *record = take(pool);
-    if (!record)
-        return make(pool);
-    if (!unpoison(record))
-        report(pool, "write after put to", record, record->object, "weir_pool_get()");
-    return record->object;
+    void *p = record ? record->object : make(pool);
+    if (record && !unpoison(record))
+        report(pool, "write after put to", record, p, "weir_pool_get()");
+    if (p)
+        tell_got(p);
+    return p;
 }
 
 /* --- put --- */
@@ -244,6 +278,7 @@ bool check_put(weir_pool *pool, void *p)
     size_t size = heap_cell_size(p) ? heap_usable_size(p) : 0;
     record_t *fresh = heap_malloc(sizeof *fresh);
     char *copy = size && needs_copy() ? heap_malloc(size) : NULL;
+    tell_put(pool->check, p);
     lock_acquire(&pools.lock);
     bool is_freed = pool->freed;
     record_t *record = is_freed ? NULL : take_in(pool, p, &fresh, &copy, &wrong);

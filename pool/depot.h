@@ -3,11 +3,11 @@
  * Magazines are Bonwick's ("Magazines and Vmem", 2001): objects move between threads by the magazine, so that what a
  * shared word costs is shared by many objects. The stack is Treiber's (1986), with a tag in the spare bits of its head:
  *
- *     head    63        38 37                       0
- *             |   tag    |  address of the top >> 9  |          addresses have 47 bits, magazines are aligned to 512
+ *     head    63        37 36                       0
+ *             |   tag    |  address of the top >> 10 |          addresses have 47 bits, magazines are aligned to 1024
  *
  * Each change adds one to the tag, so that a pop that was interrupted between reading top->next and its exchange fails
- * if anything has changed. The tag comes around after 2^26 changes: a thread would have to be held up in those few
+ * if anything has changed. The tag comes around after 2^27 changes: a thread would have to be held up in those few
  * instructions while others change the same stack for seconds without pause, and be woken at exactly the wrong one.
  *
  * A pop reads top->next although another thread may have popped top meanwhile. So magazines may be given back to the
@@ -20,7 +20,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MAGAZINE_SHIFT = 9, MAGAZINE_SIZE = 1 << MAGAZINE_SHIFT, MAGAZINE_ROUNDS = 61, DEPOT_TAG_SHIFT = 38 };
+enum {
+    MAGAZINE_SHIFT = 10,
+    MAGAZINE_SIZE = 1 << MAGAZINE_SHIFT,
+    MAGAZINE_HEAD = 128, /* pool.h says why it is that long */
+    MAGAZINE_ROUNDS = (MAGAZINE_SIZE - MAGAZINE_HEAD) / 8,
+    DEPOT_TAG_SHIFT = 47 - MAGAZINE_SHIFT
+};
 
 /* Belongs to who holds it: a thread, a stack, or the list of what is doomed. */
 typedef struct magazine {
@@ -28,7 +34,7 @@ typedef struct magazine {
     struct magazine *next_chain;     /* of the first of a chain that is doomed */
     uint32_t count;                  /* rounds, while it is nobody's loaded one */
     uint32_t keep;                   /* a late pop may read it: not to be given back */
-    void *rounds[MAGAZINE_ROUNDS];
+    _Alignas(MAGAZINE_HEAD) void *rounds[MAGAZINE_ROUNDS];
 } magazine_t;
 _Static_assert(sizeof(magazine_t) == MAGAZINE_SIZE, "a magazine is as large as its alignment");
 

@@ -4,13 +4,16 @@
 #include "runtime/heap/heap.h"
 
 table_t table_none;
-local_t local_none = {.gate = GATE_SHUT};
+local_t local_none = {.hot.gate = GATE_SHUT};
 __thread table_t *pool_table = &table_none;
+__thread struct weir_pool_thread pool_thread;
+/* By another name, so that the library's own uses cannot be bound to another library's. */
+extern __thread __typeof__(pool_thread) weir_pool_thread_1 __attribute__((alias("pool_thread")));
 struct pools pools = {.lock = LOCK_INIT(LOCK_RANK_POOLS)};
 
 void local_init(local_t *local, weir_pool *pool)
 {
-    *local = (local_t){.pool = pool, .gate = fence_is_cheap() ? 0 : GATE_SHUT};
+    *local = (local_t){.pool = pool, .hot.gate = fence_is_cheap() ? 0 : GATE_SHUT};
 }
 
 /* --- the thread's table --- */
@@ -19,7 +22,7 @@ static table_t *table_make(size_t size)
 {
     table_t *table = heap_calloc(1, sizeof *table + size * sizeof table->of[0]);
     for (size_t id = 0; table && id < size; id++)
-        table->of[id] = &local_none;
+        table_set_local(table, id, &local_none);
     if (table)
         table->size = size;
     return table;
@@ -41,6 +44,12 @@ static void table_unlink(table_t *table)
         table->next->prev = table->prev;
 }
 
+static void table_set(table_t *table)
+{
+    pool_table = table;
+    pool_thread = (struct weir_pool_thread){table->size, table->of};
+}
+
 /* Under pools.lock: the thread's table gives way to a larger one. */
 static void table_replace(table_t *old, table_t *table)
 {
@@ -48,13 +57,13 @@ static void table_replace(table_t *old, table_t *table)
     if (old->size) {
         table_unlink(old);
         for (size_t id = 0; id < old->size; id++) {
-            local_t *local = atomic_load_explicit(&old->of[id], memory_order_relaxed);
-            atomic_store_explicit(&table->of[id], local, memory_order_relaxed);
+            local_t *local = table_local(old, id);
+            table_set_local(table, id, local);
             if (local != &local_none)
                 local->thread = table;
         }
     }
-    pool_table = table;
+    table_set(table);
 }
 
 static void table_free(table_t *table)
@@ -88,7 +97,7 @@ static bool table_reach(size_t id)
 static void adopt(local_t *local, size_t id)
 {
     local->thread = pool_table;
-    atomic_store_explicit(&pool_table->of[id], local, memory_order_relaxed);
+    table_set_local(pool_table, id, local);
 }
 
 static local_t *find_orphan(weir_pool *pool)
@@ -106,7 +115,7 @@ static local_t *join(weir_pool *pool, local_t **fresh)
     local_t *local = local_of(pool);
     if (local == &local_none)
         local = NULL;
-    if (!local && !pool->freed && pool->id < pool_table->size) {
+    if (!local && !pool->freed && pool_id(pool) < pool_table->size) {
         local = find_orphan(pool);
         if (!local && *fresh) {
             local = *fresh;
@@ -115,7 +124,7 @@ static local_t *join(weir_pool *pool, local_t **fresh)
             atomic_store_explicit(&pool->locals, local, memory_order_release);
         }
         if (local)
-            adopt(local, pool->id);
+            adopt(local, pool_id(pool));
     }
     lock_release(&pools.lock);
     return local;
@@ -126,7 +135,7 @@ local_t *local_here(weir_pool *pool)
     local_t *local = local_of(pool);
     if (LIKELY(local != &local_none))
         return local;
-    size_t id = atomic_load_explicit(&pool->id, memory_order_relaxed);
+    size_t id = pool_id(pool);
     if (id == POOL_NO_ID)
         return NULL;
     local_t *fresh = NULL;
@@ -159,14 +168,14 @@ bool local_enter(local_t *local)
     if (local == &pool->common)
         return enter_common(pool);
     for (;;) {
-        atomic_store_explicit(&local->busy, 1, memory_order_relaxed);
+        __atomic_store_n(&local->hot.busy, 1, __ATOMIC_RELAXED);
         if (fence_is_cheap())
             fence_hot();
         else
             atomic_thread_fence(memory_order_seq_cst);
         if (LIKELY(!atomic_load_explicit(&local->shut, memory_order_acquire)))
             return true;
-        atomic_store_explicit(&local->busy, 0, memory_order_release);
+        __atomic_store_n(&local->hot.busy, 0, __ATOMIC_RELEASE);
         lock_acquire(&pools.lock);
         bool freed = pool->freed;
         lock_release(&pools.lock);
@@ -180,14 +189,14 @@ void local_leave(local_t *local)
     if (local == &local->pool->common)
         lock_release(&pools.lock);
     else
-        atomic_store_explicit(&local->busy, 0, memory_order_release);
+        __atomic_store_n(&local->hot.busy, 0, __ATOMIC_RELEASE);
 }
 
 magazine_t *local_unload(local_t *local)
 {
-    magazine_t *hands[] = {local->loaded, local->previous}, *chain = NULL;
+    magazine_t *hands[] = {local_loaded(local), local->previous}, *chain = NULL;
     if (hands[0])
-        hands[0]->count = local->count;
+        hands[0]->count = local_count(local);
     for (int i = 0; i < 2; i++) {
         if (!hands[i])
             continue;
@@ -199,8 +208,8 @@ magazine_t *local_unload(local_t *local)
         atomic_store_explicit(&hands[i]->next, chain, memory_order_relaxed);
         chain = hands[i];
     }
-    local->loaded = local->previous = NULL;
-    local->count = local->capacity = 0;
+    local->previous = NULL;
+    local_load(local, NULL, 0);
     return chain;
 }
 
@@ -209,7 +218,7 @@ magazine_t *local_unload(local_t *local)
 static void shut(weir_pool *pool)
 {
     for (local_t *local = local_first(pool); local; local = local_next(local)) {
-        atomic_store_explicit(&local->gate, GATE_SHUT, memory_order_relaxed);
+        __atomic_store_n(&local->hot.gate, GATE_SHUT, __ATOMIC_RELAXED);
         atomic_store_explicit(&local->shut, true, memory_order_relaxed);
     }
 }
@@ -219,7 +228,7 @@ static bool await(const local_t *local, int patience)
 {
     enum { SPINS = 128 };
     bool is_own = local->thread == pool_table; /* busy in a frame below us, a signal's: waiting is no use */
-    for (int i = 0; atomic_load_explicit(&local->busy, memory_order_acquire); i++) {
+    for (int i = 0; __atomic_load_n(&local->hot.busy, __ATOMIC_ACQUIRE); i++) {
         if (is_own || (patience != GATES_FOR_EVER && i > SPINS + patience))
             return false;
         if (i < SPINS)
@@ -256,7 +265,7 @@ void gates_open(weir_pool *pool)
 {
     for (local_t *local = local_first(pool); local; local = local_next(local)) {
         atomic_store_explicit(&local->shut, false, memory_order_release);
-        atomic_store_explicit(&local->gate, fence_is_cheap() ? 0 : GATE_SHUT, memory_order_release);
+        __atomic_store_n(&local->hot.gate, fence_is_cheap() ? 0 : GATE_SHUT, __ATOMIC_RELEASE);
     }
 }
 
@@ -292,9 +301,9 @@ static void thread_end(void)
     if (table == &table_none)
         return;
     lock_acquire(&pools.lock);
-    pool_table = &table_none;
+    table_set(&table_none);
     for (size_t id = 0; id < table->size; id++) {
-        local_t *local = atomic_load_explicit(&table->of[id], memory_order_relaxed);
+        local_t *local = table_local(table, id);
         if (local != &local_none)
             local_abandon(local);
     }
@@ -315,10 +324,10 @@ static void before_fork(void)
 static void local_lose_thread(local_t *local)
 {
     if (local->skipped) {
-        local->given += local->count + (local->previous ? local->previous->count : 0);
-        local->loaded = local->previous = NULL;
-        local->count = local->capacity = 0;
-        local->busy = 0;
+        local->given += local_count(local) + (local->previous ? local->previous->count : 0);
+        local->previous = NULL;
+        local_load(local, NULL, 0);
+        local->hot.busy = 0;
     }
     local_abandon(local);
 }

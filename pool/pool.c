@@ -41,7 +41,7 @@ static magazine_t *find_full(local_t *local)
 /* The loaded magazine is empty: load another. False: there is none. */
 static bool reload(local_t *local)
 {
-    magazine_t *empty = local->loaded, *full = local->previous;
+    magazine_t *empty = local_loaded(local), *full = local->previous;
     if (empty)
         empty->count = 0;
     if (full && full->count > 0) {
@@ -50,14 +50,13 @@ static bool reload(local_t *local)
         full = find_full(local);
         if (!full)
             return false;
-        local->received += full->count;
+        local->given -= full->count;
         if (empty && local->previous)
             depot_push(&local->pool->empty, empty);
         else if (empty)
             local->previous = empty;
     }
-    local->loaded = full;
-    local->count = full->count;
+    local_load(local, full, full->count);
     return true;
 }
 
@@ -65,7 +64,7 @@ static bool reload(local_t *local)
  * one. */
 static bool load_empty(local_t *local, uint32_t capacity, magazine_t **fresh)
 {
-    magazine_t *full = local->loaded, *empty = local->previous;
+    magazine_t *full = local_loaded(local), *empty = local->previous;
     if (full && empty && empty->count == 0) {
         local->previous = NULL;
     } else {
@@ -75,7 +74,7 @@ static bool load_empty(local_t *local, uint32_t capacity, magazine_t **fresh)
         *fresh = NULL;
     }
     if (full) {
-        full->count = local->count;
+        full->count = local_count(local);
         magazine_t *leaving = full;
         if (capacity > 1) {
             leaving = local->previous;
@@ -86,8 +85,7 @@ static bool load_empty(local_t *local, uint32_t capacity, magazine_t **fresh)
             depot_push(&local->full, leaving);
         }
     }
-    local->loaded = empty;
-    local->count = 0;
+    local_load(local, empty, 0);
     return true;
 }
 
@@ -102,7 +100,7 @@ void *pool_make_object(weir_pool *pool)
     return p;
 }
 
-static __attribute__((noinline)) void *get_slow(weir_pool *pool)
+void *weir_pool_get_slow(weir_pool *pool)
 {
     if (UNLIKELY(pool->check != NULL))
         return check_get(pool);
@@ -110,9 +108,11 @@ static __attribute__((noinline)) void *get_slow(weir_pool *pool)
     if (!local || !local_enter(local))
         return NULL;
     void *p = NULL;
-    if (local->count > 0 || reload(local)) {
-        local->hits++;
-        p = local->loaded->rounds[--local->count];
+    if (local_count(local) > 0 || reload(local)) {
+        uint32_t left = local_count(local) - 1;
+        local->hot.hits++;
+        p = local->hot.rounds[left];
+        local_set_count(local, left);
     } else {
         local->misses++;
     }
@@ -120,23 +120,7 @@ static __attribute__((noinline)) void *get_slow(weir_pool *pool)
     return p ? p : pool_make_object(pool);
 }
 
-void *weir_pool_get(weir_pool *pool)
-{
-    local_t *local = local_of(pool);
-    atomic_store_explicit(&local->busy, 1, memory_order_relaxed);
-    fence_hot();
-    uint32_t gate = atomic_load_explicit(&local->gate, memory_order_acquire);
-    uint32_t count = atomic_load_explicit(&local->count, memory_order_relaxed);
-    if (UNLIKELY(count <= gate)) {
-        atomic_store_explicit(&local->busy, 0, memory_order_release);
-        return get_slow(pool);
-    }
-    void *p = local->loaded->rounds[count - 1];
-    atomic_store_explicit(&local->count, count - 1, memory_order_relaxed);
-    local->hits++;
-    atomic_store_explicit(&local->busy, 0, memory_order_release);
-    return p;
-}
+extern inline void *weir_pool_get(weir_pool *pool);
 
 /* --- put --- */
 
@@ -162,14 +146,16 @@ void pool_put_unkept(weir_pool *pool, void *p)
 static bool store(local_t *local, void *p, size_t object_bytes, magazine_t **fresh)
 {
     uint32_t capacity = capacity_for(object_bytes);
-    if (!local->loaded || local->count >= capacity) {
+    if (!local->hot.rounds || local_count(local) >= capacity) {
         if (!load_empty(local, capacity, fresh))
             return false;
     }
-    local->capacity = local->pool->reset ? 0 : capacity;
+    local_set_capacity(local, local->pool->reset ? 0 : capacity);
     local->sampled++;
     local->sampled_bytes += object_bytes;
-    local->loaded->rounds[local->count++] = p;
+    uint32_t count = local_count(local);
+    local->hot.rounds[count] = p;
+    local_set_count(local, count + 1);
     return true;
 }
 
@@ -198,8 +184,10 @@ static bool put_with_room(weir_pool *pool, local_t *local, void *p, bool *is_fre
     }
 }
 
-static __attribute__((noinline)) void put_slow(weir_pool *pool, void *p)
+void weir_pool_put_slow(weir_pool *pool, void *p)
 {
+    if (!p)
+        return;
     if (pool->reset)
         pool->reset(pool->ctx, p);
     int saved = errno;
@@ -218,24 +206,7 @@ static __attribute__((noinline)) void put_slow(weir_pool *pool, void *p)
         pool_put_unkept(pool, p);
 }
 
-void weir_pool_put(weir_pool *pool, void *p)
-{
-    if (UNLIKELY(!p))
-        return;
-    local_t *local = local_of(pool);
-    atomic_store_explicit(&local->busy, 1, memory_order_relaxed);
-    fence_hot();
-    uint32_t gate = atomic_load_explicit(&local->gate, memory_order_acquire);
-    uint32_t count = atomic_load_explicit(&local->count, memory_order_relaxed);
-    if (UNLIKELY((count | gate) >= atomic_load_explicit(&local->capacity, memory_order_relaxed))) {
-        atomic_store_explicit(&local->busy, 0, memory_order_release);
-        put_slow(pool, p);
-        return;
-    }
-    local->loaded->rounds[count] = p;
-    atomic_store_explicit(&local->count, count + 1, memory_order_relaxed);
-    atomic_store_explicit(&local->busy, 0, memory_order_release);
-}
+extern inline void weir_pool_put(weir_pool *pool, void *p);
 
 /* --- the life of a pool --- */
 
@@ -244,26 +215,26 @@ static void enlist(weir_pool *pool)
 {
     weir_pool **at = &pools.first;
     size_t id = 0;
-    while (*at && (*at)->id == id) {
+    while (*at && pool_id(*at) == id) {
         at = &(*at)->next;
         id++;
     }
-    pool->id = id;
+    __atomic_store_n(&pool->head.id, id, __ATOMIC_RELAXED);
     pool->next = *at;
     *at = pool;
 }
 
 static void strike(weir_pool *pool)
 {
-    size_t id = pool->id;
+    size_t id = pool_id(pool);
     weir_pool **at = &pools.first;
     while (*at != pool)
         at = &(*at)->next;
     *at = pool->next;
     for (table_t *table = pools.tables; table; table = table->next)
         if (id < table->size)
-            atomic_store_explicit(&table->of[id], &local_none, memory_order_relaxed);
-    atomic_store_explicit(&pool->id, POOL_NO_ID, memory_order_relaxed);
+            table_set_local(table, id, &local_none);
+    __atomic_store_n(&pool->head.id, POOL_NO_ID, __ATOMIC_RELAXED);
 }
 
 static void copy_name(weir_pool *pool, const char *name)

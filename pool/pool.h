@@ -1,7 +1,7 @@
 /* pool: what the sources of the pool share: where objects are, and who may touch what.
  *
  * Each thread that uses a pool has a `local` in it, found through a table in thread-local storage, indexed by the
- * pool's number. After Go's sync.Pool (private slot, queue that others steal from, victims) and Bonwick's magazines:
+ * pool's number. get and put are in the public header: what they touch is the local's part `hot`. After Go's sync.Pool (private slot, queue that others steal from, victims) and Bonwick's magazines:
  *
  *     thread --> table --> local   loaded    ##########.......   get and put: pops and pushes, no atomic operation
  *                                  previous  .................   swapped with loaded, so that a burst around a
@@ -44,18 +44,6 @@ struct table;
 /* A thread's part of a pool. "Owner" is that thread while it is busy, or who has shut the gate, or of a local without
  * a thread who holds pools.lock. Locals live as long as their pool; when a thread ends the next one takes its local. */
 typedef struct local {
-    /* The line of the fast paths. */
-    _Atomic uint32_t busy; /* written by the thread: it is in an operation */
-    _Atomic uint32_t
-        gate; /* written under pools.lock: 0 or GATE_SHUT; always shut where fences are not cheap */
-    _Atomic uint32_t count; /* owner: rounds in `loaded`; read, and not used, by a thread at a shut gate */
-    _Atomic uint32_t
-        capacity; /* owner, likewise: rounds that put may load without asking anybody: 0 if no magazine
-                                * is loaded, or if there is a reset to be called */
-    magazine_t *loaded, *previous; /* owner; NULL: none */
-    uint64_t hits;                 /* owner: objects handed out, ever */
-    uint64_t received, given;      /* owner: objects that came or went by the magazine, ever. So
-                                    * puts == rounds here + hits + given - received */
     /* What others write to, and what is seldom used. */
     _Alignas(64) depot_t full;
     depot_t victims;
@@ -64,18 +52,39 @@ typedef struct local {
     weir_pool *pool;
     struct table *thread;            /* under pools.lock: of whose table it is an entry; NULL: nobody's */
     _Atomic(struct local *) next;    /* of the pool's; written once */
-    uint64_t misses, stolen;         /* owner */
     uint64_t sampled, sampled_bytes; /* owner: objects whose size was looked at, and its sum */
+    /* The line of the fast paths.
+     *   busy       written by the thread: it is in an operation
+     *   gate       written under pools.lock: 0 or GATE_SHUT; always shut where fences are not cheap
+     *   count      owner: rounds in the loaded magazine; read, and not used, by a thread at a shut gate
+     *   capacity   owner, likewise: rounds that put may load without asking anybody: 0 if no magazine is loaded, or if
+     *              there is a reset to be called
+     *   rounds     owner: of the loaded magazine; NULL: none
+     *   hits       owner: objects handed out, ever */
+    _Alignas(64) struct weir_pool_local hot;
+    magazine_t *previous;    /* owner; NULL: none */
+    uint64_t given;          /* owner: objects that went by the magazine, less those that came so, ever. So
+                              * puts == rounds here + hits + given, modulo 2^64 */
+    uint64_t misses, stolen; /* owner */
 } local_t;
+
+/* A store and a load at the same place of two pages look alike to the processor for a while, and the load waits. Pools,
+ * locals and magazines often begin pages: what the fast paths touch of them lies at different places. */
+enum { HOT_PLACE = 64 };
+_Static_assert(offsetof(local_t, hot) == HOT_PLACE && sizeof(local_t) == 128, "two lines");
+_Static_assert(offsetof(magazine_t, rounds) == HOT_PLACE + 64, "behind the line of a local");
 
 /* A thread's locals, by the number of the pool. Made by its thread; entries are cleared under pools.lock when a pool
  * is freed. Entries are set, and the table is replaced by a larger one, by its thread under pools.lock. */
 typedef struct table {
     size_t size;
     struct table *next, *prev; /* pools.tables; under pools.lock */
-    _Atomic(local_t *) of[];
+    struct weir_pool_local *of[];
 } table_t;
-extern __thread table_t *pool_table __attribute__((tls_model("initial-exec")));
+
+/* The thread's table, and what of it the fast paths see: weir_pool_thread_1. The two change together. */
+HIDDEN extern __thread table_t *pool_table __attribute__((tls_model("initial-exec")));
+HIDDEN extern __thread struct weir_pool_thread pool_thread __attribute__((tls_model("initial-exec")));
 
 /* The fast paths do not ask whether there is a table or a local: a thread without a table has one of no entries, and
  * what it has no local of has this, whose gate is shut for ever. It is nobody's; its word `busy` means nothing. */
@@ -85,7 +94,9 @@ HIDDEN extern local_t local_none;
 struct check;
 
 struct weir_pool {
-    _Atomic size_t id; /* index into the tables; POOL_NO_ID once freed. Written under pools.lock */
+    /* First. */
+    struct weir_pool_head
+        head; /* id: index into the tables; POOL_NO_ID once freed. Written under pools.lock */
     /* Written once. */
     void (*reset)(void *ctx, void *p);
     void *(*new_object)(void *ctx);
@@ -161,14 +172,59 @@ static inline local_t *local_next(const local_t *local)
     return atomic_load_explicit(&local->next, memory_order_relaxed);
 }
 
+static inline size_t pool_id(const weir_pool *pool)
+{
+    return __atomic_load_n(&pool->head.id, __ATOMIC_RELAXED);
+}
+
+static inline local_t *table_local(const table_t *table, size_t id)
+{
+    char *hot = (char *)__atomic_load_n(&table->of[id], __ATOMIC_RELAXED);
+    return (local_t *)(void *)(hot - offsetof(local_t, hot));
+}
+
+static inline void table_set_local(table_t *table, size_t id, local_t *local)
+{
+    __atomic_store_n(&table->of[id], &local->hot, __ATOMIC_RELAXED);
+}
+
 /* This thread's local; local_none if it has none. */
 static inline local_t *local_of(const weir_pool *pool)
 {
     const table_t *table = pool_table;
-    size_t id = atomic_load_explicit(&pool->id, memory_order_relaxed);
-    if (UNLIKELY(id >= table->size))
-        return &local_none;
-    return atomic_load_explicit(&table->of[id], memory_order_relaxed);
+    size_t id = pool_id(pool);
+    return UNLIKELY(id >= table->size) ? &local_none : table_local(table, id);
+}
+
+/* --- what a local has loaded; for the owner --- */
+
+static inline magazine_t *local_loaded(const local_t *local)
+{
+    return (magazine_t *)((uintptr_t)local->hot.rounds & ~(uintptr_t)(MAGAZINE_SIZE - 1));
+}
+
+static inline uint32_t local_count(const local_t *local)
+{
+    return __atomic_load_n(&local->hot.count, __ATOMIC_RELAXED);
+}
+
+static inline void local_set_count(local_t *local, uint32_t count)
+{
+    __atomic_store_n(&local->hot.count, count, __ATOMIC_RELAXED);
+}
+
+static inline void local_set_capacity(local_t *local, uint32_t capacity)
+{
+    __atomic_store_n(&local->hot.capacity, capacity, __ATOMIC_RELAXED);
+}
+
+/* NULL: nothing; then it takes no puts either. */
+static inline void local_load(local_t *local, magazine_t *magazine, uint32_t count)
+{
+    local->hot.rounds = magazine ? magazine->rounds : NULL;
+    local_set_count(local, count);
+    if (!magazine)
+        local_set_capacity(local, 0);
 }
 
 /* --- age.c --- */

@@ -6,15 +6,15 @@
 
 static uint64_t puts_of(const local_t *local)
 {
-    uint64_t in_hand = local->count + (local->previous ? local->previous->count : 0);
-    return in_hand + local->hits + local->given - local->received;
+    uint64_t in_hand = local_count(local) + (local->previous ? local->previous->count : 0);
+    return in_hand + local->hot.hits + local->given;
 }
 
 pool_sums_t pool_sums(const weir_pool *pool)
 {
     pool_sums_t sums = {.puts = atomic_load_explicit(&pool->unkept, memory_order_relaxed)};
     for (const local_t *local = local_first(pool); local; local = local_next(local)) {
-        sums.hits += local->hits;
+        sums.hits += local->hot.hits;
         sums.misses += local->misses;
         sums.steals += local->stolen;
         sums.puts += puts_of(local);
@@ -58,11 +58,11 @@ static bool read_from(size_t id, weir_pool_stats *stats, size_t *found)
 {
     lock_acquire(&pools.lock);
     weir_pool *pool = pools.first;
-    while (pool && pool->id < id)
+    while (pool && pool_id(pool) < id)
         pool = pool->next;
     if (pool) {
         *stats = read_locked(pool);
-        *found = pool->id;
+        *found = pool_id(pool);
     }
     lock_release(&pools.lock);
     return pool != NULL;

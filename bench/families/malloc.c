@@ -2,12 +2,12 @@
  * thread to another. One op is one block throughout. Every block is written to, as no program leaves it alone.
  */
 #include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <weir/bench.h>
+
+#include "ring.h"
 
 static const size_t sizes[] = {16, 64, 256, 1024, 4096};
 
@@ -77,47 +77,33 @@ BENCH(parallel_pair)
     for_each_size(b, parallel);
 }
 
-/* A ring between one producer and one consumer: a place is full or NULL, and each side waits at its own. */
-enum { RING = 1024 };
-
-struct ring {
-    _Atomic(void *) places[RING];
+struct consumer {
+    struct ring ring;
     int64_t blocks; /* to be handed over in all */
 };
 
 static void *consume(void *argument)
 {
-    struct ring *ring = argument;
-    for (int64_t i = 0; i < ring->blocks; i++) {
-        _Atomic(void *) *place = &ring->places[i % RING];
-        void *block;
-        while ((block = atomic_load_explicit(place, memory_order_acquire)) == NULL)
-            sched_yield();
-        atomic_store_explicit(place, NULL, memory_order_release);
-        free(block);
-    }
+    struct consumer *consumer = argument;
+    for (int64_t i = 0; i < consumer->blocks; i++)
+        free(ring_take(&consumer->ring, i));
     return NULL;
 }
 
 static void hand_over(struct bench *b, void *context)
 {
-    static struct ring ring;
+    static struct consumer consumer;
     size_t size = *(const size_t *)context;
-    pthread_t consumer;
-    ring.blocks = b->n;
-    if (pthread_create(&consumer, NULL, consume, &ring) != 0) {
+    pthread_t thread;
+    consumer.blocks = b->n;
+    if (pthread_create(&thread, NULL, consume, &consumer) != 0) {
         bench_fail(b, "no thread");
         return;
     }
     bench_reset_timer(b);
-    for (int64_t i = 0; i < b->n; i++) {
-        _Atomic(void *) *place = &ring.places[i % RING];
-        void *block = block_new(size);
-        while (atomic_load_explicit(place, memory_order_acquire) != NULL)
-            sched_yield();
-        atomic_store_explicit(place, block, memory_order_release);
-    }
-    pthread_join(consumer, NULL);
+    for (int64_t i = 0; i < b->n; i++)
+        ring_put(&consumer.ring, i, block_new(size));
+    pthread_join(thread, NULL);
 }
 
 BENCH(producer_consumer)

@@ -1,6 +1,7 @@
 """What `weir benchstat` says of several files, as rows; and these rows as a table and as a picture."""
 
 import csv
+import math
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,14 @@ def ratio_text(summary, benchmark, label):
     return f"{ratio:.2f}" + (SAME if summary.benchmarks[benchmark][label].same else "")
 
 
+def scale(summary, others):
+    """gnuplot's words for the axis of ratios: logarithmic where some are far apart."""
+    ratios = [ratio for name in summary.benchmarks for label in others if (ratio := summary.ratio(name, label))]
+    if not ratios or max(ratios) <= 8:
+        return ["set yrange [0:*]"]
+    return ["set logscale y 2", f"set yrange [{2.0 ** math.floor(math.log2(min([*ratios, 1])) - 0.01)}:*]"]
+
+
 def draw(summary, title, path):
     """A bar a candidate and benchmark: its ratio to the first, by gnuplot. ValueError says what went wrong."""
     others = summary.labels[1:]
@@ -105,7 +114,7 @@ def draw(summary, title, path):
               f'set output "{path}"',
               f'set title "{title}: time, ratio to {summary.labels[0]}; less is better" noenhanced',
               "set style data histograms", "set style histogram clustered gap 1", "set style fill solid 0.85",
-              "set key outside right top noenhanced", "set grid ytics", "set yrange [0:*]",
+              "set key outside right top noenhanced", "set grid ytics", *scale(summary, others),
               "set xtics rotate by -35 noenhanced", "set arrow from graph 0, first 1 to graph 1, first 1 nohead lw 2"]
     plots = [f'$data using {column + 2}:xtic(1) title "{label}"' for column, label in enumerate(others)]
     lines.append("plot " + ", ".join(plots))

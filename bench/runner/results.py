@@ -87,12 +87,13 @@ def describe_machine():
             "libc": " ".join(platform.libc_ver()), "date": date.today().isoformat()}
 
 
-PATH_OPTIONS = ("--mimalloc-bench", "--build", "--weir", "--json", "--markdown", "--compare")
+PATH_OPTIONS = ("--mimalloc-bench", "--build", "--weir", "--json", "--markdown", "--compare", "--keep", "--svg")
 
 
 def portable_command(arguments):
     """The command as a reader would give it: no folders of this machine in it."""
-    words, hide = ["bench/" + Path(arguments[0]).name], False
+    program = Path(arguments[0]).resolve()
+    words, hide = [f"{program.parent.name}/{program.name}"], False
     for argument in arguments[1:]:
         option, equals, value = argument.partition("=")
         if hide:

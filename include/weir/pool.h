@@ -26,7 +26,8 @@
  *                had got, are lost to it, as all that was only that thread's.
  *   misuse       is undefined, as with any free list; with WEIR_DEBUG=poolcheck=1 a double put, a put of what the pool
  *                did not hand out, and a write after a put end the program with one line on stderr (onerror=warn: go on).
- *                Pools that are made under AddressSanitizer or valgrind have these tools watch their objects.
+ *                Pools that are made under AddressSanitizer or valgrind have these tools watch their objects; under
+ *                heaptrack a get is an allocation and a put is a free, of objects on weir's heap.
  */
 #ifndef WEIR_POOL_H
 #define WEIR_POOL_H
@@ -38,6 +39,34 @@
 #include <weir/api.h>
 
 typedef struct weir_pool weir_pool;
+
+/* --- What the inline paths of weir_pool_get and weir_pool_put see, for them alone to read or write ---
+ *
+ *     weir_pool_thread_1 --> of[number of the pool] --> weir_pool_local --> rounds   ######......    objects
+ *
+ * The digit is the version: a library with another layout has another name, and keeps this one of size 0, so that what
+ * was compiled with this header goes out of line. */
+
+/* A thread's part of a pool. The protocol of busy and gate is in pool/pool.h of the sources. */
+struct weir_pool_local {
+    uint32_t busy;     /* the thread is at it */
+    uint32_t gate;     /* shut: a number that is more than any count */
+    uint32_t count;    /* objects in rounds */
+    uint32_t capacity; /* of rounds, for puts */
+    void **rounds;
+    uint64_t hits; /* objects handed out */
+};
+
+/* The calling thread's, by the number of the pool. */
+struct weir_pool_thread {
+    size_t size;
+    struct weir_pool_local **of;
+};
+
+/* What a weir_pool begins with. */
+struct weir_pool_head {
+    size_t id;
+};
 
 /* How a pool makes and drops its objects. All members may be 0; those of a later version of this header are added at
  * the end, and mean what the library does today when they are 0. */
@@ -87,11 +116,62 @@ WEIR_API weir_pool *weir_pool_new(const weir_pool_options *options) WEIR_NOEXCEP
 
 /* An object: one that was put and not got since, or else a new one. NULL if there is neither. Where an object of the
  * calling thread's is at hand this takes no lock and writes no memory that other threads read. After sync.Pool.Get. */
-WEIR_API void *weir_pool_get(weir_pool *pool) WEIR_NOEXCEPT;
+WEIR_API inline void *weir_pool_get(weir_pool *pool) WEIR_NOEXCEPT;
 
 /* Hand an object to the pool. NULL does nothing. When the pool has no memory to note it, it is dropped. errno is kept
  * (unless a callback changes it). After sync.Pool.Put. */
-WEIR_API void weir_pool_put(weir_pool *pool, void *p) WEIR_NOEXCEPT;
+WEIR_API inline void weir_pool_put(weir_pool *pool, void *p) WEIR_NOEXCEPT;
+
+/* What they do when there is nothing, or no room, at hand. */
+WEIR_API void *weir_pool_get_slow(weir_pool *pool) WEIR_NOEXCEPT;
+WEIR_API void weir_pool_put_slow(weir_pool *pool, void *p) WEIR_NOEXCEPT;
+
+/* Compiled into the program, found without a call. */
+extern WEIR_API __thread struct weir_pool_thread
+    weir_pool_thread_1 WEIR_ATTRIBUTE((tls_model("initial-exec")));
+
+inline void *weir_pool_get(weir_pool *pool) WEIR_NOEXCEPT
+{
+    size_t id = __atomic_load_n(&((const struct weir_pool_head *)pool)->id, __ATOMIC_RELAXED);
+    if (__builtin_expect(id >= weir_pool_thread_1.size, 0))
+        return weir_pool_get_slow(pool);
+    struct weir_pool_local *local = __atomic_load_n(&weir_pool_thread_1.of[id], __ATOMIC_RELAXED);
+    __atomic_store_n(&local->busy, 1, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    uint32_t gate = __atomic_load_n(&local->gate, __ATOMIC_ACQUIRE);
+    uint32_t count = __atomic_load_n(&local->count, __ATOMIC_RELAXED);
+    if (__builtin_expect(count <= gate, 0)) {
+        __atomic_store_n(&local->busy, 0, __ATOMIC_RELEASE);
+        return weir_pool_get_slow(pool);
+    }
+    void *p = local->rounds[count - 1];
+    __atomic_store_n(&local->count, count - 1, __ATOMIC_RELAXED);
+    local->hits++;
+    __atomic_store_n(&local->busy, 0, __ATOMIC_RELEASE);
+    return p;
+}
+
+inline void weir_pool_put(weir_pool *pool, void *p) WEIR_NOEXCEPT
+{
+    size_t id = __atomic_load_n(&((const struct weir_pool_head *)pool)->id, __ATOMIC_RELAXED);
+    if (__builtin_expect(!p || id >= weir_pool_thread_1.size, 0)) {
+        weir_pool_put_slow(pool, p);
+        return;
+    }
+    struct weir_pool_local *local = __atomic_load_n(&weir_pool_thread_1.of[id], __ATOMIC_RELAXED);
+    __atomic_store_n(&local->busy, 1, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    uint32_t gate = __atomic_load_n(&local->gate, __ATOMIC_ACQUIRE);
+    uint32_t count = __atomic_load_n(&local->count, __ATOMIC_RELAXED);
+    if (__builtin_expect((count | gate) >= __atomic_load_n(&local->capacity, __ATOMIC_RELAXED), 0)) {
+        __atomic_store_n(&local->busy, 0, __ATOMIC_RELEASE);
+        weir_pool_put_slow(pool, p);
+        return;
+    }
+    local->rounds[count] = p;
+    __atomic_store_n(&local->count, count + 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&local->busy, 0, __ATOMIC_RELEASE);
+}
 
 /* --- Buffers by size: pools that the library has, one for each power of two --- */
 

@@ -12,6 +12,7 @@
 
 #include <weir/version.h>
 
+#include "runtime/observe/pool_print.h"
 #include "runtime/observe/stats.h"
 #include "runtime/os/file.h"
 #include "runtime/os/options.h"
@@ -178,7 +179,7 @@ static uint64_t millionths(double fraction)
     return fraction > 0 ? (uint64_t)(fraction * 1e6 + 0.5) : 0;
 }
 
-static void add_json(text_t *text, const weir_mem_stats *stats)
+static void add_json(text_t *text, const weir_mem_stats *stats, int fd)
 {
     text_add_str(text, "{\"weir\": \"");
     text_add_str(text, weir_version());
@@ -211,7 +212,11 @@ static void add_json(text_t *text, const weir_mem_stats *stats)
         add_counter(text, "frees", stats->by_size[i].frees);
         text_add_char(text, '}');
     }
-    text_add_str(text, stats->num_size_classes > 0 ? "]}\n" : "[]}\n");
+    text_add_str(text, stats->num_size_classes > 0 ? "]" : "[]");
+    add_name(text, "pools");
+    text_add_char(text, '[');
+    pool_print_json(text, fd);
+    text_add_str(text, "]}\n");
 }
 
 /* --- For people --- */
@@ -253,7 +258,7 @@ static void add_knob(text_t *text, const char *before, enum options_index index,
     options_add_value(text, &options_table[index], value);
 }
 
-static void add_table(text_t *text, const weir_mem_stats *stats)
+static void add_table(text_t *text, const weir_mem_stats *stats, int fd)
 {
     text_add_str(text, "weir ");
     text_add_str(text, weir_version());
@@ -292,6 +297,7 @@ static void add_table(text_t *text, const weir_mem_stats *stats)
         text_add_decimal(text, millionths(stats->gc_cpu_fraction) / 100, 2);
         text_add_str(text, " % of the processors\n");
     }
+    pool_print_lines(text, fd);
     add_knob(text, "  knobs: gogc ", OPTIONS_gogc, stats->gc_percent);
     add_knob(text, ", memlimit ", OPTIONS_memlimit, stats->memory_limit);
     add_knob(text, ", hardlimit ", OPTIONS_hardlimit, stats->hard_limit);
@@ -303,12 +309,13 @@ static void add_table(text_t *text, const weir_mem_stats *stats)
 void stats_print(const weir_mem_stats *stats, bool json)
 {
     int saved = errno;
+    int fd = printing_fd();
     text_t text = text_on(printer.room, sizeof printer.room);
     if (json)
-        add_json(&text, stats);
+        add_json(&text, stats, fd);
     else
-        add_table(&text, stats);
-    text_flush(&text, printing_fd());
+        add_table(&text, stats, fd);
+    text_flush(&text, fd);
     errno = saved;
 }
 

@@ -29,6 +29,28 @@ done
 "$WEIR" benchstat results/glibc.txt results/weir.txt >summary
 grep -q '^geomean' summary || fail "benchstat has no summary"
 
+echo "pools and arenas: beside what is installed, in C and in Go"
+"$SOURCE/tools/bench" pool --build "$BUILD" --bench 'Pair/make=(nothing|4KiB)' --count 1 --benchtime 100x \
+    --markdown pool.md >table 2>err || fail "$(cat err)"
+grep -qE '^ +pool +glibc .* weir' table || fail "$(cat table)"
+for name in Pair/make=nothing Pair/make=4KiB; do
+    grep -qE "^$name(-[0-9]+)? +[0-9.]+ (n|µ)s ±∞( +[0-9.]+~)+$" table || fail "$name: $(cat table)"
+done
+"$SOURCE/tools/bench" arena --build "$BUILD" --bench '(Alloc|Tree)/(size=16|nodes=64K)' --count 1 \
+    --benchtime 10x >table 2>err || fail "$(cat err)"
+grep -qE '^ +arena +glibc .* weir +obstack' table || fail "$(cat table)"
+for name in Alloc/size=16 Tree/nodes=64K/drop=end Tree/nodes=64K/drop=clear; do
+    grep -qE "^$name(-[0-9]+)? +[0-9.]+ (n|µ|m)?s ±∞( +[0-9.]+~)+" table || fail "$name: $(cat table)"
+done
+if command -v go >/dev/null; then
+    grep -q 'sync.Pool' pool.md && grep -qE ' go$' table || fail "no Go: $(cat table)"
+fi
+
+echo "a report takes a family's table"
+printf '<!-- begin pool -->\n<!-- end pool -->\n' >document.md
+"$SOURCE/bench/report" --family pool=pool.md document.md >out || fail "$(cat out)"
+grep -q '^| Pair/make=4KiB' document.md || fail "$(cat document.md)"
+
 echo "bad usage"
 ! "$SOURCE/tools/bench" walk 2>err || fail "walks"
 ! "$SOURCE/tools/bench" malloc --build "$BUILD" --bench Nothing --count 1 2>err >out || fail "$(cat out)"

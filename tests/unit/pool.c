@@ -79,6 +79,61 @@ Test(pool, an_object_comes_back)
     cr_expect_eq(dropped, 1);
 }
 
+/* Programs have compiled these places into themselves: they change with the digit in the name only. */
+_Static_assert(offsetof(struct weir_pool_local, busy) == 0 && offsetof(struct weir_pool_local, gate) == 4 &&
+                   offsetof(struct weir_pool_local, count) == 8 &&
+                   offsetof(struct weir_pool_local, capacity) == 12 &&
+                   offsetof(struct weir_pool_local, rounds) == 16 &&
+                   offsetof(struct weir_pool_local, hits) == 24,
+               "version 1 of the inline paths");
+_Static_assert(offsetof(struct weir_pool_thread, size) == 0 && offsetof(struct weir_pool_thread, of) == 8 &&
+                   offsetof(struct weir_pool, head) == 0 && offsetof(struct weir_pool_head, id) == 0,
+               "version 1 of the inline paths");
+
+static struct weir_pool_local *inline_local(const weir_pool *pool)
+{
+    cr_assert_lt(pool->head.id, weir_pool_thread_1.size);
+    return weir_pool_thread_1.of[pool->head.id];
+}
+
+Test(pool, the_inline_paths_find_the_object_at_hand)
+{
+    start();
+    weir_pool *pool = weir_pool_new(&counted);
+    void *p = weir_pool_get(pool);
+    weir_pool_put(pool, p);
+    cr_expect_eq(weir_pool_get(pool), p);
+    weir_pool_put(pool, p);
+    const struct weir_pool_local *local = inline_local(pool);
+    cr_expect_eq(local, &local_of(pool)->hot);
+    cr_expect_eq(local->count, 1);
+    cr_expect_eq(local->hits, 1);
+    cr_expect_eq(local->rounds[0], p);
+    cr_expect_eq(local->busy, 0);
+    cr_expect_eq(local->gate, fence_is_cheap() ? 0 : GATE_SHUT);
+    cr_expect_gt(local->capacity, BURST, "a burst of 64 stays inline");
+    weir_pool_free(pool);
+}
+
+/* What a later library does for programs that were compiled with an older header. */
+Test(pool, without_the_inline_paths_all_goes_out_of_line)
+{
+    start();
+    weir_pool *pool = weir_pool_new(&counted);
+    void *p = weir_pool_get(pool);
+    struct weir_pool_thread inlined = weir_pool_thread_1;
+    weir_pool_thread_1 = (struct weir_pool_thread){0};
+    for (int i = 0; i < MANY; i++) {
+        weir_pool_put(pool, p);
+        weir_pool_put(pool, NULL);
+        cr_expect_eq(weir_pool_get(pool), p);
+    }
+    weir_pool_put(pool, p);
+    weir_pool_thread_1 = inlined;
+    check_algebra(pool);
+    weir_pool_free(pool);
+}
+
 Test(pool, options_may_be_null)
 {
     start();

@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <weir/pool.h>
+
 #include "runtime/observe/stats_print.h"
 #include "runtime/os/options.h"
 
@@ -101,7 +103,7 @@ Test(stats_print, for_programs)
     expect_printed("\"gc_cpu_fraction\": 0.250000, \"enable_gc\": true, \"debug_gc\": false, ");
     expect_printed("\"pause_ns\": [100, 101, 102], ");
     expect_printed(
-        "\"by_size\": [{\"size\": 16, \"mallocs\": 7, \"frees\": 3}, {\"size\": 32, \"mallocs\": 1, \"frees\": 0}]}\n");
+        "\"by_size\": [{\"size\": 16, \"mallocs\": 7, \"frees\": 3}, {\"size\": 32, \"mallocs\": 1, \"frees\": 0}], \"pools\": []}\n");
 }
 
 Test(stats_print, the_ring_of_pauses_begins_with_the_oldest)
@@ -166,4 +168,49 @@ Test(stats_print, stderr_closed_before_exit)
     close(STDERR_FILENO);
     stats_print(&sample, false);
     cr_expect_gt(pread(captured, printed, sizeof printed, 0), 0);
+}
+
+static void use_pool(const char *name, int times)
+{
+    static char object[16];
+    weir_pool *pool = weir_pool_new(&(weir_pool_options){.name = name});
+    for (int i = 0; i < times; i++) {
+        weir_pool_put(pool, object);
+        cr_assert_eq(weir_pool_get(pool), object);
+    }
+}
+
+Test(stats_print, pools_that_were_used_are_listed)
+{
+    options.poolcheck = OPTIONS_POOLCHECK_OFF;
+    use_pool("say \"\\\t\"", 2);
+    use_pool("never used", 0);
+    use_pool(NULL, 1);
+    print(&sample, false);
+    expect_printed(
+        "  pool \"say \"\\?\"\": 2 gets, 2 of them hits; 2 puts, 0 dropped; holds 0 objects, 0 B\n");
+    expect_printed("  pool without a name: 1 gets, ");
+    cr_expect_null(strstr(printed, "never used"));
+    print(&sample, true);
+    expect_printed(
+        ", \"pools\": [{\"name\": \"say \\\"\\\\?\\\"\", \"gets\": 2, \"hits\": 2, \"misses\": 0, ");
+    expect_printed("}, {\"name\": \"\", \"gets\": 1, ");
+    expect_printed("}]}\n");
+}
+
+Test(stats_print, any_number_of_pools_fits)
+{
+    char name[16];
+    enum { MANY = 200 };
+    options.poolcheck = OPTIONS_POOLCHECK_OFF;
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "number %d", i);
+        use_pool(name, 1);
+    }
+    print(&sample, true);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "\"number %d\"", i);
+        expect_printed(name);
+    }
+    expect_printed("}]}\n");
 }

@@ -1,7 +1,6 @@
-// A lot is a talloc context, with a talloc pool of 64 KiB in it: talloc's quickest way.
+/* A lot is a talloc context, with a talloc pool of 64 KiB in it: talloc's quickest way. */
 #include <talloc.h>
 
-#define LOT_NAME "talloc"
 enum { LOT_FREES_EACH = 0, LOT_POOL = 64 * 1024 };
 typedef struct lot {
     void *pool;

@@ -1,14 +1,13 @@
-// A lot is a pool of the Apache portable runtime.
+/* A lot is a pool of the Apache portable runtime. */
 #include <apr_general.h>
 #include <apr_pools.h>
 #include <apr_tables.h>
 
-#define LOT_NAME "apr"
 enum { LOT_FREES_EACH = 0 };
 typedef struct lot {
     apr_pool_t *pool;
 } lot_t;
-typedef apr_array_header_t *lot_text_t; // what APR has that grows
+typedef apr_array_header_t *lot_text_t; /* what APR has that grows */
 
 static inline void lot_start(void)
 {
@@ -48,7 +47,7 @@ static inline void lot_text_begin(lot_t *lot, lot_text_t *text)
 static inline void lot_text_add(lot_t *lot, lot_text_t *text, const char *piece, size_t size)
 {
     (void)lot;
-    memcpy(apr_array_push(*text), piece, size); // all pieces have the size of an element
+    memcpy(apr_array_push(*text), piece, size); /* all pieces have the size of an element */
 }
 
 static inline char *lot_text_end(lot_t *lot, lot_text_t *text)

@@ -1,7 +1,6 @@
-// A lot is nothing: each object is from malloc, whichever is preloaded, and freed by itself.
+/* A lot is nothing: each object is from malloc, whichever is preloaded, and freed by itself. */
 #include <stdlib.h>
 
-#define LOT_NAME "malloc"
 enum { LOT_FREES_EACH = 1 };
 typedef struct lot {
     char unused;

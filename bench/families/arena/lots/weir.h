@@ -1,7 +1,6 @@
-// A lot is a weir arena.
+/* A lot is a weir arena. */
 #include <weir.h>
 
-#define LOT_NAME "weir"
 enum { LOT_FREES_EACH = 0 };
 typedef struct lot {
     weir_arena *arena;

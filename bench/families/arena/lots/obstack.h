@@ -1,8 +1,7 @@
-// A lot is an obstack of the C library's.
+/* A lot is an obstack of the C library's. */
 #include <obstack.h>
 #include <stdlib.h>
 
-#define LOT_NAME "obstack"
 #define obstack_chunk_alloc malloc
 #define obstack_chunk_free free
 enum { LOT_FREES_EACH = 0 };

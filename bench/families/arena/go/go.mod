@@ -1,0 +1,3 @@
+module weir/bench/arena
+
+go 1.19

@@ -1,0 +1,101 @@
+/* pool_print: see pool_print.h. Pools are read through the public face: weir_pool_each. */
+#include "runtime/observe/pool_print.h"
+
+#include <string.h>
+
+#include <weir/pool.h>
+
+enum { LONGEST = 512 }; /* of one pool's text: a name and nine numbers at their largest */
+
+struct output {
+    text_t *text;
+    int fd;
+    bool is_first;
+};
+
+static bool is_unused(const weir_pool_stats *stats)
+{
+    return stats->gets == 0 && stats->puts == 0;
+}
+
+static void make_room(const struct output *output)
+{
+    if (output->text->size - output->text->length < LONGEST)
+        text_flush(output->text, output->fd);
+}
+
+static void add_count(text_t *text, const char *before, uint64_t count)
+{
+    text_add_str(text, before);
+    text_add_u64(text, count);
+}
+
+static bool add_line(void *context, const weir_pool_stats *stats, size_t size)
+{
+    struct output *output = context;
+    text_t *text = output->text;
+    (void)size;
+    if (is_unused(stats))
+        return true;
+    make_room(output);
+    text_add_str(text, "  pool ");
+    if (stats->name[0])
+        text_add_quoted(text, stats->name, strlen(stats->name));
+    else
+        text_add_str(text, "without a name");
+    add_count(text, ": ", stats->gets);
+    add_count(text, " gets, ", stats->hits);
+    add_count(text, " of them hits; ", stats->puts);
+    add_count(text, " puts, ", stats->drops);
+    add_count(text, " dropped; holds ", stats->held);
+    text_add_str(text, " objects, ");
+    text_add_bytes(text, stats->bytes_held);
+    text_add_char(text, '\n');
+    return true;
+}
+
+/* What is not plain ASCII is no matter for a name, and may be half a character at its end. */
+static void add_json_string(text_t *text, const char *string)
+{
+    text_add_char(text, '"');
+    for (; *string; string++) {
+        if (*string == '"' || *string == '\\')
+            text_add_char(text, '\\');
+        text_add_char(text, *string >= ' ' && *string <= '~' ? *string : '?');
+    }
+    text_add_char(text, '"');
+}
+
+static bool add_element(void *context, const weir_pool_stats *stats, size_t size)
+{
+    struct output *output = context;
+    text_t *text = output->text;
+    (void)size;
+    if (is_unused(stats))
+        return true;
+    make_room(output);
+    text_add_str(text, output->is_first ? "{\"name\": " : ", {\"name\": ");
+    output->is_first = false;
+    add_json_string(text, stats->name);
+    add_count(text, ", \"gets\": ", stats->gets);
+    add_count(text, ", \"hits\": ", stats->hits);
+    add_count(text, ", \"misses\": ", stats->misses);
+    add_count(text, ", \"steals\": ", stats->steals);
+    add_count(text, ", \"puts\": ", stats->puts);
+    add_count(text, ", \"drops\": ", stats->drops);
+    add_count(text, ", \"held\": ", stats->held);
+    add_count(text, ", \"bytes_held\": ", stats->bytes_held);
+    add_count(text, ", \"cycles\": ", stats->cycles);
+    text_add_char(text, '}');
+    return true;
+}
+
+void pool_print_lines(text_t *text, int fd)
+{
+    weir_pool_each(add_line, &(struct output){text, fd, true});
+}
+
+void pool_print_json(text_t *text, int fd)
+{
+    weir_pool_each(add_element, &(struct output){text, fd, true});
+}
