@@ -4,7 +4,8 @@
  * aligned word that holds an address inside an object keeps it alive. Objects do not move. It looks in
  *   - the stacks, registers and thread-local memory of all threads that have used weir,
  *   - the writable data of the program and of its shared libraries,
- *   - collected objects that it has reached, and the ranges given to weir_gc_add_roots.
+ *   - collected objects that it has reached, and the ranges given to weir_gc_add_roots,
+ *   - what pools hold (weir/pool.h), and arenas made with `.scan` (weir/arena.h).
  * It does not look in memory from malloc, weir_malloc or mmap: a collected object that only such memory points to
  * is freed, unless that memory is among the roots.
  *

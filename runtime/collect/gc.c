@@ -161,6 +161,7 @@ static void collect(heap_t *self, bool forced)
     uint64_t program_ns = program_time(), outside = outside_bytes();
     roots_prepare();
     collected_sweep_rest();
+    roots_begin();
     uint64_t began = heap_bytes(), goal = gc.pacer.goal, stopped = os_now_ns();
     world_stop();
     uint64_t standing = os_now_ns();
@@ -171,6 +172,7 @@ static void collect(heap_t *self, bool forced)
     uint64_t marked = os_now_ns();
     world_start();
     uint64_t started = os_now_ns();
+    roots_end();
     note_cycle(&found, forced, stopped, started);
     bool limiter_was_on = gc.pacer.limiter.on;
     pacer_end_cycle(&gc.pacer, &(pacer_cycle_t){.live = found.bytes,
@@ -227,7 +229,7 @@ COLD static void start(void)
     lock_acquire(&gc.lock);
     pace_start();
     lock_release(&gc.lock);
-    cycle_call_at_fork(before_fork, after_fork);
+    cycle_call_at_fork(LOCK_RANK_GC, before_fork, after_fork);
     cycle_listen(CYCLE_TRACE, trace, NULL);
 }
 

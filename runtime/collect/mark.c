@@ -117,7 +117,9 @@ void *mark_base(const void *p)
     target_t target = target_of((uintptr_t)p);
     if (is_nothing(target) || !(bits_of(target)->allocs & bit_of(target)))
         return NULL;
-    return (void *)start_of(target);
+    uint32_t size =
+        target.is.cls ? class_size(target.is.cls) : 0; /* the table is made by the first collection */
+    return (char *)region_address(target.slot) + (size_t)target.cell * size;
 }
 
 /* --- what is left to do --- */

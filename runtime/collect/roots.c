@@ -23,7 +23,9 @@ typedef struct ranges {
 } ranges_t;
 
 static ranges_t data_ranges, program_ranges;
-static uintptr_t static_tls; /* bytes below the thread pointer */
+static uintptr_t static_tls;                          /* bytes below the thread pointer */
+static const roots_provider_t *providers[LOCK_RANKS]; /* by the rank of their lock; set once, by any thread */
+static const roots_provider_t *begun[LOCK_RANKS];     /* in this cycle */
 
 static bool ranges_add(ranges_t *ranges, uintptr_t from, uintptr_t to)
 {
@@ -187,6 +189,32 @@ void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
         add_threads_and_data(here, range);
     for (size_t i = 0; i < program_ranges.count; i++)
         range(program_ranges.at[i].from, program_ranges.at[i].to);
+    for (size_t i = 0; i < LOCK_RANKS; i++)
+        if (begun[i])
+            begun[i]->each(range);
+}
+
+/* --- of other parts of the runtime --- */
+
+void roots_provide(enum lock_rank rank, const roots_provider_t *provider)
+{
+    __atomic_store_n(&providers[rank], provider, __ATOMIC_RELEASE);
+}
+
+void roots_begin(void)
+{
+    for (size_t i = 0; i < LOCK_RANKS; i++) {
+        begun[i] = __atomic_load_n(&providers[i], __ATOMIC_ACQUIRE);
+        if (begun[i])
+            begun[i]->begin();
+    }
+}
+
+void roots_end(void)
+{
+    for (size_t i = LOCK_RANKS; i-- > 0;)
+        if (begun[i])
+            begun[i]->end();
 }
 
 /* --- the program's --- */
