@@ -11,6 +11,7 @@
 #include "runtime/collect/naive.h"
 #include "runtime/collect/pacer.h"
 #include "runtime/collect/roots.h"
+#include "runtime/collect/stacks.h"
 #include "runtime/heap/above.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
@@ -342,6 +343,21 @@ void gc_remove_roots(uintptr_t start)
 {
     lock_acquire(&gc.lock);
     roots_remove(start);
+    lock_release(&gc.lock);
+}
+
+weir_gc_stack *gc_stack_add(uintptr_t low, size_t size)
+{
+    lock_acquire(&gc.lock);
+    weir_gc_stack *stack = stacks_add(low, size);
+    lock_release(&gc.lock);
+    return stack;
+}
+
+void gc_stack_remove(weir_gc_stack *stack)
+{
+    lock_acquire(&gc.lock);
+    stacks_remove(stack);
     lock_release(&gc.lock);
 }
 

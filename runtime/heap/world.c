@@ -51,6 +51,8 @@ void world_thread_begin(heap_t *heap)
     heap->stack_to = os_stack_end();
     heap->stack_limit = os_is_first_thread() ? 0 : UINTPTR_MAX;
     heap->standing = 0;
+    heap->stack = NULL;
+    heap->stack_low = heap->stack_to;
 }
 
 void world_thread_stack_size(size_t size)
@@ -77,19 +79,13 @@ void world_wait_to_start(void)
         os_futex_wait(&world_stopping, 1);
 }
 
-/* This frame is gone when the section goes on, and with it the registers that were put there: they are copied, from just
- * below the frame's address, with what lies just above it (a frame of the entry's own, perhaps). */
 __attribute__((noinline, no_sanitize("address"))) void world_block_begin(void)
 {
-    enum { BELOW = 8 };
     heap_t *heap = cache.heap;
     if (!heap)
         return;
-    __builtin_unwind_init();
-    const uintptr_t *frame = __builtin_frame_address(0);
-    for (size_t i = 0; i < sizeof heap->held / sizeof *heap->held; i++)
-        heap->held[i] = frame[(ptrdiff_t)i - BELOW];
-    heap->stack_from = (uintptr_t)(frame - BELOW);
+    WORLD_MARK_HERE(&heap->blocked);
+    heap->stack_from = heap->blocked.from;
     atomic_store(&heap->standing, 1);
 }
 
@@ -101,7 +97,7 @@ void world_block_end(void)
     atomic_store(&heap->standing, 0);
     if (atomic_load(&world_stopping))
         world_park();
-    memset(heap->held, 0, sizeof heap->held);
+    memset(heap->blocked.held, 0, sizeof heap->blocked.held);
 }
 
 /* --- the collector's side --- */
