@@ -9,6 +9,7 @@
  */
 #include "pool/check.h"
 #include "pool/pool.h"
+#include "runtime/heap/event.h"
 #include "runtime/heap/heap.h"
 
 /* --- AGE; under pools.lock, gates shut --- */
@@ -71,6 +72,7 @@ void pools_age(void *context, enum cycle_reason reason)
     }
     gates_open_all();
     lock_release(&pools.lock);
+    event_tell(&(weir_event){.reason = cycle_event_reason(reason)}, WEIR_EVENT_POOLS_AGED);
 }
 
 /* --- SETTLE --- */

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "runtime/heap/cache.h"
+#include "runtime/heap/event.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
 
@@ -114,13 +115,18 @@ bool cycle_run(enum cycle_reason reason)
     if (cache.cycling || cache.starting || cache.ended)
         return false;
     int saved = errno;
+    weir_event event = {.reason = cycle_event_reason(reason)};
     cache.cycling = true;
     if (enter(reason)) {
+        event_tell(&event, WEIR_EVENT_CYCLE_BEGIN);
+        if (reason == CYCLE_LIMIT)
+            event_tell(&event, WEIR_EVENT_LIMIT_REACHED);
         tell(CYCLE_AGE, reason);
         tell(CYCLE_TRACE, reason);
         lock_release(&cycle.lock);
         tell(CYCLE_SETTLE, reason);
         pages_cycle_done();
+        event_tell(&event, WEIR_EVENT_CYCLE_END);
     }
     cache.cycling = false;
     errno = saved;

@@ -19,6 +19,7 @@
 #define WEIR_HEAP_CYCLE_H
 
 #include <stdbool.h>
+#include <weir/event.h>
 
 #include "runtime/os/lock.h"
 #include "runtime/os/os.h"
@@ -26,6 +27,14 @@
 
 enum cycle_reason { CYCLE_FORCED, CYCLE_GROWTH, CYCLE_LIMIT };
 enum cycle_phase { CYCLE_AGE, CYCLE_TRACE, CYCLE_SETTLE, CYCLE_PHASES };
+
+/* As the program knows them. */
+static inline weir_event_reason cycle_event_reason(enum cycle_reason reason)
+{
+    return reason == CYCLE_FORCED  ? WEIR_EVENT_FORCED
+           : reason == CYCLE_LIMIT ? WEIR_EVENT_LIMIT
+                                   : WEIR_EVENT_GROWTH;
+}
 
 typedef void cycle_listener(void *context, enum cycle_reason reason);
 
