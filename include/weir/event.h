@@ -15,6 +15,8 @@
  * At any time: GOAL_CHANGED (by a cycle, or by a knob), LIMITER_ON and LIMITER_OFF (under a limit half of the CPU went
  * into collecting: from now on the limit may be exceeded; and no more).
  *
+ * If a thread blocks the signal that stops it, STOP_BEGIN is followed by CYCLE_END at once.
+ *
  * A listener runs on the thread that runs the cycle, which is any thread that allocates, with locks of the runtime held.
  * It may write to memory of its own and use system calls (write, clock_gettime), but may neither allocate nor call weir, nor
  * take a lock that a thread could hold while it allocates. While the world stands still (*) a stopped thread may

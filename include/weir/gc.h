@@ -17,7 +17,9 @@
  *                weir_gc_attach_thread first.
  *   failure      NULL with errno = ENOMEM, after a collection has been tried.
  *   stopping     while the collector marks, all other such threads stand still (by a real-time signal, SIGRTMAX - 2).
- *                A thread must not block that signal for long.
+ *                A thread must not block that signal: after 2 s the
+ *                collection is given up with a line on stderr. Under libweir-malloc.so the calls that change the mask
+ *                leave it out by themselves.
  */
 #ifndef WEIR_GC_H
 #define WEIR_GC_H

@@ -23,6 +23,8 @@
 
 /* Marking less than this takes longer to share than to do. */
 enum { SHARED_MIN = 4 * 1024 * 1024 };
+/* After a thread could not be stopped. */
+static const uint64_t RETRY_NS = 10000000000u;
 /* Handed out at a time, at least: what the heap may grow by between two questions. */
 enum { RUNWAY = 64 * 1024 };
 
@@ -35,6 +37,7 @@ static struct {
     uint64_t told_ns; /* when the pacer was last told of the program's time */
     gc_stats_t stats;
     uint64_t told_goal;       /* by the last event */
+    uint64_t not_before_ns;   /* after a stop that failed: no collection but on demand */
     _Atomic uint64_t trigger; /* the pacer's */
     _Atomic uint64_t live;    /* marked by the last cycle */
     _Atomic int disabled;     /* by so many calls */
@@ -136,11 +139,12 @@ static void note_cycle(const mark_result_t *found, bool forced, uint64_t stopped
 }
 
 /* The world stops, is marked, and starts; what is known of it goes into the event. */
-static void mark_in_a_stop(weir_event *event)
+static bool mark_in_a_stop(weir_event *event)
 {
     event_tell(event, WEIR_EVENT_STOP_BEGIN);
     uint64_t began = os_now_ns();
-    world_stop();
+    if (!roots_find_and_stop())
+        return false;
     uint64_t standing = os_now_ns();
     event_tell(event, WEIR_EVENT_STOPPED);
     size_t black = collected_begin_trace();
@@ -157,6 +161,7 @@ static void mark_in_a_stop(weir_event *event)
     event->mark_ns = marked - standing;
     event->start_ns = started - marked;
     note_cycle(&found, event->reason == WEIR_EVENT_FORCED, began, started);
+    return true;
 }
 
 static uint64_t pause_of(const weir_event *event)
@@ -191,7 +196,6 @@ static void collect(heap_t *self, enum cycle_reason reason)
     if (!mark_prepare(members))
         return;
     uint64_t program_ns = program_time(), outside = outside_bytes();
-    roots_prepare();
     collected_sweep_rest();
     roots_begin();
     weir_event event = {.reason = cycle_event_reason(reason),
@@ -199,9 +203,13 @@ static void collect(heap_t *self, enum cycle_reason reason)
                         .heap_began = heap_bytes(),
                         .goal = gc.pacer.goal,
                         .processors = gc.cores};
-    mark_in_a_stop(&event);
-    event_tell(&event, WEIR_EVENT_STARTED);
+    bool done = mark_in_a_stop(&event);
     roots_end();
+    if (!done) {
+        gc.not_before_ns = os_now_ns() + RETRY_NS;
+        return;
+    }
+    event_tell(&event, WEIR_EVENT_STARTED);
     bool limiter_was_on = gc.pacer.limiter.on;
     pace_by_cycle(&event, outside, program_ns);
     collected_release_dead(self);
@@ -265,7 +273,7 @@ COLD static void collect_if_due(size_t request)
     bool due = false;
     lock_acquire(&gc.lock);
     pace_by_knobs();
-    if (gc.disabled <= 0) {
+    if (gc.disabled <= 0 && os_now_ns() >= gc.not_before_ns) {
         if (pages_is_pressed())
             pacer_set_outside(&gc.pacer, outside_bytes());
         due = pacer_wants_cycle(&gc.pacer, heap_bytes(), request, program_time());

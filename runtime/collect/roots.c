@@ -25,7 +25,10 @@ typedef struct ranges {
 } ranges_t;
 
 static ranges_t data_ranges, program_ranges;
-static uintptr_t static_tls;                          /* bytes below the thread pointer */
+static struct {
+    unsigned long long adds, subs;
+} loaded;                    /* how often libraries came and went before data_ranges was filled */
+static uintptr_t static_tls; /* bytes below the thread pointer */
 static const roots_provider_t *providers[LOCK_RANKS]; /* by the rank of their lock; set once, by any thread */
 static const roots_provider_t *begun[LOCK_RANKS];     /* in this cycle */
 
@@ -86,6 +89,8 @@ static bool is_own(const struct dl_phdr_info *object, uintptr_t start, size_t si
 static int add_object(struct dl_phdr_info *object, size_t info_size, void *context)
 {
     (void)info_size, (void)context;
+    loaded.adds = object->dlpi_adds;
+    loaded.subs = object->dlpi_subs;
     uintptr_t relro_from = 0, relro_to = 0;
     for (size_t i = 0; i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *header = &object->dlpi_phdr[i];
@@ -113,12 +118,27 @@ bool roots_are_open(void)
     return !options.collect || known > 0;
 }
 
-void roots_prepare(void)
+/* For the first object that the linker names, under its lock. */
+enum stop { CHANGED = 1, STOPPED, FAILED };
+static int stop_if_unchanged(struct dl_phdr_info *object, size_t info_size, void *context)
+{
+    (void)info_size, (void)context;
+    if (object->dlpi_adds != loaded.adds || object->dlpi_subs != loaded.subs)
+        return CHANGED;
+    return world_stop() ? STOPPED : FAILED;
+}
+
+bool roots_find_and_stop(void)
 {
     if (options.collect)
-        return;
-    data_ranges.count = 0;
-    dl_iterate_phdr(add_object, NULL);
+        return world_stop();
+    int result;
+    do {
+        data_ranges.count = 0;
+        dl_iterate_phdr(add_object, NULL);
+        result = dl_iterate_phdr(stop_if_unchanged, NULL);
+    } while (result == CHANGED);
+    return result == STOPPED;
 }
 
 /* --- threads --- */

@@ -11,8 +11,10 @@
 /* Can they be found? If not, nothing may be collected. */
 bool roots_are_open(void);
 
-/* Find the data of the program and of its libraries. With the world running: the dynamic linker has a lock. */
-void roots_prepare(void);
+/* Find the data of the program and of its libraries, and stop the world while that is still true. The dynamic linker's
+ * lock is taken for both, and given back: then no stopped thread has it, and none is within dlopen's change of the list.
+ * False: the world cannot be stopped. */
+bool roots_find_and_stop(void);
 
 /* Every range, with the world stopped; the caller's own stack begins at `here`. Ends are multiples of 8. */
 void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to));

@@ -114,18 +114,28 @@ static void ask_to_stop(heap_t *heap)
         heap->thread = WORLD_NO_THREAD;
 }
 
-/* A signal that is lost (the thread had just ended, the queue was full) is sent again after a while. */
-static void wait_for(heap_t *heap)
+/* A signal that is lost (the thread had just ended, the queue was full) is sent again after a while. A thread that does
+ * not run is waited for; one that blocks the signal is not. */
+static bool wait_for(heap_t *heap, uint64_t since)
 {
-    enum { PATIENCE_NS = 10 * 1000 * 1000 };
-    while (has_to_stop(heap) && !atomic_load_explicit(&heap->standing, memory_order_acquire))
-        if (!os_futex_wait_for(&heap->standing, 0, PATIENCE_NS))
-            ask_to_stop(heap);
+    enum { RESEND_NS = 10 * 1000 * 1000 };
+    const uint64_t patience = 2000000000u;
+    while (has_to_stop(heap) && !atomic_load_explicit(&heap->standing, memory_order_acquire)) {
+        if (os_futex_wait_for(&heap->standing, 0, RESEND_NS))
+            continue;
+        uint64_t waited = os_now_ns() - since;
+        if (waited > patience && os_thread_blocks_signal(heap->thread)) {
+            os_report_blocked(heap->thread, waited);
+            return false;
+        }
+        ask_to_stop(heap);
+    }
+    return true;
 }
 
 /* Those that stood for the last stop get off first: collections that follow each other closely would otherwise keep them
  * standing for ever. */
-void world_stop(void)
+bool world_stop(void)
 {
     os_on_stop_signal(on_stop_signal);
     for (uint32_t left; (left = atomic_load(&standing)) > 0;)
@@ -136,8 +146,13 @@ void world_stop(void)
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
         if (has_to_stop(heap) && !atomic_load(&heap->standing))
             ask_to_stop(heap);
+    uint64_t since = os_now_ns();
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
-        wait_for(heap);
+        if (!wait_for(heap, since)) {
+            world_start();
+            return false;
+        }
+    return true;
 }
 
 void world_start(void)

@@ -22,8 +22,9 @@
 #include "runtime/heap/cache.h"
 
 /* Stop every thread with a heap but the caller's; start them again. One stop at a time: the caller holds the
- * collector's lock. */
-void world_stop(void);
+ * collector's lock. False: a thread blocks the signal for longer than one waits; a line on stderr says which, and
+ * everybody runs. */
+bool world_stop(void);
 void world_start(void);
 extern _Atomic uint32_t world_stopping; /* 1 from the request to the restart */
 
