@@ -21,7 +21,7 @@
  * It may write to memory of its own and use system calls (write, clock_gettime), but may neither allocate nor call weir, nor
  * take a lock that a thread could hold while it allocates. While the world stands still (*) a stopped thread may
  * hold any lock: the C library's too, so no printf. CYCLE_END alone comes with no lock held: its listener may do
- * anything; a cycle does not begin in it.
+ * anything; a cycle does not begin in it, but another thread's may have begun.
  *
  * After Whippet's gc-event-listener.h; Go tells as much by runtime/trace.
  */

@@ -48,6 +48,7 @@ static void after_fork_parent(void)
 
 static void after_fork_child(void)
 {
+    event_after_fork_child();
     after_fork(true);
     lock_reset(&cycle.lock);
 }

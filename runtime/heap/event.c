@@ -21,13 +21,13 @@ void event_tell_wanted(weir_event *event, weir_event_kind kind)
     event->size = sizeof *event;
     event->kind = kind;
     event->time_ns = os_now_ns();
-    atomic_fetch_add(&telling, 1);
-    own_telling++;
+    if (own_telling++ == 0)
+        atomic_fetch_add(&telling, 1);
     for (size_t i = 0; i < LISTENERS; i++)
         if (atomic_load(&slots[i].kinds) & WEIR_EVENT_BIT(kind))
             slots[i].listener(slots[i].context, event);
-    own_telling--;
-    atomic_fetch_sub(&telling, 1);
+    if (--own_telling == 0)
+        atomic_fetch_sub(&telling, 1);
 }
 
 bool event_listen(uint32_t kinds, weir_event_listener *listener, void *context)
@@ -65,4 +65,9 @@ void event_unlisten(weir_event_listener *listener, void *context)
         atomic_store(&slot->state, FREE);
         return;
     }
+}
+
+void event_after_fork_child(void)
+{
+    atomic_store(&telling, own_telling ? 1 : 0);
 }

@@ -27,4 +27,7 @@ static inline void event_tell(weir_event *event, weir_event_kind kind)
 bool event_listen(uint32_t kinds, weir_event_listener *listener, void *context);
 void event_unlisten(weir_event_listener *listener, void *context);
 
+/* In the child of a fork: other threads that were telling are gone. */
+void event_after_fork_child(void);
+
 #endif
