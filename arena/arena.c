@@ -65,7 +65,7 @@ static block_t *add_block(arena_t *arena, size_t need, bool large)
     size_t left = arena->limit > arena->held ? arena->limit - arena->held : 0;
     if (bytes > left)
         bytes = left & ~(size_t)(arena->checked ? OS_PAGE - 1 : 15);
-    block_t *block = bytes >= least ? block_take(bytes, kind_of_blocks(arena)) : NULL;
+    block_t *block = bytes >= least ? block_take(bytes, kind_of_blocks(arena), arena->scanned) : NULL;
     if (!block) {
         errno = ENOMEM;
         return NULL;
@@ -78,6 +78,16 @@ static block_t *add_block(arena_t *arena, size_t need, bool large)
     block_link(block, block_newer(arena->current));
     block_link(arena->current, block);
     return block;
+}
+
+/* Of a scanned arena: so that nothing is found there. */
+static void clear(const arena_t *arena, char *from, char *to)
+{
+    if (arena->watch)
+        watch_show(arena->watch, from, to);
+    memset(from, 0, (size_t)(to - from));
+    if (arena->watch)
+        watch_hide(arena->watch, from, to);
 }
 
 static block_t *find_spare(const arena_t *arena, size_t need, bool large)
@@ -131,6 +141,8 @@ static void *take_from_other_block(arena_t *arena, size_t alignment, size_t size
     size_t need = size + (alignment > 16 ? alignment - 16 : 0);
     bool large = need > usual_size(arena) / 4;
     block_t *block = find_spare(arena, need, large);
+    if (block && arena->scanned)
+        clear(arena, block->start, block->end);
     if (!block)
         block = add_block(arena, need, large);
     if (!block)
@@ -174,11 +186,20 @@ void *arena_take(arena_t *arena, size_t alignment, size_t size)
 
 /* --- the beginning --- */
 
+/* In a program that is collected as a whole any object may hold a pointer. */
+static bool is_scanned(const weir_arena_options *wanted)
+{
+    return wanted->scan || options.collect;
+}
+
 static block_t *first_block(const weir_arena_options *wanted, bool checked)
 {
     if (wanted->first_block) {
-        if (wanted->first_block_size >= WEIR_ARENA_FIRST_BLOCK_MIN)
+        if (wanted->first_block_size >= WEIR_ARENA_FIRST_BLOCK_MIN) {
+            if (is_scanned(wanted))
+                memset(wanted->first_block, 0, wanted->first_block_size);
             return block_lay(wanted->first_block, wanted->first_block_size);
+        }
         errno = EINVAL;
         return NULL;
     }
@@ -187,7 +208,8 @@ static block_t *first_block(const weir_arena_options *wanted, bool checked)
     if (wanted->limit && bytes > wanted->limit)
         bytes = wanted->limit & ~(size_t)15;
     if (bytes >= WEIR_ARENA_FIRST_BLOCK_MIN && bytes <= PTRDIFF_MAX)
-        return block_take(round_block(bytes, checked), checked ? BLOCK_MAPPED : BLOCK_OF_HEAP);
+        return block_take(round_block(bytes, checked), checked ? BLOCK_MAPPED : BLOCK_OF_HEAP,
+                          is_scanned(wanted));
     errno = ENOMEM;
     return NULL;
 }
@@ -206,7 +228,8 @@ static arena_t *lay_arena(block_t *first, const weir_arena_options *wanted, bool
                        .first_size = size,
                        .held = block_held(first),
                        .limit = wanted->limit ? wanted->limit : SIZE_MAX,
-                       .checked = checked};
+                       .checked = checked,
+                       .scanned = is_scanned(wanted)};
     return arena;
 }
 
@@ -232,6 +255,8 @@ weir_arena *weir_arena_new(const weir_arena_options *wanted)
     if (wanted->parent)
         cleanup_adopt_child(arena_of(wanted->parent), arena);
     live_add(arena);
+    if (arena->scanned)
+        live_provide_roots();
     return &arena->window;
 }
 
@@ -261,6 +286,15 @@ COLD static void bury(arena_t *arena)
     make_current(arena, block, block->end);
 }
 
+/* What is given up of the block that becomes the current one. */
+COLD static void clear_behind(const arena_t *arena, const weir_arena_place *place)
+{
+    const block_t *block = place->block;
+    char *end = block == arena->current ? arena->window.next : block->end;
+    if (end > place->next) /* the object before the place may have shrunk */
+        clear(arena, place->next, end);
+}
+
 void weir_arena_rewind(weir_arena *window, weir_arena_place place)
 {
     arena_t *arena = arena_of(window);
@@ -270,6 +304,8 @@ void weir_arena_rewind(weir_arena *window, weir_arena_place place)
         watch_forget(arena->watch, place.objects);
     for (; arena->taken && arena->taken->serial > place.serial; arena->taken = arena->taken->older_taken)
         arena->taken->serial = 0;
+    if (UNLIKELY(arena->scanned))
+        clear_behind(arena, &place);
     make_current(arena, place.block, place.next);
     if (UNLIKELY(arena->checked))
         bury(arena);
@@ -321,6 +357,10 @@ static void move_blocks(arena_t *into, arena_t *from)
         if (in_use)
             mark_taken(into, block);
         last = block;
+    }
+    if (from->scanned && !into->scanned) {
+        clear(into, into->window.next, into->end);
+        into->scanned = true;
     }
     block_link(last, block_newer(into->current));
     block_link(into->current, from->first);

@@ -48,6 +48,8 @@ typedef struct arena {
     size_t held, limit; /* bytes of blocks that are not the caller's */
     watch_t *watch;     /* NULL: no tool watches */
     bool checked;
+    _Atomic bool
+        scanned; /* the collector looks in; what is free of the blocks in use is zero. Also read by live.h */
     struct arena *parent;
     cleanup_t as_child; /* on parent->cleanups, while there is a parent */
     live_t live;

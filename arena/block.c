@@ -1,10 +1,13 @@
 /* block: see block.h. */
 #include "arena/block.h"
 
+#include <string.h>
+
 #include "arena/grave.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/heap.h"
 #include "runtime/os/check.h"
+#include "runtime/os/options.h"
 #include "runtime/os/os.h"
 
 static block_t *make(void *memory, size_t bytes, enum block_kind kind)
@@ -25,22 +28,26 @@ static void count(size_t taken, size_t given)
     thread_return_borrowed();
 }
 
-static block_t *take_of_heap(size_t bytes)
+static block_t *take_of_heap(size_t bytes, bool zero)
 {
     bool huge = bytes == BLOCK_HUGE;
-    void *memory = huge ? heap_aligned(BLOCK_HUGE, bytes) : heap_malloc(bytes);
+    void *memory = huge || options.collect ? heap_manual(huge ? BLOCK_HUGE : 16, bytes)
+                   : zero                  ? heap_calloc(1, bytes)
+                                           : heap_malloc(bytes);
     if (!memory)
         return NULL;
     if (huge)
         os_prefer_huge_pages(memory, bytes, true);
+    if (zero && (huge || options.collect))
+        memset(memory, 0, bytes);
     count(bytes, 0);
     return make(memory, bytes, BLOCK_OF_HEAP);
 }
 
-block_t *block_take(size_t bytes, enum block_kind kind)
+block_t *block_take(size_t bytes, enum block_kind kind, bool zero)
 {
     if (kind == BLOCK_OF_HEAP)
-        return take_of_heap(bytes);
+        return take_of_heap(bytes, zero);
     void *memory = grave_map(bytes);
     return memory ? make(memory, bytes, BLOCK_MAPPED) : NULL;
 }

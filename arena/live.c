@@ -6,6 +6,8 @@
 
 #include "arena/arena.h"
 #include "arena/grave.h"
+#include "runtime/collect/roots.h"
+#include "runtime/heap/cycle.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/os.h"
 
@@ -35,23 +37,16 @@ static void before_fork(void)
     grave_before_fork();
 }
 
-static void after_fork_parent(void)
+static void after_fork(bool child)
 {
-    grave_after_fork(false);
-    live_unlock();
+    grave_after_fork(child);
+    for (size_t i = PARTS; i-- > 0;)
+        lock_after_fork(&parts[i].lock, child);
 }
 
-static void after_fork_child(void)
-{
-    grave_after_fork(true);
-    for (size_t i = 0; i < PARTS; i++)
-        lock_reset(&parts[i].lock);
-}
-
-/* After the heap's, which has started by now: so these are prepared first, as the order of locks wants it. */
 static void call_at_fork(void)
 {
-    os_call_at_fork(before_fork, after_fork_parent, after_fork_child);
+    cycle_call_at_fork(LOCK_RANK_ARENAS, before_fork, after_fork);
 }
 
 void live_add(arena_t *arena)
@@ -82,22 +77,28 @@ void live_remove(arena_t *arena)
     lock_release(&part->lock);
 }
 
-static void visit_blocks(const arena_t *arena, void (*visit)(void *context, char *start, char *end),
-                         void *context)
+static void visit_blocks(const arena_t *arena, void (*range)(uintptr_t from, uintptr_t to))
 {
     const block_t *current = atomic_load_explicit(&arena->current, memory_order_acquire);
     bool is_behind = false;
     for (const block_t *block = arena->first; block;
          block = atomic_load_explicit(&block->newer, memory_order_acquire)) {
         if (!is_behind || block->serial)
-            visit(context, block->start, block->end);
+            range((uintptr_t)block->start, (uintptr_t)block->end);
         is_behind |= block == current;
     }
 }
 
-void arena_each_block(void (*visit)(void *context, char *start, char *end), void *context)
+void arena_each_block(void (*range)(uintptr_t from, uintptr_t to))
 {
     for (size_t i = 0; i < PARTS; i++)
         for (const arena_t *arena = parts[i].arenas; arena; arena = arena->live.next)
-            visit_blocks(arena, visit, context);
+            if (arena->scanned)
+                visit_blocks(arena, range);
+}
+
+void live_provide_roots(void)
+{
+    static const roots_provider_t provider = {live_lock, arena_each_block, live_unlock};
+    roots_provide(LOCK_RANK_ARENAS, &provider);
 }

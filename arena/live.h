@@ -1,4 +1,4 @@
-/* live: all arenas that there are, and their blocks, for whoever looks for pointers in them.
+/* live: all arenas that there are, and the blocks of those that the collector looks through.
  *
  * A list under a lock, in sixteen parts, so that threads which make and free arenas all the time seldom meet: an
  * arena goes into the part of the thread that makes it.
@@ -25,10 +25,13 @@ void live_remove(struct arena *arena);
 void live_lock(void);
 void live_unlock(void);
 
-/* Visit every stretch of memory in which an arena may have objects: each block that is in use, whole, the current
+/* Every stretch of memory in which a scanned arena may have objects: each block that is in use, whole, the current
  * one too, for where its free part begins is in a register of the thread now and then. Between live_lock and
  * live_unlock. An arena whose thread is running may be seen with blocks it has already given back, so its thread is
- * the caller, or stopped. */
-void arena_each_block(void (*visit)(void *context, char *start, char *end), void *context);
+ * the caller, or stopped. What is free in these blocks is zero. */
+void arena_each_block(void (*range)(uintptr_t from, uintptr_t to));
+
+/* There is a scanned arena: have the collector look. */
+void live_provide_roots(void);
 
 #endif

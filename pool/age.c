@@ -9,6 +9,7 @@
  */
 #include "pool/check.h"
 #include "pool/pool.h"
+#include "runtime/heap/event.h"
 #include "runtime/heap/heap.h"
 
 /* --- AGE; under pools.lock, gates shut --- */
@@ -71,6 +72,7 @@ void pools_age(void *context, enum cycle_reason reason)
     }
     gates_open_all();
     lock_release(&pools.lock);
+    event_tell(&(weir_event){.reason = cycle_event_reason(reason)}, WEIR_EVENT_POOLS_AGED);
 }
 
 /* --- SETTLE --- */
@@ -84,31 +86,46 @@ void pool_drop(weir_pool *pool, void *p)
     atomic_fetch_add_explicit(&pool->drops, 1, memory_order_relaxed);
 }
 
-static void drop_chain(weir_pool *pool, magazine_t *chain)
+/* Under pools.lock: the first of what is doomed, in no chain any more. */
+static magazine_t *take_doomed(weir_pool *pool)
 {
-    bool keep = chain->keep;
-    for (magazine_t *next; chain; chain = next) {
-        next = atomic_load_explicit(&chain->next, memory_order_relaxed);
-        while (chain->count > 0)
-            pool_drop(pool, chain->rounds[--chain->count]);
-        if (keep)
-            depot_push(&pool->empty, chain);
-        else
-            heap_free(chain);
+    magazine_t *first = pool->doomed;
+    magazine_t *next = first ? atomic_load_explicit(&first->next, memory_order_relaxed) : NULL;
+    if (next) {
+        next->next_chain = first->next_chain;
+        next->keep = first->keep;
+        pool->doomed = next;
+    } else if (first) {
+        pool->doomed = first->next_chain;
     }
+    return first;
+}
+
+/* An object counts as the pool's until it has been dropped: a collection may come while it is. */
+static void drop_magazine(weir_pool *pool, magazine_t *magazine)
+{
+    for (; magazine->count > 0; magazine->count--)
+        pool_drop(pool, magazine->rounds[magazine->count - 1]);
 }
 
 /* Under pools.lock, which is let go meanwhile. A freed pool waits for its dropper, so the pool stays. */
 static void drop_doomed(weir_pool *pool)
 {
-    magazine_t *chains = pool->doomed;
-    pool->doomed = NULL;
     __atomic_store_n(&pool->dropper, os_thread_word(), __ATOMIC_RELAXED);
-    lock_release(&pools.lock);
-    for (magazine_t *next; chains; chains = next) {
-        next = chains->next_chain;
-        drop_chain(pool, chains);
+    while ((pool->dropping = take_doomed(pool)) != NULL) {
+        magazine_t *magazine = pool->dropping;
+        lock_release(&pools.lock);
+        drop_magazine(pool, magazine);
+        lock_acquire(&pools.lock);
+        pool->dropping = NULL;
+        lock_release(&pools.lock);
+        if (magazine->keep)
+            depot_push(&pool->empty, magazine);
+        else
+            heap_free(magazine);
+        lock_acquire(&pools.lock);
     }
+    lock_release(&pools.lock);
     if (pool->check)
         check_settle(pool);
     lock_acquire(&pools.lock);

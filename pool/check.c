@@ -45,6 +45,7 @@ typedef struct record {
 struct check {
     record_t *buckets[BUCKETS];
     uint64_t in, doomed; /* how many records are in these states */
+    record_t *dropping;  /* of no bucket any more. Written by the dropper under pools.lock */
 };
 
 static bool heaptrack_is_there(void)
@@ -61,7 +62,10 @@ bool check_is_wanted(void)
 
 struct check *check_new(void)
 {
-    return heap_calloc(1, sizeof(struct check));
+    struct check *check = heap_manual(16, sizeof *check);
+    if (check)
+        memset(check, 0, sizeof *check);
+    return check;
 }
 
 void check_free(struct check *check)
@@ -218,7 +222,7 @@ static record_t *take(weir_pool *pool)
 static void *make(weir_pool *pool)
 {
     char *p = pool_make_object(pool);
-    record_t *fresh = p ? heap_malloc(sizeof *fresh) : NULL;
+    record_t *fresh = p ? heap_manual(16, sizeof *fresh) : NULL;
     if (!p)
         return NULL;
     lock_acquire(&pools.lock);
@@ -276,8 +280,8 @@ bool check_put(weir_pool *pool, void *p)
 {
     const char *wrong = NULL;
     size_t size = heap_cell_size(p) ? heap_usable_size(p) : 0;
-    record_t *fresh = heap_malloc(sizeof *fresh);
-    char *copy = size && needs_copy() ? heap_malloc(size) : NULL;
+    record_t *fresh = heap_manual(16, sizeof *fresh);
+    char *copy = size && needs_copy() ? heap_manual(16, size) : NULL;
     tell_put(pool->check, p);
     lock_acquire(&pools.lock);
     bool is_freed = pool->freed;
@@ -308,6 +312,21 @@ void check_age(struct check *check, bool all)
         }
 }
 
+/* An object that is poisoned has its pointers in the copy. */
+void check_each_root(const struct check *check, void (*range)(uintptr_t from, uintptr_t to))
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (const record_t *record = check->buckets[i]; record; record = record->next) {
+            if (record->state == OUT)
+                continue;
+            range((uintptr_t)&record->object, (uintptr_t)(&record->object + 1));
+            if (record->copy)
+                range((uintptr_t)record->copy, (uintptr_t)(record->copy + (record->size & ~(size_t)7)));
+        }
+    if (check->dropping)
+        range((uintptr_t)&check->dropping->object, (uintptr_t)(&check->dropping->object + 1));
+}
+
 bool check_has_doomed(const struct check *check)
 {
     return check->doomed > 0;
@@ -321,6 +340,7 @@ static record_t *take_doomed(struct check *check)
         *find(check, record->object) = record->next;
         check->doomed--;
     }
+    check->dropping = record;
     lock_release(&pools.lock);
     return record;
 }

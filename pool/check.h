@@ -11,6 +11,7 @@
 #define WEIR_POOL_CHECK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct weir_pool;
 struct check;
@@ -28,6 +29,8 @@ bool check_put(struct weir_pool *pool, void *p);
 
 /* Under pools.lock: a cycle; `all`: everything is doomed. */
 void check_age(struct check *check, bool all);
+/* With the world stopped: what the pool holds, as the collector's roots. */
+void check_each_root(const struct check *check, void (*range)(uintptr_t from, uintptr_t to));
 bool check_has_doomed(const struct check *check);
 /* Drop what is doomed. Without the lock. */
 void check_settle(struct weir_pool *pool);

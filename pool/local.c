@@ -2,6 +2,7 @@
 #include "pool/pool.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/heap.h"
+#include "runtime/heap/world.h"
 
 table_t table_none;
 local_t local_none = {.hot.gate = GATE_SHUT};
@@ -20,11 +21,13 @@ void local_init(local_t *local, weir_pool *pool)
 
 static table_t *table_make(size_t size)
 {
-    table_t *table = heap_calloc(1, sizeof *table + size * sizeof table->of[0]);
+    table_t *table = heap_manual(16, sizeof *table + size * sizeof table->of[0]);
     for (size_t id = 0; table && id < size; id++)
         table_set_local(table, id, &local_none);
-    if (table)
+    if (table) {
         table->size = size;
+        table->next = table->prev = NULL;
+    }
     return table;
 }
 
@@ -142,7 +145,7 @@ local_t *local_here(weir_pool *pool)
     if (cache.ended || !table_reach(id))
         return &pool->common;
     local = join(pool, &fresh);
-    if (!local && (fresh = heap_aligned(_Alignof(local_t), sizeof *fresh)) != NULL) {
+    if (!local && (fresh = heap_manual(_Alignof(local_t), sizeof *fresh)) != NULL) {
         local_init(fresh, pool);
         local = join(pool, &fresh);
         heap_free(fresh);
@@ -168,6 +171,7 @@ bool local_enter(local_t *local)
     if (local == &pool->common)
         return enter_common(pool);
     for (;;) {
+        world_enter(); /* magazines change hands: a stop must not fall between */
         __atomic_store_n(&local->hot.busy, 1, __ATOMIC_RELAXED);
         if (fence_is_cheap())
             fence_hot();
@@ -176,6 +180,7 @@ bool local_enter(local_t *local)
         if (LIKELY(!atomic_load_explicit(&local->shut, memory_order_acquire)))
             return true;
         __atomic_store_n(&local->hot.busy, 0, __ATOMIC_RELEASE);
+        world_leave(); /* the collector may have the lock */
         lock_acquire(&pools.lock);
         bool freed = pool->freed;
         lock_release(&pools.lock);
@@ -186,10 +191,12 @@ bool local_enter(local_t *local)
 
 void local_leave(local_t *local)
 {
-    if (local == &local->pool->common)
+    if (local == &local->pool->common) {
         lock_release(&pools.lock);
-    else
-        __atomic_store_n(&local->hot.busy, 0, __ATOMIC_RELEASE);
+        return;
+    }
+    __atomic_store_n(&local->hot.busy, 0, __ATOMIC_RELEASE);
+    world_leave();
 }
 
 magazine_t *local_unload(local_t *local)
@@ -360,7 +367,8 @@ static void start_once(void)
 {
     fence_init();
     thread_call_at_end(thread_end);
-    cycle_call_at_fork(before_fork, after_fork);
+    cycle_call_at_fork(LOCK_RANK_POOLS, before_fork, after_fork);
+    pools_provide_roots();
     cycle_listen(CYCLE_AGE, pools_age, NULL);
     cycle_listen(CYCLE_SETTLE, pools_settle, NULL);
 }

@@ -177,7 +177,7 @@ static bool put_with_room(weir_pool *pool, local_t *local, void *p, bool *is_fre
         local_leave(local);
         if (stored || fresh)
             return stored;
-        fresh = heap_aligned(MAGAZINE_SIZE, MAGAZINE_SIZE);
+        fresh = heap_manual(MAGAZINE_SIZE, MAGAZINE_SIZE);
         if (!fresh)
             return false;
         *fresh = (magazine_t){.count = 0};
@@ -224,13 +224,19 @@ static void enlist(weir_pool *pool)
     *at = pool;
 }
 
-static void strike(weir_pool *pool)
+static void list_remove(weir_pool **at, const weir_pool *pool)
 {
-    size_t id = pool_id(pool);
-    weir_pool **at = &pools.first;
     while (*at != pool)
         at = &(*at)->next;
     *at = pool->next;
+}
+
+static void strike(weir_pool *pool)
+{
+    size_t id = pool_id(pool);
+    list_remove(&pools.first, pool);
+    pool->next = pools.closing;
+    pools.closing = pool;
     for (table_t *table = pools.tables; table; table = table->next)
         if (id < table->size)
             table_set_local(table, id, &local_none);
@@ -249,7 +255,7 @@ weir_pool *weir_pool_new(const weir_pool_options *options)
     static const weir_pool_options none;
     options = options ? options : &none;
     pools_start();
-    weir_pool *pool = heap_aligned(_Alignof(weir_pool), sizeof *pool);
+    weir_pool *pool = heap_manual(_Alignof(weir_pool), sizeof *pool);
     if (!pool)
         return NULL;
     *pool = (weir_pool){.reset = options->reset,
@@ -306,6 +312,7 @@ void weir_pool_free(weir_pool *pool)
     pool_close(pool);
     pool_settle(pool);
     lock_acquire(&pools.lock);
+    list_remove(&pools.closing, pool);
     pool->is_emptied = true;
     bool last = pool->out <= 0;
     lock_release(&pools.lock);

@@ -115,7 +115,9 @@ struct weir_pool {
     bool is_emptied;    /* freed, and weir_pool_free is through with it */
     int64_t out;        /* freed: objects that may still be put */
     magazine_t *doomed; /* chains */
-    uintptr_t dropper;  /* the thread that drops what is doomed, read by itself without the lock; 0: none */
+    magazine_t
+        *dropping; /* the magazine whose objects are being dropped. The dropper's; read by the collector */
+    uintptr_t dropper; /* the thread that drops what is doomed, read by itself without the lock; 0: none */
     uint64_t cycles;
     struct weir_pool *next; /* pools.first */
     local_t common; /* for threads without a local: at their end, or without memory. Its thread is who holds
@@ -124,7 +126,8 @@ struct weir_pool {
 
 extern struct pools {
     lock_t lock;
-    weir_pool *first; /* by ascending id */
+    weir_pool *first;   /* by ascending id */
+    weir_pool *closing; /* freed, and perhaps with objects still to be dropped; linked by `next` */
     table_t *tables;
 } pools;
 
@@ -238,6 +241,11 @@ void pool_doom_all(weir_pool *pool);
 void pool_settle(weir_pool *pool);
 /* Without a lock. */
 void pool_drop(weir_pool *pool, void *p);
+
+/* --- roots.c --- */
+
+/* The collector is to look into pools. */
+void pools_provide_roots(void);
 
 /* --- stats.c --- */
 

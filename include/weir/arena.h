@@ -68,6 +68,11 @@ typedef struct weir_arena_options {
      * some thousand blocks later: a use of it is a segmentation fault. Costs system calls and memory: for finding
      * bugs. */
     bool check;
+    /* Objects of the arena may point to collected ones (weir/gc.h), which then live as long as a pointer to them is in the
+     * arena. All of its blocks that are in use are looked through, conservatively, at each collection. What is rewound
+     * is cleared, so that it keeps nothing alive; so is what comes from the heap. An arena that adopts a scanned one is
+     * scanned from then on. */
+    bool scan;
     size_t reserved[4]; /* zero: for options to come */
 } weir_arena_options;
 

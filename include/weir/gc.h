@@ -4,7 +4,8 @@
  * aligned word that holds an address inside an object keeps it alive. Objects do not move. It looks in
  *   - the stacks, registers and thread-local memory of all threads that have used weir,
  *   - the writable data of the program and of its shared libraries,
- *   - collected objects that it has reached, and the ranges given to weir_gc_add_roots.
+ *   - collected objects that it has reached, and the ranges given to weir_gc_add_roots,
+ *   - what pools hold (weir/pool.h), and arenas made with `.scan` (weir/arena.h).
  * It does not look in memory from malloc, weir_malloc or mmap: a collected object that only such memory points to
  * is freed, unless that memory is among the roots.
  *
@@ -16,7 +17,9 @@
  *                weir_gc_attach_thread first.
  *   failure      NULL with errno = ENOMEM, after a collection has been tried.
  *   stopping     while the collector marks, all other such threads stand still (by a real-time signal, SIGRTMAX - 2).
- *                A thread must not block that signal for long.
+ *                A thread must not block that signal: after 2 s the
+ *                collection is given up with a line on stderr. Under libweir-malloc.so the calls that change the mask
+ *                leave it out by themselves.
  */
 #ifndef WEIR_GC_H
 #define WEIR_GC_H
@@ -79,6 +82,29 @@ WEIR_API void weir_gc_attach_thread(void) WEIR_NOEXCEPT;
  * stopped. Pairs do not nest. */
 WEIR_API void weir_gc_block_begin(void) WEIR_NOEXCEPT;
 WEIR_API void weir_gc_block_end(void) WEIR_NOEXCEPT;
+
+/* Coroutines: stacks that the program makes and switches between by itself (swapcontext or the like). The collector looks
+ * into those that are registered: where no thread is on one, from where it was left.
+ *
+ *     weir_gc_stack_switch(coroutine->stack);                            the thread leaves the stack it is on
+ *     swapcontext(&here, &coroutine->context);
+ *
+ * Also the stack of signal handlers (sigaltstack) is to be registered if they run for long or hold collected objects; it
+ * is not switched to. */
+typedef struct weir_gc_stack weir_gc_stack;
+
+/* Register size bytes from low on, all of them readable (without a guard page), until it is removed. NULL with ENOMEM. As
+ * long as no thread has left it the uppermost 1024 bytes count as in use; what is passed to a new coroutine in
+ * registers (makecontext's arguments) has to be reached from elsewhere until it runs. The memory stays the caller's. */
+WEIR_API weir_gc_stack *weir_gc_stack_add(void *low, size_t size) WEIR_NOEXCEPT;
+
+/* No thread is on it any more. NULL does nothing. */
+WEIR_API void weir_gc_stack_remove(weir_gc_stack *stack) WEIR_NOEXCEPT;
+
+/* The calling thread is about to leave the stack that it is on for this one; NULL: for its own. To be called on the stack
+ * that is left, by the function that then switches, and also when a coroutine ends. A suspended coroutine may be gone on
+ * with by any thread. Takes no lock: some ten nanoseconds. */
+WEIR_API void weir_gc_stack_switch(weir_gc_stack *to) WEIR_NOEXCEPT;
 
 /* Is p a collected object that is alive, as far as is known? Its start, if p points inside one; else NULL. */
 WEIR_API void *weir_gc_base(const void *p) WEIR_NOEXCEPT;

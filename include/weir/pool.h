@@ -22,6 +22,9 @@
  *                handler that may have interrupted one of them. weir_pool_free: see there.
  *   callbacks    run on the calling thread (drop: on any thread that allocates) with no lock held. They may allocate,
  *                free, and use pools, this one included. They may not leave by longjmp or an exception.
+ *   collected    what the pool holds may be collected objects (weir/gc.h): they and what they point to are reached until
+ *                they are dropped. A pool without `drop` leaves them to the collector then, which frees them in that
+ *                very cycle, as Go's does.
  *   fork         the child has the objects that the pools held. Those that another thread was about to get or put, or
  *                had got, are lost to it, as all that was only that thread's.
  *   misuse       is undefined, as with any free list; with WEIR_DEBUG=poolcheck=1 a double put, a put of what the pool

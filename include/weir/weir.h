@@ -5,6 +5,7 @@
 #include <weir/arena.h>
 #include <weir/builder.h>
 #include <weir/control.h>
+#include <weir/event.h>
 #include <weir/gc.h>
 #include <weir/heap.h>
 #include <weir/pool.h>

@@ -6,6 +6,7 @@
 
 #include "runtime/collect/gc.h"
 #include "runtime/collect/mark.h"
+#include "runtime/collect/stacks.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/large.h"
 #include "runtime/heap/world.h"
@@ -107,6 +108,25 @@ void weir_gc_block_begin(void)
 void weir_gc_block_end(void)
 {
     world_block_end();
+}
+
+weir_gc_stack *weir_gc_stack_add(void *low, size_t size)
+{
+    weir_gc_stack *stack = thread_heap() ? gc_stack_add((uintptr_t)low, size) : NULL;
+    if (!stack)
+        errno = ENOMEM;
+    return stack;
+}
+
+void weir_gc_stack_remove(weir_gc_stack *stack)
+{
+    if (stack)
+        gc_stack_remove(stack);
+}
+
+void weir_gc_stack_switch(weir_gc_stack *to)
+{
+    stacks_switch(to);
 }
 
 void *weir_gc_base(const void *p)

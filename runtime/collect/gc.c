@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "runtime/collect/crew.h"
 #include "runtime/collect/gctrace.h"
@@ -11,18 +10,21 @@
 #include "runtime/collect/naive.h"
 #include "runtime/collect/pacer.h"
 #include "runtime/collect/roots.h"
+#include "runtime/collect/stacks.h"
 #include "runtime/heap/above.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
 #include "runtime/heap/cycle.h"
+#include "runtime/heap/event.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
-#include "runtime/os/text.h"
 #include "runtime/pages/pages.h"
 
 /* Marking less than this takes longer to share than to do. */
 enum { SHARED_MIN = 4 * 1024 * 1024 };
+/* After a thread could not be stopped. */
+static const uint64_t RETRY_NS = 10000000000u;
 /* Handed out at a time, at least: what the heap may grow by between two questions. */
 enum { RUNWAY = 64 * 1024 };
 
@@ -34,6 +36,8 @@ static struct {
     uint64_t started_ns;
     uint64_t told_ns; /* when the pacer was last told of the program's time */
     gc_stats_t stats;
+    uint64_t told_goal;       /* by the last event */
+    uint64_t not_before_ns;   /* after a stop that failed: no collection but on demand */
     _Atomic uint64_t trigger; /* the pacer's */
     _Atomic uint64_t live;    /* marked by the last cycle */
     _Atomic int disabled;     /* by so many calls */
@@ -80,6 +84,16 @@ static void pace_start(void)
     gc.started = true;
 }
 
+/* Whether a cycle or a knob has changed it. */
+static void tell_of_goal(void)
+{
+    uint64_t goal = gc.pacer.goal;
+    if (goal == gc.told_goal)
+        return;
+    gc.told_goal = goal;
+    event_tell(&(weir_event){.goal = goal}, WEIR_EVENT_GOAL_CHANGED);
+}
+
 static void pace_by_knobs(void)
 {
     if (gc.pacer.gc_percent != control_gc_percent())
@@ -87,6 +101,7 @@ static void pace_by_knobs(void)
     if (gc.pacer.limit != limit_now())
         pacer_set_limit(&gc.pacer, limit_now());
     gc.trigger = gc.pacer.trigger;
+    tell_of_goal();
 }
 
 static bool knobs_have_turned(void)
@@ -109,34 +124,6 @@ __attribute__((noinline)) static mark_result_t mark_from_here(bool alone, size_t
     return found;
 }
 
-static void print_trace(const gctrace_cycle_t *cycle, bool limiter_was_on)
-{
-    char room[GCTRACE_LINE];
-    text_t text = text_on(room, sizeof room);
-    gctrace_add_cycle(&text, cycle);
-    bool limiter_is_on = gc.pacer.limiter.on;
-    if (limiter_is_on != limiter_was_on)
-        gctrace_add_limiter(&text, limiter_is_on, cycle->number);
-    text_flush(&text, STDERR_FILENO);
-}
-
-/* The world stands still from the stop to the end, so all of it counts for all processors. */
-static gctrace_cycle_t describe(uint64_t stopped, uint64_t standing, uint64_t marked, uint64_t started)
-{
-    gctrace_clock_t clock = {
-        .stop = standing - stopped, .mark = marked - standing, .finish = started - marked};
-    return (gctrace_cycle_t){
-        .number = gc.stats.cycles,
-        .began_ns = stopped - gc.started_ns,
-        .cpu_percent = (unsigned)(100 * gc.stats.collector_ns / (gc.stats.available_ns | 1)),
-        .clock = clock,
-        .cpu = {.stop = clock.stop * gc.cores,
-                .dedicated = clock.mark * gc.cores,
-                .finish = clock.finish * gc.cores},
-        .cores = gc.cores,
-    };
-}
-
 static void note_cycle(const mark_result_t *found, bool forced, uint64_t stopped, uint64_t started)
 {
     size_t place = gc.stats.cycles % 256;
@@ -152,7 +139,57 @@ static void note_cycle(const mark_result_t *found, bool forced, uint64_t stopped
     gc.stats.rescans += found->rescans;
 }
 
-static void collect(heap_t *self, bool forced)
+/* The world stops, is marked, and starts; what is known of it goes into the event. */
+static bool mark_in_a_stop(weir_event *event)
+{
+    event_tell(event, WEIR_EVENT_STOP_BEGIN);
+    uint64_t began = os_now_ns();
+    if (!roots_find_and_stop())
+        return false;
+    uint64_t standing = os_now_ns();
+    event_tell(event, WEIR_EVENT_STOPPED);
+    size_t black = collected_begin_trace();
+    mark_result_t found = mark_from_here(event->heap_began < SHARED_MIN, black);
+    collected_end_trace();
+    gc.live = event->live = found.bytes;
+    event->live_objects = found.objects;
+    event->roots = found.root_bytes;
+    event_tell(event, WEIR_EVENT_MARKED);
+    uint64_t marked = os_now_ns();
+    world_start();
+    uint64_t started = os_now_ns();
+    event->stop_ns = standing - began;
+    event->mark_ns = marked - standing;
+    event->start_ns = started - marked;
+    note_cycle(&found, event->reason == WEIR_EVENT_FORCED, began, started);
+    return true;
+}
+
+static uint64_t pause_of(const weir_event *event)
+{
+    return event->stop_ns + event->mark_ns + event->start_ns;
+}
+
+static void pace_by_cycle(const weir_event *event, uint64_t outside, uint64_t program_ns)
+{
+    gc.told_ns = os_now_ns();
+    pacer_end_cycle(&gc.pacer, &(pacer_cycle_t){.live = event->live,
+                                                .roots = event->roots,
+                                                .outside = outside,
+                                                .collector_ns = pause_of(event) * gc.cores,
+                                                .program_ns = program_ns});
+    gc.trigger = gc.pacer.trigger;
+    gc.stats.goal = gc.pacer.goal;
+}
+
+static void tell_of_pace(weir_event *event, bool limiter_was_on)
+{
+    if (gc.pacer.limiter.on != limiter_was_on)
+        event_tell(event, limiter_was_on ? WEIR_EVENT_LIMITER_OFF : WEIR_EVENT_LIMITER_ON);
+    tell_of_goal();
+}
+
+static void collect(heap_t *self, enum cycle_reason reason)
 {
     if (!roots_are_open())
         return;
@@ -160,37 +197,27 @@ static void collect(heap_t *self, bool forced)
     if (!mark_prepare(members))
         return;
     uint64_t program_ns = program_time(), outside = outside_of(collected_bytes_held);
-    roots_prepare();
     collected_sweep_rest();
-    uint64_t began = heap_bytes(), goal = gc.pacer.goal, stopped = os_now_ns();
-    world_stop();
-    uint64_t standing = os_now_ns();
-    size_t black = collected_begin_trace();
-    mark_result_t found = mark_from_here(began < SHARED_MIN, black);
-    collected_end_trace();
-    gc.live = found.bytes;
-    uint64_t marked = os_now_ns();
-    world_start();
-    uint64_t started = os_now_ns();
-    note_cycle(&found, forced, stopped, started);
-    bool limiter_was_on = gc.pacer.limiter.on;
-    pacer_end_cycle(&gc.pacer, &(pacer_cycle_t){.live = found.bytes,
-                                                .roots = found.root_bytes,
-                                                .outside = outside,
-                                                .collector_ns = (started - stopped) * gc.cores,
-                                                .program_ns = program_ns});
-    gc.told_ns = started;
-    gc.trigger = gc.pacer.trigger;
-    if (options.gctrace) {
-        gctrace_cycle_t line = describe(stopped, standing, marked, started);
-        line.heap_began = line.heap_ended = began;
-        line.live = found.bytes;
-        line.goal = goal;
-        line.globals = found.root_bytes;
-        line.forced = forced;
-        print_trace(&line, limiter_was_on);
+    roots_begin();
+    weir_event event = {.reason = cycle_event_reason(reason),
+                        .collection = gc.stats.cycles + 1,
+                        .heap_began = heap_bytes(),
+                        .goal = gc.pacer.goal,
+                        .processors = gc.cores};
+    bool done = mark_in_a_stop(&event);
+    roots_end();
+    if (!done) {
+        gc.not_before_ns = os_now_ns() + RETRY_NS;
+        return;
     }
+    event_tell(&event, WEIR_EVENT_STARTED);
+    bool limiter_was_on = gc.pacer.limiter.on;
+    pace_by_cycle(&event, outside, program_ns);
     collected_release_dead(self);
+    event.collector_cpu_ns = gc.stats.collector_ns;
+    event.available_cpu_ns = gc.stats.available_ns;
+    event_tell(&event, WEIR_EVENT_COLLECTED);
+    tell_of_pace(&event, limiter_was_on);
 }
 
 /* --- the clock --- */
@@ -201,7 +228,7 @@ static void trace(void *context, enum cycle_reason reason)
     lock_acquire(&gc.lock);
     pace_by_knobs();
     if (collected_is_used())
-        collect(cache.heap, reason == CYCLE_FORCED);
+        collect(cache.heap, reason);
     lock_release(&gc.lock);
 }
 
@@ -226,8 +253,10 @@ COLD static void start(void)
         return;
     lock_acquire(&gc.lock);
     pace_start();
+    if (options.gctrace)
+        gctrace_listen();
     lock_release(&gc.lock);
-    cycle_call_at_fork(before_fork, after_fork);
+    cycle_call_at_fork(LOCK_RANK_GC, before_fork, after_fork);
     cycle_listen(CYCLE_TRACE, trace, NULL);
 }
 
@@ -251,7 +280,7 @@ COLD static void collect_if_due(size_t request, bool at_limit)
     lock_acquire(&gc.lock);
     pace_by_knobs();
     uint64_t goal = gc.pacer.goal;
-    if (gc.disabled <= 0) {
+    if (gc.disabled <= 0 && os_now_ns() >= gc.not_before_ns) {
         if (at_limit)
             pacer_set_outside(&gc.pacer, outside_of(heap_bytes()));
         due = pacer_wants_cycle(&gc.pacer, heap_bytes(), request, program_time());
@@ -361,6 +390,21 @@ void gc_remove_roots(uintptr_t start)
 {
     lock_acquire(&gc.lock);
     roots_remove(start);
+    lock_release(&gc.lock);
+}
+
+weir_gc_stack *gc_stack_add(uintptr_t low, size_t size)
+{
+    lock_acquire(&gc.lock);
+    weir_gc_stack *stack = stacks_add(low, size);
+    lock_release(&gc.lock);
+    return stack;
+}
+
+void gc_stack_remove(weir_gc_stack *stack)
+{
+    lock_acquire(&gc.lock);
+    stacks_remove(stack);
     lock_release(&gc.lock);
 }
 

@@ -28,6 +28,9 @@ void gc_enable(int change); /* -1: enabled once more */
 bool gc_add_roots(uintptr_t start, size_t size);
 void gc_remove_roots(uintptr_t start);
 
+struct weir_gc_stack *gc_stack_add(uintptr_t low, size_t size);
+void gc_stack_remove(struct weir_gc_stack *stack);
+
 /* Of all cycles so far. */
 typedef struct gc_stats {
     uint64_t cycles, forced;

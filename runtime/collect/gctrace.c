@@ -1,6 +1,11 @@
 /* gctrace: see gctrace.h. */
 #include "runtime/collect/gctrace.h"
 
+#include <unistd.h>
+
+#include "runtime/heap/event.h"
+#include "runtime/os/os.h"
+
 /* Two digits, in microseconds at the finest; from 10 ms on, whole milliseconds. */
 static void add_ms(text_t *text, uint64_t ns)
 {
@@ -75,4 +80,53 @@ void gctrace_add_limiter(text_t *text, bool on, uint64_t number)
     text_add_str(text, on ? "gc limiter on after gc " : "gc limiter off after gc ");
     text_add_u64(text, number);
     text_add_str(text, on ? ": half of the CPU went into collecting, the limit may be exceeded\n" : "\n");
+}
+
+/* --- the listener --- */
+
+static uint64_t listening_since; /* ns; written before the first event */
+
+/* The world stands still from the stop to the end, so all of it counts for all processors. */
+static gctrace_cycle_t describe(const weir_event *event)
+{
+    uint64_t pause = event->stop_ns + event->mark_ns + event->start_ns;
+    unsigned cores = event->processors;
+    return (gctrace_cycle_t){
+        .number = event->collection,
+        .began_ns = event->time_ns - pause - listening_since,
+        .cpu_percent = (unsigned)(100 * event->collector_cpu_ns / (event->available_cpu_ns | 1)),
+        .clock = {.stop = event->stop_ns, .mark = event->mark_ns, .finish = event->start_ns},
+        .cpu = {.stop = event->stop_ns * cores,
+                .dedicated = event->mark_ns * cores,
+                .finish = event->start_ns * cores},
+        .heap_began = event->heap_began,
+        .heap_ended = event->heap_began,
+        .live = event->live,
+        .goal = event->goal,
+        .globals = event->roots,
+        .cores = cores,
+        .forced = event->reason == WEIR_EVENT_FORCED,
+    };
+}
+
+static void print(void *context, const weir_event *event)
+{
+    (void)context;
+    char room[GCTRACE_LINE];
+    text_t text = text_on(room, sizeof room);
+    if (event->kind == WEIR_EVENT_COLLECTED) {
+        gctrace_cycle_t cycle = describe(event);
+        gctrace_add_cycle(&text, &cycle);
+    } else {
+        gctrace_add_limiter(&text, event->kind == WEIR_EVENT_LIMITER_ON, event->collection);
+    }
+    text_flush(&text, STDERR_FILENO);
+}
+
+void gctrace_listen(void)
+{
+    listening_since = os_now_ns();
+    event_listen(WEIR_EVENT_BIT(WEIR_EVENT_COLLECTED) | WEIR_EVENT_BIT(WEIR_EVENT_LIMITER_ON) |
+                     WEIR_EVENT_BIT(WEIR_EVENT_LIMITER_OFF),
+                 print, NULL);
 }

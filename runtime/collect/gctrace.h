@@ -59,6 +59,9 @@ typedef struct gctrace_cycle {
     bool forced;
 } gctrace_cycle_t;
 
+/* From now on a line for each collection goes to stderr: a listener (weir/event.h). */
+void gctrace_listen(void);
+
 /* Both add one whole line. */
 void gctrace_add_cycle(text_t *text, const gctrace_cycle_t *cycle);
 void gctrace_add_limiter(text_t *text, bool on, uint64_t number);

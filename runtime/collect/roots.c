@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "runtime/collect/process.h"
+#include "runtime/collect/stacks.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
 #include "runtime/os/signal.h"
 #include "runtime/os/text.h"
+#include "runtime/os/written.h"
 #include "runtime/pages/pages.h"
 
 typedef struct range {
@@ -24,7 +26,12 @@ typedef struct ranges {
 } ranges_t;
 
 static ranges_t data_ranges, program_ranges;
+static struct {
+    unsigned long long adds, subs;
+} loaded;                    /* how often libraries came and went before data_ranges was filled */
 static uintptr_t static_tls; /* bytes below the thread pointer */
+static const roots_provider_t *providers[LOCK_RANKS]; /* by the rank of their lock; set once, by any thread */
+static const roots_provider_t *begun[LOCK_RANKS];     /* in this cycle */
 
 static bool ranges_add(ranges_t *ranges, uintptr_t from, uintptr_t to)
 {
@@ -83,6 +90,8 @@ static bool is_own(const struct dl_phdr_info *object, uintptr_t start, size_t si
 static int add_object(struct dl_phdr_info *object, size_t info_size, void *context)
 {
     (void)info_size, (void)context;
+    loaded.adds = object->dlpi_adds;
+    loaded.subs = object->dlpi_subs;
     uintptr_t relro_from = 0, relro_to = 0;
     for (size_t i = 0; i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *header = &object->dlpi_phdr[i];
@@ -113,49 +122,120 @@ bool roots_are_open(void)
     return known > 0;
 }
 
-void roots_prepare(void)
+/* For the first object that the linker names, under its lock. */
+enum stop { CHANGED = 1, STOPPED, FAILED };
+static int stop_if_unchanged(struct dl_phdr_info *object, size_t info_size, void *context)
+{
+    (void)info_size, (void)context;
+    if (object->dlpi_adds != loaded.adds || object->dlpi_subs != loaded.subs)
+        return CHANGED;
+    return world_stop() ? STOPPED : FAILED;
+}
+
+bool roots_find_and_stop(void)
 {
     if (options.collect)
-        return;
-    data_ranges.count = 0;
-    dl_iterate_phdr(add_object, NULL);
+        return world_stop();
+    int result;
+    do {
+        data_ranges.count = 0;
+        dl_iterate_phdr(add_object, NULL);
+        result = dl_iterate_phdr(stop_if_unchanged, NULL);
+    } while (result == CHANGED);
+    return result == STOPPED;
 }
 
 /* --- threads --- */
 
-/* The end of the mapped memory that an address lies in, as far as a stack may reach. */
-static uintptr_t mapped_end(uintptr_t from)
+enum { STACK_MAX = 64 * 1024 * 1024 };
+
+/* What may be read and written around an address, without a hole: the collector's, for the length of one call. */
+static struct {
+    uintptr_t inside, from, to;
+    uintptr_t run_from, run_to; /* of the mappings so far, those that touch each other */
+} around;
+
+static void note_mapping(uintptr_t from, uintptr_t to)
 {
-    enum { REACH = 64 * 1024 * 1024 };
-    uintptr_t page = from & ~(uintptr_t)(OS_PAGE - 1), end = page + REACH;
-    while (page < end && os_is_mapped((void *)page))
-        page += OS_PAGE;
-    return page;
+    if (from != around.run_to)
+        around.run_from = from;
+    around.run_to = to;
+    if (around.inside >= around.run_from && around.inside < to) {
+        around.from = around.run_from;
+        around.to = to;
+    }
 }
 
-/* A thread may stand on a stack that is not its own: a coroutine's, a signal's. Then all of that which lies above is
- * looked at, and what is mapped of its own. */
-static void add_stack(uintptr_t from, uintptr_t to, void (*range)(uintptr_t from, uintptr_t to))
+static bool look_around(uintptr_t inside)
 {
-    enum { STACK_MAX = 64 * 1024 * 1024 };
-    if (from <= to && to - from < STACK_MAX) {
+    around.inside = around.from = around.to = inside;
+    around.run_from = around.run_to = 0;
+    return written_each_mapping(note_mapping);
+}
+
+/* Of what may be read that was touched: a mapped file may end before its mapping does. */
+static void add_touched(uintptr_t from, uintptr_t to, void (*range)(uintptr_t from, uintptr_t to))
+{
+    if (!written_each_run(from, to, range))
+        range(from, to);
+}
+
+/* Nobody knows how far down it is used. */
+static void add_all_of_own_stack(uintptr_t to, void (*range)(uintptr_t from, uintptr_t to))
+{
+    look_around(to - 8);
+    add_touched(around.from > to - STACK_MAX ? around.from : to - STACK_MAX, to, range);
+}
+
+/* Some stack that was not registered. */
+static void add_foreign_stack(uintptr_t from, void (*range)(uintptr_t from, uintptr_t to))
+{
+    look_around(from);
+    add_touched(from, around.to < from + STACK_MAX ? around.to : from + STACK_MAX, range);
+}
+
+/* Is there no hole from here to its end? The mappings are looked at when it is deeper than ever before. */
+static bool is_on_own_stack(heap_t *heap, uintptr_t from, uintptr_t to)
+{
+    if (from > to || to - from >= STACK_MAX)
+        return false;
+    if (from < heap->stack_low && look_around(to - 8))
+        heap->stack_low = around.from;
+    return from >= heap->stack_low || heap->stack_low == to;
+}
+
+/* The stack that the thread stands on, and the one that it left or was interrupted on: see stacks.h. */
+static void add_stacks(heap_t *heap, uintptr_t from, uintptr_t to,
+                       void (*range)(uintptr_t from, uintptr_t to))
+{
+    const weir_gc_stack *on = stacks_around(from);
+    weir_gc_stack *said = heap->stack;
+    if (said && said != on) {
+        stacks_around(said->low);
+        range(said->low, said->high);
+    }
+    if (!on && is_on_own_stack(heap, from, to)) {
         range(from, to);
         return;
     }
-    range(from, mapped_end(from));
-    uintptr_t low = to;
-    while (to - low < STACK_MAX && os_is_mapped((void *)(low - OS_PAGE)))
-        low -= OS_PAGE;
-    range(low & ~(uintptr_t)7, to);
+    if (on)
+        range(from, on->high);
+    else
+        add_foreign_stack(from, range);
+    if (said)
+        range(heap->own.from, to);
+    else
+        add_all_of_own_stack(to, range);
+    stacks_registers(&heap->own, range);
 }
 
-static void add_thread(const heap_t *heap, uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
+static void add_thread(heap_t *heap, uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
 {
     uintptr_t from, to;
     world_stack(heap, &from, &to);
     from = heap == cache.heap ? here : from;
-    add_stack(from, to, range);
-    range((uintptr_t)heap->held, (uintptr_t)(heap->held + sizeof heap->held / sizeof *heap->held));
+    add_stacks(heap, from, to, range);
+    stacks_registers(&heap->blocked, range);
     uintptr_t tls = (heap->pointer - static_tls) & ~(uintptr_t)7, tls_end = heap->pointer + OS_THREAD_RECORD;
     if (tls < from || tls_end > to) /* else it is part of the stack */
         range(tls, tls_end);
@@ -163,9 +243,11 @@ static void add_thread(const heap_t *heap, uintptr_t here, void (*range)(uintptr
 
 static void add_threads_and_data(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
 {
-    for (const heap_t *heap = heaps.all; heap; heap = heap->next)
+    stacks_begin();
+    for (heap_t *heap = heaps.all; heap; heap = heap->next)
         if (world_scans(heap))
             add_thread(heap, here, range);
+    stacks_each_suspended(range);
     for (size_t i = 0; i < data_ranges.count; i++)
         range(data_ranges.at[i].from, data_ranges.at[i].to);
 }
@@ -178,8 +260,11 @@ static void add_process(uintptr_t here, void (*range)(uintptr_t from, uintptr_t 
             if (heap == cache.heap)
                 cache.heap->stack_from = here;
             range((uintptr_t)&heap->stack_from, (uintptr_t)(&heap->stack_from + 1));
-            range((uintptr_t)heap->held, (uintptr_t)(heap->held + sizeof heap->held / sizeof *heap->held));
+            stacks_registers(&heap->blocked, range);
+            stacks_registers(&heap->own, range);
         }
+    stacks_begin();
+    stacks_each_suspended(range);
     process_each(here, range);
 }
 
@@ -191,6 +276,32 @@ void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
         add_threads_and_data(here, range);
     for (size_t i = 0; i < program_ranges.count; i++)
         range(program_ranges.at[i].from, program_ranges.at[i].to);
+    for (size_t i = 0; i < LOCK_RANKS; i++)
+        if (begun[i])
+            begun[i]->each(range);
+}
+
+/* --- of other parts of the runtime --- */
+
+void roots_provide(enum lock_rank rank, const roots_provider_t *provider)
+{
+    __atomic_store_n(&providers[rank], provider, __ATOMIC_RELEASE);
+}
+
+void roots_begin(void)
+{
+    for (size_t i = 0; i < LOCK_RANKS; i++) {
+        begun[i] = __atomic_load_n(&providers[i], __ATOMIC_ACQUIRE);
+        if (begun[i])
+            begun[i]->begin();
+    }
+}
+
+void roots_end(void)
+{
+    for (size_t i = LOCK_RANKS; i-- > 0;)
+        if (begun[i])
+            begun[i]->end();
 }
 
 /* --- the program's --- */

@@ -6,14 +6,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/os/lock.h"
+
 /* Can they be found? If not, nothing may be collected. */
 bool roots_are_open(void);
 
-/* Find the data of the program and of its libraries. With the world running: the dynamic linker has a lock. */
-void roots_prepare(void);
+/* Find the data of the program and of its libraries, and stop the world while that is still true. The dynamic linker's
+ * lock is taken for both, and given back: then no stopped thread has it, and none is within dlopen's change of the list.
+ * False: the world cannot be stopped. */
+bool roots_find_and_stop(void);
 
 /* Every range, with the world stopped; the caller's own stack begins at `here`. Ends are multiples of 8. */
 void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to));
+
+/* Who has memory that the collector shall look through: arenas, pools. In each cycle begin is called with the world
+ * running and under the collector's lock, takes the locks that its lists need, and no stopped thread has them then; each
+ * is called with the world stopped, perhaps more than once; end gives the locks back when the world runs again. */
+typedef struct roots_provider {
+    void (*begin)(void);
+    void (*each)(void (*range)(uintptr_t from, uintptr_t to));
+    void (*end)(void);
+} roots_provider_t;
+
+/* From the next cycle on, for ever; from any thread. Locks are taken in the order of the ranks. */
+void roots_provide(enum lock_rank rank, const roots_provider_t *provider);
+/* Around a trace; under the collector's lock. */
+void roots_begin(void);
+void roots_end(void);
 
 /* The program's own; under the collector's lock. False: out of memory. */
 bool roots_add(uintptr_t start, size_t size);

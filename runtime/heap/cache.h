@@ -41,6 +41,13 @@ typedef struct chain {
     uint32_t bytes;
 } chain_t;
 
+/* A stack that its thread has left, for the kernel or for another stack: where it stood, and the registers that are
+ * wanted back there, among other words. */
+typedef struct stack_mark {
+    uintptr_t from;
+    uintptr_t held[11];
+} stack_mark_t;
+
 enum heap_status { HEAP_LIVE, HEAP_ORPHAN, HEAP_LOST /* its thread vanished in a fork */ };
 
 /* All of a thread's spans. Heaps are never freed: a thread that ends leaves its heap, spans and all, to the
@@ -62,8 +69,11 @@ typedef struct heap {
     uintptr_t stack_limit;          /* the lower end of its stack; UINTPTR_MAX: not known */
     uintptr_t pointer;              /* the thread pointer: its thread-local memory lies below */
     int thread;                     /* the kernel's number of it */
-    uintptr_t held[16];             /* in a blocking section: the registers of who began it, among others */
+    stack_mark_t blocked;           /* in a blocking section: of who began it */
     _Atomic uint32_t standing;      /* 1: it stands still */
+    uintptr_t stack_low; /* from here to its end its own stack is known to have no hole: the collector's */
+    stack_mark_t own;    /* of the thread's own stack, while it is on another one: see collect/stacks.h */
+    struct weir_gc_stack *stack;       /* the one that it said it is on; NULL: its own */
     uint64_t arena_taken, arena_given; /* bytes of blocks that arenas took from this heap, and gave back */
     struct heap *next;                 /* of all heaps; written once, under the lock */
     _Atomic int status;

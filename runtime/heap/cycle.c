@@ -4,24 +4,27 @@
 #include <errno.h>
 
 #include "runtime/heap/cache.h"
+#include "runtime/heap/event.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
 
-enum { LISTENERS = 4 /* of one phase */ };
+enum { LISTENERS = 8 /* of one phase; as many around fork */ };
 
 static struct {
-    lock_t lock; /* held from TRACE to the end of AGE */
+    lock_t lock; /* held from AGE to the end of TRACE */
     struct {
         cycle_listener *call;
         void *context;
     } listeners[CYCLE_PHASES][LISTENERS]; /* written under the lock, before `count` */
     _Atomic uint32_t count[CYCLE_PHASES];
-    struct {
+    struct fork_listener {
+        enum lock_rank rank;
         void (*before)(void);
         void (*after)(bool child);
-    } forks[LISTENERS];  /* under the lock */
+    } forks[LISTENERS];  /* under the lock; by ascending rank */
     uint32_t fork_count; /* under the lock */
-    bool is_started;     /* under the lock: somebody listens, and the fork handlers are in place */
+    bool is_heeded;      /* under the lock: somebody listens, and growth is watched */
+    bool is_forkable;    /* under the lock: the fork handlers are in place */
 } cycle = {.lock = LOCK_INIT(LOCK_RANK_CYCLE)};
 
 static void before_fork(void)
@@ -45,34 +48,48 @@ static void after_fork_parent(void)
 
 static void after_fork_child(void)
 {
+    event_after_fork_child();
     after_fork(true);
     lock_reset(&cycle.lock);
 }
 
-void cycle_call_at_fork(void (*before)(void), void (*after)(bool child))
+/* After the heap's, which has started by now: so these are prepared first, as the order of locks wants it. */
+static void have_fork_handlers(void)
+{
+    lock_acquire(&cycle.lock);
+    bool is_first = !cycle.is_forkable;
+    cycle.is_forkable = true;
+    lock_release(&cycle.lock);
+    if (is_first)
+        os_call_at_fork(before_fork, after_fork_parent, after_fork_child);
+}
+
+void cycle_call_at_fork(enum lock_rank rank, void (*before)(void), void (*after)(bool child))
 {
     lock_acquire(&cycle.lock);
     ALWAYS_CHECK(cycle.fork_count < LISTENERS);
-    cycle.forks[cycle.fork_count].before = before;
-    cycle.forks[cycle.fork_count++].after = after;
+    uint32_t at = cycle.fork_count++;
+    for (; at > 0 && cycle.forks[at - 1].rank > rank; at--)
+        cycle.forks[at] = cycle.forks[at - 1];
+    cycle.forks[at] = (struct fork_listener){rank, before, after};
     lock_release(&cycle.lock);
+    have_fork_handlers();
 }
 
 void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *context)
 {
     lock_acquire(&cycle.lock);
     uint32_t at = cycle.count[phase];
-    bool is_first = !cycle.is_started;
-    cycle.is_started = true;
+    bool is_first = !cycle.is_heeded;
+    cycle.is_heeded = true;
     ALWAYS_CHECK(at < LISTENERS);
     cycle.listeners[phase][at].call = listener;
     cycle.listeners[phase][at].context = context;
     atomic_store_explicit(&cycle.count[phase], at + 1, memory_order_release);
     lock_release(&cycle.lock);
-    if (!is_first)
-        return;
-    os_call_at_fork(before_fork, after_fork_parent, after_fork_child);
-    pages_heed_growth();
+    have_fork_handlers();
+    if (is_first)
+        pages_heed_growth();
 }
 
 static void tell(enum cycle_phase phase, enum cycle_reason reason)
@@ -99,13 +116,18 @@ bool cycle_run(enum cycle_reason reason)
     if (cache.cycling || cache.starting || cache.ended)
         return false;
     int saved = errno;
+    weir_event event = {.reason = cycle_event_reason(reason)};
     cache.cycling = true;
     if (enter(reason)) {
-        tell(CYCLE_TRACE, reason);
+        event_tell(&event, WEIR_EVENT_CYCLE_BEGIN);
+        if (reason == CYCLE_LIMIT)
+            event_tell(&event, WEIR_EVENT_LIMIT_REACHED);
         tell(CYCLE_AGE, reason);
+        tell(CYCLE_TRACE, reason);
         lock_release(&cycle.lock);
         tell(CYCLE_SETTLE, reason);
         pages_cycle_done();
+        event_tell(&event, WEIR_EVENT_CYCLE_END);
     }
     cache.cycling = false;
     errno = saved;

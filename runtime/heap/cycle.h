@@ -7,23 +7,34 @@
  *
  * A cycle has phases, in this order; in each the listeners run in the order in which they came:
  *
- *     TRACE    find what is reachable                     under the cycle's lock: one thread at a time,
- *     AGE      let what was not used grow older             no code of the program's, no allocation
+ *     AGE      let what was not used grow older           under the cycle's lock: one thread at a time,
+ *     TRACE    find what is reachable                       no code of the program's, no allocation
  *     SETTLE   give back what has come of age             without a lock: callbacks of the program may allocate,
  *                                                           free, and use pools; a cycle in them does nothing
  *
+ * What has come of age need not be reached by the trace any more: as in Go, whose pools are emptied before it marks.
  * Afterwards growth is measured anew, and idle memory is released to what the limit allows.
  */
 #ifndef WEIR_HEAP_CYCLE_H
 #define WEIR_HEAP_CYCLE_H
 
 #include <stdbool.h>
+#include <weir/event.h>
 
+#include "runtime/os/lock.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
 enum cycle_reason { CYCLE_FORCED, CYCLE_GROWTH, CYCLE_LIMIT };
-enum cycle_phase { CYCLE_TRACE, CYCLE_AGE, CYCLE_SETTLE, CYCLE_PHASES };
+enum cycle_phase { CYCLE_AGE, CYCLE_TRACE, CYCLE_SETTLE, CYCLE_PHASES };
+
+/* As the program knows them. */
+static inline weir_event_reason cycle_event_reason(enum cycle_reason reason)
+{
+    return reason == CYCLE_FORCED  ? WEIR_EVENT_FORCED
+           : reason == CYCLE_LIMIT ? WEIR_EVENT_LIMIT
+                                   : WEIR_EVENT_GROWTH;
+}
 
 typedef void cycle_listener(void *context, enum cycle_reason reason);
 
@@ -31,9 +42,10 @@ typedef void cycle_listener(void *context, enum cycle_reason reason);
  * the first one makes the clock run. */
 void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *context);
 
-/* Have the functions called around fork, which never falls into TRACE or AGE: `before` under the cycle's lock, in the
- * order in which they came, `after` in the reverse order. For who listens too, and has a lock of its own. */
-void cycle_call_at_fork(void (*before)(void), void (*after)(bool child));
+/* Have the functions called around fork, which never falls into AGE or TRACE: `before` under the cycle's lock, in the
+ * order of the ranks of the locks that they take, `after` in the reverse order. For whoever has a lock that is taken in a
+ * cycle. The heap has started. */
+void cycle_call_at_fork(enum lock_rank rank, void (*before)(void), void (*after)(bool child));
 
 /* Run a cycle now. A forced one waits for one that another thread is in, and then runs; one for growth leaves it
  * to that thread; one for the limit waits, and runs if it is still due. False: none ran, because this thread is in

@@ -191,6 +191,16 @@ void *heap_aligned_as(size_t alignment, size_t size, enum heap_call call)
     return is_worth_another_try(p) ? aligned_once(alignment, size, call) : p;
 }
 
+void *heap_manual(size_t alignment, size_t size)
+{
+    if (LIKELY(!options.collect))
+        return heap_aligned(alignment, size);
+    heap_t *self = thread_heap();
+    void *p = self && size <= PTRDIFF_MAX ? raw_aligned(self, alignment, size) : no_memory();
+    thread_return_borrowed();
+    return p;
+}
+
 /* --- whose is an address? --- */
 
 /* Was this the start of a block, in the last span or large object before its slot became free? A guess, for the

@@ -13,6 +13,8 @@
 void *heap_malloc(size_t size);
 void *heap_calloc(size_t count, size_t size);
 /* realloc(p, 0) frees p and returns NULL, as glibc's does. */
+/* Memory of the runtime's own parts, which they free by heap_free: manual in a program that is collected too. size > 0. */
+void *heap_manual(size_t alignment, size_t size);
 void *heap_realloc(void *p, size_t size);
 /* alignment: a power of two */
 void *heap_aligned(size_t alignment, size_t size);

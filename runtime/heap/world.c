@@ -56,6 +56,8 @@ void world_thread_begin(heap_t *heap)
     heap->stack_to = os_stack_end();
     heap->stack_limit = os_is_first_thread() ? 0 : UINTPTR_MAX;
     heap->standing = 0;
+    heap->stack = NULL;
+    heap->stack_low = heap->stack_to;
 }
 
 void world_thread_stack_size(size_t size)
@@ -82,19 +84,13 @@ void world_wait_to_start(void)
         os_futex_wait(&world_stopping, 1);
 }
 
-/* This frame is gone when the section goes on, and with it the registers that were put there: they are copied, from just
- * below the frame's address, with what lies just above it (a frame of the entry's own, perhaps). */
 __attribute__((noinline, no_sanitize("address"))) void world_block_begin(void)
 {
-    enum { BELOW = 8 };
     heap_t *heap = cache.heap;
     if (!heap)
         return;
-    __builtin_unwind_init();
-    const uintptr_t *frame = __builtin_frame_address(0);
-    for (size_t i = 0; i < sizeof heap->held / sizeof *heap->held; i++)
-        heap->held[i] = frame[(ptrdiff_t)i - BELOW];
-    heap->stack_from = (uintptr_t)(frame - BELOW);
+    WORLD_MARK_HERE(&heap->blocked);
+    heap->stack_from = heap->blocked.from;
     atomic_store(&heap->standing, 1);
 }
 
@@ -106,7 +102,7 @@ void world_block_end(void)
     atomic_store(&heap->standing, 0);
     if (atomic_load(&world_stopping))
         world_park();
-    memset(heap->held, 0, sizeof heap->held);
+    memset(heap->blocked.held, 0, sizeof heap->blocked.held);
 }
 
 /* --- the collector's side --- */
@@ -123,22 +119,31 @@ static void ask_to_stop(heap_t *heap)
         heap->thread = WORLD_NO_THREAD;
 }
 
-/* A signal that is lost (the thread had just ended, the queue was full) is sent again after a while. */
-static void wait_for(heap_t *heap)
+/* A signal that is lost (the thread had just ended, the queue was full) is sent again after a while. A thread that does
+ * not run is waited for; one that blocks the signal is not. */
+static bool wait_for(heap_t *heap, uint64_t since)
 {
-    enum { PATIENCE_NS = 10 * 1000 * 1000 };
-    while (has_to_stop(heap) && !atomic_load_explicit(&heap->standing, memory_order_acquire))
-        if (!os_futex_wait_for(&heap->standing, 0, PATIENCE_NS)) {
-            if (os_thread_is_zombie(heap->thread))
-                heap->thread = WORLD_NO_THREAD;
-            else
-                ask_to_stop(heap);
+    enum { RESEND_NS = 10 * 1000 * 1000 };
+    const uint64_t patience = 2000000000u;
+    while (has_to_stop(heap) && !atomic_load_explicit(&heap->standing, memory_order_acquire)) {
+        if (os_futex_wait_for(&heap->standing, 0, RESEND_NS))
+            continue;
+        uint64_t waited = os_now_ns() - since;
+        if (waited > patience && os_thread_blocks_signal(heap->thread)) {
+            os_report_blocked(heap->thread, waited);
+            return false;
         }
+        if (os_thread_is_zombie(heap->thread))
+            heap->thread = WORLD_NO_THREAD;
+        else
+            ask_to_stop(heap);
+    }
+    return true;
 }
 
 /* Those that stood for the last stop get off first: collections that follow each other closely would otherwise keep them
  * standing for ever. */
-void world_stop(void)
+bool world_stop(void)
 {
     os_on_stop_signal(stop_if_asked);
     lock_section_ended = stop_if_asked;
@@ -151,8 +156,13 @@ void world_stop(void)
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
         if (has_to_stop(heap) && !atomic_load(&heap->standing))
             ask_to_stop(heap);
+    uint64_t since = os_now_ns();
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
-        wait_for(heap);
+        if (!wait_for(heap, since)) {
+            world_start();
+            return false;
+        }
+    return true;
 }
 
 void world_start(void)

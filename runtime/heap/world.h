@@ -17,13 +17,15 @@
 #define WEIR_HEAP_WORLD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "runtime/heap/cache.h"
 
 /* Stop every thread with a heap but the caller's; start them again. One stop at a time: the caller holds the
- * collector's lock. */
-void world_stop(void);
+ * collector's lock. False: a thread blocks the signal for longer than one waits; a line on stderr says which, and
+ * everybody runs. */
+bool world_stop(void);
 void world_start(void);
 extern _Atomic uint32_t world_stopping; /* 1 from the request to the restart */
 
@@ -40,6 +42,21 @@ static inline void world_leave(void)
     if (--cache.inside == 0 && UNLIKELY(atomic_load_explicit(&world_stopping, memory_order_acquire)))
         world_park();
 }
+
+/* Note the caller's frame and registers. They are saved in this frame, which is gone when they are wanted: so they are
+ * copied, from just below the frame's address up to what a frame of the entry's own, between, would have saved. There
+ * may be no word more above: the caller's frame may be the first of its stack. A macro, because it is about the frame
+ * that it is in; of a function that is not inlined. */
+#define WORLD_MARK_HERE(mark)                                                                                \
+    do {                                                                                                     \
+        enum { MARK_BELOW = 8 };                                                                             \
+        stack_mark_t *mark_to = (mark);                                                                      \
+        __builtin_unwind_init();                                                                             \
+        const uintptr_t *mark_frame = __builtin_frame_address(0);                                            \
+        for (size_t mark_i = 0; mark_i < sizeof mark_to->held / sizeof *mark_to->held; mark_i++)             \
+            mark_to->held[mark_i] = mark_frame[(ptrdiff_t)mark_i - MARK_BELOW];                              \
+        mark_to->from = (uintptr_t)(mark_frame - MARK_BELOW);                                                \
+    } while (0)
 
 /* The thread waits in the kernel, and touches no collected memory, until the end of the section. What it has on
  * its stack and in registers now is what the collector sees. */

@@ -19,16 +19,17 @@
 enum lock_rank {
     LOCK_RANK_NONE,         /* not checked */
     LOCK_RANK_SHARED_ARENA, /* arena/shared.c: one arena's */
-    LOCK_RANK_ARENAS,       /* arena/grave.c */
     LOCK_RANK_START,        /* runtime/heap/thread.c: the start of the runtime */
     LOCK_RANK_CYCLE,        /* runtime/heap/cycle.c: one run of the clock at a time */
     LOCK_RANK_GC,           /* runtime/collect/gc.c: the pacer and the trace */
+    LOCK_RANK_ARENAS,       /* arena/grave.c; those of arena/live.c come just before it */
     LOCK_RANK_POOLS,        /* pool: the list of pools, their gates */
     LOCK_RANK_HEAPS,        /* runtime/heap/thread.c: the list of heaps */
     LOCK_RANK_COLLECTED,    /* runtime/heap/collected.c */
     LOCK_RANK_ZERO,         /* runtime/heap/zero.c */
     LOCK_RANK_HARDEN,       /* runtime/heap/harden.c */
     LOCK_RANK_PAGES,        /* runtime/pages: slots, chunks, region, ledger of idle memory */
+    LOCK_RANKS
 };
 
 /* How many locks from LOCK_RANK_HEAPS on the thread holds or waits for: its own, read by its signal handlers. */

@@ -46,19 +46,65 @@ bool os_signal_thread(int thread)
     return error != ESRCH;
 }
 
+void os_mask_without_stop(sigset_t *set)
+{
+    sigdelset(set, stop_signal());
+}
+
+/* /proc/self/task/<thread>/<file> */
+static bool read_of_thread(int thread, const char *file, char *content, size_t size)
+{
+    char path[64];
+    text_t text = text_on(path, sizeof path);
+    text_add_str(&text, "/proc/self/task/");
+    text_add_u64(&text, (uint64_t)thread);
+    text_add_char(&text, '/');
+    text_add_str(&text, file);
+    int saved = errno;
+    bool known = file_read(path, content, size);
+    errno = saved;
+    return known;
+}
+
 /* 1234 (name) Z ...: the name may hold anything, so the last parenthesis counts. */
 bool os_thread_is_zombie(int thread)
 {
-    char path[64], content[512];
-    int saved = errno;
-    text_t text = text_on(path, sizeof path);
-    text_add_str(&text, "/proc/self/task/");
-    text_add_i64(&text, thread);
-    text_add_str(&text, "/stat");
-    bool known = file_read(path, content, sizeof content);
+    char content[512];
+    bool known = read_of_thread(thread, "stat", content, sizeof content);
     const char *end = known ? strrchr(content, ')') : NULL;
-    errno = saved;
     return end && end[1] && (end[2] == 'Z' || end[2] == 'X');
+}
+
+/* SigBlk:\t0000000000000000, bit 0 is signal 1. */
+bool os_thread_blocks_signal(int thread)
+{
+    char status[2048];
+    if (!read_of_thread(thread, "status", status, sizeof status))
+        return false;
+    const char *line = strstr(status, "SigBlk:");
+    uint64_t blocked = 0;
+    for (const char *c = line ? line + 7 : ""; *c && *c != '\n'; c++)
+        if (*c != '\t')
+            blocked = blocked << 4 | (uint64_t)(*c <= '9' ? *c - '0' : *c - 'a' + 10);
+    return blocked >> (stop_signal() - 1) & 1;
+}
+
+void os_report_blocked(int thread, uint64_t ns)
+{
+    char name[32], room[256];
+    text_t text = text_on(room, sizeof room);
+    text_add_str(&text, "weir: no collection: for ");
+    text_add_decimal(&text, ns / 100000000, 1);
+    text_add_str(&text, " s thread ");
+    text_add_u64(&text, (uint64_t)thread);
+    if (read_of_thread(thread, "comm", name, sizeof name)) {
+        text_add_char(&text, ' ');
+        text_add_quoted(&text, name, strcspn(name, "\n"));
+    }
+    text_add_str(&text, " has blocked signal ");
+    text_add_u64(&text, (uint64_t)stop_signal());
+    text_add_str(&text, " (SIGRTMAX - 2), which stops it\n");
+    text_flush(&text, STDERR_FILENO);
 }
 
 int os_thread_id(void)

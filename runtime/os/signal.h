@@ -3,6 +3,7 @@
 #ifndef WEIR_OS_SIGNAL_H
 #define WEIR_OS_SIGNAL_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -12,6 +13,12 @@ void os_on_stop_signal(void (*handler)(void));
 bool os_signal_thread(int thread);
 /* The first thread of a process may have ended and still be there to be signalled, until all others have. */
 bool os_thread_is_zombie(int thread);
+/* Does the thread block the stop signal at this moment? A file is read. */
+bool os_thread_blocks_signal(int thread);
+/* Say on stderr that it does, for so many nanoseconds: its number and its name. */
+void os_report_blocked(int thread, uint64_t ns);
+/* A change of a signal mask leaves the stop signal alone: take it out of the set. */
+void os_mask_without_stop(sigset_t *set);
 int os_thread_id(void);
 /* Is the caller the thread that the process began with? */
 bool os_is_first_thread(void);

@@ -1,0 +1,19 @@
+/* event: the public face of events. */
+#include <weir/event.h>
+
+#include <errno.h>
+
+#include "runtime/heap/event.h"
+
+int weir_event_listen(uint32_t kinds, weir_event_listener *listener, void *context)
+{
+    if (event_listen(kinds, listener, context))
+        return 0;
+    errno = ENOMEM;
+    return -1;
+}
+
+void weir_event_unlisten(weir_event_listener *listener, void *context)
+{
+    event_unlisten(listener, context);
+}

@@ -1,0 +1,86 @@
+/* stacks: see stacks.h. */
+#include "runtime/collect/stacks.h"
+
+#include "runtime/heap/world.h"
+#include "runtime/pages/pages.h"
+
+/* Under the collector's lock. */
+static struct {
+    weir_gc_stack *first;
+    weir_gc_stack *unused; /* records, linked by next */
+} stacks;
+
+/* Of a stack that nobody has been on yet: what whoever prepared it may have put there. */
+enum { FIRST_FRAME = 1024 };
+
+weir_gc_stack *stacks_add(uintptr_t low, size_t size)
+{
+    weir_gc_stack *stack = stacks.unused ? stacks.unused : pages_metadata(sizeof *stack);
+    if (!stack)
+        return NULL;
+    if (stack == stacks.unused)
+        stacks.unused = stack->next;
+    low = (low + 7) & ~(uintptr_t)7;
+    uintptr_t high = (low + size) & ~(uintptr_t)7;
+    *stack = (weir_gc_stack){.low = low, .high = high, .next = stacks.first};
+    stack->mark.from = size > FIRST_FRAME ? high - FIRST_FRAME : low;
+    if (stacks.first)
+        stacks.first->prev = stack;
+    stacks.first = stack;
+    return stack;
+}
+
+void stacks_remove(weir_gc_stack *stack)
+{
+    heap_t *self = cache.heap;
+    if (self && self->stack == stack)
+        self->stack = NULL;
+    if (stack->prev)
+        stack->prev->next = stack->next;
+    else
+        stacks.first = stack->next;
+    if (stack->next)
+        stack->next->prev = stack->prev;
+    *stack = (weir_gc_stack){.next = stacks.unused}; /* its registers keep nothing any more */
+    stacks.unused = stack;
+}
+
+/* The mark first: a stop in between finds it, and the thread where it was. */
+__attribute__((noinline, no_sanitize("address"))) void stacks_switch(weir_gc_stack *to)
+{
+    heap_t *self = thread_heap();
+    if (!self)
+        return;
+    WORLD_MARK_HERE(self->stack ? &self->stack->mark : &self->own);
+    __atomic_store_n(&self->stack, to, __ATOMIC_RELEASE);
+}
+
+weir_gc_stack *stacks_around(uintptr_t pointer)
+{
+    for (weir_gc_stack *stack = stacks.first; stack; stack = stack->next)
+        if (pointer - stack->low < stack->high - stack->low) {
+            stack->seen = true;
+            return stack;
+        }
+    return NULL;
+}
+
+void stacks_registers(const stack_mark_t *mark, void (*range)(uintptr_t from, uintptr_t to))
+{
+    range((uintptr_t)mark->held, (uintptr_t)(mark->held + sizeof mark->held / sizeof *mark->held));
+}
+
+void stacks_begin(void)
+{
+    for (weir_gc_stack *stack = stacks.first; stack; stack = stack->next)
+        stack->seen = false;
+}
+
+void stacks_each_suspended(void (*range)(uintptr_t from, uintptr_t to))
+{
+    for (const weir_gc_stack *stack = stacks.first; stack; stack = stack->next)
+        if (!stack->seen) {
+            range(stack->mark.from, stack->high);
+            stacks_registers(&stack->mark, range);
+        }
+}

@@ -1,0 +1,155 @@
+/* dirty: see dirty.h. */
+#include "runtime/os/dirty.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <stdatomic.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "runtime/os/os.h"
+
+/* Younger than the headers that this may be built with. */
+#ifndef UFFD_USER_MODE_ONLY
+#define UFFD_USER_MODE_ONLY 1
+#endif
+#define FEATURE_WP_UNPOPULATED ((uint64_t)1 << 13)
+#define FEATURE_WP_ASYNC ((uint64_t)1 << 15)
+
+typedef struct scan_run {
+    uint64_t start, end, categories;
+} scan_run_t;
+
+typedef struct scan {
+    uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+    uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+} scan_t;
+
+#define SCAN_REQUEST _IOWR('f', 16, scan_t)
+enum { SCAN_PROTECT = 1 << 0, SCAN_CHECK_ASYNC = 1 << 1, PAGE_WRITTEN = 1 << 1 };
+
+static struct {
+    _Atomic int state;        /* 0 not asked yet, 1 supported, -1 not */
+    _Atomic int faults, scan; /* descriptors, while supported: userfaultfd, /proc/self/pagemap */
+} dirty = {.faults = -1, .scan = -1};
+
+/* --- the system calls; errno is kept by the entries --- */
+
+static long request(int fd, unsigned long number, void *argument)
+{
+    return syscall(SYS_ioctl, fd, number, argument);
+}
+
+static int open_faults(void)
+{
+    int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
+    if (fd < 0)
+        return -1;
+    struct uffdio_api api = {.api = UFFD_API, .features = FEATURE_WP_ASYNC | FEATURE_WP_UNPOPULATED};
+    if (request(fd, UFFDIO_API, &api) == 0)
+        return fd;
+    syscall(SYS_close, fd);
+    return -1;
+}
+
+static long scan_pages(int fd, scan_t *scan)
+{
+    scan->size = sizeof *scan;
+    scan->flags = SCAN_PROTECT | SCAN_CHECK_ASYNC;
+    scan->category_mask = scan->return_mask = PAGE_WRITTEN;
+    return request(fd, SCAN_REQUEST, scan);
+}
+
+/* An empty range: a kernel that knows the request says so. */
+static bool knows_scan(int fd)
+{
+    scan_t nothing = {.start = OS_PAGE, .end = OS_PAGE};
+    return scan_pages(fd, &nothing) == 0;
+}
+
+static bool start(void)
+{
+    int faults = open_faults();
+    int scan =
+        faults < 0 ? -1 : (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
+    if (scan >= 0 && knows_scan(scan)) {
+        dirty.faults = faults;
+        dirty.scan = scan;
+        return true;
+    }
+    if (scan >= 0)
+        syscall(SYS_close, scan);
+    if (faults >= 0)
+        syscall(SYS_close, faults);
+    return false;
+}
+
+/* --- the entries --- */
+
+bool dirty_is_supported(void)
+{
+    int saved = errno;
+    if (!dirty.state)
+        dirty.state = start() ? 1 : -1;
+    errno = saved;
+    return dirty.state > 0;
+}
+
+enum dirty dirty_begin(uintptr_t from, uintptr_t to)
+{
+    if (!dirty_is_supported())
+        return DIRTY_UNSUPPORTED;
+    int saved = errno;
+    struct uffdio_register range = {.range = {from, to - from}, .mode = UFFDIO_REGISTER_MODE_WP};
+    struct uffdio_writeprotect protect = {.range = {from, to - from}, .mode = UFFDIO_WRITEPROTECT_MODE_WP};
+    bool done = request(dirty.faults, UFFDIO_REGISTER, &range) == 0;
+    if (done && request(dirty.faults, UFFDIO_WRITEPROTECT, &protect) != 0) {
+        dirty_end(from, to);
+        done = false;
+    }
+    errno = saved;
+    return done ? DIRTY_OK : DIRTY_FAILED;
+}
+
+enum dirty dirty_ask(uintptr_t from, uintptr_t to,
+                     void (*written)(void *context, uintptr_t low, uintptr_t high), void *context)
+{
+    enum { RUNS = 256 };
+    scan_run_t runs[RUNS];
+    int saved = errno;
+    if (dirty.state <= 0)
+        return DIRTY_UNSUPPORTED;
+    while (from < to) {
+        scan_t scan = {.start = from, .end = to, .vec = (uintptr_t)runs, .vec_len = RUNS};
+        long count = scan_pages(dirty.scan, &scan);
+        if (count < 0 || scan.walk_end <= from) {
+            errno = saved;
+            return DIRTY_FAILED;
+        }
+        for (long i = 0; i < count; i++)
+            written(context, runs[i].start, runs[i].end);
+        from = scan.walk_end;
+    }
+    return DIRTY_OK;
+}
+
+void dirty_end(uintptr_t from, uintptr_t to)
+{
+    int saved = errno;
+    struct uffdio_range range = {from, to - from};
+    if (dirty.state > 0)
+        request(dirty.faults, UFFDIO_UNREGISTER, &range);
+    errno = saved;
+}
+
+/* The descriptors are the parent's: they speak of its memory. */
+void dirty_after_fork_child(void)
+{
+    if (dirty.state <= 0)
+        return;
+    syscall(SYS_close, dirty.faults);
+    syscall(SYS_close, dirty.scan);
+    dirty.state = 0;
+}

@@ -1,0 +1,39 @@
+/* dirty: which pages of a range have been written since they were last asked about.
+ *
+ *     begin   every page of the range is clean from now on
+ *     ask     the pages that were written since, as ranges; each is clean again at the moment it is reported,
+ *             in one step: a write that comes later is reported by the next question
+ *     end     nobody watches any more
+ *
+ * By userfaultfd in its asynchronous write-protect mode, and PAGEMAP_SCAN (Linux 6.7; Documentation/admin-guide/mm:
+ * userfaultfd.rst, pagemap.rst): the kernel takes the fault of the first write to a page by itself, clears the protection
+ * and goes on. No signal, no handler, no thread. Where that is missing nothing is watched: DIRTY_UNSUPPORTED, and whoever
+ * asks has to take every page for written.
+ *
+ * Only system calls; nothing allocates. Ranges are whole pages of private anonymous memory and do not overlap. May be
+ * used from any thread, begin and end by one at a time.
+ */
+#ifndef WEIR_OS_DIRTY_H
+#define WEIR_OS_DIRTY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* DIRTY_FAILED: the kernel could, but not now (no memory), or not for this range. */
+enum dirty { DIRTY_OK, DIRTY_UNSUPPORTED, DIRTY_FAILED };
+
+/* Can this kernel do it, and may this process? Asked once, then remembered. */
+bool dirty_is_supported(void);
+
+enum dirty dirty_begin(uintptr_t from, uintptr_t to);
+/* Call written(context, low, high) for each run of written pages, in ascending order. Anything but DIRTY_OK: what was
+ * reported was written, and of the rest nothing is known. */
+enum dirty dirty_ask(uintptr_t from, uintptr_t to,
+                     void (*written)(void *context, uintptr_t low, uintptr_t high), void *context);
+void dirty_end(uintptr_t from, uintptr_t to);
+
+/* In the child of a fork: nothing is watched there, and the parent's ranges are left alone. */
+void dirty_after_fork_child(void);
+
+#endif

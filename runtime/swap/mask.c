@@ -1,0 +1,89 @@
+/* mask: the signal that stops threads for the collector stays deliverable in a program that knows nothing of it. Where
+ * collected memory is in use, the calls that block signals, or wait for them, leave it out of the set they are given.
+ *
+ * Changing the mask has to work anywhere, in a signal handler or between fork and exec: so it is the system call, without
+ * a look-up of the C library's function; like that it leaves out the two signals which are the library's own.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "runtime/heap/collected.h"
+#include "runtime/os/options.h"
+#include "runtime/os/signal.h"
+#include "runtime/swap/swap.h"
+
+enum { KERNEL_SET = 8 /* bytes */, LIBRARY_FIRST = 32, LIBRARY_LAST = 33 };
+
+static sigset_t without_stop(const sigset_t *set)
+{
+    sigset_t rest = *set;
+    if (options.collect || collected_is_used())
+        os_mask_without_stop(&rest);
+    return rest;
+}
+
+/* sigdelset refuses those of the library. */
+static void without_library(sigset_t *set)
+{
+    for (int number = LIBRARY_FIRST; number <= LIBRARY_LAST; number++)
+        *(unsigned long *)(void *)set &= ~(1ul << (number - 1));
+}
+
+static int change_mask(int how, const sigset_t *set, sigset_t *old)
+{
+    sigset_t rest;
+    if (set && how != SIG_UNBLOCK) {
+        rest = without_stop(set);
+        without_library(&rest);
+        set = &rest;
+    }
+    return syscall(SYS_rt_sigprocmask, how, set, old, KERNEL_SET) == 0 ? 0 : errno;
+}
+
+EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+    int saved = errno, error = change_mask(how, set, old);
+    errno = saved;
+    return error;
+}
+
+EXPORT int sigprocmask(int how, const sigset_t *set, sigset_t *old)
+{
+    int saved = errno, error = change_mask(how, set, old);
+    errno = error ? error : saved;
+    return error ? -1 : 0;
+}
+
+/* --- waiting --- */
+
+#define NEXT(type, name) ((type)(uintptr_t)dlsym(RTLD_NEXT, name))
+
+EXPORT int sigwait(const sigset_t *set, int *number)
+{
+    sigset_t rest = without_stop(set);
+    return NEXT(int (*)(const sigset_t *, int *), "sigwait")(&rest, number);
+}
+
+EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
+{
+    sigset_t rest = without_stop(set);
+    return NEXT(int (*)(const sigset_t *, siginfo_t *), "sigwaitinfo")(&rest, info);
+}
+
+EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
+{
+    sigset_t rest = without_stop(set);
+    return NEXT(int (*)(const sigset_t *, siginfo_t *, const struct timespec *), "sigtimedwait")(&rest, info,
+                                                                                                 timeout);
+}
+
+EXPORT int signalfd(int fd, const sigset_t *set, int flags)
+{
+    sigset_t rest = without_stop(set);
+    return NEXT(int (*)(int, const sigset_t *, int), "signalfd")(fd, &rest, flags);
+}

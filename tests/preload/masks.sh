@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Threads that block all signals are stopped by the collector all the same, and who waits for signals gets only its own.
+source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
+
+passes WEIR_COLLECT=0 "$WEIR_PROGRAMS/deaf"
+passes WEIR_COLLECT=1 "$WEIR_PROGRAMS/deaf"
+
+said=$(LD_PRELOAD=$WEIR_MALLOC WEIR_COLLECT=1 WEIR_DEBUG=gctrace=1 "$WEIR_PROGRAMS/deaf" 2>&1)
+[[ $said == gc\ 1\ * && $said != *"no collection"* ]] || fail "collections of a program that blocks signals: ${said:0:300}"

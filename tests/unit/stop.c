@@ -1,0 +1,112 @@
+/* stop: threads that block the signal which stops them; libraries that come and go while the world is stopped. */
+#include <criterion/criterion.h>
+#include <criterion/redirect.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/prctl.h>
+#include <weir/event.h>
+#include <weir/gc.h>
+
+#include "runtime/collect/gc.h"
+#include "runtime/os/signal.h"
+#include "tests/unit/support.h"
+
+static atomic_bool blocked, stop;
+static atomic_int events[16];
+
+static void count(void *context, const weir_event *event)
+{
+    (void)context;
+    events[event->kind]++;
+}
+
+static void *block_all(void *argument)
+{
+    sigset_t all, old;
+    prctl(PR_SET_NAME, "deaf");
+    weir_gc_attach_thread();
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &old);
+    cr_expect(os_thread_blocks_signal(os_thread_id()));
+    blocked = true;
+    while (!stop)
+        os_yield();
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    cr_expect_not(os_thread_blocks_signal(os_thread_id()));
+    return argument;
+}
+
+static char *read_said(void)
+{
+    static char said[1024];
+    FILE *file = cr_get_redirected_stderr();
+    size_t length = fread(said, 1, sizeof said - 1, file);
+    said[length] = '\0';
+    return said;
+}
+
+Test(stop, a_thread_that_blocks_the_signal_does_not_hang_the_program, .disabled = WATCHED)
+{
+    pthread_t thread;
+    void *volatile kept = weir_gc_alloc(100);
+    weir_gc();
+    uint64_t cycles = gc_read_stats().cycles;
+    weir_event_listen(WEIR_EVENT_ALL, count, NULL);
+    cr_redirect_stderr();
+    pthread_create(&thread, NULL, block_all, NULL);
+    while (!blocked)
+        os_yield();
+    uint64_t start = os_now_ns();
+    weir_gc();
+    uint64_t waited = os_now_ns() - start;
+    cr_expect_eq(gc_read_stats().cycles, cycles, "it was given up");
+    cr_expect(waited > 1900000000u && waited < 8000000000u, "%lu", waited);
+    cr_expect_eq(events[WEIR_EVENT_STOP_BEGIN], 1);
+    cr_expect_eq(events[WEIR_EVENT_STOPPED] + events[WEIR_EVENT_COLLECTED], 0);
+    start = os_now_ns();
+    for (int i = 0; i < 2000; i++) /* twice the goal: nobody waits for a collection again at once */
+        cr_assert_not_null(weir_gc_alloc(5000));
+    cr_expect_lt(os_now_ns() - start, 1900000000u);
+    stop = true;
+    pthread_join(thread, NULL);
+    weir_gc();
+    cr_expect_eq(gc_read_stats().cycles, cycles + 1);
+    fflush(stderr);
+    const char *said = read_said();
+    cr_expect(strstr(said, "weir: no collection: for 2.") && strstr(said, " \"deaf\" has blocked signal"),
+              "%s", said);
+    (void)*(volatile char *)kept;
+}
+
+/* --- dlopen, all the time --- */
+
+static void *load_and_unload(void *argument)
+{
+    while (!stop) {
+        void *library = dlopen("libm.so.6", RTLD_NOW | RTLD_LOCAL);
+        void *other = dlopen("libresolv.so.2", RTLD_NOW | RTLD_LOCAL),
+             *third = dlopen("libutil.so.1", RTLD_NOW);
+        CHECK(library && other && weir_gc_alloc(64));
+        if (third)
+            dlclose(third);
+        if (other)
+            dlclose(other);
+    }
+    return argument;
+}
+
+Test(stop, collections_while_libraries_come_and_go, .timeout = 60, .disabled = WATCHED)
+{
+    pthread_t threads[2];
+    cr_assert_not_null(weir_gc_alloc(64));
+    for (int i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, load_and_unload, NULL);
+    for (int i = 0; i < 300; i++)
+        weir_gc();
+    stop = true;
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    cr_expect_geq(gc_read_stats().cycles, 300);
+}
