@@ -9,6 +9,7 @@
 #include "runtime/collect/mark.h"
 #include "runtime/collect/naive.h"
 #include "runtime/collect/pacer.h"
+#include "runtime/collect/process.h"
 #include "runtime/collect/roots.h"
 #include "runtime/collect/stacks.h"
 #include "runtime/heap/above.h"
@@ -118,6 +119,10 @@ __attribute__((noinline)) static mark_result_t mark_from_here(bool alone, size_t
     __builtin_unwind_init();
     uintptr_t from = (uintptr_t)&here & ~(uintptr_t)7;
     mark_result_t found = mark_all(from, alone);
+    if (UNLIKELY(!process_was_open())) {
+        found.bytes = collected_keep_all();
+        return found;
+    }
     /* On a stack that is an object itself, what is found changes with each call that we make. */
     if (UNLIKELY(options.gcverify) && !region_owns((const void *)from))
         naive_verify(from, found.objects, black);

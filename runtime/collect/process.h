@@ -20,6 +20,9 @@
 
 /* Can the process be looked through? Else nothing may be collected. */
 bool process_is_open(void);
+/* Could it be, the last time? A process may have no file descriptor left, or close one of ours. Else what was found is not
+ * all, and everything has to be kept. */
+bool process_was_open(void);
 
 /* Every range, with the world stopped; the caller's own stack begins at `here`. */
 void process_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to));

@@ -548,6 +548,25 @@ size_t collected_begin_trace(void)
     return black;
 }
 
+size_t collected_keep_all(void)
+{
+    size_t bytes = 0;
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+            for (uint32_t slot = collected.spans[kind][cls]; slot; slot = span_of_slot(slot)->next) {
+                bits_t *bits = collected_bits_of(slot);
+                for (uint32_t word = 0; word < bits_words(span_of_slot(slot)); word++) {
+                    bits[word].marks = bits[word].allocs;
+                    bytes += (size_t)__builtin_popcountll(bits[word].marks) * class_size(cls);
+                }
+            }
+    for (uint32_t slot = collected.large; slot; slot = span_of_slot(slot)->all_next) {
+        collected_bits_of(slot)->marks = 1;
+        bytes += large_usable(span_of_slot(slot));
+    }
+    return bytes;
+}
+
 void collected_end_trace(void)
 {
     memcpy(collected.cursor, collected.spans, sizeof collected.cursor);

@@ -108,6 +108,8 @@ bool collected_is_used(void);
 /* With the world stopped, before marking: take every span from its thread, and colour the runs black. How many cells
  * that were. */
 size_t collected_begin_trace(void);
+/* With the world stopped, in place of marking: whatever is allocated lives. How many bytes that are. */
+size_t collected_keep_all(void);
 /* With the world stopped, after marking: all spans are to be swept. */
 void collected_end_trace(void);
 /* After the world has started: give back spans and large objects of which nothing was marked; the lists of the others

@@ -18,7 +18,7 @@ static const struct {
     unsigned number;
 } calls[] = {
     {"madvise", SYS_madvise}, {"mremap", SYS_mremap}, {"membarrier", SYS_membarrier},
-    {"mincore", SYS_mincore}, {"ioctl", SYS_ioctl},   {"pread64", SYS_pread64},
+    {"mincore", SYS_mincore}, {"ioctl", SYS_ioctl},
 };
 
 int main(int argc, char **argv)
