@@ -5,10 +5,12 @@
 #include <weir/arena.h>
 #include <weir/builder.h>
 #include <weir/control.h>
+#include <weir/finalize.h>
 #include <weir/gc.h>
 #include <weir/heap.h>
 #include <weir/pool.h>
 #include <weir/stats.h>
 #include <weir/version.h>
+#include <weir/weak.h>
 
 #endif

@@ -4,6 +4,7 @@
 #include <link.h>
 #include <string.h>
 
+#include "runtime/collect/attached.h"
 #include "runtime/collect/process.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/options.h"
@@ -191,6 +192,9 @@ void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
         add_threads_and_data(here, range);
     for (size_t i = 0; i < program_ranges.count; i++)
         range(program_ranges.at[i].from, program_ranges.at[i].to);
+    uintptr_t from, to;
+    attached_roots(&from, &to);
+    range(from, to);
 }
 
 /* --- the program's --- */

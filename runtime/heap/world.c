@@ -13,13 +13,9 @@ static _Atomic uint32_t standing; /* threads in stand_still */
 
 /* --- the thread's side --- */
 
-/* The collector scans from this frame upwards; the registers that a callee saves are put into it. Whoever goes on
- * takes his mark away first and then looks whether the next stop has begun, which may have seen the mark. */
-__attribute__((noinline)) static void stand_still(heap_t *heap)
+/* Whoever goes on takes his mark away first and then looks whether the next stop has begun, which may have seen the mark. */
+static inline __attribute__((always_inline)) void wait_marked(heap_t *heap)
 {
-    uintptr_t here;
-    __builtin_unwind_init();
-    heap->stack_from = (uintptr_t)&here & ~(uintptr_t)(sizeof here - 1);
     atomic_fetch_add(&standing, 1);
     do {
         atomic_store(&heap->standing, 1);
@@ -32,15 +28,26 @@ __attribute__((noinline)) static void stand_still(heap_t *heap)
         os_futex_wake_all(&standing);
 }
 
+/* The collector scans from this frame upwards; the registers that a callee saves are put into it. */
+__attribute__((noinline)) static void stand_still(heap_t *heap)
+{
+    uintptr_t here;
+    __builtin_unwind_init();
+    heap->stack_from = (uintptr_t)&here & ~(uintptr_t)(sizeof here - 1);
+    wait_marked(heap);
+}
+
 void world_park(void)
 {
     if (cache.heap)
         stand_still(cache.heap);
 }
 
+/* A late signal may find the thread standing: then the collector is at work on what it has said of its stack. */
 static void on_stop_signal(void)
 {
-    if (cache.inside == 0 && atomic_load(&world_stopping))
+    if (cache.inside == 0 && atomic_load(&world_stopping) && cache.heap &&
+        !atomic_load(&cache.heap->standing))
         world_park();
 }
 
@@ -103,7 +110,7 @@ void world_block_end(void)
         return;
     atomic_store(&heap->standing, 0);
     if (atomic_load(&world_stopping))
-        world_park();
+        wait_marked(heap); /* what was said at the beginning holds */
     memset(heap->held, 0, sizeof heap->held);
 }
 

@@ -13,7 +13,7 @@
 #include "runtime/os/text.h"
 
 /* Real-time signals are nobody's by default; the C library uses the lowest, other collectors the next few. */
-static int stop_signal(void)
+int os_stop_signal(void)
 {
     return SIGRTMAX - 2;
 }
@@ -33,14 +33,14 @@ void os_on_stop_signal(void (*handler)(void))
     stop_handler = handler;
     struct sigaction action = {.sa_handler = handle_stop, .sa_flags = SA_RESTART};
     sigfillset(&action.sa_mask);
-    sigaction(stop_signal(), &action, NULL);
+    sigaction(os_stop_signal(), &action, NULL);
 }
 
 bool os_signal_thread(int thread)
 {
     int saved = errno, error;
     do /* EAGAIN: the queue of signals is full */
-        error = syscall(SYS_tgkill, getpid(), thread, stop_signal()) == 0 ? 0 : errno;
+        error = syscall(SYS_tgkill, getpid(), thread, os_stop_signal()) == 0 ? 0 : errno;
     while (error == EAGAIN);
     errno = saved;
     return error != ESRCH;
