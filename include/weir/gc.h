@@ -24,6 +24,7 @@
 #ifndef WEIR_GC_H
 #define WEIR_GC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,8 +57,9 @@ WEIR_API void *weir_gc_alloc_typed(const weir_type *type, size_t count) WEIR_NOE
     WEIR_ATTRIBUTE((malloc));
 
 /* A collected object with its size changed: contents up to the smaller size are kept, the rest is zero. It has the
- * kind of the old one (not for typed objects: NULL with EINVAL). weir_gc_realloc(NULL, n) is weir_gc_alloc(n).
- * weir_realloc would move it to manual memory. */
+ * kind of the old one; of a typed one also the type, and size is that of the whole array, in bytes. Finalizers and weak
+ * references come along. NULL with EINVAL if it is not the start of a collected object. weir_gc_realloc(NULL, n) is
+ * weir_gc_alloc(n). weir_realloc would move it to manual memory. */
 WEIR_API void *weir_gc_realloc(void *object, size_t size) WEIR_NOEXCEPT WEIR_ATTRIBUTE((alloc_size(2)));
 
 /* Free an object now. Never needed; saves the collector work where the program knows. weir_free does the same. */
@@ -69,6 +71,17 @@ WEIR_API void weir_gc(void) WEIR_NOEXCEPT;
 /* Collections begin by themselves unless disabled more often than enabled; weir_gc works all the same. */
 WEIR_API void weir_gc_disable(void) WEIR_NOEXCEPT;
 WEIR_API void weir_gc_enable(void) WEIR_NOEXCEPT;
+
+/* Between the two nothing is collected, by no thread: weir_gc does nothing, and a collection that is due comes afterwards.
+ * For a section that has pointers where the collector does not look. Pairs nest, of one thread and of several; each is
+ * begun and ended by one thread. Begin waits for a collection that runs. As the Boehm collector's GC_disable. */
+WEIR_API void weir_gc_forbid_begin(void) WEIR_NOEXCEPT;
+WEIR_API void weir_gc_forbid_end(void) WEIR_NOEXCEPT;
+
+/* From the next collection on: shall a word in a collected object keep alive only what it points to the start of? (true),
+ * or whatever it points into (false: so it is at first). Words on stacks, in registers and in other roots always count for
+ * any place. Fewer false pointers, for programs whose objects point to starts only. Returns what was set before. */
+WEIR_API bool weir_gc_set_base_only(bool base_only) WEIR_NOEXCEPT;
 
 /* Look for pointers in [start, start + size) too, until it is removed; both are multiples of 8. Returns 0, or -1
  * with ENOMEM. */

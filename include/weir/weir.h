@@ -6,10 +6,12 @@
 #include <weir/builder.h>
 #include <weir/control.h>
 #include <weir/event.h>
+#include <weir/finalize.h>
 #include <weir/gc.h>
 #include <weir/heap.h>
 #include <weir/pool.h>
 #include <weir/stats.h>
 #include <weir/version.h>
+#include <weir/weak.h>
 
 #endif

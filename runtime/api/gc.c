@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "runtime/collect/gc.h"
+#include "runtime/collect/gone.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/stacks.h"
+#include "runtime/heap/collected.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/large.h"
 #include "runtime/heap/world.h"
@@ -21,7 +23,12 @@ void *weir_gc_alloc_noscan(size_t size)
     return gc_alloc(KIND_NOSCAN, size);
 }
 
-/* The type goes into the last word; see scan_typed. */
+/* The type is in the last word, NULL as long as the object is being made; see scan_typed. */
+static const weir_type **type_of(void *object)
+{
+    return (const weir_type **)(void *)((char *)object + heap_usable_size(object) - sizeof(weir_type *));
+}
+
 void *weir_gc_alloc_typed(const weir_type *type, size_t count)
 {
     size_t bytes;
@@ -29,25 +36,35 @@ void *weir_gc_alloc_typed(const weir_type *type, size_t count)
         errno = ENOMEM;
         return NULL;
     }
-    char *p = gc_alloc(KIND_TYPED, bytes + sizeof type);
+    void *p = gc_alloc(KIND_TYPED, bytes + sizeof type);
     if (p)
-        *(const weir_type **)(void *)(p + heap_usable_size(p) - sizeof type) = type;
+        *type_of(p) = type;
     return p;
+}
+
+/* Before its type is in place, the new object is not looked into; the old one still is. */
+static void *move(void *object, span_t *span, size_t old, size_t size)
+{
+    bool typed = span->kind == KIND_TYPED;
+    void *to = gc_alloc((enum span_kind)span->kind, size + (typed ? sizeof(weir_type *) : 0));
+    if (!to)
+        return NULL;
+    memcpy(to, object, old < size ? old : size);
+    if (typed)
+        *type_of(to) = *type_of(object);
+    if (collected_has_flag(span, COLLECTED_ATTACHED))
+        gone_moved(object, to);
+    heap_free(object);
+    return to;
 }
 
 static void *resize(void *object, span_t *span, size_t size)
 {
-    size_t old = heap_usable_size(object);
-    if (size <= old && size >= old / 2) {
-        memset((char *)object + size, 0, old - size);
-        return object;
-    }
-    void *to = gc_alloc((enum span_kind)span->kind, size);
-    if (!to)
-        return NULL;
-    memcpy(to, object, old < size ? old : size);
-    heap_free(object);
-    return to;
+    size_t old = heap_usable_size(object) - (span->kind == KIND_TYPED ? sizeof(weir_type *) : 0);
+    if (size > old || size < old / 2)
+        return move(object, span, old, size);
+    memset((char *)object + size, 0, old - size);
+    return object;
 }
 
 void *weir_gc_realloc(void *object, size_t size)
@@ -55,8 +72,12 @@ void *weir_gc_realloc(void *object, size_t size)
     if (!object)
         return weir_gc_alloc(size);
     span_t *span = region_owns(object) ? span_of_slot(region_slot(object)) : NULL;
-    if (!span || mark_base(object) != object || span->kind == KIND_TYPED) {
+    if (!span || mark_base(object) != object) {
         errno = EINVAL;
+        return NULL;
+    }
+    if (size > PTRDIFF_MAX) {
+        errno = ENOMEM;
         return NULL;
     }
     return resize(object, span, size);
@@ -80,6 +101,21 @@ void weir_gc_disable(void)
 void weir_gc_enable(void)
 {
     gc_enable(-1);
+}
+
+void weir_gc_forbid_begin(void)
+{
+    gc_forbid_begin();
+}
+
+void weir_gc_forbid_end(void)
+{
+    gc_forbid_end();
+}
+
+bool weir_gc_set_base_only(bool base_only)
+{
+    return mark_set_base_only(base_only);
 }
 
 int weir_gc_add_roots(const void *start, size_t size)

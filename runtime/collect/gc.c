@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "runtime/collect/attached.h"
 #include "runtime/collect/crew.h"
+#include "runtime/collect/finalize.h"
 #include "runtime/collect/gctrace.h"
+#include "runtime/collect/gone.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/naive.h"
 #include "runtime/collect/pacer.h"
@@ -42,7 +45,11 @@ static struct {
     _Atomic uint64_t trigger; /* the pacer's */
     _Atomic uint64_t live;    /* marked by the last cycle */
     _Atomic int disabled;     /* by so many calls */
+    uint32_t forbidden;       /* by so many scopes of all threads */
 } gc = {.lock = LOCK_INIT(LOCK_RANK_GC), .trigger = PACER_NONE};
+
+/* Of them, the calling thread's: the only ones that a child of fork has. */
+static __thread uint32_t forbidden_here;
 
 /* --- pacing; under the lock --- */
 
@@ -118,14 +125,20 @@ __attribute__((noinline)) static mark_result_t mark_from_here(bool alone, size_t
     uintptr_t here;
     __builtin_unwind_init();
     uintptr_t from = (uintptr_t)&here & ~(uintptr_t)7;
-    mark_result_t found = mark_all(from, alone);
-    if (UNLIKELY(!process_was_open())) {
+    mark_begin(from);
+    mark_run(alone);
+    bool known = process_was_open();
+    if (LIKELY(known))
+        gone_mark(alone);
+    mark_result_t found = mark_end();
+    if (UNLIKELY(!known)) {
         found.bytes = collected_keep_all();
         return found;
     }
     /* On a stack that is an object itself, what is found changes with each call that we make. */
     if (UNLIKELY(options.gcverify) && !region_owns((const void *)from))
         naive_verify(from, found.objects, black);
+    gone_carry_out();
     return found;
 }
 
@@ -232,20 +245,31 @@ static void trace(void *context, enum cycle_reason reason)
     (void)context;
     lock_acquire(&gc.lock);
     pace_by_knobs();
-    if (collected_is_used())
+    if (collected_is_used() && !gc.forbidden)
         collect(cache.heap, reason);
     lock_release(&gc.lock);
+}
+
+static void settle(void *context, enum cycle_reason reason)
+{
+    (void)context, (void)reason;
+    finalize_wake();
 }
 
 static void before_fork(void)
 {
     lock_acquire(&gc.lock);
+    attached_before_fork();
 }
 
 static void after_fork(bool child)
 {
-    if (child)
+    if (child) {
         crew_forget();
+        finalize_after_fork_child();
+        gc.forbidden = forbidden_here;
+    }
+    attached_after_fork(child);
     lock_after_fork(&gc.lock, child);
 }
 
@@ -263,6 +287,7 @@ COLD static void start(void)
     lock_release(&gc.lock);
     cycle_call_at_fork(LOCK_RANK_GC, before_fork, after_fork);
     cycle_listen(CYCLE_TRACE, trace, NULL);
+    cycle_listen(CYCLE_SETTLE, settle, NULL);
 }
 
 /* --- the entries --- */
@@ -285,7 +310,7 @@ COLD static void collect_if_due(size_t request, bool at_limit)
     lock_acquire(&gc.lock);
     pace_by_knobs();
     uint64_t goal = gc.pacer.goal;
-    if (gc.disabled <= 0 && os_now_ns() >= gc.not_before_ns) {
+    if (gc.disabled <= 0 && !gc.forbidden && os_now_ns() >= gc.not_before_ns) {
         if (at_limit)
             pacer_set_outside(&gc.pacer, outside_of(heap_bytes()));
         due = pacer_wants_cycle(&gc.pacer, heap_bytes(), request, program_time());
@@ -381,6 +406,25 @@ void *gc_alloc(enum span_kind kind, size_t size)
 void gc_enable(int change)
 {
     atomic_fetch_add(&gc.disabled, change);
+}
+
+/* A cycle that another thread is in is over when begin returns, and none begins before the end. */
+void gc_forbid_begin(void)
+{
+    lock_acquire(&gc.lock);
+    gc.forbidden++;
+    forbidden_here++;
+    lock_release(&gc.lock);
+}
+
+void gc_forbid_end(void)
+{
+    lock_acquire(&gc.lock);
+    if (forbidden_here) {
+        gc.forbidden--;
+        forbidden_here--;
+    }
+    lock_release(&gc.lock);
 }
 
 bool gc_add_roots(uintptr_t start, size_t size)

@@ -2,7 +2,7 @@
  *
  *     1  wait for other collectors; find the roots in static data; sweep what is not swept
  *     2  stop the world; spans leave their threads, cells in runs become black
- *     3  mark from the roots, on all processors if the heap is large
+ *     3  mark from the roots, on all processors if the heap is large; weak references, finalizers: gone.h
  *     4  all spans are to be swept; start the world
  *     5  give back spans without a live object; ask the pacer when the next cycle is due
  *
@@ -23,6 +23,9 @@ void *gc_alloc_slow(enum span_kind kind, size_t size);
 
 void gc_collect(void);
 void gc_enable(int change); /* -1: enabled once more */
+/* No cycle traces between the two; they nest. In one thread. */
+void gc_forbid_begin(void);
+void gc_forbid_end(void);
 
 /* Under the collector's lock. */
 bool gc_add_roots(uintptr_t start, size_t size);

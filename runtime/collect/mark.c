@@ -6,6 +6,7 @@
 #include <weir/gc.h>
 
 #include "runtime/collect/crew.h"
+#include "runtime/collect/ephemeron.h"
 #include "runtime/collect/roots.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/large.h"
@@ -56,7 +57,10 @@ static struct {
     _Atomic uint32_t packets, ranges, idle;
     uint32_t members;
     bool overflowed; /* some span has its flag up */
+    bool base_only;  /* in this collection; see mark_set_base_only */
+    bool watching;   /* some span is WATCHED */
     size_t root_bytes;
+    uint32_t rescans;
     struct packet {
         uint32_t size;
         uintptr_t objects[PACKET];
@@ -67,6 +71,7 @@ static struct {
 static uint32_t cell_size[CLASS_COUNT];
 static uint32_t prepared; /* markers that have a stack */
 static size_t stack_limit = STACK_ENTRIES;
+static _Atomic bool base_only; /* from the next collection on */
 
 /* --- what a word points to --- */
 
@@ -125,7 +130,7 @@ void *mark_base(const void *p)
 /* Marked, and to be scanned in another round. */
 static void overflow(span_t *span)
 {
-    __atomic_store_n(&span->wait, 1, __ATOMIC_RELAXED);
+    collected_set_flag(span, COLLECTED_OVERFLOWED);
     __atomic_store_n(&shared.overflowed, true, __ATOMIC_RELAXED);
 }
 
@@ -171,6 +176,8 @@ static inline void mark(marker_t *self, target_t target)
         bits->marks = marks | bit;
     else if (__atomic_fetch_or(&bits->marks, bit, __ATOMIC_RELAXED) & bit)
         return;
+    if (UNLIKELY(shared.watching) && collected_has_flag(span_of_slot(target.slot), COLLECTED_WATCHED))
+        ephemerons_wake(start_of(target));
     if (UNLIKELY(!target.is.cls)) {
         found_large(self, target.slot);
         return;
@@ -208,6 +215,14 @@ static void mark_candidates(marker_t *self)
 
 /* --- scanning --- */
 
+bool mark_heeds(const void *p)
+{
+    if (!shared.base_only || !region_owns(p))
+        return true;
+    target_t target = target_of((uintptr_t)p);
+    return is_nothing(target) || start_of(target) == (uintptr_t)p;
+}
+
 /* The words of a stopped thread's stack, which the sanitizer has opinions about. */
 __attribute__((no_sanitize("address", "thread"))) static void scan_words(marker_t *self, uintptr_t from,
                                                                          uintptr_t to)
@@ -217,10 +232,24 @@ __attribute__((no_sanitize("address", "thread"))) static void scan_words(marker_
             found(self, *word);
 }
 
-static void visit(void *context, const void *p)
+/* Words in collected objects, where not every pointer counts. */
+__attribute__((noinline)) static void scan_bases(marker_t *self, uintptr_t from, uintptr_t to)
+{
+    for (const uintptr_t *word = (const uintptr_t *)from; word < (const uintptr_t *)to; word++)
+        if (*word - region_base < region.size && mark_heeds((const void *)*word))
+            found(self, *word);
+}
+
+static void reach(void *context, const void *p)
 {
     if ((uintptr_t)p - region_base < region.size)
         found(context, (uintptr_t)p);
+}
+
+static void visit(void *context, const void *p)
+{
+    if (LIKELY(!shared.base_only) || mark_heeds(p))
+        reach(context, p);
 }
 
 static void scan_bitmap(marker_t *self, uintptr_t object, size_t bytes, const weir_type *type)
@@ -247,12 +276,21 @@ static void scan_typed(marker_t *self, uintptr_t object, size_t bytes)
         scan_bitmap(self, object, bytes, type);
 }
 
+/* A range of roots, or of a large object. */
+static void scan_piece(marker_t *self, uintptr_t from, uintptr_t to)
+{
+    if (UNLIKELY(shared.base_only) && region_owns((const void *)from) && !is_nothing(target_of(from)))
+        scan_bases(self, from, to);
+    else
+        scan_words(self, from, to);
+}
+
 static void scan_large(marker_t *self, uintptr_t object, uint32_t slot)
 {
     span_t *span = span_of_slot(slot);
     size_t bytes = large_usable(span);
     if (span->kind == KIND_SCAN)
-        scan_words(self, object, object + bytes);
+        scan_piece(self, object, object + bytes);
     else
         scan_typed(self, object, bytes);
 }
@@ -261,8 +299,10 @@ static inline void scan(marker_t *self, uintptr_t object)
 {
     uint32_t slot = region_slot((const void *)object);
     brief_t is = collected_briefs[slot];
-    if (LIKELY(is.kind == KIND_SCAN && is.cls))
+    if (LIKELY(is.kind == KIND_SCAN && is.cls && !shared.base_only))
         scan_words(self, object, object + cell_size[is.cls]);
+    else if (is.kind == KIND_SCAN && is.cls)
+        scan_bases(self, object, object + cell_size[is.cls]);
     else if (is.cls)
         scan_typed(self, object, cell_size[is.cls]);
     else
@@ -356,9 +396,11 @@ static bool has_more(marker_t *self)
     range_t piece;
     if (take_packet(self))
         return true;
+    if (ephemerons_resolve(reach, self))
+        return true;
     if (!take_piece(&piece))
         return false;
-    scan_words(self, piece.from, piece.to);
+    scan_piece(self, piece.from, piece.to);
     return true;
 }
 
@@ -367,7 +409,7 @@ static bool wait_for_more(void)
 {
     atomic_fetch_add(&shared.idle, 1);
     for (uint32_t spins = 0;; spins++) {
-        if (atomic_load(&shared.packets) || atomic_load(&shared.ranges)) {
+        if (atomic_load(&shared.packets) || atomic_load(&shared.ranges) || ephemerons_are_awake()) {
             atomic_fetch_sub(&shared.idle, 1);
             return true;
         }
@@ -414,9 +456,9 @@ static void rescan_overflowed(void)
     for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < region.carved >> SLOT_SHIFT; slot++) {
         span_t *span = span_of_slot(slot);
         bool large = span_is_large(span) && span->kind != KIND_MANUAL;
-        if ((span->state != SPAN_COLLECTED && !large) || !span->wait)
+        if ((span->state != SPAN_COLLECTED && !large) || !collected_has_flag(span, COLLECTED_OVERFLOWED))
             continue;
-        span->wait = 0;
+        collected_clear_flag(span, COLLECTED_OVERFLOWED);
         if (large) {
             scan(&markers[0], (uintptr_t)span_start(span));
             drain(&markers[0]);
@@ -467,28 +509,58 @@ static void release_stacks(uint32_t members)
         os_release((char *)markers[i].stack + KEPT, STACK_ENTRIES * sizeof *markers[i].stack - KEPT);
 }
 
-mark_result_t mark_all(uintptr_t here, bool alone)
+void mark_begin(uintptr_t here)
 {
-    mark_result_t result = {0};
-    shared.members = alone ? 1 : prepared;
+    shared.members = 1;
+    shared.base_only = base_only;
     for (uint32_t i = 0; i < prepared; i++) {
         markers[i].top = markers[i].ring_count = 0;
         markers[i].limit = stack_limit;
         markers[i].bytes = markers[i].objects = 0;
     }
-    shared.root_bytes = 0;
+    shared.root_bytes = shared.rescans = 0;
     roots_each(here, add_root);
+}
+
+void mark_run(bool alone)
+{
+    shared.members = alone ? 1 : prepared;
     for (run_round(alone); shared.overflowed; run_round(alone)) {
         rescan_overflowed();
-        result.rescans++;
+        shared.rescans++;
     }
+}
+
+void mark_word(const void *p)
+{
+    reach(&markers[0], p);
+}
+
+void mark_watch(bool watching)
+{
+    shared.watching = watching;
+}
+
+void mark_contents(const void *object)
+{
+    if (span_of_slot(region_slot(object))->kind != KIND_NOSCAN)
+        scan(&markers[0], (uintptr_t)object);
+}
+
+mark_result_t mark_end(void)
+{
+    mark_result_t result = {.root_bytes = shared.root_bytes, .rescans = shared.rescans};
     for (uint32_t i = 0; i < prepared; i++) {
         result.bytes += markers[i].bytes;
         result.objects += markers[i].objects;
     }
-    result.root_bytes = shared.root_bytes;
     release_stacks(prepared);
     return result;
+}
+
+bool mark_set_base_only(bool on)
+{
+    return atomic_exchange(&base_only, on);
 }
 
 void mark_set_stack_limit(size_t entries)

@@ -25,8 +25,24 @@ typedef struct mark_result {
     uint32_t rescans;      /* rounds because the stack was full */
 } mark_result_t;
 
-/* Mark all that the roots reach: the caller's own stack begins at `here`. The world is stopped. */
-mark_result_t mark_all(uintptr_t here, bool alone);
+/* With the world stopped: take the roots, the caller's own stack beginning at `here`; mark all that they reach. Then more
+ * may be named and marked from there, as often as there is; the result is of it all. */
+void mark_begin(uintptr_t here);
+void mark_run(bool alone);
+mark_result_t mark_end(void);
+/* What the word points to. */
+void mark_word(const void *p);
+/* What the object points to, but not the object itself. */
+void mark_contents(const void *object);
+
+/* From now on, or no longer, WATCHED spans are heeded: see ephemeron.h. */
+void mark_watch(bool watching);
+
+/* From the next collection on, words in collected objects keep alive only what they point to the start of; words in roots,
+ * whatever they point into. What was set before. */
+bool mark_set_base_only(bool base_only);
+/* Does p, found in a collected object, keep the object alive that it points into? */
+bool mark_heeds(const void *p);
 
 /* Memory for as many marking threads; false: none. With the world running. */
 bool mark_prepare(uint32_t members);

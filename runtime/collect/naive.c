@@ -4,6 +4,7 @@
 #include <string.h>
 #include <weir/gc.h>
 
+#include "runtime/collect/attached.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/roots.h"
 #include "runtime/heap/collected.h"
@@ -25,11 +26,9 @@ static span_t *span_around(uintptr_t object)
     return span_of_slot(region_slot((const void *)object));
 }
 
-static bool is_marked(uintptr_t object)
+static bool is_seen(uintptr_t object)
 {
-    span_t *span = span_around(object);
-    uint32_t cell = span_is_large(span) ? 0 : (uint32_t)(object % SLOT_SIZE / span->cell_size);
-    return collected_bits_of(span_slot(span))[cell / 64].marks >> cell % 64 & 1;
+    return naive.seen[(object - region_base) / 16];
 }
 
 static void visit(void *context, const void *p)
@@ -39,10 +38,17 @@ static void visit(void *context, const void *p)
     if (!object || naive.seen[(object - region_base) / 16])
         return;
     naive.seen[(object - region_base) / 16] = 1;
-    ALWAYS_CHECK(is_marked(object)); /* the collector has missed an object that is reached */
+    /* Else the collector has missed an object that is reached. */
+    ALWAYS_CHECK(collected_is_marked((const void *)object));
     ALWAYS_CHECK(naive.top < naive.room);
     naive.objects++;
     naive.stack[naive.top++] = object;
+}
+
+static void visit_inside(void *context, const void *p)
+{
+    if (mark_heeds(p))
+        visit(context, p);
 }
 
 __attribute__((no_sanitize("address", "thread"))) static void visit_range(uintptr_t from, uintptr_t to)
@@ -58,13 +64,13 @@ static void visit_typed(uintptr_t object, size_t bytes)
         return;
     size_t count = (bytes - sizeof type) / type->size;
     if (type->trace) {
-        type->trace((const void *)object, count, visit, NULL);
+        type->trace((const void *)object, count, visit_inside, NULL);
         return;
     }
     for (size_t word = 0; word < count * (type->size / 8); word++) {
         size_t bit = word % (type->size / 8);
         if (type->pointers[bit / 64] >> bit % 64 & 1)
-            visit(NULL, ((const void *const *)object)[word]);
+            visit_inside(NULL, ((const void *const *)object)[word]);
     }
 }
 
@@ -73,7 +79,8 @@ static void scan(uintptr_t object)
     span_t *span = span_around(object);
     size_t bytes = span_usable(span);
     if (span->kind == KIND_SCAN)
-        visit_range(object, object + bytes);
+        for (uintptr_t word = object; word < object + bytes; word += sizeof word)
+            visit_inside(NULL, *(const void *const *)word);
     else if (span->kind == KIND_TYPED)
         visit_typed(object, bytes);
 }
@@ -100,13 +107,70 @@ static bool prepare(size_t objects)
     return true;
 }
 
+static void drain(void)
+{
+    while (naive.top)
+        scan(naive.stack[--naive.top]);
+}
+
+/* --- what hangs on objects: gone.h, less cleverly --- */
+
+static void follow_entries(void)
+{
+    size_t before;
+    do {
+        before = naive.objects;
+        for (uint32_t number = 1; number < attached_end(); number++) {
+            const attached_t *entry = attached_at(number);
+            if (entry->kind == ATTACHED_ENTRY && is_seen(entry->object) && is_seen(entry->map))
+                visit(NULL, (const void *)entry->value);
+        }
+        drain();
+    } while (naive.objects > before);
+}
+
+/* The collector has decided before finalizers were looked at, as is done here. */
+static void check_weak(void)
+{
+    for (uint32_t number = 1; number < attached_end(); number++) {
+        const attached_t *record = attached_at(number);
+        bool seen = record->object && is_seen(record->object);
+        if (record->kind == ATTACHED_REFERENCE)
+            ALWAYS_CHECK(record->dead == !seen);
+        if (record->kind == ATTACHED_ENTRY)
+            ALWAYS_CHECK(record->dead == !(seen && is_seen(record->map)));
+    }
+}
+
+static bool is_finalizer(const attached_t *record)
+{
+    return record->kind == ATTACHED_FINALIZER && record->object;
+}
+
+static void follow_finalizers(void)
+{
+    for (uint32_t number = 1; number < attached_end(); number++)
+        if (is_finalizer(attached_at(number)) && !is_seen(attached_at(number)->object))
+            scan(attached_at(number)->object);
+    drain();
+    for (uint32_t number = 1; number < attached_end(); number++)
+        if (is_finalizer(attached_at(number)))
+            ALWAYS_CHECK(attached_at(number)->dead == !is_seen(attached_at(number)->object));
+    for (uint32_t number = 1; number < attached_end(); number++)
+        if (is_finalizer(attached_at(number)) && attached_at(number)->dead)
+            visit(NULL, (const void *)attached_at(number)->object);
+    drain();
+}
+
 bool naive_verify(uintptr_t here, size_t objects, size_t black)
 {
     if (!prepare(objects + black))
         return false;
     roots_each(here, visit_range);
-    while (naive.top)
-        scan(naive.stack[--naive.top]);
+    drain();
+    follow_entries();
+    check_weak();
+    follow_finalizers();
     ALWAYS_CHECK(naive.objects >= objects); /* else the collector has marked more than is reached */
     ALWAYS_CHECK(naive.objects <= objects + black);
     return true;

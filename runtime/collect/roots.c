@@ -4,6 +4,7 @@
 #include <link.h>
 #include <string.h>
 
+#include "runtime/collect/attached.h"
 #include "runtime/collect/process.h"
 #include "runtime/collect/stacks.h"
 #include "runtime/heap/world.h"
@@ -279,6 +280,9 @@ void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
     for (size_t i = 0; i < LOCK_RANKS; i++)
         if (begun[i])
             begun[i]->each(range);
+    uintptr_t from, to;
+    attached_roots(&from, &to);
+    range(from, to);
 }
 
 /* --- of other parts of the runtime --- */

@@ -22,6 +22,7 @@ bits_t *collected_bits;
 brief_t *collected_briefs;
 uint32_t collected_reciprocals[CLASS_COUNT];
 _Atomic size_t collected_bytes_since, collected_bytes_held;
+void (*_Atomic collected_on_free)(const void *p);
 
 static struct {
     lock_t lock;

@@ -64,6 +64,27 @@ static inline void *collected_alloc_fast(enum span_kind kind, size_t size)
     return p;
 }
 
+/* What the collector notes about a span of its, small or large, in the word that spans of manual cells count in.
+ *   OVERFLOWED its marked objects are to be scanned again (collect/mark.h). The collector's
+ *   ATTACHED   something hangs on one of its objects, or did (collect/attached.h). Set by any thread, for good
+ *   WATCHED    while marking: news of one of its objects is waited for (collect/ephemeron.h). The collector's */
+enum { COLLECTED_OVERFLOWED = 1, COLLECTED_ATTACHED = 2, COLLECTED_WATCHED = 4 };
+static inline bool collected_has_flag(const span_t *span, uint32_t flag)
+{
+    return __atomic_load_n(&span->wait, __ATOMIC_RELAXED) & flag;
+}
+static inline void collected_set_flag(span_t *span, uint32_t flag)
+{
+    __atomic_fetch_or(&span->wait, flag, __ATOMIC_RELAXED);
+}
+static inline void collected_clear_flag(span_t *span, uint32_t flag)
+{
+    __atomic_fetch_and(&span->wait, ~flag, __ATOMIC_RELAXED);
+}
+
+/* Called before an object of an ATTACHED span is freed by hand. Whoever sets the flag sets this first. */
+extern void (*_Atomic collected_on_free)(const void *p);
+
 /* Free an object before the collector finds out; p is the start of a cell of the span, or of a large object. False:
  * it was not allocated. */
 bool collected_free(heap_t *self, span_t *span, const void *p);
@@ -92,6 +113,14 @@ extern bits_t *collected_bits; /* NULL until there is collected memory */
 static inline bits_t *collected_bits_of(uint32_t slot)
 {
     return collected_bits + (size_t)slot * SLOT_BITS;
+}
+
+/* Has the last trace reached the object at p, its start? Until its span is swept. */
+static inline bool collected_is_marked(const void *p)
+{
+    span_t *span = span_of_slot(region_slot(p));
+    uint32_t cell = span_is_large(span) ? 0 : collected_cell(span->cls, (uintptr_t)p % SLOT_SIZE);
+    return collected_bits_of(span_slot(span))[cell / 64].marks >> cell % 64 & 1;
 }
 
 /* --- for the collector --- */

@@ -288,6 +288,8 @@ static void free_cell(heap_t *self, span_t *span, void *p)
 
 static void free_collected(heap_t *self, span_t *span, void *p)
 {
+    if (UNLIKELY(collected_has_flag(span, COLLECTED_ATTACHED)))
+        collected_on_free(p);
     world_enter();
     bool done = collected_free(self, span, p);
     world_leave();

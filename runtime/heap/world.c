@@ -14,13 +14,9 @@ static heap_t *_Atomic stopper;   /* whose thread stops the world, or has; NULL:
 
 /* --- the thread's side --- */
 
-/* The collector scans from this frame upwards; the registers that a callee saves are put into it. Whoever goes on
- * takes his mark away first and then looks whether the next stop has begun, which may have seen the mark. */
-__attribute__((noinline)) static void stand_still(heap_t *heap)
+/* Whoever goes on takes his mark away first and then looks whether the next stop has begun, which may have seen the mark. */
+static inline __attribute__((always_inline)) void wait_marked(heap_t *heap)
 {
-    uintptr_t here;
-    __builtin_unwind_init();
-    heap->stack_from = (uintptr_t)&here & ~(uintptr_t)(sizeof here - 1);
     atomic_fetch_add(&standing, 1);
     do {
         atomic_store(&heap->standing, 1);
@@ -33,16 +29,27 @@ __attribute__((noinline)) static void stand_still(heap_t *heap)
         os_futex_wake_all(&standing);
 }
 
+/* The collector scans from this frame upwards; the registers that a callee saves are put into it. */
+__attribute__((noinline)) static void stand_still(heap_t *heap)
+{
+    uintptr_t here;
+    __builtin_unwind_init();
+    heap->stack_from = (uintptr_t)&here & ~(uintptr_t)(sizeof here - 1);
+    wait_marked(heap);
+}
+
 void world_park(void)
 {
     if (cache.heap && cache.heap != stopper && lock_sections == 0)
         stand_still(cache.heap);
 }
 
-/* At the signal, and where a section ends that put it off. */
+/* At the signal, and where a section ends that put it off. A late signal may find the thread standing: then the collector
+ * is at work on what it has said of its stack. */
 static void stop_if_asked(void)
 {
-    if (cache.inside == 0 && atomic_load(&world_stopping))
+    if (cache.inside == 0 && atomic_load(&world_stopping) && cache.heap &&
+        !atomic_load(&cache.heap->standing))
         world_park();
 }
 
@@ -101,7 +108,7 @@ void world_block_end(void)
         return;
     atomic_store(&heap->standing, 0);
     if (atomic_load(&world_stopping))
-        world_park();
+        wait_marked(heap); /* what was said at the beginning holds */
     memset(heap->blocked.held, 0, sizeof heap->blocked.held);
 }
 

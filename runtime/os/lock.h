@@ -22,6 +22,7 @@ enum lock_rank {
     LOCK_RANK_START,        /* runtime/heap/thread.c: the start of the runtime */
     LOCK_RANK_CYCLE,        /* runtime/heap/cycle.c: one run of the clock at a time */
     LOCK_RANK_GC,           /* runtime/collect/gc.c: the pacer and the trace */
+    LOCK_RANK_ATTACHED,     /* runtime/collect/attached.c: what hangs on objects */
     LOCK_RANK_ARENAS,       /* arena/grave.c; those of arena/live.c come just before it */
     LOCK_RANK_POOLS,        /* pool: the list of pools, their gates */
     LOCK_RANK_HEAPS,        /* runtime/heap/thread.c: the list of heaps */

@@ -13,7 +13,7 @@
 #include "runtime/os/text.h"
 
 /* Real-time signals are nobody's by default; the C library uses the lowest, other collectors the next few. */
-static int stop_signal(void)
+int os_stop_signal(void)
 {
     return SIGRTMAX - 2;
 }
@@ -33,14 +33,14 @@ void os_on_stop_signal(void (*handler)(void))
     stop_handler = handler;
     struct sigaction action = {.sa_handler = handle_stop, .sa_flags = SA_RESTART};
     sigfillset(&action.sa_mask);
-    sigaction(stop_signal(), &action, NULL);
+    sigaction(os_stop_signal(), &action, NULL);
 }
 
 bool os_signal_thread(int thread)
 {
     int saved = errno, error;
     do /* EAGAIN: the queue of signals is full */
-        error = syscall(SYS_tgkill, getpid(), thread, stop_signal()) == 0 ? 0 : errno;
+        error = syscall(SYS_tgkill, getpid(), thread, os_stop_signal()) == 0 ? 0 : errno;
     while (error == EAGAIN);
     errno = saved;
     return error != ESRCH;
@@ -48,7 +48,7 @@ bool os_signal_thread(int thread)
 
 void os_mask_without_stop(sigset_t *set)
 {
-    sigdelset(set, stop_signal());
+    sigdelset(set, os_stop_signal());
 }
 
 /* /proc/self/task/<thread>/<file> */
@@ -86,7 +86,7 @@ bool os_thread_blocks_signal(int thread)
     for (const char *c = line ? line + 7 : ""; *c && *c != '\n'; c++)
         if (*c != '\t')
             blocked = blocked << 4 | (uint64_t)(*c <= '9' ? *c - '0' : *c - 'a' + 10);
-    return blocked >> (stop_signal() - 1) & 1;
+    return blocked >> (os_stop_signal() - 1) & 1;
 }
 
 void os_report_blocked(int thread, uint64_t ns)
@@ -102,7 +102,7 @@ void os_report_blocked(int thread, uint64_t ns)
         text_add_quoted(&text, name, strcspn(name, "\n"));
     }
     text_add_str(&text, " has blocked signal ");
-    text_add_u64(&text, (uint64_t)stop_signal());
+    text_add_u64(&text, (uint64_t)os_stop_signal());
     text_add_str(&text, " (SIGRTMAX - 2), which stops it\n");
     text_flush(&text, STDERR_FILENO);
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+int os_stop_signal(void);
 /* The handler for the stop signal, the same each time. It runs on the stack of the thread. */
 void os_on_stop_signal(void (*handler)(void));
 /* False: there is no such thread. */

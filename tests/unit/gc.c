@@ -11,39 +11,8 @@
 #include "runtime/collect/mark.h"
 #include "runtime/heap/collected.h"
 #include "runtime/os/options.h"
+#include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
-
-/* An address that the collector does not recognise. */
-typedef struct hidden {
-    uintptr_t bits;
-} hidden_t;
-
-static hidden_t hide(const void *p)
-{
-    return (hidden_t){~(uintptr_t)p};
-}
-
-/* What an earlier frame left behind on the stack may keep an object alive: write over it. */
-__attribute__((noinline)) static void clear_stack(void)
-{
-    volatile char below[16384];
-    for (size_t i = 0; i < sizeof below; i++)
-        below[i] = 0;
-}
-
-static void collect(void)
-{
-    clear_stack();
-    weir_gc();
-    collected_verify();
-}
-
-/* Is the object that was there still allocated? Garbage is, until its span is swept. */
-__attribute__((noinline)) static bool is_alive(hidden_t p)
-{
-    collected_sweep_rest();
-    return weir_gc_base((void *)~p.bits) != NULL;
-}
 
 /* --- one object --- */
 
@@ -259,6 +228,75 @@ Test(gc, realloc_keeps_what_fits_and_zeroes_the_rest)
     errno = 0;
     cr_expect_null(weir_gc_realloc(p + 1, 10));
     cr_expect_eq(errno, EINVAL);
+}
+
+Test(gc, realloc_of_a_typed_object_keeps_the_type)
+{
+    static const uint64_t second_only[1] = {2};
+    static const weir_type type = {.name = "pair", .size = sizeof(pair_t), .pointers = second_only};
+    root = weir_gc_alloc_typed(&type, 3);
+    for (size_t count = 10; count <= 10000; count *= 10) {
+        root = weir_gc_realloc(root, count * sizeof(pair_t));
+        cr_assert_not_null(root);
+        hidden_t first = put_inside(&((pair_t *)root)[count - 1].first);
+        hidden_t second = put_inside(&((pair_t *)root)[count - 1].second);
+        collect();
+        cr_expect_not(is_alive(first), "%zu", count);
+        cr_expect(is_alive(second), "%zu", count);
+    }
+    errno = 0;
+    volatile size_t huge = SIZE_MAX;
+    cr_expect_null(weir_gc_realloc(root, huge));
+    cr_expect_eq(errno, ENOMEM);
+}
+
+/* --- what is collected, and when --- */
+
+Test(gc, nothing_is_collected_in_a_forbidden_section)
+{
+    hidden_t p = make(100, 0);
+    root = NULL;
+    weir_gc_forbid_begin();
+    weir_gc_forbid_begin();
+    collect();
+    weir_gc_forbid_end();
+    collect();
+    cr_expect(is_alive(p));
+    cr_expect_eq(gc_read_stats().cycles, 0);
+    weir_gc_forbid_end();
+    collect();
+    cr_expect_not(is_alive(p));
+}
+
+__attribute__((noinline)) static hidden_t put_interior(void **where, size_t offset)
+{
+    char *p = weir_gc_alloc(100);
+    *where = p + offset;
+    return hide(p);
+}
+
+static void check_base_only(size_t size)
+{
+    root = weir_gc_alloc(size);
+    hidden_t start = put_interior(root, 0), inside = put_interior((void **)root + 1, 16);
+    collect();
+    cr_expect(is_alive(inside), "%zu bytes", size);
+    cr_expect_not(weir_gc_set_base_only(true));
+    collect();
+    cr_expect(is_alive(start), "%zu bytes", size);
+    cr_expect_not(is_alive(inside), "%zu bytes", size);
+    cr_expect(weir_gc_set_base_only(false));
+    inside = put_interior((void **)&root, 16);
+    weir_gc_set_base_only(true);
+    collect();
+    cr_expect(is_alive(inside), "a root");
+    weir_gc_set_base_only(false);
+}
+
+Test(gc, only_pointers_to_a_start_may_count_within_objects)
+{
+    check_base_only(64);
+    check_base_only(100000);
 }
 
 /* --- a graph and its model --- */

@@ -1,0 +1,46 @@
+/* finalize: the public face of finalizers and cleanups. */
+#include <weir/finalize.h>
+
+#include <errno.h>
+
+#include "runtime/collect/finalize.h"
+#include "runtime/collect/mark.h"
+
+static bool is_object(const void *p)
+{
+    bool is = p && mark_base(p) == p;
+    errno = is ? ENOMEM : EINVAL; /* what else can go wrong */
+    return is;
+}
+
+int weir_gc_set_finalizer(void *object, void (*finalizer)(void *object, void *context), const void *context)
+{
+    int saved = errno;
+    if (!is_object(object) || !finalizer_set(object, finalizer, context))
+        return -1;
+    errno = saved;
+    return 0;
+}
+
+weir_cleanup weir_gc_add_cleanup(const void *object, void (*cleanup)(void *argument), const void *argument)
+{
+    int saved = errno;
+    weir_cleanup handle = {is_object(object) ? cleanup_add(object, cleanup, argument) : 0};
+    if (handle.id)
+        errno = saved;
+    return handle;
+}
+
+bool weir_gc_stop_cleanup(weir_cleanup cleanup)
+{
+    return cleanup_stop(cleanup.id);
+}
+
+int weir_gc_wait_finalizers(int64_t ns)
+{
+    int error = finalize_wait(ns);
+    if (!error)
+        return 0;
+    errno = error;
+    return -1;
+}

@@ -1,0 +1,67 @@
+/* weak: the public face of weak references and maps. */
+#include <weir/weak.h>
+
+#include <errno.h>
+#include <stdint.h>
+
+#include "runtime/collect/ephemeron.h"
+#include "runtime/collect/mark.h"
+#include "runtime/collect/weak.h"
+#include "runtime/heap/cache.h"
+
+static bool is_object(const void *p)
+{
+    return p && mark_base(p) == p;
+}
+
+weir_weak *weir_weak_new(const void *object)
+{
+    if (!is_object(object)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    uintptr_t *reference = reference_to(object);
+    if (!reference)
+        errno = ENOMEM;
+    return (weir_weak *)reference;
+}
+
+/* The thread is to be known before it holds the object. */
+void *weir_weak_get(const weir_weak *weak)
+{
+    thread_heap();
+    return reference_get((const uintptr_t *)weak);
+}
+
+weir_weak_map *weir_weak_map_new(void)
+{
+    weir_weak_map *map = map_new();
+    if (!map)
+        errno = ENOMEM;
+    return map;
+}
+
+int weir_weak_map_set(weir_weak_map *map, const void *key, const void *value)
+{
+    static const int errors[] = {[MAP_DONE] = 0, [MAP_NO_MEMORY] = ENOMEM, [MAP_NO_MAP] = EINVAL};
+    int error = is_object(key) ? errors[map_set(map, key, value)] : EINVAL;
+    if (!error)
+        return 0;
+    errno = error;
+    return -1;
+}
+
+void *weir_weak_map_get(const weir_weak_map *map, const void *key)
+{
+    return (void *)map_get(map, key);
+}
+
+bool weir_weak_map_remove(weir_weak_map *map, const void *key)
+{
+    return map_remove(map, key);
+}
+
+size_t weir_weak_map_count(const weir_weak_map *map)
+{
+    return map_count(map);
+}

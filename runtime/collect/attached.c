@@ -1,0 +1,201 @@
+/* attached: see attached.h. */
+#include "runtime/collect/attached.h"
+
+#include <string.h>
+
+#include "runtime/collect/gone.h"
+#include "runtime/heap/collected.h"
+#include "runtime/heap/world.h"
+#include "runtime/os/check.h"
+#include "runtime/os/lock.h"
+#include "runtime/os/os.h"
+#include "runtime/pages/pages.h"
+
+enum { ROOM_MIN = 1 << 8, ROOM_SHIFT_MAX = 31 };
+
+/* One block of memory holds all three arrays: records, held, buckets, `room` of each. */
+static struct {
+    lock_t lock;
+    attached_t *records;
+    held_t *held;
+    uint32_t *buckets;
+    uint32_t room; /* a power of two; 0: nothing yet */
+    uint32_t end;  /* records ever used, the first included */
+    uint32_t free; /* of them */
+} store = {.lock = LOCK_INIT(LOCK_RANK_ATTACHED)};
+
+uint32_t attached_end(void)
+{
+    return store.end;
+}
+
+attached_t *attached_at(uint32_t number)
+{
+    DEBUG_CHECK(number > 0 && number < store.end);
+    return &store.records[number];
+}
+
+held_t *attached_held(uint32_t number)
+{
+    return &store.held[number];
+}
+
+bool attached_lock(void)
+{
+    if (!thread_heap())
+        return false;
+    world_enter();
+    lock_acquire(&store.lock);
+    return true;
+}
+
+void attached_unlock(void)
+{
+    lock_release(&store.lock);
+    world_leave();
+    thread_return_borrowed();
+}
+
+/* --- the chains --- */
+
+/* Fibonacci hashing (Knuth, 6.4): objects are neighbours, 16 bytes apart. */
+static uint32_t *bucket_of(uintptr_t object)
+{
+    uint64_t hash = (object >> CELL_SHIFT) * 0x9e3779b97f4a7c15u;
+    return &store.buckets[hash >> 32 & (store.room - 1)];
+}
+
+static void hook(uint32_t number)
+{
+    attached_t *record = attached_at(number);
+    uint32_t *head = bucket_of(record->object);
+    record->prev = 0;
+    record->next = *head;
+    if (*head)
+        attached_at(*head)->prev = number;
+    *head = number;
+}
+
+void attached_unhook(uint32_t number)
+{
+    attached_t *record = attached_at(number);
+    if (record->prev)
+        attached_at(record->prev)->next = record->next;
+    else
+        *bucket_of(record->object) = record->next;
+    if (record->next)
+        attached_at(record->next)->prev = record->prev;
+}
+
+uint32_t attached_next_of(uintptr_t object, uint32_t after)
+{
+    if (!store.room)
+        return 0;
+    uint32_t number = after ? attached_at(after)->next : *bucket_of(object);
+    while (number && attached_at(number)->object != object)
+        number = attached_at(number)->next;
+    return number;
+}
+
+uint32_t attached_find(uintptr_t object, enum attached_kind kind)
+{
+    uint32_t number = attached_next_of(object, 0);
+    while (number && attached_at(number)->kind != kind)
+        number = attached_next_of(object, number);
+    return number;
+}
+
+/* --- the memory --- */
+
+static size_t store_bytes(uint32_t room)
+{
+    size_t bytes = room * (sizeof *store.records + sizeof *store.held + sizeof *store.buckets);
+    return (bytes + OS_PAGE - 1) & ~(size_t)(OS_PAGE - 1);
+}
+
+static void store_use(void *memory, uint32_t room)
+{
+    store.records = memory;
+    store.held = (held_t *)(void *)(store.records + room);
+    store.buckets = (uint32_t *)(void *)(store.held + room);
+    store.room = room;
+}
+
+static bool store_grow(void)
+{
+    uint32_t old = store.room, room = old ? 2 * old : ROOM_MIN;
+    void *memory = room >> ROOM_SHIFT_MAX ? NULL : os_reserve(store_bytes(room), OS_PAGE);
+    if (!memory)
+        return false;
+    if (!os_commit(memory, store_bytes(room))) {
+        os_unreserve(memory, store_bytes(room));
+        return false;
+    }
+    attached_t *records = store.records;
+    held_t *held = store.held;
+    store_use(memory, room);
+    atomic_fetch_add_explicit(&ledger.metadata, store_bytes(room) - (old ? store_bytes(old) : 0),
+                              memory_order_relaxed);
+    if (!old) {
+        collected_on_free = gone_freed;
+        store.end = 1;
+        return true;
+    }
+    memcpy(store.records, records, old * sizeof *records);
+    memcpy(store.held, held, old * sizeof *held);
+    os_unreserve(records, store_bytes(old));
+    for (uint32_t number = 1; number < store.end; number++)
+        if (store.records[number].object) /* not if it is free or waits */
+            hook(number);
+    return true;
+}
+
+uint32_t attached_add(uintptr_t object, enum attached_kind kind)
+{
+    if (!store.free && store.end == store.room && !store_grow())
+        return 0;
+    uint32_t number = store.free;
+    if (number)
+        store.free = attached_at(number)->next;
+    else
+        number = store.end++;
+    attached_t *record = attached_at(number);
+    *record = (attached_t){.object = object, .kind = (uint8_t)kind, .generation = record->generation + 1};
+    collected_set_flag(span_of_slot(region_slot((const void *)object)), COLLECTED_ATTACHED);
+    hook(number);
+    return number;
+}
+
+void attached_free(uint32_t number)
+{
+    attached_t *record = attached_at(number);
+    *attached_held(number) = (held_t){0};
+    *record = (attached_t){.next = store.free, .generation = record->generation};
+    store.free = number;
+}
+
+void attached_rehang(uint32_t number, uintptr_t object)
+{
+    attached_unhook(number);
+    attached_at(number)->object = object;
+    collected_set_flag(span_of_slot(region_slot((const void *)object)), COLLECTED_ATTACHED);
+    hook(number);
+}
+
+void attached_roots(uintptr_t *from, uintptr_t *to)
+{
+    *from = (uintptr_t)store.held;
+    *to = (uintptr_t)(store.held + store.end);
+}
+
+/* --- fork --- */
+
+void attached_before_fork(void)
+{
+    lock_acquire(&store.lock);
+}
+
+void attached_after_fork(bool child)
+{
+    lock_after_fork(&store.lock, child);
+}

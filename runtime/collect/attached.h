@@ -1,0 +1,96 @@
+/* attached: what hangs on collected objects: finalizers, cleanups, weak references, entries of weak maps.
+ *
+ * Each is a record in the runtime's own memory, which is no root, found by the address of its object: a table of chains
+ * by hash, and an array of records that doubles. A record's place in the array is its number; 0 is none. Records of
+ * objects that are gone are taken out before the world starts again, so an address in here is that of an allocated object.
+ *
+ *     buckets   hash(object) --> number --> number --> 0          by next and prev
+ *     records   | - | finalizer | free | entry | ...              a free one is linked by next
+ *     held      | - |  context  |   0  |   0   | ...              beside the records, two words each: the only part
+ *                                                                   that is a root
+ *
+ * A record that waits for the finalizer thread (finalize.h) is in no chain any more.
+ *
+ * Everything is read and written under one lock, inside a section that a stop of the world does not fall into; in the
+ * stopped world the collector has it without the lock.
+ */
+#ifndef WEIR_COLLECT_ATTACHED_H
+#define WEIR_COLLECT_ATTACHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum attached_kind {
+    ATTACHED_NONE, /* a free record */
+    ATTACHED_FINALIZER,
+    ATTACHED_CLEANUP,
+    ATTACHED_REFERENCE, /* the object's weir_weak */
+    ATTACHED_ENTRY,     /* of a weak map; the object is the key */
+    ATTACHED_MAP,       /* the object is a weir_weak_map */
+};
+
+typedef struct attached {
+    uintptr_t object; /* its start */
+    union {
+        void (*finalizer)(void *object, void *context);
+        void (*cleanup)(void *argument); /* NULL: stopped while it waited */
+        uintptr_t *reference;            /* the word of the weir_weak */
+        uintptr_t map;                   /* of an entry */
+        size_t entries;                  /* of a map */
+    };
+    uintptr_t value;     /* of an entry */
+    uint32_t next, prev; /* in the bucket; next: in the queue, or free */
+    union {
+        uint32_t map_next; /* entries of one map */
+        uint32_t first;    /* of a map: its first entry */
+    };
+    uint32_t map_prev;
+    uint32_t wake_next;  /* while marking: see ephemeron.h */
+    uint32_t generation; /* uses of this record, so that an old handle is told from a new one */
+    uint8_t kind;        /* enum attached_kind */
+    bool dead;           /* the collector's, in the stopped world: see gone.h */
+} attached_t;
+
+/* The two words that are roots. */
+typedef struct held {
+    const void *argument; /* of a finalizer or cleanup */
+    const void *object;   /* that waits for its finalizer */
+} held_t;
+
+/* Numbers below this one have been used. 0 as long as nothing was ever attached. */
+uint32_t attached_end(void);
+attached_t *attached_at(uint32_t number);
+held_t *attached_held(uint32_t number);
+
+/* False: the thread has no heap and gets none, memory being out. */
+bool attached_lock(void);
+void attached_unlock(void);
+
+/* --- under the lock, or in the stopped world --- */
+
+/* A new record that hangs on the object; its span is flagged. 0: out of memory. */
+uint32_t attached_add(uintptr_t object, enum attached_kind kind);
+/* The records of an object, one after the other: `after` 0 for the first. 0: no more. */
+uint32_t attached_next_of(uintptr_t object, uint32_t after);
+/* The first of the kind. */
+uint32_t attached_find(uintptr_t object, enum attached_kind kind);
+/* Out of its chain: it hangs on nothing any more. */
+void attached_unhook(uint32_t number);
+/* An unhooked record is free. */
+void attached_free(uint32_t number);
+static inline void attached_drop(uint32_t number)
+{
+    attached_unhook(number);
+    attached_free(number);
+}
+/* Hang it on another object. */
+void attached_rehang(uint32_t number, uintptr_t object);
+
+/* The words that are roots. */
+void attached_roots(uintptr_t *from, uintptr_t *to);
+
+void attached_before_fork(void);
+void attached_after_fork(bool child);
+
+#endif

@@ -1,0 +1,236 @@
+/* ephemeron: see ephemeron.h. */
+#include "runtime/collect/ephemeron.h"
+
+#include <stdatomic.h>
+
+#include "runtime/collect/attached.h"
+#include "runtime/collect/gc.h"
+#include "runtime/collect/mark.h"
+#include "runtime/heap/collected.h"
+#include "runtime/os/spin.h"
+
+static struct {
+    size_t entries; /* of all maps; under the lock of the attached */
+    spin_t lock;    /* among markers: the list of those awake, linked by wake_next */
+    _Atomic uint32_t awake;
+} ephemerons;
+
+/* --- maps; under the lock --- */
+
+static uint32_t find_map(const void *map)
+{
+    return attached_find((uintptr_t)map, ATTACHED_MAP);
+}
+
+static uint32_t find_entry(const void *map, const void *key)
+{
+    uint32_t entry = attached_next_of((uintptr_t)key, 0);
+    for (; entry; entry = attached_next_of((uintptr_t)key, entry))
+        if (attached_at(entry)->kind == ATTACHED_ENTRY && attached_at(entry)->map == (uintptr_t)map)
+            break;
+    return entry;
+}
+
+static uint32_t add_entry(uint32_t map, const void *key)
+{
+    uint32_t entry = attached_add((uintptr_t)key, ATTACHED_ENTRY);
+    if (!entry)
+        return 0;
+    attached_t *record = attached_at(entry), *owner = attached_at(map);
+    record->map = owner->object;
+    record->map_next = owner->first;
+    if (owner->first)
+        attached_at(owner->first)->map_prev = entry;
+    owner->first = entry;
+    owner->entries++;
+    ephemerons.entries++;
+    return entry;
+}
+
+void map_drop_entry(uint32_t entry)
+{
+    const attached_t *record = attached_at(entry);
+    attached_t *owner = attached_at(attached_find(record->map, ATTACHED_MAP));
+    if (record->map_prev)
+        attached_at(record->map_prev)->map_next = record->map_next;
+    else
+        owner->first = record->map_next;
+    if (record->map_next)
+        attached_at(record->map_next)->map_prev = record->map_prev;
+    owner->entries--;
+    ephemerons.entries--;
+    attached_drop(entry);
+}
+
+void map_drop(uint32_t map)
+{
+    while (attached_at(map)->first)
+        map_drop_entry(attached_at(map)->first);
+    attached_drop(map);
+}
+
+/* --- for the program's threads --- */
+
+void *map_new(void)
+{
+    void *map = gc_alloc(KIND_NOSCAN, 1);
+    if (!map)
+        return NULL;
+    if (!attached_lock())
+        return NULL;
+    uint32_t number = attached_add((uintptr_t)map, ATTACHED_MAP);
+    attached_unlock();
+    return number ? map : NULL;
+}
+
+enum map_result map_set(const void *map, const void *key, const void *value)
+{
+    if (!attached_lock())
+        return MAP_NO_MEMORY;
+    uint32_t owner = find_map(map), entry = owner ? find_entry(map, key) : 0;
+    if (owner && !entry)
+        entry = add_entry(owner, key);
+    if (entry)
+        attached_at(entry)->value = (uintptr_t)value;
+    attached_unlock();
+    return entry ? MAP_DONE : owner ? MAP_NO_MEMORY : MAP_NO_MAP;
+}
+
+uintptr_t map_get(const void *map, const void *key)
+{
+    if (!attached_lock())
+        return 0;
+    uint32_t entry = find_entry(map, key);
+    uintptr_t value = entry ? attached_at(entry)->value : 0;
+    attached_unlock();
+    return value;
+}
+
+bool map_remove(const void *map, const void *key)
+{
+    if (!attached_lock())
+        return false;
+    uint32_t entry = find_entry(map, key);
+    if (entry)
+        map_drop_entry(entry);
+    attached_unlock();
+    return entry != 0;
+}
+
+size_t map_count(const void *map)
+{
+    if (!attached_lock())
+        return 0;
+    uint32_t number = find_map(map);
+    size_t count = number ? attached_at(number)->entries : 0;
+    attached_unlock();
+    return count;
+}
+
+/* --- marking --- */
+
+static bool is_marked(uintptr_t object)
+{
+    return collected_is_marked((const void *)object);
+}
+
+static bool is_resolved(const attached_t *entry)
+{
+    return is_marked(entry->object) && is_marked(entry->map);
+}
+
+static span_t *span_around(uintptr_t object)
+{
+    return span_of_slot(region_slot((const void *)object));
+}
+
+/* First all are watched, then values are marked: what that reaches wakes those it should. */
+static void begin(void)
+{
+    for (uint32_t number = 1; number < attached_end(); number++) {
+        attached_t *entry = attached_at(number);
+        if (entry->kind != ATTACHED_ENTRY)
+            continue;
+        entry->dead = !is_resolved(entry);
+        if (entry->dead) {
+            collected_set_flag(span_around(entry->object), COLLECTED_WATCHED);
+            collected_set_flag(span_around(entry->map), COLLECTED_WATCHED);
+        }
+    }
+    mark_watch(true);
+    for (uint32_t number = 1; number < attached_end(); number++)
+        if (attached_at(number)->kind == ATTACHED_ENTRY && !attached_at(number)->dead)
+            mark_word((const void *)attached_at(number)->value);
+}
+
+static void end(void)
+{
+    for (uint32_t number = 1; number < attached_end(); number++) {
+        attached_t *entry = attached_at(number);
+        if (entry->kind != ATTACHED_ENTRY || !entry->dead)
+            continue;
+        entry->dead = !is_resolved(entry);
+        collected_clear_flag(span_around(entry->object), COLLECTED_WATCHED);
+        collected_clear_flag(span_around(entry->map), COLLECTED_WATCHED);
+    }
+}
+
+void ephemerons_mark(bool alone)
+{
+    if (!ephemerons.entries)
+        return;
+    begin();
+    mark_run(alone);
+    mark_watch(false);
+    end();
+}
+
+/* --- for markers --- */
+
+void ephemerons_wake(uintptr_t object)
+{
+    uint32_t number = attached_next_of(object, 0);
+    for (; number; number = attached_next_of(object, number)) {
+        attached_t *record = attached_at(number);
+        if (record->kind != ATTACHED_ENTRY && record->kind != ATTACHED_MAP)
+            continue;
+        spin_acquire(&ephemerons.lock);
+        record->wake_next = ephemerons.awake;
+        atomic_store_explicit(&ephemerons.awake, number, memory_order_relaxed);
+        spin_release(&ephemerons.lock);
+    }
+}
+
+bool ephemerons_are_awake(void)
+{
+    return atomic_load_explicit(&ephemerons.awake, memory_order_relaxed) != 0;
+}
+
+static uint32_t take_awake(void)
+{
+    spin_acquire(&ephemerons.lock);
+    uint32_t number = ephemerons.awake;
+    if (number)
+        atomic_store_explicit(&ephemerons.awake, attached_at(number)->wake_next, memory_order_relaxed);
+    spin_release(&ephemerons.lock);
+    return number;
+}
+
+/* Key and map are marked by different markers perhaps; each wakes after it has marked, so the later of the two finds both
+ * marked. */
+bool ephemerons_resolve(void (*visit)(void *context, const void *p), void *context)
+{
+    uint32_t number = ephemerons_are_awake() ? take_awake() : 0;
+    if (!number)
+        return false;
+    const attached_t *record = attached_at(number);
+    if (record->kind == ATTACHED_ENTRY) {
+        if (is_marked(record->map))
+            visit(context, (const void *)record->value);
+        return true;
+    }
+    for (uint32_t entry = record->first; entry; entry = attached_at(entry)->map_next)
+        if (is_marked(attached_at(entry)->object))
+            visit(context, (const void *)attached_at(entry)->value);
+    return true;
+}

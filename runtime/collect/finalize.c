@@ -1,0 +1,228 @@
+/* finalize: see finalize.h. */
+#include "runtime/collect/finalize.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "runtime/collect/attached.h"
+#include "runtime/heap/cache.h"
+#include "runtime/heap/world.h"
+#include "runtime/os/futex.h"
+#include "runtime/os/os.h"
+#include "runtime/os/signal.h"
+
+/* Under the lock of the attached; `queued` is peeked at by the sleeping thread, `done` by those who wait. */
+static struct {
+    uint32_t first, last;    /* the queue, linked by next */
+    _Atomic uint32_t queued; /* records that went in, ever; wraps around */
+    _Atomic uint32_t done;   /* that were called or stopped */
+    _Atomic bool has_thread; /* or it is being started */
+} finalize;
+
+static __thread bool is_finalizer_thread;
+
+/* --- attaching --- */
+
+bool finalizer_set(void *object, finalizer_t *finalizer, const void *context)
+{
+    if (!attached_lock())
+        return false;
+    uint32_t number = attached_find((uintptr_t)object, ATTACHED_FINALIZER);
+    if (!finalizer && number)
+        attached_drop(number);
+    else if (finalizer && !number)
+        number = attached_add((uintptr_t)object, ATTACHED_FINALIZER);
+    if (finalizer && number) {
+        attached_at(number)->finalizer = finalizer;
+        attached_held(number)->argument = context;
+    }
+    attached_unlock();
+    return !finalizer || number;
+}
+
+uint64_t cleanup_add(const void *object, cleanup_t *cleanup, const void *argument)
+{
+    uint64_t handle = 0;
+    if (!attached_lock())
+        return 0;
+    uint32_t number = attached_add((uintptr_t)object, ATTACHED_CLEANUP);
+    if (number) {
+        attached_at(number)->cleanup = cleanup;
+        attached_held(number)->argument = argument;
+        handle = (uint64_t)attached_at(number)->generation << 32 | number;
+    }
+    attached_unlock();
+    return handle;
+}
+
+/* One that waits stays in the queue, which has one link only: there is nothing left to call. */
+bool cleanup_stop(uint64_t handle)
+{
+    uint32_t number = (uint32_t)handle, generation = (uint32_t)(handle >> 32);
+    bool stopped = false;
+    if (!attached_lock())
+        return false;
+    if (number && number < attached_end()) {
+        attached_t *record = attached_at(number);
+        stopped = record->kind == ATTACHED_CLEANUP && record->generation == generation && record->cleanup;
+        if (stopped && record->object)
+            attached_drop(number);
+        else if (stopped)
+            record->cleanup = NULL;
+    }
+    attached_unlock();
+    return stopped;
+}
+
+/* --- the queue --- */
+
+void finalize_queue(uint32_t number)
+{
+    attached_unhook(number);
+    attached_t *record = attached_at(number);
+    if (record->kind == ATTACHED_FINALIZER)
+        attached_held(number)->object = (const void *)record->object;
+    record->object = 0;
+    record->next = 0;
+    if (finalize.last)
+        attached_at(finalize.last)->next = number;
+    else
+        finalize.first = number;
+    finalize.last = number;
+    atomic_fetch_add(&finalize.queued, 1);
+}
+
+typedef struct job {
+    attached_t record;
+    held_t held;
+} job_t;
+
+/* What it points to is from here on on this thread's stack. */
+static bool take(job_t *job)
+{
+    if (!attached_lock())
+        return false;
+    uint32_t number = finalize.first;
+    if (number) {
+        job->record = *attached_at(number);
+        job->held = *attached_held(number);
+        finalize.first = job->record.next;
+        if (!finalize.first)
+            finalize.last = 0;
+        attached_free(number);
+    }
+    attached_unlock();
+    return number != 0;
+}
+
+/* A frame of its own, which is cleared behind it: what it leaves there must not keep the object alive. */
+__attribute__((noinline)) static bool run_one(void)
+{
+    job_t job;
+    if (!take(&job))
+        return false;
+    if (job.record.kind == ATTACHED_FINALIZER)
+        job.record.finalizer((void *)(uintptr_t)job.held.object, (void *)(uintptr_t)job.held.argument);
+    else if (job.record.cleanup)
+        job.record.cleanup((void *)(uintptr_t)job.held.argument);
+    return true;
+}
+
+__attribute__((noinline)) static void clear_stack(void)
+{
+    volatile char below[2048];
+    for (size_t i = 0; i < sizeof below; i++)
+        below[i] = 0;
+}
+
+/* --- the thread --- */
+
+/* While it sleeps the world stops without it. */
+static void *thread_main(void *unused)
+{
+    is_finalizer_thread = true;
+    if (!thread_heap()) {
+        atomic_store(&finalize.has_thread, false);
+        return unused;
+    }
+    for (;;) {
+        uint32_t seen = atomic_load(&finalize.queued);
+        while (run_one()) {
+            clear_stack();
+            atomic_fetch_add(&finalize.done, 1);
+            os_futex_wake_all(&finalize.done);
+        }
+        world_block_begin();
+        while (atomic_load(&finalize.queued) == seen)
+            os_futex_wait(&finalize.queued, seen);
+        world_block_end();
+    }
+    return unused;
+}
+
+/* Signals are the program's other threads' business, but for the one that stops this thread, and faults. */
+static bool start_thread(void)
+{
+    pthread_t thread;
+    sigset_t blocked, old;
+    sigfillset(&blocked);
+    const int let_through[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, os_stop_signal()};
+    for (size_t i = 0; i < sizeof let_through / sizeof *let_through; i++)
+        sigdelset(&blocked, let_through[i]);
+    pthread_sigmask(SIG_SETMASK, &blocked, &old);
+    bool started = pthread_create(&thread, NULL, thread_main, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (started)
+        pthread_detach(thread);
+    return started;
+}
+
+static bool anything_waits(void)
+{
+    return atomic_load(&finalize.queued) != atomic_load(&finalize.done);
+}
+
+void finalize_wake(void)
+{
+    if (!anything_waits())
+        return;
+    if (!atomic_exchange(&finalize.has_thread, true) && !start_thread())
+        atomic_store(&finalize.has_thread, false);
+    os_futex_wake(&finalize.queued);
+}
+
+int finalize_wait(int64_t ns)
+{
+    if (is_finalizer_thread)
+        return EDEADLK;
+    uint32_t until = atomic_load(&finalize.queued);
+    uint64_t start = os_now_ns();
+    finalize_wake();
+    for (uint32_t done; (int32_t)((done = atomic_load(&finalize.done)) - until) < 0;) {
+        if (!atomic_load(&finalize.has_thread))
+            return EAGAIN;
+        if (ns < 0) {
+            os_futex_wait(&finalize.done, done);
+            continue;
+        }
+        uint64_t passed = os_now_ns() - start;
+        if (passed >= (uint64_t)ns)
+            return ETIMEDOUT;
+        os_futex_wait_for(&finalize.done, done, (uint64_t)ns - passed);
+    }
+    return 0;
+}
+
+/* What the thread was calling at the fork counts as done here: it will not come back, unless it was this thread, in a
+ * finalizer that forks. */
+void finalize_after_fork_child(void)
+{
+    uint32_t waiting = is_finalizer_thread;
+    for (uint32_t number = finalize.first; number; number = attached_at(number)->next)
+        waiting++;
+    atomic_store(&finalize.done, atomic_load(&finalize.queued) - waiting);
+    atomic_store(&finalize.has_thread, is_finalizer_thread);
+}

@@ -1,0 +1,29 @@
+/* weak: references that do not keep their object alive.
+ *
+ * A reference is a noscan object of one word: the address of its target, or 0. There is one for each target, so that
+ * references are equal when their targets are. The record that hangs on the target (attached.h) knows the word, and the
+ * collector clears it before the world starts again. So reading it is one load: a thread that was stopped before the load
+ * finds 0, one that was stopped behind it has the target in a register, which is a root. A collector that marks while the
+ * program runs would have to mark what reference_get returns.
+ */
+#ifndef WEIR_COLLECT_WEAK_H
+#define WEIR_COLLECT_WEAK_H
+
+#include <stdint.h>
+
+/* NULL: out of memory. */
+uintptr_t *reference_to(const void *object);
+
+static inline void *reference_get(const uintptr_t *reference)
+{
+    return (void *)__atomic_load_n(reference, __ATOMIC_ACQUIRE);
+}
+
+/* --- under the lock of the attached, or in the stopped world --- */
+
+/* Its target is gone, or elsewhere. */
+void reference_set(uint32_t number, uintptr_t target);
+/* An object is about to be freed by hand: is it a reference? */
+void reference_freed(const void *p);
+
+#endif

@@ -1,0 +1,50 @@
+/* What tests of the collector share: addresses that it does not recognise, stacks without leftovers, and whether an object
+ * is still there. */
+#ifndef WEIR_UNIT_HIDDEN_H
+#define WEIR_UNIT_HIDDEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <weir/gc.h>
+
+#include "runtime/heap/collected.h"
+
+/* An address that the collector does not recognise. */
+typedef struct hidden {
+    uintptr_t bits;
+} hidden_t;
+
+static inline hidden_t hide(const void *p)
+{
+    return (hidden_t){~(uintptr_t)p};
+}
+
+static inline void *reveal(hidden_t p)
+{
+    return (void *)~p.bits;
+}
+
+/* What an earlier frame left behind on the stack may keep an object alive: write over it. */
+__attribute__((noinline, unused)) static void clear_stack(void)
+{
+    volatile char below[16384];
+    for (size_t i = 0; i < sizeof below; i++)
+        below[i] = 0;
+}
+
+__attribute__((unused)) static void collect(void)
+{
+    clear_stack();
+    weir_gc();
+    collected_verify();
+}
+
+/* Is the object that was there still allocated? Garbage is, until its span is swept. */
+__attribute__((noinline, unused)) static bool is_alive(hidden_t p)
+{
+    collected_sweep_rest();
+    return weir_gc_base(reveal(p)) != NULL;
+}
+
+#endif
