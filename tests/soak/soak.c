@@ -320,7 +320,7 @@ static void run(int threads, double seconds, uint64_t *random)
         nanosleep(&moment, NULL);
         pause_and_check(threads);
         turn_knobs(random);
-        if (random_below(random, 4) == 0)
+        if (random_below(random, 4) == 0 && !SANITIZED) /* a sanitizer's own locks do not survive fork */
             fork_and_check(random);
         if (isatty(STDERR_FILENO)) {
             fputs("\r\033[Ksoak: ", stderr);
