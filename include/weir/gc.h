@@ -68,6 +68,11 @@ WEIR_API void weir_gc_free(void *object) WEIR_NOEXCEPT;
 /* Collect now. Returns when everything that was garbage at the call is free. As Go's runtime.GC. */
 WEIR_API void weir_gc(void) WEIR_NOEXCEPT;
 
+/* Do some of what a collection left to do, for about so many nanoseconds: spans are swept that an allocation would
+ * otherwise sweep one at a time. True: there is more. Marking is not among it: it stops the world, as a whole. For a
+ * program's idle moments; never needed. */
+WEIR_API bool weir_gc_step(uint64_t ns) WEIR_NOEXCEPT;
+
 /* Collections begin by themselves unless disabled more often than enabled; weir_gc works all the same. */
 WEIR_API void weir_gc_disable(void) WEIR_NOEXCEPT;
 WEIR_API void weir_gc_enable(void) WEIR_NOEXCEPT;

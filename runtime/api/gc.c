@@ -93,6 +93,11 @@ void weir_gc(void)
     gc_collect();
 }
 
+bool weir_gc_step(uint64_t ns)
+{
+    return gc_step(ns);
+}
+
 void weir_gc_disable(void)
 {
     gc_enable(1);

@@ -301,6 +301,19 @@ void gc_collect(void)
     collected_sweep_rest();
 }
 
+bool gc_step(uint64_t ns)
+{
+    enum { SPANS = 16 }; /* some 10 microseconds */
+    if (!thread_heap() || !collected_is_used())
+        return false;
+    uint64_t end = os_now_ns() + ns;
+    bool more;
+    do
+        more = collected_sweep(SPANS);
+    while (more && os_now_ns() < end);
+    return more;
+}
+
 /* Many threads may find it due. The first runs the cycle; the others go on to the goal, and wait there: the first may
  * have lost its processor to just those that allocate. `at_limit`: the request would pass the limit,
  * though nothing idle is left and no cell of its class: what the spans hold beyond the heap cannot be used now. */

@@ -22,6 +22,8 @@ void *gc_alloc(enum span_kind kind, size_t size);
 void *gc_alloc_slow(enum span_kind kind, size_t size);
 
 void gc_collect(void);
+/* Sweep for so many nanoseconds; true: there is more to do. */
+bool gc_step(uint64_t ns);
 void gc_enable(int change); /* -1: enabled once more */
 /* No cycle traces between the two; they nest. In one thread. */
 void gc_forbid_begin(void);

@@ -242,18 +242,25 @@ static uint32_t worth_reclaiming(const span_t *span)
     return span->cells / 4 + 1;
 }
 
+/* The span is swept, nobody's, and has free cells: whoever needs some may claim it. Under the lock. */
+static void span_offer(span_t *span)
+{
+    uint32_t *list = &collected.reclaim[span->kind - KIND_SCAN][span->cls];
+    DEBUG_CHECK(!span->heap && *epoch_of(span) == collected.epoch);
+    if (span->all_prev)
+        return;
+    span->all_prev = true;
+    span->all_next = *list;
+    *list = span_slot(span);
+}
+
 /* Enough of the span has been freed to claim it once more, if it is swept and nobody's. */
 COLD static void span_reclaim(span_t *span)
 {
-    uint32_t *list = &collected.reclaim[span->kind - KIND_SCAN][span->cls];
     lock_acquire(&collected.lock);
     if (!span->heap && *epoch_of(span) == collected.epoch) {
         span_settle(span);
-        if (!span->all_prev) {
-            span->all_prev = true;
-            span->all_next = *list;
-            *list = span_slot(span);
-        }
+        span_offer(span);
     }
     lock_release(&collected.lock);
 }
@@ -628,18 +635,31 @@ void collected_release_dead(heap_t *self)
             release_dead_spans(kind, cls);
 }
 
-void collected_sweep_rest(void)
+/* Under the lock. Nobody has it: what it has free is offered. */
+static void sweep_ahead(uint32_t *cursor)
+{
+    span_t *span = span_of_slot(*cursor);
+    *cursor = span->next;
+    if (span_sweep(span) < span->cells)
+        span_offer(span);
+}
+
+bool collected_sweep(size_t spans)
 {
     world_enter();
     lock_acquire(&collected.lock);
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
-        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
-            uint32_t *cursor = &collected.cursor[kind][cls];
-            for (; *cursor; *cursor = span_of_slot(*cursor)->next)
-                span_sweep(span_of_slot(*cursor));
-        }
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+            for (uint32_t *cursor = &collected.cursor[kind][cls]; *cursor && spans; spans--)
+                sweep_ahead(cursor);
     lock_release(&collected.lock);
     world_leave();
+    return spans == 0;
+}
+
+void collected_sweep_rest(void)
+{
+    collected_sweep(SIZE_MAX);
 }
 
 /* --- threads --- */

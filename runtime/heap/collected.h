@@ -17,7 +17,7 @@
  * spans of a kind and class are on one list; a cursor goes through it once in a cycle, and who needs cells takes the
  * span at the cursor, sweeps it (allocs = marks, marks = 0), and has it. So sweeping is lazy, after Hughes ("A
  * semi-incremental garbage collection algorithm", 1982); Go's mcentral does the same. A span of which the program has
- * freed a quarter by itself, since it was swept, may be claimed again in the same cycle.
+ * freed a quarter by itself, since it was swept, may be claimed again in the same cycle; so may one that was swept ahead.
  *
  *     unswept --claim--> a thread's --no more free cells--> swept --a quarter freed--> to be reclaimed --claim--> a thread's
  *
@@ -144,7 +144,9 @@ void collected_end_trace(void);
 /* After the world has started: give back spans and large objects of which nothing was marked; the lists of the others
  * wait for whoever needs cells. */
 void collected_release_dead(heap_t *self);
-/* Sweep what nobody needed. Before the next trace. */
+/* Sweep so many spans that nobody has needed yet: false, there were fewer. */
+bool collected_sweep(size_t spans);
+/* All of them. Before the next trace. */
 void collected_sweep_rest(void);
 
 void collected_thread_end(heap_t *self);

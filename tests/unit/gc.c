@@ -526,6 +526,30 @@ Test(gc, threads_allocate_while_others_collect)
     collect();
 }
 
+/* What was swept ahead can be had: after a collection the heap does not grow as long as there is garbage to reuse. */
+Test(gc, cells_that_were_swept_ahead_are_used)
+{
+    enum { SIZE = 64, OBJECTS = 200 * 1000 };
+    static void *kept[OBJECTS / 8];
+    for (size_t i = 0; i < OBJECTS; i++) {
+        void *object = weir_gc_alloc(SIZE);
+        if (i % 8 == 0)
+            kept[i / 8] = object;
+    }
+    collect();
+    while (weir_gc_step(1000))
+        ;
+    size_t before = collected_bytes_held;
+    weir_gc_disable();
+    for (size_t i = 0; i < (before - sizeof kept / sizeof *kept * SIZE) / SIZE / 2; i++)
+        weir_gc_alloc(SIZE);
+    cr_expect_leq(collected_bytes_held, before + KIB(256), "%zu, then %zu", before,
+                  (size_t)collected_bytes_held);
+    weir_gc_enable();
+    collected_verify();
+    weir_gc_keep_alive(kept[0]);
+}
+
 /* Large ones are born while the unmarked ones of the last trace are being freed. */
 static void *large_main(void *argument)
 {
