@@ -221,9 +221,11 @@ static void poison_dead(const span_t *span)
             poison(span_start(span) + (size_t)cell * span->cell_size, span->cell_size);
 }
 
-/* Swept, and nothing freed since; under the lock. */
+/* Swept, and nothing freed since; under the lock. A thread that vanished in a fork may have claimed it, and not got so far as
+ * to say so where a trace would look. */
 static void span_renew(span_t *span)
 {
+    __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
     *epoch_of(span) = collected.epoch;
     __atomic_store_n(&span->wait_bias, 0, __ATOMIC_RELAXED);
     span->all_prev = false;

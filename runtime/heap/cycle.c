@@ -53,15 +53,17 @@ static void after_fork_child(void)
     lock_reset(&cycle.lock);
 }
 
-/* After the heap's, which has started by now: so these are prepared first, as the order of locks wants it. */
+/* After the heap's: so these are prepared first, as the order of locks wants it. */
 static void have_fork_handlers(void)
 {
     lock_acquire(&cycle.lock);
     bool is_first = !cycle.is_forkable;
     cycle.is_forkable = true;
     lock_release(&cycle.lock);
-    if (is_first)
-        os_call_at_fork(before_fork, after_fork_parent, after_fork_child);
+    if (!is_first)
+        return;
+    thread_handle_forks();
+    os_call_at_fork(before_fork, after_fork_parent, after_fork_child);
 }
 
 void cycle_call_at_fork(enum lock_rank rank, void (*before)(void), void (*after)(bool child))

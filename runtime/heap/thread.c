@@ -195,6 +195,20 @@ static bool runtime_start(bool *first)
     return started;
 }
 
+/* The handlers of whoever stands above come after these: of two that register at once the first is waited for, but by
+ * itself. */
+void thread_handle_forks(void)
+{
+    static _Atomic uintptr_t registers; /* the thread that does; 1: it has */
+    uintptr_t nobody = 0, self = os_thread_word();
+    if (atomic_compare_exchange_strong(&registers, &nobody, self)) {
+        os_call_at_fork(before_fork, after_fork_parent, after_fork_child);
+        registers = 1;
+    }
+    while (registers != 1 && registers != self)
+        os_yield();
+}
+
 /* The registrations may allocate: by then there is a heap. */
 COLD static heap_t *thread_start(void)
 {
@@ -205,7 +219,7 @@ COLD static heap_t *thread_start(void)
     heap_t *heap = runtime_start(&first) ? heap_enter() : NULL;
     cache.starting = false;
     if (first)
-        os_call_at_fork(before_fork, after_fork_parent, after_fork_child);
+        thread_handle_forks();
     if (heap && !cache.ended)
         os_call_at_thread_exit(thread_end);
     return heap;
