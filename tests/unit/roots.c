@@ -10,40 +10,10 @@
 #include <weir/pool.h>
 
 #include "runtime/collect/gc.h"
-#include "runtime/heap/collected.h"
 #include "runtime/heap/cycle.h"
 #include "runtime/os/options.h"
+#include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
-
-/* An address that the collector does not recognise. */
-typedef struct hidden {
-    uintptr_t bits;
-} hidden_t;
-
-static hidden_t hide(const void *p)
-{
-    return (hidden_t){~(uintptr_t)p};
-}
-
-__attribute__((noinline)) static void clear_stack(void)
-{
-    volatile char below[16384];
-    for (size_t i = 0; i < sizeof below; i++)
-        below[i] = 0;
-}
-
-static void collect(void)
-{
-    clear_stack();
-    weir_gc();
-    collected_verify();
-}
-
-__attribute__((noinline)) static bool is_alive(hidden_t p)
-{
-    collected_sweep_rest();
-    return weir_gc_base((void *)~p.bits) != NULL;
-}
 
 /* Nothing is to be collected but where a test says so: what is freed is not used again while we look. */
 static void begin(void)

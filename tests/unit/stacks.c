@@ -9,6 +9,7 @@
 
 #include "runtime/collect/gc.h"
 #include "runtime/heap/collected.h"
+#include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 
 typedef struct link {
@@ -108,20 +109,6 @@ static void coroutine_free(coroutine_t *self)
     heap_free(self);
 }
 
-__attribute__((noinline)) static void clear_stack(void)
-{
-    volatile char below[16384];
-    for (size_t i = 0; i < sizeof below; i++)
-        below[i] = 0;
-}
-
-static void collect(void)
-{
-    clear_stack();
-    weir_gc();
-    collected_verify();
-}
-
 enum { COROUTINES = 50 };
 
 Test(stacks, suspended_coroutines_keep_what_they_hold, .disabled = WATCHED)
@@ -141,13 +128,13 @@ Test(stacks, suspended_coroutines_keep_what_they_hold, .disabled = WATCHED)
 }
 
 /* What is below the place where a coroutine was left is not in use; a stack that was removed keeps nothing. */
-static uintptr_t hidden;
+static hidden_t hidden;
 
 static void body_hiding(unsigned low, unsigned high)
 {
     coroutine_t *self = (coroutine_t *)((uintptr_t)high << 32 | low);
     link_t *list = list_make(1, LIST);
-    hidden = ~(uintptr_t)list->next;
+    hidden = hide(list->next);
     yield(self);
     list_check(list, 1, LIST);
     yield(self);
@@ -159,12 +146,6 @@ static void prepare(coroutine_t *self, void (*function)(unsigned, unsigned))
                 (unsigned)((uintptr_t)self >> 32));
 }
 
-__attribute__((noinline)) static bool is_alive(void)
-{
-    collected_sweep_rest();
-    return weir_gc_base((void *)~hidden) != NULL;
-}
-
 Test(stacks, a_stack_that_was_removed_keeps_nothing, .disabled = WATCHED)
 {
     weir_gc_disable();
@@ -172,11 +153,11 @@ Test(stacks, a_stack_that_was_removed_keeps_nothing, .disabled = WATCHED)
     prepare(self, body_hiding);
     resume(self);
     collect();
-    cr_expect(is_alive());
+    cr_expect(is_alive(hidden));
     weir_gc_stack_remove(self->stack);
     self->stack = NULL;
     collect();
-    cr_expect_not(is_alive());
+    cr_expect_not(is_alive(hidden));
     coroutine_free(self);
 }
 
