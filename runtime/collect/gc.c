@@ -9,6 +9,7 @@
 #include "runtime/collect/finalize.h"
 #include "runtime/collect/gctrace.h"
 #include "runtime/collect/gone.h"
+#include "runtime/collect/leaks.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/naive.h"
 #include "runtime/collect/pacer.h"
@@ -20,6 +21,7 @@
 #include "runtime/heap/control.h"
 #include "runtime/heap/cycle.h"
 #include "runtime/heap/event.h"
+#include "runtime/heap/origin.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
@@ -128,10 +130,12 @@ __attribute__((noinline)) static mark_result_t mark_from_here(bool alone, size_t
     mark_begin(from);
     mark_run(alone);
     bool known = process_was_open();
-    if (LIKELY(known))
+    if (LIKELY(known && !options.leaks))
         gone_mark(alone);
     mark_result_t found = mark_end();
-    if (UNLIKELY(!known)) {
+    if (UNLIKELY(!known || options.leaks)) {
+        if (known)
+            leaks_look();
         found.bytes = collected_keep_all();
         return found;
     }
@@ -282,6 +286,8 @@ COLD static void start(void)
         return;
     lock_acquire(&gc.lock);
     pace_start();
+    if (options.leaks)
+        gc.disabled++;
     if (options.gctrace)
         gctrace_listen();
     lock_release(&gc.lock);
@@ -407,7 +413,10 @@ void *above_collected(size_t size, size_t alignment)
         errno = ENOMEM;
         return NULL;
     }
-    return alignment > 16 ? alloc_slow(KIND_SCAN, size + 1, alignment) : gc_alloc(KIND_SCAN, size + 1);
+    void *p = alignment > 16 ? alloc_slow(KIND_SCAN, size + 1, alignment) : gc_alloc(KIND_SCAN, size + 1);
+    if (UNLIKELY(options.leaks) && p)
+        origin_note(p, size);
+    return p;
 }
 
 void *gc_alloc(enum span_kind kind, size_t size)
