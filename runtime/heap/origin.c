@@ -20,9 +20,9 @@ static struct {
     size_t count, room;
     origin_stack_t *stacks; /* reserved for all; committed as they come */
     size_t stacks_committed;
-    uint32_t *index;  /* of stacks by hash; 0: free */
-    uint32_t known;   /* stacks, with number 0 */
-    bool without;     /* there was no memory for the tables: no block has an origin any more */
+    uint32_t *index; /* of stacks by hash; 0: free */
+    uint32_t known;  /* stacks, with number 0 */
+    bool without;    /* there was no memory for the tables: no block has an origin any more */
 } origins = {.lock = LOCK_INIT(LOCK_RANK_ORIGIN)};
 
 /* Of libgcc_s; set once, before threads. */
@@ -168,7 +168,8 @@ static bool have_room(void)
 {
     if (!origins.stacks && !origins.without) {
         origins.index = take(INDEX * sizeof *origins.index);
-        origin_stack_t *stacks = os_reserve(((size_t)ORIGIN_STACKS * sizeof *stacks + COMMIT) & ~(size_t)(COMMIT - 1), OS_PAGE);
+        origin_stack_t *stacks =
+            os_reserve(((size_t)ORIGIN_STACKS * sizeof *stacks + COMMIT) & ~(size_t)(COMMIT - 1), OS_PAGE);
         origins.without = !origins.index || !stacks || !os_commit(stacks, COMMIT);
         origins.stacks_committed = COMMIT;
         origins.known = 1;

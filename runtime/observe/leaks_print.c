@@ -113,7 +113,8 @@ void leaks_print_at_exit(void)
     gc_collect();
     const leak_group_t *groups = leaks_found(&count);
     if (!groups) {
-        text_say("weir: WEIR_DEBUG=leaks=1: the process cannot be looked through; no leaks were looked for\n");
+        text_say(
+            "weir: WEIR_DEBUG=leaks=1: the process cannot be looked through; no leaks were looked for\n");
         return;
     }
     int file = printer.path[0] ? open(printer.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;

@@ -11,7 +11,7 @@
 #include <string.h>
 
 typedef struct node {
-    struct node *next;
+    struct node *volatile next;
     char filling[40];
 } node_t;
 

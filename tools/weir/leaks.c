@@ -158,8 +158,7 @@ static void take_frame(char *line)
     char *symbol = plus + 1 + strcspn(plus + 1, " ");
     if (*symbol)
         *symbol++ = '\0';
-    frame_t *frame =
-        next(&report.frames, &report.frame_count, &report.frame_room, sizeof *report.frames);
+    frame_t *frame = next(&report.frames, &report.frame_count, &report.frame_room, sizeof *report.frames);
     *frame = (frame_t){.module = line + 2, .address = plus + 1, .symbol = symbol};
     report.leaks[report.leak_count - 1].frames++;
 }
@@ -311,7 +310,9 @@ bool leaks_fork(const char *file)
     if (made > 0) {
         child = made;
         for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++)
-            sigaction(passed[i], &(struct sigaction){.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART}, NULL);
+            sigaction(passed[i],
+                      &(struct sigaction){.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART},
+                      NULL);
     }
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (made > 0)
