@@ -52,6 +52,8 @@ static struct {
 
 /* Of them, the calling thread's: the only ones that a child of fork has. */
 static __thread uint32_t forbidden_here;
+/* Of the calling thread's stack nothing counts below it; NULL: what is in use does. */
+static __thread const origin_frame_t *looks_from;
 
 /* --- pacing; under the lock --- */
 
@@ -127,7 +129,11 @@ __attribute__((noinline)) static mark_result_t mark_from_here(bool alone, size_t
     uintptr_t here;
     __builtin_unwind_init();
     uintptr_t from = (uintptr_t)&here & ~(uintptr_t)7;
+    if (UNLIKELY(looks_from != NULL))
+        from = looks_from->from & ~(uintptr_t)7;
     mark_begin(from);
+    for (size_t i = 0; UNLIKELY(looks_from != NULL) && i < ORIGIN_HELD; i++)
+        mark_word((const void *)looks_from->held[i]);
     mark_run(alone);
     bool known = process_was_open();
     if (LIKELY(known && !options.leaks))
@@ -318,6 +324,13 @@ bool gc_step(uint64_t ns)
         more = collected_sweep(SPANS);
     while (more && os_now_ns() < end);
     return more;
+}
+
+void gc_look(const origin_frame_t *from)
+{
+    looks_from = from;
+    gc_collect();
+    looks_from = NULL;
 }
 
 /* Many threads may find it due. The first runs the cycle; the others go on to the goal, and wait there: the first may

@@ -34,6 +34,15 @@ typedef struct origin {
 /* Load the unwinder. May allocate; once, when the program begins. */
 void origin_prepare(void);
 
+/* Where the calling thread's stack begins to be the program's, as seen from code that the C library called when the program
+ * called exit: the frames of exit are full of old words. `here`, and nothing in held, if that cannot be found out. */
+enum { ORIGIN_HELD = 6 };
+typedef struct origin_frame {
+    uintptr_t from;
+    uintptr_t held[ORIGIN_HELD]; /* what the registers held there that a call keeps */
+} origin_frame_t;
+origin_frame_t origin_program_frame(const void *here);
+
 /* Inside no lock from LOCK_RANK_ORIGIN on. */
 void origin_note(const void *p, size_t size);
 void origin_forget(const void *p);

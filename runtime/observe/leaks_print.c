@@ -110,7 +110,8 @@ void leaks_print_at_exit(void)
     uint32_t count;
     if (!options.leaks || !collected_is_used())
         return;
-    gc_collect();
+    origin_frame_t from = origin_program_frame(__builtin_frame_address(0));
+    gc_look(&from);
     const leak_group_t *groups = leaks_found(&count);
     if (!groups) {
         text_say(
