@@ -1,8 +1,7 @@
 /* origin: which calls a block comes from: WEIR_DEBUG=leaks=1.
  *
  * Of each block of malloc its address, the size that was asked for, and the stack of calls are kept, until it is freed.
- * Stacks are found by the unwinder of libgcc_s, which is loaded if this is asked for and needs no frame pointers; equal
- * stacks are kept once. Blocks and stacks are in hash tables of open addressing, in the runtime's own memory.
+ * Equal stacks are kept once. Blocks and stacks are in hash tables of open addressing, in the runtime's own memory.
  *
  *     block --hash--> | address, size, stack's number, state |      stack's number --> | frames, innermost first |
  *
@@ -31,17 +30,15 @@ typedef struct origin {
     uint32_t state; /* the leak finder's */
 } origin_t;
 
-/* Load the unwinder. May allocate; once, when the program begins. */
-void origin_prepare(void);
+/* Fills in frames and depth, which is 0 before; runtime/swap/calls.c sets it once. NULL: no stack is known. */
+extern void (*_Atomic origin_unwind)(origin_stack_t *stack);
 
-/* Where the calling thread's stack begins to be the program's, as seen from code that the C library called when the program
- * called exit: the frames of exit are full of old words. `here`, and nothing in held, if that cannot be found out. */
+/* A frame of the program's, on a stack that goes on in the runtime. */
 enum { ORIGIN_HELD = 6 };
 typedef struct origin_frame {
-    uintptr_t from;
+    uintptr_t from;              /* its stack pointer */
     uintptr_t held[ORIGIN_HELD]; /* what the registers held there that a call keeps */
 } origin_frame_t;
-origin_frame_t origin_program_frame(const void *here);
 
 /* Inside no lock from LOCK_RANK_ORIGIN on. */
 void origin_note(const void *p, size_t size);

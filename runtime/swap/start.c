@@ -3,8 +3,8 @@
  */
 #include "runtime/heap/above.h"
 #include "runtime/heap/cache.h"
-#include "runtime/observe/leaks_print.h"
 #include "runtime/observe/stats_print.h"
+#include "runtime/swap/leaks_print.h"
 
 const char above_swapped_in = 1;
 

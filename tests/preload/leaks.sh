@@ -35,7 +35,7 @@ timeout 60 "$WEIR" run --leaks -- "$WEIR_PROGRAMS/leaks" >out 2>report || fail "
 [ "$(groups report)" = "$known" ] || fail "$(groups report)"
 total='SUMMARY: weir: 203060 byte(s) leaked in 22 allocation(s).'
 [ "$(tail -n 1 report)" = "$total" ] || fail "$(tail -n 1 report)"
-[[ $(head -n 1 report) =~ ^==[0-9]+== weir: leaked memory$ ]] || fail "$(head -n 1 report)"
+[[ $(head -n 1 report) =~ ^==[0-9]+==\ weir:\ leaked\ memory$ ]] || fail "$(head -n 1 report)"
 grep -q '^Direct leak of 200000 ' <<<"$(grep leak\ of report | head -n 1)" || fail "the largest comes first"
 if command -v addr2line >/dev/null; then
     [ "$(function_of Direct 300 report)" = leak_direct ] || fail "$(<report)"

@@ -1,5 +1,5 @@
 /* leaks: see leaks.h. The runtime writes what it finds to a file of ours, which WEIR_LEAKS_FILE names
- * (runtime/observe/leaks_print.h); addr2line says which lines the addresses are, many addresses at a time; and the report
+ * (runtime/swap/leaks_print.h); addr2line says which lines the addresses are, many addresses at a time; and the report
  * is laid out as LeakSanitizer's, largest first.
  */
 #include "tools/weir/leaks.h"

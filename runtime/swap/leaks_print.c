@@ -1,6 +1,6 @@
 /* leaks_print: see leaks_print.h. */
 #define _GNU_SOURCE
-#include "runtime/observe/leaks_print.h"
+#include "runtime/swap/leaks_print.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -19,6 +19,7 @@
 #include "runtime/observe/stats_print.h"
 #include "runtime/os/options.h"
 #include "runtime/os/text.h"
+#include "runtime/swap/calls.h"
 
 static struct {
     char path[PATH_MAX]; /* empty: stderr. The environment may change while the program runs */
@@ -35,7 +36,7 @@ void leaks_print_prepare(void)
         memcpy(printer.path, path, strlen(path) + 1);
     ssize_t length = readlink("/proc/self/exe", printer.program, sizeof printer.program - 1);
     printer.program[length > 0 ? length : 0] = '\0';
-    origin_prepare();
+    calls_prepare();
 }
 
 /* The linker names the program by nothing, and knows the symbols that programs export. */
@@ -110,7 +111,7 @@ void leaks_print_at_exit(void)
     uint32_t count;
     if (!options.leaks || !collected_is_used())
         return;
-    origin_frame_t from = origin_program_frame(__builtin_frame_address(0));
+    origin_frame_t from = calls_program_frame(__builtin_frame_address(0));
     gc_look(&from);
     const leak_group_t *groups = leaks_found(&count);
     if (!groups) {
