@@ -9,6 +9,7 @@
 #include "runtime/collect/finalize.h"
 #include "runtime/collect/gctrace.h"
 #include "runtime/collect/gone.h"
+#include "runtime/collect/leaks.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/naive.h"
 #include "runtime/collect/pacer.h"
@@ -20,6 +21,7 @@
 #include "runtime/heap/control.h"
 #include "runtime/heap/cycle.h"
 #include "runtime/heap/event.h"
+#include "runtime/heap/origin.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
@@ -50,6 +52,8 @@ static struct {
 
 /* Of them, the calling thread's: the only ones that a child of fork has. */
 static __thread uint32_t forbidden_here;
+/* Of the calling thread's stack nothing counts below it; NULL: what is in use does. */
+static __thread const origin_frame_t *looks_from;
 
 /* --- pacing; under the lock --- */
 
@@ -125,13 +129,19 @@ __attribute__((noinline)) static mark_result_t mark_from_here(bool alone, size_t
     uintptr_t here;
     __builtin_unwind_init();
     uintptr_t from = (uintptr_t)&here & ~(uintptr_t)7;
+    if (UNLIKELY(looks_from != NULL))
+        from = looks_from->from & ~(uintptr_t)7;
     mark_begin(from);
+    for (size_t i = 0; UNLIKELY(looks_from != NULL) && i < ORIGIN_HELD; i++)
+        mark_word((const void *)looks_from->held[i]);
     mark_run(alone);
     bool known = process_was_open();
-    if (LIKELY(known))
+    if (LIKELY(known && !options.leaks))
         gone_mark(alone);
     mark_result_t found = mark_end();
-    if (UNLIKELY(!known)) {
+    if (UNLIKELY(!known || options.leaks)) {
+        if (known)
+            leaks_look();
         found.bytes = collected_keep_all();
         return found;
     }
@@ -282,6 +292,8 @@ COLD static void start(void)
         return;
     lock_acquire(&gc.lock);
     pace_start();
+    if (options.leaks)
+        gc.disabled++;
     if (options.gctrace)
         gctrace_listen();
     lock_release(&gc.lock);
@@ -312,6 +324,13 @@ bool gc_step(uint64_t ns)
         more = collected_sweep(SPANS);
     while (more && os_now_ns() < end);
     return more;
+}
+
+void gc_look(const origin_frame_t *from)
+{
+    looks_from = from;
+    gc_collect();
+    looks_from = NULL;
 }
 
 /* Many threads may find it due. The first runs the cycle; the others go on to the goal, and wait there: the first may
@@ -407,7 +426,10 @@ void *above_collected(size_t size, size_t alignment)
         errno = ENOMEM;
         return NULL;
     }
-    return alignment > 16 ? alloc_slow(KIND_SCAN, size + 1, alignment) : gc_alloc(KIND_SCAN, size + 1);
+    void *p = alignment > 16 ? alloc_slow(KIND_SCAN, size + 1, alignment) : gc_alloc(KIND_SCAN, size + 1);
+    if (UNLIKELY(options.leaks) && p)
+        origin_note(p, size);
+    return p;
 }
 
 void *gc_alloc(enum span_kind kind, size_t size)

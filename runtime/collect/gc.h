@@ -24,6 +24,9 @@ void *gc_alloc_slow(enum span_kind kind, size_t size);
 void gc_collect(void);
 /* Sweep for so many nanoseconds; true: there is more to do. */
 bool gc_step(uint64_t ns);
+/* The same for who looks for leaks: of the caller's stack and registers only what the frame says counts. */
+struct origin_frame;
+void gc_look(const struct origin_frame *from);
 void gc_enable(int change); /* -1: enabled once more */
 /* No cycle traces between the two; they nest. In one thread. */
 void gc_forbid_begin(void);

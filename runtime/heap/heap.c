@@ -19,6 +19,7 @@
 #include "runtime/heap/harden.h"
 #include "runtime/heap/large.h"
 #include "runtime/heap/misuse.h"
+#include "runtime/heap/origin.h"
 #include "runtime/heap/raw.h"
 #include "runtime/heap/world.h"
 #include "runtime/heap/zero.h"
@@ -290,6 +291,8 @@ static void free_collected(heap_t *self, span_t *span, void *p)
 {
     if (UNLIKELY(collected_has_flag(span, COLLECTED_ATTACHED)))
         collected_on_free(p);
+    if (UNLIKELY(options.leaks))
+        origin_forget(p);
     world_enter();
     bool done = collected_free(self, span, p);
     world_leave();
@@ -420,11 +423,13 @@ static void *realloc_hardened(void *p, size_t size)
     return to;
 }
 
-/* What asks for manual memory gets it, but under WEIR_COLLECT, where all is collected. */
+/* What asks for manual memory gets it, but under WEIR_COLLECT, where all is collected. When leaks are looked for, whoever
+ * resizes a block is the one that has allocated it. */
 static void *realloc_collected(span_t *span, void *p, size_t size)
 {
     size_t old = span_usable(span);
-    return options.collect && size < old && size >= old / 2 ? p : move_block(p, old, size);
+    bool stays = options.collect && !options.leaks && size < old && size >= old / 2;
+    return stays ? p : move_block(p, old, size);
 }
 
 void *heap_realloc(void *p, size_t size)

@@ -16,6 +16,7 @@
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
 #include "runtime/heap/harden.h"
+#include "runtime/heap/origin.h"
 #include "runtime/heap/verify.h"
 #include "runtime/heap/world.h"
 #include "runtime/heap/zero.h"
@@ -165,13 +166,18 @@ static void before_fork(void);
 static void after_fork_parent(void);
 static void after_fork_child(void);
 
-/* Only what is swapped in for malloc can be collected, and hardening has its own ideas of when a block is free. */
+/* Only what is swapped in for malloc can be collected, and hardening has its own ideas of when a block is free. Leaks are
+ * what could be collected. */
 static void settle_collecting(void)
 {
     if (options.collect && options.harden)
         text_say("weir: WEIR_COLLECT=1: not together with harden=1; nothing is collected\n");
+    if (options.leaks && options.harden)
+        text_say("weir: WEIR_DEBUG=leaks=1: not together with harden=1; no leaks are looked for\n");
     if (options.harden || !&above_swapped_in)
-        options.collect = 0;
+        options.collect = options.leaks = 0;
+    if (options.leaks)
+        options.collect = 1;
 }
 
 /* Once per process, by whoever comes first; before that every list is empty, so every call ends up here. */
@@ -266,6 +272,7 @@ static void before_fork(void)
 {
     lock_acquire(&heaps.lock);
     collected_before_fork();
+    origin_before_fork();
     zero_before_fork();
     harden_before_fork();
     pages_before_fork();
@@ -278,6 +285,7 @@ static void after_fork(bool child)
     pages_after_fork(child);
     harden_after_fork(child);
     zero_after_fork(child);
+    origin_after_fork(child);
     collected_after_fork(child);
     if (!cache.heap)
         pages_thread_end();

@@ -38,7 +38,7 @@ void stats_print_prepare(void)
     enum { HIGH = 900 }; /* under the usual soft limit of 1024 */
     struct stat status;
     int saved = errno;
-    if (!is_asked())
+    if (!is_asked() && !options.leaks)
         return;
     int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, HIGH);
     if (fd >= 0 && fstat(fd, &status) == 0) {
@@ -49,7 +49,7 @@ void stats_print_prepare(void)
     errno = saved;
 }
 
-static int printing_fd(void)
+int stats_print_fd(void)
 {
     struct stat status;
     bool is_ours = printer.fd > 0 && fstat(printer.fd, &status) == 0 && status.st_dev == printer.device &&
@@ -309,7 +309,7 @@ static void add_table(text_t *text, const weir_mem_stats *stats, int fd)
 void stats_print(const weir_mem_stats *stats, bool json)
 {
     int saved = errno;
-    int fd = printing_fd();
+    int fd = stats_print_fd();
     text_t text = text_on(printer.room, sizeof printer.room);
     if (json)
         add_json(&text, stats, fd);

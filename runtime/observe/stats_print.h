@@ -7,8 +7,10 @@
 #include <weir/stats.h>
 
 /* Keep a way to stderr: many programs close it in their own exit handlers (all of coreutils do), before the
- * account can be printed. Once, after options_load; does nothing unless stats were asked of this process. */
+ * account can be printed. Once, after options_load; does nothing unless stats or leaks were asked of this process. */
 void stats_print_prepare(void);
+/* That way: a descriptor of stderr. */
+int stats_print_fd(void);
 
 /* At exit: read the account and print it, if options.stats asks for it in this process. */
 void stats_print_at_exit(void);

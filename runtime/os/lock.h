@@ -27,6 +27,7 @@ enum lock_rank {
     LOCK_RANK_POOLS,        /* pool: the list of pools, their gates */
     LOCK_RANK_HEAPS,        /* runtime/heap/thread.c: the list of heaps */
     LOCK_RANK_COLLECTED,    /* runtime/heap/collected.c */
+    LOCK_RANK_ORIGIN,       /* runtime/heap/origin.c */
     LOCK_RANK_ZERO,         /* runtime/heap/zero.c */
     LOCK_RANK_HARDEN,       /* runtime/heap/harden.c */
     LOCK_RANK_PAGES,        /* runtime/pages: slots, chunks, region, ledger of idle memory */

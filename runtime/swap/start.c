@@ -1,21 +1,25 @@
-/* start: what the swap-in does at the ends of a process besides serving malloc: the account, if it is asked for, and
- * a last look for misuse.
+/* start: what the swap-in does at the ends of a process besides serving malloc: the account and the leaks, if they are asked
+ * for, and a last look for misuse.
  */
 #include "runtime/heap/above.h"
 #include "runtime/heap/cache.h"
 #include "runtime/observe/stats_print.h"
+#include "runtime/swap/leaks_print.h"
 
 const char above_swapped_in = 1;
 
 __attribute__((constructor)) static void swap_start(void)
 {
-    if (thread_heap())
-        stats_print_prepare();
+    if (!thread_heap())
+        return;
+    stats_print_prepare();
+    leaks_print_prepare();
 }
 
 __attribute__((destructor)) static void swap_end(void)
 {
     if (cache.heap)
         span_check_freed(cache.heap);
+    leaks_print_at_exit();
     stats_print_at_exit();
 }

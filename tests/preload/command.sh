@@ -49,6 +49,7 @@ bad_usage 'weir run: --hardlimit "9999999TiB": too large .*' run --hardlimit=999
 bad_usage 'weir run: --debug "stats=2": expected 0\|1\|json .*' run --debug harden=0,stats=2,x=1 true
 bad_usage 'weir run: --debug "nothing": unknown key .*' run --debug nothing true
 bad_usage 'weir run: --debug: expected .*' run --debug
+bad_usage 'weir run: --leaks=: expected a file .*' run --leaks= true
 bad_usage 'weir env: unknown argument "x" .*' env x
 bad_usage 'weir env: unknown argument "x" .*' env --json x
 bad_usage 'weir help: unknown command "x" .*' help x
@@ -171,7 +172,7 @@ WEIR_DEBUG=stats +json +environment .*' ''
 WEIR_GOGC=x WEIR_GOCG=1 WEIR_DEBUG=stat weir env
 expect 0 '.*
 WEIR_GOGC +100 +default .*' '.*'
-[ "$(sort err)" = 'weir: WEIR_DEBUG="stat": unknown key; there are stats statspid onerror harden arenacheck verify poolcheck gctrace gcstress gcverify poison help
+[ "$(sort err)" = 'weir: WEIR_DEBUG="stat": unknown key; there are stats statspid onerror harden arenacheck verify poolcheck gctrace gcstress gcverify poison leaks help
 weir: WEIR_GOGC="x": expected a percentage or "off"; using 100
 weir: unknown variable "WEIR_GOCG"; there are WEIR_GOGC WEIR_MEMLIMIT WEIR_HARDLIMIT WEIR_COLLECT WEIR_DEBUG' ] ||
     fail "problems in the environment: $(<err)"

@@ -1,7 +1,8 @@
 /* weir run: put a program on weir and become it.
  *
  * The knobs are checked by the runtime's own parser and handed over in the environment; then exec. There is no
- * process of weir's left behind, so signals, the terminal and the exit status are the program's own.
+ * process of weir's left behind, so signals, the terminal and the exit status are the program's own; but for --leaks, of
+ * which the process that was started waits, passes signals on, and ends as the program did.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -13,6 +14,7 @@
 
 #include "runtime/os/options.h"
 #include "tools/weir/command.h"
+#include "tools/weir/leaks.h"
 #include "tools/weir/preload.h"
 
 /* --- The environment --- */
@@ -172,6 +174,23 @@ static enum taken take_stats(const char *argument, bool *children, const char **
     return TAKEN;
 }
 
+/* From here on this is the child: what follows is about the process that becomes the program. */
+static enum taken take_leaks(const char *argument)
+{
+    const char *file = NULL;
+    if (strncmp(argument, "--leaks=", strlen("--leaks=")) == 0)
+        file = argument + strlen("--leaks=");
+    else if (strcmp(argument, "--leaks") != 0)
+        return NOT_MINE;
+    if (file != NULL && *file == '\0') {
+        command_bad_usage(&command_run, "--leaks=: expected a file");
+        return REFUSED;
+    }
+    if (variable("WEIR_LEAKS_FILE")[0] != '\0') /* given twice, or by a weir run around this one */
+        return add_debug("leaks=1") ? TAKEN : REFUSED;
+    return leaks_fork(file) && add_debug("leaks=1") ? TAKEN : REFUSED;
+}
+
 /* Take the options; returns where the program stands among the arguments, 0 if there is no going on. */
 static int take_options(int count, char **arguments)
 {
@@ -185,6 +204,8 @@ static int take_options(int count, char **arguments)
         }
         const char *argument = arguments[at];
         enum taken taken = take_stats(argument, &children, &format);
+        if (taken == NOT_MINE)
+            taken = take_leaks(argument);
         if (taken == NOT_MINE)
             taken = take_variable(arguments, &at);
         if (taken == NOT_MINE)
@@ -241,6 +262,7 @@ static void print_options(void)
         }
     printf("  %-30s %s\n", "--stats, --stats=json", "print the account on stderr when the program ends");
     printf("  %-30s %s\n", "--stats-children", "also when the processes end that it starts");
+    printf("  %-30s %s\n", "--leaks, --leaks=FILE", "say at the end which blocks nothing points to any more");
 }
 
 const struct command command_run = {

@@ -1,0 +1,103 @@
+/* calls: see calls.h. */
+#include "runtime/swap/calls.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <unwind.h>
+
+#include "runtime/os/os.h"
+#include "runtime/os/text.h"
+
+/* Of libgcc_s; set once, before threads. */
+static _Unwind_Reason_Code (*unwind)(_Unwind_Trace_Fn, void *);
+static uintptr_t (*unwind_ip)(struct _Unwind_Context *);
+static uintptr_t (*unwind_cfa)(struct _Unwind_Context *);
+static uintptr_t (*unwind_register)(struct _Unwind_Context *, int);
+/* The thread's: it is in the unwinder or in the linker for it. */
+static __thread bool busy __attribute__((tls_model("initial-exec")));
+
+/* This library, from its first header to the end of its data: the linker's. */
+HIDDEN extern const char __ehdr_start[], _end[];
+
+static bool is_own(uintptr_t address)
+{
+    return address - (uintptr_t)__ehdr_start < (uintptr_t)(_end - __ehdr_start);
+}
+
+/* A frame holds the address after its call, which may belong to the next line, or to the next function. The frames of this
+ * library are left out. */
+static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *argument)
+{
+    origin_stack_t *stack = argument;
+    uintptr_t address = unwind_ip(context);
+    if (address == 0 || stack->depth == ORIGIN_FRAMES)
+        return _URC_END_OF_STACK;
+    if (!is_own(address))
+        stack->frames[stack->depth++] = address - 1;
+    return _URC_NO_REASON;
+}
+
+static void find_stack(origin_stack_t *stack)
+{
+    if (busy)
+        return;
+    busy = true;
+    unwind(note_frame, stack);
+    busy = false;
+}
+
+void calls_prepare(void)
+{
+    busy = true;
+    void *library = dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
+    void *backtrace = library ? dlsym(library, "_Unwind_Backtrace") : NULL;
+    void *ip = library ? dlsym(library, "_Unwind_GetIP") : NULL;
+    void *cfa = library ? dlsym(library, "_Unwind_GetCFA") : NULL;
+    void *held = library ? dlsym(library, "_Unwind_GetGR") : NULL;
+    if (backtrace && ip && cfa && held) {
+        unwind_cfa = (uintptr_t(*)(struct _Unwind_Context *))(uintptr_t)cfa;
+        unwind_register = (uintptr_t(*)(struct _Unwind_Context *, int))(uintptr_t)held;
+        unwind_ip = (uintptr_t(*)(struct _Unwind_Context *))(uintptr_t)ip;
+        unwind = (_Unwind_Reason_Code(*)(_Unwind_Trace_Fn, void *))(uintptr_t)backtrace;
+        origin_unwind = find_stack;
+    } else {
+        text_say("weir: WEIR_DEBUG=leaks=1: no libgcc_s.so.1: it cannot be said where leaks come from\n");
+    }
+    busy = false;
+}
+
+/* --- where the program called exit --- */
+
+/* In the library that the other address is in? */
+static bool is_beside(uintptr_t address, const void *other)
+{
+    Dl_info one, two;
+    return dladdr((const void *)address, &one) && dladdr(other, &two) && one.dli_fbase == two.dli_fbase;
+}
+
+extern void *__tls_get_addr(void *); /* the dynamic linker's */
+
+/* The numbers of rbx, rbp, r12 to r15 in the x86-64 ABI. */
+static _Unwind_Reason_Code find_program(struct _Unwind_Context *context, void *argument)
+{
+    static const int kept[ORIGIN_HELD] = {3, 6, 12, 13, 14, 15};
+    origin_frame_t *frame = argument;
+    uintptr_t address = unwind_ip(context) - 1;
+    frame->from = unwind_cfa(context);
+    if (is_own(address) || is_beside(address, (const void *)(uintptr_t)exit) ||
+        is_beside(address, (const void *)(uintptr_t)__tls_get_addr))
+        return _URC_NO_REASON;
+    for (size_t i = 0; i < ORIGIN_HELD; i++)
+        frame->held[i] = unwind_register(context, kept[i]);
+    return _URC_END_OF_STACK;
+}
+
+origin_frame_t calls_program_frame(const void *here)
+{
+    origin_frame_t frame = {.from = (uintptr_t)here};
+#ifdef __x86_64__
+    if (unwind)
+        unwind(find_program, &frame);
+#endif
+    return frame;
+}

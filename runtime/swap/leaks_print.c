@@ -1,0 +1,129 @@
+/* leaks_print: see leaks_print.h. */
+#define _GNU_SOURCE
+#include "runtime/swap/leaks_print.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "runtime/collect/gc.h"
+#include "runtime/collect/leaks.h"
+#include "runtime/heap/collected.h"
+#include "runtime/heap/origin.h"
+#include "runtime/observe/stats_print.h"
+#include "runtime/os/options.h"
+#include "runtime/os/text.h"
+#include "runtime/swap/calls.h"
+
+static struct {
+    char path[PATH_MAX]; /* empty: stderr. The environment may change while the program runs */
+    char program[PATH_MAX];
+    char room[ORIGIN_FRAMES * (PATH_MAX + 512)]; /* of a group */
+} printer;
+
+void leaks_print_prepare(void)
+{
+    if (!options.leaks)
+        return;
+    const char *path = getenv("WEIR_LEAKS_FILE");
+    if (path && strlen(path) < sizeof printer.path)
+        memcpy(printer.path, path, strlen(path) + 1);
+    ssize_t length = readlink("/proc/self/exe", printer.program, sizeof printer.program - 1);
+    printer.program[length > 0 ? length : 0] = '\0';
+    calls_prepare();
+}
+
+/* The linker names the program by nothing, and knows the symbols that programs export. */
+static void add_frame(text_t *text, uintptr_t address)
+{
+    Dl_info symbol;
+    struct link_map *module = NULL;
+    text_add_str(text, "  ");
+    if (!dladdr1((const void *)address, &symbol, (void **)&module, RTLD_DL_LINKMAP) || !module) {
+        text_add_str(text, "?+");
+        text_add_hex(text, address);
+    } else {
+        text_add_str(text, module->l_name[0] ? module->l_name : printer.program);
+        text_add_char(text, '+');
+        text_add_hex(text, address - module->l_addr);
+        if (symbol.dli_sname) {
+            text_add_char(text, ' ');
+            text_add_str(text, symbol.dli_sname);
+        }
+    }
+    text_add_char(text, '\n');
+}
+
+static void add_count(text_t *text, const char *before, size_t bytes, const char *between, size_t blocks)
+{
+    text_add_str(text, before);
+    text_add_u64(text, bytes);
+    text_add_str(text, between);
+    text_add_u64(text, blocks);
+    text_add_str(text, " blocks\n");
+}
+
+static void print_group(const leak_group_t *group, uint32_t stack, int kind, int fd)
+{
+    if (group->blocks[kind] == 0)
+        return;
+    text_t text = text_on(printer.room, sizeof printer.room);
+    add_count(&text, kind == LEAKS_DIRECT ? "leak direct " : "leak indirect ", group->bytes[kind], " bytes ",
+              group->blocks[kind]);
+    const origin_stack_t *calls = origin_stack(stack);
+    for (uint32_t i = 0; i < calls->depth; i++)
+        add_frame(&text, calls->frames[i]);
+    text_flush(&text, fd);
+}
+
+static void print(const leak_group_t *groups, uint32_t count, int fd)
+{
+    size_t bytes = 0, blocks = 0;
+    for (uint32_t i = 0; i < count; i++)
+        for (int kind = 0; kind < LEAKS_KINDS; kind++) {
+            bytes += groups[i].bytes[kind];
+            blocks += groups[i].blocks[kind];
+        }
+    if (blocks == 0)
+        return;
+    text_t text = text_on(printer.room, sizeof printer.room);
+    text_add_str(&text, "weir: leaks of process ");
+    text_add_u64(&text, (uint64_t)getpid());
+    text_add_char(&text, '\n');
+    text_flush(&text, fd);
+    for (uint32_t i = 0; i < count; i++)
+        for (int kind = 0; kind < LEAKS_KINDS; kind++)
+            print_group(&groups[i], i, kind, fd);
+    add_count(&text, "weir: ", bytes, " bytes leaked in ", blocks);
+    text_flush(&text, fd);
+}
+
+/* Processes that end at the same time take turns: a file is locked. */
+void leaks_print_at_exit(void)
+{
+    int saved = errno;
+    uint32_t count;
+    if (!options.leaks || !collected_is_used())
+        return;
+    origin_frame_t from = calls_program_frame(__builtin_frame_address(0));
+    gc_look(&from);
+    const leak_group_t *groups = leaks_found(&count);
+    if (!groups) {
+        text_say(
+            "weir: WEIR_DEBUG=leaks=1: the process cannot be looked through; no leaks were looked for\n");
+        return;
+    }
+    int file = printer.path[0] ? open(printer.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+    if (file >= 0)
+        flock(file, LOCK_EX);
+    print(groups, count, file >= 0 ? file : stats_print_fd());
+    if (file >= 0)
+        close(file);
+    errno = saved;
+}
