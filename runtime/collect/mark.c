@@ -453,7 +453,7 @@ static void rescan_small(span_t *span)
 static void rescan_overflowed(void)
 {
     shared.overflowed = false;
-    for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < region.carved >> SLOT_SHIFT; slot++) {
+    for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < region.used >> SLOT_SHIFT; slot++) {
         span_t *span = span_of_slot(slot);
         bool large = span_is_large(span) && span->kind != KIND_MANUAL;
         if ((span->state != SPAN_COLLECTED && !large) || !collected_has_flag(span, COLLECTED_OVERFLOWED))

@@ -88,7 +88,7 @@ static void scan(uintptr_t object)
 /* Bits anew, and a stack for as many objects as there are. */
 static bool prepare(size_t objects)
 {
-    size_t bytes = region.carved / 16;
+    size_t bytes = region.used / 16;
     if (!naive.seen)
         naive.seen = os_reserve(region.size / 16, OS_PAGE);
     if (!naive.seen || (naive.committed < bytes && !os_commit(naive.seen, bytes)))

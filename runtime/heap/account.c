@@ -48,7 +48,7 @@ __attribute__((no_sanitize("thread"))) static void add_heap(account_t *account, 
 
 __attribute__((no_sanitize("thread"))) static void add_spans(int64_t *live)
 {
-    uint32_t end = (uint32_t)(region.carved >> SLOT_SHIFT);
+    uint32_t end = (uint32_t)(region.used >> SLOT_SHIFT);
     for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < end; slot++) {
         const span_t *span = span_of_slot(slot);
         if (span->state == SPAN_ACTIVE || span->state == SPAN_PARTIAL || span->state == SPAN_FULL)

@@ -303,7 +303,7 @@ static void after_fork_child(void)
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
         if (heap != cache.heap && heap->status == HEAP_LIVE)
             heap->status = HEAP_LOST;
-    uint32_t end = (uint32_t)(region.carved >> SLOT_SHIFT);
+    uint32_t end = (uint32_t)(region.used >> SLOT_SHIFT);
     for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < end; slot++) {
         span_t *span = span_of_slot(slot);
         if (span->heap && span->heap->status == HEAP_LOST)

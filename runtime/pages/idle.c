@@ -85,7 +85,7 @@ bool idle_release_to(size_t bound)
         idle.pause--;
         return false;
     }
-    for (uint32_t i = (uint32_t)(region.carved >> CHUNK_SHIFT);
+    for (uint32_t i = (uint32_t)(region.used >> CHUNK_SHIFT);
          i-- > ZERO_ZONE / CHUNK_SIZE && idle_bytes() > bound;)
         if (!release_chunk(i, bound)) {
             idle.pause = REFUSED_PAUSE;
@@ -109,7 +109,7 @@ bool idle_give_up_commitment(void)
 __attribute__((no_sanitize("thread"))) static size_t count_unused(void)
 {
     size_t unused = 0;
-    uint32_t end = (uint32_t)(region.carved >> SLOT_SHIFT);
+    uint32_t end = (uint32_t)(region.used >> SLOT_SHIFT);
     for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < end; slot++) {
         const span_t *span = span_of_slot(slot);
         if (span->state == SPAN_ACTIVE || span->state == SPAN_PARTIAL || span->state == SPAN_FULL)

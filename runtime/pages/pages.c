@@ -89,6 +89,7 @@ static void chunk_add(void *memory, bool from_provider, uint8_t committed)
     region.chunks[index] = (chunk_t){
         .free = ~(uint64_t)0, .committed = committed, .from_provider = from_provider, .known = true};
     ledger.slots += CHUNK_SLOTS;
+    region_note_used(memory, CHUNK_SIZE);
     if (index < pages.low)
         pages.low = index;
     if (index >= pages.end)
@@ -408,6 +409,7 @@ static size_t huge_take_touched(char *memory, size_t size, bool zeroed)
 /* What was expected to come out of idle memory may have come fresh instead, so the limit is asked again. */
 static void huge_taken(void *memory, size_t size, bool zeroed)
 {
+    region_note_used(memory, size);
     ledger.huge_idle -= huge_take_touched(memory, size, zeroed);
     ledger.huge_inuse += size;
     pages.growth.spent = !pages.growth.heeded;

@@ -30,7 +30,7 @@ static bool region_reserve(size_t size)
     region_base = (uintptr_t)start + tables;
     region_spans = (span_t *)(region_base - spans);
     region.chunks = (chunk_t *)((char *)region_spans - chunks);
-    region.carved = ZERO_ZONE;
+    region.carved = region.used = ZERO_ZONE;
     if (!os_make_readable(region.chunks, chunks + spans))
         return false;
     /* Last: another thread may be in free(NULL) now, and must not find a span before there is a table. */
@@ -88,9 +88,16 @@ void region_uncarve(void *memory)
     region.carved = (uintptr_t)memory - region_base;
 }
 
+void region_note_used(const void *memory, size_t size)
+{
+    size_t end = round_up((uintptr_t)memory + size - region_base, CHUNK_SIZE);
+    if (end > region.used)
+        region.used = end;
+}
+
 size_t region_table_bytes(void)
 {
     /* A descriptor page appears when its first descriptor is written: one page a chunk. */
-    size_t described = region.carved > ZERO_ZONE ? (region.carved - ZERO_ZONE) / CHUNK_SIZE * OS_PAGE : 0;
-    return described + round_up(region.carved / CHUNK_SIZE * sizeof(chunk_t), OS_PAGE);
+    size_t described = region.used > ZERO_ZONE ? (region.used - ZERO_ZONE) / CHUNK_SIZE * OS_PAGE : 0;
+    return described + round_up(region.used / CHUNK_SIZE * sizeof(chunk_t), OS_PAGE);
 }

@@ -104,11 +104,13 @@ typedef struct chunk {
     bool known;
 } chunk_t;
 
-/* Written once, at start-up; `carved` under the pages' lock, and read by anybody. */
+/* Written once, at start-up; `carved` and `used` under the pages' lock, and read by anybody. used <= carved: in a small
+ * region the page provider has all of it from the start. */
 extern struct region {
     chunk_t *chunks;
     size_t size;
     _Atomic size_t carved; /* bytes from base that are in use, the zero zone included */
+    _Atomic size_t used;   /* bytes from base below which all lies that was ever handed out */
     size_t committed_tables;
     bool is_small; /* less than is usually had: addresses are scarce */
 } region;
@@ -127,7 +129,10 @@ void *region_carve(size_t size, size_t alignment, bool commit);
 /* Undo the last carve. */
 void region_uncarve(void *memory);
 
-/* Bytes of side tables that are committed. */
+/* Memory of the region is handed out from here on. */
+void region_note_used(const void *memory, size_t size);
+
+/* Bytes of side tables that are committed, as far as they are written. */
 size_t region_table_bytes(void);
 
 /* The slot of an address of the region, and back. */
