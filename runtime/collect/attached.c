@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "runtime/collect/gone.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/check.h"
@@ -137,7 +136,6 @@ static bool store_grow(void)
     atomic_fetch_add_explicit(&ledger.metadata, store_bytes(room) - (old ? store_bytes(old) : 0),
                               memory_order_relaxed);
     if (!old) {
-        collected_on_free = gone_freed;
         store.end = 1;
         return true;
     }

@@ -123,6 +123,16 @@ static bool knobs_have_turned(void)
 
 /* --- the cycle; under the lock --- */
 
+/* Leaks are looked for, not freed; and where not all roots were found, nothing may be. */
+COLD static mark_result_t keep_all(void)
+{
+    mark_result_t found = mark_end();
+    if (process_was_open())
+        leaks_look();
+    found.bytes = collected_keep_all();
+    return found;
+}
+
 /* The registers of the caller are in this frame or below it. */
 __attribute__((noinline)) static mark_result_t mark_from_here(bool alone, size_t black)
 {
@@ -135,16 +145,10 @@ __attribute__((noinline)) static mark_result_t mark_from_here(bool alone, size_t
     for (size_t i = 0; UNLIKELY(looks_from != NULL) && i < ORIGIN_HELD; i++)
         mark_word((const void *)looks_from->held[i]);
     mark_run(alone);
-    bool known = process_was_open();
-    if (LIKELY(known && !options.leaks))
-        gone_mark(alone);
+    if (UNLIKELY(options.leaks || !process_was_open()))
+        return keep_all();
+    gone_mark(alone);
     mark_result_t found = mark_end();
-    if (UNLIKELY(!known || options.leaks)) {
-        if (known)
-            leaks_look();
-        found.bytes = collected_keep_all();
-        return found;
-    }
     /* On a stack that is an object itself, what is found changes with each call that we make. */
     if (UNLIKELY(options.gcverify) && !region_owns((const void *)from))
         naive_verify(from, found.objects, black);

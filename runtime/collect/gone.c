@@ -6,6 +6,7 @@
 #include "runtime/collect/finalize.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/weak.h"
+#include "runtime/heap/above.h"
 #include "runtime/heap/collected.h"
 
 static bool is_marked(uintptr_t object)
@@ -127,7 +128,8 @@ static void free_record(uint32_t number)
     }
 }
 
-void gone_freed(const void *object)
+/* Its finalizer goes, references to it are cleared, its cleanups are queued. */
+void above_freed(const void *object)
 {
     if (!attached_lock())
         return;

@@ -22,8 +22,6 @@
 void gone_mark(bool alone);
 void gone_carry_out(void);
 
-/* An object is about to be freed by hand: its finalizer goes, references to it are cleared, its cleanups are queued. */
-void gone_freed(const void *object);
 /* An object's contents are at another address now; the old is about to be freed. */
 void gone_moved(const void *from, const void *to);
 

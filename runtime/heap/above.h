@@ -10,6 +10,9 @@
  * size > 0. NULL and ENOMEM. */
 void *above_collected(size_t size, size_t alignment);
 
+/* runtime/collect/gone.c: an object of a span with COLLECTED_ATTACHED is about to be freed by hand. */
+void above_freed(const void *object);
+
 /* runtime/swap/start.c: is there if this is libweir-malloc.so. */
 HIDDEN extern const char above_swapped_in __attribute__((weak));
 

@@ -152,23 +152,46 @@ void thread_call_at_end(void (*hook)(void));
  * for this one operation. Does nothing for any other thread. */
 void thread_return_borrowed(void);
 
-static inline void span_link_all(heap_t *heap, span_t *span)
+/* --- lists of spans; the head is the slot of the first, 0: none --- */
+
+/* By all_next and all_prev: every span of a heap; collected large objects. */
+static inline void span_link_all(uint32_t *head, span_t *span)
 {
     span->all_prev = 0;
-    span->all_next = heap->spans;
-    if (heap->spans)
-        span_of_slot(heap->spans)->all_prev = span_slot(span);
-    heap->spans = span_slot(span);
+    span->all_next = *head;
+    if (*head)
+        span_of_slot(*head)->all_prev = span_slot(span);
+    *head = span_slot(span);
 }
 
-static inline void span_unlink_all(heap_t *heap, span_t *span)
+static inline void span_unlink_all(uint32_t *head, span_t *span)
 {
     if (span->all_prev)
         span_of_slot(span->all_prev)->all_next = span->all_next;
     else
-        heap->spans = span->all_next;
+        *head = span->all_next;
     if (span->all_next)
         span_of_slot(span->all_next)->all_prev = span->all_prev;
+}
+
+/* By next and prev: partial spans of a class; collected ones of a kind and class. */
+static inline void span_link(uint32_t *head, span_t *span)
+{
+    span->prev = 0;
+    span->next = *head;
+    if (*head)
+        span_of_slot(*head)->prev = span_slot(span);
+    *head = span_slot(span);
+}
+
+static inline void span_unlink(uint32_t *head, span_t *span)
+{
+    if (span->prev)
+        span_of_slot(span->prev)->next = span->next;
+    else
+        *head = span->next;
+    if (span->next)
+        span_of_slot(span->next)->prev = span->prev;
 }
 
 #endif

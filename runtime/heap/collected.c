@@ -22,7 +22,6 @@ bits_t *collected_bits;
 brief_t *collected_briefs;
 uint32_t collected_reciprocals[CLASS_COUNT];
 _Atomic size_t collected_bytes_since, collected_bytes_held;
-void (*_Atomic collected_on_free)(const void *p);
 
 static struct {
     lock_t lock;
@@ -146,27 +145,12 @@ static uint32_t *list_of(const span_t *span)
     return &collected.spans[span->kind - KIND_SCAN][span->cls];
 }
 
-static void list_push(span_t *span)
-{
-    uint32_t *head = list_of(span);
-    span->prev = 0;
-    span->next = *head;
-    if (*head)
-        span_of_slot(*head)->prev = span_slot(span);
-    *head = span_slot(span);
-}
-
 static void list_remove(span_t *span)
 {
     uint32_t *cursor = &collected.cursor[span->kind - KIND_SCAN][span->cls];
     if (*cursor == span_slot(span))
         *cursor = span->next;
-    if (span->prev)
-        span_of_slot(span->prev)->next = span->next;
-    else
-        *list_of(span) = span->next;
-    if (span->next)
-        span_of_slot(span->next)->prev = span->prev;
+    span_unlink(list_of(span), span);
 }
 
 /* --- spans --- */
@@ -195,7 +179,7 @@ static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
         memset(collected_bits_of(slot), 0, SLOT_BITS * sizeof *collected_bits);
         *epoch_of(span) = collected.epoch;
         collected_briefs[slot] = (brief_t){.cls = (uint8_t)cls, .kind = (uint8_t)kind};
-        list_push(span);
+        span_link(list_of(span), span);
         collected_bytes_held += SLOT_SIZE;
         span_set_state(span, SPAN_COLLECTED);
     }
@@ -394,25 +378,6 @@ static void large_describe_tail(span_t *span, bool is_tail)
     }
 }
 
-static void large_link(span_t *span)
-{
-    span->all_prev = 0;
-    span->all_next = collected.large;
-    if (collected.large)
-        span_of_slot(collected.large)->all_prev = span_slot(span);
-    collected.large = span_slot(span);
-}
-
-static void large_unlink(span_t *span)
-{
-    if (span->all_prev)
-        span_of_slot(span->all_prev)->all_next = span->all_next;
-    else
-        collected.large = span->all_next;
-    if (span->all_next)
-        span_of_slot(span->all_next)->all_prev = span->all_prev;
-}
-
 static void *large_new(heap_t *self, enum span_kind kind, size_t size, size_t alignment)
 {
     char *p = large_alloc(self, size, alignment, true);
@@ -425,7 +390,7 @@ static void *large_new(heap_t *self, enum span_kind kind, size_t size, size_t al
         *collected_bits_of(span_slot(span)) = (bits_t){.allocs = 1, .marks = collected.large_pending};
         span->kind = (uint8_t)kind;
         large_describe_tail(span, true);
-        large_link(span);
+        span_link_all(&collected.large, span);
         collected_bytes_held += large_usable(span);
     }
     lock_release(&collected.lock);
@@ -440,7 +405,7 @@ static void *large_new(heap_t *self, enum span_kind kind, size_t size, size_t al
 /* Under the lock; the caller frees it as a manual one. */
 static void large_forget(span_t *span)
 {
-    large_unlink(span);
+    span_unlink_all(&collected.large, span);
     collected_bytes_held -= large_usable(span);
     large_describe_tail(span, false);
     *collected_bits_of(span_slot(span)) = (bits_t){.allocs = 0};
@@ -542,7 +507,7 @@ size_t collected_begin_trace(void)
         collected_t *share = heap->collected;
         if (!share)
             continue;
-        if (heap->status == HEAP_LOST || (heap->status == HEAP_LIVE && heap->thread == WORLD_NO_THREAD)) {
+        if (heap->status == HEAP_LIVE && heap->thread == WORLD_NO_THREAD) {
             share_drop_runs(share);
             thread_retire(heap);
         }

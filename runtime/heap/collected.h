@@ -82,9 +82,6 @@ static inline void collected_clear_flag(span_t *span, uint32_t flag)
     __atomic_fetch_and(&span->wait, ~flag, __ATOMIC_RELAXED);
 }
 
-/* Called before an object of an ATTACHED span is freed by hand. Whoever sets the flag sets this first. */
-extern void (*_Atomic collected_on_free)(const void *p);
-
 /* Free an object before the collector finds out; p is the start of a cell of the span, or of a large object. False:
  * it was not allocated. */
 bool collected_free(heap_t *self, span_t *span, const void *p);

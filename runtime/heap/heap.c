@@ -290,7 +290,7 @@ static void free_cell(heap_t *self, span_t *span, void *p)
 static void free_collected(heap_t *self, span_t *span, void *p)
 {
     if (UNLIKELY(collected_has_flag(span, COLLECTED_ATTACHED)))
-        collected_on_free(p);
+        above_freed(p);
     if (UNLIKELY(options.leaks))
         origin_forget(p);
     world_enter();

@@ -99,11 +99,10 @@ static origin_t *place_of(uintptr_t block)
     return &origins.blocks[place];
 }
 
-/* Addresses stay reserved: they are known as the runtime's own. */
 static void give_back(origin_t *blocks, size_t room)
 {
-    if (os_decommit(blocks, room * sizeof *blocks))
-        atomic_fetch_sub_explicit(&ledger.metadata, room * sizeof *blocks, memory_order_relaxed);
+    os_unreserve(blocks, room * sizeof *blocks);
+    atomic_fetch_sub_explicit(&ledger.metadata, room * sizeof *blocks, memory_order_relaxed);
 }
 
 static bool grow(void)

@@ -35,15 +35,10 @@ static void set_wait(span_t *span, uint32_t used, uint32_t wait)
 
 static void partial_push(heap_t *heap, span_t *span)
 {
-    uint32_t *head = &heap->partial[span->cls];
     DEBUG_CHECK(span->heap == heap && heap->active[span->cls] != span);
     span_set_state(span, SPAN_PARTIAL);
     set_wait(span, span_used(span), span_used(span));
-    span->prev = 0;
-    span->next = *head;
-    if (*head)
-        span_of_slot(*head)->prev = span_slot(span);
-    *head = span_slot(span);
+    span_link(&heap->partial[span->cls], span);
 }
 
 static void partial_remove(heap_t *heap, span_t *span)
@@ -51,21 +46,16 @@ static void partial_remove(heap_t *heap, span_t *span)
     DEBUG_CHECK(span->heap == heap && span->state == SPAN_PARTIAL);
     DEBUG_CHECK(span->prev ? span_of_slot(span->prev)->next == span_slot(span)
                            : heap->partial[span->cls] == span_slot(span));
-    if (span->prev)
-        span_of_slot(span->prev)->next = span->next;
-    else
-        heap->partial[span->cls] = span->next;
-    if (span->next)
-        span_of_slot(span->next)->prev = span->prev;
+    span_unlink(&heap->partial[span->cls], span);
 }
 
 void span_move(heap_t *from, heap_t *to, span_t *span)
 {
     partial_remove(from, span);
-    span_unlink_all(from, span);
+    span_unlink_all(&from->spans, span);
     __atomic_store_n(&span->heap, to, __ATOMIC_RELAXED);
     __atomic_store_n(&span->owner, to->word, __ATOMIC_RELAXED);
-    span_link_all(to, span);
+    span_link_all(&to->spans, span);
     partial_push(to, span);
 }
 
@@ -86,14 +76,14 @@ static span_t *span_new(heap_t *heap, uint32_t cls)
                      .touched = span->touched,
                      .heap = heap};
     __atomic_store_n(&span->owner, heap->word, __ATOMIC_RELAXED);
-    span_link_all(heap, span);
+    span_link_all(&heap->spans, span);
     return span;
 }
 
 static void span_discard(heap_t *heap, span_t *span)
 {
     DEBUG_CHECK(span->heap == heap && heap->active[span->cls] != span && span_used(span) == 0);
-    span_unlink_all(heap, span);
+    span_unlink_all(&heap->spans, span);
     __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
     span_set_state(span, SPAN_NONE);

@@ -96,7 +96,7 @@ void thread_return_borrowed(void)
     }
 }
 
-/* Its lists are empty: nothing of it was in the thread's own memory, which is gone. */
+/* Only if nothing of it was in the thread's own memory, which is gone. */
 void thread_retire(heap_t *heap)
 {
     if (heap->bins != own_bins(heap) || heap->status != HEAP_LIVE)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/os/os.h"
+#include "runtime/os/pagemap.h"
 
 /* Younger than the headers that this may be built with. */
 #ifndef UFFD_USER_MODE_ONLY
@@ -17,18 +18,6 @@
 #endif
 #define FEATURE_WP_UNPOPULATED ((uint64_t)1 << 13)
 #define FEATURE_WP_ASYNC ((uint64_t)1 << 15)
-
-typedef struct scan_run {
-    uint64_t start, end, categories;
-} scan_run_t;
-
-typedef struct scan {
-    uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
-    uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
-} scan_t;
-
-#define SCAN_REQUEST _IOWR('f', 16, scan_t)
-enum { SCAN_PROTECT = 1 << 0, SCAN_CHECK_ASYNC = 1 << 1, PAGE_WRITTEN = 1 << 1 };
 
 static struct {
     _Atomic int state;        /* 0 not asked yet, 1 supported, -1 not */
@@ -54,18 +43,17 @@ static int open_faults(void)
     return -1;
 }
 
-static long scan_pages(int fd, scan_t *scan)
+static long scan_pages(int fd, pagemap_scan_t *scan)
 {
-    scan->size = sizeof *scan;
-    scan->flags = SCAN_PROTECT | SCAN_CHECK_ASYNC;
-    scan->category_mask = scan->return_mask = PAGE_WRITTEN;
-    return request(fd, SCAN_REQUEST, scan);
+    scan->flags = PAGEMAP_PROTECT | PAGEMAP_ASYNC;
+    scan->all_of = scan->returned = PAGEMAP_WRITTEN;
+    return pagemap_scan(fd, scan);
 }
 
 /* An empty range: a kernel that knows the request says so. */
 static bool knows_scan(int fd)
 {
-    scan_t nothing = {.start = OS_PAGE, .end = OS_PAGE};
+    pagemap_scan_t nothing = {.start = OS_PAGE, .end = OS_PAGE};
     return scan_pages(fd, &nothing) == 0;
 }
 
@@ -117,12 +105,12 @@ enum dirty dirty_ask(uintptr_t from, uintptr_t to,
                      void (*written)(void *context, uintptr_t low, uintptr_t high), void *context)
 {
     enum { RUNS = 256 };
-    scan_run_t runs[RUNS];
+    pagemap_run_t runs[RUNS];
     int saved = errno;
     if (dirty.state <= 0)
         return DIRTY_UNSUPPORTED;
     while (from < to) {
-        scan_t scan = {.start = from, .end = to, .vec = (uintptr_t)runs, .vec_len = RUNS};
+        pagemap_scan_t scan = {.start = from, .end = to, .runs = (uintptr_t)runs, .run_count = RUNS};
         long count = scan_pages(dirty.scan, &scan);
         if (count < 0 || scan.walk_end <= from) {
             errno = saved;

@@ -85,6 +85,7 @@ bool os_release(void *start, size_t size)
 
 void os_unreserve(void *start, size_t size)
 {
+    own_remove((uintptr_t)start, (uintptr_t)start + size);
     munmap(start, size);
 }
 

@@ -35,7 +35,7 @@ bool os_decommit(void *start, size_t size);
 bool os_commit_is_scarce(void);
 /* Give the memory of a committed range back to the kernel; it stays committed and reads as zero. */
 bool os_release(void *start, size_t size);
-/* Addresses that were reserved, or a part of them, are nobody's again. */
+/* Addresses that were reserved are nobody's again; of the runtime's own all of a reservation without alignment. */
 void os_unreserve(void *start, size_t size);
 /* Shall the kernel back a committed range by huge pages, where it has them? It may ignore that. */
 void os_prefer_huge_pages(void *start, size_t size, bool prefer);

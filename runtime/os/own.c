@@ -8,31 +8,56 @@
 
 enum { RANGES = 4096 };
 
-/* Entered in order, never taken out. */
+/* from == 0: free; to == 0: being entered or taken out, and of no account. */
 static struct {
     _Atomic uintptr_t from, to;
 } ranges[RANGES];
-static _Atomic uint32_t count;
+static _Atomic uint32_t count; /* those behind were never entered */
 
 /* This library, or the program that it is linked into, from its first header to the end of its data: the linker's. */
 HIDDEN extern const char __ehdr_start[], _end[];
 
+static void count_at_least(uint32_t wanted)
+{
+    uint32_t known = count;
+    while (known < wanted && !atomic_compare_exchange_weak(&count, &known, wanted))
+        ;
+}
+
 void own_add(uintptr_t from, uintptr_t to)
 {
-    uint32_t place = atomic_fetch_add(&count, 1);
-    if (place >= RANGES)
+    for (uint32_t i = 0; i < RANGES; i++) {
+        uintptr_t nobody = 0;
+        if (!atomic_compare_exchange_strong(&ranges[i].from, &nobody, from))
+            continue;
+        ranges[i].to = to;
+        count_at_least(i + 1);
         return;
-    ranges[place].from = from;
-    ranges[place].to = to;
+    }
+}
+
+void own_remove(uintptr_t from, uintptr_t to)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (ranges[i].from == from && ranges[i].to == to) {
+            ranges[i].to = 0;
+            ranges[i].from = 0;
+            return;
+        }
+}
+
+bool own_has_in_image(uintptr_t address)
+{
+    return address - (uintptr_t)__ehdr_start < (uintptr_t)(_end - __ehdr_start);
 }
 
 /* The lowest of the own ranges that reach into [at, to): *from and *end; false: there is none. */
 static bool next_own(uintptr_t at, uintptr_t to, uintptr_t *from, uintptr_t *end)
 {
-    uint32_t known = count < RANGES ? count : RANGES;
+    uint32_t known = count;
     *from = (uintptr_t)__ehdr_start;
     *end = (uintptr_t)_end;
-    bool found = *from<to && * end> at;
+    bool found = at < *end && *from < to;
     for (uint32_t i = 0; i < known; i++) {
         uintptr_t low = ranges[i].from, high = ranges[i].to;
         if (low < to && high > at && (!found || low < *from)) {

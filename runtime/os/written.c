@@ -3,17 +3,16 @@
 #include "runtime/os/written.h"
 
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "runtime/os/os.h"
+#include "runtime/os/pagemap.h"
 
-/* Of a page in the pagemap. */
+/* Of a page in the file. A private page that was written is the process's, no longer the file's. */
 #define PRESENT ((uint64_t)1 << 63)
 #define SWAPPED ((uint64_t)1 << 62)
-#define OF_FILE                                                                                              \
-    ((uint64_t)1 << 61) /* a private page that was written is the process's, no longer the file's */
+#define OF_FILE ((uint64_t)1 << 61)
 
 /* Of the thread, not of the process: when the first thread has ended, the process' own files are empty. */
 static int open_for_reading(const char *path)
@@ -125,37 +124,25 @@ static bool read_pages(int fd, uintptr_t from, uintptr_t to, written_range *run)
     return got > 0;
 }
 
-/* Linux 6.7 has a call that passes over what has no page tables: a terabyte that nobody touched costs nothing. The
- * names are those of linux/fs.h, which may be older. */
-struct scanned {
-    uint64_t start, end, categories;
-};
-struct scan {
-    uint64_t size, flags, start, end, walk_end, regions, region_count, max_pages;
-    uint64_t inverted, all_of, any_of, returned;
-};
-#define PAGEMAP_SCAN_ _IOWR('f', 16, struct scan)
-
-/* False: the kernel has no such call; nothing was reported. */
+/* False: the kernel has no such call. */
 static bool scan_pages(int fd, uintptr_t from, uintptr_t to, written_range *run)
 {
-    enum { IS_FILE = 1 << 2, IS_PRESENT = 1 << 3, IS_SWAPPED = 1 << 4, IS_ZERO = 1 << 5, REGIONS = 512 };
-    static struct scanned regions[REGIONS];
-    struct scan scan = {.size = sizeof scan,
-                        .start = from & ~(uintptr_t)(OS_PAGE - 1),
-                        .end = to,
-                        .regions = (uintptr_t)regions,
-                        .region_count = REGIONS,
-                        .inverted = IS_FILE | IS_ZERO,
-                        .all_of = IS_FILE | IS_ZERO,
-                        .any_of = IS_PRESENT | IS_SWAPPED,
-                        .returned = IS_PRESENT};
+    enum { RUNS = 512 };
+    static pagemap_run_t runs[RUNS];
+    pagemap_scan_t scan = {.start = from & ~(uintptr_t)(OS_PAGE - 1),
+                           .end = to,
+                           .runs = (uintptr_t)runs,
+                           .run_count = RUNS,
+                           .inverted = PAGEMAP_FILE | PAGEMAP_ZERO,
+                           .all_of = PAGEMAP_FILE | PAGEMAP_ZERO,
+                           .any_of = PAGEMAP_PRESENT | PAGEMAP_SWAPPED,
+                           .returned = PAGEMAP_PRESENT};
     for (; scan.start < to; scan.start = scan.walk_end) {
-        long count = syscall(SYS_ioctl, fd, PAGEMAP_SCAN_, &scan);
-        if (count < 0)
+        long count = pagemap_scan(fd, &scan);
+        if (count < 0 || scan.walk_end <= scan.start)
             return false;
         for (long i = 0; i < count; i++)
-            run(regions[i].start > from ? regions[i].start : from, regions[i].end < to ? regions[i].end : to);
+            run(runs[i].start > from ? runs[i].start : from, runs[i].end < to ? runs[i].end : to);
     }
     return true;
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unwind.h>
 
-#include "runtime/os/os.h"
+#include "runtime/os/own.h"
 #include "runtime/os/text.h"
 
 /* Of libgcc_s; set once, before threads. */
@@ -16,14 +16,6 @@ static uintptr_t (*unwind_register)(struct _Unwind_Context *, int);
 /* The thread's: it is in the unwinder or in the linker for it. */
 static __thread bool busy __attribute__((tls_model("initial-exec")));
 
-/* This library, from its first header to the end of its data: the linker's. */
-HIDDEN extern const char __ehdr_start[], _end[];
-
-static bool is_own(uintptr_t address)
-{
-    return address - (uintptr_t)__ehdr_start < (uintptr_t)(_end - __ehdr_start);
-}
-
 /* A frame holds the address after its call, which may belong to the next line, or to the next function. The frames of this
  * library are left out. */
 static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *argument)
@@ -32,7 +24,7 @@ static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *arg
     uintptr_t address = unwind_ip(context);
     if (address == 0 || stack->depth == ORIGIN_FRAMES)
         return _URC_END_OF_STACK;
-    if (!is_own(address))
+    if (!own_has_in_image(address))
         stack->frames[stack->depth++] = address - 1;
     return _URC_NO_REASON;
 }
@@ -84,7 +76,7 @@ static _Unwind_Reason_Code find_program(struct _Unwind_Context *context, void *a
     origin_frame_t *frame = argument;
     uintptr_t address = unwind_ip(context) - 1;
     frame->from = unwind_cfa(context);
-    if (is_own(address) || is_beside(address, (const void *)(uintptr_t)exit) ||
+    if (own_has_in_image(address) || is_beside(address, (const void *)(uintptr_t)exit) ||
         is_beside(address, (const void *)(uintptr_t)__tls_get_addr))
         return _URC_NO_REASON;
     for (size_t i = 0; i < ORIGIN_HELD; i++)
