@@ -94,15 +94,15 @@ static inline target_t target_of(uintptr_t word)
 {
     size_t offset = word - region_base;
     uint32_t slot = (uint32_t)(offset >> SLOT_SHIFT);
-    brief_t is = collected_briefs[slot];
+    brief_t is = bitmaps_briefs[slot];
     if (LIKELY(is.cls != 0))
-        return (target_t){slot, (uint16_t)collected_cell(is.cls, offset % SLOT_SIZE), is};
+        return (target_t){slot, (uint16_t)bitmaps_cell(is.cls, offset % SLOT_SIZE), is};
     return large_of(slot);
 }
 
 static inline bits_t *bits_of(target_t target)
 {
-    return collected_bits_of(target.slot) + target.cell / 64;
+    return bitmaps_of(target.slot) + target.cell / 64;
 }
 
 static inline uint64_t bit_of(target_t target)
@@ -298,7 +298,7 @@ static void scan_large(marker_t *self, uintptr_t object, uint32_t slot)
 static inline void scan(marker_t *self, uintptr_t object)
 {
     uint32_t slot = region_slot((const void *)object);
-    brief_t is = collected_briefs[slot];
+    brief_t is = bitmaps_briefs[slot];
     if (LIKELY(is.kind == KIND_SCAN && is.cls && !shared.base_only))
         scan_words(self, object, object + cell_size[is.cls]);
     else if (is.kind == KIND_SCAN && is.cls)
@@ -443,7 +443,7 @@ static void add_root(uintptr_t from, uintptr_t to)
 static void rescan_small(span_t *span)
 {
     for (uint32_t cell = 0; cell < span->cells; cell++)
-        if (collected_bits_of(span_slot(span))[cell / 64].marks >> cell % 64 & 1) {
+        if (bitmaps_of(span_slot(span))[cell / 64].marks >> cell % 64 & 1) {
             scan(&markers[0], (uintptr_t)span_start(span) + (size_t)cell * span->cell_size);
             drain(&markers[0]);
         }

@@ -18,9 +18,6 @@ enum { RUN_BYTES = 4096 };
 /* A thread that looks for free cells sweeps at most so many spans that have none, unless the limit is near. */
 enum { SWEEPS_MAX = 8 };
 
-bits_t *collected_bits;
-brief_t *collected_briefs;
-uint32_t collected_reciprocals[CLASS_COUNT];
 _Atomic size_t collected_bytes_since, collected_bytes_held;
 
 static struct {
@@ -32,111 +29,7 @@ static struct {
     uint32_t large;                                 /* large objects, linked by all_next and all_prev */
     bool
         large_pending; /* from a trace on until the unmarked ones have been freed: new ones are born marked */
-    size_t bitmap_slots; /* so many slots have their bitmaps committed, */
-    size_t described;    /* and so many from the front are counted in the ledger, */
-    size_t huge_slots;   /* and so many have huge pages */
 } collected = {.lock = LOCK_INIT(LOCK_RANK_COLLECTED)};
-
-/* --- the bitmaps --- */
-
-/* Under the lock. */
-static bool bitmaps_init(void)
-{
-    if (collected_bits)
-        return true;
-    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
-        collected_reciprocals[cls] =
-            (uint32_t)((((uint64_t)1 << 32) + class_size(cls) - 1) / class_size(cls));
-    size_t slots = region.size / SLOT_SIZE,
-           briefs = (slots * sizeof(brief_t) + OS_PAGE - 1) & ~(size_t)(OS_PAGE - 1);
-    bits_t *bits = os_reserve(slots * SLOT_BITS * sizeof *bits, OS_HUGE_PAGE);
-    collected_briefs = bits ? os_reserve(briefs, OS_PAGE) : NULL;
-    if (!collected_briefs || !os_make_readable(collected_briefs, briefs))
-        return false;
-    __atomic_store_n(&collected_bits, bits, __ATOMIC_RELEASE);
-    return true;
-}
-
-enum { TABLE_BYTES = SLOT_BITS * sizeof(bits_t) + sizeof(brief_t) /* for a slot */ };
-
-static bool tables_commit(size_t from, size_t to)
-{
-    uintptr_t first = (uintptr_t)(collected_briefs + from) & ~(uintptr_t)(OS_PAGE - 1),
-              end = ((uintptr_t)(collected_briefs + to) + OS_PAGE - 1) & ~(uintptr_t)(OS_PAGE - 1);
-    return os_commit(collected_bits_of((uint32_t)from), (to - from) * SLOT_BITS * sizeof(bits_t)) &&
-           os_commit((void *)first, end - first);
-}
-
-/* The bitmaps of the slots up to `end` are counted in the ledger from now on. */
-static void bitmaps_describe(size_t end)
-{
-    if (end <= collected.described)
-        return;
-    atomic_fetch_add_explicit(&ledger.metadata, (end - collected.described) * TABLE_BYTES,
-                              memory_order_relaxed);
-    collected.described = end;
-}
-
-/* Marking looks at them as often as at the objects: those of a large heap have huge pages too. */
-static void bitmaps_make_huge(uint32_t slot)
-{
-    enum { HUGE_SLOTS = OS_HUGE_PAGE / (SLOT_BITS * sizeof(bits_t)) };
-    while (collected.huge_slots <= slot && slots_want_huge()) {
-        size_t end = collected.huge_slots + HUGE_SLOTS;
-        if (end > collected.bitmap_slots || !os_make_huge(collected_bits_of((uint32_t)collected.huge_slots)))
-            return;
-        collected.huge_slots = end;
-        bitmaps_describe(end);
-    }
-}
-
-/* Have the bitmaps of a run of slots writable; under the lock. A quarter more than needed, for fewer calls. */
-static bool bitmaps_commit(uint32_t slot, size_t count)
-{
-    bitmaps_describe(slot + 1);
-    size_t have = collected.bitmap_slots, need = slot + count, all = region.size / SLOT_SIZE;
-    if (need <= have)
-        return true;
-    size_t want = (need + need / 4 + CHUNK_SLOTS) & ~(size_t)(CHUNK_SLOTS - 1);
-    want = want < all ? want : all;
-    if (!tables_commit(have, want))
-        return false;
-    collected.bitmap_slots = want;
-    bitmaps_make_huge(slot);
-    return true;
-}
-
-static uint32_t bits_words(const span_t *span)
-{
-    return (span->cells + 63u) / 64;
-}
-
-/* From `first` on, the first cell that is allocated, or not, as asked for; or `count`. */
-static uint32_t bits_find(const bits_t *bits, uint32_t first, uint32_t count, bool allocated)
-{
-    for (uint32_t i = first; i < count;) {
-        uint64_t word = __atomic_load_n(&bits[i / 64].allocs, __ATOMIC_RELAXED);
-        word = (allocated ? word : ~word) >> i % 64;
-        if (word) {
-            i += (uint32_t)__builtin_ctzll(word);
-            return i < count ? i : count;
-        }
-        i = (i | 63) + 1;
-    }
-    return count;
-}
-
-/* Set those of [first, end). Others may change other bits of the same words meanwhile. */
-static void bits_set(bits_t *bits, uint32_t first, uint32_t end, bool marks)
-{
-    while (first < end) {
-        uint32_t stop = (first | 63) + 1 < end ? (first | 63) + 1 : end;
-        uint64_t ones = ~(uint64_t)0 >> (64 - (stop - first)) << first % 64;
-        bits_t *word = &bits[first / 64];
-        __atomic_fetch_or(marks ? &word->marks : &word->allocs, ones, __ATOMIC_RELAXED);
-        first = stop;
-    }
-}
 
 /* --- the lists of spans; under the lock --- */
 
@@ -166,7 +59,7 @@ static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
     if (!slot)
         return NULL;
     lock_acquire(&collected.lock);
-    bool ready = bitmaps_init() && bitmaps_commit(slot, 1);
+    bool ready = bitmaps_prepare(slot);
     if (ready) {
         span_t *span = span_of_slot(slot);
         uint32_t size = class_size(cls);
@@ -176,9 +69,9 @@ static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
                          .kind = (uint8_t)kind,
                          .touched = span->touched,
                          .heap = self};
-        memset(collected_bits_of(slot), 0, SLOT_BITS * sizeof *collected_bits);
+        memset(bitmaps_of(slot), 0, SLOT_BITS * sizeof(bits_t));
         *epoch_of(span) = collected.epoch;
-        collected_briefs[slot] = (brief_t){.cls = (uint8_t)cls, .kind = (uint8_t)kind};
+        bitmaps_briefs[slot] = (brief_t){.cls = (uint8_t)cls, .kind = (uint8_t)kind};
         span_link(list_of(span), span);
         collected_bytes_held += SLOT_SIZE;
         span_set_state(span, SPAN_COLLECTED);
@@ -199,7 +92,7 @@ static void poison(char *cell, size_t size)
 
 static void poison_dead(const span_t *span)
 {
-    const bits_t *bits = collected_bits_of(span_slot(span));
+    const bits_t *bits = bitmaps_of(span_slot(span));
     for (uint32_t cell = 0; cell < span->cells; cell++)
         if ((bits[cell / 64].allocs & ~bits[cell / 64].marks) >> cell % 64 & 1)
             poison(span_start(span) + (size_t)cell * span->cell_size, span->cell_size);
@@ -262,11 +155,11 @@ static void span_leave(span_t *span)
 /* Cells in use. */
 static uint32_t span_sweep(span_t *span)
 {
-    bits_t *bits = collected_bits_of(span_slot(span));
+    bits_t *bits = bitmaps_of(span_slot(span));
     uint32_t used = 0;
     if (UNLIKELY(options.poison))
         poison_dead(span);
-    for (uint32_t word = 0; word < bits_words(span); word++) {
+    for (uint32_t word = 0; word < bitmaps_words(span); word++) {
         bits[word] = (bits_t){.allocs = bits[word].marks & bits[word].allocs};
         used += (uint32_t)__builtin_popcountll(bits[word].allocs);
     }
@@ -277,7 +170,7 @@ static uint32_t span_sweep(span_t *span)
 static void span_discard(span_t *span)
 {
     list_remove(span);
-    collected_briefs[span_slot(span)].cls = 0;
+    bitmaps_briefs[span_slot(span)].cls = 0;
     collected_bytes_held -= SLOT_SIZE;
     span_set_state(span, SPAN_NONE);
     span->kind = KIND_MANUAL;
@@ -329,11 +222,12 @@ static collected_t *share_of(heap_t *self)
 /* The next free cells of a span, as a run. False: it has no more. */
 static bool run_take(collected_t *share, run_t *run, span_t *span)
 {
-    bits_t *bits = collected_bits_of(span_slot(span));
-    uint32_t first = bits_find(bits, span->extended, span->cells, false);
+    bits_t *bits = bitmaps_of(span_slot(span));
+    uint32_t first = bitmaps_find(bits, span->extended, span->cells, false);
     uint32_t limit = first + (RUN_BYTES > span->cell_size ? RUN_BYTES / span->cell_size : 1);
-    uint32_t end =
-        first < span->cells ? bits_find(bits, first, limit < span->cells ? limit : span->cells, true) : first;
+    uint32_t end = first < span->cells
+                       ? bitmaps_find(bits, first, limit < span->cells ? limit : span->cells, true)
+                       : first;
     span->extended = (uint16_t)end;
     if (first == end)
         return false;
@@ -341,7 +235,7 @@ static bool run_take(collected_t *share, run_t *run, span_t *span)
     char *at = span_start(span) + (size_t)first * span->cell_size;
     span_count_touched(span, end);
     memset(at, 0, bytes);
-    bits_set(bits, first, end, false);
+    bitmaps_set(bits, first, end, false);
     share->taken[span->cls] += end - first;
     atomic_fetch_add_explicit(&collected_bytes_since, bytes, memory_order_relaxed);
     run->at = at;
@@ -385,9 +279,9 @@ static void *large_new(heap_t *self, enum span_kind kind, size_t size, size_t al
         return NULL;
     span_t *span = span_of_slot(region_slot(p));
     lock_acquire(&collected.lock);
-    bool ready = bitmaps_init() && bitmaps_commit(span_slot(span), 1);
+    bool ready = bitmaps_prepare(span_slot(span));
     if (ready) {
-        *collected_bits_of(span_slot(span)) = (bits_t){.allocs = 1, .marks = collected.large_pending};
+        *bitmaps_of(span_slot(span)) = (bits_t){.allocs = 1, .marks = collected.large_pending};
         span->kind = (uint8_t)kind;
         large_describe_tail(span, true);
         span_link_all(&collected.large, span);
@@ -408,7 +302,7 @@ static void large_forget(span_t *span)
     span_unlink_all(&collected.large, span);
     collected_bytes_held -= large_usable(span);
     large_describe_tail(span, false);
-    *collected_bits_of(span_slot(span)) = (bits_t){.allocs = 0};
+    *bitmaps_of(span_slot(span)) = (bits_t){.allocs = 0};
     span->kind = KIND_MANUAL;
 }
 
@@ -449,11 +343,11 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
 {
     if (span_is_large(span))
         return free_large(self, span);
-    uint32_t cell = collected_cell(span->cls, (uintptr_t)p % SLOT_SIZE);
+    uint32_t cell = bitmaps_cell(span->cls, (uintptr_t)p % SLOT_SIZE);
     if (UNLIKELY(options.poison))
         poison((char *)(uintptr_t)p, span->cell_size);
     uint64_t bit = (uint64_t)1 << cell % 64;
-    bits_t *word = &collected_bits_of(span_slot(span))[cell / 64];
+    bits_t *word = &bitmaps_of(span_slot(span))[cell / 64];
     if (!(__atomic_fetch_and(&word->allocs, ~bit, __ATOMIC_RELAXED) & bit))
         return false;
     __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELAXED);
@@ -465,14 +359,14 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
 size_t collected_table_bytes(void)
 {
     lock_acquire(&collected.lock);
-    size_t bytes = collected.described * TABLE_BYTES;
+    size_t bytes = bitmaps_bytes();
     lock_release(&collected.lock);
     return bytes;
 }
 
 bool collected_is_used(void)
 {
-    return __atomic_load_n(&collected_bits, __ATOMIC_ACQUIRE) != NULL;
+    return __atomic_load_n(&bitmaps_bits, __ATOMIC_ACQUIRE) != NULL;
 }
 
 /* --- around a trace --- */
@@ -483,9 +377,9 @@ static size_t run_blacken(const run_t *run)
     if (run->at == run->end)
         return 0;
     span_t *span = span_of_slot(region_slot(run->at));
-    uint32_t first = collected_cell(span->cls, (uintptr_t)run->at % SLOT_SIZE);
+    uint32_t first = bitmaps_cell(span->cls, (uintptr_t)run->at % SLOT_SIZE);
     uint32_t count = (uint32_t)((size_t)(run->end - run->at) / run->size);
-    bits_set(collected_bits_of(span_slot(span)), first, first + count, true);
+    bitmaps_set(bitmaps_of(span_slot(span)), first, first + count, true);
     return count;
 }
 
@@ -529,14 +423,14 @@ size_t collected_keep_all(void)
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
             for (uint32_t slot = collected.spans[kind][cls]; slot; slot = span_of_slot(slot)->next) {
-                bits_t *bits = collected_bits_of(slot);
-                for (uint32_t word = 0; word < bits_words(span_of_slot(slot)); word++) {
+                bits_t *bits = bitmaps_of(slot);
+                for (uint32_t word = 0; word < bitmaps_words(span_of_slot(slot)); word++) {
                     bits[word].marks = bits[word].allocs;
                     bytes += (size_t)__builtin_popcountll(bits[word].marks) * class_size(cls);
                 }
             }
     for (uint32_t slot = collected.large; slot; slot = span_of_slot(slot)->all_next) {
-        collected_bits_of(slot)->marks = 1;
+        bitmaps_of(slot)->marks = 1;
         bytes += large_usable(span_of_slot(slot));
     }
     return bytes;
@@ -552,9 +446,9 @@ void collected_end_trace(void)
 
 static bool is_unmarked(const span_t *span)
 {
-    const bits_t *bits = collected_bits_of(span_slot(span));
+    const bits_t *bits = bitmaps_of(span_slot(span));
     uint64_t any = 0;
-    for (uint32_t word = 0; word < bits_words(span); word++)
+    for (uint32_t word = 0; word < bitmaps_words(span); word++)
         any |= bits[word].marks;
     return any == 0;
 }
@@ -582,11 +476,11 @@ static void release_dead_large(heap_t *self)
     for (uint32_t slot = collected.large, next; slot; slot = next) {
         span_t *span = span_of_slot(slot);
         next = span->all_next;
-        if (!collected_bits_of(slot)->marks) {
+        if (!bitmaps_of(slot)->marks) {
             large_forget(span);
             large_free(self, span);
         } else {
-            collected_bits_of(slot)->marks = 0;
+            bitmaps_of(slot)->marks = 0;
         }
     }
     collected.large_pending = false;
@@ -681,9 +575,9 @@ void collected_after_fork(bool child)
 
 __attribute__((no_sanitize("thread"))) static uint64_t count_bits(const span_t *span)
 {
-    const bits_t *bits = collected_bits_of(span_slot(span));
+    const bits_t *bits = bitmaps_of(span_slot(span));
     uint64_t count = 0;
-    for (uint32_t word = 0; word < bits_words(span); word++)
+    for (uint32_t word = 0; word < bitmaps_words(span); word++)
         count += (uint64_t)__builtin_popcountll(bits[word].allocs);
     return count;
 }
@@ -728,7 +622,7 @@ void collected_verify(void)
                 const span_t *span = span_of_slot(slot);
                 ALWAYS_CHECK(span->prev == before && span->cls == cls && span->kind == kind + KIND_SCAN);
                 ALWAYS_CHECK(span->state == SPAN_COLLECTED && span->owner == 0);
-                ALWAYS_CHECK(collected_briefs[slot].cls == cls && collected_briefs[slot].kind == span->kind);
+                ALWAYS_CHECK(bitmaps_briefs[slot].cls == cls && bitmaps_briefs[slot].kind == span->kind);
                 before = slot;
                 ALWAYS_CHECK(*epoch_of(span_of_slot(slot)) <= collected.epoch);
                 ALWAYS_CHECK(!span->all_prev || !span->heap ||

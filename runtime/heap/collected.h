@@ -1,12 +1,7 @@
 /* collected: memory that the collector reclaims: cells of scan, noscan and typed spans, and large objects.
  *
- * Unlike manual cells a free one holds nothing: what is free is in side bitmaps, so that neither the collector nor
- * the sweeper writes among the objects, and a dirty page means that the program wrote there. One bit a cell, the
- * first at the slot's first bit; a slot has 512 bytes of each bitmap, word by word beside each other.
- *
- *     allocs   the cell is the program's, or in a thread's run
- *     marks    the last trace reached it; zero but between the trace and the sweep of the span. A cell that
- *              the program frees loses first the one bit, then the other
+ * Unlike manual cells a free one holds nothing: what is free is in side bitmaps (bitmaps.h), so that neither the collector
+ * nor the sweeper writes among the objects, and a dirty page means that the program wrote there.
  *
  * A thread allocates from runs: neighbouring free cells, zeroed and marked as allocated when the run is taken.
  *
@@ -31,6 +26,7 @@
 #ifndef WEIR_HEAP_COLLECTED_H
 #define WEIR_HEAP_COLLECTED_H
 
+#include "runtime/heap/bitmaps.h"
 #include "runtime/heap/cache.h"
 
 enum { COLLECTED_KINDS = KIND_COUNT - KIND_SCAN };
@@ -86,38 +82,12 @@ static inline void collected_clear_flag(span_t *span, uint32_t flag)
  * it was not allocated. */
 bool collected_free(heap_t *self, span_t *span, const void *p);
 
-/* The index of the cell that an offset into a span of the class lies in: one multiplication. */
-extern uint32_t collected_reciprocals[CLASS_COUNT];
-static inline uint32_t collected_cell(uint32_t cls, size_t offset)
-{
-    return (uint32_t)((uint64_t)offset * collected_reciprocals[cls] >> 32);
-}
-
-/* What a slot holds, again, in two bytes: marking asks about every word it finds, and the descriptors of a large heap do
- * not fit into the caches. Written as the state is; read by markers. */
-typedef struct brief {
-    uint8_t cls;  /* 0: no span of small cells that are collected */
-    uint8_t kind; /* enum span_kind */
-} brief_t;
-extern brief_t *collected_briefs; /* one a slot; NULL until there is collected memory */
-
-/* 64 cells in both bitmaps, side by side: marking asks for one and changes the other. */
-typedef struct bits {
-    uint64_t allocs, marks;
-} bits_t;
-enum { SLOT_BITS = SLOT_SIZE / 16 / 64 };
-extern bits_t *collected_bits; /* NULL until there is collected memory */
-static inline bits_t *collected_bits_of(uint32_t slot)
-{
-    return collected_bits + (size_t)slot * SLOT_BITS;
-}
-
 /* Has the last trace reached the object at p, its start? Until its span is swept. */
 static inline bool collected_is_marked(const void *p)
 {
     span_t *span = span_of_slot(region_slot(p));
-    uint32_t cell = span_is_large(span) ? 0 : collected_cell(span->cls, (uintptr_t)p % SLOT_SIZE);
-    return collected_bits_of(span_slot(span))[cell / 64].marks >> cell % 64 & 1;
+    uint32_t cell = span_is_large(span) ? 0 : bitmaps_cell(span->cls, (uintptr_t)p % SLOT_SIZE);
+    return bitmaps_of(span_slot(span))[cell / 64].marks >> cell % 64 & 1;
 }
 
 /* --- for the collector --- */

@@ -1,0 +1,62 @@
+/* bitmaps: which cells of collected spans are allocated, and which were reached. One bit a cell, the first at the slot's first
+ * bit; a slot has 512 bytes of each bitmap, word by word beside each other. A large object has one bit.
+ *
+ *     allocs   the cell is the program's, or in a thread's run
+ *     marks    the last trace reached it; zero but between the trace and the sweep of the span. A cell that
+ *              the program frees loses first the one bit, then the other
+ *
+ * And, beside them, what each slot holds, in two bytes. Two reservations, made at first use, that appear as they are touched;
+ * where the heap is large the bitmaps lie on huge pages.
+ */
+#ifndef WEIR_HEAP_BITMAPS_H
+#define WEIR_HEAP_BITMAPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/heap/classes.h"
+#include "runtime/pages/region.h"
+
+/* 64 cells in both bitmaps: marking asks for one and changes the other. */
+typedef struct bits {
+    uint64_t allocs, marks;
+} bits_t;
+enum { SLOT_BITS = SLOT_SIZE / 16 / 64 };
+extern bits_t *bitmaps_bits; /* NULL until there is collected memory */
+static inline bits_t *bitmaps_of(uint32_t slot)
+{
+    return bitmaps_bits + (size_t)slot * SLOT_BITS;
+}
+
+/* What a slot holds, again: marking asks about every word it finds, and the descriptors of a large heap do not fit into the
+ * caches. Written as the span's state is; read by markers. */
+typedef struct brief {
+    uint8_t cls;  /* 0: no span of small cells that are collected */
+    uint8_t kind; /* enum span_kind */
+} brief_t;
+extern brief_t *bitmaps_briefs; /* one a slot; NULL until there is collected memory */
+
+/* The index of the cell that an offset into a span of the class lies in: one multiplication. */
+extern uint32_t bitmaps_reciprocals[CLASS_COUNT];
+static inline uint32_t bitmaps_cell(uint32_t cls, size_t offset)
+{
+    return (uint32_t)((uint64_t)offset * bitmaps_reciprocals[cls] >> 32);
+}
+
+/* Have those of a slot writable. False: out of memory. Under the lock of the collected spans. */
+bool bitmaps_prepare(uint32_t slot);
+/* Bytes of the tables that the ledger counts as metadata; under the same lock. */
+size_t bitmaps_bytes(void);
+
+/* Words of a span's bitmaps. */
+static inline uint32_t bitmaps_words(const span_t *span)
+{
+    return (span->cells + 63u) / 64;
+}
+/* From `first` on, the first cell that is allocated, or not, as asked for; or `count`. */
+uint32_t bitmaps_find(const bits_t *bits, uint32_t first, uint32_t count, bool allocated);
+/* Set those of [first, end), of one of the two. Others may change other bits of the same words meanwhile. */
+void bitmaps_set(bits_t *bits, uint32_t first, uint32_t end, bool marks);
+
+#endif
