@@ -11,17 +11,20 @@ struct output {
     text_t *text;
     int fd;
     bool is_first;
+    void (*add)(struct output *output, const weir_pool_stats *stats);
 };
 
-static bool is_unused(const weir_pool_stats *stats)
+/* A pool that nobody has used is left out. */
+static bool visit(void *context, const weir_pool_stats *stats, size_t size)
 {
-    return stats->gets == 0 && stats->puts == 0;
-}
-
-static void make_room(const struct output *output)
-{
+    struct output *output = context;
+    (void)size;
+    if (stats->gets == 0 && stats->puts == 0)
+        return true;
     if (output->text->size - output->text->length < LONGEST)
         text_flush(output->text, output->fd);
+    output->add(output, stats);
+    return true;
 }
 
 static void add_count(text_t *text, const char *before, uint64_t count)
@@ -30,14 +33,9 @@ static void add_count(text_t *text, const char *before, uint64_t count)
     text_add_u64(text, count);
 }
 
-static bool add_line(void *context, const weir_pool_stats *stats, size_t size)
+static void add_line(struct output *output, const weir_pool_stats *stats)
 {
-    struct output *output = context;
     text_t *text = output->text;
-    (void)size;
-    if (is_unused(stats))
-        return true;
-    make_room(output);
     text_add_str(text, "  pool ");
     if (stats->name[0])
         text_add_quoted(text, stats->name, strlen(stats->name));
@@ -51,7 +49,6 @@ static bool add_line(void *context, const weir_pool_stats *stats, size_t size)
     text_add_str(text, " objects, ");
     text_add_bytes(text, stats->bytes_held);
     text_add_char(text, '\n');
-    return true;
 }
 
 /* What is not plain ASCII is no matter for a name, and may be half a character at its end. */
@@ -66,14 +63,9 @@ static void add_json_string(text_t *text, const char *string)
     text_add_char(text, '"');
 }
 
-static bool add_element(void *context, const weir_pool_stats *stats, size_t size)
+static void add_element(struct output *output, const weir_pool_stats *stats)
 {
-    struct output *output = context;
     text_t *text = output->text;
-    (void)size;
-    if (is_unused(stats))
-        return true;
-    make_room(output);
     text_add_str(text, output->is_first ? "{\"name\": " : ", {\"name\": ");
     output->is_first = false;
     add_json_string(text, stats->name);
@@ -87,15 +79,14 @@ static bool add_element(void *context, const weir_pool_stats *stats, size_t size
     add_count(text, ", \"bytes_held\": ", stats->bytes_held);
     add_count(text, ", \"cycles\": ", stats->cycles);
     text_add_char(text, '}');
-    return true;
 }
 
 void pool_print_lines(text_t *text, int fd)
 {
-    weir_pool_each(add_line, &(struct output){text, fd, true});
+    weir_pool_each(visit, &(struct output){text, fd, true, add_line});
 }
 
 void pool_print_json(text_t *text, int fd)
 {
-    weir_pool_each(add_element, &(struct output){text, fd, true});
+    weir_pool_each(visit, &(struct output){text, fd, true, add_element});
 }

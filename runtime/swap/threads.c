@@ -76,24 +76,34 @@ static size_t stack_size_of(const pthread_attr_t *attributes)
     return size;
 }
 
-/* Threads that the runtime starts in the middle of a cycle are its own: they hold nothing of the program's. */
+/* Threads that the runtime starts in the middle of a cycle are its own: they hold nothing of the program's. The options are
+ * known as soon as there is a heap. */
 static bool is_watched(void)
 {
+    thread_heap();
     return options.collect && !cache.cycling;
+}
+
+static start_t *record_new(start_t start)
+{
+    start_t *record = heap_malloc(sizeof *record);
+    if (record)
+        *record = start;
+    return record;
 }
 
 EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *),
                           void *argument)
 {
-    static int (*_Atomic next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    typedef int create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    static create *_Atomic next;
     if (!next)
-        next = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))(uintptr_t)dlsym(
-            RTLD_NEXT, "pthread_create");
-    start_t *record = thread_heap() && is_watched() ? heap_malloc(sizeof *record) : NULL;
-    if (!record)
-        return is_watched() ? EAGAIN : next(thread, attributes, function, argument);
-    *record = (start_t){.run = function, .argument = argument, .stack_size = stack_size_of(attributes)};
-    int error = next(thread, attributes, run, record);
+        next = (create *)(uintptr_t)dlsym(RTLD_NEXT, "pthread_create");
+    if (!is_watched())
+        return next(thread, attributes, function, argument);
+    start_t *record =
+        record_new((start_t){.run = function, .argument = argument, .stack_size = stack_size_of(attributes)});
+    int error = record ? next(thread, attributes, run, record) : EAGAIN;
     if (error)
         heap_free(record);
     return error;
@@ -101,14 +111,15 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 
 EXPORT int thrd_create(thrd_t *thread, thrd_start_t function, void *argument)
 {
-    static int (*_Atomic next)(thrd_t *, thrd_start_t, void *);
+    typedef int create(thrd_t *, thrd_start_t, void *);
+    static create *_Atomic next;
     if (!next)
-        next = (int (*)(thrd_t *, thrd_start_t, void *))(uintptr_t)dlsym(RTLD_NEXT, "thrd_create");
-    start_t *record = thread_heap() && is_watched() ? heap_malloc(sizeof *record) : NULL;
-    if (!record)
-        return is_watched() ? thrd_nomem : next(thread, function, argument);
-    *record = (start_t){.run_c11 = function, .argument = argument, .stack_size = stack_size_of(NULL)};
-    int error = next(thread, run_c11, record);
+        next = (create *)(uintptr_t)dlsym(RTLD_NEXT, "thrd_create");
+    if (!is_watched())
+        return next(thread, function, argument);
+    start_t *record =
+        record_new((start_t){.run_c11 = function, .argument = argument, .stack_size = stack_size_of(NULL)});
+    int error = record ? next(thread, run_c11, record) : thrd_nomem;
     if (error != thrd_success)
         heap_free(record);
     return error;

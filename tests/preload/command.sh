@@ -107,13 +107,7 @@ for signal in TERM KILL SEGV; do
     status=$( ("$WEIR" run -- sh -c "kill -$signal \$\$"; echo $?) 2>/dev/null) # without the shell's own remark
     [ "$status" = $((128 + $(kill -l "$signal"))) ] || fail "SIG$signal: status $status"
 done
-"$WEIR" run -- sh -c 'trap "exit 42" USR1; echo ready; while :; do sleep 0.05; done' >out &
-program=$!
-until grep -q ready out; do sleep 0.02; done
-kill -USR1 "$program"
-status=0
-wait "$program" || status=$?
-[ "$status" = 42 ] || fail "the signal did not arrive: status $status"
+hands_signal_on "$WEIR" run --
 [ "$(printf 'line\n' | "$WEIR" run cat)" = line ] || fail "stdin and stdout"
 
 echo "programs that cannot be run"

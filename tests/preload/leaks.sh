@@ -68,13 +68,7 @@ timeout 60 "$WEIR" run --leaks=file -- sh -c 'exit 7' || status=$?
 [ "$status" = 7 ] || fail "status $status"
 status=$( ("$WEIR" run --leaks -- sh -c 'kill -TERM $$'; echo $?) 2>/dev/null)
 [ "$status" = 143 ] || fail "status $status"
-"$WEIR" run --leaks -- sh -c 'trap "exit 42" USR1; echo ready; while :; do sleep 0.05; done' >out &
-program=$!
-until grep -q ready out; do sleep 0.02; done
-kill -USR1 "$program"
-status=0
-wait "$program" || status=$?
-[ "$status" = 42 ] || fail "the signal did not arrive: status $status"
+hands_signal_on "$WEIR" run --leaks --
 status=0
 "$WEIR" run --leaks -- no-such-program 2>err || status=$?
 [ "$status" = 127 ] || fail "status $status"

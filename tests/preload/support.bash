@@ -108,6 +108,17 @@ same_output() {
     echo "same output ($(wc -c <"$SCRATCH/expected.out") bytes, status $expected): $(short "$*")"
 }
 
+# hands_signal_on COMMAND...: what it runs gets the signal that the command gets, and its status is handed back.
+hands_signal_on() {
+    local program status=0
+    "$@" sh -c 'trap "exit 42" USR1; echo ready; while :; do sleep 0.05; done' >"$SCRATCH/ready" &
+    program=$!
+    until grep -q ready "$SCRATCH/ready"; do sleep 0.02; done
+    kill -USR1 "$program"
+    wait "$program" || status=$?
+    [ "$status" = 42 ] || fail "the signal did not arrive: status $status"
+}
+
 in_own_directory() {
     rm -rf "$SCRATCH/run"
     mkdir "$SCRATCH/run"
