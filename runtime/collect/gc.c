@@ -168,7 +168,6 @@ static void note_cycle(const mark_result_t *found, bool forced, uint64_t stopped
     gc.stats.forced += forced;
     gc.stats.live = found->bytes;
     gc.stats.objects = found->objects;
-    gc.stats.rescans += found->rescans;
 }
 
 /* The world stops, is marked, and starts; what is known of it goes into the event. */

@@ -18,9 +18,8 @@
 enum {
     CANDIDATES = 16,
     RING = 32,
-    STACK_ENTRIES = 1 << 20, /* of a marker, 8 MiB, resident as far as it was used */
-    PACKET = 256,            /* entries handed over at once, at most */
-    GIVE_MIN = 4,            /* that a stack has to hold */
+    GIVE_MIN = 2,   /* spans that a queue has to hold */
+    GIVE_MAX = 256, /* handed over at once */
     PACKETS = 64,
     PIECE = 32 * 1024, /* bytes of a range scanned at once */
     RANGES = 4096,
@@ -33,13 +32,27 @@ typedef struct target {
     brief_t is; /* .cls == 0: a large object, or nothing, by .kind */
 } target_t;
 
+/* Of grey spans, linked by their grey_t; first in, first out. */
+typedef struct queue {
+    uint32_t first, last, count; /* slots; 0: none */
+} queue_t;
+
+/* An object on its way. */
+typedef struct coming {
+    uintptr_t object;
+    uint32_t size, kind;
+} coming_t;
+
 /* One for each member of the crew; only its own, but `bytes` and `objects`, which the collector adds up. */
 typedef struct marker {
-    uintptr_t *stack;
-    size_t top, limit;
+    queue_t queue;
+    /* The span that it is at, and what is left of it: words of the bitmap, and cells of the present word. */
+    uint32_t slot, size, kind;
+    uint64_t words, cells;
+    uintptr_t at;                    /* the first cell of the present word */
     target_t candidates[CANDIDATES]; /* whose bits are on their way; circular */
     uint32_t candidate_first, candidate_count;
-    uintptr_t ring[RING]; /* objects on their way; circular */
+    coming_t ring[RING]; /* circular */
     uint32_t ring_first, ring_count;
     size_t bytes, objects;
 } __attribute__((aligned(64))) marker_t;
@@ -56,21 +69,16 @@ static struct {
     spin_t lock;
     _Atomic uint32_t packets, ranges, idle;
     uint32_t members;
-    bool overflowed; /* some span has its flag up */
-    bool base_only;  /* in this collection; see mark_set_base_only */
-    bool watching;   /* some span is WATCHED */
+    bool base_only; /* in this collection; see mark_set_base_only */
+    bool watching;  /* some span is WATCHED */
     size_t root_bytes;
-    uint32_t rescans;
-    struct packet {
-        uint32_t size;
-        uintptr_t objects[PACKET];
-    } * packet;
+    queue_t packet[PACKETS];
     range_t *range;
 } shared;
 
 static uint32_t cell_size[CLASS_COUNT];
-static uint32_t prepared; /* markers that have a stack */
-static size_t stack_limit = STACK_ENTRIES;
+static uint32_t prepared; /* markers */
+static uint32_t range_limit = RANGES;
 static _Atomic bool base_only; /* from the next collection on */
 
 /* --- what a word points to --- */
@@ -127,30 +135,41 @@ void *mark_base(const void *p)
 
 /* --- what is left to do --- */
 
-/* Marked, and to be scanned in another round. */
-static void overflow(span_t *span)
-{
-    collected_set_flag(span, COLLECTED_OVERFLOWED);
-    __atomic_store_n(&shared.overflowed, true, __ATOMIC_RELAXED);
-}
-
 static bool share_range(uintptr_t from, uintptr_t to)
 {
     bool fits;
     spin_acquire(&shared.lock);
-    fits = shared.ranges < RANGES;
+    fits = shared.ranges < range_limit;
     if (fits)
         shared.range[shared.ranges++] = (range_t){from, to};
     spin_release(&shared.lock);
     return fits;
 }
 
-static inline void push(marker_t *self, uintptr_t object, uint32_t slot)
+static inline void queue_add(queue_t *queue, uint32_t slot)
 {
-    if (LIKELY(self->top < self->limit))
-        self->stack[self->top++] = object;
+    bitmaps_grey[slot].next = 0;
+    if (queue->count++)
+        bitmaps_grey[queue->last].next = slot;
     else
-        overflow(span_of_slot(slot));
+        queue->first = slot;
+    queue->last = slot;
+}
+
+/* Something in that word of the span is marked and not scanned. Who finds the bit up leaves it to him who will take it down:
+ * he looks at the marks after that. So the mark is to be set before, and both orders are kept by all. */
+static inline void make_grey(marker_t *self, uint32_t slot, uint32_t word)
+{
+    uint64_t *words = &bitmaps_grey[slot].words, bit = (uint64_t)1 << word;
+    uint64_t before = __atomic_load_n(words, __ATOMIC_SEQ_CST);
+    if (before & bit)
+        return;
+    if (shared.members == 1)
+        *words = before | bit;
+    else
+        before = __atomic_fetch_or(words, bit, __ATOMIC_SEQ_CST);
+    if (!before)
+        queue_add(&self->queue, slot);
 }
 
 static void found_large(marker_t *self, uint32_t slot)
@@ -159,10 +178,9 @@ static void found_large(marker_t *self, uint32_t slot)
     uintptr_t start = (uintptr_t)span_start(span);
     self->objects++;
     self->bytes += large_usable(span);
-    if (span->kind == KIND_TYPED)
-        push(self, start, slot);
-    else if (span->kind == KIND_SCAN && !share_range(start, start + large_usable(span)))
-        overflow(span);
+    if (span->kind == KIND_TYPED ||
+        (span->kind == KIND_SCAN && !share_range(start, start + large_usable(span))))
+        make_grey(self, slot, 0);
 }
 
 /* Alone, a marker need not pay for atomic changes. */
@@ -174,18 +192,18 @@ static inline void mark(marker_t *self, target_t target)
         return;
     if (shared.members == 1)
         bits->marks = marks | bit;
-    else if (__atomic_fetch_or(&bits->marks, bit, __ATOMIC_RELAXED) & bit)
+    else if (__atomic_fetch_or(&bits->marks, bit, __ATOMIC_SEQ_CST) & bit)
         return;
     if (UNLIKELY(shared.watching) && collected_has_flag(span_of_slot(target.slot), COLLECTED_WATCHED))
         ephemerons_wake(start_of(target));
     if (UNLIKELY(!target.is.cls)) {
         found_large(self, target.slot);
-        return;
+    } else if (target.is.kind != KIND_NOSCAN) {
+        make_grey(self, target.slot, target.cell / 64);
+    } else {
+        self->objects++;
+        self->bytes += cell_size[target.is.cls];
     }
-    self->objects++;
-    self->bytes += cell_size[target.is.cls];
-    if (target.is.kind != KIND_NOSCAN)
-        push(self, start_of(target), target.slot);
 }
 
 /* A word that lies inside the region: what it points to is looked at when its bits have come, CANDIDATES words later. */
@@ -285,9 +303,9 @@ static void scan_piece(marker_t *self, uintptr_t from, uintptr_t to)
         scan_words(self, from, to);
 }
 
-static void scan_large(marker_t *self, uintptr_t object, uint32_t slot)
+static void scan_large(marker_t *self, span_t *span)
 {
-    span_t *span = span_of_slot(slot);
+    uintptr_t object = (uintptr_t)span_start(span);
     size_t bytes = large_usable(span);
     if (span->kind == KIND_SCAN)
         scan_piece(self, object, object + bytes);
@@ -295,35 +313,106 @@ static void scan_large(marker_t *self, uintptr_t object, uint32_t slot)
         scan_typed(self, object, bytes);
 }
 
-static inline void scan(marker_t *self, uintptr_t object)
+static inline void scan(marker_t *self, const coming_t *object)
 {
-    uint32_t slot = region_slot((const void *)object);
-    brief_t is = bitmaps_briefs[slot];
-    if (LIKELY(is.kind == KIND_SCAN && is.cls && !shared.base_only))
-        scan_words(self, object, object + cell_size[is.cls]);
-    else if (is.kind == KIND_SCAN && is.cls)
-        scan_bases(self, object, object + cell_size[is.cls]);
-    else if (is.cls)
-        scan_typed(self, object, cell_size[is.cls]);
+    if (LIKELY(object->kind == KIND_SCAN && !shared.base_only))
+        scan_words(self, object->object, object->object + object->size);
+    else if (object->kind == KIND_SCAN)
+        scan_bases(self, object->object, object->object + object->size);
     else
-        scan_large(self, object, slot);
+        scan_typed(self, object->object, object->size);
+}
+
+/* --- the queue --- */
+
+static void prefetch_word(uint32_t slot)
+{
+    uint64_t words = bitmaps_grey[slot].words;
+    uint32_t word = words ? (uint32_t)__builtin_ctzll(words) : 0;
+    __builtin_prefetch(&bitmaps[slot].bits[word], 1);
+    __builtin_prefetch(&bitmaps[slot].scanned[word], 1);
+}
+
+/* The first span of the queue is the one that the marker is at. False: there is none. Its link is another's to use as soon as no
+ * word is grey. */
+static bool take_span(marker_t *self)
+{
+    uint32_t slot = self->queue.first;
+    if (!self->queue.count)
+        return false;
+    grey_t *grey = &bitmaps_grey[slot];
+    if (--self->queue.count)
+        prefetch_word(self->queue.first = grey->next);
+    self->words = shared.members == 1 ? grey->words : __atomic_exchange_n(&grey->words, 0, __ATOMIC_SEQ_CST);
+    if (shared.members == 1)
+        grey->words = 0;
+    self->slot = slot;
+    self->size = cell_size[bitmaps_briefs[slot].cls];
+    self->kind = bitmaps_briefs[slot].kind;
+    return true;
+}
+
+/* The cells of a word that are marked and that nobody has scanned: now they are this marker's to scan. */
+static void take_cells(marker_t *self, uint32_t word)
+{
+    uint64_t *scanned = &bitmaps[self->slot].scanned[word];
+    uint64_t marks = __atomic_load_n(&bitmaps[self->slot].bits[word].marks, __ATOMIC_SEQ_CST);
+    uint64_t before = __atomic_load_n(scanned, __ATOMIC_RELAXED);
+    if (shared.members == 1)
+        *scanned = before | marks;
+    else if (marks & ~before)
+        before = __atomic_fetch_or(scanned, marks, __ATOMIC_RELAXED);
+    self->cells = marks & ~before;
+    self->at = (uintptr_t)region_address(self->slot) + (size_t)word * 64 * self->size;
+    uint32_t count = (uint32_t)__builtin_popcountll(self->cells);
+    self->objects += count;
+    self->bytes += (size_t)count * self->size;
+}
+
+static bool find_cells(marker_t *self)
+{
+    do {
+        if (!self->words && !take_span(self))
+            return false;
+        if (UNLIKELY(!self->size)) {
+            self->words = 0;
+            scan_large(self, span_of_slot(self->slot));
+        } else {
+            take_cells(self, (uint32_t)__builtin_ctzll(self->words));
+            self->words &= self->words - 1;
+        }
+    } while (!self->cells);
+    return true;
+}
+
+/* Objects enter the ring as long as there are some and it has room. */
+static inline void fill_ring(marker_t *self)
+{
+    while (self->ring_count < RING && (self->cells || find_cells(self))) {
+        uint32_t cell = (uint32_t)__builtin_ctzll(self->cells);
+        uintptr_t object = self->at + (size_t)cell * self->size;
+        self->cells &= self->cells - 1;
+        __builtin_prefetch((const void *)object);
+        __builtin_prefetch((const char *)object + 32); /* a cell of 48 bytes may lie in two lines */
+        self->ring[(self->ring_first + self->ring_count++) % RING] =
+            (coming_t){object, self->size, self->kind};
+    }
 }
 
 /* --- sharing --- */
 
-/* The oldest entries are the roots of most work: half of the stack goes, from its bottom; the
- * youngest fill the gap. */
+/* Half of the queue, from its front. */
 static void give_packet(marker_t *self)
 {
-    uint32_t half = self->top / 2 < PACKET ? (uint32_t)(self->top / 2) : PACKET;
+    queue_t *queue = &self->queue;
+    uint32_t half = queue->count / 2 < GIVE_MAX ? queue->count / 2 : GIVE_MAX, last = queue->first;
+    for (uint32_t i = 1; i < half; i++)
+        last = bitmaps_grey[last].next;
     spin_acquire(&shared.lock);
     if (shared.packets < PACKETS) {
-        struct packet *packet = &shared.packet[shared.packets++];
-        memcpy(packet->objects, self->stack, half * sizeof *self->stack);
-        packet->size = half;
-        self->top -= half;
-        size_t from = self->top > half ? self->top : half, count = self->top < half ? self->top : half;
-        memmove(self->stack, self->stack + from, count * sizeof *self->stack);
+        shared.packet[shared.packets++] = (queue_t){queue->first, last, half};
+        queue->first = bitmaps_grey[last].next;
+        queue->count -= half;
     }
     spin_release(&shared.lock);
 }
@@ -331,7 +420,7 @@ static void give_packet(marker_t *self)
 static inline void give_if_wanted(marker_t *self)
 {
     if (UNLIKELY(atomic_load_explicit(&shared.idle, memory_order_relaxed) > shared.packets &&
-                 self->top >= GIVE_MIN))
+                 self->queue.count >= GIVE_MIN))
         give_packet(self);
 }
 
@@ -341,11 +430,8 @@ static bool take_packet(marker_t *self)
         return false;
     spin_acquire(&shared.lock);
     bool taken = shared.packets > 0;
-    if (taken) {
-        const struct packet *packet = &shared.packet[--shared.packets];
-        self->top = packet->size;
-        memcpy(self->stack, packet->objects, packet->size * sizeof *self->stack);
-    }
+    if (taken)
+        self->queue = shared.packet[--shared.packets];
     spin_release(&shared.lock);
     return taken;
 }
@@ -370,38 +456,36 @@ static bool take_piece(range_t *piece)
 
 /* --- the loop --- */
 
+static void scan_ranges(marker_t *self)
+{
+    range_t piece;
+    while (take_piece(&piece))
+        scan_piece(self, piece.from, piece.to);
+}
+
+/* What ranges lead to is marked before any of it is scanned: the more of a span is grey, the more is read one
+ * after the other. */
 static void drain(marker_t *self)
 {
     for (;;) {
-        if (!self->top && !self->ring_count)
-            mark_candidates(self);
-        if (!self->top && !self->ring_count)
+        scan_ranges(self);
+        fill_ring(self);
+        if (!self->ring_count && !self->candidate_count)
             return;
-        while (self->ring_count < RING && self->top) {
-            uintptr_t object = self->stack[--self->top];
-            __builtin_prefetch((const void *)object);
-            __builtin_prefetch((const char *)object + 32); /* a cell of 48 bytes may lie in two lines */
-            self->ring[(self->ring_first + self->ring_count++) % RING] = object;
+        if (!self->ring_count) {
+            mark_candidates(self);
+            continue;
         }
-        uintptr_t object = self->ring[self->ring_first];
+        scan(self, &self->ring[self->ring_first]);
         self->ring_first = (self->ring_first + 1) % RING;
         self->ring_count--;
-        scan(self, object);
         give_if_wanted(self);
     }
 }
 
 static bool has_more(marker_t *self)
 {
-    range_t piece;
-    if (take_packet(self))
-        return true;
-    if (ephemerons_resolve(reach, self))
-        return true;
-    if (!take_piece(&piece))
-        return false;
-    scan_piece(self, piece.from, piece.to);
-    return true;
+    return take_packet(self) || ephemerons_resolve(reach, self);
 }
 
 /* False: nobody has anything left. Whoever gives is not idle, so when all are there is nothing to come. */
@@ -429,7 +513,7 @@ static void mark_member(uint32_t member)
     } while (wait_for_more());
 }
 
-/* --- rounds --- */
+/* --- the entries --- */
 
 static void add_root(uintptr_t from, uintptr_t to)
 {
@@ -440,40 +524,6 @@ static void add_root(uintptr_t from, uintptr_t to)
         scan_words(&markers[0], from, to);
 }
 
-static void rescan_small(span_t *span)
-{
-    for (uint32_t cell = 0; cell < span->cells; cell++)
-        if (bitmaps_of(span_slot(span))[cell / 64].marks >> cell % 64 & 1) {
-            scan(&markers[0], (uintptr_t)span_start(span) + (size_t)cell * span->cell_size);
-            drain(&markers[0]);
-        }
-}
-
-/* Those whose entries did not fit. */
-static void rescan_overflowed(void)
-{
-    shared.overflowed = false;
-    for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < region.used >> SLOT_SHIFT; slot++) {
-        span_t *span = span_of_slot(slot);
-        bool large = span_is_large(span) && span->kind != KIND_MANUAL;
-        if ((span->state != SPAN_COLLECTED && !large) || !collected_has_flag(span, COLLECTED_OVERFLOWED))
-            continue;
-        collected_clear_flag(span, COLLECTED_OVERFLOWED);
-        if (large) {
-            scan(&markers[0], (uintptr_t)span_start(span));
-            drain(&markers[0]);
-        } else {
-            rescan_small(span);
-        }
-    }
-}
-
-static void run_round(bool alone)
-{
-    shared.idle = 0;
-    crew_run(alone, mark_member);
-}
-
 static bool tables_make(void)
 {
     if (shared.range)
@@ -481,8 +531,7 @@ static bool tables_make(void)
     for (uint32_t cls = 0; cls < CLASS_COUNT; cls++)
         cell_size[cls] = class_size(cls);
     markers = pages_metadata(CREW_MAX * sizeof *markers);
-    shared.packet = pages_metadata(PACKETS * sizeof *shared.packet);
-    shared.range = markers && shared.packet ? pages_metadata(RANGES * sizeof *shared.range) : NULL;
+    shared.range = markers ? pages_metadata(RANGES * sizeof *shared.range) : NULL;
     return shared.range != NULL;
 }
 
@@ -490,23 +539,8 @@ bool mark_prepare(uint32_t members)
 {
     if (!tables_make())
         return false;
-    for (uint32_t i = 0; i < members; i++)
-        if (!markers[i].stack) {
-            uintptr_t *stack = os_reserve(STACK_ENTRIES * sizeof *stack, OS_PAGE);
-            if (!stack || !os_commit(stack, STACK_ENTRIES * sizeof *stack))
-                return false;
-            markers[i].stack = stack;
-        }
     prepared = members;
     return true;
-}
-
-/* What a large heap's marking touched goes back. */
-static void release_stacks(uint32_t members)
-{
-    enum { KEPT = 64 * 1024 };
-    for (uint32_t i = 0; i < members; i++)
-        os_release((char *)markers[i].stack + KEPT, STACK_ENTRIES * sizeof *markers[i].stack - KEPT);
 }
 
 void mark_begin(uintptr_t here)
@@ -514,21 +548,17 @@ void mark_begin(uintptr_t here)
     shared.members = 1;
     shared.base_only = base_only;
     for (uint32_t i = 0; i < prepared; i++) {
-        markers[i].top = markers[i].ring_count = 0;
-        markers[i].limit = stack_limit;
         markers[i].bytes = markers[i].objects = 0;
     }
-    shared.root_bytes = shared.rescans = 0;
+    shared.root_bytes = 0;
     roots_each(here, add_root);
 }
 
 void mark_run(bool alone)
 {
     shared.members = alone ? 1 : prepared;
-    for (run_round(alone); shared.overflowed; run_round(alone)) {
-        rescan_overflowed();
-        shared.rescans++;
-    }
+    shared.idle = 0;
+    crew_run(alone, mark_member);
 }
 
 void mark_word(const void *p)
@@ -543,18 +573,22 @@ void mark_watch(bool watching)
 
 void mark_contents(const void *object)
 {
-    if (span_of_slot(region_slot(object))->kind != KIND_NOSCAN)
-        scan(&markers[0], (uintptr_t)object);
+    span_t *span = span_of_slot(region_slot(object));
+    if (span->kind == KIND_NOSCAN)
+        return;
+    if (span_is_large(span))
+        scan_large(&markers[0], span);
+    else
+        scan(&markers[0], &(coming_t){(uintptr_t)object, span->cell_size, span->kind});
 }
 
 mark_result_t mark_end(void)
 {
-    mark_result_t result = {.root_bytes = shared.root_bytes, .rescans = shared.rescans};
+    mark_result_t result = {.root_bytes = shared.root_bytes};
     for (uint32_t i = 0; i < prepared; i++) {
         result.bytes += markers[i].bytes;
         result.objects += markers[i].objects;
     }
-    release_stacks(prepared);
     return result;
 }
 
@@ -563,7 +597,7 @@ bool mark_set_base_only(bool on)
     return atomic_exchange(&base_only, on);
 }
 
-void mark_set_stack_limit(size_t entries)
+void mark_set_range_limit(uint32_t ranges)
 {
-    stack_limit = entries && entries < STACK_ENTRIES ? entries : STACK_ENTRIES;
+    range_limit = ranges && ranges < RANGES ? ranges : RANGES;
 }

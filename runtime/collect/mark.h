@@ -1,16 +1,20 @@
 /* mark: finding what can be reached.
  *
- * Marking waits for memory: an object's first word is a cache miss. So an object that is found goes to the mark stack;
- * from there it passes through a ring of RING addresses, being prefetched as it enters, and is scanned as it leaves
- * (Cher, Hosking, Vitek, "Software prefetching for mark-sweep garbage collection", 2004).
+ * Marking waits for memory. So it goes by spans, not by objects. An object that is found is marked, and its span becomes grey:
+ * it waits in a queue until all those before it are done, and meanwhile more of its objects are found. Then all of them
+ * are scanned, in the order of their addresses. What is grey is known from two bitmaps: marks without scanned. (Go 1.25 marks
+ * so; Knyszek and others, "Green Tea", 2025.) Three more steps hide what waits are left:
  *
- *     word --is an object, unmarked--> mark it --> stack --prefetch--> ring --> scan its words --> ...
+ *     word --> candidates --16 words later--> mark --> queue of spans --> ring --32 objects later--> scan its words --> ...
+ *              its bits are prefetched                                    it is prefetched
  *
- * Several threads mark at once. One that has much to do leaves packets of its stack for those that have nothing. Large
+ * the ring after Cher, Hosking, Vitek, "Software prefetching for mark-sweep garbage collection", 2004.
+ *
+ * Several threads mark at once. One that has much to do leaves a part of its queue for those that have nothing. Large
  * objects and root ranges are shared as ranges, from which everybody takes pieces.
  *
- * The memory for marking is bounded. What does not fit is marked all the same, and its span remembered; afterwards the
- * marked objects of such spans are scanned again, until nothing is left over.
+ * A span is in one queue at most, so the memory for marking is bounded: a link for each slot. Of large objects that find
+ * no place among the ranges the first slot becomes grey.
  */
 #ifndef WEIR_COLLECT_MARK_H
 #define WEIR_COLLECT_MARK_H
@@ -22,7 +26,6 @@
 typedef struct mark_result {
     size_t bytes, objects; /* marked */
     size_t root_bytes;     /* looked through as roots */
-    uint32_t rescans;      /* rounds because the stack was full */
 } mark_result_t;
 
 /* With the world stopped: take the roots, the caller's own stack beginning at `here`; mark all that they reach. Then more
@@ -50,7 +53,7 @@ bool mark_prepare(uint32_t members);
 /* The start of the collected object that p points into, or NULL. */
 void *mark_base(const void *p);
 
-/* Entries of a mark stack, for tests: 0 for the usual. */
-void mark_set_stack_limit(size_t entries);
+/* How many ranges can be shared, for tests: 0 for the usual. */
+void mark_set_range_limit(uint32_t ranges);
 
 #endif

@@ -5,44 +5,53 @@
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
-enum { TABLE_BYTES = SLOT_BITS * sizeof(bits_t) + sizeof(brief_t) /* for a slot */ };
+enum { TABLE_BYTES = sizeof(bitmaps_t) + sizeof(brief_t) + sizeof(grey_t) /* for a slot */ };
 
-bits_t *bitmaps_bits;
+bitmaps_t *bitmaps;
 brief_t *bitmaps_briefs;
+grey_t *bitmaps_grey;
 uint32_t bitmaps_reciprocals[CLASS_COUNT];
 
-/* Under the lock of the collected spans. So many slots, from the front, */
+/* Under the lock of the collected spans. */
 static struct {
-    size_t committed; /* have their tables committed, */
-    size_t described; /* are counted in the ledger, */
-    size_t huge;      /* have huge pages */
+    size_t committed; /* so many slots, from the front, have their tables committed, */
+    size_t described; /* and so many are counted in the ledger */
+    size_t huge;      /* so many bytes of the bitmaps have huge pages */
 } tables;
 
 static bool init(void)
 {
-    if (bitmaps_bits)
+    if (bitmaps)
         return true;
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
         bitmaps_reciprocals[cls] = (uint32_t)((((uint64_t)1 << 32) + class_size(cls) - 1) / class_size(cls));
     size_t slots = region.size / SLOT_SIZE,
            briefs = (slots * sizeof(brief_t) + OS_PAGE - 1) & ~(size_t)(OS_PAGE - 1);
-    bits_t *bits = os_reserve(slots * SLOT_BITS * sizeof *bits, OS_HUGE_PAGE);
-    bitmaps_briefs = bits ? os_reserve(briefs, OS_PAGE) : NULL;
+    bitmaps_t *all = os_reserve(slots * sizeof *all, OS_HUGE_PAGE);
+    bitmaps_grey = all ? os_reserve(slots * sizeof *bitmaps_grey, OS_PAGE) : NULL;
+    bitmaps_briefs = bitmaps_grey ? os_reserve(briefs, OS_PAGE) : NULL;
     if (!bitmaps_briefs || !os_make_readable(bitmaps_briefs, briefs))
         return false;
-    __atomic_store_n(&bitmaps_bits, bits, __ATOMIC_RELEASE);
+    __atomic_store_n(&bitmaps, all, __ATOMIC_RELEASE);
     return true;
+}
+
+/* The pages that [from, to) lies on. */
+static bool commit_pages(const void *from, const void *to)
+{
+    uintptr_t first = (uintptr_t)from & ~(uintptr_t)(OS_PAGE - 1),
+              end = ((uintptr_t)to + OS_PAGE - 1) & ~(uintptr_t)(OS_PAGE - 1);
+    return os_commit((void *)first, end - first);
 }
 
 static bool commit(size_t from, size_t to)
 {
-    uintptr_t first = (uintptr_t)(bitmaps_briefs + from) & ~(uintptr_t)(OS_PAGE - 1),
-              end = ((uintptr_t)(bitmaps_briefs + to) + OS_PAGE - 1) & ~(uintptr_t)(OS_PAGE - 1);
-    return os_commit(bitmaps_of((uint32_t)from), (to - from) * SLOT_BITS * sizeof(bits_t)) &&
-           os_commit((void *)first, end - first);
+    return commit_pages(bitmaps + from, bitmaps + to) &&
+           commit_pages(bitmaps_grey + from, bitmaps_grey + to) &&
+           commit_pages(bitmaps_briefs + from, bitmaps_briefs + to);
 }
 
-/* The bitmaps of the slots up to `end` are counted in the ledger from now on. */
+/* The tables of the slots up to `end` are counted in the ledger from now on. */
 static void describe(size_t end)
 {
     if (end <= tables.described)
@@ -54,13 +63,12 @@ static void describe(size_t end)
 /* Marking looks at them as often as at the objects: those of a large heap have huge pages too. */
 static void make_huge(uint32_t slot)
 {
-    enum { HUGE_SLOTS = OS_HUGE_PAGE / (SLOT_BITS * sizeof(bits_t)) };
-    while (tables.huge <= slot && slots_want_huge()) {
-        size_t end = tables.huge + HUGE_SLOTS;
-        if (end > tables.committed || !os_make_huge(bitmaps_of((uint32_t)tables.huge)))
+    while (tables.huge <= slot * sizeof *bitmaps && slots_want_huge()) {
+        size_t end = tables.huge + OS_HUGE_PAGE;
+        if (end > tables.committed * sizeof *bitmaps || !os_make_huge((char *)bitmaps + tables.huge))
             return;
         tables.huge = end;
-        describe(end);
+        describe(end / sizeof *bitmaps);
     }
 }
 
@@ -101,13 +109,29 @@ uint32_t bitmaps_find(const bits_t *bits, uint32_t first, uint32_t count, bool a
     return count;
 }
 
-void bitmaps_set(bits_t *bits, uint32_t first, uint32_t end, bool marks)
+/* Those of [*first, end) in its word; *first moves on to the next one. */
+static uint64_t next_ones(uint32_t *first, uint32_t end)
+{
+    uint32_t stop = (*first | 63) + 1 < end ? (*first | 63) + 1 : end;
+    uint64_t ones = ~(uint64_t)0 >> (64 - (stop - *first)) << *first % 64;
+    *first = stop;
+    return ones;
+}
+
+void bitmaps_allocate(bits_t *bits, uint32_t first, uint32_t end)
 {
     while (first < end) {
-        uint32_t stop = (first | 63) + 1 < end ? (first | 63) + 1 : end;
-        uint64_t ones = ~(uint64_t)0 >> (64 - (stop - first)) << first % 64;
         bits_t *word = &bits[first / 64];
-        __atomic_fetch_or(marks ? &word->marks : &word->allocs, ones, __ATOMIC_RELAXED);
-        first = stop;
+        __atomic_fetch_or(&word->allocs, next_ones(&first, end), __ATOMIC_RELAXED);
+    }
+}
+
+void bitmaps_blacken(bitmaps_t *of, uint32_t first, uint32_t end)
+{
+    while (first < end) {
+        uint32_t word = first / 64;
+        uint64_t ones = next_ones(&first, end);
+        of->bits[word].marks |= ones;
+        of->scanned[word] |= ones;
     }
 }

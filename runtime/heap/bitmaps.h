@@ -1,12 +1,14 @@
 /* bitmaps: which cells of collected spans are allocated, and which were reached. One bit a cell, the first at the slot's first
- * bit; a slot has 512 bytes of each bitmap, word by word beside each other. A large object has one bit.
+ * bit; a slot has 512 bytes of each bitmap. A large object has one bit.
  *
- *     allocs   the cell is the program's, or in a thread's run
- *     marks    the last trace reached it; zero but between the trace and the sweep of the span. A cell that
- *              the program frees loses first the one bit, then the other
+ *     allocs    the cell is the program's, or in a thread's run
+ *     marks     the last trace reached it; zero but between the trace and the sweep of the span. A cell that
+ *               the program frees loses first the one bit, then the other
+ *     scanned   what it points to was reached too (collect/mark.c). From the end of a trace to the sweep the same as
+ *               marks in spans that hold pointers, but for cells freed since
  *
- * And, beside them, what each slot holds, in two bytes. Two reservations, made at first use, that appear as they are touched;
- * where the heap is large the bitmaps lie on huge pages.
+ * And, beside them, what each slot holds, in two bytes, and what is left to scan there. Three reservations, made at first use,
+ * that appear as they are touched; where the heap is large the bitmaps lie on huge pages.
  */
 #ifndef WEIR_HEAP_BITMAPS_H
 #define WEIR_HEAP_BITMAPS_H
@@ -18,15 +20,20 @@
 #include "runtime/heap/classes.h"
 #include "runtime/pages/region.h"
 
-/* 64 cells in both bitmaps: marking asks for one and changes the other. */
+/* 64 cells: marking asks for one and changes the other. */
 typedef struct bits {
     uint64_t allocs, marks;
 } bits_t;
 enum { SLOT_BITS = SLOT_SIZE / 16 / 64 };
-extern bits_t *bitmaps_bits; /* NULL until there is collected memory */
+/* Of a slot. */
+typedef struct bitmaps {
+    bits_t bits[SLOT_BITS];
+    uint64_t scanned[SLOT_BITS];
+} bitmaps_t;
+extern bitmaps_t *bitmaps; /* NULL until there is collected memory */
 static inline bits_t *bitmaps_of(uint32_t slot)
 {
-    return bitmaps_bits + (size_t)slot * SLOT_BITS;
+    return bitmaps[slot].bits;
 }
 
 /* What a slot holds, again: marking asks about every word it finds, and the descriptors of a large heap do not fit into the
@@ -36,6 +43,13 @@ typedef struct brief {
     uint8_t kind; /* enum span_kind */
 } brief_t;
 extern brief_t *bitmaps_briefs; /* one a slot; NULL until there is collected memory */
+
+/* What is left to scan in a span. Markers' (collect/mark.c); zero between collections. */
+typedef struct grey {
+    uint64_t words; /* of its bitmap, one bit each, in which cells may be marked and not scanned */
+    uint32_t next;  /* slot in the same queue */
+} grey_t;
+extern grey_t *bitmaps_grey; /* one a slot */
 
 /* The index of the cell that an offset into a span of the class lies in: one multiplication. */
 extern uint32_t bitmaps_reciprocals[CLASS_COUNT];
@@ -56,7 +70,9 @@ static inline uint32_t bitmaps_words(const span_t *span)
 }
 /* From `first` on, the first cell that is allocated, or not, as asked for; or `count`. */
 uint32_t bitmaps_find(const bits_t *bits, uint32_t first, uint32_t count, bool allocated);
-/* Set those of [first, end), of one of the two. Others may change other bits of the same words meanwhile. */
-void bitmaps_set(bits_t *bits, uint32_t first, uint32_t end, bool marks);
+/* Have the cells [first, end) allocated. Others may change other bits of the same words meanwhile. */
+void bitmaps_allocate(bits_t *bits, uint32_t first, uint32_t end);
+/* Have them marked and scanned: the collector, in the stopped world. */
+void bitmaps_blacken(bitmaps_t *of, uint32_t first, uint32_t end);
 
 #endif

@@ -17,7 +17,7 @@
  *     unswept --claim--> a thread's --no more free cells--> swept --a quarter freed--> to be reclaimed --claim--> a thread's
  *
  * Of a descriptor the small ones use, beside what the pages need: next and prev for the list of their class; heap for
- * whose they are; wait for marking (mark.c); and by the names below
+ * whose they are; wait for the flags below; and by the names below
  *
  *     epoch       the trace after which the span was swept            span->free
  *     freed       cells the program has freed since; atomic           span->wait_bias
@@ -61,10 +61,9 @@ static inline void *collected_alloc_fast(enum span_kind kind, size_t size)
 }
 
 /* What the collector notes about a span of its, small or large, in the word that spans of manual cells count in.
- *   OVERFLOWED its marked objects are to be scanned again (collect/mark.h). The collector's
  *   ATTACHED   something hangs on one of its objects, or did (collect/attached.h). Set by any thread, for good
  *   WATCHED    while marking: news of one of its objects is waited for (collect/ephemeron.h). The collector's */
-enum { COLLECTED_OVERFLOWED = 1, COLLECTED_ATTACHED = 2, COLLECTED_WATCHED = 4 };
+enum { COLLECTED_ATTACHED = 1, COLLECTED_WATCHED = 2 };
 static inline bool collected_has_flag(const span_t *span, uint32_t flag)
 {
     return __atomic_load_n(&span->wait, __ATOMIC_RELAXED) & flag;

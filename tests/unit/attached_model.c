@@ -358,9 +358,9 @@ Test(attached_model, with_next_to_no_memory_for_marking)
     if (WATCHED)
         return;
     begin(2);
-    mark_set_stack_limit(4);
+    mark_set_range_limit(1);
     run(20);
-    mark_set_stack_limit(0);
+    mark_set_range_limit(0);
     end();
 }
 
