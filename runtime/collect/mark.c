@@ -8,6 +8,7 @@
 #include "runtime/collect/crew.h"
 #include "runtime/collect/ephemeron.h"
 #include "runtime/collect/roots.h"
+#include "runtime/collect/target.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/large.h"
 #include "runtime/os/check.h"
@@ -18,19 +19,13 @@
 enum {
     CANDIDATES = 16,
     RING = 32,
+    DENSE = 16,     /* cells of 64 */
     GIVE_MIN = 2,   /* spans that a queue has to hold */
     GIVE_MAX = 256, /* handed over at once */
     PACKETS = 64,
     PIECE = 32 * 1024, /* bytes of a range scanned at once */
     RANGES = 4096,
 };
-
-/* A cell of a span of small ones, or a large object. */
-typedef struct target {
-    uint32_t slot; /* the span's */
-    uint16_t cell;
-    brief_t is; /* .cls == 0: a large object, or nothing, by .kind */
-} target_t;
 
 /* Of grey spans, linked by their grey_t; first in, first out. */
 typedef struct queue {
@@ -49,17 +44,25 @@ typedef struct marker {
     /* The span that it is at, and what is left of it: words of the bitmap, and cells of the present word. */
     uint32_t slot, size, kind;
     uint64_t words, cells;
-    uintptr_t at;                    /* the first cell of the present word */
-    target_t candidates[CANDIDATES]; /* whose bits are on their way; circular */
-    uint32_t candidate_first, candidate_count;
-    coming_t ring[RING]; /* circular */
-    uint32_t ring_first, ring_count;
+    uintptr_t at; /* the first cell of the present word */
+    /* Both circular; counted are those that ever left, and ever entered. */
+    target_t candidates[CANDIDATES]; /* whose bits are on their way */
+    uint32_t candidates_out, candidates_in;
+    coming_t ring[RING]; /* being prefetched */
+    uint32_t ring_out, ring_in;
     size_t bytes, objects;
 } __attribute__((aligned(64))) marker_t;
 
 typedef struct range {
     uintptr_t from, to;
 } range_t;
+
+/* What the loop is compiled for. */
+typedef struct mode {
+    bool alone;   /* no other marker: changes need not be atomic */
+    bool special; /* some span is WATCHED, or not every pointer counts */
+} mode_t;
+#define AS_MODE static inline __attribute__((always_inline))
 
 /* In the runtime's own memory, which is no root: they are full of addresses. */
 static marker_t *markers;
@@ -80,58 +83,6 @@ static uint32_t cell_size[CLASS_COUNT];
 static uint32_t prepared; /* markers */
 static uint32_t range_limit = RANGES;
 static _Atomic bool base_only; /* from the next collection on */
-
-/* --- what a word points to --- */
-
-/* Outside of spans of small cells. KIND_MANUAL: it is nothing that is collected. */
-__attribute__((noinline)) static target_t large_of(uint32_t slot)
-{
-    span_t *span = span_of_slot(slot);
-    if (span->state == SPAN_TAIL)
-        span = span_of_slot(span->next);
-    return (target_t){.slot = span_slot(span), .is.kind = span_is_large(span) ? span->kind : KIND_MANUAL};
-}
-
-static inline bool is_nothing(target_t target)
-{
-    return target.is.kind == KIND_MANUAL;
-}
-
-/* Inside the region. It may still point to a free cell. */
-static inline target_t target_of(uintptr_t word)
-{
-    size_t offset = word - region_base;
-    uint32_t slot = (uint32_t)(offset >> SLOT_SHIFT);
-    brief_t is = bitmaps_briefs[slot];
-    if (LIKELY(is.cls != 0))
-        return (target_t){slot, (uint16_t)bitmaps_cell(is.cls, offset % SLOT_SIZE), is};
-    return large_of(slot);
-}
-
-static inline bits_t *bits_of(target_t target)
-{
-    return bitmaps_of(target.slot) + target.cell / 64;
-}
-
-static inline uint64_t bit_of(target_t target)
-{
-    return (uint64_t)1 << target.cell % 64;
-}
-
-static inline uintptr_t start_of(target_t target)
-{
-    return (uintptr_t)region_address(target.slot) + (size_t)target.cell * cell_size[target.is.cls];
-}
-
-void *mark_base(const void *p)
-{
-    if (!collected_is_used() || !region_owns(p))
-        return NULL;
-    target_t target = target_of((uintptr_t)p);
-    if (is_nothing(target) || !(bits_of(target)->allocs & bit_of(target)))
-        return NULL;
-    return region_address(target.slot) + (size_t)target.cell * class_size(target.is.cls);
-}
 
 /* --- what is left to do --- */
 
@@ -158,21 +109,21 @@ static inline void queue_add(queue_t *queue, uint32_t slot)
 
 /* Something in that word of the span is marked and not scanned. Who finds the bit up leaves it to him who will take it down:
  * he looks at the marks after that. So the mark is to be set before, and both orders are kept by all. */
-static inline void make_grey(marker_t *self, uint32_t slot, uint32_t word)
+AS_MODE void make_grey(marker_t *self, uint32_t slot, uint32_t word, mode_t mode)
 {
-    uint64_t *words = &bitmaps_grey[slot].words, bit = (uint64_t)1 << word;
+    uint64_t *words = &bitmaps_grey[slot].words;
     uint64_t before = __atomic_load_n(words, __ATOMIC_SEQ_CST);
-    if (before & bit)
+    if (before >> word & 1)
         return;
-    if (shared.members == 1)
-        *words = before | bit;
+    if (mode.alone)
+        *words = before | (uint64_t)1 << word;
     else
-        before = __atomic_fetch_or(words, bit, __ATOMIC_SEQ_CST);
+        before = __atomic_fetch_or(words, (uint64_t)1 << word, __ATOMIC_SEQ_CST);
     if (!before)
         queue_add(&self->queue, slot);
 }
 
-static void found_large(marker_t *self, uint32_t slot)
+static void found_large(marker_t *self, uint32_t slot, mode_t mode)
 {
     span_t *span = span_of_slot(slot);
     uintptr_t start = (uintptr_t)span_start(span);
@@ -180,74 +131,101 @@ static void found_large(marker_t *self, uint32_t slot)
     self->bytes += large_usable(span);
     if (span->kind == KIND_TYPED ||
         (span->kind == KIND_SCAN && !share_range(start, start + large_usable(span))))
-        make_grey(self, slot, 0);
+        make_grey(self, slot, 0, mode);
 }
 
-/* Alone, a marker need not pay for atomic changes. */
-static inline void mark(marker_t *self, target_t target)
+/* True: it was not, until now. */
+AS_MODE bool set_mark(target_t target, mode_t mode)
 {
-    bits_t *bits = bits_of(target);
-    uint64_t bit = bit_of(target), marks = __atomic_load_n(&bits->marks, __ATOMIC_RELAXED);
-    if (marks & bit || !(bits->allocs & bit))
+    bits_t *bits = target_bits(target);
+    uint64_t before = __atomic_load_n(&bits->marks, __ATOMIC_RELAXED), bit = (uint64_t)1 << target % 64;
+    if (target_has_bit(before, target) || !target_has_bit(bits->allocs, target))
+        return false;
+    if (mode.alone)
+        bits->marks = before | bit;
+    else
+        before = __atomic_fetch_or(&bits->marks, bit, __ATOMIC_SEQ_CST);
+    return mode.alone || !target_has_bit(before, target);
+}
+
+AS_MODE void mark(marker_t *self, target_t target, mode_t mode)
+{
+    if (!set_mark(target, mode))
         return;
-    if (shared.members == 1)
-        bits->marks = marks | bit;
-    else if (__atomic_fetch_or(&bits->marks, bit, __ATOMIC_SEQ_CST) & bit)
-        return;
-    if (UNLIKELY(shared.watching) && collected_has_flag(span_of_slot(target.slot), COLLECTED_WATCHED))
-        ephemerons_wake(start_of(target));
-    if (UNLIKELY(!target.is.cls)) {
-        found_large(self, target.slot);
-    } else if (target.is.kind != KIND_NOSCAN) {
-        make_grey(self, target.slot, target.cell / 64);
-    } else {
+    if (mode.special && shared.watching &&
+        collected_has_flag(span_of_slot(target_slot(target)), COLLECTED_WATCHED))
+        ephemerons_wake(target_start(target));
+    if (LIKELY(target >> KIND_SHIFT & 1)) {
+        make_grey(self, target_slot(target), target_cell(target) / 64, mode);
+    } else if (target_cls(target)) {
         self->objects++;
-        self->bytes += cell_size[target.is.cls];
-    }
-}
-
-/* A word that lies inside the region: what it points to is looked at when its bits have come, CANDIDATES words later. */
-static inline void found(marker_t *self, uintptr_t word)
-{
-    target_t target = target_of(word);
-    if (is_nothing(target))
-        return;
-    __builtin_prefetch(bits_of(target), 1);
-    uint32_t place = (self->candidate_first + self->candidate_count) % CANDIDATES;
-    if (self->candidate_count == CANDIDATES) {
-        mark(self, self->candidates[place]);
-        self->candidate_first = (place + 1) % CANDIDATES;
+        self->bytes += cell_size[target_cls(target)];
     } else {
-        self->candidate_count++;
+        found_large(self, target_slot(target), mode);
     }
-    self->candidates[place] = target;
 }
 
-static void mark_candidates(marker_t *self)
+/* A word with that offset in the region has been found: what it points to is looked at when its bits have come, CANDIDATES
+ * words later. */
+AS_MODE void found(marker_t *self, size_t offset, mode_t mode)
 {
-    for (; self->candidate_count; self->candidate_count--) {
-        mark(self, self->candidates[self->candidate_first]);
-        self->candidate_first = (self->candidate_first + 1) % CANDIDATES;
+    target_t target = target_of(offset);
+    if (UNLIKELY(!target))
+        return;
+    __builtin_prefetch(target_bits(target), 1);
+    target_t *place = &self->candidates[self->candidates_in++ % CANDIDATES], oldest = *place;
+    *place = target;
+    if (LIKELY(self->candidates_in - self->candidates_out > CANDIDATES)) {
+        self->candidates_out++;
+        mark(self, oldest, mode);
     }
+}
+
+AS_MODE void mark_candidates(marker_t *self, mode_t mode)
+{
+    while (self->candidates_out != self->candidates_in)
+        mark(self, self->candidates[self->candidates_out++ % CANDIDATES], mode);
 }
 
 /* --- scanning --- */
+
+static mode_t mode_now(void)
+{
+    return (mode_t){.alone = shared.members == 1, .special = true};
+}
+
+void *mark_base(const void *p)
+{
+    if (!collected_is_used() || !region_owns(p))
+        return NULL;
+    target_t target = target_at(p);
+    return target && target_has_bit(target_bits(target)->allocs, target) ? (void *)target_start(target)
+                                                                         : NULL;
+}
 
 bool mark_heeds(const void *p)
 {
     if (!shared.base_only || !region_owns(p))
         return true;
-    target_t target = target_of((uintptr_t)p);
-    return is_nothing(target) || start_of(target) == (uintptr_t)p;
+    target_t target = target_at(p);
+    return !target || target_start(target) == (uintptr_t)p;
 }
 
-/* The words of a stopped thread's stack, which the sanitizer has opinions about. */
-__attribute__((no_sanitize("address", "thread"))) static void scan_words(marker_t *self, uintptr_t from,
-                                                                         uintptr_t to)
+/* Of a stopped thread's stack, too, about which sanitizers have opinions. */
+__attribute__((no_sanitize("address", "thread"))) static inline uintptr_t word_at(const uintptr_t *word)
 {
-    for (const uintptr_t *word = (const uintptr_t *)from; word < (const uintptr_t *)to; word++)
-        if (*word - region_base < region.size)
-            found(self, *word);
+    return *word;
+}
+
+AS_MODE void scan_words(marker_t *self, uintptr_t from, uintptr_t to, mode_t mode)
+{
+    const uintptr_t base = region_base;
+    const size_t size = region.size;
+    for (const uintptr_t *word = (const uintptr_t *)from; word < (const uintptr_t *)to; word++) {
+        size_t offset = word_at(word) - base;
+        if (offset < size)
+            found(self, offset, mode);
+    }
 }
 
 /* Words in collected objects, where not every pointer counts. */
@@ -255,13 +233,13 @@ __attribute__((noinline)) static void scan_bases(marker_t *self, uintptr_t from,
 {
     for (const uintptr_t *word = (const uintptr_t *)from; word < (const uintptr_t *)to; word++)
         if (*word - region_base < region.size && mark_heeds((const void *)*word))
-            found(self, *word);
+            found(self, *word - region_base, mode_now());
 }
 
 static void reach(void *context, const void *p)
 {
     if ((uintptr_t)p - region_base < region.size)
-        found(context, (uintptr_t)p);
+        found(context, (uintptr_t)p - region_base, mode_now());
 }
 
 static void visit(void *context, const void *p)
@@ -295,12 +273,12 @@ static void scan_typed(marker_t *self, uintptr_t object, size_t bytes)
 }
 
 /* A range of roots, or of a large object. */
-static void scan_piece(marker_t *self, uintptr_t from, uintptr_t to)
+AS_MODE void scan_piece(marker_t *self, uintptr_t from, uintptr_t to, mode_t mode)
 {
-    if (UNLIKELY(shared.base_only) && region_owns((const void *)from) && !is_nothing(target_of(from)))
+    if (mode.special && shared.base_only && region_owns((const void *)from) && target_at((const void *)from))
         scan_bases(self, from, to);
     else
-        scan_words(self, from, to);
+        scan_words(self, from, to, mode);
 }
 
 static void scan_large(marker_t *self, span_t *span)
@@ -308,19 +286,19 @@ static void scan_large(marker_t *self, span_t *span)
     uintptr_t object = (uintptr_t)span_start(span);
     size_t bytes = large_usable(span);
     if (span->kind == KIND_SCAN)
-        scan_piece(self, object, object + bytes);
+        scan_piece(self, object, object + bytes, mode_now());
     else
         scan_typed(self, object, bytes);
 }
 
-static inline void scan(marker_t *self, const coming_t *object)
+AS_MODE void scan(marker_t *self, const coming_t *object, mode_t mode)
 {
-    if (LIKELY(object->kind == KIND_SCAN && !shared.base_only))
-        scan_words(self, object->object, object->object + object->size);
-    else if (object->kind == KIND_SCAN)
+    if (UNLIKELY(object->kind == KIND_TYPED))
+        scan_typed(self, object->object, object->size);
+    else if (mode.special && shared.base_only)
         scan_bases(self, object->object, object->object + object->size);
     else
-        scan_typed(self, object->object, object->size);
+        scan_words(self, object->object, object->object + object->size, mode);
 }
 
 /* --- the queue --- */
@@ -329,13 +307,13 @@ static void prefetch_word(uint32_t slot)
 {
     uint64_t words = bitmaps_grey[slot].words;
     uint32_t word = words ? (uint32_t)__builtin_ctzll(words) : 0;
-    __builtin_prefetch(&bitmaps[slot].bits[word], 1);
-    __builtin_prefetch(&bitmaps[slot].scanned[word], 1);
+    __builtin_prefetch(&bitmaps_of(slot)[word], 1);
+    __builtin_prefetch(&bitmaps_scanned_of(slot)[word], 1);
 }
 
 /* The first span of the queue is the one that the marker is at. False: there is none. Its link is another's to use as soon as no
  * word is grey. */
-static bool take_span(marker_t *self)
+AS_MODE bool take_span(marker_t *self, mode_t mode)
 {
     uint32_t slot = self->queue.first;
     if (!self->queue.count)
@@ -343,8 +321,8 @@ static bool take_span(marker_t *self)
     grey_t *grey = &bitmaps_grey[slot];
     if (--self->queue.count)
         prefetch_word(self->queue.first = grey->next);
-    self->words = shared.members == 1 ? grey->words : __atomic_exchange_n(&grey->words, 0, __ATOMIC_SEQ_CST);
-    if (shared.members == 1)
+    self->words = mode.alone ? grey->words : __atomic_exchange_n(&grey->words, 0, __ATOMIC_SEQ_CST);
+    if (mode.alone)
         grey->words = 0;
     self->slot = slot;
     self->size = cell_size[bitmaps_briefs[slot].cls];
@@ -352,13 +330,13 @@ static bool take_span(marker_t *self)
     return true;
 }
 
-/* The cells of a word that are marked and that nobody has scanned: now they are this marker's to scan. */
-static void take_cells(marker_t *self, uint32_t word)
+/* The cells of a word that are marked and that nobody has scanned: now they are this marker's to scan. How many? */
+AS_MODE uint32_t take_cells(marker_t *self, uint32_t word, mode_t mode)
 {
-    uint64_t *scanned = &bitmaps[self->slot].scanned[word];
-    uint64_t marks = __atomic_load_n(&bitmaps[self->slot].bits[word].marks, __ATOMIC_SEQ_CST);
+    uint64_t *scanned = &bitmaps_scanned_of(self->slot)[word];
+    uint64_t marks = __atomic_load_n(&bitmaps_of(self->slot)[word].marks, __ATOMIC_SEQ_CST);
     uint64_t before = __atomic_load_n(scanned, __ATOMIC_RELAXED);
-    if (shared.members == 1)
+    if (mode.alone)
         *scanned = before | marks;
     else if (marks & ~before)
         before = __atomic_fetch_or(scanned, marks, __ATOMIC_RELAXED);
@@ -367,36 +345,7 @@ static void take_cells(marker_t *self, uint32_t word)
     uint32_t count = (uint32_t)__builtin_popcountll(self->cells);
     self->objects += count;
     self->bytes += (size_t)count * self->size;
-}
-
-static bool find_cells(marker_t *self)
-{
-    do {
-        if (!self->words && !take_span(self))
-            return false;
-        if (UNLIKELY(!self->size)) {
-            self->words = 0;
-            scan_large(self, span_of_slot(self->slot));
-        } else {
-            take_cells(self, (uint32_t)__builtin_ctzll(self->words));
-            self->words &= self->words - 1;
-        }
-    } while (!self->cells);
-    return true;
-}
-
-/* Objects enter the ring as long as there are some and it has room. */
-static inline void fill_ring(marker_t *self)
-{
-    while (self->ring_count < RING && (self->cells || find_cells(self))) {
-        uint32_t cell = (uint32_t)__builtin_ctzll(self->cells);
-        uintptr_t object = self->at + (size_t)cell * self->size;
-        self->cells &= self->cells - 1;
-        __builtin_prefetch((const void *)object);
-        __builtin_prefetch((const char *)object + 32); /* a cell of 48 bytes may lie in two lines */
-        self->ring[(self->ring_first + self->ring_count++) % RING] =
-            (coming_t){object, self->size, self->kind};
-    }
+    return count;
 }
 
 /* --- sharing --- */
@@ -456,31 +405,83 @@ static bool take_piece(range_t *piece)
 
 /* --- the loop --- */
 
-static void scan_ranges(marker_t *self)
+AS_MODE void scan_ranges(marker_t *self, mode_t mode)
 {
     range_t piece;
     while (take_piece(&piece))
-        scan_piece(self, piece.from, piece.to);
+        scan_piece(self, piece.from, piece.to, mode);
+}
+
+/* Where many cells of a word are to be scanned the processor sees by itself what is read next. */
+AS_MODE void scan_cells(marker_t *self, mode_t mode)
+{
+    coming_t coming = {.size = self->size, .kind = self->kind};
+    for (uint64_t cells = self->cells; cells; cells &= cells - 1) {
+        coming.object = self->at + (size_t)__builtin_ctzll(cells) * coming.size;
+        scan(self, &coming, mode);
+    }
+    self->cells = 0;
 }
 
 /* What ranges lead to is marked before any of it is scanned: the more of a span is grey, the more is read one
  * after the other. */
-static void drain(marker_t *self)
+AS_MODE bool find_cells(marker_t *self, mode_t mode)
+{
+    do {
+        if (!self->words) {
+            scan_ranges(self, mode);
+            give_if_wanted(self);
+            if (!take_span(self, mode))
+                return false;
+        }
+        if (UNLIKELY(!self->size)) {
+            self->words = 0;
+            scan_large(self, span_of_slot(self->slot));
+        } else {
+            uint32_t word = (uint32_t)__builtin_ctzll(self->words);
+            self->words &= self->words - 1;
+            if (take_cells(self, word, mode) >= DENSE)
+                scan_cells(self, mode);
+        }
+    } while (!self->cells);
+    return true;
+}
+
+/* The next object enters the ring. */
+static inline void prefetch_object(marker_t *self)
+{
+    uintptr_t object = self->at + (size_t)__builtin_ctzll(self->cells) * self->size;
+    self->cells &= self->cells - 1;
+    __builtin_prefetch((const void *)object);
+    __builtin_prefetch((const char *)object + 32); /* a cell of 48 bytes may lie in two lines */
+    self->ring[self->ring_in++ % RING] = (coming_t){object, self->size, self->kind};
+}
+
+AS_MODE void drain_as(marker_t *self, mode_t mode)
 {
     for (;;) {
-        scan_ranges(self);
-        fill_ring(self);
-        if (!self->ring_count && !self->candidate_count)
-            return;
-        if (!self->ring_count) {
-            mark_candidates(self);
+        if (self->cells || find_cells(self, mode)) {
+            prefetch_object(self);
+            if (self->ring_in - self->ring_out < RING)
+                continue;
+        } else if (self->ring_in == self->ring_out) {
+            if (self->candidates_in == self->candidates_out)
+                return;
+            mark_candidates(self, mode);
             continue;
         }
-        scan(self, &self->ring[self->ring_first]);
-        self->ring_first = (self->ring_first + 1) % RING;
-        self->ring_count--;
-        give_if_wanted(self);
+        scan(self, &self->ring[self->ring_out++ % RING], mode);
     }
+}
+
+static void drain(marker_t *self)
+{
+    if (shared.watching || shared.base_only)
+        drain_as(self, mode_now());
+    else if (shared.members == 1)
+        drain_as(self, (mode_t){.alone = true});
+    else
+        drain_as(self, (mode_t){.alone = false});
 }
 
 static bool has_more(marker_t *self)
@@ -521,7 +522,7 @@ static void add_root(uintptr_t from, uintptr_t to)
         return;
     shared.root_bytes += to - from;
     if (!share_range(from, to))
-        scan_words(&markers[0], from, to);
+        scan_words(&markers[0], from, to, mode_now());
 }
 
 static bool tables_make(void)
@@ -579,7 +580,7 @@ void mark_contents(const void *object)
     if (span_is_large(span))
         scan_large(&markers[0], span);
     else
-        scan(&markers[0], &(coming_t){(uintptr_t)object, span->cell_size, span->kind});
+        scan(&markers[0], &(coming_t){(uintptr_t)object, span->cell_size, span->kind}, mode_now());
 }
 
 mark_result_t mark_end(void)

@@ -5,34 +5,40 @@
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
-enum { TABLE_BYTES = sizeof(bitmaps_t) + sizeof(brief_t) + sizeof(grey_t) /* for a slot */ };
+enum {
+    BITS_BYTES = SLOT_WORDS * sizeof(bits_t), /* for a slot */
+    SCANNED_BYTES = SLOT_WORDS * sizeof(uint64_t),
+    TABLE_BYTES = BITS_BYTES + SCANNED_BYTES + sizeof(brief_t) + sizeof(grey_t)
+};
 
-bitmaps_t *bitmaps;
+bits_t *bitmaps_bits;
+uint64_t *bitmaps_scanned;
 brief_t *bitmaps_briefs;
 grey_t *bitmaps_grey;
 uint32_t bitmaps_reciprocals[CLASS_COUNT];
 
-/* Under the lock of the collected spans. */
+/* Under the lock of the collected spans. So many slots, from the front, */
 static struct {
-    size_t committed; /* so many slots, from the front, have their tables committed, */
-    size_t described; /* and so many are counted in the ledger */
-    size_t huge;      /* so many bytes of the bitmaps have huge pages */
+    size_t committed; /* have their tables committed, */
+    size_t described; /* are counted in the ledger, */
+    size_t huge;      /* have huge pages */
 } tables;
 
 static bool init(void)
 {
-    if (bitmaps)
+    if (bitmaps_bits)
         return true;
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
         bitmaps_reciprocals[cls] = (uint32_t)((((uint64_t)1 << 32) + class_size(cls) - 1) / class_size(cls));
     size_t slots = region.size / SLOT_SIZE,
            briefs = (slots * sizeof(brief_t) + OS_PAGE - 1) & ~(size_t)(OS_PAGE - 1);
-    bitmaps_t *all = os_reserve(slots * sizeof *all, OS_HUGE_PAGE);
-    bitmaps_grey = all ? os_reserve(slots * sizeof *bitmaps_grey, OS_PAGE) : NULL;
+    bits_t *bits = os_reserve(slots * BITS_BYTES, OS_HUGE_PAGE);
+    bitmaps_scanned = bits ? os_reserve(slots * SCANNED_BYTES, OS_HUGE_PAGE) : NULL;
+    bitmaps_grey = bitmaps_scanned ? os_reserve(slots * sizeof(grey_t), OS_PAGE) : NULL;
     bitmaps_briefs = bitmaps_grey ? os_reserve(briefs, OS_PAGE) : NULL;
     if (!bitmaps_briefs || !os_make_readable(bitmaps_briefs, briefs))
         return false;
-    __atomic_store_n(&bitmaps, all, __ATOMIC_RELEASE);
+    __atomic_store_n(&bitmaps_bits, bits, __ATOMIC_RELEASE);
     return true;
 }
 
@@ -44,9 +50,10 @@ static bool commit_pages(const void *from, const void *to)
     return os_commit((void *)first, end - first);
 }
 
-static bool commit(size_t from, size_t to)
+static bool commit(uint32_t from, uint32_t to)
 {
-    return commit_pages(bitmaps + from, bitmaps + to) &&
+    return commit_pages(bitmaps_of(from), bitmaps_of(to)) &&
+           commit_pages(bitmaps_scanned_of(from), bitmaps_scanned_of(to)) &&
            commit_pages(bitmaps_grey + from, bitmaps_grey + to) &&
            commit_pages(bitmaps_briefs + from, bitmaps_briefs + to);
 }
@@ -60,15 +67,19 @@ static void describe(size_t end)
     tables.described = end;
 }
 
-/* Marking looks at them as often as at the objects: those of a large heap have huge pages too. */
+/* Marking looks at them as often as at the objects: those of a large heap have huge pages too, one behind what is scanned for
+ * each two behind the others. */
 static void make_huge(uint32_t slot)
 {
-    while (tables.huge <= slot * sizeof *bitmaps && slots_want_huge()) {
-        size_t end = tables.huge + OS_HUGE_PAGE;
-        if (end > tables.committed * sizeof *bitmaps || !os_make_huge((char *)bitmaps + tables.huge))
+    enum { HUGE_SLOTS = OS_HUGE_PAGE / SCANNED_BYTES };
+    while (tables.huge <= slot && slots_want_huge()) {
+        uint32_t first = (uint32_t)tables.huge;
+        char *bits = (char *)bitmaps_of(first);
+        if (first + HUGE_SLOTS > tables.committed || !os_make_huge(bits) ||
+            !os_make_huge(bits + OS_HUGE_PAGE) || !os_make_huge(bitmaps_scanned_of(first)))
             return;
-        tables.huge = end;
-        describe(end / sizeof *bitmaps);
+        tables.huge += HUGE_SLOTS;
+        describe(tables.huge);
     }
 }
 
@@ -83,7 +94,7 @@ bool bitmaps_prepare(uint32_t slot)
         return true;
     size_t want = (need + need / 4 + CHUNK_SLOTS) & ~(size_t)(CHUNK_SLOTS - 1);
     want = want < all ? want : all;
-    if (!commit(have, want))
+    if (!commit((uint32_t)have, (uint32_t)want))
         return false;
     tables.committed = want;
     make_huge(slot);
@@ -118,20 +129,20 @@ static uint64_t next_ones(uint32_t *first, uint32_t end)
     return ones;
 }
 
-void bitmaps_allocate(bits_t *bits, uint32_t first, uint32_t end)
+void bitmaps_allocate(uint32_t slot, uint32_t first, uint32_t end)
 {
     while (first < end) {
-        bits_t *word = &bits[first / 64];
+        bits_t *word = &bitmaps_of(slot)[first / 64];
         __atomic_fetch_or(&word->allocs, next_ones(&first, end), __ATOMIC_RELAXED);
     }
 }
 
-void bitmaps_blacken(bitmaps_t *of, uint32_t first, uint32_t end)
+void bitmaps_blacken(uint32_t slot, uint32_t first, uint32_t end)
 {
     while (first < end) {
         uint32_t word = first / 64;
         uint64_t ones = next_ones(&first, end);
-        of->bits[word].marks |= ones;
-        of->scanned[word] |= ones;
+        bitmaps_of(slot)[word].marks |= ones;
+        bitmaps_scanned_of(slot)[word] |= ones;
     }
 }

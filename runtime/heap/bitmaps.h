@@ -1,5 +1,6 @@
 /* bitmaps: which cells of collected spans are allocated, and which were reached. One bit a cell, the first at the slot's first
- * bit; a slot has 512 bytes of each bitmap. A large object has one bit.
+ * bit; a slot has 512 bytes of each bitmap, so that a cell has one number among all: its slot's times CELLS_MAX, and its own.
+ * A large object has one bit.
  *
  *     allocs    the cell is the program's, or in a thread's run
  *     marks     the last trace reached it; zero but between the trace and the sweep of the span. A cell that
@@ -7,7 +8,7 @@
  *     scanned   what it points to was reached too (collect/mark.c). From the end of a trace to the sweep the same as
  *               marks in spans that hold pointers, but for cells freed since
  *
- * And, beside them, what each slot holds, in two bytes, and what is left to scan there. Three reservations, made at first use,
+ * And, beside them, what each slot holds, in two bytes, and what is left to scan there. Four reservations, made at first use,
  * that appear as they are touched; where the heap is large the bitmaps lie on huge pages.
  */
 #ifndef WEIR_HEAP_BITMAPS_H
@@ -24,23 +25,23 @@
 typedef struct bits {
     uint64_t allocs, marks;
 } bits_t;
-enum { SLOT_BITS = SLOT_SIZE / 16 / 64 };
-/* Of a slot. */
-typedef struct bitmaps {
-    bits_t bits[SLOT_BITS];
-    uint64_t scanned[SLOT_BITS];
-} bitmaps_t;
-extern bitmaps_t *bitmaps; /* NULL until there is collected memory */
+enum { CELLS_MAX = SLOT_SIZE / 16, SLOT_WORDS = CELLS_MAX / 64 };
+extern bits_t *bitmaps_bits; /* NULL until there is collected memory */
+extern uint64_t *bitmaps_scanned;
 static inline bits_t *bitmaps_of(uint32_t slot)
 {
-    return bitmaps[slot].bits;
+    return bitmaps_bits + (size_t)slot * SLOT_WORDS;
+}
+static inline uint64_t *bitmaps_scanned_of(uint32_t slot)
+{
+    return bitmaps_scanned + (size_t)slot * SLOT_WORDS;
 }
 
 /* What a slot holds, again: marking asks about every word it finds, and the descriptors of a large heap do not fit into the
  * caches. Written as the span's state is; read by markers. */
 typedef struct brief {
     uint8_t cls;  /* 0: no span of small cells that are collected */
-    uint8_t kind; /* enum span_kind */
+    uint8_t kind; /* enum span_kind: the lowest bit says whether there are pointers */
 } brief_t;
 extern brief_t *bitmaps_briefs; /* one a slot; NULL until there is collected memory */
 
@@ -70,9 +71,9 @@ static inline uint32_t bitmaps_words(const span_t *span)
 }
 /* From `first` on, the first cell that is allocated, or not, as asked for; or `count`. */
 uint32_t bitmaps_find(const bits_t *bits, uint32_t first, uint32_t count, bool allocated);
-/* Have the cells [first, end) allocated. Others may change other bits of the same words meanwhile. */
-void bitmaps_allocate(bits_t *bits, uint32_t first, uint32_t end);
-/* Have them marked and scanned: the collector, in the stopped world. */
-void bitmaps_blacken(bitmaps_t *of, uint32_t first, uint32_t end);
+/* Of the slot's cells [first, end): they are allocated; others may change other bits of the same words meanwhile. */
+void bitmaps_allocate(uint32_t slot, uint32_t first, uint32_t end);
+/* They are marked and scanned: the collector, in the stopped world. */
+void bitmaps_blacken(uint32_t slot, uint32_t first, uint32_t end);
 
 #endif

@@ -69,7 +69,8 @@ static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
                          .kind = (uint8_t)kind,
                          .touched = span->touched,
                          .heap = self};
-        memset(&bitmaps[slot], 0, sizeof bitmaps[slot]);
+        memset(bitmaps_of(slot), 0, SLOT_WORDS * sizeof(bits_t));
+        memset(bitmaps_scanned_of(slot), 0, SLOT_WORDS * sizeof(uint64_t));
         *epoch_of(span) = collected.epoch;
         bitmaps_briefs[slot] = (brief_t){.cls = (uint8_t)cls, .kind = (uint8_t)kind};
         span_link(list_of(span), span);
@@ -155,14 +156,14 @@ static void span_leave(span_t *span)
 /* Cells in use. */
 static uint32_t span_sweep(span_t *span)
 {
-    bitmaps_t *of = &bitmaps[span_slot(span)];
-    bits_t *bits = of->bits;
+    bits_t *bits = bitmaps_of(span_slot(span));
+    uint64_t *scanned = bitmaps_scanned_of(span_slot(span));
     uint32_t used = 0;
     if (UNLIKELY(options.poison))
         poison_dead(span);
     for (uint32_t word = 0; word < bitmaps_words(span); word++) {
         bits[word] = (bits_t){.allocs = bits[word].marks & bits[word].allocs};
-        of->scanned[word] = 0;
+        scanned[word] = 0;
         used += (uint32_t)__builtin_popcountll(bits[word].allocs);
     }
     span_renew(span);
@@ -237,7 +238,7 @@ static bool run_take(collected_t *share, run_t *run, span_t *span)
     char *at = span_start(span) + (size_t)first * span->cell_size;
     span_count_touched(span, end);
     memset(at, 0, bytes);
-    bitmaps_allocate(bits, first, end);
+    bitmaps_allocate(span_slot(span), first, end);
     share->taken[span->cls] += end - first;
     atomic_fetch_add_explicit(&collected_bytes_since, bytes, memory_order_relaxed);
     run->at = at;
@@ -368,7 +369,7 @@ size_t collected_table_bytes(void)
 
 bool collected_is_used(void)
 {
-    return __atomic_load_n(&bitmaps, __ATOMIC_ACQUIRE) != NULL;
+    return __atomic_load_n(&bitmaps_bits, __ATOMIC_ACQUIRE) != NULL;
 }
 
 /* --- around a trace --- */
@@ -381,7 +382,7 @@ static size_t run_blacken(const run_t *run)
     span_t *span = span_of_slot(region_slot(run->at));
     uint32_t first = bitmaps_cell(span->cls, (uintptr_t)run->at % SLOT_SIZE);
     uint32_t count = (uint32_t)((size_t)(run->end - run->at) / run->size);
-    bitmaps_blacken(&bitmaps[span_slot(span)], first, first + count);
+    bitmaps_blacken(span_slot(span), first, first + count);
     return count;
 }
 

@@ -258,11 +258,17 @@ Test(roots, what_is_dropped_is_whole_when_it_is, .init = begin)
     cr_expect_eq(dropped, 0);
     cycle();
     cr_expect_eq(dropped, 500);
-    two_t two = put_in_pool(pool, 1);
+    enum { MORE = 20 };
+    two_t two[MORE];
+    for (size_t i = 0; i < MORE; i++)
+        two[i] = put_in_pool(pool, i);
     weir_pool_free(pool);
-    cr_expect_eq(dropped, 501);
+    cr_expect_eq(dropped, 500 + MORE);
     collect();
-    cr_expect_not(is_alive(two.inner));
+    size_t kept = 0; /* a register may still hold the last */
+    for (size_t i = 0; i < MORE; i++)
+        kept += is_alive(two[i].inner);
+    cr_expect_leq(kept, 1, "%zu", kept);
 }
 
 Test(roots, an_object_comes_back_whole, .init = begin)
