@@ -435,12 +435,6 @@ void *above_collected(size_t size, size_t alignment)
     return p;
 }
 
-void *gc_alloc(enum span_kind kind, size_t size)
-{
-    void *p = collected_alloc_fast(kind, size);
-    return LIKELY(p != NULL) ? p : gc_alloc_slow(kind, size);
-}
-
 void gc_enable(int change)
 {
     atomic_fetch_add(&gc.disabled, change);

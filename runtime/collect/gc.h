@@ -15,11 +15,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/pages/region.h"
+#include "runtime/heap/collected.h"
+#include "runtime/os/check.h"
 
 /* A zeroed object; NULL and ENOMEM. */
-void *gc_alloc(enum span_kind kind, size_t size);
 void *gc_alloc_slow(enum span_kind kind, size_t size);
+__attribute__((always_inline)) static inline void *gc_alloc(enum span_kind kind, size_t size)
+{
+    void *p = collected_alloc_fast(kind, size);
+    return LIKELY(p != NULL) ? p : gc_alloc_slow(kind, size);
+}
 
 void gc_collect(void);
 /* Sweep for so many nanoseconds; true: there is more to do. */

@@ -39,8 +39,8 @@ static inline target_t target_of(size_t offset)
     brief_t is = bitmaps_briefs[slot];
     if (UNLIKELY(is.cls == 0))
         return target_large((uint32_t)slot);
-    return slot * CELLS_MAX | bitmaps_cell(is.cls, offset % SLOT_SIZE) | (target_t)is.cls << CLS_SHIFT |
-           (target_t)is.kind << KIND_SHIFT;
+    uint32_t both = is.cls | (uint32_t)is.kind << 8;
+    return slot * CELLS_MAX | bitmaps_cell(is.cls, offset % SLOT_SIZE) | (target_t)both << CLS_SHIFT;
 }
 
 static inline target_t target_at(const void *p)

@@ -48,7 +48,7 @@ typedef struct collected {
  * that there are have no room. Inside a world_enter section. */
 void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_t alignment, bool fresh);
 
-static inline void *collected_alloc_fast(enum span_kind kind, size_t size)
+__attribute__((always_inline)) static inline void *collected_alloc_fast(enum span_kind kind, size_t size)
 {
     if (UNLIKELY(size > MEDIUM_MAX || !cache.runs))
         return NULL;
