@@ -145,9 +145,11 @@ __attribute__((noinline)) static mark_result_t mark_from_here(bool alone, size_t
     for (size_t i = 0; UNLIKELY(looks_from != NULL) && i < ORIGIN_HELD; i++)
         mark_word((const void *)looks_from->held[i]);
     mark_run(alone);
-    if (UNLIKELY(options.leaks || !process_was_open()))
+    if (UNLIKELY(!process_was_open()))
         return keep_all();
     gone_mark(alone);
+    if (UNLIKELY(options.leaks))
+        return keep_all();
     mark_result_t found = mark_end();
     /* On a stack that is an object itself, what is found changes with each call that we make. */
     if (UNLIKELY(options.gcverify) && !region_owns((const void *)from))

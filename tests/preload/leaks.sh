@@ -136,6 +136,53 @@ END
 "$CC" -O1 -pthread forks.c -o forks
 on_weir WEIR_DEBUG=leaks=1 ./forks 2>/dev/null || fail "forks: status $?"
 
+echo "what only a weak map or a finalizer leads to is in use"
+cat >held.c <<'END'
+#include <stdlib.h>
+#include <string.h>
+#include <weir/finalize.h>
+#include <weir/weak.h>
+#pragma weak weir_weak_map_new
+#pragma weak weir_weak_map_set
+#pragma weak weir_gc_set_finalizer
+
+static weir_weak_map *map;
+static char *key;
+
+static void finish(void *object, void *context)
+{
+    (void)context;
+    free(*(char **)object);
+}
+
+/* Blocks that are known here only: 1000 bytes through the map, 2000 through an object that waits for its finalizer. */
+__attribute__((noinline)) static void hold(void)
+{
+    weir_weak_map_set(map, key, malloc(1000));
+    char **object = malloc(sizeof *object);
+    *object = malloc(2000);
+    weir_gc_set_finalizer(object, finish, NULL);
+}
+
+__attribute__((noinline)) static void wipe(void)
+{
+    volatile char below[32 * 1024];
+    memset((char *)below, 0, sizeof below);
+}
+
+int main(void)
+{
+    map = weir_weak_map_new();
+    key = malloc(10);
+    hold();
+    wipe();
+    return 0;
+}
+END
+"$CC" -O1 -fno-builtin -I"$SOURCES/include" held.c -o held
+timeout 60 "$WEIR" run --leaks=file -- ./held || fail "held: status $?"
+[ ! -s file ] || fail "$(<file)"
+
 echo "not with hardening: one line, and the program runs"
 on_weir WEIR_DEBUG=leaks=1,harden=1 "$WEIR_PROGRAMS/leaks" >/dev/null 2>err
 [ "$(<err)" = "weir: WEIR_DEBUG=leaks=1: not together with harden=1; no leaks are looked for" ] || fail "$(<err)"
