@@ -151,6 +151,7 @@ __attribute__((noinline)) static mark_result_t mark_from_here(bool alone, size_t
     if (UNLIKELY(options.leaks))
         return keep_all();
     mark_result_t found = mark_end();
+    collected_count_kept(&found.bytes, &found.root_bytes);
     /* On a stack that is an object itself, what is found changes with each call that we make. */
     if (UNLIKELY(options.gcverify) && !region_owns((const void *)from))
         naive_verify(from, found.objects, black);
@@ -431,7 +432,8 @@ void *above_collected(size_t size, size_t alignment)
         errno = ENOMEM;
         return NULL;
     }
-    void *p = alignment > 16 ? alloc_slow(KIND_SCAN, size + 1, alignment) : gc_alloc(KIND_SCAN, size + 1);
+    enum span_kind kind = UNLIKELY(options.keep || options.noscan) ? above_kind(size) : KIND_SCAN;
+    void *p = alignment > 16 ? alloc_slow(kind, size + 1, alignment) : gc_alloc(kind, size + 1);
     if (UNLIKELY(options.leaks) && p)
         origin_note(p, size);
     return p;

@@ -7,6 +7,7 @@
 #include "runtime/collect/attached.h"
 #include "runtime/collect/process.h"
 #include "runtime/collect/stacks.h"
+#include "runtime/heap/collected.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
@@ -283,6 +284,7 @@ void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
     uintptr_t from, to;
     attached_roots(&from, &to);
     range(from, to);
+    collected_each_kept(range);
 }
 
 /* --- of other parts of the runtime --- */

@@ -18,7 +18,7 @@
  */
 typedef uint64_t target_t;
 
-enum { CLS_SHIFT = 48, KIND_SHIFT = 56, KIND_LARGE = KIND_COUNT };
+enum { CLS_SHIFT = 48, KIND_SHIFT = 56, KIND_LARGE = 2 * KIND_COUNT };
 _Static_assert((KIND_SCAN & KIND_TYPED & 1) && !((KIND_NOSCAN | KIND_LARGE) & 1), "odd kinds are made grey");
 
 /* Outside of spans of small cells. */

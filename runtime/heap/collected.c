@@ -27,6 +27,7 @@ static struct {
     uint32_t reclaim[COLLECTED_KINDS][CLASS_COUNT]; /* swept, nobody's, a quarter of them freed by hand */
     uintptr_t epoch;                                /* how many traces there were */
     uint32_t large;                                 /* large objects, linked by all_next and all_prev */
+    size_t kept;                                    /* bytes of KIND_KEPT, at the last trace */
     bool
         large_pending; /* from a trace on until the unmarked ones have been freed: new ones are born marked */
 } collected = {.lock = LOCK_INIT(LOCK_RANK_COLLECTED)};
@@ -397,6 +398,71 @@ static void share_drop_runs(collected_t *share)
         }
 }
 
+/* What lives without being reached. How many cells that were, of those that are not black. */
+static size_t span_blacken(uint32_t slot)
+{
+    size_t count = 0;
+    bits_t *bits = bitmaps_of(slot);
+    for (uint32_t word = 0; word < bitmaps_words(span_of_slot(slot)); word++) {
+        count += (size_t)__builtin_popcountll(bits[word].allocs & ~bits[word].marks);
+        bits[word].marks |= bits[word].allocs;
+        bitmaps_scanned_of(slot)[word] |= bits[word].allocs;
+    }
+    return count;
+}
+
+static size_t kept_blacken(void)
+{
+    size_t black = 0;
+    collected.kept = 0;
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+        for (uint32_t slot = collected.spans[KIND_KEPT - KIND_SCAN][cls]; slot;
+             slot = span_of_slot(slot)->next) {
+            size_t count = span_blacken(slot);
+            black += count;
+            collected.kept += count * class_size(cls);
+        }
+    for (uint32_t slot = collected.large; slot; slot = span_of_slot(slot)->all_next)
+        if (span_of_slot(slot)->kind == KIND_KEPT) {
+            bitmaps_of(slot)->marks = 1;
+            collected.kept += large_usable(span_of_slot(slot));
+            black++;
+        }
+    return black;
+}
+
+/* Neighbours together. */
+static void span_ranges(uint32_t slot, void (*range)(uintptr_t from, uintptr_t to))
+{
+    const span_t *span = span_of_slot(slot);
+    uintptr_t start = (uintptr_t)region_address(slot);
+    for (uint32_t first = 0, end = 0; first < span->cells; first = end) {
+        first = bitmaps_find(bitmaps_of(slot), first, span->cells, true);
+        end = bitmaps_find(bitmaps_of(slot), first, span->cells, false);
+        if (first < end)
+            range(start + (size_t)first * span->cell_size, start + (size_t)end * span->cell_size);
+    }
+}
+
+void collected_each_kept(void (*range)(uintptr_t from, uintptr_t to))
+{
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+        for (uint32_t slot = collected.spans[KIND_KEPT - KIND_SCAN][cls]; slot;
+             slot = span_of_slot(slot)->next)
+            span_ranges(slot, range);
+    for (uint32_t slot = collected.large; slot; slot = span_of_slot(slot)->all_next)
+        if (span_of_slot(slot)->kind == KIND_KEPT) {
+            uintptr_t start = (uintptr_t)region_address(slot);
+            range(start, start + large_usable(span_of_slot(slot)));
+        }
+}
+
+void collected_count_kept(size_t *live, size_t *roots)
+{
+    *live += collected.kept;
+    *roots -= collected.kept < *roots ? collected.kept : *roots;
+}
+
 size_t collected_begin_trace(void)
 {
     size_t black = 0;
@@ -417,7 +483,7 @@ size_t collected_begin_trace(void)
             }
     }
     atomic_store_explicit(&collected_bytes_since, 0, memory_order_relaxed);
-    return black;
+    return black + kept_blacken();
 }
 
 size_t collected_keep_all(void)

@@ -103,6 +103,10 @@ bool collected_is_used(void);
 /* With the world stopped, before marking: take every span from its thread, and colour the runs black. How many cells
  * that were. */
 size_t collected_begin_trace(void);
+/* And then: what is of KIND_KEPT, as ranges. */
+void collected_each_kept(void (*range)(uintptr_t from, uintptr_t to));
+/* It is a part of the heap that lives, and was looked through as roots. */
+void collected_count_kept(size_t *live, size_t *roots);
 /* With the world stopped, in place of marking: whatever is allocated lives. How many bytes that are. */
 size_t collected_keep_all(void);
 /* With the world stopped, after marking: all spans are to be swept. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "runtime/os/memory_size.h"
+#include "runtime/os/rules.h"
 
 #define PREFIX "WEIR_"
 #define DEBUG_VARIABLE "WEIR_DEBUG"
@@ -151,6 +152,20 @@ static const char *parse_choice(struct piece value, const char *words, int64_t *
     return WRONG;
 }
 
+/* Of a variable: the piece goes on to the end of its string. */
+static const char *parse_rules(struct piece value, int64_t *start)
+{
+    rule_t rule;
+    const char *rest = value.start;
+    *start = 0;
+    if (piece_is(value, "off"))
+        return NULL;
+    while (rest && *rest)
+        rest = rule_next(rest, &rule);
+    *start = (int64_t)(intptr_t)value.start;
+    return rest ? NULL : WRONG;
+}
+
 static const char *parse_value(const struct options_row *row, struct piece value, uint64_t (*memory)(void),
                                int64_t *parsed)
 {
@@ -163,6 +178,8 @@ static const char *parse_value(const struct options_row *row, struct piece value
         return piece_is(value, "off") ? NULL : parse_size(value, memory, parsed);
     case OPTIONS_NUMBER:
         return parse_number(value, INT64_MAX, parsed);
+    case OPTIONS_RULES:
+        return parse_rules(value, parsed);
     case OPTIONS_CHOICE:
         return parse_choice(value, row->words, parsed);
     }
@@ -269,6 +286,9 @@ void options_add_value(text_t *text, const struct options_row *row, int64_t valu
     case OPTIONS_NUMBER:
         text_add_i64(text, value);
         break;
+    case OPTIONS_RULES:
+        text_add_str(text, value ? (const char *)(intptr_t)value : "off");
+        break;
     case OPTIONS_CHOICE:
         for (; value > 0; value--)
             piece_cut(&rest, '|');
@@ -280,8 +300,10 @@ void options_add_value(text_t *text, const struct options_row *row, int64_t valu
 
 void options_add_grammar(text_t *text, const struct options_row *row)
 {
-    static const char *const grammars[] = {
-        [OPTIONS_PERCENT] = "N|off", [OPTIONS_SIZE] = "SIZE|N%|auto|off", [OPTIONS_NUMBER] = "N"};
+    static const char *const grammars[] = {[OPTIONS_PERCENT] = "N|off",
+                                           [OPTIONS_SIZE] = "SIZE|N%|auto|off",
+                                           [OPTIONS_NUMBER] = "N",
+                                           [OPTIONS_RULES] = "RULE,...|off"};
     text_add_str(text, row->kind == OPTIONS_CHOICE ? row->words : grammars[row->kind]);
 }
 
@@ -291,7 +313,9 @@ void options_add_expected(text_t *text, const struct options_row *row)
         [OPTIONS_PERCENT] = "a percentage or \"off\"",
         [OPTIONS_SIZE] =
             "bytes (256MiB; B, KiB, MiB, GiB, TiB), a share of the memory (90%), \"auto\" or \"off\"",
-        [OPTIONS_NUMBER] = "a number"};
+        [OPTIONS_NUMBER] = "a number",
+        [OPTIONS_RULES] =
+            "sizes (4096, 1KiB-64KiB, 1MiB-), beginnings of libraries' names (libz.so), or \"off\""};
     text_add_str(text, row->kind == OPTIONS_CHOICE ? row->words : grammars[row->kind]);
 }
 

@@ -55,6 +55,7 @@ enum span_kind {
     KIND_SCAN,   /* collected; every word may be a pointer */
     KIND_NOSCAN, /* collected; no pointers */
     KIND_TYPED,  /* collected; its last word is its weir_type, which says where the pointers are */
+    KIND_KEPT,   /* looked through as KIND_SCAN is, and freed by hand alone: WEIR_KEEP */
     KIND_COUNT
 };
 

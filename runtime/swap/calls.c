@@ -29,17 +29,26 @@ static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *arg
     return _URC_NO_REASON;
 }
 
-static void find_stack(origin_stack_t *stack)
+void calls_find_stack(origin_stack_t *stack)
 {
-    if (busy)
+    stack->depth = 0;
+    if (busy || !unwind)
         return;
     busy = true;
     unwind(note_frame, stack);
     busy = false;
 }
 
-void calls_prepare(void)
+void calls_note_origins(void)
 {
+    if (unwind)
+        origin_unwind = calls_find_stack;
+}
+
+bool calls_prepare(const char *why)
+{
+    if (unwind)
+        return true;
     busy = true;
     void *library = dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
     void *backtrace = library ? dlsym(library, "_Unwind_Backtrace") : NULL;
@@ -51,11 +60,16 @@ void calls_prepare(void)
         unwind_register = (uintptr_t(*)(struct _Unwind_Context *, int))(uintptr_t)held;
         unwind_ip = (uintptr_t(*)(struct _Unwind_Context *))(uintptr_t)ip;
         unwind = (_Unwind_Reason_Code(*)(_Unwind_Trace_Fn, void *))(uintptr_t)backtrace;
-        origin_unwind = find_stack;
     } else {
-        text_say("weir: WEIR_DEBUG=leaks=1: no libgcc_s.so.1: it cannot be said where leaks come from\n");
+        char room[256];
+        text_t line = text_on(room, sizeof room);
+        text_add_str(&line, "weir: ");
+        text_add_str(&line, why);
+        text_add_char(&line, '\n');
+        text_say(room);
     }
     busy = false;
+    return unwind != NULL;
 }
 
 /* --- where the program called exit --- */

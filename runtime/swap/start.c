@@ -4,6 +4,7 @@
 #include "runtime/heap/above.h"
 #include "runtime/heap/cache.h"
 #include "runtime/observe/stats_print.h"
+#include "runtime/swap/exclude.h"
 #include "runtime/swap/leaks_print.h"
 
 const char above_swapped_in = 1;
@@ -14,6 +15,7 @@ __attribute__((constructor)) static void swap_start(void)
         return;
     stats_print_prepare();
     leaks_print_prepare();
+    exclude_prepare();
 }
 
 __attribute__((destructor)) static void swap_end(void)

@@ -11,6 +11,32 @@ for debug in gctrace=0 gcverify=1,poison=1 gcstress=5000,poison=1; do
 done
 passes WEIR_COLLECT=1 "$WEIR_PROGRAMS/leaks-much"
 
+echo "what is excluded: hidden blocks, and those that only blocks know which are not looked into"
+"$CC" -shared -fPIC -O1 -fno-builtin "$SOURCES/tests/programs/plugin/hides.c" -o "$SCRATCH/libhides.so.1"
+"$CC" -O1 -fno-builtin "$SOURCES/tests/programs/plugin/hides-main.c" -o "$SCRATCH/hides-main" "$SCRATCH/libhides.so.1"
+# excluded EXPECTED NAME=VALUE...: what is left of both, with and without the second tracer.
+excluded() {
+    local expected=$1 debug said
+    shift
+    for debug in poison=1 gcverify=1,poison=1 gcstress=2000,poison=1; do
+        said=$(on_weir WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=$debug "$@" "$SCRATCH/hides-main") || said="status $?"
+        [ "$said" = "$expected" ] || fail "$* $debug: \"$said\", expected \"$expected\""
+    done
+}
+excluded 'hidden small' WEIR_KEEP=libhides.so
+excluded 'hidden small' WEIR_KEEP=libother.so,64,24
+excluded 'hidden small' WEIR_KEEP=1-
+excluded 'hidden -' WEIR_KEEP=libhides WEIR_NOSCAN=64KiB-
+excluded 'hidden -' WEIR_KEEP=libhides WEIR_NOSCAN=hides-main
+excluded 'hidden small' WEIR_KEEP=libhides,100000 WEIR_NOSCAN=hides-main
+said=$(on_weir WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=poison=1 WEIR_NOSCAN=libhides "$SCRATCH/hides-main" || true)
+[ "$said" != 'hidden small' ] || fail "nothing was hidden"
+for debug in gctrace=0 gcverify=1,poison=1 gcstress=5000,poison=1; do
+    passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_KEEP=keeps,48-,libc WEIR_DEBUG=$debug "$WEIR_PROGRAMS/keeps" "$SCRATCH/held.so"
+    passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_KEEP=1KiB- WEIR_DEBUG=$debug "$WEIR_PROGRAMS/keeps" "$SCRATCH/held.so"
+done
+passes WEIR_COLLECT=1 WEIR_GOGC=10 WEIR_KEEP=fork-storm "$WEIR_PROGRAMS/fork-storm"
+
 echo "a gigabyte leaked, under a limit of 100 MiB"
 peak=$(on_weir WEIR_COLLECT=1 WEIR_MEMLIMIT=100MiB "$WEIR_PROGRAMS/leaks-much")
 ((peak < 103 * 1024)) || fail "$peak KiB"

@@ -168,7 +168,7 @@ expect 0 '.*
 WEIR_GOGC +100 +default .*' '.*'
 [ "$(sort err)" = 'weir: WEIR_DEBUG="stat": unknown key; there are stats statspid onerror harden arenacheck verify poolcheck gctrace gcstress gcverify poison leaks help
 weir: WEIR_GOGC="x": expected a percentage or "off"; using 100
-weir: unknown variable "WEIR_GOCG"; there are WEIR_GOGC WEIR_MEMLIMIT WEIR_HARDLIMIT WEIR_COLLECT WEIR_DEBUG' ] ||
+weir: unknown variable "WEIR_GOCG"; there are WEIR_GOGC WEIR_MEMLIMIT WEIR_HARDLIMIT WEIR_COLLECT WEIR_KEEP WEIR_NOSCAN WEIR_DEBUG' ] ||
     fail "problems in the environment: $(<err)"
 WEIR_MEMLIMIT=auto weir env
 [[ $(<out) =~ WEIR_MEMLIMIT\ +[0-9]+[A-Za-z]*\ +environment ]] || fail "auto: $(<out)"

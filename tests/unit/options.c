@@ -310,8 +310,8 @@ Test(options, load_reports_each_problem_in_a_line)
         said,
         "weir: WEIR_GOGC=\"x\": expected a percentage or \"off\"; using 100\n"
         "weir: WEIR_MEMLIMIT=\"99999999TiB\": too large; using off\n"
-        "weir: unknown variable \"WEIR_MEMLIMT\"; there are WEIR_GOGC WEIR_MEMLIMIT WEIR_HARDLIMIT WEIR_COLLECT WEIR_DEBUG\n"
-        "weir: unknown variable \"WEIR_?[0m\"; there are WEIR_GOGC WEIR_MEMLIMIT WEIR_HARDLIMIT WEIR_COLLECT WEIR_DEBUG\n",
+        "weir: unknown variable \"WEIR_MEMLIMT\"; there are WEIR_GOGC WEIR_MEMLIMIT WEIR_HARDLIMIT WEIR_COLLECT WEIR_KEEP WEIR_NOSCAN WEIR_DEBUG\n"
+        "weir: unknown variable \"WEIR_?[0m\"; there are WEIR_GOGC WEIR_MEMLIMIT WEIR_HARDLIMIT WEIR_COLLECT WEIR_KEEP WEIR_NOSCAN WEIR_DEBUG\n",
         "%s", said);
     cr_expect_eq(options.gogc, 100);
     cr_expect_eq(options.memlimit, OFF);

@@ -1,0 +1,75 @@
+/* exclude: see exclude.h. */
+#define _GNU_SOURCE
+#include "runtime/swap/exclude.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <string.h>
+
+#include "runtime/heap/above.h"
+#include "runtime/os/options.h"
+#include "runtime/os/rules.h"
+#include "runtime/swap/calls.h"
+
+static const char *keep(void)
+{
+    return (const char *)(intptr_t)options.keep;
+}
+
+static const char *noscan(void)
+{
+    return (const char *)(intptr_t)options.noscan;
+}
+
+/* --- whose address it is --- */
+
+/* The file, without folders, that the address is mapped from; NULL: none. The linker's own index needs no lock (glibc 2.35);
+ * the one around its list, which dl_iterate_phdr takes, would be held for ever in the child of a fork. */
+static const char *file_of(uintptr_t address)
+{
+    struct dl_find_object found;
+    if (_dl_find_object((void *)address, &found) != 0)
+        return NULL;
+    const char *name = found.dlfo_link_map->l_name, *slash = strrchr(name, '/');
+    if (!*name) /* the program */
+        return program_invocation_short_name;
+    return slash ? slash + 1 : name;
+}
+
+static bool is_of_the_language(const char *name)
+{
+    return rules_have_name("libc.so,libstdc++.so,ld-linux", name);
+}
+
+/* NULL: it is not known. */
+static const char *find_caller(void)
+{
+    origin_stack_t stack;
+    calls_find_stack(&stack);
+    for (uint32_t i = 0; i < stack.depth; i++) {
+        const char *name = file_of(stack.frames[i]);
+        if (name && !is_of_the_language(name))
+            return name;
+    }
+    return NULL;
+}
+
+/* --- the entries --- */
+
+void exclude_prepare(void)
+{
+    if (options.collect && (rules_have_names(keep()) || rules_have_names(noscan())))
+        calls_prepare("WEIR_KEEP, WEIR_NOSCAN: no libgcc_s.so.1: libraries cannot be told apart");
+}
+
+enum span_kind above_kind(size_t size)
+{
+    bool keeps_names = rules_have_names(keep());
+    const char *caller = keeps_names || rules_have_names(noscan()) ? find_caller() : NULL;
+    if (rules_have_size(keep(), size) || (caller ? rules_have_name(keep(), caller) : keeps_names))
+        return KIND_KEPT;
+    if (rules_have_size(noscan(), size) || (caller && rules_have_name(noscan(), caller)))
+        return KIND_NOSCAN;
+    return KIND_SCAN;
+}
