@@ -54,6 +54,8 @@ static struct {
 static __thread uint32_t forbidden_here;
 /* Of the calling thread's stack nothing counts below it; NULL: what is in use does. */
 static __thread const origin_frame_t *looks_from;
+/* Somebody waits for what the next cycle finds. One at a time. */
+static _Atomic bool looking;
 
 /* --- pacing; under the lock --- */
 
@@ -127,7 +129,7 @@ static bool knobs_have_turned(void)
 COLD static mark_result_t keep_all(void)
 {
     mark_result_t found = mark_end();
-    if (process_was_open())
+    if (looking && process_was_open())
         leaks_look();
     found.bytes = collected_keep_all();
     return found;
@@ -335,7 +337,9 @@ bool gc_step(uint64_t ns)
 void gc_look(const origin_frame_t *from)
 {
     looks_from = from;
+    looking = true;
     gc_collect();
+    looking = false;
     looks_from = NULL;
 }
 

@@ -67,6 +67,8 @@ void leaks_look(void)
 
 const leak_group_t *leaks_found(uint32_t *count_of)
 {
+    bool looked = leaks.looked;
+    leaks.looked = false;
     *count_of = leaks.count;
-    return leaks.looked ? leaks.groups : NULL;
+    return looked ? leaks.groups : NULL;
 }

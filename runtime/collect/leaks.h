@@ -21,7 +21,7 @@ typedef struct leak_group {
 /* With the world stopped, when all is marked that the roots reach. */
 void leaks_look(void);
 
-/* What the last look found, by the stacks' numbers below *count; NULL: nobody has looked. */
+/* What the look since the last call found, by the stacks' numbers below *count; NULL: there was none. */
 const leak_group_t *leaks_found(uint32_t *count);
 
 #endif

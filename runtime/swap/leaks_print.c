@@ -20,6 +20,7 @@
 #include "runtime/os/options.h"
 #include "runtime/os/text.h"
 #include "runtime/swap/calls.h"
+#include "runtime/swap/leaks_signal.h"
 
 static struct {
     char path[PATH_MAX]; /* empty: stderr. The environment may change while the program runs */
@@ -38,6 +39,7 @@ void leaks_print_prepare(void)
     printer.program[length > 0 ? length : 0] = '\0';
     if (calls_prepare("WEIR_DEBUG=leaks=1: no libgcc_s.so.1: it cannot be said where leaks come from"))
         calls_note_origins();
+    leaks_signal_prepare();
 }
 
 /* The linker names the program by nothing, and knows the symbols that programs export. */
@@ -83,7 +85,7 @@ static void print_group(const leak_group_t *group, uint32_t stack, int kind, int
     text_flush(&text, fd);
 }
 
-static void print(const leak_group_t *groups, uint32_t count, int fd)
+static void print(const leak_group_t *groups, uint32_t count, bool so_far, int fd)
 {
     size_t bytes = 0, blocks = 0;
     for (uint32_t i = 0; i < count; i++)
@@ -91,12 +93,12 @@ static void print(const leak_group_t *groups, uint32_t count, int fd)
             bytes += groups[i].bytes[kind];
             blocks += groups[i].blocks[kind];
         }
-    if (blocks == 0)
+    if (blocks == 0 && !so_far)
         return;
     text_t text = text_on(printer.room, sizeof printer.room);
     text_add_str(&text, "weir: leaks of process ");
     text_add_u64(&text, (uint64_t)getpid());
-    text_add_char(&text, '\n');
+    text_add_str(&text, so_far ? " so far\n" : "\n");
     text_flush(&text, fd);
     for (uint32_t i = 0; i < count; i++)
         for (int kind = 0; kind < LEAKS_KINDS; kind++)
@@ -105,15 +107,12 @@ static void print(const leak_group_t *groups, uint32_t count, int fd)
     text_flush(&text, fd);
 }
 
-/* Processes that end at the same time take turns: a file is locked. */
-void leaks_print_at_exit(void)
+/* Processes that print at the same time take turns: a file is locked. */
+static void look_and_print(const origin_frame_t *from, bool so_far)
 {
     int saved = errno;
     uint32_t count;
-    if (!options.leaks || !collected_is_used())
-        return;
-    origin_frame_t from = calls_program_frame(__builtin_frame_address(0));
-    gc_look(&from);
+    gc_look(from);
     const leak_group_t *groups = leaks_found(&count);
     if (!groups) {
         text_say(
@@ -123,8 +122,22 @@ void leaks_print_at_exit(void)
     int file = printer.path[0] ? open(printer.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
     if (file >= 0)
         flock(file, LOCK_EX);
-    print(groups, count, file >= 0 ? file : stats_print_fd());
+    print(groups, count, so_far, file >= 0 ? file : stats_print_fd());
     if (file >= 0)
         close(file);
     errno = saved;
+}
+
+void leaks_print_now(void)
+{
+    look_and_print(NULL, true);
+}
+
+void leaks_print_at_exit(void)
+{
+    if (!options.leaks || !collected_is_used())
+        return;
+    leaks_signal_end();
+    origin_frame_t from = calls_program_frame(__builtin_frame_address(0));
+    look_and_print(&from, false);
 }

@@ -1,6 +1,6 @@
 /* leaks_print: the report of WEIR_DEBUG=leaks=1, for the weir command to read (tools/weir/leaks.c):
  *
- *     weir: leaks of process 77
+ *     weir: leaks of process 77                 "so far", if a signal asked
  *     leak direct 40 bytes 1 blocks
  *       /usr/bin/program+0x1189 main          innermost first: file, address in it, symbol if the linker knows one
  *     ...
@@ -15,5 +15,7 @@
 void leaks_print_prepare(void);
 /* At exit: look for leaks; print them if there are any. */
 void leaks_print_at_exit(void);
+/* While the program runs: print what there is so far, if it is nothing too. From leaks_signal's thread. */
+void leaks_print_now(void);
 
 #endif

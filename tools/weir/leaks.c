@@ -1,16 +1,20 @@
 /* leaks: see leaks.h. The runtime writes what it finds to a file of ours, which WEIR_LEAKS_FILE names
- * (runtime/swap/leaks_print.h); addr2line says which lines the addresses are, many addresses at a time; and the report
+ * (runtime/swap/leaks_print.h); each report is read when its writer closes the file, which it has locked; addr2line says which lines the addresses are, many addresses at a time; and the report
  * is laid out as LeakSanitizer's, largest first.
  */
 #include "tools/weir/leaks.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,7 +35,7 @@ typedef struct leak {
     size_t first, frames; /* in report.frames */
 } leak_t;
 
-/* Of all processes. */
+/* Of all processes that wrote since. */
 static struct {
     frame_t *frames;
     leak_t *leaks;
@@ -221,28 +225,35 @@ static void print_leaks(FILE *to, leak_t *leaks, size_t count)
     fprintf(to, "SUMMARY: weir: %llu byte(s) leaked in %llu allocation(s).\n", bytes, blocks);
 }
 
-/* Of every process that wrote to it: each begins with a line of its own. */
-static void print_report(FILE *from, FILE *to)
+/* What was written since: each report begins with a line of its own. */
+static void print_reports(FILE *from, FILE *to)
 {
     enum { PROCESSES = 4096 };
     static struct {
         long process;
+        bool so_far;
         size_t first;
     } parts[PROCESSES + 1];
     size_t count = 0;
+    report.leak_count = report.frame_count = 0;
+    flock(fileno(from), LOCK_SH);
     for (char *line = read_line(from); line; line = read_line(from)) {
         long process;
         if (sscanf(line, "weir: leaks of process %ld", &process) == 1 && count < PROCESSES) {
             parts[count].process = process;
+            parts[count].so_far = strstr(line, "so far") != NULL;
             parts[count++].first = report.leak_count;
         } else {
             take_line(line);
         }
     }
+    flock(fileno(from), LOCK_UN);
+    clearerr(from);
     find_symbols();
     parts[count].first = report.leak_count;
     for (size_t i = 0; i < count; i++) {
-        fprintf(to, "%s==%ld== weir: leaked memory\n\n", i > 0 ? "\n" : "", parts[i].process);
+        fprintf(to, "%s==%ld== weir: leaked memory%s\n\n", i > 0 ? "\n" : "", parts[i].process,
+                parts[i].so_far ? " so far" : "");
         print_leaks(to, report.leaks + parts[i].first, parts[i + 1].first - parts[i].first);
     }
 }
@@ -263,19 +274,39 @@ static void pass_on(int number, siginfo_t *info, void *context)
 
 static const int passed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT};
 
+/* Print each report as it comes, until the child has ended. Where the kernel cannot tell, all come in the end. */
+static void follow(FILE *from, const char *path, FILE *to)
+{
+    int watch = inotify_init1(IN_CLOEXEC), process = (int)syscall(SYS_pidfd_open, (pid_t)child, 0);
+    struct pollfd both[] = {{.fd = watch, .events = POLLIN}, {.fd = process, .events = POLLIN}};
+    if (watch < 0 || process < 0 || inotify_add_watch(watch, path, IN_CLOSE_WRITE) < 0)
+        return;
+    while (both[1].revents == 0) {
+        char events[4096];
+        if (poll(both, 2, -1) < 0 || !(both[0].revents & POLLIN))
+            continue;
+        if (read(watch, events, sizeof events) > 0)
+            print_reports(from, to);
+        fflush(to);
+    }
+    close(watch);
+    close(process);
+}
+
 static void wait_and_print(int raw, const char *path, const char *file)
 {
     int status;
-    while (waitpid((pid_t)child, &status, 0) < 0 && errno == EINTR)
-        ;
-    unlink(path);
     FILE *from = checked(fdopen(raw, "r"));
     FILE *to = file ? fopen(file, "w") : stderr;
     if (!to) {
         fprintf(stderr, "weir run: %s: %s\n", file, strerror(errno));
         to = stderr;
     }
-    print_report(from, to);
+    follow(from, path, to);
+    while (waitpid((pid_t)child, &status, 0) < 0 && errno == EINTR)
+        ;
+    unlink(path);
+    print_reports(from, to);
     fflush(to);
     if (WIFEXITED(status))
         _exit(WEXITSTATUS(status));
