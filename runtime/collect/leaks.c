@@ -6,6 +6,8 @@
 #include "runtime/collect/mark.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/origin.h"
+#include "runtime/heap/sample.h"
+#include "runtime/os/options.h"
 #include "runtime/os/os.h"
 
 enum { REACHED, DIRECT, INDIRECT }; /* origin_t.state */
@@ -42,8 +44,12 @@ static void count(origin_t *origin)
     if (origin->state == REACHED)
         return;
     int kind = origin->state == DIRECT ? LEAKS_DIRECT : LEAKS_INDIRECT;
-    leaks.groups[origin->stack].bytes[kind] += origin->size;
-    leaks.groups[origin->stack].blocks[kind]++;
+    leak_group_t *group = &leaks.groups[origin->stack];
+    double weight = options.leakrate ? sample_weight(origin->size, (uint64_t)options.leakrate) : 1;
+    group->bytes[kind] += origin->size;
+    group->blocks[kind]++;
+    group->about_bytes[kind] += weight * (double)origin->size;
+    group->about_blocks[kind] += weight;
     if (leaks.count <= origin->stack)
         leaks.count = origin->stack + 1;
 }

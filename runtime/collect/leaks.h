@@ -13,9 +13,10 @@
 
 enum { LEAKS_DIRECT, LEAKS_INDIRECT, LEAKS_KINDS };
 
-/* Of one stack. */
+/* Of one stack; under leakrate=N that of what was not sampled is stack 0. */
 typedef struct leak_group {
-    size_t bytes[LEAKS_KINDS], blocks[LEAKS_KINDS]; /* bytes as asked for */
+    size_t bytes[LEAKS_KINDS], blocks[LEAKS_KINDS];             /* bytes as asked for */
+    double about_bytes[LEAKS_KINDS], about_blocks[LEAKS_KINDS]; /* that they stand for: sample.h */
 } leak_group_t;
 
 /* With the world stopped, when all is marked that the roots reach. */

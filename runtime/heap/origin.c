@@ -5,7 +5,9 @@
 
 #include <string.h>
 
+#include "runtime/heap/sample.h"
 #include "runtime/os/lock.h"
+#include "runtime/os/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
@@ -26,11 +28,12 @@ void (*_Atomic origin_unwind)(origin_stack_t *stack);
 
 /* --- stacks --- */
 
-static void find_stack(origin_stack_t *stack)
+static void find_stack(origin_stack_t *stack, size_t size)
 {
+    static __thread sampler_t sampler;
     void (*unwind)(origin_stack_t *) = origin_unwind;
     stack->depth = 0;
-    if (unwind)
+    if (unwind && (!options.leakrate || sample_take(&sampler, size, (uint64_t)options.leakrate)))
         unwind(stack);
     uint64_t hash = stack->depth;
     for (uint32_t i = 0; i < stack->depth; i++)
@@ -142,7 +145,7 @@ static bool have_room(void)
 void origin_note(const void *p, size_t size)
 {
     origin_stack_t stack;
-    find_stack(&stack);
+    find_stack(&stack, size);
     lock_acquire(&origins.lock);
     if (have_room()) {
         origin_t *entry = place_of((uintptr_t)p);

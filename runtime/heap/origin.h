@@ -5,7 +5,8 @@
  *
  *     block --hash--> | address, size, stack's number, state |      stack's number --> | frames, innermost first |
  *
- * What is allocated before the unwinder is there, and by it, has stack 0, of no frames.
+ * What is allocated before the unwinder is there, and by it, has stack 0, of no frames; so has, under leakrate=N, what is not
+ * sampled (sample.h).
  */
 #ifndef WEIR_HEAP_ORIGIN_H
 #define WEIR_HEAP_ORIGIN_H

@@ -74,11 +74,11 @@ static void add_count(text_t *text, const char *before, size_t bytes, const char
 
 static void print_group(const leak_group_t *group, uint32_t stack, int kind, int fd)
 {
-    if (group->blocks[kind] == 0)
+    if (group->blocks[kind] == 0 || (stack == 0 && options.leakrate))
         return;
     text_t text = text_on(printer.room, sizeof printer.room);
-    add_count(&text, kind == LEAKS_DIRECT ? "leak direct " : "leak indirect ", group->bytes[kind], " bytes ",
-              group->blocks[kind]);
+    add_count(&text, kind == LEAKS_DIRECT ? "leak direct " : "leak indirect ",
+              (size_t)(group->about_bytes[kind] + 0.5), " bytes ", (size_t)(group->about_blocks[kind] + 0.5));
     const origin_stack_t *calls = origin_stack(stack);
     for (uint32_t i = 0; i < calls->depth; i++)
         add_frame(&text, calls->frames[i]);
@@ -98,7 +98,13 @@ static void print(const leak_group_t *groups, uint32_t count, bool so_far, int f
     text_t text = text_on(printer.room, sizeof printer.room);
     text_add_str(&text, "weir: leaks of process ");
     text_add_u64(&text, (uint64_t)getpid());
-    text_add_str(&text, so_far ? " so far\n" : "\n");
+    text_add_str(&text, so_far ? " so far" : "");
+    if (options.leakrate) {
+        text_add_str(&text, ", sampled every ");
+        text_add_i64(&text, options.leakrate);
+        text_add_str(&text, " bytes");
+    }
+    text_add_char(&text, '\n');
     text_flush(&text, fd);
     for (uint32_t i = 0; i < count; i++)
         for (int kind = 0; kind < LEAKS_KINDS; kind++)

@@ -136,6 +136,108 @@ END
 "$CC" -O1 -pthread forks.c -o forks
 on_weir WEIR_DEBUG=leaks=1 ./forks 2>/dev/null || fail "forks: status $?"
 
+echo "on a signal, while the program runs"
+cat >asked.c <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+__attribute__((noinline)) static void leak(int count)
+{
+    while (count--)
+        memset(malloc(100), 1, 100);
+}
+
+__attribute__((noinline)) static void wipe(void)
+{
+    volatile char below[32 * 1024];
+    memset((char *)below, 0, sizeof below);
+}
+
+/* Leaks 1000 bytes, 500 more at the first line, and ends at the second. */
+int main(void)
+{
+    setvbuf(stdin, NULL, _IONBF, 0);
+    for (int count = 10; count > 0; count -= 5) {
+        leak(count);
+        wipe();
+        puts("ready");
+        fflush(stdout);
+        getchar();
+    }
+}
+END
+"$CC" -O1 -g -fno-builtin asked.c -o asked
+# until COMMAND...: within 20 seconds it succeeds.
+until_true() {
+    local tries
+    for ((tries = 200; tries > 0; tries--)); do
+        "$@" && return
+        sleep 0.1
+    done
+    fail "in vain: $*: $(cat report 2>/dev/null)"
+}
+summaries() {
+    [ "$(grep -c '^SUMMARY' report)" = "$1" ]
+}
+mkfifo lines answers
+"$WEIR" run --leaks=report --debug leaksignal=10 -- ./asked <lines >answers &
+exec 3>lines 4<answers
+read -r -u 4 _
+kill -USR1 $! # handed on
+until_true summaries 1
+echo >&3
+read -r -u 4 _
+kill -USR1 $! # handed on
+until_true summaries 2
+kill -USR1 $!
+until_true summaries 3
+echo >&3
+wait $! || fail "status $?"
+exec 3>&- 4<&-
+[ "$(grep '^SUMMARY' report)" = 'SUMMARY: weir: 1000 byte(s) leaked in 10 allocation(s).
+SUMMARY: weir: 1500 byte(s) leaked in 15 allocation(s).
+SUMMARY: weir: 1500 byte(s) leaked in 15 allocation(s).
+SUMMARY: weir: 1500 byte(s) leaked in 15 allocation(s).' ] || fail "$(<report)"
+[ "$(grep -c 'leaked memory so far$' report)" = 3 ] || fail "$(<report)"
+[ "$(function_of Direct 500 report)" = leak ] || ! command -v addr2line >/dev/null || fail "$(<report)"
+on_weir WEIR_DEBUG=leaks=1,leaksignal=9 "$WEIR_PROGRAMS/leaks" clean >/dev/null 2>err
+[ "$(<err)" = 'weir: WEIR_DEBUG=leaksignal: the signal cannot be had; there is a report at exit only' ] || fail "$(<err)"
+
+echo "sampled: exact in all, the groups nearly"
+cat >many.c <<'END'
+#include <stdlib.h>
+#include <string.h>
+
+__attribute__((noinline)) static void leak_small(void)
+{
+    for (int i = 0; i < 100000; i++)
+        memset(malloc(100), 1, 100);
+}
+
+__attribute__((noinline)) static void leak_large(void)
+{
+    for (int i = 0; i < 1000; i++)
+        memset(malloc(20000), 1, 20000);
+}
+
+int main(void)
+{
+    leak_small();
+    leak_large();
+    volatile char below[32 * 1024];
+    memset((char *)below, 0, sizeof below);
+}
+END
+"$CC" -O1 -g -fno-builtin many.c -o many
+timeout 60 "$WEIR" run --leaks=report --debug leakrate=4096 -- ./many || fail "status $?"
+[ "$(grep '^SUMMARY' report)" = 'SUMMARY: weir: 30000000 byte(s) leaked in 101000 allocation(s).' ] || fail "$(<report)"
+# 2400 of the small ones are sampled, 2 in a hundred of them the standard deviation; nearly all of the large.
+groups report | awk '
+    $1 == "Direct" && $2 > 15e6 { large = $2 }
+    $1 == "Direct" && $2 < 15e6 { small = $2 }
+    END { exit !(large > 19.4e6 && large < 20.6e6 && small > 8.8e6 && small < 11.2e6) }' || fail "$(<report)"
+
 echo "what only a weak map or a finalizer leads to is in use"
 cat >held.c <<'END'
 #include <stdlib.h>

@@ -237,8 +237,8 @@ Test(options, debug_problems, .init = begin_reports)
     cr_expect_str_eq(
         reports,
         "weir: WEIR_DEBUG=\"stats=2\": expected 0|1|json; using 0\n"
-        "weir: WEIR_DEBUG=\"statz=1\": unknown key; there are stats statspid onerror harden arenacheck verify poolcheck gctrace gcstress gcverify poison leaks help\n"
-        "weir: WEIR_DEBUG=\"=1\": unknown key; there are stats statspid onerror harden arenacheck verify poolcheck gctrace gcstress gcverify poison leaks help\n"
+        "weir: WEIR_DEBUG=\"statz=1\": unknown key; there are stats statspid onerror harden arenacheck verify poolcheck gctrace gcstress gcverify poison leaks leakrate leaksignal help\n"
+        "weir: WEIR_DEBUG=\"=1\": unknown key; there are stats statspid onerror harden arenacheck verify poolcheck gctrace gcstress gcverify poison leaks leakrate leaksignal help\n"
         "weir: WEIR_DEBUG=\"statspid\": expected a number; using 0\n"
         "weir: WEIR_DEBUG=\"onerror\": expected abort|warn; using abort\n",
         "%s", reports);

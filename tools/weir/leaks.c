@@ -35,6 +35,14 @@ typedef struct leak {
     size_t first, frames; /* in report.frames */
 } leak_t;
 
+/* One report. */
+typedef struct part {
+    long process;
+    bool so_far;
+    unsigned long long rate, bytes, blocks; /* bytes to a sample, or 0; leaked in all */
+    size_t first;                           /* in report.leaks */
+} part_t;
+
 /* Of all processes that wrote since. */
 static struct {
     frame_t *frames;
@@ -207,13 +215,10 @@ static void print_frame(FILE *to, size_t number, const frame_t *frame)
         fprintf(to, "(%s+%s)\n", frame->module, frame->address);
 }
 
-static void print_leaks(FILE *to, leak_t *leaks, size_t count)
+static void print_leaks(FILE *to, leak_t *leaks, size_t count, const part_t *part)
 {
-    unsigned long long bytes = 0, blocks = 0;
     qsort(leaks, count, sizeof *leaks, by_weight);
     for (const leak_t *leak = leaks; leak < leaks + count; leak++) {
-        bytes += leak->bytes;
-        blocks += leak->blocks;
         fprintf(to, "%s leak of %llu byte(s) in %llu object(s) allocated from:\n",
                 strcmp(leak->kind, "direct") == 0 ? "Direct" : "Indirect", leak->bytes, leak->blocks);
         for (size_t i = 0; i < leak->frames; i++)
@@ -222,27 +227,28 @@ static void print_leaks(FILE *to, leak_t *leaks, size_t count)
             fprintf(to, "    (before calls could be noted)\n");
         fputc('\n', to);
     }
-    fprintf(to, "SUMMARY: weir: %llu byte(s) leaked in %llu allocation(s).\n", bytes, blocks);
+    fprintf(to, "SUMMARY: weir: %llu byte(s) leaked in %llu allocation(s).\n", part->bytes, part->blocks);
 }
 
 /* What was written since: each report begins with a line of its own. */
 static void print_reports(FILE *from, FILE *to)
 {
-    enum { PROCESSES = 4096 };
-    static struct {
-        long process;
-        bool so_far;
-        size_t first;
-    } parts[PROCESSES + 1];
+    enum { PARTS = 4096 };
+    static part_t parts[PARTS + 1];
+    static bool printed;
     size_t count = 0;
     report.leak_count = report.frame_count = 0;
     flock(fileno(from), LOCK_SH);
     for (char *line = read_line(from); line; line = read_line(from)) {
-        long process;
-        if (sscanf(line, "weir: leaks of process %ld", &process) == 1 && count < PROCESSES) {
-            parts[count].process = process;
-            parts[count].so_far = strstr(line, "so far") != NULL;
-            parts[count++].first = report.leak_count;
+        part_t part = {.first = report.leak_count};
+        if (sscanf(line, "weir: leaks of process %ld", &part.process) == 1 && count < PARTS) {
+            const char *sampled = strstr(line, ", sampled every ");
+            part.so_far = strstr(line, " so far") != NULL;
+            part.rate = sampled ? strtoull(sampled + strlen(", sampled every "), NULL, 10) : 0;
+            parts[count++] = part;
+        } else if (sscanf(line, "weir: %llu bytes leaked in %llu blocks", &part.bytes, &part.blocks) == 2) {
+            if (count > 0)
+                parts[count - 1].bytes = part.bytes, parts[count - 1].blocks = part.blocks;
         } else {
             take_line(line);
         }
@@ -252,9 +258,14 @@ static void print_reports(FILE *from, FILE *to)
     find_symbols();
     parts[count].first = report.leak_count;
     for (size_t i = 0; i < count; i++) {
-        fprintf(to, "%s==%ld== weir: leaked memory%s\n\n", i > 0 ? "\n" : "", parts[i].process,
+        fprintf(to, "%s==%ld== weir: leaked memory%s\n", printed ? "\n" : "", parts[i].process,
                 parts[i].so_far ? " so far" : "");
-        print_leaks(to, report.leaks + parts[i].first, parts[i + 1].first - parts[i].first);
+        if (parts[i].rate)
+            fprintf(to, "(of one allocation in %llu bytes: what each group comes to is an estimate)\n",
+                    parts[i].rate);
+        fputc('\n', to);
+        print_leaks(to, report.leaks + parts[i].first, parts[i + 1].first - parts[i].first, &parts[i]);
+        printed = true;
     }
 }
 
