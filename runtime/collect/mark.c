@@ -199,8 +199,9 @@ void *mark_base(const void *p)
     if (!collected_is_used() || !region_owns(p))
         return NULL;
     target_t target = target_at(p);
-    return target && target_has_bit(target_bits(target)->allocs, target) ? (void *)target_start(target)
-                                                                         : NULL;
+    if (!target || !target_has_bit(__atomic_load_n(&target_bits(target)->allocs, __ATOMIC_RELAXED), target))
+        return NULL;
+    return (void *)target_start(target);
 }
 
 bool mark_heeds(const void *p)
