@@ -143,7 +143,7 @@ static void clear_vectors(void)
         : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7");
 }
 
-__attribute__((noinline)) static void clear_stack(void)
+__attribute__((noinline, no_sanitize("address"))) static void clear_stack(void)
 {
     volatile char below[2048];
     for (size_t i = 0; i < sizeof below; i++)

@@ -56,6 +56,9 @@ static __thread uint32_t forbidden_here;
 static __thread const origin_frame_t *looks_from;
 /* Somebody waits for what the next cycle finds. One at a time. */
 static _Atomic bool looking;
+/* The frame from which the calling thread went into the cycle; 0: not known. Below it is the runtime alone, and sweeping has
+ * left addresses of objects there. */
+static __thread uintptr_t entered_at;
 
 /* --- pacing; under the lock --- */
 
@@ -140,7 +143,7 @@ __attribute__((noinline)) static mark_result_t mark_from_here(bool alone, size_t
 {
     uintptr_t here;
     __builtin_unwind_init();
-    uintptr_t from = (uintptr_t)&here & ~(uintptr_t)7;
+    uintptr_t from = (entered_at ? entered_at : (uintptr_t)&here) & ~(uintptr_t)7;
     if (UNLIKELY(looks_from != NULL))
         from = looks_from->from & ~(uintptr_t)7;
     mark_begin(from);
@@ -312,12 +315,22 @@ COLD static void start(void)
 
 /* --- the entries --- */
 
+/* The program's registers are in this frame. */
+COLD static void run_cycle(enum cycle_reason reason)
+{
+    uintptr_t here, before = entered_at;
+    __builtin_unwind_init();
+    entered_at = (uintptr_t)&here;
+    cycle_run(reason);
+    entered_at = before;
+}
+
 /* As in Go, who asks for a collection also has the sweeping done. */
 void gc_collect(void)
 {
     if (!thread_heap() || !collected_is_used())
         return;
-    cycle_run(CYCLE_FORCED);
+    run_cycle(CYCLE_FORCED);
     collected_sweep_rest();
 }
 
@@ -361,7 +374,7 @@ COLD static void collect_if_due(size_t request, bool at_limit)
     lock_release(&gc.lock);
     if (!due)
         return;
-    cycle_run(CYCLE_GROWTH);
+    run_cycle(CYCLE_GROWTH);
     if (heap_bytes() + request > goal)
         cycle_wait();
 }
@@ -412,7 +425,7 @@ static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
     if (UNLIKELY(!gc.started))
         start();
     if (UNLIKELY(is_stressed()))
-        cycle_run(CYCLE_GROWTH);
+        run_cycle(CYCLE_GROWTH);
     else if (may_be_due(size) && !cache.cycling)
         collect_if_due(size, false);
     void *p = alloc_as_limited(self, kind, size, alignment);

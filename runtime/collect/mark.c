@@ -199,8 +199,9 @@ void *mark_base(const void *p)
     if (!collected_is_used() || !region_owns(p))
         return NULL;
     target_t target = target_at(p);
-    return target && target_has_bit(target_bits(target)->allocs, target) ? (void *)target_start(target)
-                                                                         : NULL;
+    if (!target || !target_has_bit(__atomic_load_n(&target_bits(target)->allocs, __ATOMIC_RELAXED), target))
+        return NULL;
+    return (void *)target_start(target);
 }
 
 bool mark_heeds(const void *p)
@@ -305,7 +306,7 @@ AS_MODE void scan(marker_t *self, const coming_t *object, mode_t mode)
 
 static void prefetch_word(uint32_t slot)
 {
-    uint64_t words = bitmaps_grey[slot].words;
+    uint64_t words = __atomic_load_n(&bitmaps_grey[slot].words, __ATOMIC_RELAXED);
     uint32_t word = words ? (uint32_t)__builtin_ctzll(words) : 0;
     __builtin_prefetch(&bitmaps_of(slot)[word], 1);
     __builtin_prefetch(&bitmaps_scanned_of(slot)[word], 1);

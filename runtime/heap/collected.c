@@ -154,7 +154,7 @@ static void span_leave(span_t *span)
         span_reclaim(span);
 }
 
-/* Cells in use. */
+/* Cells in use. Others ask meanwhile whether what they hold is allocated, and free it: so each word changes at once. */
 static uint32_t span_sweep(span_t *span)
 {
     bits_t *bits = bitmaps_of(span_slot(span));
@@ -163,9 +163,12 @@ static uint32_t span_sweep(span_t *span)
     if (UNLIKELY(options.poison))
         poison_dead(span);
     for (uint32_t word = 0; word < bitmaps_words(span); word++) {
-        bits[word] = (bits_t){.allocs = bits[word].marks & bits[word].allocs};
+        uint64_t live = __atomic_load_n(&bits[word].marks, __ATOMIC_RELAXED) &
+                        __atomic_load_n(&bits[word].allocs, __ATOMIC_RELAXED);
+        __atomic_store_n(&bits[word].allocs, live, __ATOMIC_RELAXED);
+        __atomic_store_n(&bits[word].marks, 0, __ATOMIC_RELAXED);
         scanned[word] = 0;
-        used += (uint32_t)__builtin_popcountll(bits[word].allocs);
+        used += (uint32_t)__builtin_popcountll(live);
     }
     span_renew(span);
     return used;
@@ -340,9 +343,9 @@ static bool free_large(heap_t *self, span_t *span)
     return true;
 }
 
-/* The mark goes too: until the span is swept it is what counts. It goes last: as soon as it has gone, whoever sweeps the span
- * may have the cell, and allocate it anew. If he sweeps between the two, or over them, the cell is free, or is found to be
- * garbage by the next trace. The cell can be had when the span is claimed next. */
+/* The mark goes too: until the span is swept it is what counts. It goes last: it may be what keeps the span, which as soon as
+ * it has gone can be given back, and be anybody's. If the span is swept between the two, or over them, the cell is free, or
+ * is found to be garbage by the next trace. The cell can be had when the span is claimed next. */
 bool collected_free(heap_t *self, span_t *span, const void *p)
 {
     if (span_is_large(span))
@@ -354,8 +357,9 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
     bits_t *word = &bitmaps_of(span_slot(span))[cell / 64];
     if (!(__atomic_fetch_and(&word->allocs, ~bit, __ATOMIC_RELAXED) & bit))
         return false;
-    __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELAXED);
-    if (__atomic_add_fetch(&span->wait_bias, 1, __ATOMIC_SEQ_CST) == worth_reclaiming(span))
+    bool enough = __atomic_add_fetch(&span->wait_bias, 1, __ATOMIC_SEQ_CST) == worth_reclaiming(span);
+    __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELEASE);
+    if (enough)
         span_reclaim(span);
     return true;
 }
@@ -518,7 +522,7 @@ static bool is_unmarked(const span_t *span)
     const bits_t *bits = bitmaps_of(span_slot(span));
     uint64_t any = 0;
     for (uint32_t word = 0; word < bitmaps_words(span); word++)
-        any |= bits[word].marks;
+        any |= __atomic_load_n(&bits[word].marks, __ATOMIC_ACQUIRE);
     return any == 0;
 }
 

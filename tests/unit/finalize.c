@@ -1,5 +1,4 @@
-/* finalize: finalizers and cleanups: that they come, once, in order, and not too early; threads and fork. Sanitizers keep
- * addresses of their own on the stack: what has to be gone exactly is tested without, the model with them. */
+/* finalize: finalizers and cleanups: that they come, once, in order, and not too early; threads and fork. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdatomic.h>
@@ -102,8 +101,6 @@ __attribute__((noinline)) static void drop(void)
 
 Test(finalize, a_finalizer_runs_once_and_the_object_goes)
 {
-    if (SANITIZED)
-        return;
     hidden_t p = put(1, NULL);
     settle();
     cr_expect_eq(finalized[1], 0, "while it is reached");
@@ -129,8 +126,6 @@ __attribute__((noinline)) static hidden_t put_of_kind(int kind, size_t size, uin
 
 Test(finalize, large_and_noscan_and_typed_objects)
 {
-    if (SANITIZED)
-        return;
     for (int kind = 0; kind < 3; kind++) {
         for (size_t size = 16; size <= MIB(4); size *= 8) {
             uintptr_t number = 100 + (uintptr_t)kind;
@@ -152,8 +147,6 @@ __attribute__((noinline)) static void put_before(uintptr_t number)
 
 Test(finalize, of_a_chain_the_first_is_first)
 {
-    if (SANITIZED)
-        return;
     enum { LENGTH = 5 };
     for (uintptr_t i = LENGTH; i-- > 0;)
         put_before(i);
@@ -184,8 +177,6 @@ __attribute__((noinline)) static hidden_t put_self(void)
 /* Two in a ring, and one that points to itself. */
 Test(finalize, a_ring_is_never_finalized)
 {
-    if (SANITIZED)
-        return;
     hidden_t first = put_pair(), self = put_self();
     for (int i = 0; i < 3; i++)
         settle();
@@ -210,8 +201,6 @@ __attribute__((noinline)) static void let_go_again(void)
 
 Test(finalize, a_finalizer_may_bring_its_object_back)
 {
-    if (SANITIZED)
-        return;
     hidden_t p = put(7, NULL);
     change_finalizer(resurrect);
     drop();
@@ -228,8 +217,6 @@ Test(finalize, a_finalizer_may_bring_its_object_back)
 
 Test(finalize, a_finalizer_can_be_changed_and_taken_off)
 {
-    if (SANITIZED)
-        return;
     put(1, NULL);
     change_finalizer(resurrect);
     change_finalizer(finalizer);
@@ -258,8 +245,6 @@ static void collect_inside(void *object, void *context)
 
 Test(finalize, a_finalizer_may_allocate_and_collect)
 {
-    if (SANITIZED)
-        return;
     for (uintptr_t i = 0; i < 5; i++) {
         put(i, NULL);
         change_finalizer(collect_inside);
@@ -282,8 +267,6 @@ static void not_one(const void *p)
 
 Test(finalize, what_is_no_object)
 {
-    if (SANITIZED)
-        return;
     not_one(NULL);
     not_one(turn);
     char *p = weir_gc_alloc(64), *manual = heap_malloc(64);
@@ -300,8 +283,6 @@ Test(finalize, what_is_no_object)
 
 Test(finalize, cleanups_run_when_the_object_is_gone)
 {
-    if (SANITIZED)
-        return;
     hidden_t p = put_plain(1);
     for (uintptr_t i = 0; i < 100; i++)
         add_cleanup(cleanup, i);
@@ -316,8 +297,6 @@ Test(finalize, cleanups_run_when_the_object_is_gone)
 
 Test(finalize, a_cleanup_waits_for_the_finalizer)
 {
-    if (SANITIZED)
-        return;
     put(1, NULL);
     add_cleanup(cleanup, 1);
     drop();
@@ -341,8 +320,6 @@ __attribute__((noinline)) static void put_ring(void)
 
 Test(finalize, a_ring_is_cleaned_up)
 {
-    if (SANITIZED)
-        return;
     put_ring();
     drop();
     settle();
@@ -365,8 +342,6 @@ __attribute__((noinline)) static hidden_t with_argument(uintptr_t number, bool r
 
 Test(finalize, an_argument_lives_until_it_was_passed)
 {
-    if (SANITIZED)
-        return;
     hidden_t argument = with_argument(1, false);
     settle();
     cr_assert(is_alive(argument));
@@ -384,8 +359,6 @@ Test(finalize, an_argument_lives_until_it_was_passed)
 
 Test(finalize, cleanups_can_be_stopped)
 {
-    if (SANITIZED)
-        return;
     put_plain(1);
     weir_cleanup kept = add_cleanup(cleanup, 1);
     weir_cleanup stopped = add_cleanup(cleanup, 2);
@@ -417,8 +390,6 @@ static void hold(void *argument)
 /* As long as the thread is held up, what waits can still be stopped, and waiting for it takes as long as it may. */
 Test(finalize, what_waits_can_be_stopped)
 {
-    if (SANITIZED)
-        return;
     put_plain(1);
     add_cleanup(hold, 0);
     drop();
@@ -455,8 +426,6 @@ __attribute__((noinline)) static void resize(size_t size)
 
 Test(finalize, freed_by_hand)
 {
-    if (SANITIZED)
-        return;
     put(1, NULL);
     add_cleanup(cleanup, 1);
     free_by_hand();
@@ -470,8 +439,6 @@ Test(finalize, freed_by_hand)
 
 Test(finalize, what_hangs_on_an_object_moves_with_it)
 {
-    if (SANITIZED)
-        return;
     put(1, NULL);
     weir_cleanup stopped = add_cleanup(cleanup, 2);
     add_cleanup(cleanup, 1);
@@ -534,16 +501,12 @@ static void expect_nearly_all(size_t all)
 
 Test(finalize, threads_attach_while_others_collect)
 {
-    if (SANITIZED)
-        return;
     threads_run(THREADS, thread_main);
     expect_nearly_all(THREADS * EACH);
 }
 
 Test(finalize, many_on_one_object)
 {
-    if (SANITIZED)
-        return;
     put_plain(1);
     for (uintptr_t i = 0; i < THREADS * EACH; i++)
         add_cleanup(cleanup, i);
@@ -562,8 +525,6 @@ static int in_child(void)
 
 Test(finalize, a_child_of_fork_has_a_thread_of_its_own)
 {
-    if (SANITIZED)
-        return;
     put(THREADS * EACH, NULL);
     drop();
     settle(); /* the parent's is running */
@@ -595,8 +556,6 @@ static void fork_inside(void *argument)
 
 Test(finalize, a_cleanup_may_fork)
 {
-    if (SANITIZED)
-        return;
     put_plain(1);
     add_cleanup(fork_inside, 1);
     add_cleanup(cleanup, 2);

@@ -1,5 +1,4 @@
-/* weak: references and maps that do not keep what they lead to; ephemerons. Sanitizers keep
- * addresses of their own on the stack: what has to be gone exactly is tested without, the model with them. */
+/* weak: references and maps that do not keep what they lead to; ephemerons. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdatomic.h>
@@ -62,8 +61,6 @@ __attribute__((noinline)) static bool leads_nowhere(void)
 
 Test(weak, a_reference_is_cleared_when_its_target_is_gone)
 {
-    if (SANITIZED)
-        return;
     for (size_t size = 1; size <= MIB(4); size *= 4) {
         hidden_t p = put(1, size);
         refer();
@@ -78,8 +75,6 @@ Test(weak, a_reference_is_cleared_when_its_target_is_gone)
 
 Test(weak, two_to_one_object_are_the_same)
 {
-    if (SANITIZED)
-        return;
     put(1, 0);
     refer();
     cr_expect_eq(weir_weak_new(root), weak);
@@ -98,8 +93,6 @@ static size_t count_records(enum attached_kind kind)
 /* Nobody has the reference, the target lives on. */
 Test(weak, references_are_collected)
 {
-    if (SANITIZED)
-        return;
     put(1, 0);
     refer();
     weak = NULL;
@@ -128,8 +121,6 @@ __attribute__((noinline)) static hidden_t resize(size_t size)
 
 Test(weak, by_hand)
 {
-    if (SANITIZED)
-        return;
     put(1, 0);
     refer();
     free_by_hand();
@@ -147,8 +138,6 @@ Test(weak, by_hand)
 
 Test(weak, what_is_no_object)
 {
-    if (SANITIZED)
-        return;
     errno = 0;
     cr_expect_null(weir_weak_new(NULL));
     cr_expect_eq(errno, EINVAL);
@@ -195,8 +184,6 @@ __attribute__((noinline)) static void put_two(void)
 
 Test(weak, references_are_cleared_before_finalizers)
 {
-    if (SANITIZED)
-        return;
     put_two();
     settle();
     cr_expect_eq(weir_gc_wait_finalizers(-1), 0);
@@ -223,8 +210,6 @@ __attribute__((noinline)) static uintptr_t value_number(void)
 
 Test(weak, a_value_lives_as_long_as_its_key)
 {
-    if (SANITIZED)
-        return;
     map = weir_weak_map_new();
     for (int to_key = 0; to_key < 2; to_key++) {
         entry(1, to_key);
@@ -239,8 +224,6 @@ Test(weak, a_value_lives_as_long_as_its_key)
 
 Test(weak, entries_can_be_changed_and_removed)
 {
-    if (SANITIZED)
-        return;
     map = weir_weak_map_new();
     entry(1, false);
     cr_expect_eq(weir_weak_map_set(map, root, "text"), 0);
@@ -262,8 +245,6 @@ Test(weak, entries_can_be_changed_and_removed)
 /* A map that is gone keeps no values, also of keys that live. */
 Test(weak, a_map_goes_with_its_entries)
 {
-    if (SANITIZED)
-        return;
     map = weir_weak_map_new();
     entry(1, false);
     map = weir_weak_map_new();
@@ -279,8 +260,6 @@ Test(weak, a_map_goes_with_its_entries)
 /* Its own map is one of the values; the key of that lives only by another entry. */
 Test(weak, maps_in_maps)
 {
-    if (SANITIZED)
-        return;
     static weir_weak_map *volatile outer;
     outer = weir_weak_map_new();
     map = weir_weak_map_new();
@@ -332,8 +311,6 @@ __attribute__((noinline)) static size_t chain_length(void)
 
 Test(weak, a_long_chain_of_entries)
 {
-    if (SANITIZED)
-        return;
     map = weir_weak_map_new(); /* from here on the options are known */
     links = options.gcverify ? 500 : 200 * 1000;
     for (int forwards = 0; forwards < 2; forwards++) {
@@ -395,15 +372,11 @@ static void read_or_write(size_t thread)
 
 Test(weak, one_thread_reads_while_another_collects)
 {
-    if (SANITIZED)
-        return;
     threads_run(3, read_or_write);
 }
 
 Test(weak, a_child_of_fork)
 {
-    if (SANITIZED)
-        return;
     map = weir_weak_map_new();
     entry(1, true);
     refer();
