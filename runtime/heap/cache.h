@@ -68,7 +68,7 @@ typedef struct heap {
     uintptr_t stack_from, stack_to; /* what it has on its stack, while it stands still: see world.h */
     uintptr_t stack_limit;          /* the lower end of its stack; UINTPTR_MAX: not known */
     uintptr_t pointer;              /* the thread pointer: its thread-local memory lies below */
-    int thread;                     /* the kernel's number of it */
+    _Atomic int thread;             /* the kernel's number of it; see world.c for who clears it */
     stack_mark_t blocked;           /* in a blocking section: of who began it */
     _Atomic uint32_t standing;      /* 1: it stands still */
     uintptr_t stack_low; /* from here to its end its own stack is known to have no hole: the collector's */

@@ -44,12 +44,25 @@ void world_park(void)
         stand_still(cache.heap);
 }
 
+/* A thread that the signal was not meant for: it is new, and has the number of one that is gone. Nobody waits for that one. */
+static void disown(int thread)
+{
+    for (heap_t *heap = heaps.all; heap; heap = heap->next)
+        if (heap->status == HEAP_LIVE && heap->thread == thread) {
+            heap->thread = WORLD_NO_THREAD;
+            os_futex_wake(&heap->standing);
+        }
+}
+
 /* At the signal, and where a section ends that put it off. A late signal may find the thread standing: then the collector
  * is at work on what it has said of its stack. */
 static void stop_if_asked(void)
 {
-    if (cache.inside == 0 && atomic_load(&world_stopping) && cache.heap &&
-        !atomic_load(&cache.heap->standing))
+    if (cache.inside > 0 || !atomic_load(&world_stopping))
+        return;
+    if (!cache.heap && lock_sections == 0)
+        disown(os_thread_id());
+    else if (cache.heap && !atomic_load(&cache.heap->standing))
         world_park();
 }
 

@@ -9,6 +9,7 @@
 #include <weir/gc.h>
 
 #include "runtime/collect/gc.h"
+#include "runtime/heap/world.h"
 #include "runtime/os/signal.h"
 #include "tests/unit/support.h"
 
@@ -54,6 +55,7 @@ static char *read_said(void)
     return said;
 }
 
+/* Masks are nothing to ThreadSanitizer, which takes all signals first. */
 Test(stop, a_thread_that_blocks_the_signal_does_not_hang_the_program, .disabled = WATCHED)
 {
     pthread_t thread;
@@ -87,6 +89,50 @@ Test(stop, a_thread_that_blocks_the_signal_does_not_hang_the_program, .disabled 
     (void)*(volatile char *)kept;
 }
 
+/* --- a number that is used again --- */
+
+/* Its numbers are its heap's and the thread's of the kernel. */
+static void *come_to_a_heap(void *heap)
+{
+    CHECK(weir_gc_alloc(64));
+    *(heap_t **)heap = cache.heap;
+    return NULL;
+}
+
+static _Atomic int stranger;
+
+/* Without a heap: weir knows nothing of the thread. */
+static void *stay_unknown(void *argument)
+{
+    stranger = os_thread_id();
+    while (!stop)
+        usleep(1000);
+    return argument;
+}
+
+/* A thread that ended without leaving its heap (it had destructors to come) is on the list until the next stop. The kernel may have
+ * given its number to another one by then. */
+Test(stop, the_number_of_a_thread_that_is_gone_is_a_stranger_s, .timeout = 30)
+{
+    pthread_t first, second;
+    heap_t *heap = NULL;
+    pthread_create(&first, NULL, come_to_a_heap, &heap);
+    pthread_join(first, NULL);
+    pthread_create(&second, NULL, stay_unknown, NULL);
+    while (!stranger)
+        os_yield();
+    cr_assert_eq(heap->status, HEAP_ORPHAN);
+    heap->thread = stranger;
+    heap->status = HEAP_LIVE;
+    weir_gc_alloc(64);
+    uint64_t cycles = gc_read_stats().cycles;
+    weir_gc();
+    cr_expect_eq(gc_read_stats().cycles, cycles + 1);
+    cr_expect_eq(heap->thread, WORLD_NO_THREAD);
+    stop = true;
+    pthread_join(second, NULL);
+}
+
 /* --- dlopen, all the time --- */
 
 static void *load_and_unload(void *argument)
@@ -104,6 +150,7 @@ static void *load_and_unload(void *argument)
     return argument;
 }
 
+/* Not under ThreadSanitizer: a thread that waits for the dynamic linker's lock does not get its signals from it. */
 Test(stop, collections_while_libraries_come_and_go, .timeout = 60, .disabled = WATCHED)
 {
     pthread_t threads[2];
