@@ -109,7 +109,7 @@ size_t bitmaps_bytes(void)
 uint32_t bitmaps_find(const bits_t *bits, uint32_t first, uint32_t count, bool allocated)
 {
     for (uint32_t i = first; i < count;) {
-        uint64_t word = __atomic_load_n(&bits[i / 64].allocs, __ATOMIC_RELAXED);
+        uint64_t word = __atomic_load_n(&bits[i / 64].allocs, __ATOMIC_ACQUIRE);
         word = (allocated ? word : ~word) >> i % 64;
         if (word) {
             i += (uint32_t)__builtin_ctzll(word);

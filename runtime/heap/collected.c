@@ -139,7 +139,7 @@ static void span_offer(span_t *span)
 COLD static void span_reclaim(span_t *span)
 {
     lock_acquire(&collected.lock);
-    if (!span->heap && *epoch_of(span) == collected.epoch) {
+    if (!__atomic_load_n(&span->heap, __ATOMIC_ACQUIRE) && *epoch_of(span) == collected.epoch) {
         span_settle(span);
         span_offer(span);
     }
@@ -164,7 +164,7 @@ static uint32_t span_sweep(span_t *span)
         poison_dead(span);
     for (uint32_t word = 0; word < bitmaps_words(span); word++) {
         uint64_t live = __atomic_load_n(&bits[word].marks, __ATOMIC_RELAXED) &
-                        __atomic_load_n(&bits[word].allocs, __ATOMIC_RELAXED);
+                        __atomic_load_n(&bits[word].allocs, __ATOMIC_ACQUIRE);
         __atomic_store_n(&bits[word].allocs, live, __ATOMIC_RELAXED);
         __atomic_store_n(&bits[word].marks, 0, __ATOMIC_RELAXED);
         scanned[word] = 0;
@@ -355,7 +355,7 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
         poison((char *)(uintptr_t)p, span->cell_size);
     uint64_t bit = (uint64_t)1 << cell % 64;
     bits_t *word = &bitmaps_of(span_slot(span))[cell / 64];
-    if (!(__atomic_fetch_and(&word->allocs, ~bit, __ATOMIC_RELAXED) & bit))
+    if (!(__atomic_fetch_and(&word->allocs, ~bit, __ATOMIC_RELEASE) & bit))
         return false;
     bool enough = __atomic_add_fetch(&span->wait_bias, 1, __ATOMIC_SEQ_CST) == worth_reclaiming(span);
     __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELEASE);

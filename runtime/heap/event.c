@@ -8,8 +8,8 @@ enum { FREE, FILLED };
 static struct slot {
     _Atomic int state;
     _Atomic uint32_t kinds; /* 0: not yet, or no more */
-    weir_event_listener *listener;
-    void *context; /* both written before kinds */
+    weir_event_listener *_Atomic listener;
+    void *_Atomic context; /* both written before kinds, and compared by whoever looks for his own */
 } slots[LISTENERS];
 
 _Atomic uint32_t event_wanted;

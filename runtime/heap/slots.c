@@ -17,7 +17,8 @@ static struct {
     bool no_huge_page; /* there was none for the last run */
 } slots = {.lock = LOCK_INIT(LOCK_RANK_NONE)};
 
-bool slots_want_huge(void)
+/* The ledger is written under the lock of the pages; here and below it is peeked at for a guess. */
+__attribute__((no_sanitize("thread"))) bool slots_want_huge(void)
 {
     return __atomic_load_n(&ledger.slots_inuse, __ATOMIC_RELAXED) >= LARGE_MIN && !slots.no_huge_page &&
            pages_has_room(ROOM_MIN);
@@ -32,7 +33,7 @@ static void touch(char *memory)
 
 /* What is idle comes first, slot by slot: scattered among slots in use it is no run, and a heap whose spans die one by one
  * would hold twice its goal. Of a large heap it lies in huge pages already. */
-static bool idle_comes_first(void)
+__attribute__((no_sanitize("thread"))) static bool idle_comes_first(void)
 {
     return __atomic_load_n(&ledger.pages_idle, __ATOMIC_RELAXED) >= OS_HUGE_PAGE / OS_PAGE;
 }

@@ -346,8 +346,6 @@ static void end(void)
 
 Test(attached_model, one_thread)
 {
-    if (WATCHED)
-        return;
     begin(1);
     run(60);
     end();
@@ -355,8 +353,6 @@ Test(attached_model, one_thread)
 
 Test(attached_model, with_next_to_no_memory_for_marking)
 {
-    if (WATCHED)
-        return;
     begin(2);
     mark_set_range_limit(1);
     run(20);
@@ -378,8 +374,6 @@ static void *noise_main(void *argument)
 
 Test(attached_model, others_collect_meanwhile)
 {
-    if (WATCHED)
-        return;
     pthread_t threads[2];
     begin(3);
     for (uintptr_t i = 0; i < COUNT(threads); i++)
@@ -393,8 +387,6 @@ Test(attached_model, others_collect_meanwhile)
 
 Test(attached_model, children_of_fork_go_on_alone)
 {
-    if (WATCHED)
-        return;
     begin(4);
     for (int i = 0; i < 5; i++) {
         run(4);

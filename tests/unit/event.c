@@ -195,7 +195,7 @@ static void *collect_once(void *argument)
     return argument;
 }
 
-Test(event, a_child_does_not_wait_for_the_parent_s_listeners, .init = begin, .disabled = WATCHED)
+Test(event, a_child_does_not_wait_for_the_parent_s_listeners, .init = begin)
 {
     pthread_t thread;
     weir_event_listen(WEIR_EVENT_BIT(WEIR_EVENT_CYCLE_END), stay, NULL);
@@ -253,7 +253,7 @@ static void work(size_t number)
     stop = true;
 }
 
-Test(event, listeners_come_and_go, .init = begin, .disabled = WATCHED)
+Test(event, listeners_come_and_go, .init = begin)
 {
     threads_run(4, work);
     cr_expect_gt(told, 0);

@@ -68,15 +68,11 @@ static void check_limit(void)
 
 Test(gc_limit, small_objects_neither_exceed_the_limit_nor_are_collected_all_the_time)
 {
-    if (WATCHED)
-        return;
     check_limit();
 }
 
 Test(gc_limit, nor_do_large_ones_between)
 {
-    if (WATCHED)
-        return;
     large_every = 256;
     check_limit();
 }
@@ -106,8 +102,6 @@ static void *allocator_main(void *argument)
 
 Test(gc_limit, a_stopped_thread_holds_no_lock_of_the_heap, .timeout = 60)
 {
-    if (WATCHED)
-        return;
     pthread_t threads[4];
     root = weir_gc_alloc_noscan(MIB(3)); /* wakes the provider, whose account takes long */
     for (size_t i = 0; i < COUNT(threads); i++)

@@ -111,7 +111,7 @@ static void coroutine_free(coroutine_t *self)
 
 enum { COROUTINES = 50 };
 
-Test(stacks, suspended_coroutines_keep_what_they_hold, .disabled = WATCHED)
+Test(stacks, suspended_coroutines_keep_what_they_hold)
 {
     coroutine_t *all[COROUTINES];
     for (uint64_t i = 0; i < COROUTINES; i++)
@@ -146,7 +146,7 @@ static void prepare(coroutine_t *self, void (*function)(unsigned, unsigned))
                 (unsigned)((uintptr_t)self >> 32));
 }
 
-Test(stacks, a_stack_that_was_removed_keeps_nothing, .disabled = WATCHED)
+Test(stacks, a_stack_that_was_removed_keeps_nothing)
 {
     weir_gc_disable();
     coroutine_t *self = coroutine_new(0, true);
@@ -178,7 +178,7 @@ static void body_nesting(unsigned low, unsigned high)
     yield(self);
 }
 
-Test(stacks, coroutines_that_collect, .disabled = WATCHED)
+Test(stacks, coroutines_that_collect)
 {
     link_t *list = list_make(77, LIST);
     coroutine_t *self = coroutine_new(0, true);
@@ -213,7 +213,7 @@ static void work(size_t number)
     list_check(list, number, LIST);
 }
 
-Test(stacks, coroutines_wander_between_threads, .disabled = WATCHED)
+Test(stacks, coroutines_wander_between_threads)
 {
     left = COROUTINES;
     for (uint64_t i = 0; i < COROUTINES; i++)
@@ -269,12 +269,12 @@ static void check_handlers(void *(*run)(void *), void *registered)
 }
 
 /* Allocating in a handler is not allowed; in one that is raised by a function call it works. */
-Test(stacks, signal_handlers_on_a_registered_stack, .disabled = WATCHED)
+Test(stacks, signal_handlers_on_a_registered_stack)
 {
     check_handlers(on_other_stack, (void *)1);
 }
 
-Test(stacks, signal_handlers_on_another_stack, .disabled = WATCHED)
+Test(stacks, signal_handlers_on_another_stack)
 {
     check_handlers(on_other_stack, NULL);
 }
@@ -297,7 +297,7 @@ static void *on_other_stack_in_a_coroutine(void *registered)
     return NULL;
 }
 
-Test(stacks, signal_handlers_above_a_coroutine, .disabled = WATCHED)
+Test(stacks, signal_handlers_above_a_coroutine)
 {
     check_handlers(on_other_stack_in_a_coroutine, (void *)1);
     check_handlers(on_other_stack_in_a_coroutine, NULL);
@@ -331,7 +331,7 @@ static void *thread_above_a_hole(void *argument)
     return on_stack_at_a_distance(NULL);
 }
 
-Test(stacks, a_stack_below_the_thread_s_own, .disabled = WATCHED)
+Test(stacks, a_stack_below_the_thread_s_own)
 {
     const size_t size = MIB(1);
     char *memory = mmap(NULL, 3 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
