@@ -10,6 +10,7 @@
 #include "runtime/heap/collected.h"
 #include "runtime/heap/large.h"
 #include "runtime/os/check.h"
+#include "runtime/os/options.h"
 #include "runtime/os/os.h"
 
 /* The collector's, with the world stopped. */
@@ -171,7 +172,9 @@ bool naive_verify(uintptr_t here, size_t objects, size_t black)
     follow_entries();
     check_weak();
     follow_finalizers();
-    ALWAYS_CHECK(naive.objects >= objects); /* else the collector has marked more than is reached */
+    /* Else the collector has marked more than is reached. In collect mode a thread that has just begun, or is about to be gone, runs
+     * while the world is stopped, and overwrites on its stack what an earlier one has left there. */
+    ALWAYS_CHECK(naive.objects >= objects || options.collect);
     ALWAYS_CHECK(naive.objects <= objects + black);
     return true;
 }
