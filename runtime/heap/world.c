@@ -6,6 +6,7 @@
 
 #include "runtime/os/check.h"
 #include "runtime/os/futex.h"
+#include "runtime/os/options.h"
 #include "runtime/os/signal.h"
 
 _Atomic uint32_t world_stopping;
@@ -76,6 +77,8 @@ void world_thread_begin(heap_t *heap)
     heap->stack_to = os_stack_end();
     heap->stack_limit = os_is_first_thread() ? 0 : UINTPTR_MAX;
     heap->standing = 0;
+    if (options.collect && !cache.ended)
+        os_unblock_stop_signal(); /* the C library starts threads for timers with all signals blocked */
     heap->stack = NULL;
     heap->stack_low = heap->stack_to;
 }

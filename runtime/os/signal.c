@@ -51,6 +51,15 @@ void os_mask_without_stop(sigset_t *set)
     sigdelset(set, os_stop_signal());
 }
 
+/* Past who wraps the calls for masks: they are told that nothing has changed. */
+void os_unblock_stop_signal(void)
+{
+    uint64_t stop = (uint64_t)1 << (os_stop_signal() - 1);
+    int saved = errno;
+    syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &stop, NULL, sizeof stop);
+    errno = saved;
+}
+
 /* /proc/self/task/<thread>/<file> */
 static bool read_of_thread(int thread, const char *file, char *content, size_t size)
 {

@@ -20,6 +20,8 @@ bool os_thread_blocks_signal(int thread);
 void os_report_blocked(int thread, uint64_t ns);
 /* A change of a signal mask leaves the stop signal alone: take it out of the set. */
 void os_mask_without_stop(sigset_t *set);
+/* The calling thread no longer blocks it. */
+void os_unblock_stop_signal(void);
 int os_thread_id(void);
 /* Is the caller the thread that the process began with? */
 bool os_is_first_thread(void);

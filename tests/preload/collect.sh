@@ -51,6 +51,7 @@ for program in thread-exit thread-local short-threads many-keys operators zero-a
 done
 passes WEIR_COLLECT=1 WEIR_GOGC=10 "$WEIR_PROGRAMS/fork-storm"
 passes WEIR_COLLECT=1 WEIR_DEBUG=gcverify=1,gcstress=500,poison=1 "$WEIR_PROGRAMS/starts"
+passes WEIR_COLLECT=1 WEIR_DEBUG=gcstress=1000,poison=1 "$WEIR_PROGRAMS/timers"
 
 echo "a kernel without PAGEMAP_SCAN, and a process that cannot be looked through"
 passes WEIR_COLLECT=1 WEIR_GOGC=20 "$WEIR_PROGRAMS/deny" ioctl "$WEIR_PROGRAMS/keeps" "$SCRATCH/held.so"
