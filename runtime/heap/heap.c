@@ -424,12 +424,13 @@ static void *realloc_hardened(void *p, size_t size)
 }
 
 /* What asks for manual memory gets it, but under WEIR_COLLECT, where all is collected. When leaks are looked for, whoever
- * resizes a block is the one that has allocated it. */
+ * resizes a block is the one that has allocated it. With rules of WEIR_KEEP or WEIR_NOSCAN a block moves at each call: what
+ * held for its old size, or for who asked first, may not hold any more. */
 static void *realloc_collected(span_t *span, void *p, size_t size)
 {
     size_t old = span_usable(span);
-    bool stays = options.collect && !options.leaks && size < old && size >= old / 2;
-    return stays ? p : move_block(p, old, size);
+    bool may_stay = options.collect && !options.leaks && !options.keep && !options.noscan;
+    return may_stay && size < old && size >= old / 2 ? p : move_block(p, old, size);
 }
 
 void *heap_realloc(void *p, size_t size)

@@ -31,6 +31,9 @@ excluded 'hidden -' WEIR_KEEP=libhides WEIR_NOSCAN=hides-main
 excluded 'hidden small' WEIR_KEEP=libhides,100000 WEIR_NOSCAN=hides-main
 said=$(on_weir WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=poison=1 WEIR_NOSCAN=libhides "$SCRATCH/hides-main" || true)
 [ "$said" != 'hidden small' ] || fail "nothing was hidden"
+"$CC" -O1 -fno-builtin "$SOURCES/tests/programs/plugin/resizes.c" -o "$SCRATCH/resizes"
+said=$(on_weir WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=poison=1 WEIR_KEEP=3060 WEIR_NOSCAN=64KiB- "$SCRATCH/resizes")
+[ "$said" = 'hidden small' ] || fail "resized across the bounds of rules: \"$said\""
 passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_KEEP=keeps,48-,libc WEIR_DEBUG=poison=1 "$WEIR_PROGRAMS/keeps" "$SCRATCH/held.so"
 passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_KEEP=1KiB- WEIR_DEBUG=gcverify=1,poison=1 "$WEIR_PROGRAMS/keeps" "$SCRATCH/held.so"
 passes WEIR_COLLECT=1 WEIR_GOGC=10 WEIR_KEEP=fork-storm "$WEIR_PROGRAMS/fork-storm"
