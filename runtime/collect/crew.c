@@ -13,22 +13,47 @@
 #include "runtime/os/os.h"
 #include "runtime/os/signal.h"
 
+enum { READY_NS = 2 * 1000 * 1000 };
+
+/* A run is one word, so that who wakes knows whether he is part of it: its number and its members. */
+typedef uint32_t run_t;
+_Static_assert(CREW_MAX < 32, "run_t has five bits for them");
+
 static struct {
-    uint32_t members;         /* that were started; with the collector's lock */
-    void *stacks[CREW_MAX];   /* of members that were ever started; likewise */
+    uint32_t started;         /* threads; with the collector's lock */
+    void *stacks[CREW_MAX];   /* of threads that were ever started; likewise */
     void (*work)(uint32_t);   /* of this run */
-    _Atomic uint32_t run;     /* its number */
-    _Atomic uint32_t working; /* members that have not finished */
+    uint32_t members;         /* of the next run; with the collector's lock */
+    _Atomic uint32_t ready;   /* threads that have come so far that they wait for a run */
+    _Atomic run_t run;        /* the present one, or the last */
+    _Atomic uint32_t working; /* members that have not finished it */
 } crew;
 
+static inline bool is_member(run_t run, uint32_t number)
+{
+    return number < run % 32;
+}
+
+static inline run_t run_after(run_t run, uint32_t members)
+{
+    return (run / 32 + 1) * 32 + members;
+}
+
+/* A thread is counted when it runs, not when it was made: in the child of a fork what it needs before may be locked for ever by
+ * a thread of the parent's (AddressSanitizer's allocator is). Whoever is counted has read the run before. */
 static void *member_main(void *argument)
 {
-    uint32_t member = (uint32_t)(uintptr_t)argument, run = (uint32_t)((uintptr_t)argument >> 32);
+    (void)argument;
+    run_t run = atomic_load(&crew.run);
+    uint32_t number = atomic_fetch_add(&crew.ready, 1) + 1;
+    os_futex_wake(&crew.ready);
     for (;;) {
         while (atomic_load(&crew.run) == run)
             os_futex_wait(&crew.run, run);
         run = atomic_load(&crew.run);
-        crew.work(member);
+        if (!is_member(run, number))
+            continue;
+        crew.work(number);
         if (atomic_fetch_sub(&crew.working, 1) == 1)
             os_futex_wake(&crew.working);
     }
@@ -37,54 +62,60 @@ static void *member_main(void *argument)
 
 /* On a stack of the runtime's own, which is no root: it is full of addresses of objects. But what the C library has
  * allocated for the thread is known by its record there alone. */
-static int create_on_own_stack(uint32_t member, pthread_t *thread, void *argument)
+static int create_on_own_stack(uint32_t nth, pthread_t *thread)
 {
     enum { STACK = 1024 * 1024 };
     pthread_attr_t attributes;
-    if (!crew.stacks[member])
-        crew.stacks[member] = os_reserve(STACK, OS_PAGE);
-    if (!crew.stacks[member] || !os_commit(crew.stacks[member], STACK) || pthread_attr_init(&attributes) != 0)
+    if (!crew.stacks[nth])
+        crew.stacks[nth] = os_reserve(STACK, OS_PAGE);
+    if (!crew.stacks[nth] || !os_commit(crew.stacks[nth], STACK) || pthread_attr_init(&attributes) != 0)
         return ENOMEM;
-    int error = pthread_attr_setstack(&attributes, crew.stacks[member], STACK);
-    error = error ? error : pthread_create(thread, &attributes, member_main, argument);
+    int error = pthread_attr_setstack(&attributes, crew.stacks[nth], STACK);
+    error = error ? error : pthread_create(thread, &attributes, member_main, NULL);
     pthread_attr_destroy(&attributes);
     if (!error)
         roots_add((uintptr_t)*thread, OS_THREAD_RECORD);
     return error;
 }
 
-static int member_start(uint32_t member)
+static int thread_start(uint32_t nth)
 {
     pthread_t thread;
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    uintptr_t argument =
-        (uintptr_t)atomic_load(&crew.run) << 32 | member; /* the run that it is not part of */
-    int error = create_on_own_stack(member, &thread, (void *)argument);
+    int error = create_on_own_stack(nth, &thread);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (!error)
         pthread_detach(thread);
     return error;
 }
 
+static void wait_until_ready(void)
+{
+    uint64_t now = os_now_ns(), until = now + READY_NS;
+    for (uint32_t ready; (ready = atomic_load(&crew.ready)) < crew.started && now < until; now = os_now_ns())
+        os_futex_wait_for(&crew.ready, ready, until - now);
+}
+
 uint32_t crew_gather(uint32_t wanted)
 {
     wanted = wanted < CREW_MAX ? wanted : CREW_MAX;
-    if (crew.members == 0)
-        crew.members = 1;
-    while (crew.members < wanted && member_start(crew.members) == 0)
-        crew.members++;
-    return crew.members;
+    uint32_t before = crew.started;
+    while (crew.started + 1 < wanted && thread_start(crew.started) == 0)
+        crew.started++;
+    if (crew.started > before)
+        wait_until_ready();
+    return crew.members = atomic_load(&crew.ready) + 1;
 }
 
 void crew_run(bool alone, void (*work)(uint32_t member))
 {
-    uint32_t others = alone ? 0 : crew.members - 1;
+    uint32_t members = alone ? 1 : crew.members;
     crew.work = work;
-    atomic_store(&crew.working, others);
-    if (others) {
-        atomic_fetch_add(&crew.run, 1);
+    atomic_store(&crew.working, members - 1);
+    if (members > 1) {
+        atomic_store(&crew.run, run_after(atomic_load(&crew.run), members));
         os_futex_wake_all(&crew.run);
     }
     work(0);
@@ -96,6 +127,6 @@ void crew_run(bool alone, void (*work)(uint32_t member))
 void crew_forget(void)
 {
     memset(crew.stacks, 0, sizeof crew.stacks);
-    crew.members = 0;
-    atomic_store(&crew.run, 0);
+    crew.started = 0;
+    atomic_store(&crew.ready, 0);
 }

@@ -8,7 +8,8 @@
 
 enum { CREW_MAX = 16 };
 
-/* Have so many threads, the caller included, ready if they can be had: how many there are. With the world running. */
+/* Have so many threads, the caller included, if they can be had: how many are ready, of which the next run will make use. Those
+ * just started are waited for a moment. With the world running. */
 uint32_t crew_gather(uint32_t wanted);
 /* Run work(i) for each member i, in threads of their own, 0 in the caller's; returns when all have. `alone`: the caller
  * only. */
