@@ -42,9 +42,15 @@ typedef struct coming {
 typedef struct marker {
     queue_t queue;
     /* The span that it is at, and what is left of it: words of the bitmap, and cells of the present word. */
-    uint32_t slot, size, kind;
+    uint32_t slot, size, kind, word;
     uint64_t words, cells;
     uintptr_t at; /* the first cell of the present word */
+    /* Cells of that same span that were found are only noted, until their word's turn comes: what a program builds at once points
+     * mostly to what lies nearby. near[i] ≠ 0 ⇒ words has bit i. */
+    uintptr_t near_start;
+    size_t near_size; /* bytes; 0: at no span, or at one where there is more to do than to mark */
+    uint32_t near_reciprocal;
+    uint64_t near[SLOT_WORDS];
     /* Both circular; counted are those that ever left, and ever entered. */
     target_t candidates[CANDIDATES]; /* whose bits are on their way */
     uint32_t candidates_out, candidates_in;
@@ -218,14 +224,23 @@ __attribute__((no_sanitize("address", "thread"))) static inline uintptr_t word_a
     return *word;
 }
 
+static inline void found_near(marker_t *self, size_t offset)
+{
+    uint32_t cell = bitmaps_cell_of(self->near_reciprocal, offset);
+    self->near[cell / 64] |= (uint64_t)1 << cell % 64;
+    self->words |= (uint64_t)1 << cell / 64;
+}
+
 AS_MODE void scan_words(marker_t *self, uintptr_t from, uintptr_t to, mode_t mode)
 {
-    const uintptr_t base = region_base;
-    const size_t size = region.size;
+    const uintptr_t base = region_base, near = self->near_start;
+    const size_t size = region.size, near_size = self->near_size;
     for (const uintptr_t *word = (const uintptr_t *)from; word < (const uintptr_t *)to; word++) {
-        size_t offset = word_at(word) - base;
-        if (offset < size)
-            found(self, offset, mode);
+        uintptr_t p = word_at(word);
+        if (p - near < near_size)
+            found_near(self, p - near);
+        else if (p - base < size)
+            found(self, p - base, mode);
     }
 }
 
@@ -325,17 +340,47 @@ AS_MODE bool take_span(marker_t *self, mode_t mode)
     self->words = mode.alone ? grey->words : __atomic_exchange_n(&grey->words, 0, __ATOMIC_SEQ_CST);
     if (mode.alone)
         grey->words = 0;
+    brief_t is = bitmaps_briefs[slot];
     self->slot = slot;
-    self->size = cell_size[bitmaps_briefs[slot].cls];
-    self->kind = bitmaps_briefs[slot].kind;
+    self->size = cell_size[is.cls];
+    self->kind = is.kind;
+    self->word = SLOT_WORDS - 1;
+    self->near_start = (uintptr_t)region_address(slot);
+    self->near_size = mode.special || !is.cls ? 0 : SLOT_SIZE;
+    self->near_reciprocal = bitmaps_reciprocals[is.cls];
     return true;
+}
+
+/* The next one of its words, from the present one on and round: what is noted further up is met in the same round. */
+static inline uint32_t take_word(marker_t *self)
+{
+    uint32_t after = (self->word + 1) % 64;
+    uint64_t turned = self->words >> after | self->words << (64 - after) % 64;
+    self->word = (after + (uint32_t)__builtin_ctzll(turned)) % 64;
+    self->words &= ~((uint64_t)1 << self->word);
+    return self->word;
+}
+_Static_assert(SLOT_WORDS == 64, "all words fit into one");
+
+/* Marks what has been noted of a word. All that are marked there now. */
+AS_MODE uint64_t take_marks(marker_t *self, uint32_t word, mode_t mode)
+{
+    bits_t *bits = &bitmaps_of(self->slot)[word];
+    uint64_t marks = __atomic_load_n(&bits->marks, __ATOMIC_SEQ_CST);
+    uint64_t near = self->near[word] & bits->allocs & ~marks;
+    self->near[word] = 0;
+    if (near && mode.alone)
+        bits->marks = marks | near;
+    else if (near)
+        marks = __atomic_fetch_or(&bits->marks, near, __ATOMIC_SEQ_CST);
+    return marks | near;
 }
 
 /* The cells of a word that are marked and that nobody has scanned: now they are this marker's to scan. How many? */
 AS_MODE uint32_t take_cells(marker_t *self, uint32_t word, mode_t mode)
 {
     uint64_t *scanned = &bitmaps_scanned_of(self->slot)[word];
-    uint64_t marks = __atomic_load_n(&bitmaps_of(self->slot)[word].marks, __ATOMIC_SEQ_CST);
+    uint64_t marks = take_marks(self, word, mode);
     uint64_t before = __atomic_load_n(scanned, __ATOMIC_RELAXED);
     if (mode.alone)
         *scanned = before | marks;
@@ -430,6 +475,7 @@ AS_MODE bool find_cells(marker_t *self, mode_t mode)
 {
     do {
         if (!self->words) {
+            self->near_size = 0;
             scan_ranges(self, mode);
             give_if_wanted(self);
             if (!take_span(self, mode))
@@ -439,9 +485,7 @@ AS_MODE bool find_cells(marker_t *self, mode_t mode)
             self->words = 0;
             scan_large(self, span_of_slot(self->slot));
         } else {
-            uint32_t word = (uint32_t)__builtin_ctzll(self->words);
-            self->words &= self->words - 1;
-            if (take_cells(self, word, mode) >= DENSE)
+            if (take_cells(self, take_word(self), mode) >= DENSE)
                 scan_cells(self, mode);
         }
     } while (!self->cells);
@@ -549,9 +593,8 @@ void mark_begin(uintptr_t here)
 {
     shared.members = 1;
     shared.base_only = base_only;
-    for (uint32_t i = 0; i < prepared; i++) {
+    for (uint32_t i = 0; i < prepared; i++)
         markers[i].bytes = markers[i].objects = 0;
-    }
     shared.root_bytes = 0;
     roots_each(here, add_root);
 }

@@ -8,7 +8,8 @@
  *     word --> candidates --16 words later--> mark --> queue of spans --> ring --32 objects later--> scan its words --> ...
  *              its bits are prefetched                                    it is prefetched
  *
- * the ring after Cher, Hosking, Vitek, "Software prefetching for mark-sweep garbage collection", 2004.
+ * the ring after Cher, Hosking, Vitek, "Software prefetching for mark-sweep garbage collection", 2004. A word that points into
+ * the span that the marker is at goes none of these ways: a bit is noted, 64 of which are marked by one instruction.
  *
  * Several threads mark at once. One that has much to do leaves a part of its queue for those that have nothing. Large
  * objects and root ranges are shared as ranges, from which everybody takes pieces.
