@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from statistics import median
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 MEASURES = {"seconds": "time", "rss_kib": "peak RSS"}
 
 
@@ -92,8 +93,8 @@ PATH_OPTIONS = ("--mimalloc-bench", "--build", "--weir", "--json", "--markdown",
 
 def portable_command(arguments):
     """The command as a reader would give it: no folders of this machine in it."""
-    program = Path(arguments[0]).resolve()
-    words, hide = [f"{program.parent.name}/{program.name}"], False
+    program = Path(arguments[0]).resolve().relative_to(REPOSITORY)
+    words, hide = [str(program)], False
     for argument in arguments[1:]:
         option, equals, value = argument.partition("=")
         if hide:

@@ -207,8 +207,10 @@ void finalize_wake(void)
     os_futex_wake(&finalize.queued);
 }
 
+/* Looks again now and then: a thread that another has started may come to nothing. */
 int finalize_wait(int64_t ns)
 {
+    enum { LOOK_NS = 100 * 1000 * 1000 };
     if (is_finalizer_thread)
         return EDEADLK;
     uint32_t until = atomic_load(&finalize.queued);
@@ -217,14 +219,12 @@ int finalize_wait(int64_t ns)
     for (uint32_t done; (int32_t)((done = atomic_load(&finalize.done)) - until) < 0;) {
         if (!atomic_load(&finalize.has_thread))
             return EAGAIN;
-        if (ns < 0) {
-            os_futex_wait(&finalize.done, done);
-            continue;
-        }
-        uint64_t passed = os_now_ns() - start;
-        if (passed >= (uint64_t)ns)
+        uint64_t passed = os_now_ns() - start, left = LOOK_NS;
+        if (ns >= 0 && passed >= (uint64_t)ns)
             return ETIMEDOUT;
-        os_futex_wait_for(&finalize.done, done, (uint64_t)ns - passed);
+        if (ns >= 0 && (uint64_t)ns - passed < left)
+            left = (uint64_t)ns - passed;
+        os_futex_wait_for(&finalize.done, done, left);
     }
     return 0;
 }

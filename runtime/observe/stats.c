@@ -33,6 +33,19 @@ static void fill_objects(weir_mem_stats *stats, const account_t *account)
     stats->alloc = stats->heap_alloc;
 }
 
+/* Blocks were counted before the pages. What was freed of them since counts as in use still, and not as idle as well: under
+ * a limit that would seem to be more than there ever was. */
+static void count_freed_since(weir_mem_stats *stats)
+{
+    if (stats->heap_inuse >= stats->heap_alloc)
+        return;
+    uint64_t freed = stats->heap_alloc - stats->heap_inuse;
+    stats->heap_inuse += freed;
+    stats->heap_idle -= freed < stats->heap_idle ? freed : stats->heap_idle;
+    if (stats->heap_released > stats->heap_idle)
+        stats->heap_released = stats->heap_idle;
+}
+
 /* Slots in use of which the end was never touched count as released there: the kernel has not given it. */
 static void fill_heap(weir_mem_stats *stats, const ledger_t *held)
 {
@@ -42,9 +55,7 @@ static void fill_heap(weir_mem_stats *stats, const ledger_t *held)
     stats->heap_inuse = resident_slots - idle + held->huge_inuse;
     stats->heap_idle = idle + slots - resident_slots + held->huge_idle;
     stats->heap_released = slots - resident_slots;
-    /* Blocks were counted before; what other threads have freed of them since counts as in use still. */
-    if (stats->heap_inuse < stats->heap_alloc)
-        stats->heap_inuse = stats->heap_alloc;
+    count_freed_since(stats);
     stats->heap_sys = stats->heap_inuse + stats->heap_idle;
 }
 

@@ -114,3 +114,40 @@ Test(gc_limit, a_stopped_thread_holds_no_lock_of_the_heap, .timeout = 60)
     for (size_t i = 0; i < COUNT(threads); i++)
         pthread_join(threads[i], NULL);
 }
+
+/* --- statistics that are read while much is freed --- */
+
+enum { BLOCKS = 256, BLOCK = 256 * 1024, READS = 4000 };
+static void *volatile blocks[BLOCKS];
+static _Atomic uint64_t most_held;
+
+static void *replacer_main(void *argument)
+{
+    static __thread weir_mem_stats stats;
+    uint64_t random = (uintptr_t)argument;
+    for (int i = 0; i < READS; i++) {
+        blocks[random_below(&random, BLOCKS)] = weir_gc_alloc_noscan(BLOCK);
+        weir_read_mem_stats(&stats);
+        CHECK(stats.heap_inuse >= stats.heap_alloc);
+        CHECK(stats.heap_idle >= stats.heap_released);
+        uint64_t held = stats.sys - stats.heap_released, before = most_held;
+        while (held > before && !atomic_compare_exchange_weak(&most_held, &before, held))
+            ;
+    }
+    return NULL;
+}
+
+/* The blocks are counted at one moment and the pages at another, with a collection between. */
+Test(gc_limit, what_was_freed_between_two_counts_is_counted_once)
+{
+    const uint64_t limit = (uint64_t)BLOCKS * BLOCK * 2;
+    pthread_t threads[4];
+    weir_gc_add_roots((void *)blocks, sizeof blocks);
+    weir_set_memory_limit((int64_t)limit);
+    for (uintptr_t i = 0; i < COUNT(threads); i++)
+        pthread_create(&threads[i], NULL, replacer_main, (void *)(i + 1));
+    for (size_t i = 0; i < COUNT(threads); i++)
+        pthread_join(threads[i], NULL);
+    cr_expect_leq(most_held, limit + limit / 10, "%zu MiB of %zu", (size_t)most_held >> 20,
+                  (size_t)limit >> 20);
+}
