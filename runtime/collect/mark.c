@@ -9,28 +9,18 @@
 #include "runtime/collect/ephemeron.h"
 #include "runtime/collect/roots.h"
 #include "runtime/collect/target.h"
+#include "runtime/collect/work.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/large.h"
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
-#include "runtime/os/spin.h"
 #include "runtime/pages/pages.h"
 
 enum {
     CANDIDATES = 16,
     RING = 32,
-    DENSE = 16,     /* cells of 64 */
-    GIVE_MIN = 2,   /* spans that a queue has to hold */
-    GIVE_MAX = 256, /* handed over at once */
-    PACKETS = 64,
-    PIECE = 32 * 1024, /* bytes of a range scanned at once */
-    RANGES = 4096,
+    DENSE = 16, /* cells of 64 */
 };
-
-/* Of grey spans, linked by their grey_t; first in, first out. */
-typedef struct queue {
-    uint32_t first, last, count; /* slots; 0: none */
-} queue_t;
 
 /* An object on its way. */
 typedef struct coming {
@@ -59,10 +49,6 @@ typedef struct marker {
     size_t bytes, objects;
 } __attribute__((aligned(64))) marker_t;
 
-typedef struct range {
-    uintptr_t from, to;
-} range_t;
-
 /* What the loop is compiled for. */
 typedef struct mode {
     bool alone;   /* no other marker: changes need not be atomic */
@@ -73,45 +59,19 @@ typedef struct mode {
 /* In the runtime's own memory, which is no root: they are full of addresses. */
 static marker_t *markers;
 
-/* What markers share; under the spin lock, but for the counts, which others peek at. */
+/* Written by the collector, with no marker at work. */
 static struct {
-    spin_t lock;
-    _Atomic uint32_t packets, ranges, idle;
     uint32_t members;
     bool base_only; /* in this collection; see mark_set_base_only */
     bool watching;  /* some span is WATCHED */
     size_t root_bytes;
-    queue_t packet[PACKETS];
-    range_t *range;
-} shared;
+} marking;
 
 static uint32_t cell_size[CLASS_COUNT];
-static uint32_t prepared; /* markers */
-static uint32_t range_limit = RANGES;
+static uint32_t prepared;      /* markers */
 static _Atomic bool base_only; /* from the next collection on */
 
-/* --- what is left to do --- */
-
-static bool share_range(uintptr_t from, uintptr_t to)
-{
-    bool fits;
-    spin_acquire(&shared.lock);
-    fits = shared.ranges < range_limit;
-    if (fits)
-        shared.range[shared.ranges++] = (range_t){from, to};
-    spin_release(&shared.lock);
-    return fits;
-}
-
-static inline void queue_add(queue_t *queue, uint32_t slot)
-{
-    bitmaps_grey[slot].next = 0;
-    if (queue->count++)
-        bitmaps_grey[queue->last].next = slot;
-    else
-        queue->first = slot;
-    queue->last = slot;
-}
+/* --- marking --- */
 
 /* Something in that word of the span is marked and not scanned. Who finds the bit up leaves it to him who will take it down:
  * he looks at the marks after that. So the mark is to be set before, and both orders are kept by all. */
@@ -126,7 +86,7 @@ AS_MODE void make_grey(marker_t *self, uint32_t slot, uint32_t word, mode_t mode
     else
         before = __atomic_fetch_or(words, (uint64_t)1 << word, __ATOMIC_SEQ_CST);
     if (!before)
-        queue_add(&self->queue, slot);
+        work_add(&self->queue, slot);
 }
 
 static void found_large(marker_t *self, uint32_t slot, mode_t mode)
@@ -136,7 +96,7 @@ static void found_large(marker_t *self, uint32_t slot, mode_t mode)
     self->objects++;
     self->bytes += large_usable(span);
     if (span->kind == KIND_TYPED ||
-        (span->kind == KIND_SCAN && !share_range(start, start + large_usable(span))))
+        (span->kind == KIND_SCAN && !work_share_range(start, start + large_usable(span))))
         make_grey(self, slot, 0, mode);
 }
 
@@ -158,7 +118,7 @@ AS_MODE void mark(marker_t *self, target_t target, mode_t mode)
 {
     if (!set_mark(target, mode))
         return;
-    if (mode.special && shared.watching &&
+    if (mode.special && marking.watching &&
         collected_has_flag(span_of_slot(target_slot(target)), COLLECTED_WATCHED))
         ephemerons_wake(target_start(target));
     if (LIKELY(target >> KIND_SHIFT & 1)) {
@@ -197,7 +157,7 @@ AS_MODE void mark_candidates(marker_t *self, mode_t mode)
 
 static mode_t mode_now(void)
 {
-    return (mode_t){.alone = shared.members == 1, .special = true};
+    return (mode_t){.alone = marking.members == 1, .special = true};
 }
 
 void *mark_base(const void *p)
@@ -212,7 +172,7 @@ void *mark_base(const void *p)
 
 bool mark_heeds(const void *p)
 {
-    if (!shared.base_only || !region_owns(p))
+    if (!marking.base_only || !region_owns(p))
         return true;
     target_t target = target_at(p);
     return !target || target_start(target) == (uintptr_t)p;
@@ -260,7 +220,7 @@ static void reach(void *context, const void *p)
 
 static void visit(void *context, const void *p)
 {
-    if (LIKELY(!shared.base_only) || mark_heeds(p))
+    if (LIKELY(!marking.base_only) || mark_heeds(p))
         reach(context, p);
 }
 
@@ -291,7 +251,7 @@ static void scan_typed(marker_t *self, uintptr_t object, size_t bytes)
 /* A range of roots, or of a large object. */
 AS_MODE void scan_piece(marker_t *self, uintptr_t from, uintptr_t to, mode_t mode)
 {
-    if (mode.special && shared.base_only && region_owns((const void *)from) && target_at((const void *)from))
+    if (mode.special && marking.base_only && region_owns((const void *)from) && target_at((const void *)from))
         scan_bases(self, from, to);
     else
         scan_words(self, from, to, mode);
@@ -311,7 +271,7 @@ AS_MODE void scan(marker_t *self, const coming_t *object, mode_t mode)
 {
     if (UNLIKELY(object->kind == KIND_TYPED))
         scan_typed(self, object->object, object->size);
-    else if (mode.special && shared.base_only)
+    else if (mode.special && marking.base_only)
         scan_bases(self, object->object, object->object + object->size);
     else
         scan_words(self, object->object, object->object + object->size, mode);
@@ -394,67 +354,12 @@ AS_MODE uint32_t take_cells(marker_t *self, uint32_t word, mode_t mode)
     return count;
 }
 
-/* --- sharing --- */
-
-/* Half of the queue, from its front. */
-static void give_packet(marker_t *self)
-{
-    queue_t *queue = &self->queue;
-    uint32_t half = queue->count / 2 < GIVE_MAX ? queue->count / 2 : GIVE_MAX, last = queue->first;
-    for (uint32_t i = 1; i < half; i++)
-        last = bitmaps_grey[last].next;
-    spin_acquire(&shared.lock);
-    if (shared.packets < PACKETS) {
-        shared.packet[shared.packets++] = (queue_t){queue->first, last, half};
-        queue->first = bitmaps_grey[last].next;
-        queue->count -= half;
-    }
-    spin_release(&shared.lock);
-}
-
-static inline void give_if_wanted(marker_t *self)
-{
-    if (UNLIKELY(atomic_load_explicit(&shared.idle, memory_order_relaxed) > shared.packets &&
-                 self->queue.count >= GIVE_MIN))
-        give_packet(self);
-}
-
-static bool take_packet(marker_t *self)
-{
-    if (!atomic_load_explicit(&shared.packets, memory_order_relaxed))
-        return false;
-    spin_acquire(&shared.lock);
-    bool taken = shared.packets > 0;
-    if (taken)
-        self->queue = shared.packet[--shared.packets];
-    spin_release(&shared.lock);
-    return taken;
-}
-
-static bool take_piece(range_t *piece)
-{
-    if (!atomic_load_explicit(&shared.ranges, memory_order_relaxed))
-        return false;
-    spin_acquire(&shared.lock);
-    bool taken = shared.ranges > 0;
-    if (taken) {
-        range_t *last = &shared.range[shared.ranges - 1];
-        *piece = *last;
-        if (piece->to - piece->from > PIECE)
-            last->from = piece->to = piece->from + PIECE;
-        else
-            shared.ranges--;
-    }
-    spin_release(&shared.lock);
-    return taken;
-}
-
 /* --- the loop --- */
 
 AS_MODE void scan_ranges(marker_t *self, mode_t mode)
 {
     range_t piece;
-    while (take_piece(&piece))
+    while (work_take_piece(&piece))
         scan_piece(self, piece.from, piece.to, mode);
 }
 
@@ -477,7 +382,8 @@ AS_MODE bool find_cells(marker_t *self, mode_t mode)
         if (!self->words) {
             self->near_size = 0;
             scan_ranges(self, mode);
-            give_if_wanted(self);
+            if (work_is_wanted())
+                work_give(&self->queue);
             if (!take_span(self, mode))
                 return false;
         }
@@ -521,9 +427,9 @@ AS_MODE void drain_as(marker_t *self, mode_t mode)
 
 static void drain(marker_t *self)
 {
-    if (shared.watching || shared.base_only)
+    if (marking.watching || marking.base_only)
         drain_as(self, mode_now());
-    else if (shared.members == 1)
+    else if (marking.members == 1)
         drain_as(self, (mode_t){.alone = true});
     else
         drain_as(self, (mode_t){.alone = false});
@@ -531,22 +437,7 @@ static void drain(marker_t *self)
 
 static bool has_more(marker_t *self)
 {
-    return take_packet(self) || ephemerons_resolve(reach, self);
-}
-
-/* False: nobody has anything left. Whoever gives is not idle, so when all are there is nothing to come. */
-static bool wait_for_more(void)
-{
-    atomic_fetch_add(&shared.idle, 1);
-    for (uint32_t spins = 0;; spins++) {
-        if (atomic_load(&shared.packets) || atomic_load(&shared.ranges) || ephemerons_are_awake()) {
-            atomic_fetch_sub(&shared.idle, 1);
-            return true;
-        }
-        if (atomic_load(&shared.idle) == shared.members)
-            return false;
-        spin_pause(spins);
-    }
+    return work_take(&self->queue) || ephemerons_resolve(reach, self);
 }
 
 static void mark_member(uint32_t member)
@@ -556,7 +447,7 @@ static void mark_member(uint32_t member)
         do
             drain(self);
         while (has_more(self));
-    } while (wait_for_more());
+    } while (work_wait());
 }
 
 /* --- the entries --- */
@@ -565,44 +456,36 @@ static void add_root(uintptr_t from, uintptr_t to)
 {
     if (from >= to)
         return;
-    shared.root_bytes += to - from;
-    if (!share_range(from, to))
+    marking.root_bytes += to - from;
+    if (!work_share_range(from, to))
         scan_words(&markers[0], from, to, mode_now());
-}
-
-static bool tables_make(void)
-{
-    if (shared.range)
-        return true;
-    for (uint32_t cls = 0; cls < CLASS_COUNT; cls++)
-        cell_size[cls] = class_size(cls);
-    markers = pages_metadata(CREW_MAX * sizeof *markers);
-    shared.range = markers ? pages_metadata(RANGES * sizeof *shared.range) : NULL;
-    return shared.range != NULL;
 }
 
 bool mark_prepare(uint32_t members)
 {
-    if (!tables_make())
-        return false;
+    if (!markers) {
+        for (uint32_t cls = 0; cls < CLASS_COUNT; cls++)
+            cell_size[cls] = class_size(cls);
+        markers = pages_metadata(CREW_MAX * sizeof *markers);
+    }
     prepared = members;
-    return true;
+    return markers && work_prepare();
 }
 
 void mark_begin(uintptr_t here)
 {
-    shared.members = 1;
-    shared.base_only = base_only;
+    marking.members = 1;
+    marking.base_only = base_only;
     for (uint32_t i = 0; i < prepared; i++)
         markers[i].bytes = markers[i].objects = 0;
-    shared.root_bytes = 0;
+    marking.root_bytes = 0;
     roots_each(here, add_root);
 }
 
 void mark_run(bool alone)
 {
-    shared.members = alone ? 1 : prepared;
-    shared.idle = 0;
+    marking.members = alone ? 1 : prepared;
+    work_begin(marking.members);
     crew_run(alone, mark_member);
 }
 
@@ -613,7 +496,7 @@ void mark_word(const void *p)
 
 void mark_watch(bool watching)
 {
-    shared.watching = watching;
+    marking.watching = watching;
 }
 
 void mark_contents(const void *object)
@@ -629,7 +512,7 @@ void mark_contents(const void *object)
 
 mark_result_t mark_end(void)
 {
-    mark_result_t result = {.root_bytes = shared.root_bytes};
+    mark_result_t result = {.root_bytes = marking.root_bytes};
     for (uint32_t i = 0; i < prepared; i++) {
         result.bytes += markers[i].bytes;
         result.objects += markers[i].objects;
@@ -640,9 +523,4 @@ mark_result_t mark_end(void)
 bool mark_set_base_only(bool on)
 {
     return atomic_exchange(&base_only, on);
-}
-
-void mark_set_range_limit(uint32_t ranges)
-{
-    range_limit = ranges && ranges < RANGES ? ranges : RANGES;
 }

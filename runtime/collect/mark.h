@@ -11,11 +11,7 @@
  * the ring after Cher, Hosking, Vitek, "Software prefetching for mark-sweep garbage collection", 2004. A word that points into
  * the span that the marker is at goes none of these ways: a bit is noted, 64 of which are marked by one instruction.
  *
- * Several threads mark at once. One that has much to do leaves a part of its queue for those that have nothing. Large
- * objects and root ranges are shared as ranges, from which everybody takes pieces.
- *
- * A span is in one queue at most, so the memory for marking is bounded: a link for each slot. Of large objects that find
- * no place among the ranges the first slot becomes grey.
+ * Several threads mark at once: work.h.
  */
 #ifndef WEIR_COLLECT_MARK_H
 #define WEIR_COLLECT_MARK_H
@@ -53,8 +49,5 @@ bool mark_prepare(uint32_t members);
 
 /* The start of the collected object that p points into, or NULL. */
 void *mark_base(const void *p);
-
-/* How many ranges can be shared, for tests: 0 for the usual. */
-void mark_set_range_limit(uint32_t ranges);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "runtime/collect/attached.h"
 #include "runtime/collect/mark.h"
+#include "runtime/collect/work.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 
@@ -354,9 +355,9 @@ Test(attached_model, one_thread)
 Test(attached_model, with_next_to_no_memory_for_marking)
 {
     begin(2);
-    mark_set_range_limit(1);
+    work_set_range_limit(1);
     run(20);
-    mark_set_range_limit(0);
+    work_set_range_limit(0);
     end();
 }
 

@@ -9,6 +9,7 @@
 
 #include "runtime/collect/gc.h"
 #include "runtime/collect/mark.h"
+#include "runtime/collect/work.h"
 #include "runtime/heap/collected.h"
 #include "runtime/os/options.h"
 #include "tests/unit/hidden.h"
@@ -434,9 +435,9 @@ Test(gc, a_random_graph_against_a_model)
 Test(gc, marking_with_next_to_no_memory)
 {
     weir_gc_disable();
-    mark_set_range_limit(1);
+    work_set_range_limit(1);
     graph_run(2, 10);
-    mark_set_range_limit(0);
+    work_set_range_limit(0);
     weir_gc_enable();
 }
 
