@@ -117,16 +117,17 @@ Test(gc_limit, a_stopped_thread_holds_no_lock_of_the_heap, .timeout = 60)
 
 /* --- statistics that are read while much is freed --- */
 
-enum { BLOCKS = 256, BLOCK = 256 * 1024, READS = 4000 };
-static void *volatile blocks[BLOCKS];
+enum { REPLACERS = 4, BLOCKS = 64 /* of each */, BLOCK = 256 * 1024, READS = WATCHED ? 500 : 4000 };
+static void *volatile blocks[REPLACERS][BLOCKS];
 static _Atomic uint64_t most_held;
 
 static void *replacer_main(void *argument)
 {
     static __thread weir_mem_stats stats;
-    uint64_t random = (uintptr_t)argument;
+    uintptr_t self = (uintptr_t)argument;
+    uint64_t random = self + 1;
     for (int i = 0; i < READS; i++) {
-        blocks[random_below(&random, BLOCKS)] = weir_gc_alloc_noscan(BLOCK);
+        blocks[self][random_below(&random, BLOCKS)] = weir_gc_alloc_noscan(BLOCK);
         weir_read_mem_stats(&stats);
         CHECK(stats.heap_inuse >= stats.heap_alloc);
         CHECK(stats.heap_idle >= stats.heap_released);
@@ -140,12 +141,12 @@ static void *replacer_main(void *argument)
 /* The blocks are counted at one moment and the pages at another, with a collection between. */
 Test(gc_limit, what_was_freed_between_two_counts_is_counted_once)
 {
-    const uint64_t limit = (uint64_t)BLOCKS * BLOCK * 2;
-    pthread_t threads[4];
+    const uint64_t limit = (uint64_t)REPLACERS * BLOCKS * BLOCK * 2;
+    pthread_t threads[REPLACERS];
     weir_gc_add_roots((void *)blocks, sizeof blocks);
     weir_set_memory_limit((int64_t)limit);
     for (uintptr_t i = 0; i < COUNT(threads); i++)
-        pthread_create(&threads[i], NULL, replacer_main, (void *)(i + 1));
+        pthread_create(&threads[i], NULL, replacer_main, (void *)i);
     for (size_t i = 0; i < COUNT(threads); i++)
         pthread_join(threads[i], NULL);
     cr_expect_leq(most_held, limit + limit / 10, "%zu MiB of %zu", (size_t)most_held >> 20,
