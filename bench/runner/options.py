@@ -6,7 +6,8 @@ from pathlib import Path
 from . import libraries as malloc_libraries
 from .measure import Launcher
 
-DEFAULT_BUILD = Path(__file__).resolve().parents[2] / "build" / "release"
+REPOSITORY = Path(__file__).resolve().parents[2]
+DEFAULT_BUILD = REPOSITORY / "build" / "release"
 WEIR_FILE = "libweir-malloc.so"
 
 

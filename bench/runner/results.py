@@ -14,7 +14,8 @@ from datetime import date
 from pathlib import Path
 from statistics import median
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from .options import REPOSITORY
+
 MEASURES = {"seconds": "time", "rss_kib": "peak RSS"}
 
 

@@ -13,7 +13,7 @@
 #include "runtime/os/os.h"
 #include "runtime/os/signal.h"
 
-enum { READY_NS = 2 * 1000 * 1000 };
+enum { READY_NS = 2 * 1000 * 1000 }; /* who needs longer is not waited for */
 
 /* A run is one word, so that who wakes knows whether he is part of it: its number and its members. */
 typedef uint32_t run_t;

@@ -31,7 +31,7 @@ typedef struct coming {
 /* One for each member of the crew; only its own, but `bytes` and `objects`, which the collector adds up. */
 typedef struct marker {
     queue_t queue;
-    /* The span that it is at, and what is left of it: words of the bitmap, and cells of the present word. */
+    /* The span that it is at, its present word of the bitmap, and what is left: other words, and cells of this one. */
     uint32_t slot, size, kind, word;
     uint64_t words, cells;
     uintptr_t at; /* the first cell of the present word */
@@ -390,9 +390,8 @@ AS_MODE bool find_cells(marker_t *self, mode_t mode)
         if (UNLIKELY(!self->size)) {
             self->words = 0;
             scan_large(self, span_of_slot(self->slot));
-        } else {
-            if (take_cells(self, take_word(self), mode) >= DENSE)
-                scan_cells(self, mode);
+        } else if (take_cells(self, take_word(self), mode) >= DENSE) {
+            scan_cells(self, mode);
         }
     } while (!self->cells);
     return true;

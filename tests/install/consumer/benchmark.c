@@ -1,3 +1,4 @@
+/* A benchmark built against what was installed: the harness and its main come from there. */
 #include <weir/bench.h>
 
 /* Names that the harness uses inside are the program's own to use. */
