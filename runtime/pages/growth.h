@@ -1,4 +1,4 @@
-/* growth: when is the next cycle due? Pure arithmetic on sizes; pages.c holds one under its lock.
+/* growth: when is the next cycle due? Pure arithmetic on sizes; limit.c holds one under the pages' lock.
  *
  *     at = low + max(low, 4 MiB) * GOGC / 100
  *

@@ -1,16 +1,11 @@
 /* pages: slots for spans and large objects, huge objects, and what is held idle.
  *
- * A chunk has one word of free slots and one of those that are dirty (may be resident); finding, freeing and
- * releasing runs of slots is bit arithmetic on them. Dirty slots are taken first, lowest address first, so that
- * the heap stays dense and its upper end empties.
- *
- * The first chunks are carved from the region directly and committed as they fill, so that a small program never
- * wakes the page provider; the others come from it (provider.h), as do huge objects.
- *
- * Idle memory is bounded by a rule of its own (idle.h). The limits: before memory is taken that would bring what is held over the soft limit, idle memory is
- * released; over the hard limit the request is refused. There is no thread and no timer: a program that goes
- * idle has been trimmed by its last frees. Where releasing is not enough, and when the heap has grown (growth.h), a
- * cycle of the runtime's clock is due: the flag is raised here, and heeded without the lock (heap/cycle.h).
+ * Slots come from runs (runs.h), huge objects from the page provider (huge.h). Idle memory is bounded by a rule
+ * of its own (idle.h). Before memory is taken that would bring what is held over the soft limit, idle memory is
+ * released; over the hard limit the request is refused (limit.h). There is no thread and no timer: a program that
+ * goes idle has been trimmed by its last frees. Where releasing is not enough, and when the heap has grown
+ * (growth.h), a cycle of the runtime's clock is due: the flag is raised here, and heeded without the lock
+ * (heap/cycle.h).
  */
 #ifndef WEIR_PAGES_PAGES_H
 #define WEIR_PAGES_PAGES_H

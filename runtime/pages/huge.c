@@ -1,0 +1,89 @@
+/* huge: see huge.h. */
+#include "runtime/pages/huge.h"
+
+#include <string.h>
+
+#include "runtime/os/check.h"
+#include "runtime/pages/idle.h"
+#include "runtime/pages/limit.h"
+#include "runtime/pages/pages.h"
+#include "runtime/pages/provider.h"
+
+/* How much of a range the provider had for reuse, in bytes; it is no longer. Those pages may hold anything, the
+ * others are zero. */
+static size_t huge_take_touched(char *memory, size_t size, bool zeroed)
+{
+    size_t touched = 0;
+    span_t *span = span_of_slot(region_slot(memory));
+    DEBUG_CHECK(size % SLOT_SIZE == 0 && !region.chunks[region_slot(memory) / CHUNK_SLOTS].known);
+    for (size_t i = 0; i < size / SLOT_SIZE; i++) {
+        if (zeroed && span[i].touched)
+            memset(memory + (i << SLOT_SHIFT), 0, (size_t)span[i].touched * OS_PAGE);
+        touched += span[i].touched;
+        span[i].touched = 0;
+    }
+    return touched * OS_PAGE;
+}
+
+/* What was expected to come out of idle memory may have come fresh instead, so the limit is asked again. */
+static void huge_taken(void *memory, size_t size, bool zeroed)
+{
+    region_note_used(memory, size);
+    ledger.huge_idle -= huge_take_touched(memory, size, zeroed);
+    ledger.huge_inuse += size;
+    limit_taken();
+    limit_admit(0);
+}
+
+/* Part of it may come out of idle memory, as long as that is not released to make room. */
+static bool admit_huge(size_t size)
+{
+    size_t idle;
+    do {
+        idle = ledger.huge_idle;
+        if (!limit_admit(size > idle ? size - idle : 0))
+            return false;
+    } while (ledger.huge_idle != idle);
+    return true;
+}
+
+void *huge_take(size_t *size, size_t alignment, bool zeroed, bool *refused)
+{
+    *refused = false;
+    size_t rounded = provider_wake() ? provider_rounded(*size, alignment) : 0;
+    if (!rounded)
+        return NULL;
+    *size = rounded;
+    if (!admit_huge(rounded)) {
+        *refused = limit_refuses(rounded);
+        return NULL;
+    }
+    void *memory = provider_take(rounded, alignment);
+    if (!memory && idle_give_up_commitment())
+        memory = provider_take(rounded, alignment);
+    if (memory) {
+        huge_taken(memory, rounded, zeroed);
+        ledger.huge_count++;
+    }
+    return memory;
+}
+
+void huge_give(void *memory, size_t size)
+{
+    span_t *span = span_of_slot(region_slot(memory));
+    for (size_t i = 0; i < size / SLOT_SIZE; i++)
+        span[i].touched = SLOT_PAGES;
+    provider_give(memory, size);
+    ledger.huge_inuse -= size;
+    ledger.huge_idle += size;
+    ledger.huge_count--;
+    limit_fell();
+}
+
+size_t huge_extend(void *memory, size_t size, size_t wanted)
+{
+    size_t now = limit_admit(wanted - size) ? provider_extend(memory, size, wanted) : 0;
+    if (now)
+        huge_taken((char *)memory + size, now - size, false);
+    return now;
+}

@@ -1,0 +1,15 @@
+/* huge: objects over 2 MiB and those of an alignment over a slot. They come from the page provider (provider.h), which
+ * owns the reuse of their addresses. All of this is under the pages' lock. */
+#ifndef WEIR_PAGES_HUGE_H
+#define WEIR_PAGES_HUGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* *size becomes what it really has. NULL: none; *refused: by the hard limit. */
+void *huge_take(size_t *size, size_t alignment, bool zeroed, bool *refused);
+void huge_give(void *memory, size_t size);
+/* Grow in place; the size it has then, or 0. */
+size_t huge_extend(void *memory, size_t size, size_t wanted);
+
+#endif

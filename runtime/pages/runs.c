@@ -1,0 +1,273 @@
+/* runs: see runs.h. */
+#include "runtime/pages/runs.h"
+
+#include "runtime/os/check.h"
+#include "runtime/os/os.h"
+#include "runtime/pages/bits.h"
+#include "runtime/pages/idle.h"
+#include "runtime/pages/limit.h"
+#include "runtime/pages/pages.h"
+#include "runtime/pages/provider.h"
+
+/* Waking the provider costs about 0.4 MiB: a program of many classes and few objects should not have to. */
+enum { DIRECT_CHUNKS = 8 };
+enum { FIRST_COMMIT = 4 /* slots */ };
+
+static struct {
+    uint32_t low, end; /* chunks that may have free slots are in [low, end) */
+} runs;
+
+/* --- chunks --- */
+
+static void chunk_add(void *memory, bool from_provider, uint8_t committed)
+{
+    uint32_t index = region_slot(memory) / CHUNK_SLOTS;
+    region.chunks[index] = (chunk_t){
+        .free = ~(uint64_t)0, .committed = committed, .from_provider = from_provider, .known = true};
+    ledger.slots += CHUNK_SLOTS;
+    region_note_used(memory, CHUNK_SIZE);
+    if (index < runs.low)
+        runs.low = index;
+    if (index >= runs.end)
+        runs.end = index + 1;
+}
+
+/* The provider's memory may have been used before: what was touched comes along. */
+static void chunk_take_touched(uint32_t index)
+{
+    size_t touched = region_touched(index * CHUNK_SLOTS, CHUNK_SLOTS);
+    region.chunks[index].dirty = region_dirty(index);
+    ledger.huge_idle -= touched * OS_PAGE;
+    ledger.pages_idle += touched;
+    atomic_fetch_add_explicit(&ledger.touched, touched, memory_order_relaxed);
+}
+
+/* A chunk from the region itself; never goes back. */
+static bool chunk_carve(void)
+{
+    void *memory = region_carve(CHUNK_SIZE, CHUNK_SIZE, false);
+    if (memory)
+        chunk_add(memory, false, 0);
+    return memory != NULL;
+}
+
+static bool chunk_get(void)
+{
+    void *memory = provider_take(CHUNK_SIZE, CHUNK_SIZE);
+    if (!memory)
+        return false;
+    chunk_add(memory, true, CHUNK_SLOTS);
+    chunk_take_touched(region_slot(memory) / CHUNK_SLOTS);
+    return true;
+}
+
+/* All slots are free: the provider may have it for something else. Its pages come along as they are. */
+static void chunk_put(uint32_t index)
+{
+    chunk_t *chunk = &region.chunks[index];
+    size_t touched = region_touched(index * CHUNK_SLOTS, CHUNK_SLOTS);
+    ledger.pages_idle -= touched;
+    atomic_fetch_sub_explicit(&ledger.touched, touched, memory_order_relaxed);
+    ledger.huge_idle += touched * OS_PAGE;
+    ledger.slots -= CHUNK_SLOTS;
+    *chunk = (chunk_t){.free = 0};
+    provider_give(region_address(index * CHUNK_SLOTS), CHUNK_SIZE);
+}
+
+static bool chunk_commit(uint32_t index, uint32_t slots)
+{
+    chunk_t *chunk = &region.chunks[index];
+    if (LIKELY(slots <= chunk->committed))
+        return true;
+    uint32_t want = chunk->committed * 2u;
+    want = want < FIRST_COMMIT ? FIRST_COMMIT : want;
+    want = want < slots ? slots : want > CHUNK_SLOTS ? CHUNK_SLOTS : want;
+    char *from = region_address(index * CHUNK_SLOTS + chunk->committed);
+    if (!os_commit(from, (size_t)(want - chunk->committed) << SLOT_SHIFT)) {
+        want = slots;
+        if (!os_commit(from, (size_t)(want - chunk->committed) << SLOT_SHIFT))
+            return false;
+    }
+    chunk->committed = (uint8_t)want;
+    return true;
+}
+
+/* --- slots --- */
+
+enum which { DIRTY, COMMITTED, ANY };
+
+static uint64_t bits_of(const chunk_t *chunk, enum which which)
+{
+    if (which == DIRTY)
+        return chunk->dirty;
+    if (which == COMMITTED)
+        return chunk->committed ? chunk->free & bits_run(0, chunk->committed) : 0;
+    return chunk->free;
+}
+
+/* Find a run of free slots; 0: none. */
+static uint32_t find_run(uint32_t count, uint64_t aligned, enum which which)
+{
+    for (uint32_t i = runs.low; i < runs.end; i++) {
+        uint64_t word = bits_of(&region.chunks[i], which);
+        if (!word)
+            continue;
+        uint64_t starts = bits_starts(word, count) & aligned;
+        if (starts)
+            return i * CHUNK_SLOTS + (uint32_t)__builtin_ctzll(starts);
+    }
+    return 0;
+}
+
+static void advance_low(void)
+{
+    while (runs.low < runs.end && !region.chunks[runs.low].free)
+        runs.low++;
+}
+
+static void mark_taken(uint32_t slot, uint32_t count)
+{
+    chunk_t *chunk = &region.chunks[slot / CHUNK_SLOTS];
+    uint64_t run = bits_run(slot % CHUNK_SLOTS, count);
+    DEBUG_CHECK(chunk->known && (chunk->free & run) == run && (chunk->dirty & ~chunk->free) == 0);
+    if (chunk->dirty & run) {
+        ledger.pages_idle -= region_touched(slot, count);
+        chunk->dirty &= ~run;
+    }
+    chunk->free &= ~run;
+    ledger.slots_inuse += count;
+    if (!chunk->free)
+        advance_low();
+}
+
+uint32_t runs_take(uint32_t count, size_t use, uint64_t aligned, bool *full)
+{
+    *full = false;
+    uint32_t slot = ledger.pages_idle ? find_run(count, aligned, DIRTY) : 0;
+    size_t fresh = slot ? 0 : use * OS_PAGE;
+    if (!limit_admit(fresh))
+        return 0;
+    if (!slot)
+        slot = find_run(count, aligned, ANY);
+    *full = !slot;
+    if (slot && !chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS + count))
+        slot = find_run(count, aligned, COMMITTED);
+    if (slot)
+        mark_taken(slot, count);
+    return slot;
+}
+
+/* Whoever finds the direct chunks full wakes the provider. `carve`: a chunk without memory is of use too. */
+static void more_room(bool carve)
+{
+    bool direct = !provider_is_awake() && ledger.slots < DIRECT_CHUNKS * CHUNK_SLOTS;
+    if ((!carve || !direct) && provider_wake() && chunk_get())
+        return;
+    if (carve)
+        chunk_carve();
+}
+
+uint32_t runs_take_new(uint32_t count, size_t use, uint64_t aligned, bool full)
+{
+    uint32_t slot;
+    do {
+        more_room(full);
+        slot = runs_take(count, use, aligned, &full);
+    } while (!slot && idle_give_up_commitment());
+    return slot;
+}
+
+void runs_give(uint32_t slot, uint32_t count)
+{
+    uint32_t index = slot / CHUNK_SLOTS;
+    chunk_t *chunk = &region.chunks[index];
+    for (uint32_t i = 0; i < count; i++) {
+        span_t *span = span_of_slot(slot + i);
+        DEBUG_CHECK(!(chunk->free >> (slot + i) % CHUNK_SLOTS & 1));
+        if (span->touched) {
+            chunk->dirty |= (uint64_t)1 << (slot + i) % CHUNK_SLOTS;
+            ledger.pages_idle += span->touched;
+        }
+    }
+    chunk->free |= bits_run(slot % CHUNK_SLOTS, count);
+    ledger.slots_inuse -= count;
+    if (index < runs.low)
+        runs.low = index;
+    if (chunk->free == ~(uint64_t)0 && chunk->from_provider &&
+        ledger.slots - ledger.slots_inuse > 2 * CHUNK_SLOTS)
+        chunk_put(index);
+}
+
+bool runs_extend(uint32_t slot, uint32_t count, uint32_t new_count, size_t fresh)
+{
+    uint32_t more = new_count - count, next = slot + count;
+    if (slot % CHUNK_SLOTS + new_count > CHUNK_SLOTS)
+        return false;
+    uint64_t run = more ? bits_run(next % CHUNK_SLOTS, more) : 0;
+    chunk_t *chunk = &region.chunks[slot / CHUNK_SLOTS];
+    if ((chunk->free & run) != run || !limit_admit(fresh) ||
+        !chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS + new_count))
+        return false;
+    if (more)
+        mark_taken(next, more);
+    return true;
+}
+
+/* --- what of a run is touched --- */
+
+/* Count the pages of a large run as touched from the start: what the program asked for it will write. */
+void runs_touch(uint32_t slot, uint32_t count, size_t use)
+{
+    size_t added = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        size_t part = use > SLOT_PAGES ? SLOT_PAGES : use;
+        span_t *span = span_of_slot(slot + i);
+        if (span->touched < part) {
+            added += part - span->touched;
+            span->touched = (uint8_t)part;
+        }
+        use -= part;
+    }
+    if (added)
+        atomic_fetch_add_explicit(&ledger.touched, added, memory_order_relaxed);
+}
+
+/* Of a large run in use: small spans count as touched throughout. */
+size_t runs_slack(uint32_t slot, uint32_t count, size_t use)
+{
+    size_t touched = region_touched(slot, count);
+    return touched > use ? touched - use : 0;
+}
+
+/* --- verification --- */
+
+/* Owners of spans write `touched` meanwhile, one byte: any value between is as good. */
+__attribute__((no_sanitize("thread"))) static void verify_chunk(uint32_t index, size_t *slots_free,
+                                                                size_t *idle)
+{
+    const chunk_t *chunk = &region.chunks[index];
+    ALWAYS_CHECK((chunk->dirty & ~chunk->free) == 0);
+    *slots_free += (size_t)__builtin_popcountll(chunk->free);
+    for (uint32_t i = 0; i < CHUNK_SLOTS; i++) {
+        bool dirty = chunk->dirty >> i & 1;
+        uint8_t touched = span_of_slot(index * CHUNK_SLOTS + i)->touched;
+        ALWAYS_CHECK(touched <= SLOT_PAGES);
+        ALWAYS_CHECK(!(chunk->free >> i & 1) || dirty == (touched > 0));
+        *idle += dirty ? touched : 0;
+    }
+}
+
+void runs_verify(size_t *slots_free, size_t *idle)
+{
+    for (uint32_t i = 0; i < runs.end; i++)
+        if (region.chunks[i].known)
+            verify_chunk(i, slots_free, idle);
+}
+
+/* --- the start --- */
+
+bool runs_init(void)
+{
+    runs.low = runs.end = ZERO_ZONE / CHUNK_SIZE;
+    return chunk_carve();
+}

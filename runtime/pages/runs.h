@@ -1,0 +1,39 @@
+/* runs: runs of free slots in chunks.
+ *
+ * A chunk has one word of free slots and one of those that are dirty (may be resident); finding, taking and giving
+ * back a run is bit arithmetic on them. Dirty slots are taken first, lowest address first, so that the heap stays
+ * dense and its upper end empties.
+ *
+ * The first chunks are carved from the region directly and committed as they fill, so that a small program never
+ * wakes the page provider; the others come from it (provider.h).
+ *
+ * All of this is under the pages' lock. */
+#ifndef WEIR_PAGES_RUNS_H
+#define WEIR_PAGES_RUNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Carve the first chunk. */
+bool runs_init(void);
+
+/* Take `count` slots whose first is in `aligned` (a bit for each slot of a chunk), for a use of `use` pages: dirty
+ * ones first. 0: none. *full says that there is no such run; else the limit refused it, or none can be committed. */
+uint32_t runs_take(uint32_t count, size_t use, uint64_t aligned, bool *full);
+/* The same after runs_take found nothing, from another chunk. */
+uint32_t runs_take_new(uint32_t count, size_t use, uint64_t aligned, bool full);
+/* Give a run back. A chunk that is free throughout goes back to the provider, unless few slots are free. */
+void runs_give(uint32_t slot, uint32_t count);
+/* Take the slots from `count` up to `new_count` as well, if they are free and the limit admits `fresh` bytes. */
+bool runs_extend(uint32_t slot, uint32_t count, uint32_t new_count, size_t fresh);
+
+/* Count the first `use` pages of a run as touched. */
+void runs_touch(uint32_t slot, uint32_t count, size_t use);
+/* The touched pages of a run in use that lie behind the `use` pages in use. Small spans count as touched throughout. */
+size_t runs_slack(uint32_t slot, uint32_t count, size_t use);
+
+/* Check every chunk; the free slots and the idle pages of all. */
+void runs_verify(size_t *slots_free, size_t *idle);
+
+#endif
