@@ -4,7 +4,8 @@
 //
 //     heap of goal     the most bytes in a cycle, reached by the last and handed out since, in percent of its goal
 //     spans of goal    the same of the spans that hold them: with holes that nobody could use
-//     high of goal     the process's high-water mark by the kernel, in percent of the largest goal
+//     part ...         the parts of what is held, each against what it may be (held.h)
+//     held of goal     all of it, by the account, at its most in percent of the largest goal; and what was allowed then
 //     resident         the most ever seen, exact (smaps_rollup); and the kernel's own high-water mark
 //
 // bench/gc/goals runs this over the knobs and judges.
@@ -13,8 +14,15 @@
 #include <weir.h>
 
 #include "../workloads/workload.h"
+#include "held.h"
 
-enum { THREADS_MAX = 64, CYCLES_MAX = 1 << 16, LOOK_EVERY = 256 << 10, RESIDENT_EVERY = 4 << 20 };
+enum {
+    THREADS_MAX = 64,
+    CYCLES_MAX = 1 << 16,
+    LOOK_EVERY = 256 << 10,
+    RESIDENT_EVERY = 4 << 20,
+    LARGEST = 1 << 20
+};
 
 // ---- what was seen; under the lock ----
 
@@ -24,7 +32,6 @@ static struct {
     uint64_t heap, spans; // the most in it
     uint64_t cycles;      // how many were seen from beginning to end
     double heaps[CYCLES_MAX], all_spans[CYCLES_MAX];
-    uint64_t most_goal;
     uint64_t held;   // from the kernel, by the account: the most ever
     size_t resident; // the same, of the whole process by the kernel's
 } seen;
@@ -49,11 +56,11 @@ static void look(void)
         seen.heap = seen.spans = 0;
     }
     seen.goal = stats.next_gc;
-    seen.most_goal = seen.goal > seen.most_goal ? seen.goal : seen.most_goal;
     seen.heap = stats.gc_heap > seen.heap ? stats.gc_heap : seen.heap;
     seen.spans = stats.heap_inuse > seen.spans ? stats.heap_inuse : seen.spans;
-    uint64_t held = stats.sys - stats.heap_released;
-    seen.held = held > seen.held ? held : seen.held;
+    uint64_t now = held_of(&stats);
+    seen.held = now > seen.held ? now : seen.held;
+    held_look(&stats);
     pthread_mutex_unlock(&lock);
 }
 
@@ -140,8 +147,18 @@ static void fill(size_t live)
     work.slots = taken(weir_calloc(work.count, sizeof *work.slots));
     if (weir_gc_add_roots(work.slots, work.count * sizeof *work.slots) != 0)
         fail("out of memory");
-    for (size_t slot = 0; slot < work.count; slot++)
-        work.slots[slot] = content_new(content_of(slot));
+    held_manual();
+    for (size_t slot = 0, bytes = 0; slot < work.count; slot++) {
+        struct content content = content_of(slot);
+        work.slots[slot] = content_new(content);
+        if ((bytes += content.size) >=
+            LOOK_EVERY) { // cycles with small goals are not seen, the most of all is
+            static weir_mem_stats stats;
+            bytes = 0;
+            weir_read_mem_stats(&stats);
+            held_look(&stats);
+        }
+    }
 }
 
 static void *thread_main(void *argument)
@@ -198,6 +215,8 @@ int main(int argc, char **argv)
     work.watch_resident = arguments[RESIDENT].value;
     if (work.threads < 1 || work.threads > THREADS_MAX || work.shape > MIXED)
         fail("threads=1…64, shape=0…3");
+    bool single = work.shape == SMALL || work.shape == TREES;
+    held_begin(work.threads, LOOK_EVERY + (single ? 0 : LARGEST), single);
     fill(arguments[LIVE].value);
     work.slice = arguments[LIVE].value * arguments[TURNS].value / work.threads;
 
@@ -214,9 +233,8 @@ int main(int argc, char **argv)
     if (seen.cycles > 0) {
         print_share("heap of goal", seen.heaps);
         print_share("spans of goal", seen.all_spans);
-        printf("high of goal: %.1f %%\n",
-               100.0 * (double)(proc_number("/proc/self/status", "VmHWM:") * KIB) / (double)seen.most_goal);
     }
+    held_print();
     if (work.watch_resident)
         printf("resident: %zu KiB\n", seen.resident / KIB);
     printf("held: %" PRIu64 " KiB\n", seen.held / KIB);

@@ -16,7 +16,7 @@ passed=0 failed=0
 # run DEBUG CASE: sets status; the output is in $SCRATCH/out and $SCRATCH/err.
 run() {
     status=0
-    TIME_LIMIT=20 on_weir "WEIR_DEBUG=$1" "$program" "$2" >"$SCRATCH/out" 2>"$SCRATCH/err" || status=$?
+    on_weir "WEIR_DEBUG=$1" "$program" "$2" >"$SCRATCH/out" 2>"$SCRATCH/err" || status=$?
     lines=$(grep -c '^weir: ' "$SCRATCH/err" || true)
 } 2>/dev/null
 

@@ -2,18 +2,19 @@
 # Collect mode: what is reachable is kept, wherever its pointers are; what is not is freed, under a limit too. The real
 # programs' tests run under it as well (SETTINGS).
 # Beside what support.bash takes from the environment: WEIR, the command.
+# Parts: keeps excluded fork leaks threads kernel
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 : "${WEIR:?the weir command}"
 
 "$CC" -shared -fPIC -O1 "$SOURCES/tests/programs/plugin/held.c" -o "$SCRATCH/held.so"
-for debug in gctrace=0 gcverify=1,poison=1 gcstress=5000,poison=1; do
-    passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=$debug "$WEIR_PROGRAMS/keeps" "$SCRATCH/held.so"
-done
-passes WEIR_COLLECT=1 "$WEIR_PROGRAMS/leaks-much"
 
-echo "what is excluded: hidden blocks, and those that only blocks know which are not looked into"
-"$CC" -shared -fPIC -O1 -fno-builtin "$SOURCES/tests/programs/plugin/hides.c" -o "$SCRATCH/libhides.so.1"
-"$CC" -O1 -fno-builtin "$SOURCES/tests/programs/plugin/hides-main.c" -o "$SCRATCH/hides-main" "$SCRATCH/libhides.so.1"
+part_keeps() {
+    local debug
+    for debug in gctrace=0 gcverify=1,poison=1 gcstress=5000,poison=1; do
+        passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=$debug "$WEIR_PROGRAMS/keeps" "$SCRATCH/held.so"
+    done
+}
+
 # excluded EXPECTED NAME=VALUE...: what is left of both, with and without the second tracer.
 excluded() {
     local expected=$1 debug said
@@ -23,48 +24,67 @@ excluded() {
         [ "$said" = "$expected" ] || fail "$* $debug: \"$said\", expected \"$expected\""
     done
 }
-excluded 'hidden small' WEIR_KEEP=libhides.so
-excluded 'hidden small' WEIR_KEEP=libother.so,64,24
-excluded 'hidden small' WEIR_KEEP=1-
-excluded 'hidden -' WEIR_KEEP=libhides WEIR_NOSCAN=64KiB-
-excluded 'hidden -' WEIR_KEEP=libhides WEIR_NOSCAN=hides-main
-excluded 'hidden small' WEIR_KEEP=libhides,100000 WEIR_NOSCAN=hides-main
-said=$(on_weir WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=poison=1 WEIR_NOSCAN=libhides "$SCRATCH/hides-main" || true)
-[ "$said" != 'hidden small' ] || fail "nothing was hidden"
-"$CC" -O1 -fno-builtin "$SOURCES/tests/programs/plugin/resizes.c" -o "$SCRATCH/resizes"
-said=$(on_weir WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=poison=1 WEIR_KEEP=3060 WEIR_NOSCAN=64KiB- "$SCRATCH/resizes")
-[ "$said" = 'hidden small' ] || fail "resized across the bounds of rules: \"$said\""
-passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_KEEP=keeps,48-,libc WEIR_DEBUG=poison=1 "$WEIR_PROGRAMS/keeps" "$SCRATCH/held.so"
-passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_KEEP=1KiB- WEIR_DEBUG=gcverify=1,poison=1 "$WEIR_PROGRAMS/keeps" "$SCRATCH/held.so"
-passes WEIR_COLLECT=1 WEIR_GOGC=10 WEIR_KEEP=fork-storm "$WEIR_PROGRAMS/fork-storm"
 
-echo "a gigabyte leaked, under a limit of 100 MiB"
-peak=$(on_weir WEIR_COLLECT=1 WEIR_MEMLIMIT=100MiB "$WEIR_PROGRAMS/leaks-much")
-((peak < 103 * 1024)) || fail "$peak KiB"
-peak=$("$WEIR" run --collect --gogc off --memlimit 100MiB -- "$WEIR_PROGRAMS/leaks-much")
-((peak < 103 * 1024)) || fail "$peak KiB with GOGC off"
-plain=$(on_weir "$WEIR_PROGRAMS/leaks-much")
-((plain > 900 * 1024)) || fail "without collecting it should have leaked: $plain KiB"
+# What is excluded: hidden blocks, and those that only blocks know which are not looked into.
+part_excluded() {
+    local said
+    "$CC" -shared -fPIC -O1 -fno-builtin "$SOURCES/tests/programs/plugin/hides.c" -o "$SCRATCH/libhides.so.1"
+    "$CC" -O1 -fno-builtin "$SOURCES/tests/programs/plugin/hides-main.c" -o "$SCRATCH/hides-main" "$SCRATCH/libhides.so.1"
+    excluded 'hidden small' WEIR_KEEP=libhides.so
+    excluded 'hidden small' WEIR_KEEP=libother.so,64,24
+    excluded 'hidden small' WEIR_KEEP=1-
+    excluded 'hidden -' WEIR_KEEP=libhides WEIR_NOSCAN=64KiB-
+    excluded 'hidden -' WEIR_KEEP=libhides WEIR_NOSCAN=hides-main
+    excluded 'hidden small' WEIR_KEEP=libhides,100000 WEIR_NOSCAN=hides-main
+    said=$(on_weir WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=poison=1 WEIR_NOSCAN=libhides "$SCRATCH/hides-main" || true)
+    [ "$said" != 'hidden small' ] || fail "nothing was hidden"
+    "$CC" -O1 -fno-builtin "$SOURCES/tests/programs/plugin/resizes.c" -o "$SCRATCH/resizes"
+    said=$(on_weir WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=poison=1 WEIR_KEEP=3060 WEIR_NOSCAN=64KiB- "$SCRATCH/resizes")
+    [ "$said" = 'hidden small' ] || fail "resized across the bounds of rules: \"$said\""
+    passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_KEEP=keeps,48-,libc WEIR_DEBUG=poison=1 "$WEIR_PROGRAMS/keeps" \
+        "$SCRATCH/held.so"
+    passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_KEEP=1KiB- WEIR_DEBUG=gcverify=1,poison=1 "$WEIR_PROGRAMS/keeps" \
+        "$SCRATCH/held.so"
+}
 
-echo "threads that end in any order, keys, exits in destructors, forks, signals"
-for program in thread-exit thread-local short-threads many-keys operators zero-again; do
-    passes WEIR_COLLECT=1 WEIR_GOGC=10 "$WEIR_PROGRAMS/$program"
-done
-passes WEIR_COLLECT=1 WEIR_GOGC=10 "$WEIR_PROGRAMS/fork-storm"
-passes WEIR_COLLECT=1 WEIR_DEBUG=gcverify=1,gcstress=500,poison=1 "$WEIR_PROGRAMS/starts"
-passes WEIR_COLLECT=1 WEIR_DEBUG=gcstress=1000,poison=1 "$WEIR_PROGRAMS/timers"
+part_fork() {
+    passes WEIR_COLLECT=1 WEIR_GOGC=10 WEIR_KEEP=fork-storm "$WEIR_PROGRAMS/fork-storm"
+    passes WEIR_COLLECT=1 WEIR_GOGC=10 "$WEIR_PROGRAMS/fork-storm"
+}
 
-echo "a kernel without PAGEMAP_SCAN, and a process that cannot be looked through"
-passes WEIR_COLLECT=1 WEIR_GOGC=20 "$WEIR_PROGRAMS/deny" ioctl "$WEIR_PROGRAMS/keeps" "$SCRATCH/held.so"
-on_weir WEIR_COLLECT=1 "$WEIR_PROGRAMS/leaks-much" blind >"$SCRATCH/out" 2>"$SCRATCH/err"
-(($(cat "$SCRATCH/out") > 900 * 1024)) || fail "collected without roots"
-[ "$(grep -c 'nothing is collected' "$SCRATCH/err")" = 1 ] || fail "$(cat "$SCRATCH/err")"
+# A gigabyte leaked, under a limit of 100 MiB; and without roots, and without a file descriptor left: everything is kept.
+part_leaks() {
+    local peak plain
+    passes WEIR_COLLECT=1 "$WEIR_PROGRAMS/leaks-much"
+    peak=$(on_weir WEIR_COLLECT=1 WEIR_MEMLIMIT=100MiB "$WEIR_PROGRAMS/leaks-much")
+    ((peak < 103 * 1024)) || fail "$peak KiB"
+    peak=$("$WEIR" run --collect --gogc off --memlimit 100MiB -- "$WEIR_PROGRAMS/leaks-much")
+    ((peak < 103 * 1024)) || fail "$peak KiB with GOGC off"
+    plain=$(on_weir "$WEIR_PROGRAMS/leaks-much")
+    ((plain > 900 * 1024)) || fail "without collecting it should have leaked: $plain KiB"
+    on_weir WEIR_COLLECT=1 "$WEIR_PROGRAMS/leaks-much" blind >"$SCRATCH/out" 2>"$SCRATCH/err"
+    (($(cat "$SCRATCH/out") > 900 * 1024)) || fail "collected without roots"
+    [ "$(grep -c 'nothing is collected' "$SCRATCH/err")" = 1 ] || fail "$(cat "$SCRATCH/err")"
+    peak=$(on_weir WEIR_COLLECT=1 "$WEIR_PROGRAMS/leaks-much" blind 500)
+    ((peak > 500 * 1024)) || fail "$peak KiB: collected without roots"
+}
 
-echo "no file descriptor left: everything is kept"
-peak=$(on_weir WEIR_COLLECT=1 "$WEIR_PROGRAMS/leaks-much" blind 500)
-((peak > 500 * 1024)) || fail "$peak KiB: collected without roots"
+# Threads that end in any order, keys, exits in destructors, signals.
+part_threads() {
+    local program
+    for program in thread-exit thread-local short-threads many-keys operators zero-again; do
+        passes WEIR_COLLECT=1 WEIR_GOGC=10 "$WEIR_PROGRAMS/$program"
+    done
+    passes WEIR_COLLECT=1 WEIR_DEBUG=gcverify=1,gcstress=500,poison=1 "$WEIR_PROGRAMS/starts"
+    passes WEIR_COLLECT=1 WEIR_DEBUG=gcstress=1000,poison=1 "$WEIR_PROGRAMS/timers"
+}
 
-echo "not with hardening: one line, and the program runs"
-on_weir WEIR_COLLECT=1 WEIR_DEBUG=harden=1 "$WEIR_PROGRAMS/zero-again" 2>"$SCRATCH/err"
-[ "$(cat "$SCRATCH/err")" = "weir: WEIR_COLLECT=1: not together with harden=1; nothing is collected" ] ||
-    fail "$(cat "$SCRATCH/err")"
+# A kernel without PAGEMAP_SCAN; hardening.
+part_kernel() {
+    passes WEIR_COLLECT=1 WEIR_GOGC=20 "$WEIR_PROGRAMS/deny" ioctl "$WEIR_PROGRAMS/keeps" "$SCRATCH/held.so"
+    on_weir WEIR_COLLECT=1 WEIR_DEBUG=harden=1 "$WEIR_PROGRAMS/zero-again" 2>"$SCRATCH/err"
+    [ "$(cat "$SCRATCH/err")" = "weir: WEIR_COLLECT=1: not together with harden=1; nothing is collected" ] ||
+        fail "$(cat "$SCRATCH/err")"
+}
+
+run_parts "$@"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # git: a repository with history is made, merged, packed, checked and cloned.
+# Parts: manual collected
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 need git
 
@@ -38,4 +39,7 @@ git clone -q . ../clone
 git -C ../clone status --short --branch
 git -C ../clone diff HEAD~5 | sha256sum
 SCRIPT
-same_output sh "$SCRATCH/history"
+real() {
+    same_output sh "$SCRATCH/history"
+}
+run_parts "$@"

@@ -30,7 +30,7 @@ Indirect 29 1
 Indirect 432 9
 Indirect 48 1'
 echo "what is known to leak"
-timeout 60 "$WEIR" run --leaks -- "$WEIR_PROGRAMS/leaks" >out 2>report || fail "status $?: $(<report)"
+timeout $HANG "$WEIR" run --leaks -- "$WEIR_PROGRAMS/leaks" >out 2>report || fail "status $?: $(<report)"
 [ "$(<out)" = 'done' ] || fail "$(<out)"
 [ "$(groups report)" = "$known" ] || fail "$(groups report)"
 total='SUMMARY: weir: 203060 byte(s) leaked in 22 allocation(s).'
@@ -46,7 +46,7 @@ if command -v addr2line >/dev/null; then
 fi
 
 echo "nothing, when nothing leaks"
-timeout 60 "$WEIR" run --leaks=file -- "$WEIR_PROGRAMS/leaks" clean >out 2>err
+timeout $HANG "$WEIR" run --leaks=file -- "$WEIR_PROGRAMS/leaks" clean >out 2>err
 [ ! -s err ] && [ ! -s file ] || fail "$(cat err file)"
 
 echo "the raw report, on stderr, without the command"
@@ -57,14 +57,14 @@ grep -Eq "^  $WEIR_PROGRAMS/leaks\+0x[0-9a-f]+$" raw || fail "$(<raw)"
 
 echo "without addr2line"
 mkdir empty
-timeout 60 env PATH="$SCRATCH/empty" "$WEIR" run --leaks=file "$WEIR_PROGRAMS/leaks" >/dev/null
+timeout $HANG env PATH="$SCRATCH/empty" "$WEIR" run --leaks=file "$WEIR_PROGRAMS/leaks" >/dev/null
 [ "$(tail -n 1 file)" = "$total" ] || fail "$(<file)"
 grep -Eq "#0 \($WEIR_PROGRAMS/leaks\+0x[0-9a-f]+\)$" file || fail "$(<file)"
 grep -Eq '#0 in (__)?strdup \(.*/libc' file || fail "symbols that the linker knows: $(<file)"
 
 echo "a file, a status, a signal"
 status=0
-timeout 60 "$WEIR" run --leaks=file -- sh -c 'exit 7' || status=$?
+timeout $HANG "$WEIR" run --leaks=file -- sh -c 'exit 7' || status=$?
 [ "$status" = 7 ] || fail "status $status"
 status=$( ("$WEIR" run --leaks -- sh -c 'kill -TERM $$'; echo $?) 2>/dev/null)
 [ "$status" = 143 ] || fail "status $status"
@@ -76,7 +76,7 @@ status=0
 
 echo "the bytes and blocks that valgrind finds"
 if command -v valgrind >/dev/null; then
-    timeout 60 valgrind --leak-check=full "$WEIR_PROGRAMS/leaks" >/dev/null 2>valgrind.out || fail "$(<valgrind.out)"
+    timeout $HANG valgrind --leak-check=full "$WEIR_PROGRAMS/leaks" >/dev/null 2>valgrind.out || fail "$(<valgrind.out)"
     sum=$(sed -nE 's/,//g; s/.* (definitely|indirectly) lost: ([0-9]+) bytes in ([0-9]+) blocks/\2 \3/p' valgrind.out |
         awk '{ bytes += $1; blocks += $2 } END { print bytes, blocks }')
     [ "$sum" = '203060 22' ] || fail "valgrind: $sum: $(<valgrind.out)"
@@ -86,7 +86,7 @@ fi
 
 echo "the groups that gcc's LeakSanitizer finds"
 if "$CC" -O1 -g -fno-builtin -w -pthread -fsanitize=leak "$source" -o sanitized 2>/dev/null; then
-    timeout 60 ./sanitized >/dev/null 2>sanitizer.out || true
+    timeout $HANG ./sanitized >/dev/null 2>sanitizer.out || true
     if grep -q 'LeakSanitizer has encountered a fatal error' sanitizer.out; then
         echo "left out: LeakSanitizer does not run here"
     else
@@ -168,10 +168,10 @@ int main(void)
 }
 END
 "$CC" -O1 -g -fno-builtin asked.c -o asked
-# until COMMAND...: within 20 seconds it succeeds.
+# until_true COMMAND...: it is waited for, if need be until the program counts as hung.
 until_true() {
     local tries
-    for ((tries = 200; tries > 0; tries--)); do
+    for ((tries = HANG * 10; tries > 0; tries--)); do
         "$@" && return
         sleep 0.1
     done
@@ -230,7 +230,7 @@ int main(void)
 }
 END
 "$CC" -O1 -g -fno-builtin many.c -o many
-timeout 60 "$WEIR" run --leaks=report --debug leakrate=4096 -- ./many || fail "status $?"
+timeout $HANG "$WEIR" run --leaks=report --debug leakrate=4096 -- ./many || fail "status $?"
 [ "$(grep '^SUMMARY' report)" = 'SUMMARY: weir: 30000000 byte(s) leaked in 101000 allocation(s).' ] || fail "$(<report)"
 # 2400 of the small ones are sampled, 2 in a hundred of them the standard deviation; nearly all of the large.
 groups report | awk '
@@ -282,7 +282,7 @@ int main(void)
 }
 END
 "$CC" -O1 -fno-builtin -I"$SOURCES/include" held.c -o held
-timeout 60 "$WEIR" run --leaks=file -- ./held || fail "held: status $?"
+timeout $HANG "$WEIR" run --leaks=file -- ./held || fail "held: status $?"
 [ ! -s file ] || fail "$(<file)"
 
 echo "not with hardening: one line, and the program runs"

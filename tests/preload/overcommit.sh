@@ -11,6 +11,6 @@ if ! { echo 2 >"$knob"; } 2>/dev/null; then
     echo "SKIPPED: $knob cannot be written here"
     exit 77
 fi
-TIME_LIMIT=10 passes "$WEIR_PROGRAMS/malloc-table"
-TIME_LIMIT=10 passes "$WEIR_PROGRAMS/zero-again"
-TIME_LIMIT=10 passes "$WEIR_PROGRAMS/thread-exit"
+passes "$WEIR_PROGRAMS/malloc-table"
+passes "$WEIR_PROGRAMS/zero-again"
+passes "$WEIR_PROGRAMS/thread-exit"

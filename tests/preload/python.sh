@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Python: a script of ours, with Python's own small-object allocator and without, and part of Python's test suite.
+# Parts: manual collected
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
 python=
@@ -15,14 +16,16 @@ done
 }
 
 export PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1 TIGHT_LIMIT=16MiB
-same_output "$python" "$SOURCES/tests/preload/real/work.py"
-PYTHONMALLOC=malloc same_output "$python" "$SOURCES/tests/preload/real/work.py"
-
 # unittest names each test and its result; only the time it took has to go.
 suite() {
     "$python" -m unittest -v "$@" 2>&1 | sed 's/^\(Ran [0-9]* tests\) in .*/\1/'
 }
 export -f suite
-export python PYTHONMALLOC=malloc
-same_output bash -o pipefail -c 'suite test.test_dict test.test_list test.test_json test.test_re test.test_zlib test.test_bytes \
-    test.test_collections test.test_memoryview test.test_deque'
+export python
+real() {
+    same_output "$python" "$SOURCES/tests/preload/real/work.py"
+    PYTHONMALLOC=malloc same_output "$python" "$SOURCES/tests/preload/real/work.py"
+    PYTHONMALLOC=malloc same_output bash -o pipefail -c 'suite test.test_dict test.test_list test.test_json test.test_re \
+        test.test_zlib test.test_bytes test.test_collections test.test_memoryview test.test_deque'
+}
+run_parts "$@"

@@ -50,7 +50,7 @@ start() {
     "$@" redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$SCRATCH" --loglevel warning \
         --enable-debug-command yes >"$SCRATCH/server.log" 2>&1 &
     server=$!
-    for ((i = 0; i < 200; i++)); do
+    while kill -0 $server 2>/dev/null; do
         ! redis-cli -p "$port" ping >/dev/null 2>&1 || return 0
         sleep 0.05
     done

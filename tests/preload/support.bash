@@ -24,6 +24,27 @@ trap 'end_test' EXIT
 SETTINGS=("WEIR_GOGC=off" "WEIR_GOGC=100" "WEIR_GOGC=10" "WEIR_MEMLIMIT=${TIGHT_LIMIT:-16MiB}"
     "WEIR_COLLECT=1 WEIR_GOGC=50 WEIR_DEBUG=gcverify=1,poison=1")
 
+# run_parts [PART...]: a script of several parts names them in a line "# Parts: one two", has a function part_one for each,
+# and ends with run_parts "$@". ctest runs each as a test of its own; without arguments all are run.
+run_parts() {
+    local part
+    [ $# -gt 0 ] || set -- $(sed -n 's/^# Parts: //p' "$0")
+    for part; do
+        echo "$part"
+        "part_$part"
+    done
+}
+
+# The parts of the tests that run real programs: how much they have to do is decided by the settings.
+part_manual() {
+    SETTINGS=("${SETTINGS[@]:0:4}")
+    real
+}
+part_collected() {
+    SETTINGS=("${SETTINGS[@]:4}")
+    real
+}
+
 cleanups=()
 end_test() {
     local status=$? command
@@ -55,16 +76,19 @@ need() {
     done
 }
 
-# on_weir [NAME=VALUE...] COMMAND [ARGUMENT...]: run a command swapped in; the limit of time catches what hangs.
+# Seconds after which a command counts as hung: far beyond what the slowest and busiest machine needs.
+HANG=600
+
+# on_weir [NAME=VALUE...] COMMAND [ARGUMENT...]: run a command swapped in.
 # (env, not the shell, sets LD_PRELOAD, so that only the command gets it.)
 on_weir() {
-    timeout "${TIME_LIMIT:-60}" env LD_PRELOAD="$WEIR_MALLOC" "$@"
+    timeout $HANG env LD_PRELOAD="$WEIR_MALLOC" "$@"
 }
 
 # The same, but with the system's malloc. Some programs are linked to an allocator of their own: preloading the C
 # library puts its malloc in front of that.
 on_system() {
-    timeout "${TIME_LIMIT:-60}" env LD_PRELOAD="$(libc_path)" "$@"
+    timeout $HANG env LD_PRELOAD="$(libc_path)" "$@"
 }
 
 libc_path() {

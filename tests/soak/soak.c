@@ -247,7 +247,7 @@ static void fork_and_check(uint64_t *random)
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        alarm(120);
+        alarm(HANG);
         for (int i = 0; i < 3; i++) {
             list_check(list_make(random));
             weir_gc();

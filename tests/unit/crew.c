@@ -68,7 +68,7 @@ Test(crew, each_member_runs_once_in_each_run)
     cr_assert_eq(ran[1], RUNS);
 }
 
-Test(crew, a_thread_that_does_not_begin_is_not_waited_for, .timeout = 60)
+Test(crew, a_thread_that_does_not_begin_is_not_waited_for)
 {
     gate_is_shut = true;
     cr_assert_eq(crew_gather(WANTED), 1);
@@ -82,7 +82,7 @@ Test(crew, a_thread_that_does_not_begin_is_not_waited_for, .timeout = 60)
         cr_assert_eq(ran[i], 1);
 }
 
-Test(crew, threads_that_become_ready_during_runs_take_part_from_a_later_one, .timeout = 60)
+Test(crew, threads_that_become_ready_during_runs_take_part_from_a_later_one)
 {
     for (uint32_t run = 0, expected[WANTED] = {0}; run < RUNS; run++) {
         uint32_t members = crew_gather(WANTED);

@@ -204,7 +204,7 @@ Test(event, a_child_does_not_wait_for_the_parent_s_listeners, .init = begin)
         os_yield();
     pid_t child = fork();
     if (child == 0) {
-        alarm(5);
+        alarm(HANG);
         weir_event_unlisten(stay, NULL);
         weir_gc();
         _exit(0);

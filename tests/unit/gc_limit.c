@@ -100,7 +100,7 @@ static void *allocator_main(void *argument)
     return NULL;
 }
 
-Test(gc_limit, a_stopped_thread_holds_no_lock_of_the_heap, .timeout = 60)
+Test(gc_limit, a_stopped_thread_holds_no_lock_of_the_heap)
 {
     pthread_t threads[4];
     root = weir_gc_alloc_noscan(MIB(3)); /* wakes the provider, whose account takes long */

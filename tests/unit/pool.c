@@ -537,7 +537,7 @@ static void *churn_in_threads(void *unused)
 static void check_the_child(void)
 {
     void *held[BURST * 4];
-    alarm(20);
+    alarm(HANG);
     for (size_t i = 0; i < COUNT(held); i++) {
         held[i] = weir_pool_get(shared);
         memset(held[i], 7, 100);

@@ -433,7 +433,7 @@ static void child_run(weir_arena *arena, weir_pool *pool)
     _exit(0);
 }
 
-Test(roots, fork_between_collections, .timeout = 60)
+Test(roots, fork_between_collections)
 {
     pthread_t collector, maker;
     weir_arena *arena = weir_arena_new(&scanned);

@@ -112,7 +112,7 @@ static void *stay_unknown(void *argument)
 
 /* A thread that ended without leaving its heap (it had destructors to come) is on the list until the next stop. The kernel may have
  * given its number to another one by then. */
-Test(stop, the_number_of_a_thread_that_is_gone_is_a_stranger_s, .timeout = 30)
+Test(stop, the_number_of_a_thread_that_is_gone_is_a_stranger_s)
 {
     pthread_t first, second;
     heap_t *heap = NULL;
@@ -151,7 +151,7 @@ static void *load_and_unload(void *argument)
 }
 
 /* Not under ThreadSanitizer: a thread that waits for the dynamic linker's lock does not get its signals from it. */
-Test(stop, collections_while_libraries_come_and_go, .timeout = 60, .disabled = WATCHED)
+Test(stop, collections_while_libraries_come_and_go, .disabled = WATCHED)
 {
     pthread_t threads[2];
     cr_assert_not_null(weir_gc_alloc(64));

@@ -19,6 +19,9 @@
 #define KIB(n) ((size_t)(n) << 10)
 #define MIB(n) ((size_t)(n) << 20)
 
+/* Seconds after which a child of fork counts as hung: far beyond what the slowest and busiest machine needs. */
+enum { HANG = 600 };
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { SANITIZED = 1 };
 #else

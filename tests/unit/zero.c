@@ -128,7 +128,7 @@ static void fork_again_and_again(void)
     for (int i = 0; i < 200; i++) {
         pid_t child = fork();
         if (child == 0) {
-            alarm(10);
+            alarm(HANG);
             heap_free(heap_malloc(0));
             heap_free(heap_malloc(1000));
             _exit(0);

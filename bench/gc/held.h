@@ -1,0 +1,190 @@
+// held: may a process hold what it holds? Each part of the account against what the design allows that part at that moment:
+//
+//     held   = cells + holes + idle + tables                    = sys - heap_released, all of one account
+//
+//     cells  <= 105 % of the largest goal + manual              allocated, or garbage that is not swept yet
+//     holes  <= sum over classes (most cells ever - cells now)  a span is cut only when its class has no free cell: so
+//               + threads * classes * span                      each class has spans for the most cells it ever had,
+//               + large objects * (slot - page)                 and each thread one in hand. Large objects end in a slot
+//               + 2 runs, in heaps of 64 MiB                    with and without pointers (runtime/heap/slots.h)
+//     idle   <= 17/16 * G * max(cells, 16 MiB) + 256 KiB        the idle rule (runtime/pages/idle.h), cells as of the most
+//     fresh  <= threads * classes * slot                        what the heap grew beyond its most since the last cycle while
+//               + large objects * (slot - page)                 more than `spare` was idle: only slots that were touched in
+//                                                               part, for idle slots are taken before fresh ones
+//     spare   = 0, if no object is larger than a slot           + a run, in heaps of 64 MiB
+//             = cells / 2, else                                 no idle run is long enough: Knuth's fifty-percent rule
+//                                                               (The Art of Computer Programming, 2.5)
+//     tables <= 1/32 of the heap + 1 MiB                        1554 bytes for a slot and 4 KiB for a chunk, in 2.5 %,
+//                                                               addresses without memory; what does not grow
+//     kernel <= 101 % of held + what the process had before     by page tables (smaps_rollup), whenever held is at its most;
+//               + 64 KiB for each thread's stack                private memory: libraries are mapped as the kernel likes
+//
+// G is GOGC / 100. `cells` is what is held against the goal plus what the program allocated by hand.
+// Between two looks everything may have moved by what was allocated meanwhile: that is added to what is allowed.
+//
+// No lock of its own: the caller has one.
+#pragma once
+#include <weir.h>
+
+#include "../workloads/workload.h"
+
+enum held_part { HELD_CELLS, HELD_HOLES, HELD_IDLE, HELD_FRESH, HELD_TABLES, HELD_KERNEL, HELD_PARTS };
+enum {
+    HELD_SLOT = 64 << 10,
+    HELD_PAGE = 4 << 10,
+    HELD_FLOOR = 16 << 20,
+    HELD_STEP = 256 << 10,
+    HELD_RUN = 2 << 20
+};
+
+static struct {
+    size_t threads, between; // bytes that may be allocated between two looks
+    bool single;             // no object is larger than a slot
+    uint64_t manual;         // bytes that are not collected
+    uint64_t before;         // private memory at the start, apart from what weir held then
+    uint64_t goal, cells, class_cells[WEIR_STATS_CLASSES]; // the most so far
+    uint64_t run;                    // HELD_RUN, once the heap was large enough for runs
+    uint64_t large_objects, classes; // the most; how many were ever used
+    uint64_t most, allowed;          // held at its most; what would have been allowed then
+    uint64_t heap;                   // the most of the heap alone, in spans and idle
+    uint64_t idle, cycle;            // as of the last look
+    uint64_t grown;                  // beyond the most, in this cycle, while memory was to spare
+    struct {
+        uint64_t found, allowed; // in the account with the most in proportion
+    } parts[HELD_PARTS];
+} held;
+
+static inline uint64_t held_of(const weir_mem_stats *stats)
+{
+    return stats->sys - stats->heap_released;
+}
+
+// Exact: the kernel walks the page tables for it.
+static inline uint64_t held_private(void)
+{
+    return proc_number("/proc/self/smaps_rollup", "\nAnonymous:") * KIB;
+}
+
+static inline uint64_t held_least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint64_t held_idle_rule(const weir_mem_stats *stats)
+{
+    if (stats->gc_percent < 0)
+        return UINT64_MAX / 4;
+    uint64_t cells = held.cells > HELD_FLOOR ? held.cells : HELD_FLOOR;
+    return cells * (uint64_t)stats->gc_percent / 100 * 17 / 16 + HELD_STEP;
+}
+
+// What the spans and large objects that exist can be larger than what is in them.
+static inline uint64_t held_in_part(void)
+{
+    return held.threads * held.classes * HELD_SLOT + held.large_objects * (HELD_SLOT - HELD_PAGE);
+}
+
+// Of all classes, what they had at their most and have no longer.
+static inline uint64_t held_less_cells(const weir_mem_stats *stats)
+{
+    uint64_t less = 0;
+    for (uint64_t i = 0; i < stats->num_size_classes; i++) {
+        const weir_size_class_stats *row = &stats->by_size[i];
+        uint64_t cells = (row->mallocs - row->frees) * row->size;
+        held.classes += held.class_cells[i] == 0 && cells > 0;
+        if (cells > held.class_cells[i])
+            held.class_cells[i] = cells;
+        less += held.class_cells[i] - cells;
+    }
+    return less;
+}
+
+static inline void held_judge(enum held_part part, uint64_t found, uint64_t allowed)
+{
+    double before = (double)held.parts[part].found / (double)(held.parts[part].allowed + 1);
+    if ((double)found / (double)(allowed + 1) >= before) {
+        held.parts[part].found = found;
+        held.parts[part].allowed = allowed;
+    }
+}
+
+static inline void held_begin(size_t threads, size_t between, bool single)
+{
+    static weir_mem_stats stats;
+    weir_read_mem_stats(&stats);
+    held.threads = threads, held.between = between * threads, held.single = single;
+    uint64_t private = held_private(), of_weir = held_of(&stats);
+    held.before = (private > of_weir ? private - of_weir : 0) + threads * 64 * KIB;
+}
+
+// What the program has allocated by hand, before it allocates anything collected.
+static inline void held_manual(void)
+{
+    static weir_mem_stats stats;
+    weir_read_mem_stats(&stats);
+    held.manual = stats.heap_alloc;
+}
+
+// Some fields are the most so far: of this account too.
+static inline void held_note(const weir_mem_stats *stats)
+{
+    if (stats->heap_alloc > held.cells)
+        held.cells = stats->heap_alloc;
+    if (stats->next_gc > held.goal && stats->next_gc != UINT64_MAX)
+        held.goal = stats->next_gc;
+    if (stats->large_objects > held.large_objects)
+        held.large_objects = stats->large_objects;
+    if (stats->heap_inuse >= 64 * MIB)
+        held.run = HELD_RUN;
+}
+
+// Has the heap grown while memory was to spare? It was sometime between the last look and this one.
+static inline void held_look_at_growth(const weir_mem_stats *stats, uint64_t heap, uint64_t idle,
+                                       uint64_t spare)
+{
+    if (stats->num_gc != held.cycle)
+        held.grown = 0;
+    held.cycle = stats->num_gc;
+    if (heap > held.heap && held_least(idle, held.idle) > spare)
+        held.grown += heap - held.heap;
+    held.heap = heap > held.heap ? heap : held.heap;
+    held.idle = idle;
+    held_judge(HELD_FRESH, held.grown, held_in_part());
+}
+
+static inline void held_look(const weir_mem_stats *stats)
+{
+    held_note(stats);
+    uint64_t now = held_of(stats), heap = stats->heap_sys - stats->heap_released,
+             idle = heap - stats->heap_inuse;
+    uint64_t cells = held.goal / 100 * 105 + held.manual + held.between, tables = stats->heap_sys / 32 + MIB;
+    uint64_t holes = held_less_cells(stats) + 2 * held.run + held.between;
+    uint64_t rule = held_idle_rule(stats) + held.between;
+    uint64_t spare = held_least(rule, (held.single ? held.run : held.cells / 2) + held.between);
+    holes += held_in_part();
+    held_look_at_growth(stats, heap, idle, spare);
+    bool most = now > held.most;
+    held.most = most ? now : held.most;
+    if (stats->num_gc == 0)
+        return; // there is no goal yet
+    held_judge(HELD_CELLS, stats->heap_alloc, cells);
+    held_judge(HELD_HOLES, stats->heap_inuse - stats->heap_alloc, holes);
+    held_judge(HELD_IDLE, idle, rule);
+    held_judge(HELD_TABLES, stats->sys - stats->heap_sys, tables);
+    if (!most)
+        return;
+    held.allowed = cells + holes + spare + tables;
+    held_judge(HELD_KERNEL, held_private(), now / 100 * 101 + held.before + held.between);
+}
+
+static inline void held_print(void)
+{
+    static const char *const names[HELD_PARTS] = {"cells", "holes", "idle", "fresh", "tables", "kernel"};
+    for (int i = 0; i < HELD_PARTS; i++)
+        if (held.parts[i].allowed > 0)
+            printf("part %s: %" PRIu64 " KiB of %" PRIu64 " KiB allowed\n", names[i],
+                   held.parts[i].found / KIB, held.parts[i].allowed / KIB);
+    if (held.goal > 0)
+        printf("held of goal: %.1f %%, allowed %.1f %%\n", 100.0 * (double)held.most / (double)held.goal,
+               100.0 * (double)held.allowed / (double)held.goal);
+}
