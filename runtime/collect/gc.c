@@ -431,7 +431,9 @@ static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
     void *p = alloc_as_limited(self, kind, size, alignment);
     if (UNLIKELY(!p)) {
         gc_collect();
+        pages_retry_begins();
         p = alloc_once(self, kind, size, alignment, true);
+        pages_retry_ends();
     }
     thread_return_borrowed();
     return p;

@@ -97,8 +97,9 @@ extern __thread cache_t cache __attribute__((tls_model("initial-exec")));
 
 /* --- span.c --- */
 
-/* The span's cells up to this one are written from now on: count their pages. The caller owns the span. */
-void span_count_touched(span_t *span, uint32_t end_cell);
+/* The span's cells up to this one are written from now on: count their pages. The caller owns the span. False: the hard
+ * limit refuses them. */
+bool span_touch(span_t *span, uint32_t end_cell);
 /* The class's list is empty: take a cell from somewhere, and fill the list. NULL: out of memory. */
 void *span_refill(heap_t *heap, uint32_t cls);
 /* Give a cell back to its span; the caller owns the span. */

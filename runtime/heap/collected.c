@@ -226,8 +226,10 @@ static collected_t *share_of(heap_t *self)
     return share;
 }
 
-/* The next free cells of a span, as a run. False: it has no more. */
-static bool run_take(collected_t *share, run_t *run, span_t *span)
+enum run_taken { RUN_NONE, RUN_TAKEN, RUN_REFUSED };
+
+/* The next free cells of a span, as a run. None: it has no more; refused: by the hard limit. */
+static enum run_taken run_take(collected_t *share, run_t *run, span_t *span)
 {
     bits_t *bits = bitmaps_of(span_slot(span));
     uint32_t first = bitmaps_find(bits, span->extended, span->cells, false);
@@ -235,26 +237,29 @@ static bool run_take(collected_t *share, run_t *run, span_t *span)
     uint32_t end = first < span->cells
                        ? bitmaps_find(bits, first, limit < span->cells ? limit : span->cells, true)
                        : first;
-    span->extended = (uint16_t)end;
+    span->extended = (uint16_t)first;
     if (first == end)
-        return false;
+        return RUN_NONE;
+    if (!span_touch(span, end))
+        return RUN_REFUSED;
+    span->extended = (uint16_t)end;
     size_t bytes = (size_t)(end - first) * span->cell_size;
     char *at = span_start(span) + (size_t)first * span->cell_size;
-    span_count_touched(span, end);
     memset(at, 0, bytes);
     bitmaps_allocate(span_slot(span), first, end);
     share->taken[span->cls] += end - first;
     atomic_fetch_add_explicit(&collected_bytes_since, bytes, memory_order_relaxed);
     run->at = at;
     run->end = at + bytes;
-    return true;
+    return RUN_TAKEN;
 }
 
 static bool run_refill(heap_t *self, collected_t *share, enum span_kind kind, uint32_t cls, bool fresh)
 {
     run_t *run = &share->runs[kind - KIND_SCAN][cls];
     span_t **active = &share->active[kind - KIND_SCAN][cls];
-    while (!*active || !run_take(share, run, *active)) {
+    enum run_taken taken;
+    while (!*active || (taken = run_take(share, run, *active)) == RUN_NONE) {
         if (*active)
             span_leave(*active);
         *active = span_claim(self, kind, cls, fresh ? SWEEPS_MAX : UINT32_MAX);
@@ -263,7 +268,7 @@ static bool run_refill(heap_t *self, collected_t *share, enum span_kind kind, ui
         if (!*active)
             return false;
     }
-    return true;
+    return taken == RUN_TAKEN;
 }
 
 /* --- large objects --- */

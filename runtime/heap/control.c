@@ -34,6 +34,7 @@ void control_init(void)
     knobs.soft = options.memlimit;
     knobs.hard = options.hardlimit;
     apply();
+    pages_heed_limit();
 }
 
 int control_set_gc_percent(int percent)

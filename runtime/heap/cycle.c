@@ -5,6 +5,7 @@
 
 #include "runtime/heap/cache.h"
 #include "runtime/heap/event.h"
+#include "runtime/heap/heap.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
 
@@ -120,6 +121,7 @@ bool cycle_run(enum cycle_reason reason)
     int saved = errno;
     weir_event event = {.reason = cycle_event_reason(reason)};
     cache.cycling = true;
+    have_fork_handlers();
     if (enter(reason)) {
         event_tell(&event, WEIR_EVENT_CYCLE_BEGIN);
         if (reason == CYCLE_LIMIT)
@@ -128,6 +130,8 @@ bool cycle_run(enum cycle_reason reason)
         tell(CYCLE_TRACE, reason);
         lock_release(&cycle.lock);
         tell(CYCLE_SETTLE, reason);
+        if (reason == CYCLE_LIMIT)
+            heap_shed();
         pages_cycle_done();
         event_tell(&event, WEIR_EVENT_CYCLE_END);
     }

@@ -70,10 +70,19 @@ static bool uses_cache(const heap_t *self)
 }
 
 /* An allocation has left the fast path and is done, p its result: if the clock is due, run the cycle. True: p was
- * refused, and may not be now. */
+ * refused, and may not be now: the caller tries again and passes the result through `retried`. */
 static bool is_worth_another_try(const void *p)
 {
-    return cycle_is_due() && cycle_run_due() && !p;
+    if (LIKELY(!cycle_is_due()) || !cycle_run_due() || p)
+        return false;
+    pages_retry_begins();
+    return true;
+}
+
+static void *retried(void *p)
+{
+    pages_retry_ends();
+    return p;
 }
 
 static void *malloc_anywhere_once(size_t size, enum heap_call call)
@@ -98,7 +107,7 @@ static void *malloc_anywhere_once(size_t size, enum heap_call call)
 static void *malloc_anywhere(size_t size, enum heap_call call)
 {
     void *p = malloc_anywhere_once(size, call);
-    return is_worth_another_try(p) ? malloc_anywhere_once(size, call) : p;
+    return is_worth_another_try(p) ? retried(malloc_anywhere_once(size, call)) : p;
 }
 
 void *heap_malloc_slow(size_t size)
@@ -113,7 +122,7 @@ void *heap_malloc_slow(size_t size)
         }
         if (uses_cache(cache.heap)) {
             void *p = span_refill(cache.heap, cls);
-            return is_worth_another_try(p) ? malloc_anywhere_once(size, HEAP_CALL_MALLOC) : p;
+            return is_worth_another_try(p) ? retried(malloc_anywhere_once(size, HEAP_CALL_MALLOC)) : p;
         }
     }
     return malloc_anywhere(size, HEAP_CALL_MALLOC);
@@ -140,7 +149,7 @@ static void *calloc_large_once(size_t size)
 static void *calloc_large(size_t size)
 {
     void *p = calloc_large_once(size);
-    return is_worth_another_try(p) ? calloc_large_once(size) : p;
+    return is_worth_another_try(p) ? retried(calloc_large_once(size)) : p;
 }
 
 void *heap_calloc(size_t count, size_t size)
@@ -189,7 +198,7 @@ void *heap_aligned_as(size_t alignment, size_t size, enum heap_call call)
     if (alignment <= 16)
         return heap_malloc_as(size, call);
     void *p = aligned_once(alignment, size, call);
-    return is_worth_another_try(p) ? aligned_once(alignment, size, call) : p;
+    return is_worth_another_try(p) ? retried(aligned_once(alignment, size, call)) : p;
 }
 
 void *heap_manual(size_t alignment, size_t size)
@@ -411,7 +420,7 @@ static void *realloc_large(span_t *span, size_t size)
     void *p = self ? large_realloc(self, span, size) : no_memory();
     thread_return_borrowed();
     if (is_worth_another_try(p))
-        p = large_realloc(thread_heap(), span, size);
+        p = retried(large_realloc(thread_heap(), span, size));
     return p;
 }
 
@@ -490,14 +499,19 @@ bool heap_owns(const void *p)
     return region_owns(p);
 }
 
-bool heap_trim(size_t keep)
+void heap_shed(void)
 {
     heap_t *self = thread_heap();
     if (!self)
-        return false;
+        return;
     remote_flush(self);
     remote_drain(self);
     span_release_empty(self);
     thread_return_borrowed();
+}
+
+bool heap_trim(size_t keep)
+{
+    heap_shed();
     return pages_trim(keep);
 }

@@ -30,6 +30,8 @@ bool heap_owns(const void *p);
 /* Give back what is idle but for `keep` bytes, this thread's empty spans included. True if anything went to the
  * kernel. */
 bool heap_trim(size_t keep);
+/* Give up what is cached: empty spans become idle memory. */
+void heap_shed(void);
 
 /* The same for callers whose allocations and frees go in pairs, which hardening checks; the fast ones are in
  * calls.h. */

@@ -22,7 +22,6 @@ static void *large_describe(heap_t *self, void *memory, size_t bytes, enum span_
     span_t *span = span_of_slot(region_slot(memory));
     __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
-    *span_bytes(span) = bytes;
     span->kind = KIND_MANUAL;
     span->wait = 0;
     span_set_state(span, state);
@@ -64,7 +63,10 @@ void *large_alloc(heap_t *self, size_t size, size_t alignment, bool zeroed)
     if (bytes <= HUGE_MIN)
         bytes = HUGE_MIN + OS_PAGE;
     void *memory = pages_take_huge(&bytes, alignment, zeroed);
-    return memory ? large_describe(self, memory, bytes, SPAN_HUGE) : NULL;
+    if (!memory)
+        return NULL;
+    *span_bytes(span_of_slot(region_slot(memory))) = bytes;
+    return large_describe(self, memory, bytes, SPAN_HUGE);
 }
 
 void large_free(heap_t *self, span_t *span)
@@ -88,9 +90,8 @@ static bool resize_slots(span_t *span, size_t bytes)
     uint32_t slot = span_slot(span), count = large_slots(old), new_count = large_slots(bytes);
     if (bytes <= old)
         pages_shrink(slot, count, old / OS_PAGE, new_count, bytes / OS_PAGE);
-    else if (!pages_extend(slot, count, old / OS_PAGE, new_count, bytes / OS_PAGE))
-        return false;
-    *span_bytes(span) = bytes;
+    else
+        return pages_extend(slot, count, old / OS_PAGE, new_count, bytes / OS_PAGE);
     return true;
 }
 
@@ -127,6 +128,44 @@ static void *alloc_to_grow_into(heap_t *self, size_t size, size_t old)
     return to ? to : heap_malloc(size);
 }
 
+/* The old block's pages are in the new one. */
+static void large_free_moved(heap_t *self, span_t *span, size_t moved)
+{
+    size_t bytes = large_usable(span);
+    enum span_state state = span->state;
+    span_set_state(span, SPAN_NONE);
+    self->large_frees++;
+    self->large_free_bytes += bytes;
+    if (state == SPAN_LARGE)
+        pages_give_moved(span_slot(span), large_slots(bytes), bytes / OS_PAGE, moved);
+    else
+        pages_give_huge_moved(span_start(span), bytes, moved);
+}
+
+/* Under a limit the pages count once, as they are resident once. *moves: they can be moved at all. */
+static void *grow_by_moving(heap_t *self, span_t *span, size_t size, bool *moves)
+{
+    size_t old = large_usable(span), bytes = round_to(size, OS_PAGE);
+    *moves = pages_is_limited() && size > old && bytes > HUGE_MIN && old >= MOVE_MIN;
+    void *to = *moves ? pages_take_huge_to_move(&bytes, old) : NULL;
+    if (!to)
+        return NULL;
+    *span_bytes(span_of_slot(region_slot(to))) = bytes;
+    large_describe(self, to, bytes, SPAN_HUGE);
+    if (os_move_pages(to, span_start(span), old)) {
+        large_free_moved(self, span, old);
+        return to;
+    }
+    if (pages_not_moved(old)) {
+        memcpy(to, span_start(span), old);
+        large_free(self, span);
+        return to;
+    }
+    large_free(self, span_of_slot(region_slot(to)));
+    errno = ENOMEM;
+    return NULL;
+}
+
 void *large_realloc(heap_t *self, span_t *span, size_t size)
 {
     size_t bytes = round_to(size, OS_PAGE), old = large_usable(span);
@@ -136,7 +175,11 @@ void *large_realloc(heap_t *self, span_t *span, size_t size)
     }
     if (size > SMALL_MAX && resize_in_place(self, span, bytes))
         return span_start(span);
-    void *from = span_start(span), *to = alloc_to_grow_into(self, size, old);
+    bool moves;
+    void *from = span_start(span), *to = grow_by_moving(self, span, size, &moves);
+    if (moves)
+        return to;
+    to = alloc_to_grow_into(self, size, old);
     if (!to)
         return NULL;
     size_t kept = old < size ? old : size, moved = 0;

@@ -131,13 +131,9 @@ static void *take_free(heap_t *heap, span_t *span)
     return bin_fill(heap, span->cls, list);
 }
 
-void span_count_touched(span_t *span, uint32_t end_cell)
+bool span_touch(span_t *span, uint32_t end_cell)
 {
-    uint32_t pages = (end_cell * span->cell_size + OS_PAGE - 1) / OS_PAGE;
-    if (pages > span->touched) {
-        atomic_fetch_add_explicit(&ledger.touched, pages - span->touched, memory_order_relaxed);
-        span->touched = (uint8_t)pages;
-    }
+    return pages_touch(span, (end_cell * span->cell_size + OS_PAGE - 1) / OS_PAGE);
 }
 
 /* First use of the next page's worth of cells. */
@@ -150,6 +146,8 @@ static void *take_untouched(heap_t *heap, span_t *span)
     uint32_t count = start + size >= end ? 1 : (end - start) / size;
     if (count > (uint32_t)(span->cells - span->extended))
         count = span->cells - span->extended;
+    if (!span_touch(span, span->extended + count))
+        return NULL;
     char *first = span_start(span) + start, *last = first + (size_t)(count - 1) * size;
     for (char *at = first; at < last; at += size)
         *(cell_t *)(void *)at = (cell_t){.next = (cell_t *)(void *)(at + size), .mark = span};
@@ -157,7 +155,6 @@ static void *take_untouched(heap_t *heap, span_t *span)
     __atomic_store_n(&span->extended, (uint16_t)(span->extended + count), __ATOMIC_RELAXED);
     set_wait(span, span->extended, span->extended);
     heap->taken[span->cls] += count;
-    span_count_touched(span, span->extended);
     return bin_fill(heap, span->cls, (cell_t *)(void *)first);
 }
 

@@ -1,7 +1,7 @@
 /* growth: see growth.h. */
 #include "runtime/pages/growth.h"
 
-enum { GROWTH_FLOOR = 4 * 1024 * 1024, LIMIT_SHARE = 64 };
+enum { GROWTH_FLOOR = 4 * 1024 * 1024 };
 
 void growth_aim(growth_t *growth, int64_t percent)
 {
@@ -11,11 +11,9 @@ void growth_aim(growth_t *growth, int64_t percent)
         growth->at = SIZE_MAX;
 }
 
-void growth_restart(growth_t *growth, size_t inuse, int64_t percent, size_t limit)
+void growth_restart(growth_t *growth, size_t inuse, int64_t percent)
 {
     growth->heeded = true;
-    growth->spent = true;
     growth->low = inuse;
-    growth->pressed_at = inuse + limit / LIMIT_SHARE;
     growth_aim(growth, percent);
 }

@@ -6,8 +6,7 @@
  * as in Go, and so does one that breathes. Manual memory has no garbage, so what counts is what is in use, not what
  * was allocated.
  *
- * The limit asks for a cycle of its own when idle memory is not enough. So that a heap whose live bytes exceed the
- * limit is not all cycles, it asks again only after a growth by 1/64 of the limit.
+ * The limit asks for cycles of its own: see limit.h.
  */
 #ifndef WEIR_PAGES_GROWTH_H
 #define WEIR_PAGES_GROWTH_H
@@ -18,20 +17,18 @@
 
 /* All sizes in bytes in use. */
 typedef struct growth {
-    bool heeded;       /* somebody listens to the clock; if nobody does, nothing is ever due */
-    bool spent;        /* a cycle has ended and no memory was taken since: another would free nothing */
-    size_t low;        /* the least since the last cycle */
-    size_t at;         /* a cycle is due from here on */
-    size_t pressed_at; /* and, when the limit is not to be held otherwise, from here on */
+    bool heeded; /* somebody listens to the clock; if nobody does, nothing is ever due */
+    size_t low;  /* the least since the last cycle */
+    size_t at;   /* a cycle is due from here on */
 } growth_t;
 
 #define GROWTH_UNHEEDED                                                                                      \
     {                                                                                                        \
-        .spent = true, .at = SIZE_MAX, .pressed_at = SIZE_MAX                                                \
+        .at = SIZE_MAX                                                                                       \
     }
 
 /* A cycle has ended (or the first listener has come): measure from here. `percent` < 0: growth asks for none. */
-void growth_restart(growth_t *growth, size_t inuse, int64_t percent, size_t limit);
+void growth_restart(growth_t *growth, size_t inuse, int64_t percent);
 /* The percentage has changed. */
 void growth_aim(growth_t *growth, int64_t percent);
 

@@ -31,7 +31,6 @@ static void huge_taken(void *memory, size_t size, bool zeroed)
     region_note_used(memory, size);
     ledger.huge_idle -= huge_take_touched(memory, size, zeroed);
     ledger.huge_inuse += size;
-    limit_taken();
     limit_admit(0);
 }
 
@@ -47,35 +46,37 @@ static bool admit_huge(size_t size)
     return true;
 }
 
-void *huge_take(size_t *size, size_t alignment, bool zeroed, bool *refused)
+void *huge_take(size_t *size, size_t alignment, bool zeroed, size_t moved, bool *refused)
 {
     *refused = false;
     size_t rounded = provider_wake() ? provider_rounded(*size, alignment) : 0;
     if (!rounded)
         return NULL;
     *size = rounded;
-    if (!admit_huge(rounded)) {
-        *refused = limit_refuses(rounded);
+    if (!admit_huge(rounded - moved)) {
+        *refused = limit_refuses(rounded - moved);
         return NULL;
     }
     void *memory = provider_take(rounded, alignment);
     if (!memory && idle_give_up_commitment())
         memory = provider_take(rounded, alignment);
     if (memory) {
+        ledger.huge_moving += moved;
         huge_taken(memory, rounded, zeroed);
         ledger.huge_count++;
     }
     return memory;
 }
 
-void huge_give(void *memory, size_t size)
+void huge_give(void *memory, size_t size, size_t moved)
 {
     span_t *span = span_of_slot(region_slot(memory));
-    for (size_t i = 0; i < size / SLOT_SIZE; i++)
+    size_t first = moved / SLOT_SIZE;
+    for (size_t i = first; i < size / SLOT_SIZE; i++)
         span[i].touched = SLOT_PAGES;
     provider_give(memory, size);
     ledger.huge_inuse -= size;
-    ledger.huge_idle += size;
+    ledger.huge_idle += size - first * SLOT_SIZE;
     ledger.huge_count--;
     limit_fell();
 }

@@ -6,9 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* *size becomes what it really has. NULL: none; *refused: by the hard limit. */
-void *huge_take(size_t *size, size_t alignment, bool zeroed, bool *refused);
-void huge_give(void *memory, size_t size);
+/* *size becomes what it really has. `moved` bytes of it are held already, in a block that they will be moved from (ledger.huge_moving). NULL: none; *refused: by the hard limit. */
+void *huge_take(size_t *size, size_t alignment, bool zeroed, size_t moved, bool *refused);
+/* Of its front, `moved` bytes have no pages any more. */
+void huge_give(void *memory, size_t size, size_t moved);
 /* Grow in place; the size it has then, or 0. */
 size_t huge_extend(void *memory, size_t size, size_t wanted);
 

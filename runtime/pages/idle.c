@@ -32,8 +32,8 @@ size_t idle_inuse_bytes(void)
 
 size_t idle_held_bytes(void)
 {
-    return idle_inuse_bytes() + idle_bytes() + ledger.pages_slack * OS_PAGE + region_table_bytes() +
-           atomic_load(&ledger.metadata);
+    return atomic_load(&ledger.touched) * OS_PAGE + ledger.huge_inuse - ledger.huge_moving +
+           ledger.huge_idle + region_table_bytes() + atomic_load(&ledger.metadata);
 }
 
 /* --- releasing --- */

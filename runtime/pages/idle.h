@@ -18,7 +18,7 @@
 size_t idle_bytes(void);
 /* In spans and large objects. */
 size_t idle_inuse_bytes(void);
-/* In use and idle, and the runtime's own tables. */
+/* What may be resident: the touched pages of slots, in use or idle, huge objects, and the runtime's own tables. */
 size_t idle_held_bytes(void);
 
 /* < 0: idle memory is kept. */

@@ -7,16 +7,26 @@
 #include "runtime/pages/growth.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/pages.h"
+#include "runtime/pages/runs.h"
 
 _Atomic uint32_t pages_due;
 
+enum { LIMIT_SHARE = 64 };
+
+_Atomic bool pages_limited;
+
 static struct {
     int64_t soft, hard; /* bytes; INT64_MAX: none */
+    size_t due_at;      /* held bytes: a cycle for the limit is due from here on */
+    bool heeded;        /* somebody runs the cycles for the limit */
     void (*refused)(void *context, size_t wanted);
     void *refused_context;
     _Atomic bool pressed;
     growth_t growth;
 } limit = {.soft = INT64_MAX, .hard = INT64_MAX, .growth = GROWTH_UNHEEDED};
+
+/* The thread has run a cycle for a request, and repeats it. */
+static __thread bool retrying __attribute__((tls_model("initial-exec")));
 
 static size_t lower_limit(void)
 {
@@ -38,31 +48,52 @@ void limit_fell(void)
 
 void limit_restart_growth(void)
 {
-    growth_restart(&limit.growth, idle_inuse_bytes(), idle_gc_percent(), lower_limit());
+    growth_restart(&limit.growth, idle_inuse_bytes(), idle_gc_percent());
+}
+
+/* So much is held: a growth by 1/64 of the limit from the least that was held since the last cycle makes one due. */
+static void note_held(size_t held)
+{
+    size_t step = lower_limit() / LIMIT_SHARE;
+    if (limit.due_at > held + step)
+        limit.due_at = held + step;
+}
+
+/* Idle memory first, then the touched ends of slots behind large objects. */
+static void release(size_t excess)
+{
+    size_t idle = idle_bytes();
+    bool released = idle_release_to(idle > excess ? idle - excess : 0);
+    size_t slack = ledger.pages_slack * OS_PAGE;
+    if (idle < excess && slack &&
+        (slack >= lower_limit() / LIMIT_SHARE || lower_limit() == (size_t)limit.hard))
+        released |= runs_release_slack();
+    ledger.limit_releases += released;
 }
 
 bool limit_admit(size_t fresh)
 {
-    size_t lower = lower_limit();
-    size_t wanted = idle_held_bytes() + fresh;
+    size_t lower = lower_limit(), held = idle_held_bytes();
     if (UNLIKELY(idle_inuse_bytes() + fresh >= limit.growth.at))
         raise_due(PAGES_DUE_GROWTH);
-    if (LIKELY(wanted <= lower))
+    if (LIKELY(lower == INT64_MAX))
         return true;
-    size_t excess = wanted - lower, held = idle_bytes();
-    if (idle_release_to(held > excess ? held - excess : 0))
-        ledger.limit_releases++;
-    wanted = idle_held_bytes() + fresh;
-    atomic_store_explicit(&limit.pressed, wanted > lower, memory_order_relaxed);
-    if (wanted > lower && idle_inuse_bytes() + fresh >= limit.growth.pressed_at)
+    note_held(held);
+    if (held + fresh > lower) {
+        release(held + fresh - lower);
+        held = idle_held_bytes();
+    }
+    bool over = held + fresh > lower;
+    atomic_store_explicit(&limit.pressed, over, memory_order_relaxed);
+    if (over && limit.heeded && held + fresh >= limit.due_at)
         raise_due(PAGES_DUE_LIMIT);
-    return wanted <= (size_t)limit.hard;
+    return held + fresh <= (size_t)limit.hard;
 }
 
 bool limit_refuses(size_t bytes)
 {
     bool refused = idle_held_bytes() + bytes > (size_t)limit.hard;
-    if (refused && !limit.growth.spent)
+    if (refused && limit.heeded && !retrying)
         raise_due(PAGES_DUE_LIMIT);
     else
         ledger.refusals += refused;
@@ -72,7 +103,7 @@ bool limit_refuses(size_t bytes)
 COLD bool limit_ask_program(size_t wanted)
 {
     static __thread bool asking __attribute__((tls_model("initial-exec")));
-    if (!limit.refused || asking || pages_due == PAGES_DUE_LIMIT /* a cycle comes first */)
+    if (!limit.refused || asking || (limit.heeded && !retrying))
         return false;
     asking = true;
     limit.refused(limit.refused_context, wanted);
@@ -80,9 +111,19 @@ COLD bool limit_ask_program(size_t wanted)
     return true;
 }
 
-void limit_taken(void)
+void limit_restart(void)
 {
-    limit.growth.spent = !limit.growth.heeded;
+    limit.due_at = idle_held_bytes() + lower_limit() / LIMIT_SHARE;
+}
+
+void limit_retry_begins(void)
+{
+    retrying = true;
+}
+
+void limit_retry_ends(void)
+{
+    retrying = false;
 }
 
 /* --- knobs --- */
@@ -91,9 +132,14 @@ void limit_set(int64_t soft, int64_t hard)
 {
     limit.soft = soft;
     limit.hard = hard;
-    if (limit.growth.heeded)
-        limit.growth.pressed_at = 0; /* of a new limit nobody knows yet whether a cycle helps */
+    limit.due_at = 0; /* of a new limit nobody knows yet whether a cycle helps */
+    atomic_store_explicit(&pages_limited, limit_is_set(), memory_order_relaxed);
     limit_admit(0);
+}
+
+void limit_heed(void)
+{
+    limit.heeded = true;
 }
 
 void limit_set_gc_percent(int64_t percent)

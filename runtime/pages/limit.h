@@ -1,10 +1,14 @@
 /* limit: the soft and the hard limit, and when a cycle of the clock is due.
  *
- *     held = inuse + idle + slack + the runtime's own tables          (bytes that may be resident)
+ *     held = touched pages of slots + huge objects + the runtime's own tables     (bytes that may be resident)
  *
- * Before memory is taken that would bring what is held over the lower of the two limits, idle memory is released
- * (idle.h). If that is not enough, the soft limit lets it pass, and a cycle is due; the hard limit refuses it: the
- * program's callback is asked for room, and the request is tried once more.
+ * A small span is charged page by page as its cells are first used; what the program gets in one piece is charged
+ * whole, since it may be written without a further call. Before memory is taken that would bring what is held over
+ * the lower of the two limits, idle memory is released (idle.h), then the touched ends of slots behind large objects.
+ * If that is not enough, the soft limit lets the request pass, and a cycle for the limit is due. So that a heap whose
+ * live bytes exceed the limit is not all cycles, the next is due after a growth by 1/64 of the limit. The hard limit
+ * refuses the request: a cycle is due, after which the heap tries again (heap.c). If that is refused as well, the
+ * program's callback is asked for room, and the request is tried for the last time.
  *
  * All of this is under the pages' lock, unless it says otherwise. */
 #ifndef WEIR_PAGES_LIMIT_H
@@ -16,21 +20,31 @@
 
 /* May `fresh` more bytes become resident? Releases idle memory for the limits' sake. */
 bool limit_admit(size_t fresh);
-/* Would the hard limit refuse this many more bytes? Counts it, if a cycle cannot help. */
+/* Would the hard limit refuse this many more bytes? Counts it if the calling thread has just run a cycle for the same
+ * request; else a cycle is due. */
 bool limit_refuses(size_t bytes);
-/* The hard limit refuses `wanted` bytes: ask the program. Called without the lock. True: it may have made room. */
+/* The hard limit refuses `wanted` bytes after a cycle: ask the program. Called without the lock. True: it may have
+ * made room. */
 bool limit_ask_program(size_t wanted);
 
-/* Memory was taken; less is in use than before. */
-void limit_taken(void);
+/* Less is in use than before. */
 void limit_fell(void);
+
+/* The calling thread repeats a request that was refused, after a cycle; it has been granted or refused. Without the
+ * lock. */
+void limit_retry_begins(void);
+void limit_retry_ends(void);
 
 /* The knobs. */
 void limit_set(int64_t soft, int64_t hard);
 void limit_set_gc_percent(int64_t percent);
 void limit_set_callback(void (*callback)(void *context, size_t wanted), void *context);
 
-/* A cycle has ended, or its first listener has come: measure growth from here. */
+/* From now on somebody runs the cycles that are due for the limit. */
+void limit_heed(void);
+/* A cycle has ended: the next one for the limit is due after a growth from here. */
+void limit_restart(void);
+/* A cycle has ended, or the first listener of growth has come: measure growth from here. */
 void limit_restart_growth(void);
 
 /* Is there one? Has it room for so many bytes? */

@@ -24,17 +24,19 @@ static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, uint8_t *
 {
     bool full;
     lock_acquire(&lock);
-    uint32_t slot = runs_take(count, use, aligned, &full);
-    *refused = !slot && limit_refuses(use * OS_PAGE);
+    size_t fresh = before ? use : 1; /* pages: a small span is charged as it is touched */
+    uint32_t slot = runs_take(count, fresh, aligned, &full);
+    *refused = !slot && limit_refuses(fresh * OS_PAGE);
     if (!slot && !*refused)
-        slot = runs_take_new(count, use, aligned, full);
+        slot = runs_take_new(count, fresh, aligned, full);
     if (slot) {
         for (uint32_t i = 0; before && i < count; i++)
             before[i] = span_of_slot(slot + i)->touched;
         ledger.pages_inuse += use;
-        limit_taken();
-        if (before)
+        if (before) {
             runs_touch(slot, count, use);
+            *span_bytes(span_of_slot(slot)) = use * OS_PAGE;
+        }
         ledger.pages_slack += runs_slack(slot, count, use);
     }
     lock_release(&lock);
@@ -53,10 +55,47 @@ uint32_t pages_take(uint32_t count, size_t use, uint32_t alignment, uint8_t *bef
     return slot;
 }
 
+/* Without a limit nobody asks: then the owner counts without the lock. */
+static bool touch(span_t *span, uint32_t pages, bool *refused)
+{
+    uint32_t more = pages - span->touched;
+    bool limited = pages_is_limited(), granted = true;
+    *refused = false;
+    if (limited) {
+        lock_acquire(&lock);
+        granted = limit_admit(more * OS_PAGE);
+        *refused = !granted && limit_refuses(more * OS_PAGE);
+    }
+    if (granted) {
+        atomic_fetch_add_explicit(&ledger.touched, more, memory_order_relaxed);
+        span->touched = (uint8_t)pages;
+    }
+    if (limited)
+        lock_release(&lock);
+    return granted;
+}
+
+bool pages_touch(span_t *span, uint32_t pages)
+{
+    bool refused;
+    if (LIKELY(pages <= span->touched) || touch(span, pages, &refused) ||
+        (refused && limit_ask_program((pages - span->touched) * OS_PAGE) && touch(span, pages, &refused)))
+        return true;
+    errno = ENOMEM;
+    return false;
+}
+
 void pages_give(uint32_t slot, uint32_t count, size_t use)
+{
+    pages_give_moved(slot, count, use, 0);
+}
+
+void pages_give_moved(uint32_t slot, uint32_t count, size_t use, size_t moved)
 {
     lock_acquire(&lock);
     ledger.pages_slack -= runs_slack(slot, count, use);
+    ledger.huge_moving -= moved;
+    runs_forget(slot, (uint32_t)(moved >> SLOT_SHIFT));
     runs_give(slot, count);
     ledger.pages_inuse -= use;
     limit_fell();
@@ -67,9 +106,10 @@ bool pages_extend(uint32_t slot, uint32_t count, size_t use, uint32_t new_count,
 {
     lock_acquire(&lock);
     size_t slack = runs_slack(slot, count, use);
-    bool granted = runs_extend(slot, count, new_count, (new_use - use) * OS_PAGE);
+    bool granted = runs_extend(slot, count, new_count, new_use);
     if (granted) {
         runs_touch(slot, new_count, new_use);
+        *span_bytes(span_of_slot(slot)) = new_use * OS_PAGE;
         ledger.pages_slack += runs_slack(slot, new_count, new_use) - slack;
         ledger.pages_inuse += new_use - use;
     }
@@ -84,6 +124,7 @@ void pages_shrink(uint32_t slot, uint32_t count, size_t use, uint32_t new_count,
     if (count > new_count)
         runs_give(slot + new_count, count - new_count);
     ledger.pages_slack += runs_slack(slot, new_count, new_use);
+    *span_bytes(span_of_slot(slot)) = new_use * OS_PAGE;
     ledger.pages_inuse -= use - new_use;
     limit_fell();
     lock_release(&lock);
@@ -91,30 +132,57 @@ void pages_shrink(uint32_t slot, uint32_t count, size_t use, uint32_t new_count,
 
 /* --- huge objects --- */
 
-static void *take_huge(size_t *size, size_t alignment, bool zeroed, bool *refused)
+static void *take_huge(size_t *size, size_t alignment, bool zeroed, size_t moved, bool *refused)
 {
     lock_acquire(&lock);
-    void *memory = huge_take(size, alignment, zeroed, refused);
+    void *memory = huge_take(size, alignment, zeroed, moved, refused);
     lock_release(&lock);
     return memory;
 }
 
-void *pages_take_huge(size_t *size, size_t alignment, bool zeroed)
+static void *take_huge_or_ask(size_t *size, size_t alignment, bool zeroed, size_t moved)
 {
     bool refused;
     alignment = alignment < SLOT_SIZE ? SLOT_SIZE : alignment;
-    void *memory = take_huge(size, alignment, zeroed, &refused);
+    void *memory = take_huge(size, alignment, zeroed, moved, &refused);
     if (UNLIKELY(refused) && limit_ask_program(*size))
-        memory = take_huge(size, alignment, zeroed, &refused);
+        memory = take_huge(size, alignment, zeroed, moved, &refused);
     if (!memory)
         errno = ENOMEM;
     return memory;
 }
 
+void *pages_take_huge(size_t *size, size_t alignment, bool zeroed)
+{
+    return take_huge_or_ask(size, alignment, zeroed, 0);
+}
+
+void *pages_take_huge_to_move(size_t *size, size_t moved)
+{
+    return take_huge_or_ask(size, SLOT_SIZE, false, moved);
+}
+
+bool pages_not_moved(size_t moved)
+{
+    lock_acquire(&lock);
+    bool granted = limit_admit(moved);
+    ledger.huge_moving -= moved;
+    lock_release(&lock);
+    return granted;
+}
+
 void pages_give_huge(void *memory, size_t size)
 {
     lock_acquire(&lock);
-    huge_give(memory, size);
+    huge_give(memory, size, 0);
+    lock_release(&lock);
+}
+
+void pages_give_huge_moved(void *memory, size_t size, size_t moved)
+{
+    lock_acquire(&lock);
+    ledger.huge_moving -= moved;
+    huge_give(memory, size, moved);
     lock_release(&lock);
 }
 
@@ -167,13 +235,31 @@ void pages_heed_growth(void)
     lock_release(&lock);
 }
 
+void pages_heed_limit(void)
+{
+    lock_acquire(&lock);
+    limit_heed();
+    lock_release(&lock);
+}
+
 void pages_cycle_done(void)
 {
     lock_acquire(&lock);
     limit_restart_growth();
-    atomic_store_explicit(&pages_due, PAGES_DUE_NONE, memory_order_relaxed);
     limit_admit(0);
+    limit_restart();
+    atomic_store_explicit(&pages_due, PAGES_DUE_NONE, memory_order_relaxed);
     lock_release(&lock);
+}
+
+void pages_retry_begins(void)
+{
+    limit_retry_begins();
+}
+
+void pages_retry_ends(void)
+{
+    limit_retry_ends();
 }
 
 void pages_set_refusal_callback(void (*callback)(void *context, size_t wanted), void *context)
@@ -183,12 +269,9 @@ void pages_set_refusal_callback(void (*callback)(void *context, size_t wanted), 
     lock_release(&lock);
 }
 
-bool pages_is_limited(void)
+bool pages_fit(void)
 {
-    lock_acquire(&lock);
-    bool limited = limit_is_set();
-    lock_release(&lock);
-    return limited;
+    return pages_has_room(0);
 }
 
 bool pages_has_room(size_t bytes)

@@ -30,6 +30,8 @@ typedef struct ledger {
     size_t pages_idle;            /* touched, in free slots */
     size_t pages_slack;           /* touched by a former user, in slots in use, behind what is used of them */
     size_t huge_inuse, huge_idle; /* bytes; idle: what the provider has for reuse and may be resident */
+    size_t
+        huge_moving; /* bytes counted in huge_inuse of which the pages are still in another block: see pages_moved */
     size_t huge_count;
     size_t releases, released_pages; /* madvise calls and what they gave back, ever */
     size_t limit_releases;           /* of those, for the soft limit */
@@ -44,7 +46,8 @@ bool pages_init(void);
 /* Take `count` slots (at most a chunk's), the first at a multiple of `alignment` slots, for a use of `pages`
  * pages from the start. Their descriptors are as a former user left them but for `touched`; what that was before, slot
  * by slot, goes into `before` unless it is NULL: those pages may hold anything, the others read as zero.
- * 0: refused, ENOMEM. */
+ * With `before` the run is one object, and its bytes are noted in the first descriptor (span_bytes); without, a small
+ * span, of which the owner tells what is touched (pages_touch). 0: refused, ENOMEM. */
 uint32_t pages_take(uint32_t count, size_t pages, uint32_t alignment, uint8_t *before);
 void pages_give(uint32_t slot, uint32_t count, size_t pages);
 /* Take the slots after a run as well, in place, if they are free. */
@@ -55,6 +58,13 @@ void pages_shrink(uint32_t slot, uint32_t count, size_t pages, uint32_t new_coun
 /* Huge objects: any size and alignment. *size becomes what it really has. */
 void *pages_take_huge(size_t *size, size_t alignment, bool zeroed);
 void pages_give_huge(void *memory, size_t size);
+/* Take one that `moved` bytes of another block will be moved to (os_move_pages): the limits count them once. */
+void *pages_take_huge_to_move(size_t *size, size_t moved);
+/* They have been moved: the old block, of slots or huge, goes back without them. */
+void pages_give_moved(uint32_t slot, uint32_t count, size_t pages, size_t moved);
+void pages_give_huge_moved(void *memory, size_t size, size_t moved);
+/* They cannot be moved: from now on they count in both. False: the hard limit refuses that. */
+bool pages_not_moved(size_t moved);
 size_t pages_extend_huge(void *memory, size_t size, size_t wanted);
 
 /* Memory for the runtime's own structures: zeroed, never given back. */
@@ -71,8 +81,18 @@ void pages_set_refusal_callback(void (*callback)(void *context, size_t wanted), 
 bool pages_is_pressed(void);
 /* May so much more be held without coming near a limit? */
 bool pages_has_room(size_t bytes);
-/* Is there a limit at all? */
-bool pages_is_limited(void);
+/* Is there a limit at all? Read by anybody. */
+HIDDEN extern _Atomic bool pages_limited;
+static inline bool pages_is_limited(void)
+{
+    return UNLIKELY(atomic_load_explicit(&pages_limited, memory_order_relaxed));
+}
+/* Is what is held within the limits? */
+bool pages_fit(void);
+
+/* The first `pages` pages of a small span are written from now on. The caller owns the span. False: the hard limit
+ * refuses it. */
+bool pages_touch(span_t *span, uint32_t pages);
 
 /* The page provider's own memory, bytes. */
 size_t pages_provider_metadata(void);
@@ -84,8 +104,13 @@ enum pages_due { PAGES_DUE_NONE, PAGES_DUE_GROWTH, PAGES_DUE_LIMIT };
 HIDDEN extern _Atomic uint32_t pages_due;
 /* From now on somebody heeds pages_due. Before, it is never raised. */
 void pages_heed_growth(void);
+/* From now on the heap runs the cycles that are due for the limit. */
+void pages_heed_limit(void);
 /* A cycle has ended: growth is measured from here, and idle memory released to what the limit allows. */
 void pages_cycle_done(void);
+/* The calling thread repeats a request that was refused, after a cycle: if it is refused again the program is asked. */
+void pages_retry_begins(void);
+void pages_retry_ends(void);
 
 /* The calling thread ends; it may come again, and has to tell again. */
 void pages_thread_end(void);

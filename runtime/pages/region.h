@@ -90,7 +90,7 @@ typedef struct span {
 } span_t;
 _Static_assert(sizeof(span_t) == 64, "one descriptor is one cache line");
 
-/* A large object uses the words of the lists. */
+/* The bytes of a large object, in a word of the lists. Of one that is made of slots, written under the pages' lock. */
 static inline size_t *span_bytes(span_t *span)
 {
     return (size_t *)(void *)&span->free;

@@ -140,17 +140,45 @@ static void mark_taken(uint32_t slot, uint32_t count)
         advance_low();
 }
 
+/* The pages of a run that using its first `use` pages would make resident. */
+static size_t untouched(uint32_t slot, uint32_t count, size_t use)
+{
+    size_t sum = 0;
+    for (uint32_t i = 0; i < count && use > 0; i++) {
+        size_t part = use > SLOT_PAGES ? SLOT_PAGES : use, touched = span_of_slot(slot + i)->touched;
+        sum += part > touched ? part - touched : 0;
+        use -= part;
+    }
+    return sum;
+}
+
+/* Does the limit admit the run? To make room it may release the very run, which then needs more. */
+static bool admit_run(uint32_t slot, uint32_t count, size_t use)
+{
+    size_t fresh, before;
+    fresh = untouched(slot, count, use);
+    do {
+        before = fresh;
+        if (!limit_admit(before * OS_PAGE))
+            return false;
+        fresh = untouched(slot, count, use);
+    } while (fresh > before);
+    return true;
+}
+
 uint32_t runs_take(uint32_t count, size_t use, uint64_t aligned, bool *full)
 {
     *full = false;
     uint32_t slot = ledger.pages_idle ? find_run(count, aligned, DIRTY) : 0;
-    size_t fresh = slot ? 0 : use * OS_PAGE;
-    if (!limit_admit(fresh))
-        return 0;
     if (!slot)
         slot = find_run(count, aligned, ANY);
-    *full = !slot;
-    if (slot && !chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS + count))
+    if (!slot) {
+        *full = limit_admit(use * OS_PAGE);
+        return 0;
+    }
+    if (!admit_run(slot, count, use))
+        return 0;
+    if (!chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS + count))
         slot = find_run(count, aligned, COMMITTED);
     if (slot)
         mark_taken(slot, count);
@@ -198,14 +226,14 @@ void runs_give(uint32_t slot, uint32_t count)
         chunk_put(index);
 }
 
-bool runs_extend(uint32_t slot, uint32_t count, uint32_t new_count, size_t fresh)
+bool runs_extend(uint32_t slot, uint32_t count, uint32_t new_count, size_t new_use)
 {
     uint32_t more = new_count - count, next = slot + count;
     if (slot % CHUNK_SLOTS + new_count > CHUNK_SLOTS)
         return false;
     uint64_t run = more ? bits_run(next % CHUNK_SLOTS, more) : 0;
     chunk_t *chunk = &region.chunks[slot / CHUNK_SLOTS];
-    if ((chunk->free & run) != run || !limit_admit(fresh) ||
+    if ((chunk->free & run) != run || !admit_run(slot, new_count, new_use) ||
         !chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS + new_count))
         return false;
     if (more)
@@ -232,6 +260,11 @@ void runs_touch(uint32_t slot, uint32_t count, size_t use)
         atomic_fetch_add_explicit(&ledger.touched, added, memory_order_relaxed);
 }
 
+void runs_forget(uint32_t slot, uint32_t count)
+{
+    atomic_fetch_sub_explicit(&ledger.touched, region_forget_touched(slot, count), memory_order_relaxed);
+}
+
 /* Of a large run in use: small spans count as touched throughout. */
 size_t runs_slack(uint32_t slot, uint32_t count, size_t use)
 {
@@ -240,6 +273,47 @@ size_t runs_slack(uint32_t slot, uint32_t count, size_t use)
 }
 
 /* --- verification --- */
+
+/* The slots of a large object of the heap's, whose first this is; 0: it is something else. *last: what is used of the
+ * last of them, in pages. Its size changes under the lock only (span_bytes). */
+static uint32_t large_extent(uint32_t slot, size_t *last)
+{
+    span_t *span = span_of_slot(slot);
+    if (span_state(span) != SPAN_LARGE)
+        return 0;
+    size_t use = *span_bytes(span) / OS_PAGE;
+    uint32_t count = (uint32_t)((use + SLOT_PAGES - 1) / SLOT_PAGES);
+    *last = use - (size_t)(count - 1) * SLOT_PAGES;
+    return count;
+}
+
+static bool release_tail(span_t *span, size_t use)
+{
+    size_t tail = span->touched > use ? span->touched - use : 0;
+    if (!tail || !os_release(span_start(span) + use * OS_PAGE, tail * OS_PAGE))
+        return false;
+    span->touched = (uint8_t)use;
+    atomic_fetch_sub_explicit(&ledger.touched, tail, memory_order_relaxed);
+    ledger.pages_slack -= tail;
+    ledger.releases++;
+    ledger.released_pages += tail;
+    return true;
+}
+
+bool runs_release_slack(void)
+{
+    bool released = false;
+    uint32_t end = runs.end * CHUNK_SLOTS;
+    for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < end && ledger.pages_slack; slot++) {
+        size_t last;
+        uint32_t count = region.chunks[slot / CHUNK_SLOTS].known ? large_extent(slot, &last) : 0;
+        if (!count)
+            continue;
+        slot += count - 1;
+        released |= release_tail(span_of_slot(slot), last);
+    }
+    return released;
+}
 
 /* Owners of spans write `touched` meanwhile, one byte: any value between is as good. */
 __attribute__((no_sanitize("thread"))) static void verify_chunk(uint32_t index, size_t *slots_free,

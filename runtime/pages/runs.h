@@ -25,13 +25,19 @@ uint32_t runs_take(uint32_t count, size_t use, uint64_t aligned, bool *full);
 uint32_t runs_take_new(uint32_t count, size_t use, uint64_t aligned, bool full);
 /* Give a run back. A chunk that is free throughout goes back to the provider, unless few slots are free. */
 void runs_give(uint32_t slot, uint32_t count);
-/* Take the slots from `count` up to `new_count` as well, if they are free and the limit admits `fresh` bytes. */
-bool runs_extend(uint32_t slot, uint32_t count, uint32_t new_count, size_t fresh);
+/* Take the slots from `count` up to `new_count` as well, if they are free and the limit admits a use of `new_use` pages.
+ */
+bool runs_extend(uint32_t slot, uint32_t count, uint32_t new_count, size_t new_use);
 
 /* Count the first `use` pages of a run as touched. */
 void runs_touch(uint32_t slot, uint32_t count, size_t use);
+/* The first slots of a run in use have no pages any more. */
+void runs_forget(uint32_t slot, uint32_t count);
 /* The touched pages of a run in use that lie behind the `use` pages in use. Small spans count as touched throughout. */
 size_t runs_slack(uint32_t slot, uint32_t count, size_t use);
+
+/* Release those behind the large objects of the heap, all there are. True: some were. */
+bool runs_release_slack(void);
 
 /* Check every chunk; the free slots and the idle pages of all. */
 void runs_verify(size_t *slots_free, size_t *idle);

@@ -10,15 +10,13 @@ Test(growth, unheeded_it_is_never_due)
     growth_fell(&growth, 0, 100);
     growth_aim(&growth, 100);
     cr_expect_eq(growth.at, SIZE_MAX);
-    cr_expect_eq(growth.pressed_at, SIZE_MAX);
 }
 
 Test(growth, due_after_the_percentage_of_what_was_in_use)
 {
     growth_t growth = GROWTH_UNHEEDED;
-    growth_restart(&growth, 1000 * MIB(1), 100, MIB(6400));
+    growth_restart(&growth, 1000 * MIB(1), 100);
     cr_expect_eq(growth.at, 2000 * MIB(1));
-    cr_expect_eq(growth.pressed_at, 1100 * MIB(1));
     growth_aim(&growth, 50);
     cr_expect_eq(growth.at, 1500 * MIB(1));
     growth_aim(&growth, -1);
@@ -28,14 +26,14 @@ Test(growth, due_after_the_percentage_of_what_was_in_use)
 Test(growth, a_small_heap_grows_by_four_mebibytes)
 {
     growth_t growth = GROWTH_UNHEEDED;
-    growth_restart(&growth, 100, 100, SIZE_MAX);
+    growth_restart(&growth, 100, 100);
     cr_expect_eq(growth.at, 100 + MIB(4) / 100 * 100);
 }
 
 Test(growth, measured_from_the_lowest)
 {
     growth_t growth = GROWTH_UNHEEDED;
-    growth_restart(&growth, 100 * MIB(1), 100, SIZE_MAX);
+    growth_restart(&growth, 100 * MIB(1), 100);
     growth_fell(&growth, 20 * MIB(1), 100);
     growth_fell(&growth, 30 * MIB(1), 100);
     cr_expect_leq(growth.at, 40 * MIB(1));
@@ -45,8 +43,8 @@ Test(growth, measured_from_the_lowest)
 Test(growth, does_not_overflow)
 {
     growth_t growth = GROWTH_UNHEEDED;
-    growth_restart(&growth, SIZE_MAX / 4, INT32_MAX, SIZE_MAX);
+    growth_restart(&growth, SIZE_MAX / 4, INT32_MAX);
     cr_expect_eq(growth.at, SIZE_MAX);
-    growth_restart(&growth, SIZE_MAX - 10, 100, 0);
+    growth_restart(&growth, SIZE_MAX - 10, 100);
     cr_expect_eq(growth.at, SIZE_MAX);
 }

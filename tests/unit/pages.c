@@ -189,10 +189,23 @@ Test(pages, runs_against_a_model_keeping_nothing)
 enum { BLOCK = 16 /* slots: 1 MiB */, BLOCKS = 256 };
 static uint32_t blocks[BLOCKS];
 
+/* As the heap does: what is refused is tried again after a cycle. */
+static uint32_t take_twice(uint8_t *before)
+{
+    uint32_t slot = pages_take(BLOCK, BLOCK * SLOT_PAGES, 1, before);
+    if (slot)
+        return slot;
+    pages_cycle_done();
+    pages_retry_begins();
+    slot = pages_take(BLOCK, BLOCK * SLOT_PAGES, 1, before);
+    pages_retry_ends();
+    return slot;
+}
+
 static uint32_t block_take(void)
 {
     uint8_t before[BLOCK];
-    uint32_t slot = pages_take(BLOCK, BLOCK * SLOT_PAGES, 1, before);
+    uint32_t slot = take_twice(before);
     if (slot)
         memset(region_address(slot), 1, BLOCK * SLOT_SIZE);
     return slot;
@@ -376,6 +389,11 @@ Test(pages, the_hard_limit_refuses)
     errno = 0;
     cr_expect_null(pages_take_huge(&size, SLOT_SIZE, false));
     cr_expect_eq(errno, ENOMEM);
+    cr_expect_eq(pages_due, PAGES_DUE_LIMIT);
+    cr_expect_eq(pages_ledger().refusals, 1, "not before a cycle has been run");
+    pages_retry_begins();
+    cr_expect_null(pages_take_huge(&size, SLOT_SIZE, false));
+    pages_retry_ends();
     cr_expect_eq(pages_ledger().refusals, 2);
     pages_set_limits(INT64_MAX, INT64_MAX);
     cr_expect_neq(block_take(), 0);
