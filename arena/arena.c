@@ -26,6 +26,8 @@ enum {
     SPARES_TRIED = 4,    /* by a large request; a small one tries all, and mostly takes the first */
     ARENA_SIZE = (sizeof(arena_t) + 15) & ~15u,
 };
+/* Of an ordinary block: rounding it up to a page does not overflow. */
+static const size_t BLOCK_SIZE_MAX = PTRDIFF_MAX & ~(size_t)(OS_PAGE - 1);
 _Static_assert(BLOCK_HEAD + ARENA_SIZE + 64 <= WEIR_ARENA_FIRST_BLOCK_MIN, "there is room for something");
 _Static_assert((int)WATCH_GAP % 16 == 0 && (int)BLOCK_HEAD % 16 == 0, "what follows is aligned");
 
@@ -195,7 +197,8 @@ static bool is_scanned(const weir_arena_options *wanted)
 static block_t *first_block(const weir_arena_options *wanted, bool checked)
 {
     if (wanted->first_block) {
-        if (wanted->first_block_size >= WEIR_ARENA_FIRST_BLOCK_MIN) {
+        if (wanted->first_block_size >= WEIR_ARENA_FIRST_BLOCK_MIN &&
+            wanted->first_block_size <= UINTPTR_MAX - (uintptr_t)wanted->first_block) {
             if (is_scanned(wanted))
                 memset(wanted->first_block, 0, wanted->first_block_size);
             return block_lay(wanted->first_block, wanted->first_block_size);
@@ -222,6 +225,7 @@ static arena_t *lay_arena(block_t *first, const weir_arena_options *wanted, bool
     if (checked)
         first->start = first->kind == BLOCK_MAPPED ? align_up(first->start, OS_PAGE) : first->end;
     size_t size = wanted->block_size > BLOCK_SMALL ? wanted->block_size : BLOCK_SMALL;
+    size = size > BLOCK_SIZE_MAX ? BLOCK_SIZE_MAX : size;
     size = first->kind == BLOCK_OF_CALLER || size >= BLOCK_LARGE ? size : size * 2;
     *arena = (arena_t){.first = first,
                        .next_size = size,

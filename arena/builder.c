@@ -91,6 +91,10 @@ char *weir_builder_string(weir_builder *builder)
 weir_array weir_array_on(weir_arena *arena, size_t item_size, size_t capacity)
 {
     weir_array array = {.arena = arena, .item_size = item_size};
+    if (item_size == 0) {
+        errno = EINVAL;
+        return array;
+    }
     if (capacity > 0 && (array.items = weir_arena_alloc_array(arena, capacity, item_size)) != NULL)
         array.capacity = capacity;
     return array;
@@ -100,6 +104,10 @@ bool weir_array_reserve(weir_array *array, size_t more)
 {
     if (array->capacity - array->count >= more)
         return true;
+    if (array->item_size == 0) {
+        errno = EINVAL;
+        return false;
+    }
     size_t bytes = array->capacity * array->item_size, needed;
     if (__builtin_mul_overflow(more, array->item_size, &needed)) {
         errno = ENOMEM;

@@ -56,7 +56,7 @@ static sheet_t *lay_sheet(weir_shared_arena *shared)
     return sheet;
 }
 
-/* Is a sheet of any use for so large an object? The lock is held. */
+/* Is a sheet of any use for so large an object? SIZE_MAX: never. The lock is held. */
 static bool wants_sheet(const weir_shared_arena *shared, size_t rounded)
 {
     return rounded <= (shared->next_size - sizeof(sheet_t)) / SHARE && !arena_of(shared->arena)->watch;
@@ -79,10 +79,10 @@ COLD static void *alloc_locked(weir_shared_arena *shared, size_t alignment, size
 
 void *weir_shared_arena_alloc(weir_shared_arena *shared, size_t size)
 {
+    if (UNLIKELY(size > SHEET_MOST)) /* rounding could overflow, and no sheet has room */
+        return alloc_locked(shared, 16, size, SIZE_MAX);
     size_t rounded = (size + (size == 0) + 15) & ~(size_t)15;
-    void *object = NULL;
-    if (LIKELY(size <= SHEET_MOST))
-        object = from_sheet(atomic_load_explicit(&shared->current, memory_order_acquire), rounded);
+    void *object = from_sheet(atomic_load_explicit(&shared->current, memory_order_acquire), rounded);
     return LIKELY(object != NULL) ? object : alloc_locked(shared, 16, size, rounded);
 }
 

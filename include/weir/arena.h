@@ -88,7 +88,8 @@ WEIR_API_BEGIN
 
 /* --- The life of an arena --- */
 
-/* A new, empty arena; options may be NULL. Also NULL with EINVAL: first_block_size is too small. */
+/* A new, empty arena; options may be NULL. Also NULL with EINVAL: first_block_size is too small, or first_block would
+ * end beyond the last address. */
 WEIR_API weir_arena *weir_arena_new(const weir_arena_options *options) WEIR_NOEXCEPT;
 
 /* Run the cleanups, latest first, then give all memory back and the arena with it. NULL does nothing. Takes as long

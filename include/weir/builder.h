@@ -89,7 +89,8 @@ WEIR_API char *weir_builder_string(weir_builder *builder) WEIR_NOEXCEPT;
 
 /* --- Arrays --- */
 
-/* An empty array of items of so many bytes, with room for `capacity` of them, or none if the arena refuses. */
+/* An empty array of items of so many bytes, with room for `capacity` of them, or none if the arena refuses. An item has
+ * at least one byte: with an item_size of 0 the array has no room, and is refused any, with EINVAL. */
 WEIR_API weir_array weir_array_on(weir_arena *arena, size_t item_size, size_t capacity) WEIR_NOEXCEPT;
 
 /* Room for so many more items. */

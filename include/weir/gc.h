@@ -89,7 +89,7 @@ WEIR_API void weir_gc_forbid_end(void) WEIR_NOEXCEPT;
 WEIR_API bool weir_gc_set_base_only(bool base_only) WEIR_NOEXCEPT;
 
 /* Look for pointers in [start, start + size) too, until it is removed; both are multiples of 8. Returns 0, or -1
- * with ENOMEM. */
+ * with ENOMEM; with EINVAL if they are no multiples, or the end is beyond the last address. */
 WEIR_API int weir_gc_add_roots(const void *start, size_t size) WEIR_NOEXCEPT;
 WEIR_API void weir_gc_remove_roots(const void *start) WEIR_NOEXCEPT;
 
@@ -111,7 +111,8 @@ WEIR_API void weir_gc_block_end(void) WEIR_NOEXCEPT;
  * is not switched to. */
 typedef struct weir_gc_stack weir_gc_stack;
 
-/* Register size bytes from low on, all of them readable (without a guard page), until it is removed. NULL with ENOMEM. As
+/* Register size bytes from low on, all of them readable (without a guard page), until it is removed. NULL with ENOMEM;
+ * with EINVAL if it has not room for two words, or its end is beyond the last address. As
  * long as no thread has left it the uppermost 1024 bytes count as in use; what is passed to a new coroutine in
  * registers (makecontext's arguments) has to be reached from elsewhere until it runs. The memory stays the caller's. */
 WEIR_API weir_gc_stack *weir_gc_stack_add(void *low, size_t size) WEIR_NOEXCEPT;

@@ -125,6 +125,10 @@ bool weir_gc_set_base_only(bool base_only)
 
 int weir_gc_add_roots(const void *start, size_t size)
 {
+    if (((uintptr_t)start | size) % sizeof(void *) != 0 || size > UINTPTR_MAX - (uintptr_t)start) {
+        errno = EINVAL;
+        return -1;
+    }
     if (gc_add_roots((uintptr_t)start, size))
         return 0;
     errno = ENOMEM;
@@ -153,6 +157,10 @@ void weir_gc_block_end(void)
 
 weir_gc_stack *weir_gc_stack_add(void *low, size_t size)
 {
+    if (size < sizeof(void *) * 2 || size > UINTPTR_MAX - (uintptr_t)low) {
+        errno = EINVAL;
+        return NULL;
+    }
     weir_gc_stack *stack = thread_heap() ? gc_stack_add((uintptr_t)low, size) : NULL;
     if (!stack)
         errno = ENOMEM;

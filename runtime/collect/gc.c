@@ -339,7 +339,9 @@ bool gc_step(uint64_t ns)
     enum { SPANS = 16 }; /* some 10 microseconds */
     if (!thread_heap() || !collected_is_used())
         return false;
-    uint64_t end = os_now_ns() + ns;
+    uint64_t end;
+    if (__builtin_add_overflow(os_now_ns(), ns, &end))
+        end = UINT64_MAX;
     bool more;
     do
         more = collected_sweep(SPANS);
@@ -417,7 +419,7 @@ static void *alloc_as_limited(heap_t *self, enum span_kind kind, size_t size, si
 static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
 {
     heap_t *self = thread_heap();
-    if (size > PTRDIFF_MAX || !self) {
+    if (size >= region.size || !self) { /* what no collection could make room for */
         errno = ENOMEM;
         return NULL;
     }
