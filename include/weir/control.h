@@ -44,9 +44,9 @@ WEIR_API int64_t weir_set_hard_limit(int64_t bytes) WEIR_NOEXCEPT;
 WEIR_API void weir_set_hard_limit_callback(void (*callback)(void *context, size_t wanted),
                                            void *context) WEIR_NOEXCEPT;
 
-/* Run a cycle of the clock, which ages pools (weir/pool.h), then give all idle memory back to the kernel, including
- * what the calling thread caches. Takes as long as the
- * kernel needs (some tens of milliseconds per GiB). */
+/* Run a cycle of the clock, which ages pools (weir/pool.h) and, if there is collected memory, collects (weir/gc.h); then give
+ * all idle memory back to the kernel, including what the calling thread caches. Takes as long as the collection does, and
+ * then as the kernel needs (some tens of milliseconds per GiB). As Go's debug.FreeOSMemory. */
 WEIR_API void weir_free_os_memory(void) WEIR_NOEXCEPT;
 
 WEIR_API_END

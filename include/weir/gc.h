@@ -73,7 +73,9 @@ WEIR_API void weir_gc(void) WEIR_NOEXCEPT;
  * program's idle moments; never needed. */
 WEIR_API bool weir_gc_step(uint64_t ns) WEIR_NOEXCEPT;
 
-/* Collections begin by themselves unless disabled more often than enabled; weir_gc works all the same. */
+/* Collections begin by themselves unless disabled more often than enabled: neither growth, nor a limit, nor memory that has
+ * run out begins one then. The program still can: weir_gc and weir_free_os_memory collect. (The Boehm collector's GC_disable
+ * makes these ineffective too: that is weir_gc_forbid_begin. Go's is SetGCPercent(-1), which a limit overrides.) */
 WEIR_API void weir_gc_disable(void) WEIR_NOEXCEPT;
 WEIR_API void weir_gc_enable(void) WEIR_NOEXCEPT;
 

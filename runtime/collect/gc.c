@@ -266,7 +266,7 @@ static void trace(void *context, enum cycle_reason reason)
     (void)context;
     lock_acquire(&gc.lock);
     pace_by_knobs();
-    if (collected_is_used() && !gc.forbidden)
+    if (collected_is_used() && !gc.forbidden && (reason == CYCLE_FORCED || gc.disabled <= 0))
         collect(cache.heap, reason);
     lock_release(&gc.lock);
 }
@@ -431,7 +431,7 @@ static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
     else if (may_be_due(size) && !cache.cycling)
         collect_if_due(size, false);
     void *p = alloc_as_limited(self, kind, size, alignment);
-    if (UNLIKELY(!p)) {
+    if (UNLIKELY(!p) && gc.disabled <= 0) {
         gc_collect();
         pages_retry_begins();
         p = alloc_once(self, kind, size, alignment, true);

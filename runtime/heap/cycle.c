@@ -79,20 +79,27 @@ void cycle_call_at_fork(enum lock_rank rank, void (*before)(void), void (*after)
     have_fork_handlers();
 }
 
+void cycle_heed(void)
+{
+    lock_acquire(&cycle.lock);
+    bool is_first = !cycle.is_heeded;
+    cycle.is_heeded = true;
+    lock_release(&cycle.lock);
+    have_fork_handlers();
+    if (is_first)
+        pages_heed_growth();
+}
+
 void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *context)
 {
     lock_acquire(&cycle.lock);
     uint32_t at = cycle.count[phase];
-    bool is_first = !cycle.is_heeded;
-    cycle.is_heeded = true;
     ALWAYS_CHECK(at < LISTENERS);
     cycle.listeners[phase][at].call = listener;
     cycle.listeners[phase][at].context = context;
     atomic_store_explicit(&cycle.count[phase], at + 1, memory_order_release);
     lock_release(&cycle.lock);
-    have_fork_handlers();
-    if (is_first)
-        pages_heed_growth();
+    cycle_heed();
 }
 
 static void tell(enum cycle_phase phase, enum cycle_reason reason)

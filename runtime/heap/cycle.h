@@ -39,8 +39,11 @@ static inline weir_event_reason cycle_event_reason(enum cycle_reason reason)
 typedef void cycle_listener(void *context, enum cycle_reason reason);
 
 /* Have the listener called in the phase of every cycle from now on. There is room for a few, and no way to leave;
- * the first one makes the clock run. */
+ * the clock is heeded from then on. */
 void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *context);
+
+/* From now on the clock runs: somebody wants to know of it. */
+void cycle_heed(void);
 
 /* Have the functions called around fork, which never falls into AGE or TRACE: `before` under the cycle's lock, in the
  * order of the ranks of the locks that they take, `after` in the reverse order. For whoever has a lock that is taken in a

@@ -258,3 +258,37 @@ Test(event, listeners_come_and_go, .init = begin)
     threads_run(4, work);
     cr_expect_gt(told, 0);
 }
+
+/* Nothing but a listener heeds the clock: no pool, no collected object. */
+static atomic_int cycles_of[3];
+
+static void count_cycles(void *context, const weir_event *event)
+{
+    (void)context;
+    cycles_of[event->reason]++;
+}
+
+static void grow_to(size_t bytes)
+{
+    for (size_t held = 0; held < bytes; held += KIB(64)) {
+        void *p = heap_malloc(KIB(64));
+        cr_assert(p);
+        memset(p, 1, KIB(64));
+    }
+}
+
+Test(event, a_listener_alone_hears_of_growth)
+{
+    weir_event_listen(WEIR_EVENT_BIT(WEIR_EVENT_CYCLE_BEGIN), count_cycles, NULL);
+    grow_to(MIB(64));
+    cr_expect_geq(cycles_of[WEIR_EVENT_GROWTH], 3); /* 4, 8, 16, 32 */
+    cr_expect_leq(cycles_of[WEIR_EVENT_GROWTH], 8);
+}
+
+Test(event, a_listener_alone_hears_of_the_limit)
+{
+    weir_event_listen(WEIR_EVENT_BIT(WEIR_EVENT_LIMIT_REACHED), count_cycles, NULL);
+    weir_set_memory_limit((int64_t)MIB(64));
+    grow_to(MIB(100));
+    cr_expect_geq(cycles_of[WEIR_EVENT_LIMIT], 1);
+}

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <sys/wait.h>
+#include <weir/control.h>
 #include <weir/gc.h>
 
 #include "runtime/collect/gc.h"
@@ -707,4 +708,48 @@ Test(gc, a_child_of_fork_collects_alone, .disabled = WATCHED)
     }
     for (size_t i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
+}
+
+/* Neither growth of manual memory, nor a limit, nor a refusal collects while that is disabled; who asks, does. */
+static void grow_by(size_t bytes)
+{
+    for (size_t held = 0; held < bytes; held += KIB(64)) {
+        void *p = heap_malloc(KIB(64));
+        if (!p)
+            return;
+        memset(p, 1, KIB(64));
+    }
+}
+
+Test(gc, disabled_is_disabled_for_all_that_begins_by_itself)
+{
+    weir_gc_alloc(100);
+    weir_gc_disable();
+    uint64_t before = gc_read_stats().cycles;
+    weir_set_memory_limit((int64_t)MIB(64));
+    grow_by(MIB(100));
+    for (size_t i = 0; i < 1000; i++)
+        weir_gc_alloc_noscan(KIB(50));
+    weir_set_hard_limit((int64_t)MIB(200));
+    grow_by(MIB(200));
+    cr_expect_null(weir_gc_alloc_noscan(MIB(100)));
+    cr_expect_eq(gc_read_stats().cycles, before);
+    weir_gc();
+    cr_expect_eq(gc_read_stats().cycles, before + 1, "who asks for one gets one");
+    weir_free_os_memory();
+    cr_expect_eq(gc_read_stats().cycles, before + 2);
+    weir_gc_enable();
+    weir_gc_alloc_noscan(MIB(100));
+    cr_expect_gt(gc_read_stats().cycles, before + 2, "enabled, it collects before it refuses");
+}
+
+/* Manual growth collects too: what is collected may own it, by a cleanup. It does so as often as the heap doubles. */
+Test(gc, growth_of_manual_memory_collects_as_often_as_it_doubles, .disabled = SANITIZED)
+{
+    weir_gc_alloc(100);
+    uint64_t before = gc_read_stats().cycles;
+    grow_by(MIB(512));
+    uint64_t cycles = gc_read_stats().cycles - before;
+    cr_expect_geq(cycles, 4, "%zu", (size_t)cycles);
+    cr_expect_leq(cycles, 8, "%zu", (size_t)cycles);
 }
