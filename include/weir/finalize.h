@@ -22,11 +22,12 @@
  *   object       the start of a collected object (weir/gc.h); else EINVAL.
  *   argument     the context and the argument are kept alive until the call has been made. If the object can be reached
  *                from there, it is never gone: the call never comes.
- *   calls        are made one after the other, on a thread of weir's own, with no lock held; it is started when there
- *                is something to call. It runs with all signals blocked but those of faults. The callee may allocate,
- *                collect, and call everything here but weir_gc_wait_finalizers; what other threads use as well it has to
- *                lock. It must not leave by longjmp, pthread_exit or an exception, and while it blocks nobody else is
- *                called.
+ *   calls        are made on threads of weir's own, with no lock held; the first is started when there is something to
+ *                call. It calls one after the other. While a call takes longer than from one collection to the next, the
+ *                others are called on further threads, up to four in all; if all are held up, the rest waits. They run with
+ *                all signals blocked but those of faults. The callee may allocate, collect, and call everything here but
+ *                weir_gc_wait_finalizers; what other threads, or other calls, use as well it has to lock. It must not leave
+ *                by longjmp, pthread_exit or an exception.
  *   when         some time after the collection that finds the object gone. There may never be one: at the end of the
  *                program nothing is called, as in Go. What must happen is to be done by hand.
  *   by hand      weir_gc_free takes the finalizer off without calling it, and has the cleanups called.
@@ -56,7 +57,8 @@ typedef struct weir_cleanup {
     uint64_t id; /* 0: there is none */
 } weir_cleanup;
 
-/* Have cleanup(argument) called when the object is gone. id == 0 and errno: it will not be. */
+/* Have cleanup(argument) called when the object is gone; any place in it will do. id == 0 and errno: it will not be. Also
+ * EINVAL: the argument points into the object, which would keep it for ever (Go ends the program). */
 WEIR_API weir_cleanup weir_gc_add_cleanup(const void *object, void (*cleanup)(void *argument),
                                           const void *argument) WEIR_NOEXCEPT;
 

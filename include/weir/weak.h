@@ -6,7 +6,7 @@
  *     if (thing) ...                              it is there, and stays for as long as `thing` is held
  *
  * Holds for every function here:
- *   object       target and key are the start of a collected object (weir/gc.h); else EINVAL.
+ *   object       a key is the start of a collected object (weir/gc.h), a target any place in one; else EINVAL.
  *   ownership    references and maps are themselves collected objects: nobody frees them, and whoever holds one holds it
  *                where the collector looks. They are opaque: not to be written to or resized.
  *   when         a collection that does not reach the object clears references to it and drops its entries; before
@@ -27,8 +27,8 @@
 
 WEIR_API_BEGIN
 
-/* A weak reference. As Go's weak.Pointer, two to the same object are the same: compare them by ==, also when the object is
- * gone. */
+/* A weak reference. As Go's weak.Pointer, two to the same place are the same, and two to different places in an object are
+ * not: compare them by ==, also when the object is gone. One to NULL is always the same, and gives NULL. */
 typedef struct weir_weak weir_weak;
 WEIR_API weir_weak *weir_weak_new(const void *object) WEIR_NOEXCEPT;
 

@@ -22,10 +22,14 @@ int weir_gc_set_finalizer(void *object, void (*finalizer)(void *object, void *co
     return 0;
 }
 
+/* An argument in the object would keep it alive for ever: the simplest case of it is refused, as in Go. */
 weir_cleanup weir_gc_add_cleanup(const void *object, void (*cleanup)(void *argument), const void *argument)
 {
     int saved = errno;
-    weir_cleanup handle = {is_object(object) ? cleanup_add(object, cleanup, argument) : 0};
+    const void *base = object ? mark_base(object) : NULL;
+    bool good = base && cleanup && (!argument || mark_base(argument) != base);
+    errno = good ? ENOMEM : EINVAL;
+    weir_cleanup handle = {good ? cleanup_add(base, cleanup, argument) : 0};
     if (handle.id)
         errno = saved;
     return handle;

@@ -16,11 +16,15 @@ static bool is_object(const void *p)
 
 weir_weak *weir_weak_new(const void *object)
 {
-    if (!is_object(object)) {
+    static uintptr_t to_nothing;
+    if (!object)
+        return (weir_weak *)&to_nothing;
+    const char *base = mark_base(object);
+    if (!base) {
         errno = EINVAL;
         return NULL;
     }
-    uintptr_t *reference = reference_to(object);
+    uintptr_t *reference = reference_to(base, (size_t)((const char *)object - base));
     if (!reference)
         errno = ENOMEM;
     return (weir_weak *)reference;

@@ -39,7 +39,7 @@ typedef struct attached {
         uintptr_t map;                   /* of an entry */
         size_t entries;                  /* of a map */
     };
-    uintptr_t value;     /* of an entry */
+    uintptr_t value;     /* of an entry; of a reference: the offset of its target in the object */
     uint32_t next, prev; /* in the bucket; next: in the queue, or free */
     union {
         uint32_t map_next; /* entries of one map */

@@ -14,15 +14,32 @@
 #include "runtime/os/os.h"
 #include "runtime/os/signal.h"
 
-/* Under the lock of the attached; `queued` is peeked at by the sleeping thread, `done` by those who wait. */
+enum { CALLERS = 4 };
+
+/* A thread that calls. */
+typedef struct caller {
+    _Atomic bool exists; /* or is being started */
+    _Atomic uint32_t
+        calls; /* the number of the record that it is at, from 1; 0: none. Written under the lock */
+} caller_t;
+
+/* Under the lock of the attached; `queued` is peeked at by sleeping threads, the rest by those who wait. */
 static struct {
     uint32_t first, last;    /* the queue, linked by next */
-    _Atomic uint32_t queued; /* records that went in, ever; wraps around */
-    _Atomic uint32_t done;   /* that were called or stopped */
-    _Atomic bool has_thread; /* or it is being started */
+    _Atomic uint32_t queued; /* records that went in, ever; wraps around, and leaves out 0 */
+    _Atomic uint32_t taken;  /* of them, by callers: in their order */
+    _Atomic uint32_t done;   /* how often a call has ended: to sleep on */
+    caller_t callers[CALLERS];
+    _Atomic uint32_t stuck[CALLERS]; /* what each was at when the last cycle ended */
 } finalize;
 
-static __thread bool is_finalizer_thread;
+/* The calling thread's; NULL: it is none. */
+static __thread caller_t *own_caller;
+
+static uint32_t number_after(uint32_t number)
+{
+    return number + 1 ? number + 1 : 1;
+}
 
 /* --- attaching --- */
 
@@ -92,7 +109,7 @@ void finalize_queue(uint32_t number)
     else
         finalize.first = number;
     finalize.last = number;
-    atomic_fetch_add(&finalize.queued, 1);
+    atomic_store(&finalize.queued, number_after(finalize.queued));
 }
 
 typedef struct job {
@@ -112,6 +129,8 @@ static bool take(job_t *job)
         finalize.first = job->record.next;
         if (!finalize.first)
             finalize.last = 0;
+        atomic_store(&own_caller->calls, number_after(finalize.taken));
+        atomic_store(&finalize.taken, own_caller->calls);
         attached_free(number);
     }
     attached_unlock();
@@ -152,32 +171,38 @@ __attribute__((noinline, no_sanitize("address"))) static void clear_stack(void)
 
 /* --- the thread --- */
 
-/* While it sleeps the world stops without it. */
-static void *thread_main(void *unused)
+static void call_all(void)
 {
-    is_finalizer_thread = true;
-    if (!thread_heap()) {
-        atomic_store(&finalize.has_thread, false);
-        return unused;
+    while (run_one()) {
+        clear_stack();
+        clear_vectors();
+        atomic_store(&own_caller->calls, 0);
+        atomic_fetch_add(&finalize.done, 1);
+        os_futex_wake_all(&finalize.done);
     }
-    for (;;) {
+}
+
+/* The first stays, and while it sleeps the world stops without it. The others end when nothing waits; what is queued
+ * later wakes the first, or has another one started. */
+static void *thread_main(void *caller)
+{
+    own_caller = caller;
+    for (bool stays = thread_heap() != NULL; stays; stays = own_caller == finalize.callers) {
         uint32_t seen = atomic_load(&finalize.queued);
-        while (run_one()) {
-            clear_stack();
-            clear_vectors();
-            atomic_fetch_add(&finalize.done, 1);
-            os_futex_wake_all(&finalize.done);
-        }
+        call_all();
+        if (own_caller != finalize.callers)
+            break;
         world_block_begin();
         while (atomic_load(&finalize.queued) == seen)
             os_futex_wait(&finalize.queued, seen);
         world_block_end();
     }
-    return unused;
+    atomic_store(&own_caller->exists, false);
+    return NULL;
 }
 
 /* Signals are the program's other threads' business, but for the one that stops this thread, and faults. */
-static bool start_thread(void)
+static bool start_thread(caller_t *caller)
 {
     pthread_t thread;
     sigset_t blocked, old;
@@ -186,7 +211,7 @@ static bool start_thread(void)
     for (size_t i = 0; i < sizeof let_through / sizeof *let_through; i++)
         sigdelset(&blocked, let_through[i]);
     pthread_sigmask(SIG_SETMASK, &blocked, &old);
-    bool started = pthread_create(&thread, NULL, thread_main, NULL) == 0;
+    bool started = pthread_create(&thread, NULL, thread_main, caller) == 0;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (started)
         pthread_detach(thread);
@@ -195,29 +220,67 @@ static bool start_thread(void)
 
 static bool anything_waits(void)
 {
-    return atomic_load(&finalize.queued) != atomic_load(&finalize.done);
+    return atomic_load(&finalize.queued) != atomic_load(&finalize.taken);
+}
+
+/* Does it exist, or can it be had? */
+static bool have_caller(caller_t *caller)
+{
+    if (atomic_exchange(&caller->exists, true))
+        return true;
+    if (start_thread(caller))
+        return true;
+    atomic_store(&caller->exists, false);
+    return false;
 }
 
 void finalize_wake(void)
 {
-    if (!anything_waits())
-        return;
-    if (!atomic_exchange(&finalize.has_thread, true) && !start_thread())
-        atomic_store(&finalize.has_thread, false);
-    os_futex_wake(&finalize.queued);
+    if (anything_waits() && have_caller(finalize.callers))
+        os_futex_wake(&finalize.queued);
+}
+
+/* All that exist are in the calls that they were in when the last cycle ended, and something waits: one more. */
+void finalize_wake_after_cycle(void)
+{
+    bool stuck = anything_waits();
+    for (size_t i = 0; i < CALLERS; i++) {
+        uint32_t calls = atomic_load(&finalize.callers[i].calls);
+        bool same = calls && calls == atomic_exchange(&finalize.stuck[i], calls);
+        stuck &= same || !atomic_load(&finalize.callers[i].exists);
+    }
+    finalize_wake();
+    for (size_t i = 1; stuck && i < CALLERS; i++)
+        if (!atomic_load(&finalize.callers[i].exists)) {
+            have_caller(&finalize.callers[i]);
+            return;
+        }
+}
+
+/* Has all been called that was queued when `until` was the last number? */
+static bool all_done(uint32_t until)
+{
+    if ((int32_t)(atomic_load(&finalize.taken) - until) < 0)
+        return false;
+    for (size_t i = 0; i < CALLERS; i++) {
+        uint32_t calls = atomic_load(&finalize.callers[i].calls);
+        if (calls && (int32_t)(calls - until) <= 0)
+            return false;
+    }
+    return true;
 }
 
 /* Looks again now and then: a thread that another has started may come to nothing. */
 int finalize_wait(int64_t ns)
 {
     enum { LOOK_NS = 100 * 1000 * 1000 };
-    if (is_finalizer_thread)
+    if (own_caller)
         return EDEADLK;
     uint32_t until = atomic_load(&finalize.queued);
     uint64_t start = os_now_ns();
     finalize_wake();
-    for (uint32_t done; (int32_t)((done = atomic_load(&finalize.done)) - until) < 0;) {
-        if (!atomic_load(&finalize.has_thread))
+    for (uint32_t done; done = atomic_load(&finalize.done), !all_done(until);) {
+        if (!atomic_load(&finalize.callers[0].exists))
             return EAGAIN;
         uint64_t passed = os_now_ns() - start, left = LOOK_NS;
         if (ns >= 0 && passed >= (uint64_t)ns)
@@ -229,13 +292,13 @@ int finalize_wait(int64_t ns)
     return 0;
 }
 
-/* What the thread was calling at the fork counts as done here: it will not come back, unless it was this thread, in a
- * finalizer that forks. */
+/* What threads were calling at the fork counts as done here: they will not come back, but for this one, in a finalizer that
+ * forks. */
 void finalize_after_fork_child(void)
 {
-    uint32_t waiting = is_finalizer_thread;
-    for (uint32_t number = finalize.first; number; number = attached_at(number)->next)
-        waiting++;
-    atomic_store(&finalize.done, atomic_load(&finalize.queued) - waiting);
-    atomic_store(&finalize.has_thread, is_finalizer_thread);
+    for (size_t i = 0; i < CALLERS; i++)
+        if (&finalize.callers[i] != own_caller) {
+            atomic_store(&finalize.callers[i].calls, 0);
+            atomic_store(&finalize.callers[i].exists, false);
+        }
 }

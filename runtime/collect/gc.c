@@ -274,7 +274,7 @@ static void trace(void *context, enum cycle_reason reason)
 static void settle(void *context, enum cycle_reason reason)
 {
     (void)context, (void)reason;
-    finalize_wake();
+    finalize_wake_after_cycle();
 }
 
 static void before_fork(void)

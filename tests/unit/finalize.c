@@ -270,8 +270,18 @@ Test(finalize, what_is_no_object)
     not_one(NULL);
     not_one(turn);
     char *p = weir_gc_alloc(64), *manual = heap_malloc(64);
-    not_one(p + 16);
     not_one(manual);
+    errno = 0;
+    cr_expect_eq(weir_gc_set_finalizer(p + 16, finalizer, NULL), -1);
+    cr_expect_eq(errno, EINVAL);
+    /* An argument in the object itself. */
+    for (size_t at = 0; at < 64; at += 21) {
+        errno = 0;
+        cr_expect_eq(weir_gc_add_cleanup(p, cleanup, p + at).id, 0);
+        cr_expect_eq(errno, EINVAL);
+    }
+    cr_expect_neq(weir_gc_add_cleanup(p + 16, cleanup, NULL).id, 0,
+                  "a cleanup hangs on any place of an object");
     errno = 77;
     cr_expect_eq(weir_gc_set_finalizer(p, finalizer, NULL), 0);
     cr_expect_eq(weir_gc_set_finalizer(p, NULL, NULL), 0);
@@ -562,4 +572,52 @@ Test(finalize, a_cleanup_may_fork)
     drop();
     settle();
     cr_expect_eq(cleaned[1] + cleaned[2], 2);
+}
+
+/* --- calls that take long --- */
+
+static atomic_bool released;
+static atomic_int begun, ended;
+
+static void block(void *argument)
+{
+    (void)argument;
+    begun++;
+    while (!released)
+        usleep(1000);
+    ended++;
+}
+
+__attribute__((noinline)) static void put_blocking(void (*call)(void *), size_t count, uintptr_t number)
+{
+    for (size_t i = 0; i < count; i++)
+        cr_assert_neq(weir_gc_add_cleanup(weir_gc_alloc(64), call, (void *)number).id, 0);
+}
+
+/* Collections until it is so; the first finds objects gone, the second callers held up. */
+__attribute__((noinline)) static bool comes(const _Atomic uint32_t *count, uint32_t wanted)
+{
+    for (int i = 0; i < 1000 && *count < wanted; i++) {
+        clear_stack();
+        collect();
+        usleep(2000);
+    }
+    return *count >= wanted;
+}
+
+Test(finalize, a_call_that_blocks_does_not_hold_up_the_others, .timeout = 60)
+{
+    put_blocking(block, 3, 0);
+    put_blocking(cleanup, 20, 5);
+    cr_expect(comes(&cleaned[5], 18), "%u were called", cleaned[5]); /* two may be on an old stack */
+    cr_expect_eq(ended, 0);
+    cr_expect_geq(begun, 1);
+    cr_expect_eq(weir_gc_wait_finalizers(1000 * 1000), -1);
+    cr_expect_eq(errno, ETIMEDOUT, "what blocks is waited for, though others were called since");
+    released = true;
+    cr_expect_eq(weir_gc_wait_finalizers(-1), 0);
+    cr_expect_eq(ended, begun);
+    /* The first thread goes on alone. */
+    put_blocking(cleanup, 20, 6);
+    cr_expect(comes(&cleaned[6], 18));
 }

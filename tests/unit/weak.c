@@ -136,14 +136,75 @@ Test(weak, by_hand)
     cr_expect(leads_nowhere());
 }
 
+/* As Go's weak.Make(nil). */
+Test(weak, a_reference_to_nothing)
+{
+    weir_weak *none = weir_weak_new(NULL);
+    cr_assert_not_null(none);
+    cr_expect_eq(none, weir_weak_new(NULL));
+    cr_expect_null(weir_weak_get(none));
+    settle();
+    cr_expect_null(weir_weak_get(none));
+}
+
+enum { WITHIN = 48 };
+static weir_weak *volatile within;
+
+__attribute__((noinline)) static void refer_within(void)
+{
+    refer();
+    within = weir_weak_new((char *)root + WITHIN);
+    cr_assert_not_null(within);
+    cr_expect_neq(within, weak);
+    cr_expect_eq(within, weir_weak_new((char *)root + WITHIN));
+    cr_expect_neq(within, weir_weak_new((char *)root + WITHIN + 1));
+}
+
+__attribute__((noinline)) static bool leads_within(hidden_t p)
+{
+    return weir_weak_get(within) == (char *)reveal(p) + WITHIN;
+}
+
+Test(weak, a_reference_to_a_place_in_an_object_lives_and_goes_with_it)
+{
+    hidden_t p = put(1, 100);
+    refer_within();
+    settle();
+    cr_expect(leads_to(p) && leads_within(p));
+    p = resize(4000);
+    settle();
+    cr_expect(leads_to(p) && leads_within(p));
+    drop();
+    settle();
+    cr_expect(leads_nowhere() && !weir_weak_get(within));
+    put(2, 100);
+    refer_within();
+    free_by_hand();
+    cr_expect(leads_nowhere() && !weir_weak_get(within));
+}
+
+/* A reference that is freed by hand is forgotten: clearing it would write into whatever is there then. */
+Test(weak, a_reference_to_a_place_is_freed_by_hand)
+{
+    put(1, 100);
+    refer_within();
+    weir_gc_free(within);
+    uint64_t *others[8];
+    for (size_t i = 0; i < COUNT(others); i++) {
+        others[i] = weir_gc_alloc_noscan(sizeof *others[i]);
+        *others[i] = 77;
+    }
+    free_by_hand();
+    for (size_t i = 0; i < COUNT(others); i++)
+        cr_expect_eq(*others[i], 77);
+}
+
 Test(weak, what_is_no_object)
 {
     errno = 0;
-    cr_expect_null(weir_weak_new(NULL));
+    cr_expect_null(weir_weak_new(&finalized));
     cr_expect_eq(errno, EINVAL);
     char *p = weir_gc_alloc(100);
-    cr_expect_null(weir_weak_new(p + 8));
-    cr_expect_null(weir_weak_new(&finalized));
     map = weir_weak_map_new();
     cr_expect_eq(weir_weak_map_set(map, p + 8, p), -1);
     errno = 0;
