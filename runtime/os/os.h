@@ -55,6 +55,8 @@ uint64_t os_random(void);
 
 /* Nanoseconds on the monotonic clock. */
 uint64_t os_now_ns(void);
+/* The same clock as of its last tick, some milliseconds ago at most: without reading a counter. */
+uint64_t os_now_coarse_ns(void);
 
 /* Nanoseconds since 1970. */
 uint64_t os_wall_clock_ns(void);

@@ -29,8 +29,10 @@ static size_t huge_take_touched(char *memory, size_t size, bool zeroed)
 static void huge_taken(void *memory, size_t size, bool zeroed)
 {
     region_note_used(memory, size);
-    ledger.huge_idle -= huge_take_touched(memory, size, zeroed);
+    size_t touched = huge_take_touched(memory, size, zeroed);
+    ledger.huge_idle -= touched;
     ledger.huge_inuse += size;
+    idle_note_taken(size - touched);
     limit_admit(0);
 }
 

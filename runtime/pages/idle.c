@@ -5,18 +5,16 @@
 #include "runtime/pages/bits.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/provider.h"
+#include "runtime/pages/release.h"
 
-/* The rule's floor. 4 MiB had small programs that breathe (mstress, 12 MiB) pay six times the page faults. */
-enum { IDLE_FLOOR = 16 * 1024 * 1024 };
-enum { RELEASE_MIN = 64 /* pages */ };
 enum { REFUSED_PAUSE = 256 /* attempts */ };
 
 static struct {
-    int64_t gc_percent;
-    uint32_t pause;     /* so many attempts to release are let go by: the kernel refused the last one */
-    size_t unused;      /* bytes of cells in no use, as counted last */
-    size_t until_count; /* applications of the rule before the next count */
-} idle = {.gc_percent = 100};
+    release_t rule;
+    uint32_t pause; /* so many attempts to release are let go by: the kernel refused the last one */
+    size_t unused;  /* the sum of chunk->unused */
+    uint32_t next;  /* the chunk to be counted next */
+} idle = {.rule = RELEASE_INIT, .next = ZERO_ZONE / CHUNK_SIZE};
 
 /* --- what is held --- */
 
@@ -103,64 +101,96 @@ bool idle_give_up_commitment(void)
     return provider_decommits() != decommits;
 }
 
-/* --- the rule --- */
+/* --- what is in spans and in no use --- */
 
 /* Their owners count meanwhile: each number is read whole, before or after. */
-__attribute__((no_sanitize("thread"))) static size_t count_unused(void)
+__attribute__((no_sanitize("thread"))) static size_t unused_of(const span_t *span)
 {
+    bool is_small = span->state == SPAN_ACTIVE || span->state == SPAN_PARTIAL || span->state == SPAN_FULL;
+    return is_small ? SLOT_SIZE - (size_t)(uint32_t)(span->wait + span->wait_bias) * span->cell_size : 0;
+}
+
+static void set_unused(uint32_t index, uint32_t bytes)
+{
+    idle.unused += (size_t)bytes - region.chunks[index].unused;
+    region.chunks[index].unused = bytes;
+}
+
+/* Count the next chunk. False: that was the last of a round. */
+static bool count_on(void)
+{
+    if (idle.next >= region.used >> CHUNK_SHIFT) {
+        idle.next = ZERO_ZONE / CHUNK_SIZE;
+        return false;
+    }
     size_t unused = 0;
-    uint32_t end = (uint32_t)(region.used >> SLOT_SHIFT);
-    for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < end; slot++) {
-        const span_t *span = span_of_slot(slot);
-        if (span->state == SPAN_ACTIVE || span->state == SPAN_PARTIAL || span->state == SPAN_FULL)
-            unused += SLOT_SIZE - (size_t)(uint32_t)(span->wait + span->wait_bias) * span->cell_size;
-    }
-    return unused;
+    for (uint32_t i = 0; i < CHUNK_SLOTS; i++)
+        unused += unused_of(span_of_slot(idle.next * CHUNK_SLOTS + i));
+    set_unused(idle.next++, (uint32_t)unused);
+    return true;
 }
 
-/* Counting reads every descriptor, so it is done once in so many applications as there are descriptors / 16. */
-static size_t unused_bytes(void)
+static void count_all(void)
 {
-    if (idle.until_count > 0) {
-        idle.until_count--;
-    } else {
-        idle.unused = count_unused();
-        idle.until_count = ledger.slots / 16;
-    }
+    idle.next = ZERO_ZONE / CHUNK_SIZE;
+    while (count_on())
+        ;
+}
+
+void idle_forget_chunk(uint32_t index)
+{
+    set_unused(index, 0);
+}
+
+/* --- the rule --- */
+
+static release_sizes_t sizes_now(void)
+{
     size_t inuse = idle_inuse_bytes();
-    return idle.unused < inuse ? idle.unused : inuse;
+    return (release_sizes_t){inuse, idle.unused < inuse ? idle.unused : inuse, idle_bytes()};
 }
 
-static size_t share(size_t bytes)
+static void fade(void)
 {
-    return bytes / 100 * (size_t)idle.gc_percent;
+    release_fade(&idle.rule, idle_inuse_bytes(), os_now_coarse_ns());
 }
 
-static size_t idle_bound(void)
+void idle_note_taken(size_t fresh)
 {
-    size_t unused = unused_bytes(), allowed = share(idle_inuse_bytes() - unused), floor = share(IDLE_FLOOR);
-    return allowed > floor + unused ? allowed - unused : floor;
+    release_note_inuse(&idle.rule, idle_inuse_bytes());
+    if (fresh > 0 && idle.rule.given > 0) {
+        fade();
+        release_note_fresh(&idle.rule, fresh);
+    }
 }
 
+/* Counting is left to when the bound is not far, and looking at the clock to when something was learnt or is
+ * released. */
 void idle_apply_rule(void)
 {
-    if (idle.gc_percent < 0 || idle_bytes() <= share(IDLE_FLOOR))
+    if (idle.rule.percent < 0 || idle_bytes() <= release_floor(&idle.rule))
         return;
-    size_t bound = idle_bound(), slack = bound / 16;
-    if (slack < RELEASE_MIN * OS_PAGE)
-        slack = RELEASE_MIN * OS_PAGE;
-    if (idle_bytes() > bound + slack)
-        idle_release_to(bound);
+    release_sizes_t sizes = sizes_now();
+    if (sizes.idle > release_bound(&idle.rule, sizes.inuse, sizes.unused) / 2)
+        count_on();
+    if (idle.rule.learnt > 0)
+        fade();
+    sizes = sizes_now();
+    size_t excess = release_excess(&idle.rule, sizes), before = ledger.released_pages;
+    if (excess > 0 && idle_release_to(sizes.idle - excess)) {
+        fade();
+        release_note_given(&idle.rule, (ledger.released_pages - before) * OS_PAGE);
+    }
 }
 
 int64_t idle_gc_percent(void)
 {
-    return idle.gc_percent;
+    return idle.rule.percent;
 }
 
 void idle_set_gc_percent(int64_t percent)
 {
-    idle.gc_percent = percent;
-    idle.until_count = 0;
+    idle.rule.percent = percent;
+    count_all();
     idle_apply_rule();
 }

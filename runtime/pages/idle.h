@@ -1,11 +1,8 @@
 /* idle: memory that is held from the kernel in no span, and giving it back.
  *
- * The rule, in bytes that may be resident, with unused = what the cells in no use take of the spans:
- *
- *     idle <= max(live * GOGC / 100 - unused, 16 MiB * GOGC / 100)          live = inuse - unused
- *
- * which is to say that what is held beyond live, be it free slots or free cells, is at most GOGC percent of it.
- * It is applied at the free that exceeds it; no more is released than exceeds it.
+ * How much may be held is the rule's (release.h). It is applied at the free that exceeds it; no more is released than
+ * exceeds it. What the free cells of spans take, which the rule wants to know, is counted in their descriptors, a few
+ * at each application: nothing here is linear in the heap but what is released, and setting the percentage.
  *
  * All of this is under the pages' lock. */
 #ifndef WEIR_PAGES_IDLE_H
@@ -26,6 +23,10 @@ void idle_set_gc_percent(int64_t percent);
 int64_t idle_gc_percent(void);
 /* Release until the rule holds, if it does not. */
 void idle_apply_rule(void);
+/* Memory was taken, `fresh` bytes of it not resident. */
+void idle_note_taken(size_t fresh);
+/* The chunk becomes the provider's. */
+void idle_forget_chunk(uint32_t index);
 /* Release until no more than `bound` bytes are idle, from the upper end of the heap downwards. True if anything was
  * released. */
 bool idle_release_to(size_t bound);

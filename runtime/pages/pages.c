@@ -32,7 +32,9 @@ static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, uint8_t *
     if (slot) {
         for (uint32_t i = 0; before && i < count; i++)
             before[i] = span_of_slot(slot + i)->touched;
+        size_t touched = region_touched(slot, count);
         ledger.pages_inuse += use;
+        idle_note_taken(touched < use ? (use - touched) * OS_PAGE : 0);
         if (before) {
             runs_touch(slot, count, use);
             *span_bytes(span_of_slot(slot)) = use * OS_PAGE;
@@ -108,10 +110,12 @@ bool pages_extend(uint32_t slot, uint32_t count, size_t use, uint32_t new_count,
     size_t slack = runs_slack(slot, count, use);
     bool granted = runs_extend(slot, count, new_count, new_use);
     if (granted) {
+        size_t touched = region_touched(slot, new_count);
+        ledger.pages_inuse += new_use - use;
+        idle_note_taken(touched < new_use ? (new_use - touched) * OS_PAGE : 0);
         runs_touch(slot, new_count, new_use);
         *span_bytes(span_of_slot(slot)) = new_use * OS_PAGE;
         ledger.pages_slack += runs_slack(slot, new_count, new_use) - slack;
-        ledger.pages_inuse += new_use - use;
     }
     lock_release(&lock);
     return granted;

@@ -103,6 +103,7 @@ typedef struct chunk {
     uint8_t committed;  /* slots from the front that are readable and writable */
     bool from_provider; /* goes back there when all its slots are free */
     bool known;
+    uint32_t unused; /* bytes of cells in no use, as idle.c counted them last */
 } chunk_t;
 
 /* Written once, at start-up; `carved` and `used` under the pages' lock, and read by anybody. used <= carved: in a small

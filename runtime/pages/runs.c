@@ -70,6 +70,7 @@ static void chunk_put(uint32_t index)
     atomic_fetch_sub_explicit(&ledger.touched, touched, memory_order_relaxed);
     ledger.huge_idle += touched * OS_PAGE;
     ledger.slots -= CHUNK_SLOTS;
+    idle_forget_chunk(index);
     *chunk = (chunk_t){.free = 0};
     provider_give(region_address(index * CHUNK_SLOTS), CHUNK_SIZE);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "runtime/pages/release.h"
 #include "tests/unit/support.h"
 
 static void start(int64_t gc_percent)
@@ -287,6 +288,25 @@ Test(pages, nothing_is_released_when_off)
     held = pages_ledger();
     cr_expect_eq(idle_of(&held), 0);
     cr_expect_not(pages_trim(0));
+}
+
+/* What comes back is held: each page was released and faulted in again at each breath. */
+Test(pages, a_heap_that_breathes_is_not_released_each_time)
+{
+    enum { BREATHS = 20, AMPLITUDE = 200 };
+    start(100);
+    uint64_t began = os_now_ns();
+    for (int breath = 0; breath < BREATHS; breath++) {
+        blocks_take(AMPLITUDE);
+        for (size_t i = 0; i < AMPLITUDE; i++)
+            block_give(&blocks[i]);
+    }
+    size_t faded = (os_now_ns() - began) / RELEASE_FADE_NS;
+    size_t released = pages_ledger().released_pages * OS_PAGE;
+    cr_expect_leq(released, MIB(AMPLITUDE) + 2 * faded + MIB(BREATHS), "%zu MiB", released >> 20);
+    pages_trim(0);
+    ledger_t held = pages_ledger();
+    cr_expect_eq(idle_of(&held), 0, "who asks for all gets all");
 }
 
 static bool is_zero_pages(const char *p, size_t size)
