@@ -108,6 +108,7 @@ typedef struct weir_mem_stats {
     uint64_t limit_releases;      /* and how often because a limit was near */
     uint64_t gc_live;             /* bytes of collected objects that the last cycle reached, */
     uint64_t gc_heap;             /* and with those handed out since: what is held against next_gc */
+    uint64_t pause_max_ns;        /* the longest world stop of all cycles, nanoseconds */
 } weir_mem_stats;
 
 WEIR_API_BEGIN

@@ -170,6 +170,8 @@ static void note_cycle(const mark_result_t *found, bool forced, uint64_t stopped
     gc.stats.pauses[place] = started - stopped;
     gc.stats.pause_ends[place] = gc.stats.last_end_ns = os_wall_clock_ns();
     gc.stats.pause_total_ns += started - stopped;
+    if (started - stopped > gc.stats.pause_max_ns)
+        gc.stats.pause_max_ns = started - stopped;
     gc.stats.collector_ns += (started - stopped) * gc.cores;
     gc.stats.available_ns = (started - gc.started_ns) * gc.cores;
     gc.stats.cycles++;

@@ -52,6 +52,7 @@ typedef struct gc_stats {
     uint64_t live;                                         /* marked by the last */
     uint64_t heap;                                         /* live, and handed out since */
     uint64_t pause_total_ns, pauses[256], pause_ends[256]; /* circular; the last at (cycles + 255) % 256 */
+    uint64_t pause_max_ns;                                 /* the longest */
     uint64_t last_end_ns;                                  /* since 1970 */
     uint64_t collector_ns, available_ns;                   /* of all processors, since the first object */
     uint64_t objects;                                      /* marked by the last */

@@ -74,6 +74,7 @@ static void fill_collector(weir_mem_stats *stats)
     stats->next_gc = gc.goal;
     stats->last_gc = gc.last_end_ns;
     stats->pause_total_ns = gc.pause_total_ns;
+    stats->pause_max_ns = gc.pause_max_ns;
     memcpy(stats->pause_ns, gc.pauses, sizeof stats->pause_ns);
     memcpy(stats->pause_end, gc.pause_ends, sizeof stats->pause_end);
     stats->gc_live = gc.live;

@@ -5,7 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,7 +24,9 @@
 static struct {
     int fd; /* a second descriptor of stderr, out of the way of the program's; 0: none */
     dev_t device;
-    ino_t inode;          /* what it was opened on: the program may close it and reuse the number */
+    ino_t inode; /* what it was opened on: the program may close it and reuse the number */
+    char path
+        [PATH_MAX]; /* of WEIR_STATS_FILE; empty: stderr. The environment may change while the program runs */
     weir_mem_stats stats; /* of stats_print_at_exit */
     char room[32 * 1024]; /* fits the JSON with every counter at its largest */
 } printer;
@@ -40,6 +45,9 @@ void stats_print_prepare(void)
     int saved = errno;
     if (!is_asked() && !options.leaks)
         return;
+    const char *path = is_asked() ? getenv("WEIR_STATS_FILE") : NULL;
+    if (path != NULL && strlen(path) < sizeof printer.path)
+        strcpy(printer.path, path);
     int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, HIGH);
     if (fd >= 0 && fstat(fd, &status) == 0) {
         printer.fd = fd;
@@ -123,6 +131,7 @@ static const struct field counters[] = {
     FIELD(limit_releases),
     FIELD(gc_live),
     FIELD(gc_heap),
+    FIELD(pause_max_ns),
 };
 /* The knobs are signed, and one value of each means "none": null in JSON. */
 static const struct {
@@ -306,16 +315,27 @@ static void add_table(text_t *text, const weir_mem_stats *stats, int fd)
 
 /* --- The two entries --- */
 
+/* Processes that print at the same time take turns: the file is locked until it is closed. Negative: stderr it is. */
+static int open_file(void)
+{
+    int file = printer.path[0] ? open(printer.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+    if (file >= 0)
+        flock(file, LOCK_EX);
+    return file;
+}
+
 void stats_print(const weir_mem_stats *stats, bool json)
 {
     int saved = errno;
-    int fd = stats_print_fd();
+    int file = open_file(), fd = file >= 0 ? file : stats_print_fd();
     text_t text = text_on(printer.room, sizeof printer.room);
     if (json)
         add_json(&text, stats, fd);
     else
         add_table(&text, stats, fd);
     text_flush(&text, fd);
+    if (file >= 0)
+        close(file);
     errno = saved;
 }
 

@@ -58,7 +58,7 @@ bad_usage 'weir help: expected at most one .*' help run env
 echo "help and version"
 weir --version
 expect 0 'weir [0-9]+\.[0-9]+\.[0-9]+' ''
-for words in --help help "help run" "run --help" "help env" "help help"; do
+for words in --help help "help run" "run --help" "help sweep" "sweep --help" "help env" "help help"; do
     # shellcheck disable=SC2086
     weir $words
     expect 0 'usage: weir .*' ''
@@ -212,6 +212,12 @@ weir run --stats-children bash -c 'ls -d / >&2; ls -d / >&2; exit 9'
 [ "$status" = 9 ] && [ "$(accounts)" = 3 ] || fail "children print theirs: $(<err)"
 WEIR_DEBUG=stats=json weir run bash -c 'ls -d /; true'
 [ "$(grep -c '^{"weir": ' err)" = 2 ] || fail "by the environment, all of them: $(<err)"
+echo before >accounts-file
+WEIR_STATS_FILE=$SCRATCH/accounts-file weir run --stats-children bash -c 'cd /; ls -d / >&2; true'
+[ "$(wc -l <err)" = 1 ] && [ "$(grep -c ': the account of process ' accounts-file)" = 2 ] &&
+    [ "$(head -n 1 accounts-file)" = before ] || fail "WEIR_STATS_FILE: $(<err) $(<accounts-file)"
+WEIR_STATS_FILE=/nowhere/file weir run --stats true
+[ "$(accounts)" = 1 ] || fail "a file that cannot be opened: $(<err)"
 
 if command -v "${PYTHON:-python3}" >/dev/null; then
     weir run --stats=json --hardlimit 2GiB "${PYTHON:-python3}" -c 'import os; print(os.getpid())'

@@ -4,127 +4,27 @@
  * process of weir's left behind, so signals, the terminal and the exit status are the program's own; but for --leaks, of
  * which the process that was started waits, passes signals on, and ends as the program did.
  */
-#include <ctype.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "runtime/os/options.h"
+#include "tools/weir/arguments.h"
 #include "tools/weir/command.h"
+#include "tools/weir/environment.h"
 #include "tools/weir/leaks.h"
 #include "tools/weir/preload.h"
 
-/* --- The environment --- */
-
-static bool set_variable(const char *name, const char *value)
-{
-    if (setenv(name, value, 1) == 0)
-        return true;
-    fprintf(stderr, "weir run: cannot set %s: %s\n", name, strerror(errno));
-    return false;
-}
-
-/* Set the variable to the parts in this order, or to the new one alone if it was empty. */
-static bool join_variable(const char *name, const char *front, char separator, const char *back)
-{
-    char *joined = NULL;
-    if (*front == '\0' || *back == '\0')
-        return set_variable(name, *front == '\0' ? back : front);
-    if (asprintf(&joined, "%s%c%s", front, separator, back) < 0)
-        return false;
-    bool done = set_variable(name, joined);
-    free(joined);
-    return done;
-}
-
-static const char *variable(const char *name)
-{
-    const char *value = getenv(name);
-    return value != NULL ? value : "";
-}
-
-/* In WEIR_DEBUG the last of equal keys wins. */
-static bool add_debug(const char *list)
-{
-    return join_variable("WEIR_DEBUG", variable("WEIR_DEBUG"), ',', list);
-}
-
-static bool add_library(void)
-{
-    char library[PATH_MAX];
-    const char *given = getenv("WEIR_LIBRARY");
-    if (!preload_find_library(library, sizeof library)) {
-        fprintf(stderr, "weir run: %s: not found; WEIR_LIBRARY may say where the library is\n",
-                given != NULL ? given : "libweir-malloc.so");
-        return false;
-    }
-    if (strpbrk(library, " :") != NULL) {
-        fprintf(stderr, "weir run: %s: the dynamic linker takes no path with a space or colon\n", library);
-        return false;
-    }
-    return join_variable("LD_PRELOAD", library, ':', variable("LD_PRELOAD"));
-}
-
 /* --- The command line --- */
-
-/* --memlimit is the flag of WEIR_MEMLIMIT. */
-static const char *flag_of(const struct options_row *row)
-{
-    static char flag[64] = "--";
-    size_t length = 2;
-    for (const char *c = row->name + strlen("WEIR_"); *c != '\0' && length < sizeof flag - 1; c++)
-        flag[length++] = (char)tolower((unsigned char)*c);
-    flag[length] = '\0';
-    return flag;
-}
-
-static void bad_value(const char *flag, const char *value, const struct options_problem *problem)
-{
-    char room[512];
-    text_t expected = text_on(room, sizeof room);
-    if (problem->row == NULL)
-        text_add_str(&expected, "unknown key");
-    else if (problem->detail != NULL)
-        text_add_str(&expected, problem->detail);
-    else {
-        text_add_str(&expected, "expected ");
-        options_add_expected(&expected, problem->row);
-    }
-    command_bad_usage(&command_run, "%s \"%s\": %s", flag, value, room);
-}
-
-static void report_debug(void *failed, const struct options_problem *problem)
-{
-    char item[128];
-    snprintf(item, sizeof item, "%.*s", (int)problem->length, problem->value);
-    if (!*(bool *)failed) /* one line is enough */
-        bad_value("--debug", item, problem);
-    *(bool *)failed = true;
-}
-
-/* The value of "--flag value" or "--flag=value" if arguments[*at] is that flag; *at is moved on to the value. A
- * flag without one gets "", which no option takes. */
-static const char *value_of(const char *flag, char **arguments, int *at)
-{
-    size_t length = strlen(flag);
-    if (strncmp(arguments[*at], flag, length) != 0)
-        return NULL;
-    if (arguments[*at][length] == '=')
-        return arguments[*at] + length + 1;
-    if (arguments[*at][length] != '\0')
-        return NULL;
-    return arguments[*at + 1] != NULL ? arguments[++*at] : "";
-}
 
 enum taken { NOT_MINE, TAKEN, REFUSED };
 
 /* A flag that stands for yes: --collect is --collect=1. */
 static const char *switch_of(const struct options_row *row, const char *argument)
 {
-    return row->kind == OPTIONS_CHOICE && strcmp(argument, flag_of(row)) == 0 ? "1" : NULL;
+    return row->kind == OPTIONS_CHOICE && strcmp(argument, arguments_flag(row)) == 0 ? "1" : NULL;
 }
 
 /* The flag of a variable: its value is checked and put into the environment. */
@@ -133,31 +33,36 @@ static enum taken take_variable(char **arguments, int *at)
     for (const struct options_row *row = options_table; row < options_table + OPTIONS_COUNT; row++) {
         const char *value = row->is_key ? NULL : switch_of(row, arguments[*at]);
         if (value == NULL && !row->is_key)
-            value = value_of(flag_of(row), arguments, at);
+            value = arguments_value(arguments_flag(row), arguments, at);
         if (value == NULL)
             continue;
-        struct options scratch = options;
-        struct options_problem problem = {.row = row};
-        if (*value == '\0' || !options_parse(&scratch, row->name, value, &problem)) {
-            bad_value(flag_of(row), value, &problem);
+        if (!arguments_check(&command_run, row, value))
             return REFUSED;
-        }
-        return set_variable(row->name, value) ? TAKEN : REFUSED;
+        return environment_set(&command_run, row->name, value) ? TAKEN : REFUSED;
     }
     return NOT_MINE;
+}
+
+static void report_debug(void *failed, const struct options_problem *problem)
+{
+    char item[128];
+    snprintf(item, sizeof item, "%.*s", (int)problem->length, problem->value);
+    if (!*(bool *)failed) /* one line is enough */
+        arguments_bad_value(&command_run, "--debug", item, problem);
+    *(bool *)failed = true;
 }
 
 static enum taken take_debug(char **arguments, int *at)
 {
     struct options scratch = options;
     bool failed = false;
-    const char *list = value_of("--debug", arguments, at);
+    const char *list = arguments_value("--debug", arguments, at);
     if (list == NULL)
         return NOT_MINE;
     options_parse_debug(&scratch, list, report_debug, &failed);
     if (*list == '\0')
         command_bad_usage(&command_run, "--debug: expected KEY=VALUE");
-    return !failed && *list != '\0' && add_debug(list) ? TAKEN : REFUSED;
+    return !failed && *list != '\0' && environment_add_debug(&command_run, list) ? TAKEN : REFUSED;
 }
 
 /* With statspid the account is printed by the process that this one becomes, and not by its children. */
@@ -186,9 +91,9 @@ static enum taken take_leaks(const char *argument)
         command_bad_usage(&command_run, "--leaks=: expected a file");
         return REFUSED;
     }
-    if (variable("WEIR_LEAKS_FILE")[0] != '\0') /* given twice, or by a weir run around this one */
-        return add_debug("leaks=1") ? TAKEN : REFUSED;
-    return leaks_fork(file) && add_debug("leaks=1") ? TAKEN : REFUSED;
+    if (environment_get("WEIR_LEAKS_FILE")[0] != '\0') /* given twice, or by a weir run around this one */
+        return environment_add_debug(&command_run, "leaks=1") ? TAKEN : REFUSED;
+    return leaks_fork(file) && environment_add_debug(&command_run, "leaks=1") ? TAKEN : REFUSED;
 }
 
 /* Take the options; returns where the program stands among the arguments, 0 if there is no going on. */
@@ -221,7 +126,7 @@ static int take_options(int count, char **arguments)
     }
     char stats[64];
     snprintf(stats, sizeof stats, "stats=%s,statspid=%ld", format, children ? 0 : (long)getpid());
-    return format == NULL || add_debug(stats) ? at : 0;
+    return format == NULL || environment_add_debug(&command_run, stats) ? at : 0;
 }
 
 static int run(int count, char **arguments)
@@ -233,7 +138,7 @@ static int run(int count, char **arguments)
     const char *obstacle = preload_obstacle(program[0]);
     if (obstacle != NULL)
         fprintf(stderr, "weir run: %s %s: it runs on its own malloc\n", program[0], obstacle);
-    if (!add_library())
+    if (!environment_add_library(&command_run))
         return EXIT_OWN_FAILURE;
     execvp(program[0], program);
     int status = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
@@ -248,7 +153,7 @@ static void print_options(void)
         text_t grammar = text_on(room, sizeof room);
         options_add_grammar(&grammar, row);
         if (!row->is_key)
-            printf("  %-12s %-17s %s\n", flag_of(row), room, row->meaning);
+            printf("  %-12s %-17s %s\n", arguments_flag(row), room, row->meaning);
     }
     printf("  %-12s %-17s %s\n", "--debug", "KEY=VALUE,...", "WEIR_DEBUG, of which the keys are:");
     for (const struct options_row *row = options_table; row < options_table + OPTIONS_COUNT; row++)

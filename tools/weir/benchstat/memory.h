@@ -1,4 +1,4 @@
-/* memory: allocation for `weir benchstat`, which ends the program rather than fail. */
+/* memory: allocation that ends the command rather than fail. */
 #ifndef WEIR_TOOLS_BENCHSTAT_MEMORY_H
 #define WEIR_TOOLS_BENCHSTAT_MEMORY_H
 
@@ -10,7 +10,7 @@
 static inline void *memory_checked(void *memory)
 {
     if (memory == NULL) {
-        fputs("weir benchstat: out of memory\n", stderr);
+        fputs("weir: out of memory\n", stderr);
         exit(125); /* EXIT_OWN_FAILURE of tools/weir/command.h */
     }
     return memory;
