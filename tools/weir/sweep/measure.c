@@ -21,7 +21,8 @@
 #include "tools/weir/environment.h"
 #include "tools/weir/sweep/processes.h"
 
-static const double TICK = 0.5;          /* seconds */
+enum { LOOKS_MIN = 5 };         /* fewer say nothing of an average: then it is taken to be the peak */
+static const double TICK = 0.5; /* seconds */
 static const double LEFT_PATIENCE = 5.0; /* for what was left behind, to end by itself */
 
 static double now(void)
@@ -134,8 +135,8 @@ static double interval_after(double elapsed, double look)
     return interval > 50 * look ? interval : 50 * look;
 }
 
-/* Look at the program until it ends; what its memory comes to over time, in bytes times seconds. */
-static double follow(const measure_t *measure, pid_t child, double began)
+/* Look at the program until it ends; what its memory comes to over time, in bytes times seconds, and by how many looks. */
+static double follow(const measure_t *measure, pid_t child, double began, unsigned *looks)
 {
     int process = (int)syscall(SYS_pidfd_open, child, 0);
     double area = 0, last = began, ticked = began;
@@ -151,6 +152,7 @@ static double follow(const measure_t *measure, pid_t child, double began)
         }
         area += ((double)resident + (double)found) / 2 * (before - last);
         resident = found;
+        ++*looks;
         last = before;
         if (measure->tick != NULL && after - ticked > TICK)
             measure->tick(measure->context, (ticked = after) - began);
@@ -195,7 +197,8 @@ static void end_rest(run_t *run)
 static void wait_for(const measure_t *measure, pid_t child, double began, run_t *run)
 {
     struct rusage usage;
-    double area = follow(measure, child, began);
+    unsigned looks = 0;
+    double area = follow(measure, child, began, &looks);
     run->wall = now() - began;
     while (wait4(child, &run->status, 0, &usage) < 0 && errno == EINTR)
         ;
@@ -203,7 +206,8 @@ static void wait_for(const measure_t *measure, pid_t child, double began, run_t 
     take_usage(run, &usage);
     end_rest(run);
     run->average = run->wall > 0 ? (uint64_t)(area / run->wall) : 0;
-    if (run->average > run->peak) /* the kernel's counts per processor may be a few pages apart */
+    if (looks < LOOKS_MIN ||
+        run->average > run->peak) /* the kernel's counts per processor may be a few pages apart */
         run->average = run->peak;
 }
 

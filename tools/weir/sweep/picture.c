@@ -91,7 +91,7 @@ static const char *scale_of(const study_t *study)
     double low = 0, high = 0;
     for (size_t i = 0; i < study->settings.count; i++) {
         double memory = study->series[i].figures[study->memory].median;
-        if (study->series[i].good == 0)
+        if (study->series[i].good == 0 || memory <= 0)
             continue;
         low = low == 0 || memory < low ? memory : low;
         high = memory > high ? memory : high;
