@@ -9,7 +9,7 @@
  *     what a full collection keeps is not more than that and a slack, which stale words on stacks may hold,
  *     the heap's own verifier agrees.
  *
- *     soak [minutes=30] [seconds=0] [threads=8] [seed=…]
+ *     soak [minutes=30] [seconds=0] [pauses=0] [threads=8] [seed=…]
  *
  * Prints a line of progress on a terminal, and one at the end. A failed check ends it with a line and SIGABRT.
  */
@@ -25,6 +25,7 @@
 #include "tests/unit/support.h"
 
 enum { THREADS_MAX = 64, LIFE = 3000 /* steps of a thread */, REACH_EVERY = 400, PARCELS = 64, LINKS = 200 };
+enum { STEPS_MAX = 20000 /* of all threads, between two pauses */ };
 
 /* One for each running thread, handed from thread to thread. Static data: the first kind of roots. */
 typedef struct place {
@@ -312,12 +313,20 @@ static void start(int threads, uint64_t *random)
     }
 }
 
-static void run(int threads, double seconds, uint64_t *random)
+/* Until the threads have done so much more: on a slow or busy machine too. */
+static void wait_for_steps(int threads, uint64_t more)
+{
+    uint64_t begin = sum(threads, offsetof(place_t, graph.steps));
+    while (sum(threads, offsetof(place_t, graph.steps)) - begin < more)
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+}
+
+/* For so long, or, if that is 0, until there were so many pauses. */
+static void run(int threads, double seconds, uint64_t pauses, uint64_t *random)
 {
     double begin = seconds_now();
-    for (double now = begin; now - begin < seconds; now = seconds_now()) {
-        struct timespec moment = {0, (long)(20 + random_below(random, 400)) * 1000000};
-        nanosleep(&moment, NULL);
+    while (seconds > 0 ? seconds_now() - begin < seconds : result.pauses < pauses) {
+        wait_for_steps(threads, random_below(random, STEPS_MAX));
         pause_and_check(threads);
         turn_knobs(random);
         if (random_below(random, 4) == 0 && !SANITIZED) /* a sanitizer's own locks do not survive fork */
@@ -340,14 +349,16 @@ static double argument(int argc, char **argv, const char *name, double initial)
 
 int main(int argc, char **argv)
 {
-    double seconds = argument(argc, argv, "seconds", 0);
-    seconds = seconds > 0 ? seconds : 60 * argument(argc, argv, "minutes", 30);
+    uint64_t pauses = (uint64_t)argument(argc, argv, "pauses", 0);
+    double seconds =
+        argument(argc, argv, "seconds", pauses > 0 ? 0 : 60 * argument(argc, argv, "minutes", 30));
+    double begin = seconds_now();
     int threads = (int)argument(argc, argv, "threads", 8);
     uint64_t seed = (uint64_t)argument(argc, argv, "seed", (double)time(NULL)), random = seed;
     CHECK(threads >= 1 && threads <= THREADS_MAX);
     fprintf(stderr, "soak: seed=%lu\n", (unsigned long)seed);
     start(threads, &random);
-    run(threads, seconds, &random);
+    run(threads, seconds, pauses, &random);
     pthread_mutex_lock(&world.lock);
     world.end = true;
     while (world.running > 0)
@@ -359,7 +370,7 @@ int main(int argc, char **argv)
     if (isatty(STDERR_FILENO))
         fputs("\r\033[K", stderr);
     fputs("soak: PASS ", stdout);
-    print_counts(stdout, threads, seconds);
+    print_counts(stdout, threads, seconds_now() - begin);
     puts("");
     return 0;
 }

@@ -48,10 +48,8 @@ static void work(uint32_t member)
 static uint32_t gather_all(void)
 {
     uint32_t members = crew_gather(WANTED);
-    for (int i = 0; i < 10000 && members < WANTED; i++) {
+    for (; members < WANTED; members = crew_gather(WANTED))
         usleep(1000);
-        members = crew_gather(WANTED);
-    }
     return members;
 }
 

@@ -15,7 +15,7 @@ typedef struct node {
     uintptr_t number;
 } node_t;
 
-enum { NUMBERS = 1 << 16, PATIENCE_NS = 1000 * 1000 * 1000 };
+enum { NUMBERS = 1 << 16 };
 
 /* By number: how often, and as the how-manieth call. */
 static _Atomic uint32_t finalized[NUMBERS], cleaned[NUMBERS], turn[NUMBERS], turns;
@@ -58,7 +58,7 @@ static node_t *finalizable(uintptr_t number, node_t *next)
 __attribute__((noinline)) static void collect_and_wait(void)
 {
     collect();
-    cr_assert_eq(weir_gc_wait_finalizers(PATIENCE_NS * (int64_t)20), 0);
+    cr_assert_eq(weir_gc_wait_finalizers(-1), 0);
 }
 
 static void settle(void)
@@ -439,7 +439,7 @@ Test(finalize, freed_by_hand)
     put(1, NULL);
     add_cleanup(cleanup, 1);
     free_by_hand();
-    cr_expect_eq(weir_gc_wait_finalizers(PATIENCE_NS), 0);
+    cr_expect_eq(weir_gc_wait_finalizers(-1), 0);
     cr_expect_eq(finalized[1], 0, "the object is gone");
     cr_expect_eq(cleaned[1], 1);
     settle();

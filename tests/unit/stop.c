@@ -71,13 +71,14 @@ Test(stop, a_thread_that_blocks_the_signal_does_not_hang_the_program, .disabled 
     weir_gc();
     uint64_t waited = os_now_ns() - start;
     cr_expect_eq(gc_read_stats().cycles, cycles, "it was given up");
-    cr_expect(waited > 1900000000u && waited < 8000000000u, "%lu", waited);
+    cr_expect(waited > 1900000000u, "%lu", waited);
     cr_expect_eq(events[WEIR_EVENT_STOP_BEGIN], 1);
     cr_expect_eq(events[WEIR_EVENT_STOPPED] + events[WEIR_EVENT_COLLECTED], 0);
     start = os_now_ns();
     for (int i = 0; i < 2000; i++) /* twice the goal: nobody waits for a collection again at once */
         cr_assert_not_null(weir_gc_alloc(5000));
-    cr_expect_lt(os_now_ns() - start, 1900000000u);
+    uint64_t retries = (os_now_ns() - start) / 10000000000u; /* one each ten seconds */
+    cr_expect_leq(events[WEIR_EVENT_STOP_BEGIN], 1 + retries);
     stop = true;
     pthread_join(thread, NULL);
     weir_gc();
