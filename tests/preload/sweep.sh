@@ -13,7 +13,7 @@ unset WEIR_GOGC WEIR_MEMLIMIT WEIR_COLLECT WEIR_DEBUG
 sweep() {
     local wanted=$1 status=0
     shift
-    timeout 120 "$WEIR" sweep "$@" >out 2>err </dev/null || status=$?
+    timeout $HANG "$WEIR" sweep "$@" >out 2>err </dev/null || status=$?
     [ "$status" = "$wanted" ] || fail "status $status, expected $wanted: weir sweep $*: $(cat out err)"
 }
 

@@ -605,7 +605,7 @@ __attribute__((noinline)) static bool comes(const _Atomic uint32_t *count, uint3
     return *count >= wanted;
 }
 
-Test(finalize, a_call_that_blocks_does_not_hold_up_the_others, .timeout = 60)
+Test(finalize, a_call_that_blocks_does_not_hold_up_the_others)
 {
     put_blocking(block, 3, 0);
     put_blocking(cleanup, 20, 5);
