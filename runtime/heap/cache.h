@@ -76,6 +76,8 @@ typedef struct heap {
     struct weir_gc_stack *stack;       /* the one that it said it is on; NULL: its own */
     uint64_t arena_taken, arena_given; /* bytes of blocks that arenas took from this heap, and gave back */
     struct heap *next;                 /* of all heaps; written once, under the lock */
+    _Atomic uint32_t busy; /* the owner is in a slow path, so deep; written by the owner: see gate.h */
+    _Atomic uint32_t shut; /* 1: another thread tends the heap; under the lock of the heaps */
     _Atomic int status;
     _Alignas(64) _Atomic(cell_t *) inbox; /* pushed by anybody, taken whole by the owner */
 } heap_t;
@@ -104,7 +106,7 @@ bool span_touch(span_t *span, uint32_t end_cell);
 void *span_refill(heap_t *heap, uint32_t cls);
 /* Give a cell back to its span; the caller owns the span. */
 void span_free_cell(span_t *span, void *p);
-/* span->wait reached zero. */
+/* span->wait has reached zero. */
 void span_event(span_t *span);
 /* Move a partial span between heaps; the caller owns both. */
 void span_move(heap_t *from, heap_t *to, span_t *span);

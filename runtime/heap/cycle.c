@@ -137,7 +137,7 @@ bool cycle_run(enum cycle_reason reason)
         tell(CYCLE_TRACE, reason);
         lock_release(&cycle.lock);
         tell(CYCLE_SETTLE, reason);
-        if (reason == CYCLE_LIMIT)
+        if (reason != CYCLE_GROWTH)
             heap_shed();
         pages_cycle_done();
         event_tell(&event, WEIR_EVENT_CYCLE_END);

@@ -16,11 +16,13 @@
 #include "runtime/heap/collected.h"
 #include "runtime/heap/cycle.h"
 #include "runtime/heap/fast.h"
+#include "runtime/heap/gate.h"
 #include "runtime/heap/harden.h"
 #include "runtime/heap/large.h"
 #include "runtime/heap/misuse.h"
 #include "runtime/heap/origin.h"
 #include "runtime/heap/raw.h"
+#include "runtime/heap/tend.h"
 #include "runtime/heap/world.h"
 #include "runtime/heap/zero.h"
 #include "runtime/os/options.h"
@@ -49,17 +51,25 @@ static void *malloc_zero_size(heap_t *self, enum heap_call call)
     return options.harden ? harden_malloc(self, 0, 16, call) : raw_malloc(self, 1);
 }
 
+static void *malloc_cell(heap_t *self, uint32_t cls)
+{
+    gate_enter(self);
+    cell_t *cell = self->bins[cls];
+    if (LIKELY(cell != NULL)) {
+        self->bins[cls] = cell->next;
+        cell->mark = NULL;
+    } else {
+        cell = span_refill(self, cls);
+    }
+    gate_leave(self);
+    return cell;
+}
+
 void *raw_malloc(heap_t *self, size_t size)
 {
     if (UNLIKELY(size > SMALL_MAX))
         return large_alloc(self, size, 1, false);
-    uint32_t cls = class_of(size);
-    cell_t *cell = self->bins[cls];
-    if (UNLIKELY(cell == NULL))
-        return span_refill(self, cls);
-    self->bins[cls] = cell->next;
-    cell->mark = NULL;
-    return cell;
+    return malloc_cell(self, class_of(size));
 }
 
 /* Is the thread cache what allocations come from? Not before the first use, past the thread's end, hardened, or
@@ -112,18 +122,9 @@ static void *malloc_anywhere(size_t size, enum heap_call call)
 
 void *heap_malloc_slow(size_t size)
 {
-    if (LIKELY(size - 1 < SMALL_MAX)) {
-        uint32_t cls = class_of(size);
-        cell_t *cell = cache.bins[cls];
-        if (LIKELY(cell != NULL)) {
-            cache.bins[cls] = cell->next;
-            cell->mark = NULL;
-            return cell;
-        }
-        if (uses_cache(cache.heap)) {
-            void *p = span_refill(cache.heap, cls);
-            return is_worth_another_try(p) ? retried(malloc_anywhere_once(size, HEAP_CALL_MALLOC)) : p;
-        }
+    if (LIKELY(size - 1 < SMALL_MAX) && uses_cache(cache.heap)) {
+        void *p = malloc_cell(cache.heap, class_of(size));
+        return is_worth_another_try(p) ? retried(malloc_anywhere_once(size, HEAP_CALL_MALLOC)) : p;
     }
     return malloc_anywhere(size, HEAP_CALL_MALLOC);
 }
@@ -278,6 +279,14 @@ static bool is_free(heap_t *self, span_t *span, const void *p)
     return false;
 }
 
+static bool is_free_here(heap_t *self, span_t *span, const void *p)
+{
+    gate_enter(self);
+    bool free = is_free(self, span, p);
+    gate_leave(self);
+    return free;
+}
+
 /* --- freeing --- */
 
 static bool is_marked(const span_t *span, const void *p)
@@ -288,12 +297,14 @@ static bool is_marked(const span_t *span, const void *p)
 static void free_cell(heap_t *self, span_t *span, void *p)
 {
     bool own = __atomic_load_n(&span->heap, __ATOMIC_RELAXED) == self;
+    gate_enter(self);
     if (UNLIKELY(is_marked(span, p)) && (!own || is_free(self, span, p)))
         misuse_report("double free of", p, span->cell_size, "free()");
     else if (own)
         span_free_cell(span, p);
     else
         remote_free(self, span, p);
+    gate_leave(self);
 }
 
 static void free_collected(heap_t *self, span_t *span, void *p)
@@ -335,7 +346,9 @@ static bool free_remote(void *p)
     heap_t *owner = __atomic_load_n(&span->heap, __ATOMIC_RELAXED);
     if (!owner || owner == cache.heap || span->kind != KIND_MANUAL || ((cell_t *)p)->mark == span)
         return false;
+    gate_enter(cache.heap);
     remote_free(cache.heap, span, p);
+    gate_leave(cache.heap);
     return true;
 }
 
@@ -377,10 +390,15 @@ void heap_free_slow_as(void *p, enum heap_call call, size_t size)
         free_anything(p, call, size);
 }
 
+/* While this waited at the gate, who tended the heap may have seen to it, and the span may be another's. */
 void heap_free_event(span_t *span)
 {
     int saved = errno;
-    span_event(span);
+    heap_t *self = cache.heap;
+    gate_enter(self);
+    if (LIKELY(span->heap == self && span->wait == 0))
+        span_event(span);
+    gate_leave(self);
     errno = saved;
 }
 
@@ -464,7 +482,7 @@ void *heap_realloc(void *p, size_t size)
     if (span_is_large(span))
         return realloc_large(span, size);
     heap_t *owner = __atomic_load_n(&span->heap, __ATOMIC_RELAXED);
-    if (UNLIKELY(is_marked(span, p)) && owner == cache.heap && is_free(owner, span, p)) {
+    if (UNLIKELY(is_marked(span, p)) && owner == cache.heap && is_free_here(owner, span, p)) {
         misuse_report("use after free of", p, span->cell_size, "realloc()");
         return no_memory();
     }
@@ -499,14 +517,23 @@ bool heap_owns(const void *p)
     return region_owns(p);
 }
 
+static void shed_own(heap_t *self)
+{
+    gate_enter(self);
+    remote_flush(self);
+    remote_drain(self);
+    span_release_empty(self);
+    gate_leave(self);
+}
+
 void heap_shed(void)
 {
     heap_t *self = thread_heap();
     if (!self)
         return;
-    remote_flush(self);
-    remote_drain(self);
-    span_release_empty(self);
+    shed_own(self);
+    tend_all();
+    shed_own(self); /* what others had of ours */
     thread_return_borrowed();
 }
 

@@ -27,10 +27,10 @@ size_t heap_usable_size(const void *p);
 /* Bytes of the cell that starts at p or holds it; 0 if there is none. Asks no questions: for estimates. */
 size_t heap_cell_size(const void *p);
 bool heap_owns(const void *p);
-/* Give back what is idle but for `keep` bytes, this thread's empty spans included. True if anything went to the
+/* Give back what is idle but for `keep` bytes, the empty spans of this thread and of those that sleep included. True if anything went to the
  * kernel. */
 bool heap_trim(size_t keep);
-/* Give up what is cached: empty spans become idle memory. */
+/* Give up what this thread and those that sleep cache: empty spans become idle memory. */
 void heap_shed(void);
 
 /* The same for callers whose allocations and frees go in pairs, which hardening checks; the fast ones are in

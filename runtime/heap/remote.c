@@ -3,7 +3,8 @@
  * needed, when this thread needs another span, and when it ends. The owner takes its inbox whole, at a refill.
  *
  * So a thread that only frees holds back at most OUTBOX_SIZE chains of OUTBOX_BYTES. An owner that sleeps takes
- * nothing: what others free of its cells can be neither used nor released until it allocates again or ends.
+ * nothing: what others free of its cells can be neither used nor released until it allocates again or ends, or
+ * another thread tends its heap (tend.h).
  */
 #include "runtime/heap/cache.h"
 #include "runtime/os/os.h"

@@ -15,6 +15,7 @@
 #include "runtime/heap/cache.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
+#include "runtime/heap/gate.h"
 #include "runtime/heap/harden.h"
 #include "runtime/heap/origin.h"
 #include "runtime/heap/verify.h"
@@ -47,12 +48,14 @@ static void heap_leave(heap_t *heap)
     world_enter();
     collected_thread_end(heap);
     world_leave();
+    gate_enter(heap);
     remote_flush(heap);
     remote_drain(heap);
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
         span_deactivate(heap, cls);
     span_release_empty(heap);
     lock_acquire(&heaps.lock);
+    gate_leave(heap); /* nobody tends it as long as we have the lock */
     set_owner(heap, 0);
     cache.heap = NULL;
     atomic_store_explicit(&heap->status, HEAP_ORPHAN, memory_order_release);
@@ -193,6 +196,7 @@ static bool runtime_start(bool *first)
         *first = true;
         options_load();
         settle_collecting();
+        fence_init();
         state = pages_init() ? 1 : 2;
         control_init();
     }

@@ -3,6 +3,7 @@
  */
 #include "runtime/heap/above.h"
 #include "runtime/heap/cache.h"
+#include "runtime/heap/gate.h"
 #include "runtime/observe/stats_print.h"
 #include "runtime/swap/exclude.h"
 #include "runtime/swap/leaks_print.h"
@@ -20,8 +21,11 @@ __attribute__((constructor)) static void swap_start(void)
 
 __attribute__((destructor)) static void swap_end(void)
 {
-    if (cache.heap)
+    if (cache.heap) {
+        gate_enter(cache.heap);
         span_check_freed(cache.heap);
+        gate_leave(cache.heap);
+    }
     leaks_print_at_exit();
     stats_print_at_exit();
 }

@@ -16,3 +16,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 )
 passes WEIR_HARDLIMIT=256MiB "$WEIR_PROGRAMS/exhaust" 192
 passes WEIR_HARDLIMIT=256MiB WEIR_MEMLIMIT=128MiB "$WEIR_PROGRAMS/exhaust" 192
+passes "$WEIR_PROGRAMS/idle-threads" 1000 trim
+passes WEIR_HARDLIMIT=300MiB "$WEIR_PROGRAMS/idle-threads" 200 270
+passes WEIR_HARDLIMIT=300MiB WEIR_MEMLIMIT=200MiB "$WEIR_PROGRAMS/idle-threads" 200 270

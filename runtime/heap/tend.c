@@ -1,0 +1,150 @@
+/* tend: see tend.h. */
+#include "runtime/heap/tend.h"
+
+#include <string.h>
+
+#include "runtime/heap/cache.h"
+#include "runtime/heap/gate.h"
+#include "runtime/heap/world.h"
+#include "runtime/os/asleep.h"
+#include "runtime/os/futex.h"
+#include "runtime/os/options.h"
+
+/* --- the owner's side --- */
+
+COLD void gate_wait(heap_t *self)
+{
+    do {
+        atomic_store_explicit(&self->busy, 0, memory_order_release);
+        while (atomic_load_explicit(&self->shut, memory_order_acquire))
+            os_futex_wait(&self->shut, 1);
+        atomic_store_explicit(&self->busy, 1, memory_order_relaxed);
+        fence_hot();
+    } while (atomic_load_explicit(&self->shut, memory_order_acquire));
+}
+
+/* --- the tender's side: all of it under the lock of the heaps --- */
+
+static cache_t *cache_of(const heap_t *heap)
+{
+    return (cache_t *)(void *)heap->bins; /* its first member */
+}
+
+static void set_owners(heap_t *heap, uintptr_t word)
+{
+    for (uint32_t slot = heap->spans; slot; slot = span_of_slot(slot)->all_next)
+        __atomic_store_n(&span_of_slot(slot)->owner, word, __ATOMIC_RELAXED);
+}
+
+static void set_classes(heap_t *heap, bool known)
+{
+    uint8_t *class_of_granule = cache_of(heap)->class_of;
+    for (size_t granule = 0; granule < GRANULES; granule++)
+        __atomic_store_n(&class_of_granule[granule], known ? (uint8_t)class_of(granule * 16) : 0,
+                         __ATOMIC_RELAXED);
+}
+
+static bool is_asleep(const heap_t *heap)
+{
+    return asleep_is(heap->thread, heap->stack_to);
+}
+
+/* An owner that waits at the gate may have freed the cell that a full span waited for, and not said so yet. */
+static void settle_events(heap_t *heap)
+{
+    for (uint32_t slot = heap->spans; slot; slot = span_of_slot(slot)->all_next) {
+        span_t *span = span_of_slot(slot);
+        if (span->state == SPAN_FULL && span->wait == 0)
+            span_event(span);
+    }
+}
+
+/* What the owner would do: as at its end, but that it stays. */
+static void give_back(heap_t *heap)
+{
+    settle_events(heap);
+    remote_flush(heap);
+    remote_drain(heap);
+    span_release_empty(heap);
+}
+
+/* The slow paths are shut, and the owner is in none. */
+static void tend_behind_gate(heap_t *heap)
+{
+    set_classes(heap, false);
+    set_owners(heap, 0);
+    fence_cold();
+    if (is_asleep(heap)) {
+        fence_cold();
+        give_back(heap);
+        fence_cold(); /* who finds the fast paths open sees all of this */
+    }
+    set_owners(heap, heap->word);
+    set_classes(heap, true);
+}
+
+static void tend(heap_t *heap)
+{
+    atomic_store_explicit(&heap->shut, 1, memory_order_relaxed);
+    fence_cold();
+    if (!atomic_load_explicit(&heap->busy, memory_order_acquire))
+        tend_behind_gate(heap);
+    atomic_store_explicit(&heap->shut, 0, memory_order_release);
+    os_futex_wake_all(&heap->shut);
+}
+
+/* The owner changes these meanwhile: a guess. */
+__attribute__((no_sanitize("thread"))) static bool is_worth_it(const heap_t *heap, bool inbox_only)
+{
+    if (atomic_load_explicit(&heap->inbox, memory_order_relaxed))
+        return true;
+    if (inbox_only)
+        return false;
+    for (uint32_t i = 0; i < OUTBOX_SIZE; i++)
+        if (heap->outbox[i].first)
+            return true;
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+        if (heap->active[cls] || heap->partial[cls])
+            return true;
+    return false;
+}
+
+/* Is there a thread, and is the cache its? One at its end runs the destructors of others, and goes at any time. */
+static bool may_be_tended(const heap_t *heap)
+{
+    return heap->status == HEAP_LIVE && heap != cache.heap && heap->thread != WORLD_NO_THREAD &&
+           is_asleep(heap) && cache_of(heap)->heap == heap && !cache_of(heap)->ended;
+}
+
+static void tend_one(heap_t *heap, bool inbox_only)
+{
+    if (!is_worth_it(heap, inbox_only))
+        return;
+    lock_acquire(&heaps.lock);
+    if (heap->status == HEAP_ORPHAN)
+        give_back(heap);
+    else if (may_be_tended(heap))
+        tend(heap);
+    lock_release(&heaps.lock);
+}
+
+/* Hardened heaps have no cache, and collect mode one of another kind. ThreadSanitizer does not know what the kernel
+ * proves. */
+static bool is_possible(void)
+{
+#ifdef __SANITIZE_THREAD__
+    return false;
+#else
+    return fence_is_cheap() && !options.harden && !options.collect;
+#endif
+}
+
+/* Twice: in the first round the heaps send each other what was theirs. */
+void tend_all(void)
+{
+    if (!is_possible())
+        return;
+    for (int round = 0; round < 2; round++)
+        for (heap_t *heap = atomic_load_explicit(&heaps.all, memory_order_acquire); heap; heap = heap->next)
+            tend_one(heap, round > 0);
+}
