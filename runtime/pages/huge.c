@@ -5,9 +5,11 @@
 
 #include "runtime/os/check.h"
 #include "runtime/pages/idle.h"
+#include "runtime/pages/index.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/provider.h"
+#include "runtime/pages/purge.h"
 
 /* How much of a range the provider had for reuse, in bytes; it is no longer. Those pages may hold anything, the
  * others are zero. */
@@ -29,6 +31,7 @@ static size_t huge_take_touched(char *memory, size_t size, bool zeroed)
 static void huge_taken(void *memory, size_t size, bool zeroed)
 {
     region_note_used(memory, size);
+    purge_await(memory, size);
     size_t touched = huge_take_touched(memory, size, zeroed);
     ledger.huge_idle -= touched;
     ledger.huge_inuse += size;
@@ -76,6 +79,10 @@ void huge_give(void *memory, size_t size, size_t moved)
     size_t first = moved / SLOT_SIZE;
     for (size_t i = first; i < size / SLOT_SIZE; i++)
         span[i].touched = SLOT_PAGES;
+    for (size_t at = first * SLOT_SIZE; at < size; at += CHUNK_SIZE)
+        index_set_idle(region_slot((char *)memory + at) / CHUNK_SLOTS);
+    if (first < size / SLOT_SIZE)
+        index_set_idle(region_slot((char *)memory + size - 1) / CHUNK_SLOTS);
     provider_give(memory, size);
     ledger.huge_inuse -= size;
     ledger.huge_idle += size - first * SLOT_SIZE;

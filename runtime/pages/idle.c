@@ -2,18 +2,15 @@
 #include "runtime/pages/idle.h"
 
 #include "runtime/os/os.h"
-#include "runtime/pages/bits.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/provider.h"
+#include "runtime/pages/purge.h"
 #include "runtime/pages/release.h"
-
-enum { REFUSED_PAUSE = 256 /* attempts */ };
 
 static struct {
     release_t rule;
-    uint32_t pause; /* so many attempts to release are let go by: the kernel refused the last one */
-    size_t unused;  /* the sum of chunk->unused */
-    uint32_t next;  /* the chunk to be counted next */
+    size_t unused; /* the sum of chunk->unused */
+    uint32_t next; /* the chunk to be counted next */
 } idle = {.rule = RELEASE_INIT, .next = ZERO_ZONE / CHUNK_SIZE};
 
 /* --- what is held --- */
@@ -36,64 +33,10 @@ size_t idle_held_bytes(void)
 
 /* --- releasing --- */
 
-/* Release the highest run of ones in `dirty`, slots of one chunk that may be resident. A kernel that refuses madvise
- * leaves them as they are: 0. Else the pages, which are no longer. */
-static size_t release_run(uint32_t index, uint64_t *dirty)
-{
-    uint32_t last = 63 - (uint32_t)__builtin_clzll(*dirty), first = last;
-    while (first > 0 && *dirty >> (first - 1) & 1)
-        first--;
-    uint32_t slot = index * CHUNK_SLOTS + first, count = last - first + 1;
-    if (!os_release(region_address(slot), (size_t)count << SLOT_SHIFT))
-        return 0;
-    size_t pages = region_forget_touched(slot, count);
-    *dirty &= ~bits_run(first, count);
-    ledger.releases++;
-    ledger.released_pages += pages;
-    return pages;
-}
-
-/* Of addresses that the provider has, what it holds for reuse is touched; a huge object in use counts as not touched.
- * The provider need not know that slots were released: it takes all that it has for written. */
-static bool release_chunk(uint32_t index, size_t bound)
-{
-    chunk_t *chunk = &region.chunks[index];
-    uint64_t of_provider = chunk->known || !ledger.huge_idle ? 0 : region_dirty(index);
-    uint64_t *dirty = chunk->known ? &chunk->dirty : &of_provider;
-    while (*dirty && idle_bytes() > bound) {
-        size_t pages = release_run(index, dirty);
-        if (!pages)
-            return false;
-        if (chunk->known) {
-            ledger.pages_idle -= pages;
-            atomic_fetch_sub_explicit(&ledger.touched, pages, memory_order_relaxed);
-        } else {
-            ledger.huge_idle -= pages * OS_PAGE;
-        }
-    }
-    return true;
-}
-
-/* Where the kernel refuses (a sandbox without madvise, locked memory), trying at each free would cost and change
- * nothing. */
-bool idle_release_to(size_t bound)
-{
-    size_t before = ledger.releases;
-    if (idle.pause > 0) {
-        idle.pause--;
-        return false;
-    }
-    for (uint32_t i = (uint32_t)(region.used >> CHUNK_SHIFT);
-         i-- > ZERO_ZONE / CHUNK_SIZE && idle_bytes() > bound;)
-        if (!release_chunk(i, bound)) {
-            idle.pause = REFUSED_PAUSE;
-            break;
-        }
-    return ledger.releases != before;
-}
-
+/* The provider purges all that it has, so nobody else may be at it. */
 bool idle_give_up_commitment(void)
 {
+    purge_await(region_address(0), region.used);
     size_t decommits = provider_decommits(), purged = provider_purge();
     ledger.huge_idle -= purged;
     ledger.released_pages += purged / OS_PAGE;
@@ -164,6 +107,20 @@ void idle_note_taken(size_t fresh)
     }
 }
 
+/* More may exceed it afterwards: others go on meanwhile, and leave it to this thread. */
+static bool release_what_exceeds(void)
+{
+    if (idle.rule.learnt > 0)
+        fade();
+    release_sizes_t sizes = sizes_now();
+    size_t excess = release_excess(&idle.rule, sizes), before = ledger.released_pages;
+    if (excess == 0 || !purge_to(sizes.idle - excess))
+        return false;
+    fade();
+    release_note_given(&idle.rule, (ledger.released_pages - before) * OS_PAGE);
+    return true;
+}
+
 /* Counting is left to when the bound is not far, and looking at the clock to when something was learnt or is
  * released. */
 void idle_apply_rule(void)
@@ -173,14 +130,8 @@ void idle_apply_rule(void)
     release_sizes_t sizes = sizes_now();
     if (sizes.idle > release_bound(&idle.rule, sizes.inuse, sizes.unused) / 2)
         count_on();
-    if (idle.rule.learnt > 0)
-        fade();
-    sizes = sizes_now();
-    size_t excess = release_excess(&idle.rule, sizes), before = ledger.released_pages;
-    if (excess > 0 && idle_release_to(sizes.idle - excess)) {
-        fade();
-        release_note_given(&idle.rule, (ledger.released_pages - before) * OS_PAGE);
-    }
+    while (!purge_is_busy() && release_what_exceeds())
+        ;
 }
 
 int64_t idle_gc_percent(void)

@@ -1,7 +1,7 @@
-/* idle: memory that is held from the kernel in no span, and giving it back.
+/* idle: memory that is held from the kernel in no span, and how much of it.
  *
  * How much may be held is the rule's (release.h). It is applied at the free that exceeds it; no more is released than
- * exceeds it. What the free cells of spans take, which the rule wants to know, is counted in their descriptors, a few
+ * exceeds it (purge.h). What the free cells of spans take, which the rule wants to know, is counted in their descriptors, a few
  * at each application: nothing here is linear in the heap but what is released, and setting the percentage.
  *
  * All of this is under the pages' lock. */
@@ -21,15 +21,12 @@ size_t idle_held_bytes(void);
 /* < 0: idle memory is kept. */
 void idle_set_gc_percent(int64_t percent);
 int64_t idle_gc_percent(void);
-/* Release until the rule holds, if it does not. */
+/* Release until the rule holds, if it does not. The lock is given up on the way: see purge_to. */
 void idle_apply_rule(void);
 /* Memory was taken, `fresh` bytes of it not resident. */
 void idle_note_taken(size_t fresh);
 /* The chunk becomes the provider's. */
 void idle_forget_chunk(uint32_t index);
-/* Release until no more than `bound` bytes are idle, from the upper end of the heap downwards. True if anything was
- * released. */
-bool idle_release_to(size_t bound);
 /* The kernel may have refused to commit: what the provider holds for reuse gives up its share. True: it had one. */
 bool idle_give_up_commitment(void);
 

@@ -7,6 +7,7 @@
 #include "runtime/pages/growth.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/pages.h"
+#include "runtime/pages/purge.h"
 #include "runtime/pages/runs.h"
 
 _Atomic uint32_t pages_due;
@@ -63,7 +64,7 @@ static void note_held(size_t held)
 static void release(size_t excess)
 {
     size_t idle = idle_bytes();
-    bool released = idle_release_to(idle > excess ? idle - excess : 0);
+    bool released = purge_to(idle > excess ? idle - excess : 0);
     size_t slack = ledger.pages_slack * OS_PAGE;
     if (idle < excess && slack &&
         (slack >= lower_limit() / LIMIT_SHARE || lower_limit() == (size_t)limit.hard))

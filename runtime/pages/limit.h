@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* May `fresh` more bytes become resident? Releases idle memory for the limits' sake. */
+/* May `fresh` more bytes become resident? Releases idle memory for the limits' sake: see purge_to. */
 bool limit_admit(size_t fresh);
 /* Would the hard limit refuse this many more bytes? Counts it if the calling thread has just run a cycle for the same
  * request; else a cycle is due. */

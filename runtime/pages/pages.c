@@ -11,11 +11,25 @@
 #include "runtime/pages/limit.h"
 #include "runtime/pages/metadata.h"
 #include "runtime/pages/provider.h"
+#include "runtime/pages/purge.h"
 #include "runtime/pages/runs.h"
 
 ledger_t ledger;
 
 static lock_t lock = LOCK_INIT(LOCK_RANK_PAGES);
+
+/* The thread stays in a section all the while: a stop of the world waits for it. */
+void pages_lock_pause(void)
+{
+    lock_section_begin(&lock);
+    lock_release(&lock);
+}
+
+void pages_lock_resume(void)
+{
+    lock_acquire(&lock);
+    lock_section_end(&lock);
+}
 
 /* --- slots --- */
 
@@ -213,7 +227,7 @@ void *pages_metadata(size_t size)
 bool pages_trim(size_t keep)
 {
     lock_acquire(&lock);
-    bool released = idle_release_to(keep);
+    bool released = purge_to(keep);
     lock_release(&lock);
     return released;
 }
@@ -331,6 +345,8 @@ void pages_before_fork(void)
 void pages_after_fork(bool child)
 {
     provider_after_fork(child);
+    if (child)
+        purge_after_fork_child();
     lock_after_fork(&lock, child);
 }
 

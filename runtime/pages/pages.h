@@ -40,6 +40,10 @@ typedef struct ledger {
 } ledger_t;
 extern ledger_t ledger;
 
+/* Give the lock up for a while, in the middle of what one does under it. For this folder. */
+void pages_lock_pause(void);
+void pages_lock_resume(void);
+
 /* Reserve the region and carve the first chunk. */
 bool pages_init(void);
 

@@ -103,6 +103,7 @@ typedef struct chunk {
     uint8_t committed;  /* slots from the front that are readable and writable */
     bool from_provider; /* goes back there when all its slots are free */
     bool known;
+    bool idle;       /* idle memory may be in it: in its free slots, or, if it is not known, the provider's */
     uint32_t unused; /* bytes of cells in no use, as idle.c counted them last */
 } chunk_t;
 

@@ -5,16 +5,18 @@
 #include "runtime/os/os.h"
 #include "runtime/pages/bits.h"
 #include "runtime/pages/idle.h"
+#include "runtime/pages/index.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/provider.h"
+#include "runtime/pages/purge.h"
 
 /* Waking the provider costs about 0.4 MiB: a program of many classes and few objects should not have to. */
 enum { DIRECT_CHUNKS = 8 };
 enum { FIRST_COMMIT = 4 /* slots */ };
 
 static struct {
-    uint32_t low, end; /* chunks that may have free slots are in [low, end) */
+    uint32_t end; /* all chunks are below */
 } runs;
 
 /* --- chunks --- */
@@ -26,10 +28,9 @@ static void chunk_add(void *memory, bool from_provider, uint8_t committed)
         .free = ~(uint64_t)0, .committed = committed, .from_provider = from_provider, .known = true};
     ledger.slots += CHUNK_SLOTS;
     region_note_used(memory, CHUNK_SIZE);
-    if (index < runs.low)
-        runs.low = index;
     if (index >= runs.end)
         runs.end = index + 1;
+    index_raise(index, INDEX_FREE, CHUNK_SLOTS);
 }
 
 /* The provider's memory may have been used before: what was touched comes along. */
@@ -37,6 +38,10 @@ static void chunk_take_touched(uint32_t index)
 {
     size_t touched = region_touched(index * CHUNK_SLOTS, CHUNK_SLOTS);
     region.chunks[index].dirty = region_dirty(index);
+    if (touched) {
+        index_raise(index, INDEX_DIRTY, CHUNK_SLOTS);
+        index_set_idle(index);
+    }
     ledger.huge_idle -= touched * OS_PAGE;
     ledger.pages_idle += touched;
     atomic_fetch_add_explicit(&ledger.touched, touched, memory_order_relaxed);
@@ -56,6 +61,7 @@ static bool chunk_get(void)
     void *memory = provider_take(CHUNK_SIZE, CHUNK_SIZE);
     if (!memory)
         return false;
+    purge_await(memory, CHUNK_SIZE);
     chunk_add(memory, true, CHUNK_SLOTS);
     chunk_take_touched(region_slot(memory) / CHUNK_SLOTS);
     return true;
@@ -71,7 +77,7 @@ static void chunk_put(uint32_t index)
     ledger.huge_idle += touched * OS_PAGE;
     ledger.slots -= CHUNK_SLOTS;
     idle_forget_chunk(index);
-    *chunk = (chunk_t){.free = 0};
+    *chunk = (chunk_t){.idle = chunk->idle};
     provider_give(region_address(index * CHUNK_SLOTS), CHUNK_SIZE);
 }
 
@@ -106,10 +112,10 @@ static uint64_t bits_of(const chunk_t *chunk, enum which which)
     return chunk->free;
 }
 
-/* Find a run of free slots; 0: none. */
-static uint32_t find_run(uint32_t count, uint64_t aligned, enum which which)
+/* In the chunks [from, to); 0: none. */
+static uint32_t find_among(uint32_t from, uint32_t to, uint32_t count, uint64_t aligned, enum which which)
 {
-    for (uint32_t i = runs.low; i < runs.end; i++) {
+    for (uint32_t i = from; i < to; i++) {
         uint64_t word = bits_of(&region.chunks[i], which);
         if (!word)
             continue;
@@ -120,10 +126,21 @@ static uint32_t find_run(uint32_t count, uint64_t aligned, enum which which)
     return 0;
 }
 
-static void advance_low(void)
+/* Find a run of free slots; 0: none. */
+static uint32_t find_run(uint32_t count, uint64_t aligned, enum which which)
 {
-    while (runs.low < runs.end && !region.chunks[runs.low].free)
-        runs.low++;
+    enum index_kind kind = which == DIRTY ? INDEX_DIRTY : INDEX_FREE;
+    for (uint32_t from = 0; from < runs.end; from += INDEX_CHUNKS) {
+        uint32_t group = from / INDEX_CHUNKS, to = from + INDEX_CHUNKS;
+        if (index_groups[group].longest[kind] < count)
+            continue;
+        uint32_t slot = find_among(from, to < runs.end ? to : runs.end, count, aligned, which);
+        if (slot)
+            return slot;
+        if (which != COMMITTED && aligned == ~(uint64_t)0)
+            index_lower(group, kind, count);
+    }
+    return 0;
 }
 
 static void mark_taken(uint32_t slot, uint32_t count)
@@ -137,8 +154,11 @@ static void mark_taken(uint32_t slot, uint32_t count)
     }
     chunk->free &= ~run;
     ledger.slots_inuse += count;
-    if (!chunk->free)
-        advance_low();
+}
+
+void runs_take_idle(uint32_t slot, uint32_t count)
+{
+    mark_taken(slot, count);
 }
 
 /* The pages of a run that using its first `use` pages would make resident. */
@@ -169,17 +189,20 @@ static bool admit_run(uint32_t slot, uint32_t count, size_t use)
 
 uint32_t runs_take(uint32_t count, size_t use, uint64_t aligned, bool *full)
 {
+    uint32_t slot;
+    uint64_t turns;
     *full = false;
-    uint32_t slot = ledger.pages_idle ? find_run(count, aligned, DIRTY) : 0;
-    if (!slot)
-        slot = find_run(count, aligned, ANY);
-    if (!slot) {
-        *full = limit_admit(use * OS_PAGE);
-        return 0;
-    }
-    if (!admit_run(slot, count, use))
-        return 0;
-    if (!chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS + count))
+    do { /* until the lock was not given up since the run was found */
+        turns = purge_turns();
+        slot = ledger.pages_idle ? find_run(count, aligned, DIRTY) : 0;
+        if (!slot)
+            slot = find_run(count, aligned, ANY);
+        bool is_admitted = slot ? admit_run(slot, count, use) : limit_admit(use * OS_PAGE);
+        *full = !slot && is_admitted;
+        if (!is_admitted)
+            return 0;
+    } while (purge_turns() != turns);
+    if (slot && !chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS + count))
         slot = find_run(count, aligned, COMMITTED);
     if (slot)
         mark_taken(slot, count);
@@ -199,29 +222,52 @@ static void more_room(bool carve)
 uint32_t runs_take_new(uint32_t count, size_t use, uint64_t aligned, bool full)
 {
     uint32_t slot;
-    do {
+    uint64_t turns;
+    do { /* others may take what came, while the lock is given up */
+        turns = purge_turns();
         more_room(full);
         slot = runs_take(count, use, aligned, &full);
-    } while (!slot && idle_give_up_commitment());
+    } while (!slot && (purge_turns() != turns || idle_give_up_commitment()));
     return slot;
+}
+
+/* The ones in a row that the one at `bit` is among. */
+static uint64_t run_around(uint64_t word, uint32_t bit)
+{
+    uint64_t below = ~word & bits_run(0, bit), above = ~word & ~bits_run(0, bit);
+    uint32_t first = below ? 64 - (uint32_t)__builtin_clzll(below) : 0;
+    uint32_t end = above ? (uint32_t)__builtin_ctzll(above) : CHUNK_SLOTS;
+    return bits_run(first, end - first);
+}
+
+/* Of `word`, the slots `given` are ones now. */
+static void raise(uint32_t index, enum index_kind kind, uint64_t word, uint64_t given)
+{
+    while (given) {
+        uint64_t run = run_around(word, (uint32_t)__builtin_ctzll(given));
+        index_raise(index, kind, (uint32_t)__builtin_popcountll(run));
+        given &= ~run;
+    }
 }
 
 void runs_give(uint32_t slot, uint32_t count)
 {
     uint32_t index = slot / CHUNK_SLOTS;
     chunk_t *chunk = &region.chunks[index];
+    uint64_t given = bits_run(slot % CHUNK_SLOTS, count), dirty = 0;
+    DEBUG_CHECK(!(chunk->free & given));
     for (uint32_t i = 0; i < count; i++) {
-        span_t *span = span_of_slot(slot + i);
-        DEBUG_CHECK(!(chunk->free >> (slot + i) % CHUNK_SLOTS & 1));
-        if (span->touched) {
-            chunk->dirty |= (uint64_t)1 << (slot + i) % CHUNK_SLOTS;
-            ledger.pages_idle += span->touched;
-        }
+        uint8_t touched = span_of_slot(slot + i)->touched;
+        dirty |= (uint64_t)(touched > 0) << (slot + i) % CHUNK_SLOTS;
+        ledger.pages_idle += touched;
     }
-    chunk->free |= bits_run(slot % CHUNK_SLOTS, count);
+    chunk->free |= given;
+    chunk->dirty |= dirty;
     ledger.slots_inuse -= count;
-    if (index < runs.low)
-        runs.low = index;
+    raise(index, INDEX_FREE, chunk->free, given);
+    raise(index, INDEX_DIRTY, chunk->dirty, dirty);
+    if (dirty)
+        index_set_idle(index);
     if (chunk->free == ~(uint64_t)0 && chunk->from_provider &&
         ledger.slots - ledger.slots_inuse > 2 * CHUNK_SLOTS)
         chunk_put(index);
@@ -232,10 +278,14 @@ bool runs_extend(uint32_t slot, uint32_t count, uint32_t new_count, size_t new_u
     uint32_t more = new_count - count, next = slot + count;
     if (slot % CHUNK_SLOTS + new_count > CHUNK_SLOTS)
         return false;
-    uint64_t run = more ? bits_run(next % CHUNK_SLOTS, more) : 0;
+    uint64_t run = more ? bits_run(next % CHUNK_SLOTS, more) : 0, turns;
     chunk_t *chunk = &region.chunks[slot / CHUNK_SLOTS];
-    if ((chunk->free & run) != run || !admit_run(slot, new_count, new_use) ||
-        !chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS + new_count))
+    do {
+        turns = purge_turns();
+        if ((chunk->free & run) != run || !admit_run(slot, new_count, new_use))
+            return false;
+    } while (purge_turns() != turns);
+    if (!chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS + new_count))
         return false;
     if (more)
         mark_taken(next, more);
@@ -316,12 +366,21 @@ bool runs_release_slack(void)
     return released;
 }
 
+static bool is_no_longer(uint64_t word, uint32_t longest)
+{
+    return longest >= CHUNK_SLOTS || !bits_starts(word, longest + 1);
+}
+
 /* Owners of spans write `touched` meanwhile, one byte: any value between is as good. */
 __attribute__((no_sanitize("thread"))) static void verify_chunk(uint32_t index, size_t *slots_free,
                                                                 size_t *idle)
 {
     const chunk_t *chunk = &region.chunks[index];
+    const struct index_group *group = &index_groups[index / INDEX_CHUNKS];
     ALWAYS_CHECK((chunk->dirty & ~chunk->free) == 0);
+    ALWAYS_CHECK(is_no_longer(chunk->free, group->longest[INDEX_FREE]));
+    ALWAYS_CHECK(is_no_longer(chunk->dirty, group->longest[INDEX_DIRTY]));
+    ALWAYS_CHECK(!chunk->dirty || (chunk->idle && group->idle));
     *slots_free += (size_t)__builtin_popcountll(chunk->free);
     for (uint32_t i = 0; i < CHUNK_SLOTS; i++) {
         bool dirty = chunk->dirty >> i & 1;
@@ -343,6 +402,6 @@ void runs_verify(size_t *slots_free, size_t *idle)
 
 bool runs_init(void)
 {
-    runs.low = runs.end = ZERO_ZONE / CHUNK_SIZE;
+    runs.end = ZERO_ZONE / CHUNK_SIZE;
     return chunk_carve();
 }

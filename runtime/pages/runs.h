@@ -23,6 +23,8 @@ bool runs_init(void);
 uint32_t runs_take(uint32_t count, size_t use, uint64_t aligned, bool *full);
 /* The same after runs_take found nothing, from another chunk. */
 uint32_t runs_take_new(uint32_t count, size_t use, uint64_t aligned, bool full);
+/* Take slots that are free and idle, to purge them. */
+void runs_take_idle(uint32_t slot, uint32_t count);
 /* Give a run back. A chunk that is free throughout goes back to the provider, unless few slots are free. */
 void runs_give(uint32_t slot, uint32_t count);
 /* Take the slots from `count` up to `new_count` as well, if they are free and the limit admits a use of `new_use` pages.

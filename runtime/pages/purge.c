@@ -1,0 +1,183 @@
+/* purge: see purge.h. */
+#include "runtime/pages/purge.h"
+
+#include "runtime/os/os.h"
+#include "runtime/pages/bits.h"
+#include "runtime/pages/idle.h"
+#include "runtime/pages/index.h"
+#include "runtime/pages/pages.h"
+#include "runtime/pages/runs.h"
+
+enum { PIECES = 8, PIECE_SLOTS = OS_HUGE_PAGE / SLOT_SIZE, REFUSED_PAUSE = 256 /* attempts */ };
+
+typedef struct piece {
+    uint32_t slot, count; /* count 0: this place is free */
+    bool is_chunk;        /* slots of a chunk; else the provider's */
+    size_t pages;
+} piece_t;
+
+/* Under the pages' lock. */
+static struct {
+    piece_t pieces[PIECES]; /* being purged */
+    uint32_t busy;          /* of them */
+    uint32_t pause;         /* attempts to let go by: the kernel refused the last one */
+    uint64_t turns;
+} purge;
+
+uint64_t purge_turns(void)
+{
+    return purge.turns;
+}
+
+bool purge_is_busy(void)
+{
+    return purge.busy > 0;
+}
+
+/* --- pieces --- */
+
+/* The slots of a chunk that are being purged for the provider's part of it. */
+static uint64_t in_work(uint32_t chunk)
+{
+    uint64_t slots = 0;
+    for (uint32_t i = 0; purge.busy && i < PIECES; i++) {
+        const piece_t *piece = &purge.pieces[i];
+        if (piece->count && !piece->is_chunk && piece->slot / CHUNK_SLOTS == chunk)
+            slots |= bits_run(piece->slot % CHUNK_SLOTS, piece->count);
+    }
+    return slots;
+}
+
+/* The highest run of ones, within a huge page. */
+static piece_t highest_run(uint32_t chunk, uint64_t idle)
+{
+    uint32_t last = 63 - (uint32_t)__builtin_clzll(idle), first = last;
+    while (first % PIECE_SLOTS > 0 && idle >> (first - 1) & 1)
+        first--;
+    return (piece_t){.slot = chunk * CHUNK_SLOTS + first, .count = last - first + 1};
+}
+
+/* Take the next piece at or below the chunk; it counts as gone from here on. False: there is none. */
+static bool piece_take(piece_t *piece, uint32_t *end)
+{
+    uint32_t index;
+    while ((index = index_last_idle(*end)) > 0) {
+        chunk_t *chunk = &region.chunks[index];
+        uint64_t idle = chunk->known ? chunk->dirty : region_dirty(index) & ~in_work(index);
+        *end = index + (idle != 0);
+        if (!idle) {
+            chunk->idle = chunk->known ? false : in_work(index) != 0;
+            continue;
+        }
+        *piece = highest_run(index, idle);
+        piece->is_chunk = chunk->known;
+        piece->pages = region_touched(piece->slot, piece->count);
+        if (piece->is_chunk) {
+            runs_take_idle(piece->slot, piece->count);
+            atomic_fetch_sub_explicit(&ledger.touched, piece->pages, memory_order_relaxed);
+        } else {
+            ledger.huge_idle -= piece->pages * OS_PAGE;
+        }
+        return true;
+    }
+    return false;
+}
+
+/* It was purged, or is put back as it was. */
+static void piece_put(const piece_t *piece, bool is_purged)
+{
+    if (is_purged) {
+        region_forget_touched(piece->slot, piece->count);
+        ledger.releases++;
+        ledger.released_pages += piece->pages;
+    } else if (piece->is_chunk) {
+        atomic_fetch_add_explicit(&ledger.touched, piece->pages, memory_order_relaxed);
+    } else {
+        ledger.huge_idle += piece->pages * OS_PAGE;
+    }
+    if (!is_purged)
+        index_set_idle(piece->slot / CHUNK_SLOTS);
+    if (piece->is_chunk)
+        runs_give(piece->slot, piece->count);
+}
+
+static piece_t *free_place(void)
+{
+    for (uint32_t i = 0; i < PIECES; i++)
+        if (!purge.pieces[i].count)
+            return &purge.pieces[i];
+    return NULL;
+}
+
+/* No place to note the piece: then under the lock. */
+static bool release(const piece_t *piece)
+{
+    piece_t *place = free_place();
+    if (place) {
+        *place = *piece;
+        purge.busy++;
+        pages_lock_pause();
+    }
+    bool is_purged = os_release(region_address(piece->slot), (size_t)piece->count << SLOT_SHIFT);
+    if (place) {
+        pages_lock_resume();
+        purge.turns++;
+        purge.busy--;
+        place->count = 0;
+    }
+    return is_purged;
+}
+
+bool purge_to(size_t bound)
+{
+    if (purge.pause > 0) {
+        purge.pause--;
+        return false;
+    }
+    bool any = false;
+    uint32_t end = (uint32_t)(region.used >> CHUNK_SHIFT);
+    piece_t piece;
+    while (idle_bytes() > bound && piece_take(&piece, &end)) {
+        bool is_purged = release(&piece);
+        piece_put(&piece, is_purged);
+        if (!is_purged) {
+            purge.pause = REFUSED_PAUSE;
+            break;
+        }
+        any = true;
+    }
+    return any;
+}
+
+/* --- others --- */
+
+static bool is_in_work(uint32_t slot, uint32_t count)
+{
+    for (uint32_t i = 0; i < PIECES; i++) {
+        const piece_t *piece = &purge.pieces[i];
+        if (piece->count && piece->slot < slot + count && slot < piece->slot + piece->count)
+            return true;
+    }
+    return false;
+}
+
+void purge_await(const void *memory, size_t size)
+{
+    while (purge.busy && is_in_work(region_slot(memory), (uint32_t)(size >> SLOT_SHIFT))) {
+        pages_lock_pause();
+        os_yield();
+        pages_lock_resume();
+        purge.turns++;
+    }
+}
+
+void purge_after_fork_child(void)
+{
+    for (uint32_t i = 0; i < PIECES; i++)
+        if (purge.pieces[i].count) {
+            piece_t piece = purge.pieces[i];
+            purge.pieces[i].count = 0;
+            piece_put(&piece, false);
+        }
+    purge.busy = 0;
+}

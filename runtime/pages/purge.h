@@ -1,0 +1,32 @@
+/* purge: giving idle memory back to the kernel, without the pages' lock while the kernel is at it.
+ *
+ *     under the lock     take a piece: a run of idle slots within 2 MiB, from the upper end of the heap downwards
+ *     without it         madvise
+ *     under the lock     put the piece back, clean; or as it was, if the kernel refused
+ *
+ * Slots of a chunk are in nobody's hands meanwhile; others allocate from other slots. Memory of the provider's cannot be
+ * withheld from it: who gets some of a piece from there waits until the piece has been purged. A piece counts as gone
+ * from when it was taken. The rule purges one piece at a time; a limit, whose threads need the room, a few.
+ *
+ * Where the kernel refuses (a sandbox without madvise, locked memory), trying at each free would cost and change
+ * nothing: then so many attempts are let go by. */
+#ifndef WEIR_PAGES_PURGE_H
+#define WEIR_PAGES_PURGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Purge until no more than `bound` bytes are idle. The lock, which the caller has, is given up on the way: what was found
+ * under it before has to be found anew if purge_turns has changed. True: anything was purged. */
+bool purge_to(size_t bound);
+/* How often the lock was given up on the way, ever. */
+uint64_t purge_turns(void);
+/* A piece is being purged. */
+bool purge_is_busy(void);
+/* Wait until nothing of the memory is being purged. The lock is given up meanwhile. */
+void purge_await(const void *memory, size_t size);
+/* In the child of a fork: nobody purges any more. */
+void purge_after_fork_child(void);
+
+#endif
