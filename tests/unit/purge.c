@@ -137,8 +137,8 @@ Test(purge, what_the_kernel_does_not_take_stays_counted)
     start(-1, INT64_MAX);
     uint32_t slot = pages_take(16, 256, 1, before);
     piece.memory = region_address(slot);
-    if (mlock(piece.memory, KIB(4)) != 0)
-        return; /* not allowed to try */
+    if (SANITIZED || mlock(piece.memory, KIB(4)) != 0)
+        return; /* not allowed to try, or the sanitizer lets nothing be locked */
     write_pages(&piece);
     pages_give(slot, 16, 256);
     size_t idle = pages_ledger().pages_idle, touched = pages_ledger().touched;
