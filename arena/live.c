@@ -7,7 +7,7 @@
 #include "arena/arena.h"
 #include "arena/grave.h"
 #include "runtime/collect/roots.h"
-#include "runtime/heap/cycle.h"
+#include "runtime/heap/fork.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/os.h"
 
@@ -46,7 +46,7 @@ static void after_fork(bool child)
 
 static void call_at_fork(void)
 {
-    cycle_call_at_fork(LOCK_RANK_ARENAS, before_fork, after_fork);
+    fork_call(LOCK_RANK_ARENAS, before_fork, after_fork);
 }
 
 void live_add(arena_t *arena)

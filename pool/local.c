@@ -1,6 +1,7 @@
 /* local: how threads come to their part of a pool and leave it, the gates, and fork. See pool.h. */
 #include "pool/pool.h"
 #include "runtime/heap/cache.h"
+#include "runtime/heap/fork.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/world.h"
 
@@ -355,9 +356,10 @@ static void forget_other_threads(void)
 
 static void after_fork(bool child)
 {
-    if (child)
+    if (child && lock_may_repair(&pools.lock))
         forget_other_threads();
-    gates_open_all();
+    if (lock_may_repair(&pools.lock))
+        gates_open_all();
     lock_after_fork(&pools.lock, child);
 }
 
@@ -367,7 +369,7 @@ static void start_once(void)
 {
     fence_init();
     thread_call_at_end(thread_end);
-    cycle_call_at_fork(LOCK_RANK_POOLS, before_fork, after_fork);
+    fork_call(LOCK_RANK_POOLS, before_fork, after_fork);
     pools_provide_roots();
     cycle_listen(CYCLE_AGE, pools_age, NULL);
     cycle_listen(CYCLE_SETTLE, pools_settle, NULL);
@@ -375,14 +377,13 @@ static void start_once(void)
 
 void pools_start(void)
 {
-    static lock_t lock = LOCK_INIT(LOCK_RANK_START);
     static _Atomic bool started;
     if (LIKELY(atomic_load_explicit(&started, memory_order_acquire)))
         return;
-    heap_free(heap_malloc(1)); /* the heap starts first, and its fork handlers are in place */
-    lock_acquire(&lock);
+    heap_free(heap_malloc(1)); /* the heap starts first */
+    lock_acquire(&fork_start_lock);
     if (!started)
         start_once();
     started = true;
-    lock_release(&lock);
+    lock_release(&fork_start_lock);
 }

@@ -193,6 +193,11 @@ void attached_before_fork(void)
     lock_acquire(&store.lock);
 }
 
+bool attached_may_repair(void)
+{
+    return lock_may_repair(&store.lock);
+}
+
 void attached_after_fork(bool child)
 {
     lock_after_fork(&store.lock, child);

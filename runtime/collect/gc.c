@@ -21,6 +21,7 @@
 #include "runtime/heap/control.h"
 #include "runtime/heap/cycle.h"
 #include "runtime/heap/event.h"
+#include "runtime/heap/fork.h"
 #include "runtime/heap/origin.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/options.h"
@@ -287,7 +288,7 @@ static void before_fork(void)
 
 static void after_fork(bool child)
 {
-    if (child) {
+    if (child && lock_may_repair(&gc.lock) && attached_may_repair()) {
         crew_forget();
         finalize_after_fork_child();
         gc.forbidden = forbidden_here;
@@ -310,7 +311,7 @@ COLD static void start(void)
     if (options.gctrace)
         gctrace_listen();
     lock_release(&gc.lock);
-    cycle_call_at_fork(LOCK_RANK_GC, before_fork, after_fork);
+    fork_call(LOCK_RANK_GC, before_fork, after_fork);
     cycle_listen(CYCLE_TRACE, trace, NULL);
     cycle_listen(CYCLE_SETTLE, settle, NULL);
 }

@@ -146,8 +146,6 @@ span_t *thread_adopt_span(heap_t *self, uint32_t cls);
 void thread_retire(heap_t *heap);
 /* Drain an orphaned heap's inbox in its stead. */
 void thread_tend_orphan(heap_t *orphan);
-/* Around fork the heap's locks are taken, after those of the layers above: before these register handlers they call this. */
-void thread_handle_forks(void);
 /* Have the hook called on every thread that ends, once there is one, while its heap still works: it may free, and not
  * allocate. NULL until then. There is one such listener. */
 void thread_call_at_end(void (*hook)(void));

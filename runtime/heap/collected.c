@@ -644,7 +644,7 @@ static void forget_runs(void)
 
 void collected_after_fork(bool child)
 {
-    if (child)
+    if (child && lock_may_repair(&collected.lock))
         forget_runs();
     lock_after_fork(&collected.lock, child);
 }

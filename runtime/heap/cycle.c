@@ -5,11 +5,12 @@
 
 #include "runtime/heap/cache.h"
 #include "runtime/heap/event.h"
+#include "runtime/heap/fork.h"
 #include "runtime/heap/heap.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
 
-enum { LISTENERS = 8 /* of one phase; as many around fork */ };
+enum { LISTENERS = 8 /* of one phase */ };
 
 static struct {
     lock_t lock; /* held from AGE to the end of TRACE */
@@ -18,74 +19,36 @@ static struct {
         void *context;
     } listeners[CYCLE_PHASES][LISTENERS]; /* written under the lock, before `count` */
     _Atomic uint32_t count[CYCLE_PHASES];
-    struct fork_listener {
-        enum lock_rank rank;
-        void (*before)(void);
-        void (*after)(bool child);
-    } forks[LISTENERS];  /* under the lock; by ascending rank */
-    uint32_t fork_count; /* under the lock */
-    bool is_heeded;      /* under the lock: somebody listens, and growth is watched */
-    bool is_forkable;    /* under the lock: the fork handlers are in place */
+    bool is_heeded; /* under the lock: somebody listens, and growth is watched */
 } cycle = {.lock = LOCK_INIT(LOCK_RANK_CYCLE)};
 
 static void before_fork(void)
 {
     lock_acquire(&cycle.lock);
-    for (uint32_t i = 0; i < cycle.fork_count; i++)
-        cycle.forks[i].before();
 }
 
 static void after_fork(bool child)
 {
-    for (uint32_t i = cycle.fork_count; i-- > 0;)
-        cycle.forks[i].after(child);
+    if (child)
+        event_after_fork_child();
+    lock_after_fork(&cycle.lock, child);
 }
 
-static void after_fork_parent(void)
-{
-    after_fork(false);
-    lock_release(&cycle.lock);
-}
-
-static void after_fork_child(void)
-{
-    event_after_fork_child();
-    after_fork(true);
-    lock_reset(&cycle.lock);
-}
-
-/* After the heap's: so these are prepared first, as the order of locks wants it. */
+/* The cycle's lock is taken around fork from the first use of it on. */
 static void have_fork_handlers(void)
 {
-    lock_acquire(&cycle.lock);
-    bool is_first = !cycle.is_forkable;
-    cycle.is_forkable = true;
-    lock_release(&cycle.lock);
-    if (!is_first)
-        return;
-    thread_handle_forks();
-    os_call_at_fork(before_fork, after_fork_parent, after_fork_child);
-}
-
-void cycle_call_at_fork(enum lock_rank rank, void (*before)(void), void (*after)(bool child))
-{
-    lock_acquire(&cycle.lock);
-    ALWAYS_CHECK(cycle.fork_count < LISTENERS);
-    uint32_t at = cycle.fork_count++;
-    for (; at > 0 && cycle.forks[at - 1].rank > rank; at--)
-        cycle.forks[at] = cycle.forks[at - 1];
-    cycle.forks[at] = (struct fork_listener){rank, before, after};
-    lock_release(&cycle.lock);
-    have_fork_handlers();
+    static _Atomic bool have;
+    if (!atomic_load_explicit(&have, memory_order_relaxed) && !atomic_exchange(&have, true))
+        fork_call(LOCK_RANK_CYCLE, before_fork, after_fork);
 }
 
 void cycle_heed(void)
 {
+    have_fork_handlers();
     lock_acquire(&cycle.lock);
     bool is_first = !cycle.is_heeded;
     cycle.is_heeded = true;
     lock_release(&cycle.lock);
-    have_fork_handlers();
     if (is_first)
         pages_heed_growth();
 }

@@ -45,11 +45,6 @@ void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *contex
 /* From now on the clock runs: somebody wants to know of it. */
 void cycle_heed(void);
 
-/* Have the functions called around fork, which never falls into AGE or TRACE: `before` under the cycle's lock, in the
- * order of the ranks of the locks that they take, `after` in the reverse order. For whoever has a lock that is taken in a
- * cycle. The heap has started. */
-void cycle_call_at_fork(enum lock_rank rank, void (*before)(void), void (*after)(bool child));
-
 /* Run a cycle now. A forced one waits for one that another thread is in, and then runs; one for growth leaves it
  * to that thread; one for the limit waits, and runs if it is still due. False: none ran, because this thread is in
  * a cycle already, or at its end. Keeps errno. */

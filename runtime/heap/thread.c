@@ -15,6 +15,7 @@
 #include "runtime/heap/cache.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
+#include "runtime/heap/fork.h"
 #include "runtime/heap/gate.h"
 #include "runtime/heap/harden.h"
 #include "runtime/heap/origin.h"
@@ -165,9 +166,7 @@ static heap_t *heap_enter(void)
     return heap;
 }
 
-static void before_fork(void);
-static void after_fork_parent(void);
-static void after_fork_child(void);
+static void call_at_forks(void);
 
 /* Only what is swapped in for malloc can be collected, and hardening has its own ideas of when a block is free. Leaks are
  * what could be collected. */
@@ -186,12 +185,11 @@ static void settle_collecting(void)
 /* Once per process, by whoever comes first; before that every list is empty, so every call ends up here. */
 static bool runtime_start(bool *first)
 {
-    static lock_t lock = LOCK_INIT(LOCK_RANK_START);
     static _Atomic int state; /* 0 not yet, 1 started, 2 impossible */
     *first = false;
     if (LIKELY(atomic_load_explicit(&state, memory_order_acquire) == 1))
         return true;
-    lock_acquire(&lock);
+    lock_acquire(&fork_start_lock);
     if (state == 0) {
         *first = true;
         options_load();
@@ -199,24 +197,11 @@ static bool runtime_start(bool *first)
         fence_init();
         state = pages_init() ? 1 : 2;
         control_init();
+        call_at_forks();
     }
     bool started = state == 1;
-    lock_release(&lock);
+    lock_release(&fork_start_lock);
     return started;
-}
-
-/* The handlers of whoever stands above come after these: of two that register at once the first is waited for, but by
- * itself. */
-void thread_handle_forks(void)
-{
-    static _Atomic uintptr_t registers; /* the thread that does; 1: it has */
-    uintptr_t nobody = 0, self = os_thread_word();
-    if (atomic_compare_exchange_strong(&registers, &nobody, self)) {
-        os_call_at_fork(before_fork, after_fork_parent, after_fork_child);
-        registers = 1;
-    }
-    while (registers != 1 && registers != self)
-        os_yield();
 }
 
 /* The registrations may allocate: by then there is a heap. */
@@ -229,7 +214,7 @@ COLD static heap_t *thread_start(void)
     heap_t *heap = runtime_start(&first) ? heap_enter() : NULL;
     cache.starting = false;
     if (first)
-        thread_handle_forks();
+        fork_handle();
     if (heap && !cache.ended)
         os_call_at_thread_exit(thread_end);
     return heap;
@@ -275,34 +260,10 @@ span_t *thread_adopt_span(heap_t *self, uint32_t cls)
 static void before_fork(void)
 {
     lock_acquire(&heaps.lock);
-    collected_before_fork();
-    origin_before_fork();
-    zero_before_fork();
-    harden_before_fork();
-    pages_before_fork();
-}
-
-/* The page provider knows every thread that was in it, as it does the one that forks; a thread without a heap
- * would end without telling it. */
-static void after_fork(bool child)
-{
-    pages_after_fork(child);
-    harden_after_fork(child);
-    zero_after_fork(child);
-    origin_after_fork(child);
-    collected_after_fork(child);
-    if (!cache.heap)
-        pages_thread_end();
-}
-
-static void after_fork_parent(void)
-{
-    after_fork(false);
-    lock_release(&heaps.lock);
 }
 
 /* The lists of a vanished thread may be in the middle of a change, so its spans are found through the slots. */
-static void after_fork_child(void)
+static void lose_vanished_threads(void)
 {
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
         if (heap != cache.heap && heap->status == HEAP_LIVE)
@@ -314,6 +275,30 @@ static void after_fork_child(void)
             __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
     }
     world_after_fork_child();
-    after_fork(true);
-    lock_reset(&heaps.lock);
+}
+
+static void after_fork(bool child)
+{
+    if (child)
+        lose_vanished_threads();
+    lock_after_fork(&heaps.lock, child);
+}
+
+/* The page provider knows every thread that was in it, as it does the one that forks; a thread without a heap
+ * would end without telling it. */
+static void pages_after(bool child)
+{
+    pages_after_fork(child);
+    if (!cache.heap)
+        pages_thread_end();
+}
+
+static void call_at_forks(void)
+{
+    fork_call(LOCK_RANK_HEAPS, before_fork, after_fork);
+    fork_call(LOCK_RANK_COLLECTED, collected_before_fork, collected_after_fork);
+    fork_call(LOCK_RANK_ORIGIN, origin_before_fork, origin_after_fork);
+    fork_call(LOCK_RANK_ZERO, zero_before_fork, zero_after_fork);
+    fork_call(LOCK_RANK_HARDEN, harden_before_fork, harden_after_fork);
+    fork_call(LOCK_RANK_PAGES, pages_before_fork, pages_after);
 }

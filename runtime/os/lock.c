@@ -6,20 +6,31 @@
 
 enum { SPINS = 60 }; /* about the length of the longest section that is held without a system call */
 
-__thread uint32_t lock_sections;
+__thread uint32_t lock_depth, lock_sections;
+bool lock_keeps_own;
 void (*_Atomic lock_section_ended)(void);
 
 void lock_wait(lock_t *lock)
 {
+    const uint32_t self = lock_self();
     for (int i = 0; i < SPINS; i++) {
         uint32_t expected = 0;
-        if (atomic_compare_exchange_weak_explicit(&lock->word, &expected, 1, memory_order_acquire,
+        if (atomic_compare_exchange_weak_explicit(&lock->word, &expected, self, memory_order_acquire,
                                                   memory_order_relaxed))
             return;
         __builtin_ia32_pause();
     }
-    while (atomic_exchange_explicit(&lock->word, 2, memory_order_acquire) != 0)
-        os_futex_wait(&lock->word, 2);
+    /* Others may sleep too, so whoever has slept takes the lock with LOCK_WAITS set. */
+    for (uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);;) {
+        uint32_t marked = word == 0 ? self | LOCK_WAITS : word | LOCK_WAITS;
+        if (word != marked && !atomic_compare_exchange_weak_explicit(
+                                  &lock->word, &word, marked, memory_order_acquire, memory_order_relaxed))
+            continue;
+        if (word == 0)
+            return;
+        os_futex_wait(&lock->word, marked);
+        word = atomic_load_explicit(&lock->word, memory_order_relaxed);
+    }
 }
 
 void lock_wake(lock_t *lock)
@@ -31,7 +42,7 @@ bool lock_try(lock_t *lock)
 {
     uint32_t expected = 0;
     lock_section_begin(lock);
-    if (!atomic_compare_exchange_strong_explicit(&lock->word, &expected, 1, memory_order_acquire,
+    if (!atomic_compare_exchange_strong_explicit(&lock->word, &expected, lock_self(), memory_order_acquire,
                                                  memory_order_relaxed)) {
         lock_section_end(lock);
         return false;

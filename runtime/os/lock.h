@@ -1,8 +1,12 @@
 /* lock: a mutual exclusion lock of one word, on a futex; after Drepper, "Futexes Are Tricky", mutex 2.
  *
- * A word of zero is unlocked, so a forked child can reset a lock by storing it. It is not recursive and never
- * allocates. Order of acquisition: lock_rank below, smallest first; debug builds check it (lock_try may be out of
- * order, since it does not wait).
+ *     word == 0                     free
+ *     word == holder | waits        the holder's number (lock_self), and bit 0: somebody sleeps on the word
+ *
+ * A word of zero is unlocked, so a forked child can reset a lock by storing it. The holder's number is there for fork in
+ * a signal handler (runtime/heap/fork.h): the child resets what vanished threads held, and leaves what the interrupted
+ * frame below the handler holds. The lock is not recursive and never allocates. Order of acquisition: lock_rank below,
+ * smallest first; debug builds check it (lock_try may be out of order, since it does not wait).
  *
  * The world may stop any thread, but not one that holds a lock which a section of another may wait for, a section that the
  * stop waits for in turn. So whoever takes a lock from LOCK_RANK_HEAPS on is in such a section, from before it has the lock
@@ -15,11 +19,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/os/os.h"
+
 /* The order in which a thread may take locks; each lock names its rank where it is defined. */
 enum lock_rank {
     LOCK_RANK_NONE,         /* not checked */
     LOCK_RANK_SHARED_ARENA, /* arena/shared.c: one arena's */
-    LOCK_RANK_START,        /* runtime/heap/thread.c: the start of the runtime */
+    LOCK_RANK_START,        /* runtime/heap/fork.c: the start of the runtime and of its parts */
+    LOCK_RANK_FORK,         /* runtime/heap/fork.c: the locks that a fork takes */
     LOCK_RANK_CYCLE,        /* runtime/heap/cycle.c: one run of the clock at a time */
     LOCK_RANK_GC,           /* runtime/collect/gc.c: the pacer and the trace */
     LOCK_RANK_ATTACHED,     /* runtime/collect/attached.c: what hangs on objects */
@@ -34,15 +41,31 @@ enum lock_rank {
     LOCK_RANKS
 };
 
+/* How many locks of any rank the thread holds or waits for: its own, read by its signal handlers. */
+extern __thread uint32_t lock_depth __attribute__((tls_model("initial-exec")));
 /* How many locks from LOCK_RANK_HEAPS on the thread holds or waits for: its own, read by its signal handlers. */
 extern __thread uint32_t lock_sections __attribute__((tls_model("initial-exec")));
 /* Called where the last of them was given up; set once. */
 extern void (*_Atomic lock_section_ended)(void);
 
 typedef struct lock {
-    _Atomic uint32_t word; /* 0 free, 1 held, 2 held and somebody waits */
+    _Atomic uint32_t word; /* 0 free, or the holder's number and LOCK_WAITS */
     uint32_t rank;         /* enum lock_rank */
 } lock_t;
+
+enum { LOCK_WAITS = 1 };
+
+/* The calling thread's number as a holder: not 0, bit 0 clear. Two threads may have the same if their thread pointers are
+ * 128 GiB apart; then a child of a fork in a signal handler may leave a lock to itself that the other one held. */
+static inline uint32_t lock_self(void)
+{
+    return (uint32_t)(os_thread_word() >> 5 & ~(uintptr_t)3) | 2;
+}
+
+static inline bool lock_is_own(const lock_t *lock)
+{
+    return (atomic_load_explicit(&lock->word, memory_order_relaxed) & ~(uint32_t)LOCK_WAITS) == lock_self();
+}
 
 #define LOCK_INIT(rank)                                                                                      \
     {                                                                                                        \
@@ -78,6 +101,7 @@ static inline void lock_note_given(const lock_t *lock)
 
 static inline void lock_section_begin(const lock_t *lock)
 {
+    lock_depth++;
     lock_sections += lock->rank >= LOCK_RANK_HEAPS;
     atomic_signal_fence(memory_order_seq_cst);
 }
@@ -85,6 +109,7 @@ static inline void lock_section_begin(const lock_t *lock)
 static inline void lock_section_end(const lock_t *lock)
 {
     atomic_signal_fence(memory_order_seq_cst);
+    lock_depth--;
     if (lock->rank < LOCK_RANK_HEAPS || --lock_sections > 0)
         return;
     void (*ended)(void) = atomic_load_explicit(&lock_section_ended, memory_order_acquire);
@@ -97,7 +122,7 @@ static inline void lock_acquire(lock_t *lock)
     lock_check_order(lock);
     lock_section_begin(lock);
     uint32_t expected = 0;
-    if (!atomic_compare_exchange_strong_explicit(&lock->word, &expected, 1, memory_order_acquire,
+    if (!atomic_compare_exchange_strong_explicit(&lock->word, &expected, lock_self(), memory_order_acquire,
                                                  memory_order_relaxed))
         lock_wait(lock);
     lock_note_taken(lock);
@@ -106,26 +131,33 @@ static inline void lock_acquire(lock_t *lock)
 static inline void lock_release(lock_t *lock)
 {
     lock_note_given(lock);
-    if (atomic_exchange_explicit(&lock->word, 0, memory_order_release) == 2)
+    if (atomic_exchange_explicit(&lock->word, 0, memory_order_release) & LOCK_WAITS)
         lock_wake(lock);
     lock_section_end(lock);
 }
 
-/* In the child of a fork: whatever thread held the lock is gone, or is the caller. */
-static inline void lock_reset(lock_t *lock)
+/* True in the child of a fork that took no locks, because the forking thread was in one (runtime/heap/fork.c), while the
+ * child repairs what the vanished threads held: what the thread holds itself stays held. */
+extern bool lock_keeps_own;
+
+/* In the child of a fork: may what the lock protects be repaired, or was this thread in the middle of it? */
+static inline bool lock_may_repair(const lock_t *lock)
 {
-    lock_note_given(lock);
-    atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
-    lock_section_end(lock);
+    return !lock_keeps_own || !lock_is_own(lock);
 }
 
-/* Give up what was taken before a fork, in the parent or in the child. */
+/* Give up what was taken before a fork, in the parent or in the child. In the child whoever else held it is gone. */
 static inline void lock_after_fork(lock_t *lock, bool child)
 {
-    if (child)
-        lock_reset(lock);
-    else
+    if (!child) {
         lock_release(lock);
+    } else if (lock_may_repair(lock)) {
+        atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
+        if (lock_keeps_own)
+            return; /* not taken before this fork */
+        lock_note_given(lock);
+        lock_section_end(lock);
+    }
 }
 
 #endif

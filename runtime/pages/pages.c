@@ -344,9 +344,11 @@ void pages_before_fork(void)
 
 void pages_after_fork(bool child)
 {
-    provider_after_fork(child);
-    if (child)
-        purge_after_fork_child();
+    if (lock_may_repair(&lock)) {
+        provider_after_fork(child);
+        if (child)
+            purge_after_fork_child();
+    }
     lock_after_fork(&lock, child);
 }
 

@@ -10,6 +10,7 @@
 
 /* Functions of the face that the headers of this C library do not declare (any more, or yet). */
 void cfree(void *p);
+int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library);
 void free_sized(void *p, size_t size);
 void free_aligned_sized(void *p, size_t alignment, size_t size);
 

@@ -1,6 +1,17 @@
 #!/usr/bin/env bash
-# fork from threads while other threads allocate.
+# fork from threads while other threads allocate, also in the midst of calls of the C library; fork in signal handlers.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
 passes "$WEIR_PROGRAMS/fork-storm"
 passes WEIR_MEMLIMIT=16MiB WEIR_GOGC=10 "$WEIR_PROGRAMS/fork-storm"
+for settings in "WEIR_GOGC=100" "WEIR_DEBUG=harden=1" "WEIR_GOGC=10 WEIR_MEMLIMIT=64MiB" "WEIR_COLLECT=1"; do
+    # shellcheck disable=SC2086
+    passes $settings "$WEIR_PROGRAMS/fork-stdio" 30
+    # shellcheck disable=SC2086
+    passes $settings "$WEIR_PROGRAMS/fork-anywhere" 500 thread
+done
+# The collector's helpers are threads: so not in collect mode, where no process is of one thread.
+for settings in "WEIR_GOGC=100" "WEIR_DEBUG=harden=1" "WEIR_GOGC=10 WEIR_MEMLIMIT=64MiB"; do
+    # shellcheck disable=SC2086
+    passes $settings "$WEIR_PROGRAMS/fork-anywhere" 300
+done
