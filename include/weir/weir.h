@@ -10,6 +10,7 @@
 #include <weir/gc.h>
 #include <weir/heap.h>
 #include <weir/pool.h>
+#include <weir/profile.h>
 #include <weir/stats.h>
 #include <weir/version.h>
 #include <weir/weak.h>

@@ -51,7 +51,8 @@ __attribute__((no_sanitize("thread"))) static void add_spans(int64_t *live)
     uint32_t end = (uint32_t)(region.used >> SLOT_SHIFT);
     for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < end; slot++) {
         const span_t *span = span_of_slot(slot);
-        if (span->state == SPAN_ACTIVE || span->state == SPAN_PARTIAL || span->state == SPAN_FULL)
+        if (span->state == SPAN_ACTIVE || span->state == SPAN_PARTIAL || span->state == SPAN_FULL ||
+            span->state == SPAN_SAMPLED)
             live[span->cls] += (int64_t)(uint32_t)(span->wait + span->wait_bias);
     }
 }

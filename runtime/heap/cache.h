@@ -75,6 +75,7 @@ typedef struct heap {
     stack_mark_t own;    /* of the thread's own stack, while it is on another one: see collect/stacks.h */
     struct weir_gc_stack *stack;       /* the one that it said it is on; NULL: its own */
     uint64_t arena_taken, arena_given; /* bytes of blocks that arenas took from this heap, and gave back */
+    struct sampling *sampling;         /* the heap profile's part, if there is one: see sampled.h */
     struct heap *next;                 /* of all heaps; written once, under the lock */
     _Atomic uint32_t busy; /* the owner is in a slow path, so deep; written by the owner: see gate.h */
     _Atomic uint32_t shut; /* 1: another thread tends the heap; under the lock of the heaps */
@@ -102,8 +103,9 @@ extern __thread cache_t cache __attribute__((tls_model("initial-exec")));
 /* The span's cells up to this one are written from now on: count their pages. The caller owns the span. False: the hard
  * limit refuses them. */
 bool span_touch(span_t *span, uint32_t end_cell);
-/* The class's list is empty: take a cell from somewhere, and fill the list. NULL: out of memory. */
-void *span_refill(heap_t *heap, uint32_t cls);
+/* The class's list is empty: take a cell from somewhere, and fill the list. size: what the program asks for. NULL: out of
+ * memory. */
+void *span_refill(heap_t *heap, uint32_t cls, size_t size);
 /* Give a cell back to its span; the caller owns the span. */
 void span_free_cell(span_t *span, void *p);
 /* span->wait has reached zero. */

@@ -22,6 +22,7 @@
 #include "runtime/heap/misuse.h"
 #include "runtime/heap/origin.h"
 #include "runtime/heap/raw.h"
+#include "runtime/heap/sampled.h"
 #include "runtime/heap/tend.h"
 #include "runtime/heap/world.h"
 #include "runtime/heap/zero.h"
@@ -51,15 +52,17 @@ static void *malloc_zero_size(heap_t *self, enum heap_call call)
     return options.harden ? harden_malloc(self, 0, 16, call) : raw_malloc(self, 1);
 }
 
-static void *malloc_cell(heap_t *self, uint32_t cls)
+/* 0 < size <= SMALL_MAX */
+static void *malloc_cell(heap_t *self, size_t size)
 {
+    uint32_t cls = class_of(size);
     gate_enter(self);
     cell_t *cell = self->bins[cls];
     if (LIKELY(cell != NULL)) {
         self->bins[cls] = cell->next;
         cell->mark = NULL;
     } else {
-        cell = span_refill(self, cls);
+        cell = span_refill(self, cls, size);
     }
     gate_leave(self);
     return cell;
@@ -69,7 +72,7 @@ void *raw_malloc(heap_t *self, size_t size)
 {
     if (UNLIKELY(size > SMALL_MAX))
         return large_alloc(self, size, 1, false);
-    return malloc_cell(self, class_of(size));
+    return malloc_cell(self, size);
 }
 
 /* Is the thread cache what allocations come from? Not before the first use, past the thread's end, hardened, or
@@ -123,7 +126,7 @@ static void *malloc_anywhere(size_t size, enum heap_call call)
 void *heap_malloc_slow(size_t size)
 {
     if (LIKELY(size - 1 < SMALL_MAX) && uses_cache(cache.heap)) {
-        void *p = malloc_cell(cache.heap, class_of(size));
+        void *p = malloc_cell(cache.heap, size);
         return is_worth_another_try(p) ? retried(malloc_anywhere_once(size, HEAP_CALL_MALLOC)) : p;
     }
     return malloc_anywhere(size, HEAP_CALL_MALLOC);
@@ -302,6 +305,8 @@ static void free_cell(heap_t *self, span_t *span, void *p)
         misuse_report("double free of", p, span->cell_size, "free()");
     else if (own)
         span_free_cell(span, p);
+    else if (span_state(span) == SPAN_SAMPLED)
+        sampled_free(span, p);
     else
         remote_free(self, span, p);
     gate_leave(self);

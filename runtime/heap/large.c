@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/heap/heap.h"
+#include "runtime/heap/sampled.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
@@ -17,7 +18,8 @@ static size_t round_to(size_t size, size_t unit)
     return (size + unit - 1) & ~(unit - 1);
 }
 
-static void *large_describe(heap_t *self, void *memory, size_t bytes, enum span_state state)
+/* size: what the program asked for */
+static void *large_describe(heap_t *self, void *memory, size_t bytes, size_t size, enum span_state state)
 {
     span_t *span = span_of_slot(region_slot(memory));
     __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
@@ -27,6 +29,8 @@ static void *large_describe(heap_t *self, void *memory, size_t bytes, enum span_
     span_set_state(span, state);
     self->large_allocs++;
     self->large_alloc_bytes += bytes;
+    if (UNLIKELY(self->sampling != NULL))
+        sampled_large(self, span, size);
     return memory;
 }
 
@@ -39,7 +43,7 @@ static void zero_touched(uint32_t slot, size_t bytes, const uint8_t *touched)
     }
 }
 
-static void *take_slots(heap_t *self, size_t bytes, size_t alignment, bool zeroed)
+static void *take_slots(heap_t *self, size_t bytes, size_t size, size_t alignment, bool zeroed)
 {
     uint8_t touched[CHUNK_SLOTS];
     uint32_t count = large_slots(bytes);
@@ -48,7 +52,7 @@ static void *take_slots(heap_t *self, size_t bytes, size_t alignment, bool zeroe
         return NULL;
     if (zeroed)
         zero_touched(slot, bytes, touched);
-    return large_describe(self, region_address(slot), bytes, SPAN_LARGE);
+    return large_describe(self, region_address(slot), bytes, size, SPAN_LARGE);
 }
 
 void *large_alloc(heap_t *self, size_t size, size_t alignment, bool zeroed)
@@ -59,20 +63,22 @@ void *large_alloc(heap_t *self, size_t size, size_t alignment, bool zeroed)
         return NULL;
     }
     if (bytes <= HUGE_MIN && alignment <= CHUNK_SIZE)
-        return take_slots(self, bytes, alignment, zeroed);
+        return take_slots(self, bytes, size, alignment, zeroed);
     if (bytes <= HUGE_MIN)
         bytes = HUGE_MIN + OS_PAGE;
     void *memory = pages_take_huge(&bytes, alignment, zeroed);
     if (!memory)
         return NULL;
     *span_bytes(span_of_slot(region_slot(memory))) = bytes;
-    return large_describe(self, memory, bytes, SPAN_HUGE);
+    return large_describe(self, memory, bytes, size, SPAN_HUGE);
 }
 
 void large_free(heap_t *self, span_t *span)
 {
     size_t bytes = large_usable(span);
     enum span_state state = span->state;
+    if (UNLIKELY(self->sampling != NULL))
+        sampled_large_free(span);
     span_set_state(span, SPAN_NONE);
     self->large_frees++;
     self->large_free_bytes += bytes;
@@ -133,6 +139,8 @@ static void large_free_moved(heap_t *self, span_t *span, size_t moved)
 {
     size_t bytes = large_usable(span);
     enum span_state state = span->state;
+    if (UNLIKELY(self->sampling != NULL))
+        sampled_large_free(span);
     span_set_state(span, SPAN_NONE);
     self->large_frees++;
     self->large_free_bytes += bytes;
@@ -151,7 +159,7 @@ static void *grow_by_moving(heap_t *self, span_t *span, size_t size, bool *moves
     if (!to)
         return NULL;
     *span_bytes(span_of_slot(region_slot(to))) = bytes;
-    large_describe(self, to, bytes, SPAN_HUGE);
+    large_describe(self, to, bytes, size, SPAN_HUGE);
     if (os_move_pages(to, span_start(span), old)) {
         large_free_moved(self, span, old);
         return to;
@@ -173,8 +181,11 @@ void *large_realloc(heap_t *self, span_t *span, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    if (size > SMALL_MAX && resize_in_place(self, span, bytes))
+    if (size > SMALL_MAX && resize_in_place(self, span, bytes)) {
+        if (UNLIKELY(self->sampling != NULL))
+            sampled_large(self, span, size);
         return span_start(span);
+    }
     bool moves;
     void *from = span_start(span), *to = grow_by_moving(self, span, size, &moves);
     if (moves)

@@ -45,6 +45,14 @@ bool sample_take(sampler_t *sampler, size_t size, uint64_t rate)
     return true;
 }
 
+uint32_t sample_skip(sampler_t *sampler, size_t size, uint64_t rate)
+{
+    if (rate <= 1)
+        return 0;
+    double blocks = minus_log(next_random(sampler)) * (double)rate / (double)size;
+    return blocks < (double)UINT32_MAX ? (uint32_t)blocks : UINT32_MAX;
+}
+
 /* exp(-x) is (exp(-x / 256))^256, and that near 1. */
 double sample_weight(size_t size, uint64_t rate)
 {

@@ -20,6 +20,9 @@ typedef struct sampler {
 /* Does one of the next `size` bytes get hit? rate > 0. */
 bool sample_take(sampler_t *sampler, size_t size, uint64_t rate);
 
+/* How many blocks of this size pass before one is hit. rate > 0; 1: none passes. */
+uint32_t sample_skip(sampler_t *sampler, size_t size, uint64_t rate);
+
 /* How many blocks of its size a sampled block stands for: at least 1. */
 double sample_weight(size_t size, uint64_t rate);
 

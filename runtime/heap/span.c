@@ -12,6 +12,7 @@
 #include "runtime/heap/cache.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/misuse.h"
+#include "runtime/heap/sampled.h"
 #include "runtime/heap/verify.h"
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
@@ -92,10 +93,34 @@ static void span_discard(heap_t *heap, span_t *span)
 
 /* --- refill --- */
 
-/* Hand a list to the class's bin and its first cell to the caller. */
-static void *bin_fill(heap_t *heap, uint32_t cls, cell_t *list)
+/* A sample is due after the first until[class] cells of the list, which has `count`: the others go back to their span. To a
+ * child of fork, which may see this half done, used may be too high, never too low. */
+COLD static void cut_before_sample(heap_t *heap, span_t *span, cell_t *list, uint32_t count)
 {
-    heap->bins[cls] = list->next;
+    uint32_t *until = &heap->sampling->until[span->cls];
+    if (count <= *until) {
+        *until -= count;
+        return;
+    }
+    uint32_t kept = *until > 0 ? *until : 1; /* 0: there was no memory for a sample */
+    cell_t *last = list;
+    for (uint32_t i = 1; i < kept; i++)
+        last = last->next;
+    span->free = last->next;
+    last->next = NULL;
+    atomic_signal_fence(memory_order_seq_cst);
+    uint32_t used = span->extended - (count - kept);
+    set_wait(span, used, used);
+    heap->taken[span->cls] -= count - kept;
+    *until = 0;
+}
+
+/* Hand a list of `count` cells, which count as used, to the class's bin, and its first cell to the caller. */
+static void *bin_fill(heap_t *heap, span_t *span, cell_t *list, uint32_t count)
+{
+    if (UNLIKELY(heap->sampling != NULL))
+        cut_before_sample(heap, span, list, count);
+    heap->bins[span->cls] = list->next;
     list->mark = NULL;
     return list;
 }
@@ -124,11 +149,12 @@ static void *take_free(heap_t *heap, span_t *span)
         misuse_corrupted("free list overwritten at", span_start(span));
     is_interior(span, list);
     DEBUG_CHECK(!heap->bins[span->cls] && span_used(span) < span->extended);
-    heap->taken[span->cls] += span->extended - span_used(span);
+    uint32_t count = span->extended - span_used(span);
+    heap->taken[span->cls] += count;
     set_wait(span, span->extended, span->extended);
     atomic_signal_fence(memory_order_seq_cst);
     span->free = NULL;
-    return bin_fill(heap, span->cls, list);
+    return bin_fill(heap, span, list, count);
 }
 
 bool span_touch(span_t *span, uint32_t end_cell)
@@ -155,7 +181,7 @@ static void *take_untouched(heap_t *heap, span_t *span)
     __atomic_store_n(&span->extended, (uint16_t)(span->extended + count), __ATOMIC_RELAXED);
     set_wait(span, span->extended, span->extended);
     heap->taken[span->cls] += count;
-    return bin_fill(heap, span->cls, (cell_t *)(void *)first);
+    return bin_fill(heap, span, (cell_t *)(void *)first, count);
 }
 
 static void span_activate(heap_t *heap, span_t *span)
@@ -214,10 +240,20 @@ COLD static void *refill_from_next(heap_t *heap, uint32_t cls)
     return span->free ? take_free(heap, span) : take_untouched(heap, span);
 }
 
+/* The profile's next sample of the class is this allocation. NULL: it is not, or there is no memory for it. */
+static void *take_sample(heap_t *heap, uint32_t cls, size_t size)
+{
+    bool is_due = UNLIKELY(heap->sampling != NULL) && heap->sampling->until[cls] == 0;
+    return is_due ? sampled_alloc(heap, cls, size) : NULL;
+}
+
 /* What was freed comes first, here, by other threads, in other spans; untouched memory comes last. */
-void *span_refill(heap_t *heap, uint32_t cls)
+void *span_refill(heap_t *heap, uint32_t cls, size_t size)
 {
     span_t *span = heap->active[cls];
+    void *sample = take_sample(heap, cls, size);
+    if (UNLIKELY(sample != NULL))
+        return sample;
     if (LIKELY(span && span->free))
         return take_free(heap, span);
     verify_at_slow_path();
@@ -268,6 +304,8 @@ void span_deactivate(heap_t *heap, uint32_t cls)
     }
     heap->bins[cls] = NULL;
     heap->taken[cls] -= returned;
+    if (UNLIKELY(heap->sampling != NULL))
+        heap->sampling->until[cls] += returned;
     heap->active[cls] = NULL;
     uint32_t used = span_used(span) - returned;
     set_wait(span, used, used);

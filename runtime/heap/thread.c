@@ -19,6 +19,8 @@
 #include "runtime/heap/gate.h"
 #include "runtime/heap/harden.h"
 #include "runtime/heap/origin.h"
+#include "runtime/heap/profile.h"
+#include "runtime/heap/sampled.h"
 #include "runtime/heap/verify.h"
 #include "runtime/heap/world.h"
 #include "runtime/heap/zero.h"
@@ -133,6 +135,7 @@ static heap_t *heap_make(void)
     heap_t *heap = pages_metadata(sizeof(heap_t) + (uses_own_bins() ? sizeof cache.bins : 0));
     if (!heap)
         return NULL;
+    heap->sampling = sampled_make();
     heap->next = heaps.all;
     heaps.all = heap;
     return heap;
@@ -298,6 +301,8 @@ static void call_at_forks(void)
     fork_call(LOCK_RANK_HEAPS, before_fork, after_fork);
     fork_call(LOCK_RANK_COLLECTED, collected_before_fork, collected_after_fork);
     fork_call(LOCK_RANK_ORIGIN, origin_before_fork, origin_after_fork);
+    fork_call(LOCK_RANK_SAMPLED, sampled_before_fork, sampled_after_fork);
+    fork_call(LOCK_RANK_PROFILE, profile_before_fork, profile_after_fork);
     fork_call(LOCK_RANK_ZERO, zero_before_fork, zero_after_fork);
     fork_call(LOCK_RANK_HARDEN, harden_before_fork, harden_after_fork);
     fork_call(LOCK_RANK_PAGES, pages_before_fork, pages_after);

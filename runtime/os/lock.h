@@ -35,6 +35,8 @@ enum lock_rank {
     LOCK_RANK_HEAPS,        /* runtime/heap/thread.c: the list of heaps */
     LOCK_RANK_COLLECTED,    /* runtime/heap/collected.c */
     LOCK_RANK_ORIGIN,       /* runtime/heap/origin.c */
+    LOCK_RANK_SAMPLED,      /* runtime/heap/sampled.c: spans of samples */
+    LOCK_RANK_PROFILE,      /* runtime/heap/profile.c: sites and samples */
     LOCK_RANK_ZERO,         /* runtime/heap/zero.c */
     LOCK_RANK_HARDEN,       /* runtime/heap/harden.c */
     LOCK_RANK_PAGES,        /* runtime/pages: slots, chunks, region, ledger of idle memory */

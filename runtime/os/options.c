@@ -166,6 +166,19 @@ static const char *parse_rules(struct piece value, int64_t *start)
     return rest ? NULL : WRONG;
 }
 
+/* Of a variable; printed as it is, so nothing in it may need to be escaped. */
+static const char *parse_file(struct piece value, int64_t *start)
+{
+    *start = 0;
+    if (piece_is(value, "off"))
+        return NULL;
+    for (size_t i = 0; i < value.length; i++)
+        if ((unsigned char)value.start[i] < ' ' || value.start[i] == '"' || value.start[i] == '\\')
+            return WRONG;
+    *start = (int64_t)(intptr_t)value.start;
+    return NULL;
+}
+
 static const char *parse_value(const struct options_row *row, struct piece value, uint64_t (*memory)(void),
                                int64_t *parsed)
 {
@@ -180,6 +193,8 @@ static const char *parse_value(const struct options_row *row, struct piece value
         return parse_number(value, INT64_MAX, parsed);
     case OPTIONS_RULES:
         return parse_rules(value, parsed);
+    case OPTIONS_FILE:
+        return parse_file(value, parsed);
     case OPTIONS_CHOICE:
         return parse_choice(value, row->words, parsed);
     }
@@ -287,6 +302,7 @@ void options_add_value(text_t *text, const struct options_row *row, int64_t valu
         text_add_i64(text, value);
         break;
     case OPTIONS_RULES:
+    case OPTIONS_FILE:
         text_add_str(text, value ? (const char *)(intptr_t)value : "off");
         break;
     case OPTIONS_CHOICE:
@@ -303,7 +319,8 @@ void options_add_grammar(text_t *text, const struct options_row *row)
     static const char *const grammars[] = {[OPTIONS_PERCENT] = "N|off",
                                            [OPTIONS_SIZE] = "SIZE|N%|auto|off",
                                            [OPTIONS_NUMBER] = "N",
-                                           [OPTIONS_RULES] = "RULE,...|off"};
+                                           [OPTIONS_RULES] = "RULE,...|off",
+                                           [OPTIONS_FILE] = "FILE|off"};
     text_add_str(text, row->kind == OPTIONS_CHOICE ? row->words : grammars[row->kind]);
 }
 
@@ -315,7 +332,8 @@ void options_add_expected(text_t *text, const struct options_row *row)
             "bytes (256MiB; B, KiB, MiB, GiB, TiB), a share of the memory (90%), \"auto\" or \"off\"",
         [OPTIONS_NUMBER] = "a number",
         [OPTIONS_RULES] =
-            "sizes (4096, 1KiB-64KiB, 1MiB-), beginnings of libraries' names (libz.so), or \"off\""};
+            "sizes (4096, 1KiB-64KiB, 1MiB-), beginnings of libraries' names (libz.so), or \"off\"",
+        [OPTIONS_FILE] = "a file (no quotes, backslashes or control characters), or \"off\""};
     text_add_str(text, row->kind == OPTIONS_CHOICE ? row->words : grammars[row->kind]);
 }
 

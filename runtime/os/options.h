@@ -60,7 +60,14 @@ void options_load(void);
 
 /* --- The table --- */
 
-enum options_kind { OPTIONS_PERCENT, OPTIONS_SIZE, OPTIONS_NUMBER, OPTIONS_RULES, OPTIONS_CHOICE };
+enum options_kind {
+    OPTIONS_PERCENT,
+    OPTIONS_SIZE,
+    OPTIONS_NUMBER,
+    OPTIONS_RULES,
+    OPTIONS_FILE,
+    OPTIONS_CHOICE
+};
 
 struct options_row {
     const char *name; /* the variable, or the key in WEIR_DEBUG */

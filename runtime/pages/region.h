@@ -47,6 +47,7 @@ enum span_state {
     SPAN_HUGE,      /* a large object from the page provider; its first slot says so, the others nothing */
     SPAN_COLLECTED, /* small, of a kind that is collected: see runtime/heap/collected.h */
     SPAN_TAIL,      /* a later slot of a large object that is collected; next: its first */
+    SPAN_SAMPLED,   /* small, of blocks that the heap profile samples: see runtime/heap/sampled.h */
 };
 
 /* What the collector may find in the cells; decides what is scanned. */

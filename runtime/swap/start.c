@@ -4,6 +4,7 @@
 #include "runtime/heap/above.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/gate.h"
+#include "runtime/observe/profile_file.h"
 #include "runtime/observe/stats_print.h"
 #include "runtime/swap/exclude.h"
 #include "runtime/swap/leaks_print.h"
@@ -17,6 +18,7 @@ __attribute__((constructor)) static void swap_start(void)
     stats_print_prepare();
     leaks_print_prepare();
     exclude_prepare();
+    profile_file_prepare();
 }
 
 __attribute__((destructor)) static void swap_end(void)
@@ -27,5 +29,6 @@ __attribute__((destructor)) static void swap_end(void)
         gate_leave(cache.heap);
     }
     leaks_print_at_exit();
+    profile_file_at_exit();
     stats_print_at_exit();
 }

@@ -1,0 +1,342 @@
+/* profile: see profile.h. A free entry of the table of samples ends a search, so one that is removed is filled from behind
+ * (Knuth, The Art of Computer Programming 3, 6.4, algorithm R).
+ */
+#include "runtime/heap/profile.h"
+
+#include <string.h>
+
+#include "runtime/heap/sample.h"
+#include "runtime/os/options.h"
+#include "runtime/os/os.h"
+#include "runtime/os/unwind.h"
+#include "runtime/pages/pages.h"
+
+enum {
+    SITES = 256 * 1024,
+    INDEX = 2 * SITES,
+    FRAMES = 4 * 1024 * 1024,
+    COMMIT = 1 << 18,
+    SAMPLES_FIRST = 1024
+};
+
+const uint64_t profile_lifetime_bounds[PROFILE_LIFETIMES] = {10000,     100000,     1000000,     10000000,
+                                                             100000000, 1000000000, 10000000000, UINT64_MAX};
+
+typedef struct sample {
+    uintptr_t block; /* 0: a free entry */
+    uint32_t site;
+    uint64_t born_at;   /* nanoseconds of the monotonic clock */
+    uint64_t born_past; /* bytes that the process had allocated */
+} sample_t;
+
+/* An array that is reserved for all that may come, and committed as it is used. */
+typedef struct column {
+    char *start;
+    size_t committed, reserved;
+} column_t;
+
+static struct {
+    lock_t lock;
+    sample_t *samples; /* `room` of them, a power of two */
+    size_t count, room;
+    column_t sites, frames;
+    uint32_t *index; /* numbers of sites by hash; 0: free */
+    uint32_t site_count, frame_count;
+    bool without; /* there was no memory for the tables */
+    _Atomic uint64_t live, allocated;
+} profile = {.lock = LOCK_INIT(LOCK_RANK_PROFILE)};
+
+bool profile_is_on(void)
+{
+    return options.profile != 0 && !options.collect;
+}
+
+uint64_t profile_rate(void)
+{
+    return options.profile_rate < 1 ? 1 : (uint64_t)options.profile_rate;
+}
+
+uint64_t profile_live_bytes(void)
+{
+    return atomic_load_explicit(&profile.live, memory_order_relaxed);
+}
+
+/* --- memory --- */
+
+static void *take(size_t bytes)
+{
+    void *memory = os_reserve(bytes, OS_PAGE);
+    if (!memory || !os_commit(memory, bytes))
+        return NULL;
+    atomic_fetch_add_explicit(&ledger.metadata, bytes, memory_order_relaxed);
+    return memory;
+}
+
+static bool column_reserve(column_t *column, size_t bytes)
+{
+    column->reserved = (bytes + COMMIT - 1) & ~(size_t)(COMMIT - 1);
+    column->start = os_reserve(column->reserved, OS_PAGE);
+    return column->start != NULL;
+}
+
+/* Room for the first `bytes` bytes. */
+static bool column_extend(column_t *column, size_t bytes)
+{
+    while (bytes > column->committed) {
+        if (column->committed == column->reserved || !os_commit(column->start + column->committed, COMMIT))
+            return false;
+        column->committed += COMMIT;
+        atomic_fetch_add_explicit(&ledger.metadata, COMMIT, memory_order_relaxed);
+    }
+    return true;
+}
+
+/* --- sites --- */
+
+static profile_site_t *site_at(uint32_t number)
+{
+    return (profile_site_t *)(void *)profile.sites.start + number;
+}
+
+static uintptr_t *frames_of(const profile_site_t *site)
+{
+    return (uintptr_t *)(void *)profile.frames.start + site->frames;
+}
+
+uint32_t profile_sites(void)
+{
+    return profile.site_count;
+}
+
+const profile_site_t *profile_site(uint32_t number)
+{
+    return site_at(number);
+}
+
+const uintptr_t *profile_frames(const profile_site_t *site)
+{
+    return frames_of(site);
+}
+
+typedef struct calls {
+    uintptr_t frames[PROFILE_FRAMES];
+    uint32_t depth, hash;
+    bool whole;
+} calls_t;
+
+static void find_calls(const heap_t *heap, size_t size, calls_t *calls)
+{
+    bool limit_known = heap->stack_limit != 0 && heap->stack_limit != UINTPTR_MAX;
+    unwind_stack_t own = {limit_known ? heap->stack_limit : 0, heap->stack_to};
+    calls->depth = unwind_calls(own, calls->frames, PROFILE_FRAMES, &calls->whole);
+    uint64_t hash = calls->depth ^ size * 0x9e3779b97f4a7c15u;
+    for (uint32_t i = 0; i < calls->depth; i++)
+        hash = (hash ^ calls->frames[i]) * 0x9e3779b97f4a7c15u, hash ^= hash >> 29;
+    calls->hash = (uint32_t)(hash >> 8);
+}
+
+static bool is_site(const profile_site_t *site, const calls_t *calls, size_t size)
+{
+    return site->hash == calls->hash && site->size == size && site->depth == calls->depth &&
+           memcmp(frames_of(site), calls->frames, calls->depth * sizeof calls->frames[0]) == 0;
+}
+
+/* Its number; site 0, which has no frames, takes what there is no room for. Under the lock. */
+static uint32_t find_site(const calls_t *calls, size_t size)
+{
+    uint32_t place = calls->hash % INDEX;
+    for (; profile.index[place]; place = (place + 1) % INDEX)
+        if (is_site(site_at(profile.index[place]), calls, size))
+            return profile.index[place];
+    uint32_t number = profile.site_count, frames = profile.frame_count;
+    if (number == SITES || !column_extend(&profile.sites, (number + 1) * sizeof(profile_site_t)) ||
+        !column_extend(&profile.frames, (frames + calls->depth) * sizeof(uintptr_t)))
+        return 0;
+    profile_site_t *site = site_at(number);
+    *site = (profile_site_t){.hash = calls->hash,
+                             .frames = frames,
+                             .depth = (uint16_t)calls->depth,
+                             .whole = calls->whole,
+                             .size = size};
+    memcpy(frames_of(site), calls->frames, calls->depth * sizeof calls->frames[0]);
+    profile.index[place] = number;
+    profile.site_count++;
+    profile.frame_count += calls->depth;
+    return number;
+}
+
+/* --- samples; under the lock --- */
+
+static size_t home_of(uintptr_t block)
+{
+    return (block >> 4) * 0x9e3779b97f4a7c15u >> 20 & (profile.room - 1);
+}
+
+/* Where the block is, or would be. */
+static sample_t *place_of(uintptr_t block)
+{
+    size_t place = home_of(block);
+    while (profile.samples[place].block && profile.samples[place].block != block)
+        place = (place + 1) & (profile.room - 1);
+    return &profile.samples[place];
+}
+
+static bool grow(void)
+{
+    sample_t *old = profile.samples;
+    size_t old_room = profile.room, room = old_room ? 2 * old_room : SAMPLES_FIRST;
+    sample_t *samples = take(room * sizeof *samples);
+    if (!samples)
+        return false;
+    profile.samples = samples;
+    profile.room = room;
+    for (size_t i = 0; i < old_room; i++)
+        if (old[i].block)
+            *place_of(old[i].block) = old[i];
+    if (old) {
+        os_unreserve(old, old_room * sizeof *old);
+        atomic_fetch_sub_explicit(&ledger.metadata, old_room * sizeof *old, memory_order_relaxed);
+    }
+    return true;
+}
+
+static bool have_room(void)
+{
+    if (!profile.index && !profile.without) {
+        profile.index = take(INDEX * sizeof *profile.index);
+        profile.without = !profile.index ||
+                          !column_reserve(&profile.sites, (size_t)SITES * sizeof(profile_site_t)) ||
+                          !column_reserve(&profile.frames, (size_t)FRAMES * sizeof(uintptr_t)) ||
+                          !column_extend(&profile.sites, sizeof(profile_site_t));
+        profile.site_count = 1;
+    }
+    if (!profile.without && 4 * (profile.count + 1) > 3 * profile.room)
+        profile.without = !grow();
+    return !profile.without;
+}
+
+static void remove_entry(size_t hole)
+{
+    size_t mask = profile.room - 1;
+    for (size_t next = (hole + 1) & mask; profile.samples[next].block; next = (next + 1) & mask)
+        if (((next - home_of(profile.samples[next].block)) & mask) >= ((next - hole) & mask)) {
+            profile.samples[hole] = profile.samples[next];
+            hole = next;
+        }
+    profile.samples[hole].block = 0;
+    profile.count--;
+}
+
+/* --- allocated and freed --- */
+
+static uint64_t scaled(size_t size)
+{
+    return (uint64_t)((double)size * sample_weight(size, profile_rate()));
+}
+
+bool profile_note(const heap_t *heap, const void *p, size_t size, size_t requested)
+{
+    calls_t calls;
+    find_calls(heap, size, &calls);
+    uint64_t now = os_now_ns();
+    lock_acquire(&profile.lock);
+    bool noted = have_room();
+    if (noted) {
+        sample_t *sample = place_of((uintptr_t)p);
+        profile.count += sample->block == 0;
+        *sample = (sample_t){.block = (uintptr_t)p, .site = find_site(&calls, size), .born_at = now};
+        profile_site_t *site = site_at(sample->site);
+        site->allocs++;
+        site->requested += requested;
+        uint64_t bytes = scaled(size);
+        sample->born_past = atomic_fetch_add_explicit(&profile.allocated, bytes, memory_order_relaxed);
+        atomic_fetch_add_explicit(&profile.live, bytes, memory_order_relaxed);
+    }
+    lock_release(&profile.lock);
+    return noted;
+}
+
+/* --- growth --- */
+
+static struct {
+    void (*write)(void);
+    bool (*is_asked)(void);
+    _Atomic uint64_t next; /* bytes in use at which the next profile is due */
+    _Atomic bool was_pressed;
+} watch;
+
+void profile_watch(void (*write)(void), bool (*is_asked)(void))
+{
+    watch.next = options.profile_growth == OPTIONS_NO_LIMIT ? UINT64_MAX : (uint64_t)options.profile_growth;
+    watch.is_asked = is_asked;
+    watch.write = write;
+}
+
+/* Of several threads that find it at once, one goes on. */
+static bool has_grown(void)
+{
+    uint64_t live = profile_live_bytes(), next = atomic_load_explicit(&watch.next, memory_order_relaxed);
+    return live >= next &&
+           atomic_compare_exchange_strong(&watch.next, &next, live + (uint64_t)options.profile_growth);
+}
+
+static bool is_pressed_first(void)
+{
+    return pages_is_pressed() && !atomic_exchange(&watch.was_pressed, true);
+}
+
+void profile_look_at_growth(void)
+{
+    if (watch.write && (has_grown() || is_pressed_first() || watch.is_asked()))
+        watch.write();
+}
+
+static uint32_t lifetime_of(uint64_t ns)
+{
+    uint32_t lifetime = 0;
+    while (ns >= profile_lifetime_bounds[lifetime] && lifetime < PROFILE_LIFETIMES - 1)
+        lifetime++;
+    return lifetime;
+}
+
+void profile_forget(const void *p)
+{
+    uint64_t now = os_now_ns();
+    lock_acquire(&profile.lock);
+    sample_t *sample = profile.room ? place_of((uintptr_t)p) : NULL;
+    if (sample && sample->block) {
+        profile_site_t *site = site_at(sample->site);
+        uint32_t lifetime = lifetime_of(now - sample->born_at);
+        uint64_t allocated = atomic_load_explicit(&profile.allocated, memory_order_relaxed);
+        site->ended[lifetime]++;
+        site->passed[lifetime] += (allocated - sample->born_past) >> 10;
+        atomic_fetch_sub_explicit(&profile.live, scaled(site->size), memory_order_relaxed);
+        remove_entry((size_t)(sample - profile.samples));
+    }
+    lock_release(&profile.lock);
+}
+
+/* --- readers, fork --- */
+
+bool profile_lock(bool wait)
+{
+    if (!wait)
+        return lock_try(&profile.lock);
+    lock_acquire(&profile.lock);
+    return true;
+}
+
+void profile_unlock(void)
+{
+    lock_release(&profile.lock);
+}
+
+void profile_before_fork(void)
+{
+    lock_acquire(&profile.lock);
+}
+
+void profile_after_fork(bool child)
+{
+    lock_after_fork(&profile.lock, child);
+}

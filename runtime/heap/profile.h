@@ -1,0 +1,74 @@
+/* profile: the heap profile: which calls a sample of all allocations comes from, what of it is in use, and how long the
+ * rest lived. WEIR_PROFILE=FILE.
+ *
+ * A site is a stack of calls and a size of blocks; it counts the samples of its own. A live sample is a block in use. Both are
+ * in hash tables of open addressing in the runtime's own memory, under one lock.
+ *
+ *     block --hash--> sample | address, site, when it was allocated |
+ *                                          |
+ *     stack, size --hash--> site | counts, |frames in a row of words|
+ *
+ *     allocs == in use + sum of ended[]        of each site
+ *
+ * Which blocks are sampled is decided in runtime/heap/sampled.h, so that each byte is hit with the same probability
+ * (sample.h). Whoever reads the profile scales the counts: a sampled block of n bytes stands for sample_weight(n, rate).
+ */
+#ifndef WEIR_HEAP_PROFILE_H
+#define WEIR_HEAP_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/heap/cache.h"
+
+enum { PROFILE_FRAMES = 64 };
+
+/* How long a sampled block lived: lifetime i is below PROFILE_LIFETIMES[i] nanoseconds, the last has no bound. */
+enum { PROFILE_LIFETIMES = 8 };
+extern const uint64_t profile_lifetime_bounds[PROFILE_LIFETIMES];
+
+/* Written under the lock. */
+typedef struct profile_site {
+    uint32_t hash;
+    uint32_t frames; /* where its frames begin among all */
+    uint16_t depth;
+    bool whole;                         /* the outermost frame is there; else the stack was cut */
+    size_t size;                        /* bytes of each block */
+    uint64_t allocs;                    /* samples */
+    uint64_t requested;                 /* bytes that were asked for, of all samples */
+    uint64_t ended[PROFILE_LIFETIMES];  /* samples that were freed */
+    uint64_t passed[PROFILE_LIFETIMES]; /* KiB that the process allocated while those lived, in all */
+} profile_site_t;
+
+/* Is there to be a profile? Settled when the options are read. */
+bool profile_is_on(void);
+/* Bytes from sample to sample, on average; at least 1. */
+uint64_t profile_rate(void);
+
+/* A block has been allocated, and is a sample: take down the calls of this thread, which `heap` belongs to. size: of the block;
+ * requested: what the program asked for. False: there is no memory for it. Outside of locks from LOCK_RANK_HEAPS on. */
+bool profile_note(const heap_t *heap, const void *p, size_t size, size_t requested);
+/* The sample is freed. */
+void profile_forget(const void *p);
+
+/* An estimate of the bytes that are in use, from the samples. */
+uint64_t profile_live_bytes(void);
+
+/* From now on: after a sample was allocated, call write(), outside of all locks, if since the last time WEIR_PROFILE_GROWTH more
+ * bytes are in use, if the soft limit was passed for the first time, or if is_asked() says so. Once, before threads. */
+void profile_watch(void (*write)(void), bool (*is_asked)(void));
+/* After a sample was allocated, by its thread. */
+void profile_look_at_growth(void);
+
+/* Readers hold the lock, and allocate nothing meanwhile. Not `wait`: false if somebody holds it. */
+bool profile_lock(bool wait);
+void profile_unlock(void);
+uint32_t profile_sites(void);
+const profile_site_t *profile_site(uint32_t number);
+const uintptr_t *profile_frames(const profile_site_t *site);
+
+void profile_before_fork(void);
+void profile_after_fork(bool child);
+
+#endif

@@ -1,0 +1,171 @@
+/* sampled: see sampled.h. Of the descriptor of a span of samples: free lists its free cells, wait counts those in use, next and
+ * prev link the spans of a class that have room. All under the lock.
+ */
+#include "runtime/heap/sampled.h"
+
+#include "runtime/heap/large.h"
+#include "runtime/heap/profile.h"
+#include "runtime/os/check.h"
+#include "runtime/os/lock.h"
+#include "runtime/pages/pages.h"
+
+static struct {
+    lock_t lock;
+    uint32_t with_room[CLASS_COUNT]; /* slots; 0: none */
+} sampled = {.lock = LOCK_INIT(LOCK_RANK_SAMPLED)};
+
+/* --- when --- */
+
+static void draw(sampling_t *sampling, uint32_t cls)
+{
+    sampling->until[cls] = sample_skip(&sampling->sampler, class_size(cls), profile_rate());
+}
+
+sampling_t *sampled_make(void)
+{
+    sampling_t *sampling = profile_is_on() ? pages_metadata(sizeof *sampling) : NULL;
+    for (uint32_t cls = 1; sampling && cls < CLASS_COUNT; cls++)
+        draw(sampling, cls);
+    return sampling;
+}
+
+/* --- spans of samples --- */
+
+static bool has_room(const span_t *span)
+{
+    return span->free || span->extended < span->cells;
+}
+
+static void span_begin(uint32_t slot, uint32_t cls)
+{
+    span_t *span = span_of_slot(slot);
+    uint32_t size = class_size(cls);
+    *span = (span_t){.cell_size = size,
+                     .cells = (uint16_t)(SLOT_SIZE / size),
+                     .cls = (uint8_t)cls,
+                     .kind = KIND_MANUAL,
+                     .state = SPAN_SAMPLED,
+                     .touched = span->touched};
+    span_link(&sampled.with_room[cls], span);
+}
+
+/* The last span of a class with room stays. */
+static void free_cell(span_t *span, cell_t *cell)
+{
+    uint32_t *list = &sampled.with_room[span->cls];
+    lock_acquire(&sampled.lock);
+    bool had_room = has_room(span);
+    cell->next = span->free;
+    cell->mark = span;
+    span->free = cell;
+    span->wait--;
+    if (!had_room)
+        span_link(list, span);
+    bool is_over = span->wait == 0 && (span->next || span->prev);
+    if (is_over) {
+        span_unlink(list, span);
+        span_set_state(span, SPAN_NONE);
+    }
+    lock_release(&sampled.lock);
+    if (is_over)
+        pages_give(span_slot(span), 1, SLOT_PAGES);
+}
+
+/* A free cell of the class, which counts as used from here on; *fresh: its span, if nobody has touched the cell before. */
+static cell_t *take_cell(uint32_t cls, span_t **fresh)
+{
+    span_t *span = span_of_slot(sampled.with_room[cls]);
+    cell_t *cell = span->free;
+    if (cell) {
+        span->free = cell->next;
+    } else {
+        cell = (cell_t *)(void *)(span_start(span) + (size_t)span->extended * span->cell_size);
+        __atomic_store_n(&span->extended, (uint16_t)(span->extended + 1), __ATOMIC_RELAXED);
+        *fresh = span;
+    }
+    span->wait++;
+    if (!has_room(span))
+        span_unlink(&sampled.with_room[cls], span);
+    return cell;
+}
+
+/* What may call the program back is done without the lock: the limit refuses. */
+static void *alloc_cell(uint32_t cls)
+{
+    span_t *fresh = NULL;
+    lock_acquire(&sampled.lock);
+    if (!sampled.with_room[cls]) {
+        lock_release(&sampled.lock);
+        uint32_t slot = pages_take(1, SLOT_PAGES, 1, NULL);
+        lock_acquire(&sampled.lock);
+        if (slot)
+            span_begin(slot, cls);
+    }
+    cell_t *cell = sampled.with_room[cls] ? take_cell(cls, &fresh) : NULL;
+    lock_release(&sampled.lock);
+    if (fresh) {
+        uint32_t index = (uint32_t)((uintptr_t)cell % SLOT_SIZE / fresh->cell_size);
+        if (!span_touch(fresh, index + 1)) {
+            free_cell(fresh, cell);
+            return NULL;
+        }
+    }
+    if (cell)
+        cell->mark = NULL;
+    return cell;
+}
+
+void *sampled_alloc(heap_t *self, uint32_t cls, size_t size)
+{
+    draw(self->sampling, cls);
+    void *p = alloc_cell(cls);
+    if (!p)
+        return NULL;
+    profile_note(self, p, class_size(cls), size);
+    self->taken[cls]++;
+    profile_look_at_growth();
+    return p;
+}
+
+void sampled_free(span_t *span, void *p)
+{
+    DEBUG_CHECK(span->state == SPAN_SAMPLED && span->wait > 0);
+    profile_forget(p);
+    free_cell(span, p);
+}
+
+/* --- large objects --- */
+
+/* In span->wait of a manual one, which no list counts. */
+enum { LARGE_SAMPLED = 1 };
+
+void sampled_large(heap_t *self, span_t *span, size_t size)
+{
+    size_t bytes = large_usable(span);
+    sampled_large_free(span);
+    if (!sample_take(&self->sampling->sampler, bytes, profile_rate()) ||
+        !profile_note(self, span_start(span), bytes, size))
+        return;
+    span->wait = LARGE_SAMPLED;
+    profile_look_at_growth();
+}
+
+void sampled_large_free(span_t *span)
+{
+    if (span->wait != LARGE_SAMPLED)
+        return;
+    profile_forget(span_start(span));
+    span->wait = 0;
+}
+
+/* --- fork --- */
+
+void sampled_before_fork(void)
+{
+    lock_acquire(&sampled.lock);
+}
+
+void sampled_after_fork(bool child)
+{
+    lock_after_fork(&sampled.lock, child);
+}

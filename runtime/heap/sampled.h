@@ -1,0 +1,43 @@
+/* sampled: which blocks the heap profile samples, and where they live, so that their frees are noticed.
+ *
+ * The fast paths know nothing of it. A small block is a sample if the next one of its class is due; that is known when a
+ * thread's list of cells is filled, so the list is cut where the sample is due, and the allocation that finds it empty is the one:
+ *
+ *     until[class]   cells that the thread still gets before the next sample; exponentially distributed bytes (sample.h)
+ *
+ *     refill:  | cell | cell | ... until[class] of them |      the others stay on their span's list
+ *     empty, until[class] == 0:  the sample, from a span of samples; then until[class] is drawn anew
+ *
+ * A span of samples has no owner, so the fast path of free hands each of its cells to the slow one. All threads share these
+ * spans, under one lock. A large block is sampled where it lives; its descriptor says so.
+ */
+#ifndef WEIR_HEAP_SAMPLED_H
+#define WEIR_HEAP_SAMPLED_H
+
+#include "runtime/heap/cache.h"
+#include "runtime/heap/sample.h"
+
+/* A thread's part; its heap's, made with it if there is a profile. Written by the thread. */
+typedef struct sampling {
+    sampler_t sampler;
+    uint32_t until[CLASS_COUNT];
+} sampling_t;
+
+/* A new heap gets one; NULL: there is no profile, or no memory. */
+sampling_t *sampled_make(void);
+
+/* The next allocation of the class by this thread is the sample: do it. NULL: there is no memory for one, and the allocation
+ * has to be an ordinary one. size: what the program asked for. */
+void *sampled_alloc(heap_t *self, uint32_t cls, size_t size);
+/* Its span is of SPAN_SAMPLED. */
+void sampled_free(span_t *span, void *p);
+
+/* A large object has come to be, or was resized to so many bytes; it may be a sample. */
+void sampled_large(heap_t *self, span_t *span, size_t size);
+/* It goes. */
+void sampled_large_free(span_t *span);
+
+void sampled_before_fork(void);
+void sampled_after_fork(bool child);
+
+#endif

@@ -1,0 +1,13 @@
+/* gzip: a file in the gzip format (RFC 1952) whose contents are not compressed: what `go tool pprof` and others expect, without a
+ * library in the process. */
+#ifndef WEIR_OBSERVE_GZIP_H
+#define WEIR_OBSERVE_GZIP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Write the bytes to the descriptor as one gzip member. False, and errno: it was not written whole. */
+bool gzip_write(int fd, const uint8_t *bytes, size_t length);
+
+#endif

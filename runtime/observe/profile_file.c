@@ -1,0 +1,229 @@
+/* profile_file: see profile_file.h. */
+#define _GNU_SOURCE
+#include "runtime/observe/profile_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/heap/profile.h"
+#include "runtime/observe/gzip.h"
+#include "runtime/observe/profile_encode.h"
+#include "runtime/os/options.h"
+#include "runtime/os/os.h"
+#include "runtime/os/text.h"
+
+static struct {
+    char pattern[PATH_MAX];                   /* absolute; empty: there is no profile to be written */
+    char name[PATH_MAX], temporary[PATH_MAX]; /* of the file that is being written */
+    pid_t process;                            /* that settled the pattern */
+    uint32_t number;
+    atomic_flag busy;
+    _Atomic bool signalled; /* a signal came at a bad moment */
+} file = {.busy = ATOMIC_FLAG_INIT};
+
+/* --- names --- */
+
+static void expand(text_t *name)
+{
+    bool has_process = false;
+    for (const char *c = file.pattern; *c; c++) {
+        if (c[0] == '%' && c[1] == 'p') {
+            text_add_u64(name, (uint64_t)getpid());
+            has_process = true;
+            c++;
+        } else if (c[0] == '%' && c[1] == 'n') {
+            text_add_u64(name, file.number);
+            c++;
+        } else {
+            text_add_char(name, *c);
+        }
+    }
+    if (!has_process && getpid() != file.process) {
+        text_add_char(name, '.');
+        text_add_u64(name, (uint64_t)getpid());
+    }
+}
+
+/* A relative name is one of the directory where the program began. */
+static void settle_pattern(const char *given)
+{
+    text_t pattern = text_on(file.pattern, sizeof file.pattern);
+    if (given[0] != '/' && getcwd(file.name, sizeof file.name)) {
+        text_add_str(&pattern, file.name);
+        text_add_char(&pattern, '/');
+    }
+    text_add_str(&pattern, given);
+    if (pattern.truncated)
+        file.pattern[0] = '\0';
+    file.process = getpid();
+}
+
+/* --- writing --- */
+
+static void report(const char *path)
+{
+    char room[PATH_MAX + 128];
+    text_t line = text_on(room, sizeof room);
+    int error = errno;
+    const char *meaning = strerrordesc_np(error);
+    text_add_str(&line, "weir: no heap profile: ");
+    text_add_str(&line, path);
+    text_add_str(&line, ": ");
+    text_add_str(&line, meaning ? meaning : "unknown error");
+    text_add_char(&line, '\n');
+    text_flush(&line, STDERR_FILENO);
+    errno = error;
+}
+
+static bool write_encoded(int fd, bool wait)
+{
+    size_t length, reserved;
+    uint8_t *bytes = profile_encode(wait, &length, &reserved);
+    if (!bytes) {
+        errno = wait ? ENOMEM : EBUSY;
+        return false;
+    }
+    bool written = gzip_write(fd, bytes, length);
+    int error = errno;
+    os_unreserve(bytes, reserved);
+    errno = error;
+    return written;
+}
+
+/* Under a name beside it first. */
+static bool write_file(const char *path, bool wait)
+{
+    text_t temporary = text_on(file.temporary, sizeof file.temporary);
+    text_add_str(&temporary, path);
+    text_add_str(&temporary, ".part.");
+    text_add_u64(&temporary, (uint64_t)getpid());
+    if (temporary.truncated) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    int fd = open(file.temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return false;
+    bool done = write_encoded(fd, wait);
+    int error = errno;
+    done = close(fd) == 0 && done && rename(file.temporary, path) == 0;
+    if (!done) {
+        error = error ? error : errno;
+        unlink(file.temporary);
+        errno = error;
+    }
+    return done;
+}
+
+static bool write_named(const char *path, bool wait)
+{
+    errno = 0;
+    if (!path) {
+        text_t name = text_on(file.name, sizeof file.name);
+        expand(&name);
+        path = file.name;
+    }
+    file.number++;
+    bool done = write_file(path, wait);
+    if (!done && errno != EBUSY)
+        report(path);
+    return done;
+}
+
+static bool begin(void)
+{
+    bool is_busy = profile_is_on() && atomic_flag_test_and_set(&file.busy);
+    if (profile_is_on() && !is_busy) {
+        if (!file.pattern[0]) /* linked, and not swapped in */
+            settle_pattern((const char *)(intptr_t)options.profile);
+        return true;
+    }
+    errno = is_busy ? EBUSY : ENOTSUP;
+    return false;
+}
+
+bool profile_file_write(const char *path)
+{
+    if (!begin())
+        return false;
+    bool done = write_named(path, true);
+    atomic_flag_clear(&file.busy);
+    return done;
+}
+
+bool profile_file_write_fd(int fd)
+{
+    if (!begin())
+        return false;
+    bool done = write_encoded(fd, true);
+    atomic_flag_clear(&file.busy);
+    return done;
+}
+
+/* --- when --- */
+
+/* What the signal interrupts may be at the profile: then the next sample writes it. */
+static void on_signal(int number)
+{
+    (void)number;
+    int saved = errno;
+    if (!begin()) {
+        file.signalled = true;
+    } else {
+        file.signalled = !write_named(NULL, false) && errno == EBUSY;
+        atomic_flag_clear(&file.busy);
+    }
+    errno = saved;
+}
+
+/* Called outside of locks by the thread that has just allocated a sample, when the heap has grown or the limit was passed. */
+static void on_growth(void)
+{
+    int saved = errno;
+    profile_file_write(NULL);
+    errno = saved;
+}
+
+static bool is_signalled(void)
+{
+    return atomic_load_explicit(&file.signalled, memory_order_relaxed) &&
+           atomic_exchange(&file.signalled, false);
+}
+
+static void prepare_signal(void)
+{
+    int number = options.profilesignal < NSIG ? (int)options.profilesignal : 0;
+    struct sigaction has, handler = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
+    sigfillset(&handler.sa_mask);
+    if (options.profilesignal == 0)
+        return;
+    if (number == 0 || sigaction(number, NULL, &has) != 0 || has.sa_handler != SIG_DFL ||
+        sigaction(number, &handler, NULL) != 0)
+        text_say(
+            "weir: WEIR_DEBUG=profilesignal: the signal cannot be had; there is a profile at exit only\n");
+}
+
+void profile_file_prepare(void)
+{
+    int saved = errno;
+    if (options.profile != 0 && options.collect)
+        text_say("weir: WEIR_PROFILE: not together with WEIR_COLLECT=1 or leaks=1; there is no profile\n");
+    if (profile_is_on()) {
+        settle_pattern((const char *)(intptr_t)options.profile);
+        profile_watch(on_growth, is_signalled);
+        prepare_signal();
+    }
+    errno = saved;
+}
+
+void profile_file_at_exit(void)
+{
+    if (file.pattern[0])
+        profile_file_write(NULL);
+}

@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# The heap profile, read by `go tool pprof`: exact at rate 1, true on average at others; at exit, at a signal, as the heap grows, at the
+# soft limit, of children; and the places where it cannot be written.
+# Beside what support.bash takes from the environment: WEIR, the command.
+source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
+need go gzip
+: "${WEIR:?the weir command}"
+WEIR=$(realpath "$WEIR")
+program=$WEIR_PROGRAMS/profiled
+cd "$SCRATCH"
+export HOME=$SCRATCH PPROF_TMPDIR=$SCRATCH
+
+# flat INDEX FUNCTION FILE [OPTION...]: what pprof says is allocated in the function, in bytes or objects.
+flat() {
+    local index=$1 function=$2 file=$3
+    shift 3
+    go tool pprof -top -unit=bytes -nodefraction=0 -sample_index="$index" "$@" "$program" "$file" 2>/dev/null |
+        awk -v function_name="$function" '$6 == function_name { sub(/B$/, "", $1); sub(/bytes$/, "", $1); print $1; found = 1 }
+            END { if (!found) print 0 }'
+}
+
+# is WHAT EXPECTED FOUND
+is() {
+    [ "$2" = "$3" ] || fail "$1: expected $2, found $3"
+}
+
+echo "at rate 1 every block counts, with the size that it has"
+on_weir WEIR_PROFILE=one.pb.gz WEIR_PROFILE_RATE=1 "$program" >out
+is "what the program prints" "kept 20530" "$(<out)"
+gzip -t one.pb.gz
+is keep_small $((20000 * 112)) "$(flat inuse_space keep_small one.pb.gz)"
+is "its blocks" 20000 "$(flat inuse_objects keep_small one.pb.gz)"
+is keep_large $((20 * 1003520)) "$(flat inuse_space keep_large one.pb.gz)"
+is keep_grown $((10 * 53248)) "$(flat inuse_space keep_grown one.pb.gz)"
+is in_thread $((500 * 2048)) "$(flat inuse_space in_thread one.pb.gz)"
+is "gone, in use" 0 "$(flat inuse_space gone one.pb.gz)"
+is "gone, ever" $((100000 * 64)) "$(flat alloc_space gone one.pb.gz)"
+is "gone, blocks ever" 100000 "$(flat alloc_objects gone one.pb.gz)"
+is "lost to rounding is a label" 1 "$(go tool pprof -tags "$program" one.pb.gz 2>/dev/null | grep -c '^ *requested:')"
+go tool pprof -raw "$program" one.pb.gz 2>/dev/null | grep -q 'stack:\[cut\]' && fail "a stack of the program is cut"
+
+echo "the other commands of pprof"
+go tool pprof -peek 'keep_small$' "$program" one.pb.gz 2>/dev/null | grep -q ' main$' || fail "main does not call keep_small"
+on_weir WEIR_PROFILE=two.pb.gz WEIR_PROFILE_RATE=1 "$program" grow >/dev/null
+is "the difference" $((64 << 20)) "$(flat inuse_space keep_growing two.pb.gz -diff_base=one.pb.gz)"
+is "what did not change" 0 "$(flat inuse_space keep_small two.pb.gz -diff_base=one.pb.gz)"
+
+# The sum of n samples of a Poisson process has a standard error of 1/sqrt(n): here 20 runs of 17 samples, so 5.4 %. Five of them
+# are passed once in two million tests.
+echo "sampled, the mean of 20 runs is what it is"
+sum=0
+for run in $(seq 20); do
+    on_weir WEIR_PROFILE=run.pb.gz WEIR_PROFILE_RATE=128KiB "$program" >/dev/null
+    sum=$((sum + $(flat inuse_space keep_small run.pb.gz)))
+done
+mean=$((sum / 20)) expected=$((20000 * 112))
+[ "$mean" -gt $((expected * 73 / 100)) ] && [ "$mean" -lt $((expected * 127 / 100)) ] ||
+    fail "mean $mean, expected $expected"
+
+echo "as the heap grows"
+on_weir WEIR_PROFILE=grown-%n.pb.gz WEIR_PROFILE_GROWTH=16MiB WEIR_PROFILE_RATE=64KiB "$program" grow >/dev/null
+[ "$(ls grown-*.pb.gz | wc -l)" -ge 4 ] || fail "$(ls)"
+gzip -t grown-*.pb.gz
+
+echo "a program that never returns from main has its last snapshot"
+on_weir WEIR_PROFILE=last.pb.gz WEIR_PROFILE_GROWTH=1MiB WEIR_PROFILE_RATE=64KiB "$program" exit
+gzip -t last.pb.gz
+status=0
+on_weir WEIR_PROFILE=aborted.pb.gz WEIR_PROFILE_GROWTH=1MiB WEIR_PROFILE_RATE=64KiB "$program" abort 2>/dev/null || status=$?
+is "the status of abort" 134 "$status"
+gzip -t aborted.pb.gz
+
+echo "when the soft limit is first passed"
+on_weir WEIR_PROFILE=limit-%n.pb.gz WEIR_MEMLIMIT=32MiB WEIR_PROFILE_RATE=64KiB "$program" grow >/dev/null
+is "profiles" 2 "$(ls limit-*.pb.gz | wc -l)"
+space=$(flat inuse_space keep_growing limit-0.pb.gz)
+[ "$space" -gt 0 ] && [ "$space" -lt $((64 << 20)) ] || fail "at the limit: $space"
+
+echo "of children"
+on_weir WEIR_PROFILE=family.pb.gz WEIR_PROFILE_RATE=1 "$program" fork >/dev/null
+is "the parent's" 0 "$(flat inuse_space keep_in_child family.pb.gz)"
+is "the child's" $((1000 * 3072)) "$(flat inuse_space keep_in_child family.pb.gz.[0-9]*)"
+is "what the child has from its parent" $((20000 * 112)) "$(flat inuse_space keep_small family.pb.gz.[0-9]*)"
+
+echo "at a signal"
+mkfifo lines
+on_weir WEIR_PROFILE=signal-%n.pb.gz WEIR_PROFILE_RATE=1 WEIR_DEBUG=profilesignal=10 "$program" sleep <lines >said &
+waited_for=$!
+exec 8>lines
+until grep -q ready said; do sleep 0.02; done
+kill -USR1 "$(sed -n 's/^ready //p' said)"
+until [ -s signal-0.pb.gz ]; do sleep 0.02; done
+is "in use at the signal" $((20000 * 112)) "$(flat inuse_space keep_small signal-0.pb.gz)"
+exec 8>&-
+wait "$waited_for"
+
+# refused FILE [NAME=VALUE...]: one line, and the program runs on.
+refused() {
+    local file=$1
+    shift
+    on_weir WEIR_PROFILE="$file" "$@" "$program" >out 2>err || fail "status $?"
+    is "what the program prints" "kept 20530" "$(<out)"
+    is "lines" 1 "$(wc -l <err)"
+    grep -q '^weir: no heap profile: ' err || fail "$(<err)"
+}
+echo "where it cannot be written"
+refused "$SCRATCH/none/x.pb.gz"
+refused "$SCRATCH/$(printf 'x%.0s' $(seq 300))"
+if mkdir small && mount -t tmpfs -o size=4k none small 2>/dev/null; then
+    at_end "umount '$SCRATCH/small'"
+    head -c 4096 /dev/zero >small/full
+    refused small/x.pb.gz WEIR_PROFILE_RATE=1
+    is "files left" full "$(ls small)"
+fi
+on_weir WEIR_PROFILE="$SCRATCH/none/x.pb.gz" "$program" closed >out 2>err
+is "what the program prints" "kept 20530" "$(<out)"
+echo "not together with collecting"
+on_weir WEIR_PROFILE=never.pb.gz WEIR_COLLECT=1 "$program" >out 2>err
+grep -q 'not together with WEIR_COLLECT=1' err || fail "$(<err)"
+[ ! -e never.pb.gz ] || fail "a profile"
+[ -z "$(ls -- *.part.* 2>/dev/null)" ] || fail "a part is left: $(ls)"
