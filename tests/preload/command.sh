@@ -167,8 +167,8 @@ WEIR_GOGC=x WEIR_GOCG=1 WEIR_DEBUG=stat weir env
 expect 0 '.*
 WEIR_GOGC +100 +default .*' '.*'
 cp err problems
-keys=$(weir env | sed -n 's/^WEIR_DEBUG=\([a-z]*\) .*/\1/p' | paste -sd ' ')
-variables=$(weir env | sed -n 's/^\(WEIR_[A-Z_]*\) .*/\1/p' | paste -sd ' ')
+keys=$("$WEIR" env | sed -n 's/^WEIR_DEBUG=\([a-z]*\) .*/\1/p' | paste -sd ' ')
+variables=$("$WEIR" env | sed -n 's/^\(WEIR_[A-Z_]*\) .*/\1/p' | paste -sd ' ')
 [ "$(sort problems)" = "weir: WEIR_DEBUG=\"stat\": unknown key; there are $keys
 weir: WEIR_GOGC=\"x\": expected a percentage or \"off\"; using 100
 weir: unknown variable \"WEIR_GOCG\"; there are $variables WEIR_DEBUG" ] ||

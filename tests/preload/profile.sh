@@ -37,10 +37,10 @@ is "gone, in use" 0 "$(flat inuse_space gone one.pb.gz)"
 is "gone, ever" $((100000 * 64)) "$(flat alloc_space gone one.pb.gz)"
 is "gone, blocks ever" 100000 "$(flat alloc_objects gone one.pb.gz)"
 is "lost to rounding is a label" 1 "$(go tool pprof -tags "$program" one.pb.gz 2>/dev/null | grep -c '^ *requested:')"
-go tool pprof -raw "$program" one.pb.gz 2>/dev/null | grep -q 'stack:\[cut\]' && fail "a stack of the program is cut"
+go tool pprof -raw "$program" one.pb.gz 2>/dev/null | grep 'stack:\[cut\]' >/dev/null && fail "a stack of the program is cut"
 
 echo "the other commands of pprof"
-go tool pprof -peek 'keep_small$' "$program" one.pb.gz 2>/dev/null | grep -q ' main$' || fail "main does not call keep_small"
+go tool pprof -peek 'keep_small$' "$program" one.pb.gz 2>/dev/null | grep ' main$' >/dev/null || fail "main does not call keep_small"
 on_weir WEIR_PROFILE=two.pb.gz WEIR_PROFILE_RATE=1 "$program" grow >/dev/null
 is "the difference" $((64 << 20)) "$(flat inuse_space keep_growing two.pb.gz -diff_base=one.pb.gz)"
 is "what did not change" 0 "$(flat inuse_space keep_small two.pb.gz -diff_base=one.pb.gz)"
@@ -56,6 +56,12 @@ done
 mean=$((sum / 20)) expected=$((20000 * 112))
 [ "$mean" -gt $((expected * 73 / 100)) ] && [ "$mean" -lt $((expected * 127 / 100)) ] ||
     fail "mean $mean, expected $expected"
+
+echo "by the command"
+"$WEIR" run --profile --profile-rate=1 -- "$program" >/dev/null
+is "the default name" $((20000 * 112)) "$(flat inuse_space keep_small weir-*.pb.gz)"
+"$WEIR" run --profile=by-name.pb.gz --profile-rate 1 "$program" >/dev/null
+is "a name" $((20000 * 112)) "$(flat inuse_space keep_small by-name.pb.gz)"
 
 echo "as the heap grows"
 on_weir WEIR_PROFILE=grown-%n.pb.gz WEIR_PROFILE_GROWTH=16MiB WEIR_PROFILE_RATE=64KiB "$program" grow >/dev/null

@@ -9,7 +9,7 @@ const char *arguments_flag(const struct options_row *row)
     static char flag[64] = "--";
     size_t length = 2;
     for (const char *c = row->name + strlen("WEIR_"); *c != '\0' && length < sizeof flag - 1; c++)
-        flag[length++] = (char)tolower((unsigned char)*c);
+        flag[length++] = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
     flag[length] = '\0';
     return flag;
 }

@@ -7,7 +7,7 @@
 #include "runtime/os/options.h"
 #include "tools/weir/command.h"
 
-/* --memlimit is the flag of WEIR_MEMLIMIT. Valid until the next call. */
+/* --memlimit is the flag of WEIR_MEMLIMIT, --profile-rate that of WEIR_PROFILE_RATE. Valid until the next call. */
 const char *arguments_flag(const struct options_row *row);
 
 /* The value of "--flag value" or "--flag=value" if arguments[*at] is that flag, else NULL; *at is moved on to the value. A

@@ -21,10 +21,13 @@
 
 enum taken { NOT_MINE, TAKEN, REFUSED };
 
-/* A flag that stands for yes: --collect is --collect=1. */
+/* A flag without a value: --collect is --collect=1, --profile writes to a file of this name. */
 static const char *switch_of(const struct options_row *row, const char *argument)
 {
-    return row->kind == OPTIONS_CHOICE && strcmp(argument, arguments_flag(row)) == 0 ? "1" : NULL;
+    if ((row->kind != OPTIONS_CHOICE && row->kind != OPTIONS_FILE) ||
+        strcmp(argument, arguments_flag(row)) != 0)
+        return NULL;
+    return row->kind == OPTIONS_CHOICE ? "1" : "weir-%p.pb.gz";
 }
 
 /* The flag of a variable: its value is checked and put into the environment. */
@@ -153,9 +156,9 @@ static void print_options(void)
         text_t grammar = text_on(room, sizeof room);
         options_add_grammar(&grammar, row);
         if (!row->is_key)
-            printf("  %-12s %-17s %s\n", arguments_flag(row), room, row->meaning);
+            printf("  %-16s %-17s %s\n", arguments_flag(row), room, row->meaning);
     }
-    printf("  %-12s %-17s %s\n", "--debug", "KEY=VALUE,...", "WEIR_DEBUG, of which the keys are:");
+    printf("  %-16s %-17s %s\n", "--debug", "KEY=VALUE,...", "WEIR_DEBUG, of which the keys are:");
     for (const struct options_row *row = options_table; row < options_table + OPTIONS_COUNT; row++)
         if (row->is_key) {
             char room[64];
@@ -163,11 +166,11 @@ static void print_options(void)
             text_add_str(&item, row->name);
             text_add_char(&item, '=');
             options_add_grammar(&item, row);
-            printf("  %-12s %-17s %s\n", "", room, row->meaning);
+            printf("  %-16s %-17s %s\n", "", room, row->meaning);
         }
-    printf("  %-30s %s\n", "--stats, --stats=json", "print the account on stderr when the program ends");
-    printf("  %-30s %s\n", "--stats-children", "also when the processes end that it starts");
-    printf("  %-30s %s\n", "--leaks, --leaks=FILE", "say at the end which blocks nothing points to any more");
+    printf("  %-34s %s\n", "--stats, --stats=json", "print the account on stderr when the program ends");
+    printf("  %-34s %s\n", "--stats-children", "also when the processes end that it starts");
+    printf("  %-34s %s\n", "--leaks, --leaks=FILE", "say at the end which blocks nothing points to any more");
 }
 
 const struct command command_run = {
