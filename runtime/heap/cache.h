@@ -50,11 +50,12 @@ typedef struct stack_mark {
 
 enum heap_status { HEAP_LIVE, HEAP_ORPHAN, HEAP_LOST /* its thread vanished in a fork */ };
 
-/* All of a thread's spans. Heaps are never freed: a thread that ends leaves its heap, spans and all, to the
- * next one that starts (HEAP_ORPHAN), or piece by piece to a thread that needs spans. */
+/* All of a thread's spans. Heaps are never freed: a thread that ends leaves its heap to the next one that starts, and its
+ * spans to threads that need some (HEAP_ORPHAN; orphans.c). */
 typedef struct heap {
     uintptr_t word; /* the thread's os_thread_word, for its spans' owner words; 0 when hardened */
-    cell_t **bins;  /* the thread's cache; when hardened, hard_bins */
+    cell_t **
+        bins; /* the thread's cache, NULL without a thread; hardened or in collect mode, those behind the heap */
     span_t *active[CLASS_COUNT];
     uint32_t partial[CLASS_COUNT]; /* slots; LIFO */
     uint32_t spans;                /* slot; every small span of this heap */
@@ -77,6 +78,7 @@ typedef struct heap {
     uint64_t arena_taken, arena_given; /* bytes of blocks that arenas took from this heap, and gave back */
     struct sampling *sampling;         /* the heap profile's part, if there is one: see sampled.h */
     struct heap *next;                 /* of all heaps; written once, under the lock */
+    struct heap *next_idle;            /* without a thread; under the lock */
     _Atomic uint32_t busy; /* the owner is in a slow path, so deep; written by the owner: see gate.h */
     _Atomic uint32_t shut; /* 1: another thread tends the heap; under the lock of the heaps */
     _Atomic int status;
@@ -110,7 +112,7 @@ void *span_refill(heap_t *heap, uint32_t cls, size_t size);
 void span_free_cell(span_t *span, void *p);
 /* span->wait has reached zero. */
 void span_event(span_t *span);
-/* Move a partial span between heaps; the caller owns both. */
+/* Move a span that is not active between heaps; the caller owns both. */
 void span_move(heap_t *from, heap_t *to, span_t *span);
 /* Put the class's list back into its span, and the span where it belongs. */
 void span_deactivate(heap_t *heap, uint32_t cls);
@@ -137,23 +139,34 @@ bool remote_drain(heap_t *self);
 extern struct heaps {
     lock_t lock;
     _Atomic(heap_t *) all;
-    _Atomic uint32_t orphans; /* heaps with status HEAP_ORPHAN */
+    _Atomic uint32_t orphans; /* 1 once there may be spans without a thread */
 } heaps;
 
 /* The calling thread's heap; makes or adopts one. NULL: out of memory. */
 heap_t *thread_heap(void);
-/* Take a span with free cells of the class out of an orphaned heap. */
-span_t *thread_adopt_span(heap_t *self, uint32_t cls);
+/* A heap for nobody yet. The caller has the lock. NULL: out of memory. */
+heap_t *thread_heap_make(void);
 /* With the world stopped: the thread of the heap is gone and has not left it. Under WEIR_COLLECT it becomes an orphan. */
 void thread_retire(heap_t *heap);
-/* Drain an orphaned heap's inbox in its stead. */
-void thread_tend_orphan(heap_t *orphan);
 /* Have the hook called on every thread that ends, once there is one, while its heap still works: it may free, and not
  * allocate. NULL until then. There is one such listener. */
 void thread_call_at_end(void (*hook)(void));
 /* After an operation of a thread that is past its end and runs other people's destructors: it borrowed a heap
  * for this one operation. Does nothing for any other thread. */
 void thread_return_borrowed(void);
+
+/* --- orphans.c --- */
+
+/* Under the lock: a heap of which no class is active has no thread any more; its spans are for everybody. */
+void orphans_leave(heap_t *heap);
+/* The same for one that may be in any state that a thread leaves between two operations: it goes on with the next thread. */
+void orphans_leave_whole(heap_t *heap);
+/* Under the lock: a heap without a thread, or NULL. */
+heap_t *orphans_take_heap(void);
+/* A span with free cells of the class that has no thread, now in this heap; or NULL. */
+span_t *orphans_take_span(heap_t *self, uint32_t cls);
+/* Drain the inbox of a heap without a thread, in its stead. */
+void orphans_tend(heap_t *heap);
 
 /* --- lists of spans; the head is the slot of the first, 0: none --- */
 

@@ -26,7 +26,7 @@ static void chain_send(chain_t *chain)
                                                   memory_order_relaxed));
     *chain = (chain_t){.to = NULL};
     if (UNLIKELY(atomic_load_explicit(&to->status, memory_order_acquire) == HEAP_ORPHAN))
-        thread_tend_orphan(to);
+        orphans_tend(to);
 }
 
 void remote_free(heap_t *self, span_t *span, void *p)

@@ -52,12 +52,15 @@ static void partial_remove(heap_t *heap, span_t *span)
 
 void span_move(heap_t *from, heap_t *to, span_t *span)
 {
-    partial_remove(from, span);
+    bool is_partial = span->state == SPAN_PARTIAL;
+    if (is_partial)
+        partial_remove(from, span);
     span_unlink_all(&from->spans, span);
     __atomic_store_n(&span->heap, to, __ATOMIC_RELAXED);
     __atomic_store_n(&span->owner, to->word, __ATOMIC_RELAXED);
     span_link_all(&to->spans, span);
-    partial_push(to, span);
+    if (is_partial)
+        partial_push(to, span);
 }
 
 /* --- new and old spans --- */
@@ -210,7 +213,7 @@ static span_t *next_span(heap_t *heap, uint32_t cls)
     if (!span && heap->partial[cls])
         span = span_of_slot(heap->partial[cls]);
     if (!span)
-        span = thread_adopt_span(heap, cls);
+        span = orphans_take_span(heap, cls);
     if (!span && UNLIKELY(pages_is_pressed()))
         span_release_empty(heap);
     return span ? span : span_new(heap, cls);

@@ -1,10 +1,9 @@
 /* thread: how threads come to a heap and leave it.
  *
- *   attach   at a thread's first slow path: adopt an orphaned heap if there is one, else make a new one
- *   end      at the last round of the thread's key destructors: lists go back into spans, chains are sent, the
- *            heap becomes an orphan. Destructors that still allocate after that borrow a heap per operation.
- *   orphans  receive remote frees like any heap; a sender drains them in their stead, and a thread in need of a
- *            span takes one out
+ *   attach   at a thread's first slow path: take an idle heap if there is one, else make a new one
+ *   end      at the last round of the thread's key destructors: lists go back into spans, chains are sent, the spans
+ *            become orphans (orphans.c) and the heap idle. Destructors that still allocate after that borrow a heap
+ *            per operation.
  *   fork     the child keeps the forking thread's heap. The others were interrupted anywhere: nobody allocates
  *            from them again (HEAP_LOST), what the child frees of theirs is not reused.
  *
@@ -44,6 +43,12 @@ static cell_t **own_bins(heap_t *heap)
     return (cell_t **)(heap + 1);
 }
 
+/* The bins in thread-local storage stay empty, so that every call takes the slow path. */
+static bool uses_own_bins(void)
+{
+    return options.harden || options.collect;
+}
+
 /* --- leaving --- */
 
 static void heap_leave(heap_t *heap)
@@ -61,8 +66,8 @@ static void heap_leave(heap_t *heap)
     gate_leave(heap); /* nobody tends it as long as we have the lock */
     set_owner(heap, 0);
     cache.heap = NULL;
-    atomic_store_explicit(&heap->status, HEAP_ORPHAN, memory_order_release);
-    atomic_fetch_add(&heaps.orphans, 1);
+    heap->bins = uses_own_bins() ? own_bins(heap) : NULL;
+    orphans_leave(heap);
     lock_release(&heaps.lock);
     world_thread_end(heap);
 }
@@ -108,34 +113,18 @@ void thread_retire(heap_t *heap)
     if (heap->bins != own_bins(heap) || heap->status != HEAP_LIVE)
         return;
     set_owner(heap, 0);
-    atomic_store_explicit(&heap->status, HEAP_ORPHAN, memory_order_release);
-    atomic_fetch_add(&heaps.orphans, 1);
+    orphans_leave_whole(heap);
 }
 
 /* --- coming --- */
 
-static heap_t *find_orphan(void)
-{
-    if (atomic_load_explicit(&heaps.orphans, memory_order_relaxed) == 0)
-        return NULL;
-    for (heap_t *heap = heaps.all; heap; heap = heap->next)
-        if (heap->status == HEAP_ORPHAN)
-            return heap;
-    return NULL;
-}
-
-/* The bins in thread-local storage stay empty, so that every call takes the slow path. */
-static bool uses_own_bins(void)
-{
-    return options.harden || options.collect;
-}
-
-static heap_t *heap_make(void)
+heap_t *thread_heap_make(void)
 {
     heap_t *heap = pages_metadata(sizeof(heap_t) + (uses_own_bins() ? sizeof cache.bins : 0));
     if (!heap)
         return NULL;
     heap->sampling = sampled_make();
+    heap->bins = uses_own_bins() ? own_bins(heap) : NULL;
     heap->next = heaps.all;
     heaps.all = heap;
     return heap;
@@ -150,12 +139,9 @@ static heap_t *heap_enter(void)
         world_wait_to_start();
         lock_acquire(&heaps.lock);
     }
-    heap_t *heap = find_orphan();
-    if (heap) {
-        atomic_fetch_sub(&heaps.orphans, 1);
-    } else {
-        heap = heap_make();
-    }
+    heap_t *heap = orphans_take_heap();
+    if (!heap)
+        heap = thread_heap_make();
     if (heap) {
         heap->bins = uses_own_bins() ? own_bins(heap) : cache.bins;
         set_owner(heap, options.harden ? 0 : os_thread_word());
@@ -226,36 +212,6 @@ COLD static heap_t *thread_start(void)
 heap_t *thread_heap(void)
 {
     return LIKELY(cache.heap != NULL) ? cache.heap : thread_start();
-}
-
-/* --- orphans --- */
-
-void thread_tend_orphan(heap_t *orphan)
-{
-    if (!lock_try(&heaps.lock)) /* busy, perhaps with this very call: the next sender or adopter will do it */
-        return;
-    if (orphan->status == HEAP_ORPHAN)
-        remote_drain(orphan);
-    lock_release(&heaps.lock);
-}
-
-span_t *thread_adopt_span(heap_t *self, uint32_t cls)
-{
-    if (LIKELY(atomic_load_explicit(&heaps.orphans, memory_order_relaxed) == 0) || !lock_try(&heaps.lock))
-        return NULL;
-    span_t *span = NULL;
-    for (heap_t *heap = heaps.all; heap && !span; heap = heap->next) {
-        if (heap->status != HEAP_ORPHAN)
-            continue;
-        remote_drain(heap);
-        span_release_empty(heap);
-        if (heap->partial[cls]) {
-            span = span_of_slot(heap->partial[cls]);
-            span_move(heap, self, span);
-        }
-    }
-    lock_release(&heaps.lock);
-    return span;
 }
 
 /* --- fork --- */

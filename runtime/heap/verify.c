@@ -55,7 +55,7 @@ void verify_heap(const heap_t *heap)
         const span_t *active = heap->active[cls];
         CHECK(!active || (active->state == SPAN_ACTIVE && active->cls == cls), "wrong active span at",
               active);
-        CHECK(active || !heap->bins[cls], "cached cells without a span at", heap->bins[cls]);
+        CHECK(active || !heap->bins || !heap->bins[cls], "cached cells without a span at", heap);
         for (uint32_t slot = heap->partial[cls]; slot; slot = span_of_slot(slot)->next, on_lists++)
             CHECK(span_of_slot(slot)->cls == cls && span_of_slot(slot)->state == SPAN_PARTIAL,
                   "wrong partial span at", region_address(slot));

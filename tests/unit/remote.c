@@ -141,7 +141,7 @@ Test(remote, sent_on_after_the_span_has_moved)
     *late = (cell_t){.next = NULL, .mark = span};
     cache.heap->sent[span->cls]++;
     atomic_store(&orphan->inbox, late);
-    thread_tend_orphan(orphan);
+    orphans_tend(orphan);
     remote_drain(cache.heap);
     cr_expect_eq(span_used(span), used - 1, "the cell has come home");
     verify_own();

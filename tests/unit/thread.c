@@ -52,7 +52,7 @@ Test(thread, ten_thousand_short_lives)
             heap_free(kept[j]);
     }
     cr_expect_eq(live_objects(), 0);
-    cr_expect_leq(count_heaps(HEAP_ORPHAN), AT_ONCE);
+    cr_expect_leq(count_heaps(HEAP_ORPHAN), AT_ONCE + 1, "and the orphanage");
     cr_expect_eq(count_heaps(HEAP_LIVE), 1);
     cr_expect_leq(pages_ledger().metadata, (AT_ONCE + 1) * (sizeof(heap_t) + KIB(4)));
     cr_expect_leq(pages_ledger().slots_inuse, 4 * AT_ONCE);
@@ -70,18 +70,51 @@ static void note_heap(size_t number)
     CHECK(cache.heap->word == os_thread_word());
 }
 
-Test(thread, an_orphan_is_taken_over_by_the_next_thread)
+Test(thread, a_heap_without_a_thread_is_taken_over_by_the_next_thread)
 {
     start();
     threads_run(1, note_heap);
     heap_t *first = left;
     cr_expect_eq(first->status, HEAP_ORPHAN);
     cr_expect_eq(first->word, 0, "identities are used again: nobody owns it now");
-    cr_expect_eq(atomic_load(&heaps.orphans), 1);
     verify_heap(first);
     threads_run(1, note_heap);
     cr_expect_eq(left, first);
-    cr_expect_eq(atomic_load(&heaps.orphans), 1);
+}
+
+enum { MANY = 60, LEFT_SIZES = 20 };
+static void *all_left[MANY][LEFT_SIZES];
+
+static void leave_one_of_each(size_t number)
+{
+    for (size_t i = 0; i < LEFT_SIZES; i++)
+        CHECK((all_left[number][i] = heap_malloc(16 * (i + 1))) != NULL);
+}
+
+/* The list of all heaps is made such that whoever walks it crashes. */
+Test(thread, no_allocation_walks_the_heaps)
+{
+    start();
+    threads_run(MANY, leave_one_of_each);
+    heap_t *all = heaps.all;
+    size_t slots = pages_ledger().slots_inuse;
+    void *blocks[2 * SLOT_SIZE / 16];
+    atomic_store(&heaps.all, (heap_t *)(uintptr_t)OS_PAGE);
+    for (size_t i = 0; i < COUNT(blocks); i++)
+        CHECK((blocks[i] = heap_malloc(16)) != NULL);
+    cr_expect_eq(pages_ledger().slots_inuse, slots, "what was left behind is used first");
+    for (size_t i = 0; i < 500; i++) /* of this class nothing was left behind */
+        heap_free(blocks[i]), CHECK((blocks[i] = heap_malloc(16 * (LEFT_SIZES + 1))) != NULL);
+    for (size_t i = 0; i < MANY; i++)
+        heap_free(all_left[i][0]);
+    for (size_t i = 0; i < COUNT(blocks); i++)
+        heap_free(blocks[i]);
+    atomic_store(&heaps.all, all);
+    for (size_t i = 0; i < MANY; i++)
+        for (size_t j = 1; j < LEFT_SIZES; j++)
+            heap_free(all_left[i][j]);
+    cr_expect_eq(live_objects(), 0);
+    verify_own();
 }
 
 /* --- destructors of keys that allocate and free --- */
@@ -130,7 +163,7 @@ static void check_destructors(void (*run)(size_t number))
     cr_expect_eq(rounds, 100 * PTHREAD_DESTRUCTOR_ITERATIONS);
     cr_expect_eq(live_objects(), 0);
     cr_expect_eq(count_heaps(HEAP_LIVE), 1);
-    cr_expect_eq(count_heaps(HEAP_ORPHAN), 1);
+    cr_expect_eq(count_heaps(HEAP_ORPHAN), 2, "the thread's, and the orphanage");
 }
 
 Test(thread, destructors_may_allocate_in_every_round)
