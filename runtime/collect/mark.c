@@ -162,7 +162,7 @@ static mode_t mode_now(void)
 
 void *mark_base(const void *p)
 {
-    if (!collected_is_used() || !region_owns(p))
+    if (!collected_is_used() || !bitmaps_cover(p))
         return NULL;
     target_t target = target_at(p);
     if (!target || !target_has_bit(__atomic_load_n(&target_bits(target)->allocs, __ATOMIC_RELAXED), target))
@@ -172,7 +172,7 @@ void *mark_base(const void *p)
 
 bool mark_heeds(const void *p)
 {
-    if (!marking.base_only || !region_owns(p))
+    if (!marking.base_only || !bitmaps_cover(p))
         return true;
     target_t target = target_at(p);
     return !target || target_start(target) == (uintptr_t)p;
@@ -194,7 +194,7 @@ static inline void found_near(marker_t *self, size_t offset)
 AS_MODE void scan_words(marker_t *self, uintptr_t from, uintptr_t to, mode_t mode)
 {
     const uintptr_t base = region_base, near = self->near_start;
-    const size_t size = region.size, near_size = self->near_size;
+    const size_t size = __atomic_load_n(&bitmaps_reach, __ATOMIC_ACQUIRE), near_size = self->near_size;
     for (const uintptr_t *word = (const uintptr_t *)from; word < (const uintptr_t *)to; word++) {
         uintptr_t p = word_at(word);
         if (p - near < near_size)
@@ -208,13 +208,13 @@ AS_MODE void scan_words(marker_t *self, uintptr_t from, uintptr_t to, mode_t mod
 __attribute__((noinline)) static void scan_bases(marker_t *self, uintptr_t from, uintptr_t to)
 {
     for (const uintptr_t *word = (const uintptr_t *)from; word < (const uintptr_t *)to; word++)
-        if (*word - region_base < region.size && mark_heeds((const void *)*word))
+        if (bitmaps_cover((const void *)*word) && mark_heeds((const void *)*word))
             found(self, *word - region_base, mode_now());
 }
 
 static void reach(void *context, const void *p)
 {
-    if ((uintptr_t)p - region_base < region.size)
+    if (bitmaps_cover(p))
         found(context, (uintptr_t)p - region_base, mode_now());
 }
 
@@ -251,7 +251,8 @@ static void scan_typed(marker_t *self, uintptr_t object, size_t bytes)
 /* A range of roots, or of a large object. */
 AS_MODE void scan_piece(marker_t *self, uintptr_t from, uintptr_t to, mode_t mode)
 {
-    if (mode.special && marking.base_only && region_owns((const void *)from) && target_at((const void *)from))
+    if (mode.special && marking.base_only && bitmaps_cover((const void *)from) &&
+        target_at((const void *)from))
         scan_bases(self, from, to);
     else
         scan_words(self, from, to, mode);

@@ -2,6 +2,7 @@
 #include "runtime/heap/bitmaps.h"
 
 #include "runtime/heap/slots.h"
+#include "runtime/os/claim.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
@@ -12,6 +13,7 @@ enum {
 };
 
 bits_t *bitmaps_bits;
+size_t bitmaps_reach;
 uint64_t *bitmaps_scanned;
 brief_t *bitmaps_briefs;
 grey_t *bitmaps_grey;
@@ -19,10 +21,15 @@ uint32_t bitmaps_reciprocals[CLASS_COUNT];
 
 /* Under the lock of the collected spans. So many slots, from the front, */
 static struct {
-    size_t committed; /* have their tables committed, */
+    size_t mapped;    /* have their tables, */
     size_t described; /* are counted in the ledger, */
     size_t huge;      /* have huge pages */
 } tables;
+
+static size_t page_up(size_t bytes)
+{
+    return (bytes + OS_PAGE - 1) & ~(size_t)(OS_PAGE - 1);
+}
 
 static bool init(void)
 {
@@ -30,32 +37,36 @@ static bool init(void)
         return true;
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
         bitmaps_reciprocals[cls] = (uint32_t)((((uint64_t)1 << 32) + class_size(cls) - 1) / class_size(cls));
-    size_t slots = region.size / SLOT_SIZE,
-           briefs = (slots * sizeof(brief_t) + OS_PAGE - 1) & ~(size_t)(OS_PAGE - 1);
-    bits_t *bits = os_reserve(slots * BITS_BYTES, OS_HUGE_PAGE);
-    bitmaps_scanned = bits ? os_reserve(slots * SCANNED_BYTES, OS_HUGE_PAGE) : NULL;
-    bitmaps_grey = bitmaps_scanned ? os_reserve(slots * sizeof(grey_t), OS_PAGE) : NULL;
-    bitmaps_briefs = bitmaps_grey ? os_reserve(briefs, OS_PAGE) : NULL;
-    if (!bitmaps_briefs || !os_make_readable(bitmaps_briefs, briefs))
+    size_t slots = region.size / SLOT_SIZE;
+    bits_t *bits = claim(slots * BITS_BYTES, OS_HUGE_PAGE);
+    bitmaps_scanned = bits ? claim(slots * SCANNED_BYTES, OS_HUGE_PAGE) : NULL;
+    bitmaps_grey = bitmaps_scanned ? claim(slots * sizeof(grey_t), OS_PAGE) : NULL;
+    bitmaps_briefs = bitmaps_grey ? claim(page_up(slots * sizeof(brief_t)), OS_PAGE) : NULL;
+    if (!bitmaps_briefs)
         return false;
     __atomic_store_n(&bitmaps_bits, bits, __ATOMIC_RELEASE);
     return true;
 }
 
-/* The pages that [from, to) lies on. */
-static bool commit_pages(const void *from, const void *to)
+/* A table of which `have` entries are mapped, up to the end of their last page, for `want` of them. */
+static bool reach(void *table, size_t entry, size_t have, size_t want)
 {
-    uintptr_t first = (uintptr_t)from & ~(uintptr_t)(OS_PAGE - 1),
-              end = ((uintptr_t)to + OS_PAGE - 1) & ~(uintptr_t)(OS_PAGE - 1);
-    return os_commit((void *)first, end - first);
+    size_t from = page_up(have * entry), to = page_up(want * entry);
+    return from == to || claim_map((char *)table + from, to - from);
 }
 
-static bool commit(uint32_t from, uint32_t to)
+/* One that fails leaves those before it as they are: what they have more is known by its own count. */
+static bool reach_all(size_t want)
 {
-    return commit_pages(bitmaps_of(from), bitmaps_of(to)) &&
-           commit_pages(bitmaps_scanned_of(from), bitmaps_scanned_of(to)) &&
-           commit_pages(bitmaps_grey + from, bitmaps_grey + to) &&
-           commit_pages(bitmaps_briefs + from, bitmaps_briefs + to);
+    static const size_t entries[] = {BITS_BYTES, SCANNED_BYTES, sizeof(grey_t), sizeof(brief_t)};
+    static size_t have[sizeof entries / sizeof *entries];
+    void *const all[] = {bitmaps_bits, bitmaps_scanned, bitmaps_grey, bitmaps_briefs};
+    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+        if (have[i] < want && !reach(all[i], entries[i], have[i], want))
+            return false;
+        have[i] = have[i] < want ? want : have[i];
+    }
+    return true;
 }
 
 /* The tables of the slots up to `end` are counted in the ledger from now on. */
@@ -75,8 +86,8 @@ static void make_huge(uint32_t slot)
     while (tables.huge <= slot && slots_want_huge()) {
         uint32_t first = (uint32_t)tables.huge;
         char *bits = (char *)bitmaps_of(first);
-        if (first + HUGE_SLOTS > tables.committed || !os_make_huge(bits) ||
-            !os_make_huge(bits + OS_HUGE_PAGE) || !os_make_huge(bitmaps_scanned_of(first)))
+        if (first + HUGE_SLOTS > tables.mapped || !os_make_huge(bits) || !os_make_huge(bits + OS_HUGE_PAGE) ||
+            !os_make_huge(bitmaps_scanned_of(first)))
             return;
         tables.huge += HUGE_SLOTS;
         describe(tables.huge);
@@ -89,14 +100,15 @@ bool bitmaps_prepare(uint32_t slot)
     if (!init())
         return false;
     describe(slot + 1);
-    size_t have = tables.committed, need = slot + 1, all = region.size / SLOT_SIZE;
+    size_t have = tables.mapped, need = slot + 1, all = region.size / SLOT_SIZE;
     if (need <= have)
         return true;
     size_t want = (need + need / 4 + CHUNK_SLOTS) & ~(size_t)(CHUNK_SLOTS - 1);
     want = want < all ? want : all;
-    if (!commit((uint32_t)have, (uint32_t)want))
+    if (!reach_all(want))
         return false;
-    tables.committed = want;
+    tables.mapped = want;
+    __atomic_store_n(&bitmaps_reach, want << SLOT_SHIFT, __ATOMIC_RELEASE);
     make_huge(slot);
     return true;
 }

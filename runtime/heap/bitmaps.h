@@ -8,8 +8,8 @@
  *     scanned   what it points to was reached too (collect/mark.c). From the end of a trace to the sweep the same as
  *               marks in spans that hold pointers, but for cells freed since
  *
- * And, beside them, what each slot holds, in two bytes, and what is left to scan there. Four reservations, made at first use,
- * that appear as they are touched; where the heap is large the bitmaps lie on huge pages.
+ * And, beside them, what each slot holds, in two bytes, and what is left to scan there. Four claims (os/claim.h), made at
+ * first use and mapped as the heap grows; where the heap is large the bitmaps lie on huge pages.
  */
 #ifndef WEIR_HEAP_BITMAPS_H
 #define WEIR_HEAP_BITMAPS_H
@@ -27,6 +27,13 @@ typedef struct bits {
 } bits_t;
 enum { CELLS_MAX = SLOT_SIZE / 16, SLOT_WORDS = CELLS_MAX / 64 };
 extern bits_t *bitmaps_bits; /* NULL until there is collected memory */
+/* Bytes of the region, from its base, that have these tables: beyond there is nothing collected. Grows, under the lock of the
+ * collected spans; read by markers. */
+extern size_t bitmaps_reach;
+static inline bool bitmaps_cover(const void *p)
+{
+    return (uintptr_t)p - region_base < __atomic_load_n(&bitmaps_reach, __ATOMIC_ACQUIRE);
+}
 extern uint64_t *bitmaps_scanned;
 static inline bits_t *bitmaps_of(uint32_t slot)
 {

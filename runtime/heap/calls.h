@@ -24,7 +24,7 @@ static inline void *heap_malloc_as(size_t size, enum heap_call call)
 static inline const span_t *heap_own_span(const void *p)
 {
     size_t unit = region_unit(p);
-    if (UNLIKELY(unit >= region_units))
+    if (UNLIKELY(!region_has_unit(unit)))
         return NULL;
     const span_t *span = span_of_unit(unit);
     return LIKELY(span_owner(span) == os_thread_word()) ? span : NULL;

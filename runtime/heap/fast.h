@@ -27,7 +27,7 @@ static inline void *heap_malloc_fast(size_t size)
 static inline void heap_free_fast(void *p)
 {
     size_t unit = region_unit(p);
-    if (LIKELY(unit < region_units)) {
+    if (LIKELY(region_has_unit(unit))) {
         span_t *span = span_of_unit(unit);
         cell_t *cell = p;
         if (LIKELY(span_owner(span) == os_thread_word() && cell->mark != span)) {

@@ -345,7 +345,7 @@ static void free_zero_size(void *p)
 static bool free_remote(void *p)
 {
     size_t unit = region_unit(p);
-    if (unit >= region_units || !uses_cache(cache.heap))
+    if (!region_has_unit(unit) || !uses_cache(cache.heap))
         return false;
     span_t *span = span_of_unit(unit);
     heap_t *owner = __atomic_load_n(&span->heap, __ATOMIC_RELAXED);
@@ -388,7 +388,7 @@ void heap_free_slow(void *p)
 void heap_free_slow_as(void *p, enum heap_call call, size_t size)
 {
     size_t unit = region_unit(p);
-    bool fits = size == HEAP_SIZE_UNKNOWN || (unit < region_units && size <= span_of_unit(unit)->cell_size);
+    bool fits = size == HEAP_SIZE_UNKNOWN || (region_has_unit(unit) && size <= span_of_unit(unit)->cell_size);
     if (LIKELY(fits) && uses_cache(cache.heap))
         heap_free_slow(p);
     else

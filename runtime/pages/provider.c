@@ -136,14 +136,11 @@ static void *hook_alloc(extent_hooks_t *hooks, void *at, size_t size, size_t ali
     if (at)
         return NULL;
     size_t whole = (size + CHUNK_SIZE - 1) & ~(size_t)(CHUNK_SIZE - 1);
-    void *memory = region_carve(whole, alignment > CHUNK_SIZE ? alignment : CHUNK_SIZE, false);
+    *commit = *commit || !provider.frugal;
+    void *memory = region_carve(whole, alignment > CHUNK_SIZE ? alignment : CHUNK_SIZE,
+                                *commit ? CARVE_COMMITTED : CARVE_RESERVED);
     if (!memory)
         return NULL;
-    *commit = *commit || !provider.frugal;
-    if (*commit && !os_commit(memory, size)) {
-        region_uncarve(memory);
-        return NULL;
-    }
     *zero = true;
     return memory;
 }

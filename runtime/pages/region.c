@@ -1,8 +1,11 @@
-/* region: see region.h. The size is 1 TiB, reduced by quarters until the kernel grants it (a small address space),
- * and never more than three quarters of RLIMIT_AS, since the program needs addresses for its code, stacks and
- * files too. */
+/* region: see region.h. Where the addresses cannot be claimed without reserving them, the size is reduced by quarters until
+ * the kernel grants it, and is never more than half of RLIMIT_AS, since the program needs addresses for its
+ * code, stacks and files too. */
 #include "runtime/pages/region.h"
 
+#include <errno.h>
+
+#include "runtime/os/claim.h"
 #include "runtime/os/os.h"
 
 struct region region;
@@ -10,7 +13,7 @@ uintptr_t region_base;
 size_t region_units;
 span_t *region_spans;
 
-enum { TABLE_STEP = 1 << 16 }; /* the span table of sixteen chunks is committed at once */
+enum { TABLE_STEP = 1 << 16 }; /* the descriptors of sixteen chunks are mapped at once */
 static const size_t REGION_MAX = (size_t)1 << 40, REGION_MIN = ZERO_ZONE + CHUNK_SIZE;
 
 static size_t round_up(size_t value, size_t unit)
@@ -18,12 +21,44 @@ static size_t round_up(size_t value, size_t unit)
     return (value + unit - 1) / unit * unit;
 }
 
-static bool region_reserve(size_t size)
+static size_t at_most(size_t value, size_t limit)
+{
+    return value < limit ? value : limit;
+}
+
+/* Have a table, of which *have bytes are mapped, reach up to `want`. */
+static bool table_reach(void *table, size_t *have, size_t want)
+{
+    if (want <= *have)
+        return true;
+    if (!claim_map((char *)table + *have, want - *have))
+        return false;
+    *have = want;
+    return true;
+}
+
+/* Have the descriptors up to an offset of the region. */
+static bool region_describe(size_t end)
+{
+    size_t spans = at_most(round_up(end / SLOT_SIZE * sizeof(span_t), TABLE_STEP),
+                           region.size / SLOT_SIZE * sizeof(span_t));
+    size_t slots = spans / sizeof(span_t);
+    size_t chunks = round_up(slots / CHUNK_SLOTS * sizeof(chunk_t), OS_PAGE);
+    if (!table_reach(region.chunks, &region.mapped_chunks, chunks) ||
+        !table_reach(region_spans, &region.mapped_spans, spans))
+        return false;
+    /* Last: another thread may be in free() now, and must not find a unit before there is a descriptor. */
+    if (slots * (SLOT_SIZE >> CELL_SHIFT) > region_units)
+        __atomic_store_n(&region_units, slots * (SLOT_SIZE >> CELL_SHIFT), __ATOMIC_RELEASE);
+    return true;
+}
+
+static bool region_claim(size_t size)
 {
     size_t spans = size / SLOT_SIZE * sizeof(span_t);
     size_t chunks = round_up(size / CHUNK_SIZE * sizeof(chunk_t), TABLE_STEP);
     size_t tables = round_up(chunks + spans, CHUNK_SIZE);
-    char *start = os_reserve(tables + size, CHUNK_SIZE);
+    char *start = claim(tables + size, CHUNK_SIZE);
     if (!start)
         return false;
     region.size = size;
@@ -31,61 +66,55 @@ static bool region_reserve(size_t size)
     region_spans = (span_t *)(region_base - spans);
     region.chunks = (chunk_t *)((char *)region_spans - chunks);
     region.carved = region.used = ZERO_ZONE;
-    if (!os_make_readable(region.chunks, chunks + spans))
-        return false;
-    /* Last: another thread may be in free(NULL) now, and must not find a span before there is a table. */
-    __atomic_store_n(&region_units, size >> CELL_SHIFT, __ATOMIC_RELEASE);
+    region.is_small = claim_is_reserved(start) && size < REGION_MAX;
     return true;
-}
-
-/* Have the descriptors up to an offset of the region writable. */
-static bool region_describe(size_t end)
-{
-    size_t want = round_up(end / SLOT_SIZE * sizeof(span_t), TABLE_STEP);
-    size_t have = region.committed_tables;
-    size_t all = region.size / SLOT_SIZE * sizeof(span_t);
-    want = want < all ? want : all;
-    if (want <= have)
-        return true;
-    size_t chunks = round_up(want / sizeof(span_t) / CHUNK_SLOTS * sizeof(chunk_t), OS_PAGE);
-    if (!os_commit((char *)region_spans + have, want - have) || !os_commit(region.chunks, chunks))
-        return false;
-    region.committed_tables = want;
-    return true;
-}
-
-static size_t three_quarters(size_t size)
-{
-    return size / 4 * 3 / CHUNK_SIZE * CHUNK_SIZE;
 }
 
 bool region_init(void)
 {
-    size_t size = three_quarters(os_address_space_limit());
-    size = size < REGION_MAX ? size : REGION_MAX;
-    while (size >= REGION_MIN && !region_reserve(size))
-        size = three_quarters(size);
-    region.is_small = size < REGION_MAX;
+    size_t size = REGION_MAX;
+    if (!region_claim(size)) {
+        size = at_most(os_address_space_limit() / 2 / CHUNK_SIZE * CHUNK_SIZE, size);
+        while (size >= REGION_MIN && !region_claim(size))
+            size = size / 4 * 3 / CHUNK_SIZE * CHUNK_SIZE;
+    }
     return region_base && region_describe(REGION_MIN);
 }
 
-void *region_carve(size_t size, size_t alignment, bool commit)
+static bool region_map(char *memory, size_t size, enum region_carve how)
 {
-    size_t start = round_up(region_base + region.carved, alignment) - region_base;
-    if (size > region.size || start > region.size - size)
-        return NULL;
-    if (!region_describe(start + size))
-        return NULL;
-    char *memory = (char *)region_base + start;
-    if (commit && !os_commit(memory, size))
-        return NULL;
-    region.carved = start + size;
-    return memory;
+    if (how == CARVE_RESERVED)
+        return claim_reserve(memory, size);
+    return claim_map(memory, how == CARVE_BEGUN ? REGION_PIECE : size);
 }
 
-void region_uncarve(void *memory)
+/* The first place from `start` on, a multiple of `alignment`, where nobody else has mapped anything; it may be
+ * large, what he has, so steps grow. 0: there is none. */
+static size_t region_find(size_t start, size_t size, size_t alignment, enum region_carve how)
 {
-    region.carved = (uintptr_t)memory - region_base;
+    for (size_t step = 0;; step = step ? 2 * step : CHUNK_SIZE) {
+        start = round_up(region_base + start + step, alignment) - region_base;
+        if (size > region.size || start > region.size - size || !region_describe(start + size))
+            return 0;
+        if (region_map((char *)region_base + start, size, how))
+            return start;
+        if (errno != EEXIST)
+            return 0;
+    }
+}
+
+void *region_carve(size_t size, size_t alignment, enum region_carve how)
+{
+    size_t start = region_find(region.carved, size, alignment, how);
+    if (!start)
+        return NULL;
+    region.carved = start + size;
+    return (char *)region_base + start;
+}
+
+bool region_commit(void *start, size_t size)
+{
+    return claim_map(start, size);
 }
 
 void region_note_used(const void *memory, size_t size)

@@ -7,14 +7,14 @@
  *   span     one or more slots cut into cells of one size class and kind; a large object is a span of one cell
  *   cell     room for one object
  *
- *   one reservation, nothing of it charged until it is committed:
+ *   one claim (os/claim.h), 1 TiB of addresses; what is carved and the tables about it are mapped:
  *
  *   |<- chunks ->|<- spans: 64 B per slot ->|<- zero zone ->|<------ chunks ------>|
- *                                           ^base           ^first     carved^
+ *    ####         ####                      ^base           ^first ######## carved^
  *
- * The span table is readable throughout (zero pages), so that asking about any address of the region is safe;
- * the part that describes carved chunks is also writable. The zero zone is never committed: objects of zero
- * bytes live there, and it catches what runs off the lower end of the heap.
+ * The region grows: it ends where the descriptors end (region_units), at or above what is carved, so that asking about
+ * any address of it is safe. The zero zone is never mapped: objects of zero bytes live there, and it catches what runs
+ * off the lower end of the heap.
  */
 #ifndef WEIR_PAGES_REGION_H
 #define WEIR_PAGES_REGION_H
@@ -108,30 +108,34 @@ typedef struct chunk {
     uint32_t unused; /* bytes of cells in no use, as idle.c counted them last */
 } chunk_t;
 
-/* Written once, at start-up; `carved` and `used` under the pages' lock, and read by anybody. used <= carved: in a small
- * region the page provider has all of it from the start. */
+/* Written once, at start-up; `carved`, `used` and what is mapped under the pages' lock, and the former two read by anybody.
+ * used <= carved <= described <= size; used < carved: in a small region the page provider has all of it from the start. */
 extern struct region {
     chunk_t *chunks;
-    size_t size;
-    _Atomic size_t carved; /* bytes from base that are in use, the zero zone included */
-    _Atomic size_t used;   /* bytes from base below which all lies that was ever handed out */
-    size_t committed_tables;
-    bool is_small; /* less than is usually had: addresses are scarce */
+    size_t size;                        /* what it may grow to */
+    _Atomic size_t carved;              /* bytes from base that are in use, the zero zone included */
+    _Atomic size_t used;                /* bytes from base below which all lies that was ever handed out */
+    size_t mapped_chunks, mapped_spans; /* bytes of the tables */
+    bool is_small;                      /* less than is usually had: addresses are scarce */
 } region;
 
 /* The three that free() reads: symbols of their own, so that each is one operand of one instruction. */
 HIDDEN extern uintptr_t region_base;
-HIDDEN extern size_t region_units; /* size / 16 */
+HIDDEN extern size_t region_units; /* described / 16; grows */
 HIDDEN extern span_t *region_spans;
 
-/* Reserve the region, as much as can be had; false if that is less than one chunk. */
+/* Claim the region, as much as can be had; false if that is less than one chunk. */
 bool region_init(void);
 
+/* What is behind addresses that were carved: nothing accessible, until os_commit; all of it; or its first REGION_PIECE bytes,
+ * the next pieces by region_commit. */
+enum region_carve { CARVE_RESERVED, CARVE_COMMITTED, CARVE_BEGUN };
+enum { REGION_PIECE = 4 * SLOT_SIZE };
 /* Take address space from the end, for chunks or for the page provider: aligned (a power of two, at least a
- * chunk) and a multiple of chunks. It is described and, if asked for, committed. NULL: no more. */
-void *region_carve(size_t size, size_t alignment, bool commit);
-/* Undo the last carve. */
-void region_uncarve(void *memory);
+ * chunk) and a multiple of chunks. It is described. NULL: no more. */
+void *region_carve(size_t size, size_t alignment, enum region_carve how);
+/* Of what was carved as CARVE_BEGUN, the piece behind what is committed. */
+bool region_commit(void *start, size_t size);
 
 /* Memory of the region is handed out from here on. */
 void region_note_used(const void *memory, size_t size);
@@ -185,9 +189,28 @@ static inline size_t region_unit(const void *p)
     return offset >> CELL_SHIFT | offset << (64 - CELL_SHIFT);
 }
 
+/* Bytes from the base that are described: the region as it is now. */
+static inline size_t region_described(void)
+{
+#ifdef __SANITIZE_THREAD__
+    return __atomic_load_n(&region_units, __ATOMIC_ACQUIRE) << CELL_SHIFT;
+#else
+    return region_units << CELL_SHIFT;
+#endif
+}
+
+static inline bool region_has_unit(size_t unit)
+{
+#ifdef __SANITIZE_THREAD__
+    return unit < __atomic_load_n(&region_units, __ATOMIC_ACQUIRE);
+#else
+    return unit < region_units;
+#endif
+}
+
 static inline bool region_owns(const void *p)
 {
-    return (uintptr_t)p - region_base < region.size;
+    return (uintptr_t)p - region_base < region_described();
 }
 
 static inline span_t *span_of_unit(size_t unit)

@@ -13,7 +13,6 @@
 
 /* Waking the provider costs about 0.4 MiB: a program of many classes and few objects should not have to. */
 enum { DIRECT_CHUNKS = 8 };
-enum { FIRST_COMMIT = 4 /* slots */ };
 
 static struct {
     uint32_t end; /* all chunks are below */
@@ -50,9 +49,9 @@ static void chunk_take_touched(uint32_t index)
 /* A chunk from the region itself; never goes back. */
 static bool chunk_carve(void)
 {
-    void *memory = region_carve(CHUNK_SIZE, CHUNK_SIZE, false);
+    void *memory = region_carve(CHUNK_SIZE, CHUNK_SIZE, CARVE_BEGUN);
     if (memory)
-        chunk_add(memory, false, 0);
+        chunk_add(memory, false, REGION_PIECE / SLOT_SIZE);
     return memory != NULL;
 }
 
@@ -87,12 +86,11 @@ static bool chunk_commit(uint32_t index, uint32_t slots)
     if (LIKELY(slots <= chunk->committed))
         return true;
     uint32_t want = chunk->committed * 2u;
-    want = want < FIRST_COMMIT ? FIRST_COMMIT : want;
     want = want < slots ? slots : want > CHUNK_SLOTS ? CHUNK_SLOTS : want;
     char *from = region_address(index * CHUNK_SLOTS + chunk->committed);
-    if (!os_commit(from, (size_t)(want - chunk->committed) << SLOT_SHIFT)) {
+    if (!region_commit(from, (size_t)(want - chunk->committed) << SLOT_SHIFT)) {
         want = slots;
-        if (!os_commit(from, (size_t)(want - chunk->committed) << SLOT_SHIFT))
+        if (!region_commit(from, (size_t)(want - chunk->committed) << SLOT_SHIFT))
             return false;
     }
     chunk->committed = (uint8_t)want;

@@ -1,8 +1,11 @@
 /* region: which addresses are ours, and what the tables about them are. */
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "runtime/heap/heap.h"
+#include "runtime/os/claim.h"
 #include "tests/unit/support.h"
 
 static void start(void)
@@ -40,7 +43,7 @@ Test(region, addresses_in_and_out)
 {
     start();
     int local;
-    uintptr_t base = region_base, end = base + region.size;
+    uintptr_t base = region_base, end = base + region_described();
     const struct {
         uintptr_t address;
         bool inside;
@@ -70,10 +73,10 @@ Test(region, the_rotated_unit_rejects_every_unaligned_address)
     start();
     uint64_t seed = 1;
     for (int i = 0; i < 10000; i++) {
-        uintptr_t at = region_base + random_below(&seed, region.size);
+        uintptr_t at = region_base + random_below(&seed, region_described());
         cr_assert_eq(region_unit((void *)at) < region_units, at % 16 == 0, "%lx", at);
         uintptr_t any = (uintptr_t)random_next(&seed);
-        bool ours = any - region_base < region.size && any % 16 == 0;
+        bool ours = any - region_base < region_described() && any % 16 == 0;
         cr_assert_eq(region_unit((void *)any) < region_units, ours, "%lx", any);
     }
 }
@@ -82,7 +85,7 @@ Test(region, carving_is_aligned_described_and_ends)
 {
     start();
     for (size_t alignment = CHUNK_SIZE; alignment <= 64 * (size_t)CHUNK_SIZE; alignment *= 2) {
-        char *p = region_carve(3 * CHUNK_SIZE, alignment, true);
+        char *p = region_carve(3 * CHUNK_SIZE, alignment, CARVE_COMMITTED);
         cr_assert_not_null(p);
         cr_expect_eq((uintptr_t)p % alignment, 0);
         p[0] = p[3 * CHUNK_SIZE - 1] = 1;
@@ -91,17 +94,53 @@ Test(region, carving_is_aligned_described_and_ends)
         region.chunks[region_slot(p) / CHUNK_SLOTS].known = false;
     }
     size_t carved = region.carved;
-    cr_expect_null(region_carve(region.size, CHUNK_SIZE, false));
-    cr_expect_null(region_carve(SIZE_MAX - CHUNK_SIZE + 1, CHUNK_SIZE, false));
+    cr_expect_null(region_carve(region.size, CHUNK_SIZE, CARVE_RESERVED));
+    cr_expect_null(region_carve(SIZE_MAX - CHUNK_SIZE + 1, CHUNK_SIZE, CARVE_RESERVED));
     cr_expect_eq(region.carved, carved);
 }
 
 Test(region, every_descriptor_is_readable)
 {
     start();
-    for (size_t offset = 0; offset < region.size; offset += region.size / 1024)
+    cr_expect_geq(region_described(), region.carved);
+    for (size_t offset = 0; offset < region_described(); offset += SLOT_SIZE)
         cr_assert_eq(span_of_slot((uint32_t)(offset >> SLOT_SHIFT))->touched & 0x80, 0);
-    cr_assert_eq(span_of_slot((uint32_t)(region.size >> SLOT_SHIFT) - 1)->state, SPAN_NONE);
+    cr_assert_eq(span_of_slot((uint32_t)(region_described() >> SLOT_SHIFT) - 1)->state, SPAN_NONE);
+}
+
+Test(region, what_was_foreign_is_ours_once_the_region_reaches_there)
+{
+    start();
+    char *p = (char *)region_base + region_described();
+    cr_assert_not(region_owns(p));
+    while (region.carved <= (size_t)(p - (char *)region_base))
+        cr_assert_not_null(region_carve(CHUNK_SIZE, CHUNK_SIZE, CARVE_RESERVED));
+    cr_expect(region_owns(p));
+    cr_expect_eq(span_of_slot(region_slot(p))->state, SPAN_NONE);
+}
+
+/* Somebody has mapped something just where the region grows to: it grows past, and leaves it as it is. */
+Test(region, neighbours_are_left_alone)
+{
+    start();
+    if (region.is_small || claim_is_reserved((void *)region_base))
+        cr_skip_test("the region is reserved");
+    char *taken = (char *)region_base + region.carved + CHUNK_SIZE;
+    cr_assert_eq(
+        mmap(taken, 3 * MIB(1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+        taken);
+    memset(taken, 7, 3 * MIB(1));
+    for (int i = 0; i < 40; i++) {
+        char *p = heap_malloc(MIB(3));
+        cr_assert_not_null(p);
+        cr_assert(p + MIB(3) <= taken || p >= taken + MIB(3));
+        memset(p, 1, MIB(3));
+    }
+    for (int i = 0; i < 400; i++)
+        memset(heap_malloc(KIB(100)), 1, KIB(100));
+    for (size_t i = 0; i < MIB(3); i++)
+        cr_assert_eq(taken[i], 7);
+    pages_verify();
 }
 
 Test(region, the_zero_zone_is_not_accessible)
@@ -113,15 +152,30 @@ Test(region, the_zero_zone_is_not_accessible)
     cr_assert_not(is_readable((char *)region_base + region.size - 1));
 }
 
-Test(region, shrinks_under_a_limit_of_address_space)
+static size_t address_space(void)
+{
+    size_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    cr_assert_eq(fscanf(file, "%zu", &pages), 1);
+    fclose(file);
+    return pages * OS_PAGE;
+}
+
+/* The heap takes addresses as it takes memory, so that a limit of them is the program's. */
+Test(region, takes_no_addresses_ahead)
 {
     if (SANITIZED)
         cr_skip_test("the sanitizers need addresses themselves");
-    const size_t limit = (size_t)4 << 30;
+    size_t before = address_space();
+    start();
+    if (claim_is_reserved((void *)region_base))
+        cr_skip_test("the region is reserved");
+    cr_expect_leq(address_space(), before + KIB(400));
+    const size_t limit = before + MIB(200);
     setrlimit(RLIMIT_AS, &(struct rlimit){limit, limit});
     char *p = heap_malloc(MIB(100));
     cr_assert_not_null(p);
     p[0] = p[MIB(100) - 1] = 1;
-    cr_expect_leq(region.size, limit / 4 * 3);
-    cr_expect_geq(region.size, limit / 8);
+    cr_expect_null(heap_malloc(MIB(200)));
+    cr_expect_eq(errno, ENOMEM);
 }

@@ -134,7 +134,7 @@ static inline size_t resident_between(uintptr_t low, uintptr_t high)
     return sum;
 }
 
-/* The region with its side tables: they are one reservation. */
+/* The region with its side tables: they are one claim. */
 static inline size_t resident_region(void)
 {
     return resident_between((uintptr_t)region.chunks, region_base + region.size);

@@ -1,0 +1,100 @@
+/* claim: see claim.h. */
+#include "runtime/os/claim.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+
+#include "runtime/os/os.h"
+#include "runtime/os/own.h"
+
+/* Linux 4.17. An older kernel takes it for a wish: then the address is another. */
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+#define ZONE_START ((uintptr_t)0x680000000000)
+#define ZONE_END ((uintptr_t)0x700000000000)
+enum { START_BITS = 20, START_SHIFT = 22, TRIES = 4 };
+static const size_t TRY_STEP = (size_t)1 << 38; /* 256 GiB */
+
+static _Atomic uintptr_t zone_next; /* 0: not chosen yet */
+
+/* As random as the addresses of the library and the kernel's page are: with randomization switched off always the
+ * same, so that a debugger meets every address again. */
+static uintptr_t first_start(void)
+{
+    uint64_t mix = (uint64_t)getauxval(AT_SYSINFO_EHDR) * 3 + (uintptr_t)&zone_next;
+    mix = (mix >> 12) * 0x9e3779b97f4a7c15u;
+    return ZONE_START + ((uintptr_t)(mix >> (64 - START_BITS)) << START_SHIFT);
+}
+
+static bool in_zone(const void *start)
+{
+    return (uintptr_t)start - ZONE_START < ZONE_END - ZONE_START;
+}
+
+static bool map_at(void *start, size_t size, int access)
+{
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    void *got = mmap(start, size, access, flags, -1, 0);
+    if (got == start)
+        return true;
+    if (got != MAP_FAILED) {
+        munmap(got, size);
+        errno = EEXIST;
+    }
+    return false;
+}
+
+/* The next addresses of the zone; 0: it is full. */
+static uintptr_t zone_take(size_t size, size_t alignment)
+{
+    uintptr_t start, next = 0;
+    atomic_compare_exchange_strong(&zone_next, &next, first_start());
+    next = zone_next;
+    do {
+        start = (next + alignment - 1) & ~(uintptr_t)(alignment - 1);
+        if (size > ZONE_END - ZONE_START || start > ZONE_END - size)
+            return 0;
+    } while (!atomic_compare_exchange_weak(&zone_next, &next, start + size));
+    return start;
+}
+
+static void zone_skip(void)
+{
+    atomic_fetch_add(&zone_next, TRY_STEP);
+}
+
+void *claim(size_t size, size_t alignment)
+{
+    for (int tries = 0; tries < TRIES; tries++) {
+        void *start = (void *)zone_take(size, alignment); /* an address, nothing is there yet */
+        if (!start)
+            break;
+        if (map_at(start, OS_PAGE, PROT_NONE)) {
+            munmap(start, OS_PAGE);
+            own_add((uintptr_t)start, (uintptr_t)start + size);
+            return start;
+        }
+        zone_skip();
+    }
+    return os_reserve(size, alignment);
+}
+
+bool claim_is_reserved(const void *start)
+{
+    return !in_zone(start);
+}
+
+bool claim_map(void *start, size_t size)
+{
+    return in_zone(start) ? map_at(start, size, PROT_READ | PROT_WRITE) : os_commit(start, size);
+}
+
+bool claim_reserve(void *start, size_t size)
+{
+    return !in_zone(start) || map_at(start, size, PROT_NONE);
+}
