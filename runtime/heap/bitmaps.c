@@ -95,12 +95,12 @@ static void make_huge(uint32_t slot)
 }
 
 /* A quarter more than needed, for fewer calls. */
-bool bitmaps_prepare(uint32_t slot)
+bool bitmaps_prepare(uint32_t slot, uint32_t count)
 {
     if (!init())
         return false;
     describe(slot + 1);
-    size_t have = tables.mapped, need = slot + 1, all = region.size / SLOT_SIZE;
+    size_t have = tables.mapped, need = slot + count, all = region.size / SLOT_SIZE;
     if (need <= have)
         return true;
     size_t want = (need + need / 4 + CHUNK_SLOTS) & ~(size_t)(CHUNK_SLOTS - 1);

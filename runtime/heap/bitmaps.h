@@ -70,8 +70,9 @@ static inline uint32_t bitmaps_cell(uint32_t cls, size_t offset)
     return bitmaps_cell_of(bitmaps_reciprocals[cls], offset);
 }
 
-/* Have those of a slot writable. False: out of memory. Under the lock of the collected spans. */
-bool bitmaps_prepare(uint32_t slot);
+/* Have those of a slot, the first of `count` of a span; the others are covered, so that markers may ask about them. False: out
+ * of memory. Under the lock of the collected spans. */
+bool bitmaps_prepare(uint32_t slot, uint32_t count);
 /* Bytes of the tables that the ledger counts as metadata; under the same lock. */
 size_t bitmaps_bytes(void);
 

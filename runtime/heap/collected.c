@@ -60,7 +60,7 @@ static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
     if (!slot)
         return NULL;
     lock_acquire(&collected.lock);
-    bool ready = bitmaps_prepare(slot);
+    bool ready = bitmaps_prepare(slot, 1);
     if (ready) {
         span_t *span = span_of_slot(slot);
         uint32_t size = class_size(cls);
@@ -291,7 +291,7 @@ static void *large_new(heap_t *self, enum span_kind kind, size_t size, size_t al
         return NULL;
     span_t *span = span_of_slot(region_slot(p));
     lock_acquire(&collected.lock);
-    bool ready = bitmaps_prepare(span_slot(span));
+    bool ready = bitmaps_prepare(span_slot(span), large_slots(large_usable(span)));
     if (ready) {
         *bitmaps_of(span_slot(span)) = (bits_t){.allocs = 1, .marks = collected.large_pending};
         span->kind = (uint8_t)kind;

@@ -74,8 +74,7 @@ void *claim(size_t size, size_t alignment)
         void *start = (void *)zone_take(size, alignment); /* an address, nothing is there yet */
         if (!start)
             break;
-        if (map_at(start, OS_PAGE, PROT_NONE)) {
-            munmap(start, OS_PAGE);
+        if (claim_is_free(start, OS_PAGE)) {
             own_add((uintptr_t)start, (uintptr_t)start + size);
             return start;
         }
@@ -89,12 +88,17 @@ bool claim_is_reserved(const void *start)
     return !in_zone(start);
 }
 
+bool claim_is_free(void *start, size_t size)
+{
+    return !in_zone(start) || (map_at(start, size, PROT_NONE) && munmap(start, size) == 0);
+}
+
 bool claim_map(void *start, size_t size)
 {
     return in_zone(start) ? map_at(start, size, PROT_READ | PROT_WRITE) : os_commit(start, size);
 }
 
-bool claim_reserve(void *start, size_t size)
+bool claim_unmap(void *start, size_t size)
 {
-    return !in_zone(start) || map_at(start, size, PROT_NONE);
+    return in_zone(start) ? munmap(start, size) == 0 : os_decommit(start, size);
 }

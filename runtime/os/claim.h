@@ -25,9 +25,13 @@ void *claim(size_t size, size_t alignment);
 /* Is the claim reserved, and so counted by RLIMIT_AS in full? */
 bool claim_is_reserved(const void *start);
 
-/* Have a piece of a claim, which nothing was mapped into so far, readable, writable and zero; or inaccessible, until
- * os_commit. False, and errno: the kernel refused it, or somebody is there (EEXIST). */
+/* Is a piece of a claim free, which nothing of ours is in yet? False, and errno: somebody is there (EEXIST), or the kernel does
+ * not say. */
+bool claim_is_free(void *start, size_t size);
+/* Have a piece of a claim, which nothing was mapped into so far, readable, writable and zero. False, and errno: the
+ * kernel refused it, or somebody is there (EEXIST). */
 bool claim_map(void *start, size_t size);
-bool claim_reserve(void *start, size_t size);
+/* As if the piece had never been mapped. False: it is as it was. */
+bool claim_unmap(void *start, size_t size);
 
 #endif

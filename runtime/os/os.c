@@ -69,11 +69,16 @@ bool os_decommit(void *start, size_t size)
     return mmap(start, size, PROT_NONE, flags, -1, 0) != MAP_FAILED;
 }
 
-bool os_commit_is_scarce(void)
+static bool is_limited(int resource)
 {
     struct rlimit limit;
+    return getrlimit((__rlimit_resource_t)resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+bool os_commit_is_scarce(void)
+{
     char overcommit[4];
-    return (getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) ||
+    return is_limited(RLIMIT_AS) || is_limited(RLIMIT_DATA) ||
            (file_read("/proc/sys/vm/overcommit_memory", overcommit, sizeof overcommit) &&
             overcommit[0] == '2');
 }

@@ -31,7 +31,7 @@ bool os_commit(void *start, size_t size);
 bool os_forbid(void *start, size_t size);
 /* Reserved again: inaccessible, and free of charge. */
 bool os_decommit(void *start, size_t size);
-/* Does the kernel count what is committed against a bound: RLIMIT_DATA, or strict overcommit? */
+/* Does the kernel count what is committed against a bound: RLIMIT_AS, RLIMIT_DATA, or strict overcommit? */
 bool os_commit_is_scarce(void);
 /* Give the memory of a committed range back to the kernel; it stays committed and reads as zero. */
 bool os_release(void *start, size_t size);

@@ -37,7 +37,7 @@ size_t idle_held_bytes(void)
 bool idle_give_up_commitment(void)
 {
     purge_await(region_address(0), region.used);
-    size_t decommits = provider_decommits(), purged = provider_purge();
+    size_t decommits = provider_decommits(), purged = provider_purge(true);
     ledger.huge_idle -= purged;
     ledger.released_pages += purged / OS_PAGE;
     ledger.releases += purged > 0;

@@ -324,6 +324,7 @@ __attribute__((no_sanitize("thread"))) ledger_t pages_ledger(void)
 
 bool pages_init(void)
 {
+    provider_init();
     return region_init() && runs_init();
 }
 

@@ -1,14 +1,22 @@
-/* provider: see provider.h. The options and their reasons:
+/* provider: see provider.h. jemalloc's arena 0 with its default hooks, which end in provider_os.c. The options and their
+ * reasons:
  *
  *   cache_oblivious false   else each large block takes a page more, which breaks the packing of slots; set as a
  *                           variable, since 5.3.0 has no such option in this build
  *   oversize_threshold:0, lg_extent_max_active_fit:63   one arena, any extent serves any request
- *   dirty_decay_ms:-1       we say when idle memory goes back (pages.c); decay by ticks never ends on its own
+ *   dirty_decay_ms:-1       we say when idle memory goes back (idle.c); decay by ticks never ends on its own
  *   muzzy_decay_ms:0        what is purged is gone, no second stage
  *   tcache:false, narenas:1 we cache above
+ *   dss:disabled            the break is the program's
  *
- * Where commitment is scarce (os_commit_is_scarce), jemalloc commits what it uses and nothing ahead, and purging
- * is decommitting.
+ * It commits what it uses and nothing ahead. Purging is decommitting where that is scarce (os_commit_is_scarce), or was
+ * refused.
+ *
+ * jemalloc's calls take about 2 KiB of stack and its start 12, more than a thread may have left: they run on a stack of
+ * their own. The start takes what it needs beforehand: either it is refused, and may be tried again, or it succeeds.
+ *
+ * Two functions of jemalloc 5.3 that are not its interface are called, arena_decay and base_stats_get: the ways to them
+ * in its interface (mallctl) allocate tables for statistics, 0.2 MiB, at the time when memory has just run out.
  *
  * MALLOC_CONF is meant for another jemalloc: malloc_conf_2_conf_harder is applied after it and wins.
  */
@@ -16,10 +24,11 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
+#include "runtime/os/stack.h"
+#include "runtime/pages/provider_os.h"
 #include "runtime/pages/region.h"
 
 /* jemalloc's names as tools/cmake prefixes them; its own header would declare the unprefixed ones. */
@@ -30,203 +39,81 @@ void *weir_je_mallocx(size_t size, int flags);
 void weir_je_sdallocx(void *memory, size_t size, int flags);
 size_t weir_je_xallocx(void *memory, size_t size, size_t extra, int flags);
 size_t weir_je_nallocx(size_t size, int flags);
-int weir_je_mallctl(const char *name, void *old, size_t *old_size, void *new, size_t new_size);
-int weir_je_mallctlnametomib(const char *name, size_t *mib, size_t *length);
-int weir_je_mallctlbymib(const size_t *mib, size_t length, void *old, size_t *old_size, void *new,
-                         size_t new_size);
+void weir_je_arena_decay(void *thread, void *arena, bool is_background_thread, bool all);
+void *weir_je_b0get(void);
+void weir_je_base_stats_get(void *thread, void *base, size_t *allocated, size_t *resident, size_t *mapped,
+                            size_t *huge_pages);
+extern void *weir_je_arenas[];
+extern bool weir_je_opt_cache_oblivious;
 
 #define CONF                                                                                                 \
     "oversize_threshold:0,lg_extent_max_active_fit:63,dirty_decay_ms:-1,muzzy_decay_ms:0,tcache:false,"      \
-    "narenas:1,background_thread:false,retain:true"
-extern bool weir_je_opt_cache_oblivious;
+    "narenas:1,background_thread:false,retain:true,dss:disabled"
 extern const char *weir_je_malloc_conf_2_conf_harder;
 const char *weir_je_malloc_conf_2_conf_harder = CONF;
 
-/* struct extent_hooks_s of jemalloc 5.3 */
-typedef struct extent_hooks {
-    void *(*alloc)(struct extent_hooks *, void *, size_t, size_t, bool *, bool *, unsigned);
-    bool (*dalloc)(struct extent_hooks *, void *, size_t, bool, unsigned);
-    void (*destroy)(struct extent_hooks *, void *, size_t, bool, unsigned);
-    bool (*commit)(struct extent_hooks *, void *, size_t, size_t, size_t, unsigned);
-    bool (*decommit)(struct extent_hooks *, void *, size_t, size_t, size_t, unsigned);
-    bool (*purge_lazy)(struct extent_hooks *, void *, size_t, size_t, size_t, unsigned);
-    bool (*purge_forced)(struct extent_hooks *, void *, size_t, size_t, size_t, unsigned);
-    bool (*split)(struct extent_hooks *, void *, size_t, size_t, size_t, bool, unsigned);
-    bool (*merge)(struct extent_hooks *, void *, size_t, void *, size_t, bool, unsigned);
-} extent_hooks_t;
-
-enum provider_state { ASLEEP, AWAKE, FAILED };
+enum { FLAGS = MALLOCX_ARENA(0) | MALLOCX_TCACHE_NONE };
 
 /* All of this is under the pages' lock. */
 static struct {
-    enum provider_state state;
-    unsigned arena;
-    int flags;
-    size_t purge_mib[3], base_mib[4], internal_mib[4], epoch_mib[1];
-    size_t purged;    /* pages, ever */
-    size_t decommits; /* calls, ever */
-    bool frugal;      /* commitment is scarce */
-    void (*thread_end)(void *thread);
-    void (*before_fork)(void), (*after_fork_parent)(void), (*after_fork_child)(void);
+    bool awake;
+    bool frugal; /* commitment is scarce */
+    char *stack;
 } provider;
 
-/* jemalloc's record of this thread, if the thread was ever in jemalloc. */
-static __thread void *known_thread __attribute__((tls_model("initial-exec")));
+/* --- calls on the stack --- */
 
-/* --- what jemalloc gets in place of libc's thread keys and fork handlers (see tools/cmake/prefix-jemalloc) --- */
+typedef struct call {
+    void *memory;
+    size_t size, wanted;
+    int flags;
+} call_t;
 
-/* It makes one key. Setting one of libc's allocates where a program has many, here, under the pages' lock; and
- * one that is set in the last round of a thread's destructors is forgotten. */
-int weir_je_pthread_key_create(unsigned *key, void (*destructor)(void *));
-int weir_je_pthread_key_create(unsigned *key, void (*destructor)(void *))
+/* Keeps errno. */
+static void call_jemalloc(void (*function)(void *call), call_t *call)
 {
-    *key = 0;
-    provider.thread_end = destructor;
-    return 0;
+    int saved = errno;
+    stack_call(provider.stack, function, call);
+    errno = saved;
 }
 
-int weir_je_pthread_setspecific(unsigned key, const void *thread);
-int weir_je_pthread_setspecific(unsigned key, const void *thread)
+static void call_start(void *call)
 {
-    (void)key;
-    known_thread = (void *)(uintptr_t)thread;
-    return 0;
+    provider.awake = weir_je_nallocx(1, ((call_t *)call)->flags) != 0;
 }
 
-/* Registered with libc they would be run before ours, and take its locks before ours. */
-int weir_je_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
-int weir_je_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+static void call_take(void *argument)
 {
-    provider.before_fork = prepare;
-    provider.after_fork_parent = parent;
-    provider.after_fork_child = child;
-    return 0;
+    call_t *call = argument;
+    call->memory = weir_je_mallocx(call->size, call->flags);
 }
 
-void provider_before_fork(void)
+static void call_give(void *argument)
 {
-    if (provider.before_fork)
-        provider.before_fork();
+    call_t *call = argument;
+    weir_je_sdallocx(call->memory, call->size, call->flags);
 }
 
-void provider_after_fork(bool child)
+static void call_extend(void *argument)
 {
-    if (provider.before_fork)
-        (child ? provider.after_fork_child : provider.after_fork_parent)();
+    call_t *call = argument;
+    call->size = weir_je_xallocx(call->memory, call->wanted, 0, call->flags);
 }
 
-bool provider_knows_thread(void)
+static void call_purge(void *unused)
 {
-    return known_thread != NULL;
+    (void)unused;
+    weir_je_arena_decay(NULL, weir_je_arenas[0], false, true);
 }
 
-void provider_thread_end(void)
+static void call_thread_end(void *call)
 {
-    provider.thread_end(known_thread);
-    known_thread = NULL;
+    provider_os.thread_end(((call_t *)call)->memory);
 }
 
-/* --- the hooks --- */
+/* --- life --- */
 
-/* jemalloc's hooks have failure as `true`. */
-static void *hook_alloc(extent_hooks_t *hooks, void *at, size_t size, size_t alignment, bool *zero,
-                        bool *commit, unsigned arena)
-{
-    (void)hooks, (void)arena;
-    if (at)
-        return NULL;
-    size_t whole = (size + CHUNK_SIZE - 1) & ~(size_t)(CHUNK_SIZE - 1);
-    *commit = *commit || !provider.frugal;
-    void *memory = region_carve(whole, alignment > CHUNK_SIZE ? alignment : CHUNK_SIZE,
-                                *commit ? CARVE_COMMITTED : CARVE_RESERVED);
-    if (!memory)
-        return NULL;
-    *zero = true;
-    return memory;
-}
-
-static void forget_touched(char *start, size_t length)
-{
-    DEBUG_CHECK(((uintptr_t)start | length) % SLOT_SIZE == 0);
-    provider.purged += region_forget_touched(region_slot(start), (uint32_t)(length / SLOT_SIZE));
-}
-
-static bool hook_purge(extent_hooks_t *hooks, void *start, size_t size, size_t offset, size_t length,
-                       unsigned arena)
-{
-    (void)hooks, (void)size, (void)arena;
-    if (!os_release((char *)start + offset, length))
-        return true;
-    forget_touched((char *)start + offset, length);
-    return false;
-}
-
-static bool hook_commit(extent_hooks_t *hooks, void *start, size_t size, size_t offset, size_t length,
-                        unsigned arena)
-{
-    (void)hooks, (void)size, (void)arena;
-    return !os_commit((char *)start + offset, length);
-}
-
-static bool hook_decommit(extent_hooks_t *hooks, void *start, size_t size, size_t offset, size_t length,
-                          unsigned arena)
-{
-    (void)hooks, (void)size, (void)arena;
-    if (!provider.frugal || !os_decommit((char *)start + offset, length))
-        return true;
-    provider.decommits++;
-    forget_touched((char *)start + offset, length);
-    return false;
-}
-
-static bool hook_split(extent_hooks_t *hooks, void *start, size_t size, size_t a, size_t b, bool committed,
-                       unsigned arena)
-{
-    (void)hooks, (void)start, (void)size, (void)a, (void)b, (void)committed, (void)arena;
-    return false;
-}
-
-static bool hook_merge(extent_hooks_t *hooks, void *a, size_t a_size, void *b, size_t b_size, bool committed,
-                       unsigned arena)
-{
-    (void)hooks, (void)a, (void)a_size, (void)b, (void)b_size, (void)committed, (void)arena;
-    return false;
-}
-
-static extent_hooks_t hooks = {.alloc = hook_alloc,
-                               .commit = hook_commit,
-                               .decommit = hook_decommit,
-                               .purge_forced = hook_purge,
-                               .split = hook_split,
-                               .merge = hook_merge};
-
-/* --- the calls --- */
-
-/* Names with our arena's index; a look-up by number later costs nothing and formats nothing. */
-static bool provider_resolve(const char *before, const char *after, size_t *mib, size_t length)
-{
-    char name[64];
-    snprintf(name, sizeof name, "%s%u%s", before, provider.arena, after);
-    return weir_je_mallctlnametomib(name, mib, &length) == 0;
-}
-
-static bool provider_start(void)
-{
-    weir_je_opt_cache_oblivious = false;
-    extent_hooks_t *table = &hooks;
-    size_t size = sizeof provider.arena, epoch_length = 1;
-    if (weir_je_mallctl("arenas.create", &provider.arena, &size, &table, sizeof(void *)) != 0)
-        return false;
-    provider.flags = MALLOCX_ARENA(provider.arena) | MALLOCX_TCACHE_NONE;
-    uint64_t epoch = 1; /* the first refresh makes the new arena's statistics known by name */
-    weir_je_mallctl("epoch", NULL, NULL, &epoch, sizeof epoch);
-    return provider_resolve("arena.", ".purge", provider.purge_mib, 3) &&
-           provider_resolve("stats.arenas.", ".base", provider.base_mib, 4) &&
-           provider_resolve("stats.arenas.", ".internal", provider.internal_mib, 4) &&
-           weir_je_mallctlnametomib("epoch", provider.epoch_mib, &epoch_length) == 0;
-}
-
-/* jemalloc never joins what it got from two calls of the alloc hook. In a small region that leaves no room for
+/* jemalloc never joins what it got from two calls for extents. In a small region that leaves no room for
  * large blocks after a while, so there it gets all that there is in one call. */
 static void take_whole_region(void)
 {
@@ -236,88 +123,132 @@ static void take_whole_region(void)
         if (memory) {
             provider_give(memory, size);
             if (provider.frugal)
-                provider_purge();
+                provider_purge(true);
             return;
         }
     }
 }
 
+static bool provider_start(void)
+{
+    if (!provider.stack)
+        provider.stack = stack_make();
+    if (!provider.stack || !provider_os_prepare())
+        return false;
+    weir_je_opt_cache_oblivious = false;
+    call_jemalloc(call_start, &(call_t){.flags = FLAGS});
+    return provider.awake;
+}
+
 bool provider_wake(void)
 {
-    if (LIKELY(provider.state != ASLEEP))
-        return provider_is_awake();
+    if (LIKELY(provider.awake))
+        return true;
     int saved = errno;
-    provider.frugal = os_commit_is_scarce();
-    provider.state = provider_start() ? AWAKE : FAILED;
-    if (provider_is_awake() && region.is_small)
+    if (provider_start() && region.is_small)
         take_whole_region();
     errno = saved;
-    return provider_is_awake();
+    return provider.awake;
+}
+
+void provider_init(void)
+{
+    provider.frugal = os_commit_is_scarce();
 }
 
 bool provider_is_awake(void)
 {
-    return provider.state == AWAKE;
+    return provider.awake;
+}
+
+bool provider_is_frugal(void)
+{
+    return provider.frugal;
+}
+
+void provider_before_fork(void)
+{
+    if (provider_os.before_fork)
+        provider_os.before_fork();
+}
+
+void provider_after_fork(bool child)
+{
+    if (provider_os.before_fork)
+        (child ? provider_os.after_fork_child : provider_os.after_fork_parent)();
+}
+
+bool provider_knows_thread(void)
+{
+    return provider_os_thread != NULL;
+}
+
+void provider_thread_end(void)
+{
+    call_jemalloc(call_thread_end, &(call_t){.memory = provider_os_thread});
+    provider_os_thread = NULL;
+}
+
+/* --- memory --- */
+
+static int with_alignment(size_t alignment)
+{
+    return FLAGS | MALLOCX_LG_ALIGN(__builtin_ctzl(alignment));
 }
 
 void *provider_take(size_t size, size_t alignment)
 {
     if (!provider_is_awake())
         return NULL;
-    void *memory = weir_je_mallocx(size, provider.flags | MALLOCX_LG_ALIGN(__builtin_ctzl(alignment)));
-    if (memory && !region_owns(memory)) { /* the arena was ignored (jemalloc#2791): not for us */
-        weir_je_sdallocx(memory, size, MALLOCX_TCACHE_NONE);
-        return NULL;
-    }
-    return memory;
+    call_t call = {.size = size, .flags = with_alignment(alignment)};
+    call_jemalloc(call_take, &call);
+    DEBUG_CHECK(!call.memory || region_owns(call.memory));
+    return call.memory;
 }
 
 void provider_give(void *memory, size_t size)
 {
-    weir_je_sdallocx(memory, size, provider.flags);
+    call_jemalloc(call_give, &(call_t){.memory = memory, .size = size, .flags = FLAGS});
 }
 
 size_t provider_extend(void *memory, size_t size, size_t wanted)
 {
-    size_t now = weir_je_xallocx(memory, wanted, 0, provider.flags);
-    return now >= wanted && now > size ? now : 0;
+    call_t call = {.memory = memory, .wanted = wanted, .flags = FLAGS};
+    call_jemalloc(call_extend, &call);
+    return call.size >= wanted && call.size > size ? call.size : 0;
 }
 
-size_t provider_purge(void)
+size_t provider_purge(bool decommit)
 {
-    size_t before = provider.purged;
-    if (provider_is_awake())
-        weir_je_mallctlbymib(provider.purge_mib, 3, NULL, NULL, NULL, 0);
-    return (provider.purged - before) * OS_PAGE;
+    size_t before = provider_os.purged;
+    if (!provider_is_awake())
+        return 0;
+    provider_os.decommits = decommit;
+    call_jemalloc(call_purge, NULL);
+    provider_os.decommits = false;
+    return (provider_os.purged - before) * OS_PAGE;
 }
 
 size_t provider_decommits(void)
 {
-    return provider.decommits;
+    return provider_os.decommited;
 }
 
-static size_t provider_stat(const size_t *mib)
-{
-    size_t value = 0, size = sizeof value;
-    if (provider_is_awake())
-        weir_je_mallctlbymib(mib, 4, &value, &size, NULL, 0);
-    return value;
-}
-
-static void provider_refresh(void)
-{
-    uint64_t epoch = 1;
-    if (provider_is_awake())
-        weir_je_mallctlbymib(provider.epoch_mib, 1, NULL, NULL, &epoch, sizeof epoch);
-}
-
+/* Of the radix tree from addresses to extents a leaf of 2 MiB describes 1 GiB; of it a page is written for 2 MiB at
+ * most. The rest is written as it is allocated. */
 size_t provider_metadata_bytes(void)
 {
-    provider_refresh();
-    return provider_stat(provider.base_mib) + provider_stat(provider.internal_mib);
+    enum { LEAF = 2 * 1024 * 1024, LEAF_SHIFT = 30, WRITTEN_SHIFT = 9 };
+    size_t allocated, resident, mapped, huge_pages;
+    if (!provider_is_awake())
+        return 0;
+    weir_je_base_stats_get(NULL, weir_je_b0get(), &allocated, &resident, &mapped, &huge_pages);
+    size_t leaves = ((region_base + region.carved - 1) >> LEAF_SHIFT) - (region_base >> LEAF_SHIFT) + 1;
+    size_t described = (region.used - ZERO_ZONE) >> WRITTEN_SHIFT;
+    return allocated < leaves * LEAF ? allocated : allocated - leaves * LEAF + described;
 }
 
 size_t provider_rounded(size_t size, size_t alignment)
 {
-    return weir_je_nallocx(size, provider.flags | MALLOCX_LG_ALIGN(__builtin_ctzl(alignment)));
+    return weir_je_nallocx(size, with_alignment(alignment));
 }

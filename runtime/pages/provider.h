@@ -1,5 +1,5 @@
 /* provider: jemalloc as the page provider. It owns the reuse and the coalescing of address space for chunks and
- * for objects over 2 MiB; its extents are carved from the region by our hooks.
+ * for objects over 2 MiB; its extents are carved from the region.
  *
  * Only the pages module calls this, under its lock. jemalloc sleeps until provider_wake. It calls nothing of libc
  * that allocates.
@@ -10,7 +10,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Start jemalloc and make the arena, unless that was done. False if it cannot be. */
+/* At the start of the process: what is asked of the kernel is asked here. */
+void provider_init(void);
+/* Does the kernel count what is committed against a bound? Then idle memory gives up its commitment too. */
+bool provider_is_frugal(void);
+
+/* Start jemalloc, unless that was done. False: there is no memory for it now. */
 bool provider_wake(void);
 bool provider_is_awake(void);
 
@@ -27,10 +32,10 @@ void *provider_take(size_t size, size_t alignment);
 void provider_give(void *memory, size_t size);
 /* Grow a block in place; the size it has then, at least `size`, or 0 if it cannot. */
 size_t provider_extend(void *memory, size_t size, size_t wanted);
-/* Give what jemalloc holds for reuse back to the kernel; the bytes of it that were touched. Slots of which the
- * kernel refuses to take the pages stay touched. */
-size_t provider_purge(void);
-/* How often purging has also given up a commitment, ever: where that is scarce. */
+/* Give what jemalloc holds for reuse back to the kernel, its commitment too if asked for; the bytes of it that were
+ * touched. Slots of which the kernel refuses to take the pages stay touched. */
+size_t provider_purge(bool decommit);
+/* How often purging has also given up a commitment, ever. */
 size_t provider_decommits(void);
 /* jemalloc's own metadata (some microseconds). */
 size_t provider_metadata_bytes(void);

@@ -81,31 +81,31 @@ bool region_init(void)
     return region_base && region_describe(REGION_MIN);
 }
 
-static bool region_map(char *memory, size_t size, enum region_carve how)
+/* Nobody else may have mapped anything there. */
+static bool region_obtain(char *memory, size_t size, size_t committed)
 {
-    if (how == CARVE_RESERVED)
-        return claim_reserve(memory, size);
-    return claim_map(memory, how == CARVE_BEGUN ? REGION_PIECE : size);
+    return (size == committed || claim_is_free(memory + committed, size - committed)) &&
+           (committed == 0 || claim_map(memory, committed));
 }
 
-/* The first place from `start` on, a multiple of `alignment`, where nobody else has mapped anything; it may be
- * large, what he has, so steps grow. 0: there is none. */
-static size_t region_find(size_t start, size_t size, size_t alignment, enum region_carve how)
+/* The first place from `start` on, a multiple of `alignment`, that is free; it may be large, what somebody has there,
+ * so steps grow. 0: there is none. */
+static size_t region_find(size_t start, size_t size, size_t alignment, size_t committed)
 {
     for (size_t step = 0;; step = step ? 2 * step : CHUNK_SIZE) {
         start = round_up(region_base + start + step, alignment) - region_base;
         if (size > region.size || start > region.size - size || !region_describe(start + size))
             return 0;
-        if (region_map((char *)region_base + start, size, how))
+        if (region_obtain((char *)region_base + start, size, committed))
             return start;
         if (errno != EEXIST)
             return 0;
     }
 }
 
-void *region_carve(size_t size, size_t alignment, enum region_carve how)
+void *region_carve(size_t size, size_t alignment, size_t committed)
 {
-    size_t start = region_find(region.carved, size, alignment, how);
+    size_t start = region_find(region.carved, size, alignment, committed);
     if (!start)
         return NULL;
     region.carved = start + size;
@@ -115,6 +115,11 @@ void *region_carve(size_t size, size_t alignment, enum region_carve how)
 bool region_commit(void *start, size_t size)
 {
     return claim_map(start, size);
+}
+
+bool region_decommit(void *start, size_t size)
+{
+    return claim_unmap(start, size);
 }
 
 void region_note_used(const void *memory, size_t size)

@@ -127,15 +127,12 @@ HIDDEN extern span_t *region_spans;
 /* Claim the region, as much as can be had; false if that is less than one chunk. */
 bool region_init(void);
 
-/* What is behind addresses that were carved: nothing accessible, until os_commit; all of it; or its first REGION_PIECE bytes,
- * the next pieces by region_commit. */
-enum region_carve { CARVE_RESERVED, CARVE_COMMITTED, CARVE_BEGUN };
-enum { REGION_PIECE = 4 * SLOT_SIZE };
 /* Take address space from the end, for chunks or for the page provider: aligned (a power of two, at least a
- * chunk) and a multiple of chunks. It is described. NULL: no more. */
-void *region_carve(size_t size, size_t alignment, enum region_carve how);
-/* Of what was carved as CARVE_BEGUN, the piece behind what is committed. */
+ * chunk) and a multiple of chunks. It is described, and its first `committed` bytes are. NULL: no more. */
+void *region_carve(size_t size, size_t alignment, size_t committed);
+/* Of what was carved: make a part that is not readable, writable and zero; and the other way round. */
 bool region_commit(void *start, size_t size);
+bool region_decommit(void *start, size_t size);
 
 /* Memory of the region is handed out from here on. */
 void region_note_used(const void *memory, size_t size);
@@ -163,12 +160,16 @@ static inline size_t region_touched(uint32_t slot, uint32_t count)
     return touched;
 }
 
-/* They are released, or somebody else's: how many they were. */
+/* They are released, or somebody else's: how many they were. What is zero is not written: those that were never
+ * used are not resident. */
 static inline size_t region_forget_touched(uint32_t slot, uint32_t count)
 {
-    size_t touched = region_touched(slot, count);
-    for (uint32_t i = 0; i < count; i++)
-        region_spans[slot + i].touched = 0;
+    size_t touched = 0;
+    for (span_t *span = region_spans + slot, *end = span + count; span < end; span++)
+        if (span->touched) {
+            touched += span->touched;
+            span->touched = 0;
+        }
     return touched;
 }
 

@@ -13,6 +13,7 @@
 
 /* Waking the provider costs about 0.4 MiB: a program of many classes and few objects should not have to. */
 enum { DIRECT_CHUNKS = 8 };
+enum { FIRST_COMMIT = 4 /* slots */ };
 
 static struct {
     uint32_t end; /* all chunks are below */
@@ -49,9 +50,9 @@ static void chunk_take_touched(uint32_t index)
 /* A chunk from the region itself; never goes back. */
 static bool chunk_carve(void)
 {
-    void *memory = region_carve(CHUNK_SIZE, CHUNK_SIZE, CARVE_BEGUN);
+    void *memory = region_carve(CHUNK_SIZE, CHUNK_SIZE, FIRST_COMMIT * SLOT_SIZE);
     if (memory)
-        chunk_add(memory, false, REGION_PIECE / SLOT_SIZE);
+        chunk_add(memory, false, FIRST_COMMIT);
     return memory != NULL;
 }
 

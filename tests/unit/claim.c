@@ -52,13 +52,18 @@ Test(claim, pieces_are_zero_and_join)
         cr_expect_eq(mappings_between((uintptr_t)start, (uintptr_t)start + ((size_t)1 << 30)), 1);
 }
 
-Test(claim, a_reserved_piece_is_committed_later)
+Test(claim, what_is_unmapped_is_free_again)
 {
     char *start = claimed(MIB(64), OS_PAGE);
-    cr_assert(claim_reserve(start, MIB(4)));
-    cr_expect_neq(madvise(start, OS_PAGE, MADV_POPULATE_WRITE), 0, "inaccessible");
-    cr_assert(os_commit(start, KIB(64)));
-    memset(start, 1, KIB(64));
+    for (int i = 0; i < 10; i++) {
+        cr_assert(claim_is_free(start, MIB(4)));
+        cr_assert(claim_map(start, MIB(4)));
+        cr_expect(claim_is_reserved(start) || !claim_is_free(start, MIB(4)));
+        cr_assert(is_zero(start, MIB(4)));
+        memset(start, 1, MIB(4));
+        cr_assert(claim_unmap(start, MIB(4)));
+        cr_expect_neq(madvise(start, OS_PAGE, MADV_POPULATE_WRITE), 0, "inaccessible");
+    }
 }
 
 Test(claim, claims_do_not_overlap)
@@ -84,7 +89,7 @@ Test(claim, who_is_there_is_left_alone)
     *taken = 1;
     cr_expect_not(claim_map(start, MIB(2)));
     cr_expect_eq(errno, EEXIST);
-    cr_expect_not(claim_reserve(start, MIB(2)));
+    cr_expect_not(claim_is_free(start, MIB(2)));
     cr_expect_eq(errno, EEXIST);
     cr_expect_eq(*taken, 1);
 }
@@ -113,8 +118,8 @@ static void check_reserved(unsigned error)
     cr_expect(claim_is_reserved(start));
     cr_assert(claim_map(start, KIB(64)));
     cr_assert(is_zero(start, KIB(64)));
-    cr_assert(claim_reserve(start + MIB(4), MIB(4)));
-    cr_assert(os_commit(start + MIB(4), MIB(4)));
+    cr_assert(claim_is_free(start + MIB(4), MIB(4)));
+    cr_assert(claim_map(start + MIB(4), MIB(4)));
     memset(start + MIB(4), 1, MIB(4));
     char *p = heap_malloc(MIB(100));
     cr_assert_not_null(p);

@@ -1,93 +1,92 @@
-/* The private jemalloc: an arena of it takes memory from the hooks it is given and from nowhere else. */
+/* The private jemalloc: what it takes from the system it takes from runtime/pages/provider_os.c, and from nowhere else. */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <jemalloc/jemalloc.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-void *weir_je_mallocx(size_t size, int flags);
-void weir_je_dallocx(void *p, int flags);
-extern bool weir_je_opt_cache_oblivious;
+#include "runtime/pages/provider.h"
+#include "tests/unit/support.h"
+
 extern size_t weir_je_sz_large_pad;
 int weir_je_mallctl(const char *name, void *old, size_t *old_size, void *new, size_t new_size);
 
-enum { ROOM = 256 << 20 };
-static char *room;
-static atomic_size_t taken;
-
-static void *take(extent_hooks_t *hooks, void *address, size_t size, size_t alignment, bool *zeroed,
-                  bool *committed, unsigned arena)
+static void start(void)
 {
-    (void)hooks, (void)arena;
-    if (address != NULL)
-        return NULL;
-    size_t start = (atomic_load(&taken) + alignment - 1) & -alignment;
-    if (start + size > ROOM)
-        return NULL;
-    atomic_store(&taken, start + size);
-    *zeroed = true;
-    *committed = true;
-    return room + start;
+    heap_free(heap_malloc(1));
+    cr_assert(provider_wake());
 }
 
-static bool split(extent_hooks_t *hooks, void *p, size_t size, size_t a, size_t b, bool committed,
-                  unsigned arena)
+Test(jemalloc, gives_addresses_of_the_region_and_uses_them_again)
 {
-    (void)hooks, (void)p, (void)size, (void)a, (void)b, (void)committed, (void)arena;
-    return false;
-}
-
-static bool merge(extent_hooks_t *hooks, void *p, size_t a, void *q, size_t b, bool committed, unsigned arena)
-{
-    (void)hooks, (void)p, (void)a, (void)q, (void)b, (void)committed, (void)arena;
-    return false;
-}
-
-Test(jemalloc, an_arena_lives_on_its_hooks)
-{
-    size_t alignment = (size_t)4 << 20;
-    char *reserved = mmap(NULL, ROOM + alignment, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    cr_assert_neq(reserved, MAP_FAILED);
-    room = (char *)(((uintptr_t)reserved + alignment - 1) & -alignment);
-
-    static extent_hooks_t hooks = {.alloc = take, .split = split, .merge = merge};
-    extent_hooks_t *hooks_pointer = &hooks;
-    unsigned arena;
-    size_t arena_size = sizeof arena;
-    cr_assert_eq(weir_je_mallctl("arenas.create", &arena, &arena_size, &hooks_pointer, sizeof hooks_pointer),
-                 0);
-
-    int flags = MALLOCX_ARENA(arena) | MALLOCX_TCACHE_NONE | MALLOCX_ALIGN(alignment);
-    void *first = weir_je_mallocx(alignment, flags);
-    void *second = weir_je_mallocx(3 * alignment, flags);
+    start();
+    void *first = provider_take(CHUNK_SIZE, CHUNK_SIZE), *second = provider_take(3 * CHUNK_SIZE, CHUNK_SIZE);
     for (int i = 0; i < 2; i++) {
         char *p = i ? second : first;
-        cr_assert(p >= room && p < room + ROOM, "the hooks' memory, not jemalloc's own");
-        cr_assert_eq((uintptr_t)p % alignment, 0);
-        p[0] = p[alignment - 1] = 1;
+        cr_assert(region_owns(p));
+        cr_assert_eq((uintptr_t)p % CHUNK_SIZE, 0);
+        p[0] = p[CHUNK_SIZE - 1] = 1;
     }
-
-    size_t before = atomic_load(&taken);
-    weir_je_dallocx(first, flags);
-    cr_assert_eq(weir_je_mallocx(alignment, flags), first, "address space is reused");
-    cr_assert_eq(atomic_load(&taken), before);
+    size_t before = region.carved;
+    provider_give(first, CHUNK_SIZE);
+    cr_assert_eq(provider_take(CHUNK_SIZE, CHUNK_SIZE), first, "address space is reused");
+    cr_assert_eq(region.carved, before);
 }
 
 /* 5.3.0 refuses the documented option cache_oblivious:false; its variable, set before the first call, works. */
-Test(jemalloc, large_blocks_can_be_without_padding)
+Test(jemalloc, large_blocks_are_without_padding)
 {
-    weir_je_opt_cache_oblivious = false;
-    weir_je_dallocx(weir_je_mallocx(1, 0), 0);
+    start();
     cr_assert_eq(weir_je_sz_large_pad, 0);
 }
 
 Test(jemalloc, takes_no_options_from_the_environment)
 {
     setenv("MALLOC_CONF", "narenas:7,stats_print:true", 1);
+    start();
     unsigned arenas = 0;
     size_t size = sizeof arenas;
     cr_assert_eq(weir_je_mallctl("opt.narenas", &arenas, &size, NULL, 0), 0);
     cr_assert_neq(arenas, 7);
+}
+
+/* The two functions that are called and are not its interface do what they are called for (jemalloc 5.3). */
+Test(jemalloc, purges_by_its_inner_function)
+{
+    start();
+    char *p = provider_take(MIB(40), SLOT_SIZE);
+    memset(p, 1, MIB(40));
+    for (size_t i = 0; i < MIB(40) / SLOT_SIZE; i++)
+        span_of_slot(region_slot(p) + (uint32_t)i)->touched = SLOT_PAGES;
+    provider_give(p, MIB(40));
+    cr_expect_eq(provider_purge(false), MIB(40));
+    cr_expect_eq(provider_decommits(), 0);
+    cr_expect_leq(resident_between((uintptr_t)p, (uintptr_t)p + MIB(40)), 0);
+    cr_assert_eq(provider_take(MIB(40), SLOT_SIZE), p);
+    cr_expect(is_zero(p, MIB(40)));
+}
+
+Test(jemalloc, gives_up_its_commitment)
+{
+    start();
+    char *p = provider_take(MIB(40), SLOT_SIZE);
+    memset(p, 1, MIB(40));
+    provider_give(p, MIB(40));
+    provider_purge(true);
+    cr_expect_gt(provider_decommits(), 0);
+    cr_expect_neq(madvise(p, OS_PAGE, MADV_POPULATE_WRITE), 0, "not mapped");
+    cr_assert_eq(provider_take(MIB(40), SLOT_SIZE), p);
+    cr_expect(is_zero(p, MIB(40)));
+}
+
+Test(jemalloc, says_what_its_metadata_takes)
+{
+    start();
+    size_t at_first = provider_metadata_bytes();
+    cr_expect_gt(at_first, KIB(20));
+    cr_expect_lt(at_first, KIB(400));
+    for (int i = 0; i < 1000; i++)
+        cr_assert_not_null(provider_take(MIB(3), SLOT_SIZE));
+    cr_expect_geq(provider_metadata_bytes(), at_first + 1000 * 128);
+    cr_expect_lt(provider_metadata_bytes(), at_first + MIB(9));
 }

@@ -85,7 +85,7 @@ Test(region, carving_is_aligned_described_and_ends)
 {
     start();
     for (size_t alignment = CHUNK_SIZE; alignment <= 64 * (size_t)CHUNK_SIZE; alignment *= 2) {
-        char *p = region_carve(3 * CHUNK_SIZE, alignment, CARVE_COMMITTED);
+        char *p = region_carve(3 * CHUNK_SIZE, alignment, 3 * CHUNK_SIZE);
         cr_assert_not_null(p);
         cr_expect_eq((uintptr_t)p % alignment, 0);
         p[0] = p[3 * CHUNK_SIZE - 1] = 1;
@@ -94,8 +94,8 @@ Test(region, carving_is_aligned_described_and_ends)
         region.chunks[region_slot(p) / CHUNK_SLOTS].known = false;
     }
     size_t carved = region.carved;
-    cr_expect_null(region_carve(region.size, CHUNK_SIZE, CARVE_RESERVED));
-    cr_expect_null(region_carve(SIZE_MAX - CHUNK_SIZE + 1, CHUNK_SIZE, CARVE_RESERVED));
+    cr_expect_null(region_carve(region.size, CHUNK_SIZE, 0));
+    cr_expect_null(region_carve(SIZE_MAX - CHUNK_SIZE + 1, CHUNK_SIZE, 0));
     cr_expect_eq(region.carved, carved);
 }
 
@@ -114,7 +114,7 @@ Test(region, what_was_foreign_is_ours_once_the_region_reaches_there)
     char *p = (char *)region_base + region_described();
     cr_assert_not(region_owns(p));
     while (region.carved <= (size_t)(p - (char *)region_base))
-        cr_assert_not_null(region_carve(CHUNK_SIZE, CHUNK_SIZE, CARVE_RESERVED));
+        cr_assert_not_null(region_carve(CHUNK_SIZE, CHUNK_SIZE, 0));
     cr_expect(region_owns(p));
     cr_expect_eq(span_of_slot(region_slot(p))->state, SPAN_NONE);
 }

@@ -2,10 +2,13 @@
  *
  * It takes no options from $MALLOC_CONF and /etc/malloc.conf: those are meant for a program's own jemalloc. Its
  * profiler and its background thread, which are never on then, do not bring libm and the unwinder into every
- * process, nor what the dynamic linker touches to find their functions in libc. And it leaves the program's break
- * alone. The stand-ins for its thread key and its fork handlers are in runtime/pages/provider.c.
+ * process, nor what the dynamic linker touches to find their functions in libc. It leaves the program's break
+ * alone, and asks the system nothing, since it may be started by a program that has locked itself in (seccomp): there
+ * is one processor, and no time passes. The stand-ins for its thread key and its fork handlers, and for its pages, are
+ * in runtime/pages/provider_os.c.
  */
 #include <stddef.h>
+#include <string.h>
 #include <sys/types.h>
 
 char *weir_je_secure_getenv(const char *name);
@@ -58,6 +61,33 @@ unsigned long weir_je_Unwind_GetIP(void *context)
     return 0;
 }
 
+int weir_je_clock_gettime(int clock, long *time);
+
+int weir_je_clock_gettime(int clock, long *time)
+{
+    (void)clock;
+    time[0] = time[1] = 0;
+    return 0;
+}
+
+int weir_je_sched_getaffinity(int process, size_t size, void *processors);
+
+int weir_je_sched_getaffinity(int process, size_t size, void *processors)
+{
+    (void)process;
+    memset(processors, 0, size);
+    *(char *)processors = 1;
+    return 0;
+}
+
+long weir_je_sysconf(int name);
+
+long weir_je_sysconf(int name)
+{
+    (void)name;
+    return 1;
+}
+
 /* Those that nothing calls, and sbrk, which has to fail. */
 #define FAILS(name)                                                                                          \
     long weir_je_##name(void);                                                                               \
@@ -69,6 +99,7 @@ unsigned long weir_je_Unwind_GetIP(void *context)
 FAILS(sbrk)
 FAILS(open)
 FAILS(creat)
+FAILS(atexit)
 FAILS(gettimeofday)
 FAILS(dlsym)
 FAILS(sigfillset)
