@@ -2,6 +2,7 @@
 #include "runtime/heap/large.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -10,8 +11,11 @@
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
-/* Moving page tables costs a system call and the faults of the tables: it beats copying from about here. */
+/* Moving page tables costs two system calls and the faults of the tables: it beats copying from about here. */
 enum { MOVE_MIN = 1024 * 1024 };
+/* Each object with moved pages is up to three mappings more, of the 65,530 that a process may have. */
+enum { MOVED_MAX = 4096 };
+static _Atomic uint32_t moved_objects; /* more than there are, if the kernel refused to renew one */
 
 static size_t round_to(size_t size, size_t unit)
 {
@@ -25,6 +29,7 @@ static void *large_describe(heap_t *self, void *memory, size_t bytes, size_t siz
     __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
     span->kind = KIND_MANUAL;
+    span->moved = false;
     span->wait = 0;
     span_set_state(span, state);
     self->large_allocs++;
@@ -73,7 +78,8 @@ void *large_alloc(heap_t *self, size_t size, size_t alignment, bool zeroed)
     return large_describe(self, memory, bytes, size, SPAN_HUGE);
 }
 
-void large_free(heap_t *self, span_t *span)
+/* `gone`: bytes at the front that have no pages any more; `moved`: because they are in another block now. */
+static void give_without(heap_t *self, span_t *span, size_t gone, bool moved)
 {
     size_t bytes = large_usable(span);
     enum span_state state = span->state;
@@ -83,9 +89,24 @@ void large_free(heap_t *self, span_t *span)
     self->large_frees++;
     self->large_free_bytes += bytes;
     if (state == SPAN_LARGE)
-        pages_give(span_slot(span), large_slots(bytes), bytes / OS_PAGE);
+        pages_give_without(span_slot(span), large_slots(bytes), bytes / OS_PAGE, gone, moved);
     else
-        pages_give_huge(span_start(span), bytes);
+        pages_give_huge_without(span_start(span), bytes, gone, moved);
+}
+
+/* From `from` on a moved object is one mapping with what lies around it, and without pages, or still counts. */
+static bool renew(span_t *span, size_t from)
+{
+    size_t bytes = large_usable(span);
+    bool renewed = bytes > from && os_renew(span_start(span) + from, bytes - from);
+    atomic_fetch_sub_explicit(&moved_objects, renewed && from == 0, memory_order_relaxed);
+    return renewed;
+}
+
+void large_free(heap_t *self, span_t *span)
+{
+    size_t gone = UNLIKELY(span->moved) && renew(span, 0) ? large_usable(span) : 0;
+    give_without(self, span, gone, false);
 }
 
 /* --- realloc --- */
@@ -94,6 +115,8 @@ static bool resize_slots(span_t *span, size_t bytes)
 {
     size_t old = large_usable(span);
     uint32_t slot = span_slot(span), count = large_slots(old), new_count = large_slots(bytes);
+    if (bytes <= old && span->moved && new_count < count)
+        renew(span, (size_t)new_count << SLOT_SHIFT);
     if (bytes <= old)
         pages_shrink(slot, count, old / OS_PAGE, new_count, bytes / OS_PAGE);
     else
@@ -134,20 +157,32 @@ static void *alloc_to_grow_into(heap_t *self, size_t size, size_t old)
     return to ? to : heap_malloc(size);
 }
 
-/* The old block's pages are in the new one. */
-static void large_free_moved(heap_t *self, span_t *span, size_t moved)
+/* Of the front of a span, to another one. */
+static enum os_move move_pages(span_t *to, span_t *from, size_t bytes)
 {
-    size_t bytes = large_usable(span);
-    enum span_state state = span->state;
-    if (UNLIKELY(self->sampling != NULL))
-        sampled_large_free(span);
-    span_set_state(span, SPAN_NONE);
-    self->large_frees++;
-    self->large_free_bytes += bytes;
-    if (state == SPAN_LARGE)
-        pages_give_moved(span_slot(span), large_slots(bytes), bytes / OS_PAGE, moved);
-    else
-        pages_give_huge_moved(span_start(span), bytes, moved);
+    if (atomic_load_explicit(&moved_objects, memory_order_relaxed) >= MOVED_MAX)
+        return OS_MOVE_REFUSED;
+    enum os_move result = os_move_pages(span_start(to), span_start(from), bytes);
+    if (result != OS_MOVED)
+        return result;
+    atomic_fetch_add_explicit(&moved_objects, 1, memory_order_relaxed);
+    to->moved = true;
+    return result;
+}
+
+/* Its pages are in another one. */
+static void free_moved(heap_t *self, span_t *span, size_t bytes, bool under_limit)
+{
+    if (span->moved)
+        renew(span, 0);
+    give_without(self, span, bytes, under_limit);
+}
+
+/* The kernel has unmapped the target of a move, and has no memory to map it anew: those addresses are nobody's any more. */
+static void *lost(void)
+{
+    errno = ENOMEM;
+    return NULL;
 }
 
 /* Under a limit the pages count once, as they are resident once. *moves: they can be moved at all. */
@@ -160,16 +195,21 @@ static void *grow_by_moving(heap_t *self, span_t *span, size_t size, bool *moves
         return NULL;
     *span_bytes(span_of_slot(region_slot(to))) = bytes;
     large_describe(self, to, bytes, size, SPAN_HUGE);
-    if (os_move_pages(to, span_start(span), old)) {
-        large_free_moved(self, span, old);
+    span_t *target = span_of_slot(region_slot(to));
+    enum os_move result = move_pages(target, span, old);
+    if (result == OS_MOVED) {
+        free_moved(self, span, old, true);
         return to;
     }
-    if (pages_not_moved(old)) {
+    bool granted = pages_not_moved(old);
+    if (result == OS_MOVE_LOST)
+        return lost();
+    if (granted) {
         memcpy(to, span_start(span), old);
         large_free(self, span);
         return to;
     }
-    large_free(self, span_of_slot(region_slot(to)));
+    large_free(self, target);
     errno = ENOMEM;
     return NULL;
 }
@@ -193,10 +233,17 @@ void *large_realloc(heap_t *self, span_t *span, size_t size)
     to = alloc_to_grow_into(self, size, old);
     if (!to)
         return NULL;
-    size_t kept = old < size ? old : size, moved = 0;
-    if (kept >= MOVE_MIN && os_move_pages(to, from, kept & ~(size_t)(OS_PAGE - 1)))
-        moved = kept & ~(size_t)(OS_PAGE - 1);
-    memcpy((char *)to + moved, (char *)from + moved, kept - moved);
-    large_free(self, span);
+    size_t kept = old < size ? old : size, moved = kept & ~(size_t)(OS_PAGE - 1);
+    enum os_move result =
+        kept >= MOVE_MIN ? move_pages(span_of_slot(region_slot(to)), span, moved) : OS_MOVE_REFUSED;
+    if (result == OS_MOVE_LOST)
+        return lost();
+    if (result == OS_MOVED) {
+        memcpy((char *)to + moved, (char *)from + moved, kept - moved);
+        free_moved(self, span, moved, false);
+    } else {
+        memcpy(to, from, kept);
+        large_free(self, span);
+    }
     return to;
 }

@@ -125,16 +125,27 @@ bool os_make_huge(void *start)
     return made;
 }
 
-bool os_move_pages(void *to, void *from, size_t size)
+bool os_renew(void *start, size_t size)
+{
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+    return mmap(start, size, PROT_READ | PROT_WRITE, flags, -1, 0) != MAP_FAILED;
+}
+
+/* A refusal may come after the kernel has unmapped the target (the source spans two mappings, say). What is locked
+ * is mapped, too. */
+static bool is_whole(void *start, size_t size)
+{
+    return madvise(start, size, MADV_DONTNEED) == 0 || errno == EINVAL;
+}
+
+enum os_move os_move_pages(void *to, void *from, size_t size)
 {
     enum { MREMAP_DONTUNMAP_ = 4 }; /* Linux 5.7; named here because older headers lack it */
-    if (mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP_, to) != MAP_FAILED)
-        return true;
-    /* A refusal may come after the kernel has unmapped the target (the source spans two mappings, say). */
-    if (mmap(to, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
-             0) == MAP_FAILED)
-        abort();
-    return false;
+    if (mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP_, to) != MAP_FAILED) {
+        os_renew(from, size);
+        return OS_MOVED;
+    }
+    return is_whole(to, size) || os_renew(to, size) ? OS_MOVE_REFUSED : OS_MOVE_LOST;
 }
 
 bool os_is_mapped(const void *address)

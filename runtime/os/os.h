@@ -42,8 +42,13 @@ void os_prefer_huge_pages(void *start, size_t size, bool prefer);
 /* Have a huge page behind OS_HUGE_PAGE bytes, aligned to as much and committed: all of it becomes resident, and keeps
  * what it holds. False: the kernel is too old (before 6.1), is told never to, or has none; nothing has changed. */
 bool os_make_huge(void *start);
-/* Move the pages of one committed range to another, which loses what it held; the source reads as zero. */
-bool os_move_pages(void *to, void *from, size_t size);
+/* Move the pages of one committed range to another, which loses what it held; the source reads as zero. The kernel keeps
+ * a mapping of its own for pages that were moved, until os_renew, and a process has 65,530 at most. Refused: both ranges
+ * are still committed, the source as it was. Lost: so is the source, but the target is no longer mapped. */
+enum os_move { OS_MOVED, OS_MOVE_REFUSED, OS_MOVE_LOST };
+enum os_move os_move_pages(void *to, void *from, size_t size);
+/* A committed range is committed anew, and reads as zero: one mapping with its neighbours. */
+bool os_renew(void *start, size_t size);
 
 /* Is the address the start of a readable page of this process? */
 bool os_is_mapped(const void *address);

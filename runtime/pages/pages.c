@@ -103,15 +103,15 @@ bool pages_touch(span_t *span, uint32_t pages)
 
 void pages_give(uint32_t slot, uint32_t count, size_t use)
 {
-    pages_give_moved(slot, count, use, 0);
+    pages_give_without(slot, count, use, 0, false);
 }
 
-void pages_give_moved(uint32_t slot, uint32_t count, size_t use, size_t moved)
+void pages_give_without(uint32_t slot, uint32_t count, size_t use, size_t gone, bool moved)
 {
     lock_acquire(&lock);
     ledger.pages_slack -= runs_slack(slot, count, use);
-    ledger.huge_moving -= moved;
-    runs_forget(slot, (uint32_t)(moved >> SLOT_SHIFT));
+    ledger.huge_moving -= moved ? gone : 0;
+    runs_forget(slot, (uint32_t)(gone >> SLOT_SHIFT));
     runs_give(slot, count);
     ledger.pages_inuse -= use;
     limit_fell();
@@ -196,11 +196,11 @@ void pages_give_huge(void *memory, size_t size)
     lock_release(&lock);
 }
 
-void pages_give_huge_moved(void *memory, size_t size, size_t moved)
+void pages_give_huge_without(void *memory, size_t size, size_t gone, bool moved)
 {
     lock_acquire(&lock);
-    ledger.huge_moving -= moved;
-    huge_give(memory, size, moved);
+    ledger.huge_moving -= moved ? gone : 0;
+    huge_give(memory, size, gone);
     lock_release(&lock);
 }
 

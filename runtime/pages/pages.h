@@ -64,9 +64,10 @@ void *pages_take_huge(size_t *size, size_t alignment, bool zeroed);
 void pages_give_huge(void *memory, size_t size);
 /* Take one that `moved` bytes of another block will be moved to (os_move_pages): the limits count them once. */
 void *pages_take_huge_to_move(size_t *size, size_t moved);
-/* They have been moved: the old block, of slots or huge, goes back without them. */
-void pages_give_moved(uint32_t slot, uint32_t count, size_t pages, size_t moved);
-void pages_give_huge_moved(void *memory, size_t size, size_t moved);
+/* A block, of slots or huge, goes back; of its front, `gone` bytes have no pages any more. `moved`: those are in the block that
+ * was taken for them. */
+void pages_give_without(uint32_t slot, uint32_t count, size_t pages, size_t gone, bool moved);
+void pages_give_huge_without(void *memory, size_t size, size_t gone, bool moved);
 /* They cannot be moved: from now on they count in both. False: the hard limit refuses that. */
 bool pages_not_moved(size_t moved);
 size_t pages_extend_huge(void *memory, size_t size, size_t wanted);

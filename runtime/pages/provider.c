@@ -244,8 +244,9 @@ size_t provider_metadata_bytes(void)
         return 0;
     weir_je_base_stats_get(NULL, weir_je_b0get(), &allocated, &resident, &mapped, &huge_pages);
     size_t leaves = ((region_base + region.carved - 1) >> LEAF_SHIFT) - (region_base >> LEAF_SHIFT) + 1;
-    size_t described = (region.used - ZERO_ZONE) >> WRITTEN_SHIFT;
-    return allocated < leaves * LEAF ? allocated : allocated - leaves * LEAF + described;
+    if (leaves > allocated / LEAF) /* a large extent has leaves at its ends alone */
+        leaves = allocated / LEAF;
+    return allocated - leaves * LEAF + ((region.used - ZERO_ZONE) >> WRITTEN_SHIFT);
 }
 
 size_t provider_rounded(size_t size, size_t alignment)

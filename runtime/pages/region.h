@@ -87,6 +87,7 @@ typedef struct span {
                       * while a huge object has the slot; after it, what the provider has for reuse. */
     uint32_t next, prev;         /* slots of the neighbours on heap->partial[class]; 0: none */
     uint32_t all_next, all_prev; /* on heap->spans */
+    bool moved;                  /* a large object whose pages were moved there (heap/large.c) */
     struct heap *heap;           /* who receives remote frees; read by all threads (relaxed) */
 } span_t;
 _Static_assert(sizeof(span_t) == 64, "one descriptor is one cache line");

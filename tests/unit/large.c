@@ -171,3 +171,46 @@ Test(large, a_refused_resize_changes_nothing)
     control_set_hard_limit(INT64_MAX);
     cr_expect_not_null(heap_realloc(huge, MIB(30)));
 }
+
+static size_t mappings(void)
+{
+    FILE *file = fopen("/proc/self/maps", "r");
+    cr_assert_not_null(file);
+    size_t count = 0;
+    for (int c; (c = getc(file)) != EOF;)
+        count += c == '\n';
+    fclose(file);
+    return count;
+}
+
+/* Moved pages have a mapping of their own, and a process has 65,530: beyond a few thousand they are copied, and what is
+ * freed, grown again or shrunk is one mapping with the rest. */
+Test(large, moving_leaves_no_mappings)
+{
+    enum { MANY = 5000 };
+    static char *blocks[MANY];
+    size_t before = mappings();
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < MANY; i++) {
+            blocks[i] = heap_malloc(KIB(1100));
+            cr_assert_not_null(blocks[i]);
+            *(size_t *)blocks[i] = i;
+        }
+        for (size_t to = KIB(1500); to <= KIB(3000); to += KIB(750))
+            for (size_t i = 0; i < MANY; i += round + 1) {
+                blocks[i] = heap_realloc(blocks[i], to);
+                cr_assert_not_null(blocks[i]);
+                cr_assert_eq(*(size_t *)blocks[i], i);
+                blocks[i][to - 1] = 1;
+            }
+        cr_expect_leq(mappings(), before + 3 * 4096);
+        for (size_t i = 0; i < MANY; i += 3) {
+            blocks[i] = heap_realloc(blocks[i], KIB(1040));
+            cr_assert_eq(*(size_t *)blocks[i], i);
+        }
+        for (size_t i = 0; i < MANY; i++)
+            heap_free(blocks[i]);
+        cr_expect_leq(mappings(), before + 50);
+    }
+    pages_verify();
+}
