@@ -13,8 +13,8 @@
 
 /* Moving page tables costs two system calls and the faults of the tables: it beats copying from about here. */
 enum { MOVE_MIN = 1024 * 1024 };
-/* Each object with moved pages is up to three mappings more, of the 65,530 that a process may have. */
-enum { MOVED_MAX = 4096 };
+/* Each object with moved pages is up to four mappings more, of the 65,530 that a process may have. */
+enum { MOVED_MAX = 2048 };
 static _Atomic uint32_t moved_objects; /* more than there are, if the kernel refused to renew one */
 
 static size_t round_to(size_t size, size_t unit)

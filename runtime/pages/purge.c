@@ -6,6 +6,7 @@
 #include "runtime/pages/idle.h"
 #include "runtime/pages/index.h"
 #include "runtime/pages/pages.h"
+#include "runtime/pages/provider.h"
 #include "runtime/pages/runs.h"
 
 enum { PIECES = 8, PIECE_SLOTS = OS_HUGE_PAGE / SLOT_SIZE, REFUSED_PAUSE = 256 /* attempts */ };
@@ -128,13 +129,19 @@ static bool release(const piece_t *piece)
     return is_purged;
 }
 
+/* Where commitment is scarce the program shall have that, too. */
+static bool give_up_commitment(size_t bound)
+{
+    return provider_is_frugal() && ledger.huge_idle > 0 && idle_bytes() > bound && idle_give_up_commitment();
+}
+
 bool purge_to(size_t bound)
 {
+    bool any = give_up_commitment(bound);
     if (purge.pause > 0) {
         purge.pause--;
-        return false;
+        return any;
     }
-    bool any = false;
     uint32_t end = (uint32_t)(region.used >> CHUNK_SHIFT);
     piece_t piece;
     while (idle_bytes() > bound && piece_take(&piece, &end)) {
