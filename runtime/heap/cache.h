@@ -60,10 +60,15 @@ typedef struct heap {
     uint32_t partial[CLASS_COUNT]; /* slots; LIFO */
     uint32_t spans;                /* slot; every small span of this heap */
     chain_t outbox[OUTBOX_SIZE];
-    /* Bulk counts, so that totals are exact: see stats.c. Written by the owner, read by anybody. */
-    uint64_t taken[CLASS_COUNT];   /* cells that went into bins, ever */
-    uint64_t sent[CLASS_COUNT];    /* cells of others that this thread freed */
-    uint64_t drained[CLASS_COUNT]; /* cells of this heap that came back through the inbox */
+    /* Bulk counts, so that totals are exact. Each only grows. Written by the owner, read by anybody: account.c says in which
+     * order. */
+    uint64_t taken[CLASS_COUNT];    /* cells that went into bins, */
+    uint64_t returned[CLASS_COUNT]; /* of them, back from there into their spans, unused */
+    uint64_t freed[CLASS_COUNT];    /* free cells that left their spans: into bins, or with the whole span */
+    uint64_t sent[CLASS_COUNT];     /* cells of others that this thread freed */
+    uint64_t drained[CLASS_COUNT];  /* cells of this heap that came back through the inbox */
+    uint16_t filled
+        [CLASS_COUNT]; /* cells that the bin had when it was last filled, the first one taken included */
     uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
     struct collected *collected;    /* its share of the collected heap, from first use on; see collected.h */
     uintptr_t stack_from, stack_to; /* what it has on its stack, while it stands still: see world.h */
@@ -99,6 +104,12 @@ typedef struct cache {
     struct run *runs; /* heap->collected's, or NULL */
 } cache_t;
 extern __thread cache_t cache __attribute__((tls_model("initial-exec")));
+
+/* A count that others read: whoever sees it grown sees all that the owner did before. */
+static inline void count_add(uint64_t *count, uint64_t more)
+{
+    __atomic_store_n(count, *count + more, __ATOMIC_RELEASE);
+}
 
 /* --- span.c --- */
 

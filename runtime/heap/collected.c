@@ -247,10 +247,10 @@ static enum run_taken run_take(collected_t *share, run_t *run, span_t *span)
     char *at = span_start(span) + (size_t)first * span->cell_size;
     memset(at, 0, bytes);
     bitmaps_allocate(span_slot(span), first, end);
-    share->taken[span->cls] += end - first;
     atomic_fetch_add_explicit(&collected_bytes_since, bytes, memory_order_relaxed);
     run->at = at;
     run->end = at + bytes;
+    count_add(&share->taken[span->cls], end - first);
     return RUN_TAKEN;
 }
 
@@ -402,7 +402,7 @@ static void share_drop_runs(collected_t *share)
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
             run_t *run = &share->runs[kind][cls];
-            share->taken[cls] -= (size_t)(run->end - run->at) / run->size;
+            count_add(&share->returned[cls], (size_t)(run->end - run->at) / run->size);
             run->at = run->end;
         }
 }
@@ -613,9 +613,9 @@ void collected_thread_end(heap_t *self)
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
             run_t *run = &share->runs[kind][cls];
+            count_add(&share->returned[cls], (uint64_t)(run->end - run->at) / (run->size ? run->size : 1));
             for (char *p = run->at; p != run->end; p += run->size)
                 collected_free(self, span_of_slot(region_slot(p)), p);
-            share->taken[cls] -= (uint64_t)(run->end - run->at) / (run->size ? run->size : 1);
             run->at = run->end = NULL;
             if (share->active[kind][cls])
                 span_leave(share->active[kind][cls]);
@@ -660,34 +660,46 @@ __attribute__((no_sanitize("thread"))) static uint64_t count_bits(const span_t *
     return count;
 }
 
-__attribute__((no_sanitize("thread"))) static void count_share(const collected_t *share, uint64_t *allocs,
-                                                               int64_t *live)
+/* Of a run that is just being filled the two ends may not fit: then it was empty, which is no more than was taken. */
+__attribute__((no_sanitize("thread"))) static uint64_t count_in_runs(const collected_t *share, uint32_t cls)
 {
-    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
-        uint64_t cached = 0;
-        for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++) {
-            const run_t *run = &share->runs[kind][cls];
-            const char *at = run->at, *end = run->end;
-            cached += at < end ? (uint64_t)(end - at) / run->size : 0;
-        }
-        allocs[cls] += share->taken[cls] - cached;
-        live[cls] -= (int64_t)cached;
+    uint64_t cells = 0;
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++) {
+        const run_t *run = &share->runs[kind][cls];
+        const char *end = __atomic_load_n(&run->end, __ATOMIC_RELAXED);
+        const char *at = __atomic_load_n(&run->at, __ATOMIC_RELAXED);
+        cells += at < end ? (uint64_t)(end - at) / run->size : 0;
     }
+    return cells;
 }
 
-void collected_count(uint64_t allocs[CLASS_COUNT], int64_t live[CLASS_COUNT])
+static void count_live(uint64_t frees[CLASS_COUNT])
 {
-    if (!collected_is_used())
-        return;
-    for (const heap_t *heap = heaps.all; heap; heap = heap->next)
-        if (heap->collected)
-            count_share(heap->collected, allocs, live);
     lock_acquire(&collected.lock);
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
             for (uint32_t slot = collected.spans[kind][cls]; slot; slot = span_of_slot(slot)->next)
-                live[cls] += (int64_t)count_bits(span_of_slot(slot));
+                frees[cls] -= count_bits(span_of_slot(slot));
     lock_release(&collected.lock);
+}
+
+/* frees = taken - returned - allocated bits. In the order that account.c asks for: first what adds, last what takes away. */
+void collected_count(uint64_t mallocs[CLASS_COUNT], uint64_t frees[CLASS_COUNT])
+{
+    if (!collected_is_used())
+        return;
+    for (const heap_t *heap = heaps.all; heap; heap = heap->next)
+        for (uint32_t cls = 1; heap->collected && cls < CLASS_COUNT; cls++)
+            frees[cls] += __atomic_load_n(&heap->collected->taken[cls], __ATOMIC_ACQUIRE);
+    count_live(frees);
+    for (const heap_t *heap = heaps.all; heap; heap = heap->next)
+        for (uint32_t cls = 1; heap->collected && cls < CLASS_COUNT; cls++) {
+            mallocs[cls] += __atomic_load_n(&heap->collected->taken[cls], __ATOMIC_ACQUIRE);
+            mallocs[cls] -= count_in_runs(heap->collected, cls);
+            uint64_t returned = __atomic_load_n(&heap->collected->returned[cls], __ATOMIC_ACQUIRE);
+            mallocs[cls] -= returned;
+            frees[cls] -= returned;
+        }
 }
 
 void collected_verify(void)

@@ -41,7 +41,9 @@ typedef struct run {
 typedef struct collected {
     run_t runs[COLLECTED_KINDS][CLASS_COUNT];
     span_t *active[COLLECTED_KINDS][CLASS_COUNT];
-    uint64_t taken[CLASS_COUNT]; /* cells that went into runs, ever */
+    uint64_t taken[CLASS_COUNT]; /* cells that went into runs, ever, */
+    uint64_t returned
+        [CLASS_COUNT]; /* and of them, unused, out of these again. As those of a heap: see account.c */
 } collected_t;
 
 /* A zeroed object of size > 0, at a multiple of alignment, a power of two; NULL: out of memory, or, not `fresh`, the spans
@@ -123,8 +125,9 @@ void collected_thread_end(heap_t *self);
 void collected_before_fork(void);
 void collected_after_fork(bool child);
 
-/* Add the objects ever allocated and those now live, by class; garbage that is not swept yet is live. */
-void collected_count(uint64_t allocs[CLASS_COUNT], int64_t live[CLASS_COUNT]);
+/* Add the objects ever allocated and ever freed, by class; garbage that is not swept yet is not freed. Neither is ever more
+ * than the truth. */
+void collected_count(uint64_t mallocs[CLASS_COUNT], uint64_t frees[CLASS_COUNT]);
 
 /* Bytes of the bitmaps; they are counted in the ledger as metadata. */
 size_t collected_table_bytes(void);

@@ -43,7 +43,7 @@ void remote_free(heap_t *self, span_t *span, void *p)
     chain->first = cell;
     if (!chain->last)
         chain->last = cell;
-    self->sent[span->cls]++;
+    count_add(&self->sent[span->cls], 1);
     chain->bytes += span->cell_size;
     if (chain->bytes >= OUTBOX_BYTES)
         chain_send(chain);
@@ -68,7 +68,7 @@ bool remote_drain(heap_t *self)
         if (next)
             __builtin_prefetch(next);
         span_t *span = span_of_unit(region_unit(cell));
-        self->drained[span->cls]++;
+        count_add(&self->drained[span->cls], 1); /* before the cell is its span's */
         if (LIKELY(__atomic_load_n(&span->heap, __ATOMIC_RELAXED) == self)) {
             span_free_cell(span, cell);
         } else {

@@ -11,7 +11,8 @@
 
 static struct {
     lock_t lock;
-    uint32_t with_room[CLASS_COUNT]; /* slots; 0: none */
+    uint32_t with_room[CLASS_COUNT];     /* slots; 0: none */
+    _Atomic uint64_t frees[CLASS_COUNT]; /* ever; without the lock */
 } sampled = {.lock = LOCK_INIT(LOCK_RANK_SAMPLED)};
 
 /* --- when --- */
@@ -122,7 +123,7 @@ void *sampled_alloc(heap_t *self, uint32_t cls, size_t size)
     if (!p)
         return NULL;
     profile_note(self, p, class_size(cls), size);
-    self->taken[cls]++;
+    count_add(&self->taken[cls], 1);
     profile_look_at_growth();
     return p;
 }
@@ -131,7 +132,14 @@ void sampled_free(span_t *span, void *p)
 {
     DEBUG_CHECK(span->state == SPAN_SAMPLED && span->wait > 0);
     profile_forget(p);
+    atomic_fetch_add(&sampled.frees[span->cls], 1);
     free_cell(span, p);
+}
+
+void sampled_count(uint64_t frees[CLASS_COUNT])
+{
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+        frees[cls] += atomic_load(&sampled.frees[cls]);
 }
 
 /* --- large objects --- */

@@ -29,6 +29,8 @@ sampling_t *sampled_make(void);
 /* The next allocation of the class by this thread is the sample: do it. NULL: there is no memory for one, and the allocation
  * has to be an ordinary one. size: what the program asked for. */
 void *sampled_alloc(heap_t *self, uint32_t cls, size_t size);
+/* Add how many were freed, ever. */
+void sampled_count(uint64_t frees[CLASS_COUNT]);
 /* Its span is of SPAN_SAMPLED. */
 void sampled_free(span_t *span, void *p);
 

@@ -26,10 +26,11 @@ static uint32_t wake_after(const span_t *span)
     return share < 1 ? 1 : share > WAKE_MAX ? WAKE_MAX : share;
 }
 
+/* In one piece: their sum is read by others. */
 static void set_wait(span_t *span, uint32_t used, uint32_t wait)
 {
-    span->wait = wait;
-    span->wait_bias = used - wait;
+    const span_t both = {.wait = wait, .wait_bias = used - wait};
+    __atomic_store_n(&span->waits, both.waits, __ATOMIC_RELAXED);
 }
 
 /* --- the list of partial spans --- */
@@ -76,11 +77,12 @@ static span_t *span_new(heap_t *heap, uint32_t cls)
                      .cells = (uint16_t)(SLOT_SIZE / size),
                      .cls = (uint8_t)cls,
                      .kind = KIND_MANUAL,
-                     .state = SPAN_ACTIVE,
                      .touched = span->touched,
                      .heap = heap};
     __atomic_store_n(&span->owner, heap->word, __ATOMIC_RELAXED);
     span_link_all(&heap->spans, span);
+    __atomic_store_n(&span->state, SPAN_ACTIVE,
+                     __ATOMIC_RELEASE); /* last: from here on its cells are counted */
     return span;
 }
 
@@ -91,19 +93,20 @@ static void span_discard(heap_t *heap, span_t *span)
     __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
     span_set_state(span, SPAN_NONE);
+    count_add(&heap->freed[span->cls], span->extended);
     pages_give(span_slot(span), 1, SLOT_PAGES);
 }
 
 /* --- refill --- */
 
-/* A sample is due after the first until[class] cells of the list, which has `count`: the others go back to their span. To a
- * child of fork, which may see this half done, used may be too high, never too low. */
-COLD static void cut_before_sample(heap_t *heap, span_t *span, cell_t *list, uint32_t count)
+/* A sample is due after the first until[class] cells of the list, which has `count`: the others go back to their span. How
+ * many stay. To a child of fork, which may see this half done, used may be too high, never too low. */
+COLD static uint32_t cut_before_sample(heap_t *heap, span_t *span, cell_t *list, uint32_t count)
 {
     uint32_t *until = &heap->sampling->until[span->cls];
     if (count <= *until) {
         *until -= count;
-        return;
+        return count;
     }
     uint32_t kept = *until > 0 ? *until : 1; /* 0: there was no memory for a sample */
     cell_t *last = list;
@@ -111,20 +114,24 @@ COLD static void cut_before_sample(heap_t *heap, span_t *span, cell_t *list, uin
         last = last->next;
     span->free = last->next;
     last->next = NULL;
+    count_add(&heap->returned[span->cls], count - kept);
     atomic_signal_fence(memory_order_seq_cst);
     uint32_t used = span->extended - (count - kept);
     set_wait(span, used, used);
-    heap->taken[span->cls] -= count - kept;
     *until = 0;
+    return kept;
 }
 
 /* Hand a list of `count` cells, which count as used, to the class's bin, and its first cell to the caller. */
 static void *bin_fill(heap_t *heap, span_t *span, cell_t *list, uint32_t count)
 {
+    uint32_t cls = span->cls, kept = count;
     if (UNLIKELY(heap->sampling != NULL))
-        cut_before_sample(heap, span, list, count);
-    heap->bins[span->cls] = list->next;
+        kept = cut_before_sample(heap, span, list, count);
+    __atomic_store_n(&heap->filled[cls], (uint16_t)kept, __ATOMIC_RELAXED);
+    heap->bins[cls] = list->next;
     list->mark = NULL;
+    count_add(&heap->taken[cls], count);
     return list;
 }
 
@@ -153,10 +160,10 @@ static void *take_free(heap_t *heap, span_t *span)
     is_interior(span, list);
     DEBUG_CHECK(!heap->bins[span->cls] && span_used(span) < span->extended);
     uint32_t count = span->extended - span_used(span);
-    heap->taken[span->cls] += count;
     set_wait(span, span->extended, span->extended);
     atomic_signal_fence(memory_order_seq_cst);
     span->free = NULL;
+    count_add(&heap->freed[span->cls], count);
     return bin_fill(heap, span, list, count);
 }
 
@@ -181,9 +188,9 @@ static void *take_untouched(heap_t *heap, span_t *span)
     for (char *at = first; at < last; at += size)
         *(cell_t *)(void *)at = (cell_t){.next = (cell_t *)(void *)(at + size), .mark = span};
     *(cell_t *)(void *)last = (cell_t){.next = NULL, .mark = span};
-    __atomic_store_n(&span->extended, (uint16_t)(span->extended + count), __ATOMIC_RELAXED);
-    set_wait(span, span->extended, span->extended);
-    heap->taken[span->cls] += count;
+    uint32_t extended = span->extended + count;
+    set_wait(span, extended, extended);
+    __atomic_store_n(&span->extended, (uint16_t)extended, __ATOMIC_RELEASE);
     return bin_fill(heap, span, (cell_t *)(void *)first, count);
 }
 
@@ -299,14 +306,19 @@ void span_deactivate(heap_t *heap, uint32_t cls)
     span_t *span = heap->active[cls];
     if (!span)
         return;
+    cell_t *list = heap->bins[cls];
     uint32_t returned = 0;
-    for (cell_t *cell = heap->bins[cls], *next; cell; cell = next, returned++) {
+    for (const cell_t *cell = list; cell; cell = cell->next)
+        returned++;
+    count_add(&heap->returned[cls], returned);
+    __atomic_store_n(&heap->bins[cls], NULL, __ATOMIC_RELAXED);
+    atomic_thread_fence(
+        memory_order_release); /* who walks the list in pieces finds that it is not the bin's any more */
+    for (cell_t *cell = list, *next; cell; cell = next) {
         next = cell->next;
         cell->next = span->free;
         span->free = cell;
     }
-    heap->bins[cls] = NULL;
-    heap->taken[cls] -= returned;
     if (UNLIKELY(heap->sampling != NULL))
         heap->sampling->until[cls] += returned;
     heap->active[cls] = NULL;

@@ -74,8 +74,13 @@ typedef struct span {
     uintptr_t owner; /* os_thread_word of the owner; 0: nobody's, or not to be freed on the fast path.
                        * Read by all threads (relaxed): equal to the reader's own word only if it is its own. */
     void *free;      /* cells freed by the owner since it last took them, linked by their first words */
-    uint32_t wait;   /* frees by the owner until the state changes: 0 calls span_event */
-    uint32_t wait_bias;
+    union {
+        struct {
+            uint32_t wait; /* frees by the owner until the state changes: 0 calls span_event */
+            uint32_t wait_bias;
+        };
+        uint64_t waits; /* both at once: for who counts beside the owner */
+    };
     uint32_t cell_size;
     uint16_t cells;
     uint16_t extended;

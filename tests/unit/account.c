@@ -2,7 +2,11 @@
 #include "runtime/heap/account.h"
 
 #include <criterion/criterion.h>
+#include <stdatomic.h>
+#include <weir/gc.h>
 
+#include "runtime/heap/cache.h"
+#include "runtime/observe/stats.h"
 #include "tests/unit/support.h"
 
 typedef struct counts {
@@ -196,4 +200,102 @@ Test(account, remote_frees_count_at_once)
         for (size_t i = 1; i < CELLS; i += 2)
             heap_free(handed[number][i]);
     expect_since(THREADS * CELLS, THREADS * CELLS, 0, "all freed");
+}
+
+/* --- read while threads work: no count ever falls, none is more than there was, and at the end they are exact --- */
+
+enum { WORKERS = 4, READS = 3000, HELD = 200, TRADED = 512 };
+static atomic_bool over;
+static _Atomic(void *) traded[TRADED];
+static _Atomic uint64_t begun_mallocs, done_mallocs; /* counted before, and after */
+
+static void *counted(size_t size, bool collected)
+{
+    begun_mallocs++;
+    void *p = collected ? weir_gc_alloc(size) : heap_malloc(size);
+    CHECK(p);
+    done_mallocs++;
+    return p;
+}
+
+/* Blocks are freed by the thread itself, or by whoever finds them; collected ones by the collector, and some by hand. */
+static void work(size_t number, size_t rounds)
+{
+    uint64_t random = number + 1;
+    void *held[HELD] = {NULL};
+    for (size_t i = 0; i < rounds || (!rounds && !over); i++) {
+        size_t place = random_below(&random, HELD), size = 16 + random_below(&random, 2000);
+        heap_free(held[place]);
+        held[place] = counted(size, number % 4 == 3);
+        if (random_below(&random, 4) == 0)
+            held[place] = atomic_exchange(&traded[random_below(&random, TRADED)], held[place]);
+    }
+    for (size_t i = 0; i < HELD; i++)
+        heap_free(held[i]);
+}
+
+static void *work_briefly(void *number)
+{
+    work((size_t)number, 300);
+    return NULL;
+}
+
+static void work_or_have_others_work(size_t number)
+{
+    if (number > 0) {
+        work(number, 0);
+        return;
+    }
+    for (pthread_t thread; !over; pthread_join(thread, NULL))
+        CHECK(pthread_create(&thread, NULL, work_briefly, &traded) == 0);
+}
+
+static void expect_no_less(const weir_mem_stats *now, const weir_mem_stats *before)
+{
+    CHECK(now->total_alloc >= before->total_alloc && now->mallocs >= before->mallocs &&
+          now->frees >= before->frees);
+    for (size_t cls = 0; cls < now->num_size_classes; cls++)
+        CHECK(now->by_size[cls].mallocs >= before->by_size[cls].mallocs &&
+                  now->by_size[cls].frees >= before->by_size[cls].frees &&
+                  now->by_size[cls].frees <= now->by_size[cls].mallocs,
+              "class %zu", cls);
+    CHECK(now->heap_objects == now->mallocs - now->frees);
+    CHECK(now->num_gc >= before->num_gc && now->pause_total_ns >= before->pause_total_ns);
+}
+
+static void read_all_the_time(size_t unused)
+{
+    (void)unused;
+    static weir_mem_stats now, before;
+    stats_read(&before);
+    for (size_t i = 0; i < READS; i++) {
+        stats_read(&now);
+        uint64_t most = begun_mallocs;
+        CHECK(now.mallocs <= origin.mallocs + most + 1000, "%zu of %zu", now.mallocs,
+              most); /* and threads' own */
+        expect_no_less(&now, &before);
+        before = now;
+    }
+    over = true;
+}
+
+static void read_or_work(size_t number)
+{
+    number ? work_or_have_others_work(number - 1) : read_all_the_time(0);
+}
+
+Test(account, read_while_threads_work, .timeout = 100)
+{
+    weir_gc_free(weir_gc_alloc(1));
+    start();
+    threads_run(1 + WORKERS, read_or_work);
+    for (size_t i = 0; i < TRADED; i++)
+        heap_free(traded[i]);
+    remote_drain(cache.heap);
+    weir_gc();
+    counts_t now = counts_now();
+    cr_expect_geq(now.mallocs - origin.mallocs, done_mallocs);
+    cr_expect_leq(now.mallocs - origin.mallocs, done_mallocs + 1000);
+    cr_expect_leq(now.mallocs - origin.mallocs - (now.frees - origin.frees), 1000, "%zu live of %zu",
+                  now.mallocs - origin.mallocs - (now.frees - origin.frees), (size_t)done_mallocs);
 }
