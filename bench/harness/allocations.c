@@ -35,6 +35,9 @@ bool allocations_read(struct allocated *now)
     if (reader == NULL)
         return false;
     reader(&stats, sizeof stats);
-    *now = (struct allocated){.blocks = stats.mallocs, .bytes = stats.total_alloc};
+    *now = (struct allocated){.blocks = stats.mallocs,
+                              .bytes = stats.total_alloc,
+                              .released = stats.os_released_bytes,
+                              .collector_ns = stats.gc_cpu_ns};
     return true;
 }

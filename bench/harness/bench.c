@@ -40,6 +40,8 @@ void bench_stop_timer(struct bench *b)
     allocations_read(&at_stop);
     run->allocated.blocks += at_stop.blocks - run->at_start.blocks;
     run->allocated.bytes += at_stop.bytes - run->at_start.bytes;
+    run->allocated.released += at_stop.released - run->at_start.released;
+    run->allocated.collector_ns += at_stop.collector_ns - run->at_start.collector_ns;
 }
 
 void bench_reset_timer(struct bench *b)
@@ -144,6 +146,12 @@ void bench_describe_unit(struct bench *b, const char *unit, const char *descript
 int bench_threads(struct bench *b)
 {
     return run_of(b)->threads;
+}
+
+void bench_set_parallelism(struct bench *b, int threads)
+{
+    if (threads >= 1)
+        run_of(b)->parallelism = threads;
 }
 
 /* The first reason counts. */

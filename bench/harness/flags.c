@@ -80,6 +80,21 @@ static bool set_threads(struct flags *flags, const char *value)
     return flags->thread_count_count > 0;
 }
 
+/* "a=b,c=d": what benchstat reads as keys of the name. */
+static bool set_keys(struct flags *flags, const char *value)
+{
+    flags->keys = value;
+    if (strlen(value) >= KEYS_SIZE || strpbrk(value, " \t\r\n/") != NULL)
+        return false;
+    for (size_t length; *value != '\0'; value += length + (value[length] == ',')) {
+        length = strcspn(value, ",");
+        const char *equals = memchr(value, '=', length);
+        if (equals == NULL || equals == value)
+            return false;
+    }
+    return true;
+}
+
 static bool set_profile(struct flags *flags, const char *value)
 {
     flags->profile = value;
@@ -100,7 +115,9 @@ static const struct flag {
     {"bench", "REGEX", "run what matches, level by level of the name (.)", set_pattern, false},
     {"benchtime", "T", "how long, such as 1s, or how many iterations, such as 100x (1s)", set_time, false},
     {"count", "N", "measure each benchmark N times (1)", set_count, false},
-    {"benchmem", "", "report allocations, as weir's account counts them", set_allocations, true},
+    {"benchmem", "", "report allocations, page faults, the peak, and what weir's account knows",
+     set_allocations, true},
+    {"keys", "LIST", "KEY=VALUE,... at the end of all names, such as alloc=weir,gogc=50", set_keys, false},
     {"cpu", "LIST", "numbers of threads for parallel benchmarks, such as 1,2 (all processors)", set_threads,
      false},
     {"cpuprofile", "FILE", "write a processor profile for go tool pprof", set_profile, false},

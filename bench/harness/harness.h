@@ -6,6 +6,7 @@
  *   flags      the command line          match         -bench's pattern
  *   report     lines in Go's format      allocations   those so far, as weir counts them
  *   profile    -cpuprofile               main          main, for programs that have none
+ *   memory     faults, the peak; the same start for all
  *
  * Everything here belongs to the main thread, but for what parallel.c says.
  */
@@ -21,6 +22,7 @@
 
 enum {
     NAME_SIZE = 512,             /* of a full benchmark name, with its end */
+    KEYS_SIZE = 256,             /* of what -keys adds to it */
     MESSAGE_SIZE = 512,          /* of the reason of a failure */
     METRICS_MAX = 16,            /* figures of its own that a benchmark may report */
     UNIT_SIZE = 48,              /* of the name of a unit, with its end */
@@ -37,6 +39,7 @@ struct flags {
     int64_t count;                        /* -count */
     bool allocations;                     /* -benchmem */
     const char *profile;                  /* -cpuprofile; NULL: none */
+    const char *keys;                     /* -keys a=b,c=d: all names end in "/a=b/c=d". NULL: none */
     int thread_counts[THREAD_COUNTS_MAX]; /* -cpu */
     int thread_count_count;
 };
@@ -62,11 +65,27 @@ enum match_outcome match_name(const struct match *match, const char *full_name);
 /* --- allocations --- */
 
 struct allocated {
-    uint64_t blocks, bytes; /* since the program began */
+    uint64_t blocks, bytes; /* since the program began, */
+    uint64_t released;      /* bytes given back to the kernel, */
+    uint64_t collector_ns;  /* processor time of collections */
 };
 
 /* False, and zeros, if this process has no weir. */
 bool allocations_read(struct allocated *now);
+
+/* --- memory --- */
+
+struct memory {
+    uint64_t resident, faults; /* when the call began; then the faults of the call */
+    uint64_t peak;             /* bytes that were resident at most, more than at the beginning */
+    bool has_peak;
+};
+
+/* The same start for every benchmark, and for every call of its body. */
+void memory_begin_benchmark(void);
+void memory_begin_call(void);
+void memory_begin(struct memory *memory);
+void memory_end(struct memory *memory);
 
 /* --- one run of a body --- */
 
@@ -87,6 +106,9 @@ struct run {
     int64_t elapsed, started;             /* nanoseconds; `started` while the timer runs */
     struct allocated allocated, at_start; /* likewise */
     bool counts_allocations;
+    bool wants_memory; /* -benchmem */
+    struct memory memory;
+    int parallelism; /* of bench_set_parallelism */
 
     int64_t loop_total;           /* iterations that bench_loop has promised so far; 0: it was not called */
     bool loop_ended;              /* bench_loop has been false */

@@ -100,16 +100,16 @@ void bench_run_parallel(struct bench *b, bench_parallel_body *body, void *contex
                             .context = context,
                             .mutex = PTHREAD_MUTEX_INITIALIZER,
                             .changed = PTHREAD_COND_INITIALIZER};
-    pthread_t *ids = calloc((size_t)run->threads, sizeof *ids);
-    int made = 0;
-    while (ids != NULL && made < run->threads && pthread_create(&ids[made], NULL, work, &shared) == 0)
+    int threads = run->threads * run->parallelism, made = 0;
+    pthread_t *ids = calloc((size_t)threads, sizeof *ids);
+    while (ids != NULL && made < threads && pthread_create(&ids[made], NULL, work, &shared) == 0)
         made++;
-    if (made == run->threads) {
+    if (made == threads) {
         wait_for_all(&shared, &shared.here, made);
         run_timed(b, &shared, made);
     } else {
         set_gate(&shared, GATE_CANCELLED);
-        bench_fail(b, "cannot start %d threads", run->threads);
+        bench_fail(b, "cannot start %d threads", threads);
     }
     while (made > 0)
         pthread_join(ids[--made], NULL);

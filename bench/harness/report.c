@@ -30,6 +30,10 @@ static void __attribute__((format(printf, 2, 3))) line_add(struct line *line, co
 /* Four significant digits below 1000, the decimal point always in the same column. */
 static void add_figure(struct line *line, double value, const char *unit)
 {
+    if (!isfinite(value)) { /* as Go prints them; printf has a sign before nan */
+        line_add(line, "\t%10s %s", isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf", unit);
+        return;
+    }
     static const double least[] = {999.95, 99.995, 9.9995, 0.99995, 0.099995, 0.0099995, 0.00099995};
     int decimals = 0;
     if (value != 0)
@@ -70,6 +74,18 @@ static void add_own_figures(struct line *line, const struct run *run)
         add_figure(line, own[m]->value, own[m]->unit);
 }
 
+/* Of the call that was measured: per iteration what grows with it. */
+static void add_memory(struct line *line, const struct run *run, double n)
+{
+    add_figure(line, (double)run->memory.faults / n, "faults/op");
+    if (run->memory.has_peak)
+        add_figure(line, (double)run->memory.peak, "peak-B");
+    if (!run->counts_allocations)
+        return;
+    add_figure(line, (double)run->allocated.released / n, "released-B/op");
+    add_figure(line, (double)run->allocated.collector_ns / n, "gc-ns/op");
+}
+
 static double figure(const struct run *run, const char *unit, double measured)
 {
     const struct metric *given = metric_find(run, unit);
@@ -96,6 +112,8 @@ void report_format(const struct run *run, char *text, size_t size)
         line_add(&line, "\t%8lld allocs/op",
                  blocks != NULL ? (long long)blocks->value : (long long)(run->allocated.blocks / n));
     }
+    if (run->wants_memory)
+        add_memory(&line, run, n);
 }
 
 static const char *go_architecture(const char *machine)
@@ -136,27 +154,42 @@ void report_header(struct runner *runner)
     print_processor();
 }
 
+/* "BenchmarkChurn/size=64" + "/alloc=weir/gogc=50" + "-2" */
 static void name_with_suffix(const struct run *run, char *name, size_t size)
 {
-    if (run->threads == 1)
-        snprintf(name, size, "%s", run->name);
-    else
-        snprintf(name, size, "%s-%d", run->name, run->threads);
+    struct line line = {.text = name, .size = size};
+    line_add(&line, "%s", run->name);
+    const char *keys = run->runner->flags.keys;
+    for (size_t length; keys != NULL && *keys != '\0'; keys += length + (keys[length] == ',')) {
+        length = strcspn(keys, ",");
+        line_add(&line, "/%.*s", (int)length, keys);
+    }
+    if (run->threads != 1)
+        line_add(&line, "-%d", run->threads);
+}
+
+/* Less of each is better, and benchstat is told. */
+static void describe_memory(struct runner *runner, const struct run *run)
+{
+    static const char *const units[] = {"faults/op", "peak-B", "released-B/op", "gc-ns/op"};
+    for (size_t i = 0; run->wants_memory && i < sizeof units / sizeof units[0]; i++)
+        report_unit(runner, units[i], "better=lower");
 }
 
 void report_result(struct runner *runner, const struct run *run)
 {
-    char name[NAME_SIZE + 16], line[REPORT_SIZE];
+    char name[NAME_SIZE + KEYS_SIZE + 16], line[REPORT_SIZE];
     name_with_suffix(run, name, sizeof name);
     report_format(run, line, sizeof line);
     report_header(runner);
+    describe_memory(runner, run);
     printf("%-*s\t%s\n", runner->name_width, name, line);
     fflush(stdout);
 }
 
 void report_end(struct runner *runner, const struct run *run, const char *how)
 {
-    char name[NAME_SIZE + 16];
+    char name[NAME_SIZE + KEYS_SIZE + 16];
     name_with_suffix(run, name, sizeof name);
     report_header(runner);
     printf("--- %s: %s\n    %s\n", how, name, run->message);

@@ -57,11 +57,17 @@ static void call_body(struct run *run, int64_t n)
     *b = (struct bench){.n = n, .run = run};
     run->loop_total = 0;
     run->loop_ended = false;
+    run->parallelism = 1;
+    memory_begin_call();
+    if (run->wants_memory)
+        memory_begin(&run->memory);
     bench_stop_timer(b);
     bench_reset_timer(b);
     bench_start_timer(b);
     run->body(b, run->context);
     bench_stop_timer(b);
+    if (run->wants_memory)
+        memory_end(&run->memory);
     if (run->loop_total != 0 && !run->loop_ended && !run->failed && !run->skipped)
         bench_fail(b, "the body returned before bench_loop was false");
     run->last_n = b->n;
@@ -91,6 +97,7 @@ static void measure(struct run *run)
 /* One line of the output; false if no further one of this benchmark is wanted. */
 static bool run_once(struct run *run)
 {
+    memory_begin_benchmark();
     call_body(run, 1);
     if (run_goes_on(run))
         measure(run);
@@ -111,7 +118,7 @@ static void run_init(struct run *run, struct runner *runner, const char *name, b
     run->body = body;
     run->context = context;
     run->runner = runner;
-    run->wants_allocations = runner->flags.allocations;
+    run->wants_allocations = run->wants_memory = runner->flags.allocations;
 }
 
 static void widen_names(struct runner *runner, const char *name)

@@ -102,7 +102,7 @@ WEIR_API int64_t bench_elapsed(struct bench *b);
 /* Bytes that one iteration processes: reported as MB/s, of 10^6 bytes. After B.SetBytes. */
 WEIR_API void bench_set_bytes(struct bench *b, int64_t bytes);
 
-/* Report B/op and allocs/op, as -benchmem does for all benchmarks. They are those of all threads, counted by weir's
+/* Report B/op and allocs/op, as -benchmem does for all benchmarks (which reports more: docs/bench.md). They are those of all threads, counted by weir's
  * account (weir_read_mem_stats: total_alloc and mallocs): of weir_malloc and its kin if libweir is linked, of malloc
  * too if libweir-malloc is linked or preloaded. In a process without weir nothing is reported. After B.ReportAllocs. */
 WEIR_API void bench_report_allocs(struct bench *b);
@@ -134,6 +134,10 @@ static inline bool bench_next(struct bench_worker *worker)
     __asm__ volatile("");
     return __builtin_expect(--worker->left >= 0, 1) || bench_next_share(worker);
 }
+
+/* bench_run_parallel starts so many threads for each of bench_threads(). Less than 1 changes nothing. Holds for the rest of
+ * the call of the body. After B.SetParallelism. */
+WEIR_API void bench_set_parallelism(struct bench *b, int threads);
 
 /* The value of -cpu that holds: how many threads bench_run_parallel starts, and the suffix of the name. It binds
  * nothing to processors. */

@@ -69,7 +69,7 @@ typedef struct weir_event {
     uint64_t roots;              /* looked through as roots */
     /* Of COLLECTED: how long it took until all stood still, to mark, until all could run again. Their sum is the pause. */
     uint64_t stop_ns, mark_ns, start_ns;
-    /* Of all collections: what they cost on all processors, of what there was since the first collected object. */
+    /* Of all collections: what they cost on all processors, of what there was since weir began. */
     uint64_t collector_cpu_ns, available_cpu_ns;
     unsigned processors;
     /* STOP_BEGIN and later: the goal of this cycle. GOAL_CHANGED: the new one; UINT64_MAX: none. */

@@ -2,8 +2,8 @@
  *
  * The fields are those of Go's runtime.MemStats by the same names in snake case, with Go's definitions
  * restated for a C heap, and weir's own at the end. Sizes are bytes, counts are counts since the program
- * began, times are nanoseconds. The counters are exact at the call: what threads cache counts as free, not as
- * allocated.
+ * began, times are nanoseconds. What threads cache counts as free, not as allocated. Counts that grow only never
+ * fall from one account to the next, and are exact for threads that do not allocate meanwhile.
  *
  * Identities that hold in every account:
  *
@@ -11,7 +11,7 @@
  *     heap_sys = heap_inuse + heap_idle
  *     heap_released <= heap_idle,  heap_alloc <= heap_inuse
  *     heap_objects  = mallocs - frees
- *     sys - heap_released  is what the kernel counts as resident for weir (to 1 %)
+ *     sys - heap_released  is what the kernel counts as resident for weir, to 1 %, once blocks have been written
  *
  *     |<----------------------------- heap_sys ----------------------------->|
  *     |<----------- heap_inuse ----------->|<----------- heap_idle --------->|
@@ -59,7 +59,7 @@ typedef struct weir_mem_stats {
     uint64_t heap_sys;      /* bytes obtained for the heap: in use, idle and released */
     uint64_t heap_idle;     /* bytes in no span: they can be given back, or cut anew for any size */
     uint64_t heap_inuse;    /* bytes in spans that have at least one allocated or cached cell */
-    uint64_t heap_released; /* the part of heap_idle that was given back and not touched since */
+    uint64_t heap_released; /* the part of heap_idle that is not held: given back, or never touched */
     uint64_t heap_objects;  /* allocated blocks */
 
     /* --- Memory of the runtime's own, outside the heap --- */
@@ -76,17 +76,17 @@ typedef struct weir_mem_stats {
 
     /* --- Collector; zero while nothing is collected --- */
 
-    uint64_t next_gc;        /* heap size that the next cycle aims to finish at */
+    uint64_t next_gc;        /* size of the collected heap (gc_heap) that the next cycle aims to finish at */
     uint64_t last_gc;        /* when the last cycle finished, in nanoseconds since 1970; 0: never */
     uint64_t pause_total_ns; /* nanoseconds the world was stopped, all cycles together */
-    /* The last world stops: nanoseconds each lasted, and when it ended (since 1970); rings, of which the most
-     * recent entry is [(num_gc + 255) % 256]. */
+    /* Of the last cycles: nanoseconds for which the world was stopped, and when that ended (since 1970); rings, of which
+     * the most recent entry is [(num_gc + 255) % 256]. */
     uint64_t pause_ns[WEIR_STATS_PAUSES];
     uint64_t pause_end[WEIR_STATS_PAUSES];
     uint64_t num_gc;        /* cycles finished */
     uint64_t num_forced_gc; /* those of them that the program asked for */
-    double gc_cpu_fraction; /* share of all processor time that cycles took so far, 0 to 1 */
-    bool enable_gc;         /* the growth rule is on (WEIR_GOGC is not off) */
+    double gc_cpu_fraction; /* share of all processors' time since weir began that cycles took, 0 to 1 */
+    bool enable_gc;         /* true, as in Go; gc_percent tells whether growth collects */
     bool debug_gc;          /* unused, as in Go */
 
     /* --- Per size class; blocks larger than the largest class are in mallocs and frees only --- */
@@ -109,6 +109,7 @@ typedef struct weir_mem_stats {
     uint64_t gc_live;             /* bytes of collected objects that the last cycle reached, */
     uint64_t gc_heap;             /* and with those handed out since: what is held against next_gc */
     uint64_t pause_max_ns;        /* the longest world stop of all cycles, nanoseconds */
+    uint64_t gc_cpu_ns;           /* nanoseconds that collections took so far, of all processors together */
 } weir_mem_stats;
 
 WEIR_API_BEGIN

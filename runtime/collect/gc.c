@@ -40,7 +40,6 @@ static struct {
     pacer_t pacer;
     _Atomic bool started;
     unsigned cores;
-    uint64_t started_ns;
     uint64_t told_ns; /* when the pacer was last told of the program's time */
     gc_stats_t stats;
     uint64_t told_goal;       /* by the last event */
@@ -95,7 +94,7 @@ static uint64_t program_time(void)
 
 static void pace_start(void)
 {
-    gc.told_ns = gc.started_ns = os_now_ns();
+    gc.told_ns = os_now_ns();
     gc.cores = os_processors();
     pacer_init(&gc.pacer, control_gc_percent(), limit_now(), RUNWAY, gc.cores);
     gc.trigger = gc.pacer.trigger;
@@ -174,7 +173,7 @@ static void note_cycle(const mark_result_t *found, bool forced, uint64_t stopped
     if (started - stopped > gc.stats.pause_max_ns)
         gc.stats.pause_max_ns = started - stopped;
     gc.stats.collector_ns += (started - stopped) * gc.cores;
-    gc.stats.available_ns = (started - gc.started_ns) * gc.cores;
+    gc.stats.available_ns = (started - control_started_ns()) * gc.cores;
     gc.stats.cycles++;
     gc.stats.forced += forced;
     gc.stats.live = found->bytes;

@@ -54,8 +54,9 @@ typedef struct gc_stats {
     uint64_t pause_total_ns, pauses[256], pause_ends[256]; /* circular; the last at (cycles + 255) % 256 */
     uint64_t pause_max_ns;                                 /* the longest */
     uint64_t last_end_ns;                                  /* since 1970 */
-    uint64_t collector_ns, available_ns;                   /* of all processors, since the first object */
-    uint64_t objects;                                      /* marked by the last */
+    uint64_t collector_ns,
+        available_ns;       /* of all processors, since the runtime began; available: when the last ended */
+    uint64_t objects;       /* marked by the last */
     uint64_t limiter_cycle; /* the last after which the limiter was on; 0: it never was */
 } gc_stats_t;
 gc_stats_t gc_read_stats(void);

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "runtime/heap/control.h"
 #include "runtime/heap/event.h"
 #include "runtime/os/os.h"
 
@@ -84,8 +85,6 @@ void gctrace_add_limiter(text_t *text, bool on, uint64_t number)
 
 /* --- the listener --- */
 
-static uint64_t listening_since; /* ns; written before the first event */
-
 /* The world stands still from the stop to the end, so all of it counts for all processors. */
 static gctrace_cycle_t describe(const weir_event *event)
 {
@@ -93,7 +92,7 @@ static gctrace_cycle_t describe(const weir_event *event)
     unsigned cores = event->processors;
     return (gctrace_cycle_t){
         .number = event->collection,
-        .began_ns = event->time_ns - pause - listening_since,
+        .began_ns = event->time_ns - pause - control_started_ns(),
         .cpu_percent = (unsigned)(100 * event->collector_cpu_ns / (event->available_cpu_ns | 1)),
         .clock = {.stop = event->stop_ns, .mark = event->mark_ns, .finish = event->start_ns},
         .cpu = {.stop = event->stop_ns * cores,
@@ -125,7 +124,6 @@ static void print(void *context, const weir_event *event)
 
 void gctrace_listen(void)
 {
-    listening_since = os_now_ns();
     event_listen(WEIR_EVENT_BIT(WEIR_EVENT_COLLECTED) | WEIR_EVENT_BIT(WEIR_EVENT_LIMITER_ON) |
                      WEIR_EVENT_BIT(WEIR_EVENT_LIMITER_OFF),
                  print, NULL);

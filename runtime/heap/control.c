@@ -12,7 +12,8 @@
 static struct {
     _Atomic int gc_percent;
     _Atomic int64_t soft, hard;
-} knobs = {100, INT64_MAX, INT64_MAX};
+    uint64_t started_ns; /* written once, at the start */
+} knobs = {.gc_percent = 100, .soft = INT64_MAX, .hard = INT64_MAX};
 
 /* The start of the runtime reads the environment, so a knob that is turned before the first allocation has to come
  * after it. */
@@ -33,6 +34,7 @@ void control_init(void)
     knobs.gc_percent = options.gogc > INT32_MAX ? INT32_MAX : (int)options.gogc;
     knobs.soft = options.memlimit;
     knobs.hard = options.hardlimit;
+    knobs.started_ns = os_now_ns();
     apply();
     pages_heed_limit();
 }
@@ -76,6 +78,11 @@ void control_free_os_memory(void)
 {
     cycle_run(CYCLE_FORCED);
     heap_trim(0);
+}
+
+uint64_t control_started_ns(void)
+{
+    return knobs.started_ns;
 }
 
 int control_gc_percent(void)

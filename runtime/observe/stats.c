@@ -67,7 +67,7 @@ static void fill_overhead(weir_mem_stats *stats, const ledger_t *held, const acc
     stats->sys = stats->heap_sys + stats->mspan_sys + stats->mcache_sys + stats->gc_sys + stats->other_sys;
 }
 
-/* As Go's GCCPUFraction: of the time of all processors since the first collected object. */
+/* As Go's GCCPUFraction: of the time of all processors since the start. */
 static void fill_collector(weir_mem_stats *stats)
 {
     gc_stats_t gc = gc_read_stats();
@@ -79,6 +79,7 @@ static void fill_collector(weir_mem_stats *stats)
     memcpy(stats->pause_end, gc.pause_ends, sizeof stats->pause_end);
     stats->gc_live = gc.live;
     stats->gc_heap = gc.heap;
+    stats->gc_cpu_ns = gc.collector_ns;
     stats->num_gc = gc.cycles;
     stats->num_forced_gc = gc.forced;
     stats->gc_cpu_fraction = gc.available_ns ? (double)gc.collector_ns / (double)gc.available_ns : 0;
@@ -98,7 +99,7 @@ void stats_read(weir_mem_stats *stats)
     stats->gc_percent = control_gc_percent();
     stats->memory_limit = control_memory_limit();
     stats->hard_limit = control_hard_limit();
-    stats->enable_gc = stats->gc_percent >= 0;
+    stats->enable_gc = true;
     stats->hard_limit_refusals = held.refusals;
     stats->os_releases = held.releases;
     stats->os_released_bytes = (uint64_t)held.released_pages * OS_PAGE;

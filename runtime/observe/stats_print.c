@@ -132,6 +132,7 @@ static const struct field counters[] = {
     FIELD(gc_live),
     FIELD(gc_heap),
     FIELD(pause_max_ns),
+    FIELD(gc_cpu_ns),
 };
 /* The knobs are signed, and one value of each means "none": null in JSON. */
 static const struct {
@@ -284,7 +285,7 @@ static void add_table(text_t *text, const weir_mem_stats *stats, int fd)
     add_figure(text, "heap in use", stats->heap_inuse);
     add_bytes_note(text, "   live and ", stats->heap_inuse - stats->heap_alloc, " in free cells\n");
     add_figure(text, "heap idle", stats->heap_idle);
-    add_bytes_note(text, "   ", stats->heap_released, " of it given back to the kernel\n");
+    add_bytes_note(text, "   ", stats->heap_released, " of it not held: given back, or never touched\n");
     add_figure(text, "weir's own tables", stats->sys - stats->heap_sys);
     add_bytes_note(text, "   spans ", stats->mspan_sys, "");
     add_bytes_note(text, ", caches ", stats->mcache_sys, "");

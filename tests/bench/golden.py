@@ -5,11 +5,15 @@ Each golden/*.expected has the arguments in its first line and then the output, 
 golang.org/x/perf/cmd/benchstat at commit 712aea8 for the made-up results beside it. The last digits of geometric
 means are not compared: Go's log is not libm's. Samples of unequal size have no ties here: see statistics.c.
 
+Those with alloc.txt are weir's own output, for expressions of golang.org/x/perf/benchproc/syntax; when they were made, weir
+printed what Go's benchstat has as the expected output of its own tests of projections and filters.
+
     WEIR=… golden.py
 """
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +31,7 @@ def main():
     cases = sorted(FOLDER.glob("*.expected"))
     for case in cases:
         arguments, _, expected = case.read_text().partition("\n")
-        result = subprocess.run([os.environ["WEIR"], "benchstat", *arguments.split()], cwd=FOLDER, text=True,
+        result = subprocess.run([os.environ["WEIR"], "benchstat", *shlex.split(arguments)], cwd=FOLDER, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True)
         if rounded(result.stdout) != rounded(expected):
             wrong += 1

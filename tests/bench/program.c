@@ -39,3 +39,38 @@ BENCH(metrics)
         continue;
     bench_report_metric(b, 4096, "image-bytes");
 }
+
+BENCH(memory)
+{
+    enum { SIZE = 8 << 20 };
+    while (bench_loop(b)) {
+        char *block = bench_keep(malloc(SIZE));
+        for (int i = 0; i < SIZE; i += 4096)
+            block[i] = 1;
+        free(bench_keep(block));
+    }
+}
+
+static void count_threads(struct bench_worker *worker, void *context)
+{
+    __atomic_fetch_add((int *)context, 1, __ATOMIC_RELAXED);
+    while (bench_next(worker))
+        continue;
+}
+
+BENCH(parallelism)
+{
+    int threads = 0;
+    bench_set_parallelism(b, 3);
+    bench_set_parallelism(b, 0);
+    bench_run_parallel(b, count_threads, &threads);
+    bench_report_metric(b, threads, "threads");
+}
+
+BENCH(ratio)
+{
+    double hits = 0, tries = 0;
+    while (bench_loop(b))
+        continue;
+    bench_report_metric(b, hits / tries, "hit-rate");
+}

@@ -5,6 +5,7 @@
 #include <regex.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -36,7 +37,7 @@ static const struct {
      700,
      64,
      true,
-     {15, 1001},
+     {.blocks = 15, .bytes = 1001},
      {{{0}, 0}},
      0,
      "       7\t       100.0 ns/op\t 640.00 MB/s\t     143 B/op\t       2 allocs/op"},
@@ -54,10 +55,18 @@ static const struct {
      99995,
      1,
      true,
-     {50, 5},
+     {.blocks = 50, .bytes = 5},
      {{"allocs/op", 2}},
      1,
      "      10\t     10000 ns/op\t   0.10 MB/s\t       0 B/op\t       2 allocs/op"},
+    {10,
+     0,
+     0,
+     false,
+     {0},
+     {{"a", NAN}, {"b", -NAN}, {"c", -INFINITY}},
+     3,
+     "      10\t       NaN a\t       NaN b\t      -Inf c"},
 };
 
 Test(bench, lines)

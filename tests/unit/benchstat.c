@@ -226,15 +226,15 @@ Test(benchstat, reading)
                                        "goos:\n"
                                        "BenchmarkA-2 100 4 ns/op\n"
                                        "PASS\n");
-    cr_assert_eq(results.benchmarks.count, 1);
-    cr_expect_str_eq(results.benchmarks.items[0], "A-2");
-    cr_expect_eq(results.config_count, 2);
-    cr_expect_str_eq(config_value(&results.configs[0], 0), "");
-    cr_expect_str_eq(config_value(&results.configs[1], 0), "linux");
-    const struct cell *cell = results_cell(&results, 1, 0, 0, 0);
-    cr_assert_not_null(cell);
+    cr_assert_eq(results.axes[AXIS_ROW].texts.count, 1);
+    cr_expect_str_eq(projection_label(&results.axes[AXIS_ROW], 0), "A-2");
+    cr_expect_eq(results.axes[AXIS_TABLE].texts.count, 2);
+    cr_assert_eq(results.cell_count, 3);
+    const struct cell *cell = &results.cells[1]; /* behind that of no goos */
+    cr_expect_str_eq(projection_label(&results.axes[AXIS_TABLE], results.cells[0].table), "");
+    cr_expect_str_eq(projection_label(&results.axes[AXIS_TABLE], cell->table), "linux");
     cr_expect(cell->count == 2 && close_to(cell->values[0], 3e-9) && close_to(cell->values[1], 5e-9));
-    cr_expect(results_cell(&results, 0, 1, 0, 0) == NULL);
+    cr_expect_str_eq(results.units.items[results.cells[2].unit], "widgets");
     cr_expect(results_unit_is_exact(&results, "widgets"));
     cr_expect_not(results_unit_is_exact(&results, "sec/op"));
 }
@@ -250,7 +250,9 @@ Test(benchstat, tables)
         fclose(file);
     }
     results_sort(&results);
-    const struct table *table = table_new(&results, 0, 0, (struct levels){0.95, 1});
+    size_t next = 0;
+    const struct table *table = table_new(&results, &next, (struct levels){0.95, 1});
+    cr_expect_eq(next, results.cell_count);
     cr_assert(table->row_count == 3 && table->column_count == 2);
     cr_expect_str_eq(table_entry(table, 0, 1)->delta, "+100.00%"); /* p is 1, and so is alpha */
     cr_expect_str_eq(table_entry(table, 0, 1)->test, "p=1.000 n=1");

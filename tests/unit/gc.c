@@ -753,3 +753,14 @@ Test(gc, growth_of_manual_memory_collects_as_often_as_it_doubles, .disabled = SA
     cr_expect_geq(cycles, 4, "%zu", (size_t)cycles);
     cr_expect_leq(cycles, 8, "%zu", (size_t)cycles);
 }
+
+/* The share of the processors' time counts from the beginning, not from the first collected object. */
+Test(gc, the_share_of_time_is_of_all_time)
+{
+    enum { BEFORE_US = 50 * 1000 };
+    heap_free(heap_malloc(1));
+    usleep(BEFORE_US);
+    weir_gc_alloc(1);
+    weir_gc();
+    cr_expect_geq(gc_read_stats().available_ns, (uint64_t)BEFORE_US * 1000 * os_processors());
+}

@@ -68,7 +68,8 @@ Test(stats_print, for_people)
     expect_printed("\n  live                   3.0 MiB   in 100 blocks\n");
     expect_printed("\n  allocated ever         5.0 GiB   in 1000 blocks, 900 freed\n");
     expect_printed("\n  heap in use            4.0 MiB   live and 1.0 MiB in free cells\n");
-    expect_printed("\n  heap idle              6.0 MiB   5.0 MiB of it given back to the kernel\n");
+    expect_printed(
+        "\n  heap idle              6.0 MiB   5.0 MiB of it not held: given back, or never touched\n");
     expect_printed("\n  held from the kernel   6.0 MiB   ");
     expect_printed("\n  given back ever       96.0 MiB   in 12 releases, 2 of them near a limit\n");
     expect_printed("\n  knobs: gogc 50, memlimit 256MiB, hardlimit off (refused 4)\n");

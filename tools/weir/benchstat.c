@@ -1,5 +1,5 @@
-/* weir benchstat: benchmark files summarised and compared, as Go's benchstat (golang.org/x/perf/cmd/benchstat) does
- * with its default projections. The parts are in tools/weir/benchstat.
+/* weir benchstat: benchmark files summarised and compared, as Go's benchstat (golang.org/x/perf/cmd/benchstat) does.
+ * The parts are in tools/weir/benchstat.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +16,28 @@ struct choice {
     struct results results;
 };
 
+/* Where in an expression something is wrong, on one line. */
+static int bad_expression(const char *option, const char *value, const char *error, size_t at)
+{
+    return command_bad_usage(&command_benchstat, "-%s \"%s\": %s at character %zu", option, value, error,
+                             at + 1);
+}
+
+static int parse_axis(struct results *results, enum axis axis, const char *option, const char *value)
+{
+    const char *error;
+    size_t at;
+    return results_set_axis(results, axis, value, &error, &at) ? 0 : bad_expression(option, value, error, at);
+}
+
+static int parse_filter(struct results *results, const char *value)
+{
+    const char *error;
+    size_t at;
+    results->filter = filter_parse(value, &error, &at);
+    return results->filter != NULL ? 0 : bad_expression("filter", value, error, at);
+}
+
 static bool parse_level(const char *text, double *level)
 {
     char *end;
@@ -26,23 +48,28 @@ static bool parse_level(const char *text, double *level)
 /* The option at *place and its value are stepped over; EXIT_USAGE, after a line, if they make no sense. */
 static int parse_option(struct choice *choice, char ***place)
 {
+    static const char *const axes[AXES] = {"table", "row", "col", "ignore"};
     const char *option = *(*place)++, *name = option + strspn(option, "-");
     size_t length = strcspn(name, "=");
     const char *value = name[length] == '=' ? name + length + 1 : **place != NULL ? *(*place)++ : "";
+    char *word = memory_text(name, length);
     bool good = true;
-    if (length == 5 && strncmp(name, "alpha", 5) == 0) {
+    for (int axis = 0; axis < AXES; axis++)
+        if (strcmp(word, axes[axis]) == 0)
+            return parse_axis(&choice->results, (enum axis)axis, axes[axis], value);
+    if (strcmp(word, "filter") == 0)
+        return parse_filter(&choice->results, value);
+    if (strcmp(word, "alpha") == 0) {
         good = parse_level(value, &choice->levels.alpha);
-    } else if (length == 10 && strncmp(name, "confidence", 10) == 0) {
+    } else if (strcmp(word, "confidence") == 0) {
         good = parse_level(value, &choice->levels.confidence);
-    } else if (length == 6 && strncmp(name, "format", 6) == 0) {
+    } else if (strcmp(word, "format") == 0) {
         choice->csv = strcmp(value, "csv") == 0;
         good = choice->csv || strcmp(value, "text") == 0;
-    } else if (length == 6 && strncmp(name, "ignore", 6) == 0) {
-        for (size_t key; (key = strcspn(value, ",")) > 0; value += key + (value[key] == ','))
-            texts_add(&choice->results.ignored, value, key);
     } else {
         return command_bad_usage(&command_benchstat, "unknown option \"%s\"", option);
     }
+    free(word);
     return good ? 0 : command_bad_usage(&command_benchstat, "%s cannot be \"%s\"", option, value);
 }
 
@@ -101,12 +128,19 @@ static int run(int count, char **arguments)
 
 const struct command command_benchstat = {
     .name = "benchstat",
-    .usage = "[-alpha A] [-confidence C] [-ignore KEY,...] [-format text|csv] [LABEL=]FILE...",
+    .usage =
+        "[-table KEYS] [-row KEYS] [-col KEYS] [-ignore KEYS] [-filter QUERY] [-alpha A] [-confidence C]\n"
+        "                      [-format text|csv] [LABEL=]FILE...",
     .summary = "Summarise benchmark results, and compare files of them",
     .details =
         "Reads Go's benchmark format: what programs with weir/bench.h print, and go test -bench. A file - is\n"
         "the standard input. Medians with the reach of their confidence interval (0.95); the difference to\n"
-        "the first file in percent, or ~ if the U test gives it a p above alpha (0.05). Results with other\n"
-        "configuration lines stand in other tables, but for ignored keys.\n",
+        "the first column in percent, or ~ if the U test gives it a p above alpha (0.05).\n"
+        "\n"
+        "KEYS say what tables, rows and columns are made by: -table .config -row .fullname -col .file unless\n"
+        "asked otherwise. A key is .name, .fullname, .file, /size (of BenchmarkCopy/size=4k), goos (any line\n"
+        "\"goos: linux\"), .config (all of these). KEY@alpha, KEY@num and KEY@(b a) order its values; the last\n"
+        "one leaves out all others. -ignore KEYS does not tell results apart by these.\n"
+        "QUERY says which results count: -filter '/alloc:(weir OR glibc) -.name:/^Copy/ .unit:ns/op'.\n",
     .run = run,
 };

@@ -43,17 +43,35 @@ static void footnote(struct layout *layout, struct texts *notes, const char *con
     layout_cell(layout, cell, LAYOUT_LEFT);
 }
 
+/* How many columns from this one on have the same head in this line, and in all above. */
+static size_t same_heads(const struct table *table, size_t level, size_t column)
+{
+    for (size_t end = column + 1; end < table->column_count; end++)
+        for (size_t line = 0; line <= level; line++)
+            if (strcmp(table->heads[line][end], table->heads[line][column]) != 0)
+                return end - column;
+    return table->column_count - column;
+}
+
+static void text_head_level(struct layout *layout, const struct table *table, size_t level)
+{
+    layout_row(layout);
+    for (size_t column = 0; column < table->column_count;) {
+        size_t end = column + same_heads(table, level, column);
+        layout_skip(layout, first_column(column));
+        layout_span(layout, first_column(end) - first_column(column), table->heads[level][column],
+                    LAYOUT_CENTER, " │ ");
+        column = end;
+    }
+    layout_skip(layout, first_column(table->column_count + 1));
+    layout_span(layout, 1, "", LAYOUT_LEFT, " │");
+}
+
 static void text_head(struct layout *layout, const struct table *table)
 {
     size_t edge = first_column(table->column_count + 1);
-    layout_row(layout);
-    for (size_t column = 0; column < table->column_count; column++) {
-        layout_skip(layout, first_column(column));
-        layout_span(layout, first_column(column + 1) - first_column(column), table->columns[column],
-                    LAYOUT_CENTER, " │ ");
-    }
-    layout_skip(layout, edge);
-    layout_span(layout, 1, "", LAYOUT_LEFT, " │");
+    for (size_t level = 0; level < table->level_count; level++)
+        text_head_level(layout, table, level);
     layout_row(layout);
     for (size_t column = 0; column < table->column_count; column++) {
         layout_skip(layout, first_column(column));
@@ -74,7 +92,7 @@ static void text_entry(struct layout *layout, struct texts *notes, const struct 
     unit_format(scale, entry->center, text);
     layout_cell(layout, text, LAYOUT_RIGHT);
     layout_span(layout, 1, entry->range, LAYOUT_RIGHT, " ± ");
-    footnote(layout, notes, (const char *const[]){entry->center_warning}, 1);
+    footnote(layout, notes, (const char *const[]){entry->variance_warning, entry->center_warning}, 2);
     if (!entry->compared)
         return;
     layout_cell(layout, entry->delta, LAYOUT_RIGHT);
@@ -85,19 +103,19 @@ static void text_entry(struct layout *layout, struct texts *notes, const struct 
 
 static void text_row(struct layout *layout, struct texts *notes, const struct table *table, size_t row)
 {
-    double *centers = memory_new(table->column_count, sizeof *centers);
-    for (size_t column = 0; column < table->column_count; column++)
-        centers[column] =
-            table_entry(table, row, column)->center; /* 0 where there is none, which counts not */
-    struct scale scale = unit_scale(centers, table->column_count, unit_is_binary(table->unit));
+    const struct entry *entries = &table->entries[table->first[row]];
+    size_t count = table->first[row + 1] - table->first[row];
+    double *centers = memory_new(count, sizeof *centers);
+    for (size_t i = 0; i < count; i++)
+        centers[i] = entries[i].center;
+    struct scale scale = unit_scale(centers, count, unit_is_binary(table->unit));
     free(centers);
     layout_row(layout);
     layout_cell(layout, table->rows[row], LAYOUT_LEFT);
-    for (size_t column = 0; column < table->column_count; column++)
-        if (table_entry(table, row, column)->present) {
-            layout_skip(layout, first_column(column));
-            text_entry(layout, notes, table_entry(table, row, column), scale);
-        }
+    for (size_t i = 0; i < count; i++) {
+        layout_skip(layout, first_column(entries[i].column));
+        text_entry(layout, notes, &entries[i], scale);
+    }
 }
 
 static void format_ratio(const struct summary *summary, char text[UNIT_TEXT_SIZE])
@@ -207,6 +225,7 @@ static void csv_warn(const struct csv *csv, const char *warning)
 static void csv_entry(struct csv *csv, const struct entry *entry)
 {
     char text[UNIT_TEXT_SIZE];
+    csv_warn(csv, entry->variance_warning);
     csv_warn(csv, entry->center_warning);
     unit_format_exact(entry->center, text);
     csv_field(csv, text);
@@ -220,12 +239,14 @@ static void csv_entry(struct csv *csv, const struct entry *entry)
 
 static void csv_head(struct csv *csv, const struct table *table)
 {
-    for (size_t column = 0; column < table->column_count; column++) {
-        csv_skip(csv, csv_first(column));
-        csv_field(csv, table->columns[column]);
+    for (size_t level = 0; level < table->level_count; level++) {
+        for (size_t column = 0; column < table->column_count; column++) {
+            csv_skip(csv, csv_first(column));
+            csv_field(csv, table->heads[level][column]);
+        }
+        csv_skip(csv, csv_first(table->column_count));
+        csv_end_line(csv);
     }
-    csv_skip(csv, csv_first(table->column_count));
-    csv_end_line(csv);
     for (size_t column = 0; column < table->column_count; column++) {
         csv_skip(csv, csv_first(column));
         csv_field(csv, table->unit);
@@ -266,11 +287,10 @@ static void print_csv(const struct table *table, struct csv *csv)
     csv_head(csv, table);
     for (size_t row = 0; row < table->row_count; row++) {
         csv_field(csv, table->rows[row]);
-        for (size_t column = 0; column < table->column_count; column++)
-            if (table_entry(table, row, column)->present) {
-                csv_skip(csv, csv_first(column));
-                csv_entry(csv, table_entry(table, row, column));
-            }
+        for (size_t i = table->first[row]; i < table->first[row + 1]; i++) {
+            csv_skip(csv, csv_first(table->entries[i].column));
+            csv_entry(csv, &table->entries[i]);
+        }
         csv_end_line(csv);
     }
     csv_summaries(csv, table);
@@ -287,15 +307,16 @@ static void print_head(struct csv *csv, bool is_csv, const char *line)
     csv_end_line(csv);
 }
 
-static void print_config(const struct results *results, const struct config *before,
-                         const struct config *config, struct csv *csv, bool is_csv)
+/* What the table's tuple has, as far as it differs from the one before. */
+static void print_config(const struct projection *tables, const struct table *before,
+                         const struct table *table, struct csv *csv, bool is_csv)
 {
-    for (size_t key = 0; key < results->keys.count; key++) {
-        const char *value = config_value(config, key);
-        if (before != NULL && strcmp(value, config_value(before, key)) == 0)
+    for (struct flat_field flat = {0}; projection_next_field(tables, &flat);) {
+        const char *value = projection_value(tables, table->tuple, flat.place);
+        if (before != NULL && strcmp(value, projection_value(tables, before->tuple, flat.place)) == 0)
             continue;
         char *line;
-        if (asprintf(&line, "%s: %s", results->keys.items[key], value) < 0)
+        if (asprintf(&line, "%s: %s", flat.name, value) < 0)
             memory_checked(NULL);
         print_head(csv, is_csv, line);
         free(line);
@@ -305,21 +326,16 @@ static void print_config(const struct results *results, const struct config *bef
 void print_tables(const struct results *results, struct levels levels, bool is_csv, FILE *file)
 {
     struct csv csv = {.file = file, .line = 1};
-    const struct config *before = NULL;
-    bool first = true;
-    for (size_t config = 0; config < results->config_count; config++)
-        for (size_t unit = 0; unit < results->units.count; unit++) {
-            const struct table *table = table_new(results, config, unit, levels);
-            if (table == NULL)
-                continue;
-            if (!first)
-                print_head(&csv, is_csv, "");
-            first = false;
-            print_config(results, before, &results->configs[config], &csv, is_csv);
-            before = &results->configs[config];
-            if (is_csv)
-                print_csv(table, &csv);
-            else
-                print_text(table, file);
-        }
+    const struct table *before = NULL;
+    for (size_t next = 0; next < results->cell_count;) {
+        const struct table *table = table_new(results, &next, levels);
+        if (before != NULL)
+            print_head(&csv, is_csv, "");
+        print_config(&results->axes[AXIS_TABLE], before, table, &csv, is_csv);
+        before = table;
+        if (is_csv)
+            print_csv(table, &csv);
+        else
+            print_text(table, file);
+    }
 }

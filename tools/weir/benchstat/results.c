@@ -3,6 +3,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "tools/weir/benchstat/memory.h"
@@ -10,30 +11,35 @@
 #include "tools/weir/benchstat/statistics.h"
 #include "tools/weir/benchstat/unit.h"
 
-size_t texts_add(struct texts *texts, const char *text, size_t length)
+/* --- Axes --- */
+
+bool results_set_axis(struct results *results, enum axis axis, const char *text, const char **error,
+                      size_t *at)
 {
-    for (size_t i = 0; i < texts->count; i++)
-        if (strncmp(texts->items[i], text, length) == 0 && texts->items[i][length] == '\0')
-            return i;
-    texts->items = memory_grow(texts->items, texts->count, sizeof texts->items[0]);
-    texts->items[texts->count] = memory_text(text, length);
-    return texts->count++;
+    results->axes[axis] = (struct projection){0};
+    results->asked[axis] = true;
+    return projection_parse(&results->axes[axis], &results->exclusions, text, error, at);
 }
 
-const char *config_value(const struct config *config, size_t key)
+static void make_ready(struct results *results)
 {
-    return key < config->count && config->values[key] != NULL ? config->values[key] : "";
+    static const char *const defaults[] = {".config", ".fullname", ".file", ""};
+    const char *error;
+    size_t at;
+    for (int axis = 0; axis < AXES; axis++)
+        if (!results->asked[axis])
+            results_set_axis(results, (enum axis)axis, defaults[axis], &error, &at);
+    projection_of_residue(&results->residue, &results->exclusions);
+    results->is_ready = true;
 }
 
 /* --- One line --- */
 
 struct reader {
     struct results *results;
-    const char *name;
-    size_t line, file;
-    struct config now;   /* what holds from here on */
-    size_t config;       /* its index among the results' configurations, */
-    bool config_changed; /* unless it has changed since */
+    const char *name, *label;
+    size_t line;
+    struct config now; /* what holds from here on */
 };
 
 static void complain(const struct reader *reader, const char *what)
@@ -41,19 +47,19 @@ static void complain(const struct reader *reader, const char *what)
     fprintf(stderr, "%s:%zu: %s\n", reader->name, reader->line, what);
 }
 
-struct field {
+struct piece {
     const char *text;
     size_t length;
 };
 
-static struct field next_field(const char **rest)
+static struct piece next_piece(const char **rest)
 {
     const char *begin = *rest + strspn(*rest, " \t\r\v\f"), *end = begin + strcspn(begin, " \t\r\v\f");
     *rest = end;
-    return (struct field){begin, (size_t)(end - begin)};
+    return (struct piece){begin, (size_t)(end - begin)};
 }
 
-static bool field_number(struct field field, double *number)
+static bool piece_number(struct piece field, double *number)
 {
     char text[128], *end;
     if (field.length == 0 || field.length >= sizeof text)
@@ -64,120 +70,190 @@ static bool field_number(struct field field, double *number)
     return *end == '\0';
 }
 
-static bool configs_equal(const struct config *left, const struct config *right)
+/* As Go's Atoi reads it. */
+static const char *check_count(struct piece field)
 {
-    for (size_t key = 0; key < left->count || key < right->count; key++)
-        if (strcmp(config_value(left, key), config_value(right, key)) != 0)
-            return false;
-    return true;
+    char text[32], *end;
+    if (field.length == 0)
+        return "missing iteration count";
+    size_t sign = *field.text == '+' || *field.text == '-';
+    size_t digits = strspn(field.text + sign, "0123456789");
+    if (digits == 0 || sign + digits != field.length)
+        return "parsing iteration count: invalid syntax";
+    snprintf(text, sizeof text, "%.*s", (int)field.length, field.text);
+    errno = 0;
+    strtoll(text, &end, 10);
+    return field.length >= sizeof text || errno == ERANGE ? "parsing iteration count: value out of range"
+                                                          : NULL;
 }
 
-/* The index of what holds now. */
-static size_t config_index(struct reader *reader)
+/* --- Cells --- */
+
+static size_t hash_of(size_t table, size_t unit, size_t row, size_t column)
 {
-    struct results *results = reader->results;
-    if (!reader->config_changed)
-        return reader->config;
-    size_t place = 0;
-    while (place < results->config_count && !configs_equal(&results->configs[place], &reader->now))
-        place++;
-    if (place == results->config_count) {
-        results->configs = memory_grow(results->configs, place, sizeof results->configs[0]);
-        struct config *copy = &results->configs[results->config_count++];
-        *copy = (struct config){memory_new(reader->now.count, sizeof copy->values[0]), reader->now.count};
-        for (size_t key = 0; key < copy->count; key++)
-            copy->values[key] = reader->now.values[key];
+    size_t hash = ((table * 31 + unit) * 0x9e3779b1u + row) * 0x9e3779b97f4a7c15u + column;
+    hash *= 0xbf58476d1ce4e5b9u;
+    return hash ^ hash >> 32;
+}
+
+static size_t *find_slot(const struct results *results, size_t table, size_t unit, size_t row, size_t column)
+{
+    size_t mask = results->slot_count - 1, place = hash_of(table, unit, row, column) & mask;
+    for (; results->slots[place] != 0; place = (place + 1) & mask) {
+        const struct cell *cell = &results->cells[results->slots[place] - 1];
+        if (cell->table == table && cell->unit == unit && cell->row == row && cell->column == column)
+            break;
     }
-    reader->config_changed = false;
-    return reader->config = place;
+    return &results->slots[place];
 }
 
-static bool cell_is(const struct cell *cell, size_t config, size_t unit, size_t benchmark, size_t file)
+static void grow_slots(struct results *results)
 {
-    return cell->config == config && cell->unit == unit && cell->benchmark == benchmark && cell->file == file;
-}
-
-/* Results of one benchmark stand together in most files: the search begins where the last one ended. */
-static struct cell *cell_for(struct results *results, size_t config, size_t unit, size_t benchmark,
-                             size_t file)
-{
+    results->slot_count = results->slot_count > 0 ? 2 * results->slot_count : 16;
+    free(results->slots);
+    results->slots = memory_new(results->slot_count, sizeof results->slots[0]);
     for (size_t i = 0; i < results->cell_count; i++) {
-        size_t place = (results->last_cell + i) % results->cell_count;
-        if (cell_is(&results->cells[place], config, unit, benchmark, file)) {
-            results->last_cell = place;
-            return &results->cells[place];
-        }
+        const struct cell *cell = &results->cells[i];
+        *find_slot(results, cell->table, cell->unit, cell->row, cell->column) = i + 1;
     }
-    results->cells = memory_grow(results->cells, results->cell_count, sizeof results->cells[0]);
-    results->last_cell = results->cell_count;
-    struct cell *cell = &results->cells[results->cell_count++];
-    *cell = (struct cell){.config = config, .unit = unit, .benchmark = benchmark, .file = file};
-    return cell;
 }
 
-static void add_value(struct reader *reader, size_t benchmark, double value, struct field unit)
+static struct cell *cell_for(struct results *results, size_t table, size_t unit, size_t row, size_t column,
+                             size_t residue)
 {
-    struct results *results = reader->results;
+    if (2 * (results->cell_count + 1) > results->slot_count)
+        grow_slots(results);
+    size_t *slot = find_slot(results, table, unit, row, column);
+    if (*slot == 0) {
+        results->cells = memory_grow(results->cells, results->cell_count, sizeof results->cells[0]);
+        results->cells[results->cell_count] =
+            (struct cell){.table = table, .unit = unit, .row = row, .column = column, .residue = residue};
+        *slot = ++results->cell_count;
+    }
+    return &results->cells[*slot - 1];
+}
+
+static void note_variance(const struct results *results, struct cell *cell, size_t residue)
+{
+    if (residue == cell->residue)
+        return;
+    if (cell->places < results->residue.places) {
+        bool *wider = memory_new(results->residue.places, sizeof *wider);
+        if (cell->varies != NULL)
+            memcpy(wider, cell->varies, cell->places);
+        free(cell->varies);
+        cell->varies = wider;
+        cell->places = results->residue.places;
+    }
+    for (size_t place = 0; place < cell->places; place++)
+        cell->varies[place] |= strcmp(projection_value(&results->residue, cell->residue, place),
+                                      projection_value(&results->residue, residue, place)) != 0;
+}
+
+static void add_record(struct results *results, const struct record *record)
+{
+    size_t tuples[AXES], residue = 0;
+    bool is_projected = false;
+    for (int axis = 0; axis < AXES; axis++)
+        if (!projection_admits(&results->axes[axis], record))
+            return;
+    for (size_t i = 0; i < record->count; i++) {
+        if (!filter_matches(results->filter, record, i))
+            continue;
+        for (int axis = 0; axis < AXES && !is_projected; axis++)
+            tuples[axis] = projection_of(&results->axes[axis], &results->exclusions, record);
+        if (!is_projected)
+            residue = projection_of(&results->residue, &results->exclusions, record);
+        is_projected = true;
+        const struct measure *measure = &record->measures[i];
+        size_t unit = texts_add(&results->units, measure->unit, strlen(measure->unit));
+        struct cell *cell =
+            cell_for(results, tuples[AXIS_TABLE], unit, tuples[AXIS_ROW], tuples[AXIS_COLUMN], residue);
+        cell->values = memory_grow(cell->values, cell->count, sizeof cell->values[0]);
+        cell->values[cell->count++] = measure->value;
+        note_variance(results, cell, residue);
+    }
+}
+
+/* --- Result lines --- */
+
+static struct measure measure_of(double value, struct piece unit)
+{
     double factor;
     char *written = memory_text(unit.text, unit.length), *tidy = unit_tidy(written, &factor);
-    size_t index = texts_add(&results->units, tidy, strlen(tidy));
-    free(written);
-    free(tidy);
-    struct cell *cell = cell_for(results, config_index(reader), index, benchmark, reader->file);
-    cell->values = memory_grow(cell->values, cell->count, sizeof cell->values[0]);
-    cell->values[cell->count++] = value * factor;
+    return (struct measure){value * factor, tidy, written};
+}
+
+static void free_record(struct record *record)
+{
+    for (size_t i = 0; i < record->count; i++) {
+        free(record->measures[i].unit);
+        free(record->measures[i].written);
+    }
+    free(record->measures);
+    free((char *)record->name);
+}
+
+/* The pairs of value and unit. False: something is wrong, and has been said. What is no number is left out. */
+static bool read_measures(struct reader *reader, const char *rest, struct record *record)
+{
+    for (size_t pairs = 0;; pairs++) {
+        struct piece value = next_piece(&rest);
+        double number;
+        if (value.length == 0 && pairs == 0)
+            complain(reader, "missing measurements");
+        if (value.length == 0)
+            return pairs > 0;
+        if (!piece_number(value, &number)) {
+            complain(reader, "parsing measurement: invalid syntax");
+            return false;
+        }
+        struct piece unit = next_piece(&rest);
+        if (unit.length == 0) {
+            complain(reader, "missing units");
+            return false;
+        }
+        if (isnan(number)) {
+            complain(reader, "a measurement is not a number (NaN), and is left out");
+            continue;
+        }
+        record->measures = memory_grow(record->measures, record->count, sizeof record->measures[0]);
+        record->measures[record->count++] = measure_of(number, unit);
+    }
 }
 
 /* "BenchmarkName 100 5 ns/op 7 B/op": nothing is taken of a line that is wrong anywhere. */
 static void read_result(struct reader *reader, const char *rest)
 {
-    struct field name = next_field(&rest);
+    struct piece name = next_piece(&rest);
     if (*rest == '\0')
         return; /* the name alone, as go test -v prints it */
-    struct field iterations = next_field(&rest);
-    double number;
-    if (iterations.length == 0 || strspn(iterations.text, "0123456789") != iterations.length) {
-        complain(reader, iterations.length == 0 ? "missing iteration count"
-                                                : "parsing iteration count: invalid syntax");
+    const char *wrong = check_count(next_piece(&rest));
+    if (wrong != NULL) {
+        complain(reader, wrong);
         return;
     }
-    const char *values = rest;
-    size_t pairs = 0;
-    for (;; pairs++) {
-        struct field value = next_field(&rest);
-        if (value.length == 0)
-            break;
-        if (!field_number(value, &number)) {
-            complain(reader, "parsing measurement: invalid syntax");
-            return;
-        }
-        if (next_field(&rest).length == 0) {
-            complain(reader, "missing units");
-            return;
-        }
-    }
-    if (pairs == 0)
-        complain(reader, "missing measurements");
-    size_t benchmark = pairs > 0 ? texts_add(&reader->results->benchmarks, name.text, name.length) : 0;
-    for (; pairs > 0; pairs--) {
-        struct field value = next_field(&values);
-        field_number(value, &number);
-        add_value(reader, benchmark, number, next_field(&values));
-    }
+    struct record record = {.name = memory_text(name.text, name.length),
+                            .file = reader->label,
+                            .keys = &reader->results->keys,
+                            .config = &reader->now};
+    if (read_measures(reader, rest, &record))
+        add_record(reader->results, &record);
+    free_record(&record);
 }
 
 /* "Unit ns/op better=lower assume=nothing" */
 static void read_unit(struct reader *reader, const char *rest)
 {
     struct results *results = reader->results;
-    struct field unit = next_field(&rest);
+    struct piece unit = next_piece(&rest);
     if (unit.length == 0) {
         complain(reader, "missing unit");
         return;
     }
     char *written = memory_text(unit.text, unit.length);
     double factor;
-    for (struct field pair = next_field(&rest); pair.length > 0; pair = next_field(&rest)) {
+    for (struct piece pair = next_piece(&rest); pair.length > 0; pair = next_piece(&rest)) {
         const char *equals = memchr(pair.text, '=', pair.length);
         if (equals == NULL || equals == pair.text) {
             complain(reader, "expected key=value");
@@ -205,26 +281,20 @@ static bool read_config(struct reader *reader, const char *line)
         (*value != '\0' && *value != ' ' && *value != '\t'))
         return false;
     value += strspn(value, " \t");
-    for (size_t i = 0; i < reader->results->ignored.count; i++)
-        if (strlen(reader->results->ignored.items[i]) == length &&
-            strncmp(reader->results->ignored.items[i], line, length) == 0)
-            return true;
     size_t key = texts_add(&reader->results->keys, line, length);
     while (reader->now.count <= key) {
         reader->now.values = memory_grow(reader->now.values, reader->now.count, sizeof reader->now.values[0]);
         reader->now.values[reader->now.count++] = NULL;
     }
     reader->now.values[key] = *value == '\0' ? NULL : memory_text(value, strlen(value));
-    reader->config_changed = true;
     return true;
 }
 
 void results_read(struct results *results, FILE *file, const char *name, const char *label)
 {
-    struct reader reader = {.results = results,
-                            .name = name,
-                            .config_changed = true,
-                            .file = texts_add(&results->files, label, strlen(label))};
+    struct reader reader = {.results = results, .name = name, .label = label};
+    if (!results->is_ready)
+        make_ready(results);
     char *line = NULL;
     size_t size = 0;
     for (ssize_t length; (length = getline(&line, &size, file)) >= 0;) {
@@ -246,46 +316,37 @@ void results_read(struct results *results, FILE *file, const char *name, const c
 
 /* --- All of them --- */
 
-static int compare_configs(const struct config *left, const struct config *right)
-{
-    for (size_t key = 0; key < left->count || key < right->count; key++) {
-        int order = strcmp(config_value(left, key), config_value(right, key));
-        if (order != 0)
-            return order;
-    }
-    return 0;
-}
+struct ranks {
+    size_t *of[AXES];
+};
 
-/* By insertion: there are few, and the cells' indices have to follow. */
-static void sort_configs(struct results *results)
+static int compare_cells(const void *left, const void *right, void *context)
 {
-    for (size_t i = 1; i < results->config_count; i++)
-        for (size_t j = i; j > 0 && compare_configs(&results->configs[j - 1], &results->configs[j]) > 0;
-             j--) {
-            struct config moved = results->configs[j];
-            results->configs[j] = results->configs[j - 1];
-            results->configs[j - 1] = moved;
-            for (size_t c = 0; c < results->cell_count; c++) {
-                size_t *config = &results->cells[c].config;
-                *config = *config == j ? j - 1 : *config == j - 1 ? j : *config;
-            }
-        }
+    const struct cell *l = left, *r = right;
+    const struct ranks *ranks = context;
+    const size_t pairs[][2] = {{ranks->of[AXIS_TABLE][l->table], ranks->of[AXIS_TABLE][r->table]},
+                               {l->unit, r->unit},
+                               {ranks->of[AXIS_ROW][l->row], ranks->of[AXIS_ROW][r->row]},
+                               {ranks->of[AXIS_COLUMN][l->column], ranks->of[AXIS_COLUMN][r->column]}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        if (pairs[i][0] != pairs[i][1])
+            return pairs[i][0] < pairs[i][1] ? -1 : 1;
+    return 0;
 }
 
 void results_sort(struct results *results)
 {
+    struct ranks ranks;
+    if (!results->is_ready)
+        make_ready(results);
+    for (int axis = 0; axis < AXES; axis++)
+        ranks.of[axis] = projection_ranks(&results->axes[axis]);
     for (size_t c = 0; c < results->cell_count; c++)
         statistics_sort(results->cells[c].values, results->cells[c].count);
-    sort_configs(results);
-}
-
-const struct cell *results_cell(const struct results *results, size_t config, size_t unit, size_t benchmark,
-                                size_t file)
-{
-    for (size_t c = 0; c < results->cell_count; c++)
-        if (cell_is(&results->cells[c], config, unit, benchmark, file))
-            return &results->cells[c];
-    return NULL;
+    if (results->cell_count > 0)
+        qsort_r(results->cells, results->cell_count, sizeof results->cells[0], compare_cells, &ranks);
+    for (int axis = 0; axis < AXES; axis++)
+        free(ranks.of[axis]);
 }
 
 /* The first line about a unit counts, as in benchstat. */

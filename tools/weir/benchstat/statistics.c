@@ -25,7 +25,7 @@ void statistics_sort(double *values, size_t count)
 double statistics_median(const double *sorted, size_t count)
 {
     double low = sorted[(count - 1) / 2], high = sorted[count / 2];
-    return low + 0.5 * (high - low);
+    return low == high ? low : low + 0.5 * (high - low); /* equal ones may be infinite */
 }
 
 static double choose(size_t n, size_t k)
@@ -210,7 +210,7 @@ double statistics_geomean(const double *values, size_t count)
 {
     double mean = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!(values[i] > 0))
+        if (!(values[i] > 0) || isinf(values[i]))
             return NAN;
         mean += (log(values[i]) - mean) / (double)(i + 1);
     }

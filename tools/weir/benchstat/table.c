@@ -19,7 +19,9 @@ static int sign(double value)
 
 static void format_range(double low, double center, double high, char range[RANGE_SIZE])
 {
-    if (isinf(low) || isinf(high))
+    if (low == high)
+        strcpy(range, "0%"); /* of one that is infinite, too */
+    else if (isinf(low) || isinf(high) || isinf(center))
         strcpy(range, "∞");
     else if (sign(low) != sign(center) || sign(high) != sign(center))
         strcpy(range, "?");
@@ -52,7 +54,7 @@ static void summarize(struct entry *entry, const struct cell *cell, double confi
     double high = interval.high <= cell->count ? cell->values[interval.high - 1] : INFINITY;
     entry->center = statistics_median(cell->values, cell->count);
     format_range(low, entry->center, high, entry->range);
-    if (isinf(low) || isinf(high))
+    if (interval.low == 0 || interval.high > cell->count)
         warn_of_interval(entry->center_warning, confidence);
 }
 
@@ -99,7 +101,7 @@ static void format_delta(struct entry *entry, double base, bool differs)
         strcpy(entry->delta, "~");
     else if (base == entry->center)
         strcpy(entry->delta, "0.00%");
-    else if (base == 0)
+    else if (base == 0 || isinf(base) || isinf(entry->center))
         strcpy(entry->delta, "?");
     else
         snprintf(entry->delta, DELTA_SIZE, "%+.2f%%", (entry->center / base - 1) * 100);
@@ -129,106 +131,164 @@ static void summary_warn(struct summary *summary, const char *warning)
     snprintf(summary->warnings[summary->warning_count++], WARNING_SIZE, "%s", warning);
 }
 
-/* The mean of ratios rather than the ratio of means: where the files have not the same benchmarks it still says
- * something. */
-static void summarize_column(struct table *table, size_t column)
+/* What a column has so far: the logarithms' mean of the centers, and of their ratios to the first column. */
+struct sums {
+    double *centers, *ratios;
+    size_t center_count, ratio_count;
+    bool bad_ratio;
+};
+
+static void add_ratio(struct sums *sums, double center, double base)
 {
-    struct summary *summary = &table->summaries[column];
-    double *centers = memory_new(table->row_count, sizeof *centers),
-           *ratios = memory_new(table->row_count, sizeof *ratios);
-    size_t center_count = 0, ratio_count = 0, base_count = 0;
-    bool ratios_exist = column > 0;
-    for (size_t row = 0; row < table->row_count; row++) {
-        const struct entry *base = table_entry(table, row, 0), *entry = table_entry(table, row, column);
-        base_count += base->present;
-        if (entry->present)
-            centers[center_count++] = entry->center;
-        if (entry->present && base->present && column > 0) {
-            ratios_exist &= base->center != 0 || entry->center == 0;
-            ratios[ratio_count++] = entry->center == base->center ? 1 : entry->center / base->center;
-        }
-    }
-    if (column > 0 && ratio_count != base_count)
+    sums->bad_ratio |= base == 0 && center != 0;
+    sums->ratios = memory_grow(sums->ratios, sums->ratio_count, sizeof(double));
+    sums->ratios[sums->ratio_count++] = center == base ? 1 : center / base;
+}
+
+/* The mean of ratios rather than the ratio of means: where the columns have not the same benchmarks it still says
+ * something. */
+static void summarize_column(struct summary *summary, const struct sums *sums, size_t base_count,
+                             bool is_base)
+{
+    if (!is_base && sums->ratio_count != base_count)
         summary_warn(summary, "benchmark set differs from baseline; geomeans may not be comparable");
-    summary->mean = statistics_geomean(centers, center_count);
+    summary->mean = statistics_geomean(sums->centers, sums->center_count);
     summary->has_mean = !isnan(summary->mean);
     if (!summary->has_mean)
         summary_warn(summary, "summaries must be >0 to compute geomean");
-    summary->ratio = ratios_exist ? statistics_geomean(ratios, ratio_count) : NAN;
+    bool may_have = !is_base && !sums->bad_ratio;
+    summary->ratio = may_have ? statistics_geomean(sums->ratios, sums->ratio_count) : NAN;
     summary->has_ratio = !isnan(summary->ratio);
-    if (ratios_exist && !summary->has_ratio)
+    if (may_have && !summary->has_ratio)
         summary_warn(summary, "ratios must be >0 to compute geomean");
-    free(centers);
-    free(ratios);
 }
 
-/* Of what the results have, that which this table has: a name a row or a column, and its index in the results. */
-struct axis {
-    const char **names;
-    size_t *indices, count;
-};
-
-static struct axis axis_new(const struct texts *texts, const bool *used)
+static void summarize_columns(struct table *table)
 {
-    struct axis axis = {memory_new(texts->count, sizeof(char *)), memory_new(texts->count, sizeof(size_t)),
-                        0};
-    for (size_t i = 0; i < texts->count; i++)
-        if (used[i]) {
-            axis.names[axis.count] = texts->items[i];
-            axis.indices[axis.count++] = i;
+    struct sums *sums = memory_new(table->column_count, sizeof *sums);
+    size_t base_count = 0;
+    for (size_t row = 0; row < table->row_count; row++) {
+        const struct entry *base = table_entry(table, row, 0);
+        base_count += base->present;
+        for (size_t i = table->first[row]; i < table->first[row + 1]; i++) {
+            const struct entry *entry = &table->entries[i];
+            struct sums *of = &sums[entry->column];
+            of->centers = memory_grow(of->centers, of->center_count, sizeof(double));
+            of->centers[of->center_count++] = entry->center;
+            if (base->present && entry->column > 0)
+                add_ratio(of, entry->center, base->center);
         }
-    return axis;
-}
-
-static void fill_row(struct table *table, const struct results *results, size_t row,
-                     const struct cell **cells, struct levels levels)
-{
-    bool exact = results_unit_is_exact(results, table->unit);
-    struct entry *entries = &table->entries[row * table->column_count];
+    }
     for (size_t column = 0; column < table->column_count; column++) {
-        struct entry *entry = &entries[column];
-        const struct cell *cell = cells[column];
-        entry->present = cell != NULL;
-        if (cell == NULL)
-            continue;
-        if (exact)
-            summarize_exact(entry, cell);
-        else
-            summarize(entry, cell, levels.confidence);
-        if (column > 0 && cells[0] != NULL)
-            compare(entry, cells[0], entries[0].center, cell, exact, levels.alpha);
+        summarize_column(&table->summaries[column], &sums[column], base_count, column == 0);
+        free(sums[column].centers);
+        free(sums[column].ratios);
     }
+    free(sums);
 }
 
-struct table *table_new(const struct results *results, size_t config, size_t unit, struct levels levels)
+/* "benchmarks vary in pkg, .fullname": values of one cell that the projections do not tell apart. */
+static void warn_of_variance(struct entry *entry, const struct results *results, const struct cell *cell)
 {
-    bool *has_row = memory_new(results->benchmarks.count, sizeof(bool));
-    bool *has_column = memory_new(results->files.count, sizeof(bool));
-    for (size_t c = 0; c < results->cell_count; c++)
-        if (results->cells[c].config == config && results->cells[c].unit == unit)
-            has_row[results->cells[c].benchmark] = has_column[results->cells[c].file] = true;
-    struct axis rows = axis_new(&results->benchmarks, has_row),
-                columns = axis_new(&results->files, has_column);
-    free(has_row);
-    free(has_column);
-    if (rows.count == 0)
-        return NULL;
-    struct table *table = memory_new(1, sizeof *table);
-    *table = (struct table){results->units.items[unit],
-                            rows.count,
-                            columns.count,
-                            rows.names,
-                            columns.names,
-                            memory_new(rows.count * columns.count, sizeof(struct entry)),
-                            memory_new(columns.count, sizeof(struct summary))};
-    const struct cell **cells = memory_new(columns.count, sizeof(struct cell *));
-    for (size_t row = 0; row < rows.count; row++) {
-        for (size_t column = 0; column < columns.count; column++)
-            cells[column] = results_cell(results, config, unit, rows.indices[row], columns.indices[column]);
-        fill_row(table, results, row, cells, levels);
+    size_t length = 0;
+    for (struct flat_field flat = {0}; projection_next_field(&results->residue, &flat);)
+        if (flat.place < cell->places && cell->varies[flat.place] && length < WARNING_SIZE)
+            length += (size_t)snprintf(entry->variance_warning + length, WARNING_SIZE - length, "%s%s",
+                                       length == 0 ? "benchmarks vary in " : ", ", flat.name);
+}
+
+const struct entry *table_entry(const struct table *table, size_t row, size_t column)
+{
+    static const struct entry none;
+    size_t low = table->first[row], high = table->first[row + 1];
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (table->entries[middle].column < column)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    for (size_t column = 0; column < columns.count; column++)
-        summarize_column(table, column);
-    free(cells);
+    return low < table->first[row + 1] && table->entries[low].column == column ? &table->entries[low] : &none;
+}
+
+/* `base`: the cell in the first column of the row; NULL: there is none. */
+static void fill_entry(struct entry *entry, const struct results *results, const char *unit,
+                       const struct cell *cell, const struct cell *base, double base_center,
+                       struct levels levels)
+{
+    bool exact = results_unit_is_exact(results, unit);
+    entry->present = true;
+    warn_of_variance(entry, results, cell);
+    if (exact)
+        summarize_exact(entry, cell);
+    else
+        summarize(entry, cell, levels.confidence);
+    if (base != NULL && base != cell)
+        compare(entry, base, base_center, cell, exact, levels.alpha);
+}
+
+/* The cells of one row are in the order of columns. Returns how many. */
+static size_t fill_row(struct table *table, const struct results *results, const struct cell *cells,
+                       size_t count, struct levels levels)
+{
+    size_t done = 0, begin = table->first[table->row_count];
+    const struct cell *base = table->column_of[cells[0].column] == 0 ? cells : NULL;
+    for (; done < count && cells[done].row == cells[0].row; done++) {
+        struct entry *entry = &table->entries[begin + done];
+        entry->column = table->column_of[cells[done].column];
+        fill_entry(entry, results, table->unit, &cells[done], base, table->entries[begin].center, levels);
+    }
+    table->rows[table->row_count] = projection_label(&results->axes[AXIS_ROW], cells[0].row);
+    table->first[++table->row_count] = begin + done;
+    return done;
+}
+
+/* The columns that the cells have, in order, and their heads: one line for each field of the projection. */
+static void find_columns(struct table *table, const struct results *results, const struct cell *cells,
+                         size_t count)
+{
+    const struct projection *columns = &results->axes[AXIS_COLUMN];
+    size_t *ranks = projection_ranks(columns), tuples = columns->texts.count;
+    size_t *by_rank = memory_new(tuples, sizeof *by_rank);
+    for (size_t i = 0; i < count; i++)
+        by_rank[ranks[cells[i].column]] = cells[i].column + 1;
+    table->column_of = memory_new(tuples, sizeof *table->column_of);
+    size_t *used = memory_new(tuples, sizeof *used);
+    for (size_t rank = 0; rank < tuples; rank++)
+        if (by_rank[rank] != 0) {
+            table->column_of[by_rank[rank] - 1] = table->column_count;
+            used[table->column_count++] = by_rank[rank] - 1;
+        }
+    for (struct flat_field flat = {0}; projection_next_field(columns, &flat); table->level_count++) {
+        table->heads = memory_grow(table->heads, table->level_count, sizeof table->heads[0]);
+        table->heads[table->level_count] = memory_new(table->column_count, sizeof(char *));
+        for (size_t column = 0; column < table->column_count; column++)
+            table->heads[table->level_count][column] = projection_value(columns, used[column], flat.place);
+    }
+    free(ranks);
+    free(by_rank);
+    free(used);
+}
+
+struct table *table_new(const struct results *results, size_t *next, struct levels levels)
+{
+    const struct cell *first = &results->cells[*next];
+    size_t count = 0, rows = 0;
+    for (; *next + count < results->cell_count && first[count].table == first->table &&
+           first[count].unit == first->unit;
+         count++)
+        rows += count == 0 || first[count].row != first[count - 1].row;
+    *next += count;
+    struct table *table = memory_new(1, sizeof *table);
+    table->tuple = first->table;
+    table->unit = results->units.items[first->unit];
+    find_columns(table, results, first, count);
+    table->rows = memory_new(rows, sizeof(char *));
+    table->entries = memory_new(count, sizeof(struct entry));
+    table->first = memory_new(rows + 1, sizeof(size_t));
+    table->summaries = memory_new(table->column_count, sizeof(struct summary));
+    for (size_t i = 0; i < count;)
+        i += fill_row(table, results, first + i, count - i, levels);
+    summarize_columns(table);
     return table;
 }

@@ -1,4 +1,5 @@
-/* table: one table of `weir benchstat`, computed: benchmarks down, files across, one unit and configuration. */
+/* table: one table of `weir benchstat`, computed: one tuple of -table and one unit; by default benchmarks down, files across,
+ * one configuration. */
 #ifndef WEIR_TOOLS_BENCHSTAT_TABLE_H
 #define WEIR_TOOLS_BENCHSTAT_TABLE_H
 
@@ -16,12 +17,14 @@ struct levels {
 
 /* What stands in one place of the table. */
 struct entry {
-    bool present, compared; /* compared with the first file's entry of the row */
+    bool present, compared; /* compared with the entry in the first column of the row */
+    size_t column;
     double center;
     char range[RANGE_SIZE]; /* of the interval, in percent of the centre: "3%", or "∞" or "?" */
     char delta[DELTA_SIZE]; /* "+5.00%", "~" or "?" */
     char test[TEST_SIZE];   /* "p=0.002 n=10" */
-    char center_warning[WARNING_SIZE], test_warning[WARNING_SIZE]; /* empty: none */
+    char variance_warning[WARNING_SIZE], center_warning[WARNING_SIZE],
+        test_warning[WARNING_SIZE]; /* empty: none */
 };
 
 /* The last row: over all of a column. */
@@ -33,19 +36,21 @@ struct summary {
 };
 
 struct table {
+    size_t tuple; /* of the projection of tables */
     const char *unit;
-    size_t row_count, column_count;
-    const char **rows, **columns; /* names of benchmarks and labels of files */
-    struct entry *entries;        /* row by row */
-    struct summary *summaries;    /* one a column */
+    size_t row_count, column_count, level_count;
+    char **rows;           /* their labels */
+    const char ***heads;   /* by level and column */
+    size_t *column_of;     /* by tuple of the projection of columns */
+    struct entry *entries; /* row by row: those that are present; a table of many columns is mostly empty */
+    size_t *first;         /* by row, and one more: of `entries` */
+    struct summary *summaries; /* one a column */
 };
 
-/* NULL if the results have nothing of this configuration and unit. */
-struct table *table_new(const struct results *results, size_t config, size_t unit, struct levels levels);
+/* The table that begins with the cell *next; that is then the one behind it. */
+struct table *table_new(const struct results *results, size_t *next, struct levels levels);
 
-static inline const struct entry *table_entry(const struct table *table, size_t row, size_t column)
-{
-    return &table->entries[row * table->column_count + column];
-}
+/* Its `present` is false where the table has none. */
+const struct entry *table_entry(const struct table *table, size_t row, size_t column);
 
 #endif

@@ -82,7 +82,7 @@ struct scale unit_scale(const double *values, size_t count, bool binary)
     size_t last = (binary ? sizeof binaries / sizeof binaries[0] : sizeof decimal / sizeof decimal[0]) - 1;
     double least = 0;
     for (size_t i = 0; i < count; i++)
-        if (values[i] != 0 && (least == 0 || fabs(values[i]) < least))
+        if (values[i] != 0 && isfinite(values[i]) && (least == 0 || fabs(values[i]) < least))
             least = fabs(values[i]);
     if (least == 0)
         return (struct scale){1, "", 3};
@@ -99,14 +99,27 @@ struct scale unit_scale(const double *values, size_t count, bool binary)
     return scale;
 }
 
+/* As Go prints them. False: it is finite. */
+static bool format_infinite(double value, char text[UNIT_TEXT_SIZE])
+{
+    if (isfinite(value))
+        return false;
+    strcpy(text, isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf");
+    return true;
+}
+
 void unit_format(struct scale scale, double value, char text[UNIT_TEXT_SIZE])
 {
+    if (format_infinite(value, text))
+        return;
     snprintf(text, UNIT_TEXT_SIZE, "%.*f%s", scale.decimals, value / scale.factor, scale.prefix);
 }
 
 void unit_format_exact(double value, char text[UNIT_TEXT_SIZE])
 {
     int digits = 0;
+    if (format_infinite(value, text))
+        return;
     do
         snprintf(text, UNIT_TEXT_SIZE, "%.*e", digits, value);
     while (strtod(text, NULL) != value && ++digits < 17);
