@@ -16,10 +16,9 @@
  *                from its first call of weir on; one that was given a collected object before that has to call
  *                weir_gc_attach_thread first.
  *   failure      NULL with errno = ENOMEM, after a collection has been tried.
- *   stopping     while the collector marks, all other such threads stand still (by a real-time signal, SIGRTMAX - 2).
- *                A thread must not block that signal: after 2 s the
- *                collection is given up with a line on stderr. Under libweir-malloc.so the calls that change the mask
- *                leave it out by themselves.
+ *   stopping     while the collector marks, all other such threads stand still: a task of weir's traces them, and they do not
+ *                see it. Where they may not be traced the signal SIGURG stops them, which a thread must not block then: after
+ *                2 s the collection is given up, with a line on stderr the first time (docs/gc.md).
  */
 #ifndef WEIR_GC_H
 #define WEIR_GC_H

@@ -43,7 +43,7 @@ static struct {
     uint64_t told_ns; /* when the pacer was last told of the program's time */
     gc_stats_t stats;
     uint64_t told_goal;       /* by the last event */
-    uint64_t not_before_ns;   /* after a stop that failed: no collection but on demand */
+    uint64_t not_before_ns;   /* after a stop that failed: no collection but one that was asked for */
     _Atomic uint64_t trigger; /* the pacer's */
     _Atomic uint64_t live;    /* marked by the last cycle */
     _Atomic int disabled;     /* by so many calls */
@@ -128,11 +128,11 @@ static bool knobs_have_turned(void)
 
 /* --- the cycle; under the lock --- */
 
-/* Leaks are looked for, not freed; and where not all roots were found, nothing may be. */
+/* Leaks are looked for, not freed; and where not all roots were found, or not everybody stood still, nothing may be. */
 COLD static mark_result_t keep_all(void)
 {
     mark_result_t found = mark_end();
-    if (looking && process_was_open())
+    if (looking && process_was_open() && world_stands())
         leaks_look();
     found.bytes = collected_keep_all();
     return found;
@@ -150,12 +150,14 @@ __attribute__((noinline)) static mark_result_t mark_from_here(bool alone, size_t
     for (size_t i = 0; UNLIKELY(looks_from != NULL) && i < ORIGIN_HELD; i++)
         mark_word((const void *)looks_from->held[i]);
     mark_run(alone);
-    if (UNLIKELY(!process_was_open()))
+    if (UNLIKELY(!process_was_open() || !world_stands()))
         return keep_all();
     gone_mark(alone);
     if (UNLIKELY(options.leaks))
         return keep_all();
     mark_result_t found = mark_end();
+    if (UNLIKELY(!world_stands()))
+        return keep_all();
     collected_count_kept(&found.bytes, &found.root_bytes);
     /* On a stack that is an object itself, what is found changes with each call that we make. */
     if (UNLIKELY(options.gcverify) && !region_owns((const void *)from))
@@ -268,7 +270,8 @@ static void trace(void *context, enum cycle_reason reason)
     (void)context;
     lock_acquire(&gc.lock);
     pace_by_knobs();
-    if (collected_is_used() && !gc.forbidden && (reason == CYCLE_FORCED || gc.disabled <= 0))
+    bool is_put_off = reason != CYCLE_FORCED && (gc.disabled > 0 || os_now_ns() < gc.not_before_ns);
+    if (collected_is_used() && !gc.forbidden && !is_put_off && world_is_ours())
         collect(cache.heap, reason);
     lock_release(&gc.lock);
 }
@@ -456,6 +459,8 @@ void *above_collected(size_t size, size_t alignment)
         return NULL;
     }
     enum span_kind kind = UNLIKELY(options.keep || options.noscan) ? above_kind(size) : KIND_SCAN;
+    if (UNLIKELY(world_is_child()))
+        kind = KIND_KEPT; /* nobody looks into the child's registers */
     void *p = alignment > 16 ? alloc_slow(kind, size + 1, alignment) : gc_alloc(kind, size + 1);
     if (UNLIKELY(options.leaks) && p)
         origin_note(p, size);

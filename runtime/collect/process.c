@@ -2,15 +2,19 @@
 #include "runtime/collect/process.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "runtime/heap/world.h"
 #include "runtime/os/own.h"
+#include "runtime/os/os.h"
 #include "runtime/os/written.h"
+#include "runtime/pages/pages.h"
 
 /* The collector's, while the world is stopped: what the call in progress is about. */
 static struct {
     uintptr_t here;
     void (*range)(uintptr_t from, uintptr_t to);
+    unsigned may; /* of the mapping that is looked at */
     bool failed;
 } now;
 
@@ -21,28 +25,88 @@ static uintptr_t stack_pointer(const heap_t *heap)
     return heap == cache.heap ? now.here : from;
 }
 
-/* Where the used part of a mapping begins: several stacks may lie in it, or something else below the lowest. */
-static uintptr_t used_from(uintptr_t from, uintptr_t to)
+/* --- stacks --- */
+
+/* What a thread has below its stack pointer on its own stack is not in use. Where its pointer is elsewhere, on a coroutine's
+ * stack or a handler's, nobody knows what is: then all of both counts. Of the first thread's stack the mapping tells the lower
+ * end. */
+static bool find_unused(const heap_t *heap, uintptr_t from, uintptr_t to, uintptr_t *low, uintptr_t *high)
 {
-    uintptr_t lowest = to, limit = 0;
+    if (atomic_load(&heap->vforks)) /* its child runs there */
+        return false;
+    *high = stack_pointer(heap);
+    *low = heap->stack_limit == 0 && heap->stack_to > from && heap->stack_to <= to ? from : heap->stack_limit;
+    return *low > 0 && *low < *high && *high < heap->stack_to && *low<to && * high> from;
+}
+
+/* The lowest of them in [from, to). */
+static bool next_unused(uintptr_t from, uintptr_t to, uintptr_t *low, uintptr_t *high)
+{
+    *low = *high = UINTPTR_MAX;
     for (const heap_t *heap = heaps.all; heap; heap = heap->next) {
-        uintptr_t pointer = world_scans(heap) ? stack_pointer(heap) : 0;
-        if (pointer >= from && pointer < lowest) {
-            lowest = pointer;
-            limit = heap->stack_limit;
+        uintptr_t one_low, one_high;
+        if (world_scans(heap) && find_unused(heap, from, to, &one_low, &one_high) && one_low < *low) {
+            *low = one_low;
+            *high = one_high;
         }
     }
-    return lowest < to && limit <= from ? lowest : from;
+    return *low < UINTPTR_MAX;
 }
+
+/* --- pages that may not be read --- */
+
+/* The words there that may be addresses of blocks; the array is never given back. */
+static struct {
+    uintptr_t *at;
+    size_t count, room;
+} unreadable;
+
+static bool note_word(uintptr_t word)
+{
+    if (unreadable.count == unreadable.room) {
+        size_t room = unreadable.room ? 2 * unreadable.room : 512;
+        uintptr_t *at = pages_metadata(room * sizeof *at);
+        if (!at)
+            return false;
+        if (unreadable.count)
+            memcpy(at, unreadable.at, unreadable.count * sizeof *at);
+        unreadable.at = at;
+        unreadable.room = room;
+    }
+    unreadable.at[unreadable.count++] = word;
+    return true;
+}
+
+static void note_unreadable(uintptr_t from, uintptr_t to)
+{
+    static uintptr_t copy[OS_PAGE / sizeof(uintptr_t)];
+    for (; from < to && !now.failed; from += sizeof copy) {
+        size_t size = to - from < sizeof copy ? to - from : sizeof copy;
+        now.failed |= !written_copy(copy, from, size);
+        for (size_t i = 0; i < size / sizeof *copy && !now.failed; i++)
+            if (region_owns((const void *)copy[i]))
+                now.failed |= !note_word(copy[i]);
+    }
+}
+
+/* --- all that was written --- */
 
 static void add_part(uintptr_t from, uintptr_t to)
 {
-    now.failed |= !written_each_run(from, to, now.range);
+    now.failed |= !written_each_run(from, to, now.may & WRITTEN_MAY_READ ? now.range : note_unreadable);
 }
 
-static void add_mapping(uintptr_t from, uintptr_t to)
+static void add_mapping(uintptr_t from, uintptr_t to, unsigned may)
 {
-    own_subtract(used_from(from, to) & ~(uintptr_t)7, to, add_part);
+    uintptr_t low, high;
+    now.may = may;
+    while (from < to && next_unused(from, to, &low, &high)) {
+        if (low > from)
+            own_subtract(from, low, add_part);
+        from = high & ~(uintptr_t)7;
+    }
+    if (from < to)
+        own_subtract(from, to, add_part);
 }
 
 bool process_is_open(void)
@@ -55,7 +119,9 @@ void process_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
     now.here = here;
     now.range = range;
     now.failed = false;
+    unreadable.count = 0;
     now.failed |= !written_each_mapping(add_mapping);
+    range((uintptr_t)unreadable.at, (uintptr_t)(unreadable.at + unreadable.count));
 }
 
 bool process_was_open(void)

@@ -157,8 +157,10 @@ static struct {
     uintptr_t run_from, run_to; /* of the mappings so far, those that touch each other */
 } around;
 
-static void note_mapping(uintptr_t from, uintptr_t to)
+static void note_mapping(uintptr_t from, uintptr_t to, unsigned may)
 {
+    if (may != (WRITTEN_MAY_READ | WRITTEN_MAY_WRITE))
+        return;
     if (from != around.run_to)
         around.run_from = from;
     around.run_to = to;
@@ -231,13 +233,20 @@ static void add_stacks(heap_t *heap, uintptr_t from, uintptr_t to,
     stacks_registers(&heap->own, range);
 }
 
+/* Beside what its stack holds. */
+static void add_registers(const heap_t *heap, void (*range)(uintptr_t from, uintptr_t to))
+{
+    range(heap->registers_from, heap->registers_to);
+    stacks_registers(&heap->blocked, range);
+}
+
 static void add_thread(heap_t *heap, uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
 {
     uintptr_t from, to;
     world_stack(heap, &from, &to);
     from = heap == cache.heap ? here : from;
     add_stacks(heap, from, to, range);
-    stacks_registers(&heap->blocked, range);
+    add_registers(heap, range);
     uintptr_t tls = (heap->pointer - static_tls) & ~(uintptr_t)7, tls_end = heap->pointer + OS_THREAD_RECORD;
     if (tls < from || tls_end > to) /* else it is part of the stack */
         range(tls, tls_end);
@@ -262,7 +271,7 @@ static void add_process(uintptr_t here, void (*range)(uintptr_t from, uintptr_t 
             if (heap == cache.heap)
                 cache.heap->stack_from = here;
             range((uintptr_t)&heap->stack_from, (uintptr_t)(&heap->stack_from + 1));
-            stacks_registers(&heap->blocked, range);
+            add_registers(heap, range);
             stacks_registers(&heap->own, range);
         }
     stacks_begin();

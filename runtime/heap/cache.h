@@ -25,6 +25,7 @@
 
 #include "runtime/heap/classes.h"
 #include "runtime/os/lock.h"
+#include "runtime/os/tracer.h"
 #include "runtime/pages/region.h"
 
 typedef struct cell {
@@ -72,11 +73,15 @@ typedef struct heap {
     uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
     struct collected *collected;    /* its share of the collected heap, from first use on; see collected.h */
     uintptr_t stack_from, stack_to; /* what it has on its stack, while it stands still: see world.h */
-    uintptr_t stack_limit;          /* the lower end of its stack; UINTPTR_MAX: not known */
-    uintptr_t pointer;              /* the thread pointer: its thread-local memory lies below */
-    _Atomic int thread;             /* the kernel's number of it; see world.c for who clears it */
-    stack_mark_t blocked;           /* in a blocking section: of who began it */
-    _Atomic uint32_t standing;      /* 1: it stands still */
+    uintptr_t registers_from, registers_to; /* where its registers are meanwhile; equal: on its stack */
+    uintptr_t stack_limit;     /* the lower end of its stack; 0: the first thread's, UINTPTR_MAX: not known */
+    uintptr_t pointer;         /* the thread pointer: its thread-local memory lies below */
+    _Atomic int thread;        /* the kernel's number of it; see world.c for who clears it */
+    stack_mark_t blocked;      /* in a blocking section: of who began it */
+    tracer_call_t call;        /* a system call that a stop may cut short */
+    _Atomic uint32_t standing; /* 1: it stands still */
+    _Atomic uint32_t waits_for_child; /* 1: it counts as standing while it does; the collector's */
+    _Atomic uint32_t vforks;          /* 1: it makes a child that shares its memory; `blocked` is who does */
     uintptr_t stack_low; /* from here to its end its own stack is known to have no hole: the collector's */
     stack_mark_t own;    /* of the thread's own stack, while it is on another one: see collect/stacks.h */
     struct weir_gc_stack *stack;       /* the one that it said it is on; NULL: its own */

@@ -4,14 +4,17 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "runtime/heap/halt.h"
 #include "runtime/os/check.h"
 #include "runtime/os/futex.h"
 #include "runtime/os/options.h"
+#include "runtime/os/os.h"
 #include "runtime/os/signal.h"
 
 _Atomic uint32_t world_stopping;
 static _Atomic uint32_t standing; /* threads in stand_still */
-static heap_t *_Atomic stopper;   /* whose thread stops the world, or has; NULL: nobody's */
+static _Atomic int process; /* whose world it is; not that of a child of vfork, which shares all of this */
+static heap_t *_Atomic stopper; /* whose thread stops the world, or has; NULL: nobody's */
 
 /* --- the thread's side --- */
 
@@ -36,12 +39,13 @@ __attribute__((noinline)) static void stand_still(heap_t *heap)
     uintptr_t here;
     __builtin_unwind_init();
     heap->stack_from = (uintptr_t)&here & ~(uintptr_t)(sizeof here - 1);
+    heap->registers_from = heap->registers_to = 0;
     wait_marked(heap);
 }
 
 void world_park(void)
 {
-    if (cache.heap && cache.heap != stopper && lock_sections == 0)
+    if (cache.heap && cache.heap != stopper && lock_sections == 0 && !world_is_child())
         stand_still(cache.heap);
 }
 
@@ -55,16 +59,34 @@ static void disown(int thread)
         }
 }
 
-/* At the signal, and where a section ends that put it off. A late signal may find the thread standing: then the collector
- * is at work on what it has said of its stack. */
+/* Where a section ends that put it off. */
 static void stop_if_asked(void)
 {
-    if (cache.inside > 0 || !atomic_load(&world_stopping))
+    if (cache.inside > 0 || lock_sections > 0 || !atomic_load(&world_stopping))
         return;
-    if (!cache.heap && lock_sections == 0)
-        disown(os_thread_id());
-    else if (cache.heap && !atomic_load(&cache.heap->standing))
+    if (cache.heap)
         world_park();
+    else
+        disown(os_thread_id());
+}
+
+/* Interrupted in a section, the thread stops at its end. A late signal may find the thread standing: then the collector is at work
+ * on what it has said of its stack. */
+static void stop_at_signal(const os_frame_t *frame)
+{
+    heap_t *heap = cache.heap;
+    if (cache.inside > 0 || lock_sections > 0 || !atomic_load(&world_stopping))
+        return;
+    if (!heap) {
+        disown(os_thread_id());
+    } else if (atomic_load(&heap->waits_for_child)) {
+        world_wait_to_start(); /* it does no more: but the collector is at work on what it said at the beginning */
+    } else if (heap != stopper && !atomic_load(&heap->standing)) {
+        heap->stack_from = frame->stack & ~(uintptr_t)7;
+        heap->registers_from = frame->from;
+        heap->registers_to = frame->to;
+        wait_marked(heap);
+    }
 }
 
 void world_thread_begin(heap_t *heap)
@@ -77,7 +99,9 @@ void world_thread_begin(heap_t *heap)
     heap->stack_to = os_stack_end();
     heap->stack_limit = os_is_first_thread() ? 0 : UINTPTR_MAX;
     heap->standing = 0;
-    if (options.collect && !cache.ended)
+    int nobody = 0;
+    atomic_compare_exchange_strong(&process, &nobody, os_process_id());
+    if (options.collect && !cache.ended && os_stop_signal_is_used())
         os_unblock_stop_signal(); /* the C library starts threads for timers with all signals blocked */
     heap->stack = NULL;
     heap->stack_low = heap->stack_to;
@@ -86,8 +110,8 @@ void world_thread_begin(heap_t *heap)
 void world_thread_stack_size(size_t size)
 {
     heap_t *heap = cache.heap;
-    if (heap && size < heap->stack_to)
-        heap->stack_limit = heap->stack_to - size;
+    if (heap && size < heap->stack_to && size > OS_PAGE)
+        heap->stack_limit = heap->stack_to - size + OS_PAGE; /* the end is known to a page */
 }
 
 void world_thread_end(heap_t *heap)
@@ -114,6 +138,7 @@ __attribute__((noinline, no_sanitize("address"))) void world_block_begin(void)
         return;
     WORLD_MARK_HERE(&heap->blocked);
     heap->stack_from = heap->blocked.from;
+    heap->registers_from = heap->registers_to = 0;
     atomic_store(&heap->standing, 1);
 }
 
@@ -128,70 +153,76 @@ void world_block_end(void)
     memset(heap->blocked.held, 0, sizeof heap->blocked.held);
 }
 
+__attribute__((noinline, no_sanitize("address"))) void world_vfork_begin(void)
+{
+    heap_t *heap = thread_heap();
+    if (!heap)
+        return;
+    WORLD_MARK_HERE(&heap->blocked);
+    cache.runs = NULL; /* the child asks in a section for each block */
+    atomic_store(&heap->vforks, 1);
+}
+
+void world_vfork_end(void)
+{
+    heap_t *heap = cache.heap;
+    if (!heap)
+        return;
+    atomic_store(&heap->vforks, 0);
+    memset(heap->blocked.held, 0, sizeof heap->blocked.held);
+}
+
+/* In the section already: who stops the world looks at `inside` after it has said so, this one the other way round. */
+void world_wait_as_child(void)
+{
+    if (cache.inside > 1)
+        return;
+    atomic_thread_fence(memory_order_seq_cst);
+    while (atomic_load(&world_stopping)) {
+        cache.inside--;
+        world_wait_to_start();
+        cache.inside++;
+        atomic_thread_fence(memory_order_seq_cst);
+    }
+}
+
 /* --- the collector's side --- */
 
-static bool has_to_stop(const heap_t *heap)
+bool world_is_ours(void)
 {
-    return heap != cache.heap && world_scans(heap);
-}
-
-/* A thread may end without leaving its heap: it took one in the last of its destructors. */
-static void ask_to_stop(heap_t *heap)
-{
-    if (!os_signal_thread(heap->thread))
-        heap->thread = WORLD_NO_THREAD;
-}
-
-/* A signal that is lost (the thread had just ended, the queue was full) is sent again after a while. A thread that does
- * not run is waited for; one that blocks the signal is not. */
-static bool wait_for(heap_t *heap, uint64_t since)
-{
-    enum { RESEND_NS = 10 * 1000 * 1000 };
-    const uint64_t patience = 2000000000u;
-    while (has_to_stop(heap) && !atomic_load_explicit(&heap->standing, memory_order_acquire)) {
-        if (os_futex_wait_for(&heap->standing, 0, RESEND_NS))
-            continue;
-        uint64_t waited = os_now_ns() - since;
-        if (waited > patience && os_thread_blocks_signal(heap->thread)) {
-            os_report_blocked(heap->thread, waited);
-            return false;
-        }
-        if (os_thread_is_zombie(heap->thread))
-            heap->thread = WORLD_NO_THREAD;
-        else
-            ask_to_stop(heap);
-    }
-    return true;
+    return atomic_load(&process) == os_process_id();
 }
 
 /* Those that stood for the last stop get off first: collections that follow each other closely would otherwise keep them
  * standing for ever. */
 bool world_stop(void)
 {
-    os_on_stop_signal(stop_if_asked);
+    if (!world_is_ours())
+        return false;
     lock_section_ended = stop_if_asked;
     for (uint32_t left; (left = atomic_load(&standing)) > 0;)
         os_futex_wait(&standing, left);
     stopper = cache.heap;
+    halt_prepare();
     lock_acquire(&heaps.lock);
     atomic_store(&world_stopping, 1);
     lock_release(&heaps.lock);
-    for (heap_t *heap = heaps.all; heap; heap = heap->next)
-        if (has_to_stop(heap) && !atomic_load(&heap->standing))
-            ask_to_stop(heap);
-    uint64_t since = os_now_ns();
-    for (heap_t *heap = heaps.all; heap; heap = heap->next)
-        if (!wait_for(heap, since)) {
-            world_start();
-            return false;
-        }
-    return true;
+    if (halt_all(stop_at_signal))
+        return true;
+    world_start();
+    return false;
 }
 
 void world_start(void)
 {
     atomic_store(&world_stopping, 0);
     os_futex_wake_all(&world_stopping);
+    halt_end();
+}
+
+bool world_stands(void)
+{
+    return halt_holds();
 }
 
 void world_stack(const heap_t *heap, uintptr_t *from, uintptr_t *to)
@@ -205,6 +236,8 @@ void world_after_fork_child(void)
     world_stopping = 0;
     standing = 0;
     stopper = NULL;
+    process = os_process_id();
+    halt_after_fork_child();
     if (cache.heap)
         cache.heap->thread = os_thread_id();
 }

@@ -1,17 +1,14 @@
 /* world: stopping all threads that have a heap.
  *
- * The collector asks every such thread to stop with a real-time signal; the handler waits there until the world
- * starts again. A thread in the middle of a change to what the collector reads says so (world_enter); then the
- * handler returns at once and the thread stops where it leaves (world_leave); so it does in one
- * that has a lock of the heap or of the pages, or waits for one (os/lock.h). So a stopped thread holds no such lock, and is
- * in the middle of nothing.
+ * The collector has every such thread held by a task that traces it, or asks it to stop by a signal, whose handler waits until
+ * the world starts again (halt.h). A thread in the middle of a change to what the collector reads says so (world_enter); so
+ * does one that has a lock of the heap or of the pages, or waits for one (os/lock.h). It goes on to the end of that section,
+ * and stops there (world_leave). So a stopped thread holds no such lock, and is in the middle of nothing.
  *
- *     running --signal--> stopped --start--> running            inside: --signal--> inside --leave--> stopped
+ *     running --held, or signal--> stopped --start--> running            inside: goes on --leave--> stopped
  *
  * A thread that comes while the world is stopped waits until it starts (world_admit). One that waits in the kernel
- * for long may declare it (world_block_begin): it is not signalled, and stops on its way back if need be.
- *
- * After the Boehm collector's pthread_stop_world.c, less the suspended system calls and the resends on a timer.
+ * for long may declare it (world_block_begin): it is left alone, and stops on its way back if need be.
  */
 #ifndef WEIR_HEAP_WORLD_H
 #define WEIR_HEAP_WORLD_H
@@ -23,18 +20,25 @@
 #include "runtime/heap/cache.h"
 
 /* Stop every thread with a heap but the caller's; start them again. One stop at a time: the caller holds the
- * collector's lock. False: a thread blocks the signal for longer than one waits; a line on stderr says which, and
- * everybody runs. */
+ * collector's lock, and its signals are blocked meanwhile. False: a thread could not be stopped for as long as one waits; a
+ * line on stderr says which, once, and everybody runs. */
 bool world_stop(void);
 void world_start(void);
+/* Has everybody stood still up to now? Who traces them may be killed: then what was marked is not to be trusted. */
+bool world_stands(void);
+/* Is this the process whose threads they are? A child of vfork has the same memory, and none of the threads. */
+bool world_is_ours(void);
 extern _Atomic uint32_t world_stopping; /* 1 from the request to the restart */
 
 /* Sections that a stop must not fall into; they nest. The thread has a heap. */
 void world_park(void);
+void world_wait_as_child(void);
 static inline void world_enter(void)
 {
     cache.inside++;
     atomic_signal_fence(memory_order_seq_cst);
+    if (UNLIKELY(atomic_load_explicit(&cache.heap->vforks, memory_order_relaxed)))
+        world_wait_as_child();
 }
 static inline void world_leave(void)
 {
@@ -62,6 +66,16 @@ static inline void world_leave(void)
  * its stack and in registers now is what the collector sees. */
 void world_block_begin(void);
 void world_block_end(void);
+
+/* Around vfork and its like, by the thread that makes the child. It may be found waiting for the child in the kernel: then what
+ * it had at the beginning on its stack and in registers is what the collector sees. The child runs with the thread's memory and
+ * in its name, and is not stopped: its sections wait until the world starts, and what it allocates is kept. */
+void world_vfork_begin(void);
+void world_vfork_end(void);
+static inline bool world_is_child(void)
+{
+    return cache.heap && atomic_load_explicit(&cache.heap->vforks, memory_order_relaxed);
+}
 
 /* What the thread's stack was made with, in bytes: for a thread that is not the first. */
 void world_thread_stack_size(size_t size);

@@ -3,47 +3,117 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "runtime/os/file.h"
 #include "runtime/os/os.h"
 #include "runtime/os/text.h"
+#include "runtime/os/tracer.h"
 
-/* Real-time signals are nobody's by default; the C library uses the lowest, other collectors the next few. */
 int os_stop_signal(void)
 {
-    return SIGRTMAX - 2;
+    return SIGURG;
 }
 
-static void (*stop_handler)(void);
+static void (*_Atomic stop_handler)(const os_frame_t *frame);
+static struct sigaction replaced; /* what the program had for it when the handler was installed last */
 
-static void handle_stop(int number)
+/* --- the handler --- */
+
+/* The kernel drops what comes with a signal when the queue is full: then it may be anybody's. */
+static bool has_no_sender(const siginfo_t *info)
 {
-    (void)number;
-    stop_handler();
+    return info->si_code == SI_USER && info->si_pid == 0;
 }
 
-void os_on_stop_signal(void (*handler)(void))
+static bool is_ours(const siginfo_t *info)
 {
-    if (stop_handler)
+    return info->si_code == SI_QUEUE && info->si_value.sival_ptr == &replaced;
+}
+
+static void hand_on(int number, siginfo_t *info, void *context)
+{
+    if (replaced.sa_flags & SA_SIGINFO)
+        replaced.sa_sigaction(number, info, context);
+    else if (replaced.sa_handler != SIG_DFL && replaced.sa_handler != SIG_IGN)
+        replaced.sa_handler(number);
+}
+
+/* ThreadSanitizer calls the handler later, on the thread's own stack. */
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+/* The kernel lays a signal's frame out as the registers, and the vector registers above them, whose size they tell (Linux,
+ * arch/x86/include/uapi/asm/sigcontext.h). `red_zone` is in the handler's frame, below. */
+static os_frame_t frame_of(const ucontext_t *context, uintptr_t red_zone[TRACER_RED_ZONE / 8])
+{
+    enum { LEGACY = 512, SOFTWARE = 464, MAGIC = 0x46505853 };
+    uintptr_t stack = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+    uintptr_t to = (uintptr_t)(context + 1);
+    const char *vectors = (const char *)context->uc_mcontext.fpregs;
+    if (vectors) {
+        const uint32_t *software = (const uint32_t *)(const void *)(vectors + SOFTWARE);
+        to = (uintptr_t)vectors + (software[0] == MAGIC ? software[1] : LEGACY);
+    }
+    tracer_copy_red_zone(stack, red_zone);
+    return (os_frame_t){
+        .stack = stack, .from = (uintptr_t)red_zone & ~(uintptr_t)7, .to = to & ~(uintptr_t)7};
+}
+#else
+static os_frame_t frame_of(const ucontext_t *context, uintptr_t red_zone[TRACER_RED_ZONE / 8])
+{
+    (void)context;
+    return (os_frame_t){.stack = (uintptr_t)red_zone};
+}
+#endif
+
+static void handle_stop(int number, siginfo_t *info, void *context)
+{
+    uintptr_t red_zone[TRACER_RED_ZONE / 8];
+    bool is_lost = has_no_sender(info);
+    if (is_lost || is_ours(info)) {
+        os_frame_t frame = frame_of(context, red_zone);
+        stop_handler(&frame);
+        __asm__ volatile("" : : "r"(red_zone) : "memory");
+    }
+    if (is_lost || !is_ours(info))
+        hand_on(number, info, context);
+}
+
+void os_on_stop_signal(void (*handler)(const os_frame_t *frame))
+{
+    struct sigaction found;
+    sigaction(os_stop_signal(), NULL, &found);
+    if (stop_handler && found.sa_flags & SA_SIGINFO && found.sa_sigaction == handle_stop)
         return;
+    replaced = found;
     stop_handler = handler;
-    struct sigaction action = {.sa_handler = handle_stop, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_sigaction = handle_stop, .sa_flags = SA_RESTART | SA_SIGINFO | SA_ONSTACK};
     sigfillset(&action.sa_mask);
     sigaction(os_stop_signal(), &action, NULL);
 }
 
+bool os_stop_signal_is_used(void)
+{
+    return stop_handler != NULL;
+}
+
+/* One that the kernel has no room for is sent again by who waits for the thread. */
 bool os_signal_thread(int thread)
 {
-    int saved = errno, error;
-    do /* EAGAIN: the queue of signals is full */
-        error = syscall(SYS_tgkill, getpid(), thread, os_stop_signal()) == 0 ? 0 : errno;
-    while (error == EAGAIN);
+    int saved = errno, process = getpid();
+    siginfo_t info = {.si_signo = os_stop_signal(), .si_code = SI_QUEUE};
+    info.si_pid = process;
+    info.si_uid = getuid();
+    info.si_value.sival_ptr = &replaced;
+    bool sent =
+        syscall(SYS_rt_tgsigqueueinfo, process, thread, os_stop_signal(), &info) == 0 || errno != ESRCH;
     errno = saved;
-    return error != ESRCH;
+    return sent;
 }
 
 void os_mask_without_stop(sigset_t *set)
@@ -98,9 +168,12 @@ bool os_thread_blocks_signal(int thread)
     return blocked >> (os_stop_signal() - 1) & 1;
 }
 
-void os_report_blocked(int thread, uint64_t ns)
+void os_report_no_stop(int thread, uint64_t ns, const char *why)
 {
+    static atomic_bool said;
     char name[32], room[256];
+    if (atomic_exchange(&said, true))
+        return;
     text_t text = text_on(room, sizeof room);
     text_add_str(&text, "weir: no collection: for ");
     text_add_decimal(&text, ns / 100000000, 1);
@@ -110,9 +183,9 @@ void os_report_blocked(int thread, uint64_t ns)
         text_add_char(&text, ' ');
         text_add_quoted(&text, name, strcspn(name, "\n"));
     }
-    text_add_str(&text, " has blocked signal ");
-    text_add_u64(&text, (uint64_t)os_stop_signal());
-    text_add_str(&text, " (SIGRTMAX - 2), which stops it\n");
+    text_add_char(&text, ' ');
+    text_add_str(&text, why);
+    text_add_str(&text, "; the heap grows meanwhile\n");
     text_flush(&text, STDERR_FILENO);
 }
 
@@ -121,16 +194,36 @@ int os_thread_id(void)
     return (int)syscall(SYS_gettid);
 }
 
+int os_process_id(void)
+{
+    return (int)syscall(SYS_getpid);
+}
+
 bool os_is_first_thread(void)
 {
     return os_thread_id() == getpid();
 }
 
-/* glibc keeps the record of a thread, and below it the thread-local memory, at the upper end of the stack. */
+/* The kernel has laid out above the first stack: the number of arguments, these and NULL, the environment and NULL, pairs of
+ * the auxiliary vector up to one of AT_NULL (System V ABI). The program may have changed some: then nothing of it counts. */
 extern void *__libc_stack_end;
+static uintptr_t first_stack_end(void)
+{
+    enum { MOST = 1 << 20 };
+    const uintptr_t *start = __libc_stack_end, *at = start + 1 + *start + 1;
+    if (*start > MOST || at[-1] != 0)
+        return (uintptr_t)start;
+    while (*at++ != 0 && at - start < MOST)
+        ;
+    for (; at[0] != AT_NULL && at - start < MOST; at += 2)
+        ;
+    return at - start < MOST ? (uintptr_t)(at + 2) : (uintptr_t)start;
+}
+
+/* glibc keeps the record of a thread, and below it the thread-local memory, at the upper end of the stack. */
 uintptr_t os_stack_end(void)
 {
     if (os_is_first_thread())
-        return (uintptr_t)__libc_stack_end;
+        return first_stack_end();
     return (os_thread_word() + OS_THREAD_RECORD + OS_PAGE - 1) & ~(uintptr_t)(OS_PAGE - 1);
 }

@@ -1,5 +1,10 @@
-/* signal: the signal that stops a thread, and where the thread's stack is. All of this may be called in signal handlers;
- * errno is kept. */
+/* signal: the signal that stops a thread, where tracing is not to be had (tracer.h), and where the thread's stack is. All of this
+ * may be called in signal handlers; errno is kept.
+ *
+ * It is SIGURG. Its default is to be ignored: so a program that sets all signals to their defaults is not killed, nor is one
+ * that exec has just begun; and, not being a real-time signal, it is delivered when the queue of signals is full. What the
+ * program has for it is called for those that are not ours.
+ */
 #ifndef WEIR_OS_SIGNAL_H
 #define WEIR_OS_SIGNAL_H
 
@@ -7,26 +12,37 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Where a thread was interrupted. */
+typedef struct os_frame {
+    uintptr_t stack; /* its stack pointer */
+    uintptr_t from,
+        to; /* what holds its registers, and the red zone below the pointer; equal: the stack does */
+} os_frame_t;
+
 int os_stop_signal(void);
-/* The handler for the stop signal, the same each time. It runs on the stack of the thread. */
-void os_on_stop_signal(void (*handler)(void));
+/* Install the handler for it, the same each time, before each use: the program may have replaced it since. */
+void os_on_stop_signal(void (*handler)(const os_frame_t *frame));
+/* Has it ever been installed? */
+bool os_stop_signal_is_used(void);
 /* False: there is no such thread. */
 bool os_signal_thread(int thread);
-/* The first thread of a process may have ended and still be there to be signalled, until all others have. */
+/* The first thread of a process may have ended and still be there, until all others have. */
 bool os_thread_is_zombie(int thread);
 /* Does the thread block the stop signal at this moment? A file is read. */
 bool os_thread_blocks_signal(int thread);
-/* Say on stderr that it does, for so many nanoseconds: its number and its name. */
-void os_report_blocked(int thread, uint64_t ns);
+/* Say on stderr, once, that a thread was waited for in vain: for how long, its number, its name, and why. */
+void os_report_no_stop(int thread, uint64_t ns, const char *why);
 /* A change of a signal mask leaves the stop signal alone: take it out of the set. */
 void os_mask_without_stop(sigset_t *set);
 /* The calling thread no longer blocks it. */
 void os_unblock_stop_signal(void);
 int os_thread_id(void);
+int os_process_id(void);
 /* Is the caller the thread that the process began with? */
 bool os_is_first_thread(void);
 
-/* Where the calling thread's stack ends; of all threads but the first that includes its thread-local memory. */
+/* Where the calling thread's stack ends. Of the first thread that includes the pointers to the arguments and the environment,
+ * of all others their thread-local memory. */
 uintptr_t os_stack_end(void);
 /* Bytes above the thread pointer that belong to the C library's record of a thread. */
 enum { OS_THREAD_RECORD = 2304 };

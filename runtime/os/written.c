@@ -56,33 +56,45 @@ static uintptr_t next_address(void)
 }
 
 /* 7f0000000000-7f0000021000 rw-p 00000000 00:00 0      [stack]: false at the end of the file. */
-static bool next_line(uintptr_t *from, uintptr_t *to, bool *wanted)
+static bool next_line(uintptr_t *from, uintptr_t *to, unsigned *may, bool *wanted)
 {
-    char access[4];
+    enum { BEFORE_NAME = 4 /* access, offset, device, inode */ };
+    char access[4], name[2] = "";
     *from = next_address();
     *to = next_address();
     for (size_t i = 0; i < sizeof access; i++)
         access[i] = (char)next_byte();
-    *wanted = access[0] == 'r' && access[1] == 'w' && access[3] == 'p';
-    int c;
-    do
-        c = next_byte();
-    while (c >= 0 && c != '\n');
+    unsigned fields = 1, letters = 0;
+    int c, before = 'p';
+    for (; (c = next_byte()) >= 0 && c != '\n'; before = c) {
+        fields += before == ' ' && c != ' ';
+        if (fields > BEFORE_NAME && letters < sizeof name)
+            name[letters++] = (char)c;
+    }
+    *may = (access[0] == 'r' ? WRITTEN_MAY_READ : 0) | (access[1] == 'w' ? WRITTEN_MAY_WRITE : 0);
+    *wanted = access[3] == 'p' && !(name[0] == '[' && name[1] == 'v');
     return c >= 0;
 }
 
-bool written_each_mapping(written_range *mapping)
+/* While the mappings are gone through; else -1. */
+static int open_pagemap = -1;
+
+bool written_each_mapping(written_mapping *mapping)
 {
     uintptr_t from, to;
-    bool wanted;
+    unsigned may;
+    bool wanted, any = false;
     maps.fd = open_for_reading("/proc/thread-self/maps");
     if (maps.fd < 0)
         return false;
     maps.at = maps.length = 0;
-    bool any = false;
-    for (; next_line(&from, &to, &wanted); any = true)
+    open_pagemap = open_for_reading("/proc/thread-self/pagemap");
+    for (; next_line(&from, &to, &may, &wanted); any = true)
         if (wanted)
-            mapping(from, to);
+            mapping(from, to, may);
+    if (open_pagemap >= 0)
+        syscall(SYS_close, open_pagemap);
+    open_pagemap = -1;
     syscall(SYS_close, maps.fd);
     return any;
 }
@@ -149,12 +161,29 @@ static bool scan_pages(int fd, uintptr_t from, uintptr_t to, written_range *run)
 
 bool written_each_run(uintptr_t from, uintptr_t to, written_range *run)
 {
-    int fd = open_for_reading("/proc/thread-self/pagemap");
+    int fd = open_pagemap >= 0 ? open_pagemap : open_for_reading("/proc/thread-self/pagemap");
     if (fd < 0)
         return false;
     bool known = scan_pages(fd, from, to, run) || read_pages(fd, from, to, run);
-    syscall(SYS_close, fd);
+    if (fd != open_pagemap)
+        syscall(SYS_close, fd);
     return known;
+}
+
+/* The file is read without regard to what the process may do with the page. */
+bool written_copy(void *to, uintptr_t from, size_t size)
+{
+    int fd = open_for_reading("/proc/thread-self/mem");
+    if (fd < 0)
+        return false;
+    bool copied = syscall(SYS_pread64, fd, to, size, from) == (long)size;
+    syscall(SYS_close, fd);
+    return copied;
+}
+
+static void ignore_mapping(uintptr_t from, uintptr_t to, unsigned may)
+{
+    (void)from, (void)to, (void)may;
 }
 
 static void ignore(uintptr_t from, uintptr_t to)
@@ -165,5 +194,5 @@ static void ignore(uintptr_t from, uintptr_t to)
 bool written_is_known(void)
 {
     uintptr_t here = (uintptr_t)&maps & ~(uintptr_t)(OS_PAGE - 1);
-    return written_each_mapping(ignore) && written_each_run(here, here + OS_PAGE, ignore);
+    return written_each_mapping(ignore_mapping) && written_each_run(here, here + OS_PAGE, ignore);
 }

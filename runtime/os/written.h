@@ -6,16 +6,24 @@
 #define WEIR_OS_WRITTEN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef void written_range(uintptr_t from, uintptr_t to);
 
-/* Call the function for each private mapping that may be read and written. False: it cannot be found out. One caller at a
- * time; only system calls, no lock. */
-bool written_each_mapping(written_range *mapping);
+/* Of a mapping: what may be done with it now. What was written before counts, whatever is allowed by now. */
+enum { WRITTEN_MAY_READ = 1, WRITTEN_MAY_WRITE = 2 };
+typedef void written_mapping(uintptr_t from, uintptr_t to, unsigned may);
+
+/* Call the function for each private mapping but the kernel's own ([vdso] and its like). False: it cannot be found out. One
+ * caller at a time; only system calls, no lock. */
+bool written_each_mapping(written_mapping *mapping);
 
 /* Of a mapping, those pages that have been written; false: it cannot be found out. */
 bool written_each_run(uintptr_t from, uintptr_t to, written_range *run);
+
+/* Copy what may not be read, from the kernel. False: it does not let that happen. */
+bool written_copy(void *to, uintptr_t from, size_t size);
 
 /* May the process ask at all? */
 bool written_is_known(void);

@@ -12,8 +12,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "runtime/heap/collected.h"
-#include "runtime/os/options.h"
 #include "runtime/os/signal.h"
 #include "runtime/swap/swap.h"
 
@@ -22,7 +20,7 @@ enum { KERNEL_SET = 8 /* bytes */, LIBRARY_FIRST = 32, LIBRARY_LAST = 33 };
 static sigset_t without_stop(const sigset_t *set)
 {
     sigset_t rest = *set;
-    if (options.collect || collected_is_used())
+    if (os_stop_signal_is_used())
         os_mask_without_stop(&rest);
     return rest;
 }

@@ -19,6 +19,7 @@ static const struct {
 } calls[] = {
     {"madvise", SYS_madvise}, {"mremap", SYS_mremap}, {"membarrier", SYS_membarrier},
     {"mincore", SYS_mincore}, {"ioctl", SYS_ioctl},   {"noreplace", SYS_mmap},
+    {"ptrace", SYS_ptrace},   {"clone", SYS_clone},
 };
 
 int main(int argc, char **argv)

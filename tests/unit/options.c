@@ -74,6 +74,7 @@ static const struct {
     {"gctrace", "1", OPTIONS_gctrace, 1},
     {"gcstress", "100", OPTIONS_gcstress, 100},
     {"gcverify", "1", OPTIONS_gcverify, 1},
+    {"stop", "signal", OPTIONS_stop, OPTIONS_STOP_SIGNAL},
     {"poison", "1", OPTIONS_poison, 1},
     {"leaks", "1", OPTIONS_leaks, 1},
     {"WEIR_PROFILE", "off", OPTIONS_profile, 0},

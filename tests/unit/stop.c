@@ -2,15 +2,22 @@
 #include <criterion/criterion.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <weir/event.h>
 #include <weir/gc.h>
 
 #include "runtime/collect/gc.h"
 #include "runtime/heap/world.h"
+#include "runtime/os/options.h"
+#include "runtime/os/os.h"
 #include "runtime/os/signal.h"
+#include "runtime/os/tracer.h"
 #include "tests/unit/support.h"
 
 static atomic_bool blocked, stop;
@@ -59,6 +66,7 @@ static char *read_said(void)
 Test(stop, a_thread_that_blocks_the_signal_does_not_hang_the_program, .disabled = WATCHED)
 {
     pthread_t thread;
+    options.stop = OPTIONS_STOP_SIGNAL;
     void *volatile kept = weir_gc_alloc(100);
     weir_gc();
     uint64_t cycles = gc_read_stats().cycles;
@@ -85,9 +93,102 @@ Test(stop, a_thread_that_blocks_the_signal_does_not_hang_the_program, .disabled 
     cr_expect_eq(gc_read_stats().cycles, cycles + 1);
     fflush(stderr);
     const char *said = read_said();
-    cr_expect(strstr(said, "weir: no collection: for 2.") && strstr(said, " \"deaf\" has blocked signal"),
+    cr_expect(strstr(said, "weir: no collection: for 2.") && strstr(said, " \"deaf\" has blocked SIGURG"),
               "%s", said);
     (void)*(volatile char *)kept;
+}
+
+/* To a tracer masks are nothing. */
+Test(stop, a_thread_that_blocks_all_signals_is_held_by_a_tracer, .disabled = WATCHED)
+{
+    pthread_t thread;
+    void *volatile kept = weir_gc_alloc(100);
+    pthread_create(&thread, NULL, block_all, NULL);
+    while (!blocked)
+        os_yield();
+    uint64_t cycles = gc_read_stats().cycles;
+    for (int i = 0; i < 100; i++)
+        weir_gc();
+    cr_expect_eq(gc_read_stats().cycles, cycles + 100);
+    stop = true;
+    pthread_join(thread, NULL);
+    (void)*(volatile char *)kept;
+}
+
+/* --- a tracer that is not to be had --- */
+
+static void collect_with_another_thread(uint64_t expected)
+{
+    pthread_t thread;
+    weir_gc_alloc(100);
+    pthread_create(&thread, NULL, block_all, NULL);
+    while (!blocked)
+        os_yield();
+    uint64_t cycles = gc_read_stats().cycles;
+    weir_gc();
+    cr_expect_eq(gc_read_stats().cycles, cycles + expected);
+    stop = true;
+    pthread_join(thread, NULL);
+}
+
+/* As in containers of old kernels. */
+Test(stop, without_a_tracer_and_when_no_other_means_is_allowed_it_is_given_up, .disabled = WATCHED)
+{
+    options.stop = OPTIONS_STOP_PTRACE;
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+    collect_with_another_thread(0);
+}
+
+/* Who holds the threads is killed while they are held: what is marked then is not trusted, and nothing is freed. */
+static void kill_tracer(void *context, const weir_event *event)
+{
+    (void)context, (void)event;
+    enum { PID_MAX = 1 << 22 };
+    for (int task = 1; task < PID_MAX; task++)
+        if (tracer_is_task(task))
+            CHECK(kill(task, SIGKILL) == 0);
+    while (tracer_holds())
+        os_yield();
+}
+
+static void *touch(void *argument)
+{
+    weir_gc_attach_thread();
+    blocked = true;
+    while (!stop)
+        usleep(1000);
+    return argument;
+}
+
+__attribute__((noinline)) static void make_hidden(uintptr_t *hidden)
+{
+    *hidden = ~(uintptr_t)weir_gc_alloc(100);
+}
+
+Test(stop, when_the_tracer_is_killed_everything_is_kept, .disabled = WATCHED)
+{
+    pthread_t thread;
+    uintptr_t hidden;
+    options.stop = OPTIONS_STOP_PTRACE;
+    make_hidden(&hidden);
+    pthread_create(&thread, NULL, touch, NULL);
+    while (!blocked)
+        os_yield();
+    weir_event_listen(WEIR_EVENT_BIT(WEIR_EVENT_STOPPED), kill_tracer, NULL);
+    weir_gc();
+    weir_event_unlisten(kill_tracer, NULL);
+    cr_expect_not_null(weir_gc_base((void *)~hidden));
+    weir_gc();
+    stop = true;
+    pthread_join(thread, NULL);
 }
 
 /* --- a number that is used again --- */

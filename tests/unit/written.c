@@ -16,8 +16,12 @@ static void see(uintptr_t from, uintptr_t to)
     seen += wanted >= from && wanted < to;
 }
 
-static void see_runs(uintptr_t from, uintptr_t to)
+static unsigned allowed;
+
+static void see_runs(uintptr_t from, uintptr_t to, unsigned may)
 {
+    if (wanted >= from && wanted < to)
+        allowed = may;
     if (wanted >= from && wanted < to)
         CHECK(written_each_run(from, to, see));
 }
@@ -44,8 +48,16 @@ Test(written, data_stack_and_touched_pages_are_found)
     memory[MIB(3)] = 1;
     cr_expect(is_written((uintptr_t)memory + MIB(3)));
     cr_expect_not(is_written((uintptr_t)memory + MIB(5)), "nobody has touched it");
+    cr_expect_eq(allowed, WRITTEN_MAY_READ | WRITTEN_MAY_WRITE);
     mprotect(memory, MIB(64), PROT_READ);
-    cr_expect_not(is_written((uintptr_t)memory + MIB(3)), "it may not be written");
+    cr_expect(is_written((uintptr_t)memory + MIB(3)), "it was written before");
+    cr_expect_eq(allowed, WRITTEN_MAY_READ);
+    mprotect(memory, MIB(64), PROT_NONE);
+    cr_expect(is_written((uintptr_t)memory + MIB(3)));
+    cr_expect_eq(allowed, 0);
+    char copy[2] = "";
+    cr_expect(written_copy(copy, (uintptr_t)memory + MIB(3), 1));
+    cr_expect_eq(copy[0], 1);
     munmap(memory, MIB(64));
 }
 

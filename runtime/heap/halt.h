@@ -1,0 +1,25 @@
+/* halt: the two means of stopping the threads of the world (world.h).
+ *
+ *     tracer   a task holds them (os/tracer.h). Nothing of the program sees it: no signal, no handler, no early return
+ *     signal   the handler of os/signal.h, where there may be no tracer: under a debugger or strace, where the kernel's settings
+ *              or a filter of system calls forbid it, when the process may have no further task
+ *
+ * Those that run in a section are waited for in both. WEIR_DEBUG=stop chooses one for good.
+ */
+#ifndef WEIR_HEAP_HALT_H
+#define WEIR_HEAP_HALT_H
+
+#include <stdbool.h>
+
+#include "runtime/os/signal.h"
+
+/* Before the stop: room for what has to be noted. */
+void halt_prepare(void);
+/* Everybody stands, or nobody does any more. In the stop. */
+bool halt_all(void (*at_signal)(const os_frame_t *frame));
+void halt_end(void);
+/* Since halt_all. */
+bool halt_holds(void);
+void halt_after_fork_child(void);
+
+#endif

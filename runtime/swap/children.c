@@ -1,0 +1,99 @@
+/* children: what makes a child that shares the process's memory until it becomes another program. The thread that makes one
+ * waits in the kernel meanwhile, where neither a tracer nor a signal reaches it; so it says before what it has in its registers
+ * (runtime/heap/world.h), and the others are collected for. fork is another matter: its child has memory of its own.
+ *
+ * vfork returns twice, and the child may overwrite what lies below its caller's frame, the return address among it. So it is
+ * kept in a register over the call, as the C library does.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <spawn.h>
+#include <unistd.h>
+
+#include "runtime/heap/heap.h"
+#include "runtime/heap/world.h"
+#include "runtime/os/options.h"
+#include "runtime/swap/swap.h"
+
+/* The options are known as soon as there is a heap. */
+static bool is_watched(void)
+{
+    return thread_heap() && options.collect;
+}
+
+#ifdef __x86_64__
+/* Called by vfork below. */
+void children_before(void);
+pid_t children_after(long result);
+
+__attribute__((used)) void children_before(void)
+{
+    if (is_watched())
+        world_vfork_begin();
+}
+
+/* In the parent. */
+__attribute__((used)) pid_t children_after(long result)
+{
+    if (options.collect)
+        world_vfork_end();
+    if (result >= 0)
+        return (pid_t)result;
+    errno = (int)-result;
+    return -1;
+}
+
+EXPORT __attribute__((naked)) pid_t vfork(void)
+{
+    __asm__("sub $8, %rsp\n\t"
+            "call children_before\n\t"
+            "add $8, %rsp\n\t"
+            "pop %rdi\n\t"
+            "mov $58, %eax\n\t" /* SYS_vfork */
+            "syscall\n\t"
+            "push %rdi\n\t"
+            "test %rax, %rax\n\t"
+            "jz 1f\n\t"
+            "mov %rax, %rdi\n\t"
+            "sub $8, %rsp\n\t"
+            "call children_after\n\t"
+            "add $8, %rsp\n"
+            "1:\tret");
+}
+#endif
+
+typedef int spawn(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
+                  char *const[], char *const[]);
+
+static int spawn_watched(spawn *next, pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+                         const posix_spawnattr_t *attributes, char *const arguments[],
+                         char *const environment[])
+{
+    bool watched = is_watched();
+    if (watched)
+        world_vfork_begin();
+    int error = next(pid, file, actions, attributes, arguments, environment);
+    if (watched)
+        world_vfork_end();
+    return error;
+}
+
+EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                       const posix_spawnattr_t *attributes, char *const arguments[],
+                       char *const environment[])
+{
+    static spawn *_Atomic next;
+    if (!next)
+        next = (spawn *)(uintptr_t)dlsym(RTLD_NEXT, "posix_spawn");
+    return spawn_watched(next, pid, path, actions, attributes, arguments, environment);
+}
+
+EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const arguments[],
+                        char *const environment[])
+{
+    static spawn *_Atomic next;
+    if (!next)
+        next = (spawn *)(uintptr_t)dlsym(RTLD_NEXT, "posix_spawnp");
+    return spawn_watched(next, pid, file, actions, attributes, arguments, environment);
+}

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Threads are stopped by each of the two means, whatever the program does with its signals, its stacks and its children; and by
+# the first of them nothing of the program can tell.
+source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
+
+# halted_in KIB STOP MODE...: it ends well, without a word, and in so much memory.
+halted_in() {
+    local most=$1 stop=$2 peak
+    shift 2
+    passes WEIR_COLLECT=1 WEIR_DEBUG=poison=1,stop=$stop "$WEIR_PROGRAMS/halted" "$@"
+    peak=$(cat "$SCRATCH/passes.out")
+    ((peak < most)) || fail "stop=$stop $*: $peak KiB"
+}
+
+for stop in ptrace signal; do
+    echo "signals that the program sets, queues and gets; exec; small stacks; threads; stop=$stop"
+    for mode in default ignore own queue "exec 20" small signals stops spawn forks "many 100"; do
+        halted_in 20000 $stop $mode
+    done
+    halted_in 20000 $stop vfork
+    halted_in 100000 $stop vfork-malloc
+done
+
+echo "threads that block every signal"
+for call in ppoll pselect sigsuspend epoll_pwait handler attribute; do
+    halted_in 20000 ptrace blocks $call
+done
+
+echo "calls of the system that wait: none returns early"
+passes WEIR_COLLECT=1 WEIR_DEBUG=stop=ptrace "$WEIR_PROGRAMS/waits"
+
+echo "no tracer is to be had: the signal, said once if collections are traced"
+said=$(on_weir WEIR_COLLECT=1 WEIR_DEBUG=gctrace=1 "$WEIR_PROGRAMS/deny" ptrace "$WEIR_PROGRAMS/halted" many 10 2>&1)
+[ "$(grep -c 'threads are stopped by SIGURG' <<<"$said")" = 1 ] && grep -q '^gc 2 ' <<<"$said" || fail "${said:0:300}"
+for call in ptrace clone; do
+    passes WEIR_COLLECT=1 "$WEIR_PROGRAMS/deny" $call "$WEIR_PROGRAMS/halted" many 10
+done
+if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
+    passes WEIR_COLLECT=1 strace -f -o /dev/null "$WEIR_PROGRAMS/halted" many 3
+else
+    echo "no strace here: left out"
+fi
+
+echo "blocks that one place alone knows"
+for mode in bss map thread guard array pair given read none exec relro registers arguments; do
+    passes WEIR_COLLECT=1 WEIR_DEBUG=poison=1,gcverify=1 "$WEIR_PROGRAMS/places" $mode first second
+    passes WEIR_COLLECT=1 WEIR_DEBUG=poison=1,stop=signal "$WEIR_PROGRAMS/places" $mode first second
+done
