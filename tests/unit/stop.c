@@ -218,6 +218,7 @@ Test(stop, the_number_of_a_thread_that_is_gone_is_a_stranger_s)
 {
     pthread_t first, second;
     heap_t *heap = NULL;
+    weir_gc_attach_thread(); /* so it does not take over that one's */
     pthread_create(&first, NULL, come_to_a_heap, &heap);
     pthread_join(first, NULL);
     pthread_create(&second, NULL, stay_unknown, NULL);
