@@ -11,7 +11,7 @@ find runtime pool arena -name '*.[ch]' 2>/dev/null | sort | xargs awk '
             height[below[i]] = i
         height["runtime/observe"] = height["pool"] = height["arena"] = 5
         height["runtime/api"] = 6
-        height["runtime/swap"] = 7
+        height["runtime/swap"] = height["runtime/http"] = 7
     }
     function folder(path) {
         sub(/\/[^\/]*$/, "", path)

@@ -9,6 +9,7 @@
 #include <weir/finalize.h>
 #include <weir/gc.h>
 #include <weir/heap.h>
+#include <weir/metrics.h>
 #include <weir/pool.h>
 #include <weir/profile.h>
 #include <weir/stats.h>

@@ -13,6 +13,7 @@
 #include "runtime/collect/mark.h"
 #include "runtime/collect/naive.h"
 #include "runtime/collect/pacer.h"
+#include "runtime/collect/pauses.h"
 #include "runtime/collect/process.h"
 #include "runtime/collect/roots.h"
 #include "runtime/collect/stacks.h"
@@ -42,6 +43,8 @@ static struct {
     unsigned cores;
     uint64_t told_ns; /* when the pacer was last told of the program's time */
     gc_stats_t stats;
+    gc_counts_t counts;       /* of them and of the pacer, for readers without the lock; written by publish */
+    _Atomic uint32_t version; /* of counts; odd: they are being written */
     uint64_t told_goal;       /* by the last event */
     uint64_t not_before_ns;   /* after a stop that failed: no collection but one that was asked for */
     _Atomic uint64_t trigger; /* the pacer's */
@@ -92,12 +95,33 @@ static uint64_t program_time(void)
     return passed * gc.cores;
 }
 
+/* A sequence lock: whoever reads meanwhile reads again. */
+static void publish(void)
+{
+    const gc_counts_t now = {.cycles = gc.stats.cycles,
+                             .forced = gc.stats.forced,
+                             .goal = gc.pacer.goal,
+                             .live = gc.stats.live,
+                             .pause_max_ns = gc.stats.pause_max_ns,
+                             .collector_ns = gc.stats.collector_ns,
+                             .available_ns = gc.stats.available_ns,
+                             .limiter_cycle = gc.pacer.limiter_cycle};
+    const uint64_t *from = (const uint64_t *)&now;
+    uint64_t *to = (uint64_t *)&gc.counts;
+    atomic_fetch_add_explicit(&gc.version, 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    for (size_t i = 0; i < sizeof now / sizeof *to; i++)
+        __atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
+    atomic_fetch_add_explicit(&gc.version, 1, memory_order_release);
+}
+
 static void pace_start(void)
 {
     gc.told_ns = os_now_ns();
     gc.cores = os_processors();
     pacer_init(&gc.pacer, control_gc_percent(), limit_now(), RUNWAY, gc.cores);
     gc.trigger = gc.pacer.trigger;
+    publish();
     gc.started = true;
 }
 
@@ -108,6 +132,7 @@ static void tell_of_goal(void)
     if (goal == gc.told_goal)
         return;
     gc.told_goal = goal;
+    publish();
     event_tell(&(weir_event){.goal = goal}, WEIR_EVENT_GOAL_CHANGED);
 }
 
@@ -180,6 +205,7 @@ static void note_cycle(const mark_result_t *found, bool forced, uint64_t stopped
     gc.stats.forced += forced;
     gc.stats.live = found->bytes;
     gc.stats.objects = found->objects;
+    pauses_note(PAUSES_TOTAL, started - stopped);
 }
 
 /* The world stops, is marked, and starts; what is known of it goes into the event. */
@@ -204,6 +230,7 @@ static bool mark_in_a_stop(weir_event *event)
     event->stop_ns = standing - began;
     event->mark_ns = marked - standing;
     event->start_ns = started - marked;
+    pauses_note(PAUSES_STOPPING, standing - began);
     note_cycle(&found, event->reason == WEIR_EVENT_FORCED, began, started);
     return true;
 }
@@ -223,6 +250,7 @@ static void pace_by_cycle(const weir_event *event, uint64_t outside, uint64_t pr
                                                 .program_ns = program_ns});
     gc.trigger = gc.pacer.trigger;
     gc.stats.goal = gc.pacer.goal;
+    publish();
 }
 
 static void tell_of_pace(weir_event *event, bool limiter_was_on)
@@ -519,6 +547,28 @@ void gc_stack_remove(weir_gc_stack *stack)
     lock_acquire(&gc.lock);
     stacks_remove(stack);
     lock_release(&gc.lock);
+}
+
+/* A turned knob shows at once, unless a cycle is under way. */
+void gc_read_counts(gc_counts_t *counts)
+{
+    const uint64_t *from = (const uint64_t *)&gc.counts;
+    uint64_t *to = (uint64_t *)counts;
+    uint32_t before, after;
+    if (gc.started && knobs_have_turned() && lock_try(&gc.lock)) {
+        pace_by_knobs();
+        lock_release(&gc.lock);
+    }
+    do {
+        before = atomic_load_explicit(&gc.version, memory_order_acquire);
+        for (size_t i = 0; i < sizeof *counts / sizeof *to; i++)
+            to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+        atomic_thread_fence(memory_order_acquire);
+        after = atomic_load_explicit(&gc.version, memory_order_relaxed);
+        if (before % 2 == 1)
+            os_yield();
+    } while (before % 2 == 1 || before != after);
+    counts->heap = heap_bytes();
 }
 
 gc_stats_t gc_read_stats(void)

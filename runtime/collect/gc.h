@@ -59,6 +59,12 @@ typedef struct gc_stats {
     uint64_t objects;       /* marked by the last */
     uint64_t limiter_cycle; /* the last after which the limiter was on; 0: it never was */
 } gc_stats_t;
-gc_stats_t gc_read_stats(void);
+gc_stats_t gc_read_stats(void); /* waits for a cycle that is under way */
+
+/* The part of them that can be read without waiting for a cycle: during one, what was before it. All of one moment. */
+typedef struct gc_counts {
+    uint64_t cycles, forced, goal, live, heap, pause_max_ns, collector_ns, available_ns, limiter_cycle;
+} gc_counts_t;
+void gc_read_counts(gc_counts_t *counts);
 
 #endif

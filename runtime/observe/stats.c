@@ -85,7 +85,7 @@ static void fill_collector(weir_mem_stats *stats)
     stats->gc_cpu_fraction = gc.available_ns ? (double)gc.collector_ns / (double)gc.available_ns : 0;
 }
 
-void stats_read(weir_mem_stats *stats)
+void stats_read_memory(weir_mem_stats *stats)
 {
     account_t account;
     memset(stats, 0, sizeof *stats);
@@ -95,7 +95,6 @@ void stats_read(weir_mem_stats *stats)
     fill_objects(stats, &account);
     fill_heap(stats, &held);
     fill_overhead(stats, &held, &account);
-    fill_collector(stats);
     stats->gc_percent = control_gc_percent();
     stats->memory_limit = control_memory_limit();
     stats->hard_limit = control_hard_limit();
@@ -104,4 +103,10 @@ void stats_read(weir_mem_stats *stats)
     stats->os_releases = held.releases;
     stats->os_released_bytes = (uint64_t)held.released_pages * OS_PAGE;
     stats->limit_releases = held.limit_releases;
+}
+
+void stats_read(weir_mem_stats *stats)
+{
+    stats_read_memory(stats);
+    fill_collector(stats);
 }

@@ -6,6 +6,7 @@
 #include "runtime/heap/gate.h"
 #include "runtime/observe/profile_file.h"
 #include "runtime/observe/stats_print.h"
+#include "runtime/swap/endpoint.h"
 #include "runtime/swap/exclude.h"
 #include "runtime/swap/leaks_print.h"
 
@@ -19,6 +20,7 @@ __attribute__((constructor)) static void swap_start(void)
     leaks_print_prepare();
     exclude_prepare();
     profile_file_prepare();
+    endpoint_start();
 }
 
 __attribute__((destructor)) static void swap_end(void)

@@ -33,7 +33,7 @@ from pathlib import Path
 
 BLOCK = re.compile(r"(?:^ *<!-- (?P<comment>[^\n]*) -->\n)?^ *```(?P<language>\w*)\n(?P<text>.*?)^ *```$", re.M | re.S)
 NUMBER = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?( ?([KMGT]i)?B\b)?")
-NEEDED = ["bash", "cc", "pkg-config", "python3", "sqlite3"]
+NEEDED = ["bash", "cc", "curl", "pkg-config", "python3", "sqlite3"]
 HANG = 600  # seconds: far beyond what the slowest and busiest machine needs
 SKIPPED = 77
 

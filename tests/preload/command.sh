@@ -50,6 +50,7 @@ bad_usage 'weir run: --debug "stats=2": expected 0\|1\|json .*' run --debug hard
 bad_usage 'weir run: --debug "nothing": unknown key .*' run --debug nothing true
 bad_usage 'weir run: --debug: expected .*' run --debug
 bad_usage 'weir run: --leaks=: expected a file .*' run --leaks= true
+bad_usage 'weir run: --http: expected ADDRESS:PORT or unix:/PATH .*' run --http= true
 bad_usage 'weir env: unknown argument "x" .*' env x
 bad_usage 'weir env: unknown argument "x" .*' env --json x
 bad_usage 'weir help: unknown command "x" .*' help x
@@ -58,7 +59,7 @@ bad_usage 'weir help: expected at most one .*' help run env
 echo "help and version"
 weir --version
 expect 0 'weir [0-9]+\.[0-9]+\.[0-9]+' ''
-for words in --help help "help run" "run --help" "help sweep" "sweep --help" "help env" "help help"; do
+for words in --help help "help run" "run --help" "help sweep" "sweep --help" "help tune" "help metrics" "help env" "help help"; do
     # shellcheck disable=SC2086
     weir $words
     expect 0 'usage: weir .*' ''

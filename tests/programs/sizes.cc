@@ -730,6 +730,15 @@ static const std::map<std::string, std::function<void()>> rows = {
                    sizeof(weir_pool_stats));
          weir_pool_free(pool);
      }},
+    /* As many samples as there are, and none. */
+    {"weir_metrics_read",
+     [] {
+         weir_metric_sample samples[] = {{"/gc/heap/allocs:objects", WEIR_METRIC_BAD, {0}},
+                                         {"/no/such:thing", WEIR_METRIC_BAD, {0}}};
+         if (weir_metrics_read(samples, 0) != 0 || samples[0].kind != WEIR_METRIC_BAD ||
+             weir_metrics_read(samples, 2) != 1 || samples[0].kind != WEIR_METRIC_UINT64)
+             die("weir_metrics_read", 2, 0);
+     }},
 
     /* The size repeats what was asked for; any other is misuse, and tests/misuse has it. */
     {"weir_free_sized", nothing},

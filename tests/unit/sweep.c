@@ -171,6 +171,8 @@ Test(sweep, values_are_written_with_three_digits)
                  {FIGURE_WALL, 123.4, "123 s"},
                  {FIGURE_STOP, 1234567, "1.23 ms"},
                  {FIGURE_STOP, 0, "-"},
+                 {FIGURE_STOP, 9997000, "10.0 ms"},
+                 {FIGURE_WALL, 0.9996, "1.00 s"},
                  {FIGURE_PEAK, 1023, "1023 B"},
                  {FIGURE_PEAK, 1024 * 1024 - 1, "1.0 MiB"},
                  {FIGURE_RELEASED, 3.5 * (1 << 30), "3.5 GiB"},

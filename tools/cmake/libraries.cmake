@@ -56,6 +56,23 @@ if(swap_sources)
     add_library(weir::malloc ALIAS weir_malloc)
 endif()
 
+# libweir-http.so: the endpoint, opened by the swap-in when WEIR_HTTP is set. It uses the public API of the library that opens it.
+find_library(WEIR_MICROHTTPD NAMES microhttpd DOC "libmicrohttpd (Debian: libmicrohttpd-dev)")
+find_path(WEIR_MICROHTTPD_INCLUDE NAMES microhttpd.h)
+mark_as_advanced(WEIR_MICROHTTPD WEIR_MICROHTTPD_INCLUDE)
+if(NOT WEIR_MICROHTTPD OR NOT WEIR_MICROHTTPD_INCLUDE)
+    message(STATUS "libmicrohttpd (Debian: libmicrohttpd-dev) is missing: the HTTP endpoint is left out")
+elseif(TARGET weir_malloc)
+    file(GLOB http_sources CONFIGURE_DEPENDS runtime/http/*.c)
+    add_library(weir_http MODULE ${http_sources} "$<FILTER:$<TARGET_OBJECTS:weir_core>,INCLUDE,/runtime/os/>")
+    set_target_properties(weir_http PROPERTIES OUTPUT_NAME weir-http PREFIX lib)
+    target_include_directories(weir_http SYSTEM PRIVATE ${WEIR_MICROHTTPD_INCLUDE})
+    target_link_libraries(weir_http PRIVATE weir_warnings ${WEIR_MICROHTTPD})
+    target_compile_options(weir_http PRIVATE -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections)
+    target_link_options(weir_http PRIVATE -static-libgcc -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro -Wl,-z,now
+        -Wl,--version-script=${PROJECT_SOURCE_DIR}/tools/cmake/libweir-http.map)
+endif()
+
 if(command_sources)
     add_executable(weir_command ${command_sources})
     set_target_properties(weir_command PROPERTIES OUTPUT_NAME weir)

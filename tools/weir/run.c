@@ -99,10 +99,31 @@ static enum taken take_leaks(const char *argument)
     return leaks_fork(file) && environment_add_debug(&command_run, "leaks=1") ? TAKEN : REFUSED;
 }
 
+static enum taken take_http(char **arguments, int *at, bool *serves)
+{
+    const char *address = arguments_value("--http", arguments, at);
+    if (address == NULL)
+        return NOT_MINE;
+    if (*address == '\0') {
+        command_bad_usage(&command_run, "--http: expected ADDRESS:PORT or unix:/PATH");
+        return REFUSED;
+    }
+    *serves = true;
+    return environment_set(&command_run, "WEIR_HTTP", address) ? TAKEN : REFUSED;
+}
+
+/* The endpoint is of the process that this one becomes, and not of its children. */
+static bool serve_here(void)
+{
+    char process[32];
+    snprintf(process, sizeof process, "%ld", (long)getpid());
+    return environment_set(&command_run, "WEIR_HTTP_PID", process);
+}
+
 /* Take the options; returns where the program stands among the arguments, 0 if there is no going on. */
 static int take_options(int count, char **arguments)
 {
-    bool children = false;
+    bool children = false, serves = false;
     const char *format = NULL;
     int at = 1;
     for (; at < count && arguments[at][0] == '-'; at++) {
@@ -114,6 +135,8 @@ static int take_options(int count, char **arguments)
         enum taken taken = take_stats(argument, &children, &format);
         if (taken == NOT_MINE)
             taken = take_leaks(argument);
+        if (taken == NOT_MINE)
+            taken = take_http(arguments, &at, &serves);
         if (taken == NOT_MINE)
             taken = take_variable(arguments, &at);
         if (taken == NOT_MINE)
@@ -127,6 +150,8 @@ static int take_options(int count, char **arguments)
         command_bad_usage(&command_run, "expected a program to run");
         return 0;
     }
+    if (serves && !serve_here())
+        return 0;
     char stats[64];
     snprintf(stats, sizeof stats, "stats=%s,statspid=%ld", format, children ? 0 : (long)getpid());
     return format == NULL || environment_add_debug(&command_run, stats) ? at : 0;
@@ -169,6 +194,7 @@ static void print_options(void)
             printf("  %-16s %-17s %s\n", "", room, row->meaning);
         }
     printf("  %-34s %s\n", "--stats, --stats=json", "print the account on stderr when the program ends");
+    printf("  %-34s %s\n", "--http ADDRESS:PORT, unix:/PATH", "serve /metrics and /debug/vars there");
     printf("  %-34s %s\n", "--stats-children", "also when the processes end that it starts");
     printf("  %-34s %s\n", "--leaks, --leaks=FILE", "say at the end which blocks nothing points to any more");
 }

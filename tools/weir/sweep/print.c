@@ -35,9 +35,9 @@ static void add_seconds(char *text, size_t size, double seconds)
 {
     static const char *const units[] = {"s", "ms", "us", "ns"};
     size_t unit = 0;
-    for (; seconds < 0.99995 && unit < 3 && seconds > 0; unit++)
+    for (; seconds < 0.9995 && unit < 3 && seconds > 0; unit++)
         seconds *= 1000;
-    snprintf(text, size, "%.*f %s", seconds < 9.9995 ? 2 : seconds < 99.995 ? 1 : 0, seconds, units[unit]);
+    snprintf(text, size, "%.*f %s", seconds < 9.995 ? 2 : seconds < 99.95 ? 1 : 0, seconds, units[unit]);
 }
 
 void print_value(char *text, size_t size, enum figure figure, double value)

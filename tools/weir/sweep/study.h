@@ -33,6 +33,7 @@ typedef struct summary {
 typedef struct series {
     run_t *runs;
     size_t count, good; /* runs so far, and those that did not fail */
+    size_t first;       /* runs of setting 0 when these began (search.h) */
     size_t accounts;    /* good runs in which a process wrote an account */
     summary_t figures[FIGURES];
 } series_t;

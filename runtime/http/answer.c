@@ -1,0 +1,196 @@
+/* answer: see answer.h. */
+#include "runtime/http/answer.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include <weir/control.h>
+#include <weir/gc.h>
+
+#include "runtime/http/exposition.h"
+#include "runtime/http/vars.h"
+#include "runtime/os/options.h"
+
+static const char PLAIN[] = "text/plain; charset=utf-8";
+static const char JSON[] = "application/json; charset=utf-8";
+
+static answer say(unsigned status, text_t *body, const char *line)
+{
+    body->length = 0;
+    text_add_str(body, line);
+    text_add_char(body, '\n');
+    return (answer){.status = status, .type = PLAIN};
+}
+
+/* --- who asks --- */
+
+/* In a time that tells nothing of how much of it is right. */
+static bool has_token(const answer_request *request)
+{
+    static const char scheme[] = "Bearer ";
+    if (!request->token || !request->authorization ||
+        strncasecmp(request->authorization, scheme, sizeof scheme - 1) != 0)
+        return false;
+    const char *given = request->authorization + sizeof scheme - 1;
+    size_t length = strlen(request->token), given_length = strlen(given);
+    unsigned char difference = length != given_length || length == 0;
+    for (size_t i = 0; i < given_length; i++)
+        difference |= (unsigned char)(given[i] ^ request->token[length ? i % length : 0]);
+    return difference == 0;
+}
+
+/* "localhost", "127.0.0.1" and its like, "[::1]", each with a port or without. */
+static bool is_loopback_name(const char *host)
+{
+    if (!host)
+        return false;
+    size_t length = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+    if (length > strlen(host))
+        return false;
+    const char *port = host + length;
+    if (*port != '\0' && (*port != ':' || port[1 + strspn(port + 1, "0123456789")] != '\0'))
+        return false;
+    return (length == 9 && strncasecmp(host, "localhost", 9) == 0) ||
+           (length == 5 && strncmp(host, "[::1]", 5) == 0) ||
+           (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == length);
+}
+
+/* Does the request come from a page of another site? */
+static bool is_cross_site(const answer_request *request)
+{
+    static const char scheme[] = "http://";
+    if (request->site && strcmp(request->site, "same-origin") != 0 && strcmp(request->site, "none") != 0)
+        return true;
+    if (!request->origin)
+        return false;
+    return !request->host || strncmp(request->origin, scheme, sizeof scheme - 1) != 0 ||
+           strcasecmp(request->origin + sizeof scheme - 1, request->host) != 0;
+}
+
+/* What is wrong with whoever asks; NULL: nothing. */
+static const char *objection(const answer_request *request, bool changes)
+{
+    bool known = has_token(request);
+    if (is_cross_site(request))
+        return "a page of another site may not ask";
+    if (request->peer == ANSWER_UNIX || known)
+        return NULL;
+    if (request->peer == ANSWER_NETWORK)
+        return "the token is needed: Authorization: Bearer TOKEN";
+    if (!is_loopback_name(request->host))
+        return "the Host is not one of loopback";
+    return changes ? "changing needs the token (WEIR_HTTP_TOKEN) or the Unix socket" : NULL;
+}
+
+/* --- what is asked for --- */
+
+typedef answer handler(const answer_request *request, text_t *body);
+
+static answer show_index(const answer_request *request, text_t *body)
+{
+    (void)request;
+    text_add_str(body, "weir\n\n"
+                       "GET  /metrics                     OpenMetrics, for Prometheus\n"
+                       "GET  /debug/vars                  JSON, as Go's expvar\n"
+                       "POST /debug/gc                    collect\n"
+                       "POST /debug/free                  give idle memory back\n"
+                       "POST /debug/tune?gogc=&memlimit=  turn the knobs\n");
+    return (answer){.status = 200, .type = PLAIN};
+}
+
+static answer show_metrics(const answer_request *request, text_t *body)
+{
+    bool openmetrics = request->accept && strstr(request->accept, "application/openmetrics-text");
+    exposition_write(body, openmetrics);
+    return (answer){.status = 200,
+                    .type = openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                                        : "text/plain; version=0.0.4; charset=utf-8"};
+}
+
+static answer show_vars(const answer_request *request, text_t *body)
+{
+    (void)request;
+    vars_write(body);
+    return (answer){.status = 200, .type = JSON};
+}
+
+static answer collect(const answer_request *request, text_t *body)
+{
+    (void)request;
+    weir_gc();
+    return say(200, body, "collected");
+}
+
+static answer give_back(const answer_request *request, text_t *body)
+{
+    (void)request;
+    weir_free_os_memory();
+    return say(200, body, "given back");
+}
+
+/* The value of a key in the query. False: it is not there, or too long. */
+static bool query_value(const char *query, const char *key, char *value, size_t size)
+{
+    size_t key_length = strlen(key);
+    for (; *query; query += strcspn(query, "&"), query += *query == '&') {
+        size_t length = strcspn(query, "&");
+        if (length <= key_length || strncmp(query, key, key_length) != 0 || query[key_length] != '=' ||
+            length - key_length - 1 >= size)
+            continue;
+        memcpy(value, query + key_length + 1, length - key_length - 1);
+        value[length - key_length - 1] = '\0';
+        return true;
+    }
+    return false;
+}
+
+/* Both values are looked at before either knob is turned. */
+static answer tune(const answer_request *request, text_t *body)
+{
+    char gogc[32], memlimit[32];
+    struct options wanted = options;
+    struct options_problem problem;
+    bool has_gogc = query_value(request->query, "gogc", gogc, sizeof gogc);
+    bool has_memlimit = query_value(request->query, "memlimit", memlimit, sizeof memlimit);
+    if (!has_gogc && !has_memlimit)
+        return say(400, body, "expected gogc=PERCENT or memlimit=SIZE");
+    if (has_gogc && (!*gogc || !options_parse(&wanted, "WEIR_GOGC", gogc, &problem)))
+        return say(400, body, "gogc: expected a percentage or off");
+    if (has_memlimit && (!*memlimit || !options_parse(&wanted, "WEIR_MEMLIMIT", memlimit, &problem)))
+        return say(400, body, "memlimit: expected a size such as 256MiB, 90%, auto or off");
+    if (has_gogc)
+        weir_set_gc_percent(wanted.gogc > INT32_MAX ? INT32_MAX : (int)wanted.gogc);
+    if (has_memlimit)
+        weir_set_memory_limit(wanted.memlimit);
+    return say(200, body, "turned");
+}
+
+static const struct {
+    const char *path;
+    bool changes;
+    handler *handle;
+} routes[] = {
+    {"/", false, show_index},     {"/metrics", false, show_metrics}, {"/debug/vars", false, show_vars},
+    {"/debug/gc", true, collect}, {"/debug/free", true, give_back},  {"/debug/tune", true, tune},
+};
+
+answer answer_to(const answer_request *request, text_t *body)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        if (strcmp(request->path, routes[i].path) != 0)
+            continue;
+        const char *wrong = objection(request, routes[i].changes);
+        if (wrong)
+            return say(403, body, wrong);
+        bool reads = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
+        if (routes[i].changes ? strcmp(request->method, "POST") != 0 : !reads) {
+            answer no = say(405, body, "not with this method");
+            no.allow = routes[i].changes ? "POST" : "GET, HEAD";
+            return no;
+        }
+        answer done = routes[i].handle(request, body);
+        return body->truncated ? say(500, body, "the answer is too long") : done;
+    }
+    const char *wrong = objection(request, false);
+    return wrong ? say(403, body, wrong) : say(404, body, "there is nothing here");
+}

@@ -1,0 +1,45 @@
+/* answer: what the endpoint says to a request: a pure function of the request but for what it reads of the runtime, and for
+ * the few requests that change something. It knows nothing of sockets, so that it can be tested and fuzzed by itself.
+ *
+ * Who may do what:
+ *
+ *     reading    from a Unix socket or the loopback interface: anybody; from elsewhere: with the token
+ *     changing   from a Unix socket: anybody who can open it; over TCP: with the token
+ *
+ * A browser may be made to send requests to loopback by any page that it shows. So over TCP the Host has to be a name of
+ * loopback (a page's own name that was made to lead here is not), unless the token is given; and an Origin, or Sec-Fetch-Site,
+ * that says that another site is behind the request is refused everywhere.
+ */
+#ifndef WEIR_HTTP_ANSWER_H
+#define WEIR_HTTP_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runtime/os/text.h"
+
+typedef enum answer_peer {
+    ANSWER_UNIX,     /* the Unix socket */
+    ANSWER_LOOPBACK, /* TCP, listening at a loopback address */
+    ANSWER_NETWORK,  /* TCP, listening elsewhere */
+} answer_peer;
+
+/* Headers are NULL if the request has none. */
+typedef struct answer_request {
+    answer_peer peer;
+    const char *method, *path, *query; /* query: key=value&..., decoded; "" if there is none */
+    const char *host, *origin, *site;  /* Host, Origin, Sec-Fetch-Site */
+    const char *authorization, *accept;
+    const char *token; /* what a caller has to know; NULL: nobody can */
+} answer_request;
+
+typedef struct answer {
+    unsigned status;
+    const char *type;  /* Content-Type */
+    const char *allow; /* of status 405, else NULL */
+} answer;
+
+/* Into `body`, which the caller has made empty. */
+answer answer_to(const answer_request *request, text_t *body);
+
+#endif
