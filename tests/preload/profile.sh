@@ -63,6 +63,44 @@ is "the default name" $((20000 * 112)) "$(flat inuse_space keep_small weir-*.pb.
 "$WEIR" run --profile=by-name.pb.gz --profile-rate 1 "$program" >/dev/null
 is "a name" $((20000 * 112)) "$(flat inuse_space keep_small by-name.pb.gz)"
 
+# reported FUNCTION COLUMN FILE [OPTION...]: what weir report says in that column of that function's row.
+reported() {
+    local function=$1 column=$2 file=$3
+    shift 3
+    "$WEIR" report "$@" "$file" | awk -v name="$function" -v column="$column" '$NF == name { print $column, $(column + 1) }'
+}
+if "$WEIR" report one.pb.gz >report 2>err; then
+    echo "weir report"
+    is "its rows of keep_small" "2.1 MiB" "$(reported keep_small 1 one.pb.gz)"
+    is "lost to rounding" "234.4 KiB" "$(awk '$NF == "keep_small" { print $8, $9 }' report)"
+    is "the names" 1 "$(grep -c '100.0 % of it in functions with a name, 0.0 % with a stack that is cut' report)"
+    is "blocks" 100000 "$("$WEIR" report --index=alloc_objects one.pb.gz | awk '$NF == "gone" { print $1 }')"
+    "$WEIR" report --peek=keep_small one.pb.gz | grep '| main$' >/dev/null || fail "main is no caller of keep_small"
+    is "the tree: main above keep_large" "main keep_large" "$("$WEIR" report --tree one.pb.gz |
+        awk '$NF == "main" || $NF == "keep_large" { print $NF }' | paste -sd ' ')"
+    is "the difference" "64.0 MiB" "$(reported keep_growing 1 two.pb.gz --base=one.pb.gz)"
+    in_use() { "$WEIR" report --lifetimes one.pb.gz | awk -v name="$1" '$NF == name { print $11 }'; }
+    is "still in use, of gone" 0% "$(in_use gone)"
+    is "still in use, of keep_small" 100% "$(in_use keep_small)"
+    "$WEIR" report --svg=flame.svg one.pb.gz
+    "${PYTHON:-python3}" - <<'END' || fail "the flame graph"
+import xml.etree.ElementTree as tree
+boxes = [group.find("{*}title").text for group in tree.parse("flame.svg").iter("{http://www.w3.org/2000/svg}g")]
+assert any(title.startswith("keep_large: ") for title in boxes), boxes
+END
+    status=0
+    head -c 200 one.pb.gz >damaged
+    "$WEIR" report damaged >out 2>err || status=$?
+    is "a damaged file" 1 "$status"
+    grep -q '^weir report: damaged: ' err || fail "$(<err)"
+    echo text >damaged
+    "$WEIR" report damaged >out 2>err && fail "a text is a profile"
+    grep -q '^weir report: damaged: is ' err || fail "$(<err)"
+else
+    grep -q 'built without elfutils' err || fail "$(<err)"
+    echo "SKIPPED: weir report was left out of this build"
+fi
+
 echo "as the heap grows"
 on_weir WEIR_PROFILE=grown-%n.pb.gz WEIR_PROFILE_GROWTH=16MiB WEIR_PROFILE_RATE=64KiB "$program" grow >/dev/null
 [ "$(ls grown-*.pb.gz | wc -l)" -ge 4 ] || fail "$(ls)"

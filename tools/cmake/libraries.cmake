@@ -79,6 +79,18 @@ if(command_sources)
     # Of the core the command needs the options, what they stand on, and the version.
     target_sources(weir_command PRIVATE "$<FILTER:$<TARGET_OBJECTS:weir_core>,INCLUDE,/runtime/os/|/version.c>")
     target_link_libraries(weir_command PRIVATE weir_warnings m)
+    # `weir report` names addresses by elfutils.
+    find_library(elfutils_library NAMES dw)
+    find_library(elf_library NAMES elf)
+    find_path(elfutils_include NAMES elfutils/libdwfl.h)
+    find_package(ZLIB)
+    if(elfutils_library AND elf_library AND elfutils_include AND ZLIB_FOUND)
+        target_sources(weir_command PRIVATE ${report_sources})
+        target_compile_definitions(weir_command PRIVATE WEIR_HAS_ELFUTILS)
+        target_link_libraries(weir_command PRIVATE ${elfutils_library} ${elf_library} ZLIB::ZLIB)
+    else()
+        message(STATUS "elfutils (Debian: libdw-dev) or zlib is missing: weir report is left out")
+    endif()
     # Installed, the swap-in lies there, seen from the command; in the build tree it lies beside it.
     file(RELATIVE_PATH malloc_from_command /p/${CMAKE_INSTALL_BINDIR} /p/${CMAKE_INSTALL_LIBDIR}/libweir-malloc.so)
     target_compile_definitions(weir_command PRIVATE WEIR_MALLOC_FROM_COMMAND="${malloc_from_command}")

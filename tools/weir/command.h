@@ -20,7 +20,7 @@ struct command {
 };
 
 extern const struct command command_run, command_sweep, command_tune, command_metrics, command_env,
-    command_benchstat, command_help;
+    command_report, command_benchstat, command_help;
 
 extern const struct command *const commands[]; /* ends with NULL */
 const struct command *command_find(const char *name);

@@ -1,0 +1,174 @@
+/* weir report: a heap profile, read: the table of functions, callers and callees, the tree, lifetimes, a flame graph. The parts are in
+ * tools/weir/report. Names come from the debug information of the program's files.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/weir/command.h"
+
+#ifdef WEIR_HAS_ELFUTILS
+
+#include "tools/weir/report/flame.h"
+#include "tools/weir/report/graph.h"
+#include "tools/weir/report/print.h"
+
+typedef struct choice {
+    const char *file, *base, *peek, *svg;
+    enum profile_value value;
+    bool has_value, tree, lifetimes, by_cum;
+    size_t most;
+} choice_t;
+
+/* "--name=value" or "--name value": the value, or NULL. */
+static const char *value_of(const char *name, char **arguments, int *at)
+{
+    size_t length = strlen(name);
+    if (strncmp(arguments[*at], name, length) != 0)
+        return NULL;
+    if (arguments[*at][length] == '=')
+        return arguments[*at] + length + 1;
+    if (arguments[*at][length] != '\0')
+        return NULL;
+    return arguments[*at + 1] ? arguments[++*at] : "";
+}
+
+static bool take_index(choice_t *choice, const char *name)
+{
+    for (size_t i = 0; i < PROFILE_VALUES; i++)
+        if (strcmp(name, profile_value_names[i]) == 0) {
+            choice->value = (enum profile_value)i;
+            choice->has_value = true;
+            return true;
+        }
+    return false;
+}
+
+static bool take_number(size_t *number, const char *text)
+{
+    char *end;
+    errno = 0;
+    *number = strtoul(text, &end, 10);
+    return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
+}
+
+/* 0, or the exit status after a line. */
+static int take_option(choice_t *choice, char **arguments, int *at)
+{
+    const char *value;
+    if ((value = value_of("--base", arguments, at)))
+        choice->base = value;
+    else if ((value = value_of("--peek", arguments, at)))
+        choice->peek = value;
+    else if ((value = value_of("--svg", arguments, at)))
+        choice->svg = value;
+    else if ((value = value_of("--index", arguments, at))) {
+        if (!take_index(choice, value))
+            return command_bad_usage(
+                &command_report,
+                "--index \"%s\": expected alloc_objects, alloc_space, inuse_objects or inuse_space", value);
+    } else if ((value = value_of("--top", arguments, at))) {
+        if (!take_number(&choice->most, value))
+            return command_bad_usage(&command_report, "--top \"%s\": expected a number", value);
+    } else if (strcmp(arguments[*at], "--tree") == 0)
+        choice->tree = true;
+    else if (strcmp(arguments[*at], "--lifetimes") == 0)
+        choice->lifetimes = true;
+    else if (strcmp(arguments[*at], "--cum") == 0)
+        choice->by_cum = true;
+    else
+        return command_bad_usage(&command_report, "unknown option \"%s\"", arguments[*at]);
+    return value && !*value ? command_bad_usage(&command_report, "%s: expected a value", arguments[*at]) : 0;
+}
+
+static int take_arguments(choice_t *choice, int count, char **arguments)
+{
+    for (int at = 1; at < count; at++) {
+        int status = 0;
+        if (arguments[at][0] == '-')
+            status = take_option(choice, arguments, &at);
+        else if (choice->file)
+            status = command_bad_usage(&command_report, "one profile at a time: \"%s\"", arguments[at]);
+        else
+            choice->file = arguments[at];
+        if (status)
+            return status;
+    }
+    return choice->file ? 0 : command_bad_usage(&command_report, "expected a profile");
+}
+
+static int write_flame(const choice_t *choice, const graph_t *graph)
+{
+    FILE *to = fopen(choice->svg, "w");
+    bool done = to && flame_write(graph, choice->file, to);
+    done = to && fclose(to) == 0 && done;
+    if (!done)
+        fprintf(stderr, "weir report: %s: %s\n", choice->svg, strerror(errno));
+    return done ? 0 : 1;
+}
+
+static int show(const choice_t *choice, const graph_t *graph)
+{
+    if (choice->svg)
+        return write_flame(choice, graph);
+    if (choice->peek && !report_peek(graph, choice->peek)) {
+        fprintf(stderr, "weir report: no function's name contains \"%s\"\n", choice->peek);
+        return 1;
+    }
+    if (choice->tree)
+        report_tree(graph);
+    else if (choice->lifetimes)
+        report_lifetimes(graph, choice->most);
+    else if (!choice->peek)
+        report_top(graph, choice->most, choice->by_cum);
+    return 0;
+}
+
+static int report(int count, char **arguments)
+{
+    choice_t choice = {.most = 20};
+    int status = take_arguments(&choice, count, arguments);
+    if (status)
+        return status;
+    graph_t graph = {.value = choice.has_value ? choice.value : choice.lifetimes ? ALLOC_SPACE : INUSE_SPACE};
+    profile_t profile, base;
+    if (!profile_read(choice.file, &profile) || (choice.base && !profile_read(choice.base, &base)))
+        return 1;
+    profile_find_symbols(&profile);
+    graph_add(&graph, &profile, 1);
+    if (choice.base) {
+        profile_find_symbols(&base);
+        graph_add(&graph, &base, -1);
+    }
+    return show(&choice, &graph);
+}
+
+#else
+
+static int report(int count, char **arguments)
+{
+    (void)count, (void)arguments;
+    fprintf(stderr, "weir report: this weir was built without elfutils (Debian: libdw-dev) and zlib; "
+                    "`go tool pprof` reads the profiles too\n");
+    return EXIT_OWN_FAILURE;
+}
+
+#endif
+
+const struct command command_report = {
+    .name = "report",
+    .usage = "[OPTION]... PROFILE",
+    .summary = "Say who allocated the memory, by a heap profile",
+    .details =
+        "  --index=VALUE       inuse_space (the default), inuse_objects, alloc_space or alloc_objects\n"
+        "  --top=N             so many functions; 20\n"
+        "  --cum               sorted by what they and all that they called allocated\n"
+        "  --peek=TEXT         callers and callees of the functions whose names contain the text\n"
+        "  --tree              the tree of calls\n"
+        "  --lifetimes         how long blocks lived, by the function that allocated them\n"
+        "  --svg=FILE          a flame graph that can be clicked\n"
+        "  --base=PROFILE      the difference to an earlier profile\n"
+        "The column \"rounding\" is what the sizes of cells take beyond what was asked for.\n",
+    .run = report,
+};

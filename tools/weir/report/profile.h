@@ -1,0 +1,69 @@
+/* profile: a heap profile as `weir report` has it in memory: read from a profile.proto (see runtime/observe/profile_encode.h), named by
+ * the debug information of the program's files (symbols.c).
+ *
+ *     sample --> frames, innermost first, each a function that is named --> functions
+ *     a location of the file becomes one frame, or several where calls were inlined
+ */
+#ifndef WEIR_TOOLS_REPORT_PROFILE_H
+#define WEIR_TOOLS_REPORT_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Go's order. */
+enum profile_value { ALLOC_OBJECTS, ALLOC_SPACE, INUSE_OBJECTS, INUSE_SPACE, PROFILE_VALUES };
+extern const char *const profile_value_names[PROFILE_VALUES];
+
+typedef struct mapping {
+    uint64_t id, start, limit, offset;
+    const char *file, *build_id;
+} mapping_t;
+
+/* A place in the program, and what it is called. */
+typedef struct frame {
+    const char *function; /* "libfoo.so+0x1234" if nobody knows */
+    const char *file;     /* of the source; NULL: not known */
+    int line;
+    bool is_named;
+} frame_t;
+
+typedef struct location {
+    uint64_t id, address;
+    uint64_t mapping;
+    frame_t *frames; /* innermost first: more than one where calls were inlined */
+    size_t frame_count;
+} location_t;
+
+typedef struct sample {
+    size_t *locations; /* places in profile.locations, innermost first */
+    size_t depth;
+    int64_t values[PROFILE_VALUES];
+    uint64_t size, requested, passed; /* bytes: of a block, asked for, allocated while it lived */
+    const char *lifetime;             /* NULL: in use */
+    bool is_cut;
+} sample_t;
+
+typedef struct profile {
+    sample_t *samples;
+    size_t sample_count;
+    location_t *locations;
+    size_t location_count;
+    mapping_t *mappings;
+    size_t mapping_count;
+    char **strings;
+    size_t string_count;
+    int64_t period;
+} profile_t;
+
+/* Read the file, gzip'd or not. False: it cannot be read, or is no heap profile; one line has said why. */
+bool profile_read(const char *path, profile_t *profile);
+
+/* Name all locations, by the files that the mappings name and their separate debug files. */
+void profile_find_symbols(profile_t *profile);
+
+/* A copy of [start, start + length), and of a string; never NULL. */
+char *profile_copy(const char *start, size_t length);
+void *profile_room(size_t count, size_t size);
+
+#endif

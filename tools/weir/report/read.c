@@ -1,0 +1,353 @@
+/* read: from a profile.proto to a profile_t. Protocol Buffers' wire format: https://protobuf.dev/programming-guides/encoding/. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "tools/weir/command.h"
+#include "tools/weir/report/profile.h"
+
+const char *const profile_value_names[PROFILE_VALUES] = {"alloc_objects", "alloc_space", "inuse_objects",
+                                                         "inuse_space"};
+
+static void *checked(void *p)
+{
+    if (!p) {
+        fprintf(stderr, "weir report: out of memory\n");
+        exit(EXIT_OWN_FAILURE);
+    }
+    return p;
+}
+
+void *profile_room(size_t count, size_t size)
+{
+    return checked(calloc(count ? count : 1, size));
+}
+
+char *profile_copy(const char *start, size_t length)
+{
+    char *copy = profile_room(length + 1, 1);
+    return memcpy(copy, start, length);
+}
+
+/* --- the wire --- */
+
+typedef struct wire {
+    const uint8_t *at, *end;
+    bool bad;
+} wire_t;
+
+/* A field: its number, and a value or bytes. */
+typedef struct field {
+    uint32_t number;
+    uint64_t value;
+    wire_t bytes;
+} field_t;
+
+static uint64_t varint(wire_t *in)
+{
+    uint64_t value = 0;
+    for (uint32_t shift = 0; shift < 64; shift += 7) {
+        if (in->at == in->end)
+            break;
+        uint8_t byte = *in->at++;
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80)
+            return value;
+    }
+    in->bad = true;
+    in->at = in->end;
+    return 0;
+}
+
+/* False: there is no more. */
+static bool next_field(wire_t *in, field_t *field)
+{
+    if (in->at == in->end)
+        return false;
+    uint64_t key = varint(in);
+    uint64_t size = 0;
+    *field = (field_t){.number = (uint32_t)(key >> 3)};
+    switch (key & 7) {
+    case 0:
+        field->value = varint(in);
+        return !in->bad;
+    case 1:
+        size = 8;
+        break;
+    case 2:
+        size = varint(in);
+        break;
+    case 5:
+        size = 4;
+        break;
+    default:
+        in->bad = true;
+        return false;
+    }
+    if (size > (uint64_t)(in->end - in->at))
+        in->bad = true;
+    if (in->bad)
+        return false;
+    field->bytes = (wire_t){in->at, in->at + size, false};
+    in->at += size;
+    return true;
+}
+
+/* --- the messages, by the names and numbers of profile.proto --- */
+
+enum {
+    P_SAMPLE_TYPE = 1,
+    P_SAMPLE,
+    P_MAPPING,
+    P_LOCATION,
+    P_FUNCTION,
+    P_STRING,
+    P_PERIOD = 12,
+    P_FIELDS = 16
+};
+
+/* What the file has of strings by number, until all of them are known. */
+typedef struct raw {
+    profile_t *profile;
+    uint64_t types[PROFILE_VALUES];
+    size_t type_count;
+    bool bad;
+} raw_t;
+
+static const char *string_at(const raw_t *raw, uint64_t number)
+{
+    return number < raw->profile->string_count ? raw->profile->strings[number] : "";
+}
+
+static void take_mapping(raw_t *raw, wire_t in)
+{
+    mapping_t *mapping = &raw->profile->mappings[raw->profile->mapping_count++];
+    for (field_t field; next_field(&in, &field);)
+        switch (field.number) {
+        case 1:
+            mapping->id = field.value;
+            break;
+        case 2:
+            mapping->start = field.value;
+            break;
+        case 3:
+            mapping->limit = field.value;
+            break;
+        case 4:
+            mapping->offset = field.value;
+            break;
+        case 5:
+            mapping->file = string_at(raw, field.value);
+            break;
+        case 6:
+            mapping->build_id = string_at(raw, field.value);
+            break;
+        default:
+            break;
+        }
+    raw->bad |= in.bad;
+}
+
+static void take_location(raw_t *raw, wire_t in)
+{
+    location_t *location = &raw->profile->locations[raw->profile->location_count++];
+    for (field_t field; next_field(&in, &field);)
+        switch (field.number) {
+        case 1:
+            location->id = field.value;
+            break;
+        case 2:
+            location->mapping = field.value;
+            break;
+        case 3:
+            location->address = field.value;
+            break;
+        default:
+            break;
+        }
+    raw->bad |= in.bad;
+}
+
+static void take_label(raw_t *raw, sample_t *sample, wire_t in)
+{
+    const char *key = "", *text = NULL;
+    uint64_t number = 0;
+    for (field_t field; next_field(&in, &field);)
+        switch (field.number) {
+        case 1:
+            key = string_at(raw, field.value);
+            break;
+        case 2:
+            text = string_at(raw, field.value);
+            break;
+        case 3:
+            number = field.value;
+            break;
+        default:
+            break;
+        }
+    if (strcmp(key, "bytes") == 0)
+        sample->size = number;
+    else if (strcmp(key, "requested") == 0)
+        sample->requested = number;
+    else if (strcmp(key, "passed") == 0)
+        sample->passed = number;
+    else if (strcmp(key, "lifetime") == 0)
+        sample->lifetime = text;
+    else if (strcmp(key, "stack") == 0)
+        sample->is_cut = true;
+    raw->bad |= in.bad;
+}
+
+/* Numbers are packed, or a field each. */
+static void take_location_id(sample_t *sample, uint64_t id)
+{
+    sample->locations[sample->depth++] = (size_t)id;
+}
+
+static void take_sample(raw_t *raw, wire_t in)
+{
+    sample_t *sample = &raw->profile->samples[raw->profile->sample_count++];
+    size_t values = 0;
+    sample->locations = profile_room((size_t)(in.end - in.at) + 1, sizeof *sample->locations);
+    for (field_t field; next_field(&in, &field);) {
+        if (field.number == 1 && !field.bytes.at)
+            take_location_id(sample, field.value);
+        while (field.number == 1 && field.bytes.at < field.bytes.end)
+            take_location_id(sample, varint(&field.bytes));
+        if (field.number == 2 && !field.bytes.at && values < PROFILE_VALUES)
+            sample->values[values++] = (int64_t)field.value;
+        while (field.number == 2 && field.bytes.at < field.bytes.end && values < PROFILE_VALUES)
+            sample->values[values++] = (int64_t)varint(&field.bytes);
+        if (field.number == 3)
+            take_label(raw, sample, field.bytes);
+    }
+    sample->locations = checked(realloc(sample->locations, (sample->depth + 1) * sizeof *sample->locations));
+    raw->bad |= in.bad;
+}
+
+static void take_type(raw_t *raw, wire_t in)
+{
+    for (field_t field; next_field(&in, &field);)
+        if (field.number == 1 && raw->type_count < PROFILE_VALUES)
+            raw->types[raw->type_count++] = field.value;
+}
+
+/* How many fields of each number there are: the arrays are made for them. */
+static bool count_fields(wire_t in, size_t *counts)
+{
+    for (field_t field; next_field(&in, &field);)
+        if (field.number < P_FIELDS)
+            counts[field.number]++;
+    return !in.bad;
+}
+
+static void each_field(raw_t *raw, wire_t in, uint32_t number, void (*take)(raw_t *raw, wire_t in))
+{
+    for (field_t field; next_field(&in, &field);)
+        if (field.number == number && field.bytes.at)
+            take(raw, field.bytes);
+        else if (field.number == P_PERIOD)
+            raw->profile->period = (int64_t)field.value;
+}
+
+static void take_string(raw_t *raw, wire_t in)
+{
+    raw->profile->strings[raw->profile->string_count++] =
+        profile_copy((const char *)in.at, (size_t)(in.end - in.at));
+}
+
+static int by_id(const void *left, const void *right)
+{
+    const location_t *a = left, *b = right;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+/* Ids become places. False: one names no location. */
+static bool link_locations(profile_t *profile)
+{
+    qsort(profile->locations, profile->location_count, sizeof *profile->locations, by_id);
+    for (size_t i = 0; i < profile->sample_count; i++)
+        for (size_t j = 0; j < profile->samples[i].depth; j++) {
+            location_t key = {.id = profile->samples[i].locations[j]};
+            location_t *found = bsearch(&key, profile->locations, profile->location_count, sizeof key, by_id);
+            if (!found)
+                return false;
+            profile->samples[i].locations[j] = (size_t)(found - profile->locations);
+        }
+    return true;
+}
+
+static bool has_heap_types(const raw_t *raw)
+{
+    for (size_t i = 0; i < PROFILE_VALUES; i++)
+        if (raw->type_count != PROFILE_VALUES ||
+            strcmp(string_at(raw, raw->types[i]), profile_value_names[i]) != 0)
+            return false;
+    return true;
+}
+
+static const char *take_profile(wire_t in, profile_t *profile)
+{
+    size_t counts[P_FIELDS] = {0};
+    raw_t raw = {.profile = profile};
+    if (!count_fields(in, counts))
+        return "is damaged";
+    profile->strings = profile_room(counts[P_STRING], sizeof *profile->strings);
+    profile->samples = profile_room(counts[P_SAMPLE], sizeof *profile->samples);
+    profile->locations = profile_room(counts[P_LOCATION], sizeof *profile->locations);
+    profile->mappings = profile_room(counts[P_MAPPING], sizeof *profile->mappings);
+    each_field(&raw, in, P_STRING, take_string);
+    each_field(&raw, in, P_SAMPLE_TYPE, take_type);
+    if (!has_heap_types(&raw))
+        return "is no heap profile";
+    each_field(&raw, in, P_MAPPING, take_mapping);
+    each_field(&raw, in, P_LOCATION, take_location);
+    each_field(&raw, in, P_SAMPLE, take_sample);
+    return raw.bad || !link_locations(profile) ? "is damaged" : NULL;
+}
+
+/* --- the file --- */
+
+/* zlib reads what is not compressed as it is. */
+static uint8_t *read_all(const char *path, size_t *length)
+{
+    gzFile file = gzopen(path, "rb");
+    size_t room = 1 << 16;
+    uint8_t *bytes = profile_room(room, 1);
+    int got = 0;
+    *length = 0;
+    while (file && (got = gzread(file, bytes + *length, (unsigned)(room - *length))) > 0) {
+        *length += (size_t)got;
+        if (*length == room)
+            bytes = checked(realloc(bytes, room *= 2));
+    }
+    if (!file || got < 0) {
+        free(bytes);
+        bytes = NULL;
+    }
+    if (file && gzclose(file) != Z_OK) {
+        free(bytes);
+        bytes = NULL;
+    }
+    return bytes;
+}
+
+bool profile_read(const char *path, profile_t *profile)
+{
+    size_t length;
+    errno = 0;
+    uint8_t *bytes = read_all(path, &length);
+    *profile = (profile_t){.samples = NULL};
+    if (!bytes) {
+        fprintf(stderr, "weir report: %s: %s\n", path, errno ? strerror(errno) : "is damaged");
+        return false;
+    }
+    const char *problem = take_profile((wire_t){bytes, bytes + length, false}, profile);
+    free(bytes);
+    if (problem)
+        fprintf(stderr, "weir report: %s: %s\n", path, problem);
+    return problem == NULL;
+}

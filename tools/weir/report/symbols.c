@@ -1,0 +1,245 @@
+/* symbols: names for addresses, by elfutils' libdwfl: symbol tables, debug information, separate debug files by build id, and calls
+ * that were inlined. C++ names are made readable by c++filt, if it is there.
+ */
+#include <dwarf.h>
+#include <elfutils/libdwfl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tools/weir/report/profile.h"
+
+static const mapping_t *mapping_of(const profile_t *profile, const location_t *location)
+{
+    for (size_t i = 0; i < profile->mapping_count; i++)
+        if (profile->mappings[i].id == location->mapping)
+            return &profile->mappings[i];
+    return NULL;
+}
+
+/* --- one file at a time --- */
+
+static char *debug_path = NULL; /* where libdwfl looks by itself */
+
+static const Dwfl_Callbacks callbacks = {.find_elf = dwfl_build_id_find_elf,
+                                         .find_debuginfo = dwfl_standard_find_debuginfo,
+                                         .section_address = dwfl_offline_section_address,
+                                         .debuginfo_path = &debug_path};
+
+/* The address in the file's own terms, as if it were loaded at `base`: by the segment that the offset lies in. */
+static bool address_in(Dwfl_Module *module, const mapping_t *mapping, uint64_t address, GElf_Addr *found)
+{
+    GElf_Addr bias;
+    Elf *elf = dwfl_module_getelf(module, &bias);
+    size_t count = 0;
+    uint64_t offset = address - mapping->start + mapping->offset;
+    if (!elf || elf_getphdrnum(elf, &count) != 0)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        GElf_Phdr part;
+        if (gelf_getphdr(elf, (int)i, &part) && part.p_type == PT_LOAD && offset >= part.p_offset &&
+            offset - part.p_offset < part.p_filesz) {
+            *found = offset - part.p_offset + part.p_vaddr + bias;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void set_source(frame_t *frame, const char *file, int line)
+{
+    frame->file = file ? profile_copy(file, strlen(file)) : NULL;
+    frame->line = line;
+}
+
+static const char *name_of(Dwarf_Die *die)
+{
+    Dwarf_Attribute attribute;
+    const char *name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute));
+    return name ? name : dwarf_diename(die);
+}
+
+static bool is_function(Dwarf_Die *die)
+{
+    return dwarf_tag(die) == DW_TAG_inlined_subroutine || dwarf_tag(die) == DW_TAG_subprogram;
+}
+
+/* An inlined call is a scope within the function that it was inlined into, and says where it was called. */
+static size_t take_scopes(Dwfl_Module *module, GElf_Addr address, frame_t *frames, size_t room)
+{
+    Dwarf_Addr bias;
+    Dwarf_Die *unit = dwfl_module_addrdie(module, address, &bias), *scopes = NULL;
+    Dwarf_Files *files = NULL;
+    int count = unit ? dwarf_getscopes(unit, address - bias, &scopes) : 0;
+    Dwarf_Die *all = NULL;
+    if (count > 0)
+        count = dwarf_getscopes_die(&scopes[0], &all);
+    if (unit)
+        dwarf_getsrcfiles(unit, &files, NULL);
+    size_t used = 0;
+    for (int i = 0; i < count && used < room; i++) {
+        if (!is_function(&all[i]))
+            continue;
+        const char *name = name_of(&all[i]);
+        frames[used].function = profile_copy(name ? name : "?", strlen(name ? name : "?"));
+        frames[used++].is_named = name != NULL;
+        if (dwarf_tag(&all[i]) == DW_TAG_subprogram)
+            break;
+        Dwarf_Attribute attribute;
+        Dwarf_Word file = 0, line = 0;
+        dwarf_formudata(dwarf_attr(&all[i], DW_AT_call_file, &attribute), &file);
+        dwarf_formudata(dwarf_attr(&all[i], DW_AT_call_line, &attribute), &line);
+        if (used < room)
+            set_source(&frames[used], files ? dwarf_filesrc(files, file, NULL, NULL) : NULL, (int)line);
+    }
+    free(scopes);
+    free(all);
+    return used;
+}
+
+static void name_location(Dwfl_Module *module, GElf_Addr address, location_t *location)
+{
+    enum { INLINED = 32 };
+    frame_t frames[INLINED] = {{.function = NULL}};
+    Dwfl_Line *line = dwfl_module_getsrc(module, address);
+    int number = 0;
+    const char *file = line ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
+    set_source(&frames[0], file, number);
+    size_t count = take_scopes(module, address, frames, INLINED);
+    if (count == 0) {
+        const char *name = dwfl_module_addrname(module, address);
+        if (!name)
+            return;
+        frames[0].function = profile_copy(name, strlen(name));
+        frames[0].is_named = true;
+        count = 1;
+    }
+    location->frames = profile_room(count, sizeof *frames);
+    location->frame_count = count;
+    memcpy(location->frames, frames, count * sizeof *frames);
+}
+
+/* What nobody knows is called by its place in the file. */
+static void name_by_place(const mapping_t *mapping, location_t *location)
+{
+    char place[512];
+    const char *slash = mapping && mapping->file ? strrchr(mapping->file, '/') : NULL;
+    const char *file = slash ? slash + 1 : mapping && mapping->file ? mapping->file : "?";
+    uint64_t offset = mapping ? location->address - mapping->start + mapping->offset : location->address;
+    snprintf(place, sizeof place, "%s+%#llx", file, (unsigned long long)offset);
+    location->frames = profile_room(1, sizeof *location->frames);
+    location->frame_count = 1;
+    location->frames[0] = (frame_t){.function = profile_copy(place, strlen(place))};
+}
+
+/* Has the file been replaced since? Then its names would be wrong. */
+static bool is_the_file(Dwfl_Module *module, const mapping_t *mapping)
+{
+    const unsigned char *bits;
+    GElf_Addr where;
+    int length = dwfl_module_build_id(module, &bits, &where);
+    if (length <= 0 || !mapping->build_id || !*mapping->build_id)
+        return true;
+    for (int i = 0; i < length; i++) {
+        char two[3];
+        snprintf(two, sizeof two, "%02x", bits[i]);
+        if (strncmp(mapping->build_id + 2 * i, two, 2) != 0)
+            return false;
+    }
+    return true;
+}
+
+static void name_all_of(profile_t *profile, const mapping_t *mapping)
+{
+    Dwfl *dwfl = dwfl_begin(&callbacks);
+    Dwfl_Module *module =
+        dwfl && mapping->file ? dwfl_report_offline(dwfl, mapping->file, mapping->file, -1) : NULL;
+    if (module && dwfl_report_end(dwfl, NULL, NULL) == 0 && is_the_file(module, mapping))
+        for (size_t i = 0; i < profile->location_count; i++) {
+            location_t *location = &profile->locations[i];
+            GElf_Addr address;
+            if (location->mapping == mapping->id && !location->frames &&
+                address_in(module, mapping, location->address, &address))
+                name_location(module, address, location);
+        }
+    dwfl_end(dwfl);
+}
+
+/* --- C++ --- */
+
+static bool is_mangled(const frame_t *frame)
+{
+    return frame->is_named && strncmp(frame->function, "_Z", 2) == 0;
+}
+
+typedef void visit_t(frame_t *frame, void *context);
+
+static void each_mangled(profile_t *profile, visit_t *visit, void *context)
+{
+    for (size_t i = 0; i < profile->location_count; i++)
+        for (size_t j = 0; j < profile->locations[i].frame_count; j++)
+            if (is_mangled(&profile->locations[i].frames[j]))
+                visit(&profile->locations[i].frames[j], context);
+}
+
+static void write_name(frame_t *frame, void *file)
+{
+    fprintf(file, "%s\n", frame->function);
+}
+
+static void read_name(frame_t *frame, void *file)
+{
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t length = getline(&line, &room, file);
+    if (length > 1)
+        frame->function = profile_copy(line, (size_t)length - 1);
+    free(line);
+}
+
+/* The names go to a file and come back by a pipe, so that neither side waits for the other. */
+static void make_readable(profile_t *profile)
+{
+    FILE *names = tmpfile();
+    int ends[2];
+    if (!names)
+        return;
+    each_mangled(profile, write_name, names);
+    fflush(names);
+    rewind(names);
+    if (pipe(ends) != 0) {
+        fclose(names);
+        return;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(fileno(names), STDIN_FILENO);
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        execlp("c++filt", "c++filt", (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    FILE *answers = fdopen(ends[0], "r");
+    if (answers) {
+        each_mangled(profile, read_name, answers);
+        fclose(answers);
+    }
+    if (child > 0)
+        waitpid(child, NULL, 0);
+    fclose(names);
+}
+
+void profile_find_symbols(profile_t *profile)
+{
+    for (size_t i = 0; i < profile->mapping_count; i++)
+        name_all_of(profile, &profile->mappings[i]);
+    for (size_t i = 0; i < profile->location_count; i++)
+        if (!profile->locations[i].frames)
+            name_by_place(mapping_of(profile, &profile->locations[i]), &profile->locations[i]);
+    make_readable(profile);
+}
