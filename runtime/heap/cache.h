@@ -13,8 +13,8 @@
  * the descriptors outside of the heap and with snmalloc's batched remote frees (Liétar et al., 2019).
  *
  * Where a cell that is not the program's can be: in a thread cache's list; in its span's free list; in a
- * remote chain (outbox or inbox); untouched beyond span->extended. A free cell's first word is its link, its
- * second word the address of its span, which tells a double free; malloc clears it.
+ * remote chain (outbox or inbox); in a hollow page (hollow.h); untouched beyond span->extended. A free cell's first
+ * word is its link, its second word the address of its span, which tells a double free; malloc clears it.
  */
 #ifndef WEIR_HEAP_CACHE_H
 #define WEIR_HEAP_CACHE_H

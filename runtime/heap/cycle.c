@@ -100,7 +100,7 @@ bool cycle_run(enum cycle_reason reason)
         tell(CYCLE_TRACE, reason);
         lock_release(&cycle.lock);
         tell(CYCLE_SETTLE, reason);
-        if (reason != CYCLE_GROWTH)
+        if (reason == CYCLE_LIMIT)
             heap_shed();
         pages_cycle_done();
         event_tell(&event, WEIR_EVENT_CYCLE_END);

@@ -18,6 +18,7 @@
 #include "runtime/heap/fast.h"
 #include "runtime/heap/gate.h"
 #include "runtime/heap/harden.h"
+#include "runtime/heap/hollow.h"
 #include "runtime/heap/large.h"
 #include "runtime/heap/misuse.h"
 #include "runtime/heap/origin.h"
@@ -528,6 +529,8 @@ static void shed_own(heap_t *self)
     remote_flush(self);
     remote_drain(self);
     span_release_empty(self);
+    if (!options.harden)
+        hollow_heap(self);
     gate_leave(self);
 }
 

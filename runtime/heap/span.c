@@ -11,6 +11,7 @@
  */
 #include "runtime/heap/cache.h"
 #include "runtime/heap/heap.h"
+#include "runtime/heap/hollow.h"
 #include "runtime/heap/misuse.h"
 #include "runtime/heap/sampled.h"
 #include "runtime/heap/verify.h"
@@ -116,7 +117,7 @@ COLD static uint32_t cut_before_sample(heap_t *heap, span_t *span, cell_t *list,
     last->next = NULL;
     count_add(&heap->returned[span->cls], count - kept);
     atomic_signal_fence(memory_order_seq_cst);
-    uint32_t used = span->extended - (count - kept);
+    uint32_t used = span_used(span) - (count - kept);
     set_wait(span, used, used);
     *until = 0;
     return kept;
@@ -150,6 +151,23 @@ static bool span_holds(const span_t *span, const cell_t *cell)
     return (uintptr_t)cell - (uintptr_t)span_start(span) < SLOT_SIZE;
 }
 
+/* Cells of hollow pages carry no mark, so a second free of one is not seen before here. */
+COLD static cell_t *drop_absent(span_t *span, cell_t *list)
+{
+    cell_t *kept = NULL, *next;
+    for (cell_t *cell = list; cell; cell = next) {
+        next = cell->next;
+        if (hollow_has(span, cell)) {
+            misuse_report("double free of", cell, span->cell_size, "free()");
+            span->wait++; /* as before the free */
+        } else {
+            cell->next = kept;
+            kept = cell;
+        }
+    }
+    return kept;
+}
+
 /* What was freed to the span goes to the cache, all of it. The order matters to a child of fork, which may see
  * a span of a vanished thread between any two of these: used may then be too high, never too low. */
 static void *take_free(heap_t *heap, span_t *span)
@@ -158,9 +176,11 @@ static void *take_free(heap_t *heap, span_t *span)
     if (UNLIKELY(!span_holds(span, list)))
         misuse_corrupted("free list overwritten at", span_start(span));
     is_interior(span, list);
-    DEBUG_CHECK(!heap->bins[span->cls] && span_used(span) < span->extended);
-    uint32_t count = span->extended - span_used(span);
-    set_wait(span, span->extended, span->extended);
+    if (UNLIKELY(span->absent) && !(list = drop_absent(span, list)))
+        return NULL;
+    uint32_t present = span->extended - span->absent, count = present - span_used(span);
+    DEBUG_CHECK(!heap->bins[span->cls] && count > 0);
+    set_wait(span, present, present);
     atomic_signal_fence(memory_order_seq_cst);
     span->free = NULL;
     count_add(&heap->freed[span->cls], count);
@@ -176,7 +196,7 @@ bool span_touch(span_t *span, uint32_t end_cell)
 static void *take_untouched(heap_t *heap, span_t *span)
 {
     DEBUG_CHECK(!span->free && !heap->bins[span->cls]);
-    DEBUG_CHECK(span->extended < span->cells && span_used(span) == span->extended);
+    DEBUG_CHECK(span->extended < span->cells && span_used(span) + span->absent == span->extended);
     uint32_t size = span->cell_size, start = span->extended * size;
     uint32_t end = (start + OS_PAGE) & ~(uint32_t)(OS_PAGE - 1);
     uint32_t count = start + size >= end ? 1 : (end - start) / size;
@@ -189,9 +209,28 @@ static void *take_untouched(heap_t *heap, span_t *span)
         *(cell_t *)(void *)at = (cell_t){.next = (cell_t *)(void *)(at + size), .mark = span};
     *(cell_t *)(void *)last = (cell_t){.next = NULL, .mark = span};
     uint32_t extended = span->extended + count;
-    set_wait(span, extended, extended);
+    set_wait(span, extended - span->absent, extended - span->absent);
     __atomic_store_n(&span->extended, (uint16_t)extended, __ATOMIC_RELEASE);
     return bin_fill(heap, span, (cell_t *)(void *)first, count);
+}
+
+/* Cells that are not resident: those of a hollow page, or untouched ones. */
+static bool has_fresh(const span_t *span)
+{
+    return span->hollow || span->extended < span->cells;
+}
+
+static void *take_fresh(heap_t *heap, span_t *span)
+{
+    if (LIKELY(!span->hollow))
+        return take_untouched(heap, span);
+    uint32_t count;
+    cell_t *list = hollow_revive(span, &count);
+    if (!list)
+        return NULL;
+    set_wait(span, span_used(span) + count, span_used(span) + count);
+    count_add(&heap->freed[span->cls], count);
+    return bin_fill(heap, span, list, count);
 }
 
 static void span_activate(heap_t *heap, span_t *span)
@@ -203,14 +242,17 @@ static void span_activate(heap_t *heap, span_t *span)
     heap->active[span->cls] = span;
 }
 
-/* A partial span with cells that were in use before, if there is one: they are resident, untouched ones are not.
- * At most the first of the list has only untouched ones left: the span that refill put back to prefer another. */
+/* A partial span with cells that were in use before, if there is one: they are resident, untouched and hollow ones are
+ * not. Those without come last after hollow_heap, and one at a time before the others from refills that prefer another:
+ * the first few are looked at. */
 static span_t *partial_with_free(const heap_t *heap, uint32_t cls)
 {
+    enum { LOOKS = 8 };
     uint32_t slot = heap->partial[cls];
-    if (slot && !span_of_slot(slot)->free)
-        slot = span_of_slot(slot)->next;
-    return slot && span_of_slot(slot)->free ? span_of_slot(slot) : NULL;
+    for (int i = 0; slot && i < LOOKS; i++, slot = span_of_slot(slot)->next)
+        if (span_of_slot(slot)->free)
+            return span_of_slot(slot);
+    return NULL;
 }
 
 /* The next span of the class to allocate from: one of ours, an orphan's, or a new one. */
@@ -230,7 +272,7 @@ static span_t *next_span(heap_t *heap, uint32_t cls)
 static void span_rest(heap_t *heap, span_t *span)
 {
     heap->active[span->cls] = NULL;
-    if (span->extended < span->cells) {
+    if (has_fresh(span)) {
         partial_push(heap, span);
     } else {
         span_set_state(span, SPAN_FULL);
@@ -247,7 +289,7 @@ COLD static void *refill_from_next(heap_t *heap, uint32_t cls)
     if (!span)
         return NULL;
     span_activate(heap, span);
-    return span->free ? take_free(heap, span) : take_untouched(heap, span);
+    return span->free ? take_free(heap, span) : take_fresh(heap, span);
 }
 
 /* The profile's next sample of the class is this allocation. NULL: it is not, or there is no memory for it. */
@@ -269,8 +311,8 @@ void *span_refill(heap_t *heap, uint32_t cls, size_t size)
     verify_at_slow_path();
     if (remote_drain(heap) && span && span->free)
         return take_free(heap, span);
-    if (span && span->extended < span->cells && !partial_with_free(heap, cls))
-        return take_untouched(heap, span);
+    if (span && has_fresh(span) && !partial_with_free(heap, cls))
+        return take_fresh(heap, span);
     return refill_from_next(heap, cls);
 }
 
@@ -326,7 +368,7 @@ void span_deactivate(heap_t *heap, uint32_t cls)
     set_wait(span, used, used);
     if (used == 0)
         span_discard(heap, span);
-    else if (span->free || span->extended < span->cells)
+    else if (span->free || has_fresh(span))
         partial_push(heap, span);
     else
         span_rest(heap, span);

@@ -5,6 +5,7 @@
 
 #include "runtime/heap/cache.h"
 #include "runtime/heap/gate.h"
+#include "runtime/heap/hollow.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/asleep.h"
 #include "runtime/os/futex.h"
@@ -66,6 +67,7 @@ static void give_back(heap_t *heap)
     remote_flush(heap);
     remote_drain(heap);
     span_release_empty(heap);
+    hollow_heap(heap);
 }
 
 /* The slow paths are shut, and the owner is in none. */

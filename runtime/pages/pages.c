@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "runtime/os/check.h"
+#include "runtime/os/os.h"
 #include "runtime/pages/bits.h"
 #include "runtime/pages/huge.h"
 #include "runtime/pages/idle.h"
@@ -71,34 +72,54 @@ uint32_t pages_take(uint32_t count, size_t use, uint32_t alignment, uint8_t *bef
     return slot;
 }
 
-/* Without a limit nobody asks: then the owner counts without the lock. */
-static bool touch(span_t *span, uint32_t pages, bool *refused)
+/* Count pages of small spans as touched. Without a limit nobody asks: then the owner does it without the lock. */
+static bool try_touch(uint32_t pages, bool *refused)
 {
-    uint32_t more = pages - span->touched;
     bool limited = pages_is_limited(), granted = true;
     *refused = false;
     if (limited) {
         lock_acquire(&lock);
-        granted = limit_admit(more * OS_PAGE);
-        *refused = !granted && limit_refuses(more * OS_PAGE);
+        granted = limit_admit(pages * OS_PAGE);
+        *refused = !granted && limit_refuses(pages * OS_PAGE);
     }
-    if (granted) {
-        atomic_fetch_add_explicit(&ledger.touched, more, memory_order_relaxed);
-        span->touched = (uint8_t)pages;
-    }
+    if (granted)
+        atomic_fetch_add_explicit(&ledger.touched, pages, memory_order_relaxed);
     if (limited)
         lock_release(&lock);
     return granted;
 }
 
-bool pages_touch(span_t *span, uint32_t pages)
+bool pages_touch_inside(uint32_t pages)
 {
     bool refused;
-    if (LIKELY(pages <= span->touched) || touch(span, pages, &refused) ||
-        (refused && limit_ask_program((pages - span->touched) * OS_PAGE) && touch(span, pages, &refused)))
+    if (try_touch(pages, &refused) ||
+        (refused && limit_ask_program(pages * OS_PAGE) && try_touch(pages, &refused)))
         return true;
     errno = ENOMEM;
     return false;
+}
+
+bool pages_touch(span_t *span, uint32_t pages)
+{
+    if (UNLIKELY(pages > span->touched)) {
+        if (!pages_touch_inside(pages - span->touched))
+            return false;
+        span->touched = (uint8_t)pages;
+    }
+    return true;
+}
+
+/* Nobody waits for the kernel: the pages are the caller's. */
+bool pages_release_inside(void *start, uint32_t pages)
+{
+    if (!os_release(start, pages * OS_PAGE))
+        return false;
+    lock_acquire(&lock);
+    atomic_fetch_sub_explicit(&ledger.touched, pages, memory_order_relaxed);
+    ledger.releases++;
+    ledger.released_pages += pages;
+    lock_release(&lock);
+    return true;
 }
 
 void pages_give(uint32_t slot, uint32_t count, size_t use)

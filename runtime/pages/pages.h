@@ -98,6 +98,10 @@ bool pages_fit(void);
 /* The first `pages` pages of a small span are written from now on. The caller owns the span. False: the hard limit
  * refuses it. */
 bool pages_touch(span_t *span, uint32_t pages);
+/* Pages inside a small span go back to the kernel, and come again; the caller owns the span and notes which. False: the
+ * kernel does not take them; the hard limit refuses them. */
+bool pages_release_inside(void *start, uint32_t pages);
+bool pages_touch_inside(uint32_t pages);
 
 /* The page provider's own memory, bytes. */
 size_t pages_provider_metadata(void);

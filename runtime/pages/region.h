@@ -66,7 +66,7 @@ enum span_kind {
  *          |<- used: with the program, or in ->|<- free ->|
  *          |   the thread cache's list         |
  *
- *   used = wait + wait_bias;   used + |free| == extended <= cells
+ *   used = wait + wait_bias;   used + |free| + absent == extended <= cells
  *
  * Except where noted a field belongs to the thread that owns the span's heap, or, of an orphaned heap, to
  * whoever holds the lock of the list of heaps. */
@@ -92,8 +92,12 @@ typedef struct span {
                       * while a huge object has the slot; after it, what the provider has for reuse. */
     uint32_t next, prev;         /* slots of the neighbours on heap->partial[class]; 0: none */
     uint32_t all_next, all_prev; /* on heap->spans */
-    bool moved;                  /* a large object whose pages were moved there (heap/large.c) */
-    struct heap *heap;           /* who receives remote frees; read by all threads (relaxed) */
+    uint16_t hollow; /* of a small span: pages below `touched` that were given back, a bit each; */
+    union {
+        uint16_t absent; /* and the cells that reach into them: free, and on no list (heap/hollow.h) */
+        bool moved;      /* of a large object: its pages were moved there (heap/large.c) */
+    };
+    struct heap *heap; /* who receives remote frees; read by all threads (relaxed) */
 } span_t;
 _Static_assert(sizeof(span_t) == 64, "one descriptor is one cache line");
 

@@ -249,6 +249,21 @@ static void raise(uint32_t index, enum index_kind kind, uint64_t word, uint64_t 
     }
 }
 
+/* A span with hollow pages: the others go back too, so that none is touched. If the kernel refuses, all count again. */
+static void release_hollow(span_t *span)
+{
+    size_t hollow = (size_t)__builtin_popcount(span->hollow), resident = span->touched - hollow;
+    span->hollow = 0;
+    if (os_release(span_start(span), SLOT_SIZE)) {
+        atomic_fetch_sub_explicit(&ledger.touched, resident, memory_order_relaxed);
+        span->touched = 0;
+        ledger.releases++;
+        ledger.released_pages += resident;
+    } else {
+        atomic_fetch_add_explicit(&ledger.touched, hollow, memory_order_relaxed);
+    }
+}
+
 void runs_give(uint32_t slot, uint32_t count)
 {
     uint32_t index = slot / CHUNK_SLOTS;
@@ -256,9 +271,11 @@ void runs_give(uint32_t slot, uint32_t count)
     uint64_t given = bits_run(slot % CHUNK_SLOTS, count), dirty = 0;
     DEBUG_CHECK(!(chunk->free & given));
     for (uint32_t i = 0; i < count; i++) {
-        uint8_t touched = span_of_slot(slot + i)->touched;
-        dirty |= (uint64_t)(touched > 0) << (slot + i) % CHUNK_SLOTS;
-        ledger.pages_idle += touched;
+        span_t *span = span_of_slot(slot + i);
+        if (UNLIKELY(span->hollow))
+            release_hollow(span);
+        dirty |= (uint64_t)(span->touched > 0) << (slot + i) % CHUNK_SLOTS;
+        ledger.pages_idle += span->touched;
     }
     chunk->free |= given;
     chunk->dirty |= dirty;
