@@ -142,9 +142,9 @@ void pages_give_without(uint32_t slot, uint32_t count, size_t use, size_t gone, 
 bool pages_extend(uint32_t slot, uint32_t count, size_t use, uint32_t new_count, size_t new_use)
 {
     lock_acquire(&lock);
-    size_t slack = runs_slack(slot, count, use);
     bool granted = runs_extend(slot, count, new_count, new_use);
     if (granted) {
+        size_t slack = runs_slack(slot, count, use); /* the limit may have released it just now */
         size_t touched = region_touched(slot, new_count);
         ledger.pages_inuse += new_use - use;
         idle_note_taken(touched < new_use ? (new_use - touched) * OS_PAGE : 0);
