@@ -55,6 +55,20 @@ on_weir WEIR_DEBUG=leaks=1 "$WEIR_PROGRAMS/leaks" >out 2>raw
 grep -Eq '^leak direct 300 bytes 3 blocks$' raw || fail "$(<raw)"
 grep -Eq "^  $WEIR_PROGRAMS/leaks\+0x[0-9a-f]+$" raw || fail "$(<raw)"
 
+echo "what outlives the program reports when it ends, and no file is left"
+for to in "" =late; do
+    rm -f late
+    timeout $HANG "$WEIR" run --leaks$to -- sh -c "(until [ -e go ]; do sleep 0.05; done; exec '$WEIR_PROGRAMS/leaks') >out & exit 7" \
+        2>err && fail "the status is the program's" || [ $? = 7 ] || fail "status"
+    [ ! -s err ] || fail "before the end: $(<err)"
+    touch go
+    until [ -z "$(ls "$TMPDIR")" ]; do sleep 0.05; done
+    rm go
+    report=err
+    [ -z "$to" ] || report=late
+    [ "$(groups $report)" = "$known" ] || fail "$(cat err late)"
+done
+
 echo "without addr2line"
 mkdir empty
 timeout $HANG env PATH="$SCRATCH/empty" "$WEIR" run --leaks=file "$WEIR_PROGRAMS/leaks" >/dev/null
