@@ -24,6 +24,8 @@ static weir_pool *make_pool(uint32_t shift)
     weir_pool *pool = weir_pool_new(
         &(weir_pool_options){.new_object = buffer_new, .ctx = (void *)(uintptr_t)shift, .name = name});
     weir_pool *other = NULL;
+    if (pool)
+        pool->takes_any = true;
     if (pool && !atomic_compare_exchange_strong(&buffer_pools[shift - SMALLEST_SHIFT], &other, pool)) {
         weir_pool_free(pool);
         return other;

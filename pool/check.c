@@ -226,7 +226,8 @@ static void *make(weir_pool *pool)
     if (!p)
         return NULL;
     lock_acquire(&pools.lock);
-    note(pool->check, p, &fresh);
+    if (!note(pool->check, p, &fresh))
+        pool->takes_any = true; /* without a note it cannot be told from a foreign one when it is put */
     lock_release(&pools.lock);
     heap_free(fresh);
     return p;
@@ -250,7 +251,7 @@ static const char *wrong_with(const weir_pool *pool, const record_t *record)
 {
     if (record && record->state != OUT)
         return "double put of";
-    return !record && pool->new_object ? "foreign object at" : NULL;
+    return !record && pool->new_object && !pool->takes_any ? "foreign object at" : NULL;
 }
 
 /* The record of p, now in the pool; NULL and *wrong, or NULL and out of memory. */

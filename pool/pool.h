@@ -103,6 +103,7 @@ struct weir_pool {
     void (*drop)(void *ctx, void *p);
     void *ctx;
     struct check *check; /* NULL: not a checked pool */
+    bool takes_any;      /* under pools.lock: objects that it is not known to have handed out may be put */
     char name[WEIR_POOL_NAME];
     /* Shared. */
     _Atomic(local_t *) locals; /* all; grows under pools.lock, read by all */

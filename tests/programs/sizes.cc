@@ -759,6 +759,7 @@ static const std::map<std::string, std::function<void()>> rows = {
     {"weir_set_hard_limit_callback", nothing},
     {"weir_gc_set_base_only", nothing},
     {"mallopt", nothing},
+    {"dlopen", nothing},
     {"malloc_info", nothing},
     {"pthread_sigmask", nothing},
     {"sigprocmask", nothing},

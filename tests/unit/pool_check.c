@@ -137,3 +137,25 @@ Test(pool_check, automatic_under_a_tool_only)
     cr_expect_null(pool->check);
 #endif
 }
+
+/* A buffer pool takes what weir_free takes; a buffer put twice is seen all the same. */
+Test(pool_check, any_block_goes_into_a_buffer_pool)
+{
+    start();
+    weir_buffer_pool_put(weir_buffer_pool_get(1000)); /* the pool is there */
+    weir_buffer_pool_put(heap_malloc(1024));
+    weir_buffer_pool_put(heap_malloc(1500));
+    weir_buffer_pool_put(heap_calloc(10, 100));
+    char *p = weir_buffer_pool_get(1000);
+    cr_assert_not_null(p);
+    memset(p, 1, 1000);
+}
+
+Test(pool_check, a_buffer_is_put_twice, .signal = SIGABRT)
+{
+    start();
+    weir_buffer_pool_put(weir_buffer_pool_get(1000));
+    void *p = heap_malloc(1024);
+    weir_buffer_pool_put(p);
+    weir_buffer_pool_put(p);
+}
