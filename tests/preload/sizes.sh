@@ -11,10 +11,11 @@ need nm
     awk '{ number = $0 ~ /(([( ](size_t|u?int(32|64)_t|int|long|char|bool) )|_options \*)[a-z_]+ *[,)]/
            list[$1] = list[$1] || number }
          END { for (name in list) print name, list[name] }' | sort >"$SCRATCH/api"
-# Of the rest of the exported functions the parameters are not known: each has to have a row, or be named here.
+# Of the rest of the exported functions the parameters are not known: each has to have a row, or be named here; what has to
+# do with threads, processes, libraries and signals is no matter of sizes.
 nm -D --defined-only "$WEIR_MALLOC" | awk '$2 ~ /[TW]/ { sub(/@.*/, "", $3); print $3 }' | sort -u >"$SCRATCH/exported"
 grep -vxE 'weir_.*|free|cfree|malloc_usable_size|mallinfo2?|malloc_stats|_Z(dl|da)Pv(RKSt9nothrow_t)?' "$SCRATCH/exported" |
-    grep -vxE 'pthread_create|thrd_create|sigwaitinfo|sigtimedwait' | sed 's/$/ 1/' >"$SCRATCH/family"
+    grep -vxE '(pthread|thrd|__register)_.*|dlopen|vfork|posix_spawnp?|sig.*' | sed 's/$/ 1/' >"$SCRATCH/family"
 comm -23 <(grep '^weir_' "$SCRATCH/exported") <(cut -d' ' -f1 "$SCRATCH/api") >"$SCRATCH/undeclared"
 [ ! -s "$SCRATCH/undeclared" ] || fail "exported, and not seen in the headers: $(tr '\n' ' ' <"$SCRATCH/undeclared")"
 cat "$SCRATCH/api" "$SCRATCH/family" >"$SCRATCH/list"

@@ -758,13 +758,9 @@ static const std::map<std::string, std::function<void()>> rows = {
     {"weir_pool_each", nothing},
     {"weir_set_hard_limit_callback", nothing},
     {"weir_gc_set_base_only", nothing},
+    {"weir_profile_write_fd", nothing},
     {"mallopt", nothing},
-    {"dlopen", nothing},
     {"malloc_info", nothing},
-    {"pthread_sigmask", nothing},
-    {"sigprocmask", nothing},
-    {"sigwait", nothing},
-    {"signalfd", nothing},
 };
 
 int main(int count, char **arguments)
