@@ -51,7 +51,7 @@ for program in ./usable ./usable-api; do
     passes WEIR_DEBUG=harden=1 "$program" may-move
     passes WEIR_COLLECT=1 "$program" may-move
     # Without realloc the compiler stops it, where it can see both; on the system's malloc as well.
-    if nm -D "$program" | grep -q memset_chk; then
+    if [[ $(nm -D "$program") == *memset_chk* ]]; then
         status=0
         on_weir "$program" >out 2>&1 || status=$?
         [ "$status" = 134 ] || fail "$program without realloc: status $status"

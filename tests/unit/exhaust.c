@@ -295,7 +295,7 @@ static bool run_out(size_t pages, int question)
 }
 
 /* Every page at first, where start-up and small things are; then in growing steps, of odd sizes. */
-Test(exhaust, the_hard_limit_refuses_at_every_place, .timeout = 250)
+Test(exhaust, the_hard_limit_refuses_at_every_place, .disabled = SANITIZED)
 {
     size_t places = 0;
     for (size_t pages = 0; run_out(pages, 0); pages += 1 + pages / 24)
@@ -303,7 +303,7 @@ Test(exhaust, the_hard_limit_refuses_at_every_place, .timeout = 250)
     cr_expect_gt(places, 60, "%zu", places);
 }
 
-Test(exhaust, the_system_refuses_at_every_question, .timeout = 250)
+Test(exhaust, the_system_refuses_at_every_question, .disabled = SANITIZED)
 {
     int question = 1;
     while (run_out(0, question))
