@@ -387,25 +387,29 @@ Test(finalize, cleanups_can_be_stopped)
     cr_expect_not(weir_gc_stop_cleanup(next));
 }
 
-static atomic_bool holding, may_go;
+static atomic_int holding;
+static atomic_bool may_go;
 
 static void hold(void *argument)
 {
     (void)argument;
-    holding = true;
+    holding++;
     while (!may_go)
         usleep(1000);
 }
 
-/* As long as the thread is held up, what waits can still be stopped, and waiting for it takes as long as it may. */
+/* As long as all threads that call are held up, what waits can still be stopped, and waiting for it takes as long as it may. */
 Test(finalize, what_waits_can_be_stopped)
 {
+    enum { CALLERS = 4 };
     put_plain(1);
-    add_cleanup(hold, 0);
+    for (int i = 0; i < CALLERS; i++)
+        add_cleanup(hold, 0);
     drop();
-    collect();
-    while (!holding)
+    while (holding < CALLERS) {
+        collect();
         usleep(1000);
+    }
     put_plain(2);
     add_cleanup(cleanup, 2);
     weir_cleanup second = add_cleanup(cleanup, 3);
