@@ -8,6 +8,7 @@
 #include "runtime/collect/crew.h"
 #include "runtime/collect/ephemeron.h"
 #include "runtime/collect/roots.h"
+#include "runtime/collect/sparse.h"
 #include "runtime/collect/target.h"
 #include "runtime/collect/work.h"
 #include "runtime/heap/collected.h"
@@ -89,6 +90,22 @@ AS_MODE void make_grey(marker_t *self, uint32_t slot, uint32_t word, mode_t mode
         work_add(&self->queue, slot);
 }
 
+static void share_run(void *is_shared, uintptr_t from, uintptr_t to)
+{
+    *(bool *)is_shared = *(bool *)is_shared && work_share_range(from, to);
+}
+
+/* False: not all of the object found a place among the ranges. */
+static bool share_object(uintptr_t from, uintptr_t to)
+{
+    bool is_shared = true;
+    if (to - from >= SPARSE_MIN)
+        sparse_each(from, to, share_run, &is_shared);
+    else
+        is_shared = work_share_range(from, to);
+    return is_shared;
+}
+
 static void found_large(marker_t *self, uint32_t slot, mode_t mode)
 {
     span_t *span = span_of_slot(slot);
@@ -96,7 +113,7 @@ static void found_large(marker_t *self, uint32_t slot, mode_t mode)
     self->objects++;
     self->bytes += large_usable(span);
     if (span->kind == KIND_TYPED ||
-        (span->kind == KIND_SCAN && !work_share_range(start, start + large_usable(span))))
+        (span->kind == KIND_SCAN && !share_object(start, start + large_usable(span))))
         make_grey(self, slot, 0, mode);
 }
 
@@ -258,11 +275,18 @@ AS_MODE void scan_piece(marker_t *self, uintptr_t from, uintptr_t to, mode_t mod
         scan_words(self, from, to, mode);
 }
 
+static void scan_written(void *self, uintptr_t from, uintptr_t to)
+{
+    scan_piece(self, from, to, mode_now());
+}
+
 static void scan_large(marker_t *self, span_t *span)
 {
     uintptr_t object = (uintptr_t)span_start(span);
     size_t bytes = large_usable(span);
-    if (span->kind == KIND_SCAN)
+    if (span->kind == KIND_SCAN && bytes >= SPARSE_MIN)
+        sparse_each(object, object + bytes, scan_written, self);
+    else if (span->kind == KIND_SCAN)
         scan_piece(self, object, object + bytes, mode_now());
     else
         scan_typed(self, object, bytes);

@@ -91,6 +91,7 @@ static block_t describe_large(uint32_t slot, record_t *record)
     block.start = region_address(slot) - (front >= SLOT_SIZE ? front : 0);
     block.user = block.start + front;
     block.end = page_up(block.user + record->size + CANARY_MIN);
+    block.limit = block.start + *span_bytes(span_of_slot(region_slot(block.start)));
     return block;
 }
 
@@ -201,10 +202,33 @@ bool block_make(void *start, bool large, size_t size, size_t alignment, enum hea
     *block = large ? describe_large(region_slot(known_by), record) : describe_cell(start, record);
     canary_fill(front_start(block), block->user);
     canary_fill(rear_start(block), block->end);
-    if (large && blocks.guards < GUARDS_MAX && os_forbid(block->end, OS_PAGE)) {
+    if (large && blocks.guards < GUARDS_MAX && os_forbid(block->end, (size_t)(block->limit - block->end))) {
         record->guarded = true;
         blocks.guards++;
     }
+    return true;
+}
+
+bool block_resize(block_t *block, size_t size)
+{
+    record_t *record = block->record;
+    size_t old = record->size, room = (size_t)(block->limit - block->user) - OS_PAGE - CANARY_MIN;
+    if (!block->large || size > room || size < old / 2 || size < OS_PAGE)
+        return false;
+    char *end = page_up(block->user + size + CANARY_MIN);
+    if (record->guarded && end > block->end && !os_commit(block->end, (size_t)(end - block->end)))
+        return false;
+    if (size > old)
+        memset(block->user + old, 0,
+               (size_t)(block->end - block->user) - old); /* what was canary is zero, as the rest */
+    record->size = size;
+    canary_fill(rear_start(block), end);
+    if (end < block->end) {
+        os_release(end, (size_t)(block->end - end));
+        if (record->guarded)
+            os_forbid(end, (size_t)(block->end - end));
+    }
+    block->end = end;
     return true;
 }
 
@@ -239,7 +263,7 @@ bool block_exhume(const block_t *block)
     record->state = BLOCK_RETURNED;
     if (!record->guarded)
         return true;
-    if (!os_commit(from, (size_t)(block->end + OS_PAGE - from)))
+    if (!os_commit(from, (size_t)(block->limit - from)))
         return false;
     record->guarded = record->forbidden = false;
     blocks.guards--;

@@ -1,7 +1,7 @@
 /* block: how an object lies in its cell when the heap is hardened, and what is known about it.
  *
  *     cell:   |<- front canary, 32 B or the alignment ->|<- the program's ->|<- rear canary, >= 32 B, to the end ->|
- *     large:  the same in whole pages, and one page after them that is inaccessible
+ *     large:  the same in whole pages, and at least one page after them, to the end of the memory, that is inaccessible
  *
  * Of canaries (canary.h) longer than a page, the page next to the object is used.
  *
@@ -33,7 +33,7 @@ typedef struct record {
     uint64_t alignment_log : 6;
     uint64_t state : 2;     /* enum block_state */
     uint64_t call : 2;      /* enum heap_call */
-    uint64_t guarded : 1;   /* the page after it is inaccessible */
+    uint64_t guarded : 1;   /* the pages after it are inaccessible */
     uint64_t forbidden : 1; /* all of it is: in quarantine */
 } record_t;
 
@@ -41,6 +41,7 @@ typedef struct record {
 typedef struct block {
     record_t *record;
     char *start, *user, *end; /* of the front canary, the program's part, the rear canary's end */
+    char *limit;              /* of large ones: the end of the memory; [end, limit) is the guard */
     bool large;
 } block_t;
 
@@ -63,6 +64,9 @@ bool block_make(void *start, bool large, size_t size, size_t alignment, enum hea
 block_t block_at(void *user);
 /* The block whose object is at p, in whatever state; or what is wrong with the address. */
 finding_t block_find(const void *p, block_t *block);
+
+/* Resize a large live block in its memory. False: it has no room there, or is to be moved for being half empty. */
+bool block_resize(block_t *block, size_t size);
 
 /* Is a live block's canary damaged? If so it is made good again: one report is enough. */
 finding_t block_check(const block_t *block);

@@ -70,10 +70,12 @@ static void *take_cell(heap_t *self, size_t size, size_t alignment)
     return cell && is_refill ? shuffle(self, cls, cell) : cell;
 }
 
-static void *take(heap_t *self, size_t size, size_t alignment)
+/* more: bytes to grow into, for a large block. */
+static void *take(heap_t *self, size_t size, size_t more, size_t alignment)
 {
-    return block_is_large(size, alignment) ? large_alloc(self, block_room(size, alignment), alignment, true)
-                                           : take_cell(self, size, alignment);
+    return block_is_large(size, alignment)
+               ? large_alloc(self, block_room(size + more, alignment), alignment, true)
+               : take_cell(self, size, alignment);
 }
 
 /* Give blocks in quarantine back to the heap: those too many, or all. */
@@ -115,7 +117,7 @@ static void forget(const char *user)
             harden.recent[i] = NULL;
 }
 
-void *harden_malloc(heap_t *self, size_t size, size_t alignment, enum heap_call call)
+static void *allocate(heap_t *self, size_t size, size_t more, size_t alignment, enum heap_call call)
 {
     lock_acquire(&harden.lock);
     finding_t finding = patrol();
@@ -123,10 +125,10 @@ void *harden_malloc(heap_t *self, size_t size, size_t alignment, enum heap_call 
     report(&finding, "malloc()");
 
     bool large = block_is_large(size, alignment), made = false;
-    char *start = size <= region.size ? take(self, size, alignment) : NULL;
+    char *start = size <= region.size ? take(self, size, more, alignment) : NULL;
     if (!start && size <= region.size) {
         evict(self, true, "malloc()");
-        start = take(self, size, alignment);
+        start = take(self, size, 0, alignment);
     }
     if (!start) {
         errno = ENOMEM;
@@ -144,6 +146,11 @@ void *harden_malloc(heap_t *self, size_t size, size_t alignment, enum heap_call 
         return NULL;
     }
     return large ? block.user : memset(block.user, 0, size);
+}
+
+void *harden_malloc(heap_t *self, size_t size, size_t alignment, enum heap_call call)
+{
+    return allocate(self, size, 0, alignment, call);
 }
 
 /* --- freeing --- */
@@ -225,6 +232,17 @@ size_t harden_usable(const void *p)
     return finding.what ? 0 : block.record->size;
 }
 
+/* A damaged canary is found before it is laid anew. */
+static bool resize(block_t *block, size_t size)
+{
+    lock_acquire(&harden.lock);
+    finding_t finding = block_check(block);
+    bool done = block_resize(block, size);
+    lock_release(&harden.lock);
+    report(&finding, "realloc()");
+    return done;
+}
+
 void *harden_realloc(heap_t *self, void *p, size_t size)
 {
     block_t block;
@@ -239,7 +257,10 @@ void *harden_realloc(heap_t *self, void *p, size_t size)
         return NULL;
     }
     size_t old = block.record->size;
-    void *to = harden_malloc(self, size, 16, HEAP_CALL_MALLOC);
+    if (size == old || resize(&block, size))
+        return p;
+    size_t more = size > old && size <= region.size ? size / 8 : 0;
+    void *to = allocate(self, size, more, 16, HEAP_CALL_MALLOC);
     if (!to)
         return NULL;
     memcpy(to, p, old < size ? old : size);

@@ -22,7 +22,8 @@
 void *harden_malloc(heap_t *self, size_t size, size_t alignment, enum heap_call call);
 /* size: what the caller says it is; HEAP_SIZE_UNKNOWN */
 void harden_free(heap_t *self, void *p, enum heap_call call, size_t size);
-/* Always moves. size > 0 */
+/* Moves, but for large blocks that have room where they are, or get it: many small steps would copy all of it each
+ * time. size > 0 */
 void *harden_realloc(heap_t *self, void *p, size_t size);
 size_t harden_usable(const void *p);
 

@@ -456,14 +456,32 @@ static void *realloc_hardened(void *p, size_t size)
     return to;
 }
 
-/* What asks for manual memory gets it, but under WEIR_COLLECT, where all is collected. When leaks are looked for, whoever
- * resizes a block is the one that has allocated it. With rules of WEIR_KEEP or WEIR_NOSCAN a block moves at each call: what
- * held for its old size, or for who asked first, may not hold any more. */
-static void *realloc_collected(span_t *span, void *p, size_t size)
+/* May the block keep its place with this size? With rules of WEIR_KEEP or WEIR_NOSCAN what held for its old size, or for
+ * who asked first, may not hold any more. */
+static bool may_stay(span_t *span, size_t size)
 {
     size_t old = span_usable(span);
-    bool may_stay = options.collect && !options.leaks && !options.keep && !options.noscan;
-    return may_stay && size < old && size >= old / 2 ? p : move_block(p, old, size);
+    if (!options.collect || size > old || size < old / 2)
+        return false;
+    return LIKELY(!options.keep && !options.noscan) || above_kind(size) == span->kind;
+}
+
+/* What asks for manual memory gets it, but under WEIR_COLLECT, where all is collected. When leaks are looked for, whoever
+ * resizes a block is the one that has allocated it. Large blocks that grow get an eighth more to grow into: else each of
+ * many small steps would copy all of it. */
+static void *realloc_collected(span_t *span, void *p, size_t size)
+{
+    size_t old = span_usable(span), room = size;
+    bool stays = may_stay(span, size);
+    if (!stays && options.collect && size > old && size > SMALL_MAX && size < PTRDIFF_MAX / 2 &&
+        !options.keep && !options.noscan)
+        room += size / 8;
+    void *to = stays ? p : move_block(p, old, room);
+    if (!to && room > size)
+        to = move_block(p, old, size);
+    if (to && UNLIKELY(options.leaks))
+        origin_note(to, size);
+    return to;
 }
 
 void *heap_realloc(void *p, size_t size)

@@ -127,9 +127,10 @@ static bool resize_slots(span_t *span, size_t bytes)
 static bool resize_huge(span_t *span, size_t bytes)
 {
     size_t old = large_usable(span);
-    if (bytes <= old)
+    if (bytes <= HUGE_MIN)
         return bytes >= old / 2; /* less than half: worth moving */
-    size_t now = pages_extend_huge(span_start(span), old, bytes);
+    size_t now = bytes <= old ? pages_shrink_huge(span_start(span), old, bytes)
+                              : pages_extend_huge(span_start(span), old, bytes);
     if (now)
         *span_bytes(span) = now;
     return now != 0;

@@ -168,13 +168,27 @@ COLD static cell_t *drop_absent(span_t *span, cell_t *list)
     return kept;
 }
 
+/* Look through the first cells of the list for links that the program has overwritten. The cells are about to be handed
+ * out in this order, so the look costs few cache misses that would not come anyway. */
+static void check_list(const span_t *span, const cell_t *cell)
+{
+    enum { STEPS = 64 };
+    for (int steps = 0; cell && steps < STEPS; cell = cell->next, steps++) {
+        if (UNLIKELY(!span_holds(span, cell)))
+            misuse_corrupted("free list overwritten at", span_start(span));
+        if (UNLIKELY((uintptr_t)cell % 16 != 0))
+            misuse_corrupted("free list overwritten at", cell);
+        if (UNLIKELY(cell->mark != span))
+            misuse_corrupted("free cell overwritten at", cell);
+    }
+}
+
 /* What was freed to the span goes to the cache, all of it. The order matters to a child of fork, which may see
  * a span of a vanished thread between any two of these: used may then be too high, never too low. */
 static void *take_free(heap_t *heap, span_t *span)
 {
     cell_t *list = span->free;
-    if (UNLIKELY(!span_holds(span, list)))
-        misuse_corrupted("free list overwritten at", span_start(span));
+    check_list(span, list);
     is_interior(span, list);
     if (UNLIKELY(span->absent) && !(list = drop_absent(span, list)))
         return NULL;
@@ -391,15 +405,24 @@ void span_release_empty(heap_t *heap)
     }
 }
 
+/* The cells of one list of the heap's; the steps that are left. */
+static uint32_t check_cells(const span_t *span, const cell_t *cell, uint32_t steps)
+{
+    for (; cell && steps > 0; cell = cell->next, steps--)
+        if (!span_holds(span, cell) || (uintptr_t)cell % 16 != 0)
+            misuse_corrupted("free list overwritten at", span_start(span));
+        else if (is_interior(span, cell))
+            return 0;
+    return steps;
+}
+
 void span_check_freed(const heap_t *heap)
 {
-    enum { STEPS = 4096 };
-    uint32_t steps = 0;
-    for (uint32_t slot = heap->spans; slot; slot = span_of_slot(slot)->all_next) {
-        const span_t *span = span_of_slot(slot);
-        for (const cell_t *cell = span->free; cell && span_holds(span, cell) && steps < STEPS;
-             cell = cell->next, steps++)
-            if (is_interior(span, cell))
-                return;
-    }
+    uint32_t steps = 4096;
+    for (uint32_t cls = 1; cls < CLASS_COUNT && heap->bins; cls++)
+        if (heap->active[cls])
+            steps = check_cells(heap->active[cls], heap->bins[cls], steps);
+    steps = 4096;
+    for (uint32_t slot = heap->spans; slot && steps > 0; slot = span_of_slot(slot)->all_next)
+        steps = check_cells(span_of_slot(slot), span_of_slot(slot)->free, steps);
 }

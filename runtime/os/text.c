@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 text_t text_on(char *buffer, size_t size)
@@ -143,6 +144,7 @@ void text_align_right(text_t *text, size_t from, size_t column)
     memset(text->start + from, ' ', shift);
 }
 
+/* The system call itself: write of the C library is a place where a thread may be cancelled. */
 void text_flush(text_t *text, int fd)
 {
     static const char ending[] = "...\n";
@@ -151,7 +153,7 @@ void text_flush(text_t *text, int fd)
     if (text->truncated && text->length >= ENDING)
         memcpy(text->start + text->length - ENDING, ending, ENDING);
     for (size_t done = 0; done < text->length;) {
-        ssize_t written = write(fd, text->start + done, text->length - done);
+        long written = syscall(SYS_write, fd, text->start + done, text->length - done);
         if (written > 0)
             done += (size_t)written;
         else if (written == 0 || errno != EINTR)

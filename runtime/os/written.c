@@ -3,6 +3,7 @@
 #include "runtime/os/written.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -136,6 +137,13 @@ static bool read_pages(int fd, uintptr_t from, uintptr_t to, written_range *run)
     return got > 0;
 }
 
+/* Addresses that were left in static data or on the stack would be roots for the collector. */
+static void forget(void *addresses, size_t size)
+{
+    memset(addresses, 0, size);
+    __asm__ volatile("" : : "r"(addresses) : "memory");
+}
+
 /* False: the kernel has no such call. */
 static bool scan_pages(int fd, uintptr_t from, uintptr_t to, written_range *run)
 {
@@ -149,14 +157,16 @@ static bool scan_pages(int fd, uintptr_t from, uintptr_t to, written_range *run)
                            .all_of = PAGEMAP_FILE | PAGEMAP_ZERO,
                            .any_of = PAGEMAP_PRESENT | PAGEMAP_SWAPPED,
                            .returned = PAGEMAP_PRESENT};
-    for (; scan.start < to; scan.start = scan.walk_end) {
+    bool known = true;
+    for (; known && scan.start < to; scan.start = scan.walk_end) {
         long count = pagemap_scan(fd, &scan);
-        if (count < 0 || scan.walk_end <= scan.start)
-            return false;
-        for (long i = 0; i < count; i++)
+        known = count >= 0 && scan.walk_end > scan.start;
+        for (long i = 0; known && i < count; i++)
             run(runs[i].start > from ? runs[i].start : from, runs[i].end < to ? runs[i].end : to);
+        forget(runs, count > 0 ? (size_t)count * sizeof *runs : 0);
     }
-    return true;
+    forget(&scan, sizeof scan);
+    return known;
 }
 
 bool written_each_run(uintptr_t from, uintptr_t to, written_range *run)

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "runtime/os/check.h"
+#include "runtime/os/options.h"
+#include "runtime/os/os.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/index.h"
 #include "runtime/pages/limit.h"
@@ -11,12 +13,22 @@
 #include "runtime/pages/provider.h"
 #include "runtime/pages/purge.h"
 
+/* Whoever frees a large block may never have touched it. So the largest are not cleared by hand, which would make all of
+ * them resident, but by the kernel; so are all in collect mode, where every block of malloc is cleared. */
+enum { CLEARED_BY_KERNEL = 32 << 20 };
+
+static bool clear_by_kernel(char *memory, size_t size)
+{
+    return (size >= CLEARED_BY_KERNEL || options.collect) && os_release(memory, size);
+}
+
 /* How much of a range the provider had for reuse, in bytes; it is no longer. Those pages may hold anything, the
  * others are zero. */
 static size_t huge_take_touched(char *memory, size_t size, bool zeroed)
 {
     size_t touched = 0;
     span_t *span = span_of_slot(region_slot(memory));
+    zeroed = zeroed && !clear_by_kernel(memory, size);
     DEBUG_CHECK(size % SLOT_SIZE == 0 && !region.chunks[region_slot(memory) / CHUNK_SLOTS].known);
     for (size_t i = 0; i < size / SLOT_SIZE; i++) {
         if (zeroed && span[i].touched)
@@ -73,21 +85,38 @@ void *huge_take(size_t *size, size_t alignment, bool zeroed, size_t moved, bool 
     return memory;
 }
 
-void huge_give(void *memory, size_t size, size_t moved)
+/* [from, to) of a block is idle; all of it may have been touched. */
+static void huge_gone(char *memory, size_t from, size_t to)
 {
     span_t *span = span_of_slot(region_slot(memory));
-    size_t first = moved / SLOT_SIZE;
-    for (size_t i = first; i < size / SLOT_SIZE; i++)
+    for (size_t i = from / SLOT_SIZE; i < to / SLOT_SIZE; i++)
         span[i].touched = SLOT_PAGES;
-    for (size_t at = first * SLOT_SIZE; at < size; at += CHUNK_SIZE)
-        index_set_idle(region_slot((char *)memory + at) / CHUNK_SLOTS);
-    if (first < size / SLOT_SIZE)
-        index_set_idle(region_slot((char *)memory + size - 1) / CHUNK_SLOTS);
+    for (size_t at = from; at < to; at += CHUNK_SIZE)
+        index_set_idle(region_slot(memory + at) / CHUNK_SLOTS);
+    if (from < to)
+        index_set_idle(region_slot(memory + to - 1) / CHUNK_SLOTS);
+    ledger.huge_idle += to - from;
+}
+
+void huge_give(void *memory, size_t size, size_t moved)
+{
+    huge_gone(memory, moved / SLOT_SIZE * SLOT_SIZE, size);
     provider_give(memory, size);
     ledger.huge_inuse -= size;
-    ledger.huge_idle += size - first * SLOT_SIZE;
     ledger.huge_count--;
     limit_fell();
+}
+
+size_t huge_shrink(void *memory, size_t size, size_t wanted)
+{
+    size_t now = provider_shrink(memory, size, wanted);
+    DEBUG_CHECK(now <= size && now % SLOT_SIZE == 0);
+    if (now == size)
+        return now;
+    huge_gone(memory, now, size);
+    ledger.huge_inuse -= size - now;
+    limit_fell();
+    return now;
 }
 
 size_t huge_extend(void *memory, size_t size, size_t wanted)

@@ -13,4 +13,7 @@ void huge_give(void *memory, size_t size, size_t moved);
 /* Grow in place; the size it has then, or 0. */
 size_t huge_extend(void *memory, size_t size, size_t wanted);
 
+/* Give up what is beyond `wanted` bytes, as far as the provider's sizes allow; the size it has then. */
+size_t huge_shrink(void *memory, size_t size, size_t wanted);
+
 #endif

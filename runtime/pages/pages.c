@@ -233,6 +233,14 @@ size_t pages_extend_huge(void *memory, size_t size, size_t wanted)
     return now;
 }
 
+size_t pages_shrink_huge(void *memory, size_t size, size_t wanted)
+{
+    lock_acquire(&lock);
+    size_t now = huge_shrink(memory, size, wanted);
+    lock_release(&lock);
+    return now;
+}
+
 /* --- metadata --- */
 
 void *pages_metadata(size_t size)

@@ -71,6 +71,8 @@ void pages_give_huge_without(void *memory, size_t size, size_t gone, bool moved)
 /* They cannot be moved: from now on they count in both. False: the hard limit refuses that. */
 bool pages_not_moved(size_t moved);
 size_t pages_extend_huge(void *memory, size_t size, size_t wanted);
+/* Give up what is beyond `wanted` bytes, about; the size it has then. */
+size_t pages_shrink_huge(void *memory, size_t size, size_t wanted);
 
 /* Memory for the runtime's own structures: zeroed, never given back. */
 void *pages_metadata(size_t size);

@@ -218,6 +218,13 @@ size_t provider_extend(void *memory, size_t size, size_t wanted)
     return call.size >= wanted && call.size > size ? call.size : 0;
 }
 
+size_t provider_shrink(void *memory, size_t size, size_t wanted)
+{
+    call_t call = {.memory = memory, .wanted = wanted, .flags = FLAGS};
+    call_jemalloc(call_extend, &call);
+    return call.size < size ? call.size : size;
+}
+
 size_t provider_purge(bool decommit)
 {
     size_t before = provider_os.purged;

@@ -32,6 +32,8 @@ void *provider_take(size_t size, size_t alignment);
 void provider_give(void *memory, size_t size);
 /* Grow a block in place; the size it has then, at least `size`, or 0 if it cannot. */
 size_t provider_extend(void *memory, size_t size, size_t wanted);
+/* Give the end of a block back; the size it has then, at least `wanted`. What is given back is for reuse. */
+size_t provider_shrink(void *memory, size_t size, size_t wanted);
 /* Give what jemalloc holds for reuse back to the kernel, its commitment too if asked for; the bytes of it that were
  * touched. Slots of which the kernel refuses to take the pages stay touched. */
 size_t provider_purge(bool decommit);

@@ -70,47 +70,64 @@ EXPORT void malloc_stats(void)
     text_flush(&lines, STDERR_FILENO);
 }
 
-/* The elements are glibc's, version 1, with one <heap>. Its <sizes> would list free pieces; in their place stand
- * the size classes, with their live blocks. */
+static void print_total(FILE *to, const char *type, uint64_t count, uint64_t size)
+{
+    fprintf(to, "<total type=\"%s\" count=\"%" PRIu64 "\" size=\"%" PRIu64 "\"/>\n", type, count, size);
+}
+
+static void print_space(FILE *to, const weir_mem_stats *stats)
+{
+    fprintf(to,
+            "<system type=\"current\" size=\"%" PRIu64 "\"/>\n"
+            "<system type=\"max\" size=\"%" PRIu64 "\"/>\n"
+            "<aspace type=\"total\" size=\"%" PRIu64 "\"/>\n"
+            "<aspace type=\"mprotect\" size=\"%" PRIu64 "\"/>\n",
+            bytes_held(stats), stats->heap_sys, stats->heap_sys, stats->heap_sys);
+}
+
+/* glibc's elements, version 1, and their order, with one <heap>; scripts read them. Its <sizes> list free pieces, which
+ * this heap does not count by size. */
 EXPORT int malloc_info(int options, FILE *to)
 {
     if (options != 0)
         return EINVAL;
     weir_mem_stats stats;
     weir_read_mem_stats(&stats);
-    fputs("<malloc version=\"1\">\n<heap nr=\"0\">\n<classes>\n", to);
-    for (uint64_t i = 0; i < stats.num_size_classes; i++) {
-        const weir_size_class_stats *cls = &stats.by_size[i];
-        uint64_t live = cls->mallocs - cls->frees, smallest = i == 0 ? 1 : cls[-1].size + 1;
-        if (live != 0)
-            fprintf(to,
-                    "  <class from=\"%" PRIu64 "\" to=\"%" PRIu64 "\" total=\"%" PRIu64 "\" count=\"%" PRIu64
-                    "\"/>\n",
-                    smallest, cls->size, live * cls->size, live);
-    }
-    fprintf(to,
-            "</classes>\n"
-            "<total type=\"fast\" count=\"0\" size=\"0\"/>\n"
-            "<total type=\"rest\" count=\"0\" size=\"%" PRIu64 "\"/>\n"
-            "<system type=\"current\" size=\"%" PRIu64 "\"/>\n"
-            "<system type=\"max\" size=\"%" PRIu64 "\"/>\n"
-            "<aspace type=\"total\" size=\"%" PRIu64 "\"/>\n"
-            "</heap>\n",
-            bytes_held(&stats) - stats.heap_alloc, bytes_held(&stats), stats.heap_sys, stats.heap_sys);
-    fprintf(to,
-            "<total type=\"large\" count=\"%" PRIu64 "\" size=\"%" PRIu64 "\"/>\n"
-            "<total type=\"mmap\" count=\"0\" size=\"0\"/>\n"
-            "<system type=\"current\" size=\"%" PRIu64 "\"/>\n"
-            "<system type=\"max\" size=\"%" PRIu64 "\"/>\n"
-            "</malloc>\n",
-            stats.large_objects, stats.large_bytes, bytes_held(&stats), stats.heap_sys);
+    uint64_t rest = bytes_held(&stats) - stats.heap_alloc;
+    fputs("<malloc version=\"1\">\n<heap nr=\"0\">\n<sizes>\n</sizes>\n", to);
+    print_total(to, "fast", 0, 0);
+    print_total(to, "rest", 0, rest);
+    print_space(to, &stats);
+    fputs("</heap>\n", to);
+    print_total(to, "fast", 0, 0);
+    print_total(to, "rest", 0, rest);
+    print_total(to, "mmap", 0, 0);
+    print_space(to, &stats);
+    fputs("</malloc>\n", to);
     return 0;
 }
 
-/* M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX and the others steer what this heap does not have, and what it
- * has (WEIR_GOGC, WEIR_MEMLIMIT) belongs to whoever starts the program. So each is refused, as mallopt(3) has it. */
+/* The known parameters steer what this heap does not have, and what it has (WEIR_GOGC, WEIR_MEMLIMIT) belongs to whoever
+ * starts the program. They are accepted where glibc accepts them, since programs check that, and have no effect. */
 EXPORT int mallopt(int parameter, int value)
 {
-    (void)parameter, (void)value;
-    return 0;
+    enum { MXFAST_LARGEST = 80 * sizeof(size_t) / 4 };
+    switch (parameter) {
+    case M_MXFAST:
+        return value >= 0 && value <= MXFAST_LARGEST;
+    case M_NLBLKS:
+    case M_GRAIN:
+    case M_KEEP:
+    case M_TRIM_THRESHOLD:
+    case M_TOP_PAD:
+    case M_MMAP_THRESHOLD:
+    case M_MMAP_MAX:
+    case M_CHECK_ACTION:
+    case M_PERTURB:
+    case M_ARENA_TEST:
+    case M_ARENA_MAX:
+        return 1;
+    default:
+        return 0;
+    }
 }

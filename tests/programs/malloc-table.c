@@ -2,6 +2,8 @@
  * What glibc 2.36 leaves open is asked for in the form that both it and weir promise. */
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "check.h"
@@ -246,6 +248,14 @@ static void reports(void)
     free(p);
     free(q);
     malloc_trim(0);
+    const struct {
+        int parameter, value, result;
+    } options[] = {{M_MXFAST, 0, 1},          {M_MXFAST, 160, 1},     {M_MXFAST, 161, 0},
+                   {M_TRIM_THRESHOLD, -1, 1}, {M_TOP_PAD, 4096, 1},   {M_MMAP_THRESHOLD, 1 << 20, 1},
+                   {M_MMAP_MAX, 0, 1},        {M_CHECK_ACTION, 3, 1}, {M_PERTURB, 0, 1},
+                   {M_ARENA_TEST, 2, 1},      {M_ARENA_MAX, 2, 1}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        CHECK(mallopt(options[i].parameter, options[i].value) == options[i].result);
     CHECK(mallopt(-12345, 1) == 0 || mallopt(-12345, 1) == 1); /* unknown: does no harm */
 
     char *text = NULL;
@@ -257,11 +267,78 @@ static void reports(void)
     CHECK(fclose(to) == 0);
     CHECK(strncmp(text, "<malloc version=\"1\">\n", 21) == 0);
     CHECK(strcmp(text + length - 10, "</malloc>\n") == 0);
+    static const char *const elements[] = {/* in glibc's order */
+                                           "<heap nr=\"0\">\n<sizes>\n", "</sizes>\n<total type=\"fast\"",
+                                           "<total type=\"rest\"",       "<system type=\"current\"",
+                                           "<system type=\"max\"",       "<aspace type=\"total\"",
+                                           "<aspace type=\"mprotect\"",  "</heap>\n",
+                                           "<total type=\"fast\"",       "<total type=\"rest\"",
+                                           "<total type=\"mmap\"",       "<system type=\"current\"",
+                                           "<system type=\"max\"",       "<aspace type=\"total\"",
+                                           "<aspace type=\"mprotect\""};
+    const char *at = text;
+    for (size_t i = 0; i < sizeof elements / sizeof *elements; i++) {
+        at = strstr(at, elements[i]);
+        CHECK(at != NULL);
+        at++;
+    }
     free(text);
+}
+
+/* What was written up to malloc_usable_size is kept; growing to exactly that moves nothing. */
+static void usable_blocks(void)
+{
+    for (size_t size = 1; size < 5000000; size = size * 5 / 4 + 1) {
+        char *p = malloc(size);
+        CHECK(p != NULL);
+        size_t usable = malloc_usable_size(p);
+        CHECK(usable >= size);
+        memset(p, 0x5a, usable);
+        char *same = realloc(p, usable);
+        CHECK(same == p);
+        char *grown = realloc(p, usable * 2 + 1);
+        CHECK(grown != NULL);
+        for (size_t i = 0; i < usable; i += 1 + usable / 1000)
+            CHECK(grown[i] == 0x5a);
+        CHECK(grown[usable - 1] == 0x5a);
+        free(grown);
+    }
+}
+
+/* A thread that is about to be cancelled has its output nevertheless. */
+static void *report_when_cancelled(void *unused)
+{
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    pthread_cancel(pthread_self());
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+    malloc_stats();
+    for (size_t size = 1; size < 10000000; size *= 3)
+        free(malloc(size));
+    malloc_trim(0);
+    return unused;
+}
+
+static void cancelled_reports(void)
+{
+    int ends[2], old = dup(STDERR_FILENO);
+    char text[4096] = "";
+    pthread_t thread;
+    CHECK(pipe(ends) == 0 && old >= 0);
+    dup2(ends[1], STDERR_FILENO);
+    CHECK(pthread_create(&thread, NULL, report_when_cancelled, NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    dup2(old, STDERR_FILENO);
+    close(ends[1]);
+    CHECK(read(ends[0], text, sizeof text - 1) > 0);
+    CHECK(strstr(text, "max mmap bytes") != NULL);
+    close(ends[0]);
+    close(old);
 }
 
 int main(void)
 {
+    usable_blocks();
+    cancelled_reports();
     plain_blocks();
     zeroed_blocks();
     resized_blocks();

@@ -1,6 +1,7 @@
 /* gc: what the collector keeps and what it frees: a random graph against a model that knows reachability, kinds, roots,
  * threads, fork, and marking with next to no memory. */
 #include <criterion/criterion.h>
+#include <sys/resource.h>
 #include <errno.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -46,6 +47,24 @@ Test(gc, an_object_lives_as_long_as_a_root_points_into_it)
         check_kept_then_freed(sizes[i], sizes[i] / 2);
         check_kept_then_freed(sizes[i], sizes[i] - 1);
     }
+}
+
+/* Of a large object that nobody has written to, marking reads nothing: no page of it becomes known to the process. */
+Test(gc, what_was_never_written_is_not_looked_at)
+{
+    struct rusage before, after;
+    root = weir_gc_alloc(MIB(256));
+    void **words = root;
+    words[MIB(128) / sizeof *words] = weir_gc_alloc(100);
+    hidden_t inner = hide(words[MIB(128) / sizeof *words]);
+    collect();
+    getrusage(RUSAGE_SELF, &before);
+    collect();
+    getrusage(RUSAGE_SELF, &after);
+    cr_expect(is_alive(inner));
+    cr_expect_leq(after.ru_minflt - before.ru_minflt, 2000, "of 65536 pages");
+    cr_expect_leq(resident_region(), MIB(8));
+    root = NULL;
 }
 
 Test(gc, objects_are_zero_and_aligned)

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "runtime/heap/control.h"
+#include "runtime/heap/block.h"
 #include "tests/unit/support.h"
 
 /* Before the first call into the heap, which reads the environment. */
@@ -27,19 +28,60 @@ Test(harden, blocks_of_every_size_and_alignment)
     verify_own();
 }
 
-Test(harden, realloc_always_moves_and_keeps)
+Test(harden, realloc_moves_and_keeps)
 {
     harden();
     size_t size = 1;
     char *p = heap_malloc(size);
     pattern_fill(p, size, 7);
-    for (size_t next = 3; next < MIB(6); size = next, next += next / 2 + 1) {
+    for (size_t next = 3; next < MIB(6); size = next, next += next + 1) {
         char *q = heap_realloc(p, next);
         cr_assert(q && q != p && pattern_intact(q, size, size, 7), "%zu", next);
         pattern_fill(q, next, 7);
         p = q;
     }
     heap_free(p);
+}
+
+/* Each move copies all of the block. */
+Test(harden, a_block_that_grows_by_small_steps_moves_seldom_and_stays_guarded)
+{
+    harden();
+    enum { STEP = 1000, STEPS = 4000, MOVES_MAX = 120 };
+    char *p = heap_malloc(STEP);
+    int moves = 0;
+    for (size_t size = STEP; size < STEP * STEPS; size += STEP) {
+        memset(p + size - STEP, 'x', STEP);
+        char *q = heap_realloc(p, size + STEP);
+        cr_assert_not_null(q);
+        moves += q != p;
+        p = q;
+        cr_assert_eq(heap_usable_size(p), size + STEP);
+        cr_assert_eq(p[size - 1], 'x');
+        block_t block = block_at(p);
+        cr_assert_null(block_check(&block).what);
+        p[size + STEP]++;
+        cr_assert_not_null(block_check(&block).what, "%zu", size + STEP);
+        cr_assert_null(block_check(&block).what, "made good");
+    }
+    cr_expect_leq(moves, MOVES_MAX);
+    for (size_t size = STEP * STEPS; size > 2 * OS_PAGE; size -= size / 5) {
+        p = heap_realloc(p, size);
+        block_t block = block_at(p);
+        cr_assert_null(block_check(&block).what);
+        cr_assert_eq(p[size - 1 - STEP], 'x');
+    }
+    heap_free(p);
+}
+
+Test(harden, growing_to_what_is_usable_does_not_move)
+{
+    harden();
+    for (size_t size = 1; size < MIB(6); size = size * 3 + 1) {
+        char *p = heap_malloc(size);
+        cr_assert_eq(heap_realloc(p, heap_usable_size(p)), p);
+        heap_free(p);
+    }
 }
 
 Test(harden, no_address_comes_back_soon)

@@ -70,6 +70,34 @@ Test(large, resizing_keeps_the_contents)
     pages_verify();
 }
 
+Test(large, what_shrinks_gives_back)
+{
+    heap_free(heap_malloc(1));
+    char *p[3];
+    for (size_t i = 0; i < COUNT(p); i++)
+        memset(p[i] = heap_malloc(MIB(100)), 1, MIB(100));
+    size_t held = pages_ledger().huge_inuse;
+    for (size_t i = 0; i < COUNT(p); i++) {
+        cr_assert_eq(heap_realloc(p[i], MIB(70)), p[i]);
+        cr_assert_eq(p[i][MIB(70) - 1], 1);
+        cr_assert_geq(heap_usable_size(p[i]), MIB(70));
+    }
+    cr_expect_leq(pages_ledger().huge_inuse, held - 3 * MIB(20));
+    pages_verify();
+    for (size_t i = 0; i < COUNT(p); i++) {
+        cr_assert_not_null(p[i] = heap_realloc(p[i], MIB(90)));
+        cr_assert_eq(p[i][MIB(70) - 1], 1);
+        memset(p[i] + MIB(70), 2, MIB(20));
+        heap_free(p[i]);
+    }
+    char *zeroed = heap_calloc(1, MIB(100));
+    cr_assert(is_zero(zeroed, MIB(100)));
+    cr_expect_eq(pages_ledger().huge_inuse, heap_usable_size(zeroed));
+    heap_free(zeroed);
+    heap_trim(0);
+    cr_expect_leq(resident_region(), MIB(8));
+}
+
 Test(large, grows_in_place_where_the_neighbour_is_free)
 {
     char *p = heap_malloc(KIB(100)), *next = heap_malloc(KIB(100));

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Free blocks that are written to, when their list is used again, or at the exit: one line, and the program aborted.
+source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
+
+abort=134
+for size in 24 200 3000; do
+    for ((corruption = 0; corruption < 16; corruption++)); do
+        for when in refill exit; do
+            # A mark alone is looked at only when the block is about to be used again.
+            [ "$when" = refill ] || [ "$corruption" -lt 8 ] || continue
+            status=0
+            on_weir "$WEIR_PROGRAMS/bad-list" "$size" "$corruption" "$when" 2>"$SCRATCH/err" || status=$?
+            grep -qx 'weir: \(free list\|free cell\) overwritten at 0x[0-9a-f]*: the heap is corrupted' "$SCRATCH/err" ||
+                grep -q '^weir: interior address at 0x[0-9a-f]*' "$SCRATCH/err" ||
+                fail "size $size, corruption $corruption, $when: status $status: $(head -n 2 "$SCRATCH/err")"
+            [ "$status" = "$abort" ] || fail "size $size, corruption $corruption, $when: status $status"
+        done
+    done
+done
+echo "passed: 16 corruptions of 3 sizes"
