@@ -50,6 +50,7 @@ typedef struct attached {
     uint32_t generation; /* uses of this record, so that an old handle is told from a new one */
     uint8_t kind;        /* enum attached_kind */
     bool dead;           /* the collector's, in the stopped world: see gone.h */
+    bool lost;           /* of an entry, the same: its key was not reached before finalizers were looked at */
 } attached_t;
 
 /* The two words that are roots. */

@@ -136,7 +136,7 @@ static bool is_marked(uintptr_t object)
 
 static bool is_resolved(const attached_t *entry)
 {
-    return is_marked(entry->object) && is_marked(entry->map);
+    return !entry->lost && is_marked(entry->object) && is_marked(entry->map);
 }
 
 static span_t *span_around(uintptr_t object)
@@ -163,26 +163,35 @@ static void begin(void)
             mark_word((const void *)attached_at(number)->value);
 }
 
-static void end(void)
+static void end(bool again)
 {
     for (uint32_t number = 1; number < attached_end(); number++) {
         attached_t *entry = attached_at(number);
         if (entry->kind != ATTACHED_ENTRY || !entry->dead)
             continue;
         entry->dead = !is_resolved(entry);
+        entry->lost = again ? entry->lost : !is_marked(entry->object);
         collected_clear_flag(span_around(entry->object), COLLECTED_WATCHED);
         collected_clear_flag(span_around(entry->map), COLLECTED_WATCHED);
     }
 }
 
-void ephemerons_mark(bool alone)
+static void forget_lost(void)
+{
+    for (uint32_t number = 1; number < attached_end(); number++)
+        attached_at(number)->lost = false;
+}
+
+void ephemerons_mark(bool alone, bool again)
 {
     if (!ephemerons.entries)
         return;
+    if (!again)
+        forget_lost();
     begin();
     mark_run(alone);
     mark_watch(false);
-    end();
+    end(again);
 }
 
 /* --- for markers --- */
@@ -225,12 +234,12 @@ bool ephemerons_resolve(void (*visit)(void *context, const void *p), void *conte
         return false;
     const attached_t *record = attached_at(number);
     if (record->kind == ATTACHED_ENTRY) {
-        if (is_marked(record->map))
+        if (is_resolved(record))
             visit(context, (const void *)record->value);
         return true;
     }
     for (uint32_t entry = record->first; entry; entry = attached_at(entry)->map_next)
-        if (is_marked(attached_at(entry)->object))
+        if (is_resolved(attached_at(entry)))
             visit(context, (const void *)attached_at(entry)->value);
     return true;
 }

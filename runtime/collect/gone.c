@@ -57,11 +57,13 @@ void gone_mark(bool alone)
 {
     if (!attached_end())
         return;
-    ephemerons_mark(alone);
+    ephemerons_mark(alone, false);
     decide_references();
     bool any = mark_what_finalizers_see();
-    if (any)
+    if (any) {
         mark_run(alone);
+        ephemerons_mark(alone, true); /* maps that finalizers come to */
+    }
     decide_finalizers();
     if (any)
         mark_run(true);

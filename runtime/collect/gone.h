@@ -3,8 +3,9 @@
  * In the stopped world, when all is marked that the roots reach:
  *
  *     1  values of weak maps whose keys are marked: ephemeron.h
- *     2  decided: references to what is unmarked now, and entries that were not resolved, are dead
- *     3  what unmarked objects with finalizers point to is marked, they themselves are not
+ *     2  decided: references to what is unmarked now, and entries whose keys are, are dead
+ *     3  what unmarked objects with finalizers point to is marked, they themselves are not; then the values of weak
+ *        maps among it whose keys were marked in 1: those entries live
  *     4  those that are still unmarked are finalized, and marked. Of a chain a --> b that is a; of a ring, nobody: each
  *        is reached from the next. Go's rule, and its fault
  *     5  WEIR_DEBUG=gcverify=1: the second tracer comes to the same decisions

@@ -116,14 +116,15 @@ static void drain(void)
 
 /* --- what hangs on objects: gone.h, less cleverly --- */
 
-static void follow_entries(void)
+static void follow_entries(bool again)
 {
     size_t before;
     do {
         before = naive.objects;
         for (uint32_t number = 1; number < attached_end(); number++) {
             const attached_t *entry = attached_at(number);
-            if (entry->kind == ATTACHED_ENTRY && is_seen(entry->object) && is_seen(entry->map))
+            if (entry->kind == ATTACHED_ENTRY && !(again && entry->lost) && is_seen(entry->object) &&
+                is_seen(entry->map))
                 visit(NULL, (const void *)entry->value);
         }
         drain();
@@ -139,7 +140,16 @@ static void check_weak(void)
         if (record->kind == ATTACHED_REFERENCE)
             ALWAYS_CHECK(record->dead == !seen);
         if (record->kind == ATTACHED_ENTRY)
-            ALWAYS_CHECK(record->dead == !(seen && is_seen(record->map)));
+            ALWAYS_CHECK(record->lost == !seen);
+    }
+}
+
+static void check_entries(void)
+{
+    for (uint32_t number = 1; number < attached_end(); number++) {
+        const attached_t *record = attached_at(number);
+        if (record->kind == ATTACHED_ENTRY)
+            ALWAYS_CHECK(record->dead == (record->lost || !is_seen(record->map)));
     }
 }
 
@@ -154,6 +164,8 @@ static void follow_finalizers(void)
         if (is_finalizer(attached_at(number)) && !is_seen(attached_at(number)->object))
             scan(attached_at(number)->object);
     drain();
+    follow_entries(true);
+    check_entries();
     for (uint32_t number = 1; number < attached_end(); number++)
         if (is_finalizer(attached_at(number)))
             ALWAYS_CHECK(attached_at(number)->dead == !is_seen(attached_at(number)->object));
@@ -169,7 +181,7 @@ bool naive_verify(uintptr_t here, size_t objects, size_t black)
         return false;
     roots_each(here, visit_range);
     drain();
-    follow_entries();
+    follow_entries(false);
     check_weak();
     follow_finalizers();
     /* Else the collector has marked more than is reached. In collect mode a thread that has just begun, or is about to be gone, runs

@@ -53,47 +53,66 @@ static bool next_unused(uintptr_t from, uintptr_t to, uintptr_t *low, uintptr_t 
     return *low < UINTPTR_MAX;
 }
 
-/* --- pages that may not be read --- */
+/* --- pages that may not be read, and code --- */
 
 /* The words there that may be addresses of blocks; the array is never given back. */
 static struct {
     uintptr_t *at;
     size_t count, room;
-} unreadable;
+} words;
 
-static bool note_word(uintptr_t word)
+static bool words_grow(void)
 {
-    if (unreadable.count == unreadable.room) {
-        size_t room = unreadable.room ? 2 * unreadable.room : 512;
-        uintptr_t *at = pages_metadata(room * sizeof *at);
-        if (!at)
-            return false;
-        if (unreadable.count)
-            memcpy(at, unreadable.at, unreadable.count * sizeof *at);
-        unreadable.at = at;
-        unreadable.room = room;
-    }
-    unreadable.at[unreadable.count++] = word;
+    size_t room = words.room ? 2 * words.room : 512;
+    uintptr_t *at = pages_metadata(room * sizeof *at);
+    if (!at)
+        return false;
+    if (words.count)
+        memcpy(at, words.at, words.count * sizeof *at);
+    words.at = at;
+    words.room = room;
     return true;
+}
+
+/* Every so many bytes there may be one. */
+static void note_words(const char *from, size_t size, size_t step)
+{
+    for (size_t i = 0; i + sizeof(uintptr_t) <= size && !now.failed; i += step) {
+        uintptr_t word;
+        memcpy(&word, from + i, sizeof word);
+        if (!region_owns((const void *)word))
+            continue;
+        if (words.count == words.room && !words_grow())
+            now.failed = true;
+        else
+            words.at[words.count++] = word;
+    }
 }
 
 static void note_unreadable(uintptr_t from, uintptr_t to)
 {
-    static uintptr_t copy[OS_PAGE / sizeof(uintptr_t)];
+    static char copy[OS_PAGE];
     for (; from < to && !now.failed; from += sizeof copy) {
         size_t size = to - from < sizeof copy ? to - from : sizeof copy;
         now.failed |= !written_copy(copy, from, size);
-        for (size_t i = 0; i < size / sizeof *copy && !now.failed; i++)
-            if (region_owns((const void *)copy[i]))
-                now.failed |= !note_word(copy[i]);
+        note_words(copy, size, sizeof(uintptr_t));
     }
+}
+
+/* What compilers at run time leave has addresses in its instructions, at any byte. */
+static void note_code(uintptr_t from, uintptr_t to)
+{
+    note_words((const char *)from, to - from, 1);
 }
 
 /* --- all that was written --- */
 
 static void add_part(uintptr_t from, uintptr_t to)
 {
-    now.failed |= !written_each_run(from, to, now.may & WRITTEN_MAY_READ ? now.range : note_unreadable);
+    written_range *range = !(now.may & WRITTEN_MAY_READ)   ? note_unreadable
+                           : now.may & WRITTEN_MAY_EXECUTE ? note_code
+                                                           : now.range;
+    now.failed |= !written_each_run(from, to, range);
 }
 
 static void add_mapping(uintptr_t from, uintptr_t to, unsigned may)
@@ -119,9 +138,9 @@ void process_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
     now.here = here;
     now.range = range;
     now.failed = false;
-    unreadable.count = 0;
+    words.count = 0;
     now.failed |= !written_each_mapping(add_mapping);
-    range((uintptr_t)unreadable.at, (uintptr_t)(unreadable.at + unreadable.count));
+    range((uintptr_t)words.at, (uintptr_t)(words.at + words.count));
 }
 
 bool process_was_open(void)

@@ -9,8 +9,8 @@
  *     mapping:  | not used any more | from the stack pointer up | thread-local memory | what the next mapping holds |
  *                 left out            roots                       roots                 roots
  *
- * Not found: pointers in memory shared with other processes, in the kernel alone (epoll's data), in disguise, or at
- * addresses that are no multiple of eight.
+ * Not found: pointers in memory shared with other processes, in the kernel alone (epoll's data), in disguise, or, but for
+ * those in machine code, at addresses that are no multiple of eight.
  */
 #ifndef WEIR_COLLECT_PROCESS_H
 #define WEIR_COLLECT_PROCESS_H

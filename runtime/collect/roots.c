@@ -13,6 +13,7 @@
 #include "runtime/os/os.h"
 #include "runtime/os/signal.h"
 #include "runtime/os/text.h"
+#include "runtime/os/thread_local.h"
 #include "runtime/os/written.h"
 #include "runtime/pages/pages.h"
 
@@ -32,10 +33,12 @@ static struct {
     unsigned long long adds, subs;
 } loaded;                    /* how often libraries came and went before data_ranges was filled */
 static uintptr_t static_tls; /* bytes below the thread pointer */
+static ranges_t modules;     /* with thread-local memory: what the linker calls each, and its size */
+static bool is_incomplete;   /* there was no memory to note a root: nothing may be collected */
 static const roots_provider_t *providers[LOCK_RANKS]; /* by the rank of their lock; set once, by any thread */
 static const roots_provider_t *begun[LOCK_RANKS];     /* in this cycle */
 
-static bool ranges_add(ranges_t *ranges, uintptr_t from, uintptr_t to)
+static bool ranges_push(ranges_t *ranges, range_t range)
 {
     if (ranges->count == ranges->room) {
         size_t room = ranges->room ? 2 * ranges->room : 64;
@@ -47,8 +50,13 @@ static bool ranges_add(ranges_t *ranges, uintptr_t from, uintptr_t to)
         ranges->at = at;
         ranges->room = room;
     }
-    ranges->at[ranges->count++] = (range_t){(from + 7) & ~(uintptr_t)7, to & ~(uintptr_t)7};
+    ranges->at[ranges->count++] = range;
     return true;
+}
+
+static bool ranges_add(ranges_t *ranges, uintptr_t from, uintptr_t to)
+{
+    return ranges_push(ranges, (range_t){(from + 7) & ~(uintptr_t)7, to & ~(uintptr_t)7});
 }
 
 /* --- static data --- */
@@ -56,7 +64,7 @@ static bool ranges_add(ranges_t *ranges, uintptr_t from, uintptr_t to)
 static void add_part(uintptr_t from, uintptr_t to)
 {
     if (from < to)
-        ranges_add(&data_ranges, from, to);
+        is_incomplete |= !ranges_add(&data_ranges, from, to);
 }
 
 /* What is read-only after relocation (PT_GNU_RELRO) points to no collected object. */
@@ -71,15 +79,14 @@ static void add_segment(uintptr_t from, uintptr_t to, uintptr_t relro_from, uint
 }
 
 /* Modules loaded at the start have their thread-local memory just below the thread pointer, at the same place in every
- * thread. Later ones have it elsewhere, and that is the allocator's. */
+ * thread. Later ones have it elsewhere in each, from its first use on: add_modules. */
 static void note_tls(const struct dl_phdr_info *object, size_t size)
 {
+    is_incomplete |= !ranges_push(&modules, (range_t){object->dlpi_tls_modid, size});
     enum { STATIC_MAX = 1 << 20 };
     uintptr_t start = (uintptr_t)object->dlpi_tls_data, pointer = os_thread_word();
     if (start && start < pointer && pointer - start < STATIC_MAX && pointer - start > static_tls)
         static_tls = pointer - start;
-    else if (start && (start > pointer || pointer - start >= STATIC_MAX))
-        add_part(start, start + size);
 }
 
 /* The library's own data, 2 MiB of it jemalloc's, point to no object that counts. Linked into a program they are in
@@ -140,9 +147,10 @@ bool roots_find_and_stop(void)
         return world_stop();
     int result;
     do {
-        data_ranges.count = 0;
+        data_ranges.count = modules.count = 0;
+        is_incomplete = false;
         dl_iterate_phdr(add_object, NULL);
-        result = dl_iterate_phdr(stop_if_unchanged, NULL);
+        result = is_incomplete ? FAILED : dl_iterate_phdr(stop_if_unchanged, NULL);
     } while (result == CHANGED);
     return result == STOPPED;
 }
@@ -159,7 +167,8 @@ static struct {
 
 static void note_mapping(uintptr_t from, uintptr_t to, unsigned may)
 {
-    if (may != (WRITTEN_MAY_READ | WRITTEN_MAY_WRITE))
+    const unsigned both = WRITTEN_MAY_READ | WRITTEN_MAY_WRITE;
+    if ((may & both) != both)
         return;
     if (from != around.run_to)
         around.run_from = from;
@@ -240,6 +249,15 @@ static void add_registers(const heap_t *heap, void (*range)(uintptr_t from, uint
     stacks_registers(&heap->blocked, range);
 }
 
+static void add_modules(const heap_t *heap, void (*range)(uintptr_t from, uintptr_t to))
+{
+    for (size_t i = 0; i < modules.count; i++) {
+        uintptr_t block = thread_local_module(heap->pointer, modules.at[i].from);
+        if (block)
+            range((block + 7) & ~(uintptr_t)7, (block + modules.at[i].to) & ~(uintptr_t)7);
+    }
+}
+
 static void add_thread(heap_t *heap, uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
 {
     uintptr_t from, to;
@@ -250,6 +268,8 @@ static void add_thread(heap_t *heap, uintptr_t here, void (*range)(uintptr_t fro
     uintptr_t tls = (heap->pointer - static_tls) & ~(uintptr_t)7, tls_end = heap->pointer + OS_THREAD_RECORD;
     if (tls < from || tls_end > to) /* else it is part of the stack */
         range(tls, tls_end);
+    add_modules(heap, range);
+    thread_local_each_values(heap->pointer, range);
 }
 
 static void add_threads_and_data(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))

@@ -86,6 +86,7 @@ static void stop_at_signal(const os_frame_t *frame)
         heap->registers_from = frame->from;
         heap->registers_to = frame->to;
         wait_marked(heap);
+        heap->registers_from = heap->registers_to = 0;
     }
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "runtime/os/file.h"
+#include "runtime/os/options.h"
 #include "runtime/os/os.h"
 #include "runtime/os/text.h"
 #include "runtime/os/tracer.h"
@@ -99,7 +100,7 @@ void os_on_stop_signal(void (*handler)(const os_frame_t *frame))
 
 bool os_stop_signal_is_used(void)
 {
-    return stop_handler != NULL;
+    return stop_handler != NULL || options.stop == OPTIONS_STOP_SIGNAL;
 }
 
 /* One that the kernel has no room for is sent again by who waits for the thread. */

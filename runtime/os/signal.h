@@ -22,7 +22,7 @@ typedef struct os_frame {
 int os_stop_signal(void);
 /* Install the handler for it, the same each time, before each use: the program may have replaced it since. */
 void os_on_stop_signal(void (*handler)(const os_frame_t *frame));
-/* Has it ever been installed? */
+/* Has it ever been installed, or is it the one means that is allowed? */
 bool os_stop_signal_is_used(void);
 /* False: there is no such thread. */
 bool os_signal_thread(int thread);

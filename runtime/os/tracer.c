@@ -73,11 +73,15 @@ static void restore_signals(void)
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &tracer.mask, NULL, sizeof tracer.mask);
 }
 
-/* Perhaps somebody else who waited for any child has had it. */
+/* Somebody else who waited for any child may have had it: then its number is kept, for who asks (tracer_is_task). */
 static void reap(void)
 {
-    while (syscall(SYS_wait4, tracer.task, NULL, __WALL, NULL) < 0 && errno == EINTR)
-        ;
+    long reaped;
+    do
+        reaped = syscall(SYS_wait4, tracer.task, NULL, __WALL, NULL);
+    while (reaped < 0 && errno == EINTR);
+    if (reaped > 0)
+        tracer.task = 0;
     tracer.lives = false;
     restore_signals();
 }

@@ -69,7 +69,7 @@ void tracer_release(void);
 /* Does the task live, and so hold what it has held? It may be killed by whoever may kill the process. */
 bool tracer_holds(void);
 
-/* Is it the number of the task, or of the last one? Whoever waits for any child (__WALL) may get to see it. */
+/* Is it the number of the task, or of one that whoever waits for any child (__WALL) has got instead of this module? */
 bool tracer_is_task(int process);
 
 /* Does the thread wait in the kernel for a child that it made by vfork, or clone? */

@@ -72,7 +72,8 @@ static bool next_line(uintptr_t *from, uintptr_t *to, unsigned *may, bool *wante
         if (fields > BEFORE_NAME && letters < sizeof name)
             name[letters++] = (char)c;
     }
-    *may = (access[0] == 'r' ? WRITTEN_MAY_READ : 0) | (access[1] == 'w' ? WRITTEN_MAY_WRITE : 0);
+    *may = (access[0] == 'r' ? WRITTEN_MAY_READ : 0) | (access[1] == 'w' ? WRITTEN_MAY_WRITE : 0) |
+           (access[2] == 'x' ? WRITTEN_MAY_EXECUTE : 0);
     *wanted = access[3] == 'p' && !(name[0] == '[' && name[1] == 'v');
     return c >= 0;
 }

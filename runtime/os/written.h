@@ -12,7 +12,7 @@
 typedef void written_range(uintptr_t from, uintptr_t to);
 
 /* Of a mapping: what may be done with it now. What was written before counts, whatever is allowed by now. */
-enum { WRITTEN_MAY_READ = 1, WRITTEN_MAY_WRITE = 2 };
+enum { WRITTEN_MAY_READ = 1, WRITTEN_MAY_WRITE = 2, WRITTEN_MAY_EXECUTE = 4 };
 typedef void written_mapping(uintptr_t from, uintptr_t to, unsigned may);
 
 /* Call the function for each private mapping but the kernel's own ([vdso] and its like). False: it cannot be found out. One

@@ -1,26 +1,30 @@
-/* mask: the signal that stops threads for the collector stays deliverable in a program that knows nothing of it. Where
- * collected memory is in use, the calls that block signals, or wait for them, leave it out of the set they are given.
+/* mask: where a signal stops threads for the collector (heap/halt.h), it stays deliverable in a program that knows nothing of it:
+ * the calls that block signals, or wait for them, leave it out of the set they are given.
  *
  * Changing the mask has to work anywhere, in a signal handler or between fork and exec: so it is the system call, without
  * a look-up of the C library's function; like that it leaves out the two signals which are the library's own.
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/select.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/os/options.h"
 #include "runtime/os/signal.h"
+#include "runtime/swap/mask.h"
 #include "runtime/swap/swap.h"
 
 enum { KERNEL_SET = 8 /* bytes */, LIBRARY_FIRST = 32, LIBRARY_LAST = 33 };
 
-static sigset_t without_stop(const sigset_t *set)
+sigset_t mask_without_stop(const sigset_t *set)
 {
     sigset_t rest = *set;
-    if (os_stop_signal_is_used())
+    if (options.collect && os_stop_signal_is_used())
         os_mask_without_stop(&rest);
     return rest;
 }
@@ -36,7 +40,7 @@ static int change_mask(int how, const sigset_t *set, sigset_t *old)
 {
     sigset_t rest;
     if (set && how != SIG_UNBLOCK) {
-        rest = without_stop(set);
+        rest = mask_without_stop(set);
         without_library(&rest);
         set = &rest;
     }
@@ -63,25 +67,72 @@ EXPORT int sigprocmask(int how, const sigset_t *set, sigset_t *old)
 
 EXPORT int sigwait(const sigset_t *set, int *number)
 {
-    sigset_t rest = without_stop(set);
+    sigset_t rest = mask_without_stop(set);
     return NEXT(int (*)(const sigset_t *, int *), "sigwait")(&rest, number);
 }
 
 EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
 {
-    sigset_t rest = without_stop(set);
+    sigset_t rest = mask_without_stop(set);
     return NEXT(int (*)(const sigset_t *, siginfo_t *), "sigwaitinfo")(&rest, info);
 }
 
 EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
 {
-    sigset_t rest = without_stop(set);
+    sigset_t rest = mask_without_stop(set);
     return NEXT(int (*)(const sigset_t *, siginfo_t *, const struct timespec *), "sigtimedwait")(&rest, info,
                                                                                                  timeout);
 }
 
 EXPORT int signalfd(int fd, const sigset_t *set, int flags)
 {
-    sigset_t rest = without_stop(set);
+    sigset_t rest = mask_without_stop(set);
     return NEXT(int (*)(int, const sigset_t *, int), "signalfd")(fd, &rest, flags);
+}
+
+/* --- masks for the time of a call, or of a handler --- */
+
+/* The C library's own other names for two of them: a child of fork may call them, and not look them up. */
+int __sigaction(int number, const struct sigaction *action, struct sigaction *old);
+int __sigsuspend(const sigset_t *set);
+
+EXPORT int ppoll(struct pollfd *files, nfds_t count, const struct timespec *timeout, const sigset_t *set)
+{
+    typedef int call(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
+    static call *_Atomic next;
+    sigset_t rest;
+    if (!next)
+        next = NEXT(call *, "ppoll");
+    if (set)
+        rest = mask_without_stop(set);
+    return next(files, count, timeout, set ? &rest : NULL);
+}
+
+EXPORT int pselect(int count, fd_set *in, fd_set *out, fd_set *other, const struct timespec *timeout,
+                   const sigset_t *set)
+{
+    typedef int call(int, fd_set *, fd_set *, fd_set *, const struct timespec *, const sigset_t *);
+    static call *_Atomic next;
+    sigset_t rest;
+    if (!next)
+        next = NEXT(call *, "pselect");
+    if (set)
+        rest = mask_without_stop(set);
+    return next(count, in, out, other, timeout, set ? &rest : NULL);
+}
+
+EXPORT int sigsuspend(const sigset_t *set)
+{
+    sigset_t rest = mask_without_stop(set);
+    return __sigsuspend(&rest);
+}
+
+EXPORT int sigaction(int number, const struct sigaction *action, struct sigaction *old)
+{
+    struct sigaction changed;
+    if (action) {
+        changed = *action;
+        changed.sa_mask = mask_without_stop(&action->sa_mask);
+    }
+    return __sigaction(number, action ? &changed : NULL, old);
 }

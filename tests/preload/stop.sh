@@ -24,6 +24,7 @@ done
 echo "threads that block every signal"
 for call in ppoll pselect sigsuspend epoll_pwait handler attribute; do
     halted_in 20000 ptrace blocks $call
+    halted_in 20000 signal blocks $call
 done
 
 echo "calls of the system that wait: none returns early"
@@ -42,7 +43,7 @@ else
 fi
 
 echo "blocks that one place alone knows"
-for mode in bss map thread guard array pair given read none exec relro registers arguments; do
+for mode in bss map thread guard array pair given read none exec code relro registers arguments; do
     passes WEIR_COLLECT=1 WEIR_DEBUG=poison=1,gcverify=1 "$WEIR_PROGRAMS/places" $mode first second
     passes WEIR_COLLECT=1 WEIR_DEBUG=poison=1,stop=signal "$WEIR_PROGRAMS/places" $mode first second
 done

@@ -7,6 +7,7 @@
  *     pair                      on the first of two coroutines' stacks without a guard page between them
  *     given                     below a stack that the program gave to a thread, in the same array
  *     read, none, exec          in pages that were made read-only, inaccessible, executable
+ *     code                      in instructions, at odd addresses
  *     relro                     in static data that is read-only by now
  *     registers                 in vector registers, and in the red zone, of a thread that waits for nothing
  *     arguments                 in place of the program's first argument, and of a variable of the environment
@@ -176,6 +177,25 @@ static void in_pages(int access)
     CHECK(mprotect(pages, PAGE, PROT_READ) == 0);
 }
 
+/* An instruction's code, and the address: mov $address, %rax. */
+static void in_code(void)
+{
+    enum { LENGTH = 10, CODE = 2 };
+    char *pages = map(PAGE), *at = pages + 1;
+    char **list = malloc(COUNT * sizeof *list);
+    fill_table(list);
+    for (int i = 0; i < COUNT; i++, at += LENGTH) {
+        memcpy(at, "\x48\xb8", CODE);
+        memcpy(at + CODE, &list[i], sizeof list[i]);
+    }
+    memset(list, 0, COUNT * sizeof *list);
+    clear_stack();
+    CHECK(mprotect(pages, PAGE, PROT_READ | PROT_EXEC) == 0);
+    make_garbage();
+    for (int i = 0; i < COUNT; i++)
+        memcpy(&list[i], pages + 1 + i * LENGTH + CODE, sizeof list[i]);
+}
+
 /* --- in registers --- */
 
 static atomic_bool ready;
@@ -255,6 +275,8 @@ int main(int count, char **arguments)
         below_a_given_stack();
     } else if (MODE("read") || MODE("none") || MODE("exec")) {
         in_pages(MODE("read") ? PROT_READ : MODE("none") ? PROT_NONE : PROT_READ | PROT_EXEC);
+    } else if (MODE("code")) {
+        in_code();
     } else if (MODE("relro")) {
         fill_table(read_only);
         clear_stack();

@@ -1,10 +1,14 @@
 /* roots: what the collector finds in scanned arenas and in pools, against a model that knows what is reached; with
  * threads, and around fork. */
 #include <criterion/criterion.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include <weir/arena.h>
 #include <weir/gc.h>
 #include <weir/pool.h>
@@ -389,6 +393,104 @@ static void work(size_t number)
             weir_arena_reset(arena);
     }
     weir_arena_free(arena);
+}
+
+/* --- what threads keep for themselves --- */
+
+enum { FEW_KEYS = 3, MANY_KEYS = 200 };
+static pthread_key_t keys[MANY_KEYS];
+static void (*set_in_library)(void *);
+static void *(*get_from_library)(void);
+
+static void open_library(void)
+{
+    void *library = dlopen(TLS_MODULE, RTLD_NOW);
+    CHECK(library);
+    set_in_library = (void (*)(void *))(uintptr_t)dlsym(library, "tls_set");
+    get_from_library = (void *(*)(void))(uintptr_t)dlsym(library, "tls_get");
+    for (int i = 0; i < MANY_KEYS; i++)
+        CHECK(pthread_key_create(&keys[i], NULL) == 0);
+}
+
+typedef struct keeper {
+    hidden_t in_library, in_few, in_many, in_none;
+    atomic_bool ready, stop;
+} keeper_t;
+
+__attribute__((noinline)) static void keep_all(keeper_t *keeper)
+{
+    void *objects[4];
+    for (int i = 0; i < 4; i++)
+        objects[i] = weir_gc_alloc(48);
+    set_in_library(objects[0]);
+    pthread_setspecific(keys[FEW_KEYS], objects[1]);
+    pthread_setspecific(keys[MANY_KEYS - 1], objects[2]);
+    keeper->in_library = hide(objects[0]);
+    keeper->in_few = hide(objects[1]);
+    keeper->in_many = hide(objects[2]);
+    keeper->in_none = hide(objects[3]);
+    memset(objects, 0, sizeof objects);
+}
+
+static void *keep_in_thread(void *argument)
+{
+    keeper_t *keeper = argument;
+    keep_all(keeper);
+    clear_stack();
+    keeper->ready = true;
+    while (!keeper->stop)
+        usleep(1000);
+    pthread_setspecific(keys[FEW_KEYS], NULL);
+    pthread_setspecific(keys[MANY_KEYS - 1], NULL);
+    return NULL;
+}
+
+static void expect_kept(const keeper_t *keeper)
+{
+    cr_expect(is_alive(keeper->in_library));
+    cr_expect(is_alive(keeper->in_few));
+    cr_expect(is_alive(keeper->in_many));
+}
+
+/* In the thread that collects and in another one. */
+Test(roots, thread_local_variables_of_late_libraries_and_values_of_all_keys, .init = begin)
+{
+    static keeper_t here, there;
+    pthread_t thread;
+    open_library();
+    keep_all(&here);
+    pthread_create(&thread, NULL, keep_in_thread, &there);
+    while (!there.ready)
+        usleep(1000);
+    collect();
+    collect();
+    expect_kept(&here);
+    expect_kept(&there);
+    cr_expect_not(is_alive(there.in_none), "else this test tells nothing");
+    there.stop = true;
+    pthread_join(thread, NULL);
+    set_in_library(NULL);
+    collect();
+    cr_expect_not(is_alive(here.in_library));
+}
+
+extern char **environ;
+
+__attribute__((noinline)) static hidden_t put_in_environment(void)
+{
+    char *variable = weir_gc_alloc_noscan(48);
+    strcpy(variable, "A=variable");
+    environ[0] = variable;
+    return hide(variable);
+}
+
+Test(roots, the_environment_as_it_was_given_is_a_root, .init = begin)
+{
+    if (!environ || !environ[0])
+        return;
+    hidden_t variable = put_in_environment();
+    collect();
+    cr_expect(is_alive(variable));
 }
 
 Test(roots, threads_pass_objects_through_pools_and_arenas)

@@ -320,6 +320,53 @@ Test(weak, a_map_goes_with_its_entries)
 }
 
 /* Its own map is one of the values; the key of that lives only by another entry. */
+/* --- maps that finalizers come to --- */
+
+typedef struct owner {
+    void *map;
+} owner_t;
+
+static void *strong_key, *seen_value, *seen_other;
+static hidden_t weak_key;
+static size_t seen_entries;
+static atomic_int looked;
+
+static void look_into_map(void *object, void *context)
+{
+    owner_t *owner = object;
+    (void)context;
+    seen_entries = weir_weak_map_count(owner->map);
+    seen_value = weir_weak_map_get(owner->map, strong_key);
+    seen_other = weir_weak_map_get(owner->map, reveal(weak_key));
+    looked++;
+}
+
+__attribute__((noinline)) static hidden_t make_owner(void)
+{
+    owner_t *owner = weir_gc_alloc(sizeof *owner);
+    void **value = weir_gc_alloc(32), *other = weir_gc_alloc(32);
+    owner->map = weir_weak_map_new();
+    *value = (void *)1234;
+    strong_key = weir_gc_alloc(32);
+    weak_key = hide(other);
+    cr_assert(weir_weak_map_set(owner->map, strong_key, value) == 0);
+    cr_assert(weir_weak_map_set(owner->map, other, value) == 0);
+    cr_assert(weir_gc_set_finalizer(owner, look_into_map, NULL) == 0);
+    return hide(value);
+}
+
+/* As a map of Go's would be: what keeps an entry is its key, and the map is there for the finalizer. */
+Test(weak, a_map_that_a_finalizer_comes_to_has_the_entries_whose_keys_live)
+{
+    hidden_t value = make_owner();
+    collect();
+    weir_gc_wait_finalizers(-1);
+    cr_expect_eq(looked, 1);
+    cr_expect_eq(seen_entries, 1);
+    cr_expect_eq(seen_value, reveal(value));
+    cr_expect_null(seen_other);
+}
+
 Test(weak, maps_in_maps)
 {
     static weir_weak_map *volatile outer;

@@ -1,0 +1,69 @@
+/* thread_local: see thread_local.h. */
+#include "runtime/os/thread_local.h"
+
+#include "runtime/os/os.h"
+#include "runtime/os/signal.h"
+
+#ifdef __GLIBC__
+
+/* Of a vector: the number of modules that there is room for comes before its first. */
+typedef struct entry {
+    uintptr_t block; /* NOT_YET: none, until the thread comes to it */
+    uintptr_t to_free;
+} entry_t;
+
+#define NOT_YET UINTPTR_MAX
+
+static const entry_t *vector_of(uintptr_t word)
+{
+#if defined(__x86_64__)
+    enum { AT = 1 };
+#else
+    enum { AT = 0 };
+#endif
+    return ((const entry_t *const *)word)[AT];
+}
+
+uintptr_t thread_local_module(uintptr_t word, size_t module)
+{
+    const entry_t *vector = vector_of(word);
+    if (!vector || module == 0 || module > vector[-1].block || vector[module].block == NOT_YET)
+        return 0;
+    return vector[module].block;
+}
+
+enum { KEYS = 32 /* of a block */, BLOCKS = 32, BLOCK_BYTES = KEYS * 2 * sizeof(uintptr_t) };
+
+/* The array is the one place whose first word points just one block before itself. 0: there is none. */
+static size_t array_away(uintptr_t word)
+{
+    static _Atomic size_t known;
+    for (size_t away = 0; !known && away + BLOCKS * sizeof word <= OS_THREAD_RECORD; away += sizeof word)
+        if (*(const uintptr_t *)(word + away) == word + away - BLOCK_BYTES)
+            known = away;
+    return known;
+}
+
+void thread_local_each_values(uintptr_t word, void (*range)(uintptr_t from, uintptr_t to))
+{
+    size_t away = array_away(word);
+    const uintptr_t *blocks = (const uintptr_t *)(word + away);
+    for (size_t i = 1; away && i < BLOCKS; i++)
+        if (blocks[i])
+            range(blocks[i], blocks[i] + BLOCK_BYTES);
+}
+
+#else
+
+uintptr_t thread_local_module(uintptr_t word, size_t module)
+{
+    (void)word, (void)module;
+    return 0;
+}
+
+void thread_local_each_values(uintptr_t word, void (*range)(uintptr_t from, uintptr_t to))
+{
+    (void)word, (void)range;
+}
+
+#endif

@@ -1,0 +1,18 @@
+/* thread_local: what glibc keeps of a thread's thread-local memory away from its stack: that of libraries which were opened later, by
+ * the thread's dynamic thread vector (Drepper, "ELF Handling For Thread-Local Storage", 2013), and the values of keys
+ * (pthread_setspecific) beyond the first 32, which its record points to.
+ *
+ *     record of the thread:   | vector | ... | values of the first 32 keys | array: that block, block or NULL, ... |
+ *
+ * For a thread that stands still, by its os_thread_word. Elsewhere than with glibc nothing is found. */
+#ifndef WEIR_OS_THREAD_LOCAL_H
+#define WEIR_OS_THREAD_LOCAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where the thread has the memory of a module (dl_phdr_info.dlpi_tls_modid); 0: it has none, yet. */
+uintptr_t thread_local_module(uintptr_t word, size_t module);
+void thread_local_each_values(uintptr_t word, void (*range)(uintptr_t from, uintptr_t to));
+
+#endif

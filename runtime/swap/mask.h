@@ -1,0 +1,10 @@
+/* mask: see mask.c. */
+#ifndef WEIR_SWAP_MASK_H
+#define WEIR_SWAP_MASK_H
+
+#include <signal.h>
+
+/* The set less the signal that stops threads, if a signal does. */
+sigset_t mask_without_stop(const sigset_t *set);
+
+#endif

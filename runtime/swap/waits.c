@@ -1,0 +1,126 @@
+/* waits: calls that wait, as far as a stop of the threads could show in them.
+ *
+ * A call with a timeout that Linux does not begin again by itself is begun again with what is left of its time
+ * (os/tracer_again.c): for that the thread notes when it began. And the task which holds threads is a child of the process for that
+ * time: who waits for children of all kinds (__WALL, __WCLONE) does not get to see it.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "runtime/heap/cache.h"
+#include "runtime/os/options.h"
+#include "runtime/os/os.h"
+#include "runtime/os/tracer.h"
+#include "runtime/swap/mask.h"
+#include "runtime/swap/swap.h"
+
+#define NEXT(type, name) ((type)(uintptr_t)dlsym(RTLD_NEXT, name))
+
+/* --- timeouts --- */
+
+/* What a signal handler interrupts is put back by timed_end. */
+static uint64_t timed_begin(void)
+{
+    if (!options.collect || !cache.heap)
+        return 0;
+    uint64_t before = cache.heap->call.began_ns;
+    cache.heap->call.began_ns = os_now_ns();
+    return before;
+}
+
+static void timed_end(uint64_t before)
+{
+    if (options.collect && cache.heap)
+        cache.heap->call.began_ns = before;
+}
+
+EXPORT int epoll_wait(int epoll, struct epoll_event *events, int most, int timeout)
+{
+    typedef int call(int, struct epoll_event *, int, int);
+    static call *_Atomic next;
+    if (!next)
+        next = NEXT(call *, "epoll_wait");
+    uint64_t before = timed_begin();
+    int result = next(epoll, events, most, timeout);
+    timed_end(before);
+    return result;
+}
+
+EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int most, int timeout, const sigset_t *mask)
+{
+    typedef int call(int, struct epoll_event *, int, int, const sigset_t *);
+    static call *_Atomic next;
+    sigset_t rest;
+    if (!next)
+        next = NEXT(call *, "epoll_pwait");
+    if (mask)
+        rest = mask_without_stop(mask);
+    uint64_t before = timed_begin();
+    int result = next(epoll, events, most, timeout, mask ? &rest : NULL);
+    timed_end(before);
+    return result;
+}
+
+EXPORT int semtimedop(int set, struct sembuf *operations, size_t count, const struct timespec *timeout)
+{
+    typedef int call(int, struct sembuf *, size_t, const struct timespec *);
+    static call *_Atomic next;
+    if (!next)
+        next = NEXT(call *, "semtimedop");
+    uint64_t before = timed_begin();
+    int result = next(set, operations, count, timeout);
+    timed_end(before);
+    return result;
+}
+
+/* --- children --- */
+
+static bool is_hidden(pid_t child, int options_of_call)
+{
+    return child > 0 && options_of_call & (__WALL | __WCLONE) && tracer_is_task(child);
+}
+
+EXPORT pid_t wait4(pid_t which, int *status, int how, struct rusage *usage)
+{
+    typedef pid_t call(pid_t, int *, int, struct rusage *);
+    static call *_Atomic next;
+    if (!next)
+        next = NEXT(call *, "wait4");
+    pid_t child;
+    do
+        child = next(which, status, how, usage);
+    while (is_hidden(child, how));
+    return child;
+}
+
+/* The C library's own other name for it: signal handlers may call it, and not look it up. */
+pid_t __waitpid(pid_t which, int *status, int how);
+
+EXPORT pid_t waitpid(pid_t which, int *status, int how)
+{
+    pid_t child;
+    do
+        child = __waitpid(which, status, how);
+    while (is_hidden(child, how));
+    return child;
+}
+
+EXPORT int waitid(idtype_t type, id_t which, siginfo_t *info, int how)
+{
+    typedef int call(idtype_t, id_t, siginfo_t *, int);
+    static call *_Atomic next;
+    if (!next)
+        next = NEXT(call *, "waitid");
+    int result;
+    do
+        result = next(type, which, info, how);
+    while (result == 0 && info && is_hidden(info->si_pid, how) && !(how & WNOWAIT));
+    return result;
+}
