@@ -49,6 +49,16 @@ typedef struct stack_mark {
     uintptr_t held[11];
 } stack_mark_t;
 
+/* Free runs of slots that the thread keeps: see spare.h. The owner's, behind its gate. */
+enum { SPARE_BINS = 41 };
+struct spare {
+    uint32_t bins[SPARE_BINS]; /* slots, linked by span->next; LIFO */
+    uint32_t bytes, share;     /* of all runs; the most that they may be */
+    uint8_t next;              /* the bin to make room in */
+    uint8_t wishes;            /* for more share */
+    bool was_full;             /* a run was not kept since one was missed last */
+};
+
 enum heap_status { HEAP_LIVE, HEAP_ORPHAN, HEAP_LOST /* its thread vanished in a fork */ };
 
 /* All of a thread's spans. Heaps are never freed: a thread that ends leaves its heap to the next one that starts, and its
@@ -84,7 +94,8 @@ typedef struct heap {
     _Atomic uint32_t vforks;          /* 1: it makes a child that shares its memory; `blocked` is who does */
     uintptr_t stack_low; /* from here to its end its own stack is known to have no hole: the collector's */
     stack_mark_t own;    /* of the thread's own stack, while it is on another one: see collect/stacks.h */
-    struct weir_gc_stack *stack;       /* the one that it said it is on; NULL: its own */
+    struct weir_gc_stack *stack; /* the one that it said it is on; NULL: its own */
+    struct spare spare;
     uint64_t arena_taken, arena_given; /* bytes of blocks that arenas took from this heap, and gave back */
     struct sampling *sampling;         /* the heap profile's part, if there is one: see sampled.h */
     struct heap *next;                 /* of all heaps; written once, under the lock */

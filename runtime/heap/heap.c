@@ -24,6 +24,7 @@
 #include "runtime/heap/origin.h"
 #include "runtime/heap/raw.h"
 #include "runtime/heap/sampled.h"
+#include "runtime/heap/spare.h"
 #include "runtime/heap/tend.h"
 #include "runtime/heap/world.h"
 #include "runtime/heap/zero.h"
@@ -72,7 +73,7 @@ static void *malloc_cell(heap_t *self, size_t size)
 void *raw_malloc(heap_t *self, size_t size)
 {
     if (UNLIKELY(size > SMALL_MAX))
-        return large_alloc(self, size, 1, false);
+        return large_malloc(self, size, 1, false);
     return malloc_cell(self, size);
 }
 
@@ -146,7 +147,7 @@ void *heap_malloc(size_t size)
 static void *calloc_large_once(size_t size)
 {
     heap_t *self = thread_heap();
-    void *p = self ? large_alloc(self, size, 1, true) : alloc_without_heap(size, 1);
+    void *p = self ? large_malloc(self, size, 1, true) : alloc_without_heap(size, 1);
     thread_return_borrowed();
     return p;
 }
@@ -171,7 +172,7 @@ void *heap_calloc(size_t count, size_t size)
 void *raw_aligned(heap_t *self, size_t alignment, size_t size)
 {
     if (size > SMALL_MAX || alignment > SMALL_MAX)
-        return large_alloc(self, size, alignment, false);
+        return large_malloc(self, size, alignment, false);
     return raw_malloc(self, class_size(raw_class(alignment, size)));
 }
 
@@ -547,6 +548,7 @@ static void shed_own(heap_t *self)
     remote_flush(self);
     remote_drain(self);
     span_release_empty(self);
+    spare_release(self);
     if (!options.harden)
         hollow_heap(self);
     gate_leave(self);

@@ -6,8 +6,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "runtime/heap/gate.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/sampled.h"
+#include "runtime/heap/spare.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
@@ -78,6 +80,40 @@ void *large_alloc(heap_t *self, size_t size, size_t alignment, bool zeroed)
     return large_describe(self, memory, bytes, size, SPAN_HUGE);
 }
 
+/* All of it may have been written. */
+static void *malloc_spare(heap_t *self, size_t bytes, size_t size, bool zeroed)
+{
+    gate_enter(self);
+    uint32_t slot = spare_take_large(self, bytes);
+    gate_leave(self);
+    if (!slot)
+        return NULL;
+    bytes = *span_bytes(span_of_slot(slot));
+    char *memory = region_address(slot);
+    if (zeroed)
+        memset(memory, 0, bytes);
+    return large_describe(self, memory, bytes, size, SPAN_LARGE);
+}
+
+void *large_malloc(heap_t *self, size_t size, size_t alignment, bool zeroed)
+{
+    if (size > SPARE_MAX || size <= SMALL_MAX || alignment > SLOT_SIZE)
+        return large_alloc(self, size, alignment, zeroed);
+    size_t bytes = spare_round(self, round_to(size, OS_PAGE));
+    void *p = malloc_spare(self, bytes, size, zeroed);
+    return p ? p : take_slots(self, bytes, size, alignment, zeroed);
+}
+
+static bool keep_spare(heap_t *self, span_t *span, size_t bytes)
+{
+    if (bytes > SPARE_MAX || bytes <= SMALL_MAX)
+        return false;
+    gate_enter(self);
+    bool kept = spare_put_large(self, span, bytes);
+    gate_leave(self);
+    return kept;
+}
+
 /* `gone`: bytes at the front that have no pages any more; `moved`: because they are in another block now. */
 static void give_without(heap_t *self, span_t *span, size_t gone, bool moved)
 {
@@ -88,6 +124,9 @@ static void give_without(heap_t *self, span_t *span, size_t gone, bool moved)
     span_set_state(span, SPAN_NONE);
     self->large_frees++;
     self->large_free_bytes += bytes;
+    bool may_be_kept = state == SPAN_LARGE && !gone && !span->moved && span->kind == KIND_MANUAL;
+    if (may_be_kept && keep_spare(self, span, bytes))
+        return;
     if (state == SPAN_LARGE)
         pages_give_without(span_slot(span), large_slots(bytes), bytes / OS_PAGE, gone, moved);
     else

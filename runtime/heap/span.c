@@ -14,6 +14,7 @@
 #include "runtime/heap/hollow.h"
 #include "runtime/heap/misuse.h"
 #include "runtime/heap/sampled.h"
+#include "runtime/heap/spare.h"
 #include "runtime/heap/verify.h"
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
@@ -69,7 +70,9 @@ void span_move(heap_t *from, heap_t *to, span_t *span)
 
 static span_t *span_new(heap_t *heap, uint32_t cls)
 {
-    uint32_t slot = pages_take(1, SLOT_PAGES, 1, NULL);
+    uint32_t slot = spare_take_small(heap);
+    if (!slot)
+        slot = pages_take(1, SLOT_PAGES, 1, NULL);
     if (!slot)
         return NULL;
     span_t *span = span_of_slot(slot);
@@ -95,7 +98,8 @@ static void span_discard(heap_t *heap, span_t *span)
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
     span_set_state(span, SPAN_NONE);
     count_add(&heap->freed[span->cls], span->extended);
-    pages_give(span_slot(span), 1, SLOT_PAGES);
+    if (!spare_put_small(heap, span))
+        pages_give(span_slot(span), 1, SLOT_PAGES);
 }
 
 /* --- refill --- */
@@ -277,8 +281,10 @@ static span_t *next_span(heap_t *heap, uint32_t cls)
         span = span_of_slot(heap->partial[cls]);
     if (!span)
         span = orphans_take_span(heap, cls);
-    if (!span && UNLIKELY(pages_is_pressed()))
+    if (!span && UNLIKELY(pages_is_pressed())) {
         span_release_empty(heap);
+        spare_release(heap);
+    }
     return span ? span : span_new(heap, cls);
 }
 

@@ -6,6 +6,7 @@
 #include "runtime/heap/cache.h"
 #include "runtime/heap/gate.h"
 #include "runtime/heap/hollow.h"
+#include "runtime/heap/spare.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/asleep.h"
 #include "runtime/os/futex.h"
@@ -67,6 +68,7 @@ static void give_back(heap_t *heap)
     remote_flush(heap);
     remote_drain(heap);
     span_release_empty(heap);
+    spare_release(heap);
     hollow_heap(heap);
 }
 
@@ -105,6 +107,8 @@ __attribute__((no_sanitize("thread"))) static bool is_worth_it(const heap_t *hea
     for (uint32_t i = 0; i < OUTBOX_SIZE; i++)
         if (heap->outbox[i].first)
             return true;
+    if (heap->spare.share)
+        return true;
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
         if (heap->active[cls] || heap->partial[cls])
             return true;

@@ -20,6 +20,7 @@
 #include "runtime/heap/origin.h"
 #include "runtime/heap/profile.h"
 #include "runtime/heap/sampled.h"
+#include "runtime/heap/spare.h"
 #include "runtime/heap/verify.h"
 #include "runtime/heap/world.h"
 #include "runtime/heap/zero.h"
@@ -62,6 +63,7 @@ static void heap_leave(heap_t *heap)
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
         span_deactivate(heap, cls);
     span_release_empty(heap);
+    spare_release(heap);
     lock_acquire(&heaps.lock);
     gate_leave(heap); /* nobody tends it as long as we have the lock */
     set_owner(heap, 0);

@@ -91,8 +91,8 @@ void idle_forget_chunk(uint32_t index)
 
 static release_sizes_t sizes_now(void)
 {
-    size_t inuse = idle_inuse_bytes();
-    return (release_sizes_t){inuse, idle.unused < inuse ? idle.unused : inuse, idle_bytes()};
+    size_t inuse = idle_inuse_bytes(), unused = idle.unused + atomic_load(&ledger.spare);
+    return (release_sizes_t){inuse, unused < inuse ? unused : inuse, idle_bytes()};
 }
 
 static void fade(void)

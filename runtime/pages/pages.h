@@ -37,6 +37,7 @@ typedef struct ledger {
     size_t limit_releases;           /* of those, for the soft limit */
     size_t refusals;                 /* by the hard limit */
     _Atomic size_t metadata;         /* bytes of heaps and other tables */
+    _Atomic size_t spare; /* bytes in use that threads may keep free for themselves (heap/spare.h) */
 } ledger_t;
 extern ledger_t ledger;
 
