@@ -125,6 +125,18 @@ bool os_make_huge(void *start)
     return made;
 }
 
+/* The advice is taken back at once: the kernel's thread that looks for such memory would fill the holes in it. */
+void os_touch_huge(void *inside)
+{
+    int saved = errno;
+    void *start = (void *)((uintptr_t)inside & ~(uintptr_t)(OS_HUGE_PAGE - 1));
+    if (madvise(start, OS_HUGE_PAGE, MADV_HUGEPAGE) == 0) {
+        *(volatile char *)inside = 0;
+        madvise(start, OS_HUGE_PAGE, MADV_NOHUGEPAGE);
+    }
+    errno = saved;
+}
+
 bool os_renew(void *start, size_t size)
 {
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;

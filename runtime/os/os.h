@@ -58,6 +58,10 @@ bool os_is_on_stack(const void *address);
 /* A number that other processes do not know. */
 uint64_t os_random(void);
 
+/* Fault a huge page in at once, around `inside`, if the kernel grants one; 0 is written where `inside` points, which the
+ * caller owns and which reads as zero. Nothing of it is left: what is given up of the page comes back in small ones. */
+void os_touch_huge(void *inside);
+
 /* Nanoseconds on the monotonic clock. */
 uint64_t os_now_ns(void);
 /* The same clock as of its last tick, some milliseconds ago at most: without reading a counter. */

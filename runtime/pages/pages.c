@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "runtime/os/check.h"
+#include "runtime/os/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/bits.h"
 #include "runtime/pages/huge.h"
@@ -34,10 +35,20 @@ void pages_lock_resume(void)
 
 /* --- slots --- */
 
+/* Huge pages pay for a heap that has grown: 2 MiB are at most a twelfth of it, and are soon used up. Not where the
+ * rule would give them back at once, and not near a limit. */
+static bool wants_huge(void)
+{
+    enum { LARGE_MIN = 24 * 1024 * 1024, ROOM_MIN = 32 * 1024 * 1024, PERCENT_MIN = 50 };
+    int64_t percent = idle_gc_percent();
+    return idle_inuse_bytes() >= LARGE_MIN && (percent < 0 || percent >= PERCENT_MIN) && options.hugepages &&
+           limit_has_room(ROOM_MIN);
+}
+
 /* One attempt; *refused: by the hard limit. */
 static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, uint8_t *before, bool *refused)
 {
-    bool full;
+    bool full, huge = false;
     lock_acquire(&lock);
     size_t fresh = before ? use : 1; /* pages: a small span is charged as it is touched */
     uint32_t slot = runs_take(count, fresh, aligned, &full);
@@ -49,7 +60,8 @@ static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, uint8_t *
             before[i] = span_of_slot(slot + i)->touched;
         size_t touched = region_touched(slot, count);
         ledger.pages_inuse += use;
-        idle_note_taken(touched < use ? (use - touched) * OS_PAGE : 0);
+        huge = wants_huge() && runs_touch_huge(slot, count);
+        idle_note_taken(huge ? OS_HUGE_PAGE : touched < use ? (use - touched) * OS_PAGE : 0);
         if (before) {
             runs_touch(slot, count, use);
             *span_bytes(span_of_slot(slot)) = use * OS_PAGE;
@@ -57,6 +69,8 @@ static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, uint8_t *
         ledger.pages_slack += runs_slack(slot, count, use);
     }
     lock_release(&lock);
+    if (huge)
+        os_touch_huge(region_address(slot));
     return slot;
 }
 

@@ -327,6 +327,25 @@ void runs_touch(uint32_t slot, uint32_t count, size_t use)
         atomic_fetch_add_explicit(&ledger.touched, added, memory_order_relaxed);
 }
 
+bool runs_touch_huge(uint32_t slot, uint32_t count)
+{
+    enum { HUGE_SLOTS = OS_HUGE_PAGE / SLOT_SIZE };
+    uint32_t index = slot / CHUNK_SLOTS, first = slot % CHUNK_SLOTS / HUGE_SLOTS * HUGE_SLOTS;
+    chunk_t *chunk = &region.chunks[index];
+    uint64_t all = bits_run(first, HUGE_SLOTS), run = bits_run(slot % CHUNK_SLOTS, count), rest = all & ~run;
+    if ((run & ~all) || (chunk->free & all) != rest ||
+        region_touched(index * CHUNK_SLOTS + first, HUGE_SLOTS) || !chunk_commit(index, first + HUGE_SLOTS))
+        return false;
+    for (uint32_t i = 0; i < HUGE_SLOTS; i++)
+        span_of_slot(index * CHUNK_SLOTS + first + i)->touched = SLOT_PAGES;
+    atomic_fetch_add_explicit(&ledger.touched, HUGE_SLOTS * SLOT_PAGES, memory_order_relaxed);
+    ledger.pages_idle += (HUGE_SLOTS - count) * SLOT_PAGES;
+    chunk->dirty |= rest;
+    raise(index, INDEX_DIRTY, chunk->dirty, rest);
+    index_set_idle(index);
+    return true;
+}
+
 void runs_forget(uint32_t slot, uint32_t count)
 {
     atomic_fetch_sub_explicit(&ledger.touched, region_forget_touched(slot, count), memory_order_relaxed);

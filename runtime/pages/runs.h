@@ -31,6 +31,10 @@ void runs_give(uint32_t slot, uint32_t count);
  */
 bool runs_extend(uint32_t slot, uint32_t count, uint32_t new_count, size_t new_use);
 
+/* The run is the first of a huge page's slots to be touched: count all of them as touched, the free ones as idle, as they
+ * are if the kernel gives a huge page for it. False: it is not the first, or the page is not free otherwise. */
+bool runs_touch_huge(uint32_t slot, uint32_t count);
+
 /* Count the first `use` pages of a run as touched. */
 void runs_touch(uint32_t slot, uint32_t count, size_t use);
 /* The first slots of a run in use have no pages any more. */

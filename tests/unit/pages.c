@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "runtime/os/options.h"
 #include "runtime/pages/release.h"
 #include "tests/unit/support.h"
 
@@ -456,6 +457,78 @@ Test(pages, idle_huge_memory_counts_against_the_limits)
         ledger_t held = pages_ledger();
         cr_assert_leq(held_of(&held), MIB(160), "after %zu", i + 1);
     }
+}
+
+/* --- huge pages --- */
+
+static size_t anon_huge_bytes(void)
+{
+    char line[256];
+    size_t kib = 0;
+    FILE *file = fopen("/proc/self/smaps_rollup", "r");
+    while (file && fgets(line, sizeof line, file) && sscanf(line, "AnonHugePages: %zu kB", &kib) != 1)
+        ;
+    if (file)
+        fclose(file);
+    return KIB(kib);
+}
+
+static bool may_have_huge_pages(void)
+{
+    char setting[64] = "";
+    FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
+    if (file && !fgets(setting, sizeof setting, file))
+        setting[0] = 0;
+    if (file)
+        fclose(file);
+    return strstr(setting, "[madvise]") || strstr(setting, "[always]");
+}
+
+/* Take slots one at a time, and write them. */
+static void grow(size_t slots)
+{
+    for (size_t i = 0; i < slots; i++) {
+        uint8_t touched;
+        uint32_t slot = pages_take(1, SLOT_PAGES, 1, &touched);
+        cr_assert_neq(slot, 0);
+        if (touched == 0)
+            cr_assert(is_zero_pages(region_address(slot), SLOT_SIZE), "slot %u", slot);
+        memset(region_address(slot), 1, SLOT_SIZE);
+        pages_verify();
+    }
+}
+
+Test(pages, a_grown_heap_takes_huge_pages)
+{
+    start(100);
+    grow(MIB(24) / SLOT_SIZE);
+    size_t touched = pages_ledger().touched, released = pages_ledger().released_pages;
+    cr_expect_eq(touched, MIB(24) / OS_PAGE, "a small one does not");
+    grow(100);
+    ledger_t held = pages_ledger();
+    cr_expect_eq(held.touched % (OS_HUGE_PAGE / OS_PAGE), 0);
+    cr_expect_leq(held.pages_idle, OS_HUGE_PAGE / OS_PAGE, "no more than the rest of one");
+    cr_expect_eq(held.released_pages, released);
+    if (!SANITIZED)
+        cr_expect_leq(resident_region(), held.touched * OS_PAGE + MIB(1));
+    cr_expect(anon_huge_bytes() > 0 || !may_have_huge_pages());
+}
+
+Test(pages, not_when_told_not_to_and_not_where_it_does_not_pay)
+{
+    start(100);
+    options.hugepages = 0;
+    grow(MIB(30) / SLOT_SIZE);
+    options.hugepages = 1;
+    pages_set_gc_percent(10);
+    grow(16);
+    pages_set_gc_percent(100);
+    pages_set_limits((int64_t)MIB(60), INT64_MAX);
+    grow(16);
+    cr_expect_eq(pages_ledger().touched, (MIB(30) + 32 * SLOT_SIZE) / OS_PAGE);
+    pages_set_limits(INT64_MAX, INT64_MAX);
+    grow(65);
+    cr_expect_gt(pages_ledger().pages_idle, 0);
 }
 
 /* --- metadata --- */
