@@ -72,7 +72,7 @@ static span_t *span_new(heap_t *heap, uint32_t cls)
 {
     uint32_t slot = spare_take_small(heap);
     if (!slot)
-        slot = pages_take(1, SLOT_PAGES, 1, NULL);
+        slot = pages_take_span(SLOT_SIZE % class_size(cls) < OS_PAGE);
     if (!slot)
         return NULL;
     span_t *span = span_of_slot(slot);

@@ -89,10 +89,16 @@ void idle_forget_chunk(uint32_t index)
 
 /* --- the rule --- */
 
+/* Beyond live as well, and not to be released. */
+static size_t own_tables(void)
+{
+    return region_table_bytes() + atomic_load(&ledger.metadata);
+}
+
 static release_sizes_t sizes_now(void)
 {
     size_t inuse = idle_inuse_bytes(), unused = idle.unused + atomic_load(&ledger.spare);
-    return (release_sizes_t){inuse, unused < inuse ? unused : inuse, idle_bytes()};
+    return (release_sizes_t){inuse, unused < inuse ? unused : inuse, idle_bytes() + own_tables()};
 }
 
 static void fade(void)
@@ -116,7 +122,8 @@ static bool release_what_exceeds(void)
         fade();
     release_sizes_t sizes = sizes_now();
     size_t excess = release_excess(&idle.rule, sizes), before = ledger.released_pages;
-    if (excess == 0 || !purge_to(sizes.idle - excess))
+    size_t idle_now = idle_bytes();
+    if (excess == 0 || !purge_to(idle_now > excess ? idle_now - excess : 0))
         return false;
     fade();
     release_note_given(&idle.rule, (ledger.released_pages - before) * OS_PAGE);

@@ -35,7 +35,7 @@ void pages_lock_resume(void)
 
 /* --- slots --- */
 
-/* Huge pages pay for a heap that has grown: 2 MiB are at most a twelfth of it, and are soon used up. Not where the
+/* Huge pages pay for spans of small cells in a heap that has grown: 2 MiB are at most a twelfth of it, and are soon used up. Not where the
  * rule would give them back at once, and not near a limit. */
 static bool wants_huge(void)
 {
@@ -46,21 +46,22 @@ static bool wants_huge(void)
 }
 
 /* One attempt; *refused: by the hard limit. */
-static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, uint8_t *before, bool *refused)
+static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, bool is_full, uint8_t *before,
+                         bool *refused)
 {
     bool full, huge = false;
     lock_acquire(&lock);
     size_t fresh = before ? use : 1; /* pages: a small span is charged as it is touched */
-    uint32_t slot = runs_take(count, fresh, aligned, &full);
+    uint32_t slot = runs_take(count, fresh, aligned, is_full, &full);
     *refused = !slot && limit_refuses(fresh * OS_PAGE);
     if (!slot && !*refused)
-        slot = runs_take_new(count, fresh, aligned, full);
+        slot = runs_take_new(count, fresh, aligned, is_full, full);
     if (slot) {
         for (uint32_t i = 0; before && i < count; i++)
             before[i] = span_of_slot(slot + i)->touched;
         size_t touched = region_touched(slot, count);
         ledger.pages_inuse += use;
-        huge = wants_huge() && runs_touch_huge(slot, count);
+        huge = is_full && wants_huge() && runs_touch_huge(slot, count);
         idle_note_taken(huge ? OS_HUGE_PAGE : touched < use ? (use - touched) * OS_PAGE : 0);
         if (before) {
             runs_touch(slot, count, use);
@@ -74,16 +75,25 @@ static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, uint8_t *
     return slot;
 }
 
-uint32_t pages_take(uint32_t count, size_t use, uint32_t alignment, uint8_t *before)
+static uint32_t take(uint32_t count, size_t use, uint64_t aligned, bool is_full, uint8_t *before)
 {
-    uint64_t aligned = alignment > 1 ? bits_multiples(alignment) : ~(uint64_t)0;
     bool refused;
-    uint32_t slot = try_take(count, use, aligned, before, &refused);
+    uint32_t slot = try_take(count, use, aligned, is_full, before, &refused);
     if (UNLIKELY(refused) && limit_ask_program(use * OS_PAGE))
-        slot = try_take(count, use, aligned, before, &refused);
+        slot = try_take(count, use, aligned, is_full, before, &refused);
     if (UNLIKELY(!slot))
         errno = ENOMEM;
     return slot;
+}
+
+uint32_t pages_take(uint32_t count, size_t use, uint32_t alignment, uint8_t *before)
+{
+    return take(count, use, alignment > 1 ? bits_multiples(alignment) : ~(uint64_t)0, false, before);
+}
+
+uint32_t pages_take_span(bool is_full)
+{
+    return take(1, SLOT_PAGES, ~(uint64_t)0, is_full, NULL);
 }
 
 /* Count pages of small spans as touched. Without a limit nobody asks: then the owner does it without the lock. */

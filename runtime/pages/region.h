@@ -110,7 +110,10 @@ static inline size_t *span_bytes(span_t *span)
 /* What is free in a chunk, one bit a slot; under the pages' lock. */
 typedef struct chunk {
     uint64_t free;
-    uint64_t dirty;     /* of the free ones: may be resident */
+    uint64_t dirty; /* of the free ones: may be resident */
+    uint64_t
+        small; /* of the dirty ones: came with a huge page and were never used. For small spans, which use
+                         * all of a slot; a large object would leave the rest of its last one resident */
     uint8_t committed;  /* slots from the front that are readable and writable */
     bool from_provider; /* goes back there when all its slots are free */
     bool known;

@@ -49,18 +49,14 @@ size_t release_bound(const release_t *rule, size_t inuse, size_t unused)
     return most(plain, least(add(plain, learnt), limit));
 }
 
-/* Few calls that release much, instead of one at each free. */
-static size_t slack_of(size_t bound)
-{
-    return most(bound / 64, RELEASE_STEP);
-}
+/* Few calls that release much, instead of one at each free: down to somewhat less than what may be idle. */
 
 size_t release_excess(const release_t *rule, release_sizes_t sizes)
 {
     if (rule->percent < 0 || sizes.idle <= release_floor(rule))
         return 0;
     size_t bound = release_bound(rule, sizes.inuse, sizes.unused);
-    return sizes.idle > add(bound, slack_of(bound)) ? sizes.idle - bound : 0;
+    return sizes.idle > add(bound, RELEASE_STEP) ? sizes.idle - (bound - bound / 64) : 0;
 }
 
 void release_fade(release_t *rule, size_t inuse, uint64_t now)

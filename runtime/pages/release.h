@@ -47,7 +47,7 @@ typedef struct release {
         .percent = 100                                                                                       \
     }
 
-/* What is held now. unused <= inuse. */
+/* What is held now: `idle` with the runtime's own tables, which are held beyond live as well. unused <= inuse. */
 typedef struct release_sizes {
     size_t inuse, unused, idle;
 } release_sizes_t;
@@ -57,7 +57,7 @@ size_t release_floor(const release_t *rule);
 /* The most that may be idle by the plain rule, and by what was learnt as well. */
 size_t release_plain_bound(const release_t *rule, size_t inuse, size_t unused);
 size_t release_bound(const release_t *rule, size_t inuse, size_t unused);
-/* How much to release; 0: nothing. Not before the bound is exceeded by a 64th, then down to it. */
+/* How much to release; 0: nothing. Not before the bound is exceeded by RELEASE_STEP, then down to a 64th less. */
 size_t release_excess(const release_t *rule, release_sizes_t sizes);
 
 /* Time has passed, on a clock that does not go back. */

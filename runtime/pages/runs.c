@@ -102,20 +102,23 @@ static bool chunk_commit(uint32_t index, uint32_t slots)
 
 enum which { DIRTY, COMMITTED, ANY };
 
-static uint64_t bits_of(const chunk_t *chunk, enum which which)
+/* Of those that a user of the kind may have. */
+static uint64_t bits_of(const chunk_t *chunk, enum which which, bool is_small)
 {
+    uint64_t free = is_small ? chunk->free : chunk->free & ~chunk->small;
     if (which == DIRTY)
-        return chunk->dirty;
+        return free & chunk->dirty;
     if (which == COMMITTED)
-        return chunk->committed ? chunk->free & bits_run(0, chunk->committed) : 0;
-    return chunk->free;
+        return chunk->committed ? free & bits_run(0, chunk->committed) : 0;
+    return free;
 }
 
 /* In the chunks [from, to); 0: none. */
-static uint32_t find_among(uint32_t from, uint32_t to, uint32_t count, uint64_t aligned, enum which which)
+static uint32_t find_among(uint32_t from, uint32_t to, uint32_t count, uint64_t aligned, enum which which,
+                           bool is_small)
 {
     for (uint32_t i = from; i < to; i++) {
-        uint64_t word = bits_of(&region.chunks[i], which);
+        uint64_t word = bits_of(&region.chunks[i], which, is_small);
         if (!word)
             continue;
         uint64_t starts = bits_starts(word, count) & aligned;
@@ -126,17 +129,17 @@ static uint32_t find_among(uint32_t from, uint32_t to, uint32_t count, uint64_t 
 }
 
 /* Find a run of free slots; 0: none. */
-static uint32_t find_run(uint32_t count, uint64_t aligned, enum which which)
+static uint32_t find_run(uint32_t count, uint64_t aligned, enum which which, bool is_small)
 {
     enum index_kind kind = which == DIRTY ? INDEX_DIRTY : INDEX_FREE;
     for (uint32_t from = 0; from < runs.end; from += INDEX_CHUNKS) {
         uint32_t group = from / INDEX_CHUNKS, to = from + INDEX_CHUNKS;
         if (index_groups[group].longest[kind] < count)
             continue;
-        uint32_t slot = find_among(from, to < runs.end ? to : runs.end, count, aligned, which);
+        uint32_t slot = find_among(from, to < runs.end ? to : runs.end, count, aligned, which, is_small);
         if (slot)
             return slot;
-        if (which != COMMITTED && aligned == ~(uint64_t)0)
+        if (which != COMMITTED && aligned == ~(uint64_t)0 && is_small)
             index_lower(group, kind, count);
     }
     return 0;
@@ -152,6 +155,7 @@ static void mark_taken(uint32_t slot, uint32_t count)
         chunk->dirty &= ~run;
     }
     chunk->free &= ~run;
+    chunk->small &= ~run;
     ledger.slots_inuse += count;
 }
 
@@ -186,23 +190,23 @@ static bool admit_run(uint32_t slot, uint32_t count, size_t use)
     return true;
 }
 
-uint32_t runs_take(uint32_t count, size_t use, uint64_t aligned, bool *full)
+uint32_t runs_take(uint32_t count, size_t use, uint64_t aligned, bool is_small, bool *full)
 {
     uint32_t slot;
     uint64_t turns;
     *full = false;
     do { /* until the lock was not given up since the run was found */
         turns = purge_turns();
-        slot = ledger.pages_idle ? find_run(count, aligned, DIRTY) : 0;
+        slot = ledger.pages_idle ? find_run(count, aligned, DIRTY, is_small) : 0;
         if (!slot)
-            slot = find_run(count, aligned, ANY);
+            slot = find_run(count, aligned, ANY, is_small);
         bool is_admitted = slot ? admit_run(slot, count, use) : limit_admit(use * OS_PAGE);
         *full = !slot && is_admitted;
         if (!is_admitted)
             return 0;
     } while (purge_turns() != turns);
     if (slot && !chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS + count))
-        slot = find_run(count, aligned, COMMITTED);
+        slot = find_run(count, aligned, COMMITTED, is_small);
     if (slot)
         mark_taken(slot, count);
     return slot;
@@ -218,14 +222,14 @@ static void more_room(bool carve)
         chunk_carve();
 }
 
-uint32_t runs_take_new(uint32_t count, size_t use, uint64_t aligned, bool full)
+uint32_t runs_take_new(uint32_t count, size_t use, uint64_t aligned, bool is_small, bool full)
 {
     uint32_t slot;
     uint64_t turns;
     do { /* others may take what came, while the lock is given up */
         turns = purge_turns();
         more_room(full);
-        slot = runs_take(count, use, aligned, &full);
+        slot = runs_take(count, use, aligned, is_small, &full);
     } while (!slot && (purge_turns() != turns || idle_give_up_commitment()));
     return slot;
 }
@@ -341,6 +345,7 @@ bool runs_touch_huge(uint32_t slot, uint32_t count)
     atomic_fetch_add_explicit(&ledger.touched, HUGE_SLOTS * SLOT_PAGES, memory_order_relaxed);
     ledger.pages_idle += (HUGE_SLOTS - count) * SLOT_PAGES;
     chunk->dirty |= rest;
+    chunk->small |= rest;
     raise(index, INDEX_DIRTY, chunk->dirty, rest);
     index_set_idle(index);
     return true;
@@ -412,7 +417,7 @@ __attribute__((no_sanitize("thread"))) static void verify_chunk(uint32_t index, 
 {
     const chunk_t *chunk = &region.chunks[index];
     const struct index_group *group = &index_groups[index / INDEX_CHUNKS];
-    ALWAYS_CHECK((chunk->dirty & ~chunk->free) == 0);
+    ALWAYS_CHECK((chunk->dirty & ~chunk->free) == 0 && (chunk->small & ~chunk->dirty) == 0);
     ALWAYS_CHECK(is_no_longer(chunk->free, group->longest[INDEX_FREE]));
     ALWAYS_CHECK(is_no_longer(chunk->dirty, group->longest[INDEX_DIRTY]));
     ALWAYS_CHECK(!chunk->dirty || (chunk->idle && group->idle));

@@ -484,15 +484,13 @@ static bool may_have_huge_pages(void)
     return strstr(setting, "[madvise]") || strstr(setting, "[always]");
 }
 
-/* Take slots one at a time, and write them. */
+/* Take slots one at a time, as small spans do, and write them. */
 static void grow(size_t slots)
 {
     for (size_t i = 0; i < slots; i++) {
-        uint8_t touched;
-        uint32_t slot = pages_take(1, SLOT_PAGES, 1, &touched);
+        uint32_t slot = pages_take_span(true);
         cr_assert_neq(slot, 0);
-        if (touched == 0)
-            cr_assert(is_zero_pages(region_address(slot), SLOT_SIZE), "slot %u", slot);
+        pages_touch(span_of_slot(slot), SLOT_PAGES);
         memset(region_address(slot), 1, SLOT_SIZE);
         pages_verify();
     }
@@ -512,6 +510,15 @@ Test(pages, a_grown_heap_takes_huge_pages)
     if (!SANITIZED)
         cr_expect_leq(resident_region(), held.touched * OS_PAGE + MIB(1));
     cr_expect(anon_huge_bytes() > 0 || !may_have_huge_pages());
+    grow(1);
+    uint8_t before;
+    size_t idle = pages_ledger().pages_idle;
+    cr_expect_gt(idle, 0);
+    uint32_t slot = pages_take(1, 9, 1, &before);
+    cr_expect_eq(before, 0, "a large object has other slots, of which the rest is not resident");
+    cr_expect(is_zero_pages(region_address(slot), SLOT_SIZE));
+    cr_expect_eq(pages_ledger().pages_idle, idle);
+    pages_verify();
 }
 
 Test(pages, not_when_told_not_to_and_not_where_it_does_not_pay)

@@ -39,13 +39,14 @@ Test(release, plain_bound)
     }
 }
 
-Test(release, not_before_a_64th_more)
+Test(release, not_before_a_step_more_and_then_some)
 {
     release_t rule = rule_of(100);
     const size_t inuse = 100 * MIB(1);
     size_t bound = release_plain_bound(&rule, inuse, 0);
-    cr_expect_eq(release_excess(&rule, (release_sizes_t){inuse, 0, bound + bound / 64}), 0);
-    cr_expect_eq(release_excess(&rule, (release_sizes_t){inuse, 0, bound + bound / 64 + 1}), bound / 64 + 1);
+    cr_expect_eq(release_excess(&rule, (release_sizes_t){inuse, 0, bound + RELEASE_STEP}), 0);
+    cr_expect_eq(release_excess(&rule, (release_sizes_t){inuse, 0, bound + RELEASE_STEP + 1}),
+                 RELEASE_STEP + 1 + bound / 64);
     cr_expect_eq(release_excess(&rule, (release_sizes_t){0, 0, 0}), 0);
     rule.percent = 0;
     cr_expect_eq(release_excess(&rule, (release_sizes_t){inuse, 0, RELEASE_STEP}), 0);
@@ -195,8 +196,7 @@ static void go_to(program_t *p, size_t inuse, uint64_t time)
 static size_t plain_total(const program_t *p)
 {
     size_t plain = release_plain_bound(&p->rule, p->inuse, 0);
-    size_t slack = plain / 64 > RELEASE_STEP ? plain / 64 : RELEASE_STEP;
-    return p->inuse + plain + slack;
+    return p->inuse + plain + RELEASE_STEP;
 }
 
 /* What may be faulted in again in a time, at the rate that the rule is allowed. */
