@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 FOREIGN_SETTINGS = ("LD_", "WEIR_", "MALLOC_", "GLIBC_TUNABLES", "MIMALLOC_", "TCMALLOC_", "PYTHON",
                     "GC_", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG")
@@ -21,6 +23,7 @@ class Sample:
     output: str = ""
     failure: str = ""  # empty: the run counts
     cpu_seconds: float = 0.0
+    average_rss_kib: float = 0.0  # over time, of all processes of the program together
 
 
 class Launcher:
@@ -56,6 +59,7 @@ class Running:
             os.close(report_write)
             if stdin:
                 source.close()
+        self.watch = RssWatch(self.process.pid)
 
     def finish(self):
         """Waits for the end; returns the Sample."""
@@ -68,6 +72,7 @@ class Running:
         except KeyboardInterrupt:
             self.kill()
             raise
+        average = self.watch.finish()
         with os.fdopen(self.report) as report, self.output as output, self.errors as errors:
             words = [] if late else report.read().split()
             output.seek(0)
@@ -81,6 +86,7 @@ class Running:
         else:
             sample.seconds, sample.rss_kib = float(words[0]), int(words[1])
             sample.cpu_seconds = float(words[4])
+            sample.average_rss_kib = average
             sample.failure = describe_exit(int(words[2]), int(words[3]))
         if "cannot be preloaded" in complaint:
             sample.failure = "the library cannot be preloaded"
@@ -91,6 +97,46 @@ class Running:
     def kill(self):
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+
+class RssWatch(threading.Thread):
+    """Looks every few milliseconds what the launcher's children, and theirs, have resident."""
+    INTERVAL = 0.02
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.pid = pid
+        self.over = threading.Event()
+        self.looks, self.sum_kib = 0, 0
+        self.start()
+
+    def run(self):
+        while not self.over.wait(self.INTERVAL):
+            resident = sum(map(resident_kib, descendants(self.pid)))
+            if resident:
+                self.looks += 1
+                self.sum_kib += resident
+
+    def finish(self):
+        """The average; 0 for a program that was over too soon."""
+        self.over.set()
+        self.join()
+        return self.sum_kib / self.looks if self.looks else 0.0
+
+
+def descendants(pid):
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return children + [grandchild for child in children for grandchild in descendants(child)]
+
+
+def resident_kib(pid):
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") // 1024
+    except (OSError, IndexError):
+        return 0
 
 
 def describe_exit(code, signal_number):

@@ -1,7 +1,7 @@
 """The samples of one comparison, what is computed from them, and their JSON form.
 
     {"command": …, "machine": {…}, "rounds": N, "libraries": [NAME…], "programs": [
-        {"name": …, "group": …, "samples": {LIBRARY: [{"seconds": …, "rss_kib": …, "failure": …}…]}}…]}
+        {"name": …, "group": …, "samples": {LIBRARY: [{"seconds": …, "cpu_seconds": …, "rss_kib": …, "average_rss_kib": …, "failure": …}…]}}…]}
 """
 
 import json
@@ -16,7 +16,7 @@ from statistics import median
 
 from .options import REPOSITORY
 
-MEASURES = {"seconds": "time", "rss_kib": "peak RSS"}
+MEASURES = {"seconds": "time", "cpu_seconds": "CPU time", "rss_kib": "peak RSS", "average_rss_kib": "average RSS"}
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Results:
 
     def add_sample(self, library, sample):
         self.programs[-1]["samples"][library].append(
-            {"seconds": sample.seconds, "rss_kib": sample.rss_kib, "failure": sample.failure})
+            {"failure": sample.failure, **{measure: getattr(sample, measure) for measure in MEASURES}})
 
     def groups(self):
         return list(dict.fromkeys(program["group"] for program in self.programs))
@@ -78,8 +78,30 @@ def spread(program, library, measure):
     samples = program["samples"][library]
     if not samples or failure(program, library):
         return None
-    values = [sample[measure] for sample in samples]
+    values = [sample.get(measure, 0) for sample in samples]
     return Spread(median(values), min(values), max(values))
+
+
+def slower_than(now, then, library, margin):
+    """Programs that are slower, against the first library, than they were in `then`, by more than both spreads and the
+    margin: (name, lowest ratio now, highest then)."""
+    before = {program["name"]: program for program in then.programs}
+    found = []
+    for program in now.programs:
+        old = before.get(program["name"])
+        ratios = [round_ratios(results, entry, library) for results, entry in ((now, program), (then, old)) if entry]
+        if len(ratios) == 2 and all(ratios) and min(ratios[0]) > max(ratios[1]) * (1 + margin):
+            found.append((program["name"], min(ratios[0]), max(ratios[1])))
+    return found
+
+
+def round_ratios(results, program, library):
+    """Of each round, its time as a ratio to the first library's; empty when the program failed."""
+    base = results.libraries[0]
+    if library not in program["samples"] or failure(program, library) or failure(program, base):
+        return []
+    pairs = zip(program["samples"][library], program["samples"][base])
+    return [own["seconds"] / other["seconds"] for own, other in pairs if other["seconds"]]
 
 
 def describe_machine():
@@ -89,7 +111,8 @@ def describe_machine():
             "libc": " ".join(platform.libc_ver()), "date": date.today().isoformat()}
 
 
-PATH_OPTIONS = ("--mimalloc-bench", "--build", "--weir", "--json", "--markdown", "--compare", "--keep", "--svg")
+PATH_OPTIONS = ("--mimalloc-bench", "--build", "--weir", "--json", "--markdown", "--compare", "--keep", "--svg",
+                "--baseline")
 
 
 def portable_command(arguments):

@@ -2,7 +2,8 @@
 
 from .results import MEASURES, failure, spread
 
-UNITS = {"seconds": ("s", 1, 3), "rss_kib": ("MiB", 1024, 1)}  # name, divisor, decimals
+UNITS = {"seconds": ("s", 1, 3), "cpu_seconds": ("s", 1, 3), "rss_kib": ("MiB", 1024, 1),
+         "average_rss_kib": ("MiB", 1024, 1)}  # name, divisor, decimals
 
 
 def aligned(rows):
@@ -36,6 +37,11 @@ def ratio_rows(results, group, measure):
     return [*rows, ["geometric mean", "1.00", *means]]
 
 
+def slower_lines(found, library):
+    return [f"SLOWER: {name} under {library}: {now:.2f} of the first library's time, at most {then:.2f} in the baseline"
+            for name, now, then in found] or [f"no program is slower under {library} than in the baseline"]
+
+
 def ratio_text(results, program, library, measure):
     if failure(program, library):
         return "FAILED"
@@ -66,7 +72,9 @@ def overview_rows(results):
 
 def detail_rows(results, group):
     """One row per program and library: medians with their spread, and the ratios to the first library."""
-    rows = [["program", "library", "time s", "(min–max)", "ratio", "RSS MiB", "(min–max)", "ratio"]]
+    heads = [cell for measure, title in MEASURES.items()
+             for cell in (f"{title} {UNITS[measure][0]}", "(min–max)", "ratio")]
+    rows = [["program", "library", *heads]]
     for program in results.of_group(group):
         for library in results.libraries:
             cells = []
