@@ -81,6 +81,7 @@ void *huge_take(size_t *size, size_t alignment, bool zeroed, size_t moved, bool 
         ledger.huge_moving += moved;
         huge_taken(memory, rounded, zeroed);
         ledger.huge_count++;
+        idle_spare_peak();
     }
     return memory;
 }

@@ -106,6 +106,18 @@ static void fade(void)
     release_fade(&idle.rule, idle_inuse_bytes(), os_now_coarse_ns());
 }
 
+void idle_spare_peak(void)
+{
+    if (idle.rule.percent < 0 || idle_bytes() + idle_inuse_bytes() <= idle.rule.highest || purge_is_busy())
+        return;
+    size_t excess = release_at_peak(&idle.rule, sizes_now()), before = ledger.released_pages;
+    size_t idle_now = idle_bytes();
+    if (excess > 0 && purge_to(idle_now > excess ? idle_now - excess : 0)) {
+        fade();
+        release_note_given(&idle.rule, (ledger.released_pages - before) * OS_PAGE);
+    }
+}
+
 void idle_note_taken(size_t fresh)
 {
     release_note_inuse(&idle.rule, idle_inuse_bytes());

@@ -25,6 +25,8 @@ int64_t idle_gc_percent(void);
 void idle_apply_rule(void);
 /* Memory was taken, `fresh` bytes of it not resident. */
 void idle_note_taken(size_t fresh);
+/* Memory was taken: when more is held than ever, release idle memory in exchange. The lock is given up on the way. */
+void idle_spare_peak(void);
 /* The chunk becomes the provider's. */
 void idle_forget_chunk(uint32_t index);
 /* The kernel may have refused to commit: what the provider holds for reuse gives up its share. True: it had one. */

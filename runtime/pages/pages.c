@@ -68,6 +68,7 @@ static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, bool is_f
             *span_bytes(span_of_slot(slot)) = use * OS_PAGE;
         }
         ledger.pages_slack += runs_slack(slot, count, use);
+        idle_spare_peak();
     }
     lock_release(&lock);
     if (huge)

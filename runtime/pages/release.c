@@ -59,6 +59,17 @@ size_t release_excess(const release_t *rule, release_sizes_t sizes)
     return sizes.idle > add(bound, RELEASE_STEP) ? sizes.idle - (bound - bound / 64) : 0;
 }
 
+size_t release_at_peak(release_t *rule, release_sizes_t sizes)
+{
+    size_t held = add(sizes.inuse, sizes.idle), over = subtract(held, rule->highest);
+    size_t spare = subtract(sizes.idle, add(rule->learnt, RELEASE_AT_PEAK));
+    size_t excess = rule->percent < 0 ? 0 : least(over, spare);
+    if (excess < RELEASE_STEP && over > 0)
+        excess = 0;
+    rule->highest = most(rule->highest, held - excess);
+    return excess;
+}
+
 void release_fade(release_t *rule, size_t inuse, uint64_t now)
 {
     if (!rule->faded_to)

@@ -21,6 +21,10 @@
  * after it, the rule costs 1 % of one processor's time, whatever the program does. What was learnt and is not needed
  * any more is gone after learnt / 15 MiB/s.
  *
+ * A heap whose blocks grow cannot use what smaller ones left, and at its peak holds both. So idle memory that was not
+ * learnt is also given back when memory is taken and more is held than ever. That pays once for each byte of the peak: if
+ * what was given comes back, it is learnt.
+ *
  * A burst comes back never: it teaches nothing, and is given back at the frees that end it, down to `plain`. */
 #ifndef WEIR_PAGES_RELEASE_H
 #define WEIR_PAGES_RELEASE_H
@@ -31,14 +35,16 @@
 
 enum {
     RELEASE_FLOOR =
-        16 * 1024 * 1024,      /* with 4 MiB, small programs that breathe pay six times the page faults */
-    RELEASE_STEP = 256 * 1024, /* the least that is worth a release */
-    RELEASE_FADE_NS = 64,      /* for a byte */
+        16 * 1024 * 1024, /* with 4 MiB, small programs that breathe pay six times the page faults */
+    RELEASE_AT_PEAK = 4 * 1024 * 1024, /* idle memory that is always let be */
+    RELEASE_STEP = 256 * 1024,         /* the least that is worth a release */
+    RELEASE_FADE_NS = 64,              /* for a byte */
 };
 
 typedef struct release {
     int64_t percent; /* GOGC; < 0: nothing is ever released */
     size_t given, learnt, peak;
+    size_t highest;    /* of what was held, ever */
     uint64_t faded_to; /* ns; 0: at no time yet */
 } release_t;
 
@@ -59,6 +65,10 @@ size_t release_plain_bound(const release_t *rule, size_t inuse, size_t unused);
 size_t release_bound(const release_t *rule, size_t inuse, size_t unused);
 /* How much to release; 0: nothing. Not before the bound is exceeded by RELEASE_STEP, then down to a 64th less. */
 size_t release_excess(const release_t *rule, release_sizes_t sizes);
+
+/* Memory was taken, and more is held than ever. How much to release, so that idle memory that did not serve does not make
+ * the program's peak: of what was not learnt, as much as would keep the peak where it is; 0: nothing. */
+size_t release_at_peak(release_t *rule, release_sizes_t sizes);
 
 /* Time has passed, on a clock that does not go back. */
 void release_fade(release_t *rule, size_t inuse, uint64_t now);

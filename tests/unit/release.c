@@ -137,6 +137,25 @@ Test(release, nothing_overflows)
     }
 }
 
+Test(release, at_the_peak_idle_memory_goes_that_was_not_learnt)
+{
+    release_t rule = rule_of(100);
+    cr_expect_eq(release_at_peak(&rule, (release_sizes_t){MIB(100), 0, 0}), 0);
+    cr_expect_eq(rule.highest, MIB(100));
+    cr_expect_eq(release_at_peak(&rule, (release_sizes_t){MIB(60), 0, MIB(40)}), 0, "no new peak");
+    cr_expect_eq(release_at_peak(&rule, (release_sizes_t){MIB(80), 0, MIB(40)}), MIB(20));
+    cr_expect_eq(rule.highest, MIB(100), "it is kept");
+    cr_expect_eq(release_at_peak(&rule, (release_sizes_t){MIB(96), 0, MIB(8)}), MIB(4));
+    cr_expect_eq(release_at_peak(&rule, (release_sizes_t){MIB(100), 0, MIB(4)}), 0,
+                 "a little idle memory may stay");
+    cr_expect_eq(rule.highest, MIB(104));
+    rule.learnt = MIB(30);
+    cr_expect_eq(release_at_peak(&rule, (release_sizes_t){MIB(100), 0, MIB(40)}), MIB(6));
+    cr_expect_eq(rule.highest, MIB(134), "what was learnt is held");
+    rule.percent = -1;
+    cr_expect_eq(release_at_peak(&rule, (release_sizes_t){MIB(100), 0, MIB(90)}), 0);
+}
+
 /* --- simulated programs --- */
 
 typedef struct program {
@@ -178,6 +197,21 @@ static void give(program_t *p, size_t bytes)
     p->given += excess;
     if (excess)
         release_note_given(&p->rule, excess);
+}
+
+/* Blocks that no idle memory is large enough for. */
+static void take_elsewhere(program_t *p, size_t bytes)
+{
+    size_t idle = p->idle;
+    p->idle = 0;
+    take(p, bytes);
+    p->idle = idle;
+    size_t excess = release_at_peak(&p->rule, (release_sizes_t){p->inuse, 0, p->idle});
+    p->idle -= excess;
+    p->given += excess;
+    release_note_given(&p->rule, excess);
+    if (p->inuse + p->idle > p->highest)
+        p->highest = p->inuse + p->idle;
 }
 
 /* In steps, evenly over the time. */
@@ -293,6 +327,18 @@ Test(release, a_saw_tooth_that_ends_in_a_fall)
     cr_expect_leq(p.fresh, MIB(300) + MIB(200) + 2 * allowed_in(6 * SECOND));
     go_to(&p, 0, MILLISECOND);
     cr_expect_leq(p.idle, MIB(600), "no more than the peak and GOGC percent of it");
+}
+
+Test(release, blocks_that_double_leave_less_behind_at_the_peak)
+{
+    program_t p = program_of(100);
+    for (size_t size = MIB(1); size <= MIB(128); size *= 2) {
+        for (int i = 0; i < 4; i++)
+            take_elsewhere(&p, size);
+        for (int i = 0; i < 4; i++)
+            give(&p, size);
+    }
+    cr_expect_leq(p.highest, MIB(512) / 3 * 4, "%zu MiB; by the plain rule 768", p.highest >> 20);
 }
 
 /* Blocks of 64 KiB to 16 MiB replaced: the sum wanders. */
