@@ -156,7 +156,7 @@ bool spare_put_large(heap_t *self, span_t *span, size_t bytes)
 
 bool spare_put_small(heap_t *self, span_t *span)
 {
-    return put(self, span, 0, SLOT_SIZE);
+    return !span->hollow && put(self, span, 0, SLOT_SIZE);
 }
 
 void spare_release(heap_t *self)
