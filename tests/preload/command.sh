@@ -59,7 +59,7 @@ bad_usage 'weir help: expected at most one .*' help run env
 echo "help and version"
 weir --version
 expect 0 'weir [0-9]+\.[0-9]+\.[0-9]+' ''
-for words in --help help "help run" "run --help" "help sweep" "sweep --help" "help tune" "help metrics" "help env" "help help"; do
+for words in --help help "help run" "run --help" "help sweep" "sweep --help" "help tune" "help top" "help ctl" "help metrics" "help env" "help help"; do
     # shellcheck disable=SC2086
     weir $words
     expect 0 'usage: weir .*' ''

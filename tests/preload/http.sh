@@ -10,6 +10,8 @@ need "$PYTHON" curl
     echo "SKIPPED: built without libmicrohttpd"
     exit 77
 }
+# The program itself: one that stands in for it would serve first, and then become it.
+PYTHON=$("$PYTHON" -c 'import sys; print(sys.executable)')
 cd "$SCRATCH"
 unset WEIR_HTTP WEIR_HTTP_TOKEN WEIR_HTTP_PID WEIR_GOGC
 client=("$PYTHON" "$SOURCES/tests/preload/http.py")

@@ -19,8 +19,8 @@ struct command {
     void (*print_options)(void);             /* more of the details, made from a table; may be NULL */
 };
 
-extern const struct command command_run, command_sweep, command_tune, command_metrics, command_env,
-    command_report, command_benchstat, command_help;
+extern const struct command command_run, command_sweep, command_tune, command_top, command_ctl,
+    command_metrics, command_env, command_report, command_benchstat, command_help;
 
 extern const struct command *const commands[]; /* ends with NULL */
 const struct command *command_find(const char *name);

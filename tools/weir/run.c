@@ -13,6 +13,7 @@
 #include "runtime/os/options.h"
 #include "tools/weir/arguments.h"
 #include "tools/weir/command.h"
+#include "tools/weir/control/client.h"
 #include "tools/weir/environment.h"
 #include "tools/weir/leaks.h"
 #include "tools/weir/preload.h"
@@ -108,7 +109,29 @@ static enum taken take_http(char **arguments, int *at, bool *serves)
         command_bad_usage(&command_run, "--http: expected ADDRESS:PORT or unix:/PATH");
         return REFUSED;
     }
+    if (*serves) {
+        command_bad_usage(&command_run, "expected one of --http and --control");
+        return REFUSED;
+    }
     *serves = true;
+    return environment_set(&command_run, "WEIR_HTTP", address) ? TAKEN : REFUSED;
+}
+
+/* A socket where `weir top` and `weir ctl` look for it. */
+static enum taken take_control(const char *argument, bool *serves)
+{
+    char address[128];
+    if (strcmp(argument, "--control") != 0)
+        return NOT_MINE;
+    if (*serves) {
+        command_bad_usage(&command_run, "expected one of --http and --control");
+        return REFUSED;
+    }
+    const char *folder = client_folder("run");
+    if (folder == NULL)
+        return REFUSED;
+    *serves = true;
+    snprintf(address, sizeof address, "unix:%s/%%p", folder);
     return environment_set(&command_run, "WEIR_HTTP", address) ? TAKEN : REFUSED;
 }
 
@@ -137,6 +160,8 @@ static int take_options(int count, char **arguments)
             taken = take_leaks(argument);
         if (taken == NOT_MINE)
             taken = take_http(arguments, &at, &serves);
+        if (taken == NOT_MINE)
+            taken = take_control(argument, &serves);
         if (taken == NOT_MINE)
             taken = take_variable(arguments, &at);
         if (taken == NOT_MINE)
@@ -195,6 +220,7 @@ static void print_options(void)
         }
     printf("  %-34s %s\n", "--stats, --stats=json", "print the account on stderr when the program ends");
     printf("  %-34s %s\n", "--http ADDRESS:PORT, unix:/PATH", "serve /metrics and /debug/vars there");
+    printf("  %-34s %s\n", "--control", "let weir top and weir ctl see it and turn its knobs");
     printf("  %-34s %s\n", "--stats-children", "also when the processes end that it starts");
     printf("  %-34s %s\n", "--leaks, --leaks=FILE", "say at the end which blocks nothing points to any more");
 }

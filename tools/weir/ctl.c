@@ -1,0 +1,76 @@
+/* weir ctl: the knobs of a running process, through its endpoint. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/weir/arguments.h"
+#include "tools/weir/command.h"
+#include "tools/weir/control/client.h"
+
+/* Add "key=value" to the target, '%' encoded; false: too long. */
+static bool add_pair(char *target, size_t size, const char *pair)
+{
+    size_t length = strlen(target);
+    target[length] = strchr(target, '?') != NULL ? '&' : '?';
+    length++;
+    for (; *pair != '\0' && length < size - 4; pair++)
+        length += (size_t)snprintf(target + length, size - length, *pair == '%' ? "%%25" : "%c", *pair);
+    target[length] = '\0';
+    return *pair == '\0';
+}
+
+static bool check_pair(const char *pair)
+{
+    static const enum options_index knobs[] = {OPTIONS_gogc, OPTIONS_memlimit};
+    static const char *const names[] = {"gogc=", "memlimit="};
+    for (size_t i = 0; i < 2; i++)
+        if (strncmp(pair, names[i], strlen(names[i])) == 0)
+            return arguments_check(&command_ctl, &options_table[knobs[i]], pair + strlen(names[i]));
+    command_bad_usage(&command_ctl, "\"%s\": expected gogc=PERCENT, memlimit=SIZE, gc or free", pair);
+    return false;
+}
+
+static int post(pid_t process, const char *target)
+{
+    char *body = NULL;
+    const char *folder = client_folder("ctl");
+    if (folder == NULL)
+        return EXIT_OWN_FAILURE;
+    int status = client_ask(folder, process, "POST", target, &body);
+    if (status == 0)
+        fprintf(stderr,
+                "weir ctl: process %d cannot be asked: %s (was it started with weir run --control?)\n",
+                (int)process, strerror(errno));
+    else
+        fputs(body, status == 200 ? stdout : stderr);
+    free(body);
+    return status == 200 ? 0 : 1;
+}
+
+static int run(int count, char **arguments)
+{
+    char target[256] = "/debug/tune", *end;
+    long process = count > 1 ? strtol(arguments[1], &end, 10) : 0;
+    if (process <= 0 || *end != '\0')
+        return command_bad_usage(&command_ctl, "expected the id of a process");
+    if (count < 3)
+        return command_bad_usage(&command_ctl, "expected gogc=PERCENT, memlimit=SIZE, gc or free");
+    if (count == 3 && (strcmp(arguments[2], "gc") == 0 || strcmp(arguments[2], "free") == 0)) {
+        snprintf(target, sizeof target, "/debug/%s", arguments[2]);
+        return post((pid_t)process, target);
+    }
+    for (int i = 2; i < count; i++)
+        if (!check_pair(arguments[i]) || !add_pair(target, sizeof target, arguments[i]))
+            return EXIT_USAGE;
+    return post((pid_t)process, target);
+}
+
+const struct command command_ctl = {
+    .name = "ctl",
+    .usage = "PID gogc=PERCENT|memlimit=SIZE... | PID gc | PID free",
+    .summary = "Turn the knobs of a running process, have it collect, or give memory back",
+    .details = "The process was started with weir run --control, by the same user.\n"
+               "Exit status: 0; 1: it cannot be asked, or refuses.\n",
+    .run = run,
+};
