@@ -7,7 +7,10 @@
 //               + threads * classes * span                      each class has spans for the most cells it ever had,
 //               + large objects * (slot - page)                 and each thread one in hand. Large objects end in a slot
 //               + 2 runs, in heaps of 64 MiB                    with and without pointers (runtime/heap/slots.h)
-//     idle   <= 17/16 * G * max(cells, 16 MiB) + 256 KiB        the idle rule (runtime/pages/idle.h), cells as of the most
+//     idle   <= 65/64 * min(plain + peak * min(G, 1), most)     the release rule (runtime/pages/release.h), which may have
+//               + 256 KiB                                       learnt as much as the peak, the most in use so far, and
+//       plain = max(G * spans, G * 16 MiB)                      acts when a 64th more is idle, in steps of 256 KiB
+//       most  = peak - spans + max(G * peak, G * 16 MiB)
 //     fresh  <= threads * classes * slot                        what the heap grew beyond its most since the last cycle while
 //               + large objects * (slot - page)                 more than `spare` was idle: only slots that were touched in
 //                                                               part, for idle slots are taken before fresh ones
@@ -19,7 +22,7 @@
 //     kernel <= 101 % of held + what the process had before     by page tables (smaps_rollup), whenever held is at its most;
 //               + 64 KiB for each thread's stack                private memory: libraries are mapped as the kernel likes
 //
-// G is GOGC / 100. `cells` is what is held against the goal plus what the program allocated by hand.
+// G is GOGC / 100; `spans` what spans and large objects take. `cells` is what is held against the goal plus what the program allocated by hand.
 // Between two looks everything may have moved by what was allocated meanwhile: that is added to what is allowed.
 //
 // No lock of its own: the caller has one.
@@ -42,7 +45,7 @@ static struct {
     bool single;             // no object is larger than a slot
     uint64_t manual;         // bytes that are not collected
     uint64_t before;         // private memory at the start, apart from what weir held then
-    uint64_t goal, cells, class_cells[WEIR_STATS_CLASSES]; // the most so far
+    uint64_t goal, cells, peak, class_cells[WEIR_STATS_CLASSES]; // the most so far; peak: in use, by spans
     uint64_t run;                    // HELD_RUN, once the heap was large enough for runs
     uint64_t large_objects, classes; // the most; how many were ever used
     uint64_t most, allowed;          // held at its most; what would have been allowed then
@@ -74,8 +77,11 @@ static inline uint64_t held_idle_rule(const weir_mem_stats *stats)
 {
     if (stats->gc_percent < 0)
         return UINT64_MAX / 4;
-    uint64_t cells = held.cells > HELD_FLOOR ? held.cells : HELD_FLOOR;
-    return cells * (uint64_t)stats->gc_percent / 100 * 17 / 16 + HELD_STEP;
+    uint64_t percent = (uint64_t)stats->gc_percent, floor = HELD_FLOOR * percent / 100;
+    uint64_t share = held.peak * percent / 100, now = stats->heap_inuse * percent / 100;
+    uint64_t learnt = (now > floor ? now : floor) + (percent < 100 ? share : held.peak);
+    uint64_t most = held.peak - stats->heap_inuse + (share > floor ? share : floor);
+    return held_least(learnt, most) * 65 / 64 + HELD_STEP;
 }
 
 // What the spans and large objects that exist can be larger than what is in them.
@@ -134,6 +140,8 @@ static inline void held_note(const weir_mem_stats *stats)
         held.goal = stats->next_gc;
     if (stats->large_objects > held.large_objects)
         held.large_objects = stats->large_objects;
+    if (stats->heap_inuse > held.peak)
+        held.peak = stats->heap_inuse;
     if (stats->heap_inuse >= 64 * MIB)
         held.run = HELD_RUN;
 }
