@@ -52,7 +52,7 @@ static void fork_and_wait(void (*child_main)(void))
     int status;
     pid_t child = fork();
     if (child == 0) {
-        alarm(60);
+        alarm(HANG);
         child_main();
         _exit(0);
     }
