@@ -429,7 +429,7 @@ static bool is_stressed(void)
 
 static void *alloc_once(heap_t *self, enum span_kind kind, size_t size, size_t alignment, bool fresh)
 {
-    world_enter();
+    world_enter_as(self);
     void *p = collected_alloc_slow(self, kind, size, alignment, fresh);
     world_leave();
     return p;

@@ -320,7 +320,7 @@ static void free_collected(heap_t *self, span_t *span, void *p)
         above_freed(p);
     if (UNLIKELY(options.leaks))
         origin_forget(p);
-    world_enter();
+    world_enter_as(self);
     bool done = collected_free(self, span, p);
     world_leave();
     if (!done)

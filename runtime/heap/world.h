@@ -32,13 +32,10 @@ extern _Atomic uint32_t world_stopping; /* 1 from the request to the restart */
 
 /* Sections that a stop must not fall into; they nest. The thread has a heap. */
 void world_park(void);
-void world_wait_as_child(void);
 static inline void world_enter(void)
 {
     cache.inside++;
     atomic_signal_fence(memory_order_seq_cst);
-    if (UNLIKELY(atomic_load_explicit(&cache.heap->vforks, memory_order_relaxed)))
-        world_wait_as_child();
 }
 static inline void world_leave(void)
 {
@@ -75,6 +72,15 @@ void world_vfork_end(void);
 static inline bool world_is_child(void)
 {
     return cache.heap && atomic_load_explicit(&cache.heap->vforks, memory_order_relaxed);
+}
+
+/* world_enter where a child may come to: malloc and free of collected memory. */
+void world_wait_as_child(void);
+static inline void world_enter_as(const heap_t *self)
+{
+    world_enter();
+    if (UNLIKELY(atomic_load_explicit(&self->vforks, memory_order_relaxed)))
+        world_wait_as_child();
 }
 
 /* What the thread's stack was made with, in bytes: for a thread that is not the first. */
