@@ -1,11 +1,16 @@
 /* answer: see answer.h. */
+#define _GNU_SOURCE
 #include "runtime/http/answer.h"
 
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <weir/control.h>
 #include <weir/gc.h>
+#include <weir/profile.h>
 
 #include "runtime/http/exposition.h"
 #include "runtime/http/vars.h"
@@ -82,6 +87,41 @@ static const char *objection(const answer_request *request, bool changes)
     return changes ? "changing needs the token (WEIR_HTTP_TOKEN) or the Unix socket" : NULL;
 }
 
+/* --- the heap profile --- */
+
+static void add_file(text_t *body, int fd)
+{
+    char piece[4096];
+    off_t at = 0;
+    for (ssize_t got; (got = pread(fd, piece, sizeof piece, at)) > 0; at += got)
+        text_add_chars(body, piece, (size_t)got);
+}
+
+/* It is written to a file of memory: what is compressed for it needs no block of the heap. */
+static answer show_profile(const answer_request *request, text_t *body)
+{
+    (void)request;
+    int fd = memfd_create("weir-profile", MFD_CLOEXEC);
+    bool written = fd >= 0 && weir_profile_write_fd(fd);
+    int error = errno;
+    if (written)
+        add_file(body, fd);
+    if (fd >= 0)
+        close(fd);
+    if (!written)
+        return error == ENOTSUP
+                   ? say(404, body, "there is no profile: the program was not started with WEIR_PROFILE")
+                   : say(503, body, strerror(error));
+    return (answer){.status = 200, .type = "application/octet-stream"};
+}
+
+/* pprof asks here for names, by GET or POST, before it looks into the files that the profile names. */
+static answer show_no_symbols(const answer_request *request, text_t *body)
+{
+    (void)request;
+    return say(200, body, "num_symbols: 0");
+}
+
 /* --- what is asked for --- */
 
 typedef answer handler(const answer_request *request, text_t *body);
@@ -92,6 +132,7 @@ static answer show_index(const answer_request *request, text_t *body)
     text_add_str(body, "weir\n\n"
                        "GET  /metrics                     OpenMetrics, for Prometheus\n"
                        "GET  /debug/vars                  JSON, as Go's expvar\n"
+                       "GET  /debug/pprof/heap            the heap profile, for go tool pprof\n"
                        "POST /debug/gc                    collect\n"
                        "POST /debug/free                  give idle memory back\n"
                        "POST /debug/tune?gogc=&memlimit=  turn the knobs\n");
@@ -170,8 +211,15 @@ static const struct {
     bool changes;
     handler *handle;
 } routes[] = {
-    {"/", false, show_index},     {"/metrics", false, show_metrics}, {"/debug/vars", false, show_vars},
-    {"/debug/gc", true, collect}, {"/debug/free", true, give_back},  {"/debug/tune", true, tune},
+    {"/", false, show_index},
+    {"/metrics", false, show_metrics},
+    {"/debug/vars", false, show_vars},
+    {"/debug/pprof/heap", false, show_profile},
+    {"/debug/pprof/allocs", false, show_profile},
+    {"/debug/pprof/symbol", false, show_no_symbols},
+    {"/debug/gc", true, collect},
+    {"/debug/free", true, give_back},
+    {"/debug/tune", true, tune},
 };
 
 answer answer_to(const answer_request *request, text_t *body)
@@ -182,7 +230,8 @@ answer answer_to(const answer_request *request, text_t *body)
         const char *wrong = objection(request, routes[i].changes);
         if (wrong)
             return say(403, body, wrong);
-        bool reads = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
+        bool reads = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0 ||
+                     (routes[i].handle == show_no_symbols && strcmp(request->method, "POST") == 0);
         if (routes[i].changes ? strcmp(request->method, "POST") != 0 : !reads) {
             answer no = say(405, body, "not with this method");
             no.allow = routes[i].changes ? "POST" : "GET, HEAD";

@@ -142,6 +142,16 @@ is 200 -X POST -H 'Authorization: Bearer 0123456789abcdef0' "$url/debug/tune?gog
 is 400 -X POST -H 'Authorization: Bearer 0123456789abcdef0' "$url/debug/tune?gogc=x"
 end
 
+if command -v go >/dev/null; then
+    port=$(free_port)
+    WEIR_PROFILE=$SCRATCH/heap.pb.gz WEIR_PROFILE_RATE=4KiB serve --http "127.0.0.1:$port"
+    "${client[@]}" wait "$port"
+    go tool pprof -top -sample_index=alloc_space "http://127.0.0.1:$port/debug/pprof/heap" >pprof 2>&1 || fail "pprof: $(<pprof)"
+    grep -q 'Type: alloc_space' pprof && grep -q 'flat%' pprof || fail "pprof: $(<pprof)"
+    end
+    echo "go tool pprof reads its profile"
+fi
+
 echo "the Unix socket: its owner may do all"
 serve --http "unix:$SCRATCH/at-%p"
 socket=$SCRATCH/at-$server

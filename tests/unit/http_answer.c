@@ -114,6 +114,12 @@ Test(http_answer, methods_and_paths)
         cr_expect_eq(status(GET(.peer = ANSWER_UNIX, .path = missing[i])), 404, "%s", missing[i]);
 }
 
+Test(http_answer, without_a_profile_there_is_none)
+{
+    cr_expect_eq(status(GET(.peer = ANSWER_UNIX, .path = "/debug/pprof/heap")), 404);
+    cr_expect_eq(status(GET(.peer = ANSWER_NETWORK, .path = "/debug/pprof/heap")), 403);
+}
+
 Test(http_answer, both_knobs_turn_or_none)
 {
     weir_set_gc_percent(100);
