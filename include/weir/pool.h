@@ -2,8 +2,9 @@
  *
  * A pool keeps objects that are not in use, ready as they were put back, so that the next user is spared making one.
  * It is a cache, not a store: what is not used across two cycles of the runtime's clock is dropped, and all of it at
- * once when the memory limit needs it. A cycle comes when the heap has grown by WEIR_GOGC percent, when the limit is
- * near, and with weir_free_os_memory().
+ * once when the memory limit needs it. A cycle comes when the heap has grown by WEIR_GOGC percent, or
+ * when so much has been allocated since the last one (of a small heap, 16 MiB times that), so that a steady program's pools
+ * shrink as well; when the limit is near; and with weir_free_os_memory().
  *
  *     static void *buffer_new(void *ctx) { (void)ctx; return weir_malloc(4096); }
  *

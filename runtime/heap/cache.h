@@ -78,8 +78,9 @@ typedef struct heap {
     uint64_t freed[CLASS_COUNT];    /* free cells that left their spans: into bins, or with the whole span */
     uint64_t sent[CLASS_COUNT];     /* cells of others that this thread freed */
     uint64_t drained[CLASS_COUNT];  /* cells of this heap that came back through the inbox */
-    uint16_t filled
-        [CLASS_COUNT]; /* cells that the bin had when it was last filled, the first one taken included */
+    /* Cells that the bin had when it was last filled, the first one taken included. */
+    uint16_t filled[CLASS_COUNT];
+    uint32_t volume; /* bytes handed out that the clock does not know of yet: cycle.h. The owner's */
     uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
     struct collected *collected;    /* its share of the collected heap, from first use on; see collected.h */
     uintptr_t stack_from, stack_to; /* what it has on its stack, while it stands still: see world.h */

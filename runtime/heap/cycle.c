@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "runtime/heap/cache.h"
+#include "runtime/heap/control.h"
 #include "runtime/heap/event.h"
 #include "runtime/heap/fork.h"
 #include "runtime/heap/heap.h"
@@ -53,6 +54,8 @@ void cycle_heed(void)
         pages_heed_growth();
 }
 
+static void restart_volume(void);
+
 void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *context)
 {
     lock_acquire(&cycle.lock);
@@ -63,6 +66,8 @@ void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *contex
     atomic_store_explicit(&cycle.count[phase], at + 1, memory_order_release);
     lock_release(&cycle.lock);
     cycle_heed();
+    if (phase == CYCLE_AGE)
+        restart_volume();
 }
 
 static void tell(enum cycle_phase phase, enum cycle_reason reason)
@@ -84,6 +89,48 @@ static bool enter(enum cycle_reason reason)
     return false;
 }
 
+/* --- the volume --- */
+
+static struct {
+    _Atomic size_t allocated; /* bytes since the last cycle */
+    _Atomic size_t due_at;    /* SIZE_MAX: never */
+} volume = {.due_at = SIZE_MAX};
+
+/* As much as the heap may grow by; of a small one more, for a cycle has its price. */
+static void restart_volume(void)
+{
+    enum { FLOOR = 16 * 1024 * 1024 };
+    int percent = control_gc_percent();
+    size_t base = ledger.slots_inuse * SLOT_SIZE + ledger.huge_inuse, due;
+    base = base > FLOOR ? base : FLOOR;
+    bool never = percent < 0 || atomic_load(&cycle.count[CYCLE_AGE]) == 0 ||
+                 __builtin_mul_overflow(base / 100, (size_t)(percent > 10 ? percent : 10), &due);
+    atomic_store_explicit(&volume.due_at, never ? SIZE_MAX : due, memory_order_relaxed);
+    atomic_store_explicit(&volume.allocated, 0, memory_order_relaxed);
+}
+
+void cycle_add_volume(size_t bytes)
+{
+    size_t allocated = atomic_fetch_add_explicit(&volume.allocated, bytes, memory_order_relaxed) + bytes;
+    enum pages_due none = PAGES_DUE_NONE;
+    if (UNLIKELY(allocated >= atomic_load_explicit(&volume.due_at, memory_order_relaxed)))
+        atomic_compare_exchange_strong(&pages_due, &none, PAGES_DUE_VOLUME);
+}
+
+static void run_for_volume(weir_event *event)
+{
+    enum pages_due due = PAGES_DUE_VOLUME;
+    if (!lock_try(&cycle.lock))
+        return;
+    event_tell(event, WEIR_EVENT_CYCLE_BEGIN);
+    tell(CYCLE_AGE, CYCLE_VOLUME);
+    restart_volume();
+    atomic_compare_exchange_strong(&pages_due, &due, PAGES_DUE_NONE);
+    lock_release(&cycle.lock);
+    tell(CYCLE_SETTLE, CYCLE_VOLUME);
+    event_tell(event, WEIR_EVENT_CYCLE_END);
+}
+
 bool cycle_run(enum cycle_reason reason)
 {
     if (cache.cycling || cache.starting || cache.ended)
@@ -92,7 +139,9 @@ bool cycle_run(enum cycle_reason reason)
     weir_event event = {.reason = cycle_event_reason(reason)};
     cache.cycling = true;
     have_fork_handlers();
-    if (enter(reason)) {
+    if (reason == CYCLE_VOLUME) {
+        run_for_volume(&event);
+    } else if (enter(reason)) {
         event_tell(&event, WEIR_EVENT_CYCLE_BEGIN);
         if (reason == CYCLE_LIMIT)
             event_tell(&event, WEIR_EVENT_LIMIT_REACHED);
@@ -103,6 +152,7 @@ bool cycle_run(enum cycle_reason reason)
         if (reason == CYCLE_LIMIT)
             heap_shed();
         pages_cycle_done();
+        restart_volume();
         event_tell(&event, WEIR_EVENT_CYCLE_END);
     }
     cache.cycling = false;
@@ -119,6 +169,8 @@ COLD void cycle_wait(void)
 COLD bool cycle_run_due(void)
 {
     switch (atomic_load_explicit(&pages_due, memory_order_relaxed)) {
+    case PAGES_DUE_VOLUME:
+        return cycle_run(CYCLE_VOLUME);
     case PAGES_DUE_GROWTH:
         return cycle_run(CYCLE_GROWTH);
     case PAGES_DUE_LIMIT:

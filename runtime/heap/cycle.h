@@ -5,6 +5,10 @@
  * pages' lock; the thread that next ends a slow allocation sees it and runs the cycle, with no lock held and with
  * every structure of the heap in order, since listeners may run the program's code.
  *
+ * A heap that is flat never grows, and still allocates: when so much has been allocated since the last cycle as growth would
+ * ask for, a cycle of the volume runs. It only lets what is not used grow older (AGE, SETTLE): nothing is traced for it, and
+ * growth is not measured anew. It comes while somebody listens to AGE.
+ *
  * A cycle has phases, in this order; in each the listeners run in the order in which they came:
  *
  *     AGE      let what was not used grow older           under the cycle's lock: one thread at a time,
@@ -21,11 +25,12 @@
 #include <stdbool.h>
 #include <weir/event.h>
 
+#include "runtime/heap/cache.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
-enum cycle_reason { CYCLE_FORCED, CYCLE_GROWTH, CYCLE_LIMIT };
+enum cycle_reason { CYCLE_FORCED, CYCLE_GROWTH, CYCLE_LIMIT, CYCLE_VOLUME };
 enum cycle_phase { CYCLE_AGE, CYCLE_TRACE, CYCLE_SETTLE, CYCLE_PHASES };
 
 /* As the program knows them. */
@@ -55,6 +60,19 @@ void cycle_wait(void);
 
 /* Run the cycle that is due. True: one ran, and what was refused may be tried again. */
 bool cycle_run_due(void);
+
+/* So many bytes have been allocated, reused ones too. A cycle is due then, perhaps. */
+void cycle_add_volume(size_t bytes);
+
+/* The same for a thread, which tells it a megabyte at a time. */
+static inline void cycle_note_volume(heap_t *heap, size_t bytes)
+{
+    enum { STEP = 1024 * 1024 };
+    size_t sum = heap->volume + bytes;
+    heap->volume = sum < STEP ? (uint32_t)sum : 0;
+    if (UNLIKELY(sum >= STEP))
+        cycle_add_volume(sum);
+}
 
 static inline bool cycle_is_due(void)
 {

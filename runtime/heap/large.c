@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "runtime/heap/cycle.h"
 #include "runtime/heap/gate.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/sampled.h"
@@ -34,6 +35,7 @@ static void *large_describe(heap_t *self, void *memory, size_t bytes, size_t siz
     span->moved = false;
     span->wait = 0;
     span_set_state(span, state);
+    cycle_note_volume(self, bytes);
     self->large_allocs++;
     self->large_alloc_bytes += bytes;
     if (UNLIKELY(self->sampling != NULL))

@@ -10,6 +10,7 @@
  * allocates around a span's boundary would give and take it each time.
  */
 #include "runtime/heap/cache.h"
+#include "runtime/heap/cycle.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/hollow.h"
 #include "runtime/heap/misuse.h"
@@ -134,6 +135,7 @@ static void *bin_fill(heap_t *heap, span_t *span, cell_t *list, uint32_t count)
     if (UNLIKELY(heap->sampling != NULL))
         kept = cut_before_sample(heap, span, list, count);
     __atomic_store_n(&heap->filled[cls], (uint16_t)kept, __ATOMIC_RELAXED);
+    cycle_note_volume(heap, (size_t)kept * span->cell_size);
     heap->bins[cls] = list->next;
     list->mark = NULL;
     count_add(&heap->taken[cls], count);

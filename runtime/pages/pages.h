@@ -115,7 +115,7 @@ size_t pages_provider_metadata(void);
 ledger_t pages_ledger(void);
 
 /* Why a cycle of the runtime's clock is due (heap/cycle.h): raised here, under the lock, read by anybody. */
-enum pages_due { PAGES_DUE_NONE, PAGES_DUE_GROWTH, PAGES_DUE_LIMIT };
+enum pages_due { PAGES_DUE_NONE, PAGES_DUE_VOLUME /* heap/cycle.h */, PAGES_DUE_GROWTH, PAGES_DUE_LIMIT };
 HIDDEN extern _Atomic uint32_t pages_due;
 /* From now on somebody heeds pages_due. Before, it is never raised. */
 void pages_heed_growth(void);

@@ -649,3 +649,28 @@ Test(pool, works_where_fences_are_not_cheap)
     weir_pool_free(shared);
     cr_expect_eq(made, dropped);
 }
+
+/* A program whose memory neither grows nor shrinks: its pools age by what it allocates. */
+Test(pool, a_flat_heap_ages_its_pools_by_volume)
+{
+    enum { OBJECTS = 100, BLOCK = 1000, BLOCKS = 512 * 1024 };
+    weir_pool *pool = weir_pool_new(NULL);
+    for (int i = 0; i < OBJECTS; i++)
+        weir_pool_put(pool, heap_malloc(64));
+    weir_pool_stats stats;
+    weir_read_pool_stats(pool, &stats);
+    cr_assert_eq(stats.held, OBJECTS);
+    for (int i = 0; i < BLOCKS; i++)
+        heap_free(heap_malloc(BLOCK));
+    weir_read_pool_stats(pool, &stats);
+    cr_expect_eq(stats.held, 0);
+    cr_expect_geq(stats.cycles, 2);
+    cr_expect_leq(stats.cycles, (uint64_t)BLOCKS * BLOCK / MIB(16) + 2, "%zu", (size_t)stats.cycles);
+    control_set_gc_percent(-1);
+    uint64_t cycles = stats.cycles;
+    for (int i = 0; i < BLOCKS; i++)
+        heap_free(heap_malloc(BLOCK));
+    weir_read_pool_stats(pool, &stats);
+    cr_expect_leq(stats.cycles, cycles + 1, "off is off");
+    weir_pool_free(pool);
+}
