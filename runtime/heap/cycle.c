@@ -101,7 +101,8 @@ static void restart_volume(void)
 {
     enum { FLOOR = 16 * 1024 * 1024 };
     int percent = control_gc_percent();
-    size_t base = ledger.slots_inuse * SLOT_SIZE + ledger.huge_inuse, due;
+    ledger_t held = pages_ledger();
+    size_t base = held.slots_inuse * SLOT_SIZE + held.huge_inuse, due;
     base = base > FLOOR ? base : FLOOR;
     bool never = percent < 0 || atomic_load(&cycle.count[CYCLE_AGE]) == 0 ||
                  __builtin_mul_overflow(base / 100, (size_t)(percent > 10 ? percent : 10), &due);
