@@ -155,7 +155,8 @@ void bench_set_parallelism(struct bench *b, int threads)
 }
 
 /* The first reason counts. */
-static void end_early(struct run *run, bool *how, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void end_early(struct run *run, bool *how, const char *format,
+                                                            va_list arguments)
 {
     if (!run->failed && !run->skipped)
         vsnprintf(run->message, sizeof run->message, format, arguments);

@@ -79,7 +79,7 @@ Test(control, all_memory_is_released_on_demand)
     control_free_os_memory();
     cr_expect_geq(before, MIB(48));
     cr_expect_leq(resident_region(), MIB(1));
-    cr_expect_eq(pages_ledger().touched, 0);
+    cr_expect_eq(LEDGER(touched), 0);
 }
 
 /* --- the hard limit and its callback --- */

@@ -598,10 +598,10 @@ __attribute__((noinline)) static void put_blocking(void (*call)(void *), size_t 
         cr_assert_neq(weir_gc_add_cleanup(weir_gc_alloc(64), call, (void *)number).id, 0);
 }
 
-/* Collections until it is so; the first finds objects gone, the second callers held up. */
+/* Collections until it is so, or for so many; the first finds objects gone, the second callers held up. */
 __attribute__((noinline)) static bool comes(const _Atomic uint32_t *count, uint32_t wanted)
 {
-    for (int i = 0; i < 1000 && *count < wanted; i++) {
+    for (int i = 0; i < 10000 && *count < wanted; i++) {
         clear_stack();
         collect();
         usleep(2000);

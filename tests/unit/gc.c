@@ -492,7 +492,7 @@ Test(gc, collections_begin_by_themselves)
     if (WATCHED) /* ThreadSanitizer's own data are roots: some 50 MiB more to the goal */
         return;
     cr_expect_gt(gc_read_stats().cycles, 5);
-    cr_expect_lt(pages_ledger().touched * OS_PAGE, MIB(12));
+    cr_expect_lt(LEDGER(touched) * OS_PAGE, MIB(12));
 }
 
 static atomic_bool stop;

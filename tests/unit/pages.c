@@ -163,7 +163,7 @@ static void model_run(int64_t gc_percent, uint64_t seed)
             model_give(&model.runs[i]);
     model_check();
     pages_trim(0);
-    cr_assert_eq(pages_ledger().touched, 0);
+    cr_assert_eq(LEDGER(touched), 0);
 }
 
 Test(pages, runs_against_a_model_keeping_everything)
@@ -543,7 +543,7 @@ Test(pages, not_when_told_not_to_and_not_where_it_does_not_pay)
 Test(pages, metadata_is_zeroed_aligned_and_counted)
 {
     start(100);
-    size_t before = pages_ledger().metadata;
+    size_t before = LEDGER(metadata);
     const size_t sizes[] = {1, 64, 100, KIB(200), KIB(200), MIB(3), 16};
     size_t sum = 0;
     for (size_t i = 0; i < COUNT(sizes); i++) {
@@ -554,5 +554,5 @@ Test(pages, metadata_is_zeroed_aligned_and_counted)
         memset(p, 1, sizes[i]);
         sum += (sizes[i] + 63) / 64 * 64;
     }
-    cr_expect_eq(pages_ledger().metadata, before + sum);
+    cr_expect_eq(LEDGER(metadata), before + sum);
 }

@@ -108,7 +108,7 @@ Test(span, pages_are_touched_one_after_the_other)
         take(sizes[i], 0, count);
         size_t pages = (count * sizes[i] + OS_PAGE - 1) / OS_PAGE;
         cr_expect_eq(span_at(cells[0])->touched, pages, "%zu", sizes[i]);
-        cr_expect_eq(pages_ledger().touched, pages, "%zu", sizes[i]);
+        cr_expect_eq(LEDGER(touched), pages, "%zu", sizes[i]);
         give(0, count);
     }
 }

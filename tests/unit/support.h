@@ -34,6 +34,13 @@ enum { WATCHED = 1 }; /* ThreadSanitizer does not see what a thread does in its 
 enum { WATCHED = 0 };
 #endif
 
+/* A field of the ledger as it is now, as a number: some of them are atomic. */
+#define LEDGER(field)                                                                                        \
+    __extension__({                                                                                          \
+        ledger_t ledger_now = pages_ledger();                                                                \
+        (size_t) ledger_now.field;                                                                           \
+    })
+
 /* For threads other than the test's own, where Criterion's assertions may not be used. */
 #define CHECK(condition, ...)                                                                                \
     do {                                                                                                     \

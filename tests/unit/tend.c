@@ -181,7 +181,7 @@ static void end_sleepers(pthread_t *threads)
 /* Those that are still on their way to sleep are seen later. */
 static void trim_until(size_t touched)
 {
-    for (int i = 0; i < 10000 && pages_ledger().touched > touched; i++) {
+    while (LEDGER(touched) > touched) {
         heap_trim(0);
         usleep(1000);
     }
@@ -193,7 +193,7 @@ Test(tend, trimming_reaches_the_caches_of_sleepers, .disabled = SANITIZED)
     start_sleepers(threads, allocate_free_and_sleep);
     cr_assert(fence_is_cheap());
     trim_until(0);
-    cr_expect_eq(pages_ledger().touched, 0);
+    cr_expect_eq(LEDGER(touched), 0);
     end_sleepers(threads);
 }
 
@@ -214,7 +214,7 @@ Test(tend, what_others_free_of_a_sleepers_goes_back, .disabled = SANITIZED)
         for (size_t k = 0; k < COUNT(handed[0]); k++)
             heap_free(handed[i][k]);
     trim_until(0);
-    cr_expect_eq(pages_ledger().touched, 0);
+    cr_expect_eq(LEDGER(touched), 0);
     end_sleepers(threads);
 }
 

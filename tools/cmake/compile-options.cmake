@@ -4,6 +4,7 @@ target_compile_features(weir_warnings INTERFACE c_std_17)
 target_compile_options(weir_warnings INTERFACE
     $<$<COMPILE_LANGUAGE:C>:-Wall -Wextra -Wundef -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
     -Wpointer-arith -Wwrite-strings -Wformat=2>
+    $<$<COMPILE_LANG_AND_ID:C,Clang>:-Wno-missing-field-initializers>
     $<$<AND:$<COMPILE_LANGUAGE:C>,$<BOOL:${WEIR_WERROR}>>:-Werror>)
 # Defined as nothing, so that a file may say the same for itself.
 target_compile_definitions(weir_warnings INTERFACE
