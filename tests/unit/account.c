@@ -284,7 +284,7 @@ static void read_or_work(size_t number)
     number ? work_or_have_others_work(number - 1) : read_all_the_time(0);
 }
 
-Test(account, read_while_threads_work, .timeout = 100)
+Test(account, read_while_threads_work)
 {
     weir_gc_free(weir_gc_alloc(1));
     start();
