@@ -26,14 +26,15 @@ WEIR_API_BEGIN
  * kernel. 100 is the default, 0 holds nothing idle, a negative value turns the rule off. Returns the old percentage (-1: it was off). */
 WEIR_API int weir_set_gc_percent(int percent) WEIR_NOEXCEPT;
 
-/* The soft limit, in bytes: near it idle memory is released first, whatever the percentage; the program may
- * still go beyond it with memory that it really uses. WEIR_NO_LIMIT (the default) for none; a negative value
- * changes nothing. Returns the old limit, so weir_set_memory_limit(-1) asks. */
+/* The soft limit, in bytes: near it idle memory is released first, whatever the percentage, then what threads that sleep
+ * have cached and free pages inside spans; the program may still go beyond it with memory that it really uses.
+ * WEIR_NO_LIMIT (the default) for none; a negative value changes nothing. Returns the old limit, so
+ * weir_set_memory_limit(-1) asks. */
 WEIR_API int64_t weir_set_memory_limit(int64_t bytes) WEIR_NOEXCEPT;
 
-/* The hard limit, in bytes: an allocation that would exceed it, after idle memory was released, fails with
- * NULL and ENOMEM. WEIR_NO_LIMIT (the default) for none; a negative value changes nothing. A limit below what
- * is held refuses growth and takes nothing away. Returns the old limit. */
+/* The hard limit, in bytes: an allocation that would exceed it, after all was released as for the soft limit,
+ * fails with NULL and ENOMEM. WEIR_NO_LIMIT (the default) for none; a negative value changes nothing. A limit
+ * below what is held refuses growth and takes nothing away. Returns the old limit. */
 WEIR_API int64_t weir_set_hard_limit(int64_t bytes) WEIR_NOEXCEPT;
 
 /* Have callback(context, wanted) called when the hard limit is about to refuse `wanted` bytes; NULL for none.
@@ -45,7 +46,7 @@ WEIR_API void weir_set_hard_limit_callback(void (*callback)(void *context, size_
                                            void *context) WEIR_NOEXCEPT;
 
 /* Run a cycle of the clock, which ages pools (weir/pool.h) and, if there is collected memory, collects (weir/gc.h); then give
- * all idle memory back to the kernel, including what the calling thread caches. Takes as long as the collection does, and
+ * all idle memory back to the kernel, including what this thread and those that sleep cache. Takes as long as the collection does, and
  * then as the kernel needs (some tens of milliseconds per GiB). As Go's debug.FreeOSMemory. */
 WEIR_API void weir_free_os_memory(void) WEIR_NOEXCEPT;
 

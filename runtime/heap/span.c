@@ -139,6 +139,8 @@ static void *bin_fill(heap_t *heap, span_t *span, cell_t *list, uint32_t count)
     heap->bins[cls] = list->next;
     list->mark = NULL;
     count_add(&heap->taken[cls], count);
+    if (UNLIKELY(pages_is_pressed()))
+        pages_note_refill((size_t)count * span->cell_size);
     return list;
 }
 

@@ -12,7 +12,7 @@
 
 _Atomic uint32_t pages_due;
 
-enum { LIMIT_SHARE = 64 };
+enum { LIMIT_SHARE = 64, REFILL_SHARE = 16 };
 
 _Atomic bool pages_limited;
 
@@ -23,6 +23,7 @@ static struct {
     void (*refused)(void *context, size_t wanted);
     void *refused_context;
     _Atomic bool pressed;
+    _Atomic size_t refilled; /* bytes that went into caches while pressed, since the last cycle */
     growth_t growth;
 } limit = {.soft = INT64_MAX, .hard = INT64_MAX, .growth = GROWTH_UNHEEDED};
 
@@ -112,8 +113,16 @@ COLD bool limit_ask_program(size_t wanted)
     return true;
 }
 
+void limit_note_refill(size_t bytes)
+{
+    size_t refilled = atomic_fetch_add_explicit(&limit.refilled, bytes, memory_order_relaxed) + bytes;
+    if (refilled >= lower_limit() / REFILL_SHARE && limit.heeded)
+        raise_due(PAGES_DUE_LIMIT);
+}
+
 void limit_restart(void)
 {
+    atomic_store_explicit(&limit.refilled, 0, memory_order_relaxed);
     limit.due_at = idle_held_bytes() + lower_limit() / LIMIT_SHARE;
 }
 

@@ -27,6 +27,10 @@ bool limit_refuses(size_t bytes);
  * made room. */
 bool limit_ask_program(size_t wanted);
 
+/* While memory is held beyond the limit, so many bytes of free cells went to a thread: a cycle is due after 1/16 of the
+ * limit, since the program may have freed by now what was in the way. Without the lock. */
+void limit_note_refill(size_t bytes);
+
 /* Less is in use than before. */
 void limit_fell(void);
 

@@ -282,6 +282,7 @@ bool pages_trim(size_t keep)
 {
     lock_acquire(&lock);
     bool released = purge_to(keep);
+    released |= runs_release_slack();
     lock_release(&lock);
     return released;
 }
@@ -352,6 +353,11 @@ bool pages_has_room(size_t bytes)
     bool has_room = limit_has_room(bytes);
     lock_release(&lock);
     return has_room;
+}
+
+void pages_note_refill(size_t bytes)
+{
+    limit_note_refill(bytes);
 }
 
 bool pages_is_pressed(void)

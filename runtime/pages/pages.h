@@ -81,13 +81,16 @@ size_t pages_shrink_huge(void *memory, size_t size, size_t wanted);
 /* Memory for the runtime's own structures: zeroed, never given back. */
 void *pages_metadata(size_t size);
 
-/* Release until no more than `keep` bytes are idle. True if anything was released. */
+/* Release until no more than `keep` bytes are idle, and the touched ends of slots behind large objects. True if anything
+ * was released. */
 bool pages_trim(size_t keep);
 
 /* The knobs; all act at once. */
 void pages_set_gc_percent(int64_t percent);
 void pages_set_limits(int64_t soft, int64_t hard);
 void pages_set_refusal_callback(void (*callback)(void *context, size_t wanted), void *context);
+/* While that is so, cells of so many bytes went into a thread's cache. */
+void pages_note_refill(size_t bytes);
 /* Was memory taken beyond the soft limit although nothing idle was left? Then the heap gives what it can. */
 bool pages_is_pressed(void);
 /* May so much more be held without coming near a limit? */

@@ -95,3 +95,69 @@ Test(limit, pages_that_move_count_once)
     cr_expect_eq(pages_ledger().huge_inuse, 0);
     pages_verify();
 }
+
+/* --- the charge against the kernel's count --- */
+
+enum { THREADS = 3, KEPT = 3000, ROUNDS = 12 };
+
+static struct {
+    char *at[KEPT];
+    uint64_t random;
+} programs[THREADS];
+
+static size_t random_size(uint64_t *random)
+{
+    static const size_t most[] = {64, 1000, 5000, 40000, 300000, KIB(3000)};
+    size_t pick = random_below(random, 1000);
+    size_t kind = pick < 400 ? 0 : pick < 750 ? 1 : pick < 940 ? 2 : pick < 990 ? 3 : pick < 998 ? 4 : 5;
+    return 1 + random_below(random, most[kind]);
+}
+
+/* All that is asked for is written; a block may be resized, and freed by another thread than had it. */
+static void run_program(size_t number)
+{
+    uint64_t *random = &programs[number].random;
+    *random += number + 1;
+    for (int i = 0; i < 4000; i++) {
+        char **at = &programs[number].at[random_below(random, KEPT)];
+        size_t size = random_size(random);
+        char *block = random_below(random, 4) ? NULL : heap_realloc(*at, size);
+        if (!block) {
+            heap_free(*at);
+            block = heap_malloc(size);
+        }
+        memset(block, 1, heap_usable_size(block));
+        *at = block;
+    }
+    if (random_below(random, 3) == 0)
+        for (size_t i = 0; i < KEPT; i++)
+            if (random_below(random, 10)) {
+                heap_free(programs[number].at[i]);
+                programs[number].at[i] = NULL;
+            }
+}
+
+/* What the limits compare, but for the tables outside of the region; the provider's own tables lie inside. */
+static void check_charge(int round)
+{
+    enum { BOUND = KIB(256) };
+    ledger_t held = pages_ledger();
+    size_t charged = held.touched * OS_PAGE + held.huge_inuse + held.huge_idle + region_table_bytes();
+    size_t resident = resident_region(), own = pages_provider_metadata();
+    cr_expect_leq(resident, charged + own + BOUND, "round %d: %zu KiB charged, %zu resident", round,
+                  charged >> 10, resident >> 10);
+    cr_expect_geq(resident + resident / 100 + BOUND, charged, "round %d: %zu KiB charged, %zu resident",
+                  round, charged >> 10, resident >> 10);
+}
+
+Test(limit, what_is_charged_is_what_the_kernel_counts, .disabled = SANITIZED)
+{
+    uint64_t random = 5;
+    for (int round = 0; round < ROUNDS; round++) {
+        threads_run(THREADS, run_program);
+        if (round % 4 == 3)
+            heap_trim(random_below(&random, MIB(8)));
+        check_charge(round);
+    }
+    pages_verify();
+}
