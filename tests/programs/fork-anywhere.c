@@ -19,7 +19,6 @@
 #include "check.h"
 
 enum { TRAP_FLAG = 0x100, KEPT = 64, STEPS_MAX = 8000 /* of a call */ };
-enum { HANG = 600 }; /* seconds; far beyond what the slowest machine needs */
 
 static struct {
     pid_t parent;
