@@ -14,7 +14,6 @@
 #include "runtime/collect/naive.h"
 #include "runtime/collect/pacer.h"
 #include "runtime/collect/pauses.h"
-#include "runtime/collect/process.h"
 #include "runtime/collect/roots.h"
 #include "runtime/collect/stacks.h"
 #include "runtime/heap/above.h"
@@ -157,7 +156,7 @@ static bool knobs_have_turned(void)
 COLD static mark_result_t keep_all(void)
 {
     mark_result_t found = mark_end();
-    if (looking && process_was_open() && world_stands())
+    if (looking && roots_were_found() && world_stands())
         leaks_look();
     found.bytes = collected_keep_all();
     return found;
@@ -175,7 +174,7 @@ __attribute__((noinline)) static mark_result_t mark_from_here(bool alone, size_t
     for (size_t i = 0; UNLIKELY(looks_from != NULL) && i < ORIGIN_HELD; i++)
         mark_word((const void *)looks_from->held[i]);
     mark_run(alone);
-    if (UNLIKELY(!process_was_open() || !world_stands()))
+    if (UNLIKELY(!roots_were_found() || !world_stands()))
         return keep_all();
     gone_mark(alone);
     if (UNLIKELY(options.leaks))

@@ -32,6 +32,7 @@ static ranges_t data_ranges, program_ranges;
 static struct {
     unsigned long long adds, subs;
 } loaded;                    /* how often libraries came and went before data_ranges was filled */
+static bool missing;         /* a stack was not found in this cycle; the collector's */
 static uintptr_t static_tls; /* bytes below the thread pointer */
 static ranges_t modules;     /* with thread-local memory: what the linker calls each, and its size */
 static bool is_incomplete;   /* there was no memory to note a root: nothing may be collected */
@@ -148,7 +149,7 @@ bool roots_find_and_stop(void)
     int result;
     do {
         data_ranges.count = modules.count = 0;
-        is_incomplete = false;
+        is_incomplete = missing = false;
         dl_iterate_phdr(add_object, NULL);
         result = is_incomplete ? FAILED : dl_iterate_phdr(stop_if_unchanged, NULL);
     } while (result == CHANGED);
@@ -196,14 +197,14 @@ static void add_touched(uintptr_t from, uintptr_t to, void (*range)(uintptr_t fr
 /* Nobody knows how far down it is used. */
 static void add_all_of_own_stack(uintptr_t to, void (*range)(uintptr_t from, uintptr_t to))
 {
-    look_around(to - 8);
+    missing |= !look_around(to - 8);
     add_touched(around.from > to - STACK_MAX ? around.from : to - STACK_MAX, to, range);
 }
 
 /* Some stack that was not registered. */
 static void add_foreign_stack(uintptr_t from, void (*range)(uintptr_t from, uintptr_t to))
 {
-    look_around(from);
+    missing |= !look_around(from);
     add_touched(from, around.to < from + STACK_MAX ? around.to : from + STACK_MAX, range);
 }
 
@@ -314,6 +315,18 @@ void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
     attached_roots(&from, &to);
     range(from, to);
     collected_each_kept(range);
+}
+
+bool roots_were_found(void)
+{
+    static bool said;
+    bool found = !missing && process_was_open();
+    if (!found && !said) {
+        said = true;
+        text_say(
+            "weir: a collection freed nothing: not all roots were found; no memory, or /proc cannot be read\n");
+    }
+    return found;
 }
 
 /* --- of other parts of the runtime --- */

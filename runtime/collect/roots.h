@@ -15,6 +15,8 @@ bool roots_are_open(void);
  * lock is taken for both, and given back: then no stopped thread has it, and none is within dlopen's change of the list.
  * False: the world cannot be stopped. */
 bool roots_find_and_stop(void);
+/* Were all roots of this cycle found? Else nothing may be freed: said once. While the world is stopped, after roots_each. */
+bool roots_were_found(void);
 
 /* Every range, with the world stopped; the caller's own stack begins at `here`. Ends are multiples of 8. */
 void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to));

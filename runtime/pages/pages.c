@@ -281,6 +281,7 @@ void *pages_metadata(size_t size)
 bool pages_trim(size_t keep)
 {
     lock_acquire(&lock);
+    purge_retry();
     bool released = purge_to(keep);
     released |= runs_release_slack();
     lock_release(&lock);

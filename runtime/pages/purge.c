@@ -1,6 +1,8 @@
 /* purge: see purge.h. */
 #include "runtime/pages/purge.h"
 
+#include <errno.h>
+
 #include "runtime/os/os.h"
 #include "runtime/pages/bits.h"
 #include "runtime/pages/idle.h"
@@ -9,7 +11,12 @@
 #include "runtime/pages/provider.h"
 #include "runtime/pages/runs.h"
 
-enum { PIECES = 8, PIECE_SLOTS = OS_HUGE_PAGE / SLOT_SIZE, REFUSED_PAUSE = 256 /* attempts */ };
+enum {
+    PIECES = 8,
+    PIECE_SLOTS = OS_HUGE_PAGE / SLOT_SIZE,
+    REFUSED_PAUSE = 256 /* attempts */,
+    REFUSALS_MAX = 128
+};
 
 typedef struct piece {
     uint32_t slot, count; /* count 0: this place is free */
@@ -22,6 +29,8 @@ static struct {
     piece_t pieces[PIECES]; /* being purged */
     uint32_t busy;          /* of them */
     uint32_t pause;         /* attempts to let go by: the kernel refused the last one */
+    uint32_t round; /* of the memory of what was refused (chunk->refused): until then it is not tried again */
+    uint32_t attempts; /* in which something was left out, in this round */
     uint64_t turns;
 } purge;
 
@@ -49,11 +58,33 @@ static uint64_t in_work(uint32_t chunk)
     return slots;
 }
 
+/* Something in the chunk was refused in this round: slots are tried one by one. */
+static bool is_refused(const chunk_t *chunk)
+{
+    return chunk->refused_round == purge.round + 1;
+}
+
+static uint64_t refused_slots(const chunk_t *chunk)
+{
+    return is_refused(chunk) ? chunk->refused : 0;
+}
+
+static void note_refused(const piece_t *piece)
+{
+    chunk_t *chunk = &region.chunks[piece->slot / CHUNK_SLOTS];
+    if (!is_refused(chunk)) {
+        chunk->refused_round = purge.round + 1;
+        chunk->refused = 0;
+    }
+    if (piece->count == 1)
+        chunk->refused |= bits_run(piece->slot % CHUNK_SLOTS, 1);
+}
+
 /* The highest run of ones, within a huge page. */
 static piece_t highest_run(uint32_t chunk, uint64_t idle)
 {
     uint32_t last = 63 - (uint32_t)__builtin_clzll(idle), first = last;
-    while (first % PIECE_SLOTS > 0 && idle >> (first - 1) & 1)
+    while (!is_refused(&region.chunks[chunk]) && first % PIECE_SLOTS > 0 && idle >> (first - 1) & 1)
         first--;
     return (piece_t){.slot = chunk * CHUNK_SLOTS + first, .count = last - first + 1};
 }
@@ -65,9 +96,11 @@ static bool piece_take(piece_t *piece, uint32_t *end)
     while ((index = index_last_idle(*end)) > 0) {
         chunk_t *chunk = &region.chunks[index];
         uint64_t idle = chunk->known ? chunk->dirty : region_dirty(index) & ~in_work(index);
+        uint64_t refused = idle & refused_slots(chunk);
+        idle &= ~refused;
         *end = index + (idle != 0);
         if (!idle) {
-            chunk->idle = chunk->known ? false : in_work(index) != 0;
+            chunk->idle = refused || (!chunk->known && in_work(index));
             continue;
         }
         *piece = highest_run(index, idle);
@@ -110,8 +143,8 @@ static piece_t *free_place(void)
     return NULL;
 }
 
-/* No place to note the piece: then under the lock. */
-static bool release(const piece_t *piece)
+/* No place to note the piece: then under the lock. 0, or the kernel's error. */
+static int release(const piece_t *piece)
 {
     piece_t *place = free_place();
     if (place) {
@@ -120,19 +153,38 @@ static bool release(const piece_t *piece)
         pages_lock_pause();
     }
     bool is_purged = os_release(region_address(piece->slot), (size_t)piece->count << SLOT_SHIFT);
+    int error = is_purged ? 0 : errno;
     if (place) {
         pages_lock_resume();
         purge.turns++;
         purge.busy--;
         place->count = 0;
     }
-    return is_purged;
+    return error;
 }
 
 /* Where commitment is scarce the program shall have that, too. */
 static bool give_up_commitment(size_t bound)
 {
     return provider_is_frugal() && ledger.huge_idle > 0 && idle_bytes() > bound && idle_give_up_commitment();
+}
+
+void purge_retry(void)
+{
+    purge.round++;
+    purge.attempts = 0;
+}
+
+/* True: go on. A piece with a locked page is refused as EINVAL, others may not be; but not for ever, since all that
+ * the process has may be locked. */
+static bool goes_on_after(const piece_t *piece, int error, uint32_t refusals)
+{
+    if (error == EINVAL)
+        note_refused(piece);
+    if (error == EINVAL && refusals < REFUSALS_MAX)
+        return true;
+    purge.pause = REFUSED_PAUSE;
+    return false;
 }
 
 bool purge_to(size_t bound)
@@ -142,17 +194,18 @@ bool purge_to(size_t bound)
         purge.pause--;
         return any;
     }
-    uint32_t end = (uint32_t)(region.used >> CHUNK_SHIFT);
+    uint32_t end = (uint32_t)(region.used >> CHUNK_SHIFT), refusals = 0;
     piece_t piece;
     while (idle_bytes() > bound && piece_take(&piece, &end)) {
-        bool is_purged = release(&piece);
-        piece_put(&piece, is_purged);
-        if (!is_purged) {
-            purge.pause = REFUSED_PAUSE;
+        int error = release(&piece);
+        piece_put(&piece, error == 0);
+        refusals = error ? refusals + 1 : 0;
+        any |= error == 0;
+        if (error && !goes_on_after(&piece, error, refusals))
             break;
-        }
-        any = true;
     }
+    if (idle_bytes() > bound && ++purge.attempts >= REFUSED_PAUSE)
+        purge_retry();
     return any;
 }
 

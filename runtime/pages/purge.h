@@ -8,8 +8,9 @@
  * withheld from it: who gets some of a piece from there waits until the piece has been purged. A piece counts as gone
  * from when it was taken. The rule purges one piece at a time; a limit, whose threads need the room, a few.
  *
- * Where the kernel refuses (a sandbox without madvise, locked memory), trying at each free would cost and change
- * nothing: then so many attempts are let go by. */
+ * Where the kernel refuses (a sandbox without madvise), trying at each free would cost and change nothing: then so many
+ * attempts are let go by. Of memory that is locked in parts what is not goes back, and what is is left out for as
+ * many attempts, or until purge_retry. */
 #ifndef WEIR_PAGES_PURGE_H
 #define WEIR_PAGES_PURGE_H
 
@@ -20,6 +21,8 @@
 /* Purge until no more than `bound` bytes are idle. The lock, which the caller has, is given up on the way: what was found
  * under it before has to be found anew if purge_turns has changed. True: anything was purged. */
 bool purge_to(size_t bound);
+/* What was refused may be granted now: somebody asks who can wait. */
+void purge_retry(void);
 /* How often the lock was given up on the way, ever. */
 uint64_t purge_turns(void);
 /* A piece is being purged. */

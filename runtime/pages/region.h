@@ -119,6 +119,8 @@ typedef struct chunk {
     bool known;
     bool idle;       /* idle memory may be in it: in its free slots, or, if it is not known, the provider's */
     uint32_t unused; /* bytes of cells in no use, as idle.c counted them last */
+    uint64_t refused;       /* idle slots that the kernel would not take back, */
+    uint32_t refused_round; /* if in this round of attempts: purge.c */
 } chunk_t;
 
 /* Written once, at start-up; `carved`, `used` and what is mapped under the pages' lock, and the former two read by anybody.

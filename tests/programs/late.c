@@ -5,6 +5,7 @@
  *     late rlimit           it limits its addresses itself to what it has
  *     late seccomp          it allows itself mmap, munmap, mprotect, mremap, madvise, brk and futex, and is killed
  *                           at any other call that a C library's malloc would not make either
+ *     late fault            a fault injector makes a call fail (inject.c): memory may be refused for ever
  *
  * Every entry point then gives memory, or NULL and ENOMEM and leaves its argument as it was; and when room is made, memory
  * is to be had again. */
@@ -21,6 +22,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "check.h"
 
@@ -151,23 +153,30 @@ static int all_calls(size_t size)
     return refused;
 }
 
+static int size_count = SIZES;
 static int every_size(void)
 {
     int refused = 0;
-    for (int i = 0; i < SIZES; i++)
+    for (int i = 0; i < size_count; i++)
         refused += all_calls(sizes[i]);
     return refused;
 }
 
 /* Small blocks until there are no more, or a few thousand. */
+static int most = 20000;
 static void many_blocks(void)
 {
-    static void *blocks[20000];
+    static __thread void *blocks[20000];
     int count = 0;
-    while (count < 20000 && (blocks[count] = malloc(2000 + count % 500)) != NULL)
-        memset(blocks[count++], 4, 2000);
-    while (count > 0)
-        free(blocks[--count]);
+    while (count < most && (blocks[count] = malloc(2000 + count % 500)) != NULL) {
+        memset(blocks[count], count % 251, 2000);
+        count++;
+    }
+    while (count > 0) {
+        const unsigned char *block = blocks[--count];
+        CHECK(block[0] == count % 251 && memcmp(block, block + 1, 1999) == 0);
+        free(blocks[count]);
+    }
 }
 
 static void *on_thread(void *unused)
@@ -177,9 +186,43 @@ static void *on_thread(void *unused)
     return unused;
 }
 
+/* What the library makes of faults: threads, a child, blocks of other threads. */
+static void fault(void)
+{
+    most = 1000;
+    size_count = SIZES - 1;
+    pthread_t threads[2];
+    int started[2];
+    for (int i = 0; i < 2; i++)
+        started[i] = pthread_create(&threads[i], NULL, on_thread, NULL) == 0;
+    every_size();
+    many_blocks();
+    for (int i = 0; i < 2; i++)
+        if (started[i])
+            pthread_join(threads[i], NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        every_size();
+        many_blocks();
+        _exit(0);
+    }
+    int status;
+    CHECK(child < 0 ||
+          (waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0));
+    most = 20000;
+    many_blocks();
+    size_count = SIZES;
+    malloc_trim(0);
+    every_size();
+}
+
 int main(int argc, char **argv)
 {
     CHECK(argc == 2);
+    if (strcmp(argv[1], "fault") == 0) {
+        fault();
+        _exit(0);
+    }
     int warm = getenv("LATE_WARM") != NULL; /* whether everything has happened once before */
     if (warm)
         CHECK(every_size() == 0);

@@ -3,11 +3,18 @@
 #include <criterion/criterion.h>
 #include <dlfcn.h>
 #include <errno.h>
-#include <sched.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 #include <weir/arena.h>
 #include <weir/gc.h>
@@ -555,4 +562,64 @@ Test(roots, fork_between_collections)
     pthread_join(maker, NULL);
     weir_pool_free(pool);
     weir_arena_free(arena);
+}
+
+/* --- what cannot be found --- */
+
+/* A filter that refuses a system call. */
+static bool deny(unsigned number)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {COUNT(filter), filter};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static ucontext_t here, there;
+static hidden_t on_stack, nowhere;
+static size_t alive_on_stack, alive_nowhere;
+
+/* On a stack that nobody has registered, of which the mappings would have to be asked. */
+static void on_unknown_stack(void)
+{
+    void *volatile object = weir_gc_alloc(48);
+    on_stack = hide(object);
+    nowhere = hide(weir_gc_alloc(48));
+    collect();
+    alive_on_stack = is_alive(on_stack);
+    alive_nowhere = is_alive(nowhere);
+    *(volatile char *)object = 1;
+}
+
+static void run_on_unknown_stack(void)
+{
+    static char *stack;
+    if (!stack)
+        stack = mmap(NULL, MIB(1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    getcontext(&there);
+    there.uc_stack.ss_sp = stack;
+    there.uc_stack.ss_size = MIB(1);
+    there.uc_link = &here;
+    makecontext(&there, on_unknown_stack, 0);
+    swapcontext(&here, &there);
+}
+
+Test(roots, where_not_all_are_found_nothing_is_freed, .init = begin)
+{
+    if (SANITIZED)
+        cr_skip_test("their own stacks and files");
+    run_on_unknown_stack();
+    cr_expect(alive_on_stack);
+    if (!deny(SYS_openat))
+        cr_skip_test("no seccomp");
+    for (int i = 0; i < 3; i++) {
+        run_on_unknown_stack();
+        cr_expect(alive_on_stack);
+        cr_expect(alive_nowhere, "a root may lead there");
+    }
 }
