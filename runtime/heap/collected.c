@@ -302,6 +302,7 @@ static void *large_new(heap_t *self, enum span_kind kind, size_t size, size_t al
     lock_release(&collected.lock);
     if (!ready) {
         large_free(self, span);
+        errno = ENOMEM;
         return NULL;
     }
     atomic_fetch_add_explicit(&collected_bytes_since, large_usable(span), memory_order_relaxed);

@@ -36,30 +36,36 @@ static uint32_t random_below(uint32_t bound)
     return (uint32_t)((x >> 32) * bound >> 32);
 }
 
-/* The list that came with a cell at a refill, in random order, and any of its cells instead of the first. */
+/* The list that came with a cell at a refill, in random order, and any of its cells instead of the first. All are of one
+ * span: what is kept of each on the stack is its place in there. */
 static void *shuffle(heap_t *self, uint32_t cls, void *first)
 {
-    cell_t *cells[SHUFFLED_MAX] = {first};
-    uint32_t count = 1;
-    cell_t *rest = self->bins[cls];
+    uint16_t places[SHUFFLED_MAX];
+    span_t *span = span_of_slot(region_slot(first));
+    char *start = span_start(span);
+    uint32_t count = 0;
+    cell_t *rest = first;
+    ((cell_t *)first)->next = self->bins[cls];
     for (; rest && count < SHUFFLED_MAX; rest = rest->next)
-        cells[count++] = rest;
+        places[count++] = (uint16_t)(((char *)rest - start) >> CELL_SHIFT);
     if (!__atomic_load_n(&harden.random, __ATOMIC_RELAXED))
         __atomic_store_n(&harden.random, os_random(), __ATOMIC_RELAXED);
     for (uint32_t i = count; i > 1; i--) {
         uint32_t other = random_below(i);
-        cell_t *swapped = cells[i - 1];
-        cells[i - 1] = cells[other];
-        cells[other] = swapped;
+        uint16_t swapped = places[i - 1];
+        places[i - 1] = places[other];
+        places[other] = swapped;
     }
     for (uint32_t i = 1; i < count; i++) {
-        cells[i]->mark = span_of_slot(region_slot(first));
-        cells[i]->next = rest;
-        rest = cells[i];
+        cell_t *cell = (cell_t *)(void *)(start + ((size_t)places[i] << CELL_SHIFT));
+        cell->mark = span;
+        cell->next = rest;
+        rest = cell;
     }
     self->bins[cls] = rest;
-    cells[0]->mark = NULL;
-    return cells[0];
+    cell_t *chosen = (cell_t *)(void *)(start + ((size_t)places[0] << CELL_SHIFT));
+    chosen->mark = NULL;
+    return chosen;
 }
 
 static void *take_cell(heap_t *self, size_t size, size_t alignment)

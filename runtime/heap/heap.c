@@ -39,6 +39,12 @@ static void *no_memory(void)
     return NULL;
 }
 
+/* Whatever the kernel's error was. */
+static void *or_enomem(void *p)
+{
+    return p ? p : no_memory();
+}
+
 /* This thread has no heap: memory is out, or this is a signal handler that interrupts the making of one. */
 COLD static void *alloc_without_heap(size_t size, size_t alignment)
 {
@@ -122,7 +128,7 @@ static void *malloc_anywhere_once(size_t size, enum heap_call call)
 static void *malloc_anywhere(size_t size, enum heap_call call)
 {
     void *p = malloc_anywhere_once(size, call);
-    return is_worth_another_try(p) ? retried(malloc_anywhere_once(size, call)) : p;
+    return is_worth_another_try(p) ? retried(malloc_anywhere_once(size, call)) : or_enomem(p);
 }
 
 void *heap_malloc_slow(size_t size)
@@ -155,7 +161,7 @@ static void *calloc_large_once(size_t size)
 static void *calloc_large(size_t size)
 {
     void *p = calloc_large_once(size);
-    return is_worth_another_try(p) ? retried(calloc_large_once(size)) : p;
+    return is_worth_another_try(p) ? retried(calloc_large_once(size)) : or_enomem(p);
 }
 
 void *heap_calloc(size_t count, size_t size)
@@ -204,7 +210,7 @@ void *heap_aligned_as(size_t alignment, size_t size, enum heap_call call)
     if (alignment <= 16)
         return heap_malloc_as(size, call);
     void *p = aligned_once(alignment, size, call);
-    return is_worth_another_try(p) ? retried(aligned_once(alignment, size, call)) : p;
+    return is_worth_another_try(p) ? retried(aligned_once(alignment, size, call)) : or_enomem(p);
 }
 
 void *heap_manual(size_t alignment, size_t size)

@@ -104,7 +104,7 @@ enum dirty dirty_begin(uintptr_t from, uintptr_t to)
 enum dirty dirty_ask(uintptr_t from, uintptr_t to,
                      void (*written)(void *context, uintptr_t low, uintptr_t high), void *context)
 {
-    enum { RUNS = 256 };
+    enum { RUNS = 64 };
     pagemap_run_t runs[RUNS];
     int saved = errno;
     if (dirty.state <= 0)

@@ -44,7 +44,8 @@ static uint64_t lowest_limit(const char *root, struct hierarchy hierarchy, const
     while (length > 0 && group[length - 1] == '/')
         length--;
     for (;;) {
-        char room[LONGEST], content[32];
+        static char room[LONGEST];
+        char content[32];
         text_t path = text_on(room, sizeof room);
         text_add_str(&path, root);
         text_add_str(&path, hierarchy.mount);
@@ -79,7 +80,8 @@ uint64_t memory_size_of_cgroup(const char *root)
 {
     static const struct hierarchy version2 = {"/sys/fs/cgroup", "/memory.max"};
     static const struct hierarchy version1 = {"/sys/fs/cgroup/memory", "/memory.limit_in_bytes"};
-    char room[LONGEST], groups[LONGEST];
+    static char room[LONGEST],
+        groups[LONGEST]; /* not on a stack that may be small; one caller at a time, at the start */
     uint64_t lowest = MEMORY_SIZE_UNLIMITED;
     int saved = errno;
 

@@ -556,3 +556,31 @@ Test(pages, metadata_is_zeroed_aligned_and_counted)
     }
     cr_expect_eq(LEDGER(metadata), before + sum);
 }
+
+/* Locked memory cannot be released: it stays, what lies around it goes, and it goes too once it is no longer locked. */
+Test(pages, locked_memory_holds_back_itself_alone)
+{
+    enum { OBJECTS = 60000 };
+    static char *objects[OBJECTS];
+    start(-1);
+    size_t before = resident_region();
+    for (size_t i = 0; i < OBJECTS; i++)
+        memset(objects[i] = heap_malloc(1000), 1, 1000);
+    char *locked[] = {objects[OBJECTS / 3], objects[OBJECTS - 1]}, *large = heap_malloc(KIB(300));
+    memset(large, 1, KIB(300));
+    if (mlock(locked[0], 1) != 0 || mlock(locked[1], 1) != 0 || mlock(large, KIB(100)) != 0)
+        cr_skip_test("nothing may be locked");
+    heap_free(large);
+    for (size_t i = 0; i < OBJECTS; i++)
+        heap_free(objects[i]);
+    cr_expect(heap_trim(0));
+    cr_expect_leq(resident_region(), before + MIB(2));
+    cr_expect_gt(pages_ledger().pages_idle, 0);
+    pages_verify();
+    munlock(locked[0], 1);
+    munlock(locked[1], 1);
+    munlock(large, KIB(100));
+    cr_expect(pages_trim(0));
+    cr_expect_eq(pages_ledger().pages_idle, 0);
+    pages_verify();
+}
