@@ -54,10 +54,20 @@ heap_t *orphans_take_heap(void)
     return heap;
 }
 
+/* Without the lock: a guess, which may be wrong for as long as another thread is at it. */
+__attribute__((no_sanitize("thread"))) static bool may_have(uint32_t cls)
+{
+    return atomic_load_explicit(&heaps.orphans, memory_order_acquire) != 0 &&
+           (__atomic_load_n(&orphanage->partial[cls], __ATOMIC_RELAXED) ||
+            atomic_load_explicit(&orphanage->inbox, memory_order_relaxed));
+}
+
+/* Waits for the lock: threads that come together would otherwise leave what there is, and each take a new span. */
 span_t *orphans_take_span(heap_t *self, uint32_t cls)
 {
-    if (LIKELY(atomic_load_explicit(&heaps.orphans, memory_order_relaxed) == 0) || !lock_try(&heaps.lock))
+    if (LIKELY(!may_have(cls)))
         return NULL;
+    lock_acquire(&heaps.lock);
     remote_drain(orphanage);
     span_t *span = orphanage->partial[cls] ? span_of_slot(orphanage->partial[cls]) : NULL;
     if (span)
