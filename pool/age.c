@@ -142,13 +142,10 @@ void pools_settle(void *context, enum cycle_reason reason)
     (void)context;
     (void)reason;
     lock_acquire(&pools.lock);
-    for (weir_pool *pool = pools.first; pool;) {
-        if (!has_doomed(pool) || pool->dropper) {
-            pool = pool->next;
-        } else {
+    for (size_t id = 0; id < pools.ids; id++) { /* while one drops, pools may come and go */
+        weir_pool *pool = pool_of_id(id);
+        if (pool && has_doomed(pool) && !pool->dropper)
             drop_doomed(pool);
-            pool = pools.first; /* pools may have come and gone */
-        }
     }
     lock_release(&pools.lock);
 }

@@ -11,7 +11,7 @@ __thread table_t *pool_table = &table_none;
 __thread struct weir_pool_thread pool_thread;
 /* By another name, so that the library's own uses cannot be bound to another library's. */
 extern __thread __typeof__(pool_thread) weir_pool_thread_1 __attribute__((alias("pool_thread")));
-struct pools pools = {.lock = LOCK_INIT(LOCK_RANK_POOLS)};
+struct pools pools = {.lock = LOCK_INIT(LOCK_RANK_POOLS), .free_id = POOL_NO_ID};
 
 void local_init(local_t *local, weir_pool *pool)
 {

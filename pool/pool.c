@@ -210,36 +210,64 @@ extern inline void weir_pool_put(weir_pool *pool, void *p);
 
 /* --- the life of a pool --- */
 
-/* Numbers are used again, lowest first, so that the threads' tables stay small. */
-static void enlist(weir_pool *pool)
+static void list_add(weir_pool **first, weir_pool *pool)
 {
-    weir_pool **at = &pools.first;
-    size_t id = 0;
-    while (*at && pool_id(*at) == id) {
-        at = &(*at)->next;
-        id++;
-    }
-    __atomic_store_n(&pool->head.id, id, __ATOMIC_RELAXED);
-    pool->next = *at;
-    *at = pool;
+    pool->prev = NULL;
+    pool->next = *first;
+    if (pool->next)
+        pool->next->prev = pool;
+    *first = pool;
 }
 
-static void list_remove(weir_pool **at, const weir_pool *pool)
+static void list_remove(weir_pool **first, const weir_pool *pool)
 {
-    while (*at != pool)
-        at = &(*at)->next;
-    *at = pool->next;
+    *(pool->prev ? &pool->prev->next : first) = pool->next;
+    if (pool->next)
+        pool->next->prev = pool->prev;
+}
+
+/* Room for one more number. */
+static bool have_number(void)
+{
+    if (pools.free_id != POOL_NO_ID || pools.ids < pools.ids_room)
+        return true;
+    size_t room = pools.ids_room ? 2 * pools.ids_room : 16;
+    uintptr_t *by_id = pages_metadata(room * sizeof *by_id);
+    if (!by_id)
+        return false;
+    if (pools.ids)
+        memcpy(by_id, pools.by_id, pools.ids * sizeof *by_id);
+    pools.by_id = by_id;
+    pools.ids_room = room;
+    return true;
+}
+
+/* Numbers are used again, the last first, so that the threads' tables stay as small as there were pools at once. */
+static bool enlist(weir_pool *pool)
+{
+    if (!have_number())
+        return false;
+    size_t id = pools.free_id;
+    if (id == POOL_NO_ID)
+        id = pools.ids++;
+    else
+        pools.free_id = pools.by_id[id] == UINTPTR_MAX ? POOL_NO_ID : pools.by_id[id] >> 1;
+    pools.by_id[id] = (uintptr_t)pool;
+    __atomic_store_n(&pool->head.id, id, __ATOMIC_RELAXED);
+    list_add(&pools.first, pool);
+    return true;
 }
 
 static void strike(weir_pool *pool)
 {
     size_t id = pool_id(pool);
     list_remove(&pools.first, pool);
-    pool->next = pools.closing;
-    pools.closing = pool;
+    list_add(&pools.closing, pool);
     for (table_t *table = pools.tables; table; table = table->next)
         if (id < table->size)
             table_set_local(table, id, &local_none);
+    pools.by_id[id] = pools.free_id == POOL_NO_ID ? UINTPTR_MAX : 2 * pools.free_id + 1;
+    pools.free_id = id;
     __atomic_store_n(&pool->head.id, POOL_NO_ID, __ATOMIC_RELAXED);
 }
 
@@ -270,8 +298,14 @@ weir_pool *weir_pool_new(const weir_pool_options *options)
         return NULL;
     }
     lock_acquire(&pools.lock);
-    enlist(pool);
+    bool done = enlist(pool);
     lock_release(&pools.lock);
+    if (!done) {
+        check_free(pool->check);
+        heap_free(pool);
+        errno = ENOMEM;
+        return NULL;
+    }
     return pool;
 }
 

@@ -120,17 +120,28 @@ struct weir_pool {
         *dropping; /* the magazine whose objects are being dropped. The dropper's; read by the collector */
     uintptr_t dropper; /* the thread that drops what is doomed, read by itself without the lock; 0: none */
     uint64_t cycles;
-    struct weir_pool *next; /* pools.first */
+    struct weir_pool *next, *prev; /* pools.first, or pools.closing */
     local_t common; /* for threads without a local: at their end, or without memory. Its thread is who holds
                              * pools.lock */
 };
 
 extern struct pools {
     lock_t lock;
-    weir_pool *first;   /* by ascending id */
-    weir_pool *closing; /* freed, and perhaps with objects still to be dropped; linked by `next` */
+    weir_pool *first;
+    weir_pool *closing; /* freed, and perhaps with objects still to be dropped */
+    /* Whose a number is: a pool, or 2 * the next free number + 1. Grows, and is never given back: old arrays are lost. */
+    uintptr_t *by_id;
+    size_t ids, ids_room; /* numbers that were ever used; entries of by_id */
+    size_t free_id;       /* the first free number; POOL_NO_ID: none below `ids` */
     table_t *tables;
 } pools;
+
+/* Under pools.lock: the pool with the number, if there is one. */
+static inline weir_pool *pool_of_id(size_t id)
+{
+    uintptr_t entry = id < pools.ids ? pools.by_id[id] : 1;
+    return entry & 1 ? NULL : (weir_pool *)entry;
+}
 
 /* --- pool.c --- */
 

@@ -57,9 +57,9 @@ void weir_read_pool_stats_sized(weir_pool *pool, void *stats, size_t size)
 static bool read_from(size_t id, weir_pool_stats *stats, size_t *found)
 {
     lock_acquire(&pools.lock);
-    weir_pool *pool = pools.first;
-    while (pool && pool_id(pool) < id)
-        pool = pool->next;
+    weir_pool *pool = NULL;
+    for (; id < pools.ids && !pool; id++)
+        pool = pool_of_id(id);
     if (pool) {
         *stats = read_locked(pool);
         *found = pool_id(pool);

@@ -6,6 +6,7 @@
 
 #include "runtime/collect/attached.h"
 #include "runtime/collect/process.h"
+#include "runtime/collect/program_roots.h"
 #include "runtime/collect/stacks.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/world.h"
@@ -28,7 +29,7 @@ typedef struct ranges {
     size_t count, room;
 } ranges_t;
 
-static ranges_t data_ranges, program_ranges;
+static ranges_t data_ranges;
 static struct {
     unsigned long long adds, subs;
 } loaded;                    /* how often libraries came and went before data_ranges was filled */
@@ -306,8 +307,7 @@ void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
         add_process(here, range);
     else
         add_threads_and_data(here, range);
-    for (size_t i = 0; i < program_ranges.count; i++)
-        range(program_ranges.at[i].from, program_ranges.at[i].to);
+    program_roots_each(range);
     for (size_t i = 0; i < LOCK_RANKS; i++)
         if (begun[i])
             begun[i]->each(range);
@@ -356,14 +356,10 @@ void roots_end(void)
 
 bool roots_add(uintptr_t start, size_t size)
 {
-    return ranges_add(&program_ranges, start, start + size);
+    return program_roots_add(start, size);
 }
 
 void roots_remove(uintptr_t start)
 {
-    for (size_t i = program_ranges.count; i-- > 0;)
-        if (program_ranges.at[i].from == start) {
-            program_ranges.at[i] = program_ranges.at[--program_ranges.count];
-            return;
-        }
+    program_roots_remove(start);
 }
