@@ -22,13 +22,26 @@ static uint32_t find_map(const void *map)
     return attached_find((uintptr_t)map, ATTACHED_MAP);
 }
 
+static bool is_entry_of(uint32_t number, const void *map)
+{
+    return attached_at(number)->kind == ATTACHED_ENTRY && attached_at(number)->map == (uintptr_t)map;
+}
+
+/* The entry is among what hangs on the key, and among the map's: both are gone through in step, until the shorter ends. One
+ * key may be in many maps, and one map have many keys. */
 static uint32_t find_entry(const void *map, const void *key)
 {
-    uint32_t entry = attached_next_of((uintptr_t)key, 0);
-    for (; entry; entry = attached_next_of((uintptr_t)key, entry))
-        if (attached_at(entry)->kind == ATTACHED_ENTRY && attached_at(entry)->map == (uintptr_t)map)
-            break;
-    return entry;
+    uint32_t owner = find_map(map), of_map = owner ? attached_at(owner)->first : 0;
+    uint32_t of_key = attached_next_of((uintptr_t)key, 0);
+    while (of_map && of_key) {
+        if (is_entry_of(of_key, map))
+            return of_key;
+        if (attached_at(of_map)->object == (uintptr_t)key)
+            return of_map;
+        of_key = attached_next_of((uintptr_t)key, of_key);
+        of_map = attached_at(of_map)->map_next;
+    }
+    return 0;
 }
 
 static uint32_t add_entry(uint32_t map, const void *key)
