@@ -44,6 +44,7 @@ static struct {
     uint32_t site_count, frame_count;
     bool without; /* there was no memory for the tables */
     _Atomic uint64_t live, allocated;
+    _Atomic size_t table_bytes;
 } profile = {.lock = LOCK_INIT(LOCK_RANK_PROFILE)};
 
 bool profile_is_on(void)
@@ -63,12 +64,23 @@ uint64_t profile_live_bytes(void)
 
 /* --- memory --- */
 
+static void count_tables(size_t bytes)
+{
+    atomic_fetch_add(&ledger.metadata, bytes);
+    atomic_fetch_add(&profile.table_bytes, bytes);
+}
+
+size_t profile_table_bytes(void)
+{
+    return atomic_load(&profile.table_bytes);
+}
+
 static void *take(size_t bytes)
 {
     void *memory = os_reserve(bytes, OS_PAGE);
     if (!memory || !os_commit(memory, bytes))
         return NULL;
-    atomic_fetch_add_explicit(&ledger.metadata, bytes, memory_order_relaxed);
+    count_tables(bytes);
     return memory;
 }
 
@@ -86,7 +98,7 @@ static bool column_extend(column_t *column, size_t bytes)
         if (column->committed == column->reserved || !os_commit(column->start + column->committed, COMMIT))
             return false;
         column->committed += COMMIT;
-        atomic_fetch_add_explicit(&ledger.metadata, COMMIT, memory_order_relaxed);
+        count_tables(COMMIT);
     }
     return true;
 }
@@ -195,7 +207,8 @@ static bool grow(void)
             *place_of(old[i].block) = old[i];
     if (old) {
         os_unreserve(old, old_room * sizeof *old);
-        atomic_fetch_sub_explicit(&ledger.metadata, old_room * sizeof *old, memory_order_relaxed);
+        atomic_fetch_sub(&profile.table_bytes, old_room * sizeof *old);
+        atomic_fetch_sub(&ledger.metadata, old_room * sizeof *old);
     }
     return true;
 }

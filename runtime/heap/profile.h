@@ -52,6 +52,9 @@ bool profile_note(const heap_t *heap, const void *p, size_t size, size_t request
 /* The sample is freed. */
 void profile_forget(const void *p);
 
+/* Bytes of its tables, which count as the runtime's other metadata as well. */
+size_t profile_table_bytes(void);
+
 /* An estimate of the bytes that are in use, from the samples. */
 uint64_t profile_live_bytes(void);
 

@@ -7,6 +7,7 @@
 #include "runtime/heap/account.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
+#include "runtime/heap/profile.h"
 #include "runtime/pages/pages.h"
 
 static void fill_objects(weir_mem_stats *stats, const account_t *account)
@@ -63,8 +64,12 @@ static void fill_overhead(weir_mem_stats *stats, const ledger_t *held, const acc
 {
     stats->mspan_inuse = stats->mspan_sys = region_table_bytes();
     stats->mcache_inuse = stats->mcache_sys = account->heap_bytes;
-    stats->other_sys = held->metadata - stats->gc_sys - account->heap_bytes + pages_provider_metadata();
-    stats->sys = stats->heap_sys + stats->mspan_sys + stats->mcache_sys + stats->gc_sys + stats->other_sys;
+    /* The tables may have grown since the ledger was read. */
+    size_t others = held->metadata - stats->gc_sys - account->heap_bytes, profile = profile_table_bytes();
+    stats->buck_hash_sys = profile < others ? profile : others;
+    stats->other_sys = others - stats->buck_hash_sys + pages_provider_metadata();
+    stats->sys = stats->heap_sys + stats->mspan_sys + stats->mcache_sys + stats->buck_hash_sys +
+                 stats->gc_sys + stats->other_sys;
 }
 
 /* As Go's GCCPUFraction: of the time of all processors since the start. */
