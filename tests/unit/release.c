@@ -13,7 +13,7 @@ static release_t rule_of(int64_t percent)
     return (release_t){.percent = percent};
 }
 
-Test(release, plain_bound)
+Test(release, the_plain_bound)
 {
     static const struct {
         const char *what;

@@ -94,6 +94,8 @@ criterion_fail(const char *file, int line, const char *condition, const char *fo
 #define cr_expect_str_eq(a, b, ...) cr_expect(strcmp(a, b) == 0, ##__VA_ARGS__)
 #define cr_expect_str_neq(a, b, ...) cr_expect(strcmp(a, b) != 0, ##__VA_ARGS__)
 #define cr_expect_arr_eq(a, b, size, ...) cr_expect(memcmp(a, b, size) == 0, ##__VA_ARGS__)
+#define cr_expect_float_eq(a, b, within, ...)                                                                \
+    cr_expect((a) - (b) <= (within) && (b) - (a) <= (within), ##__VA_ARGS__)
 #define cr_expect_fail(...) cr_expect(false, ##__VA_ARGS__)
 #define cr_fail(...) cr_assert_fail(__VA_ARGS__)
 
