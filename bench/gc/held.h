@@ -17,8 +17,9 @@
 //     spare   = 0, if no object is larger than a slot           + a run, in heaps of 64 MiB
 //             = cells / 2, else                                 no idle run is long enough: Knuth's fifty-percent rule
 //                                                               (The Art of Computer Programming, 2.5)
-//     tables <= 1/32 of the heap + 1 MiB                        1554 bytes for a slot and 4 KiB for a chunk, in 2.5 %,
-//                                                               addresses without memory; what does not grow
+//     tables <= 1/32 of the most that the heap had, in          1554 bytes for a slot and 4 KiB for a chunk, in 2.5 %,
+//               addresses, + the zero zone, + 1 MiB             of all addresses ever used, since tables are never given
+//                                                               back; the zero zone's; what does not grow
 //     kernel <= 101 % of held + what the process had before     by page tables (smaps_rollup), whenever held is at its most;
 //               + 64 KiB for each thread's stack                private memory: libraries are mapped as the kernel likes
 //
@@ -36,6 +37,7 @@ enum {
     HELD_SLOT = 64 << 10,
     HELD_PAGE = 4 << 10,
     HELD_FLOOR = 16 << 20,
+    HELD_ZERO_ZONE = 16 << 20,
     HELD_STEP = 256 << 10,
     HELD_RUN = 2 << 20
 };
@@ -45,7 +47,8 @@ static struct {
     bool single;             // no object is larger than a slot
     uint64_t manual;         // bytes that are not collected
     uint64_t before;         // private memory at the start, apart from what weir held then
-    uint64_t goal, cells, peak, class_cells[WEIR_STATS_CLASSES]; // the most so far; peak: in use, by spans
+    uint64_t goal, cells, class_cells[WEIR_STATS_CLASSES]; // the most so far
+    uint64_t peak, addresses;                              // likewise: in use, by spans; heap_sys
     uint64_t run;                    // HELD_RUN, once the heap was large enough for runs
     uint64_t large_objects, classes; // the most; how many were ever used
     uint64_t most, allowed;          // held at its most; what would have been allowed then
@@ -140,6 +143,8 @@ static inline void held_note(const weir_mem_stats *stats)
         held.goal = stats->next_gc;
     if (stats->large_objects > held.large_objects)
         held.large_objects = stats->large_objects;
+    if (stats->heap_sys > held.addresses)
+        held.addresses = stats->heap_sys;
     if (stats->heap_inuse > held.peak)
         held.peak = stats->heap_inuse;
     if (stats->heap_inuse >= 64 * MIB)
@@ -165,7 +170,8 @@ static inline void held_look(const weir_mem_stats *stats)
     held_note(stats);
     uint64_t now = held_of(stats), heap = stats->heap_sys - stats->heap_released,
              idle = heap - stats->heap_inuse;
-    uint64_t cells = held.goal / 100 * 105 + held.manual + held.between, tables = stats->heap_sys / 32 + MIB;
+    uint64_t cells = held.goal / 100 * 105 + held.manual + held.between;
+    uint64_t tables = (held.addresses + HELD_ZERO_ZONE) / 32 + MIB;
     uint64_t holes = held_less_cells(stats) + 2 * held.run + held.between;
     uint64_t rule = held_idle_rule(stats) + held.between;
     uint64_t spare = held_least(rule, (held.single ? held.run : held.cells / 2) + held.between);

@@ -195,6 +195,8 @@ heap_t *orphans_take_heap(void);
 span_t *orphans_take_span(heap_t *self, uint32_t cls);
 /* Drain the inbox of a heap without a thread, in its stead. */
 void orphans_tend(heap_t *heap);
+/* Give back the spans of ended threads of which no cell is in use. */
+void orphans_release_empty(void);
 
 /* --- lists of spans; the head is the slot of the first, 0: none --- */
 

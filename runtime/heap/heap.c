@@ -568,6 +568,7 @@ void heap_shed(void)
     shed_own(self);
     tend_all();
     shed_own(self); /* what others had of ours */
+    orphans_release_empty();
     thread_return_borrowed();
 }
 

@@ -84,3 +84,13 @@ void orphans_tend(heap_t *heap)
         remote_drain(heap);
     lock_release(&heaps.lock);
 }
+
+void orphans_release_empty(void)
+{
+    if (atomic_load_explicit(&heaps.orphans, memory_order_acquire) == 0)
+        return;
+    lock_acquire(&heaps.lock);
+    remote_drain(orphanage);
+    span_release_empty(orphanage);
+    lock_release(&heaps.lock);
+}

@@ -203,8 +203,8 @@ static void ignore(int signal)
 
 int main(int argc, char **argv)
 {
-    int option, seconds = 60;
-    while ((option = getopt(argc, argv, "+p:c:e:m:t:")) >= 0) {
+    int option;
+    while ((option = getopt(argc, argv, "+p:c:e:m:")) >= 0) {
         if (option == 'p')
             fail_place = strtoul(optarg, NULL, 16);
         if (option == 'c')
@@ -213,14 +213,12 @@ int main(int argc, char **argv)
             fail_error = atoi(optarg);
         if (option == 'm')
             fail_always = strcmp(optarg, "always") == 0;
-        if (option == 't')
-            seconds = atoi(optarg);
     }
     CHECK(argc - optind >= 2);
     library = realpath(argv[optind], NULL);
     CHECK(library != NULL);
     sigaction(SIGALRM, &(struct sigaction){.sa_handler = ignore}, NULL);
-    alarm((unsigned)seconds);
+    alarm(HANG);
     pid_t first = fork();
     if (first == 0)
         trace_me(argv + optind + 1);
