@@ -49,11 +49,12 @@ static void *sleeps(void *unused)
 static void *sleeps_in_handler(void *on_stack_of_its_own)
 {
     static char room[64 * 1024];
-    stack_t stack = {.ss_sp = room, .ss_size = sizeof room};
+    stack_t stack = {.ss_sp = room, .ss_size = sizeof room}, before;
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = on_stack_of_its_own ? SA_ONSTACK : 0};
-    CHECK(!on_stack_of_its_own || sigaltstack(&stack, NULL) == 0);
+    CHECK(!on_stack_of_its_own || sigaltstack(&stack, &before) == 0);
     CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
     CHECK(pthread_kill(pthread_self(), SIGUSR1) == 0);
+    CHECK(!on_stack_of_its_own || sigaltstack(&before, NULL) == 0); /* AddressSanitizer gives its own back */
     return NULL;
 }
 
