@@ -97,7 +97,7 @@ static void *alloc_cell(uint32_t cls)
     lock_acquire(&sampled.lock);
     if (!sampled.with_room[cls]) {
         lock_release(&sampled.lock);
-        uint32_t slot = pages_take_span(true);
+        uint32_t slot = pages_take_span(false);
         lock_acquire(&sampled.lock);
         if (slot)
             span_begin(slot, cls);

@@ -65,5 +65,5 @@ uint32_t slots_take(enum span_kind kind)
         }
         lock_release(&slots.lock);
     }
-    return slot ? slot : pages_take_span(true);
+    return slot ? slot : pages_take_span(false);
 }

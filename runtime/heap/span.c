@@ -69,11 +69,19 @@ void span_move(heap_t *from, heap_t *to, span_t *span)
 
 /* --- new and old spans --- */
 
+/* Is the span that the heap takes going to be used up soon, so that a huge page pays? Its cells leave no page of a slot untouched,
+ * and the heap has handed out many of the class: a thread that needs one cell of each class would have 2 MiB for each. */
+static bool is_worth_huge(const heap_t *heap, uint32_t cls)
+{
+    enum { HANDED_OUT = 1024 * 1024 };
+    return SLOT_SIZE % class_size(cls) < OS_PAGE && heap->taken[cls] >= HANDED_OUT / class_size(cls);
+}
+
 static span_t *span_new(heap_t *heap, uint32_t cls)
 {
     uint32_t slot = spare_take_small(heap);
     if (!slot)
-        slot = pages_take_span(SLOT_SIZE % class_size(cls) < OS_PAGE);
+        slot = pages_take_span(is_worth_huge(heap, cls));
     if (!slot)
         return NULL;
     span_t *span = span_of_slot(slot);

@@ -54,8 +54,8 @@ bool pages_init(void);
  * With `before` the run is one object, and its bytes are noted in the first descriptor (span_bytes); without, a small
  * span, of which the owner tells what is touched (pages_touch). 0: refused, ENOMEM. */
 uint32_t pages_take(uint32_t count, size_t pages, uint32_t alignment, uint8_t *before);
-/* A slot for a span of small cells, whose pages are touched one by one (pages_touch). is_full: its cells leave no page
- * of it untouched, so the memory may come by huge pages. */
+/* A slot for a span of small cells, whose pages are touched one by one (pages_touch). is_full: it is going to be
+ * used up soon, all of it, so the memory may come by huge pages. */
 uint32_t pages_take_span(bool is_full);
 void pages_give(uint32_t slot, uint32_t count, size_t pages);
 /* Take the slots after a run as well, in place, if they are free. */

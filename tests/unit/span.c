@@ -1,6 +1,7 @@
 /* span: the states of a small span, and when it changes them. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <string.h>
 
 #include "runtime/heap/control.h"
 #include "tests/unit/support.h"
@@ -165,4 +166,17 @@ Test(span, none_to_be_had)
     for (size_t i = 0; i < count / 4; i++)
         cr_expect_not_null(heap_malloc(4096));
     verify_own();
+}
+
+/* In a heap that is large enough for huge pages. */
+Test(span, a_cell_of_each_class_takes_no_huge_page)
+{
+    char *large = heap_malloc(MIB(64));
+    memset(large, 1, MIB(64));
+    size_t before = pages_ledger().touched;
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        cr_assert_not_null(cells[i] = heap_malloc(sizes[i]));
+    cr_expect_leq(pages_ledger().touched - before, COUNT(sizes) * SLOT_PAGES);
+    give(0, COUNT(sizes));
+    heap_free(large);
 }
