@@ -47,7 +47,6 @@ static void span_begin(uint32_t slot, uint32_t cls)
                      .kind = KIND_MANUAL,
                      .state = SPAN_SAMPLED,
                      .touched = span->touched};
-    span_link(&sampled.with_room[cls], span);
 }
 
 /* The last span of a class with room stays. */
@@ -55,11 +54,12 @@ static void free_cell(span_t *span, cell_t *cell)
 {
     uint32_t *list = &sampled.with_room[span->cls];
     lock_acquire(&sampled.lock);
+    DEBUG_CHECK(span->state == SPAN_SAMPLED && span->wait > 0);
     bool had_room = has_room(span);
     cell->next = span->free;
     cell->mark = span;
     span->free = cell;
-    span->wait--;
+    __atomic_store_n(&span->wait, span->wait - 1, __ATOMIC_RELAXED);
     if (!had_room)
         span_link(list, span);
     bool is_over = span->wait == 0 && (span->next || span->prev);
@@ -72,8 +72,8 @@ static void free_cell(span_t *span, cell_t *cell)
         pages_give(span_slot(span), 1, SLOT_PAGES);
 }
 
-/* A free cell of the class, which counts as used from here on; *fresh: its span, if nobody has touched the cell before. */
-static cell_t *take_cell(uint32_t cls, span_t **fresh)
+/* Counts as used from here on. */
+static void *take_cell(uint32_t cls)
 {
     span_t *span = span_of_slot(sampled.with_room[cls]);
     cell_t *cell = span->free;
@@ -82,38 +82,43 @@ static cell_t *take_cell(uint32_t cls, span_t **fresh)
     } else {
         cell = (cell_t *)(void *)(span_start(span) + (size_t)span->extended * span->cell_size);
         __atomic_store_n(&span->extended, (uint16_t)(span->extended + 1), __ATOMIC_RELAXED);
-        *fresh = span;
     }
-    span->wait++;
+    cell->mark = NULL;
+    __atomic_store_n(&span->wait, span->wait + 1, __ATOMIC_RELAXED);
     if (!has_room(span))
         span_unlink(&sampled.with_room[cls], span);
     return cell;
 }
 
-/* What may call the program back is done without the lock: the limit refuses. */
+/* A span that nobody knows yet; all its pages are charged at once. 0: refused. What may call the program back, when a limit
+ * refuses, is done without the lock. */
+static uint32_t take_span(uint32_t cls)
+{
+    uint32_t slot = pages_take_span(false);
+    if (!slot)
+        return 0;
+    span_begin(slot, cls);
+    span_t *span = span_of_slot(slot);
+    if (span_touch(span, span->cells))
+        return slot;
+    span_set_state(span, SPAN_NONE);
+    pages_give(slot, 1, SLOT_PAGES);
+    return 0;
+}
+
 static void *alloc_cell(uint32_t cls)
 {
-    span_t *fresh = NULL;
     lock_acquire(&sampled.lock);
     if (!sampled.with_room[cls]) {
         lock_release(&sampled.lock);
-        uint32_t slot = pages_take_span(false);
+        uint32_t slot = take_span(cls);
         lock_acquire(&sampled.lock);
         if (slot)
-            span_begin(slot, cls);
+            span_link(&sampled.with_room[cls], span_of_slot(slot));
     }
-    cell_t *cell = sampled.with_room[cls] ? take_cell(cls, &fresh) : NULL;
+    void *p = sampled.with_room[cls] ? take_cell(cls) : NULL;
     lock_release(&sampled.lock);
-    if (fresh) {
-        uint32_t index = (uint32_t)((uintptr_t)cell % SLOT_SIZE / fresh->cell_size);
-        if (!span_touch(fresh, index + 1)) {
-            free_cell(fresh, cell);
-            return NULL;
-        }
-    }
-    if (cell)
-        cell->mark = NULL;
-    return cell;
+    return p;
 }
 
 void *sampled_alloc(heap_t *self, uint32_t cls, size_t size)
@@ -130,7 +135,6 @@ void *sampled_alloc(heap_t *self, uint32_t cls, size_t size)
 
 void sampled_free(span_t *span, void *p)
 {
-    DEBUG_CHECK(span->state == SPAN_SAMPLED && span->wait > 0);
     profile_forget(p);
     atomic_fetch_add(&sampled.frees[span->cls], 1);
     free_cell(span, p);

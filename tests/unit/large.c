@@ -200,13 +200,15 @@ Test(large, a_refused_resize_changes_nothing)
     cr_expect_not_null(heap_realloc(huge, MIB(30)));
 }
 
+/* Of the region: a sanitizer makes some of its own meanwhile. */
 static size_t mappings(void)
 {
     FILE *file = fopen("/proc/self/maps", "r");
     cr_assert_not_null(file);
     size_t count = 0;
-    for (int c; (c = getc(file)) != EOF;)
-        count += c == '\n';
+    char line[512];
+    while (fgets(line, sizeof line, file))
+        count += region_owns((const void *)strtoul(line, NULL, 16));
     fclose(file);
     return count;
 }
