@@ -9,7 +9,8 @@
  *     empty, until[class] == 0:  the sample, from a span of samples; then until[class] is drawn anew
  *
  * A span of samples has no owner, so the fast path of free hands each of its cells to the slow one. All threads share these
- * spans, under one lock. A large block is sampled where it lives; its descriptor says so.
+ * spans, under one lock; each is charged whole when it is taken, since a page that is not charged may not be written. A large
+ * block is sampled where it lives; its descriptor says so.
  */
 #ifndef WEIR_HEAP_SAMPLED_H
 #define WEIR_HEAP_SAMPLED_H
