@@ -1,6 +1,4 @@
-/* cfi: see cfi.h. The sections are the linker's output, so they are taken to be well-formed as far as lengths go; what a
- * row may lead to is checked.
- */
+/* cfi: see cfi.h. The sections may be damaged: each length and pointer in them is held against the file's mapping. */
 #define _GNU_SOURCE
 #include "runtime/os/cfi.h"
 
@@ -17,6 +15,19 @@
 typedef struct reader {
     const uint8_t *at, *end;
 } reader_t;
+
+/* What may be read from an address on. Empty: nothing. */
+static reader_t reader_at(const cfi_tables_t *tables, uintptr_t address)
+{
+    if (address - (uintptr_t)tables->low >= (uintptr_t)(tables->high - tables->low))
+        return (reader_t){tables->high, tables->high};
+    return (reader_t){tables->low + (address - (uintptr_t)tables->low), tables->high};
+}
+
+static void skip(reader_t *in, uint64_t size)
+{
+    in->at = (uint64_t)(in->end - in->at) < size ? in->end : in->at + size;
+}
 
 static uint64_t read_fixed(reader_t *in, size_t size)
 {
@@ -116,107 +127,121 @@ const void *cfi_tables(uintptr_t pc)
 }
 
 /* The table of .eh_frame_hdr, sorted: pairs of the start of a function and its FDE, each relative to the section. */
-typedef struct hdr_pair {
+typedef struct header_pair {
     int32_t start, fde;
-} hdr_pair_t;
+} header_pair_t;
 
-static const uint8_t *find_fde(uintptr_t pc)
+static header_pair_t pair_at(reader_t pairs, size_t i)
 {
-    const uint8_t *hdr = cfi_tables(pc);
-    if (!hdr || hdr[0] != 1 || hdr[3] != (ENC_DATAREL | ENC_SDATA4))
-        return NULL;
-    reader_t in = {hdr + 4, hdr + 64};
-    uintptr_t eh_frame, count;
-    if (!read_encoded(&in, hdr[1], (uintptr_t)hdr, &eh_frame) || hdr[2] == ENC_OMIT ||
-        !read_encoded(&in, hdr[2], (uintptr_t)hdr, &count) || count == 0)
-        return NULL;
-    const hdr_pair_t *pairs = (const hdr_pair_t *)(const void *)in.at;
-    intptr_t wanted = (intptr_t)(pc - (uintptr_t)hdr);
+    header_pair_t pair;
+    memcpy(&pair, pairs.at + i * sizeof pair, sizeof pair);
+    return pair;
+}
+
+/* The address of the last FDE that begins at or before pc; 0: none. */
+static uintptr_t find_fde(const cfi_tables_t *tables, uintptr_t pc)
+{
+    uintptr_t header = (uintptr_t)tables->header, eh_frame, count;
+    reader_t in = reader_at(tables, header);
+    uint8_t version = read_u8(&in), eh_frame_encoding = read_u8(&in), count_encoding = read_u8(&in);
+    if (version != 1 || read_u8(&in) != (ENC_DATAREL | ENC_SDATA4) || count_encoding == ENC_OMIT ||
+        !read_encoded(&in, eh_frame_encoding, header, &eh_frame) ||
+        !read_encoded(&in, count_encoding, header, &count) || count == 0 ||
+        count > (size_t)(in.end - in.at) / sizeof(header_pair_t))
+        return 0;
+    intptr_t wanted = (intptr_t)(pc - header);
     size_t low = 0, high = count;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
-        if (pairs[middle].start <= wanted)
+        if (pair_at(in, middle).start <= wanted)
             low = middle;
         else
             high = middle;
     }
-    return pairs[low].start <= wanted ? hdr + pairs[low].fde : NULL;
+    header_pair_t pair = pair_at(in, low);
+    return pair.start <= wanted ? header + (uintptr_t)(intptr_t)pair.fde : 0;
 }
 
 /* Common and frame description entries. */
 typedef struct entry {
     reader_t instructions;
-    uint64_t code_factor;
-    int64_t data_factor;
-    uint8_t encoding; /* of addresses in FDEs */
+    uint64_t code_factor, data_factor; /* multiplied modulo 2^64 */
+    uint8_t encoding;                  /* of addresses in FDEs */
     bool has_augmentation, is_signal_frame;
     uintptr_t start;
 } entry_t;
 
-/* The bytes of an entry behind its length; *from: where its second field is. */
-static reader_t entry_bytes(const uint8_t *at)
+/* The bytes of an entry behind its length. */
+static reader_t entry_bytes(const cfi_tables_t *tables, uintptr_t at)
 {
-    uint32_t length;
-    memcpy(&length, at, sizeof length);
+    reader_t in = reader_at(tables, at);
+    uint64_t length = read_fixed(&in, 4);
     if (length == 0xffffffff) /* 64-bit DWARF is not for .eh_frame sections of less than 4 GiB */
         length = 0;
-    return (reader_t){at + 4, at + 4 + length};
+    if (length < (uint64_t)(in.end - in.at))
+        in.end = in.at + length;
+    return in;
 }
 
-static bool parse_cie(const uint8_t *at, entry_t *cie)
+/* The letters of an augmentation; each says that something is in the data that follow. */
+static bool parse_augmentation(const char *letters, reader_t *in, entry_t *cie)
 {
-    reader_t in = entry_bytes(at);
-    if (read_fixed(&in, 4) != 0)
+    uint64_t length = read_uleb(in);
+    reader_t data = *in;
+    uintptr_t personality;
+    cie->has_augmentation = true;
+    for (const char *c = letters; *c; c++)
+        if (*c == 'R')
+            cie->encoding = read_u8(&data);
+        else if (*c == 'L')
+            read_u8(&data);
+        else if (*c == 'P' && !read_encoded(&data, read_u8(&data), 0, &personality))
+            return false;
+        else if (*c == 'S')
+            cie->is_signal_frame = true;
+    skip(in, length);
+    return true;
+}
+
+static bool parse_cie(const cfi_tables_t *tables, uintptr_t at, entry_t *cie)
+{
+    reader_t in = entry_bytes(tables, at);
+    if (in.end - in.at < 4 || read_fixed(&in, 4) != 0)
         return false;
     uint8_t version = read_u8(&in);
     const char *augmentation = (const char *)in.at;
-    in.at += strnlen(augmentation, (size_t)(in.end - in.at)) + 1;
+    size_t letters = strnlen(augmentation, (size_t)(in.end - in.at));
+    if (letters == (size_t)(in.end - in.at))
+        return false;
+    skip(&in, letters + 1);
     cie->code_factor = read_uleb(&in);
-    cie->data_factor = read_sleb(&in);
+    cie->data_factor = (uint64_t)read_sleb(&in);
     uint64_t return_register = version == 1 ? read_u8(&in) : read_uleb(&in);
     if ((version != 1 && version != 3) || return_register != CFI_RETURN)
         return false;
     cie->encoding = ENC_ABSPTR;
-    if (*augmentation == 'z') {
-        cie->has_augmentation = true;
-        uint64_t length = read_uleb(&in);
-        reader_t data = {in.at, in.end};
-        uintptr_t personality;
-        for (const char *c = augmentation + 1; *c; c++)
-            if (*c == 'R')
-                cie->encoding = read_u8(&data);
-            else if (*c == 'L')
-                read_u8(&data);
-            else if (*c == 'P' && !read_encoded(&data, read_u8(&data), 0, &personality))
-                return false;
-            else if (*c == 'S')
-                cie->is_signal_frame = true;
-        in.at += length;
-    } else if (*augmentation) {
+    if (*augmentation == 'z' ? !parse_augmentation(augmentation + 1, &in, cie) : *augmentation != 0)
         return false;
-    }
     cie->instructions = in;
-    return in.at <= in.end;
+    return true;
 }
 
 /* Fills in both; false also if the function that the entry is about has ended before pc. */
-static bool parse_fde(const uint8_t *at, uintptr_t pc, entry_t *cie, entry_t *fde)
+static bool parse_fde(const cfi_tables_t *tables, uintptr_t at, uintptr_t pc, entry_t *cie, entry_t *fde)
 {
-    reader_t in = entry_bytes(at);
-    const uint8_t *field = in.at;
+    reader_t in = entry_bytes(tables, at);
+    uintptr_t field = (uintptr_t)in.at;
     uint64_t back = read_fixed(&in, 4);
-    if (back == 0 || !parse_cie(field - back, cie))
+    if (back == 0 || !parse_cie(tables, field - back, cie))
         return false;
     uintptr_t range;
     if (!read_encoded(&in, cie->encoding, 0, &fde->start) ||
         !read_encoded(&in, cie->encoding & 0x0f, 0, &range) || pc - fde->start >= range)
         return false;
-    if (cie->has_augmentation) {
-        uint64_t length = read_uleb(&in);
-        in.at += length;
-    }
+    if (cie->has_augmentation)
+        skip(&in, read_uleb(&in));
     fde->instructions = in;
-    return in.at <= in.end;
+    return true;
 }
 
 /* --- the instructions of an entry --- */
@@ -271,23 +296,28 @@ static void set_rule(machine_t *machine, uint64_t reg, cfi_rule_t rule)
         machine->row->rules[reg] = rule;
 }
 
-static void set_offset(machine_t *machine, uint64_t reg, enum cfi_how how, int64_t factored)
+static void set_offset(machine_t *machine, uint64_t reg, enum cfi_how how, uint64_t factored)
 {
     set_rule(machine, reg,
              (cfi_rule_t){.how = (uint8_t)how, .offset = (int32_t)(factored * machine->cie->data_factor)});
 }
 
-static void set_cfa(machine_t *machine, uint64_t reg, int64_t offset)
+/* A register that no frame has a value of stands for all that are not known here. */
+static cfi_rule_t in_register(uint64_t reg)
 {
-    machine->row->cfa = (cfi_rule_t){.how = CFI_IN_REGISTER, .reg = (uint8_t)reg};
+    return (cfi_rule_t){.how = CFI_IN_REGISTER, .reg = (uint8_t)(reg < CFI_REGISTERS ? reg : CFI_REGISTERS)};
+}
+
+static void set_cfa(machine_t *machine, uint64_t reg, uint64_t offset)
+{
+    machine->row->cfa = in_register(reg);
     machine->row->cfa_offset = (int32_t)offset;
 }
 
 static cfi_rule_t read_expression(machine_t *machine, reader_t *in, enum cfi_how how)
 {
     cfi_rule_t rule = {.how = (uint8_t)how, .expression = (uint32_t)(in->at - machine->row->expressions)};
-    uint64_t length = read_uleb(in);
-    in->at = (uint64_t)(in->end - in->at) < length ? in->end : in->at + length;
+    skip(in, read_uleb(in));
     return rule;
 }
 
@@ -319,20 +349,20 @@ static bool execute_cfa(machine_t *machine, reader_t *in, uint8_t operation)
     switch (operation) {
     case CFA_DEF_CFA:
         reg = read_uleb(in);
-        set_cfa(machine, reg, (int64_t)read_uleb(in));
+        set_cfa(machine, reg, read_uleb(in));
         return true;
     case CFA_DEF_CFA_SF:
         reg = read_uleb(in);
-        set_cfa(machine, reg, read_sleb(in) * machine->cie->data_factor);
+        set_cfa(machine, reg, (uint64_t)read_sleb(in) * machine->cie->data_factor);
         return true;
     case CFA_DEF_CFA_REGISTER:
-        set_cfa(machine, read_uleb(in), row->cfa_offset);
+        set_cfa(machine, read_uleb(in), (uint64_t)row->cfa_offset);
         return true;
     case CFA_DEF_CFA_OFFSET:
         row->cfa_offset = (int32_t)read_uleb(in);
         return true;
     case CFA_DEF_CFA_OFFSET_SF:
-        row->cfa_offset = (int32_t)(read_sleb(in) * machine->cie->data_factor);
+        row->cfa_offset = (int32_t)((uint64_t)read_sleb(in) * machine->cie->data_factor);
         return true;
     case CFA_DEF_CFA_EXPRESSION:
         row->cfa = read_expression(machine, in, CFI_IS_EXPRESSION);
@@ -348,16 +378,16 @@ static bool execute_register(machine_t *machine, reader_t *in, uint8_t operation
     uint64_t reg = read_uleb(in);
     switch (operation) {
     case CFA_OFFSET_EXTENDED:
-        set_offset(machine, reg, CFI_AT_OFFSET, (int64_t)read_uleb(in));
+        set_offset(machine, reg, CFI_AT_OFFSET, read_uleb(in));
         return true;
     case CFA_OFFSET_EXTENDED_SF:
-        set_offset(machine, reg, CFI_AT_OFFSET, read_sleb(in));
+        set_offset(machine, reg, CFI_AT_OFFSET, (uint64_t)read_sleb(in));
         return true;
     case CFA_VAL_OFFSET:
-        set_offset(machine, reg, CFI_IS_OFFSET, (int64_t)read_uleb(in));
+        set_offset(machine, reg, CFI_IS_OFFSET, read_uleb(in));
         return true;
     case CFA_VAL_OFFSET_SF:
-        set_offset(machine, reg, CFI_IS_OFFSET, read_sleb(in));
+        set_offset(machine, reg, CFI_IS_OFFSET, (uint64_t)read_sleb(in));
         return true;
     case CFA_RESTORE_EXTENDED:
         if (reg < CFI_REGISTERS)
@@ -370,7 +400,7 @@ static bool execute_register(machine_t *machine, reader_t *in, uint8_t operation
         set_rule(machine, reg, (cfi_rule_t){.how = CFI_SAME});
         return true;
     case CFA_REGISTER:
-        set_rule(machine, reg, (cfi_rule_t){.how = CFI_IN_REGISTER, .reg = (uint8_t)read_uleb(in)});
+        set_rule(machine, reg, in_register(read_uleb(in)));
         return true;
     case CFA_EXPRESSION:
         set_rule(machine, reg, read_expression(machine, in, CFI_AT_EXPRESSION));
@@ -392,7 +422,7 @@ static bool execute(machine_t *machine, reader_t in, uintptr_t pc)
         if (operation >> 6 == CFA_ADVANCE_LOC) {
             machine->location += low * factor;
         } else if (operation >> 6 == CFA_OFFSET) {
-            set_offset(machine, low, CFI_AT_OFFSET, (int64_t)read_uleb(&in));
+            set_offset(machine, low, CFI_AT_OFFSET, read_uleb(&in));
         } else if (operation >> 6 == CFA_RESTORE) {
             if (low < CFI_REGISTERS)
                 set_rule(machine, low, machine->initial[low]);
@@ -414,15 +444,15 @@ static bool execute(machine_t *machine, reader_t in, uintptr_t pc)
     return true;
 }
 
-bool cfi_find(uintptr_t pc, cfi_row_t *row)
+bool cfi_find_in(const cfi_tables_t *tables, uintptr_t pc, cfi_row_t *row)
 {
-    const uint8_t *at = find_fde(pc);
+    uintptr_t at = find_fde(tables, pc);
     entry_t cie = {.encoding = 0}, fde = {.encoding = 0};
-    if (!at || !parse_fde(at, pc, &cie, &fde))
+    if (!at || !parse_fde(tables, at, pc, &cie, &fde))
         return false;
     memset(row, 0, sizeof *row);
-    const uint8_t *lowest = cie.instructions.at < at ? cie.instructions.at : at;
-    row->expressions = lowest;
+    row->expressions = cie.instructions.at < fde.instructions.at ? cie.instructions.at : fde.instructions.at;
+    row->end = tables->high;
     row->is_signal_frame = cie.is_signal_frame;
     row->rules[CFI_RSP].how = CFI_IS_OFFSET; /* the CFA itself */
     machine_t machine = {.row = row, .cie = &cie};
@@ -431,6 +461,15 @@ bool cfi_find(uintptr_t pc, cfi_row_t *row)
     memcpy(machine.initial, row->rules, sizeof row->rules);
     machine.location = fde.start;
     return execute(&machine, fde.instructions, pc);
+}
+
+bool cfi_find(uintptr_t pc, cfi_row_t *row)
+{
+    struct dl_find_object found;
+    if (_dl_find_object((void *)pc, &found) != 0 || !found.dlfo_eh_frame)
+        return false;
+    cfi_tables_t tables = {found.dlfo_eh_frame, found.dlfo_map_start, found.dlfo_map_end};
+    return cfi_find_in(&tables, pc, row);
 }
 
 /* --- expressions --- */
@@ -541,9 +580,11 @@ static bool operate(evaluation_t *on, reader_t *in)
 static bool evaluate(const cfi_row_t *row, uint32_t expression, const cfi_bounds_t *bounds,
                      const cfi_frame_t *frame, const uintptr_t *first, uintptr_t *value)
 {
-    reader_t in = {row->expressions + expression, row->expressions + expression + 16};
+    reader_t in = {row->expressions, row->end};
+    skip(&in, expression);
     uint64_t length = read_uleb(&in);
-    in.end = in.at + length;
+    if (length < (uint64_t)(in.end - in.at))
+        in.end = in.at + length;
     evaluation_t on = {.bounds = bounds, .frame = frame};
     if (first && !push(&on, *first))
         return false;
@@ -623,6 +664,12 @@ const void *cfi_tables(uintptr_t pc)
 bool cfi_find(uintptr_t pc, cfi_row_t *row)
 {
     (void)pc, (void)row;
+    return false;
+}
+
+bool cfi_find_in(const cfi_tables_t *tables, uintptr_t pc, cfi_row_t *row)
+{
+    (void)tables, (void)pc, (void)row;
     return false;
 }
 

@@ -43,12 +43,19 @@ typedef struct cfi_row {
     cfi_rule_t rules[CFI_REGISTERS];
     cfi_rule_t cfa; /* CFI_IN_REGISTER: register + cfa_offset; CFI_IS_EXPRESSION */
     int32_t cfa_offset;
-    bool is_signal_frame;       /* its address is that of an instruction, and not behind a call */
-    const uint8_t *expressions; /* the FDE's section */
+    bool is_signal_frame;             /* its address is that of an instruction, and not behind a call */
+    const uint8_t *expressions, *end; /* the file's mapping, as far as it is read */
 } cfi_row_t;
+
+/* Where the tables of a file are: its .eh_frame_hdr, and the addresses that may be read: those that the file is mapped at. */
+typedef struct cfi_tables {
+    const uint8_t *header, *low, *high;
+} cfi_tables_t;
 
 /* The row for the instruction at pc. False: nobody describes it, or not in a way that is understood here. */
 bool cfi_find(uintptr_t pc, cfi_row_t *row);
+/* The same by these tables. Whatever is in them, nothing outside of [low, high) is read. */
+bool cfi_find_in(const cfi_tables_t *tables, uintptr_t pc, cfi_row_t *row);
 
 /* An address of the tables that describe pc: the same as long as the same file is mapped there. NULL: nobody describes it. */
 const void *cfi_tables(uintptr_t pc);

@@ -4,76 +4,13 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* --- the file, read a piece at a time; a line may lie in two of them --- */
-
-typedef struct maps {
-    int fd;
-    size_t at, length;
-    char piece[1024];
-} maps_t;
-
-static int next_byte(maps_t *maps)
-{
-    if (maps->at == maps->length) {
-        long got = syscall(SYS_read, maps->fd, maps->piece, sizeof maps->piece);
-        if (got <= 0)
-            return -1;
-        maps->at = 0;
-        maps->length = (size_t)got;
-    }
-    return (unsigned char)maps->piece[maps->at++];
-}
-
-static uint64_t next_hex(maps_t *maps)
-{
-    uint64_t number = 0;
-    for (int c; (c = next_byte(maps)) >= 0;) {
-        if (c >= '0' && c <= '9')
-            number = number << 4 | (uint64_t)(c - '0');
-        else if (c >= 'a' && c <= 'f')
-            number = number << 4 | (uint64_t)(c - 'a' + 10);
-        else
-            break; /* the - or the blank */
-    }
-    return number;
-}
-
-/* Over the rest of the word, and the blanks behind it; the first character of the next. */
-static int skip_word(maps_t *maps)
-{
-    int c = next_byte(maps);
-    while (c > ' ')
-        c = next_byte(maps);
-    while (c == ' ')
-        c = next_byte(maps);
-    return c;
-}
-
-/* One line: 7f0000000000-7f0000021000 r-xp 00001000 08:01 12345      /usr/lib/libz.so.1
- * Its name goes to `name`, cut if there is no room. False at the end of the file. */
-static bool next_line(maps_t *maps, module_t *module, char *access, char *name, size_t room)
-{
-    module->from = next_hex(maps);
-    module->to = next_hex(maps);
-    for (size_t i = 0; i < 4; i++)
-        access[i] = (char)next_byte(maps);
-    next_byte(maps);
-    module->offset = next_hex(maps);
-    skip_word(maps); /* the device */
-    int c = skip_word(maps);
-    module->name_length = 0;
-    for (; c >= 0 && c != '\n'; c = next_byte(maps))
-        if (module->name_length < room)
-            name[module->name_length++] = (char)c;
-    return c >= 0;
-}
+#include "runtime/os/maps.h"
 
 /* --- build ids --- */
 
@@ -139,9 +76,9 @@ typedef struct file {
 } file_t;
 
 /* The lines of a file follow each other, the one of its first byte first. */
-static void note_file(file_t *file, const module_t *line, const char *name)
+static void note_file(file_t *file, const maps_line_t *line, const char *name)
 {
-    size_t length = line->name_length < sizeof file->name ? line->name_length : sizeof file->name;
+    size_t length = line->length < sizeof file->name ? line->length : sizeof file->name;
     if (line->offset == 0 || length != file->length || memcmp(name, file->name, length) != 0) {
         memcpy(file->name, name, length);
         file->length = length;
@@ -152,27 +89,26 @@ static void note_file(file_t *file, const module_t *line, const char *name)
 size_t modules_read(module_t *modules, size_t room, char *names, size_t names_size)
 {
     int saved = errno;
-    maps_t maps = {.fd =
-                       (int)syscall(SYS_openat, AT_FDCWD, "/proc/thread-self/maps", O_RDONLY | O_CLOEXEC, 0)};
+    char piece[1024];
+    maps_t maps;
+    maps_line_t line;
     file_t file = {.length = 0};
     size_t count = 0, used = 0;
-    module_t line = {.from = 0};
-    char access[4];
-    while (maps.fd >= 0 && count < room && next_line(&maps, &line, access, names + used, names_size - used)) {
-        if (line.name_length == 0 || (names[used] != '/' && names[used] != '['))
+    bool is_open = maps_open(&maps, piece, sizeof piece);
+    while (is_open && count < room && maps_next(&maps, &line, names + used, names_size - used)) {
+        if (line.length == 0 || (names[used] != '/' && names[used] != '['))
             continue;
         note_file(&file, &line, names + used);
-        if (access[2] != 'x')
+        if (!(line.may & MAPS_MAY_EXECUTE))
             continue;
-        line.name = names + used;
-        line.id_length = 0;
+        module_t *module = &modules[count++];
+        *module = (module_t){line.from, line.to, line.offset, names + used, line.length, .id_length = 0};
         if (file.base)
-            find_id(file.base, &line);
-        used += line.name_length;
-        modules[count++] = line;
+            find_id(file.base, module);
+        used += line.length;
     }
-    if (maps.fd >= 0)
-        syscall(SYS_close, maps.fd);
+    if (is_open)
+        maps_close(&maps);
     errno = saved;
     return count;
 }

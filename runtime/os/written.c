@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/os/maps.h"
 #include "runtime/os/os.h"
 #include "runtime/os/pagemap.h"
 
@@ -15,7 +16,6 @@
 #define SWAPPED ((uint64_t)1 << 62)
 #define OF_FILE ((uint64_t)1 << 61)
 
-/* Of the thread, not of the process: when the first thread has ended, the process' own files are empty. */
 static int open_for_reading(const char *path)
 {
     return (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
@@ -23,81 +23,26 @@ static int open_for_reading(const char *path)
 
 /* --- the mappings --- */
 
-/* The file, read a piece at a time; a line may lie in two of them. One reader at a time. */
-static struct {
-    int fd;
-    size_t at, length;
-    char piece[4096];
-} maps;
-
-static int next_byte(void)
-{
-    if (maps.at == maps.length) {
-        long got = syscall(SYS_read, maps.fd, maps.piece, sizeof maps.piece);
-        if (got <= 0)
-            return -1;
-        maps.at = 0;
-        maps.length = (size_t)got;
-    }
-    return (unsigned char)maps.piece[maps.at++];
-}
-
-static uintptr_t next_address(void)
-{
-    uintptr_t address = 0;
-    for (int c; (c = next_byte()) >= 0;) {
-        if (c >= '0' && c <= '9')
-            address = address << 4 | (uintptr_t)(c - '0');
-        else if (c >= 'a' && c <= 'f')
-            address = address << 4 | (uintptr_t)(c - 'a' + 10);
-        else
-            break; /* the - or the blank */
-    }
-    return address;
-}
-
-/* 7f0000000000-7f0000021000 rw-p 00000000 00:00 0      [stack]: false at the end of the file. */
-static bool next_line(uintptr_t *from, uintptr_t *to, unsigned *may, bool *wanted)
-{
-    enum { BEFORE_NAME = 4 /* access, offset, device, inode */ };
-    char access[4], name[2] = "";
-    *from = next_address();
-    *to = next_address();
-    for (size_t i = 0; i < sizeof access; i++)
-        access[i] = (char)next_byte();
-    unsigned fields = 1, letters = 0;
-    int c, before = 'p';
-    for (; (c = next_byte()) >= 0 && c != '\n'; before = c) {
-        fields += before == ' ' && c != ' ';
-        if (fields > BEFORE_NAME && letters < sizeof name)
-            name[letters++] = (char)c;
-    }
-    *may = (access[0] == 'r' ? WRITTEN_MAY_READ : 0) | (access[1] == 'w' ? WRITTEN_MAY_WRITE : 0) |
-           (access[2] == 'x' ? WRITTEN_MAY_EXECUTE : 0);
-    *wanted = access[3] == 'p' && !(name[0] == '[' && name[1] == 'v');
-    return c >= 0;
-}
-
 /* While the mappings are gone through; else -1. */
 static int open_pagemap = -1;
 
 bool written_each_mapping(written_mapping *mapping)
 {
-    uintptr_t from, to;
-    unsigned may;
-    bool wanted, any = false;
-    maps.fd = open_for_reading("/proc/thread-self/maps");
-    if (maps.fd < 0)
+    static char piece[4096]; /* not on a stack that may be small; one caller at a time */
+    maps_t maps;
+    maps_line_t line;
+    char name[2];
+    bool any = false;
+    if (!maps_open(&maps, piece, sizeof piece))
         return false;
-    maps.at = maps.length = 0;
     open_pagemap = open_for_reading("/proc/thread-self/pagemap");
-    for (; next_line(&from, &to, &may, &wanted); any = true)
-        if (wanted)
-            mapping(from, to, may);
+    for (; maps_next(&maps, &line, name, sizeof name); any = true)
+        if (line.may & MAPS_PRIVATE && !(line.length == 2 && name[0] == '[' && name[1] == 'v'))
+            mapping(line.from, line.to, line.may & ~(unsigned)MAPS_PRIVATE);
     if (open_pagemap >= 0)
         syscall(SYS_close, open_pagemap);
     open_pagemap = -1;
-    syscall(SYS_close, maps.fd);
+    maps_close(&maps);
     return any;
 }
 
@@ -204,6 +149,6 @@ static void ignore(uintptr_t from, uintptr_t to)
 
 bool written_is_known(void)
 {
-    uintptr_t here = (uintptr_t)&maps & ~(uintptr_t)(OS_PAGE - 1);
+    uintptr_t here = (uintptr_t)&open_pagemap & ~(uintptr_t)(OS_PAGE - 1);
     return written_each_mapping(ignore_mapping) && written_each_run(here, here + OS_PAGE, ignore);
 }

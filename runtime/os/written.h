@@ -9,10 +9,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/os/maps.h"
+
 typedef void written_range(uintptr_t from, uintptr_t to);
 
 /* Of a mapping: what may be done with it now. What was written before counts, whatever is allowed by now. */
-enum { WRITTEN_MAY_READ = 1, WRITTEN_MAY_WRITE = 2, WRITTEN_MAY_EXECUTE = 4 };
+enum {
+    WRITTEN_MAY_READ = MAPS_MAY_READ,
+    WRITTEN_MAY_WRITE = MAPS_MAY_WRITE,
+    WRITTEN_MAY_EXECUTE = MAPS_MAY_EXECUTE
+};
 typedef void written_mapping(uintptr_t from, uintptr_t to, unsigned may);
 
 /* Call the function for each private mapping but the kernel's own ([vdso] and its like). False: it cannot be found out. One
