@@ -29,22 +29,22 @@ static struct {
 
 /* --- names --- */
 
-static void expand(text_t *name)
+void profile_file_expand(text_t *name, const char *pattern, pid_t settled_by, uint32_t number)
 {
     bool has_process = false;
-    for (const char *c = file.pattern; *c; c++) {
+    for (const char *c = pattern; *c; c++) {
         if (c[0] == '%' && c[1] == 'p') {
             text_add_u64(name, (uint64_t)getpid());
             has_process = true;
             c++;
         } else if (c[0] == '%' && c[1] == 'n') {
-            text_add_u64(name, file.number);
+            text_add_u64(name, number);
             c++;
         } else {
             text_add_char(name, *c);
         }
     }
-    if (!has_process && getpid() != file.process) {
+    if (!has_process && getpid() != settled_by) {
         text_add_char(name, '.');
         text_add_u64(name, (uint64_t)getpid());
     }
@@ -126,7 +126,7 @@ static bool write_named(const char *path, bool wait)
     errno = 0;
     if (!path) {
         text_t name = text_on(file.name, sizeof file.name);
-        expand(&name);
+        profile_file_expand(&name, file.pattern, file.process, file.number);
         path = file.name;
     }
     file.number++;

@@ -1,5 +1,6 @@
 /* cfi: walks by our reading of the call frame information against libgcc's, frame by frame, in places where stacks are
- * unusual: a callback of the C library, a signal handler, one on a stack of its own, a coroutine, a realigned stack.
+ * unusual: a callback of the C library, a signal handler, one on a stack of its own, a coroutine, a realigned stack. And
+ * damaged tables.
  */
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include "runtime/os/cfi.h"
 #include "runtime/os/os.h"
 #include "runtime/os/unwind.h"
+#include "tests/fuzz/fuzz.h"
 
 enum { ROOM = 64 };
 
@@ -206,4 +208,29 @@ Test(unwind, room_for_fewer_frames)
     count = unwind_calls((unwind_stack_t){0, 0}, calls, 1, &whole);
     cr_assert_leq(count, 1u);
     cr_assert_not(whole && count > 1);
+}
+
+/* --- damaged tables: the inputs of the fuzz target, and what becomes of them when bytes are changed --- */
+
+Test(cfi, damaged_tables_lead_nowhere)
+{
+    static const char *const names[] = {"plain", "remember", "expression", "more", "signal"};
+    uint64_t random = 1;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[4096];
+        uint8_t seed[512], damaged[512];
+        snprintf(path, sizeof path, "%s/%s", FUZZ_CORPUS, names[i]);
+        FILE *file = fopen(path, "re");
+        cr_assert(file != NULL, "%s", path);
+        size_t size = fread(seed, 1, sizeof seed, file);
+        fclose(file);
+        for (int round = 0; round < 4000; round++) {
+            memcpy(damaged, seed, size);
+            for (uint64_t changes = round ? 1 + random % 4 : 0; changes > 0; changes--) {
+                random = random * 6364136223846793005u + 1442695040888963407u;
+                damaged[(random >> 33) % size] = (uint8_t)(random >> 24);
+            }
+            LLVMFuzzerTestOneInput(damaged, round % 3 ? size : size - random % size / 2);
+        }
+    }
 }

@@ -1,10 +1,11 @@
-/* The endpoint's answers: who may do what, routes, formats; and a fuzz target: any request gets an answer that is whole. */
+/* The endpoint's answers: who may do what, routes, formats; and the fuzz target, run on random requests. */
 #include <criterion/criterion.h>
 #include <string.h>
 
 #include <weir.h>
 
 #include "runtime/http/answer.h"
+#include "tests/fuzz/fuzz.h"
 
 static char room[512 * 1024];
 static const char TOKEN[] = "0123456789abcdef-token";
@@ -153,54 +154,7 @@ Test(http_answer, an_answer_that_does_not_fit_is_an_error)
     cr_expect_eq(answer_to(&request, &body).status, 500);
 }
 
-/* --- the fuzz target: bytes become a request --- */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* The next string of the input, up to a zero; NULL if it begins with one. */
-static const char *next_string(const uint8_t **data, size_t *size, char *to, size_t to_size)
-{
-    size_t length = 0;
-    while (*size > 0 && **data != 0 && length < to_size - 1) {
-        to[length++] = (char)**data;
-        ++*data, --*size;
-    }
-    if (*size > 0)
-        ++*data, --*size;
-    to[length] = '\0';
-    return length > 0 ? to : NULL;
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-    char strings[8][256];
-    const char *parts[8];
-    if (size < 1)
-        return 0;
-    answer_peer peer = (answer_peer)(data[0] % 3);
-    bool has_token = data[0] & 4;
-    data++, size--;
-    for (size_t i = 0; i < 8; i++)
-        parts[i] = next_string(&data, &size, strings[i], sizeof strings[i]);
-    text_t body;
-    answer told = ask((answer_request){.peer = peer,
-                                       .method = parts[0] ? parts[0] : "",
-                                       .path = parts[1] ? parts[1] : "",
-                                       .query = parts[2],
-                                       .host = parts[3],
-                                       .origin = parts[4],
-                                       .site = parts[5],
-                                       .authorization = parts[6],
-                                       .accept = parts[7],
-                                       .token = has_token ? TOKEN : NULL},
-                      &body);
-    cr_assert(told.status == 200 || told.status == 400 || told.status == 403 || told.status == 404 ||
-              told.status == 405);
-    cr_assert(told.type != NULL && body.length > 0 && strlen(body.start) == body.length);
-    cr_assert(told.status != 200 || peer != ANSWER_NETWORK || has_token,
-              "nobody reads from afar without a token");
-    return 0;
-}
+/* --- the fuzz target: tests/fuzz/http.c --- */
 
 Test(http_answer, any_bytes_get_an_answer)
 {

@@ -14,8 +14,8 @@
 #include "runtime/heap/heap.h"
 #include "runtime/heap/verify.h"
 #include "runtime/pages/pages.h"
+#include "tests/unit/check.h"
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define KIB(n) ((size_t)(n) << 10)
 #define MIB(n) ((size_t)(n) << 20)
 
@@ -40,17 +40,6 @@ enum { WATCHED = 0 };
         ledger_t ledger_now = pages_ledger();                                                                \
         (size_t) ledger_now.field;                                                                           \
     })
-
-/* For threads other than the test's own, where Criterion's assertions may not be used. */
-#define CHECK(condition, ...)                                                                                \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            fprintf(stderr, "%s:%d: not so: %s: ", __FILE__, __LINE__, #condition);                          \
-            fprintf(stderr, " " __VA_ARGS__);                                                                \
-            fputc('\n', stderr);                                                                             \
-            abort();                                                                                         \
-        }                                                                                                    \
-    } while (0)
 
 /* splitmix64 (Steele, Lea, Flood, 2014) */
 static inline uint64_t random_next(uint64_t *state)

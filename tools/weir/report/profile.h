@@ -59,6 +59,9 @@ typedef struct profile {
 /* Read the file, gzip'd or not. False: it cannot be read, or is no heap profile; one line has said why. */
 bool profile_read(const char *path, profile_t *profile);
 
+/* The same of a file's unpacked bytes. NULL, or what is wrong with them, as the end of "FILE ...". */
+const char *profile_decode(const uint8_t *bytes, size_t length, profile_t *profile);
+
 /* Name all locations, by the files that the mappings name and their separate debug files. */
 void profile_find_symbols(profile_t *profile);
 

@@ -289,10 +289,12 @@ static bool has_heap_types(const raw_t *raw)
     return true;
 }
 
-static const char *take_profile(wire_t in, profile_t *profile)
+const char *profile_decode(const uint8_t *bytes, size_t length, profile_t *profile)
 {
+    wire_t in = {bytes, bytes + length, false};
     size_t counts[P_FIELDS] = {0};
     raw_t raw = {.profile = profile};
+    *profile = (profile_t){.samples = NULL};
     if (!count_fields(in, counts))
         return "is damaged";
     profile->strings = profile_room(counts[P_STRING], sizeof *profile->strings);
@@ -340,12 +342,11 @@ bool profile_read(const char *path, profile_t *profile)
     size_t length;
     errno = 0;
     uint8_t *bytes = read_all(path, &length);
-    *profile = (profile_t){.samples = NULL};
     if (!bytes) {
         fprintf(stderr, "weir report: %s: %s\n", path, errno ? strerror(errno) : "is damaged");
         return false;
     }
-    const char *problem = take_profile((wire_t){bytes, bytes + length, false}, profile);
+    const char *problem = profile_decode(bytes, length, profile);
     free(bytes);
     if (problem)
         fprintf(stderr, "weir report: %s: %s\n", path, problem);

@@ -1,0 +1,105 @@
+/* operations: an input is a sequence of calls to the whole API, beside a model of what has to be there.
+ *
+ *     manual      each block holds a pattern of its own, checked at every use: blocks that overlap are seen
+ *     arenas      stacks of objects, places and counted cleanups, as an arena is; strings built are compared
+ *     pools       each object knows whether it is in the pool
+ *     collected   a graph of objects with weak references, finalizers, cleanups and a weak map: what is reached is whole, and
+ *                 nothing has happened to it; what is not reached may go, once
+ *     knobs       turned in between; counters of the account never fall
+ *
+ * Each part is in a file of its own, operations_*.c. After the input all is given back, and what is left of the heap is verified.
+ */
+#include "tests/fuzz/operations.h"
+
+#include <weir.h>
+
+#include "runtime/heap/collected.h"
+#include "tests/unit/support.h"
+
+bool operations_may_fail;
+
+/* --- knobs --- */
+
+static void turn(input_t *input)
+{
+    static const int percents[] = {100, 0, 10, 1000, -1, 1, INT32_MAX};
+    static const int64_t limits[] = {WEIR_NO_LIMIT, 0, 1 << 20, 16 << 20, 64 << 20};
+    switch (input_below(input, 4)) {
+    case 0:
+        weir_set_gc_percent(percents[input_below(input, COUNT(percents))]);
+        break;
+    case 1:
+        weir_set_memory_limit(limits[input_below(input, COUNT(limits))]);
+        break;
+    case 2:
+        operations_may_fail = input_byte(input) & 1;
+        weir_set_hard_limit(operations_may_fail ? 64 << 20 : WEIR_NO_LIMIT);
+        break;
+    case 3:
+        weir_free_os_memory();
+        break;
+    }
+}
+
+static void read_account(input_t *input)
+{
+    static weir_mem_stats before;
+    weir_mem_stats now;
+    (void)input;
+    weir_read_mem_stats(&now);
+    CHECK(now.mallocs >= before.mallocs && now.frees >= before.frees);
+    CHECK(now.total_alloc >= before.total_alloc && now.num_gc >= before.num_gc);
+    CHECK(now.mallocs - now.frees == now.heap_objects && now.total_alloc >= now.heap_alloc);
+    CHECK(now.heap_released <= now.sys);
+    before = now;
+}
+
+static void verify(input_t *input)
+{
+    (void)input;
+    verify_own();
+}
+
+/* --- the input --- */
+
+static const struct {
+    unsigned weight;
+    void (*run)(input_t *input);
+} operations[] = {{10, manual_step}, {6, arena_step},   {4, pool_step}, {9, collected_step},
+                  {1, turn},         {1, read_account}, {1, verify}};
+
+static void step(input_t *input)
+{
+    uint32_t choice = input_byte(input) & 31, i = 0;
+    for (; i < COUNT(operations) - 1 && choice >= operations[i].weight; i++)
+        choice -= operations[i].weight;
+    operations[i].run(input);
+}
+
+static void begin(void)
+{
+    static bool begun;
+    if (begun)
+        return;
+    begun = true;
+    pool_begin();
+    collected_begin();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    input_t input = {data, data + size};
+    begin();
+    while (input.at < input.end)
+        step(&input);
+    weir_set_hard_limit(WEIR_NO_LIMIT);
+    operations_may_fail = false;
+    manual_end();
+    arena_end();
+    pool_end();
+    collected_end();
+    weir_set_gc_percent(100);
+    weir_set_memory_limit(WEIR_NO_LIMIT);
+    verify_own();
+    return 0;
+}
