@@ -13,6 +13,7 @@
 #include <weir/pool.h>
 #include <weir/profile.h>
 #include <weir/stats.h>
+#include <weir/trace.h>
 #include <weir/version.h>
 #include <weir/weak.h>
 

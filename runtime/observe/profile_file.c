@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "runtime/heap/profile.h"
+#include "runtime/observe/file_name.h"
 #include "runtime/observe/gzip.h"
 #include "runtime/observe/profile_encode.h"
 #include "runtime/os/options.h"
@@ -19,67 +20,14 @@
 #include "runtime/os/text.h"
 
 static struct {
-    char pattern[PATH_MAX];                   /* absolute; empty: there is no profile to be written */
+    file_name_t names;                        /* no pattern: there is no profile to be written */
     char name[PATH_MAX], temporary[PATH_MAX]; /* of the file that is being written */
-    pid_t process;                            /* that settled the pattern */
     uint32_t number;
     atomic_flag busy;
     _Atomic bool signalled; /* a signal came at a bad moment */
 } file = {.busy = ATOMIC_FLAG_INIT};
 
-/* --- names --- */
-
-void profile_file_expand(text_t *name, const char *pattern, pid_t settled_by, uint32_t number)
-{
-    bool has_process = false;
-    for (const char *c = pattern; *c; c++) {
-        if (c[0] == '%' && c[1] == 'p') {
-            text_add_u64(name, (uint64_t)getpid());
-            has_process = true;
-            c++;
-        } else if (c[0] == '%' && c[1] == 'n') {
-            text_add_u64(name, number);
-            c++;
-        } else {
-            text_add_char(name, *c);
-        }
-    }
-    if (!has_process && getpid() != settled_by) {
-        text_add_char(name, '.');
-        text_add_u64(name, (uint64_t)getpid());
-    }
-}
-
-/* A relative name is one of the directory where the program began. */
-static void settle_pattern(const char *given)
-{
-    text_t pattern = text_on(file.pattern, sizeof file.pattern);
-    if (given[0] != '/' && getcwd(file.name, sizeof file.name)) {
-        text_add_str(&pattern, file.name);
-        text_add_char(&pattern, '/');
-    }
-    text_add_str(&pattern, given);
-    if (pattern.truncated)
-        file.pattern[0] = '\0';
-    file.process = getpid();
-}
-
 /* --- writing --- */
-
-static void report(const char *path)
-{
-    char room[PATH_MAX + 128];
-    text_t line = text_on(room, sizeof room);
-    int error = errno;
-    const char *meaning = strerrordesc_np(error);
-    text_add_str(&line, "weir: no heap profile: ");
-    text_add_str(&line, path);
-    text_add_str(&line, ": ");
-    text_add_str(&line, meaning ? meaning : "unknown error");
-    text_add_char(&line, '\n');
-    text_flush(&line, STDERR_FILENO);
-    errno = error;
-}
 
 static bool write_encoded(int fd, bool wait)
 {
@@ -126,13 +74,13 @@ static bool write_named(const char *path, bool wait)
     errno = 0;
     if (!path) {
         text_t name = text_on(file.name, sizeof file.name);
-        profile_file_expand(&name, file.pattern, file.process, file.number);
+        file_name_expand(&file.names, file.number, &name);
         path = file.name;
     }
     file.number++;
     bool done = write_file(path, wait);
     if (!done && errno != EBUSY)
-        report(path);
+        file_name_report("no heap profile", path);
     return done;
 }
 
@@ -140,8 +88,8 @@ static bool begin(void)
 {
     bool is_busy = profile_is_on() && atomic_flag_test_and_set(&file.busy);
     if (profile_is_on() && !is_busy) {
-        if (!file.pattern[0]) /* linked, and not swapped in */
-            settle_pattern((const char *)(intptr_t)options.profile);
+        if (!file.names.pattern[0]) /* linked, and not swapped in */
+            file_name_settle(&file.names, (const char *)(intptr_t)options.profile);
         return true;
     }
     errno = is_busy ? EBUSY : ENOTSUP;
@@ -215,7 +163,7 @@ void profile_file_prepare(void)
     if (options.profile != 0 && options.collect)
         text_say("weir: WEIR_PROFILE: not together with WEIR_COLLECT=1 or leaks=1; there is no profile\n");
     if (profile_is_on()) {
-        settle_pattern((const char *)(intptr_t)options.profile);
+        file_name_settle(&file.names, (const char *)(intptr_t)options.profile);
         profile_watch(on_growth, is_signalled);
         prepare_signal();
     }
@@ -224,6 +172,6 @@ void profile_file_prepare(void)
 
 void profile_file_at_exit(void)
 {
-    if (file.pattern[0])
+    if (file.names.pattern[0])
         profile_file_write(NULL);
 }

@@ -15,13 +15,6 @@
 #define WEIR_OBSERVE_PROFILE_FILE_H
 
 #include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-
-#include "runtime/os/text.h"
-
-/* Add the name that a pattern stands for. settled_by: the process in which the pattern was settled. */
-void profile_file_expand(text_t *name, const char *pattern, pid_t settled_by, uint32_t number);
 
 /* Settle the name, while the working directory is the one that the user meant, and the signal. Once, after options_load. */
 void profile_file_prepare(void);

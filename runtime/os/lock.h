@@ -40,6 +40,7 @@ enum lock_rank {
     LOCK_RANK_ZERO,         /* runtime/heap/zero.c */
     LOCK_RANK_HARDEN,       /* runtime/heap/harden.c */
     LOCK_RANK_PAGES,        /* runtime/pages: slots, chunks, region, ledger of idle memory */
+    LOCK_RANK_TRACE,        /* runtime/observe/trace_file.c: records of the execution trace */
     LOCK_RANKS
 };
 

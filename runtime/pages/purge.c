@@ -143,23 +143,40 @@ static piece_t *free_place(void)
     return NULL;
 }
 
+void (*_Atomic purge_watch)(size_t bytes, uint64_t from_ns, uint64_t to_ns);
+
+/* 0, or the kernel's error. */
+static int release_memory(const piece_t *piece)
+{
+    return os_release(region_address(piece->slot), (size_t)piece->count << SLOT_SHIFT) ? 0 : errno;
+}
+
+COLD static int release_watched(const piece_t *piece)
+{
+    uint64_t from = os_now_ns();
+    int error = release_memory(piece);
+    void (*watch)(size_t bytes, uint64_t from_ns, uint64_t to_ns) = purge_watch;
+    if (watch && error == 0)
+        watch(piece->pages * OS_PAGE, from, os_now_ns());
+    return error;
+}
+
 /* No place to note the piece: then under the lock. 0, or the kernel's error. */
 static int release(const piece_t *piece)
 {
     piece_t *place = free_place();
-    if (place) {
-        *place = *piece;
-        purge.busy++;
-        pages_lock_pause();
-    }
-    bool is_purged = os_release(region_address(piece->slot), (size_t)piece->count << SLOT_SHIFT);
-    int error = is_purged ? 0 : errno;
-    if (place) {
-        pages_lock_resume();
-        purge.turns++;
-        purge.busy--;
-        place->count = 0;
-    }
+    if (!place)
+        return release_memory(piece);
+    *place = *piece;
+    purge.busy++;
+    pages_lock_pause();
+    int error = UNLIKELY(atomic_load_explicit(&purge_watch, memory_order_relaxed) != NULL)
+                    ? release_watched(piece)
+                    : release_memory(piece);
+    pages_lock_resume();
+    purge.turns++;
+    purge.busy--;
+    place->count = 0;
     return error;
 }
 

@@ -29,6 +29,8 @@ uint64_t purge_turns(void);
 bool purge_is_busy(void);
 /* Wait until nothing of the memory is being purged. The lock is given up meanwhile. */
 void purge_await(const void *memory, size_t size);
+/* For the execution trace: called by who has given bytes back, after that, without the pages' lock; NULL: nobody wants to know. */
+extern void (*_Atomic purge_watch)(size_t bytes, uint64_t from_ns, uint64_t to_ns);
 /* In the child of a fork: nobody purges any more. */
 void purge_after_fork_child(void);
 

@@ -6,6 +6,7 @@
 #include "runtime/heap/gate.h"
 #include "runtime/observe/profile_file.h"
 #include "runtime/observe/stats_print.h"
+#include "runtime/observe/trace.h"
 #include "runtime/swap/endpoint.h"
 #include "runtime/swap/exclude.h"
 #include "runtime/swap/leaks_print.h"
@@ -20,6 +21,7 @@ __attribute__((constructor)) static void swap_start(void)
     leaks_print_prepare();
     exclude_prepare();
     profile_file_prepare();
+    trace_prepare();
     endpoint_start();
 }
 
@@ -32,5 +34,6 @@ __attribute__((destructor)) static void swap_end(void)
     }
     leaks_print_at_exit();
     profile_file_at_exit();
+    trace_at_exit();
     stats_print_at_exit();
 }

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <weir.h>
 
-#include "runtime/observe/profile_file.h"
+#include "runtime/observe/file_name.h"
 #include "runtime/os/rules.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/tracked.h"
@@ -121,15 +121,17 @@ static void rules(input_t *input)
     free(name);
 }
 
-/* --- names of profiles --- */
+/* --- names of files --- */
 
-static void profile_name(input_t *input)
+static void file_name(input_t *input)
 {
     uint32_t number = input_byte(input);
     size_t room = 1 + input_below(input, 300);
     char *pattern = input_string(input), *name = malloc(room);
     text_t text = text_on(name, room);
-    profile_file_expand(&text, pattern, 1, number);
+    file_name_t settled = {.process = 1};
+    strncpy(settled.pattern, pattern, sizeof settled.pattern - 1);
+    file_name_expand(&settled, number, &text);
     CHECK(strlen(name) == text.length && text.length < room);
     free(name);
     free(pattern);
@@ -164,7 +166,7 @@ static void command_line(input_t *input)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const parts[])(input_t *) = {one_option, debug_list, rules, profile_name, command_line};
+    static void (*const parts[])(input_t *) = {one_option, debug_list, rules, file_name, command_line};
     input_t input = {data, data + size};
     parts[input_below(&input, COUNT(parts))](&input);
     return 0;

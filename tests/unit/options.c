@@ -80,6 +80,8 @@ static const struct {
     {"WEIR_PROFILE", "off", OPTIONS_profile, 0},
     {"WEIR_PROFILE_RATE", "1", OPTIONS_profile_rate, 1},
     {"WEIR_PROFILE_GROWTH", "256MiB", OPTIONS_profile_growth, 256 * MIB},
+    {"WEIR_TRACE", "off", OPTIONS_trace, 0},
+    {"WEIR_TRACE_SIZE", "4KiB", OPTIONS_trace_size, 4096},
     {"profilesignal", "12", OPTIONS_profilesignal, 12},
     {"help", "1", OPTIONS_help, 1},
 };

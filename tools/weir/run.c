@@ -22,13 +22,15 @@
 
 enum taken { NOT_MINE, TAKEN, REFUSED };
 
-/* A flag without a value: --collect is --collect=1, --profile writes to a file of this name. */
+/* A flag without a value: --collect is --collect=1, --profile and --trace write to a file of this name. */
 static const char *switch_of(const struct options_row *row, const char *argument)
 {
     if ((row->kind != OPTIONS_CHOICE && row->kind != OPTIONS_FILE) ||
         strcmp(argument, arguments_flag(row)) != 0)
         return NULL;
-    return row->kind == OPTIONS_CHOICE ? "1" : "weir-%p.pb.gz";
+    if (row->kind == OPTIONS_CHOICE)
+        return "1";
+    return row == &options_table[OPTIONS_trace] ? "weir-%p.trace.json" : "weir-%p.pb.gz";
 }
 
 /* The flag of a variable: its value is checked and put into the environment. */
