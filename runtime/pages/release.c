@@ -62,11 +62,14 @@ size_t release_excess(const release_t *rule, release_sizes_t sizes)
 size_t release_at_peak(release_t *rule, release_sizes_t sizes)
 {
     size_t held = add(sizes.inuse, sizes.idle), over = subtract(held, rule->highest);
-    size_t spare = subtract(sizes.idle, add(rule->learnt, RELEASE_AT_PEAK));
+    size_t growth = subtract(sizes.inuse, rule->most_inuse);
+    size_t spare = subtract(sizes.idle, RELEASE_AT_PEAK);
+    spare = least(spare, most(subtract(spare, rule->learnt), growth));
     size_t excess = rule->percent < 0 ? 0 : least(over, spare);
     if (excess < RELEASE_STEP && over > 0)
         excess = 0;
     rule->highest = most(rule->highest, held - excess);
+    rule->most_inuse = most(rule->most_inuse, sizes.inuse);
     return excess;
 }
 

@@ -23,7 +23,8 @@
  *
  * A heap whose blocks grow cannot use what smaller ones left, and at its peak holds both. So idle memory that was not
  * learnt is also given back when memory is taken and more is held than ever. That pays once for each byte of the peak: if
- * what was given comes back, it is learnt.
+ * what was given comes back, it is learnt. Of what was learnt, as much goes as more is in use than ever: that pays once
+ * for each byte of growth.
  *
  * A burst comes back never: it teaches nothing, and is given back at the frees that end it, down to `plain`. */
 #ifndef WEIR_PAGES_RELEASE_H
@@ -44,7 +45,8 @@ enum {
 typedef struct release {
     int64_t percent; /* GOGC; < 0: nothing is ever released */
     size_t given, learnt, peak;
-    size_t highest;    /* of what was held, ever */
+    size_t highest;    /* of what was held, ever, */
+    size_t most_inuse; /* and of what was in use: as release_at_peak saw it */
     uint64_t faded_to; /* ns; 0: at no time yet */
 } release_t;
 
@@ -67,7 +69,7 @@ size_t release_bound(const release_t *rule, size_t inuse, size_t unused);
 size_t release_excess(const release_t *rule, release_sizes_t sizes);
 
 /* Memory was taken, and more is held than ever. How much to release, so that idle memory that did not serve does not make
- * the program's peak: of what was not learnt, as much as would keep the peak where it is; 0: nothing. */
+ * the program's peak: as much as would keep the peak where it is, of what was learnt no more than the growth; 0: nothing. */
 size_t release_at_peak(release_t *rule, release_sizes_t sizes);
 
 /* Time has passed, on a clock that does not go back. */

@@ -152,6 +152,9 @@ Test(release, at_the_peak_idle_memory_goes_that_was_not_learnt)
     rule.learnt = MIB(30);
     cr_expect_eq(release_at_peak(&rule, (release_sizes_t){MIB(100), 0, MIB(40)}), MIB(6));
     cr_expect_eq(rule.highest, MIB(134), "what was learnt is held");
+    cr_expect_eq(release_at_peak(&rule, (release_sizes_t){MIB(110), 0, MIB(40)}), MIB(10),
+                 "but in exchange for more in use than ever");
+    cr_expect_eq(release_at_peak(&rule, (release_sizes_t){MIB(110), 0, MIB(32)}), 0, "once");
     rule.percent = -1;
     cr_expect_eq(release_at_peak(&rule, (release_sizes_t){MIB(100), 0, MIB(90)}), 0);
 }
@@ -339,6 +342,24 @@ Test(release, blocks_that_double_leave_less_behind_at_the_peak)
             give(&p, size);
     }
     cr_expect_leq(p.highest, MIB(512) / 3 * 4, "%zu MiB; by the plain rule 768", p.highest >> 20);
+}
+
+/* Temporaries that double: of each size some come and go, which is learnt, and the next size fits into none of it. */
+Test(release, temporaries_that_double_leave_less_behind_at_the_peak)
+{
+    program_t p = program_of(100);
+    size_t most = 0;
+    for (size_t size = MIB(1); size <= MIB(64); size *= 2) {
+        for (int i = 0; i < 5; i++)
+            take_elsewhere(&p, size);
+        most = p.inuse;
+        for (int turn = 0; turn < 3; turn++) {
+            give(&p, 3 * size);
+            take(&p, 3 * size);
+        }
+        give(&p, p.inuse - 2 * size);
+    }
+    cr_expect_leq(p.highest, most + most / 8, "%zu MiB, %zu in use", p.highest >> 20, most >> 20);
 }
 
 /* Blocks of 64 KiB to 16 MiB replaced: the sum wanders. */
