@@ -9,6 +9,19 @@ static size_t waste_allowed(size_t size)
     return size <= 256 ? 15 : size <= KIB(1) ? size / 8 : size / 4;
 }
 
+/* What programs keep many of: a power of two and a header. */
+Test(classes, a_header_beside_a_power_of_two_is_no_eighth)
+{
+    for (size_t power = KIB(1); power <= KIB(8); power *= 2)
+        for (size_t header = 8; header <= power / 64; header += 8) {
+            uint32_t cell = class_size(class_of(power + header));
+            cr_expect_leq(cell, power + power / 7, "%zu + %zu: %u", power, header, cell);
+        }
+    static const size_t kept[] = {1032, 4368};
+    for (size_t i = 0; i < COUNT(kept); i++)
+        cr_expect_leq(class_size(class_of(kept[i])), kept[i] + 8, "%zu", kept[i]);
+}
+
 Test(classes, every_size_has_the_smallest_class_that_holds_it)
 {
     for (size_t size = 1; size <= SMALL_MAX; size++) {

@@ -1,0 +1,14 @@
+/* classes: see classes.h. */
+#include "runtime/heap/classes.h"
+
+const uint16_t class_sizes[CLASS_COUNT] = {
+#define CLASS(cls, previous, size) [cls] = (size),
+#include "runtime/heap/classes.def"
+#undef CLASS
+};
+
+const uint8_t class_of_granules[SMALL_MAX / 16 + 1] = {
+#define CLASS(cls, previous, size) [(previous) / 16 + 1 ...(size) / 16] = (cls),
+#include "runtime/heap/classes.def"
+#undef CLASS
+};
