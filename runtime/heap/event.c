@@ -1,6 +1,8 @@
 /* event: see event.h. */
 #include "runtime/heap/event.h"
 
+#include "runtime/os/probe.h"
+
 enum { LISTENERS = 16 };
 
 /* A slot is free, being filled, or listens; `kinds` is written last and cleared first. */
@@ -15,6 +17,27 @@ static struct slot {
 _Atomic uint32_t event_wanted;
 static _Atomic uint32_t telling; /* threads that are calling listeners */
 static __thread uint32_t own_telling __attribute__((tls_model("initial-exec")));
+
+void event_probe(const weir_event *event, weir_event_kind kind)
+{
+    switch ((int)kind) {
+    case WEIR_EVENT_STOP_BEGIN:
+        probe_gc_start(event->collection, event->heap_began);
+        break;
+    case WEIR_EVENT_COLLECTED:
+        probe_stop(event->stop_ns + event->mark_ns + event->start_ns);
+        probe_gc_done(event->collection, event->live);
+        break;
+    case WEIR_EVENT_GOAL_CHANGED:
+        probe_goal(event->goal);
+        break;
+    case WEIR_EVENT_LIMIT_REACHED:
+        probe_limit();
+        break;
+    default:
+        break;
+    }
+}
 
 void event_tell_wanted(weir_event *event, weir_event_kind kind)
 {

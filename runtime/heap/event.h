@@ -17,8 +17,12 @@ extern _Atomic uint32_t event_wanted;
 /* Fills in the size, the kind and the time. */
 void event_tell_wanted(weir_event *event, weir_event_kind kind);
 
+/* The probes that tracers outside of the process see. */
+void event_probe(const weir_event *event, weir_event_kind kind);
+
 static inline void event_tell(weir_event *event, weir_event_kind kind)
 {
+    event_probe(event, kind);
     if (UNLIKELY(atomic_load_explicit(&event_wanted, memory_order_relaxed) & WEIR_EVENT_BIT(kind)))
         event_tell_wanted(event, kind);
 }

@@ -242,7 +242,7 @@ static void remove_entry(size_t hole)
 
 /* --- allocated and freed --- */
 
-static uint64_t scaled(size_t size)
+uint64_t profile_scaled(size_t size)
 {
     return (uint64_t)((double)size * sample_weight(size, profile_rate()));
 }
@@ -261,7 +261,7 @@ bool profile_note(const heap_t *heap, const void *p, size_t size, size_t request
         profile_site_t *site = site_at(sample->site);
         site->allocs++;
         site->requested += requested;
-        uint64_t bytes = scaled(size);
+        uint64_t bytes = profile_scaled(size);
         sample->born_past = atomic_fetch_add_explicit(&profile.allocated, bytes, memory_order_relaxed);
         atomic_fetch_add_explicit(&profile.live, bytes, memory_order_relaxed);
     }
@@ -323,7 +323,7 @@ void profile_forget(const void *p)
         uint64_t allocated = atomic_load_explicit(&profile.allocated, memory_order_relaxed);
         site->ended[lifetime]++;
         site->passed[lifetime] += (allocated - sample->born_past) >> 10;
-        atomic_fetch_sub_explicit(&profile.live, scaled(site->size), memory_order_relaxed);
+        atomic_fetch_sub_explicit(&profile.live, profile_scaled(site->size), memory_order_relaxed);
         remove_entry((size_t)(sample - profile.samples));
     }
     lock_release(&profile.lock);

@@ -45,6 +45,8 @@ typedef struct profile_site {
 bool profile_is_on(void);
 /* Bytes from sample to sample, on average; at least 1. */
 uint64_t profile_rate(void);
+/* The bytes that a sample of the size stands for. */
+uint64_t profile_scaled(size_t size);
 
 /* A block has been allocated, and is a sample: take down the calls of this thread, which `heap` belongs to. size: of the block;
  * requested: what the program asked for. False: there is no memory for it. Outside of locks from LOCK_RANK_HEAPS on. */

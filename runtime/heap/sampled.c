@@ -7,6 +7,7 @@
 #include "runtime/heap/profile.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
+#include "runtime/os/probe.h"
 #include "runtime/pages/pages.h"
 
 static struct {
@@ -127,7 +128,8 @@ void *sampled_alloc(heap_t *self, uint32_t cls, size_t size)
     void *p = alloc_cell(cls);
     if (!p)
         return NULL;
-    profile_note(self, p, class_size(cls), size);
+    if (profile_note(self, p, class_size(cls), size))
+        probe_sample_alloc(p, size, profile_scaled(class_size(cls)));
     count_add(&self->taken[cls], 1);
     profile_look_at_growth();
     return p;
@@ -135,6 +137,7 @@ void *sampled_alloc(heap_t *self, uint32_t cls, size_t size)
 
 void sampled_free(span_t *span, void *p)
 {
+    probe_sample_free(p);
     profile_forget(p);
     atomic_fetch_add(&sampled.frees[span->cls], 1);
     free_cell(span, p);
@@ -159,6 +162,7 @@ void sampled_large(heap_t *self, span_t *span, size_t size)
         !profile_note(self, span_start(span), bytes, size))
         return;
     span->wait = LARGE_SAMPLED;
+    probe_sample_alloc(span_start(span), size, profile_scaled(bytes));
     profile_look_at_growth();
 }
 
@@ -166,6 +170,7 @@ void sampled_large_free(span_t *span)
 {
     if (span->wait != LARGE_SAMPLED)
         return;
+    probe_sample_free(span_start(span));
     profile_forget(span_start(span));
     span->wait = 0;
 }

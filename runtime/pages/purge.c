@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "runtime/os/os.h"
+#include "runtime/os/probe.h"
 #include "runtime/pages/bits.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/index.h"
@@ -173,6 +174,8 @@ static int release(const piece_t *piece)
     int error = UNLIKELY(atomic_load_explicit(&purge_watch, memory_order_relaxed) != NULL)
                     ? release_watched(piece)
                     : release_memory(piece);
+    if (error == 0)
+        probe_release(piece->pages * OS_PAGE);
     pages_lock_resume();
     purge.turns++;
     purge.busy--;
