@@ -13,6 +13,7 @@
 #include <weir/profile.h>
 
 #include "runtime/http/exposition.h"
+#include "runtime/http/figures.h"
 #include "runtime/http/vars.h"
 #include "runtime/os/options.h"
 
@@ -72,19 +73,24 @@ static bool is_cross_site(const answer_request *request)
            strcasecmp(request->origin + sizeof scheme - 1, request->host) != 0;
 }
 
+typedef enum action { SHOWS_PAGE, READS, CHANGES } action;
+
 /* What is wrong with whoever asks; NULL: nothing. */
-static const char *objection(const answer_request *request, bool changes)
+static const char *objection(const answer_request *request, action wanted)
 {
-    bool known = has_token(request);
+    bool known = has_token(request), browser = request->origin || request->site;
     if (is_cross_site(request))
         return "a page of another site may not ask";
-    if (request->peer == ANSWER_UNIX || known)
+    if (known || (request->peer == ANSWER_UNIX && !browser))
         return NULL;
     if (request->peer == ANSWER_NETWORK)
-        return "the token is needed: Authorization: Bearer TOKEN";
+        return wanted == SHOWS_PAGE ? NULL : "the token is needed: Authorization: Bearer TOKEN";
     if (!is_loopback_name(request->host))
         return "the Host is not one of loopback";
-    return changes ? "changing needs the token (WEIR_HTTP_TOKEN) or the Unix socket" : NULL;
+    if (wanted != CHANGES || request->peer == ANSWER_UNIX)
+        return NULL;
+    return request->token ? "changing needs the right token, that of WEIR_HTTP_TOKEN"
+                          : "changing needs the token (WEIR_HTTP_TOKEN) or the Unix socket";
 }
 
 /* --- the heap profile --- */
@@ -130,8 +136,10 @@ static answer show_index(const answer_request *request, text_t *body)
 {
     (void)request;
     text_add_str(body, "weir\n\n"
+                       "GET  /                            the page, if it was built in\n"
                        "GET  /metrics                     OpenMetrics, for Prometheus\n"
                        "GET  /debug/vars                  JSON, as Go's expvar\n"
+                       "GET  /debug/figures               JSON, what the page shows\n"
                        "GET  /debug/pprof/heap            the heap profile, for go tool pprof\n"
                        "POST /debug/gc                    collect\n"
                        "POST /debug/free                  give idle memory back\n"
@@ -152,6 +160,12 @@ static answer show_vars(const answer_request *request, text_t *body)
 {
     (void)request;
     vars_write(body);
+    return (answer){.status = 200, .type = JSON};
+}
+
+static answer show_figures(const answer_request *request, text_t *body)
+{
+    figures_write(body, request->peer == ANSWER_UNIX ? "free" : request->token ? "token" : "never");
     return (answer){.status = 200, .type = JSON};
 }
 
@@ -211,9 +225,11 @@ static const struct {
     bool changes;
     handler *handle;
 } routes[] = {
-    {"/", false, show_index},
+    {"/", false, show_index}, /* of a build without the page */
+    {"/debug/", false, show_index},
     {"/metrics", false, show_metrics},
     {"/debug/vars", false, show_vars},
+    {"/debug/figures", false, show_figures},
     {"/debug/pprof/heap", false, show_profile},
     {"/debug/pprof/allocs", false, show_profile},
     {"/debug/pprof/symbol", false, show_no_symbols},
@@ -222,24 +238,47 @@ static const struct {
     {"/debug/tune", true, tune},
 };
 
+static bool reads(const answer_request *request)
+{
+    return strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
+}
+
+static answer not_so(text_t *body, const char *allowed)
+{
+    answer no = say(405, body, "not with this method");
+    no.allow = allowed;
+    return no;
+}
+
+static answer show_file(const answer_request *request, text_t *body, const page_file *file)
+{
+    const char *wrong = objection(request, SHOWS_PAGE);
+    if (wrong)
+        return say(403, body, wrong);
+    if (!reads(request))
+        return not_so(body, "GET, HEAD");
+    return (answer){.status = 200, .type = file->type, .file = file};
+}
+
 answer answer_to(const answer_request *request, text_t *body)
 {
+    const page_file *file = page_find(request->path);
+    if (file)
+        return show_file(request, body, file);
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
         if (strcmp(request->path, routes[i].path) != 0)
             continue;
-        const char *wrong = objection(request, routes[i].changes);
+        const char *wrong = objection(request, routes[i].changes ? CHANGES : READS);
+        bool posts = strcmp(request->method, "POST") == 0;
         if (wrong)
             return say(403, body, wrong);
-        bool reads = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0 ||
-                     (routes[i].handle == show_no_symbols && strcmp(request->method, "POST") == 0);
-        if (routes[i].changes ? strcmp(request->method, "POST") != 0 : !reads) {
-            answer no = say(405, body, "not with this method");
-            no.allow = routes[i].changes ? "POST" : "GET, HEAD";
-            return no;
-        }
+        if (routes[i].changes && !posts)
+            return not_so(body, "POST");
+        if (!routes[i].changes && !reads(request) && !(posts && routes[i].handle == show_no_symbols))
+            return not_so(body, "GET, HEAD");
         answer done = routes[i].handle(request, body);
         return body->truncated ? say(500, body, "the answer is too long") : done;
     }
-    const char *wrong = objection(request, false);
+    const char *wrong = objection(request, READS);
     return wrong ? say(403, body, wrong) : say(404, body, "there is nothing here");
 }

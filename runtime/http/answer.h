@@ -3,12 +3,14 @@
  *
  * Who may do what:
  *
+ *     the page   anybody: it tells nothing
  *     reading    from a Unix socket or the loopback interface: anybody; from elsewhere: with the token
  *     changing   from a Unix socket: anybody who can open it; over TCP: with the token
  *
- * A browser may be made to send requests to loopback by any page that it shows. So over TCP the Host has to be a name of
- * loopback (a page's own name that was made to lead here is not), unless the token is given; and an Origin, or Sec-Fetch-Site,
- * that says that another site is behind the request is refused everywhere.
+ * A browser may be made to send requests to loopback by any page that it shows. So over TCP, and of a browser that came to the
+ * Unix socket through a forwarded port, the Host has to be a name of loopback (a page's own name that was made to lead here is
+ * not), unless the token is given; and an Origin, or Sec-Fetch-Site, that says that another site is behind the request is
+ * refused everywhere.
  */
 #ifndef WEIR_HTTP_ANSWER_H
 #define WEIR_HTTP_ANSWER_H
@@ -16,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "runtime/http/page.h"
 #include "runtime/os/text.h"
 
 typedef enum answer_peer {
@@ -35,8 +38,9 @@ typedef struct answer_request {
 
 typedef struct answer {
     unsigned status;
-    const char *type;  /* Content-Type */
-    const char *allow; /* of status 405, else NULL */
+    const char *type;      /* Content-Type */
+    const char *allow;     /* of status 405, else NULL */
+    const page_file *file; /* what is sent instead of the body; NULL: the body */
 } answer;
 
 /* Into `body`, which the caller has made empty. */

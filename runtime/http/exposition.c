@@ -7,12 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <weir/metrics.h>
+#include "runtime/http/samples.h"
 
-enum { METRICS_MAX = 256, HISTOGRAMS_MAX = 16, NAME_MAX_LENGTH = 128 };
-
-static weir_metric_sample samples[METRICS_MAX];
-static weir_metric_histogram histograms[HISTOGRAMS_MAX];
+enum { NAME_MAX_LENGTH = 128 };
 
 /* "weir_gc_heap_allocs_bytes"; true: the unit was percent. */
 static bool make_name(const char *from, char *name)
@@ -112,18 +109,10 @@ static void add_metric(text_t *text, const weir_metric *metric, const weir_metri
 
 void exposition_write(text_t *text, bool openmetrics)
 {
-    size_t count, used = 0;
-    const weir_metric *all = weir_metrics_all(&count);
-    count = count < METRICS_MAX ? count : METRICS_MAX;
-    for (size_t i = 0; i < count; i++) {
-        samples[i] = (weir_metric_sample){.name = all[i].name};
-        if (all[i].kind == WEIR_METRIC_HISTOGRAM && used < HISTOGRAMS_MAX)
-            samples[i].value.histogram = &histograms[used++];
-    }
-    weir_metrics_read(samples, count);
-    for (size_t i = 0; i < count; i++)
-        if (samples[i].kind != WEIR_METRIC_BAD)
-            add_metric(text, &all[i], &samples[i], openmetrics);
+    samples_t samples = samples_read();
+    for (size_t i = 0; i < samples.count; i++)
+        if (samples.values[i].kind != WEIR_METRIC_BAD)
+            add_metric(text, &samples.metrics[i], &samples.values[i], openmetrics);
     if (openmetrics)
         text_add_str(text, "# EOF\n");
 }

@@ -37,6 +37,11 @@ enum {
     TOKEN_MIN = 16,
 };
 
+/* The page has all that it needs from here, and talks to nobody else; nobody may show it inside of another. */
+static const char POLICY[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 static struct {
     struct MHD_Daemon *daemon;
     int socket; /* listening; -1: none */
@@ -191,10 +196,14 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 
 static enum MHD_Result send_answer(struct MHD_Connection *connection, const answer *told, text_t *body)
 {
+    const page_file *file = told->file;
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(body->length, body->start, MHD_RESPMEM_MUST_COPY);
+        file ? MHD_create_response_from_buffer(file->length, (void *)file->bytes, MHD_RESPMEM_PERSISTENT)
+             : MHD_create_response_from_buffer(body->length, body->start, MHD_RESPMEM_MUST_COPY);
     if (!response)
         return MHD_NO;
+    if (file)
+        MHD_add_response_header(response, "Content-Security-Policy", POLICY);
     MHD_add_response_header(response, "Content-Type", told->type);
     MHD_add_response_header(response, "Cache-Control", "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
@@ -308,6 +317,31 @@ static bool take_token(const char *value)
     return true;
 }
 
+/* Whoever sees the line may turn the knobs: it goes where the program's own errors go. */
+static void say_where(void)
+{
+    char room[512], host[INET6_ADDRSTRLEN];
+    address_t bound = {0};
+    socklen_t length = sizeof bound.socket;
+    const char *asked = getenv("WEIR_HTTP_PAGE");
+    if (!asked || strcmp(asked, "1") != 0 || getsockname(server.socket, &bound.socket.any, &length) != 0)
+        return;
+    bool v4 = bound.socket.any.sa_family == AF_INET;
+    if (!v4 && bound.socket.any.sa_family != AF_INET6)
+        return;
+    inet_ntop(bound.socket.any.sa_family,
+              v4 ? (void *)&bound.socket.v4.sin_addr : (void *)&bound.socket.v6.sin6_addr, host, sizeof host);
+    text_t line = text_on(room, sizeof room);
+    text_add_str(&line, v4 ? "weir: http://" : "weir: http://[");
+    text_add_str(&line, host);
+    text_add_str(&line, v4 ? ":" : "]:");
+    text_add_u64(&line, ntohs(v4 ? bound.socket.v4.sin_port : bound.socket.v6.sin6_port));
+    text_add_str(&line, server.token[0] ? "/#token=" : "/");
+    text_add_str(&line, server.token);
+    text_add_char(&line, '\n');
+    text_flush(&line, STDERR_FILENO);
+}
+
 void weir_http_start(const char *value, _Atomic uint64_t *bytes)
 {
     address_t address;
@@ -339,5 +373,7 @@ void weir_http_start(const char *value, _Atomic uint64_t *bytes)
         close(server.socket);
         server.socket = -1;
         complain(value, "libmicrohttpd could not start");
+        return;
     }
+    say_where();
 }

@@ -2,43 +2,12 @@
 #include "runtime/http/vars.h"
 
 #include <stdio.h>
-#include <string.h>
 
-#include <weir/metrics.h>
 #include <weir/stats.h>
 
-#include "runtime/os/file.h"
+#include "runtime/http/samples.h"
 
 static weir_mem_stats stats;
-static char cmdline[16 * 1024];
-
-/* Bytes that are not UTF-8 would make it no JSON: what is not ASCII becomes '?'. */
-static void add_string(text_t *text, const char *string, size_t length)
-{
-    text_add_char(text, '"');
-    for (size_t i = 0; i < length; i++) {
-        if (string[i] == '"' || string[i] == '\\')
-            text_add_char(text, '\\');
-        text_add_char(text, string[i] >= ' ' && string[i] <= '~' ? string[i] : '?');
-    }
-    text_add_char(text, '"');
-}
-
-/* /proc has it with a zero after each argument; file_read ends it with one more. */
-static void add_cmdline(text_t *text)
-{
-    text_add_str(text, "\"cmdline\": [");
-    memset(cmdline, 0, sizeof cmdline);
-    file_read("/proc/self/cmdline", cmdline, sizeof cmdline);
-    size_t end = sizeof cmdline;
-    while (end > 0 && cmdline[end - 1] == '\0')
-        end--;
-    for (size_t at = 0; at < end; at += strlen(cmdline + at) + 1) {
-        text_add_str(text, at > 0 ? ", " : "");
-        add_string(text, cmdline + at, strlen(cmdline + at));
-    }
-    text_add_char(text, ']');
-}
 
 static void add_count(text_t *text, const char *name, uint64_t value)
 {
@@ -114,35 +83,13 @@ static void add_memstats(text_t *text)
     text_add_char(text, '}');
 }
 
-static void add_metrics(text_t *text)
-{
-    size_t count;
-    bool first = true;
-    const weir_metric *all = weir_metrics_all(&count);
-    text_add_str(text, ", \"weir\": {");
-    for (size_t i = 0; i < count; i++) {
-        weir_metric_sample sample = {.name = all[i].name};
-        char value[48];
-        if (weir_metrics_read(&sample, 1) != 1)
-            continue;
-        if (sample.kind == WEIR_METRIC_UINT64)
-            snprintf(value, sizeof value, "%ju", (uintmax_t)sample.value.uint64);
-        else
-            snprintf(value, sizeof value, "%.9g", sample.value.float64);
-        text_add_str(text, first ? "" : ", ");
-        add_string(text, all[i].name, strlen(all[i].name));
-        text_add_str(text, ": ");
-        text_add_str(text, value);
-        first = false;
-    }
-    text_add_char(text, '}');
-}
-
 void vars_write(text_t *text)
 {
+    samples_t samples = samples_read();
     text_add_char(text, '{');
-    add_cmdline(text);
+    samples_add_cmdline(text);
     add_memstats(text);
-    add_metrics(text);
+    text_add_str(text, ", \"weir\": ");
+    samples_add_numbers(text, &samples);
     text_add_str(text, "}\n");
 }

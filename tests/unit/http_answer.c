@@ -52,6 +52,52 @@ Test(http_answer, reading_is_for_loopback)
                  403);
 }
 
+/* A port of the reader's may be forwarded to the socket: a browser that comes through it names its page's host. */
+Test(http_answer, a_browser_at_the_socket_came_through_a_name_of_loopback)
+{
+    answer_request request = POST(.peer = ANSWER_UNIX, .path = "/debug/gc", .host = "localhost:6060",
+                                  .origin = "http://localhost:6060", .site = "same-origin");
+    cr_expect_eq(status(request), 200);
+    request.host = "evil.example:6060";
+    request.origin = "http://evil.example:6060";
+    cr_expect_eq(status(request), 403);
+    request.path = "/debug/figures";
+    request.method = "GET";
+    request.origin = NULL;
+    cr_expect_eq(status(request), 403);
+}
+
+Test(http_answer, figures_tell_who_may_turn_a_knob)
+{
+    static const struct {
+        answer_peer peer;
+        const char *token, *told;
+    } rows[] = {{ANSWER_UNIX, NULL, "\"changes\": \"free\""},
+                {ANSWER_LOOPBACK, NULL, "\"changes\": \"never\""},
+                {ANSWER_LOOPBACK, TOKEN, "\"changes\": \"token\""}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        text_t body;
+        answer told = ask(
+            GET(.peer = rows[i].peer, .path = "/debug/figures", .host = "localhost", .token = rows[i].token),
+            &body);
+        cr_expect_eq(told.status, 200);
+        room[body.length] = '\0';
+        cr_expect(strstr(room, rows[i].told), "%s", room);
+    }
+}
+
+/* The unit tests are built without the page, as the library is where npm is missing. */
+Test(http_answer, without_the_page_there_is_the_list)
+{
+    text_t body;
+    answer told = ask(GET(.peer = ANSWER_LOOPBACK, .path = "/", .host = "localhost"), &body);
+    cr_expect_eq(told.status, 200);
+    cr_expect_null(told.file);
+    room[body.length] = '\0';
+    cr_expect(strstr(room, "POST /debug/tune"));
+    cr_expect_eq(status(GET(.peer = ANSWER_LOOPBACK, .path = "/main.js", .host = "localhost")), 404);
+}
+
 Test(http_answer, changing_needs_the_token_or_the_socket)
 {
     answer_request request = POST(.peer = ANSWER_LOOPBACK, .path = "/debug/gc", .host = "localhost");

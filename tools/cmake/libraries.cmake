@@ -68,6 +68,12 @@ elseif(TARGET weir_malloc)
     set_target_properties(weir_http PROPERTIES OUTPUT_NAME weir-http PREFIX lib)
     target_include_directories(weir_http SYSTEM PRIVATE ${WEIR_MICROHTTPD_INCLUDE})
     target_link_libraries(weir_http PRIVATE weir_warnings ${WEIR_MICROHTTPD})
+    include(tools/cmake/page.cmake)
+    if(page_folder)
+        target_sources(weir_http PRIVATE ${page_files})
+        set_source_files_properties(runtime/http/page.c PROPERTIES OBJECT_DEPENDS ${page_files}
+            COMPILE_DEFINITIONS WEIR_PAGE INCLUDE_DIRECTORIES ${page_folder})
+    endif()
     target_compile_options(weir_http PRIVATE -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections)
     target_link_options(weir_http PRIVATE -static-libgcc -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro -Wl,-z,now
         -Wl,--version-script=${PROJECT_SOURCE_DIR}/tools/cmake/libweir-http.map)

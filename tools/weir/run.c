@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "runtime/os/options.h"
@@ -112,11 +113,36 @@ static enum taken take_http(char **arguments, int *at, bool *serves)
         return REFUSED;
     }
     if (*serves) {
-        command_bad_usage(&command_run, "expected one of --http and --control");
+        command_bad_usage(&command_run, "expected one of --http, --page and --control");
         return REFUSED;
     }
     *serves = true;
     return environment_set(&command_run, "WEIR_HTTP", address) ? TAKEN : REFUSED;
+}
+
+/* The page, at a port that the kernel chooses, with a token of its own; the process says at which address (runtime/http). */
+static enum taken take_page(const char *argument, bool *serves)
+{
+    unsigned char secret[16];
+    char token[2 * sizeof secret + 1];
+    if (strcmp(argument, "--page") != 0)
+        return NOT_MINE;
+    if (*serves) {
+        command_bad_usage(&command_run, "expected one of --http, --page and --control");
+        return REFUSED;
+    }
+    *serves = true;
+    if (getrandom(secret, sizeof secret, 0) != (ssize_t)sizeof secret) {
+        fprintf(stderr, "weir run: --page: no random token: %s\n", strerror(errno));
+        return REFUSED;
+    }
+    for (size_t i = 0; i < sizeof secret; i++)
+        snprintf(token + 2 * i, 3, "%02x", secret[i]);
+    return environment_set(&command_run, "WEIR_HTTP", "127.0.0.1:0") &&
+                   environment_set(&command_run, "WEIR_HTTP_TOKEN", token) &&
+                   environment_set(&command_run, "WEIR_HTTP_PAGE", "1")
+               ? TAKEN
+               : REFUSED;
 }
 
 /* A socket where `weir top` and `weir ctl` look for it. */
@@ -126,7 +152,7 @@ static enum taken take_control(const char *argument, bool *serves)
     if (strcmp(argument, "--control") != 0)
         return NOT_MINE;
     if (*serves) {
-        command_bad_usage(&command_run, "expected one of --http and --control");
+        command_bad_usage(&command_run, "expected one of --http, --page and --control");
         return REFUSED;
     }
     const char *folder = client_folder("run");
@@ -162,6 +188,8 @@ static int take_options(int count, char **arguments)
             taken = take_leaks(argument);
         if (taken == NOT_MINE)
             taken = take_http(arguments, &at, &serves);
+        if (taken == NOT_MINE)
+            taken = take_page(argument, &serves);
         if (taken == NOT_MINE)
             taken = take_control(argument, &serves);
         if (taken == NOT_MINE)
@@ -221,7 +249,9 @@ static void print_options(void)
             printf("  %-16s %-17s %s\n", "", room, row->meaning);
         }
     printf("  %-34s %s\n", "--stats, --stats=json", "print the account on stderr when the program ends");
-    printf("  %-34s %s\n", "--http ADDRESS:PORT, unix:/PATH", "serve /metrics and /debug/vars there");
+    printf("  %-34s %s\n", "--http ADDRESS:PORT, unix:/PATH",
+           "serve /metrics, /debug/vars and the page there");
+    printf("  %-34s %s\n", "--page", "serve the page at a free port, and say where it is");
     printf("  %-34s %s\n", "--control", "let weir top and weir ctl see it and turn its knobs");
     printf("  %-34s %s\n", "--stats-children", "also when the processes end that it starts");
     printf("  %-34s %s\n", "--leaks, --leaks=FILE", "say at the end which blocks nothing points to any more");

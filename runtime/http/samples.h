@@ -1,0 +1,29 @@
+/* samples: all metrics (weir/metrics.h), read at once: the account is walked once for all of them. */
+#ifndef WEIR_HTTP_SAMPLES_H
+#define WEIR_HTTP_SAMPLES_H
+
+#include <stddef.h>
+
+#include <weir/metrics.h>
+
+#include "runtime/os/text.h"
+
+typedef struct samples {
+    const weir_metric *metrics;
+    const weir_metric_sample *values; /* of the same places; kind WEIR_METRIC_BAD: not read */
+    size_t count;
+} samples_t;
+
+/* They stand until the next call. By one thread at a time. */
+samples_t samples_read(void);
+
+/* A string as JSON has it. Bytes that are not UTF-8 would make it no JSON: what is not ASCII becomes '?'. */
+void samples_add_string(text_t *text, const char *string, size_t length);
+
+/* "cmdline": the arguments of the process, as a JSON array behind its name. By one thread at a time. */
+void samples_add_cmdline(text_t *text);
+
+/* A JSON object of all metrics that are numbers, by their names. */
+void samples_add_numbers(text_t *text, const samples_t *samples);
+
+#endif
