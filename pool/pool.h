@@ -68,8 +68,8 @@ typedef struct local {
     uint64_t misses, stolen; /* owner */
 } local_t;
 
-/* A store and a load at the same place of two pages look alike to the processor for a while, and the load waits. Pools,
- * locals and magazines often begin pages: what the fast paths touch of them lies at different places. */
+/* 4K aliasing: a load waits for an earlier store whose address has the same lower 12 bits. Pools, locals and magazines often
+ * begin at pages, so the fields that the fast paths touch are kept at different page offsets. */
 enum { HOT_PLACE = 64 };
 _Static_assert(offsetof(local_t, hot) == HOT_PLACE && sizeof(local_t) == 128, "two lines");
 _Static_assert(offsetof(magazine_t, rounds) == HOT_PLACE + 64, "behind the line of a local");

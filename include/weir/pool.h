@@ -109,8 +109,8 @@ typedef struct weir_pool_stats {
 WEIR_API_BEGIN
 
 /* Drop all objects of a pool, then the pool. NULL does nothing. Objects that were got stay their holders', who may
- * still put them: they are dropped on the spot, and the last one takes the handle (some hundred bytes) with it. For
- * that objects that were put without having been got are counted against those that are out. No other use of the pool
+ * still put them: they are dropped on the spot, and the last one takes the handle (some hundred bytes) with it. A put
+ * without a get lowers the count of objects outstanding, so the handle may then be freed early. No other use of the pool
  * may come later or at the same time; a drop callback may not free its own pool. Waits for drop callbacks that other
  * threads are in. */
 WEIR_API void weir_pool_free(weir_pool *pool) WEIR_NOEXCEPT;

@@ -74,8 +74,9 @@ static _Atomic bool base_only; /* from the next collection on */
 
 /* --- marking --- */
 
-/* Something in that word of the span is marked and not scanned. Who finds the bit up leaves it to him who will take it down:
- * he looks at the marks after that. So the mark is to be set before, and both orders are kept by all. */
+/* Queue the span: an object whose bits lie in this word is marked and not scanned. A marker that finds the bit set need not
+ * queue it again: the marker that will clear the bit reads the marks after that. Hence the order that everybody keeps: set the
+ * mark before greying; clear grey before reading marks. Then no object is missed. */
 AS_MODE void make_grey(marker_t *self, uint32_t slot, uint32_t word, mode_t mode)
 {
     uint64_t *words = &bitmaps_grey[slot].words;

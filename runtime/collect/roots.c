@@ -285,7 +285,7 @@ static void add_threads_and_data(uintptr_t here, void (*range)(uintptr_t from, u
         range(data_ranges.at[i].from, data_ranges.at[i].to);
 }
 
-/* A stack that lies in an object of ours is all of that object: its pointer keeps it. */
+/* A stack may lie in a collected object. Then the stack pointer is a root, so that the whole object is scanned. */
 static void add_process(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
 {
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)

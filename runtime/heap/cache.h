@@ -112,9 +112,9 @@ typedef struct cache {
     cell_t *bins[CLASS_COUNT];
     /* class_of(16 * granule), once there is a heap; until then class 0, whose bin is always empty */
     uint8_t class_of[GRANULES];
-    heap_t *heap;     /* NULL before first use and after the thread's end */
-    bool ended;       /* the thread has left its heap */
-    bool stays;       /* not quite: see thread.c */
+    heap_t *heap; /* NULL before first use and after the thread's end */
+    bool ended;   /* the thread has left its heap */
+    bool stays; /* the thread has ended but keeps its heap, because more destructors may run: see thread.c */
     bool starting;    /* the thread is getting one: see bootstrap.h */
     bool cycling;     /* the thread is in a cycle: see cycle.h */
     uint32_t inside;  /* sections that a stop of the world must not fall into: see world.h */

@@ -7,7 +7,7 @@
  *
  *     running --held, or signal--> stopped --start--> running            inside: goes on --leave--> stopped
  *
- * A thread that comes while the world is stopped waits until it starts (world_admit). One that waits in the kernel
+ * A thread that comes while the world is stopped waits until it starts (world_admits). One that waits in the kernel
  * for long may declare it (world_block_begin): it is left alone, and stops on its way back if need be.
  */
 #ifndef WEIR_HEAP_WORLD_H

@@ -26,9 +26,9 @@ typedef struct ledger {
     _Atomic size_t touched; /* of all slots, in use or free */
     size_t slots;           /* slots of all chunks: free or in use */
     size_t slots_inuse;
-    size_t pages_inuse;           /* of slots in use, as if small spans were touched throughout */
-    size_t pages_idle;            /* touched, in free slots */
-    size_t pages_slack;           /* touched by a former user, in slots in use, behind what is used of them */
+    size_t pages_inuse; /* of slots in use, as if small spans were touched throughout */
+    size_t pages_idle;  /* touched, in free slots */
+    size_t pages_slack; /* resident pages past a large object's end, left by the former user of its slots */
     size_t huge_inuse, huge_idle; /* bytes; idle: what the provider has for reuse and may be resident */
     size_t
         huge_moving; /* bytes counted in huge_inuse of which the pages are still in another block: see pages_moved */
