@@ -8,6 +8,8 @@
 
 enum { METRICS_MAX = 256, HISTOGRAMS_MAX = 16 };
 
+pthread_mutex_t samples_mutex = PTHREAD_MUTEX_INITIALIZER;
+
 static weir_metric_sample values[METRICS_MAX];
 static weir_metric_histogram histograms[HISTOGRAMS_MAX];
 static char cmdline[16 * 1024];

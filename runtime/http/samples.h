@@ -2,11 +2,15 @@
 #ifndef WEIR_HTTP_SAMPLES_H
 #define WEIR_HTTP_SAMPLES_H
 
+#include <pthread.h>
 #include <stddef.h>
 
 #include <weir/metrics.h>
 
 #include "runtime/os/text.h"
+
+/* Held by the one thread that is in a function of this module, or has what samples_read gave. */
+extern pthread_mutex_t samples_mutex;
 
 typedef struct samples {
     const weir_metric *metrics;

@@ -26,6 +26,8 @@
 
 #include "runtime/http/answer.h"
 #include "runtime/http/http.h"
+#include "runtime/http/samples.h"
+#include "runtime/http/share.h"
 #include "runtime/os/text.h"
 
 enum {
@@ -240,6 +242,7 @@ static enum MHD_Result on_request(void *unused, struct MHD_Connection *connectio
     }
     text_t pairs = text_on(query, sizeof query), body = text_on(server.body, BODY_ROOM);
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_pair, &pairs);
+    pthread_mutex_lock(&samples_mutex);
     answer told = answer_to(&(answer_request){.peer = server.peer,
                                               .method = method,
                                               .path = url,
@@ -251,6 +254,7 @@ static enum MHD_Result on_request(void *unused, struct MHD_Connection *connectio
                                               .accept = header(connection, "Accept"),
                                               .token = server.token[0] ? server.token : NULL},
                             &body);
+    pthread_mutex_unlock(&samples_mutex);
     count_body(body.length);
     return send_answer(connection, &told, &body);
 }
@@ -375,5 +379,7 @@ void weir_http_start(const char *value, _Atomic uint64_t *bytes)
         complain(value, "libmicrohttpd could not start");
         return;
     }
+    if (address.peer == ANSWER_UNIX)
+        share_start();
     say_where();
 }

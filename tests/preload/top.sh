@@ -45,6 +45,29 @@ line $first | awk '{ exit !($9 == "50" && $10 == "off") }' || fail "$(line $firs
 line $second | awk '{ exit !($2 == "sh" && $9 == "100" && $10 == "1.0G") }' || fail "$(line $second)"
 [ "$(stat -c %a runtime/weir)" = 700 ] || fail "others may look into the folder"
 
+# What is read comes from the shared page: the socket is out of the way, and the figures are of now. Where no page can be
+# read, here for want of its version, the socket is asked.
+socket=runtime/weir/$first
+mv "$socket" kept && : >"$socket"
+line $first | awk '{ exit !($9 == "50") }' || fail "the shared page is not read: $(line $first)"
+rm "$socket" && mv kept "$socket"
+"$PYTHON" - $first <<'END'
+import glob, mmap, os, subprocess, sys
+for link in glob.glob(f"/proc/{sys.argv[1]}/fd/*"):
+    if "/memfd:weir-figures" in os.readlink(link):
+        file = os.open(link, os.O_RDWR)
+for change in (lambda: os.ftruncate(file, 0), lambda: os.ftruncate(file, 1 << 20)):
+    try:
+        change()
+        sys.exit("the page can be cut or stretched")
+    except PermissionError:
+        pass
+page = mmap.mmap(file, 65536)
+page[0:4] = b"\xff\0\0\0"
+END
+line $first | awk '{ exit !($9 == "50") }' || fail "the socket is not asked: $(line $first)"
+[ -z "$(for link in /proc/$third/fd/*; do readlink "$link"; done | grep weir-figures)" ] || fail "a process shares a page unasked"
+
 ctl 0 $first gogc=25 memlimit=512MiB
 line $first | awk '{ exit !($9 == "25" && $10 == "512.0M") }' || fail "$(line $first)"
 ctl 0 $first gogc=off

@@ -1,4 +1,5 @@
-/* weir top: the account of running processes, live. Each is asked for /debug/vars (control/client.h), once a second. */
+/* weir top: the account of running processes, live. Once a second each is read from the page that it shares
+ * (control/shared.h), or, if it shares none, asked at its socket (control/client.h). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

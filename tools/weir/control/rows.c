@@ -9,6 +9,7 @@
 
 #include "tools/weir/benchstat/memory.h"
 #include "tools/weir/control/client.h"
+#include "tools/weir/control/shared.h"
 
 /* What stands behind the key of a metric in /debug/vars; "0" if there is none. */
 static const char *value_of(const char *vars, const char *metric)
@@ -66,8 +67,8 @@ rows_t rows_read(const char *folder)
     size_t count = client_processes(folder, &processes);
     rows.all = memory_new(count, sizeof *rows.all);
     for (size_t i = 0; i < count; i++) {
-        char *vars = NULL;
-        if (client_ask(folder, processes[i], "GET", "/debug/vars", &vars) == 200) {
+        char *vars = shared_read(processes[i]);
+        if (vars != NULL || client_ask(folder, processes[i], "GET", "/debug/vars", &vars) == 200) {
             row_t *row = &rows.all[rows.count++];
             row->process = processes[i];
             fill(row, vars);

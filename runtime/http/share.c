@@ -1,0 +1,99 @@
+/* share: see share.h. */
+#define _GNU_SOURCE
+#include "runtime/http/share.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+
+#include "runtime/http/samples.h"
+#include "runtime/http/shared_page.h"
+
+enum { STACK = 128 * 1024 };
+
+static struct {
+    shared_page_t *page;
+    int file;
+} share = {.file = -1};
+
+static void publish(shared_page_t *page)
+{
+    text_t text = text_on(page->text, SHARED_PAGE_ROOM);
+    pthread_mutex_lock(&samples_mutex);
+    samples_t samples = samples_read();
+    atomic_fetch_add(&page->sequence, 1);
+    atomic_thread_fence(memory_order_release);
+    samples_add_numbers(&text, &samples);
+    atomic_store(&page->length, text.truncated ? 0 : (uint32_t)text.length);
+    atomic_fetch_add(&page->sequence, 1);
+    pthread_mutex_unlock(&samples_mutex);
+}
+
+static void *serve(void *unused)
+{
+    shared_page_t *page = share.page;
+    uint32_t answered = 0;
+    (void)unused;
+    for (;;) {
+        uint32_t asked;
+        while ((asked = atomic_load(&page->asked)) == answered)
+            shared_page_wait(&page->asked, asked, NULL);
+        publish(page);
+        answered = asked;
+        atomic_store(&page->answered, answered);
+        shared_page_wake(&page->answered);
+        nanosleep(&(struct timespec){.tv_nsec = SHARED_PAGE_REST_NS}, NULL);
+    }
+    return NULL;
+}
+
+/* A child has no such thread. Its readers find nothing, and neither do they find its parent through it. */
+static void after_fork_in_child(void)
+{
+    if (!share.page)
+        return;
+    munmap(share.page, SHARED_PAGE_SIZE);
+    close(share.file);
+    share.page = NULL;
+}
+
+static bool start_thread(void)
+{
+    sigset_t all, old;
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    bool started = pthread_create(&thread, &attributes, serve, NULL) == 0;
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return started;
+}
+
+void share_start(void)
+{
+    int file = memfd_create(SHARED_PAGE_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (file < 0)
+        return;
+    /* A reader that made it shorter would kill the process. */
+    void *page = MAP_FAILED;
+    if (ftruncate(file, SHARED_PAGE_SIZE) == 0 &&
+        fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+        page = mmap(NULL, SHARED_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (page == MAP_FAILED) {
+        close(file);
+        return;
+    }
+    share.page = page;
+    share.file = file;
+    pthread_atfork(NULL, NULL, after_fork_in_child);
+    if (start_thread())
+        atomic_store(&share.page->version, SHARED_PAGE_VERSION);
+    else
+        after_fork_in_child();
+}
