@@ -4,8 +4,9 @@
  * values a program starts with; a call takes effect at once and for the whole process. After Go's
  * runtime/debug.SetGCPercent, SetMemoryLimit and FreeOSMemory; the hard limit is weir's own.
  *
- * All functions may be called from any thread; none fails, none changes errno. Limits are bytes of everything
- * the runtime holds from the kernel (weir_mem_stats: sys - heap_released), not of what the program asked for.
+ * All functions may be called from any thread; none fails, none changes errno. Limits are bytes of what is held
+ * from the kernel, not of what the program asked for: the soft one counts the process (weir_set_memory_limit_scope), the
+ * hard one everything that the runtime holds (weir_mem_stats: sys - heap_released).
  */
 #ifndef WEIR_CONTROL_H
 #define WEIR_CONTROL_H
@@ -19,6 +20,12 @@
 #define WEIR_NO_LIMIT INT64_MAX
 #define WEIR_GC_OFF (-1)
 
+/* What the soft limit counts. */
+typedef enum weir_limit_scope {
+    WEIR_SCOPE_PROCESS, /* all anonymous memory of the process: stacks, other allocators' and libraries' mappings, and weir's */
+    WEIR_SCOPE_WEIR /* what weir holds from the kernel */
+} weir_limit_scope;
+
 WEIR_API_BEGIN
 
 /* Growth: how much more than the live heap may be held, in percent of it. Idle memory beyond
@@ -31,6 +38,11 @@ WEIR_API int weir_set_gc_percent(int percent) WEIR_NOEXCEPT;
  * WEIR_NO_LIMIT (the default) for none; a negative value changes nothing. Returns the old limit, so
  * weir_set_memory_limit(-1) asks. */
 WEIR_API int64_t weir_set_memory_limit(int64_t bytes) WEIR_NOEXCEPT;
+
+/* What the soft limit counts; WEIR_SCOPE_PROCESS is the default, and other values mean that. Then what is resident in the process
+ * and not weir's is taken off the limit: it is read from the kernel every few milliseconds while the program allocates
+ * under a limit (one system call, pread). Returns the old scope. */
+WEIR_API weir_limit_scope weir_set_memory_limit_scope(weir_limit_scope scope) WEIR_NOEXCEPT;
 
 /* The hard limit, in bytes: an allocation that would exceed it, after all was released as for the soft limit,
  * fails with NULL and ENOMEM. WEIR_NO_LIMIT (the default) for none; a negative value changes nothing. A limit

@@ -110,6 +110,9 @@ typedef struct weir_mem_stats {
     uint64_t gc_heap;             /* and with those handed out since: what is held against next_gc */
     uint64_t pause_max_ns;        /* the longest world stop of all cycles, nanoseconds */
     uint64_t gc_cpu_ns;           /* nanoseconds that collections took so far, of all processors together */
+    /* While the soft limit counts all of the process (weir_set_memory_limit_scope), otherwise 0: */
+    uint64_t process_resident; /* bytes of anonymous memory of the process that are resident, */
+    uint64_t foreign_bytes;    /* and what of that is not weir's, as the limit counts it (up to 1 % more) */
 } weir_mem_stats;
 
 WEIR_API_BEGIN

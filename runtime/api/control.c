@@ -13,6 +13,11 @@ int64_t weir_set_memory_limit(int64_t bytes)
     return control_set_memory_limit(bytes);
 }
 
+weir_limit_scope weir_set_memory_limit_scope(weir_limit_scope scope)
+{
+    return control_set_limit_scope(scope != WEIR_SCOPE_WEIR) ? WEIR_SCOPE_PROCESS : WEIR_SCOPE_WEIR;
+}
+
 int64_t weir_set_hard_limit(int64_t bytes)
 {
     return control_set_hard_limit(bytes);

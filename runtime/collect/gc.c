@@ -73,7 +73,7 @@ static uint64_t heap_bytes(void)
 
 static uint64_t limit_now(void)
 {
-    int64_t limit = control_memory_limit();
+    int64_t limit = pages_soft_room();
     return limit == INT64_MAX ? PACER_NONE : (uint64_t)limit;
 }
 
@@ -456,6 +456,7 @@ static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
         return NULL;
     }
     size = size ? size : 1;
+    pages_look(size);
     if (UNLIKELY(!gc.started))
         start();
     if (UNLIKELY(is_stressed()))

@@ -11,9 +11,8 @@
 
 static struct {
     _Atomic int gc_percent;
-    _Atomic int64_t soft, hard;
     uint64_t started_ns; /* written once, at the start */
-} knobs = {.gc_percent = 100, .soft = INT64_MAX, .hard = INT64_MAX};
+} knobs = {.gc_percent = 100};
 
 /* The start of the runtime reads the environment, so a knob that is turned before the first allocation has to come
  * after it. */
@@ -23,19 +22,15 @@ static void start(void)
     thread_return_borrowed();
 }
 
-static void apply(void)
-{
-    pages_set_gc_percent(knobs.gc_percent);
-    pages_set_limits(knobs.soft, knobs.hard);
-}
-
 void control_init(void)
 {
     knobs.gc_percent = options.gogc > INT32_MAX ? INT32_MAX : (int)options.gogc;
-    knobs.soft = options.memlimit;
-    knobs.hard = options.hardlimit;
     knobs.started_ns = os_now_ns();
-    apply();
+    pages_set_gc_percent(knobs.gc_percent);
+    pages_set_limit_scope(options.memlimit_scope == OPTIONS_SCOPE_PROCESS);
+    pages_set_soft_limit(options.memlimit);
+    pages_set_hard_limit(options.hardlimit);
+    pages_follow_memory(options.shares[OPTIONS_memlimit], options.shares[OPTIONS_hardlimit]);
     pages_heed_limit();
 }
 
@@ -43,30 +38,42 @@ int control_set_gc_percent(int percent)
 {
     start();
     int old = atomic_exchange(&knobs.gc_percent, percent < 0 ? -1 : percent);
-    apply();
+    pages_set_gc_percent(knobs.gc_percent);
     return old;
 }
 
-static int64_t set_limit(_Atomic int64_t *limit, int64_t bytes)
+static void heed(void)
 {
-    start();
-    if (bytes < 0)
-        return *limit;
-    int64_t old = atomic_exchange(limit, bytes);
-    apply();
     if (cycle_is_due())
         cycle_run_due();
-    return old;
 }
 
 int64_t control_set_memory_limit(int64_t bytes)
 {
-    return set_limit(&knobs.soft, bytes);
+    start();
+    if (bytes < 0)
+        return pages_soft_limit();
+    int64_t old = pages_set_soft_limit(bytes);
+    heed();
+    return old;
 }
 
 int64_t control_set_hard_limit(int64_t bytes)
 {
-    return set_limit(&knobs.hard, bytes);
+    start();
+    if (bytes < 0)
+        return pages_hard_limit();
+    int64_t old = pages_set_hard_limit(bytes);
+    heed();
+    return old;
+}
+
+bool control_set_limit_scope(bool is_process)
+{
+    start();
+    bool old = pages_set_limit_scope(is_process);
+    heed();
+    return old;
 }
 
 void control_set_hard_limit_callback(void (*callback)(void *context, size_t wanted), void *context)
@@ -92,10 +99,10 @@ int control_gc_percent(void)
 
 int64_t control_memory_limit(void)
 {
-    return knobs.soft;
+    return pages_soft_limit();
 }
 
 int64_t control_hard_limit(void)
 {
-    return knobs.hard;
+    return pages_hard_limit();
 }

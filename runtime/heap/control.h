@@ -2,6 +2,7 @@
 #ifndef WEIR_HEAP_CONTROL_H
 #define WEIR_HEAP_CONTROL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,8 @@ int control_set_gc_percent(int percent);
 /* Bytes; negative: only asks; INT64_MAX: none. Returns the old limit. */
 int64_t control_set_memory_limit(int64_t bytes);
 int64_t control_set_hard_limit(int64_t bytes);
+/* Does the soft limit count all of the process? The old scope. */
+bool control_set_limit_scope(bool is_process);
 void control_set_hard_limit_callback(void (*callback)(void *context, size_t wanted), void *context);
 /* Release all that is idle to the kernel. */
 void control_free_os_memory(void);

@@ -112,6 +112,7 @@ static void restart_volume(void)
 
 void cycle_add_volume(size_t bytes)
 {
+    pages_look(bytes);
     size_t allocated = atomic_fetch_add_explicit(&volume.allocated, bytes, memory_order_relaxed) + bytes;
     enum pages_due none = PAGES_DUE_NONE;
     if (UNLIKELY(allocated >= atomic_load_explicit(&volume.due_at, memory_order_relaxed)))

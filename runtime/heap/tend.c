@@ -11,6 +11,7 @@
 #include "runtime/os/asleep.h"
 #include "runtime/os/futex.h"
 #include "runtime/os/options.h"
+#include "runtime/os/sandbox.h"
 
 /* --- the owner's side --- */
 
@@ -134,14 +135,14 @@ static void tend_one(heap_t *heap, bool inbox_only)
     lock_release(&heaps.lock);
 }
 
-/* Hardened heaps have no cache, and collect mode one of another kind. ThreadSanitizer does not know what the kernel
- * proves. */
+/* Hardened heaps have no cache, and collect mode one of another kind. A program that filters its system calls may not allow
+ * the proof. ThreadSanitizer does not know what the kernel proves. */
 static bool is_possible(void)
 {
 #ifdef __SANITIZE_THREAD__
     return false;
 #else
-    return fence_is_cheap() && !options.harden && !options.collect;
+    return fence_is_cheap() && !options.harden && !options.collect && !sandbox_has_begun();
 #endif
 }
 

@@ -108,6 +108,10 @@ void stats_read_memory(weir_mem_stats *stats)
     stats->os_releases = held.releases;
     stats->os_released_bytes = (uint64_t)held.released_pages * OS_PAGE;
     stats->limit_releases = held.limit_releases;
+    size_t resident, foreign;
+    pages_read_process(&resident, &foreign);
+    stats->process_resident = resident;
+    stats->foreign_bytes = foreign;
 }
 
 void stats_read(weir_mem_stats *stats)

@@ -133,6 +133,8 @@ static const struct field counters[] = {
     FIELD(gc_heap),
     FIELD(pause_max_ns),
     FIELD(gc_cpu_ns),
+    FIELD(process_resident),
+    FIELD(foreign_bytes),
 };
 /* The knobs are signed, and one value of each means "none": null in JSON. */
 static const struct {
@@ -294,6 +296,11 @@ static void add_table(text_t *text, const weir_mem_stats *stats, int fd)
                    stats->sys - stats->heap_sys - stats->mspan_sys - stats->mcache_sys - stats->gc_sys, "\n");
     add_figure(text, "held from the kernel", stats->sys - stats->heap_released);
     text_add_str(text, "   heap in use, idle less given back, tables\n");
+    if (stats->process_resident > 0) {
+        add_figure(text, "process holds", stats->process_resident);
+        add_bytes_note(text, "   anonymous memory; ", stats->foreign_bytes,
+                       " of it is not weir's, and counts against the limit\n");
+    }
     add_figure(text, "peak resident", peak_resident());
     text_add_str(text, "   of the whole process\n");
     add_figure(text, "given back ever", stats->os_released_bytes);

@@ -10,12 +10,12 @@
 #include "runtime/os/memory_size.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "runtime/os/descriptor.h"
 #include "runtime/os/file.h"
 #include "runtime/os/text.h"
 
@@ -38,25 +38,25 @@ struct hierarchy {
     const char *file;
 };
 
-static uint64_t lowest_limit(const char *root, struct hierarchy hierarchy, const char *group, size_t length)
+/* What a visitor of the files is to do with one of them. */
+typedef void visit_t(const char *path);
+
+static void visit_group(const char *root, struct hierarchy hierarchy, const char *group, size_t length,
+                        visit_t *visit)
 {
-    uint64_t lowest = MEMORY_SIZE_UNLIMITED;
     while (length > 0 && group[length - 1] == '/')
         length--;
     for (;;) {
         static char room[LONGEST];
-        char content[32];
         text_t path = text_on(room, sizeof room);
         text_add_str(&path, root);
         text_add_str(&path, hierarchy.mount);
         text_add_chars(&path, group, length);
         text_add_str(&path, hierarchy.file);
-        if (!path.truncated && file_read(room, content, sizeof content)) {
-            uint64_t limit = parse_limit(content);
-            lowest = limit < lowest ? limit : lowest;
-        }
+        if (!path.truncated)
+            visit(room);
         if (length == 0)
-            return lowest;
+            return;
         while (length > 0 && group[--length] != '/')
             ;
     }
@@ -76,15 +76,13 @@ static bool lists_word(const char *start, const char *end, const char *word)
     return false;
 }
 
-uint64_t memory_size_of_cgroup(const char *root)
+/* Visit each file that may hold a limit, from the group itself upwards. */
+static void visit_files(const char *root, visit_t *visit)
 {
     static const struct hierarchy version2 = {"/sys/fs/cgroup", "/memory.max"};
     static const struct hierarchy version1 = {"/sys/fs/cgroup/memory", "/memory.limit_in_bytes"};
     static char room[LONGEST],
         groups[LONGEST]; /* not on a stack that may be small; one caller at a time, at the start */
-    uint64_t lowest = MEMORY_SIZE_UNLIMITED;
-    int saved = errno;
-
     text_t path = text_on(room, sizeof room);
     text_add_str(&path, root);
     text_add_str(&path, "/proc/self/cgroup");
@@ -98,11 +96,27 @@ uint64_t memory_size_of_cgroup(const char *root)
             bool is_version2 = strncmp(line, "0::", 3) == 0;
             if (!is_version2 && !lists_word(controllers + 1, group, "memory"))
                 continue;
-            uint64_t limit =
-                lowest_limit(root, is_version2 ? version2 : version1, group + 1, (size_t)(end - group - 1));
-            lowest = limit < lowest ? limit : lowest;
+            visit_group(root, is_version2 ? version2 : version1, group + 1, (size_t)(end - group - 1), visit);
         }
     }
+}
+
+static uint64_t lowest;
+
+static void look_into(const char *path)
+{
+    char content[32];
+    if (file_read(path, content, sizeof content)) {
+        uint64_t limit = parse_limit(content);
+        lowest = limit < lowest ? limit : lowest;
+    }
+}
+
+uint64_t memory_size_of_cgroup(const char *root)
+{
+    int saved = errno;
+    lowest = MEMORY_SIZE_UNLIMITED;
+    visit_files(root, look_into);
     errno = saved;
     return lowest;
 }
@@ -119,4 +133,60 @@ uint64_t memory_size_available(void)
 {
     uint64_t cgroup = memory_size_of_cgroup(""), machine = memory_size_of_machine();
     return cgroup < machine ? cgroup : machine;
+}
+
+int64_t memory_size_share(uint64_t all, int64_t percent)
+{
+    const uint64_t mib = (uint64_t)1 << 20;
+    uint64_t share = all / 100 * (uint64_t)percent + all % 100 * (uint64_t)percent / 100;
+    return (int64_t)(share < 100 * mib ? share : share - share % mib);
+}
+
+/* --- watching --- */
+
+enum { WATCHED = 8 };
+
+static struct {
+    int descriptors[WATCHED];
+    int count;
+    uint64_t machine;
+} watch;
+
+static void open_watched(const char *path)
+{
+    int descriptor = watch.count < WATCHED ? descriptor_open(path) : -1;
+    if (descriptor >= 0)
+        watch.descriptors[watch.count++] = descriptor;
+}
+
+void memory_size_watch(const char *root)
+{
+    int saved = errno;
+    while (watch.count > 0)
+        descriptor_close(watch.descriptors[--watch.count]);
+    watch.machine = memory_size_of_machine();
+    visit_files(root, open_watched);
+    errno = saved;
+}
+
+/* "max" or a number, and the end of the line: what else is there is not the kernel's. */
+static bool is_limit(const char *content)
+{
+    size_t digits = strspn(content, "0123456789");
+    return strcmp(content, "max\n") == 0 || (digits > 0 && strcmp(content + digits, "\n") == 0);
+}
+
+bool memory_size_watched(uint64_t *bytes)
+{
+    char content[32];
+    bool any = false;
+    *bytes = watch.machine;
+    for (int i = 0; i < watch.count; i++) {
+        if (!descriptor_read(watch.descriptors[i], content, sizeof content) || !is_limit(content))
+            continue;
+        uint64_t limit = parse_limit(content);
+        any = true;
+        *bytes = limit < *bytes ? limit : *bytes;
+    }
+    return any;
 }

@@ -104,15 +104,26 @@ static const char *parse_number(struct piece value, int64_t largest, int64_t *nu
     return problem == NULL && *number > largest ? TOO_LARGE : problem;
 }
 
-/* Whole MiB when there are many, so that the value reads well where it is printed. */
 static const char *parse_share(uint64_t (*memory)(void), int64_t percent, int64_t *bytes)
 {
-    const uint64_t mib = (uint64_t)1 << 20, all = memory();
+    uint64_t all = memory();
     if (all == MEMORY_SIZE_UNLIMITED)
         return UNKNOWN_MEMORY;
-    uint64_t share = all / 100 * (uint64_t)percent + all % 100 * (uint64_t)percent / 100;
-    *bytes = (int64_t)(share < 100 * mib ? share : share - share % mib);
+    *bytes = memory_size_share(all, percent);
     return NULL;
+}
+
+enum { AUTO_PERCENT = 90 };
+
+/* Of a size that has been parsed: which share it is; 0: none. */
+static uint8_t share_of(const struct options_row *row, struct piece value)
+{
+    int64_t percent = 0;
+    if (row->kind != OPTIONS_SIZE)
+        return 0;
+    if (piece_is(value, "auto"))
+        return AUTO_PERCENT;
+    return parse_digits(&value, &percent) == NULL && piece_is(value, "%") ? (uint8_t)percent : 0;
 }
 
 static const char *parse_size(struct piece value, uint64_t (*memory)(void), int64_t *bytes)
@@ -128,7 +139,7 @@ static const char *parse_size(struct piece value, uint64_t (*memory)(void), int6
                  {"TiB", (int64_t)1 << 40}};
 
     if (piece_is(value, "auto"))
-        return parse_share(memory, 90, bytes);
+        return parse_share(memory, AUTO_PERCENT, bytes);
     const char *problem = parse_digits(&value, bytes);
     if (problem == WRONG)
         return WRONG;
@@ -231,6 +242,7 @@ static bool set_row(struct options *into, const struct options_row *row, struct 
         if (detail == NULL) {
             into->values[place] = parsed;
             into->sources[place] = OPTIONS_FROM_ENVIRONMENT;
+            into->shares[place] = share_of(row, value);
             return true;
         }
     }

@@ -19,6 +19,7 @@
 enum options_stats { OPTIONS_STATS_OFF, OPTIONS_STATS_TEXT, OPTIONS_STATS_JSON };
 enum options_poolcheck { OPTIONS_POOLCHECK_AUTO, OPTIONS_POOLCHECK_OFF, OPTIONS_POOLCHECK_ON };
 enum options_stop { OPTIONS_STOP_AUTO, OPTIONS_STOP_PTRACE, OPTIONS_STOP_SIGNAL };
+enum options_scope { OPTIONS_SCOPE_PROCESS, OPTIONS_SCOPE_WEIR };
 enum options_onerror { OPTIONS_ONERROR_ABORT, OPTIONS_ONERROR_WARN };
 
 #define RESERVED(name)
@@ -47,7 +48,9 @@ struct options {
         int64_t values[OPTIONS_COUNT];
     };
     uint8_t sources[OPTIONS_COUNT]; /* enum options_source */
-    uint64_t (*memory)(void);       /* asked by "90%" and "auto": bytes there are for this process */
+    uint8_t shares
+        [OPTIONS_COUNT]; /* of a size that was given as a share of the memory there is: percent; else 0 */
+    uint64_t (*memory)(void); /* asked by "90%" and "auto": bytes there are for this process */
 };
 
 #undef RESERVED

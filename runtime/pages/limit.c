@@ -4,6 +4,9 @@
 #include <stdatomic.h>
 
 #include "runtime/os/check.h"
+#include "runtime/os/memory_size.h"
+#include "runtime/os/resident.h"
+#include "runtime/pages/foreign.h"
 #include "runtime/pages/growth.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/pages.h"
@@ -12,28 +15,158 @@
 
 _Atomic uint32_t pages_due;
 
-enum { LIMIT_SHARE = 64, REFILL_SHARE = 16 };
+enum { LIMIT_SHARE = 64, REFILL_SHARE = 16, FOREIGN_SHARE = 256 };
+/* Between two readings: of the process, and of how much memory there is. */
+enum { LOOK_NS = 2 * 1000 * 1000, LOOK_VOLUME = 4 * 1024 * 1024, FOLLOW_NS = 20 * 1000 * 1000 };
 
 _Atomic bool pages_limited;
 
 static struct {
-    int64_t soft, hard; /* bytes; INT64_MAX: none */
-    size_t due_at;      /* held bytes: a cycle for the limit is due from here on */
-    bool heeded;        /* somebody runs the cycles for the limit */
+    _Atomic int64_t bytes[LIMITS]; /* INT64_MAX: none. Read by anybody */
+    unsigned shares[LIMITS];       /* of the memory there is, in percent: they follow it; 0: not */
+    bool counts_process;           /* the scope */
+    bool is_watching;              /* the process is read */
+    foreign_t foreign;             /* zeros unless it is */
+    _Atomic int64_t room;          /* the soft limit less what is foreign; read by anybody */
+    _Atomic uint64_t look_at;      /* when the next reading is due; UINT64_MAX: never. Read by anybody */
+    uint64_t follow_at;
+    _Atomic size_t
+        volume;    /* bytes that were admitted or allocated anew since the last reading. Written by anybody */
+    size_t due_at; /* total bytes: a cycle for the limit is due from here on */
+    bool heeded;   /* somebody runs the cycles for the limit */
     void (*refused)(void *context, size_t wanted);
     void *refused_context;
     _Atomic bool pressed;
     _Atomic size_t refilled; /* bytes that went into caches while pressed, since the last cycle */
     growth_t growth;
-} limit = {.soft = INT64_MAX, .hard = INT64_MAX, .growth = GROWTH_UNHEEDED};
+} limit = {.bytes = {INT64_MAX, INT64_MAX},
+           .counts_process = true,
+           .room = INT64_MAX,
+           .look_at = UINT64_MAX,
+           .growth = GROWTH_UNHEEDED};
 
 /* The thread has run a cycle for a request, and repeats it. */
 static __thread bool retrying __attribute__((tls_model("initial-exec")));
 
+int64_t limit_bytes(enum limit_kind kind)
+{
+    return atomic_load_explicit(&limit.bytes[kind], memory_order_relaxed);
+}
+
+int64_t limit_room(void)
+{
+    return atomic_load_explicit(&limit.room, memory_order_relaxed);
+}
+
+static size_t hard_limit(void)
+{
+    return (size_t)limit_bytes(LIMIT_HARD);
+}
+
+/* What may be held. */
 static size_t lower_limit(void)
 {
-    return (size_t)(limit.soft < limit.hard ? limit.soft : limit.hard);
+    size_t room = (size_t)limit_room();
+    return room < hard_limit() ? room : hard_limit();
 }
+
+/* A share of the limit as it was set: the room may be nothing. */
+static size_t share_of_limit(size_t share)
+{
+    size_t soft = (size_t)limit_bytes(LIMIT_SOFT);
+    return (soft < hard_limit() ? soft : hard_limit()) / share;
+}
+
+/* What the limits count. */
+static size_t total_bytes(void)
+{
+    return idle_held_bytes() + limit.foreign.bytes;
+}
+
+/* --- the process --- */
+
+static void publish_room(void)
+{
+    int64_t soft = limit_bytes(LIMIT_SOFT), foreign = (int64_t)limit.foreign.bytes;
+    int64_t room = soft == INT64_MAX ? soft : soft > foreign ? soft - foreign : 0;
+    atomic_store_explicit(&limit.room, room, memory_order_relaxed);
+}
+
+/* What is being given back is held no more, and may still be resident. */
+static void read_process(uint64_t now)
+{
+    size_t resident, step = share_of_limit(FOREIGN_SHARE);
+    if (resident_read(&resident))
+        foreign_note(&limit.foreign, resident, idle_held_bytes() + purge_bytes_in_work(),
+                     step > OS_PAGE ? step : OS_PAGE, now);
+}
+
+/* How much memory is there now? */
+static void follow(uint64_t now)
+{
+    uint64_t memory;
+    limit.follow_at = now + FOLLOW_NS;
+    if (!memory_size_watched(&memory))
+        return;
+    for (int kind = 0; kind < LIMITS; kind++)
+        if (limit.shares[kind])
+            atomic_store_explicit(&limit.bytes[kind], memory_size_share(memory, limit.shares[kind]),
+                                  memory_order_relaxed);
+}
+
+static bool follows(void)
+{
+    return limit.shares[LIMIT_SOFT] || limit.shares[LIMIT_HARD];
+}
+
+/* The clock ticks every few milliseconds, in which a program may allocate much. */
+bool limit_wants_look(size_t bytes)
+{
+    uint64_t at = atomic_load_explicit(&limit.look_at, memory_order_relaxed);
+    if (LIKELY(at == UINT64_MAX))
+        return false;
+    size_t volume = atomic_fetch_add_explicit(&limit.volume, bytes, memory_order_relaxed) + bytes;
+    return volume >= LOOK_VOLUME || os_now_coarse_ns() >= at;
+}
+
+void limit_look(void)
+{
+    uint64_t now = os_now_coarse_ns();
+    atomic_store_explicit(&limit.look_at, now + LOOK_NS, memory_order_relaxed);
+    atomic_store_explicit(&limit.volume, 0, memory_order_relaxed);
+    if (follows() && now >= limit.follow_at)
+        follow(now);
+    if (limit.is_watching)
+        read_process(now);
+    publish_room();
+}
+
+/* After a knob was turned: is anything to be read from now on? */
+static void watch(void)
+{
+    limit.is_watching = limit.counts_process && limit_bytes(LIMIT_SOFT) < INT64_MAX && resident_open();
+    if (!limit.is_watching)
+        limit.foreign = (foreign_t){0};
+    bool any = limit.is_watching || follows();
+    atomic_store_explicit(&limit.look_at, any ? 0 : UINT64_MAX, memory_order_relaxed);
+    publish_room();
+}
+
+limit_process_t limit_read_process(void)
+{
+    if (limit.is_watching)
+        limit_look();
+    size_t resident = limit.foreign.resident, foreign = limit.foreign.bytes;
+    return (limit_process_t){resident, foreign < resident ? foreign : resident};
+}
+
+void limit_after_fork_child(void)
+{
+    if (limit.is_watching)
+        resident_after_fork_child();
+}
+
+/* --- holding the limits --- */
 
 /* The limit is the more urgent reason. */
 static void raise_due(enum pages_due reason)
@@ -53,12 +186,12 @@ void limit_restart_growth(void)
     growth_restart(&limit.growth, idle_inuse_bytes(), idle_gc_percent());
 }
 
-/* So much is held: a growth by 1/64 of the limit from the least that was held since the last cycle makes one due. */
-static void note_held(size_t held)
+/* So much is counted: a growth by 1/64 of the limit from the least that was since the last cycle makes one due. */
+static void note_total(size_t total)
 {
-    size_t step = lower_limit() / LIMIT_SHARE;
-    if (limit.due_at > held + step)
-        limit.due_at = held + step;
+    size_t step = share_of_limit(LIMIT_SHARE);
+    if (limit.due_at > total + step)
+        limit.due_at = total + step;
 }
 
 /* Idle memory first, then the touched ends of slots behind large objects. */
@@ -67,34 +200,36 @@ static void release(size_t excess)
     size_t idle = idle_bytes();
     bool released = purge_to(idle > excess ? idle - excess : 0);
     size_t slack = ledger.pages_slack * OS_PAGE;
-    if (idle < excess && slack &&
-        (slack >= lower_limit() / LIMIT_SHARE || lower_limit() == (size_t)limit.hard))
+    if (idle < excess && slack && (slack >= share_of_limit(LIMIT_SHARE) || lower_limit() == hard_limit()))
         released |= runs_release_slack();
     ledger.limit_releases += released;
 }
 
 bool limit_admit(size_t fresh)
 {
+    if (limit_wants_look(fresh))
+        limit_look();
     size_t lower = lower_limit(), held = idle_held_bytes();
     if (UNLIKELY(idle_inuse_bytes() + fresh >= limit.growth.at))
         raise_due(PAGES_DUE_GROWTH);
     if (LIKELY(lower == INT64_MAX))
         return true;
-    note_held(held);
+    note_total(total_bytes());
     if (held + fresh > lower) {
         release(held + fresh - lower);
         held = idle_held_bytes();
+        lower = lower_limit(); /* others have had the lock */
     }
     bool over = held + fresh > lower;
     atomic_store_explicit(&limit.pressed, over, memory_order_relaxed);
-    if (over && limit.heeded && held + fresh >= limit.due_at)
+    if (over && limit.heeded && total_bytes() + fresh >= limit.due_at)
         raise_due(PAGES_DUE_LIMIT);
-    return held + fresh <= (size_t)limit.hard;
+    return held + fresh <= hard_limit();
 }
 
 bool limit_refuses(size_t bytes)
 {
-    bool refused = idle_held_bytes() + bytes > (size_t)limit.hard;
+    bool refused = idle_held_bytes() + bytes > hard_limit();
     if (refused && limit.heeded && !retrying)
         raise_due(PAGES_DUE_LIMIT);
     else
@@ -116,14 +251,14 @@ COLD bool limit_ask_program(size_t wanted)
 void limit_note_refill(size_t bytes)
 {
     size_t refilled = atomic_fetch_add_explicit(&limit.refilled, bytes, memory_order_relaxed) + bytes;
-    if (refilled >= lower_limit() / REFILL_SHARE && limit.heeded)
+    if (refilled >= share_of_limit(REFILL_SHARE) && limit.heeded)
         raise_due(PAGES_DUE_LIMIT);
 }
 
 void limit_restart(void)
 {
     atomic_store_explicit(&limit.refilled, 0, memory_order_relaxed);
-    limit.due_at = idle_held_bytes() + lower_limit() / LIMIT_SHARE;
+    limit.due_at = total_bytes() + share_of_limit(LIMIT_SHARE);
 }
 
 void limit_retry_begins(void)
@@ -138,13 +273,36 @@ void limit_retry_ends(void)
 
 /* --- knobs --- */
 
-void limit_set(int64_t soft, int64_t hard)
+/* Of a new limit nobody knows yet whether a cycle helps. */
+static void begin_anew(void)
 {
-    limit.soft = soft;
-    limit.hard = hard;
-    limit.due_at = 0; /* of a new limit nobody knows yet whether a cycle helps */
+    watch();
+    limit.due_at = 0;
     atomic_store_explicit(&pages_limited, limit_is_set(), memory_order_relaxed);
     limit_admit(0);
+}
+
+void limit_set(enum limit_kind kind, int64_t bytes)
+{
+    limit.shares[kind] = 0;
+    atomic_store_explicit(&limit.bytes[kind], bytes, memory_order_relaxed);
+    begin_anew();
+}
+
+void limit_follow(enum limit_kind kind, unsigned percent)
+{
+    if (percent > 0 && !follows())
+        memory_size_watch("");
+    limit.shares[kind] = percent;
+    begin_anew();
+}
+
+bool limit_set_scope(bool is_process)
+{
+    bool old = limit.counts_process;
+    limit.counts_process = is_process;
+    begin_anew();
+    return old;
 }
 
 void limit_heed(void)
@@ -166,7 +324,7 @@ void limit_set_callback(void (*callback)(void *context, size_t wanted), void *co
 
 bool limit_is_set(void)
 {
-    return limit.soft < INT64_MAX || limit.hard < INT64_MAX;
+    return limit_bytes(LIMIT_SOFT) < INT64_MAX || limit_bytes(LIMIT_HARD) < INT64_MAX;
 }
 
 bool limit_has_room(size_t bytes)

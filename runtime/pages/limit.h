@@ -10,6 +10,13 @@
  * refuses the request: a cycle is due, after which the heap tries again (heap.c). If that is refused as well, the
  * program's callback is asked for room, and the request is tried for the last time.
  *
+ * The soft limit is the process's, unless the scope says otherwise: what is not the runtime's is taken off the room.
+ *
+ *     room  = soft - foreign                foreign: foreign.h, from a reading every few milliseconds (os/resident.h)
+ *     total = held + foreign                what the next cycle for the limit is due by
+ *
+ * A limit that was given as a share of the memory there is follows it (os/memory_size.h).
+ *
  * All of this is under the pages' lock, unless it says otherwise. */
 #ifndef WEIR_PAGES_LIMIT_H
 #define WEIR_PAGES_LIMIT_H
@@ -39,8 +46,12 @@ void limit_fell(void);
 void limit_retry_begins(void);
 void limit_retry_ends(void);
 
-/* The knobs. */
-void limit_set(int64_t soft, int64_t hard);
+/* The knobs. One that is set anew no longer follows; limit_follow: it is a share of the memory there is, in percent. */
+enum limit_kind { LIMIT_SOFT, LIMIT_HARD, LIMITS };
+void limit_set(enum limit_kind kind, int64_t bytes);
+void limit_follow(enum limit_kind kind, unsigned percent);
+/* Does the soft limit count all of the process, or what the runtime holds? */
+bool limit_set_scope(bool is_process); /* the old one */
 void limit_set_gc_percent(int64_t percent);
 void limit_set_callback(void (*callback)(void *context, size_t wanted), void *context);
 
@@ -50,6 +61,22 @@ void limit_heed(void);
 void limit_restart(void);
 /* A cycle has ended, or the first listener of growth has come: measure growth from here. */
 void limit_restart_growth(void);
+
+/* As set, or as it has followed; INT64_MAX: none. Without the lock. */
+int64_t limit_bytes(enum limit_kind kind);
+/* The soft limit, less what is foreign. Without the lock. */
+int64_t limit_room(void);
+/* So many bytes have been admitted, or allocated anew: is a reading due? Without the lock. */
+bool limit_wants_look(size_t bytes);
+/* Read anew. */
+void limit_look(void);
+/* What the last reading has found, or one that is made for it; zeros if nobody asks. */
+typedef struct limit_process {
+    size_t resident, foreign; /* bytes */
+} limit_process_t;
+limit_process_t limit_read_process(void);
+/* In the child of a fork. */
+void limit_after_fork_child(void);
 
 /* Is there one? Has it room for so many bytes? */
 bool limit_is_set(void);

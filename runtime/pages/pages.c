@@ -295,10 +295,72 @@ void pages_set_gc_percent(int64_t percent)
     lock_release(&lock);
 }
 
-void pages_set_limits(int64_t soft, int64_t hard)
+static int64_t set_limit(enum limit_kind kind, int64_t bytes)
 {
     lock_acquire(&lock);
-    limit_set(soft, hard);
+    int64_t old = limit_bytes(kind);
+    limit_set(kind, bytes);
+    lock_release(&lock);
+    return old;
+}
+
+int64_t pages_set_soft_limit(int64_t bytes)
+{
+    return set_limit(LIMIT_SOFT, bytes);
+}
+
+int64_t pages_set_hard_limit(int64_t bytes)
+{
+    return set_limit(LIMIT_HARD, bytes);
+}
+
+void pages_follow_memory(unsigned soft_percent, unsigned hard_percent)
+{
+    lock_acquire(&lock);
+    limit_follow(LIMIT_SOFT, soft_percent);
+    limit_follow(LIMIT_HARD, hard_percent);
+    lock_release(&lock);
+}
+
+bool pages_set_limit_scope(bool is_process)
+{
+    lock_acquire(&lock);
+    bool old = limit_set_scope(is_process);
+    lock_release(&lock);
+    return old;
+}
+
+int64_t pages_soft_limit(void)
+{
+    return limit_bytes(LIMIT_SOFT);
+}
+
+int64_t pages_hard_limit(void)
+{
+    return limit_bytes(LIMIT_HARD);
+}
+
+int64_t pages_soft_room(void)
+{
+    return limit_room();
+}
+
+void pages_read_process(size_t *resident, size_t *foreign)
+{
+    lock_acquire(&lock);
+    limit_process_t process = limit_read_process();
+    lock_release(&lock);
+    *resident = process.resident;
+    *foreign = process.foreign;
+}
+
+void pages_look(size_t bytes)
+{
+    if (!limit_wants_look(bytes))
+        return;
+    lock_acquire(&lock);
+    limit_look();
+    limit_admit(0);
     lock_release(&lock);
 }
 
@@ -408,8 +470,10 @@ void pages_after_fork(bool child)
 {
     if (lock_may_repair(&lock)) {
         provider_after_fork(child);
-        if (child)
+        if (child) {
             purge_after_fork_child();
+            limit_after_fork_child();
+        }
     }
     lock_after_fork(&lock, child);
 }

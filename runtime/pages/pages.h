@@ -87,7 +87,22 @@ bool pages_trim(size_t keep);
 
 /* The knobs; all act at once. */
 void pages_set_gc_percent(int64_t percent);
-void pages_set_limits(int64_t soft, int64_t hard);
+/* The old limit; see limit.h. */
+int64_t pages_set_soft_limit(int64_t bytes);
+int64_t pages_set_hard_limit(int64_t bytes);
+/* They are shares of the memory there is, in percent, and follow it; 0: not. */
+void pages_follow_memory(unsigned soft_percent, unsigned hard_percent);
+/* Does the soft limit count all of the process? The old scope. */
+bool pages_set_limit_scope(bool is_process);
+/* As they are now; the soft one also less what is not the runtime's. Without the lock. */
+int64_t pages_soft_limit(void);
+int64_t pages_hard_limit(void);
+int64_t pages_soft_room(void);
+/* Anonymous memory of the process that is resident, and what of it is not the runtime's, as the soft limit counts it; bytes.
+ * Zeros if it counts what the runtime holds. */
+void pages_read_process(size_t *resident, size_t *foreign);
+/* So many bytes were allocated, reused ones too: other libraries may hold more than before. Not with a lock of this rank. */
+void pages_look(size_t bytes);
 void pages_set_refusal_callback(void (*callback)(void *context, size_t wanted), void *context);
 /* While that is so, cells of so many bytes went into a thread's cache. */
 void pages_note_refill(size_t bytes);

@@ -45,6 +45,14 @@ bool purge_is_busy(void)
     return purge.busy > 0;
 }
 
+size_t purge_bytes_in_work(void)
+{
+    size_t pages = 0;
+    for (uint32_t i = 0; purge.busy && i < PIECES; i++)
+        pages += purge.pieces[i].count ? purge.pieces[i].pages : 0;
+    return pages * OS_PAGE;
+}
+
 /* --- pieces --- */
 
 /* The slots of a chunk that are being purged for the provider's part of it. */

@@ -27,6 +27,8 @@ void purge_retry(void);
 uint64_t purge_turns(void);
 /* A piece is being purged. */
 bool purge_is_busy(void);
+/* So much is: held no more, and perhaps still resident. */
+size_t purge_bytes_in_work(void);
 /* Wait until nothing of the memory is being purged. The lock is given up meanwhile. */
 void purge_await(const void *memory, size_t size);
 /* For the execution trace: called by who has given bytes back, after that, without the pages' lock; NULL: nobody wants to know. */

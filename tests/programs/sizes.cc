@@ -717,6 +717,15 @@ static const std::map<std::string, std::function<void()>> rows = {
          }
      }},
     {"weir_set_memory_limit", [] { limit_row(weir_set_memory_limit); }},
+    {"weir_set_memory_limit_scope",
+     [] {
+         for (int scope : {INT_MIN, -1, 1, 2, INT_MAX, 0}) {
+             int old = weir_set_memory_limit_scope((weir_limit_scope)scope);
+             by_size(weir_malloc, weir_free);
+             if (weir_set_memory_limit_scope((weir_limit_scope)old) != (scope == 1))
+                 die("does not tell what was set", (size_t)scope, 0);
+         }
+     }},
     {"weir_set_hard_limit", [] { limit_row(weir_set_hard_limit); }},
     {"weir_read_mem_stats_sized",
      [] {

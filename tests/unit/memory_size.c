@@ -145,3 +145,54 @@ Test(memory_size, this_machine)
     cr_expect_leq(available, machine);
     cr_expect_gt(available, (uint64_t)1 << 20);
 }
+
+/* --- a group that is resized --- */
+
+static uint64_t watched(void)
+{
+    uint64_t bytes = 0;
+    cr_assert(memory_size_watched(&bytes));
+    return bytes;
+}
+
+static void expect_followed(const char *groups, const char *file, const char *parent)
+{
+    make_root();
+    write_file("/proc/self/cgroup", groups);
+    write_file(file, "1048576\n");
+    write_file(parent, "max\n");
+    memory_size_watch(root);
+    cr_expect_eq(watched(), 1048576);
+    write_file(file, "2097152\n");
+    cr_expect_eq(watched(), 2097152, "grown");
+    write_file(parent, "4096\n");
+    cr_expect_eq(watched(), 4096, "the parent's is lower");
+    write_file(parent, "max\n");
+    write_file(file, "max\n");
+    cr_expect_eq(watched(), memory_size_of_machine(), "no limit any more");
+    write_file(file, "12 34\n");
+    cr_expect_eq(watched(), memory_size_of_machine(), "what is no limit does not count");
+    write_file(parent, "");
+    uint64_t bytes;
+    cr_expect_not(memory_size_watched(&bytes), "nothing left that is one");
+    remove_root();
+}
+
+Test(memory_size, a_group_of_version_2_is_followed)
+{
+    expect_followed("0::/a/b\n", V2 "/a/b/memory.max", V2 "/a/memory.max");
+}
+
+Test(memory_size, a_group_of_version_1_is_followed)
+{
+    expect_followed("4:memory:/a/b\n", V1 "/a/b/memory.limit_in_bytes", V1 "/a/memory.limit_in_bytes");
+}
+
+Test(memory_size, without_groups_there_is_nothing_to_follow)
+{
+    make_root();
+    memory_size_watch(root);
+    uint64_t bytes;
+    cr_expect_not(memory_size_watched(&bytes));
+    remove_root();
+}

@@ -371,7 +371,7 @@ Test(pages, the_soft_limit_releases_before_it_is_passed)
     blocks_take(40);
     for (size_t i = 0; i < 40; i++)
         block_give(&blocks[i]);
-    pages_set_limits((int64_t)MIB(48), INT64_MAX);
+    set_limits((int64_t)MIB(48), INT64_MAX);
     for (size_t i = 0; i < 7; i++) {
         size_t size = MIB(6);
         cr_assert_not_null(pages_take_huge(&size, SLOT_SIZE, false));
@@ -401,7 +401,7 @@ static void on_refusal(void *context, size_t wanted)
 Test(pages, the_hard_limit_refuses)
 {
     start(100);
-    pages_set_limits(INT64_MAX, (int64_t)MIB(16));
+    set_limits(INT64_MAX, (int64_t)MIB(16));
     size_t count = 0;
     while ((blocks[count] = block_take()) != 0)
         cr_assert_lt(++count, 17);
@@ -418,7 +418,7 @@ Test(pages, the_hard_limit_refuses)
     cr_expect_null(pages_take_huge(&size, SLOT_SIZE, false));
     pages_retry_ends();
     cr_expect_eq(pages_ledger().refusals, 2);
-    pages_set_limits(INT64_MAX, INT64_MAX);
+    set_limits(INT64_MAX, INT64_MAX);
     cr_expect_neq(block_take(), 0);
     pages_verify();
 }
@@ -426,7 +426,7 @@ Test(pages, the_hard_limit_refuses)
 Test(pages, the_program_is_asked_once_and_may_make_room)
 {
     start(100);
-    pages_set_limits(INT64_MAX, (int64_t)MIB(16));
+    set_limits(INT64_MAX, (int64_t)MIB(16));
     size_t count = 0;
     while ((blocks[count] = block_take()) != 0)
         count++;
@@ -452,7 +452,7 @@ Test(pages, idle_huge_memory_counts_against_the_limits)
     }
     for (size_t i = 0; i < COUNT_OF; i += 2) /* holes that no larger block fits into */
         pages_give_huge(memory[i], sizes[i]);
-    pages_set_limits((int64_t)MIB(160), INT64_MAX);
+    set_limits((int64_t)MIB(160), INT64_MAX);
     for (size_t i = 0; i < 7; i++) {
         size_t size = MIB(12);
         cr_assert_not_null(pages_take_huge(&size, SLOT_SIZE, false));
@@ -532,10 +532,10 @@ Test(pages, not_when_told_not_to_and_not_where_it_does_not_pay)
     pages_set_gc_percent(10);
     grow(16);
     pages_set_gc_percent(100);
-    pages_set_limits((int64_t)MIB(60), INT64_MAX);
+    set_limits((int64_t)MIB(60), INT64_MAX);
     grow(16);
     cr_expect_eq(pages_ledger().touched, (MIB(30) + 32 * SLOT_SIZE) / OS_PAGE);
-    pages_set_limits(INT64_MAX, INT64_MAX);
+    set_limits(INT64_MAX, INT64_MAX);
     grow(65);
     cr_expect_gt(pages_ledger().pages_idle, 0);
 }

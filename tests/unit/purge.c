@@ -80,7 +80,7 @@ static void start(int64_t gc_percent, int64_t soft)
     heap_free(heap_malloc(1));
     heap_trim(0);
     pages_set_gc_percent(gc_percent);
-    pages_set_limits(soft, INT64_MAX);
+    set_limits(soft, INT64_MAX);
 }
 
 static void run_threads(void)

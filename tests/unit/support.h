@@ -41,6 +41,12 @@ enum { WATCHED = 0 };
         (size_t) ledger_now.field;                                                                           \
     })
 
+static inline void set_limits(int64_t soft, int64_t hard)
+{
+    pages_set_soft_limit(soft);
+    pages_set_hard_limit(hard);
+}
+
 /* splitmix64 (Steele, Lea, Flood, 2014) */
 static inline uint64_t random_next(uint64_t *state)
 {
