@@ -266,6 +266,11 @@ static bool limit_is(size_t bytes)
     return pages_soft_limit() == (int64_t)bytes;
 }
 
+static bool hard_limit_is(size_t bytes)
+{
+    return pages_hard_limit() == (int64_t)bytes;
+}
+
 Test(foreign, a_share_follows_the_group_until_the_limit_is_set)
 {
     char root[] = "/tmp/weir-unit.XXXXXX", path[128];
@@ -286,8 +291,7 @@ Test(foreign, a_share_follows_the_group_until_the_limit_is_set)
     cr_expect_eq(pages_hard_limit(), (int64_t)MIB(240));
     weir_set_memory_limit((int64_t)MIB(333));
     resize_group(MIB(600));
-    while (pages_hard_limit() != (int64_t)MIB(480))
-        allocate_until(limit_is, MIB(333));
+    allocate_until(hard_limit_is, MIB(480));
     cr_expect_eq(weir_set_memory_limit(-1), (int64_t)MIB(333), "it no longer follows");
     snprintf(path, sizeof path, "rm -r %s", root);
     cr_expect_eq(system(path), 0);
