@@ -251,7 +251,7 @@ Test(foreign, idle_memory_makes_room_for_others)
 
 /* --- a share of the memory there is --- */
 
-static char group_file[128];
+static char group_file[512];
 
 static void resize_group(size_t bytes)
 {
@@ -273,7 +273,7 @@ static bool hard_limit_is(size_t bytes)
 
 Test(foreign, a_share_follows_the_group_until_the_limit_is_set)
 {
-    char root[] = "/tmp/weir-unit.XXXXXX", path[128];
+    char root[] = "/tmp/weir-unit.XXXXXX", path[512];
     cr_assert_not_null(mkdtemp(root));
     snprintf(path, sizeof path, "mkdir -p %s/proc/self %s/sys/fs/cgroup && echo 0::/ >%s/proc/self/cgroup",
              root, root, root);
