@@ -110,6 +110,9 @@ if(command_sources)
     endif()
     # Installed, the swap-in lies there, seen from the command; in the build tree it lies beside it.
     file(RELATIVE_PATH malloc_from_command /p/${CMAKE_INSTALL_BINDIR} /p/${CMAKE_INSTALL_LIBDIR}/libweir-malloc.so)
-    target_compile_definitions(weir_command PRIVATE WEIR_MALLOC_FROM_COMMAND="${malloc_from_command}")
+    # The benchmarks of weir bench likewise.
+    file(RELATIVE_PATH bench_from_command /p/${CMAKE_INSTALL_BINDIR} /p/${CMAKE_INSTALL_LIBEXECDIR}/weir/bench)
+    target_compile_definitions(weir_command PRIVATE WEIR_MALLOC_FROM_COMMAND="${malloc_from_command}"
+        WEIR_BENCH_FROM_COMMAND="${bench_from_command}")
     target_link_options(weir_command PRIVATE -static-libgcc -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now)
 endif()

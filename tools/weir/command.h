@@ -19,7 +19,7 @@ struct command {
     void (*print_options)(void);             /* more of the details, made from a table; may be NULL */
 };
 
-extern const struct command command_run, command_sweep, command_tune, command_top, command_ctl,
+extern const struct command command_run, command_sweep, command_tune, command_top, command_ctl, command_bench,
     command_metrics, command_env, command_report, command_benchstat, command_help;
 
 extern const struct command *const commands[]; /* ends with NULL */

@@ -93,8 +93,7 @@ static char *find_library(const char *file)
     return NULL;
 }
 
-/* The file of a malloc that is known by name; NULL: there is none. */
-static char *library_of(const char *name)
+char *setting_library_of(const char *name)
 {
     static const struct {
         const char *name, *files[4];
@@ -119,7 +118,7 @@ static char *library_of(const char *name)
 bool settings_add_baselines(settings_t *settings, const struct command *command, const char *list)
 {
     for (char *name; (name = next_element(&list)) != NULL;) {
-        char *library = library_of(name);
+        char *library = setting_library_of(name);
         if (library == NULL) {
             command_bad_usage(
                 command,

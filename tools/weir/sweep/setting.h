@@ -30,6 +30,10 @@ bool settings_add_knobs(settings_t *settings, const struct command *command, con
  * after a line, if there is none of that name. */
 bool settings_add_baselines(settings_t *settings, const struct command *command, const char *list);
 
+/* What to preload for a malloc that is known by name, or for a path: "" for glibc, the program's own; NULL: it is not installed.
+ * The caller frees it. */
+char *setting_library_of(const char *name);
+
 /* In the process that becomes the program: what the setting puts into the environment. */
 bool setting_apply(const setting_t *setting, const struct command *command);
 
