@@ -15,6 +15,7 @@
 #include <weir/stats.h>
 #include <weir/trace.h>
 #include <weir/version.h>
+#include <weir/walk.h>
 #include <weir/weak.h>
 
 #endif

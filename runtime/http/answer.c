@@ -14,6 +14,7 @@
 
 #include "runtime/http/exposition.h"
 #include "runtime/http/figures.h"
+#include "runtime/http/pins.h"
 #include "runtime/http/vars.h"
 #include "runtime/os/options.h"
 
@@ -140,6 +141,7 @@ static answer show_index(const answer_request *request, text_t *body)
                        "GET  /metrics                     OpenMetrics, for Prometheus\n"
                        "GET  /debug/vars                  JSON, as Go's expvar\n"
                        "GET  /debug/figures               JSON, what the page shows\n"
+                       "GET  /debug/pins                  which blocks hold memory that would go back\n"
                        "GET  /debug/pprof/heap            the heap profile, for go tool pprof\n"
                        "POST /debug/gc                    collect\n"
                        "POST /debug/free                  give idle memory back\n"
@@ -167,6 +169,13 @@ static answer show_figures(const answer_request *request, text_t *body)
 {
     figures_write(body, request->peer == ANSWER_UNIX ? "free" : request->token ? "token" : "never");
     return (answer){.status = 200, .type = JSON};
+}
+
+static answer show_pins(const answer_request *request, text_t *body)
+{
+    (void)request;
+    pins_write(body);
+    return (answer){.status = 200, .type = PLAIN};
 }
 
 static answer collect(const answer_request *request, text_t *body)
@@ -230,6 +239,7 @@ static const struct {
     {"/metrics", false, show_metrics},
     {"/debug/vars", false, show_vars},
     {"/debug/figures", false, show_figures},
+    {"/debug/pins", false, show_pins},
     {"/debug/pprof/heap", false, show_profile},
     {"/debug/pprof/allocs", false, show_profile},
     {"/debug/pprof/symbol", false, show_no_symbols},

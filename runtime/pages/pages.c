@@ -445,6 +445,16 @@ __attribute__((no_sanitize("thread"))) ledger_t pages_ledger(void)
     return copy;
 }
 
+void pages_read_begin(void)
+{
+    lock_acquire(&lock);
+}
+
+void pages_read_end(void)
+{
+    lock_release(&lock);
+}
+
 bool pages_init(void)
 {
     provider_init();

@@ -45,6 +45,10 @@ extern ledger_t ledger;
 void pages_lock_pause(void);
 void pages_lock_resume(void);
 
+/* For a reader of descriptors: between the two no slot changes hands, and no page of one is unmapped. Short. */
+void pages_read_begin(void);
+void pages_read_end(void);
+
 /* Reserve the region and carve the first chunk. */
 bool pages_init(void);
 

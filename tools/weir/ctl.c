@@ -1,5 +1,4 @@
 /* weir ctl: the knobs of a running process, through its endpoint. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,23 +30,6 @@ static bool check_pair(const char *pair)
     return false;
 }
 
-static int post(pid_t process, const char *target)
-{
-    char *body = NULL;
-    const char *folder = client_folder("ctl");
-    if (folder == NULL)
-        return EXIT_OWN_FAILURE;
-    int status = client_ask(folder, process, "POST", target, &body);
-    if (status == 0)
-        fprintf(stderr,
-                "weir ctl: process %d cannot be asked: %s (was it started with weir run --control?)\n",
-                (int)process, strerror(errno));
-    else
-        fputs(body, status == 200 ? stdout : stderr);
-    free(body);
-    return status == 200 ? 0 : 1;
-}
-
 static int run(int count, char **arguments)
 {
     char target[256] = "/debug/tune", *end;
@@ -58,12 +40,12 @@ static int run(int count, char **arguments)
         return command_bad_usage(&command_ctl, "expected gogc=PERCENT, memlimit=SIZE, gc or free");
     if (count == 3 && (strcmp(arguments[2], "gc") == 0 || strcmp(arguments[2], "free") == 0)) {
         snprintf(target, sizeof target, "/debug/%s", arguments[2]);
-        return post((pid_t)process, target);
+        return client_command("ctl", (pid_t)process, "POST", target);
     }
     for (int i = 2; i < count; i++)
         if (!check_pair(arguments[i]) || !add_pair(target, sizeof target, arguments[i]))
             return EXIT_USAGE;
-    return post((pid_t)process, target);
+    return client_command("ctl", (pid_t)process, "POST", target);
 }
 
 const struct command command_ctl = {

@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tools/weir/command.h"
+
 #include "tools/weir/benchstat/memory.h"
 
 enum { ANSWER_SECONDS = 5 };
@@ -127,4 +129,20 @@ size_t client_processes(const char *folder, pid_t **processes)
     if (count > 0)
         qsort(*processes, count, sizeof **processes, by_number);
     return count;
+}
+
+int client_command(const char *command, pid_t process, const char *method, const char *target)
+{
+    char *body = NULL;
+    const char *folder = client_folder(command);
+    if (folder == NULL)
+        return EXIT_OWN_FAILURE;
+    int status = client_ask(folder, process, method, target, &body);
+    if (status == 0)
+        fprintf(stderr, "weir %s: process %d cannot be asked: %s (was it started with weir run --control?)\n",
+                command, (int)process, strerror(errno));
+    else
+        fputs(body, status == 200 ? stdout : stderr);
+    free(body);
+    return status == 200 ? 0 : 1;
 }

@@ -15,6 +15,10 @@ const char *client_folder(const char *command);
 /* One request. Returns the status, and the body in `body` (freed by the caller; never NULL then); 0 with errno: nobody answers. */
 int client_ask(const char *folder, pid_t process, const char *method, const char *target, char **body);
 
+/* The same for a command of the user's: the body goes to stdout, or to stderr if the process refuses. The exit status: 0; 1, also
+ * if nobody answers, with a line in the command's name. */
+int client_command(const char *command, pid_t process, const char *method, const char *target);
+
 /* The processes that have a socket, ascending; the caller frees them. Sockets of processes that are gone are removed. */
 size_t client_processes(const char *folder, pid_t **processes);
 

@@ -1,0 +1,49 @@
+/* weir/walk.h: the heap, span by span: what is in use, and what holds memory that would otherwise go back.
+ *
+ * A span is a run of pages that is cut into blocks of one size, or one large block. The kernel can have a page back when no block
+ * in use reaches into it: so a few survivors hold much more than they take. `weir pins` prints that for a running program;
+ * these functions are what it stands on.
+ *
+ *     blocks      | used |      | used |      |      |      |      | used |        used_blocks == 3
+ *     pages       |  resident   |  resident   |   released  |  resident   |        resident == 3 pages
+ *
+ * Any thread may call these, outside of signal handlers. They allocate nothing and stop nobody: a block that is allocated or
+ * freed meanwhile may be seen or not. In a program that stands still all is exact.
+ */
+#ifndef WEIR_WALK_H
+#define WEIR_WALK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/api.h>
+
+typedef enum weir_span_kind {
+    WEIR_SPAN_MANUAL,    /* of malloc and weir_malloc: freed by hand */
+    WEIR_SPAN_COLLECTED, /* of weir_gc_alloc, or of malloc in collect mode */
+} weir_span_kind;
+
+/* Sizes are bytes. Blocks of a hardened heap have their guard bytes in them. */
+typedef struct weir_span {
+    const void *start;  /* of the first block; block i begins at start + i * block_size */
+    size_t block_size;  /* the whole of a large block */
+    size_t blocks;      /* that there is room for; 1: a large block */
+    size_t used_blocks; /* in the program's hands; of collected ones, not yet found unreachable */
+    size_t resident;    /* of the span's pages, at most */
+    size_t pinned;      /* of these, on pages that a block in use reaches into */
+    weir_span_kind kind;
+    const uint64_t *used; /* bit i % 64 of word i / 64: block i is in use. Valid until visit returns */
+} weir_span;
+
+WEIR_API_BEGIN
+
+/* Call visit(ctx, span, size) for every span in which a block is in use, by ascending address, until it returns false. `size`: how
+ * many bytes of the struct the library knows. visit is called with no lock held and may do anything; it should allocate
+ * little, since what it allocates may be visited too. Takes some hundred nanoseconds a span. */
+WEIR_API void weir_heap_walk(bool (*visit)(void *ctx, const weir_span *span, size_t size),
+                             void *ctx) WEIR_NOEXCEPT;
+
+WEIR_API_END
+
+#endif

@@ -1,0 +1,23 @@
+/* weir pins: which blocks of a running process hold memory that would otherwise go back, through its endpoint. */
+#include <stdlib.h>
+
+#include "tools/weir/command.h"
+#include "tools/weir/control/client.h"
+
+static int run(int count, char **arguments)
+{
+    char *end = NULL;
+    long process = count == 2 ? strtol(arguments[1], &end, 10) : 0;
+    if (process <= 0 || *end != '\0')
+        return command_bad_usage(&command_pins, "expected the id of a process");
+    return client_command("pins", (pid_t)process, "GET", "/debug/pins");
+}
+
+const struct command command_pins = {
+    .name = "pins",
+    .usage = "PID",
+    .summary = "Show which blocks of a running process hold memory that would otherwise go back",
+    .details = "The process was started with weir run --control, by the same user.\n"
+               "Exit status: 0; 1: it cannot be asked.\n",
+    .run = run,
+};
