@@ -204,7 +204,7 @@ __attribute__((no_sanitize("address", "thread"))) static inline uintptr_t word_a
 
 static inline void found_near(marker_t *self, size_t offset)
 {
-    uint32_t cell = bitmaps_cell_of(self->near_reciprocal, offset);
+    uint32_t cell = class_cell_at(self->near_reciprocal, offset);
     self->near[cell / 64] |= (uint64_t)1 << cell % 64;
     self->words |= (uint64_t)1 << cell / 64;
 }
@@ -333,7 +333,7 @@ AS_MODE bool take_span(marker_t *self, mode_t mode)
     self->word = SLOT_WORDS - 1;
     self->near_start = (uintptr_t)region_address(slot);
     self->near_size = mode.special || !is.cls ? 0 : SLOT_SIZE;
-    self->near_reciprocal = bitmaps_reciprocals[is.cls];
+    self->near_reciprocal = class_reciprocals[is.cls];
     return true;
 }
 

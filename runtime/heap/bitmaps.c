@@ -17,7 +17,6 @@ size_t bitmaps_reach;
 uint64_t *bitmaps_scanned;
 brief_t *bitmaps_briefs;
 grey_t *bitmaps_grey;
-uint32_t bitmaps_reciprocals[CLASS_COUNT];
 
 /* Under the lock of the collected spans. So many slots, from the front, */
 static struct {
@@ -35,8 +34,6 @@ static bool init(void)
 {
     if (bitmaps_bits)
         return true;
-    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
-        bitmaps_reciprocals[cls] = (uint32_t)((((uint64_t)1 << 32) + class_size(cls) - 1) / class_size(cls));
     size_t slots = region.size / SLOT_SIZE;
     bits_t *bits = claim(slots * BITS_BYTES, OS_HUGE_PAGE);
     bitmaps_scanned = bits ? claim(slots * SCANNED_BYTES, OS_HUGE_PAGE) : NULL;

@@ -60,14 +60,9 @@ typedef struct grey {
 extern grey_t *bitmaps_grey; /* one a slot */
 
 /* The index of the cell that an offset into a span of the class lies in: one multiplication. */
-extern uint32_t bitmaps_reciprocals[CLASS_COUNT];
-static inline uint32_t bitmaps_cell_of(uint32_t reciprocal, size_t offset)
-{
-    return (uint32_t)((uint64_t)offset * reciprocal >> 32);
-}
 static inline uint32_t bitmaps_cell(uint32_t cls, size_t offset)
 {
-    return bitmaps_cell_of(bitmaps_reciprocals[cls], offset);
+    return class_cell_at(class_reciprocals[cls], offset);
 }
 
 /* Have those of a slot, the first of `count` of a span; the others are covered, so that markers may ask about them. False: out

@@ -71,6 +71,7 @@ typedef struct heap {
     uint32_t partial[CLASS_COUNT]; /* slots; LIFO */
     uint32_t spans;                /* slot; every small span of this heap */
     chain_t outbox[OUTBOX_SIZE];
+    uint32_t chains; /* of the outbox that hold cells */
     /* Bulk counts, so that totals are exact. Each only grows. Written by the owner, read by anybody: account.c says in which
      * order. */
     uint64_t taken[CLASS_COUNT];    /* cells that went into bins, */
@@ -152,6 +153,12 @@ void span_check_freed(const heap_t *heap);
 static inline uint32_t span_used(const span_t *span)
 {
     return span->wait + span->wait_bias;
+}
+/* span->waits of a span with so many cells used, by arithmetic: a word put together from halves in memory is read late. */
+static inline uint64_t span_waits(uint32_t used, uint32_t wait)
+{
+    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? (uint64_t)(used - wait) << 32 | wait
+                                                     : (uint64_t)wait << 32 | (used - wait);
 }
 
 /* --- remote.c --- */

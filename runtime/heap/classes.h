@@ -24,6 +24,7 @@ enum {
 
 HIDDEN extern const uint16_t class_sizes[CLASS_COUNT];
 HIDDEN extern const uint8_t class_of_granules[SMALL_MAX / 16 + 1];
+HIDDEN extern const uint32_t class_reciprocals[CLASS_COUNT]; /* 2^32 / size, rounded up */
 
 /* The granule of a size up to SMALL_MAX: how many times 16 bytes it takes. */
 static inline size_t class_granule(size_t size)
@@ -40,6 +41,12 @@ static inline uint32_t class_of(size_t size)
 static inline uint32_t class_size(uint32_t cls)
 {
     return class_sizes[cls];
+}
+
+/* The index of the cell that an offset into a span lies in, by the reciprocal of the class: exact for offsets below 64 KiB. */
+static inline uint32_t class_cell_at(uint32_t reciprocal, size_t offset)
+{
+    return (uint32_t)((uint64_t)offset * reciprocal >> 32);
 }
 
 #endif

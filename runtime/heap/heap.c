@@ -61,7 +61,7 @@ static void *malloc_zero_size(heap_t *self, enum heap_call call)
 }
 
 /* 0 < size <= SMALL_MAX */
-static void *malloc_cell(heap_t *self, size_t size)
+ALWAYS_INLINE void *malloc_cell(heap_t *self, size_t size)
 {
     uint32_t cls = class_of(size);
     gate_enter(self);
@@ -403,16 +403,26 @@ void heap_free_slow_as(void *p, enum heap_call call, size_t size)
         free_anything(p, call, size);
 }
 
+/* The span may go back to the pages. */
+static void event_keeping_errno(span_t *span)
+{
+    int saved = errno;
+    span_event(span);
+    errno = saved;
+}
+
 /* While this waited at the gate, who tended the heap may have seen to it, and the span may be another's. */
 void heap_free_event(span_t *span)
 {
-    int saved = errno;
     heap_t *self = cache.heap;
     gate_enter(self);
-    if (LIKELY(span->heap == self && span->wait == 0))
-        span_event(span);
+    if (LIKELY(span->heap == self && span->wait == 0)) {
+        if (LIKELY(span->state == SPAN_FULL))
+            span_event(span);
+        else
+            event_keeping_errno(span);
+    }
     gate_leave(self);
-    errno = saved;
 }
 
 void heap_free(void *p)

@@ -14,10 +14,11 @@ static chain_t *outbox_place(heap_t *self, const heap_t *to)
     return &self->outbox[((uintptr_t)to >> 12 ^ (uintptr_t)to >> 6) % OUTBOX_SIZE];
 }
 
-static void chain_send(chain_t *chain)
+static void chain_send(heap_t *self, chain_t *chain)
 {
     if (!chain->first)
         return;
+    self->chains--;
     heap_t *to = chain->to;
     cell_t *head = atomic_load_explicit(&to->inbox, memory_order_relaxed);
     do
@@ -35,24 +36,26 @@ void remote_free(heap_t *self, span_t *span, void *p)
     cell_t *cell = p;
     chain_t *chain = outbox_place(self, to);
     if (chain->to != to) {
-        chain_send(chain);
+        chain_send(self, chain);
         chain->to = to;
     }
     cell->next = chain->first;
     cell->mark = span;
     chain->first = cell;
-    if (!chain->last)
+    if (!chain->last) {
         chain->last = cell;
+        self->chains++;
+    }
     count_add(&self->sent[span->cls], 1);
     chain->bytes += span->cell_size;
     if (chain->bytes >= OUTBOX_BYTES)
-        chain_send(chain);
+        chain_send(self, chain);
 }
 
 void remote_flush(heap_t *self)
 {
     for (uint32_t i = 0; i < OUTBOX_SIZE; i++)
-        chain_send(&self->outbox[i]);
+        chain_send(self, &self->outbox[i]);
 }
 
 /* A cell may have been sent here after its span had moved to another heap: then it is sent on, at once, since an

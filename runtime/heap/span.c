@@ -32,8 +32,7 @@ static uint32_t wake_after(const span_t *span)
 /* In one piece: their sum is read by others. */
 static void set_wait(span_t *span, uint32_t used, uint32_t wait)
 {
-    const span_t both = {.wait = wait, .wait_bias = used - wait};
-    __atomic_store_n(&span->waits, both.waits, __ATOMIC_RELAXED);
+    __atomic_store_n(&span->waits, span_waits(used, wait), __ATOMIC_RELAXED);
 }
 
 /* --- the list of partial spans --- */
@@ -137,7 +136,7 @@ COLD static uint32_t cut_before_sample(heap_t *heap, span_t *span, cell_t *list,
 }
 
 /* Hand a list of `count` cells, which count as used, to the class's bin, and its first cell to the caller. */
-static void *bin_fill(heap_t *heap, span_t *span, cell_t *list, uint32_t count)
+ALWAYS_INLINE void *bin_fill(heap_t *heap, span_t *span, cell_t *list, uint32_t count)
 {
     uint32_t cls = span->cls, kept = count;
     if (UNLIKELY(heap->sampling != NULL))
@@ -147,7 +146,7 @@ static void *bin_fill(heap_t *heap, span_t *span, cell_t *list, uint32_t count)
     heap->bins[cls] = list->next;
     list->mark = NULL;
     count_add(&heap->taken[cls], count);
-    if (UNLIKELY(pages_is_pressed()))
+    if (pages_is_pressed())
         pages_note_refill((size_t)count * span->cell_size);
     return list;
 }
@@ -156,7 +155,7 @@ static void *bin_fill(heap_t *heap, span_t *span, cell_t *list, uint32_t count)
 static bool is_interior(const span_t *span, const cell_t *cell)
 {
     uint32_t offset = (uint32_t)((uintptr_t)cell - (uintptr_t)span_start(span));
-    if (LIKELY(offset % span->cell_size == 0))
+    if (LIKELY(class_cell_at(class_reciprocals[span->cls], offset) * span->cell_size == offset))
         return false;
     misuse_report("interior address at", cell, span->cell_size, "free()");
     return true;
@@ -201,7 +200,7 @@ static void check_list(const span_t *span, const cell_t *cell)
 
 /* What was freed to the span goes to the cache, all of it. The order matters to a child of fork, which may see
  * a span of a vanished thread between any two of these: used may then be too high, never too low. */
-static void *take_free(heap_t *heap, span_t *span)
+ALWAYS_INLINE void *take_free(heap_t *heap, span_t *span)
 {
     cell_t *list = span->free;
     check_list(span, list);
@@ -223,7 +222,7 @@ bool span_touch(span_t *span, uint32_t end_cell)
 }
 
 /* First use of the next page's worth of cells. */
-static void *take_untouched(heap_t *heap, span_t *span)
+NOINLINE static void *take_untouched(heap_t *heap, span_t *span)
 {
     DEBUG_CHECK(!span->free && !heap->bins[span->cls]);
     DEBUG_CHECK(span->extended < span->cells && span_used(span) + span->absent == span->extended);
@@ -293,7 +292,7 @@ static span_t *next_span(heap_t *heap, uint32_t cls)
         span = span_of_slot(heap->partial[cls]);
     if (!span)
         span = orphans_take_span(heap, cls);
-    if (!span && UNLIKELY(pages_is_pressed())) {
+    if (!span && pages_is_pressed()) {
         span_release_empty(heap);
         spare_release(heap);
     }
@@ -312,9 +311,10 @@ static void span_rest(heap_t *heap, span_t *span)
     }
 }
 
-COLD static void *refill_from_next(heap_t *heap, uint32_t cls)
+static void *refill_from_next(heap_t *heap, uint32_t cls)
 {
-    remote_flush(heap);
+    if (heap->chains > 0)
+        remote_flush(heap);
     if (heap->active[cls])
         span_rest(heap, heap->active[cls]);
     span_t *span = next_span(heap, cls);

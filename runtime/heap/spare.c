@@ -141,7 +141,7 @@ static bool put(heap_t *self, span_t *span, uint32_t bin, size_t bytes)
             return false;
         make_room(self, bytes);
     }
-    if (UNLIKELY(pages_is_pressed()))
+    if (pages_is_pressed())
         return false;
     span->next = spare->bins[bin];
     spare->bins[bin] = span_slot(span);

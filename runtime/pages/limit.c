@@ -19,7 +19,7 @@ enum { LIMIT_SHARE = 64, REFILL_SHARE = 16, FOREIGN_SHARE = 256 };
 /* Between two readings: of the process, and of how much memory there is. */
 enum { LOOK_NS = 2 * 1000 * 1000, LOOK_VOLUME = 4 * 1024 * 1024, FOLLOW_NS = 20 * 1000 * 1000 };
 
-_Atomic bool pages_limited;
+_Atomic bool pages_limited, pages_pressed;
 
 static struct {
     _Atomic int64_t bytes[LIMITS]; /* INT64_MAX: none. Read by anybody */
@@ -36,7 +36,6 @@ static struct {
     bool heeded;   /* somebody runs the cycles for the limit */
     void (*refused)(void *context, size_t wanted);
     void *refused_context;
-    _Atomic bool pressed;
     _Atomic size_t refilled; /* bytes that went into caches while pressed, since the last cycle */
     growth_t growth;
 } limit = {.bytes = {INT64_MAX, INT64_MAX},
@@ -221,7 +220,7 @@ bool limit_admit(size_t fresh)
         lower = lower_limit(); /* others have had the lock */
     }
     bool over = held + fresh > lower;
-    atomic_store_explicit(&limit.pressed, over, memory_order_relaxed);
+    atomic_store_explicit(&pages_pressed, over, memory_order_relaxed);
     if (over && limit.heeded && total_bytes() + fresh >= limit.due_at)
         raise_due(PAGES_DUE_LIMIT);
     return held + fresh <= hard_limit();
@@ -330,9 +329,4 @@ bool limit_is_set(void)
 bool limit_has_room(size_t bytes)
 {
     return idle_held_bytes() + bytes <= lower_limit();
-}
-
-bool limit_is_pressed(void)
-{
-    return atomic_load_explicit(&limit.pressed, memory_order_relaxed);
 }

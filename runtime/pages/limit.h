@@ -81,7 +81,5 @@ void limit_after_fork_child(void);
 /* Is there one? Has it room for so many bytes? */
 bool limit_is_set(void);
 bool limit_has_room(size_t bytes);
-/* Was memory taken beyond the soft limit although nothing idle was left? Without the lock. */
-bool limit_is_pressed(void);
 
 #endif

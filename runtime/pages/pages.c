@@ -423,11 +423,6 @@ void pages_note_refill(size_t bytes)
     limit_note_refill(bytes);
 }
 
-bool pages_is_pressed(void)
-{
-    return limit_is_pressed();
-}
-
 size_t pages_provider_metadata(void)
 {
     lock_acquire(&lock);

@@ -111,7 +111,11 @@ void pages_set_refusal_callback(void (*callback)(void *context, size_t wanted), 
 /* While that is so, cells of so many bytes went into a thread's cache. */
 void pages_note_refill(size_t bytes);
 /* Was memory taken beyond the soft limit although nothing idle was left? Then the heap gives what it can. */
-bool pages_is_pressed(void);
+HIDDEN extern _Atomic bool pages_pressed;
+static inline bool pages_is_pressed(void)
+{
+    return UNLIKELY(atomic_load_explicit(&pages_pressed, memory_order_relaxed));
+}
 /* May so much more be held without coming near a limit? */
 bool pages_has_room(size_t bytes);
 /* Is there a limit at all? Read by anybody. */
