@@ -57,8 +57,8 @@ def mutated(random_source):
     return bytes(request)
 
 
-def hammer(address, count):
-    source = random.Random(1)
+def hammer(address, count, seed=1):
+    source = random.Random(int(seed))
     for i in range(int(count)):
         with connect(address) as client:
             client.settimeout(0.1)  # of many the endpoint awaits the rest
@@ -70,22 +70,25 @@ def hammer(address, count):
                 pass
 
 
-def slow(address, count):
+def slow(address, count, times=12):
     """Connections that send a byte now and then, and never a whole request; and others beside them."""
     clients = [connect(address) for _ in range(int(count))]
-    for byte in b"GET /metrics":
-        for client in clients:
+    for i in range(int(times)):
+        for at, client in enumerate(clients):
             try:
-                client.send(bytes([byte]))
-            except OSError:
-                pass
+                client.send(b"GET /metrics HTTP/1.1\r\nX: "[i % 26:][:1] or b"y")
+            except OSError:  # it was closed for its silence, or refused
+                client.close()
+                clients[at] = socket.socket()
+                clients[at].setblocking(False)
+                clients[at].connect_ex(("127.0.0.1", int(address)))
         time.sleep(0.02)
     for client in clients:
         client.close()
     wait(address)
 
 
-def many(address, count):
+def many(address, count, seconds=0.3):
     """More connections than the endpoint has room for; afterwards it answers as before."""
     clients = []
     for _ in range(int(count)):
@@ -93,21 +96,34 @@ def many(address, count):
         client.setblocking(False)
         client.connect_ex(address if address.startswith("/") else ("127.0.0.1", int(address)))
         clients.append(client)
-    time.sleep(0.3)
+    time.sleep(float(seconds))
     for client in clients:
         client.close()
     wait(address)
 
 
-def pipelined(address):
+def pipelined(address, times=1):
     """Requests sent at once are answered in turn."""
     request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with connect(address) as client:
-        client.sendall(request * 9 + request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-        data = b""
-        while piece := client.recv(65536):
-            data += piece
-    assert data.count(b"HTTP/1.1 200") == 10, data.count(b"HTTP/1.1 200")
+    for _ in range(int(times)):
+        with connect(address) as client:
+            client.sendall(request * 9 + request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            data = b""
+            while piece := client.recv(65536):
+                data += piece
+        assert data.count(b"HTTP/1.1 200") == 10, data.count(b"HTTP/1.1 200")
+
+
+def foreign(address, count):
+    """Requests that a page of another site makes a browser send: all are refused."""
+    headers = (b"Host: evil.example", b"Host: localhost\r\nOrigin: http://evil.example", b"Host: localhost\r\nOrigin: null",
+               b"Host: localhost\r\nSec-Fetch-Site: cross-site", b"Host: localhost\r\nSec-Fetch-Site: same-site")
+    for i in range(int(count)):
+        method, path = ((b"GET", b"/debug/figures"), (b"POST", b"/debug/tune?gogc=1"), (b"GET", b"/"))[i % 3]
+        with connect(address) as client:
+            client.sendall(method + b" " + path + b" HTTP/1.1\r\n" + headers[i % 5] + b"\r\nConnection: close\r\n\r\n")
+            answer = client.recv(100)
+        assert b" 403 " in answer, answer
 
 
 def huge(address):

@@ -118,6 +118,7 @@ before=$("${client[@]}" metric "$port" /memory/classes/total:bytes)
 rounds=$(<rounds)
 "${client[@]}" pipelined "$port"
 "${client[@]}" huge "$port"
+"${client[@]}" foreign "$port" 60
 "${client[@]}" hammer "$port" 500
 "${client[@]}" slow "$port" 130
 "${client[@]}" many "$port" 1000

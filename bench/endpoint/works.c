@@ -1,0 +1,32 @@
+/* Replaces blocks of mixed sizes without end, and counts how often in memory that it shares: works FILE, a file of 8 bytes at
+ * least. What watches it divides the count by the time of this thread.
+ */
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { BLOCKS = 20000, ROUND = 1000 };
+
+int main(int count, char **arguments)
+{
+    static char *blocks[BLOCKS];
+    uint64_t random = 88172645463325252u;
+    int file = count == 2 ? open(arguments[1], O_RDWR | O_CLOEXEC) : -1;
+    void *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (shared == MAP_FAILED)
+        return 1;
+    for (_Atomic uint64_t *rounds = shared;; atomic_fetch_add_explicit(rounds, 1, memory_order_relaxed))
+        for (int i = 0; i < ROUND; i++) {
+            random ^= random << 13, random ^= random >> 7, random ^= random << 17; /* Marsaglia's xorshift */
+            char **block = &blocks[random % BLOCKS];
+            size_t size = 16 + (random >> 32) % 1000;
+            free(*block);
+            *block = malloc(size);
+            if (*block == NULL)
+                return 1;
+            memset(*block, 1, size < 64 ? size : 64);
+        }
+}
