@@ -3,6 +3,7 @@
 #include "runtime/http/answer.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
@@ -17,6 +18,8 @@
 #include "runtime/http/pins.h"
 #include "runtime/http/vars.h"
 #include "runtime/os/options.h"
+
+enum { RECORD_SECONDS_MAX = 60 };
 
 static const char PLAIN[] = "text/plain; charset=utf-8";
 static const char JSON[] = "application/json; charset=utf-8";
@@ -143,6 +146,7 @@ static answer show_index(const answer_request *request, text_t *body)
                        "GET  /debug/figures               JSON, what the page shows\n"
                        "GET  /debug/pins                  which blocks hold memory that would go back\n"
                        "GET  /debug/pprof/heap            the heap profile, for go tool pprof\n"
+                       "GET  /debug/trace?seconds=N       what the runtime does from now on, for Perfetto\n"
                        "POST /debug/gc                    collect\n"
                        "POST /debug/free                  give idle memory back\n"
                        "POST /debug/tune?gogc=&memlimit=  turn the knobs\n");
@@ -178,20 +182,6 @@ static answer show_pins(const answer_request *request, text_t *body)
     return (answer){.status = 200, .type = PLAIN};
 }
 
-static answer collect(const answer_request *request, text_t *body)
-{
-    (void)request;
-    weir_gc();
-    return say(200, body, "collected");
-}
-
-static answer give_back(const answer_request *request, text_t *body)
-{
-    (void)request;
-    weir_free_os_memory();
-    return say(200, body, "given back");
-}
-
 /* The value of a key in the query. False: it is not there, or too long. */
 static bool query_value(const char *query, const char *key, char *value, size_t size)
 {
@@ -206,6 +196,34 @@ static bool query_value(const char *query, const char *key, char *value, size_t 
         return true;
     }
     return false;
+}
+
+/* The trace is made while nobody waits in here: what it takes is told to the caller. */
+static answer record(const answer_request *request, text_t *body)
+{
+    char value[8] = "1", *end;
+    query_value(request->query, "seconds", value, sizeof value);
+    unsigned long seconds = strtoul(value, &end, 10);
+    if (value[0] < '0' || value[0] > '9' || *end || seconds < 1 || seconds > RECORD_SECONDS_MAX)
+        return say(400, body, "seconds: expected 1 to 60");
+    answer told = say(200, body, "tracing");
+    told.type = JSON;
+    told.record_seconds = (unsigned)seconds;
+    return told;
+}
+
+static answer collect(const answer_request *request, text_t *body)
+{
+    (void)request;
+    weir_gc();
+    return say(200, body, "collected");
+}
+
+static answer give_back(const answer_request *request, text_t *body)
+{
+    (void)request;
+    weir_free_os_memory();
+    return say(200, body, "given back");
 }
 
 /* Both values are looked at before either knob is turned. */
@@ -240,6 +258,7 @@ static const struct {
     {"/debug/vars", false, show_vars},
     {"/debug/figures", false, show_figures},
     {"/debug/pins", false, show_pins},
+    {"/debug/trace", false, record},
     {"/debug/pprof/heap", false, show_profile},
     {"/debug/pprof/allocs", false, show_profile},
     {"/debug/pprof/symbol", false, show_no_symbols},

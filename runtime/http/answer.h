@@ -38,9 +38,10 @@ typedef struct answer_request {
 
 typedef struct answer {
     unsigned status;
-    const char *type;      /* Content-Type */
-    const char *allow;     /* of status 405, else NULL */
-    const page_file *file; /* what is sent instead of the body; NULL: the body */
+    const char *type;        /* Content-Type */
+    const char *allow;       /* of status 405, else NULL */
+    const page_file *file;   /* what is sent instead of the body; NULL: the body */
+    unsigned record_seconds; /* a trace of so many seconds is sent instead; 0: none */
 } answer;
 
 /* Into `body`, which the caller has made empty. */

@@ -26,6 +26,7 @@
 
 #include "runtime/http/answer.h"
 #include "runtime/http/http.h"
+#include "runtime/http/recording.h"
 #include "runtime/http/samples.h"
 #include "runtime/http/share.h"
 #include "runtime/os/text.h"
@@ -178,6 +179,9 @@ static int listen_at(const address_t *address)
 
 /* --- requests --- */
 
+/* What the state of a request points to: its header has come; its trace is made. */
+static char seen, recorded;
+
 /* libmicrohttpd has cut the query into pairs and decoded them; the answer wants it whole. */
 static enum MHD_Result add_pair(void *context, enum MHD_ValueKind kind, const char *key, const char *value)
 {
@@ -216,6 +220,46 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, const answ
     return queued;
 }
 
+/* In the thread of the recording. */
+static void on_recorded(void *connection)
+{
+    MHD_resume_connection(connection);
+}
+
+/* The connection sleeps meanwhile, and the others are served. */
+static enum MHD_Result start_recording(struct MHD_Connection *connection, unsigned seconds, void **state,
+                                       text_t *body)
+{
+    MHD_suspend_connection(connection);
+    *state = &recorded;
+    if (recording_start(seconds, on_recorded, connection))
+        return MHD_YES;
+    int error = errno;
+    *state = &seen;
+    MHD_resume_connection(connection);
+    body->length = 0;
+    text_add_str(body, error == EBUSY ? "there is a trace already\n" : strerror(error));
+    return send_answer(connection,
+                       &(answer){.status = error == EBUSY ? 409 : 503, .type = "text/plain; charset=utf-8"},
+                       body);
+}
+
+static enum MHD_Result send_recording(struct MHD_Connection *connection)
+{
+    struct stat status;
+    int file = recording_take();
+    struct MHD_Response *response =
+        fstat(file, &status) == 0 ? MHD_create_response_from_fd((size_t)status.st_size, file) : NULL;
+    if (!response) {
+        close(file);
+        return MHD_NO;
+    }
+    MHD_add_response_header(response, "Content-Type", "application/json; charset=utf-8");
+    enum MHD_Result queued = MHD_queue_response(connection, 200, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
 static void count_body(size_t length)
 {
     if (length <= server.touched)
@@ -229,13 +273,14 @@ static enum MHD_Result on_request(void *unused, struct MHD_Connection *connectio
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **state)
 {
-    static int seen;
     char query[512];
     (void)unused, (void)version, (void)upload;
     if (!*state) {
         *state = &seen;
         return MHD_YES;
     }
+    if (*state == &recorded)
+        return send_recording(connection);
     if (*upload_size > 0) {
         *upload_size = 0;
         return MHD_YES;
@@ -256,6 +301,8 @@ static enum MHD_Result on_request(void *unused, struct MHD_Connection *connectio
                             &body);
     pthread_mutex_unlock(&samples_mutex);
     count_body(body.length);
+    if (told.record_seconds > 0)
+        return start_recording(connection, told.record_seconds, state, &body);
     return send_answer(connection, &told, &body);
 }
 
@@ -298,11 +345,12 @@ static bool start_daemon(void)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     server.daemon = MHD_start_daemon(
-        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, NULL,
-        MHD_OPTION_EXTERNAL_LOGGER, ignore_log, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL,
-        MHD_OPTION_LISTEN_SOCKET, server.socket, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0,
+        NULL, NULL, on_request, NULL, MHD_OPTION_EXTERNAL_LOGGER, ignore_log, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_LISTEN_SOCKET, server.socket,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return server.daemon != NULL;
 }

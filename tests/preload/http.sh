@@ -143,6 +143,22 @@ is 200 -X POST -H 'Authorization: Bearer 0123456789abcdef0' "$url/debug/tune?gog
 is 400 -X POST -H 'Authorization: Bearer 0123456789abcdef0' "$url/debug/tune?gogc=x"
 end
 
+echo "a trace, while others are served"
+port=$(free_port) url=http://127.0.0.1:$port
+serve --http "127.0.0.1:$port" --gogc 10
+"${client[@]}" wait "$port"
+curl -s "$url/debug/trace?seconds=2" -o trace.json &
+tracing=$!
+until find "/proc/$server/fd" -lname '/memfd:weir-trace*' | grep . >/dev/null; do kill -0 $tracing || fail "no trace"; done
+is 409 "$url/debug/trace"
+is 200 "$url/metrics"
+wait $tracing || fail "the trace did not come"
+"$PYTHON" -c 'import json; assert {"held"} <= {record.get("name") for record in json.load(open("trace.json"))}' ||
+    fail "$(head -c 300 trace.json)"
+is 400 "$url/debug/trace?seconds=0"
+is 200 "$url/debug/trace?seconds=1"
+end
+
 if command -v go >/dev/null; then
     port=$(free_port)
     WEIR_PROFILE=$SCRATCH/heap.pb.gz WEIR_PROFILE_RATE=4KiB serve --http "127.0.0.1:$port"

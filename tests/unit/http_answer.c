@@ -86,6 +86,25 @@ Test(http_answer, figures_tell_who_may_turn_a_knob)
     }
 }
 
+Test(http_answer, a_trace_is_of_one_to_sixty_seconds)
+{
+    static const struct {
+        const char *query;
+        unsigned status, seconds;
+    } rows[] = {
+        {"", 200, 1},           {"seconds=60", 200, 60},  {"seconds=61", 400, 0}, {"seconds=0", 400, 0},
+        {"seconds=x", 400, 0},  {"seconds=-1", 400, 0},   {"seconds=", 400, 0},   {"seconds=5s", 400, 0},
+        {"seconds=+5", 400, 0}, {"a=b&seconds=7", 200, 7}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        text_t body;
+        answer told = ask(
+            GET(.peer = ANSWER_LOOPBACK, .path = "/debug/trace", .host = "localhost", .query = rows[i].query),
+            &body);
+        cr_expect_eq(told.status, rows[i].status, "%s", rows[i].query);
+        cr_expect_eq(told.record_seconds, rows[i].seconds, "%s", rows[i].query);
+    }
+}
+
 /* The unit tests are built without the page, as the library is where npm is missing. */
 Test(http_answer, without_the_page_there_is_the_list)
 {

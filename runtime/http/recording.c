@@ -1,0 +1,86 @@
+/* recording: see recording.h. The trace goes to a file in memory; nothing is left of it when it was sent. */
+#define _GNU_SOURCE
+#include "runtime/http/recording.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <weir/trace.h>
+
+enum { STACK = 64 * 1024 };
+
+static struct {
+    _Atomic bool busy; /* from start to take */
+    int file;
+    unsigned seconds;
+    void (*done)(void *context);
+    void *context;
+} recording;
+
+static void *wait_and_end(void *unused)
+{
+    struct timespec left = {.tv_sec = recording.seconds};
+    (void)unused;
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        ;
+    weir_trace_end();
+    recording.done(recording.context);
+    return NULL;
+}
+
+/* With all signals blocked: they are the program's. */
+static bool start_thread(void)
+{
+    sigset_t all, old;
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    int error = pthread_create(&thread, &attributes, wait_and_end, NULL);
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    errno = error;
+    return error == 0;
+}
+
+bool recording_start(unsigned seconds, void (*done)(void *context), void *context)
+{
+    char path[64];
+    bool idle = false;
+    if (!atomic_compare_exchange_strong(&recording.busy, &idle, true)) {
+        errno = EBUSY;
+        return false;
+    }
+    recording.file = memfd_create("weir-trace", MFD_CLOEXEC);
+    recording.seconds = seconds;
+    recording.done = done;
+    recording.context = context;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", recording.file);
+    bool traces = recording.file >= 0 && weir_trace_begin(path), started = traces && start_thread();
+    int error = errno;
+    if (started)
+        return true;
+    if (traces)
+        weir_trace_end();
+    if (recording.file >= 0)
+        close(recording.file);
+    atomic_store(&recording.busy, false);
+    errno = error;
+    return false;
+}
+
+int recording_take(void)
+{
+    int file = recording.file;
+    atomic_store(&recording.busy, false);
+    return file;
+}
