@@ -30,8 +30,9 @@
 
 /* Marking less than this takes longer to share than to do. */
 enum { SHARED_MIN = 4 * 1024 * 1024 };
-/* After a thread could not be stopped. */
-static const uint64_t RETRY_NS = 10000000000u;
+/* After a thread could not be stopped: so many times as long as the others stood for nothing, but within these bounds. */
+enum { RETRY_TIMES = 10 };
+static const uint64_t RETRY_LEAST_NS = 100000000u, RETRY_MOST_NS = 10000000000u;
 /* Handed out at a time, at least: what the heap may grow by between two questions. */
 enum { RUNWAY = 64 * 1024 };
 
@@ -252,6 +253,13 @@ static void pace_by_cycle(const weir_event *event, uint64_t outside, uint64_t pr
     publish();
 }
 
+static void put_off(uint64_t stood_ns)
+{
+    uint64_t ns = RETRY_TIMES * stood_ns;
+    ns = ns < RETRY_LEAST_NS ? RETRY_LEAST_NS : ns > RETRY_MOST_NS ? RETRY_MOST_NS : ns;
+    gc.not_before_ns = os_now_ns() + ns;
+}
+
 static void tell_of_pace(weir_event *event, bool limiter_was_on)
 {
     if (gc.pacer.limiter.on != limiter_was_on)
@@ -274,10 +282,11 @@ static void collect(heap_t *self, enum cycle_reason reason)
                         .heap_began = heap_bytes(),
                         .goal = gc.pacer.goal,
                         .processors = gc.cores};
+    uint64_t began = os_now_ns();
     bool done = mark_in_a_stop(&event);
     roots_end();
     if (!done) {
-        gc.not_before_ns = os_now_ns() + RETRY_NS;
+        put_off(os_now_ns() - began);
         return;
     }
     event_tell(&event, WEIR_EVENT_STARTED);

@@ -101,7 +101,7 @@ static bool wait_for(heap_t *heap, uint64_t since, void (*ask)(heap_t *heap))
             accept_parent(heap);
             return true;
         }
-        if (os_thread_is_zombie(heap->thread))
+        if (os_thread_has_ended(heap->thread))
             forget(heap);
         else if (ask)
             ask(heap);
@@ -119,17 +119,22 @@ static size_t count_heaps(void)
     return count;
 }
 
-void halt_prepare(void)
+bool halt_has_room(void)
 {
-    size_t wanted = count_heaps();
+    return count_heaps() <= halt.room;
+}
+
+bool halt_make_room(void)
+{
+    size_t wanted = count_heaps(), room = wanted + wanted / 2 + 2; /* others may come before the stop */
     if (wanted <= halt.room)
-        return;
-    size_t room = wanted + wanted / 2 + 2; /* others may come before the stop */
+        return true;
     tracer_thread_t *threads = pages_metadata(room * sizeof *threads);
-    if (threads) {
-        halt.threads = threads;
-        halt.room = room;
-    }
+    if (!threads)
+        return false;
+    halt.threads = threads;
+    halt.room = room;
+    return true;
 }
 
 /* False: there is no room for all of them. */
@@ -171,7 +176,7 @@ static enum outcome note(const tracer_thread_t *thread, uint64_t waited)
         heap->registers_to = (uintptr_t)(thread->registers + thread->words);
         return HALTED;
     case TRACER_REFUSED:
-        if (!os_thread_is_zombie(thread->thread))
+        if (!os_thread_has_ended(thread->thread))
             return REFUSED;
         forget(heap);
         return HALTED;
@@ -302,6 +307,9 @@ static bool halt_threads(void (*at_signal)(const os_frame_t *frame))
     if (is_by_signal())
         return by_signal(at_signal);
     enum outcome outcome = by_tracer();
+    if (outcome == REFUSED)
+        outcome =
+            by_tracer(); /* who was about to end, or to become another program, may not be traced for a moment */
     if (outcome != REFUSED || options.stop == OPTIONS_STOP_PTRACE)
         return outcome == HALTED;
     refuse_tracer();

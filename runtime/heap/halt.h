@@ -13,8 +13,10 @@
 
 #include "runtime/os/signal.h"
 
-/* Before the stop: room for what has to be noted. */
-void halt_prepare(void);
+/* Room for what has to be noted of each thread is made before the stop, and asked for once no thread may come any more. False: there
+ * is none to be had. */
+bool halt_make_room(void);
+bool halt_has_room(void);
 /* Everybody stands, or nobody does any more. In the stop. */
 bool halt_all(void (*at_signal)(const os_frame_t *frame));
 void halt_end(void);

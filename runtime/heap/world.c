@@ -18,9 +18,11 @@ static heap_t *_Atomic stopper; /* whose thread stops the world, or has; NULL: n
 
 /* --- the thread's side --- */
 
-/* Whoever goes on takes his mark away first and then looks whether the next stop has begun, which may have seen the mark. */
+/* Whoever goes on takes his mark away first and then looks whether the next stop has begun, which may have seen the mark. Signals
+ * wait meanwhile: a handler of the program's could move pointers behind the collector. */
 static inline __attribute__((always_inline)) void wait_marked(heap_t *heap)
 {
+    uint64_t mask = os_block_signals();
     atomic_fetch_add(&standing, 1);
     do {
         atomic_store(&heap->standing, 1);
@@ -31,6 +33,7 @@ static inline __attribute__((always_inline)) void wait_marked(heap_t *heap)
     } while (atomic_load(&world_stopping));
     if (atomic_fetch_sub(&standing, 1) == 1)
         os_futex_wake_all(&standing);
+    os_restore_signals(mask);
 }
 
 /* The collector scans from this frame upwards; the registers that a callee saves are put into it. */
@@ -100,6 +103,7 @@ void world_thread_begin(heap_t *heap)
     heap->stack_to = os_stack_end();
     heap->stack_limit = os_is_first_thread() ? 0 : UINTPTR_MAX;
     heap->standing = 0;
+    heap->vforks = 0;
     int nobody = 0;
     atomic_compare_exchange_strong(&process, &nobody, os_process_id());
     if (options.collect && !cache.ended && os_stop_signal_is_used())
@@ -128,8 +132,12 @@ bool world_admits(void)
 
 void world_wait_to_start(void)
 {
-    while (atomic_load_explicit(&world_stopping, memory_order_acquire))
+    if (world_admits())
+        return;
+    uint64_t mask = os_block_signals(); /* as in wait_marked */
+    while (!world_admits())
         os_futex_wait(&world_stopping, 1);
+    os_restore_signals(mask);
 }
 
 __attribute__((noinline, no_sanitize("address"))) void world_block_begin(void)
@@ -194,6 +202,16 @@ bool world_is_ours(void)
     return atomic_load(&process) == os_process_id();
 }
 
+/* From then on nobody gets a heap. False: others came since room was made. */
+static bool close_world(bool has_made_room)
+{
+    lock_acquire(&heaps.lock);
+    bool closed = !has_made_room || halt_has_room();
+    atomic_store(&world_stopping, closed);
+    lock_release(&heaps.lock);
+    return closed;
+}
+
 /* Those that stood for the last stop get off first: collections that follow each other closely would otherwise keep them
  * standing for ever. */
 bool world_stop(void)
@@ -204,10 +222,8 @@ bool world_stop(void)
     for (uint32_t left; (left = atomic_load(&standing)) > 0;)
         os_futex_wait(&standing, left);
     stopper = cache.heap;
-    halt_prepare();
-    lock_acquire(&heaps.lock);
-    atomic_store(&world_stopping, 1);
-    lock_release(&heaps.lock);
+    while (!close_world(halt_make_room())) {
+    }
     if (halt_all(stop_at_signal))
         return true;
     world_start();

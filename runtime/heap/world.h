@@ -64,14 +64,15 @@ static inline void world_leave(void)
 void world_block_begin(void);
 void world_block_end(void);
 
-/* Around vfork and its like, by the thread that makes the child. It may be found waiting for the child in the kernel: then what
- * it had at the beginning on its stack and in registers is what the collector sees. The child runs with the thread's memory and
- * in its name, and is not stopped: its sections wait until the world starts, and what it allocates is kept. */
+/* Around vfork and its like, by the thread that makes the child, which may do more than that in between. It may be found waiting
+ * for the child in the kernel: then what it had at the beginning in registers, and all of its stack, is what the collector sees.
+ * The child runs with the thread's memory and in its name, and is not stopped: its sections wait until the world starts, and
+ * what it allocates is kept. The child is told from the thread by the number of the process. */
 void world_vfork_begin(void);
 void world_vfork_end(void);
 static inline bool world_is_child(void)
 {
-    return cache.heap && atomic_load_explicit(&cache.heap->vforks, memory_order_relaxed);
+    return cache.heap && atomic_load_explicit(&cache.heap->vforks, memory_order_relaxed) && !world_is_ours();
 }
 
 /* world_enter where a child may come to: malloc and free of collected memory. */

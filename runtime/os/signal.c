@@ -131,6 +131,19 @@ void os_unblock_stop_signal(void)
     errno = saved;
 }
 
+uint64_t os_block_signals(void)
+{
+    const uint64_t all = UINT64_MAX;
+    uint64_t before = 0;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
+    return before;
+}
+
+void os_restore_signals(uint64_t mask)
+{
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
+}
+
 /* /proc/self/task/<thread>/<file> */
 static bool read_of_thread(int thread, const char *file, char *content, size_t size)
 {
@@ -146,12 +159,22 @@ static bool read_of_thread(int thread, const char *file, char *content, size_t s
     return known;
 }
 
-/* 1234 (name) Z ...: the name may hold anything, so the last parenthesis counts. */
-bool os_thread_is_zombie(int thread)
+static bool is_there(int thread)
+{
+    int saved = errno;
+    bool found = syscall(SYS_tgkill, getpid(), thread, 0) == 0 || errno != ESRCH;
+    errno = saved;
+    return found;
+}
+
+/* 1234 (name) Z ...: the name may hold anything, so the last parenthesis counts. Without a file the kernel has forgotten it, or there
+ * is no /proc. */
+bool os_thread_has_ended(int thread)
 {
     char content[512];
-    bool known = read_of_thread(thread, "stat", content, sizeof content);
-    const char *end = known ? strrchr(content, ')') : NULL;
+    if (!read_of_thread(thread, "stat", content, sizeof content))
+        return !is_there(thread);
+    const char *end = strrchr(content, ')');
     return end && end[1] && (end[2] == 'Z' || end[2] == 'X');
 }
 

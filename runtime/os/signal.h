@@ -24,10 +24,13 @@ int os_stop_signal(void);
 void os_on_stop_signal(void (*handler)(const os_frame_t *frame));
 /* Has it ever been installed, or is it the one means that is allowed? */
 bool os_stop_signal_is_used(void);
+/* Block all signals of the calling thread, past who wraps the calls for masks: what it has blocked before, to be given back. */
+uint64_t os_block_signals(void);
+void os_restore_signals(uint64_t mask);
 /* False: there is no such thread. */
 bool os_signal_thread(int thread);
-/* The first thread of a process may have ended and still be there, until all others have. */
-bool os_thread_is_zombie(int thread);
+/* Has it ended? The first thread of a process is still there then, until all others have; another one is about to be forgotten. */
+bool os_thread_has_ended(int thread);
 /* Does the thread block the stop signal at this moment? A file is read. */
 bool os_thread_blocks_signal(int thread);
 /* Say on stderr, once, that a thread was waited for in vain: for how long, its number, its name, and why. */

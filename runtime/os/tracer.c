@@ -14,6 +14,7 @@
 #include "runtime/os/file.h"
 #include "runtime/os/futex.h"
 #include "runtime/os/os.h"
+#include "runtime/os/signal.h"
 #include "runtime/os/tracer_task.h"
 
 #if __has_include(<valgrind/valgrind.h>)
@@ -62,17 +63,6 @@ static bool has_to_be_named(void)
 
 /* --- its life --- */
 
-static void block_signals(void)
-{
-    const uint64_t all = UINT64_MAX;
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &tracer.mask, sizeof all);
-}
-
-static void restore_signals(void)
-{
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &tracer.mask, NULL, sizeof tracer.mask);
-}
-
 /* Somebody else who waited for any child may have had it: then its number is kept, for who asks (tracer_is_task). */
 static void reap(void)
 {
@@ -83,7 +73,7 @@ static void reap(void)
     if (reaped > 0)
         tracer.task = 0;
     tracer.lives = false;
-    restore_signals();
+    os_restore_signals(tracer.mask);
 }
 
 static void advance(uint32_t stage)
@@ -126,10 +116,10 @@ static bool hold(uint64_t patience_ns)
 {
     bool named = has_to_be_named();
     tracer.order.stage = named ? TRACER_TO_WAIT : TRACER_STARTS;
-    block_signals();
+    tracer.mask = os_block_signals();
     long task = tracer_task_start(&tracer.order, tracer.stack + STACK);
     if (task < 0) {
-        restore_signals();
+        os_restore_signals(tracer.mask);
         return false;
     }
     tracer.task = (int)task;

@@ -138,16 +138,48 @@ static bool is_uninterruptible(int process, int thread)
     return end && end[1] == ' ' && end[2] == 'D';
 }
 
-/* The file begins with the number of the call that it waits in. */
-bool tracer_is_parent(int process, int thread)
+/* 56 0x4111 ... sp pc: the call that a thread waits in and its arguments; -1: in none, for a page. False: it runs, or is gone. */
+static bool read_call(int process, int thread, long *number, unsigned long *argument)
 {
-    char content[128];
-    long number = 0;
+    char content[256];
+    *number = 0;
+    *argument = 0;
     if (!read_of_thread(process, thread, "syscall", content, sizeof content))
         return false;
-    for (const char *c = content; *c >= '0' && *c <= '9'; c++)
-        number = 10 * number + *c - '0';
-    return number == SYS_vfork || number == SYS_clone || number == SYS_clone3;
+    const char *c = content;
+    bool negative = *c == '-';
+    c += negative;
+    if (*c < '0' || *c > '9')
+        return false;
+    for (; *c >= '0' && *c <= '9'; c++)
+        *number = 10 * *number + *c - '0';
+    *number = negative ? -*number : *number;
+    if (c[0] == ' ' && c[1] == '0' && c[2] == 'x')
+        for (c += 3; (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'f'); c++)
+            *argument = *argument << 4 | (unsigned long)(*c <= '9' ? *c - '0' : *c - 'a' + 10);
+    return true;
+}
+
+bool tracer_is_parent(int process, int thread)
+{
+    long number;
+    unsigned long argument;
+    return read_call(process, thread, &number, &argument) &&
+           (number == SYS_vfork || number == SYS_clone || number == SYS_clone3);
+}
+
+/* Does it wait for the memory of the process, which another thread of it is about to change or to copy? It is soon over. */
+static bool waits_for_memory(int process, int thread)
+{
+    static const long calls[] = {-1, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_brk};
+    long number;
+    unsigned long argument;
+    if (!read_call(process, thread, &number, &argument))
+        return true;
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        if (number == calls[i])
+            return true;
+    return number == SYS_clone && !(argument & CLONE_VFORK);
 }
 
 /* --- all of them --- */
@@ -180,7 +212,8 @@ static void wait_for(const tracer_order_t *order, tracer_thread_t *thread, uint6
         if (atomic_load(thread->vforks) && tracer_is_parent(order->process, thread->thread))
             thread->state = TRACER_PARENT;
         else if (waited > order->patience_ns ||
-                 (waited > UNINTERRUPTIBLE_NS && is_uninterruptible(order->process, thread->thread)))
+                 (waited > UNINTERRUPTIBLE_NS && is_uninterruptible(order->process, thread->thread) &&
+                  !waits_for_memory(order->process, thread->thread)))
             thread->state = TRACER_DEAF;
         else
             wait_for_change();

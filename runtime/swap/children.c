@@ -1,14 +1,20 @@
-/* children: what makes a child that shares the process's memory until it becomes another program. The thread that makes one
- * waits in the kernel meanwhile, where neither a tracer nor a signal reaches it; so it says before what it has in its registers
- * (runtime/heap/world.h), and the others are collected for. fork is another matter: its child has memory of its own.
+/* children: what makes a child that shares the process's memory until it becomes another program: vfork, and of the C library
+ * posix_spawn, popen, system and wordexp. The thread that makes one waits in the kernel meanwhile, where neither a tracer nor a
+ * signal reaches it; so it says before what it has in its registers (runtime/heap/world.h), and the others are collected for.
+ * What those functions hold beyond that, they have saved on the stack by then, which counts down to its end.
+ * fork is another matter: its child has memory of its own.
  *
  * vfork returns twice, and the child may overwrite what lies below its caller's frame, the return address among it. So it is
  * kept in a register over the call, as the C library does.
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
+#include <wordexp.h>
 
 #include "runtime/heap/heap.h"
 #include "runtime/heap/world.h"
@@ -96,4 +102,59 @@ EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_act
     if (!next)
         next = (spawn *)(uintptr_t)dlsym(RTLD_NEXT, "posix_spawnp");
     return spawn_watched(next, pid, file, actions, attributes, arguments, environment);
+}
+
+EXPORT FILE *popen(const char *command, const char *how)
+{
+    typedef FILE *call(const char *, const char *);
+    static call *_Atomic next;
+    if (!next)
+        next = (call *)(uintptr_t)dlsym(RTLD_NEXT, "popen");
+    bool watched = is_watched();
+    if (watched)
+        world_vfork_begin();
+    FILE *stream = next(command, how);
+    if (watched)
+        world_vfork_end();
+    return stream;
+}
+
+static void end_watched(void *watched)
+{
+    if (watched)
+        world_vfork_end();
+}
+
+/* It waits for the child, and may be cancelled there. */
+EXPORT int system(const char *command)
+{
+    typedef int call(const char *);
+    static call *_Atomic next;
+    if (!next)
+        next = (call *)(uintptr_t)dlsym(RTLD_NEXT, "system");
+    bool watched = is_watched();
+    int status;
+    if (watched)
+        world_vfork_begin();
+    pthread_cleanup_push(end_watched, watched ? &status : NULL);
+    status = next(command);
+    pthread_cleanup_pop(1);
+    return status;
+}
+
+/* A command in the words is run by a shell; what that prints is read meanwhile, which may be cancelled. */
+EXPORT int wordexp(const char *words, wordexp_t *result, int how)
+{
+    typedef int call(const char *, wordexp_t *, int);
+    static call *_Atomic next;
+    if (!next)
+        next = (call *)(uintptr_t)dlsym(RTLD_NEXT, "wordexp");
+    bool watched = is_watched();
+    int error;
+    if (watched)
+        world_vfork_begin();
+    pthread_cleanup_push(end_watched, watched ? &error : NULL);
+    error = next(words, result, how);
+    pthread_cleanup_pop(1);
+    return error;
 }

@@ -21,6 +21,13 @@ for stop in ptrace signal; do
     halted_in 100000 $stop vfork-malloc
 done
 
+echo "children that take their time to become another program, in the kernel"
+for stop in ptrace signal; do
+    for call in popen system wordexp posix_spawn; do
+        passes WEIR_COLLECT=1 WEIR_DEBUG=poison=1,stop=$stop "$WEIR_PROGRAMS/held" $call
+    done
+done
+
 echo "threads that block every signal"
 for call in ppoll pselect sigsuspend epoll_pwait handler attribute; do
     halted_in 20000 ptrace blocks $call

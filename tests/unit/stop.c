@@ -13,6 +13,7 @@
 #include <weir/gc.h>
 
 #include "runtime/collect/gc.h"
+#include "runtime/heap/halt.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
@@ -189,6 +190,98 @@ Test(stop, when_the_tracer_is_killed_everything_is_kept, .disabled = WATCHED)
     weir_gc();
     stop = true;
     pthread_join(thread, NULL);
+}
+
+/* --- who stands still --- */
+
+static atomic_int handled, handled_before_start;
+
+static void on_signal(int number)
+{
+    (void)number;
+    handled++;
+}
+
+static void *stand_at_the_end_of_a_section(void *argument)
+{
+    weir_gc_attach_thread();
+    world_enter();
+    blocked = true;
+    while (!atomic_load(&world_stopping))
+        os_yield();
+    world_leave();
+    while (!stop)
+        usleep(1000);
+    return argument;
+}
+
+/* It has as long as it takes to run, were it to run. */
+static void send_signal(void *thread, const weir_event *event)
+{
+    (void)event;
+    if (handled == 0)
+        CHECK(pthread_kill(*(pthread_t *)thread, SIGUSR1) == 0);
+    usleep(100000);
+    handled_before_start = handled;
+}
+
+/* It could move pointers behind the collector. */
+Test(stop, no_handler_runs_in_a_thread_that_stands_still, .disabled = WATCHED)
+{
+    pthread_t thread;
+    weir_gc_alloc(64);
+    signal(SIGUSR1, on_signal);
+    pthread_create(&thread, NULL, stand_at_the_end_of_a_section, NULL);
+    while (!blocked)
+        os_yield();
+    weir_event_listen(WEIR_EVENT_BIT(WEIR_EVENT_STOPPED), send_signal, &thread);
+    weir_gc();
+    weir_event_unlisten(send_signal, &thread);
+    cr_expect_eq(handled_before_start, 0);
+    while (handled == 0)
+        os_yield();
+    stop = true;
+    pthread_join(thread, NULL);
+}
+
+/* --- who has ended --- */
+
+static void *say_number(void *number)
+{
+    *(_Atomic int *)number = os_thread_id();
+    return NULL;
+}
+
+/* The kernel refuses to have it traced for a moment, and then has forgotten it: that is no reason to stop threads by the signal. */
+Test(stop, a_thread_that_the_kernel_has_forgotten_has_ended)
+{
+    _Atomic int number = 0;
+    pthread_t thread;
+    pthread_create(&thread, NULL, say_number, (void *)&number);
+    pthread_join(thread, NULL);
+    while (!os_thread_has_ended(number)) /* it is joined a moment before */
+        os_yield();
+    cr_expect_not(os_thread_has_ended(os_thread_id()));
+}
+
+enum { MANY = 40 };
+
+Test(stop, room_is_made_for_threads_that_have_come_since)
+{
+    pthread_t threads[MANY];
+    weir_gc_alloc(64);
+    weir_gc();
+    for (int i = 0; i < MANY; i++) {
+        blocked = false;
+        pthread_create(&threads[i], NULL, touch, NULL);
+        while (!blocked)
+            os_yield();
+    }
+    cr_expect_not(halt_has_room());
+    cr_expect(halt_make_room() && halt_has_room());
+    stop = true;
+    for (int i = 0; i < MANY; i++)
+        pthread_join(threads[i], NULL);
 }
 
 /* --- a number that is used again --- */
