@@ -26,6 +26,19 @@ typedef enum weir_limit_scope {
     WEIR_SCOPE_WEIR /* what weir holds from the kernel */
 } weir_limit_scope;
 
+/* What is given up when a limit cannot be held, in this order (docs/limit.md); indices into weir_mem_stats.shed. */
+typedef enum weir_rung {
+    WEIR_RUNG_IDLE,       /* idle memory */
+    WEIR_RUNG_CACHES,     /* free cells of this thread and of those that sleep; free pages inside spans */
+    WEIR_RUNG_VICTIMS,    /* what pools had not used for a cycle */
+    WEIR_RUNG_POOLS,      /* all that pools have */
+    WEIR_RUNG_SHRINKERS,  /* what weir_shrinker_add registered */
+    WEIR_RUNG_COLLECTION, /* collected memory that is not reached */
+    WEIR_RUNG_CALLBACK,   /* weir_set_pressure_callback */
+    WEIR_RUNG_REFUSAL,    /* ENOMEM; the hard limit alone */
+    WEIR_RUNGS
+} weir_rung;
+
 WEIR_API_BEGIN
 
 /* Growth: how much more than the live heap may be held, in percent of it. Idle memory beyond
@@ -56,6 +69,31 @@ WEIR_API int64_t weir_set_hard_limit(int64_t bytes) WEIR_NOEXCEPT;
  * replaced. */
 WEIR_API void weir_set_hard_limit_callback(void (*callback)(void *context, size_t wanted),
                                            void *context) WEIR_NOEXCEPT;
+
+/* A shrinker: asked when a limit cannot be held although nothing is idle, no cache and no pool has anything left. It gives up
+ * what the program can do without (a cache, an index that can be built again), by freeing it, and returns how many bytes
+ * that were, about; `wanted`: how many would do. It runs on the allocating thread, any thread's, in the middle of
+ * malloc as the program sees it, with no lock of the runtime's held, on one thread at a time. It may allocate and free, use
+ * and free pools, add and remove shrinkers, this one included; it may not wait for a thread that allocates, nor leave by
+ * longjmp or an exception. What it allocates is not held against the limit by another round of shedding. */
+typedef size_t weir_shrinker(void *context, size_t wanted);
+
+/* Have the shrinker called from now on: those of the lowest priority first, among equals the first that came, until enough was
+ * given up. Returns 0; -1 with ENOMEM: there is room for 64. */
+WEIR_API int weir_shrinker_add(weir_shrinker *shrinker, void *context, int priority) WEIR_NOEXCEPT;
+
+/* No more. When it returns the shrinker is not running, unless this is called by it. Nothing if there is none such. */
+WEIR_API void weir_shrinker_remove(weir_shrinker *shrinker, void *context) WEIR_NOEXCEPT;
+
+/* Told how much of the limit is in use: the lower of the soft and the hard limit; bytes. */
+typedef void weir_pressure_callback(void *context, size_t inuse, size_t limit);
+
+/* Have the callback called when so many percent of the limit are in use: what the limit counts, idle memory left out. It is called
+ * once, and again when a 64th of the limit less was in use meanwhile; and whenever a cycle for the limit could not hold it. For eviction,
+ * dumps, load shedding. It runs as a shrinker does. percent: 1 to 100, others count as these; a callback of NULL: none, as
+ * before the first call. */
+WEIR_API void weir_set_pressure_callback(int percent, weir_pressure_callback *callback,
+                                         void *context) WEIR_NOEXCEPT;
 
 /* Run a cycle of the clock, which ages pools (weir/pool.h) and, if there is collected memory, collects (weir/gc.h); then give
  * all idle memory back to the kernel, including what this thread and those that sleep cache. Takes as long as the collection does, and

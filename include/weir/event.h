@@ -5,7 +5,8 @@
  *     CYCLE_BEGIN        the clock runs: the heap has grown, a limit cannot be held, or the program asked; or so much was
  *                        allocated since the last cycle, though the heap is flat: then only pools age
  *     LIMIT_REACHED      if it runs for the limit's sake
- *     POOLS_AGED         what was not used across two cycles is about to be dropped
+ *     POOLS_AGED         what was not used across two cycles is about to be dropped; in a cycle for the limit's sake once for each rung
+ *                        of pools that it takes (weir/control.h), and what follows only if it comes to that
  *         STOP_BEGIN     threads are asked to stop
  *         STOPPED        they stand still                                              * the world stands still
  *         MARKED         what is reached is marked                                     * the same

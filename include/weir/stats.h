@@ -29,6 +29,7 @@
 enum {
     WEIR_STATS_PAUSES = 256,  /* how many of the last world stops are remembered */
     WEIR_STATS_CLASSES = 128, /* room for size classes; num_size_classes are in use */
+    WEIR_STATS_RUNGS = 8,     /* of what is given up near a limit */
 };
 
 typedef struct weir_size_class_stats {
@@ -36,6 +37,11 @@ typedef struct weir_size_class_stats {
     uint64_t mallocs; /* blocks ever allocated in it */
     uint64_t frees;   /* blocks ever freed in it; mallocs - frees are live */
 } weir_size_class_stats;
+
+typedef struct weir_shed_stats {
+    uint64_t taken; /* how often the rung was taken, ever */
+    uint64_t bytes; /* bytes by which less was in use after it, in all; of idle memory, what was given back */
+} weir_shed_stats;
 
 typedef struct weir_mem_stats {
     /* --- General --- */
@@ -113,6 +119,8 @@ typedef struct weir_mem_stats {
     /* While the soft limit counts all of the process (weir_set_memory_limit_scope), otherwise 0: */
     uint64_t process_resident; /* bytes of anonymous memory of the process that are resident, */
     uint64_t foreign_bytes;    /* and what of that is not weir's, as the limit counts it (up to 1 % more) */
+    /* What the limits made the runtime give up, by rung (weir_rung of weir/control.h). */
+    weir_shed_stats shed[WEIR_STATS_RUNGS];
 } weir_mem_stats;
 
 WEIR_API_BEGIN

@@ -1,7 +1,10 @@
 /* control: the public face of the knobs. */
 #include <weir/control.h>
 
+#include <errno.h>
+
 #include "runtime/heap/control.h"
+#include "runtime/heap/shrinker.h"
 
 int weir_set_gc_percent(int percent)
 {
@@ -26,6 +29,24 @@ int64_t weir_set_hard_limit(int64_t bytes)
 void weir_set_hard_limit_callback(void (*callback)(void *context, size_t wanted), void *context)
 {
     control_set_hard_limit_callback(callback, context);
+}
+
+int weir_shrinker_add(weir_shrinker *shrinker, void *context, int priority)
+{
+    if (shrinker_add(shrinker, context, priority))
+        return 0;
+    errno = ENOMEM;
+    return -1;
+}
+
+void weir_shrinker_remove(weir_shrinker *shrinker, void *context)
+{
+    shrinker_remove(shrinker, context);
+}
+
+void weir_set_pressure_callback(int percent, weir_pressure_callback *callback, void *context)
+{
+    control_set_pressure_callback(percent < 1 ? 1 : percent > 100 ? 100 : percent, callback, context);
 }
 
 void weir_free_os_memory(void)

@@ -81,6 +81,14 @@ void control_set_hard_limit_callback(void (*callback)(void *context, size_t want
     pages_set_refusal_callback(callback, context);
 }
 
+void control_set_pressure_callback(int percent, void (*callback)(void *context, size_t inuse, size_t limit),
+                                   void *context)
+{
+    start();
+    pages_watch_pressure(percent, callback, context);
+    heed();
+}
+
 void control_free_os_memory(void)
 {
     cycle_run(CYCLE_FORCED);

@@ -17,6 +17,9 @@ int64_t control_set_hard_limit(int64_t bytes);
 /* Does the soft limit count all of the process? The old scope. */
 bool control_set_limit_scope(bool is_process);
 void control_set_hard_limit_callback(void (*callback)(void *context, size_t wanted), void *context);
+/* Percent of the limit. */
+void control_set_pressure_callback(int percent, void (*callback)(void *context, size_t inuse, size_t limit),
+                                   void *context);
 /* Release all that is idle to the kernel. */
 void control_free_os_memory(void);
 

@@ -8,6 +8,8 @@
 #include "runtime/heap/event.h"
 #include "runtime/heap/fork.h"
 #include "runtime/heap/heap.h"
+#include "runtime/heap/shed.h"
+#include "runtime/heap/shrinker.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
 
@@ -30,8 +32,10 @@ static void before_fork(void)
 
 static void after_fork(bool child)
 {
-    if (child)
+    if (child) {
         event_after_fork_child();
+        shrinker_after_fork_child();
+    }
     lock_after_fork(&cycle.lock, child);
 }
 
@@ -119,6 +123,22 @@ void cycle_add_volume(size_t bytes)
         atomic_compare_exchange_strong(&pages_due, &none, PAGES_DUE_VOLUME);
 }
 
+void cycle_phase(enum cycle_phase phase, enum cycle_reason reason)
+{
+    if (phase == CYCLE_SETTLE) {
+        tell(phase, reason);
+        return;
+    }
+    lock_acquire(&cycle.lock);
+    tell(phase, reason);
+    lock_release(&cycle.lock);
+}
+
+bool cycle_is_listened(enum cycle_phase phase)
+{
+    return atomic_load_explicit(&cycle.count[phase], memory_order_acquire) > 0;
+}
+
 static void run_for_volume(weir_event *event)
 {
     enum pages_due due = PAGES_DUE_VOLUME;
@@ -145,14 +165,16 @@ bool cycle_run(enum cycle_reason reason)
         run_for_volume(&event);
     } else if (enter(reason)) {
         event_tell(&event, WEIR_EVENT_CYCLE_BEGIN);
-        if (reason == CYCLE_LIMIT)
+        if (reason == CYCLE_LIMIT) {
             event_tell(&event, WEIR_EVENT_LIMIT_REACHED);
-        tell(CYCLE_AGE, reason);
-        tell(CYCLE_TRACE, reason);
-        lock_release(&cycle.lock);
-        tell(CYCLE_SETTLE, reason);
-        if (reason == CYCLE_LIMIT)
-            heap_shed();
+            lock_release(&cycle.lock);
+            shed_run();
+        } else {
+            tell(CYCLE_AGE, reason);
+            tell(CYCLE_TRACE, reason);
+            lock_release(&cycle.lock);
+            tell(CYCLE_SETTLE, reason);
+        }
         pages_cycle_done();
         restart_volume();
         event_tell(&event, WEIR_EVENT_CYCLE_END);
@@ -168,6 +190,21 @@ COLD void cycle_wait(void)
     lock_release(&cycle.lock);
 }
 
+/* Not inside of a cycle: the program is told outside of all of them. */
+static bool tell_pressure(void)
+{
+    if (cache.cycling || cache.starting || cache.ended)
+        return false;
+    int saved = errno;
+    enum pages_due due = PAGES_DUE_PRESSURE;
+    cache.cycling = true;
+    if (atomic_compare_exchange_strong(&pages_due, &due, PAGES_DUE_NONE))
+        shed_tell();
+    cache.cycling = false;
+    errno = saved;
+    return true;
+}
+
 COLD bool cycle_run_due(void)
 {
     switch (atomic_load_explicit(&pages_due, memory_order_relaxed)) {
@@ -175,6 +212,8 @@ COLD bool cycle_run_due(void)
         return cycle_run(CYCLE_VOLUME);
     case PAGES_DUE_GROWTH:
         return cycle_run(CYCLE_GROWTH);
+    case PAGES_DUE_PRESSURE:
+        return tell_pressure();
     case PAGES_DUE_LIMIT:
         return cycle_run(CYCLE_LIMIT);
     default:

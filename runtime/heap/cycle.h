@@ -17,7 +17,8 @@
  *                                                           free, and use pools; a cycle in them does nothing
  *
  * What has come of age need not be reached by the trace any more: as in Go, whose pools are emptied before it marks.
- * Afterwards growth is measured anew, and idle memory is released to what the limit allows.
+ * A cycle for the limit takes them one by one, and only as far as it has to: shed.h. Afterwards growth is measured anew, and
+ * idle memory is released to what the limit allows.
  */
 #ifndef WEIR_HEAP_CYCLE_H
 #define WEIR_HEAP_CYCLE_H
@@ -54,6 +55,10 @@ void cycle_heed(void);
  * to that thread; one for the limit waits, and runs if it is still due. False: none ran, because this thread is in
  * a cycle already, or at its end. Keeps errno. */
 bool cycle_run(enum cycle_reason reason);
+
+/* For a cycle for the limit's sake (shed.h): run one phase, in its lock if it has one; does anybody listen to it? */
+void cycle_phase(enum cycle_phase phase, enum cycle_reason reason);
+bool cycle_is_listened(enum cycle_phase phase);
 
 /* Wait until no other thread is in TRACE or AGE. Not from there. */
 void cycle_wait(void);

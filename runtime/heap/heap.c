@@ -582,6 +582,14 @@ void heap_shed(void)
     thread_return_borrowed();
 }
 
+void heap_shed_own(void)
+{
+    heap_t *self = thread_heap();
+    if (self)
+        shed_own(self);
+    thread_return_borrowed();
+}
+
 bool heap_trim(size_t keep)
 {
     heap_shed();

@@ -32,6 +32,8 @@ bool heap_owns(const void *p);
 bool heap_trim(size_t keep);
 /* Give up what this thread and those that sleep cache: empty spans become idle memory. */
 void heap_shed(void);
+/* This thread alone. */
+void heap_shed_own(void);
 
 /* The same for callers whose allocations and frees go in pairs, which hardening checks; the fast ones are in
  * calls.h. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <weir/control.h>
 #include <weir/pool.h>
 
 #include "runtime/collect/gc.h"

@@ -8,7 +8,10 @@
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
 #include "runtime/heap/profile.h"
+#include "runtime/heap/shed.h"
 #include "runtime/pages/pages.h"
+
+_Static_assert((int)WEIR_RUNGS == (int)WEIR_STATS_RUNGS, "each rung has its counts");
 
 static void fill_objects(weir_mem_stats *stats, const account_t *account)
 {
@@ -112,6 +115,10 @@ void stats_read_memory(weir_mem_stats *stats)
     pages_read_process(&resident, &foreign);
     stats->process_resident = resident;
     stats->foreign_bytes = foreign;
+    for (int rung = 0; rung < WEIR_RUNGS; rung++) {
+        shed_count_t count = shed_count((weir_rung)rung);
+        stats->shed[rung] = (weir_shed_stats){count.taken, count.bytes};
+    }
 }
 
 void stats_read(weir_mem_stats *stats)

@@ -149,9 +149,14 @@ static const struct {
 
 enum { COUNTERS = sizeof counters / sizeof counters[0], KNOBS = sizeof knobs / sizeof knobs[0] };
 /* Whoever adds a field adds it here: the rest are the fraction, two flags (padded) and the arrays. */
-_Static_assert((COUNTERS + KNOBS + 2 + 2 * WEIR_STATS_PAUSES + 3 * WEIR_STATS_CLASSES) * sizeof(uint64_t) ==
+_Static_assert((COUNTERS + KNOBS + 2 + 2 * WEIR_STATS_PAUSES + 3 * WEIR_STATS_CLASSES +
+                2 * WEIR_STATS_RUNGS) *
+                       sizeof(uint64_t) ==
                    sizeof(weir_mem_stats),
                "every field of weir_mem_stats is printed");
+
+static const char *const rung_names[WEIR_STATS_RUNGS] = {"idle",      "caches",     "victims",  "pools",
+                                                         "shrinkers", "collection", "callback", "refusal"};
 
 static uint64_t counter_at(const weir_mem_stats *stats, struct field field)
 {
@@ -225,6 +230,15 @@ static void add_json(text_t *text, const weir_mem_stats *stats, int fd)
         text_add_char(text, '}');
     }
     text_add_str(text, stats->num_size_classes > 0 ? "]" : "[]");
+    add_name(text, "shed");
+    for (int rung = 0; rung < WEIR_STATS_RUNGS; rung++) {
+        text_add_str(text, rung == 0 ? "[{\"rung\": \"" : ", {\"rung\": \"");
+        text_add_str(text, rung_names[rung]);
+        text_add_char(text, '"');
+        add_counter(text, "taken", stats->shed[rung].taken);
+        add_counter(text, "bytes", stats->shed[rung].bytes);
+        text_add_str(text, rung + 1 < WEIR_STATS_RUNGS ? "}" : "}]");
+    }
     add_name(text, "pools");
     text_add_char(text, '[');
     pool_print_json(text, fd);
@@ -270,6 +284,23 @@ static void add_knob(text_t *text, const char *before, enum options_index index,
     options_add_value(text, &options_table[index], value);
 }
 
+/* "  shed near a limit: idle 83 times 120.0 MiB, caches ...": the rungs that were taken. */
+static void add_shed(text_t *text, const weir_mem_stats *stats)
+{
+    const char *before = "  shed near a limit: ";
+    for (int rung = 0; rung < WEIR_STATS_RUNGS; rung++) {
+        if (stats->shed[rung].taken == 0)
+            continue;
+        text_add_str(text, before);
+        text_add_str(text, rung_names[rung]);
+        add_note(text, " ", stats->shed[rung].taken, " times ");
+        text_add_bytes(text, stats->shed[rung].bytes);
+        before = ", ";
+    }
+    if (before[0] == ',')
+        text_add_char(text, '\n');
+}
+
 static void add_table(text_t *text, const weir_mem_stats *stats, int fd)
 {
     text_add_str(text, "weir ");
@@ -306,6 +337,7 @@ static void add_table(text_t *text, const weir_mem_stats *stats, int fd)
     add_figure(text, "given back ever", stats->os_released_bytes);
     add_note(text, "   in ", stats->os_releases, " releases, ");
     add_note(text, "", stats->limit_releases, " of them near a limit\n");
+    add_shed(text, stats);
     if (stats->num_gc > 0) {
         add_note(text, "  cycles ", stats->num_gc, ", ");
         add_note(text, "", stats->num_forced_gc, " of them asked for; the world stopped for ");

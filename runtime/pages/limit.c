@@ -33,7 +33,12 @@ static struct {
     _Atomic size_t
         volume;    /* bytes that were admitted or allocated anew since the last reading. Written by anybody */
     size_t due_at; /* total bytes: a cycle for the limit is due from here on */
-    bool heeded;   /* somebody runs the cycles for the limit */
+    size_t wanted; /* bytes: the most that did not fit since the last cycle */
+    int pressure_percent; /* of the limit; 0: nobody wants to know */
+    void (*pressure_callback)(void *context, size_t inuse, size_t limit);
+    void *pressure_context;
+    bool is_told; /* and it has not been less since */
+    bool heeded;  /* somebody runs the cycles for the limit */
     void (*refused)(void *context, size_t wanted);
     void *refused_context;
     _Atomic size_t refilled; /* bytes that went into caches while pressed, since the last cycle */
@@ -197,11 +202,76 @@ static void note_total(size_t total)
 static void release(size_t excess)
 {
     size_t idle = idle_bytes();
+    size_t before = ledger.released_pages;
     bool released = purge_to(idle > excess ? idle - excess : 0);
     size_t slack = ledger.pages_slack * OS_PAGE;
     if (idle < excess && slack && (slack >= share_of_limit(LIMIT_SHARE) || lower_limit() == hard_limit()))
         released |= runs_release_slack();
     ledger.limit_releases += released;
+    ledger.limit_released_pages += ledger.released_pages - before;
+}
+
+/* --- pressure --- */
+
+static size_t pressing_bytes(void)
+{
+    size_t idle = idle_bytes(), total = total_bytes();
+    return total > idle ? total - idle : 0;
+}
+
+static size_t pressure_threshold(void)
+{
+    return (size_t)((__uint128_t)share_of_limit(1) * (unsigned)limit.pressure_percent / 100);
+}
+
+/* `fresh` more are in use, perhaps. It has to be less by a 64th of the limit before it counts again. */
+static void note_pressure(size_t fresh)
+{
+    size_t now = pressing_bytes() + fresh, at = pressure_threshold();
+    if (limit.is_told && now + share_of_limit(LIMIT_SHARE) < at)
+        limit.is_told = false;
+    if (!limit.is_told && now >= at && limit.heeded)
+        raise_due(PAGES_DUE_PRESSURE);
+}
+
+void limit_watch_pressure(int percent, void (*callback)(void *context, size_t inuse, size_t limit),
+                          void *context)
+{
+    limit.pressure_percent = callback ? percent : 0;
+    limit.pressure_callback = callback;
+    limit.pressure_context = context;
+    limit.is_told = false;
+    limit_admit(0);
+}
+
+pages_pressure_t limit_tell_pressure(void)
+{
+    limit.is_told = true;
+    return (pages_pressure_t){limit.pressure_callback, limit.pressure_context, pressing_bytes(),
+                              share_of_limit(1)};
+}
+
+static void note_wanted(size_t bytes)
+{
+    if (bytes > limit.wanted)
+        limit.wanted = bytes;
+}
+
+static size_t excess_now(bool with_room)
+{
+    size_t needed = idle_held_bytes() + limit.wanted + (with_room ? share_of_limit(LIMIT_SHARE) : 0);
+    return needed > lower_limit() ? needed - lower_limit() : 0;
+}
+
+size_t limit_excess(bool with_room)
+{
+    limit_admit(0);
+    size_t excess = excess_now(with_room);
+    if (excess > 0) {
+        release(excess);
+        excess = excess_now(with_room);
+    }
+    return excess;
 }
 
 bool limit_admit(size_t fresh)
@@ -219,8 +289,12 @@ bool limit_admit(size_t fresh)
         held = idle_held_bytes();
         lower = lower_limit(); /* others have had the lock */
     }
+    if (UNLIKELY(limit.pressure_percent > 0))
+        note_pressure(fresh);
     bool over = held + fresh > lower;
     atomic_store_explicit(&pages_pressed, over, memory_order_relaxed);
+    if (over)
+        note_wanted(fresh);
     if (over && limit.heeded && total_bytes() + fresh >= limit.due_at)
         raise_due(PAGES_DUE_LIMIT);
     return held + fresh <= hard_limit();
@@ -229,6 +303,8 @@ bool limit_admit(size_t fresh)
 bool limit_refuses(size_t bytes)
 {
     bool refused = idle_held_bytes() + bytes > hard_limit();
+    if (refused)
+        note_wanted(bytes);
     if (refused && limit.heeded && !retrying)
         raise_due(PAGES_DUE_LIMIT);
     else
@@ -257,6 +333,7 @@ void limit_note_refill(size_t bytes)
 void limit_restart(void)
 {
     atomic_store_explicit(&limit.refilled, 0, memory_order_relaxed);
+    limit.wanted = 0;
     limit.due_at = total_bytes() + share_of_limit(LIMIT_SHARE);
 }
 

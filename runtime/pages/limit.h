@@ -27,6 +27,11 @@
 
 /* May `fresh` more bytes become resident? Releases idle memory for the limits' sake: see purge_to. */
 bool limit_admit(size_t fresh);
+/* See pages_excess, pages_watch_pressure and those beside it. */
+size_t limit_excess(bool with_room);
+void limit_watch_pressure(int percent, void (*callback)(void *context, size_t inuse, size_t limit),
+                          void *context);
+struct pages_pressure limit_tell_pressure(void);
 /* Would the hard limit refuse this many more bytes? Counts it if the calling thread has just run a cycle for the same
  * request; else a cycle is due. */
 bool limit_refuses(size_t bytes);

@@ -405,6 +405,38 @@ void pages_set_refusal_callback(void (*callback)(void *context, size_t wanted), 
     lock_release(&lock);
 }
 
+size_t pages_excess(bool with_room)
+{
+    lock_acquire(&lock);
+    size_t excess = limit_excess(with_room);
+    lock_release(&lock);
+    return excess;
+}
+
+size_t pages_inuse(void)
+{
+    lock_acquire(&lock);
+    size_t inuse = idle_held_bytes() - idle_bytes();
+    lock_release(&lock);
+    return inuse;
+}
+
+void pages_watch_pressure(int percent, void (*callback)(void *context, size_t inuse, size_t limit),
+                          void *context)
+{
+    lock_acquire(&lock);
+    limit_watch_pressure(percent, callback, context);
+    lock_release(&lock);
+}
+
+pages_pressure_t pages_tell_pressure(void)
+{
+    lock_acquire(&lock);
+    pages_pressure_t pressure = limit_tell_pressure();
+    lock_release(&lock);
+    return pressure;
+}
+
 bool pages_fit(void)
 {
     return pages_has_room(0);

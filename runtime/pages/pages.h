@@ -35,6 +35,7 @@ typedef struct ledger {
     size_t huge_count;
     size_t releases, released_pages; /* madvise calls and what they gave back, ever */
     size_t limit_releases;           /* of those, for the soft limit */
+    size_t limit_released_pages;     /* and what they gave back */
     size_t refusals;                 /* by the hard limit */
     _Atomic size_t metadata;         /* bytes of heaps and other tables */
     _Atomic size_t spare; /* bytes in use that threads may keep free for themselves (heap/spare.h) */
@@ -116,6 +117,22 @@ static inline bool pages_is_pressed(void)
 {
     return UNLIKELY(atomic_load_explicit(&pages_pressed, memory_order_relaxed));
 }
+/* How many bytes too many are held for what was wanted last to fit within the limits, after idle memory went back; with_room: for a
+ * 64th of the limit to be free besides. 0: it fits. */
+size_t pages_excess(bool with_room);
+/* What may be resident of the runtime's, and is not idle; bytes. */
+size_t pages_inuse(void);
+/* The program wants to know when so many percent of the limit are in use, idle memory left out: then PAGES_DUE_PRESSURE is raised,
+ * once, and again when less was in use meanwhile. A callback of NULL: no more. */
+typedef struct pages_pressure {
+    void (*callback)(void *context, size_t inuse, size_t limit);
+    void *context;
+    size_t inuse, limit; /* bytes */
+} pages_pressure_t;
+void pages_watch_pressure(int percent, void (*callback)(void *context, size_t inuse, size_t limit),
+                          void *context);
+/* It is about to be told this. */
+pages_pressure_t pages_tell_pressure(void);
 /* May so much more be held without coming near a limit? */
 bool pages_has_room(size_t bytes);
 /* Is there a limit at all? Read by anybody. */
@@ -141,7 +158,13 @@ size_t pages_provider_metadata(void);
 ledger_t pages_ledger(void);
 
 /* Why a cycle of the runtime's clock is due (heap/cycle.h): raised here, under the lock, read by anybody. */
-enum pages_due { PAGES_DUE_NONE, PAGES_DUE_VOLUME /* heap/cycle.h */, PAGES_DUE_GROWTH, PAGES_DUE_LIMIT };
+enum pages_due {
+    PAGES_DUE_NONE,
+    PAGES_DUE_VOLUME, /* heap/cycle.h */
+    PAGES_DUE_GROWTH,
+    PAGES_DUE_PRESSURE, /* heap/shed.h: no cycle, but the program wants to know */
+    PAGES_DUE_LIMIT
+};
 HIDDEN extern _Atomic uint32_t pages_due;
 /* From now on somebody heeds pages_due. Before, it is never raised. */
 void pages_heed_growth(void);

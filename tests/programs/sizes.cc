@@ -726,6 +726,25 @@ static const std::map<std::string, std::function<void()>> rows = {
                  die("does not tell what was set", (size_t)scope, 0);
          }
      }},
+    {"weir_shrinker_add",
+     [] {
+         static weir_shrinker *const nothing_left = [](void *, size_t) -> size_t { return SIZE_MAX; };
+         for (int priority : {INT_MIN, -1, 0, 1, INT_MAX})
+             if (weir_shrinker_add(nothing_left, NULL, priority) != 0)
+                 die("weir_shrinker_add", (size_t)priority, 0);
+         by_size(weir_malloc, weir_free);
+         for (int i = 0; i < 6; i++)
+             weir_shrinker_remove(nothing_left, NULL);
+     }},
+    {"weir_set_pressure_callback",
+     [] {
+         for (int percent : {INT_MIN, -1, 0, 1, 100, 101, INT_MAX}) {
+             weir_set_pressure_callback(
+                 percent, [](void *, size_t, size_t) {}, NULL);
+             by_size(weir_malloc, weir_free);
+         }
+         weir_set_pressure_callback(0, NULL, NULL);
+     }},
     {"weir_set_hard_limit", [] { limit_row(weir_set_hard_limit); }},
     {"weir_read_mem_stats_sized",
      [] {
