@@ -4,6 +4,7 @@
 #include "runtime/heap/fork.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/world.h"
+#include "runtime/os/cpu.h"
 
 table_t table_none;
 local_t local_none = {.hot.gate = GATE_SHUT};
@@ -240,7 +241,7 @@ static bool await(const local_t *local, int patience)
         if (is_own || (patience != GATES_FOR_EVER && i > SPINS + patience))
             return false;
         if (i < SPINS)
-            __builtin_ia32_pause();
+            cpu_pause();
         else
             os_yield();
     }

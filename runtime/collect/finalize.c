@@ -10,6 +10,7 @@
 #include "runtime/collect/attached.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/world.h"
+#include "runtime/os/cpu.h"
 #include "runtime/os/futex.h"
 #include "runtime/os/os.h"
 #include "runtime/os/signal.h"
@@ -150,18 +151,6 @@ __attribute__((noinline)) static bool run_one(void)
     return true;
 }
 
-/* The copies of the job went through vector registers, and the frame of a signal holds those: the next stop would find
- * the object there. */
-static void clear_vectors(void)
-{
-    __asm__ volatile(
-        "pxor %%xmm0, %%xmm0\n\tpxor %%xmm1, %%xmm1\n\tpxor %%xmm2, %%xmm2\n\tpxor %%xmm3, %%xmm3\n\t"
-        "pxor %%xmm4, %%xmm4\n\tpxor %%xmm5, %%xmm5\n\tpxor %%xmm6, %%xmm6\n\tpxor %%xmm7, %%xmm7"
-        :
-        :
-        : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7");
-}
-
 __attribute__((noinline, no_sanitize("address"))) static void clear_stack(void)
 {
     volatile char below[2048];
@@ -175,7 +164,7 @@ static void call_all(void)
 {
     while (run_one()) {
         clear_stack();
-        clear_vectors();
+        cpu_clear_vectors(); /* the copies of the job went through them */
         atomic_store(&own_caller->calls, 0);
         atomic_fetch_add(&finalize.done, 1);
         os_futex_wake_all(&finalize.done);

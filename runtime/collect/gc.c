@@ -168,7 +168,7 @@ __attribute__((noinline)) static mark_result_t mark_from_here(bool alone, size_t
 {
     uintptr_t here;
     __builtin_unwind_init();
-    uintptr_t from = (entered_at ? entered_at : (uintptr_t)&here) & ~(uintptr_t)7;
+    uintptr_t from = (entered_at ? entered_at : CPU_FRAME_LOW(here)) & ~(uintptr_t)7;
     if (UNLIKELY(looks_from != NULL))
         from = looks_from->from & ~(uintptr_t)7;
     mark_begin(from);
@@ -361,7 +361,7 @@ COLD static void run_cycle(enum cycle_reason reason)
 {
     uintptr_t here, before = entered_at;
     __builtin_unwind_init();
-    entered_at = (uintptr_t)&here;
+    entered_at = CPU_FRAME_LOW(here);
     cycle_run(reason);
     entered_at = before;
 }

@@ -3,6 +3,7 @@
 
 #include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "runtime/collect/attached.h"
 #include "runtime/collect/process.h"
@@ -84,6 +85,7 @@ static void add_segment(uintptr_t from, uintptr_t to, uintptr_t relro_from, uint
  * thread. Later ones have it elsewhere in each, from its first use on: add_modules. */
 static void note_tls(const struct dl_phdr_info *object, size_t size)
 {
+    thread_local_prepare();
     is_incomplete |= !ranges_push(&modules, (range_t){object->dlpi_tls_modid, size});
     enum { STATIC_MAX = 1 << 20 };
     uintptr_t start = (uintptr_t)object->dlpi_tls_data, pointer = os_thread_word();
@@ -95,7 +97,8 @@ static void note_tls(const struct dl_phdr_info *object, size_t size)
  * one segment with the program's. */
 static bool is_own(const struct dl_phdr_info *object, uintptr_t start, size_t size)
 {
-    return object->dlpi_name[0] && (uintptr_t)&region - start < size;
+    bool is_program = (uintptr_t)object->dlpi_phdr == getauxval(AT_PHDR);
+    return !is_program && (uintptr_t)&region - start < size;
 }
 
 static int add_object(struct dl_phdr_info *object, size_t info_size, void *context)
@@ -267,7 +270,8 @@ static void add_thread(heap_t *heap, uintptr_t here, void (*range)(uintptr_t fro
     from = heap == cache.heap ? here : from;
     add_stacks(heap, from, to, range);
     add_registers(heap, range);
-    uintptr_t tls = (heap->pointer - static_tls) & ~(uintptr_t)7, tls_end = heap->pointer + OS_THREAD_RECORD;
+    uintptr_t tls = thread_local_from(heap->pointer, static_tls) & ~(uintptr_t)7;
+    uintptr_t tls_end = thread_local_to(heap->pointer);
     if (tls < from || tls_end > to) /* else it is part of the stack */
         range(tls, tls_end);
     add_modules(heap, range);

@@ -41,7 +41,7 @@ __attribute__((noinline)) static void stand_still(heap_t *heap)
 {
     uintptr_t here;
     __builtin_unwind_init();
-    heap->stack_from = (uintptr_t)&here & ~(uintptr_t)(sizeof here - 1);
+    heap->stack_from = CPU_FRAME_LOW(here) & ~(uintptr_t)(sizeof here - 1);
     heap->registers_from = heap->registers_to = 0;
     wait_marked(heap);
 }

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "runtime/heap/cache.h"
+#include "runtime/os/cpu.h"
 
 /* Stop every thread with a heap but the caller's; start them again. One stop at a time: the caller holds the
  * collector's lock, and its signals are blocked meanwhile. False: a thread could not be stopped for as long as one waits; a
@@ -45,18 +46,17 @@ static inline void world_leave(void)
 }
 
 /* Note the caller's frame and registers. They are saved in this frame, which is gone when they are wanted: so they are
- * copied, from just below the frame's address up to what a frame of the entry's own, between, would have saved. There
+ * copied, from where it has them up to what a frame of the entry's own, between, would have saved. There
  * may be no word more above: the caller's frame may be the first of its stack. A macro, because it is about the frame
  * that it is in; of a function that is not inlined. */
 #define WORLD_MARK_HERE(mark)                                                                                \
     do {                                                                                                     \
-        enum { MARK_BELOW = 8 };                                                                             \
         stack_mark_t *mark_to = (mark);                                                                      \
         __builtin_unwind_init();                                                                             \
         const uintptr_t *mark_frame = __builtin_frame_address(0);                                            \
         for (size_t mark_i = 0; mark_i < sizeof mark_to->held / sizeof *mark_to->held; mark_i++)             \
-            mark_to->held[mark_i] = mark_frame[(ptrdiff_t)mark_i - MARK_BELOW];                              \
-        mark_to->from = (uintptr_t)(mark_frame - MARK_BELOW);                                                \
+            mark_to->held[mark_i] = mark_frame[(ptrdiff_t)mark_i + CPU_SAVED_FROM];                          \
+        mark_to->from = (uintptr_t)(mark_frame + (CPU_SAVED_FROM < 0 ? CPU_SAVED_FROM : 0));                 \
     } while (0)
 
 /* The thread waits in the kernel, and touches no collected memory, until the end of the section. What it has on

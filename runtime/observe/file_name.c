@@ -40,14 +40,24 @@ void file_name_expand(const file_name_t *name, uint32_t number, text_t *path)
     }
 }
 
-/* strerror would take the locale's lock and may allocate. Of a long path the end is shown. */
+/* glibc's strerror takes the locale's lock and may allocate; musl's does neither. */
+static const char *meaning_of(int error)
+{
+#ifdef __GLIBC__
+    return strerrordesc_np(error);
+#else
+    return strerror(error);
+#endif
+}
+
+/* Of a long path the end is shown. */
 void file_name_report(const char *what, const char *path)
 {
     enum { SHOWN = 256 };
     char room[SHOWN + 128];
     text_t line = text_on(room, sizeof room);
     int error = errno;
-    const char *meaning = strerrordesc_np(error);
+    const char *meaning = meaning_of(error);
     text_add_str(&line, "weir: ");
     text_add_str(&line, what);
     text_add_str(&line, ": ");

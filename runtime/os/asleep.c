@@ -38,7 +38,7 @@ static bool has_interrupted(uintptr_t from, uintptr_t to)
     for (uintptr_t at = from; at < to; at += sizeof words) {
         size_t size = to - at < sizeof words ? to - at : sizeof words;
         struct iovec here = {words, size}, there = {(void *)at, size};
-        if (syscall(SYS_process_vm_readv, process, &here, 1, &there, 1, 0) != (long)size ||
+        if (syscall(SYS_process_vm_readv, process, &here, 1, &there, 1, 0L) != (long)size ||
             has_frame_word(words, size / sizeof words[0]))
             return true;
     }

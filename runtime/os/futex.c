@@ -12,7 +12,7 @@ static bool futex_wait(_Atomic uint32_t *word, uint32_t value, const struct time
 {
     int saved = errno;
     bool woken =
-        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout, NULL, 0) == 0 || errno != ETIMEDOUT;
+        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout, NULL, 0L) == 0 || errno != ETIMEDOUT;
     errno = saved;
     return woken;
 }
@@ -40,7 +40,7 @@ bool os_futex_wait_for(_Atomic uint32_t *word, uint32_t value, uint64_t ns)
 static void futex_wake(_Atomic uint32_t *word, int count)
 {
     int saved = errno;
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0L);
     errno = saved;
 }
 

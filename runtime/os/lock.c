@@ -2,6 +2,7 @@
 #include "runtime/os/lock.h"
 
 #include "runtime/os/check.h"
+#include "runtime/os/cpu.h"
 #include "runtime/os/futex.h"
 
 enum { SPINS = 60 }; /* about the length of the longest section that is held without a system call */
@@ -18,7 +19,7 @@ void lock_wait(lock_t *lock)
         if (atomic_compare_exchange_weak_explicit(&lock->word, &expected, self, memory_order_acquire,
                                                   memory_order_relaxed))
             return;
-        __builtin_ia32_pause();
+        cpu_pause();
     }
     /* Others may sleep too, so whoever has slept takes the lock with LOCK_WAITS set. */
     for (uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);;) {

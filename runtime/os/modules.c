@@ -17,7 +17,7 @@
 static bool read_memory(uintptr_t from, void *to, size_t size)
 {
     struct iovec here = {to, size}, there = {(void *)from, size};
-    return syscall(SYS_process_vm_readv, getpid(), &here, 1, &there, 1, 0) == (long)size;
+    return syscall(SYS_process_vm_readv, getpid(), &here, 1, &there, 1, 0L) == (long)size;
 }
 
 /* A note: the sizes of name and contents, the kind, the name, the contents; each padded to four bytes. */

@@ -12,6 +12,7 @@
 
 #include "runtime/os/memory_size.h"
 #include "runtime/os/rules.h"
+#include "runtime/os/signal.h"
 
 #define PREFIX "WEIR_"
 #define DEBUG_VARIABLE "WEIR_DEBUG"
@@ -502,13 +503,12 @@ static void report(void *context, const struct options_problem *problem)
 }
 
 /* libc fills in `environ` when it initialises itself. Before that, the environment stands where the kernel
- * put it: above the argument count, at which the dynamic linker's __libc_stack_end points. */
+ * put it: above the argument count. */
 static char **environment(void)
 {
-    extern void *__libc_stack_end;
     if (environ != NULL)
         return environ;
-    intptr_t *argument_count = __libc_stack_end;
+    const uintptr_t *argument_count = os_first_stack_start();
     return (char **)(argument_count + 1 + *argument_count + 1);
 }
 

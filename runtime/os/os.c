@@ -69,10 +69,11 @@ bool os_decommit(void *start, size_t size)
     return mmap(start, size, PROT_NONE, flags, -1, 0) != MAP_FAILED;
 }
 
+/* The limit RLIMIT_AS and its like; glibc and musl give getrlimit's first parameter different types. */
 static bool is_limited(int resource)
 {
     struct rlimit limit;
-    return getrlimit((__rlimit_resource_t)resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return syscall(SYS_prlimit64, 0, resource, NULL, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
 }
 
 bool os_commit_is_scarce(void)

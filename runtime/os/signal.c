@@ -228,13 +228,41 @@ bool os_is_first_thread(void)
     return os_thread_id() == getpid();
 }
 
+#ifdef __GLIBC__
+
+const uintptr_t *os_first_stack_start(void)
+{
+    extern void *__libc_stack_end; /* the dynamic linker's */
+    return __libc_stack_end;
+}
+
+#else
+
+/* `environ` points there before main may change it: below it are NULL, the arguments, and their number. */
+static const uintptr_t *first_stack_start;
+__attribute__((constructor)) static void find_first_stack(void)
+{
+    const uintptr_t *at = (const uintptr_t *)environ - 2;
+    for (uintptr_t count = 0; *at != count; count++)
+        at--;
+    first_stack_start = at;
+}
+
+const uintptr_t *os_first_stack_start(void)
+{
+    if (!first_stack_start)
+        find_first_stack();
+    return first_stack_start;
+}
+
+#endif
+
 /* The kernel has laid out above the first stack: the number of arguments, these and NULL, the environment and NULL, pairs of
  * the auxiliary vector up to one of AT_NULL (System V ABI). The program may have changed some: then nothing of it counts. */
-extern void *__libc_stack_end;
 static uintptr_t first_stack_end(void)
 {
     enum { MOST = 1 << 20 };
-    const uintptr_t *start = __libc_stack_end, *at = start + 1 + *start + 1;
+    const uintptr_t *start = os_first_stack_start(), *at = start + 1 + *start + 1;
     if (*start > MOST || at[-1] != 0)
         return (uintptr_t)start;
     while (*at++ != 0 && at - start < MOST)

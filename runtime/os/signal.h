@@ -47,7 +47,13 @@ bool os_is_first_thread(void);
 /* Where the calling thread's stack ends. Of the first thread that includes the pointers to the arguments and the environment,
  * of all others their thread-local memory. */
 uintptr_t os_stack_end(void);
+/* Where the kernel has put the number of the program's arguments: the arguments lie above it, the first stack below. */
+const uintptr_t *os_first_stack_start(void);
 /* Bytes above the thread pointer that belong to the C library's record of a thread. */
+#ifdef __GLIBC__
 enum { OS_THREAD_RECORD = 2304 };
+#else
+enum { OS_THREAD_RECORD = 192 };
+#endif
 
 #endif

@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "runtime/os/cpu.h"
+
 typedef struct spin {
     _Atomic uint32_t held;
 } spin_t;
@@ -15,7 +17,7 @@ static inline void spin_pause(uint32_t turns)
 {
     enum { TURNS = 200 };
     if (turns < TURNS)
-        __builtin_ia32_pause();
+        cpu_pause();
     else
         sched_yield();
 }

@@ -1,6 +1,8 @@
 /* stdio: see stdio.h. The functions are of glibc's interface for old libraries of C++; its headers do not show them. */
 #include "runtime/os/stdio.h"
 
+#ifdef __GLIBC__
+
 #include <sys/single_threaded.h>
 
 void _IO_list_lock(void) __attribute__((weak));
@@ -24,3 +26,20 @@ void stdio_reset(void)
 {
     _IO_list_resetlock();
 }
+
+#else /* other C libraries have no such functions, and look after their streams in fork themselves */
+
+bool stdio_lock(void)
+{
+    return false;
+}
+
+void stdio_unlock(void)
+{
+}
+
+void stdio_reset(void)
+{
+}
+
+#endif

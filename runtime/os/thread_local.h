@@ -4,12 +4,23 @@
  *
  *     record of the thread:   | vector | ... | values of the first 32 keys | array: that block, block or NULL, ... |
  *
+ * Static thread-local memory lies below the word on x86-64, and the record above it; on AArch64 it is the other way round:
+ *
+ *     x86-64     | static | record |            AArch64     | record | vector | static |
+ *                         ^ word                                     ^ word
+ *
  * For a thread that stands still, by its os_thread_word. Elsewhere than with glibc nothing is found. */
 #ifndef WEIR_OS_THREAD_LOCAL_H
 #define WEIR_OS_THREAD_LOCAL_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* Where record and static memory of a thread begin and end. static_below: bytes of it below the word, on x86-64. */
+uintptr_t thread_local_from(uintptr_t word, size_t static_below);
+uintptr_t thread_local_to(uintptr_t word);
+/* Once, before the world stands still: asks the dynamic linker. */
+void thread_local_prepare(void);
 
 /* Where the thread has the memory of a module (dl_phdr_info.dlpi_tls_modid); 0: it has none, yet. */
 uintptr_t thread_local_module(uintptr_t word, size_t module);

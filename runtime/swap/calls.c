@@ -74,6 +74,8 @@ bool calls_prepare(const char *why)
 
 /* --- where the program called exit --- */
 
+#ifdef __x86_64__
+
 /* In the library that the other address is in? */
 static bool is_beside(uintptr_t address, const void *other)
 {
@@ -97,6 +99,8 @@ static _Unwind_Reason_Code find_program(struct _Unwind_Context *context, void *a
         frame->held[i] = unwind_register(context, kept[i]);
     return _URC_END_OF_STACK;
 }
+
+#endif
 
 origin_frame_t calls_program_frame(const void *here)
 {

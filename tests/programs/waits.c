@@ -146,7 +146,7 @@ static long w_epoll_p(void)
 static long w_epoll_p2(void)
 {
     struct epoll_event e;
-    return RESULT(syscall(441, epoll, &e, 1, &waits, NULL, 8));
+    return RESULT(syscall(441, epoll, &e, 1, &waits, NULL, 8L));
 }
 static long w_sem_timed(void)
 {
@@ -193,7 +193,7 @@ static long w_mq_timed(void)
 }
 static long w_futex(void)
 {
-    return RESULT(syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, word, &waits, NULL, 0));
+    return RESULT(syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, word, &waits, NULL, 0L));
 }
 static long w_getevents(void)
 {

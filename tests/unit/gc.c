@@ -13,6 +13,7 @@
 #include "runtime/collect/mark.h"
 #include "runtime/collect/work.h"
 #include "runtime/heap/collected.h"
+#include "runtime/os/cpu.h"
 #include "runtime/os/options.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
@@ -670,14 +671,18 @@ static _Atomic int in_section, section_over;
 
 __attribute__((noinline)) static void hold_in_register(void)
 {
+#ifdef __x86_64__
     register link_t *mine __asm__("rbx") = weir_gc_alloc(sizeof *mine);
+#else
+    register link_t *mine __asm__("x19") = weir_gc_alloc(sizeof *mine);
+#endif
     mine->number = 42;
     __asm__ volatile("" : "+r"(mine));
     weir_gc_block_begin();
     clear_stack(); /* what the frames of the call had is written over, as any other call would */
     in_section = 1;
     while (!section_over)
-        __builtin_ia32_pause();
+        cpu_pause();
     weir_gc_block_end();
     __asm__ volatile("" : "+r"(mine));
     CHECK(weir_gc_base(mine) == mine);

@@ -40,7 +40,7 @@ static size_t pages_of_live(void)
 {
     static uint8_t reached[1 << 18];
     memset(reached, 0, sizeof reached);
-    size_t count = 0, spans = pages_ledger().slots_inuse;
+    size_t count = 0, spans = LEDGER(slots_inuse);
     for (size_t i = 0; i < BLOCKS; i++) {
         if (!blocks[i].at)
             continue;
@@ -59,7 +59,7 @@ static void check_trimmed(void)
 {
     heap_trim(0);
     verify_own();
-    size_t touched = pages_ledger().touched;
+    size_t touched = LEDGER(touched);
     cr_expect_leq(touched, pages_of_live());
     size_t own = pages_provider_metadata(), end = region_base + region.size;
     if (!SANITIZED)
@@ -86,8 +86,8 @@ static void fill_and_thin_out(uint32_t first_class, uint32_t last_class, size_t 
         if (blocks[i].at)
             give(&blocks[i]);
     heap_trim(0);
-    cr_expect_eq(pages_ledger().touched, 0);
-    cr_expect_eq(pages_ledger().slots_inuse, 0);
+    cr_expect_eq(LEDGER(touched), 0);
+    cr_expect_eq(LEDGER(slots_inuse), 0);
     verify_own();
 }
 

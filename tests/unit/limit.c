@@ -40,7 +40,7 @@ Test(limit, a_span_is_charged_by_the_page)
     leave(pages * OS_PAGE + KIB(64));
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
         cr_assert_not_null(heap_malloc(class_size(cls)), "%u", class_size(cls));
-    cr_expect_eq(pages_ledger().refusals, 0);
+    cr_expect_eq(LEDGER(refusals), 0);
     verify_own();
 }
 
@@ -51,7 +51,7 @@ Test(limit, and_refused_by_the_page)
     cr_expect_eq(errno, ENOMEM);
     cr_expect_geq(count * 64, MIB(1) - KIB(64));
     cr_expect_leq(count * 64, MIB(1));
-    cr_expect_eq(pages_ledger().refusals, 1);
+    cr_expect_eq(LEDGER(refusals), 1);
     empty(count);
     cr_expect_eq(fill(64, COUNT(blocks)), count, "all of it can be had again");
     verify_own();
@@ -92,7 +92,7 @@ Test(limit, pages_that_move_count_once)
     cr_expect_eq(held.huge_moving, 0);
     cr_expect_eq(block[0], 1);
     heap_free(block);
-    cr_expect_eq(pages_ledger().huge_inuse, 0);
+    cr_expect_eq(LEDGER(huge_inuse), 0);
     pages_verify();
 }
 

@@ -11,6 +11,7 @@
 
 #include "runtime/os/memory_size.h"
 #include "runtime/os/options.h"
+#include "runtime/os/signal.h"
 
 #define KIB ((int64_t)1 << 10)
 #define MIB ((int64_t)1 << 20)
@@ -348,8 +349,7 @@ Test(options, an_empty_environment)
 /* Before libc has initialised itself `environ` is NULL, and the kernel's copy has to be found. */
 Test(options, without_environ)
 {
-    extern void *__libc_stack_end;
-    char **kernels = __libc_stack_end;
+    char **kernels = (char **)(uintptr_t)os_first_stack_start();
     while (*kernels++ != NULL)
         ; /* the argument count and the arguments */
     kernels[0] = (char[]){"WEIR_GOGC=33"};

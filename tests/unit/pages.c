@@ -280,7 +280,7 @@ Test(pages, idle_rule_at_100)
 Test(pages, nothing_is_released_when_off)
 {
     start(-1);
-    size_t before = pages_ledger().released_pages;
+    size_t before = LEDGER(released_pages);
     blocks_take(BLOCKS);
     for (size_t i = 0; i < BLOCKS; i++)
         block_give(&blocks[i]);
@@ -305,7 +305,7 @@ Test(pages, a_heap_that_breathes_is_not_released_each_time)
             block_give(&blocks[i]);
     }
     size_t faded = (os_now_ns() - began) / RELEASE_FADE_NS;
-    size_t released = pages_ledger().released_pages * OS_PAGE;
+    size_t released = LEDGER(released_pages) * OS_PAGE;
     cr_expect_leq(released, MIB(AMPLITUDE) + 2 * faded + MIB(BREATHS), "%zu MiB", released >> 20);
     pages_trim(0);
     ledger_t held = pages_ledger();
@@ -379,10 +379,10 @@ Test(pages, the_soft_limit_releases_before_it_is_passed)
         cr_assert_leq(held_of(&held), MIB(48), "after %zu", i + 1);
         cr_assert_not(pages_is_pressed());
     }
-    cr_expect_gt(pages_ledger().limit_releases, 0);
+    cr_expect_gt(LEDGER(limit_releases), 0);
     blocks_take(20);
     cr_expect(pages_is_pressed(), "over the soft limit, and nothing idle is left");
-    cr_expect_eq(pages_ledger().refusals, 0);
+    cr_expect_eq(LEDGER(refusals), 0);
 }
 
 static struct {
@@ -407,17 +407,17 @@ Test(pages, the_hard_limit_refuses)
         cr_assert_lt(++count, 17);
     cr_expect_eq(errno, ENOMEM);
     cr_expect_geq(count, 14);
-    cr_expect_eq(pages_ledger().refusals, 1);
+    cr_expect_eq(LEDGER(refusals), 1);
     size_t size = MIB(8);
     errno = 0;
     cr_expect_null(pages_take_huge(&size, SLOT_SIZE, false));
     cr_expect_eq(errno, ENOMEM);
     cr_expect_eq(pages_due, PAGES_DUE_LIMIT);
-    cr_expect_eq(pages_ledger().refusals, 1, "not before a cycle has been run");
+    cr_expect_eq(LEDGER(refusals), 1, "not before a cycle has been run");
     pages_retry_begins();
     cr_expect_null(pages_take_huge(&size, SLOT_SIZE, false));
     pages_retry_ends();
-    cr_expect_eq(pages_ledger().refusals, 2);
+    cr_expect_eq(LEDGER(refusals), 2);
     set_limits(INT64_MAX, INT64_MAX);
     cr_expect_neq(block_take(), 0);
     pages_verify();
@@ -502,7 +502,7 @@ Test(pages, a_grown_heap_takes_huge_pages)
 {
     start(100);
     grow(MIB(24) / SLOT_SIZE);
-    size_t touched = pages_ledger().touched, released = pages_ledger().released_pages;
+    size_t touched = LEDGER(touched), released = LEDGER(released_pages);
     cr_expect_eq(touched, MIB(24) / OS_PAGE, "a small one does not");
     grow(100);
     ledger_t held = pages_ledger();
@@ -514,12 +514,12 @@ Test(pages, a_grown_heap_takes_huge_pages)
     cr_expect(anon_huge_bytes() > 0 || !may_have_huge_pages());
     grow(1);
     uint8_t before;
-    size_t idle = pages_ledger().pages_idle;
+    size_t idle = LEDGER(pages_idle);
     cr_expect_gt(idle, 0);
     uint32_t slot = pages_take(1, 9, 1, &before);
     cr_expect_eq(before, 0, "a large object has other slots, of which the rest is not resident");
     cr_expect(is_zero_pages(region_address(slot), SLOT_SIZE));
-    cr_expect_eq(pages_ledger().pages_idle, idle);
+    cr_expect_eq(LEDGER(pages_idle), idle);
     pages_verify();
 }
 
@@ -534,10 +534,10 @@ Test(pages, not_when_told_not_to_and_not_where_it_does_not_pay)
     pages_set_gc_percent(100);
     set_limits((int64_t)MIB(60), INT64_MAX);
     grow(16);
-    cr_expect_eq(pages_ledger().touched, (MIB(30) + 32 * SLOT_SIZE) / OS_PAGE);
+    cr_expect_eq(LEDGER(touched), (MIB(30) + 32 * SLOT_SIZE) / OS_PAGE);
     set_limits(INT64_MAX, INT64_MAX);
     grow(65);
-    cr_expect_gt(pages_ledger().pages_idle, 0);
+    cr_expect_gt(LEDGER(pages_idle), 0);
 }
 
 /* --- metadata --- */
@@ -588,12 +588,12 @@ Test(pages, locked_memory_holds_back_itself_alone)
         heap_free(objects[i]);
     cr_expect(heap_trim(0));
     cr_expect_leq(resident_region(), before + MIB(2));
-    cr_expect_gt(pages_ledger().pages_idle, 0);
+    cr_expect_gt(LEDGER(pages_idle), 0);
     pages_verify();
     unlock_memory(locked[0], 1);
     unlock_memory(locked[1], 1);
     unlock_memory(large, KIB(100));
     cr_expect(pages_trim(0));
-    cr_expect_eq(pages_ledger().pages_idle, 0);
+    cr_expect_eq(LEDGER(pages_idle), 0);
     pages_verify();
 }

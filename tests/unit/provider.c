@@ -35,8 +35,8 @@ Test(provider, every_size_at_every_alignment)
             memory[0] = memory[size - 1] = 1;
             pages_give_huge(memory, size);
         }
-    cr_expect_eq(pages_ledger().huge_inuse, 0);
-    cr_expect_eq(pages_ledger().huge_count, 0);
+    cr_expect_eq(LEDGER(huge_inuse), 0);
+    cr_expect_eq(LEDGER(huge_count), 0);
 }
 
 Test(provider, zeroed_when_reused)
@@ -78,7 +78,7 @@ Test(provider, a_block_grows_into_the_free_one_behind_it)
     cr_assert_geq(grown, MIB(8));
     cr_expect_eq(front[part - 1], 7);
     front[grown - 1] = 1;
-    cr_expect_eq(pages_ledger().huge_inuse, grown);
+    cr_expect_eq(LEDGER(huge_inuse), grown);
     char *behind = take(&(size_t){MIB(4)}, SLOT_SIZE, false);
     if (behind == front + grown)
         cr_expect_eq(pages_extend_huge(front, grown, grown + MIB(1)), 0, "the neighbour is taken");
@@ -92,10 +92,10 @@ Test(provider, purging_gives_the_memory_back)
     char *memory = take(&size, SLOT_SIZE, false);
     memset(memory, 1, size);
     pages_give_huge(memory, size);
-    cr_expect_eq(pages_ledger().huge_idle, size);
+    cr_expect_eq(LEDGER(huge_idle), size);
     cr_expect_geq(resident_region(), before + size);
     cr_expect(pages_trim(0));
-    cr_expect_eq(pages_ledger().huge_idle, 0);
+    cr_expect_eq(LEDGER(huge_idle), 0);
     cr_expect_leq(resident_region(), before + MIB(1));
 }
 
@@ -105,7 +105,7 @@ Test(provider, more_than_there_is)
     const size_t wanted[] = {region.size, region.size * 2, PTRDIFF_MAX, SIZE_MAX - MIB(4), SIZE_MAX};
     for (size_t i = 0; i < COUNT(wanted); i++)
         cr_expect_null(pages_take_huge(&(size_t){wanted[i]}, SLOT_SIZE, false), "%zu", wanted[i]);
-    cr_expect_eq(pages_ledger().huge_inuse, 0);
+    cr_expect_eq(LEDGER(huge_inuse), 0);
 }
 
 /* All at once, the provider asleep still: nobody may be refused because another is just waking it. */

@@ -23,6 +23,7 @@
 #include "runtime/collect/gc.h"
 #include "runtime/heap/cycle.h"
 #include "runtime/os/options.h"
+#include "runtime/os/cpu.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 
@@ -444,6 +445,7 @@ static void *keep_in_thread(void *argument)
     keeper_t *keeper = argument;
     keep_all(keeper);
     clear_stack();
+    cpu_clear_vectors();
     keeper->ready = true;
     while (!keeper->stop)
         usleep(1000);

@@ -62,13 +62,13 @@ Test(spare, who_replaces_blocks_gets_a_share_and_gives_it_back)
     const struct spare *spare = &cache.heap->spare;
     cr_expect_gt(spare->share, 0);
     cr_expect_leq(spare->bytes, spare->share);
-    cr_expect_eq(pages_ledger().spare, spare->share);
+    cr_expect_eq(LEDGER(spare), spare->share);
     churn_end(&churn);
     heap_trim(0);
     cr_expect_eq(spare->bytes, 0);
-    cr_expect_eq(pages_ledger().spare, 0);
-    cr_expect_eq(pages_ledger().slots_inuse, 0);
-    cr_expect_eq(pages_ledger().touched, 0);
+    cr_expect_eq(LEDGER(spare), 0);
+    cr_expect_eq(LEDGER(slots_inuse), 0);
+    cr_expect_eq(LEDGER(touched), 0);
     pages_verify();
 }
 
@@ -80,8 +80,8 @@ Test(spare, so_does_who_replaces_cells_that_fill_spans)
     cr_expect_gt(cache.heap->spare.share, 0);
     churn_end(&churn);
     heap_trim(0);
-    cr_expect_eq(pages_ledger().spare, 0);
-    cr_expect_leq(pages_ledger().slots_inuse, 0);
+    cr_expect_eq(LEDGER(spare), 0);
+    cr_expect_leq(LEDGER(slots_inuse), 0);
 }
 
 Test(spare, growing_and_shrinking_earn_none)
@@ -94,7 +94,7 @@ Test(spare, growing_and_shrinking_earn_none)
     for (size_t i = 0; i < COUNT_OF; i++)
         heap_free(blocks[i]);
     cr_expect_eq(cache.heap->spare.share, 0);
-    cr_expect_eq(pages_ledger().slots_inuse, 0);
+    cr_expect_eq(LEDGER(slots_inuse), 0);
 }
 
 /* Runs come back with what was written in them; they are larger than what is asked for by a quarter at most. */
@@ -113,7 +113,7 @@ Test(spare, sizes_and_zeroes)
     cr_expect_gt(cache.heap->spare.share, 0);
     churn_end(&churn);
     heap_trim(0);
-    cr_expect_eq(pages_ledger().touched, 0);
+    cr_expect_eq(LEDGER(touched), 0);
     pages_verify();
 }
 
@@ -159,7 +159,7 @@ Test(spare, shares_are_bounded_together_and_end_with_their_threads)
     pthread_barrier_wait(&meet.done);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    cr_expect_eq(pages_ledger().spare, 0);
+    cr_expect_eq(LEDGER(spare), 0);
     pages_verify();
 }
 

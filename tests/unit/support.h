@@ -16,6 +16,10 @@
 #include "runtime/pages/pages.h"
 #include "tests/unit/check.h"
 
+#ifndef MADV_POPULATE_WRITE /* by musl's headers */
+#define MADV_POPULATE_WRITE 23
+#endif
+
 #define KIB(n) ((size_t)(n) << 10)
 #define MIB(n) ((size_t)(n) << 20)
 

@@ -278,5 +278,5 @@ Test(tend, sleepers_may_wake_at_any_time)
     heap_trim(0);
     verify_own();
     if (!SANITIZED)
-        cr_expect_eq(pages_ledger().slots_inuse, 0);
+        cr_expect_eq(LEDGER(slots_inuse), 0);
 }

@@ -26,7 +26,6 @@ static int finalized;
 
 static void settle(void)
 {
-    clear_stack();
     collect();
 }
 

@@ -122,3 +122,38 @@ int weir_je_pthread_cond_init(void *condition, const void *attributes)
     (void)attributes;
     return 0;
 }
+
+/* For a message only. GNU's gives the text, POSIX' and musl's a number. */
+char *weir_je_strerror_r(int error, char *text, size_t size);
+char *weir_je_strerror_r(int error, char *text, size_t size)
+{
+    (void)error;
+    if (size > 0)
+        text[0] = '\0';
+    return text;
+}
+
+#ifndef __GLIBC__
+
+/* What glibc's headers have put into Debian's archive. */
+const unsigned short **__ctype_b_loc(void);
+int __sched_cpucount(size_t size, const unsigned long *set);
+
+/* Read by isspace alone, in the parser of options. */
+const unsigned short **__ctype_b_loc(void)
+{
+    enum { SPACE = 0x2000 };
+    static const unsigned short kinds[384] = {[128 + ' '] = SPACE,  [128 + '\t'] = SPACE,
+                                              [128 + '\n'] = SPACE, [128 + '\v'] = SPACE,
+                                              [128 + '\f'] = SPACE, [128 + '\r'] = SPACE};
+    static const unsigned short *from = kinds + 128;
+    return &from;
+}
+
+int __sched_cpucount(size_t size, const unsigned long *set)
+{
+    (void)size, (void)set;
+    return 1;
+}
+
+#endif

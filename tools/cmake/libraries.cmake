@@ -32,7 +32,8 @@ weir_shared_library(weir_shared libweir.map)
 # libweir.a: one object in which only the public names are global, so that a program may link the real jemalloc too.
 set(merged_object ${PROJECT_BINARY_DIR}/weir-merged.o)
 add_custom_command(OUTPUT ${merged_object}
-    COMMAND ${PROJECT_SOURCE_DIR}/tools/cmake/merge-objects ${merged_object} $<TARGET_OBJECTS:weir_core>
+    COMMAND ${CMAKE_COMMAND} -E env LD=${CMAKE_LINKER} OBJCOPY=${CMAKE_OBJCOPY}
+        ${PROJECT_SOURCE_DIR}/tools/cmake/merge-objects ${merged_object} $<TARGET_OBJECTS:weir_core>
         $<TARGET_FILE:weir_jemalloc> $<TARGET_FILE:weir_jemalloc_standins>
     DEPENDS $<TARGET_OBJECTS:weir_core> weir_jemalloc_standins weir_prefix_jemalloc ${prefixed_jemalloc}
         ${PROJECT_SOURCE_DIR}/tools/cmake/merge-objects
@@ -47,7 +48,7 @@ weir_public_headers(weir_static)
 add_library(weir::weir ALIAS weir_shared)
 add_library(weir::weir-static ALIAS weir_static)
 
-if(swap_sources)
+if(NOT WEIR_API_ONLY)
     add_library(weir_swap OBJECT ${swap_sources})
     target_link_libraries(weir_swap PRIVATE weir_runtime_options)
     add_library(weir_malloc SHARED $<TARGET_OBJECTS:weir_swap>)
@@ -79,7 +80,7 @@ elseif(TARGET weir_malloc)
         -Wl,--version-script=${PROJECT_SOURCE_DIR}/tools/cmake/libweir-http.map)
 endif()
 
-if(command_sources)
+if(NOT WEIR_API_ONLY)
     add_executable(weir_command ${command_sources})
     set_target_properties(weir_command PROPERTIES OUTPUT_NAME weir)
     # Of the core the command needs the options, what they stand on, and the version.

@@ -1,11 +1,12 @@
-/* A stand-in for Criterion under ThreadSanitizer, which does not leave Criterion the fixed addresses it maps.
+/* A stand-in for Criterion: under ThreadSanitizer, which does not leave Criterion the fixed addresses it maps, and for other
+ * platforms than the build's own.
  *
  * It has the part of Criterion's face that the unit tests use: Test() with init, fini, signal and exit_code, and
  * the assertions. Each test runs in a forked child; main reports those that fail. A test program is one source,
  * so this header holds everything, main too.
  */
-#ifndef WEIR_TSAN_CRITERION_H
-#define WEIR_TSAN_CRITERION_H
+#ifndef WEIR_STANDIN_CRITERION_H
+#define WEIR_STANDIN_CRITERION_H
 
 #include <errno.h>
 #include <signal.h>
@@ -112,11 +113,28 @@ static inline int criterion_run(const struct criterion_test *test)
     return criterion_failed;
 }
 
+/* Is "suite/name" a line of the file that STANDIN_SKIP names? Behind a blank it may have a reason. */
+static inline bool criterion_is_skipped(const struct criterion_test *test)
+{
+    char line[256], name[256];
+    const char *path = getenv("STANDIN_SKIP");
+    FILE *file = path ? fopen(path, "r") : NULL;
+    bool found = false;
+    snprintf(name, sizeof name, "%s/%s", test->suite, test->name);
+    while (file && !found && fgets(line, sizeof line, file)) {
+        line[strcspn(line, " \n")] = '\0';
+        found = strcmp(line, name) == 0;
+    }
+    if (file)
+        fclose(file);
+    return found;
+}
+
 int main(void)
 {
     int failures = 0;
     for (const struct criterion_test *test = criterion_tests; test; test = test->next) {
-        if (test->disabled)
+        if (test->disabled || criterion_is_skipped(test))
             continue;
         fflush(NULL);
         pid_t child = fork();
