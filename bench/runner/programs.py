@@ -48,6 +48,18 @@ def number_after(pattern, convert=lambda value: value):
     return find
 
 
+def medium_sizes(folder, quick):
+    """bench/workloads/size-range: what a pair of malloc and free of medium sizes costs on 1, 2 and 8 threads; the
+    time is from the first thread's start to the last one's end."""
+    ranges = (("1-30 KiB", 1 << 10, 30 << 10, "16M", "1M"), ("33-200 KiB", 33 << 10, 200 << 10, "4M", "256K"),
+              ("0.2-1 MiB", 200 << 10, 1 << 20, "512K", "32K"))
+    return [Program(f"{name}, {threads} threads" if threads > 1 else f"{name}, 1 thread", "sizes",
+                    [folder / "size-range", f"threads={threads}", f"low={low}", f"high={high}",
+                     f"count={short if quick else count}"],
+                    reported=number_after(r"in ([\d.]+) s\)"))
+            for name, low, high, count, short in ranges for threads in (1, 2, 8)]
+
+
 def own_workloads(folder, quick):
     """bench/workloads; quick runs take about a tenth of the time."""
     def workload(name, arguments=(), quick_arguments=(), reported=None):
