@@ -50,8 +50,8 @@ bool idle_give_up_commitment(void)
 __attribute__((no_sanitize("thread"))) static size_t unused_of(const span_t *span)
 {
     bool is_small = span->state == SPAN_ACTIVE || span->state == SPAN_PARTIAL || span->state == SPAN_FULL;
-    size_t used = (size_t)(uint32_t)(span->wait + span->wait_bias) * span->cell_size +
-                  (size_t)__builtin_popcount(span->hollow) * OS_PAGE;
+    size_t hollow = UNLIKELY(span->hollow) ? (size_t)__builtin_popcount(span->hollow) : 0;
+    size_t used = (size_t)(uint32_t)(span->wait + span->wait_bias) * span->cell_size + hollow * OS_PAGE;
     return is_small && used < SLOT_SIZE ? SLOT_SIZE - used : 0;
 }
 

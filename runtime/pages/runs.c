@@ -113,11 +113,13 @@ static uint64_t bits_of(const chunk_t *chunk, enum which which, bool is_small)
     return free;
 }
 
-/* In the chunks [from, to); 0: none. */
+/* In the chunks [from, to); 0: none. *hidden: they have slots that this user may not have. */
 static uint32_t find_among(uint32_t from, uint32_t to, uint32_t count, uint64_t aligned, enum which which,
-                           bool is_small)
+                           bool is_small, bool *hidden)
 {
+    *hidden = false;
     for (uint32_t i = from; i < to; i++) {
+        *hidden |= !is_small && region.chunks[i].small;
         uint64_t word = bits_of(&region.chunks[i], which, is_small);
         if (!word)
             continue;
@@ -136,10 +138,12 @@ static uint32_t find_run(uint32_t count, uint64_t aligned, enum which which, boo
         uint32_t group = from / INDEX_CHUNKS, to = from + INDEX_CHUNKS;
         if (index_groups[group].longest[kind] < count)
             continue;
-        uint32_t slot = find_among(from, to < runs.end ? to : runs.end, count, aligned, which, is_small);
+        bool hidden;
+        uint32_t slot =
+            find_among(from, to < runs.end ? to : runs.end, count, aligned, which, is_small, &hidden);
         if (slot)
             return slot;
-        if (which != COMMITTED && aligned == ~(uint64_t)0 && is_small)
+        if (which != COMMITTED && aligned == ~(uint64_t)0 && !hidden)
             index_lower(group, kind, count);
     }
     return 0;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "runtime/os/options.h"
+#include "runtime/pages/index.h"
 #include "runtime/pages/release.h"
 #include "tests/unit/support.h"
 
@@ -595,5 +596,24 @@ Test(pages, locked_memory_holds_back_itself_alone)
     unlock_memory(large, KIB(100));
     cr_expect(pages_trim(0));
     cr_expect_eq(LEDGER(pages_idle), 0);
+    pages_verify();
+}
+
+/* Large objects and spans alike: a group of chunks in which no run is long enough is not searched for one again. */
+Test(pages, a_search_in_vain_is_not_repeated)
+{
+    enum { COUNT_OF = 2 * INDEX_CHUNKS * CHUNK_SLOTS };
+    static uint32_t slots[COUNT_OF];
+    static uint8_t before[2];
+    start(-1);
+    for (uint32_t i = 0; i < COUNT_OF; i++)
+        cr_assert_neq(slots[i] = pages_take(1, 1, 1, before), 0);
+    for (uint32_t i = 0; i < COUNT_OF; i++)
+        if (slots[i] % 2)
+            pages_give(slots[i], 1, 1);
+    cr_assert_neq(pages_take(2, 17, 1, before), 0);
+    for (uint32_t group = 0; group < slots[COUNT_OF - 1] / CHUNK_SLOTS / INDEX_CHUNKS; group++)
+        for (uint32_t kind = 0; kind < INDEX_KINDS; kind++)
+            cr_expect_lt(index_groups[group].longest[kind], 2, "group %u, %u", group, kind);
     pages_verify();
 }
