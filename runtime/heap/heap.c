@@ -133,9 +133,10 @@ static void *malloc_anywhere(size_t size, enum heap_call call)
 
 void *heap_malloc_slow(size_t size)
 {
-    if (LIKELY(size - 1 < SMALL_MAX) && uses_cache(cache.heap)) {
-        void *p = malloc_cell(cache.heap, size);
-        return is_worth_another_try(p) ? retried(malloc_anywhere_once(size, HEAP_CALL_MALLOC)) : p;
+    heap_t *self = cache.heap;
+    if (LIKELY(size != 0) && uses_cache(self)) {
+        void *p = LIKELY(size <= SMALL_MAX) ? malloc_cell(self, size) : large_malloc(self, size, 1, false);
+        return is_worth_another_try(p) ? retried(malloc_anywhere_once(size, HEAP_CALL_MALLOC)) : or_enomem(p);
     }
     return malloc_anywhere(size, HEAP_CALL_MALLOC);
 }
@@ -349,19 +350,34 @@ static void free_zero_size(void *p)
         misuse_report((uintptr_t)p % 16 ? "interior address at" : "double free of", p, 0, "free()");
 }
 
-/* The ordinary case of the slow path: a cell of another thread's, not marked as free. */
-static bool free_remote(void *p)
+/* p is where a large object starts. */
+static void free_large(heap_t *self, span_t *span)
+{
+    int saved = errno;
+    large_free(self, span);
+    errno = saved;
+}
+
+/* The ordinary cases of the slow path: a cell of another thread's, not marked as free; a large object. */
+static bool free_ordinary(void *p)
 {
     size_t unit = region_unit(p);
-    if (!region_has_unit(unit) || !uses_cache(cache.heap))
+    heap_t *self = cache.heap;
+    if (!region_has_unit(unit) || !uses_cache(self))
         return false;
     span_t *span = span_of_unit(unit);
     heap_t *owner = __atomic_load_n(&span->heap, __ATOMIC_RELAXED);
-    if (!owner || owner == cache.heap || span->kind != KIND_MANUAL || ((cell_t *)p)->mark == span)
+    if (span->kind != KIND_MANUAL || owner == self)
         return false;
-    gate_enter(cache.heap);
-    remote_free(cache.heap, span, p);
-    gate_leave(cache.heap);
+    if (!owner && span_is_large(span) && (uintptr_t)p % SLOT_SIZE == 0) {
+        free_large(self, span);
+        return true;
+    }
+    if (!owner || ((cell_t *)p)->mark == span)
+        return false;
+    gate_enter(self);
+    remote_free(self, span, p);
+    gate_leave(self);
     return true;
 }
 
@@ -388,7 +404,7 @@ static void free_anything(void *p, enum heap_call call, size_t size)
 
 void heap_free_slow(void *p)
 {
-    if (LIKELY(free_remote(p)))
+    if (LIKELY(free_ordinary(p)))
         return;
     free_anything(p, HEAP_CALL_MALLOC, HEAP_SIZE_UNKNOWN);
 }

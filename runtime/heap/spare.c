@@ -10,7 +10,7 @@ enum {
     WISHES = 16,             /* before a share grows */
     SHARE_STEP = 256 * 1024, /* bytes; then it doubles */
     SHARE_MAX = 8 * 1024 * 1024,
-    SHARES_FLOOR = 8 * 1024 * 1024,
+    SHARES_FLOOR = 16 * 1024 * 1024,
     SHARES_PART = 8, /* of what is in use */
     BINS_UP = 2,     /* a run from two bins above wastes a quarter */
 };

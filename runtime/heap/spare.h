@@ -9,7 +9,7 @@
  *
  * A thread begins without a share. It gets one, and more, when it has found its share full (or none) and then needed a run,
  * a few times over: a program that only grows or only shrinks has none. All shares together are at most an eighth of what
- * is in use, or 8 MiB, times GOGC percent (at most 100); they are counted in ledger.spare, and as memory in no use by the
+ * is in use, or 16 MiB, times GOGC percent (at most 100); they are counted in ledger.spare, and as memory in no use by the
  * rule of idle memory. Shares are given up at the thread's end, by malloc_trim and weir_free_os_memory (for threads that
  * sleep as well: tend.h), and near a limit.
  *
