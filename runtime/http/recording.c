@@ -52,6 +52,13 @@ static bool start_thread(void)
     return error == 0;
 }
 
+/* A child has no such thread, and no use for the file. */
+static void after_fork_in_child(void)
+{
+    if (atomic_exchange(&recording.busy, false) && recording.file >= 0)
+        close(recording.file);
+}
+
 bool recording_start(unsigned seconds, void (*done)(void *context), void *context)
 {
     char path[64];
@@ -60,6 +67,9 @@ bool recording_start(unsigned seconds, void (*done)(void *context), void *contex
         errno = EBUSY;
         return false;
     }
+    static bool knows_forks; /* of the one caller that is not busy */
+    if (!knows_forks)
+        knows_forks = pthread_atfork(NULL, NULL, after_fork_in_child) == 0;
     recording.file = memfd_create("weir-trace", MFD_CLOEXEC);
     recording.seconds = seconds;
     recording.done = done;

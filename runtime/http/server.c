@@ -428,6 +428,6 @@ void weir_http_start(const char *value, _Atomic uint64_t *bytes)
         return;
     }
     if (address.peer == ANSWER_UNIX)
-        share_start();
+        atomic_fetch_add(bytes, share_start());
     say_where();
 }

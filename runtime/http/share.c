@@ -75,11 +75,11 @@ static bool start_thread(void)
     return started;
 }
 
-void share_start(void)
+size_t share_start(void)
 {
     int file = memfd_create(SHARED_PAGE_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (file < 0)
-        return;
+        return 0;
     /* A reader that made it shorter would kill the process. */
     void *page = MAP_FAILED;
     if (ftruncate(file, SHARED_PAGE_SIZE) == 0 &&
@@ -87,13 +87,15 @@ void share_start(void)
         page = mmap(NULL, SHARED_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (page == MAP_FAILED) {
         close(file);
-        return;
+        return 0;
     }
     share.page = page;
     share.file = file;
     pthread_atfork(NULL, NULL, after_fork_in_child);
-    if (start_thread())
-        atomic_store(&share.page->version, SHARED_PAGE_VERSION);
-    else
+    if (!start_thread()) {
         after_fork_in_child();
+        return 0;
+    }
+    atomic_store(&share.page->version, SHARED_PAGE_VERSION);
+    return SHARED_PAGE_SIZE;
 }

@@ -2,8 +2,10 @@
 #ifndef WEIR_HTTP_SHARE_H
 #define WEIR_HTTP_SHARE_H
 
-/* Make the page, and its thread with all signals blocked. If there is no memory or no thread for it there is no page; readers
- * then ask at the socket. Once. */
-void share_start(void);
+#include <stddef.h>
+
+/* Make the page, and its thread with all signals blocked. Once. Returns how many bytes it has: 0 if there is no memory or no
+ * thread for it; readers then ask at the socket. */
+size_t share_start(void);
 
 #endif
