@@ -1,5 +1,5 @@
-/* Replaces blocks of mixed sizes without end, and counts how often in memory that it shares: works FILE, a file of 8 bytes at
- * least. What watches it divides the count by the time of this thread.
+/* Replaces blocks of mixed sizes without end, or so many thousand of them, and counts how often in memory that it shares: works
+ * FILE [ROUNDS], a file of 8 bytes at least. What watches it divides the count by the time of this thread.
  */
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -14,11 +14,13 @@ int main(int count, char **arguments)
 {
     static char *blocks[BLOCKS];
     uint64_t random = 88172645463325252u;
-    int file = count == 2 ? open(arguments[1], O_RDWR | O_CLOEXEC) : -1;
+    uint64_t last = count == 3 ? strtoull(arguments[2], NULL, 10) : UINT64_MAX;
+    int file = count > 1 ? open(arguments[1], O_RDWR | O_CLOEXEC) : -1;
     void *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (shared == MAP_FAILED)
         return 1;
-    for (_Atomic uint64_t *rounds = shared;; atomic_fetch_add_explicit(rounds, 1, memory_order_relaxed))
+    for (_Atomic uint64_t *rounds = shared; *rounds < last;
+         atomic_fetch_add_explicit(rounds, 1, memory_order_relaxed))
         for (int i = 0; i < ROUND; i++) {
             random ^= random << 13, random ^= random >> 7, random ^= random << 17; /* Marsaglia's xorshift */
             char **block = &blocks[random % BLOCKS];
