@@ -60,6 +60,17 @@ def medium_sizes(folder, quick):
             for name, low, high, count, short in ranges for threads in (1, 2, 8)]
 
 
+def many_threads(folder, quick):
+    """More threads than processors: each replaces blocks and hands them over at its end; and half of them allocate what
+    the other half frees."""
+    count = "count=1M" if quick else "count=8M"
+    replacing = [Program(f"random-replace, {threads} threads", "threads",
+                         [folder / "random-replace", f"threads={threads}", "live=2000", "handovers=5", count])
+                 for threads in (8, 64, 256)]
+    return replacing + [Program(f"producer-consumer, {2 * pairs} threads", "threads",
+                                [folder / "producer-consumer", f"pairs={pairs}", count]) for pairs in (4, 32)]
+
+
 def own_workloads(folder, quick):
     """bench/workloads; quick runs take about a tenth of the time."""
     def workload(name, arguments=(), quick_arguments=(), reported=None):
