@@ -12,6 +12,7 @@
 #include "runtime/heap/heap.h"
 #include "runtime/heap/large.h"
 #include "runtime/heap/world.h"
+#include "runtime/os/copy.h"
 
 void *weir_gc_alloc(size_t size)
 {
@@ -49,7 +50,7 @@ static void *move(void *object, span_t *span, size_t old, size_t size)
     void *to = gc_alloc((enum span_kind)span->kind, size + (typed ? sizeof(weir_type *) : 0));
     if (!to)
         return NULL;
-    memcpy(to, object, old < size ? old : size);
+    os_copy_written(to, object, old < size ? old : size);
     if (typed)
         *type_of(to) = *type_of(object);
     if (collected_has_flag(span, COLLECTED_ATTACHED))

@@ -9,6 +9,7 @@
 #include "runtime/heap/misuse.h"
 #include "runtime/heap/quarantine.h"
 #include "runtime/heap/raw.h"
+#include "runtime/os/copy.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/os.h"
 
@@ -269,7 +270,7 @@ void *harden_realloc(heap_t *self, void *p, size_t size)
     void *to = allocate(self, size, more, 16, HEAP_CALL_MALLOC);
     if (!to)
         return NULL;
-    memcpy(to, p, old < size ? old : size);
+    os_copy_written(to, p, old < size ? old : size);
     free_block(self, p, HEAP_CALL_MALLOC, HEAP_SIZE_UNKNOWN, "realloc()");
     return to;
 }

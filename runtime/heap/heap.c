@@ -28,6 +28,7 @@
 #include "runtime/heap/tend.h"
 #include "runtime/heap/world.h"
 #include "runtime/heap/zero.h"
+#include "runtime/os/copy.h"
 #include "runtime/os/options.h"
 #include "runtime/pages/pages.h"
 
@@ -173,7 +174,8 @@ void *heap_calloc(size_t count, size_t size)
     if (total > SMALL_MAX && !options.harden && !options.collect)
         return calloc_large(total);
     void *p = heap_malloc_fast(total);
-    return p && total && !options.collect ? memset(p, 0, total) : p;
+    bool is_clear = options.collect || (options.harden && total > SMALL_MAX);
+    return p && total && !is_clear ? memset(p, 0, total) : p;
 }
 
 void *raw_aligned(heap_t *self, size_t alignment, size_t size)
@@ -458,7 +460,7 @@ static void *move_block(void *p, size_t old, size_t size)
     void *to = heap_malloc_fast(size);
     if (!to)
         return NULL;
-    memcpy(to, p, old < size ? old : size);
+    os_copy_written(to, p, old < size ? old : size);
     heap_free_fast(p);
     return to;
 }

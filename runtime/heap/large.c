@@ -11,6 +11,7 @@
 #include "runtime/heap/heap.h"
 #include "runtime/heap/sampled.h"
 #include "runtime/heap/spare.h"
+#include "runtime/os/copy.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
@@ -48,7 +49,7 @@ static void zero_touched(uint32_t slot, size_t bytes, const uint8_t *touched)
 {
     for (size_t at = 0; at < bytes; at += SLOT_SIZE, slot++) {
         size_t dirty = (size_t)*touched++ * OS_PAGE, left = bytes - at;
-        memset(region_address(slot), 0, dirty < left ? dirty : left);
+        os_clear_written(region_address(slot), dirty < left ? dirty : left);
     }
 }
 
@@ -247,7 +248,7 @@ static void *grow_by_moving(heap_t *self, span_t *span, size_t size, bool *moves
     if (result == OS_MOVE_LOST)
         return lost();
     if (granted) {
-        memcpy(to, span_start(span), old);
+        os_copy_written(to, span_start(span), old);
         large_free(self, span);
         return to;
     }
@@ -284,7 +285,7 @@ void *large_realloc(heap_t *self, span_t *span, size_t size)
         memcpy((char *)to + moved, (char *)from + moved, kept - moved);
         free_moved(self, span, moved, false);
     } else {
-        memcpy(to, from, kept);
+        os_copy_written(to, from, kept);
         large_free(self, span);
     }
     return to;

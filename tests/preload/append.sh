@@ -9,3 +9,10 @@ for settings in "WEIR_GOGC=100" "WEIR_DEBUG=harden=1" "WEIR_DEBUG=leaks=1" "WEIR
     # shellcheck disable=SC2086
     passes $settings "$WEIR_PROGRAMS/append" 50000000 4096
 done
+
+echo "large blocks of which little was written: growing them writes no more"
+passes WEIR_GOGC=100 "$WEIR_PROGRAMS/grows-sparse" 5000
+for settings in "WEIR_DEBUG=harden=1" "WEIR_COLLECT=1" "WEIR_GOGC=10 WEIR_MEMLIMIT=64MiB"; do
+    # shellcheck disable=SC2086
+    passes $settings "$WEIR_PROGRAMS/grows-sparse" 400
+done
