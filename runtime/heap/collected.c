@@ -602,6 +602,52 @@ void collected_sweep_rest(void)
     collected_sweep(SIZE_MAX);
 }
 
+/* --- giving back --- */
+
+/* The pages that only free cells of the span reach into. Who takes those clears them first. */
+static size_t release_free_pages(const span_t *span)
+{
+    const bits_t *bits = bitmaps_of(span_slot(span));
+    size_t released = 0;
+    for (uint32_t first = 0, end; first < span->cells; first = end) {
+        first = bitmaps_find(bits, first, span->cells, false);
+        end = bitmaps_find(bits, first, span->cells, true);
+        size_t from = ((size_t)first * span->cell_size + OS_PAGE - 1) & ~(size_t)(OS_PAGE - 1);
+        size_t to = end == span->cells ? SLOT_SIZE : (size_t)end * span->cell_size & ~(size_t)(OS_PAGE - 1);
+        if (from < to && os_release(span_start(span) + from, to - from))
+            released += to - from;
+    }
+    return released;
+}
+
+/* Cells are only taken from a span that somebody has claimed, which is done under the lock. */
+static size_t trim_spans(uint32_t kind, uint32_t cls)
+{
+    size_t released = 0;
+    world_enter();
+    lock_acquire(&collected.lock);
+    for (uint32_t slot = collected.spans[kind][cls]; slot; slot = span_of_slot(slot)->next) {
+        span_t *span = span_of_slot(slot);
+        if (!__atomic_load_n(&span->heap, __ATOMIC_ACQUIRE) && *epoch_of(span) == collected.epoch)
+            released += release_free_pages(span);
+    }
+    lock_release(&collected.lock);
+    world_leave();
+    return released;
+}
+
+bool collected_trim(void)
+{
+    size_t released = 0;
+    if (!collected_is_used())
+        return false;
+    collected_sweep_rest();
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+            released += trim_spans(kind, cls);
+    return released > 0;
+}
+
 /* --- threads --- */
 
 /* What is left of its runs is free again from the next sweep on. */

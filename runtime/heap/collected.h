@@ -120,6 +120,9 @@ void collected_release_dead(heap_t *self);
 bool collected_sweep(size_t spans);
 /* All of them. Before the next trace. */
 void collected_sweep_rest(void);
+/* Give the kernel the pages of spans that hold no object: what the last trace has found dead, and what was freed by hand
+ * since. The spans stay, to be claimed or, at the next trace, given back. True: there were some, or may have been. */
+bool collected_trim(void);
 
 void collected_thread_end(heap_t *self);
 void collected_before_fork(void);

@@ -611,5 +611,6 @@ void heap_shed_own(void)
 bool heap_trim(size_t keep)
 {
     heap_shed();
-    return pages_trim(keep);
+    bool trimmed = collected_trim();
+    return pages_trim(keep) || trimmed;
 }

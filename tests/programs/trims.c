@@ -1,0 +1,63 @@
+/* What was freed by hand goes back to the kernel at malloc_trim, in every mode: all of it, also beside a locked page; and of pages of
+ * which one in sixteen is in use, those that are not. What is in use stays as it was. */
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "check.h"
+
+enum { SMALL = 1000, PAGE = 4096, MIB = 1 << 20, TOTAL = 200 * MIB };
+
+static unsigned char *blocks[TOTAL / SMALL];
+
+static long resident(void)
+{
+    char text[100] = {0};
+    int file = open("/proc/self/statm", O_RDONLY);
+    CHECK(file >= 0 && read(file, text, sizeof text - 1) > 0);
+    close(file);
+    return atol(strchr(text, ' ')) * PAGE;
+}
+
+static int fill_all(size_t size)
+{
+    int count = TOTAL / (int)size;
+    for (int i = 0; i < count; i++) {
+        blocks[i] = malloc(size);
+        CHECK(blocks[i] != NULL);
+        fill(blocks[i], size);
+    }
+    return count;
+}
+
+/* One in `of` stays; of 0 none. */
+static void free_all_but(int count, size_t size, int of)
+{
+    for (int i = 0; i < count; i++)
+        if (of == 0 || i % of) {
+            free(blocks[i]);
+            blocks[i] = NULL;
+        }
+    malloc_trim(0);
+    for (int i = 0; i < count; i++)
+        CHECK(!blocks[i] || is_filled(blocks[i], size));
+}
+
+int main(int argc, char **arguments)
+{
+    long allowed = argc > 1 ? atol(arguments[1]) * MIB : 20 * MIB, before = resident();
+    void *locked = malloc(300000);
+    mlock(memset(locked, 1, 300000), 300000);
+    int count = fill_all(SMALL);
+    free_all_but(count, SMALL, 0);
+    CHECK(resident() - before < allowed);
+    count = fill_all(PAGE);
+    free_all_but(count, PAGE, 16);
+    CHECK(resident() - before < TOTAL / 8 + allowed); /* 1/16 is in use; each may lie in two pages */
+    count = fill_all(SMALL);                          /* what was given back is there again */
+    free_all_but(count, SMALL, 0);
+    free(locked);
+    return 0;
+}
