@@ -111,7 +111,8 @@ void block_free(block_t *b)
         return;
     block_check(b);
     if (settings.drop && b->seed % 4 == 0) {
-        b->next = NULL; /* else a stale word that keeps this one may keep all that comes to lie where the next one was */
+        b->next =
+            NULL; /* else a stale word that keeps this one may keep all that comes to lie where the next one was */
         return;
     }
     b->guard = 0; /* who still has a pointer to it sees that */
