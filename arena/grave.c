@@ -69,9 +69,9 @@ void grave_put(void *start, size_t size)
     errno = saved;
 }
 
-void grave_before_fork(void)
+bool grave_before_fork(void)
 {
-    lock_acquire(&grave.lock);
+    return lock_acquire_soon(&grave.lock);
 }
 
 void grave_after_fork(bool child)

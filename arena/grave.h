@@ -16,7 +16,7 @@
 void *grave_map(size_t size);
 void grave_put(void *start, size_t size);
 
-void grave_before_fork(void);
+bool grave_before_fork(void);
 void grave_after_fork(bool child);
 
 #endif

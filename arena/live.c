@@ -31,10 +31,16 @@ void live_unlock(void)
         lock_release(&parts[i].lock);
 }
 
-static void before_fork(void)
+static bool before_fork(void)
 {
-    live_lock();
-    grave_before_fork();
+    size_t taken = 0;
+    while (taken < PARTS && lock_acquire_soon(&parts[taken].lock))
+        taken++;
+    if (taken == PARTS && grave_before_fork())
+        return true;
+    while (taken > 0)
+        lock_release(&parts[--taken].lock);
+    return false;
 }
 
 static void after_fork(bool child)

@@ -323,10 +323,12 @@ static void thread_end(void)
 
 /* --- fork --- */
 
-static void before_fork(void)
+static bool before_fork(void)
 {
-    lock_acquire(&pools.lock);
+    if (!lock_acquire_soon(&pools.lock))
+        return false;
     gates_shut_all();
+    return true;
 }
 
 /* The thread is gone. If it was in mid-operation, what it had in hand may be in any state, and is let go. */

@@ -188,9 +188,9 @@ void attached_roots(uintptr_t *from, uintptr_t *to)
 
 /* --- fork --- */
 
-void attached_before_fork(void)
+bool attached_before_fork(void)
 {
-    lock_acquire(&store.lock);
+    return lock_acquire_soon(&store.lock);
 }
 
 bool attached_may_repair(void)

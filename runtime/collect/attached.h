@@ -91,7 +91,7 @@ void attached_rehang(uint32_t number, uintptr_t object);
 /* The words that are roots. */
 void attached_roots(uintptr_t *from, uintptr_t *to);
 
-void attached_before_fork(void);
+bool attached_before_fork(void);
 void attached_after_fork(bool child);
 /* Is the thread not in the middle of a change to the records? See lock_may_repair. */
 bool attached_may_repair(void);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "runtime/collect/roots.h"
+#include "runtime/os/filter.h"
 #include "runtime/os/futex.h"
 #include "runtime/os/os.h"
 #include "runtime/os/signal.h"
@@ -102,7 +103,7 @@ uint32_t crew_gather(uint32_t wanted)
 {
     wanted = wanted < CREW_MAX ? wanted : CREW_MAX;
     uint32_t before = crew.started;
-    while (crew.started + 1 < wanted && thread_start(crew.started) == 0)
+    while (crew.started + 1 < wanted && filter_permits(FILTER_THREADS) && thread_start(crew.started) == 0)
         crew.started++;
     if (crew.started > before)
         wait_until_ready();

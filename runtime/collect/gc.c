@@ -24,8 +24,10 @@
 #include "runtime/heap/fork.h"
 #include "runtime/heap/origin.h"
 #include "runtime/heap/world.h"
+#include "runtime/os/filter.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
+#include "runtime/os/signal.h"
 #include "runtime/pages/pages.h"
 
 /* Marking less than this takes longer to share than to do. */
@@ -299,7 +301,20 @@ static void collect(heap_t *self, enum cycle_reason reason)
     tell_of_pace(&event, limiter_was_on);
 }
 
+bool gc_is_permitted(void)
+{
+    return filter_permits(FILTER_PROC) && (filter_permits(FILTER_TRACE) || filter_permits(FILTER_SIGNAL));
+}
+
 /* --- the clock --- */
+
+/* No handler of the program's runs in the middle of it: it may fork, or install a filter of system calls. */
+static void collect_undisturbed(heap_t *self, enum cycle_reason reason)
+{
+    uint64_t signals = os_block_signals();
+    collect(self, reason);
+    os_restore_signals(signals);
+}
 
 static void trace(void *context, enum cycle_reason reason)
 {
@@ -307,8 +322,8 @@ static void trace(void *context, enum cycle_reason reason)
     lock_acquire(&gc.lock);
     pace_by_knobs();
     bool is_put_off = reason != CYCLE_FORCED && (gc.disabled > 0 || os_now_ns() < gc.not_before_ns);
-    if (collected_is_used() && !gc.forbidden && !is_put_off && world_is_ours())
-        collect(cache.heap, reason);
+    if (collected_is_used() && !gc.forbidden && !is_put_off && gc_is_permitted() && world_is_ours())
+        collect_undisturbed(cache.heap, reason);
     lock_release(&gc.lock);
 }
 
@@ -318,16 +333,21 @@ static void settle(void *context, enum cycle_reason reason)
     finalize_wake_after_cycle();
 }
 
-static void before_fork(void)
+static bool before_fork(void)
 {
-    lock_acquire(&gc.lock);
-    attached_before_fork();
+    if (!lock_acquire_soon(&gc.lock))
+        return false;
+    if (attached_before_fork())
+        return true;
+    lock_release(&gc.lock);
+    return false;
 }
 
 static void after_fork(bool child)
 {
+    if (child)
+        crew_forget(); /* only a cycle changes it, in which no handler runs: so also where the lock is held below the handler */
     if (child && lock_may_repair(&gc.lock) && attached_may_repair()) {
-        crew_forget();
         finalize_after_fork_child();
         gc.forbidden = forbidden_here;
     }
@@ -408,7 +428,7 @@ COLD static void collect_if_due(size_t request, bool at_limit)
     lock_acquire(&gc.lock);
     pace_by_knobs();
     uint64_t goal = gc.pacer.goal;
-    if (gc.disabled <= 0 && !gc.forbidden && os_now_ns() >= gc.not_before_ns) {
+    if (gc.disabled <= 0 && !gc.forbidden && gc_is_permitted() && os_now_ns() >= gc.not_before_ns) {
         if (at_limit)
             pacer_set_outside(&gc.pacer, outside_of(heap_bytes()));
         due = pacer_wants_cycle(&gc.pacer, heap_bytes(), request, program_time());

@@ -89,6 +89,8 @@ typedef struct heap {
     uintptr_t stack_limit;     /* the lower end of its stack; 0: the first thread's, UINTPTR_MAX: not known */
     uintptr_t pointer;         /* the thread pointer: its thread-local memory lies below */
     _Atomic int thread;        /* the kernel's number of it; see world.c for who clears it */
+    int number;                /* of a thread that it has or had, 0: none; */
+    struct heap *number_next;  /* in the table of numbers.h: both under the lock */
     stack_mark_t blocked;      /* in a blocking section: of who began it */
     tracer_call_t call;        /* a system call that a stop may cut short */
     _Atomic uint32_t standing; /* 1: it stands still */

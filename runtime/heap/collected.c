@@ -670,9 +670,9 @@ void collected_thread_end(heap_t *self)
         }
 }
 
-void collected_before_fork(void)
+bool collected_before_fork(void)
 {
-    lock_acquire(&collected.lock);
+    return lock_acquire_soon(&collected.lock);
 }
 
 /* A thread that is not in the child may have been about to change its runs: half of one says nothing. Their cells are

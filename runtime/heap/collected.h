@@ -125,7 +125,7 @@ void collected_sweep_rest(void);
 bool collected_trim(void);
 
 void collected_thread_end(heap_t *self);
-void collected_before_fork(void);
+bool collected_before_fork(void);
 void collected_after_fork(bool child);
 
 /* Add the objects ever allocated and ever freed, by class; garbage that is not swept yet is not freed. Neither is ever more

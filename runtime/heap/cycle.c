@@ -25,9 +25,9 @@ static struct {
     bool is_heeded; /* under the lock: somebody listens, and growth is watched */
 } cycle = {.lock = LOCK_INIT(LOCK_RANK_CYCLE)};
 
-static void before_fork(void)
+static bool before_fork(void)
 {
-    lock_acquire(&cycle.lock);
+    return lock_acquire_soon(&cycle.lock);
 }
 
 static void after_fork(bool child)

@@ -1,7 +1,9 @@
 /* fork: see fork.h. */
 #include "runtime/heap/fork.h"
 
+#include "runtime/heap/cache.h"
 #include "runtime/os/check.h"
+#include "runtime/os/futex.h"
 #include "runtime/os/os.h"
 #include "runtime/os/stdio.h"
 
@@ -13,19 +15,20 @@ static struct {
     lock_t lock; /* protects this; held from the preparation to the end of a fork that is not empty */
     struct part {
         enum lock_rank rank;
-        void (*before)(void);
+        bool (*before)(void);
         void (*after)(bool child);
     } parts[PARTS]; /* by ascending rank */
     uint32_t count;
 } forks = {.lock = LOCK_INIT(LOCK_RANK_FORK)};
 
-/* Of the calling thread, and of its signal handlers: how many of the forks that it is in are empty, and how many times it
- * has taken the streams' lock for those that are not. */
+/* Of the calling thread, and of its signal handlers: how many of the forks that it is in are empty, and for each, the innermost
+ * lowest, whether it has the streams' lock. */
 static __thread struct {
-    uint32_t empty, streams;
+    uint32_t empty;
+    uint64_t streams;
 } own __attribute__((tls_model("initial-exec")));
 
-void fork_call(enum lock_rank rank, void (*before)(void), void (*after)(bool child))
+void fork_call(enum lock_rank rank, bool (*before)(void), void (*after)(bool child))
 {
     lock_acquire(&forks.lock);
     ALWAYS_CHECK(forks.count < PARTS);
@@ -36,53 +39,99 @@ void fork_call(enum lock_rank rank, void (*before)(void), void (*after)(bool chi
     lock_release(&forks.lock);
 }
 
-/* Forks in signal handlers nest; an empty one is inside of all that are not, and what it contains is empty too. */
-static void prepare(void)
+static void give_up(uint32_t parts, bool child)
 {
-    if (own.empty || lock_depth) {
-        own.empty++;
-        return;
-    }
-    own.streams += stdio_lock();
-    lock_acquire(&fork_start_lock);
-    lock_acquire(&forks.lock);
-    for (uint32_t i = 0; i < forks.count; i++)
-        forks.parts[i].before();
+    while (parts-- > 0)
+        forks.parts[parts].after(child);
 }
 
-static void give_up(bool child)
+/* All locks, or none. */
+static bool take_parts(void)
 {
-    for (uint32_t i = forks.count; i-- > 0;)
-        forks.parts[i].after(child);
+    uint32_t taken = 0;
+    while (taken < forks.count && forks.parts[taken].before())
+        taken++;
+    if (taken == forks.count)
+        return true;
+    give_up(taken, false);
+    return false;
+}
+
+static bool take_own(void)
+{
+    if (!lock_acquire_soon(&fork_start_lock))
+        return false;
+    if (lock_acquire_soon(&forks.lock)) {
+        if (take_parts())
+            return true;
+        lock_release(&forks.lock);
+    }
+    lock_release(&fork_start_lock);
+    return false;
+}
+
+/* Forks in signal handlers nest; an empty one is inside of all that are not, and what it contains is empty too. */
+static bool is_empty(void)
+{
+    return own.empty || lock_depth || cache.inside;
+}
+
+static void pause_shortly(void)
+{
+    enum { PAUSE_NS = 1000 * 1000 };
+    static _Atomic uint32_t never;
+    os_futex_wait_for(&never, 0, PAUSE_NS);
+}
+
+static void prepare(void)
+{
+    bool empty = is_empty(), has_streams = stdio_lock();
+    while (!empty && !take_own()) {
+        if (has_streams)
+            stdio_unlock();
+        pause_shortly(); /* for who waits for the streams */
+        has_streams = stdio_lock();
+    }
+    own.empty += empty;
+    own.streams = own.streams << 1 | has_streams;
+}
+
+/* Of the fork that ends: did it have the streams' lock? */
+static bool pop_streams(void)
+{
+    bool had = own.streams & 1;
+    own.streams >>= 1;
+    return had;
+}
+
+static void give_up_own(bool child)
+{
+    give_up(forks.count, child);
     lock_after_fork(&forks.lock, child);
     lock_after_fork(&fork_start_lock, child);
 }
 
 static void after_in_parent(void)
 {
-    if (own.empty) {
+    if (own.empty)
         own.empty--;
-        return;
-    }
-    give_up(false);
-    if (own.streams) {
-        own.streams--;
+    else
+        give_up_own(false);
+    if (pop_streams())
         stdio_unlock();
-    }
 }
 
 /* fork has made the streams' lock new. Frames below that are in a fork which had taken it will give it up once each. */
 static void after_in_child(void)
 {
-    bool is_empty = own.empty > 0;
-    lock_keeps_own = is_empty;
-    give_up(true);
-    lock_keeps_own = false;
-    if (is_empty)
+    lock_keeps_own = own.empty > 0;
+    give_up_own(true);
+    if (lock_keeps_own)
         own.empty--;
-    else if (own.streams)
-        own.streams--, stdio_reset();
-    for (uint32_t i = 0; i < own.streams; i++)
+    lock_keeps_own = false;
+    if (pop_streams())
+        stdio_reset();
+    for (uint64_t left = own.streams; left; left &= left - 1)
         stdio_lock();
 }
 

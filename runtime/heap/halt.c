@@ -3,6 +3,7 @@
 
 #include "runtime/heap/cache.h"
 #include "runtime/heap/world.h"
+#include "runtime/os/filter.h"
 #include "runtime/os/futex.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
@@ -285,7 +286,8 @@ static bool is_by_signal(void)
     if (options.stop == OPTIONS_STOP_AUTO)
         return true;
 #endif
-    return options.stop == OPTIONS_STOP_SIGNAL || os_now_ns() < halt.not_before;
+    return options.stop == OPTIONS_STOP_SIGNAL || os_now_ns() < halt.not_before ||
+           !filter_permits(FILTER_TRACE);
 }
 
 static void say_which(void)

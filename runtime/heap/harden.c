@@ -277,9 +277,9 @@ void *harden_realloc(heap_t *self, void *p, size_t size)
 
 /* --- fork --- */
 
-void harden_before_fork(void)
+bool harden_before_fork(void)
 {
-    lock_acquire(&harden.lock);
+    return lock_acquire_soon(&harden.lock);
 }
 
 void harden_after_fork(bool child)

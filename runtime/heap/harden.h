@@ -27,7 +27,7 @@ void harden_free(heap_t *self, void *p, enum heap_call call, size_t size);
 void *harden_realloc(heap_t *self, void *p, size_t size);
 size_t harden_usable(const void *p);
 
-void harden_before_fork(void);
+bool harden_before_fork(void);
 void harden_after_fork(bool child);
 
 #endif

@@ -195,9 +195,9 @@ void origin_each(void (*visit)(origin_t *origin))
 
 /* --- fork --- */
 
-void origin_before_fork(void)
+bool origin_before_fork(void)
 {
-    lock_acquire(&origins.lock);
+    return lock_acquire_soon(&origins.lock);
 }
 
 void origin_after_fork(bool child)

@@ -52,7 +52,7 @@ void origin_each(void (*visit)(origin_t *origin));
 /* By any thread, for numbers that an entry had. */
 const origin_stack_t *origin_stack(uint32_t number);
 
-void origin_before_fork(void);
+bool origin_before_fork(void);
 void origin_after_fork(bool child);
 
 #endif

@@ -344,9 +344,9 @@ void profile_unlock(void)
     lock_release(&profile.lock);
 }
 
-void profile_before_fork(void)
+bool profile_before_fork(void)
 {
-    lock_acquire(&profile.lock);
+    return lock_acquire_soon(&profile.lock);
 }
 
 void profile_after_fork(bool child)

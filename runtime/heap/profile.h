@@ -73,7 +73,7 @@ uint32_t profile_sites(void);
 const profile_site_t *profile_site(uint32_t number);
 const uintptr_t *profile_frames(const profile_site_t *site);
 
-void profile_before_fork(void);
+bool profile_before_fork(void);
 void profile_after_fork(bool child);
 
 #endif

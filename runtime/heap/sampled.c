@@ -177,9 +177,9 @@ void sampled_large_free(span_t *span)
 
 /* --- fork --- */
 
-void sampled_before_fork(void)
+bool sampled_before_fork(void)
 {
-    lock_acquire(&sampled.lock);
+    return lock_acquire_soon(&sampled.lock);
 }
 
 void sampled_after_fork(bool child)

@@ -40,7 +40,7 @@ void sampled_large(heap_t *self, span_t *span, size_t size);
 /* It goes. */
 void sampled_large_free(span_t *span);
 
-void sampled_before_fork(void);
+bool sampled_before_fork(void);
 void sampled_after_fork(bool child);
 
 #endif

@@ -9,9 +9,9 @@
 #include "runtime/heap/spare.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/asleep.h"
+#include "runtime/os/filter.h"
 #include "runtime/os/futex.h"
 #include "runtime/os/options.h"
-#include "runtime/os/sandbox.h"
 
 /* --- the owner's side --- */
 
@@ -123,6 +123,12 @@ static bool may_be_tended(const heap_t *heap)
            is_asleep(heap) && cache_of(heap)->heap == heap && !cache_of(heap)->ended;
 }
 
+/* Asked under the lock: a filter of system calls is installed under it too (swap/sandbox.c). */
+static bool may_look(void)
+{
+    return filter_permits(FILTER_FENCE | FILTER_PROC | FILTER_COPY);
+}
+
 static void tend_one(heap_t *heap, bool inbox_only)
 {
     if (!is_worth_it(heap, inbox_only))
@@ -130,7 +136,7 @@ static void tend_one(heap_t *heap, bool inbox_only)
     lock_acquire(&heaps.lock);
     if (heap->status == HEAP_ORPHAN)
         give_back(heap);
-    else if (may_be_tended(heap))
+    else if (may_look() && may_be_tended(heap))
         tend(heap);
     lock_release(&heaps.lock);
 }
@@ -142,7 +148,7 @@ static bool is_possible(void)
 #ifdef __SANITIZE_THREAD__
     return false;
 #else
-    return fence_is_cheap() && !options.harden && !options.collect && !sandbox_has_begun();
+    return fence_is_cheap() && !options.harden && !options.collect;
 #endif
 }
 

@@ -17,6 +17,7 @@
 #include "runtime/heap/fork.h"
 #include "runtime/heap/gate.h"
 #include "runtime/heap/harden.h"
+#include "runtime/heap/numbers.h"
 #include "runtime/heap/origin.h"
 #include "runtime/heap/profile.h"
 #include "runtime/heap/sampled.h"
@@ -67,6 +68,7 @@ static void heap_leave(heap_t *heap)
     lock_acquire(&heaps.lock);
     gate_leave(heap); /* nobody tends it as long as we have the lock */
     set_owner(heap, 0);
+    numbers_leave(heap);
     cache.heap = NULL;
     heap->bins = uses_own_bins() ? own_bins(heap) : NULL;
     orphans_leave(heap);
@@ -115,6 +117,7 @@ void thread_retire(heap_t *heap)
     if (heap->bins != own_bins(heap) || heap->status != HEAP_LIVE)
         return;
     set_owner(heap, 0);
+    numbers_leave(heap);
     orphans_leave_whole(heap);
 }
 
@@ -218,9 +221,9 @@ heap_t *thread_heap(void)
 
 /* --- fork --- */
 
-static void before_fork(void)
+static bool before_fork(void)
 {
-    lock_acquire(&heaps.lock);
+    return lock_acquire_soon(&heaps.lock);
 }
 
 /* The lists of a vanished thread may be in the middle of a change, so its spans are found through the slots. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/heap/halt.h"
+#include "runtime/heap/numbers.h"
 #include "runtime/os/check.h"
 #include "runtime/os/futex.h"
 #include "runtime/os/options.h"
@@ -18,11 +19,12 @@ static heap_t *_Atomic stopper; /* whose thread stops the world, or has; NULL: n
 
 /* --- the thread's side --- */
 
-/* Whoever goes on takes his mark away first and then looks whether the next stop has begun, which may have seen the mark. Signals
- * wait meanwhile: a handler of the program's could move pointers behind the collector. */
+/* Whoever goes on takes the mark away first and then looks whether the next stop has begun, which may have seen the mark. No
+ * handler of the program's runs meanwhile: the collector has been told of the frames above this one alone, and the next stop
+ * waits for this thread. */
 static inline __attribute__((always_inline)) void wait_marked(heap_t *heap)
 {
-    uint64_t mask = os_block_signals();
+    uint64_t signals = os_block_signals();
     atomic_fetch_add(&standing, 1);
     do {
         atomic_store(&heap->standing, 1);
@@ -33,7 +35,7 @@ static inline __attribute__((always_inline)) void wait_marked(heap_t *heap)
     } while (atomic_load(&world_stopping));
     if (atomic_fetch_sub(&standing, 1) == 1)
         os_futex_wake_all(&standing);
-    os_restore_signals(mask);
+    os_restore_signals(signals);
 }
 
 /* The collector scans from this frame upwards; the registers that a callee saves are put into it. */
@@ -95,17 +97,17 @@ static void stop_at_signal(const os_frame_t *frame)
 
 void world_thread_begin(heap_t *heap)
 {
-    heap->thread = os_thread_id();
-    for (heap_t *other = heaps.all; other; other = other->next)
-        if (other != heap && other->thread == heap->thread)
-            other->thread = WORLD_NO_THREAD; /* its thread is gone, and had the same number */
+    heap->thread = os_own_thread();
+    heap_t *before = numbers_enter(heap, heap->thread);
+    if (before)
+        before->thread = WORLD_NO_THREAD; /* its thread is gone, and had the same number */
     heap->pointer = os_thread_word();
     heap->stack_to = os_stack_end();
     heap->stack_limit = os_is_first_thread() ? 0 : UINTPTR_MAX;
     heap->standing = 0;
     heap->vforks = 0;
-    int nobody = 0;
-    atomic_compare_exchange_strong(&process, &nobody, os_process_id());
+    if (!process)
+        process = os_process_id();
     if (options.collect && !cache.ended && os_stop_signal_is_used())
         os_unblock_stop_signal(); /* the C library starts threads for timers with all signals blocked */
     heap->stack = NULL;
@@ -255,6 +257,8 @@ void world_after_fork_child(void)
     stopper = NULL;
     process = os_process_id();
     halt_after_fork_child();
+    os_note_process();
     if (cache.heap)
         cache.heap->thread = os_thread_id();
+    numbers_forget_others(cache.heap, os_thread_id());
 }

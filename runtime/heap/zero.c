@@ -64,9 +64,9 @@ void zero_count(uint64_t *allocs, uint64_t *frees)
     lock_release(&zero.lock);
 }
 
-void zero_before_fork(void)
+bool zero_before_fork(void)
 {
-    lock_acquire(&zero.lock);
+    return lock_acquire_soon(&zero.lock);
 }
 
 void zero_after_fork(bool child)

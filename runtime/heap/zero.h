@@ -15,7 +15,7 @@ bool zero_owns(const void *p);
 bool zero_free(void *p);
 /* How many were ever allocated and freed. */
 void zero_count(uint64_t *allocs, uint64_t *frees);
-void zero_before_fork(void);
+bool zero_before_fork(void);
 void zero_after_fork(bool child);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* -1: it cannot be opened, or the program has begun to filter its system calls (sandbox.h). */
+/* -1: it cannot be opened, or a filter of the program's does not allow it (filter.h). */
 int descriptor_open(const char *path);
 /* The whole file, which is shorter than size, from its beginning; terminated. One system call. */
 bool descriptor_read(int descriptor, char *content, size_t size);

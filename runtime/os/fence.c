@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/os/filter.h"
+
 static bool cheap; /* written once, by fence_init */
 
 static bool membarrier(int command)
@@ -26,10 +28,15 @@ bool fence_is_cheap(void)
     return cheap;
 }
 
+bool fence_works(void)
+{
+    return !cheap || filter_permits(FILTER_FENCE);
+}
+
 /* The registration is inherited by fork, so once granted the command does not fail. */
 void fence_cold(void)
 {
     atomic_thread_fence(memory_order_seq_cst);
-    if (cheap)
+    if (cheap && filter_permits(FILTER_FENCE))
         membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
 }

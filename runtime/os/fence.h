@@ -18,6 +18,10 @@ void fence_init(void);
 /* May the hot side do without a fence of its own? Constant after fence_init. */
 bool fence_is_cheap(void);
 
+/* Does fence_cold still do what the hot side relies on? Not behind a filter that does not allow membarrier (filter.h): then no
+ * protocol of the two may begin. */
+bool fence_works(void);
+
 /* Between the hot side's write and its read. */
 static inline void fence_hot(void)
 {

@@ -77,6 +77,8 @@ static inline bool lock_is_own(const lock_t *lock)
 
 /* Take the lock if nobody holds it. */
 bool lock_try(lock_t *lock);
+/* For who holds what others may need to give this one up: take it if it can be had within some 50 ms. */
+bool lock_acquire_soon(lock_t *lock);
 void lock_wait(lock_t *lock);
 void lock_wake(lock_t *lock);
 

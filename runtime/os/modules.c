@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "runtime/os/filter.h"
 #include "runtime/os/maps.h"
 
 /* --- build ids --- */
@@ -17,7 +18,8 @@
 static bool read_memory(uintptr_t from, void *to, size_t size)
 {
     struct iovec here = {to, size}, there = {(void *)from, size};
-    return syscall(SYS_process_vm_readv, getpid(), &here, 1, &there, 1, 0L) == (long)size;
+    return filter_permits(FILTER_COPY) &&
+           syscall(SYS_process_vm_readv, getpid(), &here, 1, &there, 1, 0L) == (long)size;
 }
 
 /* A note: the sizes of name and contents, the kind, the name, the contents; each padded to four bytes. */

@@ -2,12 +2,14 @@
 #include "runtime/os/signal.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -122,6 +124,26 @@ void os_mask_without_stop(sigset_t *set)
     sigdelset(set, os_stop_signal());
 }
 
+#define BIT(number) ((uint64_t)1 << ((number)-1))
+
+uint64_t os_block_signals(void)
+{
+    const uint64_t all =
+        ~(BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGSYS));
+    uint64_t before = 0;
+    int saved = errno;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
+    errno = saved;
+    return before;
+}
+
+void os_restore_signals(uint64_t before)
+{
+    int saved = errno;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
+    errno = saved;
+}
+
 /* Past who wraps the calls for masks: they are told that nothing has changed. */
 void os_unblock_stop_signal(void)
 {
@@ -223,9 +245,30 @@ int os_process_id(void)
     return (int)syscall(SYS_getpid);
 }
 
+/* The clock of a thread has its number: ~number << 3, and three bits for what it counts (Linux, posix-timers.h). The C library
+ * makes it of what it knows. Not everybody's does: the first answer is compared with the kernel's. */
+int os_own_thread(void)
+{
+    static _Atomic int known; /* 1: the clock tells; -1: it does not */
+    clockid_t clock;
+    int number = pthread_getcpuclockid(pthread_self(), &clock) == 0 ? ~(clock >> 3) : 0;
+    if (!known)
+        known = number == os_thread_id() ? 1 : -1;
+    return known > 0 ? number : os_thread_id();
+}
+
+static _Atomic int first_thread; /* the process's number; 0: not asked yet */
+
+void os_note_process(void)
+{
+    first_thread = os_process_id();
+}
+
 bool os_is_first_thread(void)
 {
-    return os_thread_id() == getpid();
+    if (!first_thread)
+        os_note_process();
+    return os_own_thread() == first_thread;
 }
 
 #ifdef __GLIBC__

@@ -37,12 +37,20 @@ bool os_thread_blocks_signal(int thread);
 void os_report_no_stop(int thread, uint64_t ns, const char *why);
 /* A change of a signal mask leaves the stop signal alone: take it out of the set. */
 void os_mask_without_stop(sigset_t *set);
+/* Block every signal of the calling thread but those that tell of what it did itself (SIGSEGV, SIGTRAP and their like: the kernel
+ * would end the process); what it blocked before. And as it was. */
+uint64_t os_block_signals(void);
+void os_restore_signals(uint64_t before);
 /* The calling thread no longer blocks it. */
 void os_unblock_stop_signal(void);
 int os_thread_id(void);
 int os_process_id(void);
-/* Is the caller the thread that the process began with? */
+/* The calling thread's number as the C library knows it: no system call, but for the first time. Not in a child of vfork. */
+int os_own_thread(void);
+/* Is the caller the thread that the process began with? Likewise. */
 bool os_is_first_thread(void);
+/* In the child of a fork. */
+void os_note_process(void);
 
 /* Where the calling thread's stack ends. Of the first thread that includes the pointers to the arguments and the environment,
  * of all others their thread-local memory. */

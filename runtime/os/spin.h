@@ -2,11 +2,11 @@
 #ifndef WEIR_OS_SPIN_H
 #define WEIR_OS_SPIN_H
 
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
 #include "runtime/os/cpu.h"
+#include "runtime/os/os.h"
 
 typedef struct spin {
     _Atomic uint32_t held;
@@ -19,7 +19,7 @@ static inline void spin_pause(uint32_t turns)
     if (turns < TURNS)
         cpu_pause();
     else
-        sched_yield();
+        os_yield();
 }
 
 static inline void spin_acquire(spin_t *spin)

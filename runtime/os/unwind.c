@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/os/cfi.h"
+#include "runtime/os/filter.h"
 #include "runtime/os/os.h"
 #include "runtime/os/own.h"
 
@@ -27,7 +28,9 @@ static uintptr_t probe(uintptr_t from)
     for (uint32_t i = 0; i < PROBED_PAGES; i++)
         there[i] = (struct iovec){(void *)(page + (uintptr_t)i * OS_PAGE), 1};
     int saved = errno;
-    long got = syscall(SYS_process_vm_readv, getpid(), &here, 1, there, PROBED_PAGES, 0L);
+    long got = filter_permits(FILTER_COPY)
+                   ? syscall(SYS_process_vm_readv, getpid(), &here, 1, there, PROBED_PAGES, 0L)
+                   : 0;
     errno = saved;
     return page + (got > 0 ? (uintptr_t)got : 1) * OS_PAGE; /* the page of `from` is in use */
 }

@@ -497,10 +497,12 @@ void pages_thread_end(void)
     lock_release(&lock);
 }
 
-void pages_before_fork(void)
+bool pages_before_fork(void)
 {
-    lock_acquire(&lock);
+    if (!lock_acquire_soon(&lock))
+        return false;
     provider_before_fork();
+    return true;
 }
 
 void pages_after_fork(bool child)

@@ -180,7 +180,7 @@ void pages_retry_ends(void);
 void pages_thread_end(void);
 
 /* Around fork. */
-void pages_before_fork(void);
+bool pages_before_fork(void);
 void pages_after_fork(bool child);
 
 /* Every structure checked against every other; aborts with a line on the first contradiction. */

@@ -1,25 +1,191 @@
-/* sandbox: the call by which a program prepares a filter of its system calls, noted (os/sandbox.h).
+/* sandbox: the calls by which a program installs a filter of system calls: prctl, and seccomp(2), for which the C library has no
+ * function but syscall(). What the filter would kill the process for is given up before it is there (runtime/os/filter.h).
  *
- * Without privileges PR_SET_NO_NEW_PRIVS comes before any filter, and libseccomp sets it by itself. One that was set before
- * the program began (by a container, by systemd) is not seen: nothing that weir does at its start was in its way. */
+ *     wait until nobody is in the middle of such a use; give up; install; the kernel refused: take back
+ *
+ * A thread of the process may be in a collection, or tend another one's heap. The lock of the collector and that of the heaps are
+ * held meanwhile: after them nobody begins either.
+ */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "runtime/os/sandbox.h"
+#include "runtime/collect/gc.h"
+#include "runtime/heap/cache.h"
+#include "runtime/heap/world.h"
+#include "runtime/os/filter.h"
+#include "runtime/os/lock.h"
+#include "runtime/os/options.h"
+#include "runtime/os/text.h"
+#include "runtime/os/tracer_task.h"
 #include "runtime/swap/swap.h"
 
+enum mode { STRICT, FILTER, OTHER };
+
+/* Has something been lost that the program would miss? */
+static bool collects(void)
+{
+    return options.collect && gc_is_permitted();
+}
+
+/* Once: what was given up is not given up again. */
+static void say_if_lost(bool collected)
+{
+    if (collected && !collects())
+        text_say(
+            "weir: the program's filter of system calls (seccomp) does not allow what a collection needs; "
+            "nothing is collected from now on\n");
+}
+
+/* A child that shares the process's memory gives nothing up for it. */
+static bool is_shared(void)
+{
+    return world_is_child();
+}
+
+/* In a signal handler the interrupted frame may hold one of the locks; in a child that was not made by the C library, a thread
+ * that is not there. */
+static bool may_wait(void)
+{
+    return lock_depth == 0 && cache.inside == 0 && !cache.cycling && world_is_ours();
+}
+
+static void stop_users(void)
+{
+    gc_forbid_begin();
+    lock_acquire(&heaps.lock);
+}
+
+static void let_users_go(void)
+{
+    lock_release(&heaps.lock);
+    gc_forbid_end();
+}
+
+/* A filter that refuses a thread of the process (SECCOMP_FILTER_FLAG_TSYNC) answers with its number. */
+static bool is_installed(long number, const unsigned long arguments[5], long result)
+{
+    bool has_listener = number == SYS_seccomp && arguments[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    return result == 0 || (result > 0 && has_listener);
+}
+
+static long install_alone(const struct sock_fprog *program, long number, const unsigned long arguments[5])
+{
+    bool collected = collects();
+    uint32_t forbidden = filter_forbids(program);
+    uint32_t before = filter_give_up(forbidden);
+    if (forbidden & FILTER_WRITE) /* later it cannot be said */
+        say_if_lost(collected);
+    long result = tracer_call(number, (long)arguments[0], (long)arguments[1], (long)arguments[2],
+                              (long)arguments[3], (long)arguments[4], 0);
+    if (!is_installed(number, arguments, result))
+        filter_restore(before);
+    else if (!(forbidden & FILTER_WRITE))
+        say_if_lost(collected);
+    return result;
+}
+
+static long install(const struct sock_fprog *program, long number, const unsigned long arguments[5])
+{
+    if (is_shared())
+        return tracer_call(number, (long)arguments[0], (long)arguments[1], (long)arguments[2],
+                           (long)arguments[3], (long)arguments[4], 0);
+    bool waits = may_wait();
+    if (waits)
+        stop_users();
+    long result = install_alone(program, number, arguments);
+    if (waits)
+        let_users_go();
+    return result;
+}
+
+static enum mode mode_of(long number, const unsigned long arguments[5])
+{
+    if (number == SYS_seccomp)
+        return arguments[0] == SECCOMP_SET_MODE_STRICT   ? STRICT
+               : arguments[0] == SECCOMP_SET_MODE_FILTER ? FILTER
+                                                         : OTHER;
+    if ((int)arguments[0] != PR_SET_SECCOMP)
+        return OTHER;
+    return arguments[1] == SECCOMP_MODE_STRICT   ? STRICT
+           : arguments[1] == SECCOMP_MODE_FILTER ? FILTER
+                                                 : OTHER;
+}
+
+/* prctl or seccomp, as the kernel has them: the result, or -errno. The program of the filter is the third argument of both. */
+static long call(long number, const unsigned long arguments[5])
+{
+    enum mode mode = mode_of(number, arguments);
+    if (mode == OTHER)
+        return tracer_call(number, (long)arguments[0], (long)arguments[1], (long)arguments[2],
+                           (long)arguments[3], (long)arguments[4], 0);
+    const void *program = (const void *)(uintptr_t)arguments[2]; // NOLINT(performance-no-int-to-ptr)
+    return install(mode == FILTER ? program : NULL, number, arguments);
+}
+
+static long or_errno(long result)
+{
+    if (result >= 0 || result < -4095)
+        return result;
+    errno = (int)-result;
+    return -1;
+}
+
+#ifdef __x86_64__
 EXPORT int prctl(int option, ...)
 {
-    enum { ARGUMENTS = 4 };
-    unsigned long argument[ARGUMENTS];
+    unsigned long arguments[5] = {(unsigned long)option};
     va_list list;
     va_start(list, option);
-    for (int i = 0; i < ARGUMENTS; i++)
-        argument[i] = va_arg(list, unsigned long);
+    for (int i = 1; i < 5; i++)
+        arguments[i] = va_arg(list, unsigned long);
     va_end(list);
-    if (option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP)
-        sandbox_begin();
-    return (int)syscall(SYS_prctl, option, argument[0], argument[1], argument[2], argument[3]);
+    return (int)or_errno(call(SYS_prctl, arguments));
 }
+
+/* Called by the code below. */
+HIDDEN long sandbox_call(long number, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
+                         unsigned long e);
+HIDDEN long sandbox_call(long number, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
+                         unsigned long e)
+{
+    const unsigned long arguments[5] = {a, b, c, d, e};
+    return or_errno(call(number, arguments));
+}
+
+HIDDEN long sandbox_failed(long result);
+HIDDEN long sandbox_failed(long result)
+{
+    return or_errno(result);
+}
+
+/* As the C library's: the arguments move down by one, the seventh is on the stack. */
+EXPORT __attribute__((naked)) long syscall(long number __attribute__((unused)), ...)
+{
+    __asm__("cmp %[prctl], %%rdi\n\t"
+            "je sandbox_call\n\t"
+            "cmp %[seccomp], %%rdi\n\t"
+            "je sandbox_call\n\t"
+            "mov %%rdi, %%rax\n\t"
+            "mov %%rsi, %%rdi\n\t"
+            "mov %%rdx, %%rsi\n\t"
+            "mov %%rcx, %%rdx\n\t"
+            "mov %%r8, %%r10\n\t"
+            "mov %%r9, %%r8\n\t"
+            "mov 8(%%rsp), %%r9\n\t"
+            "syscall\n\t"
+            "cmp $-4095, %%rax\n\t"
+            "jae 1f\n\t"
+            "ret\n"
+            "1:\tmov %%rax, %%rdi\n\t"
+            "jmp sandbox_failed"
+            :
+            : [prctl] "i"(SYS_prctl), [seccomp] "i"(SYS_seccomp));
+}
+#endif

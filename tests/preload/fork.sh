@@ -15,3 +15,13 @@ for settings in "WEIR_GOGC=100" "WEIR_DEBUG=harden=1" "WEIR_GOGC=10 WEIR_MEMLIMI
     # shellcheck disable=SC2086
     passes $settings "$WEIR_PROGRAMS/fork-anywhere" 300
 done
+# A timer's handler forks; with gcstress nearly always in the middle of a collection, or while its thread stands for one.
+for settings in "WEIR_COLLECT=1" "WEIR_COLLECT=1 WEIR_DEBUG=gcstress=10000" \
+    "WEIR_COLLECT=1 WEIR_DEBUG=stop=signal" "WEIR_GOGC=100"; do
+    # shellcheck disable=SC2086
+    passes $settings "$WEIR_PROGRAMS/fork-in-handler" return 0 60
+    for child in exit exec; do
+        # shellcheck disable=SC2086
+        passes $settings "$WEIR_PROGRAMS/fork-in-handler" $child 2 60
+    done
+done

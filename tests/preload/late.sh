@@ -10,7 +10,7 @@ for setting in A=1 "WEIR_GOGC=10 WEIR_MEMLIMIT=64MiB" WEIR_COLLECT=1 WEIR_DEBUG=
             passes $setting $warm "$WEIR_PROGRAMS/late" addresses
         )
         passes $setting $warm "$WEIR_PROGRAMS/late" rlimit
-        [ "$setting" = WEIR_COLLECT=1 ] && continue # a collection stops threads and reads /proc
+        [ "$setting" = WEIR_COLLECT=1 ] && continue # it says that nothing is collected from then on: locked-in.sh
         passes $setting $warm "$WEIR_PROGRAMS/late" seccomp
         # The same where addresses cannot be claimed.
         passes $setting $warm "$WEIR_PROGRAMS/deny" noreplace "$WEIR_PROGRAMS/late" mappings

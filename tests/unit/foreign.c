@@ -8,7 +8,7 @@
 
 #include "runtime/os/memory_size.h"
 #include "runtime/os/resident.h"
-#include "runtime/os/sandbox.h"
+#include "runtime/os/filter.h"
 #include "runtime/pages/foreign.h"
 #include "tests/unit/support.h"
 
@@ -170,7 +170,7 @@ Test(foreign, nothing_is_read_behind_a_filter)
 {
     size_t bytes;
     resident();
-    sandbox_begin();
+    filter_give_up(FILTER_PROC);
     cr_expect_not(resident_read(&bytes));
 }
 

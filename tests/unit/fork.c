@@ -77,9 +77,9 @@ Test(fork, handlers_of_the_program_may_wait_for_a_thread_that_allocates)
 static lock_t held = LOCK_INIT(LOCK_RANK_NONE);
 static lock_t of_another = LOCK_INIT(LOCK_RANK_NONE);
 
-static void take_and_leave(void)
+static bool take_and_leave(void)
 {
-    lock_acquire(&held);
+    return lock_acquire_soon(&held);
 }
 
 static void give_both(bool child)

@@ -1,4 +1,0 @@
-/* sandbox: see sandbox.h. */
-#include "runtime/os/sandbox.h"
-
-_Atomic bool sandbox_begun;

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# A program that locks itself in late (seccomp), with threads, and would be killed for a call that it does not know: in every mode.
+source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
+
+status=0
+"$WEIR_PROGRAMS/locked-in" prctl alone || status=$?
+[ "$status" != 77 ] || {
+    echo "SKIPPED: no seccomp here"
+    exit 77
+}
+
+# A collection needs what most filters do not allow: one line says that there will be none.
+says_so() {
+    local status=0
+    on_weir "$@" 2>"$SCRATCH/said" || status=$?
+    [ "$status" = 0 ] && [ "$(grep -c '^weir: .*seccomp.*nothing is collected' "$SCRATCH/said")" = 1 ] &&
+        [ "$(wc -l <"$SCRATCH/said")" = 1 ] || {
+        cat "$SCRATCH/said" >&2
+        fail "status $status, and not the one line: $*"
+    }
+    echo "says so: $(short "$*")"
+}
+
+for mode in alone threads busy signal; do
+    for setting in A=1 WEIR_DEBUG=harden=1 "WEIR_GOGC=10 WEIR_MEMLIMIT=64MiB" WEIR_HARDLIMIT=1GiB; do
+        passes $setting "$WEIR_PROGRAMS/locked-in" prctl $mode
+        passes $setting "$WEIR_PROGRAMS/locked-in" all $mode
+    done
+    for how in prctl seccomp all trap errno; do
+        says_so WEIR_COLLECT=1 "$WEIR_PROGRAMS/locked-in" $how $mode
+    done
+    says_so WEIR_COLLECT=1 WEIR_DEBUG=stop=signal "$WEIR_PROGRAMS/locked-in" all $mode
+done
+# A filter that allows what a collection needs changes nothing for it.
+for mode in alone threads busy signal; do
+    passes "$WEIR_PROGRAMS/locked-in" open $mode
+    passes WEIR_COLLECT=1 WEIR_DEBUG=gcverify=1 "$WEIR_PROGRAMS/locked-in" open $mode
+done
