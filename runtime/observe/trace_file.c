@@ -201,9 +201,9 @@ bool trace_file_is_open(void)
     return is_open;
 }
 
-static void before_fork(void)
+static bool before_fork(void)
 {
-    lock_acquire(&file.lock);
+    return lock_acquire_soon(&file.lock);
 }
 
 /* The descriptor is the parent's. What the parent has not written yet, it writes. */

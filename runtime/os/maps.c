@@ -5,9 +5,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/os/filter.h"
+
 bool maps_open(maps_t *maps, char *piece, size_t size)
 {
     *maps = (maps_t){.piece = piece, .size = size};
+    if (!filter_permits(FILTER_PROC))
+        return false;
     maps->fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/thread-self/maps", O_RDONLY | O_CLOEXEC, 0);
     return maps->fd >= 0;
 }
