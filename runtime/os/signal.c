@@ -153,19 +153,6 @@ void os_unblock_stop_signal(void)
     errno = saved;
 }
 
-uint64_t os_block_signals(void)
-{
-    const uint64_t all = UINT64_MAX;
-    uint64_t before = 0;
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
-    return before;
-}
-
-void os_restore_signals(uint64_t mask)
-{
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
-}
-
 /* /proc/self/task/<thread>/<file> */
 static bool read_of_thread(int thread, const char *file, char *content, size_t size)
 {

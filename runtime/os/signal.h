@@ -24,9 +24,6 @@ int os_stop_signal(void);
 void os_on_stop_signal(void (*handler)(const os_frame_t *frame));
 /* Has it ever been installed, or is it the one means that is allowed? */
 bool os_stop_signal_is_used(void);
-/* Block all signals of the calling thread, past who wraps the calls for masks: what it has blocked before, to be given back. */
-uint64_t os_block_signals(void);
-void os_restore_signals(uint64_t mask);
 /* False: there is no such thread. */
 bool os_signal_thread(int thread);
 /* Has it ended? The first thread of a process is still there then, until all others have; another one is about to be forgotten. */
@@ -38,7 +35,7 @@ void os_report_no_stop(int thread, uint64_t ns, const char *why);
 /* A change of a signal mask leaves the stop signal alone: take it out of the set. */
 void os_mask_without_stop(sigset_t *set);
 /* Block every signal of the calling thread but those that tell of what it did itself (SIGSEGV, SIGTRAP and their like: the kernel
- * would end the process); what it blocked before. And as it was. */
+ * would end the process), past who wraps the calls for masks: what it has blocked before, to be given back. */
 uint64_t os_block_signals(void);
 void os_restore_signals(uint64_t before);
 /* The calling thread no longer blocks it. */
