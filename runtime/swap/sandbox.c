@@ -6,6 +6,8 @@
  * A thread of the process may be in a collection, or tend another one's heap. The lock of the collector and that of the heaps are
  * held meanwhile: after them nobody begins either.
  */
+#ifdef __x86_64__
+
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -137,7 +139,6 @@ static long or_errno(long result)
     return -1;
 }
 
-#ifdef __x86_64__
 EXPORT int prctl(int option, ...)
 {
     unsigned long arguments[5] = {(unsigned long)option};
