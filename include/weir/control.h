@@ -95,6 +95,15 @@ typedef void weir_pressure_callback(void *context, size_t inuse, size_t limit);
 WEIR_API void weir_set_pressure_callback(int percent, weir_pressure_callback *callback,
                                          void *context) WEIR_NOEXCEPT;
 
+/* The calling thread is going to wait for long: it gives back what it caches, so that others can use it, or the kernel has it. It is
+ * as fast afterwards as at its first allocations. Other threads' caches are taken only near a limit. */
+WEIR_API void weir_thread_idle(void) WEIR_NOEXCEPT;
+
+/* For event loops, and programs that have stopped allocating: what an allocation would do on the way. Other libraries' memory is read
+ * against the limit, and idle memory makes room for it; pools age if ten seconds have passed since the last cycle. Cheap: until a
+ * tenth of a second has passed since the last call it only looks at the clock. Any thread. */
+WEIR_API void weir_tick(void) WEIR_NOEXCEPT;
+
 /* Run a cycle of the clock, which ages pools (weir/pool.h) and, if there is collected memory, collects (weir/gc.h); then give
  * all idle memory back to the kernel, including what this thread and those that sleep cache. Takes as long as the collection does, and
  * then as the kernel needs (some tens of milliseconds per GiB). As Go's debug.FreeOSMemory. */

@@ -49,6 +49,16 @@ void weir_set_pressure_callback(int percent, weir_pressure_callback *callback, v
     control_set_pressure_callback(percent < 1 ? 1 : percent > 100 ? 100 : percent, callback, context);
 }
 
+void weir_thread_idle(void)
+{
+    control_thread_idle();
+}
+
+void weir_tick(void)
+{
+    control_tick();
+}
+
 void weir_free_os_memory(void)
 {
     control_free_os_memory();

@@ -27,6 +27,7 @@
 #include "runtime/os/filter.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
+#include "runtime/os/processors.h"
 #include "runtime/os/signal.h"
 #include "runtime/pages/pages.h"
 
@@ -120,7 +121,7 @@ static void publish(void)
 static void pace_start(void)
 {
     gc.told_ns = os_now_ns();
-    gc.cores = os_processors();
+    gc.cores = processors_available();
     pacer_init(&gc.pacer, control_gc_percent(), limit_now(), RUNWAY, gc.cores);
     gc.trigger = gc.pacer.trigger;
     publish();
@@ -273,7 +274,7 @@ static void collect(heap_t *self, enum cycle_reason reason)
 {
     if (!roots_are_open())
         return;
-    uint32_t members = crew_gather(gc.cores);
+    uint32_t members = crew_gather(options.gcworkers > 0 ? (uint32_t)options.gcworkers : gc.cores);
     if (!mark_prepare(members))
         return;
     uint64_t program_ns = program_time(), outside = outside_of(collected_bytes_held);

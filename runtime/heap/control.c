@@ -89,6 +89,30 @@ void control_set_pressure_callback(int percent, void (*callback)(void *context, 
     heed();
 }
 
+void control_thread_idle(void)
+{
+    if (!cache.heap)
+        return;
+    heap_shed_own();
+    pages_apply_rule();
+    heed();
+}
+
+/* One thread at a time: the one that moves the time on. */
+void control_tick(void)
+{
+    static const uint64_t pause_ns = 100 * 1000 * 1000;
+    static _Atomic uint64_t next_ns;
+    uint64_t now = os_now_coarse_ns(), next = next_ns;
+    if (now < next || !atomic_compare_exchange_strong(&next_ns, &next, now + pause_ns))
+        return;
+    start();
+    pages_look(0);
+    pages_apply_rule();
+    cycle_age_if_older(10 * (uint64_t)1000 * 1000 * 1000);
+    heed();
+}
+
 void control_free_os_memory(void)
 {
     cycle_run(CYCLE_FORCED);

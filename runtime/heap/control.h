@@ -20,6 +20,9 @@ void control_set_hard_limit_callback(void (*callback)(void *context, size_t want
 /* Percent of the limit. */
 void control_set_pressure_callback(int percent, void (*callback)(void *context, size_t inuse, size_t limit),
                                    void *context);
+/* The calling thread waits; time has passed: see weir/control.h. */
+void control_thread_idle(void);
+void control_tick(void);
 /* Release all that is idle to the kernel. */
 void control_free_os_memory(void);
 

@@ -96,8 +96,9 @@ static bool enter(enum cycle_reason reason)
 /* --- the volume --- */
 
 static struct {
-    _Atomic size_t allocated; /* bytes since the last cycle */
-    _Atomic size_t due_at;    /* SIZE_MAX: never */
+    _Atomic size_t allocated;      /* bytes since the last cycle */
+    _Atomic size_t due_at;         /* SIZE_MAX: never */
+    _Atomic uint64_t restarted_ns; /* when the last cycle ended */
 } volume = {.due_at = SIZE_MAX};
 
 /* As much as the heap may grow by; of a small one more, for a cycle has its price. */
@@ -112,6 +113,15 @@ static void restart_volume(void)
                  __builtin_mul_overflow(base / 100, (size_t)(percent > 10 ? percent : 10), &due);
     atomic_store_explicit(&volume.due_at, never ? SIZE_MAX : due, memory_order_relaxed);
     atomic_store_explicit(&volume.allocated, 0, memory_order_relaxed);
+    atomic_store_explicit(&volume.restarted_ns, os_now_coarse_ns(), memory_order_relaxed);
+}
+
+void cycle_age_if_older(uint64_t ns)
+{
+    enum pages_due none = PAGES_DUE_NONE;
+    uint64_t last = atomic_load_explicit(&volume.restarted_ns, memory_order_relaxed);
+    if (cycle_is_listened(CYCLE_AGE) && os_now_coarse_ns() - last >= ns)
+        atomic_compare_exchange_strong(&pages_due, &none, PAGES_DUE_VOLUME);
 }
 
 void cycle_add_volume(size_t bytes)

@@ -66,6 +66,9 @@ void cycle_wait(void);
 /* Run the cycle that is due. True: one ran, and what was refused may be tried again. */
 bool cycle_run_due(void);
 
+/* If the last cycle was longer ago: one of the volume is due. */
+void cycle_age_if_older(uint64_t ns);
+
 /* So many bytes have been allocated, reused ones too. A cycle is due then, perhaps. */
 void cycle_add_volume(size_t bytes);
 

@@ -288,6 +288,13 @@ bool pages_trim(size_t keep)
     return released;
 }
 
+void pages_apply_rule(void)
+{
+    lock_acquire(&lock);
+    idle_apply_rule();
+    lock_release(&lock);
+}
+
 void pages_set_gc_percent(int64_t percent)
 {
     lock_acquire(&lock);

@@ -90,6 +90,9 @@ void *pages_metadata(size_t size);
  * was released. */
 bool pages_trim(size_t keep);
 
+/* Time has passed: what the rule remembers has faded, and what it no longer allows goes back. */
+void pages_apply_rule(void);
+
 /* The knobs; all act at once. */
 void pages_set_gc_percent(int64_t percent);
 /* The old limit; see limit.h. */

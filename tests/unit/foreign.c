@@ -297,3 +297,41 @@ Test(foreign, a_share_follows_the_group_until_the_limit_is_set)
     snprintf(path, sizeof path, "rm -r %s", root);
     cr_expect_eq(system(path), 0);
 }
+
+/* --- a program that does not allocate --- */
+
+Test(foreign, a_tick_reads_what_others_hold)
+{
+    heap_free(heap_malloc(1));
+    weir_set_memory_limit((int64_t)(resident() + MIB(400)));
+    weir_set_memory_limit_scope(WEIR_SCOPE_PROCESS);
+    int64_t before = pages_soft_room();
+    map_written(MIB(100));
+    while (pages_soft_room() > before - (int64_t)MIB(90)) {
+        weir_tick();
+        os_yield();
+    }
+}
+
+static void *fill_cache_and_idle(void *argument)
+{
+    static void *blocks[10000];
+    for (size_t i = 0; i < COUNT(blocks); i++)
+        blocks[i] = heap_malloc(100 + i % 3000);
+    for (size_t i = 0; i < COUNT(blocks); i++)
+        heap_free(blocks[i]);
+    size_t before = pages_inuse();
+    weir_thread_idle();
+    CHECK(pages_inuse() + MIB(1) < before || before < MIB(2), "%zu of %zu", pages_inuse(), before);
+    verify_own();
+    heap_free(heap_malloc(100));
+    return argument;
+}
+
+Test(foreign, a_thread_that_waits_gives_back_what_it_caches)
+{
+    pthread_t thread;
+    weir_thread_idle(); /* it has no heap yet */
+    cr_assert_eq(pthread_create(&thread, NULL, fill_cache_and_idle, NULL), 0);
+    pthread_join(thread, NULL);
+}

@@ -468,3 +468,18 @@ Test(shed, and_only_then_enomem, .init = begin)
     cr_expect_eq(stats.shed[WEIR_RUNG_REFUSAL].taken, taken(WEIR_RUNG_REFUSAL));
     cr_expect_eq(stats.shed[WEIR_RUNG_CALLBACK].taken, taken(WEIR_RUNG_CALLBACK));
 }
+
+/* --- pools of a program that does not allocate --- */
+
+Test(shed, pools_age_by_time_too, .init = begin)
+{
+    weir_pool *pool = full_pool();
+    cycle_age_if_older((uint64_t)3600 * 1000000000);
+    cr_expect_not(cycle_is_due());
+    for (int i = 0; i < 2; i++) {
+        cycle_age_if_older(0);
+        cr_expect(cycle_is_due());
+        cycle_run_due();
+    }
+    cr_expect_eq(in_pool(pool), 0);
+}
