@@ -8,8 +8,8 @@
 
 #include "runtime/os/cgroup.h"
 #include "runtime/os/file.h"
+#include "runtime/os/filter.h"
 #include "runtime/os/os.h"
-#include "runtime/os/sandbox.h"
 #include "runtime/os/text.h"
 
 static unsigned lowest; /* of the walk that is under way */
@@ -75,7 +75,7 @@ unsigned processors_of_quota(const char *root)
         .controller = "cpu", .version2 = "/cpu.max", .version1 = "/cpu.cfs_quota_us"};
     int saved = errno;
     lowest = PROCESSORS_UNLIMITED;
-    if (!sandbox_has_begun())
+    if (filter_permits(FILTER_PROC))
         cgroup_visit(root, &quotas, look_into);
     errno = saved;
     return lowest;
