@@ -10,7 +10,7 @@
  *         STOP_BEGIN     threads are asked to stop
  *         STOPPED        they stand still                                              * the world stands still
  *         MARKED         what is reached is marked                                     * the same
- *         STARTED        they run again
+ *         STARTED        they run again. Marking beside the program has two stops: only in the second MARKED is told
  *         COLLECTED      what is garbage as a whole is given back; the figures of this collection are complete
  *     CYCLE_END          pools have dropped, idle memory has been released
  *

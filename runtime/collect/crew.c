@@ -24,7 +24,6 @@ static struct {
     uint32_t started;         /* threads; with the collector's lock */
     void *stacks[CREW_MAX];   /* of threads that were ever started; likewise */
     void (*work)(uint32_t);   /* of this run */
-    uint32_t members;         /* of the next run; with the collector's lock */
     _Atomic uint32_t ready;   /* threads that have come so far that they wait for a run */
     _Atomic run_t run;        /* the present one, or the last */
     _Atomic uint32_t working; /* members that have not finished it */
@@ -107,12 +106,11 @@ uint32_t crew_gather(uint32_t wanted)
         crew.started++;
     if (crew.started > before)
         wait_until_ready();
-    return crew.members = atomic_load(&crew.ready) + 1;
+    return atomic_load(&crew.ready) + 1;
 }
 
-void crew_run(bool alone, void (*work)(uint32_t member))
+void crew_run(uint32_t members, void (*work)(uint32_t member))
 {
-    uint32_t members = alone ? 1 : crew.members;
     crew.work = work;
     atomic_store(&crew.working, members - 1);
     if (members > 1) {

@@ -11,9 +11,9 @@ enum { CREW_MAX = 16 };
 /* Have so many threads, the caller included, if they can be had: how many are ready, of which the next run will make use. Those
  * just started are waited for a moment. With the world running. */
 uint32_t crew_gather(uint32_t wanted);
-/* Run work(i) for each member i, in threads of their own, 0 in the caller's; returns when all have. `alone`: the caller
- * only. */
-void crew_run(bool alone, void (*work)(uint32_t member));
+/* Run work(i) for each member i below `members`, at most as many as were gathered, in threads of their own, 0 in the caller's; returns
+ * when all have. */
+void crew_run(uint32_t members, void (*work)(uint32_t member));
 /* In the child of a fork. */
 void crew_forget(void);
 

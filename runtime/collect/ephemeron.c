@@ -195,14 +195,14 @@ static void forget_lost(void)
         attached_at(number)->lost = false;
 }
 
-void ephemerons_mark(bool alone, bool again)
+void ephemerons_mark(uint32_t members, bool again)
 {
     if (!ephemerons.entries)
         return;
     if (!again)
         forget_lost();
     begin();
-    mark_run(alone);
+    mark_run(members);
     mark_watch(false);
     end(again);
 }

@@ -39,7 +39,7 @@ void map_drop(uint32_t map);
 
 /* Mark the values of all entries that live, and tell the dead. `again`: more maps are marked since; keys that were not marked
  * then do not count. */
-void ephemerons_mark(bool alone, bool again);
+void ephemerons_mark(uint32_t members, bool again);
 
 /* For markers: an object of a WATCHED span has been marked. */
 void ephemerons_wake(uintptr_t object);

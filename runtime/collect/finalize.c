@@ -2,12 +2,11 @@
 #include "runtime/collect/finalize.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
 #include "runtime/collect/attached.h"
+#include "runtime/collect/helper.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/cpu.h"
@@ -190,23 +189,6 @@ static void *thread_main(void *caller)
     return NULL;
 }
 
-/* Signals are the program's other threads' business, but for the one that stops this thread, and faults. */
-static bool start_thread(caller_t *caller)
-{
-    pthread_t thread;
-    sigset_t blocked, old;
-    sigfillset(&blocked);
-    const int let_through[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, os_stop_signal()};
-    for (size_t i = 0; i < sizeof let_through / sizeof *let_through; i++)
-        sigdelset(&blocked, let_through[i]);
-    pthread_sigmask(SIG_SETMASK, &blocked, &old);
-    bool started = pthread_create(&thread, NULL, thread_main, caller) == 0;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (started)
-        pthread_detach(thread);
-    return started;
-}
-
 static bool anything_waits(void)
 {
     return atomic_load(&finalize.queued) != atomic_load(&finalize.taken);
@@ -217,7 +199,7 @@ static bool have_caller(caller_t *caller)
 {
     if (atomic_exchange(&caller->exists, true))
         return true;
-    if (start_thread(caller))
+    if (helper_start(thread_main, caller))
         return true;
     atomic_store(&caller->exists, false);
     return false;

@@ -5,17 +5,15 @@
 #include <string.h>
 
 #include "runtime/collect/attached.h"
+#include "runtime/collect/background.h"
 #include "runtime/collect/crew.h"
 #include "runtime/collect/finalize.h"
 #include "runtime/collect/gctrace.h"
-#include "runtime/collect/gone.h"
-#include "runtime/collect/leaks.h"
 #include "runtime/collect/mark.h"
-#include "runtime/collect/naive.h"
 #include "runtime/collect/pacer.h"
-#include "runtime/collect/pauses.h"
 #include "runtime/collect/roots.h"
 #include "runtime/collect/stacks.h"
+#include "runtime/collect/trace.h"
 #include "runtime/heap/above.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
@@ -24,6 +22,7 @@
 #include "runtime/heap/fork.h"
 #include "runtime/heap/origin.h"
 #include "runtime/heap/world.h"
+#include "runtime/os/dirty.h"
 #include "runtime/os/filter.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
@@ -44,7 +43,9 @@ static struct {
     pacer_t pacer;
     _Atomic bool started;
     unsigned cores;
-    uint64_t told_ns; /* when the pacer was last told of the program's time */
+    uint64_t told_ns;  /* when the pacer was last told of the program's time */
+    uint64_t ended_ns; /* when the last trace ended */
+    double rate;       /* bytes allocated in a nanosecond, from then to the beginning of the next */
     gc_stats_t stats;
     gc_counts_t counts;       /* of them and of the pacer, for readers without the lock; written by publish */
     _Atomic uint32_t version; /* of counts; odd: they are being written */
@@ -54,6 +55,8 @@ static struct {
     _Atomic uint64_t live;    /* marked by the last cycle */
     _Atomic int disabled;     /* by so many calls */
     uint32_t forbidden;       /* by so many scopes of all threads */
+    _Atomic uint64_t waits,
+        wait_ns; /* of threads that came to the goal while a trace went on beside them; since the last */
 } gc = {.lock = LOCK_INIT(LOCK_RANK_GC), .trigger = PACER_NONE};
 
 /* Of them, the calling thread's: the only ones that a child of fork has. */
@@ -156,101 +159,72 @@ static bool knobs_have_turned(void)
 
 /* --- the cycle; under the lock --- */
 
-/* Leaks are looked for, not freed; and where not all roots were found, or not everybody stood still, nothing may be. */
-COLD static mark_result_t keep_all(void)
+/* On all processors. */
+static uint64_t collector_time(const trace_result_t *result)
 {
-    mark_result_t found = mark_end();
-    if (looking && roots_were_found() && world_stands())
-        leaks_look();
-    found.bytes = collected_keep_all();
-    return found;
+    uint64_t stopped = result->stop_ns + result->mark_ns + result->start_ns;
+    return stopped * gc.cores + result->beside_ns * result->beside_members;
 }
 
-/* The registers of the caller are in this frame or below it. */
-__attribute__((noinline)) static mark_result_t mark_from_here(bool alone, size_t black)
+static uint64_t program_time_beside(const trace_result_t *result)
 {
-    uintptr_t here;
-    __builtin_unwind_init();
-    uintptr_t from = (entered_at ? entered_at : CPU_FRAME_LOW(here)) & ~(uintptr_t)7;
-    if (UNLIKELY(looks_from != NULL))
-        from = looks_from->from & ~(uintptr_t)7;
-    mark_begin(from);
-    for (size_t i = 0; UNLIKELY(looks_from != NULL) && i < ORIGIN_HELD; i++)
-        mark_word((const void *)looks_from->held[i]);
-    mark_run(alone);
-    if (UNLIKELY(!roots_were_found() || !world_stands()))
-        return keep_all();
-    gone_mark(alone);
-    if (UNLIKELY(options.leaks))
-        return keep_all();
-    mark_result_t found = mark_end();
-    if (UNLIKELY(!world_stands()))
-        return keep_all();
-    collected_count_kept(&found.bytes, &found.root_bytes);
-    /* On a stack that is an object itself, what is found changes with each call that we make. */
-    if (UNLIKELY(options.gcverify) && !region_owns((const void *)from))
-        naive_verify(from, found.objects, black);
-    gone_carry_out();
-    return found;
+    return result->beside_ns * (gc.cores > result->beside_members ? gc.cores - result->beside_members : 0);
 }
 
-static void note_cycle(const mark_result_t *found, bool forced, uint64_t stopped, uint64_t started)
+static void note_cycle(const trace_result_t *result, bool forced)
 {
     size_t place = gc.stats.cycles % 256;
-    gc.stats.pauses[place] = started - stopped;
+    uint64_t pause = result->stop_ns + result->mark_ns + result->start_ns;
+    gc.stats.pauses[place] = pause;
     gc.stats.pause_ends[place] = gc.stats.last_end_ns = os_wall_clock_ns();
-    gc.stats.pause_total_ns += started - stopped;
-    if (started - stopped > gc.stats.pause_max_ns)
-        gc.stats.pause_max_ns = started - stopped;
-    gc.stats.collector_ns += (started - stopped) * gc.cores;
-    gc.stats.available_ns = (started - control_started_ns()) * gc.cores;
+    gc.stats.pause_total_ns += pause;
+    if (result->longest > gc.stats.pause_max_ns)
+        gc.stats.pause_max_ns = result->longest;
+    gc.stats.collector_ns += collector_time(result);
+    gc.stats.available_ns = (os_now_ns() - control_started_ns()) * gc.cores;
     gc.stats.cycles++;
     gc.stats.forced += forced;
-    gc.stats.live = found->bytes;
-    gc.stats.objects = found->objects;
-    pauses_note(PAUSES_TOTAL, started - stopped);
+    gc.stats.live = result->found.bytes;
+    gc.stats.objects = result->found.objects;
 }
 
-/* The world stops, is marked, and starts; what is known of it goes into the event. */
-static bool mark_in_a_stop(weir_event *event)
+/* What the program would have allocated beside this trace, had it not waited: as much as before it, in the same time, and a quarter
+ * more. */
+static void pace_runway(const trace_result_t *result)
 {
-    event_tell(event, WEIR_EVENT_STOP_BEGIN);
-    uint64_t began = os_now_ns();
-    if (!roots_find_and_stop())
-        return false;
-    uint64_t standing = os_now_ns();
-    event_tell(event, WEIR_EVENT_STOPPED);
-    size_t black = collected_begin_trace();
-    mark_result_t found = mark_from_here(event->heap_began < SHARED_MIN, black);
-    collected_end_trace();
-    gc.live = event->live = found.bytes;
-    event->live_objects = found.objects;
-    event->roots = found.root_bytes;
-    event_tell(event, WEIR_EVENT_MARKED);
-    uint64_t marked = os_now_ns();
-    world_start();
-    uint64_t started = os_now_ns();
-    event->stop_ns = standing - began;
-    event->mark_ns = marked - standing;
-    event->start_ns = started - marked;
-    pauses_note(PAUSES_STOPPING, standing - began);
-    note_cycle(&found, event->reason == WEIR_EVENT_FORCED, began, started);
-    return true;
+    uint64_t needed = result->beside ? (uint64_t)((double)result->beside_ns * gc.rate * 1.25) : 0;
+    uint64_t known = gc.pacer.runway / 4 * 3;
+    needed = needed > known ? needed : known;
+    pacer_set_runway(&gc.pacer, needed > RUNWAY ? needed : RUNWAY);
 }
 
-static uint64_t pause_of(const weir_event *event)
+/* Since the last trace. */
+static void note_rate(void)
 {
-    return event->stop_ns + event->mark_ns + event->start_ns;
+    uint64_t now = os_now_ns();
+    double bytes = (double)(int64_t)collected_bytes_since;
+    gc.rate = bytes > 0 && gc.ended_ns ? bytes / (double)(now - gc.ended_ns + 1) : 0;
 }
 
-static void pace_by_cycle(const weir_event *event, uint64_t outside, uint64_t program_ns)
+static void describe(weir_event *event, trace_result_t *result)
 {
-    gc.told_ns = os_now_ns();
-    pacer_end_cycle(&gc.pacer, &(pacer_cycle_t){.live = event->live,
-                                                .roots = event->roots,
+    result->waits = atomic_exchange(&gc.waits, 0);
+    result->wait_ns = atomic_exchange(&gc.wait_ns, 0);
+    trace_note(result);
+    event->stop_ns = result->stop_ns;
+    event->mark_ns = result->mark_ns;
+    event->start_ns = result->start_ns;
+}
+
+static void pace_by_cycle(const trace_result_t *result, uint64_t outside, uint64_t program_ns)
+{
+    gc.told_ns = gc.ended_ns = os_now_ns();
+    pace_runway(result);
+    pacer_end_cycle(&gc.pacer, &(pacer_cycle_t){.live = result->found.bytes,
+                                                .roots = result->found.root_bytes,
                                                 .outside = outside,
-                                                .collector_ns = pause_of(event) * gc.cores,
-                                                .program_ns = program_ns});
+                                                .collector_ns = collector_time(result),
+                                                .program_ns = program_ns + program_time_beside(result)});
     gc.trigger = gc.pacer.trigger;
     gc.stats.goal = gc.pacer.goal;
     publish();
@@ -274,27 +248,34 @@ static void collect(heap_t *self, enum cycle_reason reason)
 {
     if (!roots_are_open())
         return;
-    uint32_t members = crew_gather(options.gcworkers > 0 ? (uint32_t)options.gcworkers : gc.cores);
-    if (!mark_prepare(members))
+    size_t heap = heap_bytes();
+    trace_request_t request = {
+        .entered_at = entered_at,
+        .from = looks_from,
+        .looks = looking,
+        .members = crew_gather(options.gcworkers > 0 ? (uint32_t)options.gcworkers : gc.cores),
+        .alone = heap < SHARED_MIN};
+    if (!mark_prepare(request.members))
         return;
     uint64_t program_ns = program_time(), outside = outside_of(collected_bytes_held);
     collected_sweep_rest();
-    roots_begin();
+    note_rate();
     weir_event event = {.reason = cycle_event_reason(reason),
                         .collection = gc.stats.cycles + 1,
-                        .heap_began = heap_bytes(),
+                        .heap_began = heap,
                         .goal = gc.pacer.goal,
                         .processors = gc.cores};
     uint64_t began = os_now_ns();
-    bool done = mark_in_a_stop(&event);
-    roots_end();
-    if (!done) {
+    trace_result_t result;
+    if (!trace_run(&request, reason != CYCLE_LIMIT && trace_is_beside(heap, &request), &event, &result)) {
         put_off(os_now_ns() - began);
         return;
     }
-    event_tell(&event, WEIR_EVENT_STARTED);
+    gc.live = result.found.bytes;
+    note_cycle(&result, reason == CYCLE_FORCED);
+    describe(&event, &result);
     bool limiter_was_on = gc.pacer.limiter.on;
-    pace_by_cycle(&event, outside, program_ns);
+    pace_by_cycle(&result, outside, program_ns);
     collected_release_dead(self);
     event.collector_cpu_ns = gc.stats.collector_ns;
     event.available_cpu_ns = gc.stats.available_ns;
@@ -326,6 +307,7 @@ static void trace(void *context, enum cycle_reason reason)
     if (collected_is_used() && !gc.forbidden && !is_put_off && gc_is_permitted() && world_is_ours())
         collect_undisturbed(cache.heap, reason);
     lock_release(&gc.lock);
+    background_traced();
 }
 
 static void settle(void *context, enum cycle_reason reason)
@@ -334,8 +316,10 @@ static void settle(void *context, enum cycle_reason reason)
     finalize_wake_after_cycle();
 }
 
+/* A trace that goes on beside the program ends before the fork, if it ends soon. */
 static bool before_fork(void)
 {
+    trace_hurry();
     if (!lock_acquire_soon(&gc.lock))
         return false;
     if (attached_before_fork())
@@ -349,6 +333,9 @@ static void after_fork(bool child)
     if (child)
         crew_forget(); /* only a cycle changes it, in which no handler runs: so also where the lock is held below the handler */
     if (child && lock_may_repair(&gc.lock) && attached_may_repair()) {
+        roots_after_fork_child();
+        background_after_fork_child();
+        dirty_close();
         finalize_after_fork_child();
         gc.forbidden = forbidden_here;
     }
@@ -420,11 +407,36 @@ void gc_look(const origin_frame_t *from)
     looks_from = NULL;
 }
 
-/* Many threads may find it due. The first runs the cycle; the others go on to the goal, and wait there: the first may
+static void run_in_background(void)
+{
+    run_cycle(CYCLE_GROWTH);
+}
+
+static bool is_beyond(uint64_t goal, size_t request)
+{
+    return heap_bytes() + request > goal;
+}
+
+/* Who has come to the goal waits for the end of the trace that goes on beside him. */
+static void wait_for_background(void)
+{
+    uint64_t began = os_now_ns();
+    trace_hurry();
+    background_wait();
+    atomic_fetch_add(&gc.waits, 1);
+    atomic_fetch_add(&gc.wait_ns, os_now_ns() - began);
+}
+
+/* Many threads may find it due. The first runs the cycle, or has it run; the others go on to the goal, and wait there: the first may
  * have lost its processor to just those that allocate. `at_limit`: the request would pass the limit,
  * though nothing idle is left and no cell of its class: what the spans hold beyond the heap cannot be used now. */
 COLD static void collect_if_due(size_t request, bool at_limit)
 {
+    if (background_is_asked()) {
+        if (at_limit || is_beyond(__atomic_load_n(&gc.counts.goal, __ATOMIC_RELAXED), request))
+            wait_for_background();
+        return;
+    }
     bool due = false;
     lock_acquire(&gc.lock);
     pace_by_knobs();
@@ -438,8 +450,11 @@ COLD static void collect_if_due(size_t request, bool at_limit)
     lock_release(&gc.lock);
     if (!due)
         return;
+    if (!at_limit && !is_beyond(goal, request) && trace_would_be_beside(heap_bytes()) &&
+        background_ask(run_in_background))
+        return;
     run_cycle(CYCLE_GROWTH);
-    if (heap_bytes() + request > goal)
+    if (is_beyond(goal, request))
         cycle_wait();
 }
 

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "runtime/collect/trace.h"
 #include "runtime/heap/control.h"
 #include "runtime/heap/event.h"
 #include "runtime/os/os.h"
@@ -85,27 +86,67 @@ void gctrace_add_limiter(text_t *text, bool on, uint64_t number)
 
 /* --- the listener --- */
 
-/* The world stands still from the stop to the end, so all of it counts for all processors. */
-static gctrace_cycle_t describe(const weir_event *event)
+/* As long as the world stands still, all of it counts for all processors. Of a trace beside the program the first and the last are its
+ * stops; of one in a stop they are the parts of that. */
+static void describe_time(gctrace_cycle_t *cycle, const weir_event *event, const trace_result_t *trace)
 {
-    uint64_t pause = event->stop_ns + event->mark_ns + event->start_ns;
     unsigned cores = event->processors;
-    return (gctrace_cycle_t){
+    cycle->clock =
+        (gctrace_clock_t){.stop = event->stop_ns, .mark = event->mark_ns, .finish = event->start_ns};
+    if (trace->beside)
+        cycle->clock =
+            (gctrace_clock_t){.stop = trace->pauses[0], .mark = trace->beside_ns, .finish = trace->pauses[1]};
+    cycle->cpu = (gctrace_cpu_t){
+        .stop = cycle->clock.stop * cores,
+        .dedicated = cycle->clock.mark * (trace->beside ? trace->beside_members : cores),
+        .finish = cycle->clock.finish * cores,
+    };
+}
+
+static gctrace_cycle_t describe(const weir_event *event, const trace_result_t *trace)
+{
+    gctrace_cycle_t cycle = {
         .number = event->collection,
-        .began_ns = event->time_ns - pause - control_started_ns(),
         .cpu_percent = (unsigned)(100 * event->collector_cpu_ns / (event->available_cpu_ns | 1)),
-        .clock = {.stop = event->stop_ns, .mark = event->mark_ns, .finish = event->start_ns},
-        .cpu = {.stop = event->stop_ns * cores,
-                .dedicated = event->mark_ns * cores,
-                .finish = event->start_ns * cores},
         .heap_began = event->heap_began,
-        .heap_ended = event->heap_began,
+        .heap_ended = event->heap_began + trace->allocated,
         .live = event->live,
         .goal = event->goal,
         .globals = event->roots,
-        .cores = cores,
+        .cores = event->processors,
         .forced = event->reason == WEIR_EVENT_FORCED,
     };
+    describe_time(&cycle, event, trace);
+    uint64_t took = cycle.clock.stop + cycle.clock.mark + cycle.clock.finish;
+    cycle.began_ns = event->time_ns - took - control_started_ns();
+    return cycle;
+}
+
+void gctrace_add_beside(text_t *text, uint64_t number, const gctrace_beside_t *beside)
+{
+    text_add_str(text, "gc ");
+    text_add_u64(text, number);
+    text_add_str(text, " beside the program: pages written ");
+    for (uint32_t round = 0; round <= beside->rounds; round++) {
+        text_add_str(text, round ? "+" : "");
+        text_add_u64(text, beside->pages[round]);
+    }
+    text_add_str(text, ", ");
+    text_add_u64(text, beside->waits);
+    text_add_str(text, " waits, ");
+    add_ms(text, beside->wait_ns);
+    text_add_str(text, " ms\n");
+}
+
+static void add_trace(text_t *text, uint64_t number, const trace_result_t *trace)
+{
+    uint64_t pages[TRACE_ROUNDS + 1];
+    for (uint32_t round = 0; round <= trace->rounds; round++)
+        pages[round] = trace->written[round] / OS_PAGE;
+    gctrace_add_beside(
+        text, number,
+        &(gctrace_beside_t){
+            .rounds = trace->rounds, .pages = pages, .waits = trace->waits, .wait_ns = trace->wait_ns});
 }
 
 static void print(void *context, const weir_event *event)
@@ -114,8 +155,11 @@ static void print(void *context, const weir_event *event)
     char room[GCTRACE_LINE];
     text_t text = text_on(room, sizeof room);
     if (event->kind == WEIR_EVENT_COLLECTED) {
-        gctrace_cycle_t cycle = describe(event);
+        const trace_result_t *trace = trace_last();
+        gctrace_cycle_t cycle = describe(event, trace);
         gctrace_add_cycle(&text, &cycle);
+        if (trace->beside)
+            add_trace(&text, event->collection, trace);
     } else {
         gctrace_add_limiter(&text, event->kind == WEIR_EVENT_LIMITER_ON, event->collection);
     }

@@ -53,20 +53,20 @@ static void decide_finalizers(void)
             mark_word((const void *)attached_at(number)->object);
 }
 
-void gone_mark(bool alone)
+void gone_mark(uint32_t members)
 {
     if (!attached_end())
         return;
-    ephemerons_mark(alone, false);
+    ephemerons_mark(members, false);
     decide_references();
     bool any = mark_what_finalizers_see();
     if (any) {
-        mark_run(alone);
-        ephemerons_mark(alone, true); /* maps that finalizers come to */
+        mark_run(members);
+        ephemerons_mark(members, true); /* maps that finalizers come to */
     }
     decide_finalizers();
     if (any)
-        mark_run(true);
+        mark_run(1);
 }
 
 static void carry_out(uint32_t number)

@@ -17,10 +17,10 @@
 #ifndef WEIR_COLLECT_GONE_H
 #define WEIR_COLLECT_GONE_H
 
-#include <stdbool.h>
+#include <stdint.h>
 
 /* 1 to 4, and 6. */
-void gone_mark(bool alone);
+void gone_mark(uint32_t members);
 void gone_carry_out(void);
 
 /* An object's contents are at another address now; the old is about to be freed. */

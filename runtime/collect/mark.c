@@ -52,7 +52,7 @@ typedef struct marker {
 
 /* What the loop is compiled for. */
 typedef struct mode {
-    bool alone;   /* no other marker: changes need not be atomic */
+    bool alone;   /* no other marker, and the world stands still: changes need not be atomic */
     bool special; /* some span is WATCHED, or not every pointer counts */
 } mode_t;
 #define AS_MODE static inline __attribute__((always_inline))
@@ -65,12 +65,14 @@ static struct {
     uint32_t members;
     bool base_only; /* in this collection; see mark_set_base_only */
     bool watching;  /* some span is WATCHED */
+    bool beside;    /* the program runs */
     size_t root_bytes;
 } marking;
 
 static uint32_t cell_size[CLASS_COUNT];
-static uint32_t prepared;      /* markers */
-static _Atomic bool base_only; /* from the next collection on */
+static uint32_t prepared;        /* markers */
+static _Atomic bool base_only;   /* from the next collection on */
+static _Atomic bool any_put_off; /* some span is COLLECTED_PUT_OFF */
 
 /* --- marking --- */
 
@@ -111,10 +113,11 @@ static void found_large(marker_t *self, uint32_t slot, mode_t mode)
 {
     span_t *span = span_of_slot(slot);
     uintptr_t start = (uintptr_t)span_start(span);
+    size_t bytes = target_large_bytes(span);
     self->objects++;
-    self->bytes += large_usable(span);
-    if (span->kind == KIND_TYPED ||
-        (span->kind == KIND_SCAN && !share_object(start, start + large_usable(span))))
+    self->bytes += bytes;
+    enum span_kind kind = target_kind(span);
+    if (kind == KIND_TYPED || (kind == KIND_SCAN && !share_object(start, start + bytes)))
         make_grey(self, slot, 0, mode);
 }
 
@@ -123,7 +126,8 @@ AS_MODE bool set_mark(target_t target, mode_t mode)
 {
     bits_t *bits = target_bits(target);
     uint64_t before = __atomic_load_n(&bits->marks, __ATOMIC_RELAXED), bit = (uint64_t)1 << target % 64;
-    if (target_has_bit(before, target) || !target_has_bit(bits->allocs, target))
+    if (target_has_bit(before, target) ||
+        !target_has_bit(__atomic_load_n(&bits->allocs, __ATOMIC_RELAXED), target))
         return false;
     if (mode.alone)
         bits->marks = before | bit;
@@ -175,7 +179,7 @@ AS_MODE void mark_candidates(marker_t *self, mode_t mode)
 
 static mode_t mode_now(void)
 {
-    return (mode_t){.alone = marking.members == 1, .special = true};
+    return (mode_t){.alone = marking.members == 1 && !marking.beside, .special = true};
 }
 
 void *mark_base(const void *p)
@@ -196,10 +200,11 @@ bool mark_heeds(const void *p)
     return !target || target_start(target) == (uintptr_t)p;
 }
 
-/* Of a stopped thread's stack, too, about which sanitizers have opinions. */
+/* Of a stopped thread's stack, too, about which sanitizers have opinions; and of what the program writes to meanwhile: what it
+ * writes after this its page remembers. */
 __attribute__((no_sanitize("address", "thread"))) static inline uintptr_t word_at(const uintptr_t *word)
 {
-    return *word;
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
 static inline void found_near(marker_t *self, size_t offset)
@@ -225,9 +230,11 @@ AS_MODE void scan_words(marker_t *self, uintptr_t from, uintptr_t to, mode_t mod
 /* Words in collected objects, where not every pointer counts. */
 __attribute__((noinline)) static void scan_bases(marker_t *self, uintptr_t from, uintptr_t to)
 {
-    for (const uintptr_t *word = (const uintptr_t *)from; word < (const uintptr_t *)to; word++)
-        if (bitmaps_cover((const void *)*word) && mark_heeds((const void *)*word))
-            found(self, *word - region_base, mode_now());
+    for (const uintptr_t *word = (const uintptr_t *)from; word < (const uintptr_t *)to; word++) {
+        uintptr_t p = word_at(word);
+        if (bitmaps_cover((const void *)p) && mark_heeds((const void *)p))
+            found(self, p - region_base, mode_now());
+    }
 }
 
 static void reach(void *context, const void *p)
@@ -249,18 +256,37 @@ static void scan_bitmap(marker_t *self, uintptr_t object, size_t bytes, const we
         for (size_t first = 0; first < words; first += 64)
             for (uint64_t bits = type->pointers[first / 64]; bits; bits &= bits - 1) {
                 size_t word = first + (size_t)__builtin_ctzll(bits);
-                visit(self, (const void *)((const uintptr_t *)element)[word]);
+                visit(self, (const void *)word_at((const uintptr_t *)element + word));
             }
 }
 
-/* The last word says what type it is; none as long as the object is being made. */
+/* A function of the program's is only called in a stop: it may expect what it reads not to change. The object is scanned again
+ * then, and counts as not yet scanned. */
+static void put_off(marker_t *self, uintptr_t object)
+{
+    uint32_t slot = region_slot((const void *)object);
+    span_t *span = span_of_slot(slot);
+    if (!span_is_large(span)) {
+        uint32_t cell = bitmaps_cell(span->cls, object % SLOT_SIZE);
+        __atomic_fetch_and(&bitmaps_scanned_of(slot)[cell / 64], ~((uint64_t)1 << cell % 64),
+                           __ATOMIC_RELAXED);
+        self->objects--;
+        self->bytes -= span->cell_size;
+    }
+    collected_set_flag(span, COLLECTED_PUT_OFF);
+    atomic_store_explicit(&any_put_off, true, memory_order_relaxed);
+}
+
+/* The last word says what type it is; none as long as the object is being made, or of one that has just been freed. */
 static void scan_typed(marker_t *self, uintptr_t object, size_t bytes)
 {
     bytes -= sizeof(uintptr_t);
-    const weir_type *type = *(const weir_type *const *)(object + bytes);
-    if (!type)
+    const weir_type *type = (const weir_type *)word_at((const uintptr_t *)(object + bytes));
+    if (!type || type == (const weir_type *)COLLECTED_POISON)
         return;
-    if (type->trace)
+    if (type->trace && UNLIKELY(marking.beside))
+        put_off(self, object);
+    else if (type->trace)
         type->trace((const void *)object, bytes / type->size, visit, self);
     else
         scan_bitmap(self, object, bytes, type);
@@ -284,10 +310,11 @@ static void scan_written(void *self, uintptr_t from, uintptr_t to)
 static void scan_large(marker_t *self, span_t *span)
 {
     uintptr_t object = (uintptr_t)span_start(span);
-    size_t bytes = large_usable(span);
-    if (span->kind == KIND_SCAN && bytes >= SPARSE_MIN)
+    size_t bytes = target_large_bytes(span);
+    enum span_kind kind = target_kind(span);
+    if (kind == KIND_SCAN && bytes >= SPARSE_MIN)
         sparse_each(object, object + bytes, scan_written, self);
-    else if (span->kind == KIND_SCAN)
+    else if (kind == KIND_SCAN)
         scan_piece(self, object, object + bytes, mode_now());
     else
         scan_typed(self, object, bytes);
@@ -326,7 +353,7 @@ AS_MODE bool take_span(marker_t *self, mode_t mode)
     self->words = mode.alone ? grey->words : __atomic_exchange_n(&grey->words, 0, __ATOMIC_SEQ_CST);
     if (mode.alone)
         grey->words = 0;
-    brief_t is = bitmaps_briefs[slot];
+    brief_t is = bitmaps_brief(slot);
     self->slot = slot;
     self->size = cell_size[is.cls];
     self->kind = is.kind;
@@ -353,7 +380,7 @@ AS_MODE uint64_t take_marks(marker_t *self, uint32_t word, mode_t mode)
 {
     bits_t *bits = &bitmaps_of(self->slot)[word];
     uint64_t marks = __atomic_load_n(&bits->marks, __ATOMIC_SEQ_CST);
-    uint64_t near = self->near[word] & bits->allocs & ~marks;
+    uint64_t near = self->near[word] & __atomic_load_n(&bits->allocs, __ATOMIC_RELAXED) & ~marks;
     self->near[word] = 0;
     if (near && mode.alone)
         bits->marks = marks | near;
@@ -454,7 +481,7 @@ static void drain(marker_t *self)
 {
     if (marking.watching || marking.base_only)
         drain_as(self, mode_now());
-    else if (marking.members == 1)
+    else if (mode_now().alone)
         drain_as(self, (mode_t){.alone = true});
     else
         drain_as(self, (mode_t){.alone = false});
@@ -497,21 +524,39 @@ bool mark_prepare(uint32_t members)
     return markers && work_prepare();
 }
 
-void mark_begin(uintptr_t here)
+void mark_begin(void)
 {
     marking.members = 1;
+    marking.beside = false;
     marking.base_only = base_only;
-    for (uint32_t i = 0; i < prepared; i++)
-        markers[i].bytes = markers[i].objects = 0;
+    any_put_off = false;
+    memset(markers, 0, prepared * sizeof *markers);
+    work_clear();
+    sparse_clear();
+}
+
+void mark_roots(uintptr_t here)
+{
     marking.root_bytes = 0;
     roots_each(here, add_root);
 }
 
-void mark_run(bool alone)
+void mark_scan_roots(void)
 {
-    marking.members = alone ? 1 : prepared;
+    scan_ranges(&markers[0], (mode_t){.special = true});
+    mark_candidates(&markers[0], (mode_t){.special = true});
+}
+
+void mark_run(uint32_t members)
+{
+    marking.members = members < prepared ? members : prepared;
     work_begin(marking.members);
-    crew_run(alone, mark_member);
+    crew_run(marking.members, mark_member);
+}
+
+void mark_beside(bool beside)
+{
+    marking.beside = beside;
 }
 
 void mark_word(const void *p)
@@ -533,6 +578,56 @@ void mark_contents(const void *object)
         scan_large(&markers[0], span);
     else
         scan(&markers[0], &(coming_t){(uintptr_t)object, span->cell_size, span->kind}, mode_now());
+}
+
+/* --- again --- */
+
+void mark_again(uint32_t slot, uint32_t first, uint32_t end)
+{
+    marker_t *self = &markers[0];
+    while (first < end) {
+        uint32_t word = first / 64;
+        uint64_t *scanned = &bitmaps_scanned_of(slot)[word], cells = bitmaps_next_ones(&first, end);
+        cells &= __atomic_load_n(&bitmaps_of(slot)[word].marks, __ATOMIC_SEQ_CST) &
+                 __atomic_load_n(scanned, __ATOMIC_RELAXED);
+        if (!cells)
+            continue;
+        __atomic_fetch_and(scanned, ~cells, __ATOMIC_SEQ_CST);
+        size_t count = (size_t)__builtin_popcountll(cells);
+        self->objects -= count;
+        self->bytes -= count * cell_size[bitmaps_brief(slot).cls];
+        make_grey(self, slot, word, (mode_t){.special = true});
+    }
+}
+
+void mark_large_again(uint32_t slot, uintptr_t from, uintptr_t to)
+{
+    if (!(__atomic_load_n(&bitmaps_of(slot)->marks, __ATOMIC_SEQ_CST) & 1))
+        return;
+    if (target_kind(span_of_slot(slot)) == KIND_TYPED || !share_object(from, to))
+        make_grey(&markers[0], slot, 0, (mode_t){.special = true});
+}
+
+static void resume(uint32_t slot)
+{
+    span_t *span = span_of_slot(slot);
+    uint32_t words = span_is_large(span) ? 1 : bitmaps_words(span);
+    collected_clear_flag(span, COLLECTED_PUT_OFF);
+    for (uint32_t word = 0; word < words; word++)
+        make_grey(&markers[0], slot, word, (mode_t){.special = true});
+}
+
+void mark_resume(void)
+{
+    size_t reach = bitmaps_reach < region.used ? bitmaps_reach : region.used;
+    uint32_t end = (uint32_t)(reach >> SLOT_SHIFT);
+    for (uint32_t slot = 0; any_put_off && slot < end; slot++) {
+        const span_t *span = span_of_slot(slot);
+        bool is_typed =
+            span_is_large(span) ? target_kind(span) == KIND_TYPED : bitmaps_brief(slot).kind == KIND_TYPED;
+        if (is_typed && collected_has_flag(span, COLLECTED_PUT_OFF))
+            resume(slot);
+    }
 }
 
 mark_result_t mark_end(void)

@@ -25,11 +25,26 @@ typedef struct mark_result {
     size_t root_bytes;     /* looked through as roots */
 } mark_result_t;
 
-/* With the world stopped: take the roots, the caller's own stack beginning at `here`; mark all that they reach. Then more
- * may be named and marked from there, as often as there is; the result is of it all. */
-void mark_begin(uintptr_t here);
-void mark_run(bool alone);
+/* With the world stopped: nothing is marked, and nothing left to be scanned. */
+void mark_begin(void);
+/* With the world stopped: take the roots, the caller's own stack beginning at `here`. */
+void mark_roots(uintptr_t here);
+/* Look through the roots at once, on this thread alone: what they point to is grey. They need not stand still afterwards. */
+void mark_scan_roots(void);
+/* Mark all that is reached from what was named so far, by so many markers, this thread among them. Then more may be named and marked
+ * from there, as often as there is; the result is of it all. */
+void mark_run(uint32_t members);
 mark_result_t mark_end(void);
+/* From now on, or no longer, the program runs while markers do. What a type's function would find is put off: */
+void mark_beside(bool beside);
+/* until the next run after this, in a stop. */
+void mark_resume(void);
+
+/* Those of the slot's cells [first, end) that were scanned are to be scanned again; no marker is at work. */
+void mark_again(uint32_t slot, uint32_t first, uint32_t end);
+/* The same for a part of the large object in that slot. */
+void mark_large_again(uint32_t slot, uintptr_t from, uintptr_t to);
+
 /* What the word points to. */
 void mark_word(const void *p);
 /* What the object points to, but not the object itself. */

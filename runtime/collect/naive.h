@@ -10,6 +10,6 @@
 /* With the world stopped and marking done: ends the program with a line if an object that the roots reach is not
  * marked, or if they reach another number of objects; a stray word may also lead to some of the `black` cells, which were
  * marked before. False: there was no memory to look. */
-bool naive_verify(uintptr_t here, size_t objects, size_t black);
+bool naive_verify(uintptr_t here, size_t objects, size_t black, bool floats);
 
 #endif

@@ -125,8 +125,19 @@ static int add_object(struct dl_phdr_info *object, size_t info_size, void *conte
     return 0;
 }
 
+/* The collector has the dynamic linker's lock, or waits for it; and: a child of fork has that from its parent, for ever. */
+static _Atomic bool in_linker, linker_is_lost;
+
+void roots_after_fork_child(void)
+{
+    linker_is_lost |= in_linker;
+    in_linker = false;
+}
+
 bool roots_are_open(void)
 {
+    if (linker_is_lost)
+        return false;
     static int known; /* once is enough; under the collector's lock */
     if (!options.collect || known)
         return !options.collect || known > 0;
@@ -154,8 +165,10 @@ bool roots_find_and_stop(void)
     do {
         data_ranges.count = modules.count = 0;
         is_incomplete = missing = false;
+        in_linker = true;
         dl_iterate_phdr(add_object, NULL);
         result = is_incomplete ? FAILED : dl_iterate_phdr(stop_if_unchanged, NULL);
+        in_linker = false;
     } while (result == CHANGED);
     return result == STOPPED;
 }

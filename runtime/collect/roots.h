@@ -11,6 +11,9 @@
 /* Can they be found? If not, nothing may be collected. */
 bool roots_are_open(void);
 
+/* A child of a handler that interrupted the runtime may lack what is needed from then on. */
+void roots_after_fork_child(void);
+
 /* Find the data of the program and of its libraries, and stop the world while that is still true. The dynamic linker's
  * lock is taken for both, and given back: then no stopped thread has it, and none is within dlopen's change of the list.
  * False: the world cannot be stopped. */

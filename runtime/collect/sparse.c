@@ -19,6 +19,11 @@ typedef struct runs {
 static spin_t lock;    /* one asks at a time */
 static runs_t *asking; /* under the lock: whose the runs are */
 
+void sparse_clear(void)
+{
+    spin_release(&lock);
+}
+
 static void add_run(uintptr_t from, uintptr_t to)
 {
     runs_t *runs = asking;

@@ -18,4 +18,7 @@ typedef void sparse_visit(void *context, uintptr_t from, uintptr_t to);
  * several markers at once. */
 void sparse_each(uintptr_t from, uintptr_t to, sparse_visit *visit, void *context);
 
+/* Nobody is at it: also in a child of fork, which has not those that were. */
+void sparse_clear(void);
+
 #endif

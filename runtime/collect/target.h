@@ -21,22 +21,47 @@ typedef uint64_t target_t;
 enum { CLS_SHIFT = 48, KIND_SHIFT = 56, KIND_LARGE = 2 * KIND_COUNT };
 _Static_assert((KIND_SCAN & KIND_TYPED & 1) && !((KIND_NOSCAN | KIND_LARGE) & 1), "odd kinds are made grey");
 
+/* Beside the program these read descriptors that others are writing. Of a large object the kind is written last and stays as long as
+ * a trace goes on: who finds it finds the rest. Until then, and for all other spans, whatever of a descriptor is new and whatever
+ * is old, it is that of no large object with a kind; so this race does no harm. */
+#define TARGET_RACES __attribute__((noinline, no_sanitize("thread"), unused)) static
+
+/* KIND_MANUAL: it is not that of a large object that is collected. */
+TARGET_RACES enum span_kind target_kind(const span_t *span)
+{
+    uint8_t state = __atomic_load_n(&span->state, __ATOMIC_ACQUIRE);
+    if (state != SPAN_LARGE && state != SPAN_HUGE)
+        return KIND_MANUAL;
+    return (enum span_kind)__atomic_load_n(&span->kind, __ATOMIC_ACQUIRE);
+}
+
+TARGET_RACES size_t target_large_bytes(span_t *span)
+{
+    return __atomic_load_n(span_bytes(span), __ATOMIC_RELAXED);
+}
+
+/* The first slot of the large object there may be. */
+TARGET_RACES uint32_t target_first(uint32_t slot)
+{
+    const span_t *span = span_of_slot(slot);
+    bool is_tail = __atomic_load_n(&span->state, __ATOMIC_ACQUIRE) == SPAN_TAIL;
+    return is_tail ? __atomic_load_n(&span->next, __ATOMIC_RELAXED) : slot;
+}
+
 /* Outside of spans of small cells. */
 __attribute__((noinline)) static target_t target_large(uint32_t slot)
 {
-    span_t *span = span_of_slot(slot);
-    if (span->state == SPAN_TAIL)
-        span = span_of_slot(span->next);
-    if (!span_is_large(span) || span->kind == KIND_MANUAL)
+    slot = target_first(slot);
+    if (target_kind(span_of_slot(slot)) == KIND_MANUAL)
         return 0;
-    return (target_t)span_slot(span) * CELLS_MAX | (target_t)KIND_LARGE << KIND_SHIFT;
+    return (target_t)slot * CELLS_MAX | (target_t)KIND_LARGE << KIND_SHIFT;
 }
 
 /* At that offset in the region. It may still be a free cell. */
 static inline target_t target_of(size_t offset)
 {
     size_t slot = offset >> SLOT_SHIFT;
-    brief_t is = bitmaps_briefs[slot];
+    brief_t is = bitmaps_brief(slot);
     if (UNLIKELY(is.cls == 0))
         return target_large((uint32_t)slot);
     uint32_t both = is.cls | (uint32_t)is.kind << 8;

@@ -34,6 +34,12 @@ bool work_prepare(void)
     return work.range != NULL;
 }
 
+void work_clear(void)
+{
+    spin_release(&work.lock);
+    work.packets = work.ranges = 0;
+}
+
 void work_begin(uint32_t members)
 {
     work.members = members;

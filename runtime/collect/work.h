@@ -8,7 +8,7 @@
  * A span is in one queue or packet at most, so the memory for marking is bounded: a link for each slot. For a large object that
  * finds no place among the ranges the caller makes its first slot grey.
  *
- * All of this in the stopped world, and by any marker, but work_prepare and work_set_range_limit.
+ * All of this by any marker, in the stopped world, but work_prepare, work_clear and work_set_range_limit. Beside the program the same, as it makes nothing grey.
  */
 #ifndef WEIR_COLLECT_WORK_H
 #define WEIR_COLLECT_WORK_H
@@ -29,6 +29,8 @@ typedef struct range {
 
 /* False: out of memory. With the world running. */
 bool work_prepare(void);
+/* Nothing is left to mark, and nobody is at it: also in a child of fork. */
+void work_clear(void);
 /* So many markers begin. */
 void work_begin(uint32_t members);
 

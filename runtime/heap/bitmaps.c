@@ -129,20 +129,11 @@ uint32_t bitmaps_find(const bits_t *bits, uint32_t first, uint32_t count, bool a
     return count;
 }
 
-/* Those of [*first, end) in its word; *first moves on to the next one. */
-static uint64_t next_ones(uint32_t *first, uint32_t end)
-{
-    uint32_t stop = (*first | 63) + 1 < end ? (*first | 63) + 1 : end;
-    uint64_t ones = ~(uint64_t)0 >> (64 - (stop - *first)) << *first % 64;
-    *first = stop;
-    return ones;
-}
-
 void bitmaps_allocate(uint32_t slot, uint32_t first, uint32_t end)
 {
     while (first < end) {
         bits_t *word = &bitmaps_of(slot)[first / 64];
-        __atomic_fetch_or(&word->allocs, next_ones(&first, end), __ATOMIC_RELAXED);
+        __atomic_fetch_or(&word->allocs, bitmaps_next_ones(&first, end), __ATOMIC_RELAXED);
     }
 }
 
@@ -150,8 +141,17 @@ void bitmaps_blacken(uint32_t slot, uint32_t first, uint32_t end)
 {
     while (first < end) {
         uint32_t word = first / 64;
-        uint64_t ones = next_ones(&first, end);
-        bitmaps_of(slot)[word].marks |= ones;
-        bitmaps_scanned_of(slot)[word] |= ones;
+        uint64_t ones = bitmaps_next_ones(&first, end);
+        __atomic_fetch_or(&bitmaps_of(slot)[word].marks, ones, __ATOMIC_RELAXED);
+        __atomic_fetch_or(&bitmaps_scanned_of(slot)[word], ones, __ATOMIC_RELAXED);
     }
+}
+
+void bitmaps_whiten(uint32_t slot, uint32_t words)
+{
+    for (uint32_t word = 0; word < words; word++) {
+        bitmaps_of(slot)[word].marks = 0;
+        bitmaps_scanned_of(slot)[word] = 0;
+    }
+    bitmaps_grey[slot].words = 0;
 }

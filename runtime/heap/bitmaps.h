@@ -51,11 +51,23 @@ typedef struct brief {
     uint8_t kind; /* enum span_kind: the lowest bit says whether there are pointers */
 } brief_t;
 extern brief_t *bitmaps_briefs; /* one a slot; NULL until there is collected memory */
+_Static_assert(sizeof(brief_t) == sizeof(uint16_t), "it is read and written at once");
+static inline brief_t bitmaps_brief(size_t slot)
+{
+    brief_t brief;
+    __atomic_load(&bitmaps_briefs[slot], &brief, __ATOMIC_ACQUIRE);
+    return brief;
+}
+static inline void bitmaps_set_brief(size_t slot, brief_t brief)
+{
+    __atomic_store(&bitmaps_briefs[slot], &brief, __ATOMIC_RELEASE);
+}
 
-/* What is left to scan in a span. Markers' (collect/mark.c); zero between collections. */
+/* What is left to scan in a span. Markers' (collect/mark.c); words is zero between collections. */
 typedef struct grey {
     uint64_t words; /* of its bitmap, one bit each, in which cells may be marked and not scanned */
     uint32_t next;  /* slot in the same queue */
+    uint32_t watch; /* the collector's: the trace in which the span's pages are watched (collect/watch.h) */
 } grey_t;
 extern grey_t *bitmaps_grey; /* one a slot */
 
@@ -78,9 +90,20 @@ static inline uint32_t bitmaps_words(const span_t *span)
 }
 /* From `first` on, the first cell that is allocated, or not, as asked for; or `count`. */
 uint32_t bitmaps_find(const bits_t *bits, uint32_t first, uint32_t count, bool allocated);
+/* Of the cells [*first, end) those in its word, a bit each; *first moves on to the next one. */
+static inline uint64_t bitmaps_next_ones(uint32_t *first, uint32_t end)
+{
+    uint32_t stop = (*first | 63) + 1 < end ? (*first | 63) + 1 : end;
+    uint64_t ones = ~(uint64_t)0 >> (64 - (stop - *first)) << *first % 64;
+    *first = stop;
+    return ones;
+}
 /* Of the slot's cells [first, end): they are allocated; others may change other bits of the same words meanwhile. */
 void bitmaps_allocate(uint32_t slot, uint32_t first, uint32_t end);
-/* They are marked and scanned: the collector, in the stopped world. */
+/* They are marked and scanned, others changing other bits meanwhile: the collector, in the stopped world; who allocates while a
+ * trace runs beside the program. */
 void bitmaps_blacken(uint32_t slot, uint32_t first, uint32_t end);
+/* Nothing in so many words of the slot's bitmaps is marked, scanned or grey; in the stopped world. */
+void bitmaps_whiten(uint32_t slot, uint32_t words);
 
 #endif

@@ -29,7 +29,8 @@ static struct {
     uint32_t large;                                 /* large objects, linked by all_next and all_prev */
     size_t kept;                                    /* bytes of KIND_KEPT, at the last trace */
     bool
-        large_pending; /* from a trace on until the unmarked ones have been freed: new ones are born marked */
+        born_marked; /* large objects: from the beginning of a trace on until the unmarked ones have been freed */
+    bool tracing; /* between collected_begin_trace and collected_end_trace; changed in the stopped world */
 } collected = {.lock = LOCK_INIT(LOCK_RANK_COLLECTED)};
 
 /* --- the lists of spans; under the lock --- */
@@ -73,10 +74,10 @@ static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
         memset(bitmaps_of(slot), 0, SLOT_WORDS * sizeof(bits_t));
         memset(bitmaps_scanned_of(slot), 0, SLOT_WORDS * sizeof(uint64_t));
         *epoch_of(span) = collected.epoch;
-        bitmaps_briefs[slot] = (brief_t){.cls = (uint8_t)cls, .kind = (uint8_t)kind};
         span_link(list_of(span), span);
         collected_bytes_held += SLOT_SIZE;
         span_set_state(span, SPAN_COLLECTED);
+        bitmaps_set_brief(slot, (brief_t){.cls = (uint8_t)cls, .kind = (uint8_t)kind});
     }
     lock_release(&collected.lock);
     if (ready)
@@ -86,18 +87,22 @@ static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
     return NULL;
 }
 
+/* Word by word: markers may look at one beside the program, and know it. */
 static void poison(char *cell, size_t size)
 {
-    enum { DEAD = 0xdb };
-    memset(cell, DEAD, size);
+    for (size_t at = 0; at < size; at += sizeof(uint64_t))
+        __atomic_store_n((uint64_t *)(void *)(cell + at), COLLECTED_POISON, __ATOMIC_RELAXED);
 }
 
 static void poison_dead(const span_t *span)
 {
     const bits_t *bits = bitmaps_of(span_slot(span));
-    for (uint32_t cell = 0; cell < span->cells; cell++)
-        if ((bits[cell / 64].allocs & ~bits[cell / 64].marks) >> cell % 64 & 1)
+    for (uint32_t cell = 0; cell < span->cells; cell++) {
+        uint64_t allocs = __atomic_load_n(&bits[cell / 64].allocs, __ATOMIC_RELAXED);
+        uint64_t marks = __atomic_load_n(&bits[cell / 64].marks, __ATOMIC_RELAXED);
+        if ((allocs & ~marks) >> cell % 64 & 1)
             poison(span_start(span) + (size_t)cell * span->cell_size, span->cell_size);
+    }
 }
 
 /* Swept, and nothing freed since; under the lock. A thread that vanished in a fork may have claimed it, and not got so far as
@@ -177,7 +182,7 @@ static uint32_t span_sweep(span_t *span)
 static void span_discard(span_t *span)
 {
     list_remove(span);
-    bitmaps_briefs[span_slot(span)].cls = 0;
+    bitmaps_set_brief(span_slot(span), (brief_t){.cls = 0});
     collected_bytes_held -= SLOT_SIZE;
     span_set_state(span, SPAN_NONE);
     span->kind = KIND_MANUAL;
@@ -246,6 +251,8 @@ static enum run_taken run_take(collected_t *share, run_t *run, span_t *span)
     size_t bytes = (size_t)(end - first) * span->cell_size;
     char *at = span_start(span) + (size_t)first * span->cell_size;
     memset(at, 0, bytes);
+    if (UNLIKELY(collected.tracing))
+        bitmaps_blacken(span_slot(span), first, end);
     bitmaps_allocate(span_slot(span), first, end);
     atomic_fetch_add_explicit(&collected_bytes_since, bytes, memory_order_relaxed);
     run->at = at;
@@ -273,14 +280,22 @@ static bool run_refill(heap_t *self, collected_t *share, enum span_kind kind, ui
 
 /* --- large objects --- */
 
+/* Markers may look at them meanwhile. */
+static void large_set_bits(uint32_t slot, bool allocated, bool marked)
+{
+    bits_t *bits = bitmaps_of(slot);
+    __atomic_store_n(&bits->marks, marked, __ATOMIC_RELAXED);
+    __atomic_store_n(&bits->allocs, allocated, __ATOMIC_RELEASE);
+}
+
 /* Every slot of a collected large object leads to its first, for addresses inside it. */
 static void large_describe_tail(span_t *span, bool is_tail)
 {
     uint32_t slot = span_slot(span);
     for (uint32_t i = 1; i < large_slots(large_usable(span)); i++) {
         span_t *tail = span_of_slot(slot + i);
-        tail->next = is_tail ? slot : 0;
-        span_set_state(tail, is_tail ? SPAN_TAIL : SPAN_NONE);
+        __atomic_store_n(&tail->next, is_tail ? slot : 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&tail->state, (uint8_t)(is_tail ? SPAN_TAIL : SPAN_NONE), __ATOMIC_RELEASE);
     }
 }
 
@@ -293,9 +308,9 @@ static void *large_new(heap_t *self, enum span_kind kind, size_t size, size_t al
     lock_acquire(&collected.lock);
     bool ready = bitmaps_prepare(span_slot(span), large_slots(large_usable(span)));
     if (ready) {
-        *bitmaps_of(span_slot(span)) = (bits_t){.allocs = 1, .marks = collected.large_pending};
-        span->kind = (uint8_t)kind;
+        large_set_bits(span_slot(span), true, collected.born_marked);
         large_describe_tail(span, true);
+        __atomic_store_n(&span->kind, (uint8_t)kind, __ATOMIC_RELEASE);
         span_link_all(&collected.large, span);
         collected_bytes_held += large_usable(span);
     }
@@ -315,8 +330,8 @@ static void large_forget(span_t *span)
     span_unlink_all(&collected.large, span);
     collected_bytes_held -= large_usable(span);
     large_describe_tail(span, false);
-    *bitmaps_of(span_slot(span)) = (bits_t){.allocs = 0};
-    span->kind = KIND_MANUAL;
+    large_set_bits(span_slot(span), false, false);
+    __atomic_store_n(&span->kind, KIND_MANUAL, __ATOMIC_RELAXED);
 }
 
 /* --- the entries --- */
@@ -339,14 +354,23 @@ void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_
     return p;
 }
 
+/* While a trace runs beside the program, markers may be in the middle of the object: its memory stays, and counts, until the
+ * trace has ended. It goes with the unmarked ones then. */
 static bool free_large(heap_t *self, span_t *span)
 {
-    atomic_fetch_sub_explicit(&collected_bytes_since, large_usable(span), memory_order_relaxed);
     lock_acquire(&collected.lock);
-    large_forget(span);
+    bits_t *bits = bitmaps_of(span_slot(span));
+    bool was_allocated = __atomic_fetch_and(&bits->allocs, ~(uint64_t)1, __ATOMIC_RELEASE) & 1;
+    bool now = was_allocated && !collected.tracing;
+    __atomic_fetch_and(&bits->marks, ~(uint64_t)1, __ATOMIC_RELEASE);
+    if (now) {
+        atomic_fetch_sub_explicit(&collected_bytes_since, large_usable(span), memory_order_relaxed);
+        large_forget(span);
+    }
     lock_release(&collected.lock);
-    large_free(self, span);
-    return true;
+    if (now)
+        large_free(self, span);
+    return was_allocated;
 }
 
 /* The mark goes too: until the span is swept it is what counts. It goes last: it may be what keeps the span, which as soon as
@@ -424,7 +448,6 @@ static size_t span_blacken(uint32_t slot)
 static size_t kept_blacken(void)
 {
     size_t black = 0;
-    collected.kept = 0;
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
         for (uint32_t slot = collected.spans[KIND_KEPT - KIND_SCAN][cls]; slot;
              slot = span_of_slot(slot)->next) {
@@ -433,8 +456,8 @@ static size_t kept_blacken(void)
             collected.kept += count * class_size(cls);
         }
     for (uint32_t slot = collected.large; slot; slot = span_of_slot(slot)->all_next)
-        if (span_of_slot(slot)->kind == KIND_KEPT) {
-            bitmaps_of(slot)->marks = 1;
+        if (span_of_slot(slot)->kind == KIND_KEPT && !bitmaps_of(slot)->marks) {
+            bitmaps_of(slot)->marks = bitmaps_of(slot)->allocs;
             collected.kept += large_usable(span_of_slot(slot));
             black++;
         }
@@ -473,7 +496,34 @@ void collected_count_kept(size_t *live, size_t *roots)
     *roots -= collected.kept < *roots ? collected.kept : *roots;
 }
 
-size_t collected_begin_trace(void)
+/* What a trace has left that was abandoned, or whose large objects were not released, as in a child of fork that has not the collector:
+ * no cell is marked, and nothing is grey. */
+static void forget_marks(void)
+{
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+            for (uint32_t slot = collected.spans[kind][cls]; slot; slot = span_of_slot(slot)->next)
+                bitmaps_whiten(slot, bitmaps_words(span_of_slot(slot)));
+    for (uint32_t slot = collected.large; slot; slot = span_of_slot(slot)->all_next)
+        bitmaps_whiten(slot, 1);
+}
+
+/* How many cells are black for it. `ends`: the heap is to have no more runs, or none of its spans. */
+static size_t share_blacken(collected_t *share, bool ends)
+{
+    size_t black = 0;
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+            black += run_blacken(&share->runs[kind][cls]);
+            if (ends && share->active[kind][cls]) {
+                share->active[kind][cls]->heap = NULL;
+                share->active[kind][cls] = NULL;
+            }
+        }
+    return black;
+}
+
+static size_t shares_blacken(bool ends)
 {
     size_t black = 0;
     for (heap_t *heap = heaps.all; heap; heap = heap->next) {
@@ -484,16 +534,18 @@ size_t collected_begin_trace(void)
             share_drop_runs(share);
             thread_retire(heap);
         }
-        for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
-            for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
-                black += run_blacken(&share->runs[kind][cls]);
-                if (share->active[kind][cls])
-                    share->active[kind][cls]->heap = NULL;
-                share->active[kind][cls] = NULL;
-            }
+        black += share_blacken(share, ends);
     }
-    atomic_store_explicit(&collected_bytes_since, 0, memory_order_relaxed);
     return black + kept_blacken();
+}
+
+size_t collected_begin_trace(void)
+{
+    if (UNLIKELY(collected.tracing || collected.born_marked))
+        forget_marks();
+    collected.kept = 0;
+    collected.born_marked = collected.tracing = true;
+    return shares_blacken(false);
 }
 
 size_t collected_keep_all(void)
@@ -509,18 +561,33 @@ size_t collected_keep_all(void)
                 }
             }
     for (uint32_t slot = collected.large; slot; slot = span_of_slot(slot)->all_next) {
-        bitmaps_of(slot)->marks = 1;
+        bitmaps_of(slot)->marks = bitmaps_of(slot)->allocs;
         bytes += large_usable(span_of_slot(slot));
     }
     return bytes;
 }
 
+size_t collected_count_marked(void)
+{
+    size_t count = 0;
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+            for (uint32_t slot = collected.spans[kind][cls]; slot; slot = span_of_slot(slot)->next)
+                for (uint32_t word = 0; word < bitmaps_words(span_of_slot(slot)); word++)
+                    count += (size_t)__builtin_popcountll(bitmaps_of(slot)[word].marks);
+    for (uint32_t slot = collected.large; slot; slot = span_of_slot(slot)->all_next)
+        count += bitmaps_of(slot)->marks & 1;
+    return count;
+}
+
 void collected_end_trace(void)
 {
+    shares_blacken(true);
+    atomic_store_explicit(&collected_bytes_since, 0, memory_order_relaxed);
+    collected.tracing = false;
     memcpy(collected.cursor, collected.spans, sizeof collected.cursor);
     memset(collected.reclaim, 0, sizeof collected.reclaim);
     collected.epoch++;
-    collected.large_pending = true;
 }
 
 static bool is_unmarked(const span_t *span)
@@ -555,14 +622,16 @@ static void release_dead_large(heap_t *self)
     for (uint32_t slot = collected.large, next; slot; slot = next) {
         span_t *span = span_of_slot(slot);
         next = span->all_next;
-        if (!bitmaps_of(slot)->marks) {
+        if (!(bitmaps_of(slot)->marks & bitmaps_of(slot)->allocs)) {
+            if (!bitmaps_of(slot)->allocs) /* freed by hand: it has counted until now */
+                atomic_fetch_sub_explicit(&collected_bytes_since, large_usable(span), memory_order_relaxed);
             large_forget(span);
             large_free(self, span);
         } else {
             bitmaps_of(slot)->marks = 0;
         }
     }
-    collected.large_pending = false;
+    collected.born_marked = false;
     lock_release(&collected.lock);
     world_leave();
 }

@@ -64,8 +64,9 @@ __attribute__((always_inline)) static inline void *collected_alloc_fast(enum spa
 
 /* What the collector notes about a span of its, small or large, in the word that spans of manual cells count in.
  *   ATTACHED   something hangs on one of its objects, or did (collect/attached.h). Set by any thread, for good
- *   WATCHED    while marking: news of one of its objects is waited for (collect/ephemeron.h). The collector's */
-enum { COLLECTED_ATTACHED = 1, COLLECTED_WATCHED = 2 };
+ *   WATCHED    while marking: news of one of its objects is waited for (collect/ephemeron.h). The collector's
+ *   PUT_OFF    while marking beside the program: an object of its is to be scanned in the stop (collect/mark.c). Markers' */
+enum { COLLECTED_ATTACHED = 1, COLLECTED_WATCHED = 2, COLLECTED_PUT_OFF = 4 };
 static inline bool collected_has_flag(const span_t *span, uint32_t flag)
 {
     return __atomic_load_n(&span->wait, __ATOMIC_RELAXED) & flag;
@@ -91,9 +92,12 @@ static inline bool collected_is_marked(const void *p)
     return bitmaps_of(span_slot(span))[cell / 64].marks >> cell % 64 & 1;
 }
 
+/* Every word of an object that was freed, under WEIR_DEBUG=poison. */
+#define COLLECTED_POISON 0xdbdbdbdbdbdbdbdbu
+
 /* --- for the collector --- */
 
-/* Bytes allocated since the last trace began: cells in runs count as allocated. Less what was freed by hand: it may be
+/* Bytes allocated since the last trace ended: cells in runs count as allocated. Less what was freed by hand: it may be
  * "below zero". */
 extern _Atomic size_t collected_bytes_since;
 /* Bytes of the spans and large objects: those allocated, and the free cells that more can go into. Written under the
@@ -102,8 +106,9 @@ extern _Atomic size_t collected_bytes_held;
 /* Is there any collected memory? */
 bool collected_is_used(void);
 
-/* With the world stopped, before marking: take every span from its thread, and colour the runs black. How many cells
- * that were. */
+/* With the world stopped: a trace begins, and the runs are black. How many cells that were. If the world runs before the end, what
+ * is allocated meanwhile is born black, and whoever traces has to look through it: its contents come later.
+ * A trace of which there is no end was abandoned; the next one takes its marks away. */
 size_t collected_begin_trace(void);
 /* And then: what is of KIND_KEPT, as ranges. */
 void collected_each_kept(void (*range)(uintptr_t from, uintptr_t to));
@@ -111,7 +116,9 @@ void collected_each_kept(void (*range)(uintptr_t from, uintptr_t to));
 void collected_count_kept(size_t *live, size_t *roots);
 /* With the world stopped, in place of marking: whatever is allocated lives. How many bytes that are. */
 size_t collected_keep_all(void);
-/* With the world stopped, after marking: all spans are to be swept. */
+/* How many cells and large objects are marked; with the world stopped. */
+size_t collected_count_marked(void);
+/* With the world stopped, after marking: every span is taken from its thread, and all are to be swept. */
 void collected_end_trace(void);
 /* After the world has started: give back spans and large objects of which nothing was marked; the lists of the others
  * wait for whoever needs cells. */

@@ -6,6 +6,7 @@
 #include <linux/userfaultfd.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,8 +21,9 @@
 #define FEATURE_WP_ASYNC ((uint64_t)1 << 15)
 
 static struct {
-    _Atomic int state;        /* 0 not asked yet, 1 supported, -1 not */
-    _Atomic int faults, scan; /* descriptors, while supported: userfaultfd, /proc/self/pagemap */
+    _Atomic int state;                  /* 0 not asked yet, 1 supported, -1 not */
+    _Atomic int faults, scan;           /* descriptors, while supported: userfaultfd, /proc/self/pagemap */
+    struct stat faults_file, scan_file; /* what they are */
 } dirty = {.faults = -1, .scan = -1};
 
 /* --- the system calls; errno is kept by the entries --- */
@@ -43,9 +45,11 @@ static int open_faults(void)
     return -1;
 }
 
-static long scan_pages(int fd, pagemap_scan_t *scan)
+enum { ASK = PAGEMAP_PROTECT | PAGEMAP_ASYNC, LOOK = PAGEMAP_ASYNC };
+
+static long scan_pages(int fd, pagemap_scan_t *scan, uint64_t flags)
 {
-    scan->flags = PAGEMAP_PROTECT | PAGEMAP_ASYNC;
+    scan->flags = flags;
     scan->all_of = scan->returned = PAGEMAP_WRITTEN;
     return pagemap_scan(fd, scan);
 }
@@ -54,7 +58,7 @@ static long scan_pages(int fd, pagemap_scan_t *scan)
 static bool knows_scan(int fd)
 {
     pagemap_scan_t nothing = {.start = OS_PAGE, .end = OS_PAGE};
-    return scan_pages(fd, &nothing) == 0;
+    return scan_pages(fd, &nothing, ASK) == 0;
 }
 
 static bool start(void)
@@ -62,7 +66,8 @@ static bool start(void)
     int faults = open_faults();
     int scan =
         faults < 0 ? -1 : (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
-    if (scan >= 0 && knows_scan(scan)) {
+    if (scan >= 0 && knows_scan(scan) && fstat(faults, &dirty.faults_file) == 0 &&
+        fstat(scan, &dirty.scan_file) == 0) {
         dirty.faults = faults;
         dirty.scan = scan;
         return true;
@@ -91,18 +96,16 @@ enum dirty dirty_begin(uintptr_t from, uintptr_t to)
         return DIRTY_UNSUPPORTED;
     int saved = errno;
     struct uffdio_register range = {.range = {from, to - from}, .mode = UFFDIO_REGISTER_MODE_WP};
-    struct uffdio_writeprotect protect = {.range = {from, to - from}, .mode = UFFDIO_WRITEPROTECT_MODE_WP};
     bool done = request(dirty.faults, UFFDIO_REGISTER, &range) == 0;
-    if (done && request(dirty.faults, UFFDIO_WRITEPROTECT, &protect) != 0) {
-        dirty_end(from, to);
-        done = false;
-    }
     errno = saved;
-    return done ? DIRTY_OK : DIRTY_FAILED;
+    if (!done || dirty_ask(from, to, NULL, NULL) == DIRTY_OK)
+        return done ? DIRTY_OK : DIRTY_FAILED;
+    dirty_end(from, to);
+    return DIRTY_FAILED;
 }
 
-enum dirty dirty_ask(uintptr_t from, uintptr_t to,
-                     void (*written)(void *context, uintptr_t low, uintptr_t high), void *context)
+static enum dirty ask(uintptr_t from, uintptr_t to, uint64_t flags,
+                      void (*written)(void *context, uintptr_t low, uintptr_t high), void *context)
 {
     enum { RUNS = 64 };
     pagemap_run_t runs[RUNS];
@@ -111,16 +114,28 @@ enum dirty dirty_ask(uintptr_t from, uintptr_t to,
         return DIRTY_UNSUPPORTED;
     while (from < to) {
         pagemap_scan_t scan = {.start = from, .end = to, .runs = (uintptr_t)runs, .run_count = RUNS};
-        long count = scan_pages(dirty.scan, &scan);
+        long count = scan_pages(dirty.scan, &scan, flags);
         if (count < 0 || scan.walk_end <= from) {
             errno = saved;
             return DIRTY_FAILED;
         }
-        for (long i = 0; i < count; i++)
+        for (long i = 0; written && i < count; i++)
             written(context, runs[i].start, runs[i].end);
         from = scan.walk_end;
     }
     return DIRTY_OK;
+}
+
+enum dirty dirty_ask(uintptr_t from, uintptr_t to,
+                     void (*written)(void *context, uintptr_t low, uintptr_t high), void *context)
+{
+    return ask(from, to, ASK, written, context);
+}
+
+enum dirty dirty_look(uintptr_t from, uintptr_t to,
+                      void (*written)(void *context, uintptr_t low, uintptr_t high), void *context)
+{
+    return ask(from, to, LOOK, written, context);
 }
 
 void dirty_end(uintptr_t from, uintptr_t to)
@@ -132,12 +147,22 @@ void dirty_end(uintptr_t from, uintptr_t to)
     errno = saved;
 }
 
-/* The descriptors are the parent's: they speak of its memory. */
-void dirty_after_fork_child(void)
+/* Unless the number is another file's by now. */
+static void close_own(int fd, const struct stat *file)
 {
-    if (dirty.state <= 0)
-        return;
-    syscall(SYS_close, dirty.faults);
-    syscall(SYS_close, dirty.scan);
+    struct stat now;
+    if (fstat(fd, &now) == 0 && now.st_dev == file->st_dev && now.st_ino == file->st_ino)
+        syscall(SYS_close, fd);
+}
+
+/* In a child the descriptors are the parent's: they speak of its memory. */
+void dirty_close(void)
+{
+    int saved = errno;
+    if (dirty.state > 0) {
+        close_own(dirty.faults, &dirty.faults_file);
+        close_own(dirty.scan, &dirty.scan_file);
+    }
     dirty.state = 0;
+    errno = saved;
 }

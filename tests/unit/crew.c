@@ -57,11 +57,11 @@ Test(crew, each_member_runs_once_in_each_run)
 {
     cr_assert_eq(gather_all(), WANTED);
     for (uint32_t run = 1; run <= RUNS; run++) {
-        crew_run(false, work);
+        crew_run(WANTED, work);
         for (uint32_t i = 0; i < WANTED; i++)
             cr_assert_eq(ran[i], run);
     }
-    crew_run(true, work);
+    crew_run(1, work);
     cr_assert_eq(ran[0], RUNS + 1);
     cr_assert_eq(ran[1], RUNS);
 }
@@ -71,11 +71,11 @@ Test(crew, a_thread_that_does_not_begin_is_not_waited_for)
     gate_is_shut = true;
     cr_assert_eq(crew_gather(WANTED), 1);
     for (uint32_t run = 0; run < RUNS; run++)
-        crew_run(false, work);
+        crew_run(1, work);
     cr_assert_eq(ran[0], RUNS);
     gate_is_shut = false;
     cr_assert_eq(gather_all(), WANTED);
-    crew_run(false, work);
+    crew_run(WANTED, work);
     for (uint32_t i = 1; i < WANTED; i++)
         cr_assert_eq(ran[i], 1);
 }
@@ -86,7 +86,7 @@ Test(crew, threads_that_become_ready_during_runs_take_part_from_a_later_one)
         uint32_t members = crew_gather(WANTED);
         for (uint32_t i = 0; i < members; i++)
             expected[i]++;
-        crew_run(false, work);
+        crew_run(members, work);
         for (uint32_t i = 0; i < WANTED; i++)
             cr_assert_eq(ran[i], expected[i]);
     }

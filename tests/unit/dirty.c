@@ -151,7 +151,7 @@ Test(dirty, a_forked_child_watches_for_itself, .init = begin)
 {
     pid_t child = fork();
     if (child == 0) {
-        dirty_after_fork_child();
+        dirty_close();
         memory[2 * OS_PAGE] = 6;
         CHECK(dirty_begin((uintptr_t)memory, (uintptr_t)memory + PAGES * OS_PAGE) == DIRTY_OK);
         memory[4 * OS_PAGE] = 6;
@@ -191,7 +191,7 @@ static void check_unsupported(int number)
     cr_expect_eq(dirty_begin(from, from + OS_PAGE), DIRTY_UNSUPPORTED);
     cr_expect_eq(dirty_ask(from, from + OS_PAGE, note, said), DIRTY_UNSUPPORTED);
     dirty_end(from, from + OS_PAGE);
-    dirty_after_fork_child();
+    dirty_close();
     cr_expect_eq(errno, 77);
     *page = 1;
 }

@@ -40,6 +40,15 @@ Test(gctrace, by_hand)
                      "7->8->4 MB, 8 MB goal, 0 MB stacks, 1 MB globals, 2 P (forced)\n");
 }
 
+Test(gctrace, beside_the_program)
+{
+    text_t text = text_on(room, sizeof room);
+    const uint64_t pages[] = {7168, 1993, 375, 11};
+    gctrace_add_beside(&text, 7,
+                       &(gctrace_beside_t){.rounds = 3, .pages = pages, .waits = 1, .wait_ns = 210000});
+    cr_expect_str_eq(room, "gc 7 beside the program: pages written 7168+1993+375+11, 1 waits, 0.21 ms\n");
+}
+
 /* Digits of a time, as fmtNSAsMS of Go gives them. */
 Test(gctrace, digits)
 {

@@ -1,0 +1,89 @@
+/* background: see background.h. */
+#include "runtime/collect/background.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "runtime/collect/helper.h"
+#include "runtime/heap/cache.h"
+#include "runtime/heap/world.h"
+#include "runtime/os/futex.h"
+
+enum state { NONE, IDLE, ASKED, SETTLING };
+
+static struct {
+    _Atomic uint32_t state; /* enum state; slept on by the thread, and by those that wait for it */
+    void (*run_cycle)(void);
+} background;
+static __thread bool is_background;
+
+static void set_state(enum state state)
+{
+    atomic_store(&background.state, state);
+    os_futex_wake_all(&background.state);
+}
+
+/* What it sleeps in is no section that a stop waits for. */
+static void sleep_while_not_asked(void)
+{
+    world_block_begin();
+    for (uint32_t state; (state = atomic_load(&background.state)) != ASKED;)
+        os_futex_wait(&background.state, state);
+    world_block_end();
+}
+
+static void *thread_main(void *argument)
+{
+    (void)argument;
+    is_background = true;
+    if (!thread_heap()) {
+        set_state(NONE);
+        return NULL;
+    }
+    for (;;) {
+        sleep_while_not_asked();
+        background.run_cycle();
+        set_state(IDLE);
+    }
+}
+
+bool background_ask(void (*run_cycle)(void))
+{
+    uint32_t none = NONE, idle = IDLE;
+    if (atomic_load(&background.state) == ASKED)
+        return true;
+    background.run_cycle = run_cycle;
+    if (atomic_compare_exchange_strong(&background.state, &none, ASKED)) {
+        if (helper_start(thread_main, NULL))
+            return true;
+        set_state(NONE);
+        return false;
+    }
+    if (!atomic_compare_exchange_strong(&background.state, &idle, ASKED))
+        return false;
+    os_futex_wake_all(&background.state);
+    return true;
+}
+
+bool background_is_asked(void)
+{
+    return atomic_load_explicit(&background.state, memory_order_relaxed) == ASKED;
+}
+
+void background_wait(void)
+{
+    while (atomic_load(&background.state) == ASKED)
+        os_futex_wait(&background.state, ASKED);
+}
+
+void background_traced(void)
+{
+    if (is_background)
+        set_state(SETTLING);
+}
+
+void background_after_fork_child(void)
+{
+    if (!is_background)
+        atomic_store(&background.state, NONE);
+}
