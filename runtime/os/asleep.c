@@ -10,7 +10,7 @@
 #include "runtime/os/file.h"
 #include "runtime/os/text.h"
 
-enum { STACK_MOST = 1024 * 1024, PIECE = 128 /* words */ };
+enum { STACK_MOST = 1024 * 1024, PIECE = 32 /* words: they lie on the stack */ };
 
 /* Of a signal's frame on the stack: on x86-64 cs, gs, fs and ss in one word (struct sigcontext); on AArch64 the head of
  * the floating point record, which each frame has. */

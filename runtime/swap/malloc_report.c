@@ -18,23 +18,44 @@
 
 #include <weir/stats.h>
 
+#include "runtime/observe/stats.h"
+#include "runtime/os/os.h"
 #include "runtime/os/text.h"
 #include "runtime/swap/swap.h"
 
-static uint64_t bytes_held(const weir_mem_stats *stats)
+/* What these functions tell. A weir_mem_stats has 7 KiB, too much for a small stack: it is read into memory of its own. All
+ * zero: the kernel has none. */
+typedef struct report {
+    uint64_t held, system, in_use, idle_held;
+} report_t;
+
+static report_t report_read(void)
 {
-    return stats->heap_sys - stats->heap_released;
+    int saved = errno;
+    report_t report = {0};
+    size_t size = (sizeof(weir_mem_stats) + OS_PAGE - 1) & ~(size_t)(OS_PAGE - 1);
+    weir_mem_stats *stats = os_reserve(size, OS_PAGE);
+    if (stats && os_commit(stats, size)) {
+        stats_read_memory(stats);
+        report = (report_t){.held = stats->heap_sys - stats->heap_released,
+                            .system = stats->heap_sys,
+                            .in_use = stats->heap_alloc,
+                            .idle_held = stats->heap_idle - stats->heap_released};
+    }
+    if (stats)
+        os_unreserve(stats, size);
+    errno = saved;
+    return report;
 }
 
 EXPORT struct mallinfo2 mallinfo2(void)
 {
-    weir_mem_stats stats;
-    weir_read_mem_stats(&stats);
+    report_t report = report_read();
     return (struct mallinfo2){
-        .arena = bytes_held(&stats),
-        .uordblks = stats.heap_alloc,
-        .fordblks = bytes_held(&stats) - stats.heap_alloc,
-        .keepcost = stats.heap_idle - stats.heap_released,
+        .arena = report.held,
+        .uordblks = report.in_use,
+        .fordblks = report.held - report.in_use,
+        .keepcost = report.idle_held,
     };
 }
 
@@ -58,14 +79,13 @@ EXPORT struct mallinfo mallinfo(void)
 /* In glibc's words: scripts read them. */
 EXPORT void malloc_stats(void)
 {
-    weir_mem_stats stats;
-    weir_read_mem_stats(&stats);
-    char room[512];
+    report_t report = report_read();
+    char room[256];
     text_t lines = text_on(room, sizeof room);
     text_add_str(&lines, "Total (incl. mmap):\nsystem bytes     = ");
-    text_add_u64(&lines, bytes_held(&stats));
+    text_add_u64(&lines, report.held);
     text_add_str(&lines, "\nin use bytes     = ");
-    text_add_u64(&lines, stats.heap_alloc);
+    text_add_u64(&lines, report.in_use);
     text_add_str(&lines, "\nmax mmap regions = 0\nmax mmap bytes   = 0\n");
     text_flush(&lines, STDERR_FILENO);
 }
@@ -75,14 +95,14 @@ static void print_total(FILE *to, const char *type, uint64_t count, uint64_t siz
     fprintf(to, "<total type=\"%s\" count=\"%" PRIu64 "\" size=\"%" PRIu64 "\"/>\n", type, count, size);
 }
 
-static void print_space(FILE *to, const weir_mem_stats *stats)
+static void print_space(FILE *to, const report_t *report)
 {
     fprintf(to,
             "<system type=\"current\" size=\"%" PRIu64 "\"/>\n"
             "<system type=\"max\" size=\"%" PRIu64 "\"/>\n"
             "<aspace type=\"total\" size=\"%" PRIu64 "\"/>\n"
             "<aspace type=\"mprotect\" size=\"%" PRIu64 "\"/>\n",
-            bytes_held(stats), stats->heap_sys, stats->heap_sys, stats->heap_sys);
+            report->held, report->system, report->system, report->system);
 }
 
 /* glibc's elements, version 1, and their order, with one <heap>; scripts read them. Its <sizes> list free pieces, which
@@ -91,18 +111,17 @@ EXPORT int malloc_info(int options, FILE *to)
 {
     if (options != 0)
         return EINVAL;
-    weir_mem_stats stats;
-    weir_read_mem_stats(&stats);
-    uint64_t rest = bytes_held(&stats) - stats.heap_alloc;
+    report_t report = report_read();
+    uint64_t rest = report.held - report.in_use;
     fputs("<malloc version=\"1\">\n<heap nr=\"0\">\n<sizes>\n</sizes>\n", to);
     print_total(to, "fast", 0, 0);
     print_total(to, "rest", 0, rest);
-    print_space(to, &stats);
+    print_space(to, &report);
     fputs("</heap>\n", to);
     print_total(to, "fast", 0, 0);
     print_total(to, "rest", 0, rest);
     print_total(to, "mmap", 0, 0);
-    print_space(to, &stats);
+    print_space(to, &report);
     fputs("</malloc>\n", to);
     return 0;
 }

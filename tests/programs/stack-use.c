@@ -2,8 +2,10 @@
  * blocks of every kind. Each call is made on a stack that was painted before; what it wrote over is what it took, the switch
  * to it and back included. Linked with -z now, so that the dynamic linker's own use does not count. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -69,6 +71,16 @@ static void call_trim(void)
     malloc_trim(0);
 }
 
+static void call_mallinfo(void)
+{
+    size += mallinfo2().arena == 1; /* never */
+}
+
+static void call_stats(void)
+{
+    malloc_stats();
+}
+
 static void call_malloc_many(void)
 {
     for (int i = 0; i < 64; i++)
@@ -128,6 +140,37 @@ static void *elsewhere(void *unused)
     return unused;
 }
 
+/* Its heap is tended while it sleeps. */
+static sem_t wakes, sleeps;
+static void *asleep(void *unused)
+{
+    call_malloc_many();
+    call_free_many();
+    sem_post(&sleeps);
+    while (sem_wait(&wakes) != 0) {
+    }
+    return unused;
+}
+
+static void with_sleeper(void)
+{
+    pthread_t thread;
+    size = 1000;
+    CHECK(sem_init(&wakes, 0, 0) == 0 && sem_init(&sleeps, 0, 0) == 0);
+    CHECK(pthread_create(&thread, NULL, asleep, NULL) == 0 && sem_wait(&sleeps) == 0);
+    for (int i = 0; i < 50; i++) {
+        measure("trim beside a sleeper", call_trim);
+        usleep(1000);
+    }
+    measure("mallinfo2", call_mallinfo);
+    int err = dup(2), null = open("/dev/null", O_WRONLY);
+    CHECK(err >= 0 && null >= 0 && dup2(null, 2) == 2);
+    measure("malloc_stats", call_stats);
+    CHECK(dup2(err, 2) == 2);
+    sem_post(&wakes);
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
 static void with_threads(size_t bytes)
 {
     pthread_t thread;
@@ -152,6 +195,7 @@ int main(int argc, char **argv)
         for (size_t i = 1; i < sizeof sizes / sizeof sizes[0]; i++)
             with_threads(sizes[i] > 200000 ? 200000 : sizes[i]);
     }
+    with_sleeper();
     size = 20000; /* the heap grows, and falls */
     for (int i = 0; i < 500; i++) {
         measure("malloc", call_malloc_many);
