@@ -24,11 +24,13 @@
 
 enum { SAMPLE_NS = 10 * 1000 * 1000 };
 
-/* When the present collection began to stop the world, when it stood, was marked, ran again. Written by the thread that
- * collects; there is one at a time. */
+/* The stops of the present collection: when it began to stop the world, when that stood, was marked (0: not in this stop), ran again.
+ * Marking beside the program has two: the first begins it, the last ends it. Written by the thread that collects; there is
+ * one at a time. */
 static struct {
     uint64_t begin, stood, marked, started;
-} stop;
+} stops[2];
+static unsigned stop_count;
 
 /* When the cycle began that this thread runs. */
 static __thread uint64_t cycle_began_ns;
@@ -120,22 +122,34 @@ static const char *reason_of(const weir_event *event)
     return reasons[event->reason];
 }
 
+static void put_stop(unsigned i, int self)
+{
+    put_slice("stop", stops[i].begin, stops[i].stood, self);
+    if (stops[i].marked)
+        put_slice("mark", stops[i].stood, stops[i].marked, self);
+    put_slice("start", stops[i].marked ? stops[i].marked : stops[i].stood, stops[i].started, self);
+    put_slice("all threads stand", stops[i].stood, stops[i].started, TRACE_WORLD);
+}
+
 static void put_collection(const weir_event *event)
 {
+    if (stop_count == 0) /* the trace began in the middle of it */
+        return;
     char room[TRACE_RECORD];
     int self = os_thread_id();
-    text_t record = record_on(room, 'X', "collection", stop.begin, self);
-    record_add_duration(&record, stop.started - stop.begin);
+    unsigned last = stop_count - 1;
+    text_t record = record_on(room, 'X', "collection", stops[0].begin, self);
+    record_add_duration(&record, stops[last].started - stops[0].begin);
     record_add_number(&record, "number", event->collection);
     record_add_string(&record, "reason", reason_of(event));
     record_add_number(&record, "heap before", event->heap_began);
     record_add_number(&record, "live", event->live);
     record_add_number(&record, "objects", event->live_objects);
     record_put(&record);
-    put_slice("stop", stop.begin, stop.stood, self);
-    put_slice("mark", stop.stood, stop.marked, self);
-    put_slice("start", stop.marked, stop.started, self);
-    put_slice("all threads stand", stop.stood, stop.started, TRACE_WORLD);
+    for (unsigned i = 0; i < stop_count; i++)
+        put_stop(i, self);
+    if (last > 0)
+        put_slice("mark beside the program", stops[0].started, stops[last].begin, self);
     record = record_on(room, 'C', "collected heap", event->time_ns, TRACE_WORLD);
     record_add_number(&record, "live", event->live);
     record_put(&record);
@@ -165,16 +179,18 @@ static bool note_stop(const weir_event *event)
 {
     switch ((int)event->kind) {
     case WEIR_EVENT_STOP_BEGIN:
-        stop.begin = event->time_ns;
+        stop_count += stop_count < 2;
+        stops[stop_count - 1].begin = event->time_ns;
+        stops[stop_count - 1].marked = 0;
         return true;
     case WEIR_EVENT_STOPPED:
-        stop.stood = event->time_ns;
+        stops[stop_count > 1].stood = event->time_ns;
         return true;
     case WEIR_EVENT_MARKED:
-        stop.marked = event->time_ns;
+        stops[stop_count > 1].marked = event->time_ns;
         return true;
     case WEIR_EVENT_STARTED:
-        stop.started = event->time_ns;
+        stops[stop_count > 1].started = event->time_ns;
         return true;
     default:
         return false;
@@ -186,6 +202,7 @@ static void put_event(const weir_event *event)
     switch ((int)event->kind) {
     case WEIR_EVENT_CYCLE_BEGIN:
         cycle_began_ns = event->time_ns;
+        stop_count = 0; /* of a collection that was given up */
         break;
     case WEIR_EVENT_CYCLE_END:
         put_cycle(event);
@@ -198,6 +215,7 @@ static void put_event(const weir_event *event)
         break;
     case WEIR_EVENT_COLLECTED:
         put_collection(event);
+        stop_count = 0;
         break;
     case WEIR_EVENT_GOAL_CHANGED:
         put_goal(event);
