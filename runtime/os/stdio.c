@@ -1,6 +1,8 @@
 /* stdio: see stdio.h. The functions are of glibc's interface for old libraries of C++; its headers do not show them. */
 #include "runtime/os/stdio.h"
 
+#include <features.h> /* says whether this is glibc */
+
 #ifdef __GLIBC__
 
 #include <sys/single_threaded.h>
