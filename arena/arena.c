@@ -4,7 +4,8 @@
  *
  *     1. find a spare block that has, or take a new one: of the usual size, or, if the request is more than a
  *        quarter of that, of its own
- *     2. if that leaves more room in it than the current block has, it becomes the current one; else it is taken,
+ *     2. if that leaves more room in it than the current block has, it becomes the current one; else it is
+ *     taken,
  *        and the current block stays
  *
  * So at most a quarter of a block is lost at its end, and a large object costs no more than itself.
@@ -217,7 +218,8 @@ static block_t *first_block(const weir_arena_options *wanted, bool checked)
     return NULL;
 }
 
-/* In its first block. Objects of a checked arena begin on a page of their own, and never in the caller's memory. */
+/* In its first block. Objects of a checked arena begin on a page of their own, and never in the caller's
+ * memory. */
 static arena_t *lay_arena(block_t *first, const weir_arena_options *wanted, bool checked)
 {
     arena_t *arena = (arena_t *)(void *)first->start;
@@ -348,9 +350,9 @@ void weir_arena_free(weir_arena *window)
 
 /* --- adopting --- */
 
-/* The used blocks of `from` become taken ones of `into`, the others spare, all behind its current block; in their
- * order, so that the taken ones fall. In both chains for a moment, as it should be while `from` is in the list of
- * live arenas. */
+/* The used blocks of `from` become taken ones of `into`, the others spare, all behind its current block; in
+ * their order, so that the taken ones fall. In both chains for a moment, as it should be while `from` is in
+ * the list of live arenas. */
 static void move_blocks(arena_t *into, arena_t *from)
 {
     block_t *last = from->first;

@@ -5,13 +5,13 @@
  *     first --> block --> block --> current --> block --> block --> block --> 0
  *     |<--- in use, as they are --->|  window   | taken    spare    taken
  *
- * Behind the current block are spare blocks, empty, and taken ones: those that were sized for one large object,
- * which must not waste the rest of the current block, and those of adopted arenas. Moving on makes the next spare
- * block the current one. Going back makes an earlier one current, and is no more than that: whatever is behind it
- * and not taken is spare. Reset is going back to the start of the first block.
+ * Behind the current block are spare blocks, empty, and taken ones: those that were sized for one large
+ * object, which must not waste the rest of the current block, and those of adopted arenas. Moving on makes
+ * the next spare block the current one. Going back makes an earlier one current, and is no more than that:
+ * whatever is behind it and not taken is spare. Reset is going back to the start of the first block.
  *
- * Serials tell what is older than a place. Taken blocks and cleanups are stacks, each entry with the number it got
- * from the arena's counter; rewinding pops those with a number above the place's.
+ * Serials tell what is older than a place. Taken blocks and cleanups are stacks, each entry with the number
+ * it got from the arena's counter; rewinding pops those with a number above the place's.
  *
  *     taken block:  serial > 0, on arena->taken, which falls from top to bottom
  *     cleanup:      likewise on arena->cleanups; a child arena is a cleanup that lies in the child

@@ -1,7 +1,7 @@
 /* block: the memory that arenas are made of.
  *
- *     heap      from the heap, like any allocation: a cell up to 32 KiB, slots beyond. The idle rule keeps what was
- *               given back for the next arena, as far as WEIR_GOGC allows
+ *     heap      from the heap, like any allocation: a cell up to 32 KiB, slots beyond. The idle rule keeps
+ *               what was given back for the next arena, as far as WEIR_GOGC allows
  *     mapped    of a checked arena: a mapping of its own, so that it can be made inaccessible and stay so
  *     caller's  the first_block of the options
  *

@@ -48,8 +48,8 @@ static void drop_oldest(void)
     grave.count--;
 }
 
-/* Where the kernel refuses (too many mappings), the range is unmapped at once: inaccessible too, though for less
- * long. */
+/* Where the kernel refuses (too many mappings), the range is unmapped at once: inaccessible too, though for
+ * less long. */
 void grave_put(void *start, size_t size)
 {
     int saved = errno;

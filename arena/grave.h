@@ -1,9 +1,9 @@
 /* grave: the memory of checked arenas: mapped for them alone, and after its use inaccessible for long.
  *
  * A range that is put here gives its memory back at once and keeps its addresses: a late use faults, and the
- * address in the fault is of no other object. The oldest ranges are unmapped when there are more than a thousand, or
- * more than 1 GiB of addresses. After Go's arena experiment, which leaves chunks to fault until the collector has
- * seen that nothing points into them.
+ * address in the fault is of no other object. The oldest ranges are unmapped when there are more than a
+ * thousand, or more than 1 GiB of addresses. After Go's arena experiment, which leaves chunks to fault until
+ * the collector has seen that nothing points into them.
  *
  * The memory lies outside of the heap and counts as metadata.
  */

@@ -1,5 +1,5 @@
-/* objects: what is allocated from an arena besides plain room: aligned, zeroed, arrays, copies, printed strings; and
- * objects that change their size.
+/* objects: what is allocated from an arena besides plain room: aligned, zeroed, arrays, copies, printed
+ * strings; and objects that change their size.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* shared: arenas that many threads allocate from.
  *
- * A confined arena under a lock, and in front of it a sheet: a large object of it from which threads take room by
- * one atomic addition. The thread for whom the sheet has no room left lays a new one, under the lock. Large objects
- * come from the arena itself, and so do all when a tool watches, which wants to know each.
+ * A confined arena under a lock, and in front of it a sheet: a large object of it from which threads take
+ * room by one atomic addition. The thread for whom the sheet has no room left lays a new one, under the lock.
+ * Large objects come from the arena itself, and so do all when a tool watches, which wants to know each.
  *
  *     current -->  | used | size | object | object | ...        used may grow beyond size: then there is no room
  *

@@ -12,8 +12,8 @@
 
 enum { ASAN = 1, VALGRIND = 2, HEAPTRACK = 4 };
 
-/* In the process with the tool, or not there. Those of heaptrack are what its header calls heaptrack_report_alloc and
- * heaptrack_report_free. */
+/* In the process with the tool, or not there. Those of heaptrack are what its header calls
+ * heaptrack_report_alloc and heaptrack_report_free. */
 __attribute__((weak)) void __asan_poison_memory_region(const volatile void *start, size_t size);
 __attribute__((weak)) void __asan_unpoison_memory_region(const volatile void *start, size_t size);
 __attribute__((weak)) void heaptrack_malloc(void *object, size_t size);

@@ -5,9 +5,9 @@
  *     valgrind     RUNNING_ON_VALGRIND                 the same, and who allocated it (a memory pool)
  *     heaptrack    its functions are in the process    each object allocated and given up
  *
- * The signs are looked for when an arena is made, so the library needs no build of its own for a tool, and programs
- * are not charged where there is none. A watched arena keeps a list of its objects, for it cannot find them, and
- * leaves a gap of WATCH_GAP bytes behind each.
+ * The signs are looked for when an arena is made, so the library needs no build of its own for a tool, and
+ * programs are not charged where there is none. A watched arena keeps a list of its objects, for it cannot
+ * find them, and leaves a gap of WATCH_GAP bytes behind each.
  */
 #ifndef WEIR_ARENA_WATCH_H
 #define WEIR_ARENA_WATCH_H

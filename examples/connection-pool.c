@@ -1,8 +1,8 @@
 /* connection-pool: threads that share connections which are dear to open.
  *
- * A pool keeps what is not in use, ready for the next thread that wants one. It opens a connection when it has none, and
- * closes those that nobody used for two cycles: a peak does not stay for ever. A store, which has to keep what it was
- * given, is another thing; a pool may drop any object at any time.
+ * A pool keeps what is not in use, ready for the next thread that wants one. It opens a connection when it
+ * has none, and closes those that nobody used for two cycles: a peak does not stay for ever. A store, which
+ * has to keep what it was given, is another thing; a pool may drop any object at any time.
  *
  *     cc connection-pool.c $(pkg-config --cflags --libs weir) -pthread -o connection-pool
  *

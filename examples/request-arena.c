@@ -1,8 +1,9 @@
 /* request-arena: a server's request loop in which nothing is freed by hand.
  *
- * Each request allocates from one arena: the parsed parameters, the strings, the reply. When the reply is out, the arena is
- * reset: one call instead of a free for each object, and no path of an early return can leak. The arena begins on the
- * stack, so that a small request takes no heap memory at all.
+ * Each request allocates from one arena: the parsed parameters, the strings, the reply. When the reply is
+ * out, the arena is
+ * reset: one call instead of a free for each object, and no path of an early return can leak. The arena
+ * begins on the stack, so that a small request takes no heap memory at all.
  *
  *     cc request-arena.c $(pkg-config --cflags --libs weir) -o request-arena
  *

@@ -1,11 +1,13 @@
-/* age: pools and the clock. What is in a pool at a cycle becomes a victim, what is a victim is doomed: dropped unless
- * it was used across two cycles, as in Go 1.13 and later. A cycle for the limit's sake dooms all of it at once.
+/* age: pools and the clock. What is in a pool at a cycle becomes a victim, what is a victim is doomed:
+ * dropped unless it was used across two cycles, as in Go 1.13 and later. A cycle for the limit's sake dooms
+ * all of it at once.
  *
- * AGE moves whole chains of magazines by a word each, gates shut, and allocates nothing. SETTLE calls the program's
- * drop callbacks, one thread a pool at a time, without a lock.
+ * AGE moves whole chains of magazines by a word each, gates shut, and allocates nothing. SETTLE calls the
+ * program's drop callbacks, one thread a pool at a time, without a lock.
  *
- * Magazines are given back to the heap here only. While all gates of a pool are shut and no thread was skipped nobody
- * is in a pop of its depots, and what is then in no depot is out of everybody's reach (depot.h).
+ * Magazines are given back to the heap here only. While all gates of a pool are shut and no thread was
+ * skipped nobody is in a pop of its depots, and what is then in no depot is out of everybody's reach
+ * (depot.h).
  */
 #include "pool/check.h"
 #include "pool/pool.h"

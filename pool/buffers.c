@@ -1,5 +1,5 @@
-/* buffers: pools of plain memory by size. A size is rounded up to a power of two, and each power has a pool, made when
- * it is first used and never freed. */
+/* buffers: pools of plain memory by size. A size is rounded up to a power of two, and each power has a pool,
+ * made when it is first used and never freed. */
 #include <errno.h>
 
 #include "pool/pool.h"
@@ -50,7 +50,8 @@ void *weir_buffer_pool_get(size_t size)
     return pool ? weir_pool_get(pool) : heap_malloc(size);
 }
 
-/* By what the buffer has, rounded down, so that any block will do. Larger ones than the largest would be wasted. */
+/* By what the buffer has, rounded down, so that any block will do. Larger ones than the largest would be
+ * wasted. */
 void weir_buffer_pool_put(void *buffer)
 {
     int saved = errno;

@@ -161,7 +161,8 @@ static record_t *find_state(struct check *check, enum state state)
     return NULL;
 }
 
-/* A record of p, which is not the pool's yet: *fresh, unless there is one from an object that was here before. */
+/* A record of p, which is not the pool's yet: *fresh, unless there is one from an object that was here
+ * before. */
 static record_t *note(struct check *check, char *p, record_t **fresh)
 {
     record_t **at = find(check, p);
@@ -175,8 +176,8 @@ static record_t *note(struct check *check, char *p, record_t **fresh)
 
 /* --- heaptrack ---
  *
- * To heaptrack an object is allocated where it is got, and freed where it is put. Only those on weir's heap: what came
- * from another malloc it has seen. Told without pools.lock: a tool may allocate. */
+ * To heaptrack an object is allocated where it is got, and freed where it is put. Only those on weir's heap:
+ * what came from another malloc it has seen. Told without pools.lock: a tool may allocate. */
 
 static void tell_got(void *p)
 {

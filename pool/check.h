@@ -1,11 +1,13 @@
-/* check: pools that watch their objects, for WEIR_DEBUG=poolcheck=1, AddressSanitizer, valgrind and heaptrack.
+/* check: pools that watch their objects, for WEIR_DEBUG=poolcheck=1, AddressSanitizer, valgrind and
+ * heaptrack.
  *
- * A checked pool has no magazines. All its objects are in records, under pools.lock, those in the pool and those that
- * were handed out; so a double put and a put of what is not the pool's are known at once (a pool without new_object,
- * and those of buffers, take anything). While an object is in the pool its contents are kept in a copy and itself is filled with poison,
- * which has to be whole when it leaves: a write after the put is found at the next get, a read yields nonsense. Under
- * AddressSanitizer or valgrind the object is out of bounds instead, and these tools report at the access. heaptrack is
- * told of each get and put, as of an allocation and a free.
+ * A checked pool has no magazines. All its objects are in records, under pools.lock, those in the pool and
+ * those that were handed out; so a double put and a put of what is not the pool's are known at once (a pool
+ * without new_object, and those of buffers, take anything). While an object is in the pool its contents are
+ * kept in a copy and itself is filled with poison, which has to be whole when it leaves: a write after the
+ * put is found at the next get, a read yields nonsense. Under AddressSanitizer or valgrind the object is out
+ * of bounds instead, and these tools report at the access. heaptrack is told of each get and put, as of an
+ * allocation and a free.
  */
 #ifndef WEIR_POOL_CHECK_H
 #define WEIR_POOL_CHECK_H

@@ -1,17 +1,20 @@
-/* depot: magazines of objects, and stacks of magazines that any thread may push to and pop from, without a lock.
+/* depot: magazines of objects, and stacks of magazines that any thread may push to and pop from, without a
+ * lock.
  *
- * Magazines are Bonwick's ("Magazines and Vmem", 2001): objects move between threads by the magazine, so that what a
- * shared word costs is shared by many objects. The stack is Treiber's (1986), with a tag in the spare bits of its head:
+ * Magazines are Bonwick's ("Magazines and Vmem", 2001): objects move between threads by the magazine, so that
+ * what a shared word costs is shared by many objects. The stack is Treiber's (1986), with a tag in the spare
+ * bits of its head:
  *
  *     head    63        37 36                       0
  *             |   tag    |  address of the top >> 10 |          addresses have 47 bits, magazines are aligned to 1024
  *
- * Each change adds one to the tag, so that a pop that was interrupted between reading top->next and its exchange fails
- * if anything has changed. The tag comes around after 2^27 changes: a thread would have to be held up in those few
- * instructions while others change the same stack for seconds without pause, and be woken at exactly the wrong one.
+ * Each change adds one to the tag, so that a pop that was interrupted between reading top->next and its
+ * exchange fails if anything has changed. The tag comes around after 2^27 changes: a thread would have to be
+ * held up in those few instructions while others change the same stack for seconds without pause, and be
+ * woken at exactly the wrong one.
  *
- * A pop reads top->next although another thread may have popped top meanwhile. So magazines may be given back to the
- * heap only when no thread is in a pop: age.c sees to that.
+ * A pop reads top->next although another thread may have popped top meanwhile. So magazines may be given back
+ * to the heap only when no thread is in a pop: age.c sees to that.
  */
 #ifndef WEIR_POOL_DEPOT_H
 #define WEIR_POOL_DEPOT_H

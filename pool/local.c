@@ -77,7 +77,8 @@ static void table_free(table_t *table)
         heap_free(table);
 }
 
-/* Have room in the table for a pool's number. Allocating may run a cycle, whose callbacks may come here too. */
+/* Have room in the table for a pool's number. Allocating may run a cycle, whose callbacks may come here
+ * too. */
 static bool table_reach(size_t id)
 {
     enum { FEWEST = 14 };

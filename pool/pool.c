@@ -1,4 +1,5 @@
-/* pool: get and put, the life of a pool. See pool.h for where objects are; include/weir/pool.h is the manual. */
+/* pool: get and put, the life of a pool. See pool.h for where objects are; include/weir/pool.h is the
+ * manual. */
 #include "pool/pool.h"
 
 #include <errno.h>
@@ -8,8 +9,8 @@
 #include "runtime/heap/heap.h"
 #include "runtime/heap/misuse.h"
 
-/* A thread keeps two magazines to itself, each of so many bytes or one object, so that few large objects are not all
- * out of the others' reach. */
+/* A thread keeps two magazines to itself, each of so many bytes or one object, so that few large objects are
+ * not all out of the others' reach. */
 enum { MAGAZINE_BYTES = 128 * 1024 };
 
 /* --- magazines --- */
@@ -60,8 +61,8 @@ static bool reload(local_t *local)
     return true;
 }
 
-/* The loaded magazine is full, or there is none: load an empty one. *fresh is one to spare, or NULL. False: it takes
- * one. */
+/* The loaded magazine is full, or there is none: load an empty one. *fresh is one to spare, or NULL. False:
+ * it takes one. */
 static bool load_empty(local_t *local, uint32_t capacity, magazine_t **fresh)
 {
     magazine_t *full = local_loaded(local), *empty = local->previous;
@@ -242,7 +243,8 @@ static bool have_number(void)
     return true;
 }
 
-/* Numbers are used again, the last first, so that the threads' tables stay as small as there were pools at once. */
+/* Numbers are used again, the last first, so that the threads' tables stay as small as there were pools at
+ * once. */
 static bool enlist(weir_pool *pool)
 {
     if (!have_number())

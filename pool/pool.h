@@ -1,7 +1,8 @@
 /* pool: what the sources of the pool share: where objects are, and who may touch what.
  *
- * Each thread that uses a pool has a `local` in it, found through a table in thread-local storage, indexed by the
- * pool's number. get and put are in the public header: what they touch is the local's part `hot`. After Go's sync.Pool (private slot, queue that others steal from, victims) and Bonwick's magazines:
+ * Each thread that uses a pool has a `local` in it, found through a table in thread-local storage, indexed by
+ * the pool's number. get and put are in the public header: what they touch is the local's part `hot`. After
+ * Go's sync.Pool (private slot, queue that others steal from, victims) and Bonwick's magazines:
  *
  *     thread --> table --> local   loaded    ##########.......   get and put: pops and pushes, no atomic operation
  *                                  previous  .................   swapped with loaded, so that a burst around a
@@ -11,14 +12,15 @@
  *                          pool    empty     .. ..               magazines without objects
  *                                  doomed    ## ##               what was a victim at the last cycle: to be dropped
  *
- * An object of the pool's is in exactly one of these places. get looks in this order: loaded, previous, own full
- * ones, others', own victims, others'.
+ * An object of the pool's is in exactly one of these places. get looks in this order: loaded, previous, own
+ * full ones, others', own victims, others'.
  *
- * The gate. A cycle takes the magazines of threads that may be anywhere in get or put, or asleep for ever outside of
- * them, and the fast paths shall have no atomic operation. So a thread says that it is busy, by a plain store, and then
- * looks at its gate; who wants the local to itself shuts the gate, fences all threads (os/fence.h) and waits until the
- * thread is not busy. Whoever then finds the gate shut turns back and waits for pools.lock, which the shutter holds
- * from before it shuts until the gate is open again. A thread that stays busy (preempted in mid-operation) is skipped.
+ * The gate. A cycle takes the magazines of threads that may be anywhere in get or put, or asleep for ever
+ * outside of them, and the fast paths shall have no atomic operation. So a thread says that it is busy, by a
+ * plain store, and then looks at its gate; who wants the local to itself shuts the gate, fences all threads
+ * (os/fence.h) and waits until the thread is not busy. Whoever then finds the gate shut turns back and waits
+ * for pools.lock, which the shutter holds from before it shuts until the gate is open again. A thread that
+ * stays busy (preempted in mid-operation) is skipped.
  *
  *     thread   busy = 1;  [compiler fence]        read gate;  open: go on         ...  busy = 0
  *     shutter             gate = shut;  [fence all threads]   read busy;  0: the local is ours, until  gate = open
@@ -41,8 +43,9 @@
 
 struct table;
 
-/* A thread's part of a pool. "Owner" is that thread while it is busy, or who has shut the gate, or of a local without
- * a thread who holds pools.lock. Locals live as long as their pool; when a thread ends the next one takes its local. */
+/* A thread's part of a pool. "Owner" is that thread while it is busy, or who has shut the gate, or of a local
+ * without a thread who holds pools.lock. Locals live as long as their pool; when a thread ends the next one
+ * takes its local. */
 typedef struct local {
     /* What others write to, and what is seldom used. */
     _Alignas(64) depot_t full;
@@ -57,8 +60,8 @@ typedef struct local {
      *   busy       written by the thread: it is in an operation
      *   gate       written under pools.lock: 0 or GATE_SHUT; always shut where fences are not cheap
      *   count      owner: rounds in the loaded magazine; read, and not used, by a thread at a shut gate
-     *   capacity   owner, likewise: rounds that put may load without asking anybody: 0 if no magazine is loaded, or if
-     *              there is a reset to be called
+     *   capacity   owner, likewise: rounds that put may load without asking anybody: 0 if no magazine is
+     *              loaded, or if there is a reset to be called
      *   rounds     owner: of the loaded magazine; NULL: none
      *   hits       owner: objects handed out, ever */
     _Alignas(64) struct weir_pool_local hot;
@@ -68,14 +71,16 @@ typedef struct local {
     uint64_t misses, stolen; /* owner */
 } local_t;
 
-/* 4K aliasing: a load waits for an earlier store whose address has the same lower 12 bits. Pools, locals and magazines often
- * begin at pages, so the fields that the fast paths touch are kept at different page offsets. */
+/* 4K aliasing: a load waits for an earlier store whose address has the same lower 12 bits. Pools, locals and
+ * magazines often begin at pages, so the fields that the fast paths touch are kept at different page
+ * offsets. */
 enum { HOT_PLACE = 64 };
 _Static_assert(offsetof(local_t, hot) == HOT_PLACE && sizeof(local_t) == 128, "two lines");
 _Static_assert(offsetof(magazine_t, rounds) == HOT_PLACE + 64, "behind the line of a local");
 
-/* A thread's locals, by the number of the pool. Made by its thread; entries are cleared under pools.lock when a pool
- * is freed. Entries are set, and the table is replaced by a larger one, by its thread under pools.lock. */
+/* A thread's locals, by the number of the pool. Made by its thread; entries are cleared under pools.lock when
+ * a pool is freed. Entries are set, and the table is replaced by a larger one, by its thread under
+ * pools.lock. */
 typedef struct table {
     size_t size;
     struct table *next, *prev; /* pools.tables; under pools.lock */
@@ -86,8 +91,9 @@ typedef struct table {
 HIDDEN extern __thread table_t *pool_table __attribute__((tls_model("initial-exec")));
 HIDDEN extern __thread struct weir_pool_thread pool_thread __attribute__((tls_model("initial-exec")));
 
-/* The fast paths do not ask whether there is a table or a local: a thread without a table has one of no entries, and
- * what it has no local of has this, whose gate is shut for ever. It is nobody's; its word `busy` means nothing. */
+/* The fast paths do not ask whether there is a table or a local: a thread without a table has one of no
+ * entries, and what it has no local of has this, whose gate is shut for ever. It is nobody's; its word `busy`
+ * means nothing. */
 HIDDEN extern table_t table_none;
 HIDDEN extern local_t local_none;
 
@@ -129,7 +135,8 @@ extern struct pools {
     lock_t lock;
     weir_pool *first;
     weir_pool *closing; /* freed, and perhaps with objects still to be dropped */
-    /* Whose a number is: a pool, or 2 * the next free number + 1. Grows, and is never given back: old arrays are lost. */
+    /* Whose a number is: a pool, or 2 * the next free number + 1. Grows, and is never given back: old arrays
+     * are lost. */
     uintptr_t *by_id;
     size_t ids, ids_room; /* numbers that were ever used; entries of by_id */
     size_t free_id;       /* the first free number; POOL_NO_ID: none below `ids` */
@@ -164,8 +171,8 @@ local_t *local_here(weir_pool *pool);
 /* Begin and end an operation off the fast path. False: the pool is freed, and nothing was begun. */
 bool local_enter(local_t *local);
 void local_leave(local_t *local);
-/* Take what is in the hands of the thread; the caller is the owner. A chain of magazines with objects; those without
- * go to the pool's empty ones. */
+/* Take what is in the hands of the thread; the caller is the owner. A chain of magazines with objects; those
+ * without go to the pool's empty ones. */
 magazine_t *local_unload(local_t *local);
 
 /* Shut the gates and wait for who is busy; `patience`: how often to yield for one thread. Open them again. */

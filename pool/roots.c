@@ -1,13 +1,15 @@
 /* roots: what pools hold, for the collector.
  *
- * A pooled object is reached as long as the pool may hand it out or has to drop it: it is in a thread's hands, full, a
- * victim, or on its way to `drop`. Pools age before the trace (heap/cycle.h), so what was a victim then is doomed. A
- * pool without `drop` has nothing to do for a doomed object that is collected: it is forgotten before the trace, which so
- * frees it and all that only it reaches. That is Go's rule: what is in a sync.Pool survives one collection and not two.
+ * A pooled object is reached as long as the pool may hand it out or has to drop it: it is in a thread's
+ * hands, full, a victim, or on its way to `drop`. Pools age before the trace (heap/cycle.h), so what was a
+ * victim then is doomed. A pool without `drop` has nothing to do for a doomed object that is collected: it is
+ * forgotten before the trace, which so frees it and all that only it reaches. That is Go's rule: what is in a
+ * sync.Pool survives one collection and not two.
  *
- * With the world stopped nobody is between two states of what is read here: off the fast paths a thread cannot be
- * stopped (local_enter), whoever holds pools.lock is not stopped, since the collector has it, and on the fast paths only
- * the count is in motion: of a thread that was stopped there (it is busy) one round more counts.
+ * With the world stopped nobody is between two states of what is read here: off the fast paths a thread
+ * cannot be stopped (local_enter), whoever holds pools.lock is not stopped, since the collector has it, and
+ * on the fast paths only the count is in motion: of a thread that was stopped there (it is busy) one round
+ * more counts.
  */
 #include "pool/check.h"
 #include "pool/pool.h"

@@ -1,5 +1,5 @@
-/* stats: a pool's counters, added up. Puts are not counted where they happen: they are what came, less what the
- * pool had from elsewhere. */
+/* stats: a pool's counters, added up. Puts are not counted where they happen: they are what came, less what
+ * the pool had from elsewhere. */
 #include <string.h>
 
 #include "pool/pool.h"

@@ -1,5 +1,6 @@
-/* Replaces blocks of mixed sizes without end, or so many thousand of them, and counts how often in memory that it shares: works
- * FILE [ROUNDS], a file of 8 bytes at least. What watches it divides the count by the time of this thread.
+/* Replaces blocks of mixed sizes without end, or so many thousand of them, and counts how often in memory
+ * that it shares: works FILE [ROUNDS], a file of 8 bytes at least. What watches it divides the count by the
+ * time of this thread.
  */
 #include <fcntl.h>
 #include <stdatomic.h>

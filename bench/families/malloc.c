@@ -1,5 +1,6 @@
-/* malloc: what a program does with malloc in four ways: pairs, bursts, pairs on several threads, blocks handed from one
- * thread to another. One op is one block throughout. Every block is written to, as no program leaves it alone.
+/* malloc: what a program does with malloc in four ways: pairs, bursts, pairs on several threads, blocks
+ * handed from one thread to another. One op is one block throughout. Every block is written to, as no program
+ * leaves it alone.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* ring: blocks on their way from one producer to one consumer. A place is full or NULL, and each side waits at its own,
- * giving the processor away meanwhile. */
+/* ring: blocks on their way from one producer to one consumer. A place is full or NULL, and each side waits
+ * at its own, giving the processor away meanwhile. */
 #pragma once
 #include <sched.h>
 #include <stdatomic.h>

@@ -1,4 +1,5 @@
-/* bench: the calls that a benchmark's body makes on itself, after Go's testing.B (src/testing/benchmark.go). */
+/* bench: the calls that a benchmark's body makes on itself, after Go's testing.B
+ * (src/testing/benchmark.go). */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* flags: the command line of a benchmark program, by the names of `go test`. "-flag value", "-flag=value" and two
- * dashes mean the same.
+/* flags: the command line of a benchmark program, by the names of `go test`. "-flag value", "-flag=value" and
+ * two dashes mean the same.
  */
 #include <errno.h>
 #include <math.h>

@@ -149,7 +149,8 @@ void report_header(struct runner *runner); /* the configuration lines, once */
 void report_result(struct runner *runner, const struct run *run);
 void report_end(struct runner *runner, const struct run *run, const char *how); /* "FAIL" or "SKIP" */
 void report_unit(struct runner *runner, const char *unit, const char *description);
-/* The part of the line behind the name and a tab, without a newline; `size` bytes are enough at REPORT_SIZE. */
+/* The part of the line behind the name and a tab, without a newline; `size` bytes are enough at
+ * REPORT_SIZE. */
 enum { REPORT_SIZE = 4096 };
 void report_format(const struct run *run, char *line, size_t size);
 void report_units_free(struct runner *runner);

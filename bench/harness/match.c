@@ -1,6 +1,6 @@
-/* match: the pattern of -bench. As in Go it is cut at each '/' outside of brackets, and each piece has to be found in
- * the piece of the name at its level: "pool/size=1" finds the parts of all benchmarks with "pool" in their name. The
- * pieces are POSIX extended expressions.
+/* match: the pattern of -bench. As in Go it is cut at each '/' outside of brackets, and each piece has to be
+ * found in the piece of the name at its level: "pool/size=1" finds the parts of all benchmarks with "pool" in
+ * their name. The pieces are POSIX extended expressions.
  */
 #include <regex.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
-/* memory: what a benchmark did to memory beside allocating, as far as the process can be asked: the kernel for page faults and
- * the peak, weir, if it is there, for what was given back and what collecting cost. And the same start for every benchmark.
+/* memory: what a benchmark did to memory beside allocating, as far as the process can be asked: the kernel
+ * for page faults and the peak, weir, if it is there, for what was given back and what collecting cost. And
+ * the same start for every benchmark.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -12,7 +13,8 @@
 
 #include "bench/harness/harness.h"
 
-/* weir's functions may be in the program, or come with a library that is linked or preloaded: see allocations.c. */
+/* weir's functions may be in the program, or come with a library that is linked or preloaded: see
+ * allocations.c. */
 #pragma weak weir_free_os_memory
 #pragma weak weir_gc
 void weir_free_os_memory(void);

@@ -1,7 +1,7 @@
 /* parallel: bench_run_parallel. Threads take shares of the iterations from one counter, each worth about 100
- * microseconds by what the last call took, so that the counter is rarely touched and a slow thread holds nobody up.
- * After Go's B.RunParallel, but that the time begins when all threads are there and ends when the last has had enough:
- * making a thread costs more than many a benchmark's iteration.
+ * microseconds by what the last call took, so that the counter is rarely touched and a slow thread holds
+ * nobody up. After Go's B.RunParallel, but that the time begins when all threads are there and ends when the
+ * last has had enough: making a thread costs more than many a benchmark's iteration.
  */
 #include <pthread.h>
 #include <stdatomic.h>

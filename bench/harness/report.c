@@ -1,6 +1,6 @@
-/* report: results as lines of Go's benchmark format (golang.org/design/14313-benchmark-format), laid out as Go's
- * testing.BenchmarkResult.String does. A line is printed in one piece when its benchmark has ended, so that what a body
- * prints cannot get into it.
+/* report: results as lines of Go's benchmark format (golang.org/design/14313-benchmark-format), laid out as
+ * Go's testing.BenchmarkResult.String does. A line is printed in one piece when its benchmark has ended, so
+ * that what a body prints cannot get into it.
  */
 #include <errno.h>
 #include <math.h>

@@ -1,9 +1,10 @@
 /* runner: which benchmarks run and how many iterations they get, as Go's testing does it.
  *
- * A body that uses bench_loop is called once: the loop raises its own count until the time is reached. A body that
- * uses b->n is called with n = 1, then with a prediction from what the last call took, until a call lasts as long as
- * -benchtime says: the time that is reported is the last call's. A body with parts is called once with n = 1, and each
- * part goes this way by itself.
+ * A body that uses bench_loop is called once: the loop raises its own count until the time is reached. A body
+ * that uses b->n is called with n = 1, then with a prediction from what the last call took, until a call
+ * lasts as long as
+ * -benchtime says: the time that is reported is the last call's. A body with parts is called once with n = 1,
+ * and each part goes this way by itself.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -24,8 +25,8 @@ void bench_register(struct bench_entry *entry)
     registry.end = &entry->next;
 }
 
-/* The goal, a fifth more so as not to fall short by little, at most a hundredfold so that one slow first iteration or a
- * clock that has not moved leads nowhere far. */
+/* The goal, a fifth more so as not to fall short by little, at most a hundredfold so that one slow first
+ * iteration or a clock that has not moved leads nowhere far. */
 int64_t runner_predict(int64_t goal, int64_t done, int64_t elapsed)
 {
     if (elapsed <= 0)

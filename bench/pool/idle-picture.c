@@ -1,5 +1,5 @@
-/* A pool is filled to 500 MiB and left idle, while the program goes on with small work that makes the heap grow; then
- * filled again, and a soft limit set. Prints what is held, step by step, for idle-picture.gp:
+/* A pool is filled to 500 MiB and left idle, while the program goes on with small work that makes the heap
+ * grow; then filled again, and a soft limit set. Prints what is held, step by step, for idle-picture.gp:
  *
  *   step   MiB held by the pool   MiB held from the kernel   cycles so far
  */

@@ -1,5 +1,5 @@
-// size-range: each thread replaces random blocks of its own, of sizes from one range: what a pair of malloc and free
-// costs for medium sizes, alone and beside others. The blocks are written at both ends, no more.
+// size-range: each thread replaces random blocks of its own, of sizes from one range: what a pair of malloc
+// and free costs for medium sizes, alone and beside others. The blocks are written at both ends, no more.
 #include <pthread.h>
 
 #include "workload.h"

@@ -1,9 +1,9 @@
 /* weir/arena.h: memory that is given back all at once.
  *
  * An arena hands out objects by moving a pointer through blocks of memory, and never takes a single one back:
- * all go together, when the arena is rewound, reset or freed. That costs about a nanosecond an object, nothing to
- * give back, and no object can be forgotten. After obstacks (GNU), pools (Apache) and regions (Hanson, "Fast
- * allocation and deallocation of memory based on object lifetimes", 1990).
+ * all go together, when the arena is rewound, reset or freed. That costs about a nanosecond an object,
+ * nothing to give back, and no object can be forgotten. After obstacks (GNU), pools (Apache) and regions
+ * (Hanson, "Fast allocation and deallocation of memory based on object lifetimes", 1990).
  *
  *     weir_arena *arena = weir_arena_new(NULL);
  *     struct node *node = weir_arena_alloc(arena, sizeof *node);
@@ -20,13 +20,13 @@
  *   units        sizes and alignments are bytes.
  *   alignment    16 bytes, unless a larger one is asked for.
  *   ownership    objects belong to the arena. None may be given to free, weir_free or realloc.
- *   threads      the type says it. A weir_arena is confined: one thread at a time, and whoever hands it to another
- *                synchronises. Of a weir_shared_arena any thread may allocate at any time.
- *   failure      NULL (or false) with errno = ENOMEM: the size exceeds PTRDIFF_MAX, or the arena's limit or the
- *                runtime's hard limit refuses it, or the kernel does. Success leaves errno alone.
- *   misuse       what is used after its arena was rewound, reset or freed is not detected, unless the arena is
- *                checked (weir_arena_options.check, or WEIR_DEBUG=arenacheck=1), AddressSanitizer is linked in, or
- *                the program runs under valgrind. heaptrack sees each object as well.
+ *   threads      the type says it. A weir_arena is confined: one thread at a time, and whoever hands it to
+ *                another synchronises. Of a weir_shared_arena any thread may allocate at any time.
+ *   failure      NULL (or false) with errno = ENOMEM: the size exceeds PTRDIFF_MAX, or the arena's limit or
+ *                the runtime's hard limit refuses it, or the kernel does. Success leaves errno alone.
+ *   misuse       what is used after its arena was rewound, reset or freed is not detected, unless the arena
+ *                is checked (weir_arena_options.check, or WEIR_DEBUG=arenacheck=1), AddressSanitizer is
+ *                linked in, or the program runs under valgrind. heaptrack sees each object as well.
  */
 #ifndef WEIR_ARENA_H
 #define WEIR_ARENA_H
@@ -38,7 +38,8 @@
 
 #include <weir/api.h>
 
-/* What is seen of an arena: the free part of its current block. For weir_arena_alloc alone to read or write. */
+/* What is seen of an arena: the free part of its current block. For weir_arena_alloc alone to read or
+ * write. */
 typedef struct weir_arena {
     char *next;
     char *end;
@@ -51,27 +52,27 @@ enum {
 
 /* How an arena shall be. A field that is zero asks for the default, so {0} is the same as NULL. */
 typedef struct weir_arena_options {
-    /* Bytes of the first block that comes from the heap: 4 KiB. Later ones double, up to 1 MiB; beyond 8 MiB they
-     * are 2 MiB each, for the kernel to back by huge pages. */
+    /* Bytes of the first block that comes from the heap: 4 KiB. Later ones double, up to 1 MiB; beyond 8 MiB
+     * they are 2 MiB each, for the kernel to back by huge pages. */
     size_t block_size;
     /* The most bytes of blocks that the arena may hold, its own head included: no limit. */
     size_t limit;
-    /* Memory of the caller's to begin with, on the stack perhaps: at least WEIR_ARENA_FIRST_BLOCK_MIN bytes. The
-     * arena itself lies in it too, so that nothing is allocated until it is full. It does not count for the limit,
-     * has to outlive the arena, and is the caller's again after weir_arena_free. */
+    /* Memory of the caller's to begin with, on the stack perhaps: at least WEIR_ARENA_FIRST_BLOCK_MIN bytes.
+     * The arena itself lies in it too, so that nothing is allocated until it is full. It does not count for
+     * the limit, has to outlive the arena, and is the caller's again after weir_arena_free. */
     void *first_block;
     size_t first_block_size;
-    /* The arena that frees this one when it is rewound to before now, reset, or freed. It is to be used by the same
-     * thread. Freeing the child first is fine. */
+    /* The arena that frees this one when it is rewound to before now, reset, or freed. It is to be used by
+     * the same thread. Freeing the child first is fine. */
     weir_arena *parent;
-    /* What was rewound, reset or freed becomes inaccessible at once, and its addresses are not used again until
-     * some thousand blocks later: a use of it is a segmentation fault. Costs system calls and memory: for finding
-     * bugs. */
+    /* What was rewound, reset or freed becomes inaccessible at once, and its addresses are not used again
+     * until some thousand blocks later: a use of it is a segmentation fault. Costs system calls and memory:
+     * for finding bugs. */
     bool check;
-    /* Objects of the arena may point to collected ones (weir/gc.h), which then live as long as a pointer to them is in the
-     * arena. All of its blocks that are in use are looked through, conservatively, at each collection. What is rewound
-     * is cleared, so that it keeps nothing alive; so is what comes from the heap. An arena that adopts a scanned one is
-     * scanned from then on. */
+    /* Objects of the arena may point to collected ones (weir/gc.h), which then live as long as a pointer to
+     * them is in the arena. All of its blocks that are in use are looked through, conservatively, at each
+     * collection. What is rewound is cleared, so that it keeps nothing alive; so is what comes from the heap.
+     * An arena that adopts a scanned one is scanned from then on. */
     bool scan;
     size_t reserved[4]; /* zero: for options to come */
 } weir_arena_options;
@@ -88,12 +89,12 @@ WEIR_API_BEGIN
 
 /* --- The life of an arena --- */
 
-/* A new, empty arena; options may be NULL. Also NULL with EINVAL: first_block_size is too small, or first_block would
- * end beyond the last address. */
+/* A new, empty arena; options may be NULL. Also NULL with EINVAL: first_block_size is too small, or
+ * first_block would end beyond the last address. */
 WEIR_API weir_arena *weir_arena_new(const weir_arena_options *options) WEIR_NOEXCEPT;
 
-/* Run the cleanups, latest first, then give all memory back and the arena with it. NULL does nothing. Takes as long
- * as there are blocks and cleanups, however many objects. */
+/* Run the cleanups, latest first, then give all memory back and the arena with it. NULL does nothing. Takes
+ * as long as there are blocks and cleanups, however many objects. */
 WEIR_API void weir_arena_free(weir_arena *arena) WEIR_NOEXCEPT;
 
 /* Empty the arena: run the cleanups, free the children. Its blocks are kept for what comes next. */
@@ -107,14 +108,16 @@ WEIR_API void weir_arena_release(weir_arena *arena) WEIR_NOEXCEPT;
 WEIR_API weir_arena_place weir_arena_mark(weir_arena *arena) WEIR_NOEXCEPT;
 WEIR_API void weir_arena_rewind(weir_arena *arena, weir_arena_place place) WEIR_NOEXCEPT;
 
-/* Have run(context) called when the arena is rewound to before now, reset or freed: the latest first, children in
- * their turn. At that time all objects of the arena are still there. A cleanup may allocate from the arena, for its
- * own use; it may not rewind, reset or free it. False: no memory for the note (32 bytes in the arena). */
+/* Have run(context) called when the arena is rewound to before now, reset or freed: the latest first,
+ * children in their turn. At that time all objects of the arena are still there. A cleanup may allocate from
+ * the arena, for its own use; it may not rewind, reset or free it. False: no memory for the note (32 bytes in
+ * the arena). */
 WEIR_API bool weir_arena_cleanup(weir_arena *arena, void (*run)(void *context), void *context) WEIR_NOEXCEPT;
 
-/* Let `from` become a part of `into`: its objects stay where they are and live as long as objects of `into` that
- * are allocated now; so do its cleanups and children. `from` is then no arena any more. Never fails, and may take
- * `into` over its limit. A first_block of `from` has to outlive `into`. Both are the calling thread's. */
+/* Let `from` become a part of `into`: its objects stay where they are and live as long as objects of `into`
+ * that are allocated now; so do its cleanups and children. `from` is then no arena any more. Never fails, and
+ * may take `into` over its limit. A first_block of `from` has to outlive `into`. Both are the calling
+ * thread's. */
 WEIR_API void weir_arena_adopt(weir_arena *into, weir_arena *from) WEIR_NOEXCEPT;
 
 /* Bytes of the blocks that the arena holds, used or not; a first_block is not among them. */
@@ -125,7 +128,8 @@ WEIR_API size_t weir_arena_held(const weir_arena *arena) WEIR_NOEXCEPT;
 /* What weir_arena_alloc does when the current block is full, and for arenas that a tool watches. */
 WEIR_API void *weir_arena_alloc_slow(weir_arena *arena, size_t size) WEIR_NOEXCEPT;
 
-/* Room for size bytes, contents undefined. A size of 0 is as good as 1: each result is an address of its own. */
+/* Room for size bytes, contents undefined. A size of 0 is as good as 1: each result is an address of its
+ * own. */
 WEIR_API inline void *weir_arena_alloc(weir_arena *arena, size_t size) WEIR_NOEXCEPT
     WEIR_ATTRIBUTE((alloc_size(2)));
 
@@ -154,10 +158,10 @@ WEIR_API void *weir_arena_alloc_zeroed(weir_arena *arena, size_t size) WEIR_NOEX
 WEIR_API void *weir_arena_alloc_array(weir_arena *arena, size_t count, size_t size) WEIR_NOEXCEPT
     WEIR_ATTRIBUTE((alloc_size(2, 3)));
 
-/* The object with another size; the caller repeats the one it has now. Of the arena's last object the size changes
- * in place, if the block has room; any other keeps its place when it shrinks, and is copied when it grows, which
- * wastes the old room until the arena is reset. NULL as an object allocates a new one. On failure the object is
- * untouched. */
+/* The object with another size; the caller repeats the one it has now. Of the arena's last object the size
+ * changes in place, if the block has room; any other keeps its place when it shrinks, and is copied when it
+ * grows, which wastes the old room until the arena is reset. NULL as an object allocates a new one. On
+ * failure the object is untouched. */
 WEIR_API void *weir_arena_resize(weir_arena *arena, void *object, size_t size, size_t new_size) WEIR_NOEXCEPT
     WEIR_ATTRIBUTE((alloc_size(4)));
 
@@ -175,8 +179,8 @@ WEIR_API char *weir_arena_vprintf(weir_arena *arena, const char *format, va_list
 /* --- Shared arenas: many threads allocate, all ends at once ---
  *
  * An allocation is one atomic addition to a word that all threads share: fine for results that threads put
- * together, slow for a loop that allocates and does little else. There, give each thread a confined arena, and let
- * the shared one adopt them at the end.
+ * together, slow for a loop that allocates and does little else. There, give each thread a confined arena,
+ * and let the shared one adopt them at the end.
  *
  * reset and free are for one thread, when no other is using the arena. There are no marks: places of several
  * threads do not nest. */

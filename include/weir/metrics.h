@@ -1,10 +1,11 @@
 /* weir/metrics.h: the runtime's figures by name, after Go's package runtime/metrics.
  *
- * A name is a path and a unit, "/gc/heap/allocs:bytes". Go's names are here with Go's meaning where that exists in a C
- * heap; what is weir's own begins with /weir/. Names are only ever added. docs/metrics.md lists them.
+ * A name is a path and a unit, "/gc/heap/allocs:bytes". Go's names are here with Go's meaning where that
+ * exists in a C heap; what is weir's own begins with /weir/. Names are only ever added. docs/metrics.md lists
+ * them.
  *
- *     weir_metric_sample samples[] = {{.name = "/gc/heap/objects:objects"}, {.name = "/memory/classes/total:bytes"}};
- *     weir_metrics_read(samples, 2);
+ *     weir_metric_sample samples[] = {{.name = "/gc/heap/objects:objects"}, {.name =
+ *     "/memory/classes/total:bytes"}}; weir_metrics_read(samples, 2);
  *     printf("%llu objects\n", (unsigned long long)samples[0].value.uint64);
  */
 #ifndef WEIR_METRICS_H
@@ -55,10 +56,11 @@ WEIR_API_BEGIN
 /* All metrics there are, sorted by name; *count is set to how many. After metrics.All. */
 WEIR_API const weir_metric *weir_metrics_all(size_t *count) WEIR_NOEXCEPT;
 
-/* Fill in the samples. Returns how many of them have a metric. Callable from any thread, a listener of WEIR_EVENT_CYCLE_END
- * included: it takes some microseconds, allocates nothing, waits for no collection and stops no thread. Keeps errno. The
- * samples of one call belong together as the fields of weir_read_mem_stats do. Uses some 20 KiB of stack. After
- * metrics.Read. */
+/* Fill in the samples. Returns how many of them have a metric. Callable from any thread, a listener of
+ * WEIR_EVENT_CYCLE_END
+ * included: it takes some microseconds, allocates nothing, waits for no collection and stops no thread. Keeps
+ * errno. The samples of one call belong together as the fields of weir_read_mem_stats do. Uses some 20 KiB of
+ * stack. After metrics.Read. */
 WEIR_API size_t weir_metrics_read(weir_metric_sample *samples, size_t count) WEIR_NOEXCEPT;
 
 WEIR_API_END

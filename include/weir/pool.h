@@ -1,10 +1,11 @@
 /* weir/pool.h: pools of objects that are made once and used again, as Go's sync.Pool.
  *
- * A pool keeps objects that are not in use, ready as they were put back, so that the next user is spared making one.
- * It is a cache, not a store: what is not used across two cycles of the runtime's clock is dropped, and all of it at
- * once when the memory limit needs it. A cycle comes when the heap has grown by WEIR_GOGC percent, or
- * when so much has been allocated since the last one (of a small heap, 16 MiB times that), so that a steady program's pools
- * shrink as well; when the limit is near; and with weir_free_os_memory().
+ * A pool keeps objects that are not in use, ready as they were put back, so that the next user is spared
+ * making one. It is a cache, not a store: what is not used across two cycles of the runtime's clock is
+ * dropped, and all of it at once when the memory limit needs it. A cycle comes when the heap has grown by
+ * WEIR_GOGC percent, or when so much has been allocated since the last one (of a small heap, 16 MiB times
+ * that), so that a steady program's pools shrink as well; when the limit is near; and with
+ * weir_free_os_memory().
  *
  *     static void *buffer_new(void *ctx) { (void)ctx; return weir_malloc(4096); }
  *
@@ -14,24 +15,26 @@
  *     weir_pool_put(buffers, buffer);
  *
  * Holds for every function here:
- *   ownership    an object belongs to the pool from weir_pool_put on, and to the caller from weir_pool_get on. The
- *                pool does not look into objects and changes nothing in them. An object that was got need not be put
- *                back; the caller then disposes of it as `drop` would.
- *   order        none is promised: get may return any object that was put, by any thread, or a new one. What a thread
- *                did to an object before it put it is visible to the thread that gets it.
- *   threads      all functions may be called from any thread at any time, callbacks included, except from a signal
- *                handler that may have interrupted one of them. weir_pool_free: see there.
- *   callbacks    run on the calling thread (drop: on any thread that allocates) with no lock held. They may allocate,
- *                free, and use pools, this one included. They may not leave by longjmp or an exception.
- *   collected    what the pool holds may be collected objects (weir/gc.h): they and what they point to are reached until
- *                they are dropped. A pool without `drop` leaves them to the collector then, which frees them in that
- *                very cycle, as Go's does.
- *   fork         the child has the objects that the pools held. Those that another thread was about to get or put, or
- *                had got, are lost to it, as all that was only that thread's.
- *   misuse       is undefined, as with any free list; with WEIR_DEBUG=poolcheck=1 a double put, a put of what the pool
- *                did not hand out, and a write after a put end the program with one line on stderr (onerror=warn: go on).
- *                Pools that are made under AddressSanitizer or valgrind have these tools watch their objects; under
- *                heaptrack a get is an allocation and a put is a free, of objects on weir's heap.
+ *   ownership    an object belongs to the pool from weir_pool_put on, and to the caller from weir_pool_get
+ *                on. The pool does not look into objects and changes nothing in them. An object that was got
+ *                need not be put back; the caller then disposes of it as `drop` would.
+ *   order        none is promised: get may return any object that was put, by any thread, or a new one. What
+ *                a thread did to an object before it put it is visible to the thread that gets it.
+ *   threads      all functions may be called from any thread at any time, callbacks included, except from a
+ *                signal handler that may have interrupted one of them. weir_pool_free: see there.
+ *   callbacks    run on the calling thread (drop: on any thread that allocates) with no lock held. They may
+ *                allocate, free, and use pools, this one included. They may not leave by longjmp or an
+ *                exception.
+ *   collected    what the pool holds may be collected objects (weir/gc.h): they and what they point to are
+ *                reached until they are dropped. A pool without `drop` leaves them to the collector then,
+ *                which frees them in that very cycle, as Go's does.
+ *   fork         the child has the objects that the pools held. Those that another thread was about to get or
+ *                put, or had got, are lost to it, as all that was only that thread's.
+ *   misuse       is undefined, as with any free list; with WEIR_DEBUG=poolcheck=1 a double put, a put of what
+ *                the pool did not hand out, and a write after a put end the program with one line on stderr
+ *                (onerror=warn: go on). Pools that are made under AddressSanitizer or valgrind have these
+ *                tools watch their objects; under heaptrack a get is an allocation and a put is a free, of
+ *                objects on weir's heap.
  */
 #ifndef WEIR_POOL_H
 #define WEIR_POOL_H
@@ -48,8 +51,8 @@ typedef struct weir_pool weir_pool;
  *
  *     weir_pool_thread_1 --> of[number of the pool] --> weir_pool_local --> rounds   ######......    objects
  *
- * The digit is the version: a library with another layout has another name, and keeps this one of size 0, so that what
- * was compiled with this header goes out of line. */
+ * The digit is the version: a library with another layout has another name, and keeps this one of size 0, so
+ * that what was compiled with this header goes out of line. */
 
 /* A thread's part of a pool. The protocol of busy and gate is in pool/pool.h of the sources. */
 struct weir_pool_local {
@@ -72,15 +75,16 @@ struct weir_pool_head {
     size_t id;
 };
 
-/* How a pool makes and drops its objects. All members may be 0; those of a later version of this header are added at
- * the end, and mean what the library does today when they are 0. */
+/* How a pool makes and drops its objects. All members may be 0; those of a later version of this header are
+ * added at the end, and mean what the library does today when they are 0. */
 typedef struct weir_pool_options {
-    /* Make an object; NULL when there is none to be had, which weir_pool_get returns. Without it weir_pool_get
-     * returns NULL when the pool is empty. */
+    /* Make an object; NULL when there is none to be had, which weir_pool_get returns. Without it
+     * weir_pool_get returns NULL when the pool is empty. */
     void *(*new_object)(void *ctx);
     /* Dispose of an object that the pool gives up. Without it objects are given to weir_free. */
     void (*drop)(void *ctx, void *p);
-    /* Handed to every callback. The caller's; must live until the pool is freed and all its objects are back. */
+    /* Handed to every callback. The caller's; must live until the pool is freed and all its objects are
+     * back. */
     void *ctx;
     /* For statistics and messages: the first 31 bytes are copied. NULL: none. */
     const char *name;
@@ -90,7 +94,8 @@ typedef struct weir_pool_options {
 
 enum { WEIR_POOL_NAME = 32 };
 
-/* What happened in a pool since it was made. Counts are exact; gets == hits + misses, held == puts - hits - drops. */
+/* What happened in a pool since it was made. Counts are exact; gets == hits + misses, held == puts - hits -
+ * drops. */
 typedef struct weir_pool_stats {
     char name[WEIR_POOL_NAME]; /* terminated */
     uint64_t gets;             /* objects asked for, */
@@ -108,21 +113,23 @@ typedef struct weir_pool_stats {
 
 WEIR_API_BEGIN
 
-/* Drop all objects of a pool, then the pool. NULL does nothing. Objects that were got stay their holders', who may
- * still put them: they are dropped on the spot, and the last one takes the handle (some hundred bytes) with it. A put
- * without a get lowers the count of objects outstanding, so the handle may then be freed early. No other use of the pool
- * may come later or at the same time; a drop callback may not free its own pool. Waits for drop callbacks that other
- * threads are in. */
+/* Drop all objects of a pool, then the pool. NULL does nothing. Objects that were got stay their holders',
+ * who may still put them: they are dropped on the spot, and the last one takes the handle (some hundred
+ * bytes) with it. A put without a get lowers the count of objects outstanding, so the handle may then be
+ * freed early. No other use of the pool may come later or at the same time; a drop callback may not free its
+ * own pool. Waits for drop callbacks that other threads are in. */
 WEIR_API void weir_pool_free(weir_pool *pool) WEIR_NOEXCEPT;
 
 /* A new pool, empty; NULL with ENOMEM. The options are copied; NULL is the same as all 0. */
 WEIR_API weir_pool *weir_pool_new(const weir_pool_options *options) WEIR_NOEXCEPT;
 
-/* An object: one that was put and not got since, or else a new one. NULL if there is neither. Where an object of the
- * calling thread's is at hand this takes no lock and writes no memory that other threads read. After sync.Pool.Get. */
+/* An object: one that was put and not got since, or else a new one. NULL if there is neither. Where an object
+ * of the calling thread's is at hand this takes no lock and writes no memory that other threads read. After
+ * sync.Pool.Get. */
 WEIR_API inline void *weir_pool_get(weir_pool *pool) WEIR_NOEXCEPT;
 
-/* Hand an object to the pool. NULL does nothing. When the pool has no memory to note it, it is dropped. errno is kept
+/* Hand an object to the pool. NULL does nothing. When the pool has no memory to note it, it is dropped. errno
+ * is kept
  * (unless a callback changes it). After sync.Pool.Put. */
 WEIR_API inline void weir_pool_put(weir_pool *pool, void *p) WEIR_NOEXCEPT;
 
@@ -179,13 +186,13 @@ inline void weir_pool_put(weir_pool *pool, void *p) WEIR_NOEXCEPT
 
 /* --- Buffers by size: pools that the library has, one for each power of two --- */
 
-/* A buffer of at least size bytes, aligned to 16, contents undefined; weir_usable_size tells how many it has. NULL
- * with ENOMEM. Sizes are rounded up to a power of two from 64 bytes to 1 MiB, and each has a pool "buffer-SIZE"; from
- * there on it is weir_malloc. */
+/* A buffer of at least size bytes, aligned to 16, contents undefined; weir_usable_size tells how many it has.
+ * NULL with ENOMEM. Sizes are rounded up to a power of two from 64 bytes to 1 MiB, and each has a pool
+ * "buffer-SIZE"; from there on it is weir_malloc. */
 WEIR_API void *weir_buffer_pool_get(size_t size) WEIR_NOEXCEPT;
 
-/* Hand in a buffer, from weir_buffer_pool_get or any other function that weir_free takes. NULL does nothing. Keeps
- * errno. weir_free is as good, but then the buffer is not used again as it is. */
+/* Hand in a buffer, from weir_buffer_pool_get or any other function that weir_free takes. NULL does nothing.
+ * Keeps errno. weir_free is as good, but then the buffer is not used again as it is. */
 WEIR_API void weir_buffer_pool_put(void *buffer) WEIR_NOEXCEPT;
 
 /* --- Statistics --- */
@@ -199,9 +206,10 @@ static inline void weir_read_pool_stats(weir_pool *pool, weir_pool_stats *stats)
     weir_read_pool_stats_sized(pool, stats, sizeof *stats);
 }
 
-/* Call visit(ctx, stats, size) for every pool, the library's own included, in no particular order, until it returns
- * false. `size`: how many bytes of the statistics the library knows. Pools that come or go meanwhile may be seen or
- * not. visit is called with no lock held and may do anything; the statistics are gone when it returns. */
+/* Call visit(ctx, stats, size) for every pool, the library's own included, in no particular order, until it
+ * returns false. `size`: how many bytes of the statistics the library knows. Pools that come or go meanwhile
+ * may be seen or not. visit is called with no lock held and may do anything; the statistics are gone when it
+ * returns. */
 WEIR_API void weir_pool_each(bool (*visit)(void *ctx, const weir_pool_stats *stats, size_t size),
                              void *ctx) WEIR_NOEXCEPT;
 

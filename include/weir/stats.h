@@ -2,8 +2,8 @@
  *
  * The fields are those of Go's runtime.MemStats by the same names in snake case, with Go's definitions
  * restated for a C heap, and weir's own at the end. Sizes are bytes, counts are counts since the program
- * began, times are nanoseconds. What threads cache counts as free, not as allocated. Counts that grow only never
- * fall from one account to the next, and are exact for threads that do not allocate meanwhile.
+ * began, times are nanoseconds. What threads cache counts as free, not as allocated. Counts that grow only
+ * never fall from one account to the next, and are exact for threads that do not allocate meanwhile.
  *
  * Identities that hold in every account:
  *
@@ -11,7 +11,8 @@
  *     heap_sys = heap_inuse + heap_idle
  *     heap_released <= heap_idle,  heap_alloc <= heap_inuse
  *     heap_objects  = mallocs - frees
- *     sys - heap_released  is what the kernel counts as resident for weir, to 1 %, once blocks have been written
+ *     sys - heap_released  is what the kernel counts as resident for weir, to 1 %, once blocks have been
+ *                          written
  *
  *     |<----------------------------- heap_sys ----------------------------->|
  *     |<----------- heap_inuse ----------->|<----------- heap_idle --------->|
@@ -85,8 +86,8 @@ typedef struct weir_mem_stats {
     uint64_t next_gc;        /* size of the collected heap (gc_heap) that the next cycle aims to finish at */
     uint64_t last_gc;        /* when the last cycle finished, in nanoseconds since 1970; 0: never */
     uint64_t pause_total_ns; /* nanoseconds the world was stopped, all cycles together */
-    /* Of the last cycles: nanoseconds for which the world was stopped, and when that ended (since 1970); rings, of which
-     * the most recent entry is [(num_gc + 255) % 256]. */
+    /* Of the last cycles: nanoseconds for which the world was stopped, and when that ended (since 1970);
+     * rings, of which the most recent entry is [(num_gc + 255) % 256]. */
     uint64_t pause_ns[WEIR_STATS_PAUSES];
     uint64_t pause_end[WEIR_STATS_PAUSES];
     uint64_t num_gc;        /* cycles finished */

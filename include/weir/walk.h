@@ -1,14 +1,14 @@
 /* weir/walk.h: the heap, span by span: what is in use, and what holds memory that would otherwise go back.
  *
- * A span is a run of pages that is cut into blocks of one size, or one large block. The kernel can have a page back when no block
- * in use reaches into it: so a few survivors hold much more than they take. `weir pins` prints that for a running program;
- * these functions are what it stands on.
+ * A span is a run of pages that is cut into blocks of one size, or one large block. The kernel can have a
+ * page back when no block in use reaches into it: so a few survivors hold much more than they take. `weir
+ * pins` prints that for a running program; these functions are what it stands on.
  *
  *     blocks      | used |      | used |      |      |      |      | used |        used_blocks == 3
  *     pages       |  resident   |  resident   |   released  |  resident   |        resident == 3 pages
  *
- * Any thread may call these, outside of signal handlers. They allocate nothing and stop nobody: a block that is allocated or
- * freed meanwhile may be seen or not. In a program that stands still all is exact.
+ * Any thread may call these, outside of signal handlers. They allocate nothing and stop nobody: a block that
+ * is allocated or freed meanwhile may be seen or not. In a program that stands still all is exact.
  */
 #ifndef WEIR_WALK_H
 #define WEIR_WALK_H
@@ -38,9 +38,10 @@ typedef struct weir_span {
 
 WEIR_API_BEGIN
 
-/* Call visit(ctx, span, size) for every span in which a block is in use, by ascending address, until it returns false. `size`: how
- * many bytes of the struct the library knows. visit is called with no lock held and may do anything; it should allocate
- * little, since what it allocates may be visited too. Takes some hundred nanoseconds a span. */
+/* Call visit(ctx, span, size) for every span in which a block is in use, by ascending address, until it
+ * returns false. `size`: how many bytes of the struct the library knows. visit is called with no lock held
+ * and may do anything; it should allocate little, since what it allocates may be visited too. Takes some
+ * hundred nanoseconds a span. */
 WEIR_API void weir_heap_walk(bool (*visit)(void *ctx, const weir_span *span, size_t size),
                              void *ctx) WEIR_NOEXCEPT;
 

@@ -6,14 +6,16 @@
  *     if (thing) ...                              it is there, and stays for as long as `thing` is held
  *
  * Holds for every function here:
- *   object       a key is the start of a collected object (weir/gc.h), a target any place in one; else EINVAL.
- *   ownership    references and maps are themselves collected objects: nobody frees them, and whoever holds one holds it
- *                where the collector looks. They are opaque: not to be written to or resized.
- *   when         a collection that does not reach the object clears references to it and drops its entries; before
- *                that it may be had again. With a finalizer (weir/finalize.h): before that runs, and the same goes for
- *                all objects that only objects with finalizers reach. By weir_gc_free at once. weir_gc_realloc takes
- *                them along.
- *   false ones   the collector takes any word on a stack for a pointer: a target may live longer than it should.
+ *   object       a key is the start of a collected object (weir/gc.h), a target any place in one; else
+ *                EINVAL.
+ *   ownership    references and maps are themselves collected objects: nobody frees them, and whoever holds
+ *                one holds it where the collector looks. They are opaque: not to be written to or resized.
+ *   when         a collection that does not reach the object clears references to it and drops its entries;
+ *                before that it may be had again. With a finalizer (weir/finalize.h): before that runs, and
+ *                the same goes for all objects that only objects with finalizers reach. By weir_gc_free at
+ *                once. weir_gc_realloc takes them along.
+ *   false ones   the collector takes any word on a stack for a pointer: a target may live longer than it
+ *                should.
  *   threads      any thread may call these at any time, except from a signal handler.
  *   failure      NULL or -1 with ENOMEM.
  */
@@ -27,7 +29,8 @@
 
 WEIR_API_BEGIN
 
-/* A weak reference. As Go's weak.Pointer, two to the same place are the same, and two to different places in an object are
+/* A weak reference. As Go's weak.Pointer, two to the same place are the same, and two to different places in
+ * an object are
  * not: compare them by ==, also when the object is gone. One to NULL is always the same, and gives NULL. */
 typedef struct weir_weak weir_weak;
 WEIR_API weir_weak *weir_weak_new(const void *object) WEIR_NOEXCEPT;
@@ -35,9 +38,9 @@ WEIR_API weir_weak *weir_weak_new(const void *object) WEIR_NOEXCEPT;
 /* The object, or NULL when it is gone. One load. */
 WEIR_API void *weir_weak_get(const weir_weak *weak) WEIR_NOEXCEPT;
 
-/* A map from objects, by identity, to values. It keeps a value alive while it is itself alive and so is the key, even if
- * the value, or what it points to, points to the key: the pair is an ephemeron (Hayes, 1997). As JavaScript's WeakMap.
- * For what belongs to an object but has no room in it. All maps share one lock. */
+/* A map from objects, by identity, to values. It keeps a value alive while it is itself alive and so is the
+ * key, even if the value, or what it points to, points to the key: the pair is an ephemeron (Hayes, 1997). As
+ * JavaScript's WeakMap. For what belongs to an object but has no room in it. All maps share one lock. */
 typedef struct weir_weak_map weir_weak_map;
 WEIR_API weir_weak_map *weir_weak_map_new(void) WEIR_NOEXCEPT;
 

@@ -1,8 +1,9 @@
 /* attached: what hangs on collected objects: finalizers, cleanups, weak references, entries of weak maps.
  *
- * Each is a record in the runtime's own memory, which is no root, found by the address of its object: a table of chains
- * by hash, and an array of records that doubles. A record's place in the array is its number; 0 is none. Records of
- * objects that are gone are taken out before the world starts again, so an address in here is that of an allocated object.
+ * Each is a record in the runtime's own memory, which is no root, found by the address of its object: a table
+ * of chains by hash, and an array of records that doubles. A record's place in the array is its number; 0 is
+ * none. Records of objects that are gone are taken out before the world starts again, so an address in here
+ * is that of an allocated object.
  *
  *     buckets   hash(object) --> number --> number --> 0          by next and prev
  *     records   | - | finalizer | free | entry | ...              a free one is linked by next
@@ -11,8 +12,8 @@
  *
  * A record that waits for the finalizer thread (finalize.h) is in no chain any more.
  *
- * Everything is read and written under one lock, inside a section that a stop of the world does not fall into; in the
- * stopped world the collector has it without the lock.
+ * Everything is read and written under one lock, inside a section that a stop of the world does not fall
+ * into; in the stopped world the collector has it without the lock.
  */
 #ifndef WEIR_COLLECT_ATTACHED_H
 #define WEIR_COLLECT_ATTACHED_H

@@ -1,16 +1,18 @@
-/* background: the thread that runs cycles which are to go on beside the program, so that no thread of the program has to.
+/* background: the thread that runs cycles which are to go on beside the program, so that no thread of the
+ * program has to.
  *
  *     idle --asked--> asked --runs a cycle--> its trace has ended: settling --the cycle has ended--> idle
  *
- * It is made when it is first asked, and again after a fork. Whoever allocates more than the cycle was to leave waits for the end of
- * its trace; never while the cycle settles, when it calls the program.
+ * It is made when it is first asked, and again after a fork. Whoever allocates more than the cycle was to
+ * leave waits for the end of its trace; never while the cycle settles, when it calls the program.
  */
 #ifndef WEIR_COLLECT_BACKGROUND_H
 #define WEIR_COLLECT_BACKGROUND_H
 
 #include <stdbool.h>
 
-/* Have run_cycle called on the thread. False: it is not idle, or there is none: then whoever asked does it. */
+/* Have run_cycle called on the thread. False: it is not idle, or there is none: then whoever asked does
+ * it. */
 bool background_ask(void (*run_cycle)(void));
 /* Has it been asked for a cycle whose trace has not ended? */
 bool background_is_asked(void);

@@ -39,8 +39,9 @@ static inline run_t run_after(run_t run, uint32_t members)
     return (run / 32 + 1) * 32 + members;
 }
 
-/* A thread is counted when it runs, not when it was made: in the child of a fork what it needs before may be locked for ever by
- * a thread of the parent's (AddressSanitizer's allocator is). Whoever is counted has read the run before. */
+/* A thread is counted when it runs, not when it was made: in the child of a fork what it needs before may be
+ * locked for ever by a thread of the parent's (AddressSanitizer's allocator is). Whoever is counted has read
+ * the run before. */
 static void *member_main(void *argument)
 {
     (void)argument;
@@ -60,8 +61,8 @@ static void *member_main(void *argument)
     return NULL;
 }
 
-/* On a stack of the runtime's own, which is no root: it is full of addresses of objects. But what the C library has
- * allocated for the thread is known by its record there alone. */
+/* On a stack of the runtime's own, which is no root: it is full of addresses of objects. But what the C
+ * library has allocated for the thread is known by its record there alone. */
 static int create_on_own_stack(uint32_t nth, pthread_t *thread)
 {
     enum { STACK = 1024 * 1024 };

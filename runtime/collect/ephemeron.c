@@ -27,8 +27,8 @@ static bool is_entry_of(uint32_t number, const void *map)
     return attached_at(number)->kind == ATTACHED_ENTRY && attached_at(number)->map == (uintptr_t)map;
 }
 
-/* The entry is among what hangs on the key, and among the map's: both are gone through in step, until the shorter ends. One
- * key may be in many maps, and one map have many keys. */
+/* The entry is among what hangs on the key, and among the map's: both are gone through in step, until the
+ * shorter ends. One key may be in many maps, and one map have many keys. */
 static uint32_t find_entry(const void *map, const void *key)
 {
     uint32_t owner = find_map(map), of_map = owner ? attached_at(owner)->first : 0;
@@ -238,8 +238,8 @@ static uint32_t take_awake(void)
     return number;
 }
 
-/* Key and map are marked by different markers perhaps; each wakes after it has marked, so the later of the two finds both
- * marked. */
+/* Key and map are marked by different markers perhaps; each wakes after it has marked, so the later of the
+ * two finds both marked. */
 bool ephemerons_resolve(void (*visit)(void *context, const void *p), void *context)
 {
     uint32_t number = ephemerons_are_awake() ? take_awake() : 0;

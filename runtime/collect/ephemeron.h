@@ -1,11 +1,13 @@
-/* ephemeron: weak maps. An entry's value is kept alive as long as both its key and its map are, and not by itself: a
- * value that points to its own key does not keep it (Hayes, "Ephemerons: a new finalization mechanism", 1997).
+/* ephemeron: weak maps. An entry's value is kept alive as long as both its key and its map are, and not by
+ * itself: a value that points to its own key does not keep it (Hayes, "Ephemerons: a new finalization
+ * mechanism", 1997).
  *
- * Maps and entries are records that hang on the map's object and on the key (attached.h). When all is marked that the
- * roots reach, each entry is looked at once. If key and map are marked, so is the value. Otherwise the spans of those two
- * are WATCHED: marking an object of such a span looks whether it is one that is waited for, and if so wakes its records;
- * markers that have nothing else to do resolve these. So a chain of entries, each the key of the next, takes time linear
- * in its length, and ordinary marking pays one test of a word that it has at hand.
+ * Maps and entries are records that hang on the map's object and on the key (attached.h). When all is marked
+ * that the roots reach, each entry is looked at once. If key and map are marked, so is the value. Otherwise
+ * the spans of those two are WATCHED: marking an object of such a span looks whether it is one that is waited
+ * for, and if so wakes its records; markers that have nothing else to do resolve these. So a chain of
+ * entries, each the key of the next, takes time linear in its length, and ordinary marking pays one test of a
+ * word that it has at hand.
  *
  *     entry --key or map unmarked--> watched --marked--> awake --resolved--> value marked --> ...
  *
@@ -37,8 +39,8 @@ void map_drop(uint32_t map);
 
 /* --- in the stopped world --- */
 
-/* Mark the values of all entries that live, and tell the dead. `again`: more maps are marked since; keys that were not marked
- * then do not count. */
+/* Mark the values of all entries that live, and tell the dead. `again`: more maps are marked since; keys that
+ * were not marked then do not count. */
 void ephemerons_mark(uint32_t members, bool again);
 
 /* For markers: an object of a WATCHED span has been marked. */

@@ -170,8 +170,8 @@ static void call_all(void)
     }
 }
 
-/* The first stays, and while it sleeps the world stops without it. The others end when nothing waits; what is queued
- * later wakes the first, or has another one started. */
+/* The first stays, and while it sleeps the world stops without it. The others end when nothing waits; what is
+ * queued later wakes the first, or has another one started. */
 static void *thread_main(void *caller)
 {
     own_caller = caller;
@@ -211,7 +211,8 @@ void finalize_wake(void)
         os_futex_wake(&finalize.queued);
 }
 
-/* All that exist are in the calls that they were in when the last cycle ended, and something waits: one more. */
+/* All that exist are in the calls that they were in when the last cycle ended, and something waits: one
+ * more. */
 void finalize_wake_after_cycle(void)
 {
     bool stuck = anything_waits();
@@ -263,8 +264,8 @@ int finalize_wait(int64_t ns)
     return 0;
 }
 
-/* What threads were calling at the fork counts as done here: they will not come back, but for this one, in a finalizer that
- * forks. */
+/* What threads were calling at the fork counts as done here: they will not come back, but for this one, in a
+ * finalizer that forks. */
 void finalize_after_fork_child(void)
 {
     for (size_t i = 0; i < CALLERS; i++)

@@ -1,9 +1,10 @@
 /* finalize: finalizers and cleanups, and the thread that runs them.
  *
- * After Go's runtime.SetFinalizer and runtime.AddCleanup. A record (attached.h) whose turn has come leaves its chain for
- * the queue; a thread of its own takes one after the other and calls it, as any thread of the program would, with no
- * lock held. The thread is started when something first waits, and again after a fork. A call that takes from one cycle to
- * the next keeps nobody else waiting: another thread then calls the others, and ends when nothing is left; four at most.
+ * After Go's runtime.SetFinalizer and runtime.AddCleanup. A record (attached.h) whose turn has come leaves
+ * its chain for the queue; a thread of its own takes one after the other and calls it, as any thread of the
+ * program would, with no lock held. The thread is started when something first waits, and again after a fork.
+ * A call that takes from one cycle to the next keeps nobody else waiting: another thread then calls the
+ * others, and ends when nothing is left; four at most.
  *
  *     attached --object unreachable--> queue --thread--> called, the record free
  *
@@ -31,8 +32,8 @@ void finalize_queue(uint32_t number);
 void finalize_wake(void);
 /* The same at the end of a cycle: one more, if those that there are are held up. */
 void finalize_wake_after_cycle(void);
-/* Wait until all that waits now has been called. 0, or ETIMEDOUT, EAGAIN: there is no thread to be had, EDEADLK: this is
- * that thread. ns < 0: as long as it takes. */
+/* Wait until all that waits now has been called. 0, or ETIMEDOUT, EAGAIN: there is no thread to be had,
+ * EDEADLK: this is that thread. ns < 0: as long as it takes. */
 int finalize_wait(int64_t ns);
 
 /* The child of a fork has the queue, and no thread. Under the lock of the attached. */

@@ -32,7 +32,8 @@
 
 /* Marking less than this takes longer to share than to do. */
 enum { SHARED_MIN = 4 * 1024 * 1024 };
-/* After a thread could not be stopped: so many times as long as the others stood for nothing, but within these bounds. */
+/* After a thread could not be stopped: so many times as long as the others stood for nothing, but within
+ * these bounds. */
 enum { RETRY_TIMES = 10 };
 static const uint64_t RETRY_LEAST_NS = 100000000u, RETRY_MOST_NS = 10000000000u;
 /* Handed out at a time, at least: what the heap may grow by between two questions. */
@@ -65,8 +66,8 @@ static __thread uint32_t forbidden_here;
 static __thread const origin_frame_t *looks_from;
 /* Somebody waits for what the next cycle finds. One at a time. */
 static _Atomic bool looking;
-/* The frame from which the calling thread went into the cycle; 0: not known. Below it is the runtime alone, and sweeping has
- * left addresses of objects there. */
+/* The frame from which the calling thread went into the cycle; 0: not known. Below it is the runtime alone,
+ * and sweeping has left addresses of objects there. */
 static __thread uintptr_t entered_at;
 
 /* --- pacing; under the lock --- */
@@ -188,8 +189,8 @@ static void note_cycle(const trace_result_t *result, bool forced)
     gc.stats.objects = result->found.objects;
 }
 
-/* What the program would have allocated beside this trace, had it not waited: as much as before it, in the same time, and a quarter
- * more. */
+/* What the program would have allocated beside this trace, had it not waited: as much as before it, in the
+ * same time, and a quarter more. */
 static void pace_runway(const trace_result_t *result)
 {
     uint64_t needed = result->beside ? (uint64_t)((double)result->beside_ns * gc.rate * 1.25) : 0;
@@ -427,9 +428,10 @@ static void wait_for_background(void)
     atomic_fetch_add(&gc.wait_ns, os_now_ns() - began);
 }
 
-/* Many threads may find it due. The first runs the cycle, or has it run; the others go on to the goal, and wait there: the first may
- * have lost its processor to just those that allocate. `at_limit`: the request would pass the limit,
- * though nothing idle is left and no cell of its class: what the spans hold beyond the heap cannot be used now. */
+/* Many threads may find it due. The first runs the cycle, or has it run; the others go on to the goal, and
+ * wait there: the first may have lost its processor to just those that allocate. `at_limit`: the request
+ * would pass the limit, though nothing idle is left and no cell of its class: what the spans hold beyond the
+ * heap cannot be used now. */
 COLD static void collect_if_due(size_t request, bool at_limit)
 {
     if (background_is_asked()) {
@@ -479,7 +481,8 @@ static void *alloc_once(heap_t *self, enum span_kind kind, size_t size, size_t a
     return p;
 }
 
-/* At the limit free cells come first, then a cycle if the pacer agrees, and fresh memory last: the limit is soft. */
+/* At the limit free cells come first, then a cycle if the pacer agrees, and fresh memory last: the limit is
+ * soft. */
 static void *alloc_as_limited(heap_t *self, enum span_kind kind, size_t size, size_t alignment)
 {
     if (LIKELY(!pages_is_pressed()))
@@ -492,7 +495,8 @@ static void *alloc_as_limited(heap_t *self, enum span_kind kind, size_t size, si
     return alloc_once(self, kind, size, alignment, true);
 }
 
-/* Under WEIR_COLLECT the runtime itself comes here in the middle of a cycle: it starts threads for marking. */
+/* Under WEIR_COLLECT the runtime itself comes here in the middle of a cycle: it starts threads for
+ * marking. */
 static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
 {
     heap_t *self = thread_heap();

@@ -29,8 +29,8 @@ __attribute__((always_inline)) static inline void *gc_alloc(enum span_kind kind,
 void gc_collect(void);
 /* Sweep for so many nanoseconds; true: there is more to do. */
 bool gc_step(uint64_t ns);
-/* The same for who looks for leaks: of the caller's stack and registers only what the frame says counts; NULL: all. Not by two
- * threads at a time. */
+/* The same for who looks for leaks: of the caller's stack and registers only what the frame says counts;
+ * NULL: all. Not by two threads at a time. */
 struct origin_frame;
 void gc_look(const struct origin_frame *from);
 void gc_enable(int change); /* -1: enabled once more */
@@ -63,7 +63,8 @@ typedef struct gc_stats {
 } gc_stats_t;
 gc_stats_t gc_read_stats(void); /* waits for a cycle that is under way */
 
-/* The part of them that can be read without waiting for a cycle: during one, what was before it. All of one moment. */
+/* The part of them that can be read without waiting for a cycle: during one, what was before it. All of one
+ * moment. */
 typedef struct gc_counts {
     uint64_t cycles, forced, goal, live, heap, pause_max_ns, collector_ns, available_ns, limiter_cycle;
 } gc_counts_t;

@@ -1,18 +1,20 @@
-/* gone: what becomes of what hangs on an object (attached.h) that is no longer reached, is freed by hand, or moves.
+/* gone: what becomes of what hangs on an object (attached.h) that is no longer reached, is freed by hand, or
+ * moves.
  *
  * In the stopped world, when all is marked that the roots reach:
  *
  *     1  values of weak maps whose keys are marked: ephemeron.h
  *     2  decided: references to what is unmarked now, and entries whose keys are, are dead
- *     3  what unmarked objects with finalizers point to is marked, they themselves are not; then the values of weak
- *        maps among it whose keys were marked in 1: those entries live
+ *     3  what unmarked objects with finalizers point to is marked, they themselves are not; then the values
+ *        of weak maps among it whose keys were marked in 1: those entries live
  *     4  those that are still unmarked are finalized, and marked. Of a chain a --> b that is a; of a ring, nobody: each
  *        is reached from the next. Go's rule, and its fault
  *     5  WEIR_DEBUG=gcverify=1: the second tracer comes to the same decisions
- *     6  carried out: references cleared, entries dropped; finalizers queued, and the cleanups of all that is unmarked
+ *     6  carried out: references cleared, entries dropped; finalizers queued, and the cleanups of all that is
+ *        unmarked
  *
- * So nothing weak leads to an object that a finalizer sees, be it its own or one that it reaches. After 6 no record hangs
- * on an unmarked object, and the sweeper need not know about them.
+ * So nothing weak leads to an object that a finalizer sees, be it its own or one that it reaches. After 6 no
+ * record hangs on an unmarked object, and the sweeper need not know about them.
  */
 #ifndef WEIR_COLLECT_GONE_H
 #define WEIR_COLLECT_GONE_H

@@ -1,4 +1,5 @@
-/* helper: threads of the runtime's own that have a heap and may call the program: for finalizers, for collecting. */
+/* helper: threads of the runtime's own that have a heap and may call the program: for finalizers, for
+ * collecting. */
 #ifndef WEIR_COLLECT_HELPER_H
 #define WEIR_COLLECT_HELPER_H
 

@@ -1,8 +1,11 @@
-/* leaks: blocks of malloc that nothing points to any more, grouped by the calls that allocated them (heap/origin.h).
+/* leaks: blocks of malloc that nothing points to any more, grouped by the calls that allocated them
+ * (heap/origin.h).
  *
- * Under WEIR_DEBUG=leaks=1 all memory of malloc is collected memory, but a cycle only looks: it marks what the roots reach;
- * what is not marked then has leaked; and all of it is kept. A leaked block that another leaked block points to has leaked
- * indirectly: freeing the other properly would have freed it. So all blocks of a ring are indirect. LeakSanitizer's rules.
+ * Under WEIR_DEBUG=leaks=1 all memory of malloc is collected memory, but a cycle only looks: it marks what
+ * the roots reach; what is not marked then has leaked; and all of it is kept. A leaked block that another
+ * leaked block points to has leaked
+ * indirectly: freeing the other properly would have freed it. So all blocks of a ring are indirect.
+ * LeakSanitizer's rules.
  */
 #ifndef WEIR_COLLECT_LEAKS_H
 #define WEIR_COLLECT_LEAKS_H

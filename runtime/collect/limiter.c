@@ -21,8 +21,8 @@ void limiter_set_cores(limiter_t *limiter, unsigned cores)
     set_fill(limiter, limiter->fill);
 }
 
-/* What stood above the brim before this cycle is forgotten: a cycle may start in spite of the limiter (a forced
- * one, or one that the percentage asks for), and a row of those must not keep it on for hours. */
+/* What stood above the brim before this cycle is forgotten: a cycle may start in spite of the limiter (a
+ * forced one, or one that the percentage asks for), and a row of those must not keep it on for hours. */
 void limiter_fill(limiter_t *limiter, uint64_t collector_ns)
 {
     uint64_t brim = limiter->fill < limiter->capacity ? limiter->fill : limiter->capacity;

@@ -32,12 +32,13 @@ typedef struct coming {
 /* One for each member of the crew; only its own, but `bytes` and `objects`, which the collector adds up. */
 typedef struct marker {
     queue_t queue;
-    /* The span that it is at, its present word of the bitmap, and what is left: other words, and cells of this one. */
+    /* The span that it is at, its present word of the bitmap, and what is left: other words, and cells of
+     * this one. */
     uint32_t slot, size, kind, word;
     uint64_t words, cells;
     uintptr_t at; /* the first cell of the present word */
-    /* Cells of that same span that were found are only noted, until their word's turn comes: what a program builds at once points
-     * mostly to what lies nearby. near[i] ≠ 0 ⇒ words has bit i. */
+    /* Cells of that same span that were found are only noted, until their word's turn comes: what a program
+     * builds at once points mostly to what lies nearby. near[i] ≠ 0 ⇒ words has bit i. */
     uintptr_t near_start;
     size_t near_size; /* bytes; 0: at no span, or at one where there is more to do than to mark */
     uint32_t near_reciprocal;
@@ -76,9 +77,10 @@ static _Atomic bool any_put_off; /* some span is COLLECTED_PUT_OFF */
 
 /* --- marking --- */
 
-/* Queue the span: an object whose bits lie in this word is marked and not scanned. A marker that finds the bit set need not
- * queue it again: the marker that will clear the bit reads the marks after that. Hence the order that everybody keeps: set the
- * mark before greying; clear grey before reading marks. Then no object is missed. */
+/* Queue the span: an object whose bits lie in this word is marked and not scanned. A marker that finds the
+ * bit set need not queue it again: the marker that will clear the bit reads the marks after that. Hence the
+ * order that everybody keeps: set the mark before greying; clear grey before reading marks. Then no object is
+ * missed. */
 AS_MODE void make_grey(marker_t *self, uint32_t slot, uint32_t word, mode_t mode)
 {
     uint64_t *words = &bitmaps_grey[slot].words;
@@ -153,8 +155,8 @@ AS_MODE void mark(marker_t *self, target_t target, mode_t mode)
     }
 }
 
-/* A word with that offset in the region has been found: what it points to is looked at when its bits have come, CANDIDATES
- * words later. */
+/* A word with that offset in the region has been found: what it points to is looked at when its bits have
+ * come, CANDIDATES words later. */
 AS_MODE void found(marker_t *self, size_t offset, mode_t mode)
 {
     target_t target = target_of(offset);
@@ -200,8 +202,8 @@ bool mark_heeds(const void *p)
     return !target || target_start(target) == (uintptr_t)p;
 }
 
-/* Of a stopped thread's stack, too, about which sanitizers have opinions; and of what the program writes to meanwhile: what it
- * writes after this its page remembers. */
+/* Of a stopped thread's stack, too, about which sanitizers have opinions; and of what the program writes to
+ * meanwhile: what it writes after this its page remembers. */
 __attribute__((no_sanitize("address", "thread"))) static inline uintptr_t word_at(const uintptr_t *word)
 {
     return __atomic_load_n(word, __ATOMIC_RELAXED);
@@ -260,8 +262,8 @@ static void scan_bitmap(marker_t *self, uintptr_t object, size_t bytes, const we
             }
 }
 
-/* A function of the program's is only called in a stop: it may expect what it reads not to change. The object is scanned again
- * then, and counts as not yet scanned. */
+/* A function of the program's is only called in a stop: it may expect what it reads not to change. The object
+ * is scanned again then, and counts as not yet scanned. */
 static void put_off(marker_t *self, uintptr_t object)
 {
     uint32_t slot = region_slot((const void *)object);
@@ -277,7 +279,8 @@ static void put_off(marker_t *self, uintptr_t object)
     atomic_store_explicit(&any_put_off, true, memory_order_relaxed);
 }
 
-/* The last word says what type it is; none as long as the object is being made, or of one that has just been freed. */
+/* The last word says what type it is; none as long as the object is being made, or of one that has just been
+ * freed. */
 static void scan_typed(marker_t *self, uintptr_t object, size_t bytes)
 {
     bytes -= sizeof(uintptr_t);
@@ -340,8 +343,8 @@ static void prefetch_word(uint32_t slot)
     __builtin_prefetch(&bitmaps_scanned_of(slot)[word], 1);
 }
 
-/* The first span of the queue is the one that the marker is at. False: there is none. Its link is another's to use as soon as no
- * word is grey. */
+/* The first span of the queue is the one that the marker is at. False: there is none. Its link is another's
+ * to use as soon as no word is grey. */
 AS_MODE bool take_span(marker_t *self, mode_t mode)
 {
     uint32_t slot = self->queue.first;
@@ -364,7 +367,8 @@ AS_MODE bool take_span(marker_t *self, mode_t mode)
     return true;
 }
 
-/* The next one of its words, from the present one on and round: what is noted further up is met in the same round. */
+/* The next one of its words, from the present one on and round: what is noted further up is met in the same
+ * round. */
 static inline uint32_t take_word(marker_t *self)
 {
     uint32_t after = (self->word + 1) % 64;
@@ -389,7 +393,8 @@ AS_MODE uint64_t take_marks(marker_t *self, uint32_t word, mode_t mode)
     return marks | near;
 }
 
-/* The cells of a word that are marked and that nobody has scanned: now they are this marker's to scan. How many? */
+/* The cells of a word that are marked and that nobody has scanned: now they are this marker's to scan. How
+ * many? */
 AS_MODE uint32_t take_cells(marker_t *self, uint32_t word, mode_t mode)
 {
     uint64_t *scanned = &bitmaps_scanned_of(self->slot)[word];

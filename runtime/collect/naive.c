@@ -192,8 +192,9 @@ bool naive_verify(uintptr_t here, size_t objects, size_t black, bool floats)
     follow_entries(false);
     check_weak();
     follow_finalizers();
-    /* Else the collector has marked more than is reached. In collect mode a thread that has just begun, or is about to be gone, runs
-     * while the world is stopped, and overwrites on its stack what an earlier one has left there. */
+    /* Else the collector has marked more than is reached. In collect mode a thread that has just begun, or is
+     * about to be gone, runs while the world is stopped, and overwrites on its stack what an earlier one has
+     * left there. */
     ALWAYS_CHECK(naive.objects >= objects || options.collect || floats);
     ALWAYS_CHECK(naive.objects <= objects + black);
     return true;

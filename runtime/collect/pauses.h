@@ -1,6 +1,8 @@
-/* pauses: how long collections stopped the program, as histograms: what a ring of the last few and a sum do not tell.
+/* pauses: how long collections stopped the program, as histograms: what a ring of the last few and a sum do
+ * not tell.
  *
- * Buckets are of durations, four to each doubling, from 2^8 ns (one bucket below) to 2^34 ns, 17 seconds (one above).
+ * Buckets are of durations, four to each doubling, from 2^8 ns (one bucket below) to 2^34 ns, 17 seconds (one
+ * above).
  */
 #ifndef WEIR_COLLECT_PAUSES_H
 #define WEIR_COLLECT_PAUSES_H

@@ -27,9 +27,9 @@ static uintptr_t stack_pointer(const heap_t *heap)
 
 /* --- stacks --- */
 
-/* What a thread has below its stack pointer on its own stack is not in use. Where its pointer is elsewhere, on a coroutine's
- * stack or a handler's, nobody knows what is: then all of both counts. Of the first thread's stack the mapping tells the lower
- * end. */
+/* What a thread has below its stack pointer on its own stack is not in use. Where its pointer is elsewhere,
+ * on a coroutine's stack or a handler's, nobody knows what is: then all of both counts. Of the first thread's
+ * stack the mapping tells the lower end. */
 static bool find_unused(const heap_t *heap, uintptr_t from, uintptr_t to, uintptr_t *low, uintptr_t *high)
 {
     if (atomic_load(&heap->vforks)) /* its child runs there */

@@ -1,16 +1,16 @@
-/* process: the roots of a program that knows nothing of the collector: whatever the process has written that is neither
- * the runtime's own nor collected: data of all libraries, thread-local memory, stacks, memory from mmap. It is found in
- * what the kernel says of the process (os/written.h), with the world stopped; so what is loaded, mapped and unmapped
- * meanwhile needs no watching, and no lock of the dynamic linker is waited for. The Boehm collector's
- * USE_PROC_FOR_LIBRARIES does the same by mappings; here it is by written pages.
+/* process: the roots of a program that knows nothing of the collector: whatever the process has written that
+ * is neither the runtime's own nor collected: data of all libraries, thread-local memory, stacks, memory from
+ * mmap. It is found in what the kernel says of the process (os/written.h), with the world stopped; so what is
+ * loaded, mapped and unmapped meanwhile needs no watching, and no lock of the dynamic linker is waited for.
+ * The Boehm collector's USE_PROC_FOR_LIBRARIES does the same by mappings; here it is by written pages.
  *
  * Of a stack what lies below the thread's stack pointer is left out:
  *
  *     mapping:  | not used any more | from the stack pointer up | thread-local memory | what the next mapping holds |
  *                 left out            roots                       roots                 roots
  *
- * Not found: pointers in memory shared with other processes, in the kernel alone (epoll's data), in disguise, or, but for
- * those in machine code, at addresses that are no multiple of eight.
+ * Not found: pointers in memory shared with other processes, in the kernel alone (epoll's data), in disguise,
+ * or, but for those in machine code, at addresses that are no multiple of eight.
  */
 #ifndef WEIR_COLLECT_PROCESS_H
 #define WEIR_COLLECT_PROCESS_H
@@ -20,8 +20,8 @@
 
 /* Can the process be looked through? Else nothing may be collected. */
 bool process_is_open(void);
-/* Could it be, the last time? A process may have no file descriptor left, or close one of ours. Else what was found is not
- * all, and everything has to be kept. */
+/* Could it be, the last time? A process may have no file descriptor left, or close one of ours. Else what was
+ * found is not all, and everything has to be kept. */
 bool process_was_open(void);
 
 /* Every range, with the world stopped; the caller's own stack begins at `here`. */

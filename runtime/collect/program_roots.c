@@ -1,5 +1,5 @@
-/* program_roots: see program_roots.h. The arrays are the runtime's own memory, which is never given back: old ones are
- * lost, half of the new ones at most in all. */
+/* program_roots: see program_roots.h. The arrays are the runtime's own memory, which is never given back: old
+ * ones are lost, half of the new ones at most in all. */
 #include "runtime/collect/program_roots.h"
 
 #include <string.h>

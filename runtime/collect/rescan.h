@@ -4,17 +4,19 @@
  *
  *     marked(o)  =>  grey(o)  or  w leads to nothing that is not marked  or  the page of w is known to have been written
  *
- * It holds from the beginning of a trace, when nothing is marked and every page is watched: to scan an object makes the second
- * hold, a write the third; an object that is born black lies on a page that was written, or in a span that is not watched
- * yet, all of which counts as written. A rescan turns the third into the first. In the last stop nothing writes: after a
- * rescan, and when nothing is grey, the second holds for all, which is what marking in a stop comes to.
+ * It holds from the beginning of a trace, when nothing is marked and every page is watched: to scan an object
+ * makes the second hold, a write the third; an object that is born black lies on a page that was written, or
+ * in a span that is not watched yet, all of which counts as written. A rescan turns the third into the first.
+ * In the last stop nothing writes: after a rescan, and when nothing is grey, the second holds for all, which
+ * is what marking in a stop comes to.
  */
 #ifndef WEIR_COLLECT_RESCAN_H
 #define WEIR_COLLECT_RESCAN_H
 
 #include <stdint.h>
 
-/* Marked objects in collected memory from `from` to `to` become grey, but for parts of large ones elsewhere; no marker is at work. */
+/* Marked objects in collected memory from `from` to `to` become grey, but for parts of large ones elsewhere;
+ * no marker is at work. */
 void rescan(uintptr_t from, uintptr_t to);
 
 #endif

@@ -23,8 +23,8 @@ typedef struct range {
     uintptr_t from, to;
 } range_t;
 
-/* A growing array in the runtime's own memory, which is never given back: old arrays are lost, half of the new one
- * at most in all. */
+/* A growing array in the runtime's own memory, which is never given back: old arrays are lost, half of the
+ * new one at most in all. */
 typedef struct ranges {
     range_t *at;
     size_t count, room;
@@ -81,8 +81,8 @@ static void add_segment(uintptr_t from, uintptr_t to, uintptr_t relro_from, uint
     }
 }
 
-/* Modules loaded at the start have their thread-local memory just below the thread pointer, at the same place in every
- * thread. Later ones have it elsewhere in each, from its first use on: add_modules. */
+/* Modules loaded at the start have their thread-local memory just below the thread pointer, at the same place
+ * in every thread. Later ones have it elsewhere in each, from its first use on: add_modules. */
 static void note_tls(const struct dl_phdr_info *object, size_t size)
 {
     thread_local_prepare();
@@ -93,8 +93,8 @@ static void note_tls(const struct dl_phdr_info *object, size_t size)
         static_tls = pointer - start;
 }
 
-/* The library's own data, 2 MiB of it jemalloc's, point to no object that counts. Linked into a program they are in
- * one segment with the program's. */
+/* The library's own data, 2 MiB of it jemalloc's, point to no object that counts. Linked into a program they
+ * are in one segment with the program's. */
 static bool is_own(const struct dl_phdr_info *object, uintptr_t start, size_t size)
 {
     bool is_program = (uintptr_t)object->dlpi_phdr == getauxval(AT_PHDR);
@@ -125,7 +125,8 @@ static int add_object(struct dl_phdr_info *object, size_t info_size, void *conte
     return 0;
 }
 
-/* The collector has the dynamic linker's lock, or waits for it; and: a child of fork has that from its parent, for ever. */
+/* The collector has the dynamic linker's lock, or waits for it; and: a child of fork has that from its
+ * parent, for ever. */
 static _Atomic bool in_linker, linker_is_lost;
 
 void roots_after_fork_child(void)
@@ -177,7 +178,8 @@ bool roots_find_and_stop(void)
 
 enum { STACK_MAX = 64 * 1024 * 1024 };
 
-/* What may be read and written around an address, without a hole: the collector's, for the length of one call. */
+/* What may be read and written around an address, without a hole: the collector's, for the length of one
+ * call. */
 static struct {
     uintptr_t inside, from, to;
     uintptr_t run_from, run_to; /* of the mappings so far, those that touch each other */
@@ -302,7 +304,8 @@ static void add_threads_and_data(uintptr_t here, void (*range)(uintptr_t from, u
         range(data_ranges.at[i].from, data_ranges.at[i].to);
 }
 
-/* A stack may lie in a collected object. Then the stack pointer is a root, so that the whole object is scanned. */
+/* A stack may lie in a collected object. Then the stack pointer is a root, so that the whole object is
+ * scanned. */
 static void add_process(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
 {
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)

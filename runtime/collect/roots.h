@@ -1,4 +1,5 @@
-/* roots: where tracing starts: static data, stacks, registers, thread-local memory, ranges that the program names. */
+/* roots: where tracing starts: static data, stacks, registers, thread-local memory, ranges that the program
+ * names. */
 #ifndef WEIR_COLLECT_ROOTS_H
 #define WEIR_COLLECT_ROOTS_H
 
@@ -14,19 +15,21 @@ bool roots_are_open(void);
 /* A child of a handler that interrupted the runtime may lack what is needed from then on. */
 void roots_after_fork_child(void);
 
-/* Find the data of the program and of its libraries, and stop the world while that is still true. The dynamic linker's
- * lock is taken for both, and given back: then no stopped thread has it, and none is within dlopen's change of the list.
- * False: the world cannot be stopped. */
+/* Find the data of the program and of its libraries, and stop the world while that is still true. The dynamic
+ * linker's lock is taken for both, and given back: then no stopped thread has it, and none is within dlopen's
+ * change of the list. False: the world cannot be stopped. */
 bool roots_find_and_stop(void);
-/* Were all roots of this cycle found? Else nothing may be freed: said once. While the world is stopped, after roots_each. */
+/* Were all roots of this cycle found? Else nothing may be freed: said once. While the world is stopped, after
+ * roots_each. */
 bool roots_were_found(void);
 
 /* Every range, with the world stopped; the caller's own stack begins at `here`. Ends are multiples of 8. */
 void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to));
 
-/* Who has memory that the collector shall look through: arenas, pools. In each cycle begin is called with the world
- * running and under the collector's lock, takes the locks that its lists need, and no stopped thread has them then; each
- * is called with the world stopped, perhaps more than once; end gives the locks back when the world runs again. */
+/* Who has memory that the collector shall look through: arenas, pools. In each cycle begin is called with the
+ * world running and under the collector's lock, takes the locks that its lists need, and no stopped thread
+ * has them then; each is called with the world stopped, perhaps more than once; end gives the locks back when
+ * the world runs again. */
 typedef struct roots_provider {
     void (*begin)(void);
     void (*each)(void (*range)(uintptr_t from, uintptr_t to));

@@ -1,7 +1,8 @@
-/* sparse: the part of a large object that has been written, as the kernel knows it (os/written.h): what nobody has touched
- * is zero, holds no pointer, and need not be made resident by looking.
+/* sparse: the part of a large object that has been written, as the kernel knows it (os/written.h): what
+ * nobody has touched is zero, holds no pointer, and need not be made resident by looking.
  *
- * The object is asked about in pieces. Of a piece with many runs of written pages the last ones are taken together.
+ * The object is asked about in pieces. Of a piece with many runs of written pages the last ones are taken
+ * together.
  */
 #ifndef WEIR_COLLECT_SPARSE_H
 #define WEIR_COLLECT_SPARSE_H
@@ -14,8 +15,8 @@ enum { SPARSE_MIN = 1 << 20 };
 
 typedef void sparse_visit(void *context, uintptr_t from, uintptr_t to);
 
-/* Call the function for what has been written of [from, to), or for more, up to all of it. With the world stopped, by
- * several markers at once. */
+/* Call the function for what has been written of [from, to), or for more, up to all of it. With the world
+ * stopped, by several markers at once. */
 void sparse_each(uintptr_t from, uintptr_t to, sparse_visit *visit, void *context);
 
 /* Nobody is at it: also in a child of fork, which has not those that were. */

@@ -2,15 +2,16 @@
  *
  *     low |          not used          | from: frames of a suspended coroutine | high
  *
- * A thread that switches says so just before (stacks_switch): then the place and the registers of the stack that it leaves
- * are kept, and which one it is about to be on. That is only a statement. On which stack a stopped thread really is, its
- * stack pointer tells; so a stop may come between the statement and the switch, and a signal handler may run on a stack
- * of its own:
+ * A thread that switches says so just before (stacks_switch): then the place and the registers of the stack
+ * that it leaves are kept, and which one it is about to be on. That is only a statement. On which stack a
+ * stopped thread really is, its stack pointer tells; so a stop may come between the statement and the switch,
+ * and a signal handler may run on a stack of its own:
  *
  *     the pointer is in          is scanned
  *     the stack that was named   that from the pointer up, the thread's own from where it was left
  *     its own stack              that from the pointer up
- *     another registered one     that from the pointer up; what the thread was on before was interrupted, nobody knows
+ *     another registered one     that from the pointer up; what the thread was on before was interrupted,
+ *                                nobody knows
  *                                where: all of it
  *
  * All other registered stacks are suspended and scanned from where they were left.

@@ -10,8 +10,8 @@
 #include "runtime/heap/large.h"
 #include "runtime/os/check.h"
 
-/* What a word points to: a cell of a span of small ones, by its number among all, or a large object, by that of its first slot's
- * first cell; 0: nothing. In one word, as it goes through a queue.
+/* What a word points to: a cell of a span of small ones, by its number among all, or a large object, by that
+ * of its first slot's first cell; 0: nothing. In one word, as it goes through a queue.
  *
  *     63       56 55      48 47                   12 11      0
  *     |  kind    |   cls    |         slot          |  cell   |      cls 0: a large object, and kind is even
@@ -21,9 +21,10 @@ typedef uint64_t target_t;
 enum { CLS_SHIFT = 48, KIND_SHIFT = 56, KIND_LARGE = 2 * KIND_COUNT };
 _Static_assert((KIND_SCAN & KIND_TYPED & 1) && !((KIND_NOSCAN | KIND_LARGE) & 1), "odd kinds are made grey");
 
-/* Beside the program these read descriptors that others are writing. Of a large object the kind is written last and stays as long as
- * a trace goes on: who finds it finds the rest. Until then, and for all other spans, whatever of a descriptor is new and whatever
- * is old, it is that of no large object with a kind; so this race does no harm. */
+/* Beside the program these read descriptors that others are writing. Of a large object the kind is written
+ * last and stays as long as a trace goes on: who finds it finds the rest. Until then, and for all other
+ * spans, whatever of a descriptor is new and whatever is old, it is that of no large object with a kind; so
+ * this race does no harm. */
 #define TARGET_RACES __attribute__((noinline, no_sanitize("thread"), unused)) static
 
 /* KIND_MANUAL: it is not that of a large object that is collected. */

@@ -79,7 +79,8 @@ static void start(void)
 
 /* --- with the world stopped --- */
 
-/* Leaks are looked for, not freed; and where not all roots were found, or not everybody stood still, nothing may be. */
+/* Leaks are looked for, not freed; and where not all roots were found, or not everybody stood still, nothing
+ * may be. */
 COLD static mark_result_t keep_all(void)
 {
     mark_result_t found = mark_end();
@@ -104,8 +105,8 @@ __attribute__((noinline)) static uintptr_t take_roots(void)
     return from;
 }
 
-/* On a stack that is an object itself, what is found changes with each call that we make. Beside the program more was marked than
- * is reached now. */
+/* On a stack that is an object itself, what is found changes with each call that we make. Beside the program
+ * more was marked than is reached now. */
 static void verify(uintptr_t from, size_t objects, size_t black)
 {
     if (LIKELY(!options.gcverify) || region_owns((const void *)from))

@@ -1,16 +1,19 @@
-/* trace: one trace, from the first question for roots to the last decision: in one stop of the world, or beside the program.
+/* trace: one trace, from the first question for roots to the last decision: in one stop of the world, or
+ * beside the program.
  *
  *     in a stop    | stop | roots, mark, weak references, finalizers | start |
  *
  *     beside       arm | stop | roots | start | mark | ask, rescan, mark | ... | stop | look, rescan, roots, mark, weak ... | start | disarm
  *     program      runs         -               runs                              -                                      runs
  *
- * Beside the program, after Boehm, Demers, Shenker, "Mostly parallel garbage collection", 1991, with the kernel to tell which pages were
- * written: watch.h, rescan.h. The first stop is no more than a beginning: what it finds need not be found in the last one, when
- * all roots are looked through again. Rounds of asking go on as long as each finds clearly less than the one before.
+ * Beside the program, after Boehm, Demers, Shenker, "Mostly parallel garbage collection", 1991, with the
+ * kernel to tell which pages were
+ * written: watch.h, rescan.h. The first stop is no more than a beginning: what it finds need not be found in
+ * the last one, when all roots are looked through again. Rounds of asking go on as long as each finds clearly
+ * less than the one before.
  *
- * It is for heaps that would otherwise be stopped for longer than a budget. A trace that cannot go on beside the program (the kernel
- * refuses, a descriptor was closed) begins anew, in a stop.
+ * It is for heaps that would otherwise be stopped for longer than a budget. A trace that cannot go on beside
+ * the program (the kernel refuses, a descriptor was closed) begins anew, in a stop.
  */
 #ifndef WEIR_COLLECT_TRACE_H
 #define WEIR_COLLECT_TRACE_H
@@ -55,11 +58,12 @@ bool trace_would_be_beside(size_t heap);
 /* Is this one to? */
 bool trace_is_beside(size_t heap, const trace_request_t *request);
 
-/* Under the collector's lock, everything being swept. The event is told of what happens. False: the world could not be
- * stopped, and nothing is decided. */
+/* Under the collector's lock, everything being swept. The event is told of what happens. False: the world
+ * could not be stopped, and nothing is decided. */
 bool trace_run(const trace_request_t *request, bool beside, weir_event *event, trace_result_t *result);
 
-/* What became of the last one, for who is told that it has ended: the pacer's part is added by who collects. */
+/* What became of the last one, for who is told that it has ended: the pacer's part is added by who
+ * collects. */
 void trace_note(const trace_result_t *result);
 const trace_result_t *trace_last(void);
 

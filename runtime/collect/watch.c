@@ -67,7 +67,8 @@ static bool is_new(uint32_t slot, size_t extent)
     return extent && bitmaps_grey[slot].watch != watch.number;
 }
 
-/* Calls each(first, end, from, to) for neighbouring new spans: their slots and their memory. False: one of the calls was. */
+/* Calls each(first, end, from, to) for neighbouring new spans: their slots and their memory. False: one of
+ * the calls was. */
 static bool each_new(bool (*each)(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to))
 {
     uint32_t end = slots_end();

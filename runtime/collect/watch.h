@@ -1,14 +1,17 @@
-/* watch: which pages of the collected memory that holds pointers were written, from one question to the next (os/dirty.h).
+/* watch: which pages of the collected memory that holds pointers were written, from one question to the next
+ * (os/dirty.h).
  *
  *     arm      every span that there is, small or large, and of a kind with pointers, is watched
- *     ask      what was written since; spans that have come are watched from now on, and all of them counts as written
+ *     ask      what was written since; spans that have come are watched from now on, and all of them counts
+ *              as written
  *     look     the same for the last time, with the world stopped
  *     disarm   nothing is watched
  *
- * What is watched is a list of ranges, neighbouring spans together. Each first write to a page costs the program a fault, so
- * spans without pointers are never watched, and between traces nothing is. While something is watched no span goes: who
- * collects has the collector's lock, and large objects that are freed by hand stay (heap/collected.c). Objects so large that
- * their page tables would be felt are not watched: all of them counts as written each time.
+ * What is watched is a list of ranges, neighbouring spans together. Each first write to a page costs the
+ * program a fault, so spans without pointers are never watched, and between traces nothing is. While
+ * something is watched no span goes: who collects has the collector's lock, and large objects that are freed
+ * by hand stay (heap/collected.c). Objects so large that their page tables would be felt are not watched: all
+ * of them counts as written each time.
  *
  * The collector's, under its lock.
  */

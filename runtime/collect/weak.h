@@ -1,10 +1,11 @@
 /* weak: references that do not keep their object alive.
  *
- * A reference is a noscan object of one word: the address of its target, or 0. There is one for each target, which is
- * an object and an offset into it, so that references are equal when their targets are. The record that hangs on the target (attached.h) knows the word, and the
- * collector clears it before the world starts again. So reading it is one load: a thread that was stopped before the load
- * finds 0, one that was stopped behind it has the target in a register, which is a root. A collector that marks while the
- * program runs would have to mark what reference_get returns.
+ * A reference is a noscan object of one word: the address of its target, or 0. There is one for each target,
+ * which is an object and an offset into it, so that references are equal when their targets are. The record
+ * that hangs on the target (attached.h) knows the word, and the collector clears it before the world starts
+ * again. So reading it is one load: a thread that was stopped before the load finds 0, one that was stopped
+ * behind it has the target in a register, which is a root. A collector that marks while the program runs
+ * would have to mark what reference_get returns.
  */
 #ifndef WEIR_COLLECT_WEAK_H
 #define WEIR_COLLECT_WEAK_H

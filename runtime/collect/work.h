@@ -1,14 +1,15 @@
-/* work: what is left to mark, and how markers share it. Each has a queue of grey spans of its own. One that has much leaves a
- * part of its queue, a packet, for those that have nothing. Large objects and root ranges are everybody's: pieces are taken of
- * them.
+/* work: what is left to mark, and how markers share it. Each has a queue of grey spans of its own. One that
+ * has much leaves a part of its queue, a packet, for those that have nothing. Large objects and root ranges
+ * are everybody's: pieces are taken of them.
  *
  *     marker's queue --half of it--> packets --> another marker's queue
  *     large objects, roots --------> ranges  --> pieces
  *
- * A span is in one queue or packet at most, so the memory for marking is bounded: a link for each slot. For a large object that
- * finds no place among the ranges the caller makes its first slot grey.
+ * A span is in one queue or packet at most, so the memory for marking is bounded: a link for each slot. For a
+ * large object that finds no place among the ranges the caller makes its first slot grey.
  *
- * All of this by any marker, in the stopped world, but work_prepare, work_clear and work_set_range_limit. Beside the program the same, as it makes nothing grey.
+ * All of this by any marker, in the stopped world, but work_prepare, work_clear and work_set_range_limit.
+ * Beside the program the same, as it makes nothing grey.
  */
 #ifndef WEIR_COLLECT_WORK_H
 #define WEIR_COLLECT_WORK_H

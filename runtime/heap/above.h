@@ -7,11 +7,12 @@
 #include "runtime/os/os.h"
 #include "runtime/pages/region.h"
 
-/* runtime/collect/gc.c: what malloc gets under WEIR_COLLECT: zeroed, scanned, collected. alignment: a power of two;
- * size > 0. NULL and ENOMEM. */
+/* runtime/collect/gc.c: what malloc gets under WEIR_COLLECT: zeroed, scanned, collected. alignment: a power
+ * of two; size > 0. NULL and ENOMEM. */
 void *above_collected(size_t size, size_t alignment);
 
-/* runtime/swap/exclude.c: of what kind the block that malloc is about to get has to be, if there are rules (os/rules.h). */
+/* runtime/swap/exclude.c: of what kind the block that malloc is about to get has to be, if there are rules
+ * (os/rules.h). */
 HIDDEN enum span_kind above_kind(size_t size) __attribute__((weak));
 
 /* runtime/collect/gone.c: an object of a span with COLLECTED_ATTACHED is about to be freed by hand. */

@@ -4,10 +4,11 @@
  *     frees   = freed - returned + free cells in spans + cells on their way home         (sent - drained)
  *               + frees of the profile's samples, which are counted one by one
  *
- * Threads go on while this is read, so that the terms are of different moments. Each is only ever read so that the sum comes
- * out too small, never too large: what adds is read before what takes away, and a cell that moves from one term to another
- * is written in that order, too: it may be missed, and is not counted twice. Since the true counts only grow, so do these,
- * as the largest that was ever told is told again. Of threads that do nothing meanwhile they are exact.
+ * Threads go on while this is read, so that the terms are of different moments. Each is only ever read so
+ * that the sum comes out too small, never too large: what adds is read before what takes away, and a cell
+ * that moves from one term to another is written in that order, too: it may be missed, and is not counted
+ * twice. Since the true counts only grow, so do these, as the largest that was ever told is told again. Of
+ * threads that do nothing meanwhile they are exact.
  */
 #include "runtime/heap/account.h"
 
@@ -21,8 +22,8 @@ static struct {
     uint64_t mallocs[CLASS_COUNT], frees[CLASS_COUNT];
 } told;
 
-/* Cells in the list of the class. Its owner may pop meanwhile: every step is checked to stay in the active span, and their
- * number is bounded. The words read may be the program's by then. */
+/* Cells in the list of the class. Its owner may pop meanwhile: every step is checked to stay in the active
+ * span, and their number is bounded. The words read may be the program's by then. */
 __attribute__((no_sanitize("thread", "address"))) static uint32_t walk(const heap_t *heap, uint32_t cls,
                                                                        const cell_t *cell)
 {
@@ -36,8 +37,9 @@ __attribute__((no_sanitize("thread", "address"))) static uint32_t walk(const hea
     return count;
 }
 
-/* What the program has had of the class, not less `returned`. If the list changed while it was walked, what was handed out
- * before it was filled is certain; when `taken` has changed, it was used up in between. A heap without a thread has no
+/* What the program has had of the class, not less `returned`. If the list changed while it was walked, what
+ * was handed out before it was filled is certain; when `taken` has changed, it was used up in between. A heap
+ * without a thread has no
  * cache: what its bins point to may be gone. */
 __attribute__((no_sanitize("thread"))) static uint64_t handed_out(const heap_t *heap, uint32_t cls)
 {
@@ -102,8 +104,8 @@ __attribute__((no_sanitize("thread"))) static void add_large(account_t *account,
     account->arena_taken += heap->arena_taken;
 }
 
-/* Before any allocs are read: a block freed meanwhile may have been allocated by a heap that was read already, and
- * frees would exceed allocs. */
+/* Before any allocs are read: a block freed meanwhile may have been allocated by a heap that was read
+ * already, and frees would exceed allocs. */
 __attribute__((no_sanitize("thread"))) static void add_large_frees(account_t *account, const heap_t *heap)
 {
     account->large_frees += heap->large_frees;

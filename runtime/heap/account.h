@@ -14,8 +14,9 @@ typedef struct account {
     uint64_t heap_bytes;
 } account_t;
 
-/* No count is ever less than in an account before, and none is more than the truth: of threads that allocate meanwhile it may
- * lag by what they have at hand. Exact for threads that do not. Takes the lock of the heaps. */
+/* No count is ever less than in an account before, and none is more than the truth: of threads that allocate
+ * meanwhile it may lag by what they have at hand. Exact for threads that do not. Takes the lock of the
+ * heaps. */
 void account_read(account_t *account);
 
 #endif

@@ -75,8 +75,8 @@ static void describe(size_t end)
     tables.described = end;
 }
 
-/* Marking looks at them as often as at the objects: those of a large heap have huge pages too, one behind what is scanned for
- * each two behind the others. */
+/* Marking looks at them as often as at the objects: those of a large heap have huge pages too, one behind
+ * what is scanned for each two behind the others. */
 static void make_huge(uint32_t slot)
 {
     enum { HUGE_SLOTS = OS_HUGE_PAGE / SCANNED_BYTES };

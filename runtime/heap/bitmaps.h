@@ -1,15 +1,17 @@
-/* bitmaps: which cells of collected spans are allocated, and which were reached. One bit a cell, the first at the slot's first
- * bit; a slot has 512 bytes of each bitmap, so that a cell has one number among all: its slot's times CELLS_MAX, and its own.
- * A large object has one bit.
+/* bitmaps: which cells of collected spans are allocated, and which were reached. One bit a cell, the first at
+ * the slot's first bit; a slot has 512 bytes of each bitmap, so that a cell has one number among all: its
+ * slot's times CELLS_MAX, and its own. A large object has one bit.
  *
- *     allocs    the cell is the program's, or in a thread's run. Released by who frees, acquired by who allocates
+ *     allocs    the cell is the program's, or in a thread's run. Released by who frees, acquired by who
+ *               allocates
  *     marks     the last trace reached it; zero but between the trace and the sweep of the span. A cell that
  *               the program frees loses first the one bit, then the other
- *     scanned   what it points to was reached too (collect/mark.c). From the end of a trace to the sweep the same as
- *               marks in spans that hold pointers, but for cells freed since
+ *     scanned   what it points to was reached too (collect/mark.c). From the end of a trace to the sweep the
+ *               same as marks in spans that hold pointers, but for cells freed since
  *
- * And, beside them, what each slot holds, in two bytes, and what is left to scan there. Four claims (os/claim.h), made at
- * first use and mapped as the heap grows; where the heap is large the bitmaps lie on huge pages.
+ * And, beside them, what each slot holds, in two bytes, and what is left to scan there. Four claims
+ * (os/claim.h), made at first use and mapped as the heap grows; where the heap is large the bitmaps lie on
+ * huge pages.
  */
 #ifndef WEIR_HEAP_BITMAPS_H
 #define WEIR_HEAP_BITMAPS_H
@@ -27,8 +29,8 @@ typedef struct bits {
 } bits_t;
 enum { CELLS_MAX = SLOT_SIZE / 16, SLOT_WORDS = CELLS_MAX / 64 };
 extern bits_t *bitmaps_bits; /* NULL until there is collected memory */
-/* Bytes of the region, from its base, that have these tables: beyond there is nothing collected. Grows, under the lock of the
- * collected spans; read by markers. */
+/* Bytes of the region, from its base, that have these tables: beyond there is nothing collected. Grows, under
+ * the lock of the collected spans; read by markers. */
 extern size_t bitmaps_reach;
 static inline bool bitmaps_cover(const void *p)
 {
@@ -44,8 +46,8 @@ static inline uint64_t *bitmaps_scanned_of(uint32_t slot)
     return bitmaps_scanned + (size_t)slot * SLOT_WORDS;
 }
 
-/* What a slot holds, again: marking asks about every word it finds, and the descriptors of a large heap do not fit into the
- * caches. Written as the span's state is; read by markers. */
+/* What a slot holds, again: marking asks about every word it finds, and the descriptors of a large heap do
+ * not fit into the caches. Written as the span's state is; read by markers. */
 typedef struct brief {
     uint8_t cls;  /* 0: no span of small cells that are collected */
     uint8_t kind; /* enum span_kind: the lowest bit says whether there are pointers */
@@ -77,8 +79,8 @@ static inline uint32_t bitmaps_cell(uint32_t cls, size_t offset)
     return class_cell_at(class_reciprocals[cls], offset);
 }
 
-/* Have those of a slot, the first of `count` of a span; the others are covered, so that markers may ask about them. False: out
- * of memory. Under the lock of the collected spans. */
+/* Have those of a slot, the first of `count` of a span; the others are covered, so that markers may ask about
+ * them. False: out of memory. Under the lock of the collected spans. */
 bool bitmaps_prepare(uint32_t slot, uint32_t count);
 /* Bytes of the tables that the ledger counts as metadata; under the same lock. */
 size_t bitmaps_bytes(void);
@@ -98,10 +100,11 @@ static inline uint64_t bitmaps_next_ones(uint32_t *first, uint32_t end)
     *first = stop;
     return ones;
 }
-/* Of the slot's cells [first, end): they are allocated; others may change other bits of the same words meanwhile. */
+/* Of the slot's cells [first, end): they are allocated; others may change other bits of the same words
+ * meanwhile. */
 void bitmaps_allocate(uint32_t slot, uint32_t first, uint32_t end);
-/* They are marked and scanned, others changing other bits meanwhile: the collector, in the stopped world; who allocates while a
- * trace runs beside the program. */
+/* They are marked and scanned, others changing other bits meanwhile: the collector, in the stopped world; who
+ * allocates while a trace runs beside the program. */
 void bitmaps_blacken(uint32_t slot, uint32_t first, uint32_t end);
 /* Nothing in so many words of the slot's bitmaps is marked, scanned or grey; in the stopped world. */
 void bitmaps_whiten(uint32_t slot, uint32_t words);

@@ -132,8 +132,8 @@ static bool find_cell(const void *p, block_t *block)
     return true;
 }
 
-/* The first slot of a large block says so; the object may be in one that says nothing, as those that are free do. A
- * free slot is asked what it was last: to free that once more is a double free. */
+/* The first slot of a large block says so; the object may be in one that says nothing, as those that are free
+ * do. A free slot is asked what it was last: to free that once more is a double free. */
 finding_t block_find(const void *p, block_t *block)
 {
     const span_t *span = span_of_slot(region_slot(p));

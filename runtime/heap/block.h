@@ -1,13 +1,14 @@
 /* block: how an object lies in its cell when the heap is hardened, and what is known about it.
  *
  *     cell:   |<- front canary, 32 B or the alignment ->|<- the program's ->|<- rear canary, >= 32 B, to the end ->|
- *     large:  the same in whole pages, and at least one page after them, to the end of the memory, that is inaccessible
+ *     large:  the same in whole pages, and at least one page after them, to the end of the memory, that is
+ *             inaccessible
  *
  * Of canaries (canary.h) longer than a page, the page next to the object is used.
  *
- * What is known about a block (record_t) stands in a side table, out of reach of an overflow: a record per slot
- * for large blocks, that of the object's address, and one per 64 bytes of slots with cells, which are all larger
- * than that.
+ * What is known about a block (record_t) stands in a side table, out of reach of an overflow: a record per
+ * slot for large blocks, that of the object's address, and one per 64 bytes of slots with cells, which are
+ * all larger than that.
  */
 #ifndef WEIR_HEAP_BLOCK_H
 #define WEIR_HEAP_BLOCK_H
@@ -52,7 +53,8 @@ typedef struct finding {
     size_t cell;
 } finding_t;
 
-/* Must the object have whole pages? Then it is aligned to its alignment or a slot, and takes this many bytes. */
+/* Must the object have whole pages? Then it is aligned to its alignment or a slot, and takes this many
+ * bytes. */
 bool block_is_large(size_t size, size_t alignment);
 size_t block_room(size_t size, size_t alignment);
 
@@ -65,7 +67,8 @@ block_t block_at(void *user);
 /* The block whose object is at p, in whatever state; or what is wrong with the address. */
 finding_t block_find(const void *p, block_t *block);
 
-/* Resize a large live block in its memory. False: it has no room there, or is to be moved for being half empty. */
+/* Resize a large live block in its memory. False: it has no room there, or is to be moved for being half
+ * empty. */
 bool block_resize(block_t *block, size_t size);
 
 /* Is a live block's canary damaged? If so it is made good again: one report is enough. */

@@ -13,8 +13,9 @@
  * the descriptors outside of the heap and with snmalloc's batched remote frees (Liétar et al., 2019).
  *
  * Where a cell that is not the program's can be: in a thread cache's list; in its span's free list; in a
- * remote chain (outbox or inbox); in a hollow page (hollow.h); untouched beyond span->extended. A free cell's first
- * word is its link, its second word the address of its span, which tells a double free; malloc clears it.
+ * remote chain (outbox or inbox); in a hollow page (hollow.h); untouched beyond span->extended. A free cell's
+ * first word is its link, its second word the address of its span, which tells a double free; malloc clears
+ * it.
  */
 #ifndef WEIR_HEAP_CACHE_H
 #define WEIR_HEAP_CACHE_H
@@ -42,8 +43,8 @@ typedef struct chain {
     uint32_t bytes;
 } chain_t;
 
-/* A stack that its thread has left, for the kernel or for another stack: where it stood, and the registers that are
- * wanted back there, among other words. */
+/* A stack that its thread has left, for the kernel or for another stack: where it stood, and the registers
+ * that are wanted back there, among other words. */
 typedef struct stack_mark {
     uintptr_t from;
     uintptr_t held[11];
@@ -61,8 +62,8 @@ struct spare {
 
 enum heap_status { HEAP_LIVE, HEAP_ORPHAN, HEAP_LOST /* its thread vanished in a fork */ };
 
-/* All of a thread's spans. Heaps are never freed: a thread that ends leaves its heap to the next one that starts, and its
- * spans to threads that need some (HEAP_ORPHAN; orphans.c). */
+/* All of a thread's spans. Heaps are never freed: a thread that ends leaves its heap to the next one that
+ * starts, and its spans to threads that need some (HEAP_ORPHAN; orphans.c). */
 typedef struct heap {
     uintptr_t word; /* the thread's os_thread_word, for its spans' owner words; 0 when hardened */
     cell_t **
@@ -72,8 +73,8 @@ typedef struct heap {
     uint32_t spans;                /* slot; every small span of this heap */
     chain_t outbox[OUTBOX_SIZE];
     uint32_t chains; /* of the outbox that hold cells */
-    /* Bulk counts, so that totals are exact. Each only grows. Written by the owner, read by anybody: account.c says in which
-     * order. */
+    /* Bulk counts, so that totals are exact. Each only grows. Written by the owner, read by anybody:
+     * account.c says in which order. */
     uint64_t taken[CLASS_COUNT];    /* cells that went into bins, */
     uint64_t returned[CLASS_COUNT]; /* of them, back from there into their spans, unused */
     uint64_t freed[CLASS_COUNT];    /* free cells that left their spans: into bins, or with the whole span */
@@ -133,11 +134,11 @@ static inline void count_add(uint64_t *count, uint64_t more)
 
 /* --- span.c --- */
 
-/* The span's cells up to this one are written from now on: count their pages. The caller owns the span. False: the hard
- * limit refuses them. */
+/* The span's cells up to this one are written from now on: count their pages. The caller owns the span.
+ * False: the hard limit refuses them. */
 bool span_touch(span_t *span, uint32_t end_cell);
-/* The class's list is empty: take a cell from somewhere, and fill the list. size: what the program asks for. NULL: out of
- * memory. */
+/* The class's list is empty: take a cell from somewhere, and fill the list. size: what the program asks for.
+ * NULL: out of memory. */
 void *span_refill(heap_t *heap, uint32_t cls, size_t size);
 /* Give a cell back to its span; the caller owns the span. */
 void span_free_cell(span_t *span, void *p);
@@ -149,14 +150,15 @@ void span_move(heap_t *from, heap_t *to, span_t *span);
 void span_deactivate(heap_t *heap, uint32_t cls);
 /* Give back the spans of which no cell is in use. */
 void span_release_empty(heap_t *heap);
-/* Look through the latest frees for addresses that are no cells, up to a few thousand; the fast path does not ask.
- * The caller owns the heap. */
+/* Look through the latest frees for addresses that are no cells, up to a few thousand; the fast path does not
+ * ask. The caller owns the heap. */
 void span_check_freed(const heap_t *heap);
 static inline uint32_t span_used(const span_t *span)
 {
     return span->wait + span->wait_bias;
 }
-/* span->waits of a span with so many cells used, by arithmetic: a word put together from halves in memory is read late. */
+/* span->waits of a span with so many cells used, by arithmetic: a word put together from halves in memory is
+ * read late. */
 static inline uint64_t span_waits(uint32_t used, uint32_t wait)
 {
     return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? (uint64_t)(used - wait) << 32 | wait
@@ -183,10 +185,11 @@ extern struct heaps {
 heap_t *thread_heap(void);
 /* A heap for nobody yet. The caller has the lock. NULL: out of memory. */
 heap_t *thread_heap_make(void);
-/* With the world stopped: the thread of the heap is gone and has not left it. Under WEIR_COLLECT it becomes an orphan. */
+/* With the world stopped: the thread of the heap is gone and has not left it. Under WEIR_COLLECT it becomes
+ * an orphan. */
 void thread_retire(heap_t *heap);
-/* Have the hook called on every thread that ends, once there is one, while its heap still works: it may free, and not
- * allocate. NULL until then. There is one such listener. */
+/* Have the hook called on every thread that ends, once there is one, while its heap still works: it may free,
+ * and not allocate. NULL until then. There is one such listener. */
 void thread_call_at_end(void (*hook)(void));
 /* After an operation of a thread that is past its end and runs other people's destructors: it borrowed a heap
  * for this one operation. Does nothing for any other thread. */
@@ -196,7 +199,8 @@ void thread_return_borrowed(void);
 
 /* Under the lock: a heap of which no class is active has no thread any more; its spans are for everybody. */
 void orphans_leave(heap_t *heap);
-/* The same for one that may be in any state that a thread leaves between two operations: it goes on with the next thread. */
+/* The same for one that may be in any state that a thread leaves between two operations: it goes on with the
+ * next thread. */
 void orphans_leave_whole(heap_t *heap);
 /* Under the lock: a heap without a thread, or NULL. */
 heap_t *orphans_take_heap(void);

@@ -1,5 +1,5 @@
-/* calls: the fast paths for operators new and delete, and for frees that say a size. They are those of fast.h; what
- * these turn away, and a size larger than the cell, goes to slow paths that know the call.
+/* calls: the fast paths for operators new and delete, and for frees that say a size. They are those of
+ * fast.h; what these turn away, and a size larger than the cell, goes to slow paths that know the call.
  *
  * The conditions here repeat what the fast paths ask first; the compiler asks once.
  */
@@ -38,7 +38,8 @@ static inline void heap_free_as(void *p, enum heap_call call)
         heap_free_slow_as(p, call, HEAP_SIZE_UNKNOWN);
 }
 
-/* A smaller size than the block's is no sign of a mistake that matters: C++ deletes objects as their bases. */
+/* A smaller size than the block's is no sign of a mistake that matters: C++ deletes objects as their
+ * bases. */
 static inline void heap_free_sized_as(void *p, size_t size, enum heap_call call)
 {
     const span_t *span = heap_own_span(p);

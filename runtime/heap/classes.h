@@ -1,12 +1,15 @@
-/* classes: the sizes of cells (classes.def). 16-byte steps up to 256, then eight per doubling up to 1 KiB, about four per
- * doubling up to 32 KiB; class 0 is for objects of zero bytes (zero.h). Larger objects have spans of their own (large.h).
+/* classes: the sizes of cells (classes.def). 16-byte steps up to 256, then eight per doubling up to 1 KiB,
+ * about four per doubling up to 32 KiB; class 0 is for objects of zero bytes (zero.h). Larger objects have
+ * spans of their own (large.h).
  *
- * Finer steps waste less inside cells, but every class in use costs a thread a page that it does not fill: small
- * programs came out smaller with fewer classes, and large ones within a percent. From 4 KiB on a cell takes pages of its
- * own anyway, so there a class more costs nothing; larger cells are left untouched at the end by who needs less.
+ * Finer steps waste less inside cells, but every class in use costs a thread a page that it does not fill:
+ * small programs came out smaller with fewer classes, and large ones within a percent. From 4 KiB on a cell
+ * takes pages of its own anyway, so there a class more costs nothing; larger cells are left untouched at the
+ * end by who needs less.
  *
- * What programs keep many of is often a power of two and a header: sqlite's 1,032 and 4,368 bytes. So a class follows 1, 2, 4 and 8
- * KiB whose cells fill a slot: 63 of 1,040 bytes, 31 of 2,112, 15 of 4,368, 7 of 9,360. */
+ * What programs keep many of is often a power of two and a header: sqlite's 1,032 and 4,368 bytes. So a class
+ * follows 1, 2, 4 and 8 KiB whose cells fill a slot: 63 of 1,040 bytes, 31 of 2,112, 15 of 4,368, 7 of
+ * 9,360. */
 #ifndef WEIR_HEAP_CLASSES_H
 #define WEIR_HEAP_CLASSES_H
 
@@ -43,7 +46,8 @@ static inline uint32_t class_size(uint32_t cls)
     return class_sizes[cls];
 }
 
-/* The index of the cell that an offset into a span lies in, by the reciprocal of the class: exact for offsets below 64 KiB. */
+/* The index of the cell that an offset into a span lies in, by the reciprocal of the class: exact for offsets
+ * below 64 KiB. */
 static inline uint32_t class_cell_at(uint32_t reciprocal, size_t offset)
 {
     return (uint32_t)((uint64_t)offset * reciprocal >> 32);

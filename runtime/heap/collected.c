@@ -15,7 +15,8 @@
 
 /* Zeroed at once: in the first-level cache when the program comes to it. */
 enum { RUN_BYTES = 4096 };
-/* A thread that looks for free cells sweeps at most so many spans that have none, unless the limit is near. */
+/* A thread that looks for free cells sweeps at most so many spans that have none, unless the limit is
+ * near. */
 enum { SWEEPS_MAX = 8 };
 
 _Atomic size_t collected_bytes_since, collected_bytes_held;
@@ -105,8 +106,8 @@ static void poison_dead(const span_t *span)
     }
 }
 
-/* Swept, and nothing freed since; under the lock. A thread that vanished in a fork may have claimed it, and not got so far as
- * to say so where a trace would look. */
+/* Swept, and nothing freed since; under the lock. A thread that vanished in a fork may have claimed it, and
+ * not got so far as to say so where a trace would look. */
 static void span_renew(span_t *span)
 {
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
@@ -159,7 +160,8 @@ static void span_leave(span_t *span)
         span_reclaim(span);
 }
 
-/* Cells in use. Others ask meanwhile whether what they hold is allocated, and free it: so each word changes at once. */
+/* Cells in use. Others ask meanwhile whether what they hold is allocated, and free it: so each word changes
+ * at once. */
 static uint32_t span_sweep(span_t *span)
 {
     bits_t *bits = bitmaps_of(span_slot(span));
@@ -354,8 +356,8 @@ void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_
     return p;
 }
 
-/* While a trace runs beside the program, markers may be in the middle of the object: its memory stays, and counts, until the
- * trace has ended. It goes with the unmarked ones then. */
+/* While a trace runs beside the program, markers may be in the middle of the object: its memory stays, and
+ * counts, until the trace has ended. It goes with the unmarked ones then. */
 static bool free_large(heap_t *self, span_t *span)
 {
     lock_acquire(&collected.lock);
@@ -373,9 +375,10 @@ static bool free_large(heap_t *self, span_t *span)
     return was_allocated;
 }
 
-/* The mark goes too: until the span is swept it is what counts. It goes last: it may be what keeps the span, which as soon as
- * it has gone can be given back, and be anybody's. If the span is swept between the two, or over them, the cell is free, or
- * is found to be garbage by the next trace. The cell can be had when the span is claimed next. */
+/* The mark goes too: until the span is swept it is what counts. It goes last: it may be what keeps the span,
+ * which as soon as it has gone can be given back, and be anybody's. If the span is swept between the two, or
+ * over them, the cell is free, or is found to be garbage by the next trace. The cell can be had when the span
+ * is claimed next. */
 bool collected_free(heap_t *self, span_t *span, const void *p)
 {
     if (span_is_large(span))
@@ -496,8 +499,8 @@ void collected_count_kept(size_t *live, size_t *roots)
     *roots -= collected.kept < *roots ? collected.kept : *roots;
 }
 
-/* What a trace has left that was abandoned, or whose large objects were not released, as in a child of fork that has not the collector:
- * no cell is marked, and nothing is grey. */
+/* What a trace has left that was abandoned, or whose large objects were not released, as in a child of fork
+ * that has not the collector: no cell is marked, and nothing is grey. */
 static void forget_marks(void)
 {
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
@@ -744,8 +747,8 @@ bool collected_before_fork(void)
     return lock_acquire_soon(&collected.lock);
 }
 
-/* A thread that is not in the child may have been about to change its runs: half of one says nothing. Their cells are
- * free again from the sweep after the next trace. */
+/* A thread that is not in the child may have been about to change its runs: half of one says nothing. Their
+ * cells are free again from the sweep after the next trace. */
 static void forget_runs(void)
 {
     for (heap_t *heap = heaps.all; heap; heap = heap->next) {
@@ -776,7 +779,8 @@ __attribute__((no_sanitize("thread"))) static uint64_t count_bits(const span_t *
     return count;
 }
 
-/* Of a run that is just being filled the two ends may not fit: then it was empty, which is no more than was taken. */
+/* Of a run that is just being filled the two ends may not fit: then it was empty, which is no more than was
+ * taken. */
 __attribute__((no_sanitize("thread"))) static uint64_t count_in_runs(const collected_t *share, uint32_t cls)
 {
     uint64_t cells = 0;
@@ -799,7 +803,8 @@ static void count_live(uint64_t frees[CLASS_COUNT])
     lock_release(&collected.lock);
 }
 
-/* frees = taken - returned - allocated bits. In the order that account.c asks for: first what adds, last what takes away. */
+/* frees = taken - returned - allocated bits. In the order that account.c asks for: first what adds, last what
+ * takes away. */
 void collected_count(uint64_t mallocs[CLASS_COUNT], uint64_t frees[CLASS_COUNT])
 {
     if (!collected_is_used())

@@ -1,23 +1,26 @@
 /* collected: memory that the collector reclaims: cells of scan, noscan and typed spans, and large objects.
  *
- * Unlike manual cells a free one holds nothing: what is free is in side bitmaps (bitmaps.h), so that neither the collector
- * nor the sweeper writes among the objects, and a dirty page means that the program wrote there.
+ * Unlike manual cells a free one holds nothing: what is free is in side bitmaps (bitmaps.h), so that neither
+ * the collector nor the sweeper writes among the objects, and a dirty page means that the program wrote
+ * there.
  *
- * A thread allocates from runs: neighbouring free cells, zeroed and marked as allocated when the run is taken.
+ * A thread allocates from runs: neighbouring free cells, zeroed and marked as allocated when the run is
+ * taken.
  *
  *     span:  | live | run: |given out|at ... end| | live | free | live | never used |
  *                                                ^position
  *
  * A span is one thread's at a time: between claim and the next stop, or until it has no more free cells. All
- * spans of a kind and class are on one list; a cursor goes through it once in a cycle, and who needs cells takes the
- * span at the cursor, sweeps it (allocs = marks, marks = 0), and has it. So sweeping is lazy, after Hughes ("A
- * semi-incremental garbage collection algorithm", 1982); Go's mcentral does the same. A span of which the program has
- * freed a quarter by itself, since it was swept, may be claimed again in the same cycle; so may one that was swept ahead.
+ * spans of a kind and class are on one list; a cursor goes through it once in a cycle, and who needs cells
+ * takes the span at the cursor, sweeps it (allocs = marks, marks = 0), and has it. So sweeping is lazy, after
+ * Hughes ("A semi-incremental garbage collection algorithm", 1982); Go's mcentral does the same. A span of
+ * which the program has freed a quarter by itself, since it was swept, may be claimed again in the same
+ * cycle; so may one that was swept ahead.
  *
  *     unswept --claim--> a thread's --no more free cells--> swept --a quarter freed--> to be reclaimed --claim--> a thread's
  *
- * Of a descriptor the small ones use, beside what the pages need: next and prev for the list of their class; heap for
- * whose they are; wait for the flags below; and by the names below
+ * Of a descriptor the small ones use, beside what the pages need: next and prev for the list of their class;
+ * heap for whose they are; wait for the flags below; and by the names below
  *
  *     epoch       the trace after which the span was swept            span->free
  *     freed       cells the program has freed since; atomic           span->wait_bias
@@ -46,8 +49,8 @@ typedef struct collected {
         [CLASS_COUNT]; /* and of them, unused, out of these again. As those of a heap: see account.c */
 } collected_t;
 
-/* A zeroed object of size > 0, at a multiple of alignment, a power of two; NULL: out of memory, or, not `fresh`, the spans
- * that there are have no room. Inside a world_enter section. */
+/* A zeroed object of size > 0, at a multiple of alignment, a power of two; NULL: out of memory, or, not
+ * `fresh`, the spans that there are have no room. Inside a world_enter section. */
 void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_t alignment, bool fresh);
 
 __attribute__((always_inline)) static inline void *collected_alloc_fast(enum span_kind kind, size_t size)
@@ -62,10 +65,13 @@ __attribute__((always_inline)) static inline void *collected_alloc_fast(enum spa
     return p;
 }
 
-/* What the collector notes about a span of its, small or large, in the word that spans of manual cells count in.
- *   ATTACHED   something hangs on one of its objects, or did (collect/attached.h). Set by any thread, for good
+/* What the collector notes about a span of its, small or large, in the word that spans of manual cells count
+ * in.
+ *   ATTACHED   something hangs on one of its objects, or did (collect/attached.h). Set by any thread, for
+ *              good
  *   WATCHED    while marking: news of one of its objects is waited for (collect/ephemeron.h). The collector's
- *   PUT_OFF    while marking beside the program: an object of its is to be scanned in the stop (collect/mark.c). Markers' */
+ *   PUT_OFF    while marking beside the program: an object of its is to be scanned in the stop
+ *              (collect/mark.c). Markers' */
 enum { COLLECTED_ATTACHED = 1, COLLECTED_WATCHED = 2, COLLECTED_PUT_OFF = 4 };
 static inline bool collected_has_flag(const span_t *span, uint32_t flag)
 {
@@ -80,8 +86,8 @@ static inline void collected_clear_flag(span_t *span, uint32_t flag)
     __atomic_fetch_and(&span->wait, ~flag, __ATOMIC_RELAXED);
 }
 
-/* Free an object before the collector finds out; p is the start of a cell of the span, or of a large object. False:
- * it was not allocated. */
+/* Free an object before the collector finds out; p is the start of a cell of the span, or of a large object.
+ * False: it was not allocated. */
 bool collected_free(heap_t *self, span_t *span, const void *p);
 
 /* Has the last trace reached the object at p, its start? Until its span is swept. */
@@ -97,18 +103,18 @@ static inline bool collected_is_marked(const void *p)
 
 /* --- for the collector --- */
 
-/* Bytes allocated since the last trace ended: cells in runs count as allocated. Less what was freed by hand: it may be
- * "below zero". */
+/* Bytes allocated since the last trace ended: cells in runs count as allocated. Less what was freed by hand:
+ * it may be "below zero". */
 extern _Atomic size_t collected_bytes_since;
-/* Bytes of the spans and large objects: those allocated, and the free cells that more can go into. Written under the
- * lock of their lists. */
+/* Bytes of the spans and large objects: those allocated, and the free cells that more can go into. Written
+ * under the lock of their lists. */
 extern _Atomic size_t collected_bytes_held;
 /* Is there any collected memory? */
 bool collected_is_used(void);
 
-/* With the world stopped: a trace begins, and the runs are black. How many cells that were. If the world runs before the end, what
- * is allocated meanwhile is born black, and whoever traces has to look through it: its contents come later.
- * A trace of which there is no end was abandoned; the next one takes its marks away. */
+/* With the world stopped: a trace begins, and the runs are black. How many cells that were. If the world runs
+ * before the end, what is allocated meanwhile is born black, and whoever traces has to look through it: its
+ * contents come later. A trace of which there is no end was abandoned; the next one takes its marks away. */
 size_t collected_begin_trace(void);
 /* And then: what is of KIND_KEPT, as ranges. */
 void collected_each_kept(void (*range)(uintptr_t from, uintptr_t to));
@@ -120,23 +126,24 @@ size_t collected_keep_all(void);
 size_t collected_count_marked(void);
 /* With the world stopped, after marking: every span is taken from its thread, and all are to be swept. */
 void collected_end_trace(void);
-/* After the world has started: give back spans and large objects of which nothing was marked; the lists of the others
- * wait for whoever needs cells. */
+/* After the world has started: give back spans and large objects of which nothing was marked; the lists of
+ * the others wait for whoever needs cells. */
 void collected_release_dead(heap_t *self);
 /* Sweep so many spans that nobody has needed yet: false, there were fewer. */
 bool collected_sweep(size_t spans);
 /* All of them. Before the next trace. */
 void collected_sweep_rest(void);
-/* Give the kernel the pages of spans that hold no object: what the last trace has found dead, and what was freed by hand
- * since. The spans stay, to be claimed or, at the next trace, given back. True: there were some, or may have been. */
+/* Give the kernel the pages of spans that hold no object: what the last trace has found dead, and what was
+ * freed by hand since. The spans stay, to be claimed or, at the next trace, given back. True: there were
+ * some, or may have been. */
 bool collected_trim(void);
 
 void collected_thread_end(heap_t *self);
 bool collected_before_fork(void);
 void collected_after_fork(bool child);
 
-/* Add the objects ever allocated and ever freed, by class; garbage that is not swept yet is not freed. Neither is ever more
- * than the truth. */
+/* Add the objects ever allocated and ever freed, by class; garbage that is not swept yet is not freed.
+ * Neither is ever more than the truth. */
 void collected_count(uint64_t mallocs[CLASS_COUNT], uint64_t frees[CLASS_COUNT]);
 
 /* Bytes of the bitmaps; they are counted in the ledger as metadata. */

@@ -14,8 +14,8 @@ static struct {
     uint64_t started_ns; /* written once, at the start */
 } knobs = {.gc_percent = 100};
 
-/* The start of the runtime reads the environment, so a knob that is turned before the first allocation has to come
- * after it. */
+/* The start of the runtime reads the environment, so a knob that is turned before the first allocation has to
+ * come after it. */
 static void start(void)
 {
     thread_heap();

@@ -1,13 +1,14 @@
 /* cycle: one run of the runtime's clock.
  *
- * The clock has no thread and no timer. It is due when the heap has grown by GOGC percent (pages/growth.h), when the
- * limit cannot be held by releasing idle memory, and when the program asks. The first two raise pages_due under the
- * pages' lock; the thread that next ends a slow allocation sees it and runs the cycle, with no lock held and with
- * every structure of the heap in order, since listeners may run the program's code.
+ * The clock has no thread and no timer. It is due when the heap has grown by GOGC percent (pages/growth.h),
+ * when the limit cannot be held by releasing idle memory, and when the program asks. The first two raise
+ * pages_due under the pages' lock; the thread that next ends a slow allocation sees it and runs the cycle,
+ * with no lock held and with every structure of the heap in order, since listeners may run the program's
+ * code.
  *
- * A heap that is flat never grows, and still allocates: when so much has been allocated since the last cycle as growth would
- * ask for, a cycle of the volume runs. It only lets what is not used grow older (AGE, SETTLE): nothing is traced for it, and
- * growth is not measured anew. It comes while somebody listens to AGE.
+ * A heap that is flat never grows, and still allocates: when so much has been allocated since the last cycle
+ * as growth would ask for, a cycle of the volume runs. It only lets what is not used grow older (AGE,
+ * SETTLE): nothing is traced for it, and growth is not measured anew. It comes while somebody listens to AGE.
  *
  * A cycle has phases, in this order; in each the listeners run in the order in which they came:
  *
@@ -16,9 +17,9 @@
  *     SETTLE   give back what has come of age             without a lock: callbacks of the program may allocate,
  *                                                           free, and use pools; a cycle in them does nothing
  *
- * What has come of age need not be reached by the trace any more: as in Go, whose pools are emptied before it marks.
- * A cycle for the limit takes them one by one, and only as far as it has to: shed.h. Afterwards growth is measured anew, and
- * idle memory is released to what the limit allows.
+ * What has come of age need not be reached by the trace any more: as in Go, whose pools are emptied before it
+ * marks. A cycle for the limit takes them one by one, and only as far as it has to: shed.h. Afterwards growth
+ * is measured anew, and idle memory is released to what the limit allows.
  */
 #ifndef WEIR_HEAP_CYCLE_H
 #define WEIR_HEAP_CYCLE_H
@@ -44,19 +45,20 @@ static inline weir_event_reason cycle_event_reason(enum cycle_reason reason)
 
 typedef void cycle_listener(void *context, enum cycle_reason reason);
 
-/* Have the listener called in the phase of every cycle from now on. There is room for a few, and no way to leave;
- * the clock is heeded from then on. */
+/* Have the listener called in the phase of every cycle from now on. There is room for a few, and no way to
+ * leave; the clock is heeded from then on. */
 void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *context);
 
 /* From now on the clock runs: somebody wants to know of it. */
 void cycle_heed(void);
 
-/* Run a cycle now. A forced one waits for one that another thread is in, and then runs; one for growth leaves it
- * to that thread; one for the limit waits, and runs if it is still due. False: none ran, because this thread is in
- * a cycle already, or at its end. Keeps errno. */
+/* Run a cycle now. A forced one waits for one that another thread is in, and then runs; one for growth leaves
+ * it to that thread; one for the limit waits, and runs if it is still due. False: none ran, because this
+ * thread is in a cycle already, or at its end. Keeps errno. */
 bool cycle_run(enum cycle_reason reason);
 
-/* For a cycle for the limit's sake (shed.h): run one phase, in its lock if it has one; does anybody listen to it? */
+/* For a cycle for the limit's sake (shed.h): run one phase, in its lock if it has one; does anybody listen to
+ * it? */
 void cycle_phase(enum cycle_phase phase, enum cycle_reason reason);
 bool cycle_is_listened(enum cycle_phase phase);
 

@@ -1,7 +1,7 @@
 /* event: who is told of what the runtime does; include/weir/event.h is the manual.
  *
- * A fixed table without a lock: events come with the world stopped, where a stopped thread may have been about to enter
- * or to leave.
+ * A fixed table without a lock: events come with the world stopped, where a stopped thread may have been
+ * about to enter or to leave.
  */
 #ifndef WEIR_HEAP_EVENT_H
 #define WEIR_HEAP_EVENT_H
@@ -11,7 +11,8 @@
 
 #include "runtime/os/os.h"
 
-/* Does anybody want to know? The kinds that somebody listens to, and perhaps some that nobody does any more. */
+/* Does anybody want to know? The kinds that somebody listens to, and perhaps some that nobody does any
+ * more. */
 extern _Atomic uint32_t event_wanted;
 
 /* Fills in the size, the kind and the time. */

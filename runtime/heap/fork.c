@@ -21,8 +21,8 @@ static struct {
     uint32_t count;
 } forks = {.lock = LOCK_INIT(LOCK_RANK_FORK)};
 
-/* Of the calling thread, and of its signal handlers: how many of the forks that it is in are empty, and for each, the innermost
- * lowest, whether it has the streams' lock. */
+/* Of the calling thread, and of its signal handlers: how many of the forks that it is in are empty, and for
+ * each, the innermost lowest, whether it has the streams' lock. */
 static __thread struct {
     uint32_t empty;
     uint64_t streams;
@@ -70,7 +70,8 @@ static bool take_own(void)
     return false;
 }
 
-/* Forks in signal handlers nest; an empty one is inside of all that are not, and what it contains is empty too. */
+/* Forks in signal handlers nest; an empty one is inside of all that are not, and what it contains is empty
+ * too. */
 static bool is_empty(void)
 {
     return own.empty || lock_depth || cache.inside;
@@ -121,7 +122,8 @@ static void after_in_parent(void)
         stdio_unlock();
 }
 
-/* fork has made the streams' lock new. Frames below that are in a fork which had taken it will give it up once each. */
+/* fork has made the streams' lock new. Frames below that are in a fork which had taken it will give it up
+ * once each. */
 static void after_in_child(void)
 {
     lock_keeps_own = own.empty > 0;

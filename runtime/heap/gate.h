@@ -3,9 +3,10 @@
  *     owner:   busy = 1; compiler fence; shut?  then busy = 0 and wait         ... work ...  busy = 0
  *     tender:  shut = 1; fence of all threads; busy?  then shut = 0 and leave  ... tend ...  shut = 0
  *
- * Dekker's protocol, with the owner's fence paid by the tender (os/fence.h). The fast paths do not come here: the tender
- * turns them into slow ones. Where such a fence cannot be had no gate is ever shut. The gate nests; whoever waits at it
- * is in the middle of nothing, and may hold locks of layers above the heap, but none from LOCK_RANK_HEAPS on. */
+ * Dekker's protocol, with the owner's fence paid by the tender (os/fence.h). The fast paths do not come here:
+ * the tender turns them into slow ones. Where such a fence cannot be had no gate is ever shut. The gate
+ * nests; whoever waits at it is in the middle of nothing, and may hold locks of layers above the heap, but
+ * none from LOCK_RANK_HEAPS on. */
 #ifndef WEIR_HEAP_GATE_H
 #define WEIR_HEAP_GATE_H
 

@@ -82,7 +82,8 @@ static bool wait_for_children(void)
     return true;
 }
 
-/* `ask`: again after a while, since a signal may be lost: the thread had just ended, or the program had replaced the handler. */
+/* `ask`: again after a while, since a signal may be lost: the thread had just ended, or the program had
+ * replaced the handler. */
 static bool wait_for(heap_t *heap, uint64_t since, void (*ask)(heap_t *heap))
 {
     enum { LOOK_NS = 10 * 1000 * 1000 };
@@ -157,8 +158,8 @@ static bool list_threads(void)
     return true;
 }
 
-/* The thread has stopped: it reads its own as they are. One that has not this heap has its number, and perhaps its
- * memory, from a thread that is gone. */
+/* The thread has stopped: it reads its own as they are. One that has not this heap has its number, and
+ * perhaps its memory, from a thread that is gone. */
 static enum tracer_state judge(const tracer_thread_t *thread)
 {
     heap_t *const *heap = of_thread(thread->word, &cache.heap);

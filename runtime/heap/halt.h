@@ -1,8 +1,10 @@
 /* halt: the two means of stopping the threads of the world (world.h).
  *
- *     tracer   a task holds them (os/tracer.h). Nothing of the program sees it: no signal, no handler, no early return
- *     signal   the handler of os/signal.h, where there may be no tracer: under a debugger or strace, where the kernel's settings
- *              or a filter of system calls forbid it, when the process may have no further task
+ *     tracer   a task holds them (os/tracer.h). Nothing of the program sees it: no signal, no handler, no
+ *              early return
+ *     signal   the handler of os/signal.h, where there may be no tracer: under a debugger or strace, where
+ *              the kernel's settings or a filter of system calls forbid it, when the process may have no
+ *              further task
  *
  * Those that run in a section are waited for in both. WEIR_DEBUG=stop chooses one for good.
  */
@@ -13,8 +15,8 @@
 
 #include "runtime/os/signal.h"
 
-/* Room for what has to be noted of each thread is made before the stop, and asked for once no thread may come any more. False: there
- * is none to be had. */
+/* Room for what has to be noted of each thread is made before the stop, and asked for once no thread may come
+ * any more. False: there is none to be had. */
 bool halt_make_room(void);
 bool halt_has_room(void);
 /* Everybody stands, or nobody does any more. In the stop. */

@@ -37,7 +37,8 @@ static uint32_t random_below(uint32_t bound)
     return (uint32_t)((x >> 32) * bound >> 32);
 }
 
-/* The list that came with a cell at a refill, in random order, and any of its cells instead of the first. All are of one
+/* The list that came with a cell at a refill, in random order, and any of its cells instead of the first. All
+ * are of one
  * span: what is kept of each on the stack is its place in there. */
 static void *shuffle(heap_t *self, uint32_t cls, void *first)
 {

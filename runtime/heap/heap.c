@@ -1,5 +1,5 @@
-/* heap: see heap.h. The entry points: each finds out which part of the heap an address or a size belongs to and
- * hands it on.
+/* heap: see heap.h. The entry points: each finds out which part of the heap an address or a size belongs to
+ * and hands it on.
  *
  *     size 0           zero.h          1..SMALL_MAX   thread cache, span.c          more   large.h
  *     address          its slot's descriptor says which span, whose, and in what state
@@ -84,15 +84,15 @@ void *raw_malloc(heap_t *self, size_t size)
     return malloc_cell(self, size);
 }
 
-/* Is the thread cache what allocations come from? Not before the first use, past the thread's end, hardened, or
- * under WEIR_COLLECT. */
+/* Is the thread cache what allocations come from? Not before the first use, past the thread's end, hardened,
+ * or under WEIR_COLLECT. */
 static bool uses_cache(const heap_t *self)
 {
     return LIKELY(self && self->bins == cache.bins && !cache.ended);
 }
 
-/* An allocation has left the fast path and is done, p its result: if the clock is due, run the cycle. True: p was
- * refused, and may not be now: the caller tries again and passes the result through `retried`. */
+/* An allocation has left the fast path and is done, p its result: if the clock is due, run the cycle. True: p
+ * was refused, and may not be now: the caller tries again and passes the result through `retried`. */
 static bool is_worth_another_try(const void *p)
 {
     if (LIKELY(!cycle_is_due()) || !cycle_run_due() || p)
@@ -228,15 +228,15 @@ void *heap_manual(size_t alignment, size_t size)
 
 /* --- whose is an address? --- */
 
-/* Was this the start of a block, in the last span or large object before its slot became free? A guess, for the
- * words of a report. */
+/* Was this the start of a block, in the last span or large object before its slot became free? A guess, for
+ * the words of a report. */
 static bool was_block(span_t *span, size_t offset)
 {
     return offset == 0 ? large_usable(span) != 0 : span->cell_size != 0 && offset % span->cell_size == 0;
 }
 
-/* The span that p is the start of a cell of; NULL, and a line, if there is none. Racy by nature when a program
- * frees what is not its own; never reads what is not mapped. */
+/* The span that p is the start of a cell of; NULL, and a line, if there is none. Racy by nature when a
+ * program frees what is not its own; never reads what is not mapped. */
 static span_t *span_of(const void *p, const char *call)
 {
     if (!region_owns(p)) {
@@ -491,8 +491,8 @@ static void *realloc_hardened(void *p, size_t size)
     return to;
 }
 
-/* May the block keep its place with this size? With rules of WEIR_KEEP or WEIR_NOSCAN what held for its old size, or for
- * who asked first, may not hold any more. */
+/* May the block keep its place with this size? With rules of WEIR_KEEP or WEIR_NOSCAN what held for its old
+ * size, or for who asked first, may not hold any more. */
 static bool may_stay(span_t *span, size_t size)
 {
     size_t old = span_usable(span);
@@ -501,9 +501,9 @@ static bool may_stay(span_t *span, size_t size)
     return LIKELY(!options.keep && !options.noscan) || above_kind(size) == span->kind;
 }
 
-/* What asks for manual memory gets it, but under WEIR_COLLECT, where all is collected. When leaks are looked for, whoever
- * resizes a block is the one that has allocated it. Large blocks that grow get an eighth more to grow into: else each of
- * many small steps would copy all of it. */
+/* What asks for manual memory gets it, but under WEIR_COLLECT, where all is collected. When leaks are looked
+ * for, whoever resizes a block is the one that has allocated it. Large blocks that grow get an eighth more to
+ * grow into: else each of many small steps would copy all of it. */
 static void *realloc_collected(span_t *span, void *p, size_t size)
 {
     size_t old = span_usable(span), room = size;

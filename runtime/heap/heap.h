@@ -13,7 +13,8 @@
 void *heap_malloc(size_t size);
 void *heap_calloc(size_t count, size_t size);
 /* realloc(p, 0) frees p and returns NULL, as glibc's does. */
-/* Memory of the runtime's own parts, which they free by heap_free: manual in a program that is collected too. size > 0. */
+/* Memory of the runtime's own parts, which they free by heap_free: manual in a program that is collected too.
+ * size > 0. */
 void *heap_manual(size_t alignment, size_t size);
 void *heap_realloc(void *p, size_t size);
 /* alignment: a power of two */
@@ -27,8 +28,8 @@ size_t heap_usable_size(const void *p);
 /* Bytes of the cell that starts at p or holds it; 0 if there is none. Asks no questions: for estimates. */
 size_t heap_cell_size(const void *p);
 bool heap_owns(const void *p);
-/* Give back what is idle but for `keep` bytes, the empty spans of this thread and of those that sleep included. True if anything went to the
- * kernel. */
+/* Give back what is idle but for `keep` bytes, the empty spans of this thread and of those that sleep
+ * included. True if anything went to the kernel. */
 bool heap_trim(size_t keep);
 /* Give up what this thread and those that sleep cache: empty spans become idle memory. */
 void heap_shed(void);

@@ -123,7 +123,8 @@ void hollow_heap(heap_t *heap)
 
 /* --- bringing back --- */
 
-/* Put the cells that reach into one of the pages, and into none that is hollow, in front of a list; how many. */
+/* Put the cells that reach into one of the pages, and into none that is hollow, in front of a list; how
+ * many. */
 static uint32_t link_cells(span_t *span, uint32_t pages, cell_t **list)
 {
     uint32_t count = 0;

@@ -15,7 +15,8 @@
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
-/* Moving page tables costs two system calls and the faults of the tables: it beats copying from about here. */
+/* Moving page tables costs two system calls and the faults of the tables: it beats copying from about
+ * here. */
 enum { MOVE_MIN = 1024 * 1024 };
 /* Each object with moved pages is up to four mappings more, of the 65,530 that a process may have. */
 enum { MOVED_MAX = 2048 };
@@ -136,7 +137,8 @@ static void give_without(heap_t *self, span_t *span, size_t gone, bool moved)
         pages_give_huge_without(span_start(span), bytes, gone, moved);
 }
 
-/* From `from` on a moved object is one mapping with what lies around it, and without pages, or still counts. */
+/* From `from` on a moved object is one mapping with what lies around it, and without pages, or still
+ * counts. */
 static bool renew(span_t *span, size_t from)
 {
     size_t bytes = large_usable(span);
@@ -221,7 +223,8 @@ static void free_moved(heap_t *self, span_t *span, size_t bytes, bool under_limi
     give_without(self, span, bytes, under_limit);
 }
 
-/* The kernel has unmapped the target of a move, and has no memory to map it anew: those addresses are nobody's any more. */
+/* The kernel has unmapped the target of a move, and has no memory to map it anew: those addresses are
+ * nobody's any more. */
 static void *lost(void)
 {
     errno = ENOMEM;

@@ -12,8 +12,8 @@
 void misuse_report(const char *what, const void *p, size_t size, const char *call);
 
 /* An address that is not in the region, given to `call`. What no allocator can have handed out (unaligned,
- * unmapped, on the caller's stack) is a misuse; the rest is another allocator's: said, and ignored. So are, in
- * silence, the blocks of bootstrap.h. */
+ * unmapped, on the caller's stack) is a misuse; the rest is another allocator's: said, and ignored. So are,
+ * in silence, the blocks of bootstrap.h. */
 void misuse_outside(const void *p, const char *call);
 
 /* The structures of the heap contradict each other: always abort. */

@@ -1,5 +1,5 @@
-/* origin: see origin.h. A free entry of the blocks' table ends a search, so a removed one is filled from behind (Knuth,
- * The Art of Computer Programming 3, 6.4, algorithm R).
+/* origin: see origin.h. A free entry of the blocks' table ends a search, so a removed one is filled from
+ * behind (Knuth, The Art of Computer Programming 3, 6.4, algorithm R).
  */
 #include "runtime/heap/origin.h"
 

@@ -1,12 +1,13 @@
 /* origin: which calls a block comes from: WEIR_DEBUG=leaks=1.
  *
- * Of each block of malloc its address, the size that was asked for, and the stack of calls are kept, until it is freed.
- * Equal stacks are kept once. Blocks and stacks are in hash tables of open addressing, in the runtime's own memory.
+ * Of each block of malloc its address, the size that was asked for, and the stack of calls are kept, until it
+ * is freed. Equal stacks are kept once. Blocks and stacks are in hash tables of open addressing, in the
+ * runtime's own memory.
  *
  *     block --hash--> | address, size, stack's number, state |      stack's number --> | frames, innermost first |
  *
- * What is allocated before the unwinder is there, and by it, has stack 0, of no frames; so has, under leakrate=N, what is not
- * sampled (sample.h).
+ * What is allocated before the unwinder is there, and by it, has stack 0, of no frames; so has, under
+ * leakrate=N, what is not sampled (sample.h).
  */
 #ifndef WEIR_HEAP_ORIGIN_H
 #define WEIR_HEAP_ORIGIN_H
@@ -31,7 +32,8 @@ typedef struct origin {
     uint32_t state; /* the leak finder's */
 } origin_t;
 
-/* Fills in frames and depth, which is 0 before; runtime/swap/calls.c sets it once. NULL: no stack is known. */
+/* Fills in frames and depth, which is 0 before; runtime/swap/calls.c sets it once. NULL: no stack is
+ * known. */
 extern void (*_Atomic origin_unwind)(origin_stack_t *stack);
 
 /* A frame of the program's, on a stack that goes on in the runtime. */

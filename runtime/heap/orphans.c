@@ -4,9 +4,9 @@
  *                                     |                               |
  *                       thread in need of a span: takes one     new thread: takes one
  *
- * The orphanage is a heap without a thread that owns every span left behind. It receives remote frees like any heap; a
- * sender drains them in its stead. All of it is under the lock of the heaps; no call here costs more for more threads,
- * orphans or spans, but that a thread's end costs in proportion to the spans it had.
+ * The orphanage is a heap without a thread that owns every span left behind. It receives remote frees like
+ * any heap; a sender drains them in its stead. All of it is under the lock of the heaps; no call here costs
+ * more for more threads, orphans or spans, but that a thread's end costs in proportion to the spans it had.
  */
 #include "runtime/heap/cache.h"
 #include "runtime/os/os.h"
@@ -62,7 +62,8 @@ __attribute__((no_sanitize("thread"))) static bool may_have(uint32_t cls)
             atomic_load_explicit(&orphanage->inbox, memory_order_relaxed));
 }
 
-/* Waits for the lock: threads that come together would otherwise leave what there is, and each take a new span. */
+/* Waits for the lock: threads that come together would otherwise leave what there is, and each take a new
+ * span. */
 span_t *orphans_take_span(heap_t *self, uint32_t cls)
 {
     if (LIKELY(!may_have(cls)))

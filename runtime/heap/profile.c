@@ -1,4 +1,5 @@
-/* profile: see profile.h. A free entry of the table of samples ends a search, so one that is removed is filled from behind
+/* profile: see profile.h. A free entry of the table of samples ends a search, so one that is removed is
+ * filled from behind
  * (Knuth, The Art of Computer Programming 3, 6.4, algorithm R).
  */
 #include "runtime/heap/profile.h"

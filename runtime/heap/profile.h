@@ -1,8 +1,8 @@
-/* profile: the heap profile: which calls a sample of all allocations comes from, what of it is in use, and how long the
- * rest lived. WEIR_PROFILE=FILE.
+/* profile: the heap profile: which calls a sample of all allocations comes from, what of it is in use, and
+ * how long the rest lived. WEIR_PROFILE=FILE.
  *
- * A site is a stack of calls and a size of blocks; it counts the samples of its own. A live sample is a block in use. Both are
- * in hash tables of open addressing in the runtime's own memory, under one lock.
+ * A site is a stack of calls and a size of blocks; it counts the samples of its own. A live sample is a block
+ * in use. Both are in hash tables of open addressing in the runtime's own memory, under one lock.
  *
  *     block --hash--> sample | address, site, when it was allocated |
  *                                          |
@@ -10,8 +10,10 @@
  *
  *     allocs == in use + sum of ended[]        of each site
  *
- * Which blocks are sampled is decided in runtime/heap/sampled.h, so that each byte is hit with the same probability
- * (sample.h). Whoever reads the profile scales the counts: a sampled block of n bytes stands for sample_weight(n, rate).
+ * Which blocks are sampled is decided in runtime/heap/sampled.h, so that each byte is hit with the same
+ * probability
+ * (sample.h). Whoever reads the profile scales the counts: a sampled block of n bytes stands for
+ * sample_weight(n, rate).
  */
 #ifndef WEIR_HEAP_PROFILE_H
 #define WEIR_HEAP_PROFILE_H
@@ -24,7 +26,8 @@
 
 enum { PROFILE_FRAMES = 64 };
 
-/* How long a sampled block lived: lifetime i is below PROFILE_LIFETIMES[i] nanoseconds, the last has no bound. */
+/* How long a sampled block lived: lifetime i is below PROFILE_LIFETIMES[i] nanoseconds, the last has no
+ * bound. */
 enum { PROFILE_LIFETIMES = 8 };
 extern const uint64_t profile_lifetime_bounds[PROFILE_LIFETIMES];
 
@@ -48,8 +51,10 @@ uint64_t profile_rate(void);
 /* The bytes that a sample of the size stands for. */
 uint64_t profile_scaled(size_t size);
 
-/* A block has been allocated, and is a sample: take down the calls of this thread, which `heap` belongs to. size: of the block;
- * requested: what the program asked for. False: there is no memory for it. Outside of locks from LOCK_RANK_HEAPS on. */
+/* A block has been allocated, and is a sample: take down the calls of this thread, which `heap` belongs to.
+ * size: of the block;
+ * requested: what the program asked for. False: there is no memory for it. Outside of locks from
+ * LOCK_RANK_HEAPS on. */
 bool profile_note(const heap_t *heap, const void *p, size_t size, size_t requested);
 /* The sample is freed. */
 void profile_forget(const void *p);
@@ -60,8 +65,9 @@ size_t profile_table_bytes(void);
 /* An estimate of the bytes that are in use, from the samples. */
 uint64_t profile_live_bytes(void);
 
-/* From now on: after a sample was allocated, call write(), outside of all locks, if since the last time WEIR_PROFILE_GROWTH more
- * bytes are in use, if the soft limit was passed for the first time, or if is_asked() says so. Once, before threads. */
+/* From now on: after a sample was allocated, call write(), outside of all locks, if since the last time
+ * WEIR_PROFILE_GROWTH more bytes are in use, if the soft limit was passed for the first time, or if
+ * is_asked() says so. Once, before threads. */
 void profile_watch(void (*write)(void), bool (*is_asked)(void));
 /* After a sample was allocated, by its thread. */
 void profile_look_at_growth(void);

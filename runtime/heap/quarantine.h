@@ -1,5 +1,5 @@
-/* quarantine: freed blocks on their way to the heap, in the order they were freed, so that no address is handed
- * out again soon, and what a program writes after free is seen when the block leaves.
+/* quarantine: freed blocks on their way to the heap, in the order they were freed, so that no address is
+ * handed out again soon, and what a program writes after free is seen when the block leaves.
  *
  * Bounded by count and by bytes. A large block holds no memory while it is here, only addresses: it counts a
  * sixteenth. The newest block always stays. All of it for whoever holds the lock of hardening (harden.c).

@@ -3,7 +3,8 @@
 
 #include "runtime/os/os.h"
 
-/* -ln u for u in (0, 1], to some 1e-4: the exponent, and of the mantissa ln m = 2 atanh((m - 1) / (m + 1)). */
+/* -ln u for u in (0, 1], to some 1e-4: the exponent, and of the mantissa ln m = 2 atanh((m - 1) / (m +
+ * 1)). */
 static double minus_log(uint64_t bits)
 {
     const double ln2 = 0.6931471805599453;

@@ -1,8 +1,9 @@
 /* sample: which blocks are sampled, and what one that was stands for.
  *
- * Each byte allocated is hit with probability 1/rate, and a block is sampled if one of its bytes is: the distance from hit to hit
- * is exponentially distributed, as in Go's runtime (mcache.nextSample) and jemalloc (lg_prof_sample). So a block of n bytes is
- * sampled with probability 1 - exp(-n / rate), and stands for 1 / (1 - exp(-n / rate)) of its size (pprof does the same).
+ * Each byte allocated is hit with probability 1/rate, and a block is sampled if one of its bytes is: the
+ * distance from hit to hit is exponentially distributed, as in Go's runtime (mcache.nextSample) and jemalloc
+ * (lg_prof_sample). So a block of n bytes is sampled with probability 1 - exp(-n / rate), and stands for 1 /
+ * (1 - exp(-n / rate)) of its size (pprof does the same).
  */
 #ifndef WEIR_HEAP_SAMPLE_H
 #define WEIR_HEAP_SAMPLE_H

@@ -1,5 +1,5 @@
-/* sampled: see sampled.h. Of the descriptor of a span of samples: free lists its free cells, wait counts those in use, next and
- * prev link the spans of a class that have room. All under the lock.
+/* sampled: see sampled.h. Of the descriptor of a span of samples: free lists its free cells, wait counts
+ * those in use, next and prev link the spans of a class that have room. All under the lock.
  */
 #include "runtime/heap/sampled.h"
 
@@ -91,8 +91,8 @@ static void *take_cell(uint32_t cls)
     return cell;
 }
 
-/* A span that nobody knows yet; all its pages are charged at once. 0: refused. What may call the program back, when a limit
- * refuses, is done without the lock. */
+/* A span that nobody knows yet; all its pages are charged at once. 0: refused. What may call the program
+ * back, when a limit refuses, is done without the lock. */
 static uint32_t take_span(uint32_t cls)
 {
     uint32_t slot = pages_take_span(false);

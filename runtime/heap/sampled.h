@@ -1,16 +1,18 @@
 /* sampled: which blocks the heap profile samples, and where they live, so that their frees are noticed.
  *
- * The fast paths know nothing of it. A small block is a sample if the next one of its class is due; that is known when a
- * thread's list of cells is filled, so the list is cut where the sample is due, and the allocation that finds it empty is the one:
+ * The fast paths know nothing of it. A small block is a sample if the next one of its class is due; that is
+ * known when a thread's list of cells is filled, so the list is cut where the sample is due, and the
+ * allocation that finds it empty is the one:
  *
- *     until[class]   cells that the thread still gets before the next sample; exponentially distributed bytes (sample.h)
+ *     until[class]   cells that the thread still gets before the next sample; exponentially distributed bytes
+ *                    (sample.h)
  *
  *     refill:  | cell | cell | ... until[class] of them |      the others stay on their span's list
  *     empty, until[class] == 0:  the sample, from a span of samples; then until[class] is drawn anew
  *
- * A span of samples has no owner, so the fast path of free hands each of its cells to the slow one. All threads share these
- * spans, under one lock; each is charged whole when it is taken, since a page that is not charged may not be written. A large
- * block is sampled where it lives; its descriptor says so.
+ * A span of samples has no owner, so the fast path of free hands each of its cells to the slow one. All
+ * threads share these spans, under one lock; each is charged whole when it is taken, since a page that is not
+ * charged may not be written. A large block is sampled where it lives; its descriptor says so.
  */
 #ifndef WEIR_HEAP_SAMPLED_H
 #define WEIR_HEAP_SAMPLED_H
@@ -27,8 +29,8 @@ typedef struct sampling {
 /* A new heap gets one; NULL: there is no profile, or no memory. */
 sampling_t *sampled_make(void);
 
-/* The next allocation of the class by this thread is the sample: do it. NULL: there is no memory for one, and the allocation
- * has to be an ordinary one. size: what the program asked for. */
+/* The next allocation of the class by this thread is the sample: do it. NULL: there is no memory for one, and
+ * the allocation has to be an ordinary one. size: what the program asked for. */
 void *sampled_alloc(heap_t *self, uint32_t cls, size_t size);
 /* Add how many were freed, ever. */
 void sampled_count(uint64_t frees[CLASS_COUNT]);

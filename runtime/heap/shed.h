@@ -9,9 +9,10 @@
  *     CALLBACK     the program is told
  *     REFUSAL      under the hard limit alone: ENOMEM        pages/limit.c
  *
- * A rung is left out when the ones before have made room: a 64th of the limit, for rungs of the runtime's own, so that
- * the next request is not at the limit again; any, for what the program would feel. Memory that a rung frees is given
- * back to the kernel before the next is asked. Each rung counts how often it was taken, and by how much less was in use after it: held and not idle. */
+ * A rung is left out when the ones before have made room: a 64th of the limit, for rungs of the runtime's
+ * own, so that the next request is not at the limit again; any, for what the program would feel. Memory that
+ * a rung frees is given back to the kernel before the next is asked. Each rung counts how often it was taken,
+ * and by how much less was in use after it: held and not idle. */
 #ifndef WEIR_HEAP_SHED_H
 #define WEIR_HEAP_SHED_H
 

@@ -40,7 +40,8 @@ bool shrinker_add(shrinker_t *shrinker, void *context, int priority)
     return false;
 }
 
-/* Nobody runs it, or the thread that does is the last to touch it: whoever comes first makes the entry free. */
+/* Nobody runs it, or the thread that does is the last to touch it: whoever comes first makes the entry
+ * free. */
 static void leave(struct entry *entry)
 {
     int leaving = LEAVING;
@@ -77,7 +78,8 @@ static bool is_before(place_t a, place_t b)
     return a.priority < b.priority || (a.priority == b.priority && a.number < b.number);
 }
 
-/* The first behind *place, which becomes its own; NULL: there is none. Those that come or leave meanwhile may be missed. */
+/* The first behind *place, which becomes its own; NULL: there is none. Those that come or leave meanwhile may
+ * be missed. */
 static struct entry *next_after(place_t *place)
 {
     struct entry *found = NULL;

@@ -1,12 +1,14 @@
-/* shrinker: what the program has registered to give memory back when a limit cannot be held (include/weir/control.h).
+/* shrinker: what the program has registered to give memory back when a limit cannot be held
+ * (include/weir/control.h).
  *
- * A fixed table, without a lock: the functions are the program's, and may add and remove shrinkers themselves. One runs on one
- * thread at a time; a second thread that sheds passes it over.
+ * A fixed table, without a lock: the functions are the program's, and may add and remove shrinkers
+ * themselves. One runs on one thread at a time; a second thread that sheds passes it over.
  *
  *     FREE --> FILLED --> LISTENS --> LEAVING --> FREE
  *
- * Who runs one says so first and then looks whether it still listens; who removes one says LEAVING first and then looks
- * whether it runs. So a function is never called after its removal has returned, unless it removes itself. */
+ * Who runs one says so first and then looks whether it still listens; who removes one says LEAVING first and
+ * then looks whether it runs. So a function is never called after its removal has returned, unless it removes
+ * itself. */
 #ifndef WEIR_HEAP_SHRINKER_H
 #define WEIR_HEAP_SHRINKER_H
 
@@ -21,8 +23,8 @@ bool shrinker_add(shrinker_t *shrinker, void *context, int priority);
 /* Nothing happens if there is none such. Waits for a thread that runs it, unless that is this one. */
 void shrinker_remove(shrinker_t *shrinker, void *context);
 
-/* Call them by priority, without a lock, until `excess` says 0: how many bytes are too many still. How many have run; *bytes: what
- * they say. */
+/* Call them by priority, without a lock, until `excess` says 0: how many bytes are too many still. How many
+ * have run; *bytes: what they say. */
 size_t shrinker_run(size_t (*excess)(void), size_t *bytes);
 
 /* In the child of a fork: other threads that ran one are gone. */

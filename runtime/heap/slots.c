@@ -6,7 +6,8 @@
 #include "runtime/pages/pages.h"
 
 enum { RUN_SLOTS = OS_HUGE_PAGE / SLOT_SIZE };
-/* Slots in use from which on the heap is large: 2 MiB are 3 % of it. And what has to be left below the limit. */
+/* Slots in use from which on the heap is large: 2 MiB are 3 % of it. And what has to be left below the
+ * limit. */
 enum { LARGE_MIN = 64 * 1024 * 1024 / SLOT_SIZE, ROOM_MIN = 32 * 1024 * 1024 };
 
 static struct {
@@ -31,8 +32,8 @@ static void touch(char *memory)
         *(volatile char *)(memory + at) = 0;
 }
 
-/* What is idle comes first, slot by slot: scattered among slots in use it is no run, and a heap whose spans die one by one
- * would hold twice its goal. Of a large heap it lies in huge pages already. */
+/* What is idle comes first, slot by slot: scattered among slots in use it is no run, and a heap whose spans
+ * die one by one would hold twice its goal. Of a large heap it lies in huge pages already. */
 __attribute__((no_sanitize("thread"))) static bool idle_comes_first(void)
 {
     return __atomic_load_n(&ledger.pages_idle, __ATOMIC_RELAXED) >= OS_HUGE_PAGE / OS_PAGE;
@@ -51,8 +52,8 @@ static void run_take(uint32_t which)
     slots.runs[which].left = RUN_SLOTS;
 }
 
-/* Nobody waits for the lock: the limit's callback may run under it and come here again, and a fork may leave it taken
- * in the child. Then slots come one at a time. */
+/* Nobody waits for the lock: the limit's callback may run under it and come here again, and a fork may leave
+ * it taken in the child. Then slots come one at a time. */
 uint32_t slots_take(enum span_kind kind)
 {
     uint32_t which = kind == KIND_NOSCAN, slot = 0;

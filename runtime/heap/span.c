@@ -5,9 +5,9 @@
  *                                                                                 |
  *                                                                                 +------> given back (empty)
  *
- * A full span waits until a sixteenth of its cells is free (at most 32), so that a refill brings more than one.
- * A partial span that empties is given back unless it is the class's only partial one: a program that frees and
- * allocates around a span's boundary would give and take it each time.
+ * A full span waits until a sixteenth of its cells is free (at most 32), so that a refill brings more than
+ * one. A partial span that empties is given back unless it is the class's only partial one: a program that
+ * frees and allocates around a span's boundary would give and take it each time.
  */
 #include "runtime/heap/cache.h"
 #include "runtime/heap/cycle.h"
@@ -68,8 +68,9 @@ void span_move(heap_t *from, heap_t *to, span_t *span)
 
 /* --- new and old spans --- */
 
-/* Is the span that the heap takes going to be used up soon, so that a huge page pays? Its cells leave no page of a slot untouched,
- * and the heap has handed out many of the class: a thread that needs one cell of each class would have 2 MiB for each. */
+/* Is the span that the heap takes going to be used up soon, so that a huge page pays? Its cells leave no page
+ * of a slot untouched, and the heap has handed out many of the class: a thread that needs one cell of each
+ * class would have 2 MiB for each. */
 static bool is_worth_huge(const heap_t *heap, uint32_t cls)
 {
     enum { HANDED_OUT = 1024 * 1024 };
@@ -112,8 +113,9 @@ static void span_discard(heap_t *heap, span_t *span)
 
 /* --- refill --- */
 
-/* A sample is due after the first until[class] cells of the list, which has `count`: the others go back to their span. How
- * many stay. To a child of fork, which may see this half done, used may be too high, never too low. */
+/* A sample is due after the first until[class] cells of the list, which has `count`: the others go back to
+ * their span. How many stay. To a child of fork, which may see this half done, used may be too high, never
+ * too low. */
 COLD static uint32_t cut_before_sample(heap_t *heap, span_t *span, cell_t *list, uint32_t count)
 {
     uint32_t *until = &heap->sampling->until[span->cls];
@@ -151,7 +153,8 @@ ALWAYS_INLINE void *bin_fill(heap_t *heap, span_t *span, cell_t *list, uint32_t 
     return list;
 }
 
-/* A free on the fast path takes any multiple of 16 in a span for a cell. True: it was none, and has been reported. */
+/* A free on the fast path takes any multiple of 16 in a span for a cell. True: it was none, and has been
+ * reported. */
 static bool is_interior(const span_t *span, const cell_t *cell)
 {
     uint32_t offset = (uint32_t)((uintptr_t)cell - (uintptr_t)span_start(span));
@@ -183,8 +186,8 @@ COLD static cell_t *drop_absent(span_t *span, cell_t *list)
     return kept;
 }
 
-/* Look through the first cells of the list for links that the program has overwritten. The cells are about to be handed
- * out in this order, so the look costs few cache misses that would not come anyway. */
+/* Look through the first cells of the list for links that the program has overwritten. The cells are about to
+ * be handed out in this order, so the look costs few cache misses that would not come anyway. */
 static void check_list(const span_t *span, const cell_t *cell)
 {
     enum { STEPS = 64 };
@@ -198,8 +201,8 @@ static void check_list(const span_t *span, const cell_t *cell)
     }
 }
 
-/* What was freed to the span goes to the cache, all of it. The order matters to a child of fork, which may see
- * a span of a vanished thread between any two of these: used may then be too high, never too low. */
+/* What was freed to the span goes to the cache, all of it. The order matters to a child of fork, which may
+ * see a span of a vanished thread between any two of these: used may then be too high, never too low. */
 ALWAYS_INLINE void *take_free(heap_t *heap, span_t *span)
 {
     cell_t *list = span->free;
@@ -271,9 +274,9 @@ static void span_activate(heap_t *heap, span_t *span)
     heap->active[span->cls] = span;
 }
 
-/* A partial span with cells that were in use before, if there is one: they are resident, untouched and hollow ones are
- * not. Those without come last after hollow_heap, and one at a time before the others from refills that prefer another:
- * the first few are looked at. */
+/* A partial span with cells that were in use before, if there is one: they are resident, untouched and hollow
+ * ones are not. Those without come last after hollow_heap, and one at a time before the others from refills
+ * that prefer another: the first few are looked at. */
 static span_t *partial_with_free(const heap_t *heap, uint32_t cls)
 {
     enum { LOOKS = 8 };
@@ -324,7 +327,8 @@ static void *refill_from_next(heap_t *heap, uint32_t cls)
     return span->free ? take_free(heap, span) : take_fresh(heap, span);
 }
 
-/* The profile's next sample of the class is this allocation. NULL: it is not, or there is no memory for it. */
+/* The profile's next sample of the class is this allocation. NULL: it is not, or there is no memory for
+ * it. */
 static void *take_sample(heap_t *heap, uint32_t cls, size_t size)
 {
     bool is_due = UNLIKELY(heap->sampling != NULL) && heap->sampling->until[cls] == 0;

@@ -1,17 +1,19 @@
-/* spare: a thread's share of free runs of slots, so that blocks of 32 KiB to 1 MiB and small spans that come and go do not
- * take the lock of the pages each time.
+/* spare: a thread's share of free runs of slots, so that blocks of 32 KiB to 1 MiB and small spans that come
+ * and go do not take the lock of the pages each time.
  *
  *     heap->spare.bins[0]     slots of small spans
- *     heap->spare.bins[1..]   runs of large objects, by the bytes that they are charged with: eight bins per doubling
+ *     heap->spare.bins[1..]   runs of large objects, by the bytes that they are charged with: eight bins per
+ *                             doubling
  *
- * A spare run stays charged as it was, in use to the pages, and its size never changes: it serves what fits and wastes at
- * most a quarter. So neither the ledger nor a limit is asked. Blocks of a thread that has spares are rounded up to a bin.
+ * A spare run stays charged as it was, in use to the pages, and its size never changes: it serves what fits
+ * and wastes at most a quarter. So neither the ledger nor a limit is asked. Blocks of a thread that has
+ * spares are rounded up to a bin.
  *
- * A thread begins without a share. It gets one, and more, when it has found its share full (or none) and then needed a run,
- * a few times over: a program that only grows or only shrinks has none. All shares together are at most an eighth of what
- * is in use, or 16 MiB, times GOGC percent (at most 100); they are counted in ledger.spare, and as memory in no use by the
- * rule of idle memory. Shares are given up at the thread's end, by malloc_trim and weir_free_os_memory (for threads that
- * sleep as well: tend.h), and near a limit.
+ * A thread begins without a share. It gets one, and more, when it has found its share full (or none) and then
+ * needed a run, a few times over: a program that only grows or only shrinks has none. All shares together are
+ * at most an eighth of what is in use, or 16 MiB, times GOGC percent (at most 100); they are counted in
+ * ledger.spare, and as memory in no use by the rule of idle memory. Shares are given up at the thread's end,
+ * by malloc_trim and weir_free_os_memory (for threads that sleep as well: tend.h), and near a limit.
  *
  * All of this is the owner's, behind its gate (gate.h). */
 #ifndef WEIR_HEAP_SPARE_H
@@ -24,7 +26,8 @@
 
 enum { SPARE_MAX = 1024 * 1024 /* bytes of a run */ };
 
-/* Round bytes, a multiple of the page from SMALL_MAX up to SPARE_MAX, up to a bin, if the thread has spares. */
+/* Round bytes, a multiple of the page from SMALL_MAX up to SPARE_MAX, up to a bin, if the thread has
+ * spares. */
 size_t spare_round(const heap_t *self, size_t bytes);
 
 /* A run of at least so many bytes, its descriptor as it was put but for the links; 0: none. */

@@ -52,7 +52,8 @@ static bool is_asleep(const heap_t *heap)
     return asleep_is(heap->thread, heap->stack_to);
 }
 
-/* An owner that waits at the gate may have freed the cell that a full span waited for, and not said so yet. */
+/* An owner that waits at the gate may have freed the cell that a full span waited for, and not said so
+ * yet. */
 static void settle_events(heap_t *heap)
 {
     for (uint32_t slot = heap->spans; slot; slot = span_of_slot(slot)->all_next) {
@@ -116,7 +117,8 @@ __attribute__((no_sanitize("thread"))) static bool is_worth_it(const heap_t *hea
     return false;
 }
 
-/* Is there a thread, and is the cache its? One at its end runs the destructors of others, and goes at any time. */
+/* Is there a thread, and is the cache its? One at its end runs the destructors of others, and goes at any
+ * time. */
 static bool may_be_tended(const heap_t *heap)
 {
     return heap->status == HEAP_LIVE && heap != cache.heap && heap->thread != WORLD_NO_THREAD &&
@@ -141,8 +143,8 @@ static void tend_one(heap_t *heap, bool inbox_only)
     lock_release(&heaps.lock);
 }
 
-/* Hardened heaps have no cache, and collect mode one of another kind. A program that filters its system calls may not allow
- * the proof. ThreadSanitizer does not know what the kernel proves. */
+/* Hardened heaps have no cache, and collect mode one of another kind. A program that filters its system calls
+ * may not allow the proof. ThreadSanitizer does not know what the kernel proves. */
 static bool is_possible(void)
 {
 #ifdef __SANITIZE_THREAD__

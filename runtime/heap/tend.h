@@ -1,19 +1,24 @@
 /* tend: taking from the heaps of other threads what they do not use.
  *
- * A thread that sleeps keeps the cells of its cache and takes back nothing of what others have freed of its cells. So
- * when memory is wanted, another thread does that in its stead, while the owner is provably outside the heap:
+ * A thread that sleeps keeps the cells of its cache and takes back nothing of what others have freed of its
+ * cells. So when memory is wanted, another thread does that in its stead, while the owner is provably outside
+ * the heap:
  *
  *   1. its slow paths are shut (gate.h);
- *   2. its fast paths are turned into slow ones: malloc finds no class (cache.class_of), free no span of its own
+ *   2. its fast paths are turned into slow ones: malloc finds no class (cache.class_of), free no span of its
+ *   own
  *      (span->owner). Both are harmless to an owner that runs at the time;
- *   3. after a fence of all threads the kernel is asked where the owner is (os/asleep.h). If it waits in a system
+ *   3. after a fence of all threads the kernel is asked where the owner is (os/asleep.h). If it waits in a
+ *   system
  *      call, it is not in the middle of a fast path that it began before, and cannot begin one.
  *
- * An owner that runs is left alone: it has slow paths of its own soon. So is one whose place cannot be known. */
+ * An owner that runs is left alone: it has slow paths of its own soon. So is one whose place cannot be
+ * known. */
 #ifndef WEIR_HEAP_TEND_H
 #define WEIR_HEAP_TEND_H
 
-/* Tend every other heap that may be. Not with a lock from LOCK_RANK_HEAPS on. The calling thread has a heap. */
+/* Tend every other heap that may be. Not with a lock from LOCK_RANK_HEAPS on. The calling thread has a
+ * heap. */
 void tend_all(void);
 
 #endif

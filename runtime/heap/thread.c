@@ -1,14 +1,14 @@
 /* thread: how threads come to a heap and leave it.
  *
  *   attach   at a thread's first slow path: take an idle heap if there is one, else make a new one
- *   end      at the last round of the thread's key destructors: lists go back into spans, chains are sent, the spans
- *            become orphans (orphans.c) and the heap idle. Destructors that still allocate after that borrow a heap
- *            per operation.
- *   fork     the child keeps the forking thread's heap. The others were interrupted anywhere: nobody allocates
- *            from them again (HEAP_LOST), what the child frees of theirs is not reused.
+ *   end      at the last round of the thread's key destructors: lists go back into spans, chains are sent,
+ *            the spans become orphans (orphans.c) and the heap idle. Destructors that still allocate after
+ *            that borrow a heap per operation.
+ *   fork     the child keeps the forking thread's heap. The others were interrupted anywhere: nobody
+ *            allocates from them again (HEAP_LOST), what the child frees of theirs is not reused.
  *
- * A span's owner word is a thread's identity and identities are reused, so it is cleared whenever a heap has no
- * thread.
+ * A span's owner word is a thread's identity and identities are reused, so it is cleared whenever a heap has
+ * no thread.
  */
 #include "runtime/heap/above.h"
 #include "runtime/heap/cache.h"
@@ -83,8 +83,8 @@ void thread_call_at_end(void (*hook)(void))
     end_hook = hook;
 }
 
-/* Whoever uses collected memory has to be stopped as long as code of the program runs on it. If there is some to come,
- * the heap is not left at all: the next stop of the world finds that the thread is gone. */
+/* Whoever uses collected memory has to be stopped as long as code of the program runs on it. If there is some
+ * to come, the heap is not left at all: the next stop of the world finds that the thread is gone. */
 static bool has_to_stay(void)
 {
     return cache.heap && collected_is_used() && os_thread_has_destructors();
@@ -162,8 +162,8 @@ static heap_t *heap_enter(void)
 
 static void call_at_forks(void);
 
-/* Only what is swapped in for malloc can be collected, and hardening has its own ideas of when a block is free. Leaks are
- * what could be collected. */
+/* Only what is swapped in for malloc can be collected, and hardening has its own ideas of when a block is
+ * free. Leaks are what could be collected. */
 static void settle_collecting(void)
 {
     if (options.collect && options.harden)
@@ -226,7 +226,8 @@ static bool before_fork(void)
     return lock_acquire_soon(&heaps.lock);
 }
 
-/* The lists of a vanished thread may be in the middle of a change, so its spans are found through the slots. */
+/* The lists of a vanished thread may be in the middle of a change, so its spans are found through the
+ * slots. */
 static void lose_vanished_threads(void)
 {
     for (heap_t *heap = heaps.all; heap; heap = heap->next)

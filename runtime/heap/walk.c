@@ -69,7 +69,8 @@ static void read_large(span_t *copy, walk_slot_t *found)
     note_used(found, 0);
 }
 
-/* A thread that keeps the span for itself may make it one of another size meanwhile: a copy that is half old is left out. */
+/* A thread that keeps the span for itself may make it one of another size meanwhile: a copy that is half old
+ * is left out. */
 static void read_small(const span_t *copy, walk_slot_t *found)
 {
     if (copy->cell_size == 0 || copy->cells != SLOT_SIZE / copy->cell_size)

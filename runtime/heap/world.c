@@ -19,9 +19,9 @@ static heap_t *_Atomic stopper; /* whose thread stops the world, or has; NULL: n
 
 /* --- the thread's side --- */
 
-/* Whoever goes on takes the mark away first and then looks whether the next stop has begun, which may have seen the mark. No
- * handler of the program's runs meanwhile: the collector has been told of the frames above this one alone, and the next stop
- * waits for this thread. */
+/* Whoever goes on takes the mark away first and then looks whether the next stop has begun, which may have
+ * seen the mark. No handler of the program's runs meanwhile: the collector has been told of the frames above
+ * this one alone, and the next stop waits for this thread. */
 static inline __attribute__((always_inline)) void wait_marked(heap_t *heap)
 {
     uint64_t signals = os_block_signals();
@@ -54,7 +54,8 @@ void world_park(void)
         stand_still(cache.heap);
 }
 
-/* A thread that the signal was not meant for: it is new, and has the number of one that is gone. Nobody waits for that one. */
+/* A thread that the signal was not meant for: it is new, and has the number of one that is gone. Nobody waits
+ * for that one. */
 static void disown(int thread)
 {
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
@@ -75,8 +76,8 @@ static void stop_if_asked(void)
         disown(os_thread_id());
 }
 
-/* Interrupted in a section, the thread stops at its end. A late signal may find the thread standing: then the collector is at work
- * on what it has said of its stack. */
+/* Interrupted in a section, the thread stops at its end. A late signal may find the thread standing: then the
+ * collector is at work on what it has said of its stack. */
 static void stop_at_signal(const os_frame_t *frame)
 {
     heap_t *heap = cache.heap;
@@ -183,7 +184,8 @@ void world_vfork_end(void)
     memset(heap->blocked.held, 0, sizeof heap->blocked.held);
 }
 
-/* In the section already: who stops the world looks at `inside` after it has said so, this one the other way round. */
+/* In the section already: who stops the world looks at `inside` after it has said so, this one the other way
+ * round. */
 void world_wait_as_child(void)
 {
     if (cache.inside > 1)
@@ -214,8 +216,8 @@ static bool close_world(bool has_made_room)
     return closed;
 }
 
-/* Those that stood for the last stop get off first: collections that follow each other closely would otherwise keep them
- * standing for ever. */
+/* Those that stood for the last stop get off first: collections that follow each other closely would
+ * otherwise keep them standing for ever. */
 bool world_stop(void)
 {
     if (!world_is_ours())

@@ -1,14 +1,15 @@
 /* world: stopping all threads that have a heap.
  *
- * The collector has every such thread held by a task that traces it, or asks it to stop by a signal, whose handler waits until
- * the world starts again (halt.h). A thread in the middle of a change to what the collector reads says so (world_enter); so
- * does one that has a lock of the heap or of the pages, or waits for one (os/lock.h). It goes on to the end of that section,
- * and stops there (world_leave). So a stopped thread holds no such lock, and is in the middle of nothing.
+ * The collector has every such thread held by a task that traces it, or asks it to stop by a signal, whose
+ * handler waits until the world starts again (halt.h). A thread in the middle of a change to what the
+ * collector reads says so (world_enter); so does one that has a lock of the heap or of the pages, or waits
+ * for one (os/lock.h). It goes on to the end of that section, and stops there (world_leave). So a stopped
+ * thread holds no such lock, and is in the middle of nothing.
  *
  *     running --held, or signal--> stopped --start--> running            inside: goes on --leave--> stopped
  *
- * A thread that comes while the world is stopped waits until it starts (world_admits). One that waits in the kernel
- * for long may declare it (world_block_begin): it is left alone, and stops on its way back if need be.
+ * A thread that comes while the world is stopped waits until it starts (world_admits). One that waits in the
+ * kernel for long may declare it (world_block_begin): it is left alone, and stops on its way back if need be.
  */
 #ifndef WEIR_HEAP_WORLD_H
 #define WEIR_HEAP_WORLD_H
@@ -21,13 +22,15 @@
 #include "runtime/os/cpu.h"
 
 /* Stop every thread with a heap but the caller's; start them again. One stop at a time: the caller holds the
- * collector's lock, and its signals are blocked meanwhile. False: a thread could not be stopped for as long as one waits; a
- * line on stderr says which, once, and everybody runs. */
+ * collector's lock, and its signals are blocked meanwhile. False: a thread could not be stopped for as long
+ * as one waits; a line on stderr says which, once, and everybody runs. */
 bool world_stop(void);
 void world_start(void);
-/* Has everybody stood still up to now? Who traces them may be killed: then what was marked is not to be trusted. */
+/* Has everybody stood still up to now? Who traces them may be killed: then what was marked is not to be
+ * trusted. */
 bool world_stands(void);
-/* Is this the process whose threads they are? A child of vfork has the same memory, and none of the threads. */
+/* Is this the process whose threads they are? A child of vfork has the same memory, and none of the
+ * threads. */
 bool world_is_ours(void);
 extern _Atomic uint32_t world_stopping; /* 1 from the request to the restart */
 
@@ -45,10 +48,10 @@ static inline void world_leave(void)
         world_park();
 }
 
-/* Note the caller's frame and registers. They are saved in this frame, which is gone when they are wanted: so they are
- * copied, from where it has them up to what a frame of the entry's own, between, would have saved. There
- * may be no word more above: the caller's frame may be the first of its stack. A macro, because it is about the frame
- * that it is in; of a function that is not inlined. */
+/* Note the caller's frame and registers. They are saved in this frame, which is gone when they are wanted: so
+ * they are copied, from where it has them up to what a frame of the entry's own, between, would have saved.
+ * There may be no word more above: the caller's frame may be the first of its stack. A macro, because it is
+ * about the frame that it is in; of a function that is not inlined. */
 #define WORLD_MARK_HERE(mark)                                                                                \
     do {                                                                                                     \
         stack_mark_t *mark_to = (mark);                                                                      \
@@ -59,15 +62,16 @@ static inline void world_leave(void)
         mark_to->from = (uintptr_t)(mark_frame + (CPU_SAVED_FROM < 0 ? CPU_SAVED_FROM : 0));                 \
     } while (0)
 
-/* The thread waits in the kernel, and touches no collected memory, until the end of the section. What it has on
- * its stack and in registers now is what the collector sees. */
+/* The thread waits in the kernel, and touches no collected memory, until the end of the section. What it has
+ * on its stack and in registers now is what the collector sees. */
 void world_block_begin(void);
 void world_block_end(void);
 
-/* Around vfork and its like, by the thread that makes the child, which may do more than that in between. It may be found waiting
- * for the child in the kernel: then what it had at the beginning in registers, and all of its stack, is what the collector sees.
- * The child runs with the thread's memory and in its name, and is not stopped: its sections wait until the world starts, and
- * what it allocates is kept. The child is told from the thread by the number of the process. */
+/* Around vfork and its like, by the thread that makes the child, which may do more than that in between. It
+ * may be found waiting for the child in the kernel: then what it had at the beginning in registers, and all
+ * of its stack, is what the collector sees. The child runs with the thread's memory and in its name, and is
+ * not stopped: its sections wait until the world starts, and what it allocates is kept. The child is told
+ * from the thread by the number of the process. */
 void world_vfork_begin(void);
 void world_vfork_end(void);
 static inline bool world_is_child(void)
@@ -96,11 +100,12 @@ static inline bool world_scans(const heap_t *heap)
     return heap->status == HEAP_LIVE && heap->thread != WORLD_NO_THREAD;
 }
 
-/* Of a stopped thread: [*from, *to) is what it has on its stack, registers and thread-local memory included. */
+/* Of a stopped thread: [*from, *to) is what it has on its stack, registers and thread-local memory
+ * included. */
 void world_stack(const heap_t *heap, uintptr_t *from, uintptr_t *to);
 
-/* The calling thread gets a heap, or gives it up, under the lock of the heaps: false if the world is being stopped,
- * then wait (without the lock) and try again. */
+/* The calling thread gets a heap, or gives it up, under the lock of the heaps: false if the world is being
+ * stopped, then wait (without the lock) and try again. */
 bool world_admits(void);
 void world_wait_to_start(void);
 /* The new thread's part: who it is. */

@@ -1,5 +1,6 @@
-/* answer: what the endpoint says to a request: a pure function of the request but for what it reads of the runtime, and for
- * the few requests that change something. It knows nothing of sockets, so that it can be tested and fuzzed by itself.
+/* answer: what the endpoint says to a request: a pure function of the request but for what it reads of the
+ * runtime, and for the few requests that change something. It knows nothing of sockets, so that it can be
+ * tested and fuzzed by itself.
  *
  * Who may do what:
  *
@@ -7,10 +8,10 @@
  *     reading    from a Unix socket or the loopback interface: anybody; from elsewhere: with the token
  *     changing   from a Unix socket: anybody who can open it; over TCP: with the token
  *
- * A browser may be made to send requests to loopback by any page that it shows. So over TCP, and of a browser that came to the
- * Unix socket through a forwarded port, the Host has to be a name of loopback (a page's own name that was made to lead here is
- * not), unless the token is given; and an Origin, or Sec-Fetch-Site, that says that another site is behind the request is
- * refused everywhere.
+ * A browser may be made to send requests to loopback by any page that it shows. So over TCP, and of a browser
+ * that came to the Unix socket through a forwarded port, the Host has to be a name of loopback (a page's own
+ * name that was made to lead here is not), unless the token is given; and an Origin, or Sec-Fetch-Site, that
+ * says that another site is behind the request is refused everywhere.
  */
 #ifndef WEIR_HTTP_ANSWER_H
 #define WEIR_HTTP_ANSWER_H

@@ -1,11 +1,13 @@
 /* figures: what the page reads each second, as JSON:
  *
- *     time, cpu, faults   seconds of the monotonic clock; processor time and page faults of the process so far
+ *     time, cpu, faults   seconds of the monotonic clock; processor time and page faults of the process so
+ *                         far
  *     pid, cmdline        which process it is: another pid is another program
  *     resident            bytes, as the kernel counts
  *     changes             who may turn a knob here: "free", "token" (whoever knows it), "never"
  *     metrics             all metrics that are numbers, by their names
- *     pauses              [from, to, times] of each bucket in which a collection's stop was, in seconds; to: null if infinite
+ *     pauses              [from, to, times] of each bucket in which a collection's stop was, in seconds; to:
+ *                         null if infinite
  *     pools               of each pool its name, held, bytes, gets, hits
  */
 #ifndef WEIR_HTTP_FIGURES_H

@@ -1,4 +1,5 @@
-/* page: see page.h. The build makes page_files.inc of the files (tools/cmake/embed.cmake), and defines WEIR_PAGE if it could.
+/* page: see page.h. The build makes page_files.inc of the files (tools/cmake/embed.cmake), and defines
+ * WEIR_PAGE if it could.
  */
 #include "runtime/http/page.h"
 

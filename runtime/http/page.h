@@ -1,5 +1,5 @@
-/* page: the files of the page at /, which are part of the library: those of runtime/http/page, and uPlot's, which the build
- * fetches with npm. A build without npm has none of them.
+/* page: the files of the page at /, which are part of the library: those of runtime/http/page, and uPlot's,
+ * which the build fetches with npm. A build without npm has none of them.
  */
 #ifndef WEIR_HTTP_PAGE_H
 #define WEIR_HTTP_PAGE_H

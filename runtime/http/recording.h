@@ -4,11 +4,13 @@
 
 #include <stdbool.h>
 
-/* Begin to trace into memory, and call done(context) in another thread after so many seconds, when the trace is complete. False, and
+/* Begin to trace into memory, and call done(context) in another thread after so many seconds, when the trace
+ * is complete. False, and
  * errno: EBUSY, there is a trace; or what else is missing. */
 bool recording_start(unsigned seconds, void (*done)(void *context), void *context);
 
-/* After done was called: the file of the trace, which is the caller's from then on; another may be started. */
+/* After done was called: the file of the trace, which is the caller's from then on; another may be
+ * started. */
 int recording_take(void);
 
 #endif

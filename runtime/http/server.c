@@ -1,9 +1,10 @@
 /* server: the endpoint, libweir-http.so: libmicrohttpd with one thread of its own around answer.c.
  *
- * The program must not notice it. So there is one thread, with all signals blocked but the collector's; at most CONNECTIONS
- * connections, each with CONNECTION_MEMORY for its request and IDLE_SECONDS of silence; what comes beyond them waits in the
- * kernel, or is refused by it. Answers are made in a buffer that is mapped and not allocated. libmicrohttpd itself allocates
- * as any library does, some kilobytes a connection, on that thread.
+ * The program must not notice it. So there is one thread, with all signals blocked but the collector's; at
+ * most CONNECTIONS connections, each with CONNECTION_MEMORY for its request and IDLE_SECONDS of silence; what
+ * comes beyond them waits in the kernel, or is refused by it. Answers are made in a buffer that is mapped and
+ * not allocated. libmicrohttpd itself allocates as any library does, some kilobytes a connection, on that
+ * thread.
  *
  * A child of fork has no such thread, and closes the socket.
  */
@@ -40,7 +41,8 @@ enum {
     TOKEN_MIN = 16,
 };
 
-/* The page has all that it needs from here, and talks to nobody else; nobody may show it inside of another. */
+/* The page has all that it needs from here, and talks to nobody else; nobody may show it inside of
+ * another. */
 static const char POLICY[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -268,7 +270,8 @@ static void count_body(size_t length)
     server.touched = length;
 }
 
-/* Called for the header, then for each piece of a body, which nothing here has a use for, and last with none. */
+/* Called for the header, then for each piece of a body, which nothing here has a use for, and last with
+ * none. */
 static enum MHD_Result on_request(void *unused, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **state)

@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* Make the page, and its thread with all signals blocked. Once. Returns how many bytes it has: 0 if there is no memory or no
- * thread for it; readers then ask at the socket. */
+/* Make the page, and its thread with all signals blocked. Once. Returns how many bytes it has: 0 if there is
+ * no memory or no thread for it; readers then ask at the socket. */
 size_t share_start(void);
 
 #endif

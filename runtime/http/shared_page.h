@@ -7,9 +7,10 @@
  *     reads, if `sequence` was the same       answered = what `asked` was before, wake
  *     before and after             <----      sleeps again
  *
- * Nobody asks: nothing runs. The process reads `asked` and nothing else here, so a reader can make it work, at most once in
- * SHARED_PAGE_REST_NS, and no more. It is a memfd (SHARED_PAGE_NAME) sealed against shrinking, which a reader finds in /proc and the
- * kernel lets only the user's own processes open. No thread of the program waits for it.
+ * Nobody asks: nothing runs. The process reads `asked` and nothing else here, so a reader can make it work,
+ * at most once in SHARED_PAGE_REST_NS, and no more. It is a memfd (SHARED_PAGE_NAME) sealed against
+ * shrinking, which a reader finds in /proc and the kernel lets only the user's own processes open. No thread
+ * of the program waits for it.
  */
 #ifndef WEIR_HTTP_SHARED_PAGE_H
 #define WEIR_HTTP_SHARED_PAGE_H
@@ -36,7 +37,8 @@ typedef struct shared_page {
 
 enum { SHARED_PAGE_ROOM = SHARED_PAGE_SIZE - sizeof(shared_page_t) };
 
-/* Between processes: the kernel has to find the page itself, so these are not the runtime's private futexes. */
+/* Between processes: the kernel has to find the page itself, so these are not the runtime's private
+ * futexes. */
 static inline void shared_page_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *patience)
 {
     syscall(SYS_futex, word, FUTEX_WAIT, value, patience, NULL, 0);

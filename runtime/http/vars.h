@@ -4,8 +4,8 @@
 
 #include "runtime/os/text.h"
 
-/* A JSON object with cmdline, memstats (the fields of Go's runtime.MemStats, by Go's names) and weir (all metrics that are
- * numbers, by their names). By one thread at a time. */
+/* A JSON object with cmdline, memstats (the fields of Go's runtime.MemStats, by Go's names) and weir (all
+ * metrics that are numbers, by their names). By one thread at a time. */
 void vars_write(text_t *text);
 
 #endif

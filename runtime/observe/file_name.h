@@ -2,8 +2,8 @@
  *
  *     pattern  weir-%p-%n.json        %p: the process, %n: the number of the file
  *
- * A relative name is one of the directory where the program began. A child of fork whose pattern has no %p gets its process
- * behind the name, so that it does not write over its parent's file.
+ * A relative name is one of the directory where the program began. A child of fork whose pattern has no %p
+ * gets its process behind the name, so that it does not write over its parent's file.
  */
 #ifndef WEIR_OBSERVE_FILE_NAME_H
 #define WEIR_OBSERVE_FILE_NAME_H

@@ -40,7 +40,8 @@ static void put_u32(uint8_t *to, uint32_t value)
         to[i] = (uint8_t)(value >> 8 * i);
 }
 
-/* A stored block of deflate (RFC 1951, 3.2.4): a byte that says whether it is the last, its length and the complement of that. */
+/* A stored block of deflate (RFC 1951, 3.2.4): a byte that says whether it is the last, its length and the
+ * complement of that. */
 static bool write_block(int fd, const uint8_t *bytes, size_t length, bool last)
 {
     const uint8_t header[5] = {last, (uint8_t)length, (uint8_t)(length >> 8), (uint8_t)~length,

@@ -1,5 +1,5 @@
-/* gzip: a file in the gzip format (RFC 1952) whose contents are not compressed: what `go tool pprof` and others expect, without a
- * library in the process. */
+/* gzip: a file in the gzip format (RFC 1952) whose contents are not compressed: what `go tool pprof` and
+ * others expect, without a library in the process. */
 #ifndef WEIR_OBSERVE_GZIP_H
 #define WEIR_OBSERVE_GZIP_H
 

@@ -1,5 +1,5 @@
-/* metrics: see metrics.h. Of the sources that the rows of metrics.def name, those are read that the samples need, once for
- * all samples. Names are found by bisection.
+/* metrics: see metrics.h. Of the sources that the rows of metrics.def name, those are read that the samples
+ * need, once for all samples. Names are found by bisection.
  */
 #include "runtime/observe/metrics.h"
 
@@ -123,8 +123,8 @@ static void read_sources(sources_t *sources, unsigned needs)
 
 /* --- histograms --- */
 
-/* Bounds are the sizes of cells: class 0, of no bytes, is [0, 1), class n is [size of n - 1, plus 1, to size of n, plus 1);
- * the last bucket has what is larger. */
+/* Bounds are the sizes of cells: class 0, of no bytes, is [0, 1), class n is [size of n - 1, plus 1, to size
+ * of n, plus 1); the last bucket has what is larger. */
 static double class_bounds[CLASS_COUNT + 2];
 
 _Static_assert((int)CLASS_COUNT + 1 <= (int)WEIR_METRIC_BUCKETS &&

@@ -4,8 +4,8 @@
 
 #include "runtime/os/text.h"
 
-/* Add every pool that was used: as lines, or as the elements of a JSON array. The text is flushed to `fd` whenever it
- * has no room for one more. */
+/* Add every pool that was used: as lines, or as the elements of a JSON array. The text is flushed to `fd`
+ * whenever it has no room for one more. */
 void pool_print_lines(text_t *text, int fd);
 void pool_print_json(text_t *text, int fd);
 

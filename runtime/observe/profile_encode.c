@@ -1,4 +1,5 @@
-/* profile_encode: see profile_encode.h. All under the profile's lock, twice: for the length, and into memory of that length. */
+/* profile_encode: see profile_encode.h. All under the profile's lock, twice: for the length, and into memory
+ * of that length. */
 #include "runtime/observe/profile_encode.h"
 
 #include <string.h>

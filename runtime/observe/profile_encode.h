@@ -1,9 +1,9 @@
 /* profile_encode: the heap profile as a profile.proto, the format of `go tool pprof` and of others
  * (https://github.com/google/pprof/blob/main/proto/profile.proto).
  *
- * The values of a sample are alloc_objects, alloc_space, inuse_objects, inuse_space, in Go's order, scaled to the whole program; the
- * last is the default. A site becomes several samples, told apart by labels: one of what is in use, and one for each
- * lifetime of what is not:
+ * The values of a sample are alloc_objects, alloc_space, inuse_objects, inuse_space, in Go's order, scaled to
+ * the whole program; the last is the default. A site becomes several samples, told apart by labels: one of
+ * what is in use, and one for each lifetime of what is not:
  *
  *     bytes      of each block
  *     requested  bytes that the program asked for, on average: the rest of the block is lost to rounding
@@ -20,9 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Encode the profile as it is now into memory that os_reserve gives; *reserved is to be given back by os_unreserve. NULL: there is
- * no memory for it. Not `wait`: NULL as well if another thread, or what a signal interrupts, is at the profile. One
- * caller at a time. */
+/* Encode the profile as it is now into memory that os_reserve gives; *reserved is to be given back by
+ * os_unreserve. NULL: there is no memory for it. Not `wait`: NULL as well if another thread, or what a signal
+ * interrupts, is at the profile. One caller at a time. */
 uint8_t *profile_encode(bool wait, size_t *length, size_t *reserved);
 
 #endif

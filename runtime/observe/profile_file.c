@@ -130,7 +130,8 @@ static void on_signal(int number)
     errno = saved;
 }
 
-/* Called outside of locks by the thread that has just allocated a sample, when the heap has grown or the limit was passed. */
+/* Called outside of locks by the thread that has just allocated a sample, when the heap has grown or the
+ * limit was passed. */
 static void on_growth(void)
 {
     int saved = errno;

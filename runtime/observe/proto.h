@@ -1,8 +1,8 @@
 /* proto: Protocol Buffers, written: the wire format of https://protobuf.dev/programming-guides/encoding/.
  *
- * A message goes to a buffer of the caller's; what does not fit is counted and dropped, so the same code first finds out how
- * long a message is and then writes it. A message within a message is written to a buffer of its own first: its length comes
- * before it.
+ * A message goes to a buffer of the caller's; what does not fit is counted and dropped, so the same code
+ * first finds out how long a message is and then writes it. A message within a message is written to a buffer
+ * of its own first: its length comes before it.
  */
 #ifndef WEIR_OBSERVE_PROTO_H
 #define WEIR_OBSERVE_PROTO_H

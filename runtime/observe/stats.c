@@ -37,8 +37,8 @@ static void fill_objects(weir_mem_stats *stats, const account_t *account)
     stats->alloc = stats->heap_alloc;
 }
 
-/* Blocks were counted before the pages. What was freed of them since counts as in use still, and not as idle as well: under
- * a limit that would seem to be more than there ever was. */
+/* Blocks were counted before the pages. What was freed of them since counts as in use still, and not as idle
+ * as well: under a limit that would seem to be more than there ever was. */
 static void count_freed_since(weir_mem_stats *stats)
 {
     if (stats->heap_inuse >= stats->heap_alloc)

@@ -1,5 +1,5 @@
-/* stats_print: see stats_print.h. Text is built in one static buffer: the account is printed once, at exit, on
- * whatever stack exit was called on, and that may be a small one.
+/* stats_print: see stats_print.h. Text is built in one static buffer: the account is printed once, at exit,
+ * on whatever stack exit was called on, and that may be a small one.
  */
 #include "runtime/observe/stats_print.h"
 
@@ -65,8 +65,8 @@ int stats_print_fd(void)
     return is_ours ? printer.fd : STDERR_FILENO;
 }
 
-/* The most memory the process ever had resident. The kernel's own file says it for this program; getrusage also
- * counts what stood in the process before it called exec. */
+/* The most memory the process ever had resident. The kernel's own file says it for this program; getrusage
+ * also counts what stood in the process before it called exec. */
 static uint64_t peak_resident(void)
 {
     char status[4096];
@@ -355,7 +355,8 @@ static void add_table(text_t *text, const weir_mem_stats *stats, int fd)
 
 /* --- The two entries --- */
 
-/* Processes that print at the same time take turns: the file is locked until it is closed. Negative: stderr it is. */
+/* Processes that print at the same time take turns: the file is locked until it is closed. Negative: stderr
+ * it is. */
 static int open_file(void)
 {
     int file = printer.path[0] ? open(printer.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;

@@ -7,10 +7,11 @@
 #include <weir/stats.h>
 
 /* Keep a way to stderr: many programs close it in their own exit handlers (all of coreutils do), before the
- * account can be printed. Once, after options_load; does nothing unless stats or leaks were asked of this process. */
+ * account can be printed. Once, after options_load; does nothing unless stats or leaks were asked of this
+ * process. */
 void stats_print_prepare(void);
-/* That way: a descriptor of stderr. The account, but not what is said of leaks, goes to the end of the file that
- * WEIR_STATS_FILE names, if it can be opened. */
+/* That way: a descriptor of stderr. The account, but not what is said of leaks, goes to the end of the file
+ * that WEIR_STATS_FILE names, if it can be opened. */
 int stats_print_fd(void);
 
 /* At exit: read the account and print it, if options.stats asks for it in this process. */

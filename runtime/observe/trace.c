@@ -24,9 +24,9 @@
 
 enum { SAMPLE_NS = 10 * 1000 * 1000 };
 
-/* The stops of the present collection: when it began to stop the world, when that stood, was marked (0: not in this stop), ran again.
- * Marking beside the program has two: the first begins it, the last ends it. Written by the thread that collects; there is
- * one at a time. */
+/* The stops of the present collection: when it began to stop the world, when that stood, was marked (0: not
+ * in this stop), ran again. Marking beside the program has two: the first begins it, the last ends it.
+ * Written by the thread that collects; there is one at a time. */
 static struct {
     uint64_t begin, stood, marked, started;
 } stops[2];
@@ -174,7 +174,8 @@ static void put_cycle(const weir_event *event)
     cycle_began_ns = 0;
 }
 
-/* Between STOP_BEGIN and STARTED nothing is written: the time is all that is noted. True: the event was one of these. */
+/* Between STOP_BEGIN and STARTED nothing is written: the time is all that is noted. True: the event was one
+ * of these. */
 static bool note_stop(const weir_event *event)
 {
     switch ((int)event->kind) {

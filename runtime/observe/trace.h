@@ -1,13 +1,15 @@
-/* trace: what the runtime did when, as a file that Perfetto opens: WEIR_TRACE=FILE, weir_trace_begin (docs/trace.md).
+/* trace: what the runtime did when, as a file that Perfetto opens: WEIR_TRACE=FILE, weir_trace_begin
+ * (docs/trace.md).
  *
- * A listener of the runtime's events makes a record of each (trace_record.h). Records are collected in memory and written outside
- * of stops and of the runtime's locks:
+ * A listener of the runtime's events makes a record of each (trace_record.h). Records are collected in memory
+ * and written outside of stops and of the runtime's locks:
  *
  *     event --> record --> | buffer being filled |  swap  | buffer being written | --> write --> file
  *
- * The file is a JSON array whose end is not there yet: each record begins with the comma, so at any moment, after SIGKILL too,
- * what is in the file is complete but for the bracket, which readers of this format do not ask for. When both buffers are
- * full, or the file has reached WEIR_TRACE_SIZE, records are dropped and counted; the last record has the count.
+ * The file is a JSON array whose end is not there yet: each record begins with the comma, so at any moment,
+ * after SIGKILL too, what is in the file is complete but for the bracket, which readers of this format do not
+ * ask for. When both buffers are full, or the file has reached WEIR_TRACE_SIZE, records are dropped and
+ * counted; the last record has the count.
  */
 #ifndef WEIR_OBSERVE_TRACE_H
 #define WEIR_OBSERVE_TRACE_H
@@ -19,9 +21,11 @@ void trace_prepare(void);
 
 void trace_at_exit(void);
 
-/* Begin a trace to the file, which is emptied; patterns as in file_name.h. False, and errno: EBUSY, there is one; what open says. */
+/* Begin a trace to the file, which is emptied; patterns as in file_name.h. False, and errno: EBUSY, there is
+ * one; what open says. */
 bool trace_begin(const char *path);
-/* Write what there is and close the file. False, and errno: it could not be written; EINVAL, there is no trace. */
+/* Write what there is and close the file. False, and errno: it could not be written; EINVAL, there is no
+ * trace. */
 bool trace_end(void);
 
 #endif

@@ -19,7 +19,8 @@
 
 enum { BUFFER = 32 * 1024, FLUSH_NS = 10 * 1000 * 1000, LEAST_DESCRIPTOR = 200 };
 
-/* Under the lock, but for the buffer that is being written, which is its writer's, and the descriptor meanwhile. */
+/* Under the lock, but for the buffer that is being written, which is its writer's, and the descriptor
+ * meanwhile. */
 static struct {
     lock_t lock;
     file_name_t names;

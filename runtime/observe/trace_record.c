@@ -21,7 +21,8 @@ static void add_string(text_t *record, const char *string)
     text_add_char(record, '"');
 }
 
-/* The arguments begin with the first one, so that their object is open exactly if there are any: `args` stands at the end. */
+/* The arguments begin with the first one, so that their object is open exactly if there are any: `args`
+ * stands at the end. */
 static void add_key(text_t *record, const char *key)
 {
     bool is_first = record->start[record->length - 1] == '{';

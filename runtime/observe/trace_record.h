@@ -1,5 +1,5 @@
-/* trace_record: one record of an execution trace, in the Trace Event Format that Perfetto and Chrome open (Google, "Trace
- * Event Format", 2016).
+/* trace_record: one record of an execution trace, in the Trace Event Format that Perfetto and Chrome open
+ * (Google, "Trace Event Format", 2016).
  *
  *     {"ph":"X","name":"mark","ts":1000.250,"dur":12.000,"pid":7,"tid":7,"args":{"bytes":4096}}
  *

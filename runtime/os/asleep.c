@@ -12,8 +12,8 @@
 
 enum { STACK_MOST = 1024 * 1024, PIECE = 32 /* words: they lie on the stack */ };
 
-/* Of a signal's frame on the stack: on x86-64 cs, gs, fs and ss in one word (struct sigcontext); on AArch64 the head of
- * the floating point record, which each frame has. */
+/* Of a signal's frame on the stack: on x86-64 cs, gs, fs and ss in one word (struct sigcontext); on AArch64
+ * the head of the floating point record, which each frame has. */
 #if defined(__x86_64__)
 static const uint64_t frame_word = 0x002b000000000033;
 #elif defined(__aarch64__)

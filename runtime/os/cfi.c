@@ -1,4 +1,5 @@
-/* cfi: see cfi.h. The sections may be damaged: each length and pointer in them is held against the file's mapping. */
+/* cfi: see cfi.h. The sections may be damaged: each length and pointer in them is held against the file's
+ * mapping. */
 #define _GNU_SOURCE
 #include "runtime/os/cfi.h"
 
@@ -126,7 +127,8 @@ const void *cfi_tables(uintptr_t pc)
     return _dl_find_object((void *)pc, &found) == 0 ? found.dlfo_eh_frame : NULL;
 }
 
-/* The table of .eh_frame_hdr, sorted: pairs of the start of a function and its FDE, each relative to the section. */
+/* The table of .eh_frame_hdr, sorted: pairs of the start of a function and its FDE, each relative to the
+ * section. */
 typedef struct header_pair {
     int32_t start, fde;
 } header_pair_t;

@@ -1,12 +1,14 @@
-/* cfi: where a function keeps its caller's registers, from the call frame information that compilers write for exceptions.
+/* cfi: where a function keeps its caller's registers, from the call frame information that compilers write
+ * for exceptions.
  *
- * The sections .eh_frame_hdr and .eh_frame are read in place (Linux Standard Base 5.0, 10.6 and 10.7; DWARF 5, 6.4). Programs without
- * frame pointers have them too. _dl_find_object finds the section of an address: it takes no lock, and is there since glibc 2.35.
+ * The sections .eh_frame_hdr and .eh_frame are read in place (Linux Standard Base 5.0, 10.6 and 10.7; DWARF
+ * 5, 6.4). Programs without frame pointers have them too. _dl_find_object finds the section of an address: it
+ * takes no lock, and is there since glibc 2.35.
  *
  *     address --_dl_find_object--> .eh_frame_hdr --binary search--> FDE --its instructions--> row
  *
- * A row says how the registers of the caller are found, once the CFA is known: the stack pointer before the call.
- * Nothing here allocates, locks, or reads anything but the sections and what the caller allows.
+ * A row says how the registers of the caller are found, once the CFA is known: the stack pointer before the
+ * call. Nothing here allocates, locks, or reads anything but the sections and what the caller allows.
  */
 #ifndef WEIR_OS_CFI_H
 #define WEIR_OS_CFI_H
@@ -47,7 +49,8 @@ typedef struct cfi_row {
     const uint8_t *expressions, *end; /* the file's mapping, as far as it is read */
 } cfi_row_t;
 
-/* Where the tables of a file are: its .eh_frame_hdr, and the addresses that may be read: those that the file is mapped at. */
+/* Where the tables of a file are: its .eh_frame_hdr, and the addresses that may be read: those that the file
+ * is mapped at. */
 typedef struct cfi_tables {
     const uint8_t *header, *low, *high;
 } cfi_tables_t;
@@ -57,7 +60,8 @@ bool cfi_find(uintptr_t pc, cfi_row_t *row);
 /* The same by these tables. Whatever is in them, nothing outside of [low, high) is read. */
 bool cfi_find_in(const cfi_tables_t *tables, uintptr_t pc, cfi_row_t *row);
 
-/* An address of the tables that describe pc: the same as long as the same file is mapped there. NULL: nobody describes it. */
+/* An address of the tables that describe pc: the same as long as the same file is mapped there. NULL: nobody
+ * describes it. */
 const void *cfi_tables(uintptr_t pc);
 
 /* The registers of a frame; `known` has a bit for each that has a value. */
@@ -71,7 +75,8 @@ typedef struct cfi_bounds {
     uintptr_t low, high;
 } cfi_bounds_t;
 
-/* From a frame to its caller's. False: the row needs a register that is not known, or memory outside of the bounds. */
+/* From a frame to its caller's. False: the row needs a register that is not known, or memory outside of the
+ * bounds. */
 bool cfi_step(const cfi_row_t *row, const cfi_bounds_t *bounds, cfi_frame_t *frame);
 
 #endif

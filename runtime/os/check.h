@@ -1,6 +1,6 @@
-/* check: what has to be true. DEBUG_CHECK stands beside the code that relies on it and is compiled away unless
- * WEIR_DEBUG_CHECKS is set; it is for what can be seen in a few instructions. Whole structures are compared by
- * pages_verify and verify_heap.
+/* check: what has to be true. DEBUG_CHECK stands beside the code that relies on it and is compiled away
+ * unless WEIR_DEBUG_CHECKS is set; it is for what can be seen in a few instructions. Whole structures are
+ * compared by pages_verify and verify_heap.
  */
 #ifndef WEIR_OS_CHECK_H
 #define WEIR_OS_CHECK_H

@@ -22,8 +22,8 @@ static const size_t TRY_STEP = (size_t)1 << 38; /* 256 GiB */
 
 static _Atomic uintptr_t zone_next; /* 0: not chosen yet */
 
-/* As random as the addresses of the library and the kernel's page are: with randomization switched off always the
- * same, so that a debugger meets every address again. */
+/* As random as the addresses of the library and the kernel's page are: with randomization switched off always
+ * the same, so that a debugger meets every address again. */
 static uintptr_t first_start(void)
 {
     uint64_t mix = (uint64_t)getauxval(AT_SYSINFO_EHDR) * 3 + (uintptr_t)&zone_next;
@@ -68,7 +68,8 @@ static void zone_skip(void)
     atomic_fetch_add(&zone_next, TRY_STEP);
 }
 
-/* ThreadSanitizer's mmap takes an address that is not its own for 0, and keeps the demand for just that one. */
+/* ThreadSanitizer's mmap takes an address that is not its own for 0, and keeps the demand for just that
+ * one. */
 #ifdef __SANITIZE_THREAD__
 enum { TRIES_HERE = 0 };
 #else

@@ -1,6 +1,7 @@
-/* cpu: the few instructions that C has no words for, by processor: x86-64 and AArch64. Another one needs its lines here, in stack.c (a
- * call on another stack), tracer_task.h (system calls without the C library), asleep.c (what tells a signal's frame) and unwind.c;
- * all but the first two have a way around for a processor that they do not know.
+/* cpu: the few instructions that C has no words for, by processor: x86-64 and AArch64. Another one needs its
+ * lines here, in stack.c (a call on another stack), tracer_task.h (system calls without the C library),
+ * asleep.c (what tells a signal's frame) and unwind.c; all but the first two have a way around for a
+ * processor that they do not know.
  */
 #ifndef WEIR_OS_CPU_H
 #define WEIR_OS_CPU_H
@@ -11,8 +12,8 @@
 #error "weir runs on x86-64 and AArch64: see docs/platforms.md"
 #endif
 
-/* Where a frame has the registers that a call keeps, after __builtin_unwind_init, in words from its frame address: x86-64 pushes
- * them below it, AArch64 stores them above the frame's record, which is the lowest. */
+/* Where a frame has the registers that a call keeps, after __builtin_unwind_init, in words from its frame
+ * address: x86-64 pushes them below it, AArch64 stores them above the frame's record, which is the lowest. */
 #ifdef __x86_64__
 enum { CPU_SAVED_FROM = -8 };
 #else
@@ -34,7 +35,8 @@ static inline void cpu_pause(void)
 #endif
 }
 
-/* Clear the vector registers that calls may change: a copy leaves words there, and the frame of a signal holds them. */
+/* Clear the vector registers that calls may change: a copy leaves words there, and the frame of a signal
+ * holds them. */
 static inline void cpu_clear_vectors(void)
 {
 #ifdef __x86_64__

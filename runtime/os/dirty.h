@@ -1,19 +1,22 @@
 /* dirty: which pages of a range have been written since they were last asked about.
  *
- *     begin   every page of the range that there is is clean from now on; one that comes later is reported as written
+ *     begin   every page of the range that there is is clean from now on; one that comes later is reported as
+ *             written
  *     ask     the pages that were written since, as ranges; each is clean again at the moment it is reported,
  *             in one step: a write that comes later is reported by the next question
  *     look    the same, but what is reported stays reported: cheaper, for the last question
  *     end     nobody watches any more
- *     close   the same for all ranges, and the two descriptors are closed, which are had from the first question on
+ *     close   the same for all ranges, and the two descriptors are closed, which are had from the first
+ *             question on
  *
- * By userfaultfd in its asynchronous write-protect mode, and PAGEMAP_SCAN (Linux 6.7; Documentation/admin-guide/mm:
- * userfaultfd.rst, pagemap.rst): the kernel takes the fault of the first write to a page by itself, clears the protection
- * and goes on. No signal, no handler, no thread. Where that is missing nothing is watched: DIRTY_UNSUPPORTED, and whoever
- * asks has to take every page for written.
+ * By userfaultfd in its asynchronous write-protect mode, and PAGEMAP_SCAN (Linux 6.7;
+ * Documentation/admin-guide/mm: userfaultfd.rst, pagemap.rst): the kernel takes the fault of the first write
+ * to a page by itself, clears the protection and goes on. No signal, no handler, no thread. Where that is
+ * missing nothing is watched: DIRTY_UNSUPPORTED, and whoever asks has to take every page for written.
  *
- * Only system calls; nothing allocates. Ranges are whole pages of private anonymous memory and do not overlap. May be
- * used from any thread, all but ask and look by one at a time. A program that closes descriptors it did not open may close
+ * Only system calls; nothing allocates. Ranges are whole pages of private anonymous memory and do not
+ * overlap. May be used from any thread, all but ask and look by one at a time. A program that closes
+ * descriptors it did not open may close
  * these: then questions fail, and nothing that took their numbers is closed.
  */
 #ifndef WEIR_OS_DIRTY_H
@@ -30,8 +33,8 @@ enum dirty { DIRTY_OK, DIRTY_UNSUPPORTED, DIRTY_FAILED };
 bool dirty_is_supported(void);
 
 enum dirty dirty_begin(uintptr_t from, uintptr_t to);
-/* Call written(context, low, high) for each run of written pages, in ascending order. Anything but DIRTY_OK: what was
- * reported was written, and of the rest nothing is known. */
+/* Call written(context, low, high) for each run of written pages, in ascending order. Anything but DIRTY_OK:
+ * what was reported was written, and of the rest nothing is known. */
 enum dirty dirty_ask(uintptr_t from, uintptr_t to,
                      void (*written)(void *context, uintptr_t low, uintptr_t high), void *context);
 enum dirty dirty_look(uintptr_t from, uintptr_t to,

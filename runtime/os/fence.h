@@ -1,10 +1,10 @@
 /* fence: a memory fence that one thread executes on behalf of all others.
  *
- * Two threads that each write a word and then read the other's need a full fence between write and read, on both
- * sides (Dekker). Where one side is hot and the other rare, the rare one can pay for both: the hot side only keeps
- * the compiler from reordering (fence_hot), and the rare side has the kernel interrupt every running thread of the
- * process (fence_cold; membarrier(2), private expedited, about 0.4 us). Where the kernel refuses membarrier, the hot
- * side has to fence itself, and asks fence_is_cheap.
+ * Two threads that each write a word and then read the other's need a full fence between write and read, on
+ * both sides (Dekker). Where one side is hot and the other rare, the rare one can pay for both: the hot side
+ * only keeps the compiler from reordering (fence_hot), and the rare side has the kernel interrupt every
+ * running thread of the process (fence_cold; membarrier(2), private expedited, about 0.4 us). Where the
+ * kernel refuses membarrier, the hot side has to fence itself, and asks fence_is_cheap.
  */
 #ifndef WEIR_OS_FENCE_H
 #define WEIR_OS_FENCE_H
@@ -18,8 +18,8 @@ void fence_init(void);
 /* May the hot side do without a fence of its own? Constant after fence_init. */
 bool fence_is_cheap(void);
 
-/* Does fence_cold still do what the hot side relies on? Not behind a filter that does not allow membarrier (filter.h): then no
- * protocol of the two may begin. */
+/* Does fence_cold still do what the hot side relies on? Not behind a filter that does not allow membarrier
+ * (filter.h): then no protocol of the two may begin. */
 bool fence_works(void);
 
 /* Between the hot side's write and its read. */
@@ -28,8 +28,8 @@ static inline void fence_hot(void)
     atomic_signal_fence(memory_order_seq_cst);
 }
 
-/* Between the rare side's write and its read. What a thread wrote before it passed its fence_hot is visible on
- * return; what it reads after a later fence_hot sees what we wrote before the call. Keeps errno. */
+/* Between the rare side's write and its read. What a thread wrote before it passed its fence_hot is visible
+ * on return; what it reads after a later fence_hot sees what we wrote before the call. Keeps errno. */
 void fence_cold(void);
 
 #endif

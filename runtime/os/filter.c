@@ -1,5 +1,6 @@
-/* filter: see filter.h. The machine is the one of linux/filter.h as far as seccomp allows it (kernel/seccomp.c,
- * seccomp_check_filter): loads of words of struct seccomp_data, 16 words of scratch memory, jumps forwards. */
+/* filter: see filter.h. The machine is the one of linux/filter.h as far as seccomp allows it
+ * (kernel/seccomp.c, seccomp_check_filter): loads of words of struct seccomp_data, 16 words of scratch
+ * memory, jumps forwards. */
 #include "runtime/os/filter.h"
 
 #include <errno.h>
@@ -144,7 +145,8 @@ uint32_t filter_answer(const struct sock_fprog *program, const struct seccomp_da
 
 /* --- the calls --- */
 
-/* With the arguments that a filter may look at. Addresses and descriptors differ from call to call: 0 stands for them. */
+/* With the arguments that a filter may look at. Addresses and descriptors differ from call to call: 0 stands
+ * for them. */
 static const struct call {
     uint32_t uses;
     int number;
@@ -189,7 +191,8 @@ static const struct call {
     {FILTER_WRITE, SYS_write, {STDERR_FILENO}},
 };
 
-/* An error of PAGEMAP_SCAN is answered by another way to the same (written.c): only what kills is not let through. */
+/* An error of PAGEMAP_SCAN is answered by another way to the same (written.c): only what kills is not let
+ * through. */
 static bool lets_through(const struct sock_fprog *program, const struct call *call)
 {
     struct seccomp_data data = {.nr = call->number, .arch = (uint32_t)ARCHITECTURE};

@@ -1,13 +1,15 @@
 /* filter: which system calls the process may still make, after it has locked itself in (seccomp(2)).
  *
- * A filter may kill the process for a call that it does not know. Who runs a program on the runtime has allowed what the
- * C library's malloc and threads need: mmap, munmap, mprotect, mremap, madvise, brk, futex. Whatever the runtime does
- * with other calls after its start is one of the uses below. Each filter that the program is about to install is run for
- * each call of each use (it is a program for the kernel's packet filter, linux/filter.h). A use of which one call would
- * not be let through is given up: no such call is made from then on.
+ * A filter may kill the process for a call that it does not know. Who runs a program on the runtime has
+ * allowed what the C library's malloc and threads need: mmap, munmap, mprotect, mremap, madvise, brk, futex.
+ * Whatever the runtime does with other calls after its start is one of the uses below. Each filter that the
+ * program is about to install is run for each call of each use (it is a program for the kernel's packet
+ * filter, linux/filter.h). A use of which one call would not be let through is given up: no such call is made
+ * from then on.
  *
- * A filter belongs to a thread and to what that thread starts. Here it counts for the whole process. What cannot be seen:
- * filters that were there before the program began, and those of programs that enter the kernel without the C library.
+ * A filter belongs to a thread and to what that thread starts. Here it counts for the whole process. What
+ * cannot be seen: filters that were there before the program began, and those of programs that enter the
+ * kernel without the C library.
  */
 #ifndef WEIR_OS_FILTER_H
 #define WEIR_OS_FILTER_H
@@ -31,8 +33,9 @@ enum filter_use {
 /* May all of the uses be made? Any thread. */
 bool filter_permits(uint32_t uses);
 
-/* The uses that a filter would not let through. `program`: a struct sock_fprog of the program's, in any state; NULL: only
- * read, write and exit are allowed (SECCOMP_SET_MODE_STRICT). Takes no lock, allocates nothing, keeps errno. */
+/* The uses that a filter would not let through. `program`: a struct sock_fprog of the program's, in any
+ * state; NULL: only read, write and exit are allowed (SECCOMP_SET_MODE_STRICT). Takes no lock, allocates
+ * nothing, keeps errno. */
 struct sock_fprog;
 uint32_t filter_forbids(const struct sock_fprog *program);
 

@@ -3,14 +3,15 @@
  *     word == 0                     free
  *     word == holder | waits        the holder's number (lock_self), and bit 0: somebody sleeps on the word
  *
- * A word of zero is unlocked, so a forked child can reset a lock by storing it. The holder's number is there for fork in
- * a signal handler (runtime/heap/fork.h): the child resets what vanished threads held, and leaves what the interrupted
- * frame below the handler holds. The lock is not recursive and never allocates. Order of acquisition: lock_rank below,
- * smallest first; debug builds check it (lock_try may be out of order, since it does not wait).
+ * A word of zero is unlocked, so a forked child can reset a lock by storing it. The holder's number is there
+ * for fork in a signal handler (runtime/heap/fork.h): the child resets what vanished threads held, and leaves
+ * what the interrupted frame below the handler holds. The lock is not recursive and never allocates. Order of
+ * acquisition: lock_rank below, smallest first; debug builds check it (lock_try may be out of order, since it
+ * does not wait).
  *
- * The world may stop any thread, but not one that holds a lock which a section of another may wait for, a section that the
- * stop waits for in turn. So whoever takes a lock from LOCK_RANK_HEAPS on is in such a section, from before it has the lock
- * until after (runtime/heap/world.h).
+ * The world may stop any thread, but not one that holds a lock which a section of another may wait for, a
+ * section that the stop waits for in turn. So whoever takes a lock from LOCK_RANK_HEAPS on is in such a
+ * section, from before it has the lock until after (runtime/heap/world.h).
  */
 #ifndef WEIR_OS_LOCK_H
 #define WEIR_OS_LOCK_H
@@ -46,7 +47,8 @@ enum lock_rank {
 
 /* How many locks of any rank the thread holds or waits for: its own, read by its signal handlers. */
 extern __thread uint32_t lock_depth __attribute__((tls_model("initial-exec")));
-/* How many locks from LOCK_RANK_HEAPS on the thread holds or waits for: its own, read by its signal handlers. */
+/* How many locks from LOCK_RANK_HEAPS on the thread holds or waits for: its own, read by its signal
+ * handlers. */
 extern __thread uint32_t lock_sections __attribute__((tls_model("initial-exec")));
 /* Called where the last of them was given up; set once. */
 extern void (*_Atomic lock_section_ended)(void);
@@ -58,8 +60,9 @@ typedef struct lock {
 
 enum { LOCK_WAITS = 1 };
 
-/* The calling thread's number as a holder: not 0, bit 0 clear. Two threads may have the same if their thread pointers are
- * 128 GiB apart; then a child of a fork in a signal handler may leave a lock to itself that the other one held. */
+/* The calling thread's number as a holder: not 0, bit 0 clear. Two threads may have the same if their thread
+ * pointers are 128 GiB apart; then a child of a fork in a signal handler may leave a lock to itself that the
+ * other one held. */
 static inline uint32_t lock_self(void)
 {
     return (uint32_t)(os_thread_word() >> 5 & ~(uintptr_t)3) | 2;
@@ -141,8 +144,9 @@ static inline void lock_release(lock_t *lock)
     lock_section_end(lock);
 }
 
-/* True in the child of a fork that took no locks, because the forking thread was in one (runtime/heap/fork.c), while the
- * child repairs what the vanished threads held: what the thread holds itself stays held. */
+/* True in the child of a fork that took no locks, because the forking thread was in one
+ * (runtime/heap/fork.c), while the child repairs what the vanished threads held: what the thread holds itself
+ * stays held. */
 extern bool lock_keeps_own;
 
 /* In the child of a fork: may what the lock protects be repaired, or was this thread in the middle of it? */
@@ -151,7 +155,8 @@ static inline bool lock_may_repair(const lock_t *lock)
     return !lock_keeps_own || !lock_is_own(lock);
 }
 
-/* Give up what was taken before a fork, in the parent or in the child. In the child whoever else held it is gone. */
+/* Give up what was taken before a fork, in the parent or in the child. In the child whoever else held it is
+ * gone. */
 static inline void lock_after_fork(lock_t *lock, bool child)
 {
     if (!child) {

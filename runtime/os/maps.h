@@ -27,8 +27,8 @@ typedef struct maps {
     size_t size, at, length; /* of the piece; in it: what is read next, what there is */
 } maps_t;
 
-/* Open the file of the calling thread: that of the process is empty when the first thread has ended. `piece` is in use until
- * maps_close. False: there is no such file. */
+/* Open the file of the calling thread: that of the process is empty when the first thread has ended. `piece`
+ * is in use until maps_close. False: there is no such file. */
 bool maps_open(maps_t *maps, char *piece, size_t size);
 void maps_close(maps_t *maps);
 

@@ -25,11 +25,12 @@ uint64_t memory_size_of_machine(void);
 /* So many percent of it; whole MiB when there are many, so that the value reads well where it is printed. */
 int64_t memory_size_share(uint64_t all, int64_t percent);
 
-/* Control groups are resized while the program runs. Open the files that hold a limit now, so that asking again is one system
- * call for each, pread; those of the group itself and the seven next to it. Once, before any other thread; the second time
- * for another root. */
+/* Control groups are resized while the program runs. Open the files that hold a limit now, so that asking
+ * again is one system call for each, pread; those of the group itself and the seven next to it. Once, before
+ * any other thread; the second time for another root. */
 void memory_size_watch(const char *root);
-/* As memory_size_available, as it is now. False: none of the files can be read any more. One caller at a time. */
+/* As memory_size_available, as it is now. False: none of the files can be read any more. One caller at a
+ * time. */
 bool memory_size_watched(uint64_t *bytes);
 
 #endif

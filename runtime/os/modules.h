@@ -1,7 +1,8 @@
-/* modules: what code is mapped where: the executable mappings of files, from /proc/self/maps, with the build ids of the files, so
- * that addresses can be named later and elsewhere.
+/* modules: what code is mapped where: the executable mappings of files, from /proc/self/maps, with the build
+ * ids of the files, so that addresses can be named later and elsewhere.
  *
- * Reads without an allocation or a lock; the ELF headers through process_vm_readv, since a library may be unmapped meanwhile.
+ * Reads without an allocation or a lock; the ELF headers through process_vm_readv, since a library may be
+ * unmapped meanwhile.
  */
 #ifndef WEIR_OS_MODULES_H
 #define WEIR_OS_MODULES_H
@@ -20,8 +21,8 @@ typedef struct module {
     uint32_t id_length; /* 0: not known */
 } module_t;
 
-/* Fill in up to `room` modules, sorted by address; their names go into `names`, of that many bytes. Returns how many. What there is no
- * room for is left out; without /proc there are none. */
+/* Fill in up to `room` modules, sorted by address; their names go into `names`, of that many bytes. Returns
+ * how many. What there is no room for is left out; without /proc there are none. */
 size_t modules_read(module_t *modules, size_t room, char *names, size_t names_size);
 
 #endif

@@ -128,7 +128,8 @@ bool os_make_huge(void *start)
     return made;
 }
 
-/* The advice is taken back at once: the kernel's thread that looks for such memory would fill the holes in it. */
+/* The advice is taken back at once: the kernel's thread that looks for such memory would fill the holes in
+ * it. */
 void os_touch_huge(void *inside)
 {
     int saved = errno;
@@ -146,8 +147,8 @@ bool os_renew(void *start, size_t size)
     return mmap(start, size, PROT_READ | PROT_WRITE, flags, -1, 0) != MAP_FAILED;
 }
 
-/* A refusal may come after the kernel has unmapped the target (the source spans two mappings, say). What is locked
- * is mapped, too. */
+/* A refusal may come after the kernel has unmapped the target (the source spans two mappings, say). What is
+ * locked is mapped, too. */
 static bool is_whole(void *start, size_t size)
 {
     return madvise(start, size, MADV_DONTNEED) == 0 || errno == EINVAL;
@@ -224,10 +225,11 @@ unsigned os_processors(void)
     return sched_getaffinity(0, sizeof processors, &processors) == 0 ? (unsigned)CPU_COUNT(&processors) : 1;
 }
 
-/* glibc runs the destructors of a thread's keys in up to PTHREAD_DESTRUCTOR_ITERATIONS rounds, as long as some
- * key was set again. The hook waits, so that what other destructors free finds its heap, but not for the very last
- * round: a thread that asks for the hook in a destructor of the first one has a round less, and ThreadSanitizer
- * leaves the thread in the last one. */
+/* glibc runs the destructors of a thread's keys in up to PTHREAD_DESTRUCTOR_ITERATIONS rounds, as long as
+ * some key was set again. The hook waits, so that what other destructors free finds its heap, but not for the
+ * very last
+ * round: a thread that asks for the hook in a destructor of the first one has a round less, and
+ * ThreadSanitizer leaves the thread in the last one. */
 enum { LAST_ROUND = PTHREAD_DESTRUCTOR_ITERATIONS - 1 };
 
 static struct {

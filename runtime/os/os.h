@@ -37,16 +37,19 @@ bool os_decommit(void *start, size_t size);
 bool os_commit_is_scarce(void);
 /* Give the memory of a committed range back to the kernel; it stays committed and reads as zero. */
 bool os_release(void *start, size_t size);
-/* Addresses that were reserved are nobody's again; of the runtime's own all of a reservation without alignment. */
+/* Addresses that were reserved are nobody's again; of the runtime's own all of a reservation without
+ * alignment. */
 void os_unreserve(void *start, size_t size);
 /* Shall the kernel back a committed range by huge pages, where it has them? It may ignore that. */
 void os_prefer_huge_pages(void *start, size_t size, bool prefer);
-/* Have a huge page behind OS_HUGE_PAGE bytes, aligned to as much and committed: all of it becomes resident, and keeps
- * what it holds. False: the kernel is too old (before 6.1), is told never to, or has none; nothing has changed. */
+/* Have a huge page behind OS_HUGE_PAGE bytes, aligned to as much and committed: all of it becomes resident,
+ * and keeps what it holds. False: the kernel is too old (before 6.1), is told never to, or has none; nothing
+ * has changed. */
 bool os_make_huge(void *start);
-/* Move the pages of one committed range to another, which loses what it held; the source reads as zero. The kernel keeps
- * a mapping of its own for pages that were moved, until os_renew, and a process has 65,530 at most. Refused: both ranges
- * are still committed, the source as it was. Lost: so is the source, but the target is no longer mapped. */
+/* Move the pages of one committed range to another, which loses what it held; the source reads as zero. The
+ * kernel keeps a mapping of its own for pages that were moved, until os_renew, and a process has 65,530 at
+ * most. Refused: both ranges are still committed, the source as it was. Lost: so is the source, but the
+ * target is no longer mapped. */
 enum os_move { OS_MOVED, OS_MOVE_REFUSED, OS_MOVE_LOST };
 enum os_move os_move_pages(void *to, void *from, size_t size);
 /* A committed range is committed anew, and reads as zero: one mapping with its neighbours. */
@@ -60,8 +63,9 @@ bool os_is_on_stack(const void *address);
 /* A number that other processes do not know. */
 uint64_t os_random(void);
 
-/* Fault a huge page in at once, around `inside`, if the kernel grants one; 0 is written where `inside` points, which the
- * caller owns and which reads as zero. Nothing of it is left: what is given up of the page comes back in small ones. */
+/* Fault a huge page in at once, around `inside`, if the kernel grants one; 0 is written where `inside`
+ * points, which the caller owns and which reads as zero. Nothing of it is left: what is given up of the page
+ * comes back in small ones. */
 void os_touch_huge(void *inside);
 
 /* Nanoseconds on the monotonic clock. */

@@ -14,7 +14,8 @@ static struct {
 } ranges[RANGES];
 static _Atomic uint32_t count; /* those behind were never entered */
 
-/* This library, or the program that it is linked into, from its first header to the end of its data: the linker's. */
+/* This library, or the program that it is linked into, from its first header to the end of its data: the
+ * linker's. */
 HIDDEN extern const char __ehdr_start[], _end[];
 
 static void count_at_least(uint32_t wanted)

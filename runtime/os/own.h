@@ -1,8 +1,8 @@
-/* own: the address ranges that the runtime has reserved for itself. Whoever looks through all that the process has
- * written leaves them out.
+/* own: the address ranges that the runtime has reserved for itself. Whoever looks through all that the
+ * process has written leaves them out.
  *
- * Read while all other threads are stopped, wherever they stand: so without a lock. A range that is being entered cannot
- * be accessed yet, and so is nothing to look through.
+ * Read while all other threads are stopped, wherever they stand: so without a lock. A range that is being
+ * entered cannot be accessed yet, and so is nothing to look through.
  */
 #ifndef WEIR_OS_OWN_H
 #define WEIR_OS_OWN_H

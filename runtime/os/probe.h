@@ -1,10 +1,13 @@
-/* probe: static probes (USDT) for tracers that attach from outside: perf, bpftrace, gdb; after SystemTap's sys/sdt.h.
+/* probe: static probes (USDT) for tracers that attach from outside: perf, bpftrace, gdb; after SystemTap's
+ * sys/sdt.h.
  *
- * A probe is a nop in the code and a note in the file (`readelf -n`) that says where it is and where its arguments are. It stands behind
- * its semaphore, a word that a tracer raises while it listens: until then it costs the test of that word, on slow paths only.
- * Without systemtap-sdt-dev at build time there are no probes, and the functions do nothing.
+ * A probe is a nop in the code and a note in the file (`readelf -n`) that says where it is and where its
+ * arguments are. It stands behind its semaphore, a word that a tracer raises while it listens: until then it
+ * costs the test of that word, on slow paths only. Without systemtap-sdt-dev at build time there are no
+ * probes, and the functions do nothing.
  *
- *     otel_memory:alloc (p, size, weight)   a sampled block; weight: the bytes that it stands for (OpenTelemetry's pair)
+ *     otel_memory:alloc (p, size, weight)   a sampled block; weight: the bytes that it stands for
+ *                                           (OpenTelemetry's pair)
  *     otel_memory:free  (p)                 of a sampled block
  *     weir:sample_alloc, weir:sample_free   the same
  *     weir:gc_start     (number, heap)      a collection begins to stop the world; bytes before it

@@ -50,8 +50,8 @@ static void hand_on(int number, siginfo_t *info, void *context)
 
 /* ThreadSanitizer calls the handler later, on the thread's own stack. */
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-/* The kernel lays a signal's frame out as the registers, and the vector registers above them, whose size they tell (Linux,
- * arch/x86/include/uapi/asm/sigcontext.h). `red_zone` is in the handler's frame, below. */
+/* The kernel lays a signal's frame out as the registers, and the vector registers above them, whose size they
+ * tell (Linux, arch/x86/include/uapi/asm/sigcontext.h). `red_zone` is in the handler's frame, below. */
 static os_frame_t frame_of(const ucontext_t *context, uintptr_t red_zone[TRACER_RED_ZONE / 8])
 {
     enum { LEGACY = 512, SOFTWARE = 464, MAGIC = 0x46505853 };
@@ -176,8 +176,8 @@ static bool is_there(int thread)
     return found;
 }
 
-/* 1234 (name) Z ...: the name may hold anything, so the last parenthesis counts. Without a file the kernel has forgotten it, or there
- * is no /proc. */
+/* 1234 (name) Z ...: the name may hold anything, so the last parenthesis counts. Without a file the kernel
+ * has forgotten it, or there is no /proc. */
 bool os_thread_has_ended(int thread)
 {
     char content[512];
@@ -232,8 +232,9 @@ int os_process_id(void)
     return (int)syscall(SYS_getpid);
 }
 
-/* The clock of a thread has its number: ~number << 3, and three bits for what it counts (Linux, posix-timers.h). The C library
- * makes it of what it knows. Not everybody's does: the first answer is compared with the kernel's. */
+/* The clock of a thread has its number: ~number << 3, and three bits for what it counts (Linux,
+ * posix-timers.h). The C library makes it of what it knows. Not everybody's does: the first answer is
+ * compared with the kernel's. */
 int os_own_thread(void)
 {
     static _Atomic int known; /* 1: the clock tells; -1: it does not */
@@ -287,8 +288,9 @@ const uintptr_t *os_first_stack_start(void)
 
 #endif
 
-/* The kernel has laid out above the first stack: the number of arguments, these and NULL, the environment and NULL, pairs of
- * the auxiliary vector up to one of AT_NULL (System V ABI). The program may have changed some: then nothing of it counts. */
+/* The kernel has laid out above the first stack: the number of arguments, these and NULL, the environment and
+ * NULL, pairs of the auxiliary vector up to one of AT_NULL (System V ABI). The program may have changed some:
+ * then nothing of it counts. */
 static uintptr_t first_stack_end(void)
 {
     enum { MOST = 1 << 20 };

@@ -1,9 +1,9 @@
-/* signal: the signal that stops a thread, where tracing is not to be had (tracer.h), and where the thread's stack is. All of this
- * may be called in signal handlers; errno is kept.
+/* signal: the signal that stops a thread, where tracing is not to be had (tracer.h), and where the thread's
+ * stack is. All of this may be called in signal handlers; errno is kept.
  *
- * It is SIGURG. Its default is to be ignored: so a program that sets all signals to their defaults is not killed, nor is one
- * that exec has just begun; and, not being a real-time signal, it is delivered when the queue of signals is full. What the
- * program has for it is called for those that are not ours.
+ * It is SIGURG. Its default is to be ignored: so a program that sets all signals to their defaults is not
+ * killed, nor is one that exec has just begun; and, not being a real-time signal, it is delivered when the
+ * queue of signals is full. What the program has for it is called for those that are not ours.
  */
 #ifndef WEIR_OS_SIGNAL_H
 #define WEIR_OS_SIGNAL_H
@@ -26,7 +26,8 @@ void os_on_stop_signal(void (*handler)(const os_frame_t *frame));
 bool os_stop_signal_is_used(void);
 /* False: there is no such thread. */
 bool os_signal_thread(int thread);
-/* Has it ended? The first thread of a process is still there then, until all others have; another one is about to be forgotten. */
+/* Has it ended? The first thread of a process is still there then, until all others have; another one is
+ * about to be forgotten. */
 bool os_thread_has_ended(int thread);
 /* Does the thread block the stop signal at this moment? A file is read. */
 bool os_thread_blocks_signal(int thread);
@@ -34,25 +35,28 @@ bool os_thread_blocks_signal(int thread);
 void os_report_no_stop(int thread, uint64_t ns, const char *why);
 /* A change of a signal mask leaves the stop signal alone: take it out of the set. */
 void os_mask_without_stop(sigset_t *set);
-/* Block every signal of the calling thread but those that tell of what it did itself (SIGSEGV, SIGTRAP and their like: the kernel
- * would end the process), past who wraps the calls for masks: what it has blocked before, to be given back. */
+/* Block every signal of the calling thread but those that tell of what it did itself (SIGSEGV, SIGTRAP and
+ * their like: the kernel would end the process), past who wraps the calls for masks: what it has blocked
+ * before, to be given back. */
 uint64_t os_block_signals(void);
 void os_restore_signals(uint64_t before);
 /* The calling thread no longer blocks it. */
 void os_unblock_stop_signal(void);
 int os_thread_id(void);
 int os_process_id(void);
-/* The calling thread's number as the C library knows it: no system call, but for the first time. Not in a child of vfork. */
+/* The calling thread's number as the C library knows it: no system call, but for the first time. Not in a
+ * child of vfork. */
 int os_own_thread(void);
 /* Is the caller the thread that the process began with? Likewise. */
 bool os_is_first_thread(void);
 /* In the child of a fork. */
 void os_note_process(void);
 
-/* Where the calling thread's stack ends. Of the first thread that includes the pointers to the arguments and the environment,
- * of all others their thread-local memory. */
+/* Where the calling thread's stack ends. Of the first thread that includes the pointers to the arguments and
+ * the environment, of all others their thread-local memory. */
 uintptr_t os_stack_end(void);
-/* Where the kernel has put the number of the program's arguments: the arguments lie above it, the first stack below. */
+/* Where the kernel has put the number of the program's arguments: the arguments lie above it, the first stack
+ * below. */
 const uintptr_t *os_first_stack_start(void);
 /* Bytes above the thread pointer that belong to the C library's record of a thread. */
 #ifdef __GLIBC__

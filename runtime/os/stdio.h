@@ -1,18 +1,20 @@
 /* stdio: the lock that the C library has around its list of streams.
  *
- * glibc's fork takes it after the fork handlers, and fflush(NULL) and fclose take it before that of a stream, under which
- * getline and fopen allocate. So who holds locks of an allocator at a fork takes this one before them.
+ * glibc's fork takes it after the fork handlers, and fflush(NULL) and fclose take it before that of a stream,
+ * under which getline and fopen allocate. So who holds locks of an allocator at a fork takes this one before
+ * them.
  */
 #ifndef WEIR_OS_STDIO_H
 #define WEIR_OS_STDIO_H
 
 #include <stdbool.h>
 
-/* Take it as fork would: not in a process of one thread, nor where the C library has no such lock. Recursive, like the
- * lock. True: taken. */
+/* Take it as fork would: not in a process of one thread, nor where the C library has no such lock. Recursive,
+ * like the lock. True: taken. */
 bool stdio_lock(void);
 void stdio_unlock(void);
-/* In the child of a fork, where the lock that the parent took has been made new by fork or has not: it is free. */
+/* In the child of a fork, where the lock that the parent took has been made new by fork or has not: it is
+ * free. */
 void stdio_reset(void);
 
 #endif

@@ -42,8 +42,8 @@ static uint64_t inode_of(const char *path)
     return stat(path, &found) == 0 ? found.st_ino : 0;
 }
 
-/* The first child in a new namespace of process numbers becomes that namespace's init, and ends it. valgrind knows no such
- * tasks. */
+/* The first child in a new namespace of process numbers becomes that namespace's init, and ends it. valgrind
+ * knows no such tasks. */
 static bool is_possible(void)
 {
     return !RUNNING_ON_VALGRIND &&
@@ -63,7 +63,8 @@ static bool has_to_be_named(void)
 
 /* --- its life --- */
 
-/* Somebody else who waited for any child may have had it: then its number is kept, for who asks (tracer_is_task). */
+/* Somebody else who waited for any child may have had it: then its number is kept, for who asks
+ * (tracer_is_task). */
 static void reap(void)
 {
     long reaped;
@@ -93,8 +94,8 @@ bool tracer_holds(void)
     return lives;
 }
 
-/* The task ends by itself when its time is over; it may have been killed, or wait in the kernel for a thread that
- * is about to run another program. */
+/* The task ends by itself when its time is over; it may have been killed, or wait in the kernel for a thread
+ * that is about to run another program. */
 static bool wait_until_held(uint64_t patience_ns)
 {
     enum { LOOK_NS = 20 * 1000 * 1000 };

@@ -1,16 +1,19 @@
-/* tracer: holding other threads of this process by a task that traces them; no signal, no mask and no handler plays a part.
+/* tracer: holding other threads of this process by a task that traces them; no signal, no mask and no handler
+ * plays a part.
  *
- * The task shares memory and files with the process and is no thread of it: the kernel lets no thread trace another of its
- * own process. It lives from tracer_hold to tracer_release, in which time all signals of the caller are blocked:
+ * The task shares memory and files with the process and is no thread of it: the kernel lets no thread trace
+ * another of its own process. It lives from tracer_hold to tracer_release, in which time all signals of the
+ * caller are blocked:
  *
  *     caller                      the task                                   a thread
  *     clone, wait                 PTRACE_SEIZE, PTRACE_INTERRUPT, wait       stops on its way out of the kernel
  *     work on what is held        note its registers                          is held
  *     "release", wait             ends, by which the kernel lets all go      goes on; a system call begins again
  *
- * What the kernel does not begin again by itself after such a stop, the task has begun again (tracer_call_t). Signals that
- * come meanwhile wait, or hold the thread by themselves, and are delivered when the task ends. After the tracer of
- * LeakSanitizer (compiler-rt, sanitizer_stoptheworld_linux_libcdep.cpp), which works by signals.
+ * What the kernel does not begin again by itself after such a stop, the task has begun again (tracer_call_t).
+ * Signals that come meanwhile wait, or hold the thread by themselves, and are delivered when the task ends.
+ * After the tracer of LeakSanitizer (compiler-rt, sanitizer_stoptheworld_linux_libcdep.cpp), which works by
+ * signals.
  */
 #ifndef WEIR_OS_TRACER_H
 #define WEIR_OS_TRACER_H
@@ -21,8 +24,8 @@
 #include <stdint.h>
 #include <time.h>
 
-/* A system call with a relative timeout that was cut short and begun again: what is left of the time. The thread's, which
- * writes `began`; the rest is the task's, while the thread is held. */
+/* A system call with a relative timeout that was cut short and begun again: what is left of the time. The
+ * thread's, which writes `began`; the rest is the task's, while the thread is held. */
 typedef struct tracer_call {
     uint64_t began_ns;    /* when the call began, if somebody has noted it; else 0 */
     uint64_t deadline_ns; /* of the call that was begun again */
@@ -59,17 +62,19 @@ typedef struct tracer_thread {
     uintptr_t registers[TRACER_WORDS]; /* and what it has in its red zone */
 } tracer_thread_t;
 
-/* Hold all of them. `judge` is asked by the task of each that has stopped what becomes of it: TRACER_HELD, _BUSY or _GONE; it
- * may only read. After `patience_ns` those
- * that have not stopped are deaf. False: there is no task to be had, or it has died; nobody is held. Else the state of each is
- * known, and tracer_release is due. One at a time; the calling thread's signals are blocked until then. */
+/* Hold all of them. `judge` is asked by the task of each that has stopped what becomes of it: TRACER_HELD,
+ * _BUSY or _GONE; it may only read. After `patience_ns` those
+ * that have not stopped are deaf. False: there is no task to be had, or it has died; nobody is held. Else the
+ * state of each is known, and tracer_release is due. One at a time; the calling thread's signals are blocked
+ * until then. */
 typedef enum tracer_state tracer_judge(const tracer_thread_t *thread);
 bool tracer_hold(tracer_thread_t *threads, size_t count, tracer_judge *judge, uint64_t patience_ns);
 void tracer_release(void);
 /* Does the task live, and so hold what it has held? It may be killed by whoever may kill the process. */
 bool tracer_holds(void);
 
-/* Is it the number of the task, or of one that whoever waits for any child (__WALL) has got instead of this module? */
+/* Is it the number of the task, or of one that whoever waits for any child (__WALL) has got instead of this
+ * module? */
 bool tracer_is_task(int process);
 
 /* Does the thread wait in the kernel for a child that it made by vfork, or clone? */

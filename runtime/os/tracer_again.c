@@ -1,13 +1,15 @@
-/* tracer_again: system calls that a stop cuts short with EINTR, and that the kernel does not begin again (signal(7): "interrupted by
- * stop signals"). The program counter goes back to the call, and its number into the register where it was. A
- * relative timeout begins anew with that; so what is left of it is put in its place:
+/* tracer_again: system calls that a stop cuts short with EINTR, and that the kernel does not begin again
+ * (signal(7): "interrupted by stop signals"). The program counter goes back to the call, and its number into
+ * the register where it was. A relative timeout begins anew with that; so what is left of it is put in its
+ * place:
  *
  *     a pointer to a timespec      points to one in the thread's tracer_call_t from then on
- *     milliseconds in a register   are fewer; the upper half of the register, which the kernel ignores, says by whom
+ *     milliseconds in a register   are fewer; the upper half of the register, which the kernel ignores, says
+ *                                  by whom
  *     SO_RCVTIMEO, SO_SNDTIMEO     stays; the descriptor's register is marked in the same way
  *
- * So a call that is cut short again is told from a new one. If the time is over, the call gets the result that it has then.
- * Not begun again is what may not be (close), and what a signal of the program ends.
+ * So a call that is cut short again is told from a new one. If the time is over, the call gets the result
+ * that it has then. Not begun again is what may not be (close), and what a signal of the program ends.
  */
 #include "runtime/os/tracer_task.h"
 

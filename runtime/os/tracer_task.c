@@ -67,8 +67,8 @@ static void note_vectors(tracer_thread_t *thread)
     thread->words = GENERAL + RED_ZONE + (error ? 0 : vectors.iov_len / 8);
 }
 
-/* A thread of another heap's number has another thread pointer: that heap's thread is gone. Where a thread stands in a section
- * that the caller may not interrupt, it goes on. */
+/* A thread of another heap's number has another thread pointer: that heap's thread is gone. Where a thread
+ * stands in a section that the caller may not interrupt, it goes on. */
 static void hold(const tracer_order_t *order, tracer_thread_t *thread, int status)
 {
     struct user_regs_struct registers;
@@ -138,7 +138,8 @@ static bool is_uninterruptible(int process, int thread)
     return end && end[1] == ' ' && end[2] == 'D';
 }
 
-/* 56 0x4111 ... sp pc: the call that a thread waits in and its arguments; -1: in none, for a page. False: it runs, or is gone. */
+/* 56 0x4111 ... sp pc: the call that a thread waits in and its arguments; -1: in none, for a page. False: it
+ * runs, or is gone. */
 static bool read_call(int process, int thread, long *number, unsigned long *argument)
 {
     char content[256];
@@ -168,7 +169,8 @@ bool tracer_is_parent(int process, int thread)
            (number == SYS_vfork || number == SYS_clone || number == SYS_clone3);
 }
 
-/* Does it wait for the memory of the process, which another thread of it is about to change or to copy? It is soon over. */
+/* Does it wait for the memory of the process, which another thread of it is about to change or to copy? It is
+ * soon over. */
 static bool waits_for_memory(int process, int thread)
 {
     static const long calls[] = {-1, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_brk};
@@ -193,7 +195,8 @@ static void seize(tracer_thread_t *thread)
         thread->state = error == -ESRCH ? TRACER_GONE : TRACER_REFUSED;
 }
 
-/* Each change of a thread's state sends SIGCHLD, which is blocked: it is pending until somebody waits for it. */
+/* Each change of a thread's state sends SIGCHLD, which is blocked: it is pending until somebody waits for
+ * it. */
 static void wait_for_change(void)
 {
     const uint64_t child = (uint64_t)1 << (SIGCHLD - 1);
@@ -238,8 +241,8 @@ static void wait_while(tracer_order_t *order, uint32_t stage)
         tracer_call(SYS_futex, (long)&order->stage, FUTEX_WAIT_PRIVATE, stage, 0, 0, 0);
 }
 
-/* If the thread that made it dies, by exec or by a signal to the process, it dies as well. A copy of the program's handlers is
- * its own: none may run, and SIGCHLD may not be ignored. */
+/* If the thread that made it dies, by exec or by a signal to the process, it dies as well. A copy of the
+ * program's handlers is its own: none may run, and SIGCHLD may not be ignored. */
 __attribute__((used)) static void run(tracer_order_t *order)
 {
     struct {
@@ -261,8 +264,9 @@ __attribute__((used)) static void run(tracer_order_t *order)
     CALL1(SYS_exit, 0);
 }
 
-/* Without CLONE_FS: the kernel takes a program's privileges away that begins in a process whose working directory is
- * shared. Without a signal at its end: nobody but who waits for all kinds of children sees it. */
+/* Without CLONE_FS: the kernel takes a program's privileges away that begins in a process whose working
+ * directory is shared. Without a signal at its end: nobody but who waits for all kinds of children sees
+ * it. */
 long tracer_task_start(tracer_order_t *order, char *stack_end)
 {
     const long flags = CLONE_VM | CLONE_FILES | CLONE_UNTRACED;

@@ -1,5 +1,6 @@
-/* tracer_task: what the task of tracer.h does. It runs with the thread-local memory of the thread that made it, and so calls
- * nothing of the C library; its files are compiled without sanitizers and stack protector. */
+/* tracer_task: what the task of tracer.h does. It runs with the thread-local memory of the thread that made
+ * it, and so calls nothing of the C library; its files are compiled without sanitizers and stack
+ * protector. */
 #ifndef WEIR_OS_TRACER_TASK_H
 #define WEIR_OS_TRACER_TASK_H
 
@@ -21,8 +22,8 @@ typedef struct tracer_order {
 /* A task with the order, on a stack of its own that ends at `stack_end`: its number, or -errno. */
 long tracer_task_start(tracer_order_t *order, char *stack_end);
 
-/* Have a call begun again that was cut short by the stop, with what is left of its time. The thread is held and has registers as
- * PTRACE_GETREGSET gives them; true: they were changed. */
+/* Have a call begun again that was cut short by the stop, with what is left of its time. The thread is held
+ * and has registers as PTRACE_GETREGSET gives them; true: they were changed. */
 struct user_regs_struct;
 bool tracer_begin_again(int process, const tracer_thread_t *thread, struct user_regs_struct *registers);
 

@@ -18,8 +18,8 @@
 
 enum { PROBED_PAGES = 16, NEAR = 8 << 20 };
 
-/* The end of what is readable from `from` on, a few pages at most: the kernel copies a byte of each page and stops at the first
- * that it cannot read. */
+/* The end of what is readable from `from` on, a few pages at most: the kernel copies a byte of each page and
+ * stops at the first that it cannot read. */
 static uintptr_t probe(uintptr_t from)
 {
     char bytes[PROBED_PAGES];
@@ -59,14 +59,15 @@ static bool note(uintptr_t address, uintptr_t *calls, uint32_t room, uint32_t *c
 
 /* --- the cache ---
  *
- * A plain row in one word: the CFA is rsp or rbp and a distance, the return address lies just below it, and each register
- * that calls keep is where it was or at a distance below the CFA.
+ * A plain row in one word: the CFA is rsp or rbp and a distance, the return address lies just below it, and
+ * each register that calls keep is where it was or at a distance below the CFA.
  *
  *     63        48 47     40 39 ...                  0
  *     | cfa: 15+1 |   rbp   | rbx, r12, r13, r14, r15 |       distances in words; 0: the register was not changed
  *
- * Beside it lies its key, combined with it by exclusive or: whoever reads one half of one entry and one of another finds no
- * match. So no lock is needed (Hyatt and Mann, "A lockless transposition table implementation", 2002).
+ * Beside it lies its key, combined with it by exclusive or: whoever reads one half of one entry and one of
+ * another finds no match. So no lock is needed (Hyatt and Mann, "A lockless transposition table
+ * implementation", 2002).
  */
 enum { CACHED = 2048 };
 static struct {
@@ -175,7 +176,8 @@ static inline __attribute__((always_inline)) void capture(cfi_frame_t *frame)
     frame->known = 1u << CFI_RBX | 1u << CFI_RBP | 1u << CFI_RSP | 0xf000u | 1u << CFI_RETURN;
 }
 
-/* A signal handler's frame may lie on another stack than what it interrupted: the bounds are found again there. */
+/* A signal handler's frame may lie on another stack than what it interrupted: the bounds are found again
+ * there. */
 __attribute__((noinline, no_sanitize("address"))) uint32_t unwind_calls(unwind_stack_t own, uintptr_t *calls,
                                                                         uint32_t room, bool *whole)
 {

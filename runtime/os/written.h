@@ -1,6 +1,6 @@
-/* written: all that a process has written, as the kernel knows it: the mappings of /proc/thread-self/maps and, page by page,
- * /proc/thread-self/pagemap. Pages that nobody has touched are not touched by looking, so that neither a large reservation
- * nor what lies behind the end of a mapped file is a danger.
+/* written: all that a process has written, as the kernel knows it: the mappings of /proc/thread-self/maps
+ * and, page by page, /proc/thread-self/pagemap. Pages that nobody has touched are not touched by looking, so
+ * that neither a large reservation nor what lies behind the end of a mapped file is a danger.
  */
 #ifndef WEIR_OS_WRITTEN_H
 #define WEIR_OS_WRITTEN_H
@@ -21,8 +21,8 @@ enum {
 };
 typedef void written_mapping(uintptr_t from, uintptr_t to, unsigned may);
 
-/* Call the function for each private mapping but the kernel's own ([vdso] and its like). False: it cannot be found out. One
- * caller at a time; only system calls, no lock. */
+/* Call the function for each private mapping but the kernel's own ([vdso] and its like). False: it cannot be
+ * found out. One caller at a time; only system calls, no lock. */
 bool written_each_mapping(written_mapping *mapping);
 
 /* Of a mapping, those pages that have been written; false: it cannot be found out. */

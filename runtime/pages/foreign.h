@@ -1,18 +1,20 @@
-/* foreign: how much of the process's memory is not the runtime's, as arithmetic: no lock, no clock, no system call. limit.c
- * holds one under the pages' lock.
+/* foreign: how much of the process's memory is not the runtime's, as arithmetic: no lock, no clock, no system
+ * call. limit.c holds one under the pages' lock.
  *
  *     resident   anonymous memory of the process that is resident
  *     held       what may be resident of the runtime's                                 held >= what is
- *     difference = resident - held       <= what is foreign: blocks that were not written yet are held, not resident
+ *     difference = resident - held       <= what is foreign: blocks that were not written yet are held, not
+ *                                        resident
  *     foreign    = the highest difference of the last quarter to half a second of readings, in steps
  *
- * What other libraries take shows in the next reading. A block that the program has allocated and not yet written makes the
- * difference too small, by as much, until it is written; if foreign followed at once, the runtime would fill the room with
- * idle memory, and both would be resident when the block is. Half a second later a block that is still not written is taken
- * for one that will not be: then resident <= limit is what holds.
+ * What other libraries take shows in the next reading. A block that the program has allocated and not yet
+ * written makes the difference too small, by as much, until it is written; if foreign followed at once, the
+ * runtime would fill the room with idle memory, and both would be resident when the block is. Half a second
+ * later a block that is still not written is taken for one that will not be: then resident <= limit is what
+ * holds.
  *
- * The steps keep noise (pages that are counted late, tables that grow) from moving goals and limits: foreign changes only
- * when it is too small, or too large by two steps.
+ * The steps keep noise (pages that are counted late, tables that grow) from moving goals and limits: foreign
+ * changes only when it is too small, or too large by two steps.
  *
  *     difference <= foreign < difference + 2 * step            for the highest difference of the window
  */

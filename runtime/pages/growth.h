@@ -2,9 +2,9 @@
  *
  *     at = low + max(low, 4 MiB) * GOGC / 100
  *
- * with low the least that was in use since the last cycle: a heap that grows by GOGC percent makes the clock tick,
- * as in Go, and so does one that breathes. Manual memory has no garbage, so what counts is what is in use, not what
- * was allocated.
+ * with low the least that was in use since the last cycle: a heap that grows by GOGC percent makes the clock
+ * tick, as in Go, and so does one that breathes. Manual memory has no garbage, so what counts is what is in
+ * use, not what was allocated.
  *
  * The limit asks for cycles of its own: see limit.h.
  */
@@ -27,7 +27,8 @@ typedef struct growth {
         .at = SIZE_MAX                                                                                       \
     }
 
-/* A cycle has ended (or the first listener has come): measure from here. `percent` < 0: growth asks for none. */
+/* A cycle has ended (or the first listener has come): measure from here. `percent` < 0: growth asks for
+ * none. */
 void growth_restart(growth_t *growth, size_t inuse, int64_t percent);
 /* The percentage has changed. */
 void growth_aim(growth_t *growth, int64_t percent);

@@ -1,8 +1,9 @@
 /* idle: memory that is held from the kernel in no span, and how much of it.
  *
- * How much may be held is the rule's (release.h). It is applied at the free that exceeds it; no more is released than
- * exceeds it (purge.h). What the free cells of spans take, which the rule wants to know, is counted in their descriptors, a few
- * at each application: nothing here is linear in the heap but what is released, and setting the percentage.
+ * How much may be held is the rule's (release.h). It is applied at the free that exceeds it; no more is
+ * released than exceeds it (purge.h). What the free cells of spans take, which the rule wants to know, is
+ * counted in their descriptors, a few at each application: nothing here is linear in the heap but what is
+ * released, and setting the percentage.
  *
  * All of this is under the pages' lock. */
 #ifndef WEIR_PAGES_IDLE_H
@@ -15,7 +16,8 @@
 size_t idle_bytes(void);
 /* In spans and large objects. */
 size_t idle_inuse_bytes(void);
-/* What may be resident: the touched pages of slots, in use or idle, huge objects, and the runtime's own tables. */
+/* What may be resident: the touched pages of slots, in use or idle, huge objects, and the runtime's own
+ * tables. */
 size_t idle_held_bytes(void);
 
 /* < 0: idle memory is kept. */
@@ -25,11 +27,13 @@ int64_t idle_gc_percent(void);
 void idle_apply_rule(void);
 /* Memory was taken, `fresh` bytes of it not resident. */
 void idle_note_taken(size_t fresh);
-/* Memory was taken: when more is held than ever, release idle memory in exchange. The lock is given up on the way. */
+/* Memory was taken: when more is held than ever, release idle memory in exchange. The lock is given up on the
+ * way. */
 void idle_spare_peak(void);
 /* The chunk becomes the provider's. */
 void idle_forget_chunk(uint32_t index);
-/* The kernel may have refused to commit: what the provider holds for reuse gives up its share. True: it had one. */
+/* The kernel may have refused to commit: what the provider holds for reuse gives up its share. True: it had
+ * one. */
 bool idle_give_up_commitment(void);
 
 #endif

@@ -190,7 +190,8 @@ void limit_restart_growth(void)
     growth_restart(&limit.growth, idle_inuse_bytes(), idle_gc_percent());
 }
 
-/* So much is counted: a growth by 1/64 of the limit from the least that was since the last cycle makes one due. */
+/* So much is counted: a growth by 1/64 of the limit from the least that was since the last cycle makes one
+ * due. */
 static void note_total(size_t total)
 {
     size_t step = share_of_limit(LIMIT_SHARE);

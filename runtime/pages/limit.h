@@ -1,16 +1,19 @@
 /* limit: the soft and the hard limit, and when a cycle of the clock is due.
  *
- *     held = touched pages of slots + huge objects + the runtime's own tables     (bytes that may be resident)
+ *     held = touched pages of slots + huge objects + the runtime's own tables     (bytes that may be
+ *                                                                                 resident)
  *
- * A small span is charged page by page as its cells are first used; what the program gets in one piece is charged
- * whole, since it may be written without a further call. Before memory is taken that would bring what is held over
- * the lower of the two limits, idle memory is released (idle.h), then the touched ends of slots behind large objects.
- * If that is not enough, the soft limit lets the request pass, and a cycle for the limit is due. So that a heap whose
- * live bytes exceed the limit is not all cycles, the next is due after a growth by 1/64 of the limit. The hard limit
- * refuses the request: a cycle is due, after which the heap tries again (heap.c). If that is refused as well, the
- * program's callback is asked for room, and the request is tried for the last time.
+ * A small span is charged page by page as its cells are first used; what the program gets in one piece is
+ * charged whole, since it may be written without a further call. Before memory is taken that would bring what
+ * is held over the lower of the two limits, idle memory is released (idle.h), then the touched ends of slots
+ * behind large objects. If that is not enough, the soft limit lets the request pass, and a cycle for the
+ * limit is due. So that a heap whose live bytes exceed the limit is not all cycles, the next is due after a
+ * growth by 1/64 of the limit. The hard limit refuses the request: a cycle is due, after which the heap tries
+ * again (heap.c). If that is refused as well, the program's callback is asked for room, and the request is
+ * tried for the last time.
  *
- * The soft limit is the process's, unless the scope says otherwise: what is not the runtime's is taken off the room.
+ * The soft limit is the process's, unless the scope says otherwise: what is not the runtime's is taken off
+ * the room.
  *
  *     room  = soft - foreign                foreign: foreign.h, from a reading every few milliseconds (os/resident.h)
  *     total = held + foreign                what the next cycle for the limit is due by
@@ -32,26 +35,27 @@ size_t limit_excess(bool with_room);
 void limit_watch_pressure(int percent, void (*callback)(void *context, size_t inuse, size_t limit),
                           void *context);
 struct pages_pressure limit_tell_pressure(void);
-/* Would the hard limit refuse this many more bytes? Counts it if the calling thread has just run a cycle for the same
- * request; else a cycle is due. */
+/* Would the hard limit refuse this many more bytes? Counts it if the calling thread has just run a cycle for
+ * the same request; else a cycle is due. */
 bool limit_refuses(size_t bytes);
-/* The hard limit refuses `wanted` bytes after a cycle: ask the program. Called without the lock. True: it may have
- * made room. */
+/* The hard limit refuses `wanted` bytes after a cycle: ask the program. Called without the lock. True: it may
+ * have made room. */
 bool limit_ask_program(size_t wanted);
 
-/* While memory is held beyond the limit, so many bytes of free cells went to a thread: a cycle is due after 1/16 of the
- * limit, since the program may have freed by now what was in the way. Without the lock. */
+/* While memory is held beyond the limit, so many bytes of free cells went to a thread: a cycle is due after
+ * 1/16 of the limit, since the program may have freed by now what was in the way. Without the lock. */
 void limit_note_refill(size_t bytes);
 
 /* Less is in use than before. */
 void limit_fell(void);
 
-/* The calling thread repeats a request that was refused, after a cycle; it has been granted or refused. Without the
- * lock. */
+/* The calling thread repeats a request that was refused, after a cycle; it has been granted or refused.
+ * Without the lock. */
 void limit_retry_begins(void);
 void limit_retry_ends(void);
 
-/* The knobs. One that is set anew no longer follows; limit_follow: it is a share of the memory there is, in percent. */
+/* The knobs. One that is set anew no longer follows; limit_follow: it is a share of the memory there is, in
+ * percent. */
 enum limit_kind { LIMIT_SOFT, LIMIT_HARD, LIMITS };
 void limit_set(enum limit_kind kind, int64_t bytes);
 void limit_follow(enum limit_kind kind, unsigned percent);

@@ -1,5 +1,5 @@
-/* pages: see pages.h. The lock, the ledger, and the entry points; what they do is in runs, huge, limit, idle and
- * metadata. */
+/* pages: see pages.h. The lock, the ledger, and the entry points; what they do is in runs, huge, limit, idle
+ * and metadata. */
 #include "runtime/pages/pages.h"
 
 #include <errno.h>
@@ -35,8 +35,8 @@ void pages_lock_resume(void)
 
 /* --- slots --- */
 
-/* Huge pages pay for spans of small cells in a heap that has grown: 2 MiB are at most a twelfth of it, and are soon used up. Not where the
- * rule would give them back at once, and not near a limit. */
+/* Huge pages pay for spans of small cells in a heap that has grown: 2 MiB are at most a twelfth of it, and
+ * are soon used up. Not where the rule would give them back at once, and not near a limit. */
 static bool wants_huge(void)
 {
     enum { LARGE_MIN = 24 * 1024 * 1024, ROOM_MIN = 32 * 1024 * 1024, PERCENT_MIN = 50 };
@@ -97,7 +97,8 @@ uint32_t pages_take_span(bool is_full)
     return take(1, SLOT_PAGES, ~(uint64_t)0, is_full, NULL);
 }
 
-/* Count pages of small spans as touched. Without a limit nobody asks: then the owner does it without the lock. */
+/* Count pages of small spans as touched. Without a limit nobody asks: then the owner does it without the
+ * lock. */
 static bool try_touch(uint32_t pages, bool *refused)
 {
     bool limited = pages_is_limited(), granted = true;

@@ -1,9 +1,10 @@
 /* pages: slots for spans and large objects, huge objects, and what is held idle.
  *
- * Slots come from runs (runs.h), huge objects from the page provider (huge.h). Idle memory is bounded by a rule
- * of its own (idle.h). Before memory is taken that would bring what is held over the soft limit, idle memory is
- * released; over the hard limit the request is refused (limit.h). There is no thread and no timer: a program that
- * goes idle has been trimmed by its last frees. Where releasing is not enough, and when the heap has grown
+ * Slots come from runs (runs.h), huge objects from the page provider (huge.h). Idle memory is bounded by a
+ * rule of its own (idle.h). Before memory is taken that would bring what is held over the soft limit, idle
+ * memory is released; over the hard limit the request is refused (limit.h). There is no thread and no timer:
+ * a program that goes idle has been trimmed by its last frees. Where releasing is not enough, and when the
+ * heap has grown
  * (growth.h), a cycle of the runtime's clock is due: the flag is raised here, and heeded without the lock
  * (heap/cycle.h).
  */
@@ -20,8 +21,8 @@
 
 enum { HUGE_MIN = 2 * 1024 * 1024 }; /* larger objects, and stricter alignments than a slot: the provider's */
 
-/* Every byte that may be resident is counted once here; in pages of OS_PAGE unless it says bytes. Written under
- * the lock, except `touched`, which owners of spans add to as they extend. */
+/* Every byte that may be resident is counted once here; in pages of OS_PAGE unless it says bytes. Written
+ * under the lock, except `touched`, which owners of spans add to as they extend. */
 typedef struct ledger {
     _Atomic size_t touched; /* of all slots, in use or free */
     size_t slots;           /* slots of all chunks: free or in use */
@@ -46,7 +47,8 @@ extern ledger_t ledger;
 void pages_lock_pause(void);
 void pages_lock_resume(void);
 
-/* For a reader of descriptors: between the two no slot changes hands, and no page of one is unmapped. Short. */
+/* For a reader of descriptors: between the two no slot changes hands, and no page of one is unmapped.
+ * Short. */
 void pages_read_begin(void);
 void pages_read_end(void);
 
@@ -54,13 +56,13 @@ void pages_read_end(void);
 bool pages_init(void);
 
 /* Take `count` slots (at most a chunk's), the first at a multiple of `alignment` slots, for a use of `pages`
- * pages from the start. Their descriptors are as a former user left them but for `touched`; what that was before, slot
- * by slot, goes into `before` unless it is NULL: those pages may hold anything, the others read as zero.
- * With `before` the run is one object, and its bytes are noted in the first descriptor (span_bytes); without, a small
- * span, of which the owner tells what is touched (pages_touch). 0: refused, ENOMEM. */
+ * pages from the start. Their descriptors are as a former user left them but for `touched`; what that was
+ * before, slot by slot, goes into `before` unless it is NULL: those pages may hold anything, the others read
+ * as zero. With `before` the run is one object, and its bytes are noted in the first descriptor (span_bytes);
+ * without, a small span, of which the owner tells what is touched (pages_touch). 0: refused, ENOMEM. */
 uint32_t pages_take(uint32_t count, size_t pages, uint32_t alignment, uint8_t *before);
-/* A slot for a span of small cells, whose pages are touched one by one (pages_touch). is_full: it is going to be
- * used up soon, all of it, so the memory may come by huge pages. */
+/* A slot for a span of small cells, whose pages are touched one by one (pages_touch). is_full: it is going to
+ * be used up soon, all of it, so the memory may come by huge pages. */
 uint32_t pages_take_span(bool is_full);
 void pages_give(uint32_t slot, uint32_t count, size_t pages);
 /* Take the slots after a run as well, in place, if they are free. */
@@ -71,10 +73,11 @@ void pages_shrink(uint32_t slot, uint32_t count, size_t pages, uint32_t new_coun
 /* Huge objects: any size and alignment. *size becomes what it really has. */
 void *pages_take_huge(size_t *size, size_t alignment, bool zeroed);
 void pages_give_huge(void *memory, size_t size);
-/* Take one that `moved` bytes of another block will be moved to (os_move_pages): the limits count them once. */
+/* Take one that `moved` bytes of another block will be moved to (os_move_pages): the limits count them
+ * once. */
 void *pages_take_huge_to_move(size_t *size, size_t moved);
-/* A block, of slots or huge, goes back; of its front, `gone` bytes have no pages any more. `moved`: those are in the block that
- * was taken for them. */
+/* A block, of slots or huge, goes back; of its front, `gone` bytes have no pages any more. `moved`: those are
+ * in the block that was taken for them. */
 void pages_give_without(uint32_t slot, uint32_t count, size_t pages, size_t gone, bool moved);
 void pages_give_huge_without(void *memory, size_t size, size_t gone, bool moved);
 /* They cannot be moved: from now on they count in both. False: the hard limit refuses that. */
@@ -86,8 +89,8 @@ size_t pages_shrink_huge(void *memory, size_t size, size_t wanted);
 /* Memory for the runtime's own structures: zeroed, never given back. */
 void *pages_metadata(size_t size);
 
-/* Release until no more than `keep` bytes are idle, and the touched ends of slots behind large objects. True if anything
- * was released. */
+/* Release until no more than `keep` bytes are idle, and the touched ends of slots behind large objects. True
+ * if anything was released. */
 bool pages_trim(size_t keep);
 
 /* Time has passed: what the rule remembers has faded, and what it no longer allows goes back. */
@@ -106,10 +109,11 @@ bool pages_set_limit_scope(bool is_process);
 int64_t pages_soft_limit(void);
 int64_t pages_hard_limit(void);
 int64_t pages_soft_room(void);
-/* Anonymous memory of the process that is resident, and what of it is not the runtime's, as the soft limit counts it; bytes.
- * Zeros if it counts what the runtime holds. */
+/* Anonymous memory of the process that is resident, and what of it is not the runtime's, as the soft limit
+ * counts it; bytes. Zeros if it counts what the runtime holds. */
 void pages_read_process(size_t *resident, size_t *foreign);
-/* So many bytes were allocated, reused ones too: other libraries may hold more than before. Not with a lock of this rank. */
+/* So many bytes were allocated, reused ones too: other libraries may hold more than before. Not with a lock
+ * of this rank. */
 void pages_look(size_t bytes);
 void pages_set_refusal_callback(void (*callback)(void *context, size_t wanted), void *context);
 /* While that is so, cells of so many bytes went into a thread's cache. */
@@ -120,13 +124,14 @@ static inline bool pages_is_pressed(void)
 {
     return UNLIKELY(atomic_load_explicit(&pages_pressed, memory_order_relaxed));
 }
-/* How many bytes too many are held for what was wanted last to fit within the limits, after idle memory went back; with_room: for a
- * 64th of the limit to be free besides. 0: it fits. */
+/* How many bytes too many are held for what was wanted last to fit within the limits, after idle memory went
+ * back; with_room: for a 64th of the limit to be free besides. 0: it fits. */
 size_t pages_excess(bool with_room);
 /* What may be resident of the runtime's, and is not idle; bytes. */
 size_t pages_inuse(void);
-/* The program wants to know when so many percent of the limit are in use, idle memory left out: then PAGES_DUE_PRESSURE is raised,
- * once, and again when less was in use meanwhile. A callback of NULL: no more. */
+/* The program wants to know when so many percent of the limit are in use, idle memory left out: then
+ * PAGES_DUE_PRESSURE is raised, once, and again when less was in use meanwhile. A callback of NULL: no
+ * more. */
 typedef struct pages_pressure {
     void (*callback)(void *context, size_t inuse, size_t limit);
     void *context;
@@ -147,11 +152,11 @@ static inline bool pages_is_limited(void)
 /* Is what is held within the limits? */
 bool pages_fit(void);
 
-/* The first `pages` pages of a small span are written from now on. The caller owns the span. False: the hard limit
- * refuses it. */
+/* The first `pages` pages of a small span are written from now on. The caller owns the span. False: the hard
+ * limit refuses it. */
 bool pages_touch(span_t *span, uint32_t pages);
-/* Pages inside a small span go back to the kernel, and come again; the caller owns the span and notes which. False: the
- * kernel does not take them; the hard limit refuses them. */
+/* Pages inside a small span go back to the kernel, and come again; the caller owns the span and notes which.
+ * False: the kernel does not take them; the hard limit refuses them. */
 bool pages_release_inside(void *start, uint32_t pages);
 bool pages_touch_inside(uint32_t pages);
 
@@ -175,7 +180,8 @@ void pages_heed_growth(void);
 void pages_heed_limit(void);
 /* A cycle has ended: growth is measured from here, and idle memory released to what the limit allows. */
 void pages_cycle_done(void);
-/* The calling thread repeats a request that was refused, after a cycle: if it is refused again the program is asked. */
+/* The calling thread repeats a request that was refused, after a cycle: if it is refused again the program is
+ * asked. */
 void pages_retry_begins(void);
 void pages_retry_ends(void);
 

@@ -1,22 +1,24 @@
-/* provider: see provider.h. jemalloc's arena 0 with its default hooks, which end in provider_os.c. The options and their
- * reasons:
+/* provider: see provider.h. jemalloc's arena 0 with its default hooks, which end in provider_os.c. The
+ * options and their reasons:
  *
- *   cache_oblivious false   else each large block takes a page more, which breaks the packing of slots; set as a
- *                           variable, since 5.3.0 has no such option in this build
+ *   cache_oblivious false   else each large block takes a page more, which breaks the packing of slots; set
+ *                           as a variable, since 5.3.0 has no such option in this build
  *   oversize_threshold:0, lg_extent_max_active_fit:63   one arena, any extent serves any request
  *   dirty_decay_ms:-1       we say when idle memory goes back (idle.c); decay by ticks never ends on its own
  *   muzzy_decay_ms:0        what is purged is gone, no second stage
  *   tcache:false, narenas:1 we cache above
  *   dss:disabled            the break is the program's
  *
- * It commits what it uses and nothing ahead. Purging is decommitting where that is scarce (os_commit_is_scarce), or was
- * refused.
+ * It commits what it uses and nothing ahead. Purging is decommitting where that is scarce
+ * (os_commit_is_scarce), or was refused.
  *
- * jemalloc's calls take about 2 KiB of stack and its start 12, more than a thread may have left: they run on a stack of
- * their own. The start takes what it needs beforehand: either it is refused, and may be tried again, or it succeeds.
+ * jemalloc's calls take about 2 KiB of stack and its start 12, more than a thread may have left: they run on
+ * a stack of their own. The start takes what it needs beforehand: either it is refused, and may be tried
+ * again, or it succeeds.
  *
- * Two functions of jemalloc 5.3 that are not its interface are called, arena_decay and base_stats_get: the ways to them
- * in its interface (mallctl) allocate tables for statistics, 0.2 MiB, at the time when memory has just run out.
+ * Two functions of jemalloc 5.3 that are not its interface are called, arena_decay and base_stats_get: the
+ * ways to them in its interface (mallctl) allocate tables for statistics, 0.2 MiB, at the time when memory
+ * has just run out.
  *
  * MALLOC_CONF is meant for another jemalloc: malloc_conf_2_conf_harder is applied after it and wins.
  */
@@ -241,8 +243,8 @@ size_t provider_decommits(void)
     return provider_os.decommited;
 }
 
-/* Of the radix tree from addresses to extents a leaf of 2 MiB describes 1 GiB; of it a page is written for 2 MiB at
- * most. The rest is written as it is allocated. */
+/* Of the radix tree from addresses to extents a leaf of 2 MiB describes 1 GiB; of it a page is written for 2
+ * MiB at most. The rest is written as it is allocated. */
 size_t provider_metadata_bytes(void)
 {
     enum { LEAF = 2 * 1024 * 1024, LEAF_SHIFT = 30, WRITTEN_SHIFT = 9 };

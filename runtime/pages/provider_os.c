@@ -1,5 +1,6 @@
-/* provider_os: see provider_os.h. The names and the meaning of their results (true is failure) are jemalloc 5.3's: pages.h,
- * extent_mmap.h. base.o's calls of extent_alloc_mmap are renamed to base_alloc_mmap (tools/cmake/prefix-jemalloc). */
+/* provider_os: see provider_os.h. The names and the meaning of their results (true is failure) are jemalloc
+ * 5.3's: pages.h, extent_mmap.h. base.o's calls of extent_alloc_mmap are renamed to base_alloc_mmap
+ * (tools/cmake/prefix-jemalloc). */
 #include "runtime/pages/provider_os.h"
 
 #include <stdint.h>
@@ -141,8 +142,8 @@ const char *weir_je_thp_mode_names[] = {"default", "always", "never", "not suppo
 
 /* --- what it gets in place of libc --- */
 
-/* It makes one key. Setting one of libc's allocates where a program has many, here, under the pages' lock; and
- * one that is set in the last round of a thread's destructors is forgotten. */
+/* It makes one key. Setting one of libc's allocates where a program has many, here, under the pages' lock;
+ * and one that is set in the last round of a thread's destructors is forgotten. */
 int weir_je_pthread_key_create(unsigned *key, void (*destructor)(void *));
 int weir_je_pthread_key_create(unsigned *key, void (*destructor)(void *))
 {

@@ -1,11 +1,11 @@
-/* provider_os: what jemalloc stands on. Its own layer over the operating system (pages.o, extent_mmap.o) is not linked;
- * the same functions are defined here, over the region. Two kinds of memory are asked for:
+/* provider_os: what jemalloc stands on. Its own layer over the operating system (pages.o, extent_mmap.o) is
+ * not linked; the same functions are defined here, over the region. Two kinds of memory are asked for:
  *
  *   extents    what it hands out: addresses carved from the region, committed as they are used
  *   base       its own metadata, 2 MiB and more at once: claims beside the region (os/claim.h)
  *
- * It takes no options from the environment, reads no files, and counts one processor; what it calls of the kernel is
- * what region and claim call.
+ * It takes no options from the environment, reads no files, and counts one processor; what it calls of the
+ * kernel is what region and claim call.
  *
  * All of this is under the pages' lock.
  */

@@ -203,8 +203,8 @@ void purge_retry(void)
     purge.attempts = 0;
 }
 
-/* True: go on. A piece with a locked page is refused as EINVAL, others may not be; but not for ever, since all that
- * the process has may be locked. */
+/* True: go on. A piece with a locked page is refused as EINVAL, others may not be; but not for ever, since
+ * all that the process has may be locked. */
 static bool goes_on_after(const piece_t *piece, int error, uint32_t refusals)
 {
     if (error == EINVAL)

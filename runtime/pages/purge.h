@@ -1,16 +1,18 @@
 /* purge: giving idle memory back to the kernel, without the pages' lock while the kernel is at it.
  *
- *     under the lock     take a piece: a run of idle slots within 2 MiB, from the upper end of the heap downwards
+ *     under the lock     take a piece: a run of idle slots within 2 MiB, from the upper end of the heap
+ *                        downwards
  *     without it         madvise
  *     under the lock     put the piece back, clean; or as it was, if the kernel refused
  *
- * Slots of a chunk are in nobody's hands meanwhile; others allocate from other slots. Memory of the provider's cannot be
- * withheld from it: who gets some of a piece from there waits until the piece has been purged. A piece counts as gone
- * from when it was taken. The rule purges one piece at a time; a limit, whose threads need the room, a few.
+ * Slots of a chunk are in nobody's hands meanwhile; others allocate from other slots. Memory of the
+ * provider's cannot be withheld from it: who gets some of a piece from there waits until the piece has been
+ * purged. A piece counts as gone from when it was taken. The rule purges one piece at a time; a limit, whose
+ * threads need the room, a few.
  *
- * Where the kernel refuses (a sandbox without madvise), trying at each free would cost and change nothing: then so many
- * attempts are let go by. Of memory that is locked in parts what is not goes back, and what is is left out for as
- * many attempts, or until purge_retry. */
+ * Where the kernel refuses (a sandbox without madvise), trying at each free would cost and change nothing:
+ * then so many attempts are let go by. Of memory that is locked in parts what is not goes back, and what is
+ * is left out for as many attempts, or until purge_retry. */
 #ifndef WEIR_PAGES_PURGE_H
 #define WEIR_PAGES_PURGE_H
 
@@ -18,8 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Purge until no more than `bound` bytes are idle. The lock, which the caller has, is given up on the way: what was found
- * under it before has to be found anew if purge_turns has changed. True: anything was purged. */
+/* Purge until no more than `bound` bytes are idle. The lock, which the caller has, is given up on the way:
+ * what was found under it before has to be found anew if purge_turns has changed. True: anything was
+ * purged. */
 bool purge_to(size_t bound);
 /* What was refused may be granted now: somebody asks who can wait. */
 void purge_retry(void);
@@ -31,7 +34,8 @@ bool purge_is_busy(void);
 size_t purge_bytes_in_work(void);
 /* Wait until nothing of the memory is being purged. The lock is given up meanwhile. */
 void purge_await(const void *memory, size_t size);
-/* For the execution trace: called by who has given bytes back, after that, without the pages' lock; NULL: nobody wants to know. */
+/* For the execution trace: called by who has given bytes back, after that, without the pages' lock; NULL:
+ * nobody wants to know. */
 extern void (*_Atomic purge_watch)(size_t bytes, uint64_t from_ns, uint64_t to_ns);
 /* In the child of a fork: nobody purges any more. */
 void purge_after_fork_child(void);

@@ -1,6 +1,6 @@
-/* region: see region.h. Where the addresses cannot be claimed without reserving them, the size is reduced by quarters until
- * the kernel grants it, and is never more than half of RLIMIT_AS, since the program needs addresses for its
- * code, stacks and files too. */
+/* region: see region.h. Where the addresses cannot be claimed without reserving them, the size is reduced by
+ * quarters until the kernel grants it, and is never more than half of RLIMIT_AS, since the program needs
+ * addresses for its code, stacks and files too. */
 #include "runtime/pages/region.h"
 
 #include <errno.h>
@@ -88,8 +88,8 @@ static bool region_obtain(char *memory, size_t size, size_t committed)
            (committed == 0 || claim_map(memory, committed));
 }
 
-/* The first place from `start` on, a multiple of `alignment`, that is free; it may be large, what somebody has there,
- * so steps grow. 0: there is none. */
+/* The first place from `start` on, a multiple of `alignment`, that is free; it may be large, what somebody
+ * has there, so steps grow. 0: there is none. */
 static size_t region_find(size_t start, size_t size, size_t alignment, size_t committed)
 {
     for (size_t step = 0;; step = step ? 2 * step : CHUNK_SIZE) {

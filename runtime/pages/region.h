@@ -4,7 +4,8 @@
  *   region   the range; `p - base < size` decides "ours"
  *   chunk    4 MiB, aligned: what the page provider hands out; 64 slots
  *   slot     64 KiB, aligned; one descriptor (struct span) each in a side table
- *   span     one or more slots cut into cells of one size class and kind; a large object is a span of one cell
+ *   span     one or more slots cut into cells of one size class and kind; a large object is a span of one
+ *            cell
  *   cell     room for one object
  *
  *   one claim (os/claim.h), 1 TiB of addresses; what is carved and the tables about it are mapped:
@@ -12,9 +13,9 @@
  *   |<- chunks ->|<- spans: 64 B per slot ->|<- zero zone ->|<------ chunks ------>|
  *    ####         ####                      ^base           ^first ######## carved^
  *
- * The region grows: it ends where the descriptors end (region_units), at or above what is carved, so that asking about
- * any address of it is safe. The zero zone is never mapped: objects of zero bytes live there, and it catches what runs
- * off the lower end of the heap.
+ * The region grows: it ends where the descriptors end (region_units), at or above what is carved, so that
+ * asking about any address of it is safe. The zero zone is never mapped: objects of zero bytes live there,
+ * and it catches what runs off the lower end of the heap.
  */
 #ifndef WEIR_PAGES_REGION_H
 #define WEIR_PAGES_REGION_H
@@ -72,7 +73,8 @@ enum span_kind {
  * whoever holds the lock of the list of heaps. */
 typedef struct span {
     uintptr_t owner; /* os_thread_word of the owner; 0: nobody's, or not to be freed on the fast path.
-                       * Read by all threads (relaxed): equal to the reader's own word only if it is its own. */
+                       * Read by all threads (relaxed): equal to the reader's own word only if it is its
+                       * own. */
     void *free;      /* cells freed by the owner since it last took them, linked by their first words */
     union {
         struct {
@@ -101,7 +103,8 @@ typedef struct span {
 } span_t;
 _Static_assert(sizeof(span_t) == 64, "one descriptor is one cache line");
 
-/* The bytes of a large object, in a word of the lists. Of one that is made of slots, written under the pages' lock. */
+/* The bytes of a large object, in a word of the lists. Of one that is made of slots, written under the pages'
+ * lock. */
 static inline size_t *span_bytes(span_t *span)
 {
     return (size_t *)(void *)&span->free;
@@ -123,8 +126,9 @@ typedef struct chunk {
     uint32_t refused_round; /* if in this round of attempts: purge.c */
 } chunk_t;
 
-/* Written once, at start-up; `carved`, `used` and what is mapped under the pages' lock, and the former two read by anybody.
- * used <= carved <= described <= size; used < carved: in a small region the page provider has all of it from the start. */
+/* Written once, at start-up; `carved`, `used` and what is mapped under the pages' lock, and the former two
+ * read by anybody. used <= carved <= described <= size; used < carved: in a small region the page provider
+ * has all of it from the start. */
 extern struct region {
     chunk_t *chunks;
     size_t size;                        /* what it may grow to */
@@ -175,8 +179,8 @@ static inline size_t region_touched(uint32_t slot, uint32_t count)
     return touched;
 }
 
-/* They are released, or somebody else's: how many they were. What is zero is not written: those that were never
- * used are not resident. */
+/* They are released, or somebody else's: how many they were. What is zero is not written: those that were
+ * never used are not resident. */
 static inline size_t region_forget_touched(uint32_t slot, uint32_t count)
 {
     size_t touched = 0;

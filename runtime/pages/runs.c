@@ -168,8 +168,9 @@ void runs_take_idle(uint32_t slot, uint32_t count)
     mark_taken(slot, count);
 }
 
-/* The pages of a run that using its first `use` pages would make resident. If the lock was given up since the run was found,
- * it may be somebody else's, who writes there: then any value is as good, for the run is looked for again. */
+/* The pages of a run that using its first `use` pages would make resident. If the lock was given up since the
+ * run was found, it may be somebody else's, who writes there: then any value is as good, for the run is
+ * looked for again. */
 __attribute__((no_sanitize("thread"))) static size_t untouched(uint32_t slot, uint32_t count, size_t use)
 {
     size_t sum = 0;
@@ -258,7 +259,8 @@ static void raise(uint32_t index, enum index_kind kind, uint64_t word, uint64_t 
     }
 }
 
-/* A span with hollow pages: the others go back too, so that none is touched. If the kernel refuses, all count again. */
+/* A span with hollow pages: the others go back too, so that none is touched. If the kernel refuses, all count
+ * again. */
 static void release_hollow(span_t *span)
 {
     size_t hollow = (size_t)__builtin_popcount(span->hollow), resident = span->touched - hollow;
@@ -370,9 +372,9 @@ size_t runs_slack(uint32_t slot, uint32_t count, size_t use)
 
 /* --- verification --- */
 
-/* The slots of a large object of the heap's, whose first this is; 0: it is something else. *last: what is used of the
- * last of them, in pages. Its size changes under the lock only (span_bytes). What is becoming a small span meanwhile is none,
- * before and after. */
+/* The slots of a large object of the heap's, whose first this is; 0: it is something else. *last: what is
+ * used of the last of them, in pages. Its size changes under the lock only (span_bytes). What is becoming a
+ * small span meanwhile is none, before and after. */
 __attribute__((no_sanitize("thread"))) static uint32_t large_extent(uint32_t slot, size_t *last)
 {
     span_t *span = span_of_slot(slot);

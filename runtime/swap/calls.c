@@ -16,8 +16,8 @@ static uintptr_t (*unwind_register)(struct _Unwind_Context *, int);
 /* The thread's: it is in the unwinder or in the linker for it. */
 static __thread bool busy __attribute__((tls_model("initial-exec")));
 
-/* A frame holds the address after its call, which may belong to the next line, or to the next function. The frames of this
- * library are left out. */
+/* A frame holds the address after its call, which may belong to the next line, or to the next function. The
+ * frames of this library are left out. */
 static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *argument)
 {
     origin_stack_t *stack = argument;

@@ -1,11 +1,12 @@
-/* children: what makes a child that shares the process's memory until it becomes another program: vfork, and of the C library
- * posix_spawn, popen, system and wordexp. The thread that makes one waits in the kernel meanwhile, where neither a tracer nor a
- * signal reaches it; so it says before what it has in its registers (runtime/heap/world.h), and the others are collected for.
- * What those functions hold beyond that, they have saved on the stack by then, which counts down to its end.
- * fork is another matter: its child has memory of its own.
+/* children: what makes a child that shares the process's memory until it becomes another program: vfork, and
+ * of the C library posix_spawn, popen, system and wordexp. The thread that makes one waits in the kernel
+ * meanwhile, where neither a tracer nor a signal reaches it; so it says before what it has in its registers
+ * (runtime/heap/world.h), and the others are collected for. What those functions hold beyond that, they have
+ * saved on the stack by then, which counts down to its end. fork is another matter: its child has memory of
+ * its own.
  *
- * vfork returns twice, and the child may overwrite what lies below its caller's frame, the return address among it. So it is
- * kept in a register over the call, as the C library does.
+ * vfork returns twice, and the child may overwrite what lies below its caller's frame, the return address
+ * among it. So it is kept in a register over the call, as the C library does.
  */
 #include <dlfcn.h>
 #include <errno.h>

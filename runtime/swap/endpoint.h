@@ -2,7 +2,8 @@
 #ifndef WEIR_SWAP_ENDPOINT_H
 #define WEIR_SWAP_ENDPOINT_H
 
-/* When the program begins. Nothing is opened unless WEIR_HTTP is set, and WEIR_HTTP_PID is this process or not set. */
+/* When the program begins. Nothing is opened unless WEIR_HTTP is set, and WEIR_HTTP_PID is this process or
+ * not set. */
 void endpoint_start(void);
 
 #endif

@@ -24,8 +24,9 @@ static const char *noscan(void)
 
 /* --- whose address it is --- */
 
-/* The file, without folders, that the address is mapped from; NULL: none. The linker's own index needs no lock (glibc 2.35);
- * the one around its list, which dl_iterate_phdr takes, would be held for ever in the child of a fork. */
+/* The file, without folders, that the address is mapped from; NULL: none. The linker's own index needs no
+ * lock (glibc 2.35); the one around its list, which dl_iterate_phdr takes, would be held for ever in the
+ * child of a fork. */
 static const char *file_of(uintptr_t address)
 {
     struct dl_find_object found;

@@ -1,6 +1,6 @@
-/* fork: the program's fork handlers are registered after the heap's, whoever comes first: so theirs are prepared before the
- * heap's locks are taken, and may allocate (runtime/heap/fork.h). pthread_atfork, which is linked into each library, calls
- * this function.
+/* fork: the program's fork handlers are registered after the heap's, whoever comes first: so theirs are
+ * prepared before the heap's locks are taken, and may allocate (runtime/heap/fork.h). pthread_atfork, which
+ * is linked into each library, calls this function.
  */
 #include "runtime/heap/fork.h"
 

@@ -1,8 +1,10 @@
 /* leaks_print: the report of WEIR_DEBUG=leaks=1, for the weir command to read (tools/weir/leaks.c):
  *
- *     weir: leaks of process 77                 then " so far", if a signal asked; ", sampled every 4096 bytes"
+ *     weir: leaks of process 77                 then " so far", if a signal asked; ", sampled every 4096
+ *                                               bytes"
  *     leak direct 40 bytes 1 blocks
- *       /usr/bin/program+0x1189 main          innermost first: file, address in it, symbol if the linker knows one
+ *       /usr/bin/program+0x1189 main          innermost first: file, address in it, symbol if the linker
+ *                                             knows one
  *     ...
  *     weir: 40 bytes leaked in 1 blocks         exact, though the others be estimates, of what was sampled
  *

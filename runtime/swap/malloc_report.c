@@ -1,13 +1,13 @@
-/* malloc_report: what the C library's malloc tells about itself, told from the heap's account (weir/stats.h), and
- * the knobs that glibc has and this heap has not.
+/* malloc_report: what the C library's malloc tells about itself, told from the heap's account (weir/stats.h),
+ * and the knobs that glibc has and this heap has not.
  *
  *     arena, "system bytes"      bytes held from the kernel for the heap: heap_sys - heap_released
  *     uordblks, "in use bytes"   bytes in allocated blocks: heap_alloc
  *     fordblks                   the rest of what is held
  *     keepcost                   what malloc_trim(0) could give back: the idle part of it
  *
- * Nothing is mapped block by block, so the fields for mmap are 0; so are the counts of free pieces, which this
- * heap does not keep.
+ * Nothing is mapped block by block, so the fields for mmap are 0; so are the counts of free pieces, which
+ * this heap does not keep.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,7 +23,8 @@
 #include "runtime/os/text.h"
 #include "runtime/swap/swap.h"
 
-/* What these functions tell. A weir_mem_stats has 7 KiB, too much for a small stack: it is read into memory of its own. All
+/* What these functions tell. A weir_mem_stats has 7 KiB, too much for a small stack: it is read into memory
+ * of its own. All
  * zero: the kernel has none. */
 typedef struct report {
     uint64_t held, system, in_use, idle_held;
@@ -105,8 +106,8 @@ static void print_space(FILE *to, const report_t *report)
             report->held, report->system, report->system, report->system);
 }
 
-/* glibc's elements, version 1, and their order, with one <heap>; scripts read them. Its <sizes> list free pieces, which
- * this heap does not count by size. */
+/* glibc's elements, version 1, and their order, with one <heap>; scripts read them. Its <sizes> list free
+ * pieces, which this heap does not count by size. */
 EXPORT int malloc_info(int options, FILE *to)
 {
     if (options != 0)
@@ -126,8 +127,9 @@ EXPORT int malloc_info(int options, FILE *to)
     return 0;
 }
 
-/* The known parameters steer what this heap does not have, and what it has (WEIR_GOGC, WEIR_MEMLIMIT) belongs to whoever
- * starts the program. They are accepted where glibc accepts them, since programs check that, and have no effect. */
+/* The known parameters steer what this heap does not have, and what it has (WEIR_GOGC, WEIR_MEMLIMIT) belongs
+ * to whoever starts the program. They are accepted where glibc accepts them, since programs check that, and
+ * have no effect. */
 EXPORT int mallopt(int parameter, int value)
 {
     enum { MXFAST_LARGEST = 80 * sizeof(size_t) / 4 };

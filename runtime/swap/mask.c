@@ -1,8 +1,10 @@
-/* mask: where a signal stops threads for the collector (heap/halt.h), it stays deliverable in a program that knows nothing of it:
- * the calls that block signals, or wait for them, leave it out of the set they are given.
+/* mask: where a signal stops threads for the collector (heap/halt.h), it stays deliverable in a program that
+ * knows nothing of it: the calls that block signals, or wait for them, leave it out of the set they are
+ * given.
  *
- * Changing the mask has to work anywhere, in a signal handler or between fork and exec: so it is the system call, without
- * a look-up of the C library's function; like that it leaves out the two signals which are the library's own.
+ * Changing the mask has to work anywhere, in a signal handler or between fork and exec: so it is the system
+ * call, without a look-up of the C library's function; like that it leaves out the two signals which are the
+ * library's own.
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,10 +1,11 @@
-/* sandbox: the calls by which a program installs a filter of system calls: prctl, and seccomp(2), for which the C library has no
- * function but syscall(). What the filter would kill the process for is given up before it is there (runtime/os/filter.h).
+/* sandbox: the calls by which a program installs a filter of system calls: prctl, and seccomp(2), for which
+ * the C library has no function but syscall(). What the filter would kill the process for is given up before
+ * it is there (runtime/os/filter.h).
  *
  *     wait until nobody is in the middle of such a use; give up; install; the kernel refused: take back
  *
- * A thread of the process may be in a collection, or tend another one's heap. The lock of the collector and that of the heaps are
- * held meanwhile: after them nobody begins either.
+ * A thread of the process may be in a collection, or tend another one's heap. The lock of the collector and
+ * that of the heaps are held meanwhile: after them nobody begins either.
  */
 #ifdef __x86_64__
 
@@ -51,8 +52,8 @@ static bool is_shared(void)
     return world_is_child();
 }
 
-/* In a signal handler the interrupted frame may hold one of the locks; in a child that was not made by the C library, a thread
- * that is not there. */
+/* In a signal handler the interrupted frame may hold one of the locks; in a child that was not made by the C
+ * library, a thread that is not there. */
 static bool may_wait(void)
 {
     return lock_depth == 0 && cache.inside == 0 && !cache.cycling && world_is_ours();
@@ -120,7 +121,8 @@ static enum mode mode_of(long number, const unsigned long arguments[5])
                                                  : OTHER;
 }
 
-/* prctl or seccomp, as the kernel has them: the result, or -errno. The program of the filter is the third argument of both. */
+/* prctl or seccomp, as the kernel has them: the result, or -errno. The program of the filter is the third
+ * argument of both. */
 static long call(long number, const unsigned long arguments[5])
 {
     enum mode mode = mode_of(number, arguments);

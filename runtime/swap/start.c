@@ -1,5 +1,5 @@
-/* start: what the swap-in does at the ends of a process besides serving malloc: the account and the leaks, if they are asked
- * for, and a last look for misuse.
+/* start: what the swap-in does at the ends of a process besides serving malloc: the account and the leaks, if
+ * they are asked for, and a last look for misuse.
  */
 #include "runtime/heap/above.h"
 #include "runtime/heap/cache.h"

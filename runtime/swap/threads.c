@@ -1,9 +1,10 @@
-/* threads: under WEIR_COLLECT every thread has to be known before it holds a pointer in a register alone: it would not
- * be stopped. So what starts threads is wrapped, and the first thing that a thread does is to come to a heap.
+/* threads: under WEIR_COLLECT every thread has to be known before it holds a pointer in a register alone: it
+ * would not be stopped. So what starts threads is wrapped, and the first thing that a thread does is to come
+ * to a heap.
  *
- * Until then its argument is found where it waits: in this file's record, which the C library keeps for the thread at
- * the end of its stack. Threads that the C library starts for itself (timers, asynchronous I/O) come to a heap with
- * their first allocation.
+ * Until then its argument is found where it waits: in this file's record, which the C library keeps for the
+ * thread at the end of its stack. Threads that the C library starts for itself (timers, asynchronous I/O)
+ * come to a heap with their first allocation.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -37,7 +38,8 @@ static start_t begin(void *record)
     return start;
 }
 
-/* The C library keeps the stacks of threads that have ended. What they point to there has leaked nevertheless. */
+/* The C library keeps the stacks of threads that have ended. What they point to there has leaked
+ * nevertheless. */
 __attribute__((noinline)) static void wipe_below(void)
 {
     char below[4096];
@@ -76,8 +78,8 @@ static size_t stack_size_of(const pthread_attr_t *attributes)
     return size;
 }
 
-/* Threads that the runtime starts in the middle of a cycle are its own: they hold nothing of the program's. The options are
- * known as soon as there is a heap. */
+/* Threads that the runtime starts in the middle of a cycle are its own: they hold nothing of the program's.
+ * The options are known as soon as there is a heap. */
 static bool is_watched(void)
 {
     thread_heap();

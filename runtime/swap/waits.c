@@ -1,7 +1,9 @@
 /* waits: calls that wait, as far as a stop of the threads could show in them.
  *
- * A call with a timeout that Linux does not begin again by itself is begun again with what is left of its time
- * (os/tracer_again.c): for that the thread notes when it began. And the task which holds threads is a child of the process for that
+ * A call with a timeout that Linux does not begin again by itself is begun again with what is left of its
+ * time
+ * (os/tracer_again.c): for that the thread notes when it began. And the task which holds threads is a child
+ * of the process for that
  * time: who waits for children of all kinds (__WALL, __WCLONE) does not get to see it.
  */
 #include <dlfcn.h>

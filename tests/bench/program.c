@@ -1,4 +1,5 @@
-/* A benchmark program for harness.sh: known allocations, a function that shows in a profile, known figures. */
+/* A benchmark program for harness.sh: known allocations, a function that shows in a profile, known
+ * figures. */
 #include <stdlib.h>
 
 #include <weir/bench.h>

@@ -1,5 +1,5 @@
-/* cfi: damaged call frame information: the header, the table and the entries are the input, and so are the stack and the
- * addresses that are looked for. Nothing outside of them is read.
+/* cfi: damaged call frame information: the header, the table and the entries are the input, and so are the
+ * stack and the addresses that are looked for. Nothing outside of them is read.
  */
 #include "runtime/os/cfi.h"
 

@@ -1,6 +1,7 @@
 /* fuzz: what the fuzz targets share: an input is taken apart from its front, and runs out in zeros.
  *
- * Each target is one file with libFuzzer's entry, LLVMFuzzerTestOneInput. An input either makes the target return, or it is a
+ * Each target is one file with libFuzzer's entry, LLVMFuzzerTestOneInput. An input either makes the target
+ * return, or it is a
  * find: a CHECK that fails, a sanitizer's report, an invariant of the debug build.
  */
 #ifndef WEIR_FUZZ_H
@@ -33,7 +34,8 @@ static inline uint32_t input_below(input_t *input, uint32_t bound)
     return number % bound;
 }
 
-/* The bytes up to the next zero or the end, as a string of its own size: what reads beyond it is seen. To be freed. */
+/* The bytes up to the next zero or the end, as a string of its own size: what reads beyond it is seen. To be
+ * freed. */
 static inline char *input_string(input_t *input)
 {
     size_t length = strnlen((const char *)input->at, (size_t)(input->end - input->at));

@@ -1,4 +1,5 @@
-/* http: requests to the endpoint: any bytes get an answer that is whole, and nobody reads from afar without a token. */
+/* http: requests to the endpoint: any bytes get an answer that is whole, and nobody reads from afar without a
+ * token. */
 #include <weir.h>
 
 #include "runtime/http/answer.h"

@@ -3,11 +3,12 @@
  *     manual      each block holds a pattern of its own, checked at every use: blocks that overlap are seen
  *     arenas      stacks of objects, places and counted cleanups, as an arena is; strings built are compared
  *     pools       each object knows whether it is in the pool
- *     collected   a graph of objects with weak references, finalizers, cleanups and a weak map: what is reached is whole, and
- *                 nothing has happened to it; what is not reached may go, once
+ *     collected   a graph of objects with weak references, finalizers, cleanups and a weak map: what is
+ *                 reached is whole, and nothing has happened to it; what is not reached may go, once
  *     knobs       turned in between; counters of the account never fall
  *
- * Each part is in a file of its own, operations_*.c. After the input all is given back, and what is left of the heap is verified.
+ * Each part is in a file of its own, operations_*.c. After the input all is given back, and what is left of
+ * the heap is verified.
  */
 #include "tests/fuzz/operations.h"
 

@@ -1,4 +1,5 @@
-/* operations: the parts of the target: see operations.c. Each takes one step, and gives all back at the end of an input. */
+/* operations: the parts of the target: see operations.c. Each takes one step, and gives all back at the end
+ * of an input. */
 #ifndef WEIR_FUZZ_OPERATIONS_H
 #define WEIR_FUZZ_OPERATIONS_H
 

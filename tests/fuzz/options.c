@@ -1,5 +1,5 @@
-/* options: what the environment and command lines ask for: the options and their values, lists for WEIR_DEBUG, rules, names of
- * profiles, the knobs of `weir sweep`.
+/* options: what the environment and command lines ask for: the options and their values, lists for
+ * WEIR_DEBUG, rules, names of profiles, the knobs of `weir sweep`.
  */
 #include "runtime/os/options.h"
 

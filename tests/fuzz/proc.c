@@ -1,5 +1,5 @@
-/* proc: what the kernel tells in files: control groups, mappings, the ELF headers that mappings lead to; and the programs that the
- * command looks at before it starts them.
+/* proc: what the kernel tells in files: control groups, mappings, the ELF headers that mappings lead to; and
+ * the programs that the command looks at before it starts them.
  */
 #include <inttypes.h>
 #include <sys/mman.h>

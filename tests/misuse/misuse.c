@@ -3,8 +3,8 @@
  *     misuse list          one line per case: NAME DEFAULT HARDEN KIND, the outcomes as below
  *     misuse NAME          commit it; prints "survived" and ends with status 0 if nothing stops it
  *
- * misuse.sh runs every case in both modes and compares. A case whose misuse has an effect that the program can
- * see (a block handed out twice, a secret still readable) says so and ends with status 1.
+ * misuse.sh runs every case in both modes and compares. A case whose misuse has an effect that the program
+ * can see (a block handed out twice, a secret still readable) says so and ends with status 1.
  */
 #include <dlfcn.h>
 #include <malloc.h>

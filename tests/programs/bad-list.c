@@ -1,6 +1,7 @@
 /* Writes into a free block, as a use after free does, and goes on: bad-list SIZE CORRUPTION refill|exit.
  *
- * Which words of a free block an allocator uses is its own affair; any of the first two may be a link or a mark.
+ * Which words of a free block an allocator uses is its own affair; any of the first two may be a link or a
+ * mark.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-/* A program under a soft limit with memory that its malloc knows nothing of: 200 MiB come and go beside a heap that churns,
- * 100 MiB of it live. What is resident stays within the limit and 2 % all the time, since all of it fits.
+/* A program under a soft limit with memory that its malloc knows nothing of: 200 MiB come and go beside a
+ * heap that churns, 100 MiB of it live. What is resident stays within the limit and 2 % all the time, since
+ * all of it fits.
  *
  *     beside LIMIT-MIB mmap            private mappings
  *     beside LIMIT-MIB threads         stacks of 64 threads

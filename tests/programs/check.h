@@ -92,7 +92,8 @@ static inline size_t random_size(uint64_t *state, unsigned high)
     return base + (random_next(state) >> 20) % base;
 }
 
-/* Seconds after which a child of fork counts as hung: far beyond what the slowest and busiest machine needs. */
+/* Seconds after which a child of fork counts as hung: far beyond what the slowest and busiest machine
+ * needs. */
 enum { HANG = 600 };
 
 static inline void sleep_ms(unsigned ms)

@@ -1,5 +1,6 @@
-/* Threads that block every signal, as many programs' do, while another one allocates: under weir run --collect they are
- * stopped all the same. One of them waits for signals, and gets none but those it asked for. */
+/* Threads that block every signal, as many programs' do, while another one allocates: under weir run
+ * --collect they are stopped all the same. One of them waits for signals, and gets none but those it asked
+ * for. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>

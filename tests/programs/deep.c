@@ -1,5 +1,6 @@
-/* Blocks that cross between the program and libraries opened with RTLD_DEEPBIND, whose calls of malloc and free would go to
- * libc's; a library that is found only by the search path of its caller; one that prefers its own symbols (-Bsymbolic).
+/* Blocks that cross between the program and libraries opened with RTLD_DEEPBIND, whose calls of malloc and
+ * free would go to libc's; a library that is found only by the search path of its caller; one that prefers
+ * its own symbols (-Bsymbolic).
  *
  *     deep LIBRARY...     libraries of plugin/deep.c; each is opened with every binding
  *     deep -p LIBRARY     a library of plugin/opens.c, which opens libdeep-beside.so by name alone

@@ -1,7 +1,8 @@
-/* fork in a signal handler, at instruction after instruction of what it interrupts: malloc, free, realloc and the others, small,
- * large and huge; and fork itself. The processor's trap flag raises SIGTRAP after each instruction, so no place is left to
- * chance. In a process of one thread such a fork is an exact copy (glibc's own promise): the child may exit, or return
- * from the handler, finish what was interrupted, and go on to use the heap. With a second thread it may exit.
+/* fork in a signal handler, at instruction after instruction of what it interrupts: malloc, free, realloc and
+ * the others, small, large and huge; and fork itself. The processor's trap flag raises SIGTRAP after each
+ * instruction, so no place is left to chance. In a process of one thread such a fork is an exact copy
+ * (glibc's own promise): the child may exit, or return from the handler, finish what was interrupted, and go
+ * on to use the heap. With a second thread it may exit.
  *
  *     fork-anywhere STRIDE          one thread; every STRIDEth instruction, and fewer of a call that has many
  *     fork-anywhere STRIDE thread   with a second one, which sleeps; all but fork

@@ -1,11 +1,11 @@
-/* fork-in-handler CHILD THREADS FORKS: a timer's handler forks, over and over, whatever its thread is in the middle of, while
- * THREADS others allocate lists and check them. Under weir such a thread may be in a section that a collection waits for, stand
- * still for one, or run it, with helpers that mark.
+/* fork-in-handler CHILD THREADS FORKS: a timer's handler forks, over and over, whatever its thread is in the
+ * middle of, while THREADS others allocate lists and check them. Under weir such a thread may be in a section
+ * that a collection waits for, stand still for one, or run it, with helpers that mark.
  *
  *     CHILD   exit     the child ends
  *             exec     it becomes another program
- *             return   it comes back from the handler, goes on with what was interrupted, and ends: of a process of one thread
- *                      the child is a copy */
+ *             return   it comes back from the handler, goes on with what was interrupted, and ends: of a
+ *                      process of one thread the child is a copy */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>

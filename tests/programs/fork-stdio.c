@@ -1,7 +1,8 @@
-/* fork while other threads are in calls of the C library that hold its locks and allocate: streams (getline, fopen,
- * fflush(NULL), open_memstream), names (getpwnam, getaddrinfo), dlopen, locales and the environment; beside fork handlers
- * that allocate, and that wait for a thread which allocates. The child uses them too. A heap that takes its locks
- * before the C library or the handlers take theirs hangs; the script that runs this limits the time.
+/* fork while other threads are in calls of the C library that hold its locks and allocate: streams (getline,
+ * fopen, fflush(NULL), open_memstream), names (getpwnam, getaddrinfo), dlopen, locales and the environment;
+ * beside fork handlers that allocate, and that wait for a thread which allocates. The child uses them too. A
+ * heap that takes its locks before the C library or the handlers take theirs hangs; the script that runs this
+ * limits the time.
  *
  *     fork-stdio FORKS
  */

@@ -1,5 +1,5 @@
-/* grows-sparse N: N blocks of more than a MiB, of which the first and the last page were written, are grown by realloc. Only what
- * was written may be resident, at any time; what was not reads as zero. */
+/* grows-sparse N: N blocks of more than a MiB, of which the first and the last page were written, are grown
+ * by realloc. Only what was written may be resident, at any time; what was not reads as zero. */
 #include <stdlib.h>
 #include <sys/resource.h>
 

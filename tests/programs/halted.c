@@ -1,15 +1,19 @@
-/* What a program may do that gets in the way of who stops its threads: halted MODE. It makes garbage meanwhile, with little memory in
- * use when all goes well, and prints the most that it had, in KiB.
+/* What a program may do that gets in the way of who stops its threads: halted MODE. It makes garbage
+ * meanwhile, with little memory in use when all goes well, and prints the most that it had, in KiB.
  *
- *     default, ignore, own   sets every signal to its default, to be ignored, to a handler of its own, as daemons do
+ *     default, ignore, own   sets every signal to its default, to be ignored, to a handler of its own, as
+ *                            daemons do
  *     queue                  leaves no room in the queue of signals
- *     exec N                 N children with threads become other programs while a thread of theirs makes garbage
+ *     exec N                 N children with threads become other programs while a thread of theirs makes
+ *                            garbage
  *     small                  a thread runs on a stack of 2 KiB, and has an alternate one for signals
- *     blocks CALL            a thread waits in the call (ppoll, pselect, sigsuspend, epoll_pwait) with every signal blocked, in a
- *                            handler that blocks every one (handler), or was started so (attribute)
+ *     blocks CALL            a thread waits in the call (ppoll, pselect, sigsuspend, epoll_pwait) with every
+ *                            signal blocked, in a handler that blocks every one (handler), or was started so
+ *                            (attribute)
  *     signals                threads get signals all the time, each of which has to arrive
  *     stops                  the process is stopped and continued by SIGSTOP and SIGCONT
- *     vfork, spawn           a child of vfork takes half a second to become another program; many children by posix_spawn
+ *     vfork, spawn           a child of vfork takes half a second to become another program; many children by
+ *                            posix_spawn
  *     vfork-malloc           a child of vfork allocates
  *     many N                 N threads
  *     forks                  threads fork, and the children make garbage

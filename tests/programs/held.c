@@ -1,6 +1,6 @@
-/* A child that shares the process's memory takes its time to become another program, in the kernel: held CALL, of popen, system,
- * wordexp, posix_spawn. Another thread makes garbage meanwhile, which a malloc that collects does in little memory. A filter of system
- * calls has the kernel ask before each exec. */
+/* A child that shares the process's memory takes its time to become another program, in the kernel: held
+ * CALL, of popen, system, wordexp, posix_spawn. Another thread makes garbage meanwhile, which a malloc that
+ * collects does in little memory. A filter of system calls has the kernel ask before each exec. */
 #define _GNU_SOURCE 1
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -1,7 +1,8 @@
 /* Threads that have allocated and freed, and sleep: what they cached is the process's again.
  *
  *     idle-threads THREADS trim       malloc_trim gives it back
- *     idle-threads THREADS MIB        main can have so many MiB (under a hard limit that has no room for both) */
+ *     idle-threads THREADS MIB        main can have so many MiB (under a hard limit that has no room for
+ *                                     both) */
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>

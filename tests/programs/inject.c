@@ -1,12 +1,13 @@
 /* inject [-p PLACE -c CALL -e ERROR -m once|always] LIBRARY PROGRAM [ARGUMENT...]: makes one system call of the library
  * fail, in a program that runs on it; without a place, prints the places there are.
  *
- * A place is a return address in the library: each call of a wrapper of the C library's, mmap or syscall, is one. The
- * program and its children are traced; a filter stops them at the calls that are of interest, and at those whose
- * wrapper returns into the library's code the kernel is told to do nothing, and the error put in place of the result. So it is
- * the library as it is built that is tested.
+ * A place is a return address in the library: each call of a wrapper of the C library's, mmap or syscall, is
+ * one. The program and its children are traced; a filter stops them at the calls that are of interest, and at
+ * those whose wrapper returns into the library's code the kernel is told to do nothing, and the error put in
+ * place of the result. So it is the library as it is built that is tested.
  *
- *     place 2a3f1 call 9 times 12      each place: offset in the library, number of the call, how often it was come by
+ *     place 2a3f1 call 9 times 12      each place: offset in the library, number of the call, how often it
+ *                                      was come by
  *
  * The status is that of the program; 124: it hung. */
 #define _GNU_SOURCE

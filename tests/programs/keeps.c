@@ -1,5 +1,6 @@
-/* keeps: under WEIR_COLLECT a block lives as long as any pointer to it is found, wherever a C program may have put that:
- * each case hides its pointers in one place, makes the collector run many times, and looks at the blocks again.
+/* keeps: under WEIR_COLLECT a block lives as long as any pointer to it is found, wherever a C program may
+ * have put that: each case hides its pointers in one place, makes the collector run many times, and looks at
+ * the blocks again.
  *   keeps LIBRARY     a shared library with a variable `held`: plugin/held.c */
 #define _GNU_SOURCE
 #include <dlfcn.h>

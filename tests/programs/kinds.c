@@ -1,5 +1,5 @@
-/* Memory of all kinds, in a steady turn-over, until a file of the name "stop" is there: blocks of malloc that grow and
- * shrink in number, collected objects of which a part stays, and a pool.
+/* Memory of all kinds, in a steady turn-over, until a file of the name "stop" is there: blocks of malloc that
+ * grow and shrink in number, collected objects of which a part stays, and a pool.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,12 +3,12 @@
  *     late mappings         the process has used up its mappings
  *     late addresses        it has used up its addresses (run under a limit)
  *     late rlimit           it limits its addresses itself to what it has
- *     late seccomp          it allows itself mmap, munmap, mprotect, mremap, madvise, brk and futex, and is killed
- *                           at any other call that a C library's malloc would not make either
+ *     late seccomp          it allows itself mmap, munmap, mprotect, mremap, madvise, brk and futex, and is
+ *                           killed at any other call that a C library's malloc would not make either
  *     late fault            a fault injector makes a call fail (inject.c): memory may be refused for ever
  *
- * Every entry point then gives memory, or NULL and ENOMEM and leaves its argument as it was; and when room is made, memory
- * is to be had again. */
+ * Every entry point then gives memory, or NULL and ENOMEM and leaves its argument as it was; and when room is
+ * made, memory is to be had again. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/filter.h>

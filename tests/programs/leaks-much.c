@@ -1,6 +1,7 @@
-/* leaks-much: a gigabyte is allocated and forgotten, in blocks of all sizes and in cycles, of which a hundredth lives; at the
- * end the peak of resident memory, in KiB.
- *   leaks-much [blind [LATER]]    without a file descriptor to be had, from the start, or after so many MiB */
+/* leaks-much: a gigabyte is allocated and forgotten, in blocks of all sizes and in cycles, of which a
+ * hundredth lives; at the end the peak of resident memory, in KiB.
+ *   leaks-much [blind [LATER]]    without a file descriptor to be had, from the start, or after so many
+ *                                 MiB */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-/* locked-in HOW MODE: a program that locks itself in late, with threads, and is killed for any call that a C library's malloc and
- * its threads do not need. Then it allocates, frees what others allocated, grows and shrinks, trims, and starts threads.
+/* locked-in HOW MODE: a program that locks itself in late, with threads, and is killed for any call that a C
+ * library's malloc and its threads do not need. Then it allocates, frees what others allocated, grows and
+ * shrinks, trims, and starts threads.
  *
  *     HOW     prctl      by prctl(PR_SET_SECCOMP)
  *             seccomp    by syscall(SYS_seccomp)

@@ -1,7 +1,7 @@
-/* A program with more thread keys than the C library keeps room for in a thread: setting a later one allocates.
- * An allocator that keeps a key of its own is entered again then, from wherever it sets it; so threads begin here
- * with every kind of first allocation there is, large ones first. Keys are made before main, as a C++ library
- * would, and threads start while others work in the same part of the heap. */
+/* A program with more thread keys than the C library keeps room for in a thread: setting a later one
+ * allocates. An allocator that keeps a key of its own is entered again then, from wherever it sets it; so
+ * threads begin here with every kind of first allocation there is, large ones first. Keys are made before
+ * main, as a C++ library would, and threads start while others work in the same part of the heap. */
 #include <pthread.h>
 #include <stdlib.h>
 

@@ -1,16 +1,18 @@
-/* Blocks that only one place knows, and that a collector has to find there: places MODE. In each mode a table of blocks is the only
- * one that knows them; it lies where a collector may think that nothing counts.
+/* Blocks that only one place knows, and that a collector has to find there: places MODE. In each mode a table
+ * of blocks is the only one that knows them; it lies where a collector may think that nothing counts.
  *
- *     bss, map, thread, guard   below a stack in use, in the same mapping: static data, a mapping, in another thread; after the mapping
- *                               was divided
- *     array                     in the static data that a handler's alternate stack lies in, while another thread collects
+ *     bss, map, thread, guard   below a stack in use, in the same mapping: static data, a mapping, in another
+ *                               thread; after the mapping was divided
+ *     array                     in the static data that a handler's alternate stack lies in, while another
+ *                               thread collects
  *     pair                      on the first of two coroutines' stacks without a guard page between them
  *     given                     below a stack that the program gave to a thread, in the same array
  *     read, none, exec          in pages that were made read-only, inaccessible, executable
  *     code                      in instructions, at odd addresses
  *     relro                     in static data that is read-only by now
  *     registers                 in vector registers, and in the red zone, of a thread that waits for nothing
- *     arguments                 in place of the program's first argument, and of a variable of the environment
+ *     arguments                 in place of the program's first argument, and of a variable of the
+ *                               environment
  */
 #include <pthread.h>
 #include <signal.h>
@@ -200,7 +202,8 @@ static void in_code(void)
 
 static atomic_bool ready;
 
-/* A block known to the upper half of a vector register alone; another one to the word below the stack pointer. */
+/* A block known to the upper half of a vector register alone; another one to the word below the stack
+ * pointer. */
 #ifdef __x86_64__
 __attribute__((noinline)) static void *keep_in_registers(void *argument)
 {

@@ -1,7 +1,8 @@
 /* Allocates known amounts in functions of known names, for the tests of the heap profile:
  *
- *     profiled            keep_small 20000 blocks of 100 bytes, keep_large 20 of 1000000, in_thread 500 of 2000,
- *                         keep_grown 10 that realloc grows to 50000; gone: 100000 blocks of 64 that are freed at once
+ *     profiled            keep_small 20000 blocks of 100 bytes, keep_large 20 of 1000000, in_thread 500 of
+ *                         2000, keep_grown 10 that realloc grows to 50000; gone: 100000 blocks of 64 that are
+ *                         freed at once
  *     profiled fork       and then a child keeps more in keep_in_child
  *     profiled closed     closes stderr first
  *     profiled grow       keeps 64 MiB in steps of 1 MiB

@@ -1,16 +1,18 @@
 /* sizes LIST: every function of the library at the edges of its sizes, counts and alignments.
  *
- * LIST comes from the headers and from the library's symbols, a line each: the function's name, and 1 if a parameter is a
- * number, else 0. A function that has a number and no row here is an error, so that a new function cannot be forgotten.
+ * LIST comes from the headers and from the library's symbols, a line each: the function's name, and 1 if a
+ * parameter is a number, else 0. A function that has a number and no row here is an error, so that a new
+ * function cannot be forgotten.
  *
- * A row calls its function with sizes at 0, 1, the ends of size classes, PTRDIFF_MAX +- k and SIZE_MAX - k, and, where
- * there are two numbers, with their pairs. What it asks for:
+ * A row calls its function with sizes at 0, 1, the ends of size classes, PTRDIFF_MAX +- k and SIZE_MAX - k,
+ * and, where there are two numbers, with their pairs. What it asks for:
  *
  *     up to 1 MiB                  given, aligned, errno kept; all of it is written
  *     beyond any address space     NULL and ENOMEM (or what the manual says)
  *     between the two              not tried: it would be the machine that is tested
  *
- * and that an object of the same kind which was there before is untouched, and the one that comes after lies elsewhere.
+ * and that an object of the same kind which was there before is untouched, and the one that comes after lies
+ * elsewhere.
  */
 #include <algorithm>
 #include <cerrno>

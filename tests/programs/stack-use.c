@@ -1,6 +1,7 @@
-/* stack-use BYTES: no entry point of malloc takes more stack than BYTES, at the first call and at later ones, for
- * blocks of every kind. Each call is made on a stack that was painted before; what it wrote over is what it took, the switch
- * to it and back included. Linked with -z now, so that the dynamic linker's own use does not count. */
+/* stack-use BYTES: no entry point of malloc takes more stack than BYTES, at the first call and at later ones,
+ * for blocks of every kind. Each call is made on a stack that was painted before; what it wrote over is what
+ * it took, the switch to it and back included. Linked with -z now, so that the dynamic linker's own use does
+ * not count. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <malloc.h>

@@ -1,5 +1,5 @@
-/* Threads begin and end while another collects: they come to a stop before they are known, and leave pointers on stacks that the
- * next ones begin on. */
+/* Threads begin and end while another collects: they come to a stop before they are known, and leave pointers
+ * on stacks that the next ones begin on. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-/* Threads that the C library starts by itself, with all signals blocked: a timer's. They are stopped like others, and what they alone
- * have, on the stack or in a register, is kept. */
+/* Threads that the C library starts by itself, with all signals blocked: a timer's. They are stopped like
+ * others, and what they alone have, on the stack or in a register, is kept. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>

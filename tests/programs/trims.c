@@ -1,5 +1,6 @@
-/* What was freed by hand goes back to the kernel at malloc_trim, in every mode: all of it, also beside a locked page; and of pages of
- * which one in sixteen is in use, those that are not. What is in use stays as it was. */
+/* What was freed by hand goes back to the kernel at malloc_trim, in every mode: all of it, also beside a
+ * locked page; and of pages of which one in sixteen is in use, those that are not. What is in use stays as it
+ * was. */
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
-/* Threads that wait in each of the system calls that may be cut short, while another one makes garbage: a collection is nothing to
- * see for them. None may return before its time, nor before what it waits for is there, nor say EINTR; nor may one with a
- * timeout wait for long beyond it, however often it is interrupted. */
+/* Threads that wait in each of the system calls that may be cut short, while another one makes garbage: a
+ * collection is nothing to see for them. None may return before its time, nor before what it waits for is
+ * there, nor say EINTR; nor may one with a timeout wait for long beyond it, however often it is
+ * interrupted. */
 #define _GNU_SOURCE
 #include <aio.h>
 #include <arpa/inet.h>
@@ -46,7 +47,8 @@ static double now(void)
     return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* Each case is a thread of its own. What it waits for without a timeout is done after WAIT_MS by the thread of `serve`. */
+/* Each case is a thread of its own. What it waits for without a timeout is done after WAIT_MS by the thread
+ * of `serve`. */
 typedef struct wait_case {
     const char *name;
     long (*wait)(void);

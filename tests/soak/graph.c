@@ -5,7 +5,8 @@
 
 #include "tests/unit/support.h"
 
-/* How all but NOSCAN begin. `decoy` holds a real address where no pointer is declared: it must not keep anything. */
+/* How all but NOSCAN begin. `decoy` holds a real address where no pointer is declared: it must not keep
+ * anything. */
 typedef struct object {
     uint64_t decoy;
     struct object *edges[GRAPH_EDGES];

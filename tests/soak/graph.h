@@ -1,9 +1,11 @@
-/* graph: collected objects of all kinds that point to each other at random, beside a model that knows what is reachable.
+/* graph: collected objects of all kinds that point to each other at random, beside a model that knows what is
+ * reachable.
  *
- * The model knows each object by a hidden address, which the collector does not recognise. Whoever wants an object walks
- * to it from a root, by pointers, and every step is compared with the model; contents are a function of the object's seed.
- * So an object that was freed while it could be reached, or moved, or overwritten, ends the program. Unreachable objects
- * are left to the collector; what it keeps of them is for graph_reach's sum to show.
+ * The model knows each object by a hidden address, which the collector does not recognise. Whoever wants an
+ * object walks to it from a root, by pointers, and every step is compared with the model; contents are a
+ * function of the object's seed. So an object that was freed while it could be reached, or moved, or
+ * overwritten, ends the program. Unreachable objects are left to the collector; what it keeps of them is for
+ * graph_reach's sum to show.
  *
  * A graph is its owner's; but it may change owners, and its roots may lie wherever the collector has to look.
  */
@@ -46,7 +48,8 @@ void graph_move_roots(graph_t *graph, void **roots);
 /* Something at random: make, cut, link, free by hand, resize, walk and compare, make garbage. */
 void graph_step(graph_t *graph);
 
-/* Compare all that can be reached with the model, and forget the rest. How many bytes were asked for that can be. */
+/* Compare all that can be reached with the model, and forget the rest. How many bytes were asked for that can
+ * be. */
 size_t graph_reach(graph_t *graph);
 
 #endif

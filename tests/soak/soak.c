@@ -1,9 +1,10 @@
 /* soak: the collector for a long time, under everything that a program may do at once.
  *
- * Some threads each change a graph (graph.h) at random; their roots lie in static data, on their stack, in thread-local
- * memory, or in a range that they add and remove; they give lists to each other; each lives for a moment and leaves its graph
- * to the next one; some of that moment it waits in a blocking section. The main thread turns the knobs, forks now and
- * then a child that collects and checks, and has everybody pause from time to time: then
+ * Some threads each change a graph (graph.h) at random; their roots lie in static data, on their stack, in
+ * thread-local memory, or in a range that they add and remove; they give lists to each other; each lives for
+ * a moment and leaves its graph to the next one; some of that moment it waits in a blocking section. The main
+ * thread turns the knobs, forks now and then a child that collects and checks, and has everybody pause from
+ * time to time: then
  *
  *     all that the models can reach is there and whole,
  *     what a full collection keeps is not more than that and a slack, which stale words on stacks may hold,
@@ -11,7 +12,8 @@
  *
  *     soak [minutes=30] [seconds=0] [pauses=0] [threads=8] [seed=…]
  *
- * Prints a line of progress on a terminal, and one at the end. A failed check ends it with a line and SIGABRT.
+ * Prints a line of progress on a terminal, and one at the end. A failed check ends it with a line and
+ * SIGABRT.
  */
 #include <sched.h>
 #include <sys/wait.h>
@@ -206,8 +208,8 @@ static void *thread_main(void *argument)
 
 /* --- the main thread --- */
 
-/* Everybody stands still: is what the collector keeps what the models reach? Cells are larger than what was asked for,
- * and a stale word of each thread may keep some of what is dead, up to the largest object. */
+/* Everybody stands still: is what the collector keeps what the models reach? Cells are larger than what was
+ * asked for, and a stale word of each thread may keep some of what is dead, up to the largest object. */
 static void check_live(int threads)
 {
     size_t live = 0;

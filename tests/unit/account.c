@@ -202,7 +202,8 @@ Test(account, remote_frees_count_at_once)
     expect_since(THREADS * CELLS, THREADS * CELLS, 0, "all freed");
 }
 
-/* --- read while threads work: no count ever falls, none is more than there was, and at the end they are exact --- */
+/* --- read while threads work: no count ever falls, none is more than there was, and at the end they are
+ * exact --- */
 
 enum { WORKERS = 4, READS = 3000, HELD = 200, TRADED = 512 };
 static atomic_bool over;
@@ -218,7 +219,8 @@ static void *counted(size_t size, bool collected)
     return p;
 }
 
-/* Blocks are freed by the thread itself, or by whoever finds them; collected ones by the collector, and some by hand. */
+/* Blocks are freed by the thread itself, or by whoever finds them; collected ones by the collector, and some
+ * by hand. */
 static void work(size_t number, size_t rounds)
 {
     uint64_t random = number + 1;

@@ -1,8 +1,8 @@
 /* arena_model: random operations on arenas, by several threads, against a shadow of what each arena holds.
  *
- * Every object holds a pattern made of its own number, checked whenever something was taken back and when objects
- * move; so objects that overlap, or live on in memory that was given away, are seen. A shadow arena is a stack of
- * objects, places and counted cleanups, as an arena is; rewinding pops it.
+ * Every object holds a pattern made of its own number, checked whenever something was taken back and when
+ * objects move; so objects that overlap, or live on in memory that was given away, are seen. A shadow arena
+ * is a stack of objects, places and counted cleanups, as an arena is; rewinding pops it.
  *
  * MODEL_SEED and MODEL_STEPS in the environment repeat a run or make it longer.
  */

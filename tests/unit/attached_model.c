@@ -1,6 +1,7 @@
-/* attached_model: a random graph of objects with finalizers, cleanups, weak references and entries in a weak map, against a
- * model that knows what is reached. Nothing happens to what is reached; what happens to the rest happens once and in
- * order; and it does happen to nearly all of it (a stray word on a stack may keep a little). */
+/* attached_model: a random graph of objects with finalizers, cleanups, weak references and entries in a weak
+ * map, against a model that knows what is reached. Nothing happens to what is reached; what happens to the
+ * rest happens once and in order; and it does happen to nearly all of it (a stray word on a stack may keep a
+ * little). */
 #include <criterion/criterion.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
@@ -197,7 +198,8 @@ __attribute__((noinline)) static void change_finalizer(void)
                                 (void *)(uintptr_t)(i + 1)) == 0);
 }
 
-/* By its weak reference, whether it is reached or not: as long as that leads to it, all that it reaches is there. */
+/* By its weak reference, whether it is reached or not: as long as that leads to it, all that it reaches is
+ * there. */
 __attribute__((noinline)) static void revive(void)
 {
     int i = (int)below(NODES);
@@ -236,7 +238,8 @@ static bool is_in_ring(int i)
     return model.from[i];
 }
 
-/* Of those that are not reached: was `a`, which has a finalizer, finalized before anything happened to what it reaches? */
+/* Of those that are not reached: was `a`, which has a finalizer, finalized before anything happened to what
+ * it reaches? */
 static void check_order(int a)
 {
     uint32_t happened[NODES];
@@ -321,7 +324,8 @@ static void begin(uint64_t seed)
     }
 }
 
-/* Everything is let go: what is left is in rings with finalizers, is reached from there, or is kept by a stray word. */
+/* Everything is let go: what is left is in rings with finalizers, is reached from there, or is kept by a
+ * stray word. */
 static void end(void)
 {
     memset(model.roots, 0, sizeof model.roots);

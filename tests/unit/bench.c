@@ -1,5 +1,5 @@
-/* The benchmark harness: iterations, timer, names, flags, lines, threads. Lines are compared with what Go 1.19's
- * testing.BenchmarkResult prints for the same figures.
+/* The benchmark harness: iterations, timer, names, flags, lines, threads. Lines are compared with what Go
+ * 1.19's testing.BenchmarkResult prints for the same figures.
  */
 #include <criterion/criterion.h>
 #include <regex.h>
@@ -204,8 +204,8 @@ static int64_t spent;   /* what the same call has measured itself, in what it wa
 
 enum { MILLISECOND = 1000000, PAUSE = 60 * MILLISECOND };
 
-/* The harness reads this clock, which only the benchmarks here move: what is measured is exact on any machine. (The linker
- * puts it in the place of the C library's.) */
+/* The harness reads this clock, which only the benchmarks here move: what is measured is exact on any
+ * machine. (The linker puts it in the place of the C library's.) */
 static _Atomic int64_t clock_ns = 1000000000;
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *time);

@@ -1,5 +1,5 @@
-/* The statistics of `weir benchstat` against their definitions, and its reader and units. (tests/benchstat compares the
- * whole command with values computed in Python and with the printed tables of Go's benchstat.)
+/* The statistics of `weir benchstat` against their definitions, and its reader and units. (tests/benchstat
+ * compares the whole command with values computed in Python and with the printed tables of Go's benchstat.)
  */
 #include <criterion/criterion.h>
 #include <math.h>
@@ -30,7 +30,8 @@ Test(benchstat, medians)
     cr_expect(close_to(statistics_median(values, 1), 1));
 }
 
-/* Tables of the sign test: Hollander and Wolfe, or any other. From 31 on the normal distribution stands in. */
+/* Tables of the sign test: Hollander and Wolfe, or any other. From 31 on the normal distribution stands
+ * in. */
 Test(benchstat, intervals)
 {
     static const struct {
@@ -47,7 +48,8 @@ Test(benchstat, intervals)
     }
 }
 
-/* The coverage of the interval is what was asked for, for every size: summed from the binomial distribution. */
+/* The coverage of the interval is what was asked for, for every size: summed from the binomial
+ * distribution. */
 Test(benchstat, intervals_cover)
 {
     for (size_t count = 6; count <= 300; count++) {
@@ -61,8 +63,8 @@ Test(benchstat, intervals_cover)
     }
 }
 
-/* The definition: among all ways to choose which values are the left sample, those whose U is as far from the middle as
- * the one that was found, or farther. */
+/* The definition: among all ways to choose which values are the left sample, those whose U is as far from the
+ * middle as the one that was found, or farther. */
 static double enumerate(const double *left, size_t left_count, const double *right, size_t right_count)
 {
     double all[16];
@@ -113,8 +115,8 @@ Test(benchstat, u_test_is_its_definition)
     }
 }
 
-/* One way of seven is as far out: on the other side two values share the last rank. benchstat takes the other tail
- * twice, finds no way at all, and calls this a difference. */
+/* One way of seven is as far out: on the other side two values share the last rank. benchstat takes the other
+ * tail twice, finds no way at all, and calls this a difference. */
 Test(benchstat, u_test_of_ties_and_unequal_sizes)
 {
     cr_expect(close_to(statistics_u_test((double[]){2, 3, 3, 4, 5, 5}, 6, (double[]){1}, 1), 1.0 / 7));

@@ -1,6 +1,7 @@
-/* cfi: walks by our reading of the call frame information against libgcc's, frame by frame, in places where stacks are
- * unusual: a callback of the C library, a signal handler, one on a stack of its own, a coroutine, a realigned stack. And
- * damaged tables.
+/* cfi: walks by our reading of the call frame information against libgcc's, frame by frame, in places where
+ * stacks are
+ * unusual: a callback of the C library, a signal handler, one on a stack of its own, a coroutine, a realigned
+ * stack. And damaged tables.
  */
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -151,7 +152,8 @@ static void unwind(unwind_stack_t own)
     count = unwind_calls(own, calls, ROOM, &whole);
 }
 
-/* The test is part of the image of the runtime here, whose frames are left out: what is left are the C library's. */
+/* The test is part of the image of the runtime here, whose frames are left out: what is left are the C
+ * library's. */
 static int compare_and_unwind(const void *a, const void *b)
 {
     unwind((unwind_stack_t){0, 0});

@@ -1,4 +1,5 @@
-/* claim: addresses without a mapping, the pieces that are mapped, and the reservation where there can be none. */
+/* claim: addresses without a mapping, the pieces that are mapped, and the reservation where there can be
+ * none. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
-/* concurrent: marking beside the program. References are moved in each phase of a trace, by the program and by the kernel, from where
- * marking has yet to come to where it has been; random writers against a model; forks, threads and frees by hand meanwhile; and
- * every way in which the kernel may refuse. What is freed is filled, and after each trace a second tracer agrees. */
+/* concurrent: marking beside the program. References are moved in each phase of a trace, by the program and
+ * by the kernel, from where marking has yet to come to where it has been; random writers against a model;
+ * forks, threads and frees by hand meanwhile; and every way in which the kernel may refuse. What is freed is
+ * filled, and after each trace a second tracer agrees. */
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* dirty: which pages were written, by whom, when; against a model; and a kernel that cannot tell. The last test prints
- * what a question costs. */
+/* dirty: which pages were written, by whom, when; against a model; and a kernel that cannot tell. The last
+ * test prints what a question costs. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <linux/filter.h>

@@ -1,4 +1,5 @@
-/* event: which events come, in which order, with what in them; listeners that come and go while others are told. */
+/* event: which events come, in which order, with what in them; listeners that come and go while others are
+ * told. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdatomic.h>

@@ -1,8 +1,10 @@
-/* exhaust: memory runs out at every place in turn, through every public function, as SQLite tests it: each call gives the
- * error that its manual names or does what it should, nothing is lost, nothing is damaged, and with memory again all works.
+/* exhaust: memory runs out at every place in turn, through every public function, as SQLite tests it: each
+ * call gives the error that its manual names or does what it should, nothing is lost, nothing is damaged, and
+ * with memory again all works.
  *
- * Two ways to run out, each from a fresh process for each place: the hard limit leaves room for N pages more, N from 0 until
- * the scenario gets all it asks for; and the Nth question to the system for addresses or for their use is answered by no
+ * Two ways to run out, each from a fresh process for each place: the hard limit leaves room for N pages more,
+ * N from 0 until the scenario gets all it asks for; and the Nth question to the system for addresses or for
+ * their use is answered by no
  * (the linker puts ours in place of os_reserve and os_commit).
  */
 #include <criterion/criterion.h>

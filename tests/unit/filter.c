@@ -76,7 +76,8 @@ static void draw_program(struct sock_filter program[LENGTH + 4])
     program[1] = (struct sock_filter)BPF_STMT(BPF_STX, 1);
     for (uint32_t i = 0; i < LENGTH - 4; i++)
         program[2 + i] = draw_one(LENGTH - 5 - i);
-    /* What comes out, as one of 16 errors; and for other calls than the one that is asked about, permission. */
+    /* What comes out, as one of 16 errors; and for other calls than the one that is asked about,
+     * permission. */
     program[LENGTH - 2] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 15);
     program[LENGTH - 1] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_OR | BPF_K, SECCOMP_RET_ERRNO | 16);
     program[LENGTH] = (struct sock_filter)BPF_STMT(BPF_MISC | BPF_TAX, 0);
@@ -93,7 +94,8 @@ static const uint64_t arguments[CALLS][6] = {{0},
                                              {8, 8, 8, 8, 8, 8},
                                              {3}};
 
-/* In a child: the status says whether the kernel's answers are those that were expected; 77: no such filter. */
+/* In a child: the status says whether the kernel's answers are those that were expected; 77: no such
+ * filter. */
 static int ask_kernel(const struct sock_fprog *program, const uint32_t expected[CALLS])
 {
     pid_t child = fork();

@@ -398,7 +398,8 @@ static void hold(void *argument)
         usleep(1000);
 }
 
-/* As long as all threads that call are held up, what waits can still be stopped, and waiting for it takes as long as it may. */
+/* As long as all threads that call are held up, what waits can still be stopped, and waiting for it takes as
+ * long as it may. */
 Test(finalize, what_waits_can_be_stopped)
 {
     enum { CALLERS = 4 };

@@ -1,4 +1,5 @@
-/* foreign: what is not the runtime's, as arithmetic over simulated readings; and as the limit counts it here. */
+/* foreign: what is not the runtime's, as arithmetic over simulated readings; and as the limit counts it
+ * here. */
 #include <criterion/criterion.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -70,7 +71,8 @@ Test(foreign, noise_moves_nothing)
         cr_assert_eq(reading(MIB(110) - random_below(&random, 2 * STEP), MIB(10)), MIB(100));
 }
 
-/* For any readings: no smaller than the highest difference of the window, and by less than two steps larger than that of both. */
+/* For any readings: no smaller than the highest difference of the window, and by less than two steps larger
+ * than that of both. */
 Test(foreign, it_stays_within_two_steps)
 {
     enum { READINGS = 100000, WINDOW = FOREIGN_WINDOW_NS / READING_NS };

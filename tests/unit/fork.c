@@ -1,4 +1,5 @@
-/* fork: handlers that the program registered before the heap started are prepared before its locks are taken. */
+/* fork: handlers that the program registered before the heap started are prepared before its locks are
+ * taken. */
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
-/* gc: what the collector keeps and what it frees: a random graph against a model that knows reachability, kinds, roots,
- * threads, fork, and marking with next to no memory. */
+/* gc: what the collector keeps and what it frees: a random graph against a model that knows reachability,
+ * kinds, roots, threads, fork, and marking with next to no memory. */
 #include <criterion/criterion.h>
 #include <sys/resource.h>
 #include <errno.h>
@@ -50,7 +50,8 @@ Test(gc, an_object_lives_as_long_as_a_root_points_into_it)
     }
 }
 
-/* Of a large object that nobody has written to, marking reads nothing: no page of it becomes known to the process. */
+/* Of a large object that nobody has written to, marking reads nothing: no page of it becomes known to the
+ * process. */
 Test(gc, what_was_never_written_is_not_looked_at)
 {
     struct rusage before, after;
@@ -462,8 +463,8 @@ Test(gc, marking_with_next_to_no_memory)
     weir_gc_enable();
 }
 
-/* --- many objects, collected as they come; under ThreadSanitizer, which holds signals back and cannot start threads after
- * fork, on one thread only --- */
+/* --- many objects, collected as they come; under ThreadSanitizer, which holds signals back and cannot start
+ * threads after fork, on one thread only --- */
 
 typedef struct link {
     struct link *next;
@@ -545,7 +546,8 @@ Test(gc, threads_allocate_while_others_collect)
     collect();
 }
 
-/* What was swept ahead can be had: after a collection the heap does not grow as long as there is garbage to reuse. */
+/* What was swept ahead can be had: after a collection the heap does not grow as long as there is garbage to
+ * reuse. */
 Test(gc, cells_that_were_swept_ahead_are_used)
 {
     enum { SIZE = 64, OBJECTS = 200 * 1000 };
@@ -734,7 +736,8 @@ Test(gc, a_child_of_fork_collects_alone, .disabled = WATCHED)
         pthread_join(threads[i], NULL);
 }
 
-/* Neither growth of manual memory, nor a limit, nor a refusal collects while that is disabled; who asks, does. */
+/* Neither growth of manual memory, nor a limit, nor a refusal collects while that is disabled; who asks,
+ * does. */
 static void grow_by(size_t bytes)
 {
     for (size_t held = 0; held < bytes; held += KIB(64)) {
@@ -767,7 +770,8 @@ Test(gc, disabled_is_disabled_for_all_that_begins_by_itself)
     cr_expect_gt(gc_read_stats().cycles, before + 2, "enabled, it collects before it refuses");
 }
 
-/* Manual growth collects too: what is collected may own it, by a cleanup. It does so as often as the heap doubles. */
+/* Manual growth collects too: what is collected may own it, by a cleanup. It does so as often as the heap
+ * doubles. */
 Test(gc, growth_of_manual_memory_collects_as_often_as_it_doubles, .disabled = SANITIZED)
 {
     weir_gc_alloc(100);

@@ -36,8 +36,9 @@ static size_t held(void)
     return now.touched * OS_PAGE + now.huge_inuse + now.huge_idle + now.metadata;
 }
 
-/* The limit comes when as much is held as it allows: spans with holes stay. Holes and the ends of large objects must
- * neither count twice, which ends in a cycle for every step, nor be forgotten, which ends above the limit. */
+/* The limit comes when as much is held as it allows: spans with holes stay. Holes and the ends of large
+ * objects must neither count twice, which ends in a cycle for every step, nor be forgotten, which ends above
+ * the limit. */
 static void check_limit(void)
 {
     enum { TURNS = 20, SPANS = 10 /* one more of some classes, in a small heap */ };

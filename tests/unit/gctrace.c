@@ -98,8 +98,8 @@ static gctrace_cycle_t taken_apart(const char *line)
     return cycle;
 }
 
-/* Printed by Go 1.19 under GODEBUG=gctrace=1: a program with deep stacks and a large table, bench/gc/trees.go and
- * bench/gc/cache.go. */
+/* Printed by Go 1.19 under GODEBUG=gctrace=1: a program with deep stacks and a large table, bench/gc/trees.go
+ * and bench/gc/cache.go. */
 Test(gctrace, lines_of_go)
 {
     static const char *const lines[] = {

@@ -1,5 +1,5 @@
-/* What tests of the collector share: addresses that it does not recognise, stacks without leftovers, and whether an object
- * is still there. */
+/* What tests of the collector share: addresses that it does not recognise, stacks without leftovers, and
+ * whether an object is still there. */
 #ifndef WEIR_UNIT_HIDDEN_H
 #define WEIR_UNIT_HIDDEN_H
 
@@ -33,8 +33,8 @@ __attribute__((noinline, unused, no_sanitize("address"))) static void clear_stac
         below[i] = 0;
 }
 
-/* A frame that begins with zeros: for alignment a compiler may push a register, and of an address in it a function that
- * returned a bool has overwritten the last byte only. */
+/* A frame that begins with zeros: for alignment a compiler may push a register, and of an address in it a
+ * function that returned a bool has overwritten the last byte only. */
 __attribute__((noinline, unused, no_sanitize("address"))) static void collect(void)
 {
     volatile uintptr_t own[4] = {0};

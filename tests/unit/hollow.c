@@ -1,4 +1,5 @@
-/* hollow: after a trim only pages are held that a live cell reaches into, and all of it is as usable as before. */
+/* hollow: after a trim only pages are held that a live cell reaches into, and all of it is as usable as
+ * before. */
 #include <criterion/criterion.h>
 #include <errno.h>
 

@@ -52,7 +52,8 @@ Test(http_answer, reading_is_for_loopback)
                  403);
 }
 
-/* A port of the reader's may be forwarded to the socket: a browser that comes through it names its page's host. */
+/* A port of the reader's may be forwarded to the socket: a browser that comes through it names its page's
+ * host. */
 Test(http_answer, a_browser_at_the_socket_came_through_a_name_of_loopback)
 {
     answer_request request = POST(.peer = ANSWER_UNIX, .path = "/debug/gc", .host = "localhost:6060",

@@ -1,4 +1,5 @@
-/* The private jemalloc: what it takes from the system it takes from runtime/pages/provider_os.c, and from nowhere else. */
+/* The private jemalloc: what it takes from the system it takes from runtime/pages/provider_os.c, and from
+ * nowhere else. */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <jemalloc/jemalloc.h>
@@ -33,7 +34,8 @@ Test(jemalloc, gives_addresses_of_the_region_and_uses_them_again)
     cr_assert_eq(region.carved, before);
 }
 
-/* 5.3.0 refuses the documented option cache_oblivious:false; its variable, set before the first call, works. */
+/* 5.3.0 refuses the documented option cache_oblivious:false; its variable, set before the first call,
+ * works. */
 Test(jemalloc, large_blocks_are_without_padding)
 {
     start();

@@ -145,7 +145,8 @@ Test(large, cleared_in_a_chunk_that_has_been_away)
         cr_assert(is_zero(heap_calloc(1, KIB(256)), KIB(256)), "block %zu", i);
 }
 
-/* A kernel that does not take pages back (locked ones, or a filter of system calls): nothing is lost but memory. */
+/* A kernel that does not take pages back (locked ones, or a filter of system calls): nothing is lost but
+ * memory. */
 Test(large, cleared_when_the_kernel_refuses_to_take_pages)
 {
     control_set_gc_percent(-1);
@@ -213,8 +214,8 @@ static size_t mappings(void)
     return count;
 }
 
-/* Moved pages have a mapping of their own, and a process has 65,530: beyond a few thousand they are copied, and what is
- * freed, grown again or shrunk is one mapping with the rest. */
+/* Moved pages have a mapping of their own, and a process has 65,530: beyond a few thousand they are copied,
+ * and what is freed, grown again or shrunk is one mapping with the rest. */
 Test(large, moving_leaves_no_mappings)
 {
     enum { MANY = 3000 };

@@ -1,4 +1,5 @@
-/* limit: the hard limit refuses only what does not fit: what can be resident is charged, and given back before. */
+/* limit: the hard limit refuses only what does not fit: what can be resident is charged, and given back
+ * before. */
 #include <criterion/criterion.h>
 #include <errno.h>
 

@@ -1,4 +1,5 @@
-/* Metrics: the table, what is read against the account, histograms, and that reading waits for no collection. */
+/* Metrics: the table, what is read against the account, histograms, and that reading waits for no
+ * collection. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <math.h>

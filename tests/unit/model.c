@@ -2,13 +2,13 @@
  * shadow of what is allocated.
  *
  *   contents    each block holds a pattern made of its own number, checked at every use
- *   overlap     a bitmap of the region, one bit per 16 bytes: set when a block is received, cleared before it is
- *               freed; a bit that is set already belongs to two blocks
+ *   overlap     a bitmap of the region, one bit per 16 bytes: set when a block is received, cleared before it
+ *               is freed; a bit that is set already belongs to two blocks
  *   alignment   of 16 bytes, or what was asked for
  *   structure   verify_heap, now and then
  *
- * MODEL_SEED and MODEL_STEPS in the environment repeat a run or make it longer. What threads do to each other is
- * as the scheduler has it, so a seed repeats the operations, not their interleaving.
+ * MODEL_SEED and MODEL_STEPS in the environment repeat a run or make it longer. What threads do to each other
+ * is as the scheduler has it, so a seed repeats the operations, not their interleaving.
  */
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* numbers: of two heaps with one number the older one is found; what a thread costs does not grow with how many there are. */
+/* numbers: of two heaps with one number the older one is found; what a thread costs does not grow with how
+ * many there are. */
 #include <criterion/criterion.h>
 
 #include "runtime/heap/numbers.h"

@@ -1,4 +1,5 @@
-/* The fuzz target tests/fuzz/operations.c without a fuzzer: random sequences of calls to the whole API beside its model. */
+/* The fuzz target tests/fuzz/operations.c without a fuzzer: random sequences of calls to the whole API beside
+ * its model. */
 #include <criterion/criterion.h>
 
 #include "tests/fuzz/fuzz.h"

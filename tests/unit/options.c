@@ -1,4 +1,5 @@
-/* The options: every kind of value, every way to be wrong, the environment as a whole, and what is printed. */
+/* The options: every kind of value, every way to be wrong, the environment as a whole, and what is
+ * printed. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-/* The table of the origins of blocks, against a model: blocks come and go at random, with stacks of calls that are made
- * up; after each stretch every entry is the model's. */
+/* The table of the origins of blocks, against a model: blocks come and go at random, with stacks of calls
+ * that are made up; after each stretch every entry is the model's. */
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-/* The pacer: its formulas worked out by hand and against a naive version; then simulated programs of many shapes,
- * in which no goal may be missed, no cycle come too early, and no more than half of the time be spent collecting. */
+/* The pacer: its formulas worked out by hand and against a naive version; then simulated programs of many
+ * shapes, in which no goal may be missed, no cycle come too early, and no more than half of the time be spent
+ * collecting. */
 #include <criterion/criterion.h>
 #include <limits.h>
 
@@ -406,7 +407,8 @@ Test(pacer, every_shape_meets_its_goal)
             cr_expect_geq(program.worst_short, 0.95, "shape %zu, %d %%: %f", i % COUNT(shapes), percent,
                           program.worst_short);
         cr_expect_eq(program.limited, 0);
-        /* The goal is at least 4 MiB * GOGC/100, and the live heap of no shape but tiny stays below 64 KiB. */
+        /* The goal is at least 4 MiB * GOGC/100, and the live heap of no shape but tiny stays below 64
+         * KiB. */
         uint64_t most_cycles = MIB(4096) / (MIB(4) / 100 * (unsigned)percent - MIB(1) / 8 - KIB(20));
         cr_expect_leq(program.cycles, most_cycles, "shape %zu, %d %%", i % COUNT(shapes), percent);
     }
@@ -475,8 +477,8 @@ Test(pacer, off_under_a_limit_collects_at_the_limit)
     cr_expect_eq(program.held_back, 0);
 }
 
-/* Live at 55 % of the limit, and every MiB of the heap holds a quarter of a MiB more. That is not known until the first
- * cycle, so the limit has to stop the first growth. */
+/* Live at 55 % of the limit, and every MiB of the heap holds a quarter of a MiB more. That is not known until
+ * the first cycle, so the limit has to stop the first growth. */
 Test(pacer, fragmented_heap_stays_below_the_limit)
 {
     static const int percents[] = {-1, 100, 400};
@@ -530,7 +532,8 @@ Test(pacer, long_cycles_are_paid_for)
     cr_expect_geq(program.cycles, 15);
 }
 
-/* Manual memory alone is beyond the limit, and next to nothing is collected: few cycles, since they gain nothing. */
+/* Manual memory alone is beyond the limit, and next to nothing is collected: few cycles, since they gain
+ * nothing. */
 Test(pacer, no_room_for_a_tiny_heap_is_no_storm)
 {
     program_t program = program_new(100, MIB(50), tiny);

@@ -571,7 +571,8 @@ static long unlock_memory(const void *start, size_t size)
     return syscall(SYS_munlock, start, size);
 }
 
-/* Locked memory cannot be released: it stays, what lies around it goes, and it goes too once it is no longer locked. */
+/* Locked memory cannot be released: it stays, what lies around it goes, and it goes too once it is no longer
+ * locked. */
 Test(pages, locked_memory_holds_back_itself_alone)
 {
     enum { OBJECTS = 60000 };
@@ -599,7 +600,8 @@ Test(pages, locked_memory_holds_back_itself_alone)
     pages_verify();
 }
 
-/* Large objects and spans alike: a group of chunks in which no run is long enough is not searched for one again. */
+/* Large objects and spans alike: a group of chunks in which no run is long enough is not searched for one
+ * again. */
 Test(pages, a_search_in_vain_is_not_repeated)
 {
     enum { COUNT_OF = 2 * INDEX_CHUNKS * CHUNK_SLOTS };

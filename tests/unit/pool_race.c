@@ -1,4 +1,5 @@
-/* pool_race: what only shows when threads meet in a few instructions: the stacks of magazines, and the gates. */
+/* pool_race: what only shows when threads meet in a few instructions: the stacks of magazines, and the
+ * gates. */
 #include <criterion/criterion.h>
 #include <stdatomic.h>
 

@@ -1,5 +1,5 @@
-/* purge: memory goes back to the kernel without the lock while others allocate: nobody's memory changes, nothing is
- * counted twice, and a fork in the middle of it leaves both processes whole. */
+/* purge: memory goes back to the kernel without the lock while others allocate: nobody's memory changes,
+ * nothing is counted twice, and a fork in the middle of it leaves both processes whole. */
 #include <criterion/criterion.h>
 #include <sys/mman.h>
 #include <sys/wait.h>

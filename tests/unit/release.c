@@ -1,4 +1,5 @@
-/* release: the rule by hand, and simulated programs whose heaps rise and fall in many ways. Time is the simulation's. */
+/* release: the rule by hand, and simulated programs whose heaps rise and fall in many ways. Time is the
+ * simulation's. */
 #include <criterion/criterion.h>
 
 #include "runtime/pages/release.h"
@@ -344,7 +345,8 @@ Test(release, blocks_that_double_leave_less_behind_at_the_peak)
     cr_expect_leq(p.highest, MIB(512) / 3 * 4, "%zu MiB; by the plain rule 768", p.highest >> 20);
 }
 
-/* Temporaries that double: of each size some come and go, which is learnt, and the next size fits into none of it. */
+/* Temporaries that double: of each size some come and go, which is learnt, and the next size fits into none
+ * of it. */
 Test(release, temporaries_that_double_leave_less_behind_at_the_peak)
 {
     program_t p = program_of(100);

@@ -1,5 +1,5 @@
-/* roots: what the collector finds in scanned arenas and in pools, against a model that knows what is reached; with
- * threads, and around fork. */
+/* roots: what the collector finds in scanned arenas and in pools, against a model that knows what is reached;
+ * with threads, and around fork. */
 #include <criterion/criterion.h>
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* shed: each rung is taken on purpose, and no other that comes later; shrinkers may do what they are allowed to. */
+/* shed: each rung is taken on purpose, and no other that comes later; shrinkers may do what they are allowed
+ * to. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <signal.h>

@@ -97,7 +97,8 @@ Test(spare, growing_and_shrinking_earn_none)
     cr_expect_eq(LEDGER(slots_inuse), 0);
 }
 
-/* Runs come back with what was written in them; they are larger than what is asked for by a quarter at most. */
+/* Runs come back with what was written in them; they are larger than what is asked for by a quarter at
+ * most. */
 Test(spare, sizes_and_zeroes)
 {
     static churn_t churn = {.random = 3, .least = KIB(33), .most = KIB(1000)};

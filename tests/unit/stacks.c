@@ -1,5 +1,5 @@
-/* stacks: the collector and coroutines (swapcontext) that are suspended, resumed by any thread, or running; signal
- * handlers on stacks of their own; blocks that lie on a stack at a distance from the thread's. */
+/* stacks: the collector and coroutines (swapcontext) that are suspended, resumed by any thread, or running;
+ * signal handlers on stacks of their own; blocks that lie on a stack at a distance from the thread's. */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -127,7 +127,8 @@ Test(stacks, suspended_coroutines_keep_what_they_hold)
     }
 }
 
-/* What is below the place where a coroutine was left is not in use; a stack that was removed keeps nothing. */
+/* What is below the place where a coroutine was left is not in use; a stack that was removed keeps
+ * nothing. */
 static hidden_t hidden;
 
 static void body_hiding(unsigned low, unsigned high)
@@ -161,7 +162,8 @@ Test(stacks, a_stack_that_was_removed_keeps_nothing)
     coroutine_free(self);
 }
 
-/* A coroutine collects, and resumes another one, which does too: the thread's own stack and the first coroutine's wait. */
+/* A coroutine collects, and resumes another one, which does too: the thread's own stack and the first
+ * coroutine's wait. */
 static void body_nesting(unsigned low, unsigned high)
 {
     coroutine_t *self = (coroutine_t *)((uintptr_t)high << 32 | low);

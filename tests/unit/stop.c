@@ -1,4 +1,5 @@
-/* stop: threads that block the signal which stops them; libraries that come and go while the world is stopped. */
+/* stop: threads that block the signal which stops them; libraries that come and go while the world is
+ * stopped. */
 #include <criterion/criterion.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -148,7 +149,8 @@ Test(stop, without_a_tracer_and_when_no_other_means_is_allowed_it_is_given_up, .
     collect_with_another_thread(0);
 }
 
-/* Who holds the threads is killed while they are held: what is marked then is not trusted, and nothing is freed. */
+/* Who holds the threads is killed while they are held: what is marked then is not trusted, and nothing is
+ * freed. */
 static void kill_tracer(void *context, const weir_event *event)
 {
     (void)context, (void)event;
@@ -252,7 +254,8 @@ static void *say_number(void *number)
     return NULL;
 }
 
-/* The kernel refuses to have it traced for a moment, and then has forgotten it: that is no reason to stop threads by the signal. */
+/* The kernel refuses to have it traced for a moment, and then has forgotten it: that is no reason to stop
+ * threads by the signal. */
 Test(stop, a_thread_that_the_kernel_has_forgotten_has_ended)
 {
     _Atomic int number = 0;
@@ -305,8 +308,8 @@ static void *stay_unknown(void *argument)
     return argument;
 }
 
-/* A thread that ended without leaving its heap (it had destructors to come) is on the list until the next stop. The kernel may have
- * given its number to another one by then. */
+/* A thread that ended without leaving its heap (it had destructors to come) is on the list until the next
+ * stop. The kernel may have given its number to another one by then. */
 Test(stop, the_number_of_a_thread_that_is_gone_is_a_stranger_s)
 {
     pthread_t first, second;
@@ -346,7 +349,8 @@ static void *load_and_unload(void *argument)
     return argument;
 }
 
-/* Not under ThreadSanitizer: a thread that waits for the dynamic linker's lock does not get its signals from it. */
+/* Not under ThreadSanitizer: a thread that waits for the dynamic linker's lock does not get its signals from
+ * it. */
 Test(stop, collections_while_libraries_come_and_go, .disabled = WATCHED)
 {
     pthread_t threads[2];

@@ -1,4 +1,5 @@
-/* What the tests of the heap share: random numbers, patterns, threads, and what the kernel says is resident. */
+/* What the tests of the heap share: random numbers, patterns, threads, and what the kernel says is
+ * resident. */
 #ifndef WEIR_UNIT_SUPPORT_H
 #define WEIR_UNIT_SUPPORT_H
 
@@ -23,7 +24,8 @@
 #define KIB(n) ((size_t)(n) << 10)
 #define MIB(n) ((size_t)(n) << 20)
 
-/* Seconds after which a child of fork counts as hung: far beyond what the slowest and busiest machine needs. */
+/* Seconds after which a child of fork counts as hung: far beyond what the slowest and busiest machine
+ * needs. */
 enum { HANG = 600 };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -65,8 +67,8 @@ static inline size_t random_below(uint64_t *state, size_t bound)
     return (size_t)(random_next(state) % bound);
 }
 
-/* A block's contents as a function of one number: fill writes them, intact checks the first `size` bytes. Of a
- * large block only the ends and a word of each page. */
+/* A block's contents as a function of one number: fill writes them, intact checks the first `size` bytes. Of
+ * a large block only the ends and a word of each page. */
 static inline uint8_t pattern_byte(uint64_t seed, size_t at)
 {
     return (uint8_t)(seed + at * 31);

@@ -1,4 +1,5 @@
-/* tend: what sleeping threads hold is had by others; where a thread is, as far as it can be known; a stress of it. */
+/* tend: what sleeping threads hold is had by others; where a thread is, as far as it can be known; a stress
+ * of it. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <sched.h>

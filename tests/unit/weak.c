@@ -383,8 +383,8 @@ Test(weak, maps_in_maps)
     cr_expect_eq(value_number(), 1001);
 }
 
-/* Each value is the next key, which nothing else reaches. Going over all entries until nothing changes, as the second
- * tracer of gcverify does, takes links * links steps. */
+/* Each value is the next key, which nothing else reaches. Going over all entries until nothing changes, as
+ * the second tracer of gcverify does, takes links * links steps. */
 static size_t links;
 
 __attribute__((noinline)) static void chain(bool forwards)
@@ -441,8 +441,8 @@ static double chain_cost(size_t length, bool forwards)
     return cost;
 }
 
-/* Sixteen times the links cost about sixteen times as much; 256 times if there is a pass over all for each of them. Of
- * three attempts, the cheapest. */
+/* Sixteen times the links cost about sixteen times as much; 256 times if there is a pass over all for each of
+ * them. Of three attempts, the cheapest. */
 static void expect_linear(bool forwards)
 {
     enum { LINKS = 10000, TIMES = 16 };

@@ -1,4 +1,5 @@
-/* written, own: what of the process has been written, page by page, and which of that is the runtime's own. */
+/* written, own: what of the process has been written, page by page, and which of that is the runtime's
+ * own. */
 #include "runtime/os/written.h"
 
 #include <criterion/criterion.h>

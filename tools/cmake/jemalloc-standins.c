@@ -1,11 +1,11 @@
 /* What the private jemalloc gets in place of some of libc's functions; prefix-jemalloc renames the calls.
  *
- * It takes no options from $MALLOC_CONF and /etc/malloc.conf: those are meant for a program's own jemalloc. Its
- * profiler and its background thread, which are never on then, do not bring libm and the unwinder into every
- * process, nor what the dynamic linker touches to find their functions in libc. It leaves the program's break
- * alone, and asks the system nothing, since it may be started by a program that has locked itself in (seccomp): there
- * is one processor, and no time passes. The stand-ins for its thread key and its fork handlers, and for its pages, are
- * in runtime/pages/provider_os.c.
+ * It takes no options from $MALLOC_CONF and /etc/malloc.conf: those are meant for a program's own jemalloc.
+ * Its profiler and its background thread, which are never on then, do not bring libm and the unwinder into
+ * every process, nor what the dynamic linker touches to find their functions in libc. It leaves the program's
+ * break alone, and asks the system nothing, since it may be started by a program that has locked itself in
+ * (seccomp): there is one processor, and no time passes. The stand-ins for its thread key and its fork
+ * handlers, and for its pages, are in runtime/pages/provider_os.c.
  */
 #include <stddef.h>
 #include <string.h>

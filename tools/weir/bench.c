@@ -1,5 +1,6 @@
-/* weir bench: would it be faster with a pool, with an arena, under another malloc? The installed benchmarks, or the caller's
- * program, under each candidate, interleaved; the table is that of weir benchstat. The parts are in tools/weir/bench.
+/* weir bench: would it be faster with a pool, with an arena, under another malloc? The installed benchmarks,
+ * or the caller's program, under each candidate, interleaved; the table is that of weir benchstat. The parts
+ * are in tools/weir/bench.
  */
 #include <errno.h>
 #include <stdio.h>

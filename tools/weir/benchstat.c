@@ -1,5 +1,5 @@
-/* weir benchstat: benchmark files summarised and compared, as Go's benchstat (golang.org/x/perf/cmd/benchstat) does.
- * The parts are in tools/weir/benchstat.
+/* weir benchstat: benchmark files summarised and compared, as Go's benchstat
+ * (golang.org/x/perf/cmd/benchstat) does. The parts are in tools/weir/benchstat.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* environment: what a command puts into its environment for the program that it starts. What fails is said in one line
- * on stderr, in the command's name.
+/* environment: what a command puts into its environment for the program that it starts. What fails is said in
+ * one line on stderr, in the command's name.
  */
 #ifndef WEIR_TOOLS_ENVIRONMENT_H
 #define WEIR_TOOLS_ENVIRONMENT_H

@@ -1,6 +1,7 @@
 /* leaks: see leaks.h. The runtime writes what it finds to a file of ours, which WEIR_LEAKS_FILE names
- * (runtime/swap/leaks_print.h); each report is read when its writer closes the file, which it has locked; addr2line says which lines the addresses are, many addresses at a time; and the report
- * is laid out as LeakSanitizer's, largest first.
+ * (runtime/swap/leaks_print.h); each report is read when its writer closes the file, which it has locked;
+ * addr2line says which lines the addresses are, many addresses at a time; and the report is laid out as
+ * LeakSanitizer's, largest first.
  */
 #include "tools/weir/leaks.h"
 
@@ -273,8 +274,9 @@ static void print_reports(FILE *from, FILE *to)
  *
  *     weir run (the front)  --->  keeper  --->  the program  --->  what it starts
  *
- * The front passes signals on and ends as the program does. The keeper prints; it is a subreaper, so that what outlives the
- * program becomes its child, and it stays in the background until the last of them has ended. Then the file is removed.
+ * The front passes signals on and ends as the program does. The keeper prints; it is a subreaper, so that
+ * what outlives the program becomes its child, and it stays in the background until the last of them has
+ * ended. Then the file is removed.
  */
 
 static volatile sig_atomic_t child;
@@ -300,8 +302,8 @@ typedef struct keeper {
     int front;        /* a pipe: the child's number, then its status */
 } keeper_t;
 
-/* All that have ended. The front is told of the program, after what it left is printed; from then on it is on its own.
- * False: there are no more. */
+/* All that have ended. The front is told of the program, after what it left is printed; from then on it is on
+ * its own. False: there are no more. */
 static bool reap(keeper_t *keeper)
 {
     int status;
@@ -348,7 +350,8 @@ static _Noreturn void keep(keeper_t keeper)
     _exit(0);
 }
 
-/* The program's standard streams are not held open longer than the program does; stderr is where reports go. */
+/* The program's standard streams are not held open longer than the program does; stderr is where reports
+ * go. */
 static void leave_streams(void)
 {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);

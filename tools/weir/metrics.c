@@ -1,4 +1,5 @@
-/* weir metrics: the names, kinds and descriptions of weir/metrics.h, from the table that the runtime reads by. */
+/* weir metrics: the names, kinds and descriptions of weir/metrics.h, from the table that the runtime reads
+ * by. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* weir pins: which blocks of a running process hold memory that would otherwise go back, through its endpoint. */
+/* weir pins: which blocks of a running process hold memory that would otherwise go back, through its
+ * endpoint. */
 #include <stdlib.h>
 
 #include "tools/weir/command.h"

@@ -1,5 +1,6 @@
-/* preload: see preload.h. LD_PRELOAD is the dynamic linker's affair: a program without one (no PT_INTERP in its
- * ELF header: static), of another word size, or that gains privileges when executed, runs without the library.
+/* preload: see preload.h. LD_PRELOAD is the dynamic linker's affair: a program without one (no PT_INTERP in
+ * its ELF header: static), of another word size, or that gains privileges when executed, runs without the
+ * library.
  */
 #include "tools/weir/preload.h"
 

@@ -1,5 +1,6 @@
-/* weir report: a heap profile, read: the table of functions, callers and callees, the tree, lifetimes, a flame graph. The parts are in
- * tools/weir/report. Names come from the debug information of the program's files.
+/* weir report: a heap profile, read: the table of functions, callers and callees, the tree, lifetimes, a
+ * flame graph. The parts are in tools/weir/report. Names come from the debug information of the program's
+ * files.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* weir run: put a program on weir and become it.
  *
- * The knobs are checked by the runtime's own parser and handed over in the environment; then exec. There is no
- * process of weir's left behind, so signals, the terminal and the exit status are the program's own; but for --leaks, of
- * which the process that was started waits, passes signals on, and ends as the program did.
+ * The knobs are checked by the runtime's own parser and handed over in the environment; then exec. There is
+ * no process of weir's left behind, so signals, the terminal and the exit status are the program's own; but
+ * for --leaks, of which the process that was started waits, passes signals on, and ends as the program did.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -120,7 +120,8 @@ static enum taken take_http(char **arguments, int *at, bool *serves)
     return environment_set(&command_run, "WEIR_HTTP", address) ? TAKEN : REFUSED;
 }
 
-/* The page, at a port that the kernel chooses, with a token of its own; the process says at which address (runtime/http). */
+/* The page, at a port that the kernel chooses, with a token of its own; the process says at which address
+ * (runtime/http). */
 static enum taken take_page(const char *argument, bool *serves)
 {
     unsigned char secret[16];

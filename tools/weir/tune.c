@@ -1,5 +1,5 @@
-/* weir tune: the setting that keeps a bound on memory or on time, found by running the program. The parts are in
- * tools/weir/sweep.
+/* weir tune: the setting that keeps a bound on memory or on time, found by running the program. The parts are
+ * in tools/weir/sweep.
  */
 #include <stdio.h>
 #include <stdlib.h>

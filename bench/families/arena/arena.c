@@ -1,14 +1,15 @@
 /* arena: what memory that goes all at once costs, in one of several allocators: lots/, chosen by -DLOT.
  *
  *     Alloc/size=S     objects of S bytes, and all gone after each 1000, the memory kept; one op is an object
- *     Tree/nodes=N     a balanced binary tree of nodes of 32 bytes, as a parser builds it, depth first; and dropped, with
- *                      the lot that was made for it (drop=end), or the lot is emptied and keeps its memory (drop=clear);
- *                      one op is a tree, the first not counted
- *     Request          a lot made, 20 objects of 16 to 400 bytes, a string and a buffer of 4 KiB, the lot ended
+ *     Tree/nodes=N     a balanced binary tree of nodes of 32 bytes, as a parser builds it, depth first; and
+ *                      dropped, with the lot that was made for it (drop=end), or the lot is emptied and keeps
+ *                      its memory (drop=clear); one op is a tree, the first not counted
+ *     Request          a lot made, 20 objects of 16 to 400 bytes, a string and a buffer of 4 KiB, the lot
+ *                      ended
  *     Text             1000 pieces of 10 bytes put together to one string
  *
- * Allocators in which each object has to be freed (LOT_FREES_EACH) free each, the tree by walking it. go/ is the same on
- * Go's heap.
+ * Allocators in which each object has to be freed (LOT_FREES_EACH) free each, the tree by walking it. go/ is
+ * the same on Go's heap.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* objects: what a pool is to spare the program making. In memory from block_new and block_free, which the source has. */
+/* objects: what a pool is to spare the program making. In memory from block_new and block_free, which the
+ * source has. */
 #pragma once
 #include <stdint.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* A library that gives out blocks, resizes and frees those of others; with a block from before the program knows of it. */
+/* A library that gives out blocks, resizes and frees those of others; with a block from before the program
+ * knows of it. */
 #include <stdlib.h>
 
 static void *early;

@@ -1,4 +1,5 @@
-/* hides: a library whose blocks are known only in disguise, each by another one of them; each knows a plain one. */
+/* hides: a library whose blocks are known only in disguise, each by another one of them; each knows a plain
+ * one. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

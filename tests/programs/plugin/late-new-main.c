@@ -1,4 +1,5 @@
-/* late-new LIBRARY: opens the library of late-new.cc and asks it whether running out of memory throws there. */
+/* late-new LIBRARY: opens the library of late-new.cc and asks it whether running out of memory throws
+ * there. */
 #include <dlfcn.h>
 #include <stdio.h>
 

@@ -1,4 +1,5 @@
-/* A library that opens another by its name alone: it is found by this library's own search path (DT_RUNPATH), no other. */
+/* A library that opens another by its name alone: it is found by this library's own search path (DT_RUNPATH),
+ * no other. */
 #include <dlfcn.h>
 
 void *open_beside(void)

@@ -1,4 +1,5 @@
-// A library for open-plugin: objects with constructors and destructors, thread-local ones, and blocks both ways.
+// A library for open-plugin: objects with constructors and destructors, thread-local ones, and blocks both
+// ways.
 #include <cstdlib>
 #include <map>
 #include <string>

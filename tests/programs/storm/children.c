@@ -1,5 +1,6 @@
-/* children: fork, vfork, exec, posix_spawn, popen and system, beside everything else. A child of fork finds what its parent had, and
- * a heap that works; a program that was executed computes a sum, which its parent knows. */
+/* children: fork, vfork, exec, posix_spawn, popen and system, beside everything else. A child of fork finds
+ * what its parent had, and a heap that works; a program that was executed computes a sum, which its parent
+ * knows. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <inttypes.h>
@@ -67,8 +68,8 @@ static void *in_child_thread(void *seed)
     return (void *)(uintptr_t)churn_sum((uintptr_t)seed, 200);
 }
 
-/* With a stack of ours: among those that the C library keeps may be one of which another thread was giving the thread-local memory
- * back when the process was copied (glibc 2.36: it does so a second time). */
+/* With a stack of ours: among those that the C library keeps may be one of which another thread was giving
+ * the thread-local memory back when the process was copied (glibc 2.36: it does so a second time). */
 static void churn_in_thread(uint64_t seed)
 {
     enum { STACK = 128 << 10 };

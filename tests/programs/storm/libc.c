@@ -1,5 +1,5 @@
-/* libc: what the C library allocates by itself: streams, lines, patterns, sorting, trees, names of hosts, locales, printf. environment:
- * setenv and its like, while nobody reads the environment. */
+/* libc: what the C library allocates by itself: streams, lines, patterns, sorting, trees, names of hosts,
+ * locales, printf. environment: setenv and its like, while nobody reads the environment. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dirent.h>

@@ -1,5 +1,5 @@
-/* libraries: dlopen and dlclose, in several threads, of libraries with constructors, thread-local data and blocks that only their
- * data know; what a library gave outlives it. */
+/* libraries: dlopen and dlclose, in several threads, of libraries with constructors, thread-local data and
+ * blocks that only their data know; what a library gave outlives it. */
 #include <dlfcn.h>
 
 #include "tests/programs/storm/storm.h"

@@ -1,4 +1,5 @@
-/* library: what actor `libraries` opens and closes. Blocks are known from its static data alone, or from its thread-local data. */
+/* library: what actor `libraries` opens and closes. Blocks are known from its static data alone, or from its
+ * thread-local data. */
 #include <stddef.h>
 #include <stdlib.h>
 

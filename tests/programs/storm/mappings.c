@@ -1,5 +1,5 @@
-/* mappings: tables of blocks in memory of the program's own: mapped, moved, grown, made read-only and inaccessible, unmapped; a
- * private mapping of a file; memory from sbrk. */
+/* mappings: tables of blocks in memory of the program's own: mapped, moved, grown, made read-only and
+ * inaccessible, unmapped; a private mapping of a file; memory from sbrk. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -1,5 +1,6 @@
-/* signals: a thousand a second, of all kinds, at the workers that take them and at the process; their handlers change all the time:
- * own stack or not, full mask or none, restarting calls or not, ignored. What is queued (real-time signals) may not be lost. */
+/* signals: a thousand a second, of all kinds, at the workers that take them and at the process; their
+ * handlers change all the time: own stack or not, full mask or none, restarting calls or not, ignored. What
+ * is queued (real-time signals) may not be lost. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <sys/time.h>

@@ -1,5 +1,5 @@
-/* stacks: coroutines (ucontext) on stacks in blocks, in mappings and in static data, of which each knows blocks that nothing else
- * knows, also while it does not run and while another thread runs it; and setjmp. */
+/* stacks: coroutines (ucontext) on stacks in blocks, in mappings and in static data, of which each knows
+ * blocks that nothing else knows, also while it does not run and while another thread runs it; and setjmp. */
 #include <setjmp.h>
 #include <sys/mman.h>
 #include <ucontext.h>

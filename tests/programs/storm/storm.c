@@ -1,12 +1,15 @@
-/* storm: everything at once. Actors (the other files here) do in many threads what programs do: blocks of all sizes that change
- * hands, threads that come, go and are cancelled, fork, vfork, exec, waiting calls, signals at 1 kHz, dlopen, coroutines, mappings,
- * the C library's own allocations; each checks its own results. The main thread watches that all get on.
+/* storm: everything at once. Actors (the other files here) do in many threads what programs do: blocks of all
+ * sizes that change hands, threads that come, go and are cancelled, fork, vfork, exec, waiting calls, signals
+ * at 1 kHz, dlopen, coroutines, mappings, the C library's own allocations; each checks its own results. The
+ * main thread watches that all get on.
  *
- *     storm [minutes=30] [rounds=N] [seed=N] [drop=1] [interrupted=1] [hang=SECONDS] [only=NAME,...] [most=MiB]
+ *     storm [minutes=30] [rounds=N] [seed=N] [drop=1] [interrupted=1] [hang=SECONDS] [only=NAME,...]
+ *     [most=MiB]
  *
- * rounds=N: instead of a time, a certain amount of work. drop=1: some blocks are dropped instead of freed. interrupted=1: calls that
- * wait may return EINTR. most: the memory that may be resident at any time. Ends with a line "storm: PASS …" and 0, with a
- * failed check and 1, or with a list of who does what and SIGABRT if somebody hangs.
+ * rounds=N: instead of a time, a certain amount of work. drop=1: some blocks are dropped instead of freed.
+ * interrupted=1: calls that wait may return EINTR. most: the memory that may be resident at any time. Ends
+ * with a line "storm: PASS …" and 0, with a failed check and 1, or with a list of who does what and SIGABRT
+ * if somebody hangs.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,10 +1,11 @@
 /* storm: what the actors of the stress share.
  *
- * A worker is a thread that takes one step of its actor after another, until all have ended. An actor has a model of what it does
- * and checks its own results; whatever malloc does behind it may not show. Nothing here knows of weir.
+ * A worker is a thread that takes one step of its actor after another, until all have ended. An actor has a
+ * model of what it does and checks its own results; whatever malloc does behind it may not show. Nothing here
+ * knows of weir.
  *
- * Blocks are self-describing: their size and a seed, from which every byte of their contents follows. So whoever has a pointer
- * to one can check it: another thread, a child of fork, a signal handler.
+ * Blocks are self-describing: their size and a seed, from which every byte of their contents follows. So
+ * whoever has a pointer to one can check it: another thread, a child of fork, a signal handler.
  */
 #ifndef WEIR_TESTS_STORM_H
 #define WEIR_TESTS_STORM_H
@@ -75,7 +76,8 @@ static inline uint64_t below(uint64_t *random, uint64_t n)
     return (random_next(random) >> 16) % n;
 }
 
-/* Start a thread that is no worker, with all signals blocked or none of them; it has to be joined or detached. */
+/* Start a thread that is no worker, with all signals blocked or none of them; it has to be joined or
+ * detached. */
 pthread_t helper_start(void *(*run)(void *), void *argument, bool deaf);
 
 /* Wait until it is so, at most settings.hang seconds; else end with the line. For main. */
@@ -91,7 +93,8 @@ typedef struct block {
     unsigned char bytes[];
 } block_t;
 
-/* A block by one of the functions of malloc's family, of up to `most` bytes; small ones are the most frequent. Never NULL. */
+/* A block by one of the functions of malloc's family, of up to `most` bytes; small ones are the most
+ * frequent. Never NULL. */
 block_t *block_new(uint64_t *random, size_t most);
 void block_check(const block_t *block);
 block_t *block_resize(block_t *block, uint64_t *random, size_t most);

@@ -1,5 +1,5 @@
-/* threads: threads that come and go, in every way in which one may be made and may end; and threads that are cancelled, where they
- * wait (deferred) or at any instruction (asynchronous), with their cleanups. */
+/* threads: threads that come and go, in every way in which one may be made and may end; and threads that are
+ * cancelled, where they wait (deferred) or at any instruction (asynchronous), with their cleanups. */
 #define _GNU_SOURCE
 #include <limits.h>
 #include <poll.h>

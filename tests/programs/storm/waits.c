@@ -1,5 +1,6 @@
-/* waits: calls with a timeout. Their threads block all signals, so none may return early, nor say EINTR. couples: two threads, of
- * which one waits for what the other sends, without a timeout; what arrives has to be what was sent, in order. */
+/* waits: calls with a timeout. Their threads block all signals, so none may return early, nor say EINTR.
+ * couples: two threads, of which one waits for what the other sends, without a timeout; what arrives has to
+ * be what was sent, in order. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <limits.h>
@@ -209,7 +210,8 @@ static void waits_step(worker_t *w)
     const timed_t *call = &timed[index];
     bool on_socket = index >= TIMED_CALLS - ON_SOCKETS;
     long ns = on_socket ? SOCKET_MS * 1000000L : (1 + (long)below(&w->random, 25)) * 1000000;
-    /* The kernel counts the timeout of a socket in ticks of its clock, of up to 10 ms; and one clock may run 0.5 ‰ faster. */
+    /* The kernel counts the timeout of a socket in ticks of its clock, of up to 10 ms; and one clock may run
+     * 0.5 ‰ faster. */
     uint64_t least = (uint64_t)ns - (on_socket ? 12000000 : (uint64_t)ns / 100);
     uint64_t end = now_ns(CLOCK_REALTIME) + (uint64_t)ns;
     struct timespec until = {(time_t)(end / 1000000000), (long)(end % 1000000000)};
@@ -295,7 +297,8 @@ static void send_one(couple_t *c, uint64_t number)
     }
 }
 
-/* The signal that stops threads may have been replaced by a handler of ours, which does not restart calls, at that moment. */
+/* The signal that stops threads may have been replaced by a handler of ours, which does not restart calls, at
+ * that moment. */
 #define UNINTERRUPTED(call)                                                                                  \
     ({                                                                                                       \
         long result;                                                                                         \

@@ -1,4 +1,5 @@
-/* candidate: see candidate.h. The programs lie in libexec of the installed tree, or in the build tree where it puts them. */
+/* candidate: see candidate.h. The programs lie in libexec of the installed tree, or in the build tree where
+ * it puts them. */
 #include "tools/weir/bench/candidate.h"
 
 #include <limits.h>

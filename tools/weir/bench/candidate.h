@@ -18,9 +18,10 @@ typedef struct candidates {
     size_t count;
 } candidates_t;
 
-/* The candidates of "pool", "arena" or "malloc": the installed programs, under the C library's malloc, under weir and under
- * the other mallocs that are installed. With `own`, the caller's program under all of these. A malloc that is not installed is
- * left out, with a line on stderr. False, after a line, if there is no such family, or its programs are not installed. */
+/* The candidates of "pool", "arena" or "malloc": the installed programs, under the C library's malloc, under
+ * weir and under the other mallocs that are installed. With `own`, the caller's program under all of these. A
+ * malloc that is not installed is left out, with a line on stderr. False, after a line, if there is no such
+ * family, or its programs are not installed. */
 bool candidates_find(candidates_t *candidates, const char *family, bool own);
 
 #endif

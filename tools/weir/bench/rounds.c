@@ -1,5 +1,6 @@
-/* rounds: see rounds.h. Our programs print results themselves. Of the caller's program the results are what weir sweep measures:
- * its time, its processor time, and its peak and average memory, as the kernel counts them.
+/* rounds: see rounds.h. Our programs print results themselves. Of the caller's program the results are what
+ * weir sweep measures: its time, its processor time, and its peak and average memory, as the kernel counts
+ * them.
  */
 #include "tools/weir/bench/rounds.h"
 

@@ -1,5 +1,6 @@
-/* rounds: running candidates, one after the other in each round, and each round beginning with another one, so that what
- * disturbs the machine disturbs all alike. The results of each are appended to a file of its own, in Go's benchmark format.
+/* rounds: running candidates, one after the other in each round, and each round beginning with another one,
+ * so that what disturbs the machine disturbs all alike. The results of each are appended to a file of its
+ * own, in Go's benchmark format.
  */
 #ifndef WEIR_TOOLS_BENCH_ROUNDS_H
 #define WEIR_TOOLS_BENCH_ROUNDS_H

@@ -1,4 +1,5 @@
-/* expression: the words and signs that filters and projections are made of (golang.org/x/perf/benchproc/syntax):
+/* expression: the words and signs that filters and projections are made of
+ * (golang.org/x/perf/benchproc/syntax):
  *
  *     word = [^-*"():@,][^ ():@,]*  or a double-quoted Go string        AND and OR are signs
  */

@@ -4,8 +4,8 @@
  *     match = "(" expr ")" | "-" match | "*" | key ":" value | key ":" "(" value {"OR" value} ")"
  *     value = word | "/" regexp "/"
  *
- * A term of the key .unit is about a single measurement, all others about all of a line. Regular expressions are POSIX
- * extended ones, with (?:...), (?i) at the start, \d, \s, \w and \b as in Go.
+ * A term of the key .unit is about a single measurement, all others about all of a line. Regular expressions
+ * are POSIX extended ones, with (?:...), (?i) at the start, \d, \s, \w and \b as in Go.
  */
 #ifndef WEIR_TOOLS_BENCHSTAT_FILTER_H
 #define WEIR_TOOLS_BENCHSTAT_FILTER_H

@@ -2,12 +2,12 @@
  *
  *     expr = part {","? part}        part = key | key "@" order | key "@" "(" word {word} ")"
  *
- * Each part is a field; .config is as many as there are keys in the files. What a record has in all fields is its tuple.
- * Values of a field are ordered as they first appear, or as asked: "alpha", "num", or the words in their order, which
- * also leaves out all records with another value. In .config they are ordered as texts.
+ * Each part is a field; .config is as many as there are keys in the files. What a record has in all fields is
+ * its tuple. Values of a field are ordered as they first appear, or as asked: "alpha", "num", or the words in
+ * their order, which also leaves out all records with another value. In .config they are ordered as texts.
  *
- * The projections of one command exclude each other: a key that is named in one of them is left out of .config and
- * .fullname in all. What none of them has is the residue.
+ * The projections of one command exclude each other: a key that is named in one of them is left out of
+ * .config and .fullname in all. What none of them has is the residue.
  */
 #ifndef WEIR_TOOLS_BENCHSTAT_PROJECTION_H
 #define WEIR_TOOLS_BENCHSTAT_PROJECTION_H

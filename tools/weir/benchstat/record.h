@@ -15,7 +15,8 @@
 
 #include "tools/weir/benchstat/texts.h"
 
-/* The lines "key: value" that hold: values by the index of their key. Keys at or beyond `count`, and NULL, have no value. */
+/* The lines "key: value" that hold: values by the index of their key. Keys at or beyond `count`, and NULL,
+ * have no value. */
 struct config {
     char **values;
     size_t count;
@@ -38,7 +39,8 @@ struct record {
 
 /* To be freed. */
 char *record_value(const struct record *record, const char *key);
-/* The full name without the keys in `excluded`: their parts are left out, and for .name stands "*". To be freed. */
+/* The full name without the keys in `excluded`: their parts are left out, and for .name stands "*". To be
+ * freed. */
 char *record_fullname(const struct record *record, const struct texts *excluded);
 
 #endif

@@ -1,5 +1,5 @@
-/* results: the reader of Go's benchmark format (golang.org/design/14313-benchmark-format): configuration lines, result
- * lines, Unit lines; all other lines are skipped.
+/* results: the reader of Go's benchmark format (golang.org/design/14313-benchmark-format): configuration
+ * lines, result lines, Unit lines; all other lines are skipped.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -194,7 +194,8 @@ static void free_record(struct record *record)
     free((char *)record->name);
 }
 
-/* The pairs of value and unit. False: something is wrong, and has been said. What is no number is left out. */
+/* The pairs of value and unit. False: something is wrong, and has been said. What is no number is left
+ * out. */
 static bool read_measures(struct reader *reader, const char *rest, struct record *record)
 {
     for (size_t pairs = 0;; pairs++) {
@@ -268,8 +269,8 @@ static void read_unit(struct reader *reader, const char *rest)
     free(written);
 }
 
-/* "key: value": the key begins with a lower case letter and has neither upper case nor space; no value ends what
- * held. False if the line is something else. */
+/* "key: value": the key begins with a lower case letter and has neither upper case nor space; no value ends
+ * what held. False if the line is something else. */
 static bool read_config(struct reader *reader, const char *line)
 {
     size_t length = 0;

@@ -1,5 +1,6 @@
-/* results: benchmark files, read, filtered and put into cells. A cell is one tuple of each of the projections -table, -row
- * and -col, and one unit; the cells in order make the tables. Nothing is freed: the command ends.
+/* results: benchmark files, read, filtered and put into cells. A cell is one tuple of each of the projections
+ * -table, -row and -col, and one unit; the cells in order make the tables. Nothing is freed: the command
+ * ends.
  */
 #ifndef WEIR_TOOLS_BENCHSTAT_RESULTS_H
 #define WEIR_TOOLS_BENCHSTAT_RESULTS_H
@@ -47,8 +48,8 @@ struct results {
 bool results_set_axis(struct results *results, enum axis axis, const char *text, const char **error,
                       size_t *at);
 
-/* Add a file's results under a label. What cannot be read of it is said on stderr by line, and left out, as benchstat
- * does; `name` is for these lines. */
+/* Add a file's results under a label. What cannot be read of it is said on stderr by line, and left out, as
+ * benchstat does; `name` is for these lines. */
 void results_read(struct results *results, FILE *file, const char *name, const char *label);
 
 /* When all is read: sort the cells by table, unit, row and column, and the values of each. */

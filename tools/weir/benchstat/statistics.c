@@ -55,9 +55,9 @@ static double normal_quantile(double above)
     return high;
 }
 
-/* How many values lie below the population's median is binomial with 1/2: that is k with a probability of C(n, k)/2^n,
- * and then the median is between values k and k + 1. Such gaps are taken from the most probable outwards, the left one
- * of two equal ones first, until they have the confidence. */
+/* How many values lie below the population's median is binomial with 1/2: that is k with a probability of
+ * C(n, k)/2^n, and then the median is between values k and k + 1. Such gaps are taken from the most probable
+ * outwards, the left one of two equal ones first, until they have the confidence. */
 static struct order_interval interval_exact(size_t count, double confidence)
 {
     double scale = ldexp(1, -(int)count);
@@ -77,8 +77,8 @@ static struct order_interval interval_exact(size_t count, double confidence)
     return (struct order_interval){low, high};
 }
 
-/* The same band by the normal distribution with the binomial's mean and deviation; one gap less on the right if that
- * is enough. */
+/* The same band by the normal distribution with the binomial's mean and deviation; one gap less on the right
+ * if that is enough. */
 static struct order_interval interval_normal(size_t count, double confidence)
 {
     double mean = (double)count / 2, deviation = sqrt((double)count) / 2;
@@ -131,9 +131,10 @@ static struct ranking rank(const double *left, size_t left_count, const double *
     return ranking;
 }
 
-/* Of all ways to call `picked` of the ranked values the left sample, the share in which twice its rank sum is at most
- * `sum2`: ways[k][s] counts the ways to pick k values with a doubled rank sum of s from the groups seen so far. A group
- * of equal values gives j of them in C(size, j) ways. (Klotz 1966 has the same with ties by another route.) */
+/* Of all ways to call `picked` of the ranked values the left sample, the share in which twice its rank sum is
+ * at most `sum2`: ways[k][s] counts the ways to pick k values with a doubled rank sum of s from the groups
+ * seen so far. A group of equal values gives j of them in C(size, j) ways. (Klotz 1966 has the same with ties
+ * by another route.) */
 static double share_up_to(const struct ranking *ranking, size_t picked, size_t sum2)
 {
     size_t width = sum2 + 1;
@@ -165,8 +166,8 @@ static size_t rank_sum2(size_t count, double u)
     return count * (count + 1) + (size_t)(2 * u);
 }
 
-/* Both tails: either sample may be the one with so small a U. With ties and samples of unequal size they are not alike,
- * and to take one of them twice, as benchstat does, can give 0. */
+/* Both tails: either sample may be the one with so small a U. With ties and samples of unequal size they are
+ * not alike, and to take one of them twice, as benchstat does, can give 0. */
 static double test_exact(const struct ranking *ranking, size_t left_count, size_t right_count, double u)
 {
     double smaller = fmin(u, (double)(left_count * right_count) - u);

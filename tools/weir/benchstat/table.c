@@ -145,8 +145,8 @@ static void add_ratio(struct sums *sums, double center, double base)
     sums->ratios[sums->ratio_count++] = center == base ? 1 : center / base;
 }
 
-/* The mean of ratios rather than the ratio of means: where the columns have not the same benchmarks it still says
- * something. */
+/* The mean of ratios rather than the ratio of means: where the columns have not the same benchmarks it still
+ * says something. */
 static void summarize_column(struct summary *summary, const struct sums *sums, size_t base_count,
                              bool is_base)
 {

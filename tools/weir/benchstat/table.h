@@ -1,5 +1,5 @@
-/* table: one table of `weir benchstat`, computed: one tuple of -table and one unit; by default benchmarks down, files across,
- * one configuration. */
+/* table: one table of `weir benchstat`, computed: one tuple of -table and one unit; by default benchmarks
+ * down, files across, one configuration. */
 #ifndef WEIR_TOOLS_BENCHSTAT_TABLE_H
 #define WEIR_TOOLS_BENCHSTAT_TABLE_H
 

@@ -1,5 +1,5 @@
-/* client: talking to the endpoint of a process that was started with `weir run --control`: HTTP over the Unix socket
- * FOLDER/PID, which the user alone may open.
+/* client: talking to the endpoint of a process that was started with `weir run --control`: HTTP over the Unix
+ * socket FOLDER/PID, which the user alone may open.
  */
 #ifndef WEIR_TOOLS_CONTROL_CLIENT_H
 #define WEIR_TOOLS_CONTROL_CLIENT_H
@@ -8,18 +8,20 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* $XDG_RUNTIME_DIR/weir, or /tmp/weir-UID; made if it does not exist. NULL, with a line on stderr in the command's name, if it
- * is not the user's own, or others may write to it. */
+/* $XDG_RUNTIME_DIR/weir, or /tmp/weir-UID; made if it does not exist. NULL, with a line on stderr in the
+ * command's name, if it is not the user's own, or others may write to it. */
 const char *client_folder(const char *command);
 
-/* One request. Returns the status, and the body in `body` (freed by the caller; never NULL then); 0 with errno: nobody answers. */
+/* One request. Returns the status, and the body in `body` (freed by the caller; never NULL then); 0 with
+ * errno: nobody answers. */
 int client_ask(const char *folder, pid_t process, const char *method, const char *target, char **body);
 
-/* The same for a command of the user's: the body goes to stdout, or to stderr if the process refuses. The exit status: 0; 1, also
- * if nobody answers, with a line in the command's name. */
+/* The same for a command of the user's: the body goes to stdout, or to stderr if the process refuses. The
+ * exit status: 0; 1, also if nobody answers, with a line in the command's name. */
 int client_command(const char *command, pid_t process, const char *method, const char *target);
 
-/* The processes that have a socket, ascending; the caller frees them. Sockets of processes that are gone are removed. */
+/* The processes that have a socket, ascending; the caller frees them. Sockets of processes that are gone are
+ * removed. */
 size_t client_processes(const char *folder, pid_t **processes);
 
 #endif

@@ -1,4 +1,5 @@
-/* shared: see shared.h. The page is opened anew for each reading: a process id may be another process's by then. */
+/* shared: see shared.h. The page is opened anew for each reading: a process id may be another process's by
+ * then. */
 #include "tools/weir/control/shared.h"
 
 #include <dirent.h>

@@ -4,7 +4,8 @@
 
 #include <sys/types.h>
 
-/* The figures of now, a JSON object, freed by the caller; NULL: the process shares no page, or does not answer. */
+/* The figures of now, a JSON object, freed by the caller; NULL: the process shares no page, or does not
+ * answer. */
 char *shared_read(pid_t process);
 
 #endif

@@ -1,4 +1,5 @@
-/* flame: a graph as a flame graph: one SVG file that needs nothing else, and can be clicked (Gregg, "The flame graph", 2016). */
+/* flame: a graph as a flame graph: one SVG file that needs nothing else, and can be clicked (Gregg, "The
+ * flame graph", 2016). */
 #ifndef WEIR_TOOLS_REPORT_FLAME_H
 #define WEIR_TOOLS_REPORT_FLAME_H
 

@@ -1,5 +1,5 @@
-/* graph: the samples of a profile by function: what each allocated itself (flat) and with all that it called (cum), who called
- * whom, and the tree of calls.
+/* graph: the samples of a profile by function: what each allocated itself (flat) and with all that it called
+ * (cum), who called whom, and the tree of calls.
  *
  *     flat(f) = sum of the samples whose innermost function is f
  *     cum(f)  = sum of the samples that f is in, each once, however often it is in

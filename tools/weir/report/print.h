@@ -1,4 +1,5 @@
-/* print: a graph as text: the table, who calls a function and whom it calls, the tree of calls, the lifetimes. */
+/* print: a graph as text: the table, who calls a function and whom it calls, the tree of calls, the
+ * lifetimes. */
 #ifndef WEIR_TOOLS_REPORT_PRINT_H
 #define WEIR_TOOLS_REPORT_PRINT_H
 
@@ -10,7 +11,8 @@ void report_top(const graph_t *graph, size_t most, bool by_cum);
 bool report_peek(const graph_t *graph, const char *part);
 /* Calls of less than a hundredth of the whole are left out. */
 void report_tree(const graph_t *graph);
-/* How long the blocks of each site lived, and how much was allocated meanwhile. Of the values of allocation. */
+/* How long the blocks of each site lived, and how much was allocated meanwhile. Of the values of
+ * allocation. */
 void report_lifetimes(const graph_t *graph, size_t most);
 
 /* A value in its unit: "12.5 MiB", "1234". The buffer is the caller's, of 32 bytes. */

@@ -1,5 +1,5 @@
-/* profile: a heap profile as `weir report` has it in memory: read from a profile.proto (see runtime/observe/profile_encode.h), named by
- * the debug information of the program's files (symbols.c).
+/* profile: a heap profile as `weir report` has it in memory: read from a profile.proto (see
+ * runtime/observe/profile_encode.h), named by the debug information of the program's files (symbols.c).
  *
  *     sample --> frames, innermost first, each a function that is named --> functions
  *     a location of the file becomes one frame, or several where calls were inlined

@@ -1,4 +1,5 @@
-/* read: from a profile.proto to a profile_t. Protocol Buffers' wire format: https://protobuf.dev/programming-guides/encoding/. */
+/* read: from a profile.proto to a profile_t. Protocol Buffers' wire format:
+ * https://protobuf.dev/programming-guides/encoding/. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

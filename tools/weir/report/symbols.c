@@ -1,5 +1,5 @@
-/* symbols: names for addresses, by elfutils' libdwfl: symbol tables, debug information, separate debug files by build id, and calls
- * that were inlined. C++ names are made readable by c++filt, if it is there.
+/* symbols: names for addresses, by elfutils' libdwfl: symbol tables, debug information, separate debug files
+ * by build id, and calls that were inlined. C++ names are made readable by c++filt, if it is there.
  */
 #include <dwarf.h>
 #include <elfutils/libdwfl.h>
@@ -29,7 +29,8 @@ static const Dwfl_Callbacks callbacks = {.find_elf = dwfl_build_id_find_elf,
                                          .section_address = dwfl_offline_section_address,
                                          .debuginfo_path = &debug_path};
 
-/* The address in the file's own terms, as if it were loaded at `base`: by the segment that the offset lies in. */
+/* The address in the file's own terms, as if it were loaded at `base`: by the segment that the offset lies
+ * in. */
 static bool address_in(Dwfl_Module *module, const mapping_t *mapping, uint64_t address, GElf_Addr *found)
 {
     GElf_Addr bias;

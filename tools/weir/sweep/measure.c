@@ -1,5 +1,6 @@
-/* measure: see measure.h. The program's stdin is /dev/null, or the file that stdin is, from its beginning in each run. What
- * a program leaves running would disturb the next run: this process adopts it (PR_SET_CHILD_SUBREAPER), and ends it.
+/* measure: see measure.h. The program's stdin is /dev/null, or the file that stdin is, from its beginning in
+ * each run. What a program leaves running would disturb the next run: this process adopts it
+ * (PR_SET_CHILD_SUBREAPER), and ends it.
  */
 #include "tools/weir/sweep/measure.h"
 
@@ -127,7 +128,8 @@ static void sleep_until_end(int process, double time)
     ppoll(&(struct pollfd){.fd = process, .events = POLLIN}, process >= 0, &length, NULL);
 }
 
-/* Between two looks: a few hundred in a run, and never so many that looking takes more than one part in 50. */
+/* Between two looks: a few hundred in a run, and never so many that looking takes more than one part in
+ * 50. */
 static double interval_after(double elapsed, double look)
 {
     double interval = elapsed / 200;
@@ -135,7 +137,8 @@ static double interval_after(double elapsed, double look)
     return interval > 50 * look ? interval : 50 * look;
 }
 
-/* Look at the program until it ends; what its memory comes to over time, in bytes times seconds, and by how many looks. */
+/* Look at the program until it ends; what its memory comes to over time, in bytes times seconds, and by how
+ * many looks. */
 static double follow(const measure_t *measure, pid_t child, double began, unsigned *looks)
 {
     int process = (int)syscall(SYS_pidfd_open, child, 0);

@@ -1,9 +1,10 @@
 /* measure: one run of a program: how long it took and how much memory it had.
  *
- * Time, processor time and the peak are the kernel's own figures for the process that ended (wait4), which are those that
- * time(1) prints. The average is the resident memory of the command's largest process, looked at in /proc every few
- * milliseconds and weighed by time; of a run that was too short for that it is the peak. What the runtime knows itself comes from the account that each process writes at its
- * end (WEIR_STATS_FILE).
+ * Time, processor time and the peak are the kernel's own figures for the process that ended (wait4), which
+ * are those that time(1) prints. The average is the resident memory of the command's largest process, looked
+ * at in /proc every few milliseconds and weighed by time; of a run that was too short for that it is the
+ * peak. What the runtime knows itself comes from the account that each process writes at its end
+ * (WEIR_STATS_FILE).
  */
 #ifndef WEIR_TOOLS_SWEEP_MEASURE_H
 #define WEIR_TOOLS_SWEEP_MEASURE_H

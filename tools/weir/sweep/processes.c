@@ -28,7 +28,8 @@ static uint64_t resident(pid_t process)
     return second != NULL ? strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
-/* Call the function for every process below this one, the nearer first. Each thread has children of its own. */
+/* Call the function for every process below this one, the nearer first. Each thread has children of its
+ * own. */
 static void each_below(pid_t process, void (*visit)(pid_t process, void *context), void *context)
 {
     char path[64], text[4096];

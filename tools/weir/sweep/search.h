@@ -1,15 +1,17 @@
 /* search: the setting that keeps a bound, found by running the program.
  *
- * Of the two quantities that a setting exchanges, memory falls and time grows as the growth percentage falls. So the
- * percentage at which a bound begins to hold is found by halving an interval, on a logarithmic scale:
+ * Of the two quantities that a setting exchanges, memory falls and time grows as the growth percentage falls.
+ * So the percentage at which a bound begins to hold is found by halving an interval, on a logarithmic scale:
  *
- *     a bound on the peak        the largest percentage that keeps it; and, since a limit may do it at less cost, memory
- *                                limits below the bound with the growth rule off, each lower by what the last went over
- *     a bound on the slowdown    the smallest percentage that keeps it, against the default in runs that alternate
- *                                with it: the median of the ratios counts
+ *     a bound on the peak        the largest percentage that keeps it; and, since a limit may do it at less
+ *                                cost, memory limits below the bound with the growth rule off, each lower by
+ *                                what the last went over
+ *     a bound on the slowdown    the smallest percentage that keeps it, against the default in runs that
+ *                                alternate with it: the median of the ratios counts
  *
- * Of the settings that keep the bound the best is taken: the fastest under a bound on memory, the smallest under one on
- * time; of those that are as good as it, as far as the runs tell, the best in the other quantity.
+ * Of the settings that keep the bound the best is taken: the fastest under a bound on memory, the smallest
+ * under one on time; of those that are as good as it, as far as the runs tell, the best in the other
+ * quantity.
  */
 #ifndef WEIR_TOOLS_SWEEP_SEARCH_H
 #define WEIR_TOOLS_SWEEP_SEARCH_H

@@ -21,17 +21,17 @@ typedef struct settings {
 
 void settings_add(settings_t *settings, const char *gogc, const char *memlimit);
 
-/* Add every combination of two lists, separated by commas; NULL or "": that knob is left as it is. False, after a line on
- * stderr in the command's name, if the runtime would not take a value. */
+/* Add every combination of two lists, separated by commas; NULL or "": that knob is left as it is. False,
+ * after a line on stderr in the command's name, if the runtime would not take a value. */
 bool settings_add_knobs(settings_t *settings, const struct command *command, const char *gogc,
                         const char *memlimit);
 
-/* Add the mallocs of a list: glibc (the program's own), jemalloc, mimalloc, tcmalloc, or the path of a library. False,
- * after a line, if there is none of that name. */
+/* Add the mallocs of a list: glibc (the program's own), jemalloc, mimalloc, tcmalloc, or the path of a
+ * library. False, after a line, if there is none of that name. */
 bool settings_add_baselines(settings_t *settings, const struct command *command, const char *list);
 
-/* What to preload for a malloc that is known by name, or for a path: "" for glibc, the program's own; NULL: it is not installed.
- * The caller frees it. */
+/* What to preload for a malloc that is known by name, or for a path: "" for glibc, the program's own; NULL:
+ * it is not installed. The caller frees it. */
 char *setting_library_of(const char *name);
 
 /* In the process that becomes the program: what the setting puts into the environment. */

@@ -1,7 +1,7 @@
 /* study: a program run under several settings, several times each, and what comes out.
  *
- * The runs are interleaved, one round after the other, and each round begins with another setting: what disturbs the
- * machine for a while disturbs all settings alike. A run that fails counts in no figure.
+ * The runs are interleaved, one round after the other, and each round begins with another setting: what
+ * disturbs the machine for a while disturbs all settings alike. A run that fails counts in no figure.
  */
 #ifndef WEIR_TOOLS_SWEEP_STUDY_H
 #define WEIR_TOOLS_SWEEP_STUDY_H
@@ -48,7 +48,8 @@ typedef struct study {
     int knee;                 /* its setting, or FRONT_NONE */
 } study_t;
 
-/* Run everything and summarise; not more than one round if all of it fails. False: nothing more could be started, or a signal came; what there is is summarised. */
+/* Run everything and summarise; not more than one round if all of it fails. False: nothing more could be
+ * started, or a signal came; what there is is summarised. */
 bool study_run(study_t *study);
 /* One round more, of the settings for which `chosen` is true. */
 bool study_round(study_t *study, const bool *chosen);

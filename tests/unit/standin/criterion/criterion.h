@@ -1,9 +1,9 @@
-/* A stand-in for Criterion: under ThreadSanitizer, which does not leave Criterion the fixed addresses it maps, and for other
- * platforms than the build's own.
+/* A stand-in for Criterion: under ThreadSanitizer, which does not leave Criterion the fixed addresses it
+ * maps, and for other platforms than the build's own.
  *
- * It has the part of Criterion's face that the unit tests use: Test() with init, fini, signal and exit_code, and
- * the assertions. Each test runs in a forked child; main reports those that fail. A test program is one source,
- * so this header holds everything, main too.
+ * It has the part of Criterion's face that the unit tests use: Test() with init, fini, signal and exit_code,
+ * and the assertions. Each test runs in a forked child; main reports those that fail. A test program is one
+ * source, so this header holds everything, main too.
  */
 #ifndef WEIR_STANDIN_CRITERION_H
 #define WEIR_STANDIN_CRITERION_H
