@@ -229,7 +229,7 @@ static collected_t *share_of(heap_t *self)
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
             share->runs[kind][cls].size = class_size(cls);
-    self->collected = share;
+    __atomic_store_n(&self->collected, share, __ATOMIC_RELEASE); /* who counts reads it beside this thread */
     return share;
 }
 
@@ -803,24 +803,33 @@ static void count_live(uint64_t frees[CLASS_COUNT])
     lock_release(&collected.lock);
 }
 
+static const collected_t *share_read(const heap_t *heap)
+{
+    return __atomic_load_n(&heap->collected, __ATOMIC_ACQUIRE);
+}
+
 /* frees = taken - returned - allocated bits. In the order that account.c asks for: first what adds, last what
  * takes away. */
 void collected_count(uint64_t mallocs[CLASS_COUNT], uint64_t frees[CLASS_COUNT])
 {
     if (!collected_is_used())
         return;
-    for (const heap_t *heap = heaps.all; heap; heap = heap->next)
-        for (uint32_t cls = 1; heap->collected && cls < CLASS_COUNT; cls++)
-            frees[cls] += __atomic_load_n(&heap->collected->taken[cls], __ATOMIC_ACQUIRE);
+    for (const heap_t *heap = heaps.all; heap; heap = heap->next) {
+        const collected_t *share = share_read(heap);
+        for (uint32_t cls = 1; share && cls < CLASS_COUNT; cls++)
+            frees[cls] += __atomic_load_n(&share->taken[cls], __ATOMIC_ACQUIRE);
+    }
     count_live(frees);
-    for (const heap_t *heap = heaps.all; heap; heap = heap->next)
-        for (uint32_t cls = 1; heap->collected && cls < CLASS_COUNT; cls++) {
-            mallocs[cls] += __atomic_load_n(&heap->collected->taken[cls], __ATOMIC_ACQUIRE);
-            mallocs[cls] -= count_in_runs(heap->collected, cls);
-            uint64_t returned = __atomic_load_n(&heap->collected->returned[cls], __ATOMIC_ACQUIRE);
+    for (const heap_t *heap = heaps.all; heap; heap = heap->next) {
+        const collected_t *share = share_read(heap);
+        for (uint32_t cls = 1; share && cls < CLASS_COUNT; cls++) {
+            mallocs[cls] += __atomic_load_n(&share->taken[cls], __ATOMIC_ACQUIRE);
+            mallocs[cls] -= count_in_runs(share, cls);
+            uint64_t returned = __atomic_load_n(&share->returned[cls], __ATOMIC_ACQUIRE);
             mallocs[cls] -= returned;
             frees[cls] -= returned;
         }
+    }
 }
 
 void collected_verify(void)
