@@ -49,8 +49,8 @@ static inline uint64_t *bitmaps_scanned_of(uint32_t slot)
 /* What a slot holds, again: marking asks about every word it finds, and the descriptors of a large heap do
  * not fit into the caches. Written as the span's state is; read by markers. */
 typedef struct brief {
-    uint8_t cls;  /* 0: no span of small cells that are collected */
-    uint8_t kind; /* enum span_kind: the lowest bit says whether there are pointers */
+    _Alignas(2) uint8_t cls; /* 0: no span of small cells that are collected */
+    uint8_t kind;            /* enum span_kind: the lowest bit says whether there are pointers */
 } brief_t;
 extern brief_t *bitmaps_briefs; /* one a slot; NULL until there is collected memory */
 _Static_assert(sizeof(brief_t) == sizeof(uint16_t), "it is read and written at once");

@@ -5,6 +5,7 @@
 #include "runtime/os/check.h"
 #include "runtime/os/futex.h"
 #include "runtime/os/os.h"
+#include "runtime/os/signal.h"
 #include "runtime/os/stdio.h"
 
 enum { PARTS = 16 };
@@ -126,6 +127,7 @@ static void after_in_parent(void)
  * once each. */
 static void after_in_child(void)
 {
+    os_note_process(); /* also where the runtime has not started, and has no part that could */
     lock_keeps_own = own.empty > 0;
     give_up_own(true);
     if (lock_keeps_own)
