@@ -1,5 +1,4 @@
-/* hello: the least program on weir, for the build files beside it. Prints: 1 block of 112 bytes, on weir
- * 0.1.0 */
+/* hello: the least program, for the build files beside it. Prints: 1 block of 112 bytes, on weir 0.1.0 */
 #include <stdio.h>
 
 #include <weir.h>
