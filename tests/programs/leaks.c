@@ -1,6 +1,5 @@
-/* leaks: leaks of known sizes, each from a function of its own, and blocks that are in use at the end, found
- * in all the places where pointers may be. The tests compare what weir, valgrind and gcc's LeakSanitizer
- * find.
+/* leaks: leaks of known sizes, each from a function of its own, and blocks that are in use at the end, found in all the
+ * places where pointers may be. The tests compare what weir, valgrind and gcc's LeakSanitizer find.
  *
  *     leaks [clean]     clean: without the leaks
  *
