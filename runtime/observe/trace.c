@@ -3,15 +3,9 @@
 #include "runtime/observe/trace.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "runtime/heap/event.h"
-#include "runtime/heap/fork.h"
-#include "runtime/observe/file_name.h"
 #include "runtime/observe/trace_file.h"
 #include "runtime/observe/trace_record.h"
 #include "runtime/os/file.h"
@@ -267,10 +261,20 @@ static void put_names(void)
     put_name("thread_name", TRACE_WORLD, "the world");
 }
 
+static void listen_end(void)
+{
+    is_on = false;
+    atomic_store(&purge_watch, NULL);
+    event_unlisten(on_event, NULL);
+}
+
+/* The last trace may have been given up (trace_file.c), which a listener cannot tell: its end is here then. */
 bool trace_begin(const char *path)
 {
     if (!trace_file_open(path, put_names))
         return false;
+    if (is_on)
+        listen_end();
     if (!event_listen(WEIR_EVENT_ALL, on_event, NULL)) {
         trace_file_close();
         errno = ENOMEM;
@@ -285,13 +289,13 @@ bool trace_begin(const char *path)
 
 bool trace_end(void)
 {
-    if (!trace_file_is_open()) {
+    bool is_open = trace_file_is_open();
+    if (is_on)
+        listen_end();
+    if (!is_open) {
         errno = EINVAL;
         return false;
     }
-    is_on = false;
-    atomic_store(&purge_watch, NULL);
-    event_unlisten(on_event, NULL);
     put_counters(os_now_ns());
     return trace_file_close();
 }

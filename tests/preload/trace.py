@@ -35,6 +35,7 @@ def check(all_records):
         if phase == "C":
             assert record["args"] and all(isinstance(v, int) for v in record["args"].values()), record
     for track in slices.values():
+        assert len(set(track)) == len(track), "a slice was recorded twice"
         track.sort(key=lambda each: (each[0], -each[1]))
         stack = []
         for begin, end, name in track:

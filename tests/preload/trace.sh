@@ -69,6 +69,11 @@ grep -q '^weir: no more of the trace: .*closed.json: Bad file descriptor$' err |
 [ "$(wc -l <err)" = 1 ] || fail "$(<err)"
 trace_is --cut closed.json 'cycle>=1'
 
+echo "after more traces that were given up than can listen at a time, another"
+on_weir "$program" loses 20 api again.json >out 2>err
+[ "$(grep -c '^weir: no more of the trace: ' err)" = 20 ] || fail "$(<err)"
+trace_is again.json 'cycle>=2'
+
 echo "a bound on its size"
 traced bounded.json WEIR_TRACE_SIZE=4KiB "$program" cycles 20
 trace_is bounded.json 'records dropped=1'

@@ -3,6 +3,7 @@
 //     cycles N     so many cycles of the clock, with memory given back
 //     closes       all descriptors from 3 on; a file of the program's own gets the numbers
 //     forks        a child that runs two cycles, and one that runs none
+//     loses N      so many traces of the program's own that are given up
 //     api FILE     a trace of the program's own
 //     waits        prints its process, and waits for a line on stdin
 #include <fcntl.h>
@@ -54,6 +55,18 @@ static void forks(void)
     }
 }
 
+// Each of these traces loses its descriptor, and is given up.
+static void loses(int count)
+{
+    enum { LEAST = 200, NUMBERS = 300 };
+    for (int trace = 0; trace < count; trace++) {
+        CHECK(weir_trace_begin("lost.json"));
+        for (int i = LEAST; i < NUMBERS; i++)
+            close(i);
+        cycles(1);
+    }
+}
+
 static void api(const char *path)
 {
     CHECK(!weir_trace_end());
@@ -72,6 +85,8 @@ int main(int argc, char **argv)
             closes();
         else if (!strcmp(argv[i], "forks"))
             forks();
+        else if (!strcmp(argv[i], "loses"))
+            loses(atoi(argv[++i]));
         else if (!strcmp(argv[i], "api"))
             api(argv[++i]);
         else if (!strcmp(argv[i], "waits"))
