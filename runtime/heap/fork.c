@@ -127,7 +127,7 @@ static void after_in_parent(void)
  * once each. */
 static void after_in_child(void)
 {
-    os_note_process(); /* also where the runtime has not started, and has no part that could */
+    os_note_process(); /* here, and not in a part: also where the runtime has not started */
     lock_keeps_own = own.empty > 0;
     give_up_own(true);
     if (lock_keeps_own)

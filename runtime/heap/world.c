@@ -259,7 +259,6 @@ void world_after_fork_child(void)
     stopper = NULL;
     process = os_process_id();
     halt_after_fork_child();
-    os_note_process();
     if (cache.heap)
         cache.heap->thread = os_thread_id();
     numbers_forget_others(cache.heap, os_thread_id());

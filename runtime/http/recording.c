@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -12,6 +11,8 @@
 #include <unistd.h>
 
 #include <weir/trace.h>
+
+#include "runtime/http/thread.h"
 
 enum { STACK = 64 * 1024 };
 
@@ -32,24 +33,6 @@ static void *wait_and_end(void *unused)
     weir_trace_end();
     recording.done(recording.context);
     return NULL;
-}
-
-/* With all signals blocked: they are the program's. */
-static bool start_thread(void)
-{
-    sigset_t all, old;
-    pthread_attr_t attributes;
-    pthread_t thread;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    int error = pthread_create(&thread, &attributes, wait_and_end, NULL);
-    pthread_attr_destroy(&attributes);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    errno = error;
-    return error == 0;
 }
 
 /* A child has no such thread, and no use for the file. */
@@ -75,7 +58,8 @@ bool recording_start(unsigned seconds, void (*done)(void *context), void *contex
     recording.done = done;
     recording.context = context;
     snprintf(path, sizeof path, "/proc/self/fd/%d", recording.file);
-    bool traces = recording.file >= 0 && weir_trace_begin(path), started = traces && start_thread();
+    bool traces = recording.file >= 0 && weir_trace_begin(path),
+         started = traces && thread_start_detached(wait_and_end, STACK);
     int error = errno;
     if (started)
         return true;

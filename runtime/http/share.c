@@ -4,12 +4,12 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 
 #include "runtime/http/samples.h"
 #include "runtime/http/shared_page.h"
+#include "runtime/http/thread.h"
 
 enum { STACK = 128 * 1024 };
 
@@ -59,22 +59,6 @@ static void after_fork_in_child(void)
     share.page = NULL;
 }
 
-static bool start_thread(void)
-{
-    sigset_t all, old;
-    pthread_attr_t attributes;
-    pthread_t thread;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    bool started = pthread_create(&thread, &attributes, serve, NULL) == 0;
-    pthread_attr_destroy(&attributes);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return started;
-}
-
 size_t share_start(void)
 {
     int file = memfd_create(SHARED_PAGE_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -92,7 +76,7 @@ size_t share_start(void)
     share.page = page;
     share.file = file;
     pthread_atfork(NULL, NULL, after_fork_in_child);
-    if (!start_thread()) {
+    if (!thread_start_detached(serve, STACK)) {
         after_fork_in_child();
         return 0;
     }

@@ -2,18 +2,7 @@
 # The endpoint: nothing unless asked for, who may do what over TCP and the Unix socket, hostile clients, and real readers:
 # Prometheus, promtool, a Go program.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
-: "${WEIR:?the weir command}"
-WEIR=$(realpath "$WEIR")
-PYTHON=${PYTHON:-python3}
-need "$PYTHON" curl
-[ -e "$(dirname "$WEIR_MALLOC")/libweir-http.so" ] || {
-    echo "SKIPPED: built without libmicrohttpd"
-    exit 77
-}
-# The program itself: one that stands in for it would serve first, and then become it.
-PYTHON=$("$PYTHON" -c 'import sys; print(sys.executable)')
-cd "$SCRATCH"
-unset WEIR_HTTP WEIR_HTTP_TOKEN WEIR_HTTP_PID WEIR_GOGC
+need_endpoint curl
 client=("$PYTHON" "$SOURCES/tests/preload/http.py")
 
 free_port() {

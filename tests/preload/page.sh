@@ -3,16 +3,7 @@
 # plot that follows, darkness, a phone's width, names for screen readers, and no error on the console.
 # Parts: turn locked unlock say
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
-: "${WEIR:?the weir command}"
-WEIR=$(realpath "$WEIR")
-PYTHON=${PYTHON:-python3}
-need "$PYTHON" curl chromium chromedriver
-[ -e "$(dirname "$WEIR_MALLOC")/libweir-http.so" ] || {
-    echo "SKIPPED: built without libmicrohttpd"
-    exit 77
-}
-cd "$SCRATCH"
-unset WEIR_HTTP WEIR_HTTP_TOKEN WEIR_HTTP_PID WEIR_GOGC WEIR_MEMLIMIT
+need_endpoint curl chromium chromedriver
 export HOME=$SCRATCH
 TOKEN=0123456789abcdef0
 

@@ -1,17 +1,7 @@
 #!/usr/bin/env bash
 # weir pins: survivors of a burst, counted and named by their size, in a running program that knows nothing of it.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
-: "${WEIR:?the weir command}"
-WEIR=$(realpath "$WEIR")
-PYTHON=${PYTHON:-python3}
-need "$PYTHON"
-[ -e "$(dirname "$WEIR_MALLOC")/libweir-http.so" ] || {
-    echo "SKIPPED: built without libmicrohttpd"
-    exit 77
-}
-PYTHON=$("$PYTHON" -c 'import sys; print(sys.executable)')
-cd "$SCRATCH"
-unset WEIR_GOGC WEIR_MEMLIMIT WEIR_HTTP WEIR_HTTP_PID WEIR_HTTP_TOKEN
+need_endpoint
 export XDG_RUNTIME_DIR=$SCRATCH/runtime PYTHONMALLOC=malloc
 mkdir -m 700 runtime
 

@@ -76,6 +76,23 @@ need() {
     done
 }
 
+# need_endpoint PROGRAM...: the test needs these, the weir command, python and the endpoint's library, and runs in $SCRATCH without
+# settings from outside.
+need_endpoint() {
+    : "${WEIR:?the weir command}"
+    WEIR=$(realpath "$WEIR")
+    PYTHON=${PYTHON:-python3}
+    need "$PYTHON" "$@"
+    [ -e "$(dirname "$WEIR_MALLOC")/libweir-http.so" ] || {
+        echo "SKIPPED: built without libmicrohttpd"
+        exit 77
+    }
+    # The program itself: one that stands in for it would serve first, and then become it.
+    PYTHON=$("$PYTHON" -c 'import sys; print(sys.executable)')
+    cd "$SCRATCH"
+    unset WEIR_GOGC WEIR_MEMLIMIT WEIR_HTTP WEIR_HTTP_PID WEIR_HTTP_TOKEN
+}
+
 # Seconds after which a command counts as hung: far beyond what the slowest and busiest machine needs.
 HANG=600
 

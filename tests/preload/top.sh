@@ -1,18 +1,7 @@
 #!/usr/bin/env bash
 # weir top and weir ctl: the processes that were started with --control, their account, their knobs, and nobody else's.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
-: "${WEIR:?the weir command}"
-WEIR=$(realpath "$WEIR")
-PYTHON=${PYTHON:-python3}
-need "$PYTHON"
-[ -e "$(dirname "$WEIR_MALLOC")/libweir-http.so" ] || {
-    echo "SKIPPED: built without libmicrohttpd"
-    exit 77
-}
-# The program itself: one that stands in for it would serve first, and then become it.
-PYTHON=$("$PYTHON" -c 'import sys; print(sys.executable)')
-cd "$SCRATCH"
-unset WEIR_GOGC WEIR_MEMLIMIT WEIR_HTTP WEIR_HTTP_PID WEIR_HTTP_TOKEN
+need_endpoint
 export XDG_RUNTIME_DIR=$SCRATCH/runtime
 mkdir -m 700 runtime
 

@@ -1,0 +1,12 @@
+/* thread: a thread of the endpoint's own. */
+#ifndef WEIR_HTTP_THREAD_H
+#define WEIR_HTTP_THREAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Start a thread that nobody joins, with a stack of so many bytes and all signals blocked: they are the program's.
+ * False, and errno: there is none to be had. */
+bool thread_start_detached(void *(*run)(void *argument), size_t stack);
+
+#endif
