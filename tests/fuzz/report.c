@@ -3,6 +3,7 @@
 #include "tests/fuzz/tracked.h"
 #include "tools/weir/report/flame.h"
 #include "tools/weir/report/graph.h"
+#include "tools/weir/report/named.h"
 #include "tools/weir/report/print.h"
 
 /* In place of elfutils: a name for each address, some of them the same. */
@@ -34,6 +35,17 @@ static void print_all(const profile_t *profile, enum profile_value value, FILE *
     report_top(&graph, 10, false);
 }
 
+/* What is written with names is read again, and has as many samples. */
+static void write_named(const uint8_t *bytes, size_t size, const profile_t *profile)
+{
+    size_t length;
+    uint8_t *named = named_encode(bytes, size, profile, &length);
+    profile_t again;
+    if (profile_decode(named, length, &again) != NULL || again.sample_count != profile->sample_count)
+        abort();
+    free(named);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static FILE *nowhere;
@@ -44,11 +56,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *bytes = input_rest(&input, &size);
     profile_t profile;
     const char *problem = profile_decode(bytes, size, &profile);
-    free(bytes);
     if (problem == NULL) {
         name_locations(&profile);
+        write_named(bytes, size, &profile);
         print_all(&profile, value, nowhere);
     }
+    free(bytes);
     tracked_free_all();
     return 0;
 }

@@ -88,6 +88,32 @@ import xml.etree.ElementTree as tree
 boxes = [group.find("{*}title").text for group in tree.parse("flame.svg").iter("{http://www.w3.org/2000/svg}g")]
 assert any(title.startswith("keep_large: ") for title in boxes), boxes
 END
+    echo "with names, for readers that have none of the program's files"
+    cp "$program" moved
+    on_weir WEIR_PROFILE=moved.pb.gz WEIR_PROFILE_RATE=1 ./moved >/dev/null
+    "$WEIR" report --named=named.pb.gz moved.pb.gz
+    mv moved gone-away
+    is "without the file, nobody knows" 0 "$("$WEIR" report moved.pb.gz | grep -c 'keep_small$' || true)"
+    is "weir report" "2.1 MiB" "$(reported keep_small 1 named.pb.gz)"
+    is "labels are passed on" 100% "$("$WEIR" report --lifetimes named.pb.gz | awk '$NF == "keep_small" { print $11 }')"
+    "$WEIR" report --named=twice.pb.gz named.pb.gz
+    for file in named twice; do
+        is "pprof, of $file" $((20000 * 112)) "$(go tool pprof -top -unit=bytes -nodefraction=0 $file.pb.gz 2>/dev/null |
+            awk '$6 == "keep_small" { sub(/B$/, "", $1); print $1 }')"
+    done
+    line=$(grep -n 'keep(malloc(100))' "$SOURCES/tests/programs/profiled.c" | cut -d: -f1)
+    go tool pprof -top -lines -nodefraction=0 named.pb.gz 2>/dev/null | grep "keep_small .*profiled.c:$line" >/dev/null ||
+        fail "no line"
+    "$WEIR" report --named="$SCRATCH/none/x" named.pb.gz 2>err && fail "written nowhere"
+    grep -q '^weir report: .*/none/x: No such file' err || fail "$(<err)"
+    if command -v objcopy >/dev/null; then
+        id=$(readelf -n "$program" | sed -n 's/.*Build ID: //p')
+        mkdir -p "debug/.build-id/${id:0:2}"
+        objcopy --only-keep-debug "$program" "debug/.build-id/${id:0:2}/${id:2}.debug"
+        strip -o moved "$program"
+        is "stripped, nobody knows" 0 "$("$WEIR" report moved.pb.gz | grep -c 'keep_small$' || true)"
+        is "by --debug-path" "2.1 MiB" "$(reported keep_small 1 moved.pb.gz --debug-path=debug)"
+    fi
     status=0
     head -c 200 one.pb.gz >damaged
     "$WEIR" report damaged >out 2>err || status=$?

@@ -83,8 +83,9 @@ endif()
 if(NOT WEIR_API_ONLY)
     add_executable(weir_command ${command_sources})
     set_target_properties(weir_command PROPERTIES OUTPUT_NAME weir)
-    # Of the core the command needs the options, what they stand on, and the version.
-    target_sources(weir_command PRIVATE "$<FILTER:$<TARGET_OBJECTS:weir_core>,INCLUDE,/runtime/os/|/version.c>")
+    # Of the core the command needs the options, what they stand on, the version, and how a profile is written.
+    target_sources(weir_command PRIVATE
+        "$<FILTER:$<TARGET_OBJECTS:weir_core>,INCLUDE,/runtime/os/|/version.c|/observe/proto.c>")
     target_link_libraries(weir_command PRIVATE weir_warnings m)
     # `weir report` names addresses by elfutils.
     find_library(elfutils_library NAMES dw)

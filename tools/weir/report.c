@@ -13,10 +13,11 @@
 
 #include "tools/weir/report/flame.h"
 #include "tools/weir/report/graph.h"
+#include "tools/weir/report/named.h"
 #include "tools/weir/report/print.h"
 
 typedef struct choice {
-    const char *file, *base, *peek, *svg;
+    const char *file, *base, *peek, *svg, *named, *debug_path;
     enum profile_value value;
     bool has_value, tree, lifetimes, by_cum;
     size_t most;
@@ -64,6 +65,10 @@ static int take_option(choice_t *choice, char **arguments, int *at)
         choice->peek = value;
     else if ((value = value_of("--svg", arguments, at)))
         choice->svg = value;
+    else if ((value = value_of("--named", arguments, at)))
+        choice->named = value;
+    else if ((value = value_of("--debug-path", arguments, at)))
+        choice->debug_path = value;
     else if ((value = value_of("--index", arguments, at))) {
         if (!take_index(choice, value))
             return command_bad_usage(
@@ -99,14 +104,18 @@ static int take_arguments(choice_t *choice, int count, char **arguments)
     return choice->file ? 0 : command_bad_usage(&command_report, "expected a profile");
 }
 
+static int failed(const char *path)
+{
+    fprintf(stderr, "weir report: %s: %s\n", path, strerror(errno));
+    return 1;
+}
+
 static int write_flame(const choice_t *choice, const graph_t *graph)
 {
     FILE *to = fopen(choice->svg, "w");
     bool done = to && flame_write(graph, choice->file, to);
     done = to && fclose(to) == 0 && done;
-    if (!done)
-        fprintf(stderr, "weir report: %s: %s\n", choice->svg, strerror(errno));
-    return done ? 0 : 1;
+    return done ? 0 : failed(choice->svg);
 }
 
 static int show(const choice_t *choice, const graph_t *graph)
@@ -136,10 +145,12 @@ static int report(int count, char **arguments)
     profile_t profile, base;
     if (!profile_read(choice.file, &profile) || (choice.base && !profile_read(choice.base, &base)))
         return 1;
-    profile_find_symbols(&profile);
+    profile_find_symbols(&profile, choice.debug_path);
+    if (choice.named)
+        return named_write(&profile, choice.named) ? 0 : failed(choice.named);
     graph_add(&graph, &profile, 1);
     if (choice.base) {
-        profile_find_symbols(&base);
+        profile_find_symbols(&base, choice.debug_path);
         graph_add(&graph, &base, -1);
     }
     return show(&choice, &graph);
@@ -170,6 +181,9 @@ const struct command command_report = {
         "  --lifetimes         how long blocks lived, by the function that allocated them\n"
         "  --svg=FILE          a flame graph that can be clicked\n"
         "  --base=PROFILE      the difference to an earlier profile\n"
+        "  --named=FILE        write the profile again, with names and lines: for go tool pprof, and for\n"
+        "                      machines that do not have the program\n"
+        "  --debug-path=FOLDER look for debug information there too: FOLDER/.build-id/..., as in /usr/lib/debug\n"
         "The column \"rounding\" is what the sizes of cells take beyond what was asked for.\n",
     .run = report,
 };

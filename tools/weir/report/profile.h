@@ -54,6 +54,8 @@ typedef struct profile {
     char **strings;
     size_t string_count;
     int64_t period;
+    const uint8_t *bytes; /* as it was read, unpacked; NULL after profile_decode */
+    size_t length;
 } profile_t;
 
 /* Read the file, gzip'd or not. False: it cannot be read, or is no heap profile; one line has said why. */
@@ -62,8 +64,9 @@ bool profile_read(const char *path, profile_t *profile);
 /* The same of a file's unpacked bytes. NULL, or what is wrong with them, as the end of "FILE ...". */
 const char *profile_decode(const uint8_t *bytes, size_t length, profile_t *profile);
 
-/* Name all locations, by the files that the mappings name and their separate debug files. */
-void profile_find_symbols(profile_t *profile);
+/* Name all locations that have no name, by the files that the mappings name and their separate debug files. These
+ * are looked for in `debug_folder` too, by build id; NULL: only where they are by default. */
+void profile_find_symbols(profile_t *profile, const char *debug_folder);
 
 /* A copy of [start, start + length), and of a string; never NULL. */
 char *profile_copy(const char *start, size_t length);

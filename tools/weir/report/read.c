@@ -1,6 +1,6 @@
-/* read: from a profile.proto to a profile_t. Protocol Buffers' wire format:
- * https://protobuf.dev/programming-guides/encoding/. */
+/* read: from a profile.proto to a profile_t. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 
 #include "tools/weir/command.h"
 #include "tools/weir/report/profile.h"
+#include "tools/weir/report/wire.h"
 
 const char *const profile_value_names[PROFILE_VALUES] = {"alloc_objects", "alloc_space", "inuse_objects",
                                                          "inuse_space"};
@@ -32,88 +33,21 @@ char *profile_copy(const char *start, size_t length)
     return memcpy(copy, start, length);
 }
 
-/* --- the wire --- */
-
-typedef struct wire {
-    const uint8_t *at, *end;
-    bool bad;
-} wire_t;
-
-/* A field: its number, and a value or bytes. */
-typedef struct field {
-    uint32_t number;
-    uint64_t value;
-    wire_t bytes;
-} field_t;
-
-static uint64_t varint(wire_t *in)
-{
-    uint64_t value = 0;
-    for (uint32_t shift = 0; shift < 64; shift += 7) {
-        if (in->at == in->end)
-            break;
-        uint8_t byte = *in->at++;
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80)
-            return value;
-    }
-    in->bad = true;
-    in->at = in->end;
-    return 0;
-}
-
-/* False: there is no more. */
-static bool next_field(wire_t *in, field_t *field)
-{
-    if (in->at == in->end)
-        return false;
-    uint64_t key = varint(in);
-    uint64_t size = 0;
-    *field = (field_t){.number = (uint32_t)(key >> 3)};
-    switch (key & 7) {
-    case 0:
-        field->value = varint(in);
-        return !in->bad;
-    case 1:
-        size = 8;
-        break;
-    case 2:
-        size = varint(in);
-        break;
-    case 5:
-        size = 4;
-        break;
-    default:
-        in->bad = true;
-        return false;
-    }
-    if (size > (uint64_t)(in->end - in->at))
-        in->bad = true;
-    if (in->bad)
-        return false;
-    field->bytes = (wire_t){in->at, in->at + size, false};
-    in->at += size;
-    return true;
-}
-
 /* --- the messages, by the names and numbers of profile.proto --- */
 
-enum {
-    P_SAMPLE_TYPE = 1,
-    P_SAMPLE,
-    P_MAPPING,
-    P_LOCATION,
-    P_FUNCTION,
-    P_STRING,
-    P_PERIOD = 12,
-    P_FIELDS = 16
-};
+/* A function as the file has it. */
+typedef struct function_name {
+    uint64_t id;
+    const char *name, *file;
+} function_name_t;
 
 /* What the file has of strings by number, until all of them are known. */
 typedef struct raw {
     profile_t *profile;
     uint64_t types[PROFILE_VALUES];
     size_t type_count;
+    function_name_t *functions; /* of a profile that was named before */
+    size_t function_count;
     bool bad;
 } raw_t;
 
@@ -125,7 +59,7 @@ static const char *string_at(const raw_t *raw, uint64_t number)
 static void take_mapping(raw_t *raw, wire_t in)
 {
     mapping_t *mapping = &raw->profile->mappings[raw->profile->mapping_count++];
-    for (field_t field; next_field(&in, &field);)
+    for (field_t field; wire_next(&in, &field);)
         switch (field.number) {
         case 1:
             mapping->id = field.value;
@@ -151,10 +85,52 @@ static void take_mapping(raw_t *raw, wire_t in)
     raw->bad |= in.bad;
 }
 
+static void take_function(raw_t *raw, wire_t in)
+{
+    function_name_t *function = &raw->functions[raw->function_count++];
+    for (field_t field; wire_next(&in, &field);)
+        if (field.number == 1)
+            function->id = field.value;
+        else if (field.number == 2)
+            function->name = string_at(raw, field.value);
+        else if (field.number == 4)
+            function->file = string_at(raw, field.value);
+    raw->bad |= in.bad;
+}
+
+static int by_function_id(const void *left, const void *right)
+{
+    const function_name_t *a = left, *b = right;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+/* A function and a line in it: one more frame of the location. */
+static void take_line(raw_t *raw, location_t *location, wire_t in)
+{
+    function_name_t key = {.id = 0};
+    uint64_t line = 0;
+    for (field_t field; wire_next(&in, &field);)
+        if (field.number == 1)
+            key.id = field.value;
+        else if (field.number == 2)
+            line = field.value;
+    const function_name_t *found =
+        bsearch(&key, raw->functions, raw->function_count, sizeof key, by_function_id);
+    raw->bad |= in.bad;
+    if (!found || !found->name || !*found->name)
+        return;
+    size_t count = location->frame_count++;
+    location->frames = checked(realloc(location->frames, (count + 1) * sizeof *location->frames));
+    location->frames[count] = (frame_t){.function = found->name,
+                                        .file = found->file && *found->file ? found->file : NULL,
+                                        .line = line < INT_MAX ? (int)line : 0,
+                                        .is_named = true};
+}
+
 static void take_location(raw_t *raw, wire_t in)
 {
     location_t *location = &raw->profile->locations[raw->profile->location_count++];
-    for (field_t field; next_field(&in, &field);)
+    for (field_t field; wire_next(&in, &field);)
         switch (field.number) {
         case 1:
             location->id = field.value;
@@ -164,6 +140,9 @@ static void take_location(raw_t *raw, wire_t in)
             break;
         case 3:
             location->address = field.value;
+            break;
+        case 4:
+            take_line(raw, location, field.bytes);
             break;
         default:
             break;
@@ -175,7 +154,7 @@ static void take_label(raw_t *raw, sample_t *sample, wire_t in)
 {
     const char *key = "", *text = NULL;
     uint64_t number = 0;
-    for (field_t field; next_field(&in, &field);)
+    for (field_t field; wire_next(&in, &field);)
         switch (field.number) {
         case 1:
             key = string_at(raw, field.value);
@@ -213,15 +192,15 @@ static void take_sample(raw_t *raw, wire_t in)
     sample_t *sample = &raw->profile->samples[raw->profile->sample_count++];
     size_t values = 0;
     sample->locations = profile_room((size_t)(in.end - in.at) + 1, sizeof *sample->locations);
-    for (field_t field; next_field(&in, &field);) {
+    for (field_t field; wire_next(&in, &field);) {
         if (field.number == 1 && !field.bytes.at)
             take_location_id(sample, field.value);
         while (field.number == 1 && field.bytes.at < field.bytes.end)
-            take_location_id(sample, varint(&field.bytes));
+            take_location_id(sample, wire_varint(&field.bytes));
         if (field.number == 2 && !field.bytes.at && values < PROFILE_VALUES)
             sample->values[values++] = (int64_t)field.value;
         while (field.number == 2 && field.bytes.at < field.bytes.end && values < PROFILE_VALUES)
-            sample->values[values++] = (int64_t)varint(&field.bytes);
+            sample->values[values++] = (int64_t)wire_varint(&field.bytes);
         if (field.number == 3)
             take_label(raw, sample, field.bytes);
     }
@@ -231,7 +210,7 @@ static void take_sample(raw_t *raw, wire_t in)
 
 static void take_type(raw_t *raw, wire_t in)
 {
-    for (field_t field; next_field(&in, &field);)
+    for (field_t field; wire_next(&in, &field);)
         if (field.number == 1 && raw->type_count < PROFILE_VALUES)
             raw->types[raw->type_count++] = field.value;
 }
@@ -239,7 +218,7 @@ static void take_type(raw_t *raw, wire_t in)
 /* How many fields of each number there are: the arrays are made for them. */
 static bool count_fields(wire_t in, size_t *counts)
 {
-    for (field_t field; next_field(&in, &field);)
+    for (field_t field; wire_next(&in, &field);)
         if (field.number < P_FIELDS)
             counts[field.number]++;
     return !in.bad;
@@ -247,7 +226,7 @@ static bool count_fields(wire_t in, size_t *counts)
 
 static void each_field(raw_t *raw, wire_t in, uint32_t number, void (*take)(raw_t *raw, wire_t in))
 {
-    for (field_t field; next_field(&in, &field);)
+    for (field_t field; wire_next(&in, &field);)
         if (field.number == number && field.bytes.at)
             take(raw, field.bytes);
         else if (field.number == P_PERIOD)
@@ -302,13 +281,17 @@ const char *profile_decode(const uint8_t *bytes, size_t length, profile_t *profi
     profile->samples = profile_room(counts[P_SAMPLE], sizeof *profile->samples);
     profile->locations = profile_room(counts[P_LOCATION], sizeof *profile->locations);
     profile->mappings = profile_room(counts[P_MAPPING], sizeof *profile->mappings);
+    raw.functions = profile_room(counts[P_FUNCTION], sizeof *raw.functions);
     each_field(&raw, in, P_STRING, take_string);
     each_field(&raw, in, P_SAMPLE_TYPE, take_type);
     if (!has_heap_types(&raw))
         return "is no heap profile";
     each_field(&raw, in, P_MAPPING, take_mapping);
+    each_field(&raw, in, P_FUNCTION, take_function);
+    qsort(raw.functions, raw.function_count, sizeof *raw.functions, by_function_id);
     each_field(&raw, in, P_LOCATION, take_location);
     each_field(&raw, in, P_SAMPLE, take_sample);
+    free(raw.functions);
     return raw.bad || !link_locations(profile) ? "is damaged" : NULL;
 }
 
@@ -348,7 +331,8 @@ bool profile_read(const char *path, profile_t *profile)
         return false;
     }
     const char *problem = profile_decode(bytes, length, profile);
-    free(bytes);
+    profile->bytes = bytes;
+    profile->length = length;
     if (problem)
         fprintf(stderr, "weir report: %s: %s\n", path, problem);
     return problem == NULL;

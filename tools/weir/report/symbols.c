@@ -22,12 +22,12 @@ static const mapping_t *mapping_of(const profile_t *profile, const location_t *l
 
 /* --- one file at a time --- */
 
-static char *debug_path = NULL; /* where libdwfl looks by itself */
+static char *folders = NULL; /* where libdwfl looks by itself */
 
 static const Dwfl_Callbacks callbacks = {.find_elf = dwfl_build_id_find_elf,
                                          .find_debuginfo = dwfl_standard_find_debuginfo,
                                          .section_address = dwfl_offline_section_address,
-                                         .debuginfo_path = &debug_path};
+                                         .debuginfo_path = &folders};
 
 /* The address in the file's own terms, as if it were loaded at `base`: by the segment that the offset lies
  * in. */
@@ -235,8 +235,21 @@ static void make_readable(profile_t *profile)
     fclose(names);
 }
 
-void profile_find_symbols(profile_t *profile)
+/* Beside the file, in that folder, and where Debian puts them. */
+static void look_in(const char *folder)
 {
+    static const char around[] = ":.debug:%s:/usr/lib/debug";
+    char *whole = realpath(folder, NULL); /* libdwfl takes a relative one as relative to the file */
+    size_t room = sizeof around + strlen(whole ? whole : folder);
+    folders = profile_room(room, 1);
+    snprintf(folders, room, around, whole ? whole : folder);
+    free(whole);
+}
+
+void profile_find_symbols(profile_t *profile, const char *debug_folder)
+{
+    if (debug_folder)
+        look_in(debug_folder);
     for (size_t i = 0; i < profile->mapping_count; i++)
         name_all_of(profile, &profile->mappings[i]);
     for (size_t i = 0; i < profile->location_count; i++)
