@@ -123,13 +123,9 @@ static void store_use(void *memory, uint32_t room)
 static bool store_grow(void)
 {
     uint32_t old = store.room, room = old ? 2 * old : ROOM_MIN;
-    void *memory = room >> ROOM_SHIFT_MAX ? NULL : os_reserve(store_bytes(room), OS_PAGE);
+    void *memory = room >> ROOM_SHIFT_MAX ? NULL : os_take(store_bytes(room));
     if (!memory)
         return false;
-    if (!os_commit(memory, store_bytes(room))) {
-        os_unreserve(memory, store_bytes(room));
-        return false;
-    }
     attached_t *records = store.records;
     held_t *held = store.held;
     store_use(memory, room);

@@ -9,7 +9,9 @@
 #include "runtime/heap/world.h"
 #include "runtime/os/futex.h"
 
-enum state { NONE, IDLE, ASKED, SETTLING };
+/* While it is STARTING nobody waits for it: the creation waits for locks of the C library's, under which a
+ * thread may allocate. */
+enum state { NONE, STARTING, IDLE, ASKED, SETTLING };
 
 static struct {
     _Atomic uint32_t state; /* enum state; slept on by the thread, and by those that wait for it */
@@ -53,11 +55,15 @@ bool background_ask(void (*run_cycle)(void))
     if (atomic_load(&background.state) == ASKED)
         return true;
     background.run_cycle = run_cycle;
-    if (atomic_compare_exchange_strong(&background.state, &none, ASKED)) {
-        if (helper_start(thread_main, NULL))
-            return true;
-        set_state(NONE);
-        return false;
+    if (atomic_compare_exchange_strong(&background.state, &none, STARTING)) {
+        uint32_t starting = STARTING;
+        if (!helper_start(thread_main, NULL)) {
+            set_state(NONE);
+            return false;
+        }
+        bool asked = atomic_compare_exchange_strong(&background.state, &starting, ASKED);
+        os_futex_wake_all(&background.state);
+        return asked; /* not: the thread got no heap, and is gone */
     }
     if (!atomic_compare_exchange_strong(&background.state, &idle, ASKED))
         return false;

@@ -1,28 +1,38 @@
 /* crew: see crew.h. */
 #include "runtime/collect/crew.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 
-#include "runtime/collect/roots.h"
+#include "runtime/collect/helper.h"
 #include "runtime/os/filter.h"
 #include "runtime/os/futex.h"
 #include "runtime/os/os.h"
 #include "runtime/os/signal.h"
 
-enum { READY_NS = 2 * 1000 * 1000 }; /* who needs longer is not waited for */
+enum {
+    STACK = 1024 * 1024,       /* bytes */
+    READY_NS = 2 * 1000 * 1000 /* who needs longer is not waited for */
+};
 
 /* A run is one word, so that who wakes knows whether he is part of it: its number and its members. */
 typedef uint32_t run_t;
 _Static_assert(CREW_MAX < 32, "run_t has five bits for them");
 
+/* A stack's root is all of it from before the thread is created, since the record is written at once, until
+ * the record is known: marking leaves addresses of objects on it. */
+typedef struct member {
+    _Atomic uintptr_t stack;  /* 0: never needed; written by who has `starting` */
+    _Atomic uintptr_t record; /* 0: not known yet; likewise */
+} member_t;
+
 static struct {
-    uint32_t started;         /* threads; with the collector's lock */
-    void *stacks[CREW_MAX];   /* of threads that were ever started; likewise */
+    _Atomic bool starting;    /* a thread is in crew_start, or was when the process forked */
+    uint32_t started;         /* threads; by who has `starting` */
+    member_t of[CREW_MAX];    /* member n + 1 is of[n] */
     void (*work)(uint32_t);   /* of this run */
     _Atomic uint32_t ready;   /* threads that have come so far that they wait for a run */
     _Atomic run_t run;        /* the present one, or the last */
@@ -45,6 +55,7 @@ static inline run_t run_after(run_t run, uint32_t members)
 static void *member_main(void *argument)
 {
     (void)argument;
+    os_block_signals();
     run_t run = atomic_load(&crew.run);
     uint32_t number = atomic_fetch_add(&crew.ready, 1) + 1;
     os_futex_wake(&crew.ready);
@@ -61,35 +72,27 @@ static void *member_main(void *argument)
     return NULL;
 }
 
-/* On a stack of the runtime's own, which is no root: it is full of addresses of objects. But what the C
- * library has allocated for the thread is known by its record there alone. */
-static int create_on_own_stack(uint32_t nth, pthread_t *thread)
+static bool have_stack(member_t *member)
 {
-    enum { STACK = 1024 * 1024 };
-    pthread_attr_t attributes;
-    if (!crew.stacks[nth])
-        crew.stacks[nth] = os_reserve(STACK, OS_PAGE);
-    if (!crew.stacks[nth] || !os_commit(crew.stacks[nth], STACK) || pthread_attr_init(&attributes) != 0)
-        return ENOMEM;
-    int error = pthread_attr_setstack(&attributes, crew.stacks[nth], STACK);
-    error = error ? error : pthread_create(thread, &attributes, member_main, NULL);
-    pthread_attr_destroy(&attributes);
-    if (!error)
-        roots_add((uintptr_t)*thread, OS_THREAD_RECORD);
-    return error;
+    if (!member->stack)
+        member->stack = (uintptr_t)os_take(STACK);
+    return member->stack;
 }
 
-static int thread_start(uint32_t nth)
+static bool thread_start(member_t *member)
 {
     pthread_t thread;
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int error = create_on_own_stack(nth, &thread);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (!error)
+    pthread_attr_t attributes;
+    if (!have_stack(member) || pthread_attr_init(&attributes) != 0)
+        return false;
+    bool started = pthread_attr_setstack(&attributes, (void *)member->stack, STACK) == 0 &&
+                   pthread_create(&thread, &attributes, member_main, NULL) == 0;
+    pthread_attr_destroy(&attributes);
+    if (started) {
+        member->record = (uintptr_t)thread;
         pthread_detach(thread);
-    return error;
+    }
+    return started;
 }
 
 static void wait_until_ready(void)
@@ -99,15 +102,47 @@ static void wait_until_ready(void)
         os_futex_wait_for(&crew.ready, ready, until - now);
 }
 
-uint32_t crew_gather(uint32_t wanted)
+/* No handler of the program's runs in the middle of it, but the thread can be stopped while it waits for a lock
+ * of the C library's. */
+static void start_undisturbed(uint32_t wanted)
 {
-    wanted = wanted < CREW_MAX ? wanted : CREW_MAX;
+    sigset_t old;
+    helper_block_signals(&old);
     uint32_t before = crew.started;
-    while (crew.started + 1 < wanted && filter_permits(FILTER_THREADS) && thread_start(crew.started) == 0)
+    while (crew.started + 1 < wanted && filter_permits(FILTER_THREADS) &&
+           thread_start(&crew.of[crew.started]))
         crew.started++;
     if (crew.started > before)
         wait_until_ready();
-    return atomic_load(&crew.ready) + 1;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static uint32_t at_most(uint32_t members)
+{
+    return members < CREW_MAX ? members : CREW_MAX;
+}
+
+void crew_start(uint32_t wanted)
+{
+    if (atomic_load(&crew.ready) + 1 >= at_most(wanted) || atomic_exchange(&crew.starting, true))
+        return;
+    start_undisturbed(at_most(wanted));
+    atomic_store(&crew.starting, false);
+}
+
+uint32_t crew_ready(uint32_t wanted)
+{
+    uint32_t ready = atomic_load(&crew.ready) + 1;
+    return ready < at_most(wanted) ? ready : at_most(wanted);
+}
+
+void crew_each_root(void (*range)(uintptr_t from, uintptr_t to))
+{
+    for (const member_t *member = crew.of; member < crew.of + CREW_MAX && member->stack; member++)
+        if (member->record)
+            range(member->record, member->record + OS_THREAD_RECORD);
+        else
+            range(member->stack, member->stack + STACK);
 }
 
 void crew_run(uint32_t members, void (*work)(uint32_t member))
@@ -123,10 +158,11 @@ void crew_run(uint32_t members, void (*work)(uint32_t member))
         os_futex_wait(&crew.working, left);
 }
 
-/* The stacks were those of the parent's members, whose records are still roots. */
+/* The stacks and records were those of the parent's members: the C library knows them no more. */
 void crew_forget(void)
 {
-    memset(crew.stacks, 0, sizeof crew.stacks);
+    memset(crew.of, 0, sizeof crew.of);
     crew.started = 0;
     atomic_store(&crew.ready, 0);
+    atomic_store(&crew.starting, false);
 }

@@ -1,5 +1,9 @@
 /* crew: the threads that mark beside the one that collects. They belong to no heap, block every signal, and
- * sleep between collections. */
+ * sleep between collections.
+ *
+ * They are started before a cycle, with no lock of the runtime held. pthread_create takes locks of the C
+ * library (in glibc the stacks' and the dynamic linker's), and a thread that holds one of these may wait for the
+ * collector: dlopen allocates under the linker's. */
 #ifndef WEIR_COLLECT_CREW_H
 #define WEIR_COLLECT_CREW_H
 
@@ -8,10 +12,15 @@
 
 enum { CREW_MAX = 16 };
 
-/* Have so many threads, the caller included, if they can be had: how many are ready, of which the next run
- * will make use. Those just started are waited for a moment. With the world running. */
-uint32_t crew_gather(uint32_t wanted);
-/* Run work(i) for each member i below `members`, at most as many as were gathered, in threads of their own, 0
+/* Start threads until there are so many members, the caller included, as far as they can be had; those just
+ * started are waited for a moment. Without any lock; while one thread starts them, another returns at once. */
+void crew_start(uint32_t wanted);
+/* How many members the next run may have, at most `wanted`. With the collector's lock. */
+uint32_t crew_ready(uint32_t wanted);
+/* What the C library has allocated for the threads is known by their records, which lie on stacks of the
+ * runtime's own: those are scanned by nobody else. In a stopped world. */
+void crew_each_root(void (*range)(uintptr_t from, uintptr_t to));
+/* Run work(i) for each member i below `members`, at most as many as are ready, in threads of their own, 0
  * in the caller's; returns when all have. */
 void crew_run(uint32_t members, void (*work)(uint32_t member));
 /* In the child of a fork. */

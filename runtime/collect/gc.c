@@ -245,17 +245,21 @@ static void tell_of_pace(weir_event *event, bool limiter_was_on)
     tell_of_goal();
 }
 
+static uint32_t members_wanted(void)
+{
+    return options.gcworkers > 0 ? (uint32_t)options.gcworkers : gc.cores;
+}
+
 static void collect(heap_t *self, enum cycle_reason reason)
 {
     if (!roots_are_open())
         return;
     size_t heap = heap_bytes();
-    trace_request_t request = {
-        .entered_at = entered_at,
-        .from = looks_from,
-        .looks = looking,
-        .members = crew_gather(options.gcworkers > 0 ? (uint32_t)options.gcworkers : gc.cores),
-        .alone = heap < SHARED_MIN};
+    trace_request_t request = {.entered_at = entered_at,
+                               .from = looks_from,
+                               .looks = looking,
+                               .members = crew_ready(members_wanted()),
+                               .alone = heap < SHARED_MIN};
     if (!mark_prepare(request.members))
         return;
     uint64_t program_ns = program_time(), outside = outside_of(collected_bytes_held);
@@ -311,6 +315,15 @@ static void trace(void *context, enum cycle_reason reason)
     background_traced();
 }
 
+/* Threads that the trace will need, if there is one. */
+static void gather(void *context, enum cycle_reason reason)
+{
+    (void)context;
+    bool is_wanted = reason == CYCLE_FORCED || gc.disabled <= 0;
+    if (is_wanted && collected_is_used() && !gc.forbidden && gc_is_permitted() && world_is_ours())
+        crew_start(members_wanted());
+}
+
 static void settle(void *context, enum cycle_reason reason)
 {
     (void)context, (void)reason;
@@ -359,6 +372,7 @@ COLD static void start(void)
         gctrace_listen();
     lock_release(&gc.lock);
     fork_call(LOCK_RANK_GC, before_fork, after_fork);
+    cycle_listen(CYCLE_GATHER, gather, NULL);
     cycle_listen(CYCLE_TRACE, trace, NULL);
     cycle_listen(CYCLE_SETTLE, settle, NULL);
 }
@@ -495,8 +509,7 @@ static void *alloc_as_limited(heap_t *self, enum span_kind kind, size_t size, si
     return alloc_once(self, kind, size, alignment, true);
 }
 
-/* Under WEIR_COLLECT the runtime itself comes here in the middle of a cycle: it starts threads for
- * marking. */
+/* Under WEIR_COLLECT the runtime itself comes here from a cycle: it starts threads for marking. */
 static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
 {
     heap_t *self = thread_heap();

@@ -58,10 +58,9 @@ void leaks_look(void)
 {
     enum { BYTES = ORIGIN_STACKS * sizeof *leaks.groups };
     if (!leaks.groups) {
-        leak_group_t *groups = os_reserve(BYTES, OS_PAGE);
-        if (!groups || !os_commit(groups, BYTES))
+        leaks.groups = os_take(BYTES);
+        if (!leaks.groups)
             return;
-        leaks.groups = groups;
     }
     memset(leaks.groups, 0, leaks.count * sizeof *leaks.groups);
     leaks.count = 0;

@@ -98,12 +98,12 @@ static bool prepare(size_t objects)
     naive.committed = naive.committed < bytes ? bytes : naive.committed;
     os_release(naive.seen, bytes);
     if (naive.room < objects) {
-        size_t size = (objects * sizeof *naive.stack + OS_PAGE) & ~(size_t)(OS_PAGE - 1);
-        uintptr_t *stack = os_reserve(2 * size, OS_PAGE);
-        if (!stack || !os_commit(stack, 2 * size))
+        size_t size = 2 * os_page_up((objects + 1) * sizeof *naive.stack);
+        uintptr_t *stack = os_take(size);
+        if (!stack)
             return false;
         naive.stack = stack;
-        naive.room = 2 * size / sizeof *stack;
+        naive.room = size / sizeof *stack;
     }
     naive.top = naive.objects = 0;
     return true;

@@ -6,6 +6,7 @@
 #include <sys/auxv.h>
 
 #include "runtime/collect/attached.h"
+#include "runtime/collect/crew.h"
 #include "runtime/collect/process.h"
 #include "runtime/collect/program_roots.h"
 #include "runtime/collect/stacks.h"
@@ -328,6 +329,7 @@ void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
     else
         add_threads_and_data(here, range);
     program_roots_each(range);
+    crew_each_root(range);
     for (size_t i = 0; i < LOCK_RANKS; i++)
         if (begun[i])
             begun[i]->each(range);

@@ -171,6 +171,8 @@ bool cycle_run(enum cycle_reason reason)
     weir_event event = {.reason = cycle_event_reason(reason)};
     cache.cycling = true;
     have_fork_handlers();
+    if (reason != CYCLE_VOLUME)
+        tell(CYCLE_GATHER, reason);
     if (reason == CYCLE_VOLUME) {
         run_for_volume(&event);
     } else if (enter(reason)) {

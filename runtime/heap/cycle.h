@@ -12,6 +12,9 @@
  *
  * A cycle has phases, in this order; in each the listeners run in the order in which they came:
  *
+ *     GATHER   have what the trace will need              without a lock: the C library's are taken (threads
+ *                                                           are started), and under them other threads may
+ *                                                           wait for the cycle
  *     AGE      let what was not used grow older           under the cycle's lock: one thread at a time,
  *     TRACE    find what is reachable                       no code of the program's, no allocation
  *     SETTLE   give back what has come of age             without a lock: callbacks of the program may allocate,
@@ -33,7 +36,7 @@
 #include "runtime/pages/pages.h"
 
 enum cycle_reason { CYCLE_FORCED, CYCLE_GROWTH, CYCLE_LIMIT, CYCLE_VOLUME };
-enum cycle_phase { CYCLE_AGE, CYCLE_TRACE, CYCLE_SETTLE, CYCLE_PHASES };
+enum cycle_phase { CYCLE_GATHER, CYCLE_AGE, CYCLE_TRACE, CYCLE_SETTLE, CYCLE_PHASES };
 
 /* As the program knows them. */
 static inline weir_event_reason cycle_event_reason(enum cycle_reason reason)

@@ -49,8 +49,8 @@ static bool is_same(const origin_stack_t *a, const origin_stack_t *b)
 
 static void *take(size_t bytes)
 {
-    void *memory = os_reserve(bytes, OS_PAGE);
-    if (!memory || !os_commit(memory, bytes))
+    void *memory = os_take(bytes);
+    if (!memory)
         return NULL;
     atomic_fetch_add_explicit(&ledger.metadata, bytes, memory_order_relaxed);
     return memory;

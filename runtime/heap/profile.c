@@ -78,8 +78,8 @@ size_t profile_table_bytes(void)
 
 static void *take(size_t bytes)
 {
-    void *memory = os_reserve(bytes, OS_PAGE);
-    if (!memory || !os_commit(memory, bytes))
+    void *memory = os_take(bytes);
+    if (!memory)
         return NULL;
     count_tables(bytes);
     return memory;

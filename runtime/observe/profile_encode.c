@@ -237,30 +237,15 @@ static void put_profile(proto_t *to)
     proto_number(to, PROFILE_DEFAULT_SAMPLE_TYPE, STRING_INUSE_SPACE);
 }
 
-static void *take(size_t size)
-{
-    void *memory = os_reserve(size, OS_PAGE);
-    if (memory && !os_commit(memory, size)) {
-        os_unreserve(memory, size);
-        memory = NULL;
-    }
-    return memory;
-}
-
-static size_t page_up(size_t size)
-{
-    return (size + OS_PAGE - 1) & ~(size_t)(OS_PAGE - 1);
-}
-
 static bool read_modules(void)
 {
-    size_t size = page_up(MODULES * sizeof(module_t)) + NAMES;
+    size_t size = os_page_up(MODULES * sizeof(module_t)) + NAMES;
     if (!encoder.modules)
-        encoder.modules = take(size);
+        encoder.modules = os_take(size);
     if (!encoder.modules)
         return false;
-    encoder.module_count = modules_read(encoder.modules, MODULES,
-                                        (char *)encoder.modules + page_up(MODULES * sizeof(module_t)), NAMES);
+    encoder.module_count = modules_read(
+        encoder.modules, MODULES, (char *)encoder.modules + os_page_up(MODULES * sizeof(module_t)), NAMES);
     return true;
 }
 
@@ -271,7 +256,7 @@ static bool make_addresses(void)
         frames += profile_site(number)->depth;
     for (encoder.address_room = OS_PAGE / sizeof(uintptr_t); encoder.address_room < 2 * frames;)
         encoder.address_room *= 2;
-    encoder.addresses = take(encoder.address_room * sizeof(uintptr_t));
+    encoder.addresses = os_take(encoder.address_room * sizeof(uintptr_t));
     if (encoder.addresses)
         collect_addresses();
     return encoder.addresses != NULL;
@@ -284,8 +269,8 @@ uint8_t *profile_encode(bool wait, size_t *length, size_t *reserved)
     proto_t profile = {NULL, 0, 0};
     if (make_addresses()) {
         put_profile(&profile);
-        profile.size = page_up(profile.length + 16); /* the time may take a byte more */
-        profile.start = take(profile.size);
+        profile.size = os_page_up(profile.length + 16); /* the time may take a byte more */
+        profile.start = os_take(profile.size);
         profile.length = 0;
         if (profile.start)
             put_profile(&profile);

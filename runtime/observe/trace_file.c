@@ -19,17 +19,23 @@
 
 enum { BUFFER = 32 * 1024, FLUSH_NS = 10 * 1000 * 1000, LEAST_DESCRIPTOR = 200 };
 
+/* What only a process with a trace needs. It is taken at the first opening and kept: in .data it would count
+ * against RLIMIT_DATA in each process. */
+typedef struct room {
+    file_name_t names;
+    char path[PATH_MAX];
+    char buffers[2][BUFFER];
+} room_t;
+
 /* Under the lock, but for the buffer that is being written, which is its writer's, and the descriptor
  * meanwhile. */
 static struct {
     lock_t lock;
-    file_name_t names;
-    char path[PATH_MAX];
+    room_t *room;   /* NULL before the first opening; is_open implies that there is one */
     int descriptor; /* -1: the file is not open yet, in a child of fork */
     dev_t device;
     ino_t inode; /* what the descriptor was opened for */
     bool is_open, is_writing;
-    char buffers[2][BUFFER];
     uint32_t filling; /* which of the buffers */
     size_t length;    /* of that one */
     uint64_t written; /* bytes of the file, with those that are being written */
@@ -66,13 +72,13 @@ static int open_alone(const char *path)
 /* Under the lock. */
 static bool open_named(void)
 {
-    text_t path = text_on(file.path, sizeof file.path);
-    file_name_expand(&file.names, 1, &path);
-    file.descriptor = open_alone(file.path);
+    text_t path = text_on(file.room->path, sizeof file.room->path);
+    file_name_expand(&file.room->names, 1, &path);
+    file.descriptor = open_alone(file.room->path);
     if (file.descriptor < 0 && errno == EWOULDBLOCK) {
         text_add_char(&path, '.');
         text_add_u64(&path, (uint64_t)getpid());
-        file.descriptor = open_alone(file.path);
+        file.descriptor = open_alone(file.room->path);
     }
     return file.descriptor >= 0;
 }
@@ -124,14 +130,14 @@ static bool has_room(size_t length)
 
 static void buffer_add(const char *chars, size_t length)
 {
-    memcpy(file.buffers[file.filling] + file.length, chars, length);
+    memcpy(file.room->buffers[file.filling] + file.length, chars, length);
     file.length += length;
 }
 
 /* The end of the trace, because of an error. */
 static void give_up(void)
 {
-    file_name_report("no more of the trace", file.path);
+    file_name_report("no more of the trace", file.room->path);
     if (is_still_ours())
         close(file.descriptor);
     file.descriptor = -1;
@@ -154,7 +160,7 @@ static void write_filled(void)
         return;
     uint64_t size = file.written;
     size_t length = file.length;
-    const char *from = file.buffers[file.filling];
+    const char *from = file.room->buffers[file.filling];
     file.is_writing = true;
     file.filling = !file.filling;
     file.length = 0;
@@ -230,18 +236,28 @@ static void have_fork_handlers(void)
         fork_call(LOCK_RANK_TRACE, before_fork, after_fork);
 }
 
+/* Under the lock. */
+static bool room_ready(void)
+{
+    if (!file.room)
+        file.room = os_take(os_page_up(sizeof *file.room));
+    return file.room != NULL;
+}
+
 bool trace_file_open(const char *path, void (*first)(void))
 {
     have_fork_handlers();
     lock_acquire(&file.lock);
     bool is_free = !file.is_open, done = false;
-    if (is_free) {
-        file_name_settle(&file.names, path);
+    if (is_free && !room_ready()) {
+        file_name_report("no trace", path);
+    } else if (is_free) {
+        file_name_settle(&file.room->names, path);
         file.length = file.written = file.dropped = 0;
         file.first = first;
         done = file.is_open = open_named();
         if (!done)
-            file_name_report("no trace", file.path);
+            file_name_report("no trace", file.room->path);
     }
     lock_release(&file.lock);
     if (done)

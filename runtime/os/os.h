@@ -24,6 +24,14 @@ enum { OS_PAGE = 4096, OS_HUGE_PAGE = 2 * 1024 * 1024 };
 void *os_reserve(size_t size, size_t alignment);
 /* The same for memory that the program gets; the above is the runtime's own (own.h). */
 void *os_reserve_for_program(size_t size);
+/* Both at once, for the runtime's own tables: committed zero pages, or NULL and nothing is left reserved. The
+ * size is a number of whole pages. */
+void *os_take(size_t size);
+/* A size in whole pages. */
+ALWAYS_INLINE size_t os_page_up(size_t bytes)
+{
+    return (bytes + OS_PAGE - 1) & ~(size_t)(OS_PAGE - 1);
+}
 /* The most address space that this process may have (RLIMIT_AS). */
 size_t os_address_space_limit(void);
 /* Make a reserved range readable (zero pages, still free of charge), or readable and writable (charged). */

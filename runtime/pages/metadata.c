@@ -16,11 +16,8 @@ static struct {
 static void map_piece(size_t size)
 {
     size_t piece = size > METADATA_PIECE ? size : METADATA_PIECE;
-    metadata.next = os_reserve(piece, OS_PAGE);
-    if (!metadata.next || !os_commit(metadata.next, piece))
-        metadata.next = metadata.end = NULL;
-    else
-        metadata.end = metadata.next + piece;
+    metadata.next = os_take(piece);
+    metadata.end = metadata.next ? metadata.next + piece : NULL;
 }
 
 void *metadata_take(size_t size)

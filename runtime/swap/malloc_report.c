@@ -34,17 +34,16 @@ static report_t report_read(void)
 {
     int saved = errno;
     report_t report = {0};
-    size_t size = (sizeof(weir_mem_stats) + OS_PAGE - 1) & ~(size_t)(OS_PAGE - 1);
-    weir_mem_stats *stats = os_reserve(size, OS_PAGE);
-    if (stats && os_commit(stats, size)) {
+    size_t size = os_page_up(sizeof(weir_mem_stats));
+    weir_mem_stats *stats = os_take(size);
+    if (stats) {
         stats_read_memory(stats);
         report = (report_t){.held = stats->heap_sys - stats->heap_released,
                             .system = stats->heap_sys,
                             .in_use = stats->heap_alloc,
                             .idle_held = stats->heap_idle - stats->heap_released};
-    }
-    if (stats)
         os_unreserve(stats, size);
+    }
     errno = saved;
     return report;
 }

@@ -2,7 +2,7 @@
 # Collect mode: what is reachable is kept, wherever its pointers are; what is not is freed, under a limit too. The real
 # programs' tests run under it as well (SETTINGS).
 # Beside what support.bash takes from the environment: WEIR, the command.
-# Parts: keeps excluded fork leaks threads kernel
+# Parts: keeps excluded fork leaks threads linker kernel
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 : "${WEIR:?the weir command}"
 
@@ -77,6 +77,13 @@ part_threads() {
     done
     passes WEIR_COLLECT=1 WEIR_DEBUG=gcverify=1,gcstress=500,poison=1 "$WEIR_PROGRAMS/starts"
     passes WEIR_COLLECT=1 WEIR_DEBUG=gcstress=1000,poison=1 "$WEIR_PROGRAMS/timers"
+}
+
+# A thread that holds a lock of the C library's waits for the collector: so the collector must not wait for that lock.
+part_linker() {
+    passes WEIR_COLLECT=1 WEIR_GOGC=20 "$WEIR_PROGRAMS/linker-lock"
+    passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=gcconcurrent=always "$WEIR_PROGRAMS/linker-lock"
+    passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=stop=signal "$WEIR_PROGRAMS/linker-lock"
 }
 
 # A kernel without PAGEMAP_SCAN; hardening.

@@ -47,10 +47,9 @@ static void work(uint32_t member)
 
 static uint32_t gather_all(void)
 {
-    uint32_t members = crew_gather(WANTED);
-    for (; members < WANTED; members = crew_gather(WANTED))
+    for (crew_start(WANTED); crew_ready(WANTED) < WANTED; crew_start(WANTED))
         usleep(1000);
-    return members;
+    return crew_ready(WANTED);
 }
 
 Test(crew, each_member_runs_once_in_each_run)
@@ -69,7 +68,8 @@ Test(crew, each_member_runs_once_in_each_run)
 Test(crew, a_thread_that_does_not_begin_is_not_waited_for)
 {
     gate_is_shut = true;
-    cr_assert_eq(crew_gather(WANTED), 1);
+    crew_start(WANTED);
+    cr_assert_eq(crew_ready(WANTED), 1);
     for (uint32_t run = 0; run < RUNS; run++)
         crew_run(1, work);
     cr_assert_eq(ran[0], RUNS);
@@ -83,7 +83,8 @@ Test(crew, a_thread_that_does_not_begin_is_not_waited_for)
 Test(crew, threads_that_become_ready_during_runs_take_part_from_a_later_one)
 {
     for (uint32_t run = 0, expected[WANTED] = {0}; run < RUNS; run++) {
-        uint32_t members = crew_gather(WANTED);
+        crew_start(WANTED);
+        uint32_t members = crew_ready(WANTED);
         for (uint32_t i = 0; i < members; i++)
             expected[i]++;
         crew_run(members, work);
