@@ -303,13 +303,19 @@ static void collect_undisturbed(heap_t *self, enum cycle_reason reason)
     os_restore_signals(signals);
 }
 
+/* Under the lock. */
+static bool may_trace(enum cycle_reason reason)
+{
+    bool is_put_off = reason != CYCLE_FORCED && (gc.disabled > 0 || os_now_ns() < gc.not_before_ns);
+    return collected_is_used() && !gc.forbidden && !is_put_off && gc_is_permitted() && world_is_ours();
+}
+
 static void trace(void *context, enum cycle_reason reason)
 {
     (void)context;
     lock_acquire(&gc.lock);
     pace_by_knobs();
-    bool is_put_off = reason != CYCLE_FORCED && (gc.disabled > 0 || os_now_ns() < gc.not_before_ns);
-    if (collected_is_used() && !gc.forbidden && !is_put_off && gc_is_permitted() && world_is_ours())
+    if (may_trace(reason))
         collect_undisturbed(cache.heap, reason);
     lock_release(&gc.lock);
     background_traced();
@@ -319,8 +325,10 @@ static void trace(void *context, enum cycle_reason reason)
 static void gather(void *context, enum cycle_reason reason)
 {
     (void)context;
-    bool is_wanted = reason == CYCLE_FORCED || gc.disabled <= 0;
-    if (is_wanted && collected_is_used() && !gc.forbidden && gc_is_permitted() && world_is_ours())
+    lock_acquire(&gc.lock);
+    bool will_trace = may_trace(reason) && roots_are_open();
+    lock_release(&gc.lock);
+    if (will_trace)
         crew_start(members_wanted());
 }
 

@@ -43,17 +43,6 @@ void *os_reserve_for_program(size_t size)
     return reserve(size, OS_PAGE, false);
 }
 
-void *os_take(size_t size)
-{
-    void *memory = os_reserve(size, OS_PAGE);
-    if (!memory || os_commit(memory, size))
-        return memory;
-    int error = errno;
-    os_unreserve(memory, size);
-    errno = error;
-    return NULL;
-}
-
 size_t os_address_space_limit(void)
 {
     struct rlimit limit;
