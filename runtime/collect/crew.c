@@ -31,7 +31,7 @@ typedef struct member {
 
 static struct {
     _Atomic bool starting;    /* a thread is in crew_start, or was when the process forked */
-    uint32_t started;         /* threads; by who has `starting` */
+    _Atomic uint32_t started; /* threads; changed by who has `starting` */
     member_t of[CREW_MAX];    /* member n + 1 is of[n] */
     void (*work)(uint32_t);   /* of this run */
     _Atomic uint32_t ready;   /* threads that have come so far that they wait for a run */
@@ -134,6 +134,11 @@ uint32_t crew_ready(uint32_t wanted)
 {
     uint32_t ready = atomic_load(&crew.ready) + 1;
     return ready < at_most(wanted) ? ready : at_most(wanted);
+}
+
+uint32_t crew_started(void)
+{
+    return atomic_load(&crew.started);
 }
 
 void crew_each_root(void (*range)(uintptr_t from, uintptr_t to))

@@ -17,6 +17,8 @@ enum { CREW_MAX = 16 };
 void crew_start(uint32_t wanted);
 /* How many members the next run may have, at most `wanted`. With the collector's lock. */
 uint32_t crew_ready(uint32_t wanted);
+/* Threads that were started; some may not have begun to run. */
+uint32_t crew_started(void);
 /* What the C library has allocated for the threads is known by their records, which lie on stacks of the
  * runtime's own: those are scanned by nobody else. In a stopped world. */
 void crew_each_root(void (*range)(uintptr_t from, uintptr_t to));

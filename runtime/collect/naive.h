@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* With the world stopped, before the marker takes the roots: does a thread run all the same? */
+void naive_prepare(void);
+
 /* With the world stopped and marking done: ends the program with a line if an object that the roots reach is
  * not marked, or if they reach another number of objects; a stray word may also lead to some of the `black`
  * cells, which were marked before. False: there was no memory to look. */

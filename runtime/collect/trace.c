@@ -95,6 +95,8 @@ __attribute__((noinline)) static uintptr_t take_roots(void)
 {
     const trace_request_t *request = trace.request;
     uintptr_t here;
+    if (UNLIKELY(options.gcverify))
+        naive_prepare();
     __builtin_unwind_init();
     uintptr_t from = (request->entered_at ? request->entered_at : CPU_FRAME_LOW(here)) & ~(uintptr_t)7;
     if (UNLIKELY(request->from != NULL))

@@ -43,6 +43,8 @@ void os_restore_signals(uint64_t before);
 /* The calling thread no longer blocks it. */
 void os_unblock_stop_signal(void);
 int os_thread_id(void);
+/* How many threads the kernel counts in this process; 0 where /proc cannot be read. */
+uint32_t os_thread_count(void);
 int os_process_id(void);
 /* The calling thread's number as the C library knows it: no system call, but for the first time. Not in a
  * child of vfork. */

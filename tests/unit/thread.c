@@ -1,9 +1,12 @@
 /* thread: threads that come and go. */
 #include <criterion/criterion.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "runtime/heap/account.h"
+#include "runtime/os/signal.h"
 #include "tests/unit/support.h"
 
 enum { AT_ONCE = 4, THREADS = SANITIZED ? 2000 : 10000 };
@@ -29,6 +32,30 @@ static uint64_t live_objects(void)
     for (uint32_t cls = 0; cls < CLASS_COUNT; cls++)
         live += account.mallocs[cls] - account.frees[cls];
     return live;
+}
+
+/* --- how many the kernel counts --- */
+
+static _Atomic bool may_end;
+
+static void *wait_to_end(void *argument)
+{
+    while (!may_end)
+        usleep(1000);
+    return argument;
+}
+
+Test(thread, the_kernel_counts_each_thread_of_the_process)
+{
+    pthread_t threads[AT_ONCE];
+    uint32_t before = os_thread_count();
+    cr_assert_geq(before, 1);
+    for (size_t i = 0; i < AT_ONCE; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, wait_to_end, NULL), 0);
+    cr_expect_eq(os_thread_count(), before + AT_ONCE);
+    may_end = true;
+    for (size_t i = 0; i < AT_ONCE; i++)
+        pthread_join(threads[i], NULL);
 }
 
 static void *kept[AT_ONCE];
