@@ -1,7 +1,7 @@
 /* linker-lock [ROUNDS]: threads load and unload a library while others need collections. glibc allocates under the
  * linker's locks, and pthread_create takes one of them: who starts a thread must hold nothing that an allocation
  * waits for. A process starts its marking threads once, so each round is a child. Prints nothing; status 1 when a
- * child stands for a minute. */
+ * child hangs. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -10,7 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ROUNDS = 10, LOADERS = 3, DROPPERS = 2, BLOCKS = 200 * 1000, PATIENCE = 60 };
+#include "check.h"
+
+enum { ROUNDS = 10, LOADERS = 3, DROPPERS = 2, BLOCKS = 200 * 1000 };
 
 static _Atomic int dropping = DROPPERS;
 
@@ -39,7 +41,7 @@ static void *drop(void *argument)
 static int round_run(void)
 {
     pthread_t threads[LOADERS + DROPPERS];
-    alarm(PATIENCE);
+    alarm(HANG);
     for (int i = 0; i < LOADERS + DROPPERS; i++)
         if (pthread_create(&threads[i], NULL, i < LOADERS ? load : drop, NULL) != 0)
             return 2;
