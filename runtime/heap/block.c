@@ -8,58 +8,10 @@
 #include "runtime/pages/pages.h"
 
 enum {
-    GRAIN_SHIFT = 6, /* bytes of a slot to a record, at most the smallest cell */
-    SLOT_RECORDS = SLOT_SIZE >> GRAIN_SHIFT,
     GUARDS_MAX = 8192, /* each is one or two mappings of the 65530 that a process may have */
 };
-_Static_assert(2 * CANARY_MIN >= 1 << GRAIN_SHIFT, "two cells may not share a record");
 
-typedef struct chunk_records {
-    record_t large[CHUNK_SLOTS];
-    record_t *cells[CHUNK_SLOTS]; /* SLOT_RECORDS each, once the slot has had cells */
-} chunk_records_t;
-
-static struct {
-    chunk_records_t **chunks; /* by the chunk's place in the region */
-    uint32_t guards;
-} blocks;
-
-/* --- the record of a block --- */
-
-static chunk_records_t *records_of_chunk(uint32_t slot)
-{
-    return blocks.chunks ? blocks.chunks[slot / CHUNK_SLOTS] : NULL;
-}
-
-static bool records_appear(void **table, size_t size)
-{
-    if (!*table)
-        *table = pages_metadata(size);
-    return *table != NULL;
-}
-
-static bool records_make(uint32_t slot, bool large)
-{
-    if (!records_appear((void **)&blocks.chunks, region.size / CHUNK_SIZE * sizeof(chunk_records_t *)) ||
-        !records_appear((void **)&blocks.chunks[slot / CHUNK_SLOTS], sizeof(chunk_records_t)))
-        return false;
-    return large || records_appear((void **)&records_of_chunk(slot)->cells[slot % CHUNK_SLOTS],
-                                   SLOT_RECORDS * sizeof(record_t));
-}
-
-static record_t *record_of_slot(uint32_t slot)
-{
-    chunk_records_t *chunk = records_of_chunk(slot);
-    return chunk ? &chunk->large[slot % CHUNK_SLOTS] : NULL;
-}
-
-static record_t *record_of_cell(const void *start)
-{
-    uint32_t slot = region_slot(start);
-    chunk_records_t *chunk = records_of_chunk(slot);
-    record_t *cells = chunk ? chunk->cells[slot % CHUNK_SLOTS] : NULL;
-    return cells ? &cells[(uintptr_t)start % SLOT_SIZE >> GRAIN_SHIFT] : NULL;
-}
+static uint32_t guards; /* blocks that have one */
 
 /* --- layout --- */
 
@@ -112,7 +64,7 @@ static bool has_pages(const span_t *span)
 static bool find_large(const void *p, block_t *block)
 {
     uint32_t slot = region_slot(p);
-    record_t *record = record_of_slot(slot);
+    record_t *record = records_large(slot);
     if (!record || record->state == BLOCK_UNKNOWN)
         return false;
     *block = describe_large(slot, record);
@@ -124,8 +76,9 @@ static bool find_cell(const void *p, block_t *block)
     uint32_t size = span_of_slot(region_slot(p))->cell_size;
     if (!size)
         return false;
-    char *start = (char *)p - (uintptr_t)p % SLOT_SIZE % size;
-    record_t *record = record_of_cell(start);
+    uint32_t offset = (uint32_t)((uintptr_t)p % SLOT_SIZE);
+    char *start = (char *)p - offset % size;
+    record_t *record = records_cell(region_slot(p), size, offset / size);
     if (!record || record->state == BLOCK_UNKNOWN)
         return false;
     *block = describe_cell(start, record);
@@ -188,23 +141,35 @@ finding_t block_check(const block_t *block)
 
 /* --- from cell to block and back --- */
 
+/* What is known by an address: the object's, if alignment has put that into another slot. */
+static record_t *have_record(char *start, bool large, size_t front)
+{
+    uint32_t slot = region_slot(large && front >= SLOT_SIZE ? start + front : start);
+    if (large)
+        return records_make_large(slot) ? records_large(slot) : NULL;
+    uint32_t size = span_of_slot(slot)->cell_size;
+    return records_make_cells(slot, size)
+               ? records_cell(slot, size, (uint32_t)((uintptr_t)start % SLOT_SIZE) / size)
+               : NULL;
+}
+
 bool block_make(void *start, bool large, size_t size, size_t alignment, enum heap_call call, block_t *block)
 {
     size_t front = front_of(alignment);
-    char *known_by = large && front >= SLOT_SIZE ? (char *)start + front : start;
-    if (!records_make(region_slot(known_by), large))
+    record_t *record = have_record(start, large, front);
+    if (!record)
         return false;
-    record_t *record = large ? record_of_slot(region_slot(known_by)) : record_of_cell(start);
     *record = (record_t){.size = size,
                          .alignment_log = (uint64_t)__builtin_ctzll(alignment),
                          .state = BLOCK_LIVE,
                          .call = call};
-    *block = large ? describe_large(region_slot(known_by), record) : describe_cell(start, record);
+    *block = large ? describe_large(region_slot((char *)start + (front >= SLOT_SIZE ? front : 0)), record)
+                   : describe_cell(start, record);
     canary_fill(front_start(block), block->user);
     canary_fill(rear_start(block), block->end);
-    if (large && blocks.guards < GUARDS_MAX && os_forbid(block->end, (size_t)(block->limit - block->end))) {
+    if (large && guards < GUARDS_MAX && os_forbid(block->end, (size_t)(block->limit - block->end))) {
         record->guarded = true;
-        blocks.guards++;
+        guards++;
     }
     return true;
 }
@@ -236,7 +201,8 @@ void block_bury(const block_t *block)
 {
     size_t size = (size_t)(block->end - block->start);
     block->record->state = BLOCK_QUARANTINED;
-    if (!block->large || !os_release(block->start, size))
+    block->record->resident = !block->large || !os_release(block->start, size);
+    if (block->record->resident)
         memset(block->start, 0, size);
     if (block->large && block->record->guarded)
         block->record->forbidden = os_forbid(block->start, size);
@@ -266,6 +232,6 @@ bool block_exhume(const block_t *block)
     if (!os_commit(from, (size_t)(block->limit - from)))
         return false;
     record->guarded = record->forbidden = false;
-    blocks.guards--;
+    guards--;
     return true;
 }

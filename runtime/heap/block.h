@@ -6,9 +6,7 @@
  *
  * Of canaries (canary.h) longer than a page, the page next to the object is used.
  *
- * What is known about a block (record_t) stands in a side table, out of reach of an overflow: a record per
- * slot for large blocks, that of the object's address, and one per 64 bytes of slots with cells, which are
- * all larger than that.
+ * What is known about a block stands in its record (records.h).
  */
 #ifndef WEIR_HEAP_BLOCK_H
 #define WEIR_HEAP_BLOCK_H
@@ -18,25 +16,10 @@
 #include <stdint.h>
 
 #include "runtime/heap/heap.h"
+#include "runtime/heap/records.h"
 #include "runtime/pages/region.h"
 
 enum { CANARY_MIN = 32 };
-
-enum block_state {
-    BLOCK_UNKNOWN,     /* never handed out */
-    BLOCK_LIVE,        /* the program's */
-    BLOCK_QUARANTINED, /* freed, zeroed, watched */
-    BLOCK_RETURNED,    /* with the heap again */
-};
-
-typedef struct record {
-    uint64_t size : 48; /* as the program asked for */
-    uint64_t alignment_log : 6;
-    uint64_t state : 2;     /* enum block_state */
-    uint64_t call : 2;      /* enum heap_call */
-    uint64_t guarded : 1;   /* the pages after it are inaccessible */
-    uint64_t forbidden : 1; /* all of it is: in quarantine */
-} record_t;
 
 /* A block and where its parts are. */
 typedef struct block {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/heap/block.h"
+#include "runtime/heap/gate.h"
 #include "runtime/heap/large.h"
 #include "runtime/heap/misuse.h"
 #include "runtime/heap/quarantine.h"
@@ -16,7 +17,7 @@
 enum { RECENT = 4, SHUFFLED_MAX = 512 };
 
 static struct {
-    lock_t lock;          /* protects this, block.c and quarantine.c */
+    lock_t lock;          /* protects this, block.c, records.c and quarantine.c */
     char *recent[RECENT]; /* the last blocks allocated, NULL when freed */
     uint32_t next;
     uint64_t random;
@@ -73,9 +74,13 @@ static void *shuffle(heap_t *self, uint32_t cls, void *first)
 static void *take_cell(heap_t *self, size_t size, size_t alignment)
 {
     uint32_t cls = raw_class(alignment, block_room(size, alignment));
+    gate_enter(self);
     bool is_refill = self->bins[cls] == NULL;
     void *cell = raw_malloc(self, class_size(cls));
-    return cell && is_refill ? shuffle(self, cls, cell) : cell;
+    if (cell && is_refill)
+        cell = shuffle(self, cls, cell);
+    gate_leave(self);
+    return cell;
 }
 
 /* more: bytes to grow into, for a large block. */
@@ -218,6 +223,11 @@ static void free_block(heap_t *self, void *p, enum heap_call call, size_t size, 
 void harden_free(heap_t *self, void *p, enum heap_call call, size_t size)
 {
     free_block(self, p, call, size, free_names[call]);
+}
+
+void harden_shed(heap_t *self)
+{
+    evict(self, true, "the release of free memory");
 }
 
 /* --- asking and resizing --- */

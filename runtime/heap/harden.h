@@ -27,6 +27,9 @@ void harden_free(heap_t *self, void *p, enum heap_call call, size_t size);
 void *harden_realloc(heap_t *self, void *p, size_t size);
 size_t harden_usable(const void *p);
 
+/* Empty the quarantine: memory is short, or all that is free is to be given back. */
+void harden_shed(heap_t *self);
+
 bool harden_before_fork(void);
 void harden_after_fork(bool child);
 

@@ -583,8 +583,7 @@ static void shed_own(heap_t *self)
     remote_drain(self);
     span_release_empty(self);
     spare_release(self);
-    if (!options.harden)
-        hollow_heap(self);
+    hollow_heap(self);
     gate_leave(self);
 }
 
@@ -593,6 +592,8 @@ void heap_shed(void)
     heap_t *self = thread_heap();
     if (!self)
         return;
+    if (options.harden)
+        harden_shed(self);
     shed_own(self);
     tend_all();
     shed_own(self); /* what others had of ours */

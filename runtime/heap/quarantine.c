@@ -13,7 +13,7 @@ static struct {
 static size_t charge_of(const block_t *block)
 {
     size_t bytes = (size_t)(block->end - block->start);
-    return block->large ? bytes / LARGE_SHARE : bytes;
+    return block->record->resident ? bytes : bytes / LARGE_SHARE;
 }
 
 static char *user_of(uint32_t age)
@@ -35,7 +35,9 @@ bool quarantine_is_full(void)
 
 static bool is_overfull(void)
 {
-    return quarantine_is_full() || (quarantine.count > 1 && quarantine.bytes > BYTES_MAX);
+    if (quarantine_is_full())
+        return true;
+    return quarantine.bytes > BYTES_MAX && (quarantine.count > 1 || block_at(user_of(0)).record->resident);
 }
 
 void *quarantine_take(bool all, finding_t *finding)

@@ -2,7 +2,9 @@
  * handed out again soon, and what a program writes after free is seen when the block leaves.
  *
  * Bounded by count and by bytes. A large block holds no memory while it is here, only addresses: it counts a
- * sixteenth. The newest block always stays. All of it for whoever holds the lock of hardening (harden.c).
+ * sixteenth, unless its pages are locked and the kernel did not take them. The newest block stays however large
+ * it is, if it holds no memory. All leave when memory is short, and when the program asks for what is free to be
+ * given back. All of it for whoever holds the lock of hardening (harden.c).
  */
 #ifndef WEIR_HEAP_QUARANTINE_H
 #define WEIR_HEAP_QUARANTINE_H

@@ -39,8 +39,11 @@ static void set_owners(heap_t *heap, uintptr_t word)
         __atomic_store_n(&span_of_slot(slot)->owner, word, __ATOMIC_RELAXED);
 }
 
+/* Without effect on a hardened heap, which has no fast paths. */
 static void set_classes(heap_t *heap, bool known)
 {
+    if (options.harden)
+        return;
     uint8_t *class_of_granule = cache_of(heap)->class_of;
     for (size_t granule = 0; granule < GRANULES; granule++)
         __atomic_store_n(&class_of_granule[granule], known ? (uint8_t)class_of(granule * 16) : 0,
@@ -117,12 +120,17 @@ __attribute__((no_sanitize("thread"))) static bool is_worth_it(const heap_t *hea
     return false;
 }
 
-/* Is there a thread, and is the cache its? One at its end runs the destructors of others, and goes at any
- * time. */
+/* Is the cache its thread's? One at its end runs the destructors of others, and goes at any time. Of a hardened
+ * heap nothing is in the thread's own memory. */
+static bool has_cache_of_thread(const heap_t *heap)
+{
+    return options.harden || (cache_of(heap)->heap == heap && !cache_of(heap)->ended);
+}
+
 static bool may_be_tended(const heap_t *heap)
 {
     return heap->status == HEAP_LIVE && heap != cache.heap && heap->thread != WORLD_NO_THREAD &&
-           is_asleep(heap) && cache_of(heap)->heap == heap && !cache_of(heap)->ended;
+           is_asleep(heap) && has_cache_of_thread(heap);
 }
 
 /* Asked under the lock: a filter of system calls is installed under it too (swap/sandbox.c). */
@@ -143,14 +151,14 @@ static void tend_one(heap_t *heap, bool inbox_only)
     lock_release(&heaps.lock);
 }
 
-/* Hardened heaps have no cache, and collect mode one of another kind. A program that filters its system calls
+/* Collect mode has a cache of another kind. A program that filters its system calls
  * may not allow the proof. ThreadSanitizer does not know what the kernel proves. */
 static bool is_possible(void)
 {
 #ifdef __SANITIZE_THREAD__
     return false;
 #else
-    return fence_is_cheap() && !options.harden && !options.collect;
+    return fence_is_cheap() && !options.collect;
 #endif
 }
 

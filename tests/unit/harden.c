@@ -1,6 +1,7 @@
 /* The hardened heap does what a heap has to do. What it reports is tested by tests/misuse. */
 #include <criterion/criterion.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 #include "runtime/heap/control.h"
 #include "runtime/heap/block.h"
@@ -140,4 +141,147 @@ Test(harden, threads_free_what_others_allocated)
     for (size_t i = 0; i < COUNT(boxes); i++)
         heap_free(boxes[i]);
     verify_own();
+}
+
+/* --- what it takes, and gives back --- */
+
+enum { TOTAL = SANITIZED ? MIB(8) : MIB(64), SMALLEST = 100 };
+
+static char *held[TOTAL / SMALLEST];
+
+static size_t fill_memory(size_t size)
+{
+    size_t count = TOTAL / size;
+    for (size_t i = 0; i < count; i++) {
+        held[i] = heap_malloc(size);
+        CHECK(held[i] != NULL);
+        memset(held[i], 1, size);
+    }
+    return count;
+}
+
+/* One in `of` stays; of 0 none. */
+static void free_memory(size_t count, size_t of)
+{
+    for (size_t i = 0; i < count; i++)
+        if (of == 0 || i % of) {
+            heap_free(held[i]);
+            held[i] = NULL;
+        }
+}
+
+Test(harden, a_trim_empties_the_quarantine)
+{
+    harden();
+    free_memory(fill_memory(1000), 0);
+    heap_trim(0);
+    cr_expect_leq(resident_region(), MIB(1));
+    verify_own();
+}
+
+Test(harden, a_trim_gives_back_pages_inside_spans)
+{
+    harden();
+    const size_t sizes[] = {SMALLEST, 700, 1000, 3000};
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        size_t of = MIB(1) / 16 / sizes[i], count = fill_memory(sizes[i]);
+        free_memory(count, of);
+        heap_trim(0);
+        cr_expect_leq(resident_region(), TOTAL / 8 + MIB(2), "%zu: %zu", sizes[i], resident_region());
+        for (size_t k = 0; k < count; k += of)
+            CHECK(held[k][0] == 1 && memcmp(held[k], held[k] + 1, sizes[i] - 1) == 0);
+        verify_own();
+        for (size_t k = 0; k < count; k += of)
+            heap_free(held[k]);
+        size_t again = fill_memory(sizes[i]);
+        free_memory(again, 0);
+    }
+}
+
+/* A record is 8 bytes; an array of them is rounded up by up to a quarter, and has a head. */
+Test(harden, records_take_what_the_blocks_are_worth_whatever_the_sizes_are)
+{
+    harden();
+    const size_t sizes[] = {3000, SMALLEST, 1000, 300, 3000, SMALLEST, 1000, 300};
+    size_t before = LEDGER(metadata), most = 0;
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        size_t count = fill_memory(sizes[i]);
+        free_memory(count, 0);
+        heap_trim(0);
+        most = count > most ? count : most;
+        size_t records = LEDGER(metadata) - before;
+        cr_expect_leq(records, most * 8 * 3 / 2 + MIB(1), "%zu: %zu", sizes[i], records);
+    }
+    cr_expect_leq(LEDGER(metadata) - before, 2 * TOTAL / SMALLEST * 8 + MIB(1));
+}
+
+static _Atomic int sleeper_is_ready;
+static int wake[2];
+
+static void *allocates_and_sleeps(void *count)
+{
+    char byte;
+    *(size_t *)count = fill_memory(1000);
+    sleeper_is_ready = 1;
+    CHECK(read(wake[0], &byte, 1) == 1);
+    return NULL;
+}
+
+Test(harden, what_others_free_of_a_sleeping_thread_is_had, .disabled = SANITIZED)
+{
+    harden();
+    size_t count = 0;
+    pthread_t thread;
+    CHECK(pipe(wake) == 0 && pthread_create(&thread, NULL, allocates_and_sleeps, &count) == 0);
+    while (!sleeper_is_ready)
+        usleep(1000);
+    free_memory(count, 0);
+    for (int i = 0; i < 10000 && resident_region() > MIB(2); i++) { /* until it sleeps */
+        usleep(1000);
+        heap_trim(0);
+    }
+    cr_expect_leq(resident_region(), MIB(2));
+    control_set_hard_limit(TOTAL + TOTAL / 2);
+    fill_memory(1000);
+    CHECK(write(wake[1], "", 1) == 1);
+    pthread_join(thread, NULL);
+}
+
+/* What is locked the kernel does not take. Sanitizers make mlock do nothing. */
+Test(harden, locked_blocks_in_quarantine_count_as_what_they_are, .disabled = SANITIZED)
+{
+    harden();
+    for (int i = 0; i < 1000; i++) {
+        char *p = heap_malloc(50000);
+        if (mlock(p, 50000) != 0)
+            cr_skip_test("RLIMIT_MEMLOCK");
+        heap_free(p);
+    }
+    cr_expect_leq(resident_region(), MIB(10));
+    char *large = heap_malloc(MIB(30));
+    if (mlock(large, MIB(30)) != 0)
+        cr_skip_test("RLIMIT_MEMLOCK");
+    heap_free(large);
+    cr_expect_eq(heap_malloc(MIB(30)), large, "it is not kept from the next");
+}
+
+Test(harden, what_a_slot_had_before_is_forgotten_with_its_size)
+{
+    harden();
+    enum { APART = 3840 }; /* cells of 1280 and of 384 bytes both begin there */
+    char *p = heap_malloc(1000);
+    while (((uintptr_t)p - CANARY_MIN) % SLOT_SIZE % APART == 0)
+        p = heap_malloc(1000);
+    char *first = (char *)((uintptr_t)p & ~(uintptr_t)(SLOT_SIZE - 1));
+    block_t block;
+    heap_free(p);
+    cr_expect_null(block_find(p, &block).what, "as long as it is not used anew a second free is one");
+    heap_trim(0);
+    cr_expect_null(block_find(p, &block).what, "nor when its slot is free");
+    for (size_t i = 0; i < 10000; i++) {
+        char *q = heap_malloc(300);
+        if (q >= first && q < first + SLOT_SIZE)
+            break;
+    }
+    cr_expect_not_null(block_find(p, &block).what, "another size has other addresses");
 }
