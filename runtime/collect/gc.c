@@ -21,6 +21,7 @@
 #include "runtime/heap/event.h"
 #include "runtime/heap/fork.h"
 #include "runtime/heap/origin.h"
+#include "runtime/heap/profile.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/dirty.h"
 #include "runtime/os/filter.h"
@@ -500,6 +501,8 @@ static void *alloc_once(heap_t *self, enum span_kind kind, size_t size, size_t a
     world_enter_as(self);
     void *p = collected_alloc_slow(self, kind, size, alignment, fresh);
     world_leave();
+    if (UNLIKELY(self->sampling != NULL) && !cache.cycling)
+        profile_look_at_growth();
     return p;
 }
 

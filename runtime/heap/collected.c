@@ -6,6 +6,7 @@
 
 #include "runtime/heap/large.h"
 #include "runtime/heap/raw.h"
+#include "runtime/heap/sampled.h"
 #include "runtime/heap/slots.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/check.h"
@@ -169,6 +170,8 @@ static uint32_t span_sweep(span_t *span)
     uint32_t used = 0;
     if (UNLIKELY(options.poison))
         poison_dead(span);
+    if (UNLIKELY(sampled_has_span(span)))
+        sampled_collected_sweep(span);
     for (uint32_t word = 0; word < bitmaps_words(span); word++) {
         uint64_t live = __atomic_load_n(&bits[word].marks, __ATOMIC_RELAXED) &
                         __atomic_load_n(&bits[word].allocs, __ATOMIC_ACQUIRE);
@@ -183,6 +186,8 @@ static uint32_t span_sweep(span_t *span)
 
 static void span_discard(span_t *span)
 {
+    if (UNLIKELY(sampled_has_span(span)))
+        sampled_collected_sweep(span);
     list_remove(span);
     bitmaps_set_brief(span_slot(span), (brief_t){.cls = 0});
     collected_bytes_held -= SLOT_SIZE;
@@ -236,7 +241,7 @@ static collected_t *share_of(heap_t *self)
 enum run_taken { RUN_NONE, RUN_TAKEN, RUN_REFUSED };
 
 /* The next free cells of a span, as a run. None: it has no more; refused: by the hard limit. */
-static enum run_taken run_take(collected_t *share, run_t *run, span_t *span)
+static enum run_taken run_take(heap_t *self, run_t *run, span_t *span)
 {
     bits_t *bits = bitmaps_of(span_slot(span));
     uint32_t first = bitmaps_find(bits, span->extended, span->cells, false);
@@ -247,6 +252,8 @@ static enum run_taken run_take(collected_t *share, run_t *run, span_t *span)
     span->extended = (uint16_t)first;
     if (first == end)
         return RUN_NONE;
+    if (UNLIKELY(self->sampling != NULL))
+        end = first + sampled_run(self->sampling, span, end - first);
     if (!span_touch(span, end))
         return RUN_REFUSED;
     span->extended = (uint16_t)end;
@@ -259,7 +266,7 @@ static enum run_taken run_take(collected_t *share, run_t *run, span_t *span)
     atomic_fetch_add_explicit(&collected_bytes_since, bytes, memory_order_relaxed);
     run->at = at;
     run->end = at + bytes;
-    count_add(&share->taken[span->cls], end - first);
+    count_add(&self->collected->taken[span->cls], end - first);
     return RUN_TAKEN;
 }
 
@@ -268,7 +275,7 @@ static bool run_refill(heap_t *self, collected_t *share, enum span_kind kind, ui
     run_t *run = &share->runs[kind - KIND_SCAN][cls];
     span_t **active = &share->active[kind - KIND_SCAN][cls];
     enum run_taken taken;
-    while (!*active || (taken = run_take(share, run, *active)) == RUN_NONE) {
+    while (!*active || (taken = run_take(self, run, *active)) == RUN_NONE) {
         if (*active)
             span_leave(*active);
         *active = span_claim(self, kind, cls, fresh ? SWEEPS_MAX : UINT32_MAX);
@@ -347,12 +354,15 @@ void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_
     if (!share)
         return NULL;
     run_t *run = &share->runs[kind - KIND_SCAN][cls];
-    if (run->at == run->end && !run_refill(self, share, kind, cls, fresh))
+    bool is_empty = run->at == run->end, is_sample = is_empty && UNLIKELY(sampled_is_due(self, kind, cls));
+    if (is_empty && !run_refill(self, share, kind, cls, fresh))
         return NULL;
     if (LIKELY(!options.gcstress))
         cache.runs = &share->runs[0][0];
     char *p = run->at;
     run->at = p + run->size;
+    if (UNLIKELY(is_sample))
+        sampled_collected(self, p, size);
     return p;
 }
 
@@ -386,6 +396,8 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
     uint32_t cell = bitmaps_cell(span->cls, (uintptr_t)p % SLOT_SIZE);
     if (UNLIKELY(options.poison))
         poison((char *)(uintptr_t)p, span->cell_size);
+    if (UNLIKELY(sampled_has_span(span)))
+        sampled_collected_free(span, p);
     uint64_t bit = (uint64_t)1 << cell % 64;
     bits_t *word = &bitmaps_of(span_slot(span))[cell / 64];
     if (!(__atomic_fetch_and(&word->allocs, ~bit, __ATOMIC_RELEASE) & bit))
@@ -732,7 +744,10 @@ void collected_thread_end(heap_t *self)
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
             run_t *run = &share->runs[kind][cls];
-            count_add(&share->returned[cls], (uint64_t)(run->end - run->at) / (run->size ? run->size : 1));
+            uint64_t left = (uint64_t)(run->end - run->at) / (run->size ? run->size : 1);
+            count_add(&share->returned[cls], left);
+            if (UNLIKELY(left && self->sampling))
+                self->sampling->until_collected[kind][cls] += (uint32_t)left;
             for (char *p = run->at; p != run->end; p += run->size)
                 collected_free(self, span_of_slot(region_slot(p)), p);
             run->at = run->end = NULL;

@@ -25,6 +25,7 @@
  *     epoch       the trace after which the span was swept            span->free
  *     freed       cells the program has freed since; atomic           span->wait_bias
  *     reclaimed   the next span to be reclaimed, and: it is on the list      span->all_next, span->all_prev
+ *     sampled     which cell the heap profile samples; atomic (sampled.h)    span->absent
  */
 #ifndef WEIR_HEAP_COLLECTED_H
 #define WEIR_HEAP_COLLECTED_H
@@ -71,8 +72,9 @@ __attribute__((always_inline)) static inline void *collected_alloc_fast(enum spa
  *              good
  *   WATCHED    while marking: news of one of its objects is waited for (collect/ephemeron.h). The collector's
  *   PUT_OFF    while marking beside the program: an object of its is to be scanned in the stop
- *              (collect/mark.c). Markers' */
-enum { COLLECTED_ATTACHED = 1, COLLECTED_WATCHED = 2, COLLECTED_PUT_OFF = 4 };
+ *              (collect/mark.c). Markers'
+ *   SAMPLED    a large object that the heap profile has as a sample (heap/sampled.h) */
+enum { COLLECTED_ATTACHED = 1, COLLECTED_WATCHED = 2, COLLECTED_PUT_OFF = 4, COLLECTED_SAMPLED = 8 };
 static inline bool collected_has_flag(const span_t *span, uint32_t flag)
 {
     return __atomic_load_n(&span->wait, __ATOMIC_RELAXED) & flag;

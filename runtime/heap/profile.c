@@ -50,7 +50,7 @@ static struct {
 
 bool profile_is_on(void)
 {
-    return options.profile != 0 && !options.collect;
+    return options.profile != 0 && !options.leaks;
 }
 
 uint64_t profile_rate(void)
@@ -301,7 +301,7 @@ static bool is_pressed_first(void)
 
 void profile_look_at_growth(void)
 {
-    if (watch.write && (has_grown() || is_pressed_first() || watch.is_asked()))
+    if (watch.write && !cache.inside && (has_grown() || is_pressed_first() || watch.is_asked()))
         watch.write();
 }
 
@@ -313,20 +313,36 @@ static uint32_t lifetime_of(uint64_t ns)
     return lifetime;
 }
 
+/* Under the lock. */
+static void forget(const void *p, uint64_t now)
+{
+    const sample_t *sample = profile.room ? place_of((uintptr_t)p) : NULL;
+    if (!sample || !sample->block)
+        return;
+    profile_site_t *site = site_at(sample->site);
+    uint32_t lifetime = lifetime_of(now - sample->born_at);
+    uint64_t allocated = atomic_load_explicit(&profile.allocated, memory_order_relaxed);
+    site->ended[lifetime]++;
+    site->passed[lifetime] += (allocated - sample->born_past) >> 10;
+    atomic_fetch_sub_explicit(&profile.live, profile_scaled(site->size), memory_order_relaxed);
+    remove_entry((size_t)(sample - profile.samples));
+}
+
 void profile_forget(const void *p)
 {
     uint64_t now = os_now_ns();
     lock_acquire(&profile.lock);
-    sample_t *sample = profile.room ? place_of((uintptr_t)p) : NULL;
-    if (sample && sample->block) {
-        profile_site_t *site = site_at(sample->site);
-        uint32_t lifetime = lifetime_of(now - sample->born_at);
-        uint64_t allocated = atomic_load_explicit(&profile.allocated, memory_order_relaxed);
-        site->ended[lifetime]++;
-        site->passed[lifetime] += (allocated - sample->born_past) >> 10;
-        atomic_fetch_sub_explicit(&profile.live, profile_scaled(site->size), memory_order_relaxed);
-        remove_entry((size_t)(sample - profile.samples));
-    }
+    forget(p, now);
+    lock_release(&profile.lock);
+}
+
+void profile_forget_cells(const char *start, size_t size, const uint64_t *cells, uint32_t words)
+{
+    uint64_t now = os_now_ns();
+    lock_acquire(&profile.lock);
+    for (uint32_t word = 0; word < words; word++)
+        for (uint64_t left = cells[word]; left; left &= left - 1)
+            forget(start + (64 * word + (size_t)__builtin_ctzll(left)) * size, now);
     lock_release(&profile.lock);
 }
 

@@ -56,8 +56,10 @@ uint64_t profile_scaled(size_t size);
  * requested: what the program asked for. False: there is no memory for it. Outside of locks from
  * LOCK_RANK_HEAPS on. */
 bool profile_note(const heap_t *heap, const void *p, size_t size, size_t requested);
-/* The sample is freed. */
+/* The sample is freed. What is none may be asked about. */
 void profile_forget(const void *p);
+/* The same of many: cells of `size` bytes from `start` on, those whose bits are set. */
+void profile_forget_cells(const char *start, size_t size, const uint64_t *cells, uint32_t words);
 
 /* Bytes of its tables, which count as the runtime's other metadata as well. */
 size_t profile_table_bytes(void);
@@ -69,7 +71,8 @@ uint64_t profile_live_bytes(void);
  * WEIR_PROFILE_GROWTH more bytes are in use, if the soft limit was passed for the first time, or if
  * is_asked() says so. Once, before threads. */
 void profile_watch(void (*write)(void), bool (*is_asked)(void));
-/* After a sample was allocated, by its thread. */
+/* After a sample was allocated, by its thread. Nothing happens in a section that a stop of the world must not fall
+ * into. */
 void profile_look_at_growth(void);
 
 /* Readers hold the lock, and allocate nothing meanwhile. Not `wait`: false if somebody holds it. */

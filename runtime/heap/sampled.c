@@ -23,11 +23,19 @@ static void draw(sampling_t *sampling, uint32_t cls)
     sampling->until[cls] = sample_skip(&sampling->sampler, class_size(cls), profile_rate());
 }
 
+static void draw_collected(sampling_t *sampling, uint32_t kind, uint32_t cls)
+{
+    sampling->until_collected[kind][cls] = sample_skip(&sampling->sampler, class_size(cls), profile_rate());
+}
+
 sampling_t *sampled_make(void)
 {
     sampling_t *sampling = profile_is_on() ? pages_metadata(sizeof *sampling) : NULL;
-    for (uint32_t cls = 1; sampling && cls < CLASS_COUNT; cls++)
+    for (uint32_t cls = 1; sampling && cls < CLASS_COUNT; cls++) {
         draw(sampling, cls);
+        for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+            draw_collected(sampling, kind, cls);
+    }
     return sampling;
 }
 
@@ -151,8 +159,8 @@ void sampled_count(uint64_t frees[CLASS_COUNT])
 
 /* --- large objects --- */
 
-/* In span->wait of a manual one, which no list counts. */
-enum { LARGE_SAMPLED = 1 };
+/* In span->wait, which no list counts; collected ones have the collector's flags there too. */
+enum { LARGE_SAMPLED = COLLECTED_SAMPLED };
 
 void sampled_large(heap_t *self, span_t *span, size_t size)
 {
@@ -161,18 +169,89 @@ void sampled_large(heap_t *self, span_t *span, size_t size)
     if (!sample_take(&self->sampling->sampler, bytes, profile_rate()) ||
         !profile_note(self, span_start(span), bytes, size))
         return;
-    span->wait = LARGE_SAMPLED;
+    collected_set_flag(span, LARGE_SAMPLED);
     probe_sample_alloc(span_start(span), size, profile_scaled(bytes));
     profile_look_at_growth();
 }
 
 void sampled_large_free(span_t *span)
 {
-    if (span->wait != LARGE_SAMPLED)
+    if (!collected_has_flag(span, LARGE_SAMPLED))
         return;
     probe_sample_free(span_start(span));
     profile_forget(span_start(span));
-    span->wait = 0;
+    collected_clear_flag(span, LARGE_SAMPLED);
+}
+
+/* --- cells that are collected --- */
+
+uint32_t sampled_run(sampling_t *sampling, const span_t *span, uint32_t cells)
+{
+    uint32_t *until = &sampling->until_collected[span->kind - KIND_SCAN][span->cls];
+    if (*until == 0)
+        return 1;
+    uint32_t taken = cells < *until ? cells : *until;
+    *until -= taken;
+    return taken;
+}
+
+/* Others free cells of the span meanwhile. */
+static void note_cell(span_t *span, uint16_t cell)
+{
+    uint16_t has = __atomic_load_n(&span->absent, __ATOMIC_RELAXED), shall;
+    do {
+        shall = has == 0 ? (uint16_t)(cell + 1) : SAMPLED_SEVERAL;
+    } while (!__atomic_compare_exchange_n(&span->absent, &has, shall, true, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
+}
+
+static uint32_t cell_of(const span_t *span, const void *p)
+{
+    return bitmaps_cell(span->cls, (uintptr_t)p % SLOT_SIZE);
+}
+
+void sampled_collected(heap_t *self, void *p, size_t size)
+{
+    span_t *span = span_of_slot(region_slot(p));
+    draw_collected(self->sampling, span->kind - KIND_SCAN, span->cls);
+    if (!profile_note(self, p, span->cell_size, size))
+        return;
+    note_cell(span, (uint16_t)cell_of(span, p));
+    probe_sample_alloc(p, size, profile_scaled(span->cell_size));
+}
+
+/* The one sample of the span, if it has no more, is gone. */
+static void forget_only(span_t *span, uint16_t only)
+{
+    __atomic_compare_exchange_n(&span->absent, &only, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+void sampled_collected_free(span_t *span, const void *p)
+{
+    uint16_t has = __atomic_load_n(&span->absent, __ATOMIC_RELAXED);
+    uint32_t cell = cell_of(span, p);
+    if (has != SAMPLED_SEVERAL && has != cell + 1)
+        return;
+    probe_sample_free(p);
+    profile_forget(p);
+    if (has != SAMPLED_SEVERAL)
+        forget_only(span, has);
+}
+
+void sampled_collected_sweep(span_t *span)
+{
+    const bits_t *bits = bitmaps_of(span_slot(span));
+    uint16_t has = __atomic_load_n(&span->absent, __ATOMIC_RELAXED);
+    uint64_t dead[SLOT_WORDS];
+    for (uint32_t word = 0; word < bitmaps_words(span); word++)
+        dead[word] = __atomic_load_n(&bits[word].allocs, __ATOMIC_RELAXED) &
+                     ~__atomic_load_n(&bits[word].marks, __ATOMIC_RELAXED);
+    if (has == SAMPLED_SEVERAL) {
+        profile_forget_cells(span_start(span), span->cell_size, dead, bitmaps_words(span));
+    } else if (dead[(has - 1) / 64] >> (has - 1) % 64 & 1) {
+        profile_forget(span_start(span) + (size_t)(has - 1) * span->cell_size);
+        forget_only(span, has);
+    }
 }
 
 /* --- fork --- */

@@ -13,18 +13,27 @@
  * A span of samples has no owner, so the fast path of free hands each of its cells to the slow one. All
  * threads share these spans, under one lock; each is charged whole when it is taken, since a page that is not
  * charged may not be written. A large block is sampled where it lives; its descriptor says so.
+ *
+ * Cells that the collector frees are sampled where they live too: the run that a thread takes is cut in the same way,
+ * and the sample is a run of its own. Their span notes which cell is a sample, in span->absent, so that freeing others
+ * and sweeping spans without samples cost nothing:
+ *
+ *     0: none     n + 1: cell n, and no other     SAMPLED_SEVERAL
  */
 #ifndef WEIR_HEAP_SAMPLED_H
 #define WEIR_HEAP_SAMPLED_H
 
-#include "runtime/heap/cache.h"
+#include "runtime/heap/collected.h"
 #include "runtime/heap/sample.h"
 
 /* A thread's part; its heap's, made with it if there is a profile. Written by the thread. */
 typedef struct sampling {
     sampler_t sampler;
     uint32_t until[CLASS_COUNT];
+    uint32_t until_collected[COLLECTED_KINDS][CLASS_COUNT];
 } sampling_t;
+
+enum { SAMPLED_SEVERAL = UINT16_MAX };
 
 /* A new heap gets one; NULL: there is no profile, or no memory. */
 sampling_t *sampled_make(void);
@@ -41,6 +50,23 @@ void sampled_free(span_t *span, void *p);
 void sampled_large(heap_t *self, span_t *span, size_t size);
 /* It goes. */
 void sampled_large_free(span_t *span);
+
+/* Of a run of so many free cells of a collected span the thread may take these: those before the next sample, or that
+ * one alone. */
+uint32_t sampled_run(sampling_t *sampling, const span_t *span, uint32_t cells);
+static inline bool sampled_is_due(const heap_t *self, enum span_kind kind, uint32_t cls)
+{
+    return self->sampling && self->sampling->until_collected[kind - KIND_SCAN][cls] == 0;
+}
+/* The cell at p, of a collected span of this thread, was allocated, and was due. */
+void sampled_collected(heap_t *self, void *p, size_t size);
+/* A cell of a collected span that has samples is freed; or all those that a trace has not reached are. */
+void sampled_collected_free(span_t *span, const void *p);
+void sampled_collected_sweep(span_t *span);
+static inline bool sampled_has_span(const span_t *span)
+{
+    return __atomic_load_n(&span->absent, __ATOMIC_RELAXED) != 0;
+}
 
 bool sampled_before_fork(void);
 void sampled_after_fork(bool child);

@@ -161,8 +161,8 @@ static void prepare_signal(void)
 void profile_file_prepare(void)
 {
     int saved = errno;
-    if (options.profile != 0 && options.collect)
-        text_say("weir: WEIR_PROFILE: not together with WEIR_COLLECT=1 or leaks=1; there is no profile\n");
+    if (options.profile != 0 && options.leaks)
+        text_say("weir: WEIR_PROFILE: not together with WEIR_DEBUG=leaks=1; there is no profile\n");
     if (profile_is_on()) {
         file_name_settle(&file.names, (const char *)(intptr_t)options.profile);
         profile_watch(on_growth, is_signalled);

@@ -43,7 +43,6 @@ static void write_named(const uint8_t *bytes, size_t size, const profile_t *prof
     profile_t again;
     if (profile_decode(named, length, &again) != NULL || again.sample_count != profile->sample_count)
         abort();
-    free(named);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

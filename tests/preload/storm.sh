@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything at once, a little of it, in each mode; tools/storm does it for as long as one likes.
-# Parts: manual hardened limited collected stressed signal
+# Parts: manual hardened limited collected stressed signal profiled
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
 storm() {
@@ -35,6 +35,15 @@ part_signal() {
         interrupted=1 2>&1) || fail "$said"
     said=$(grep -v -e '^storm: PASS' -e '^weir: no collection' <<<"$said") && fail "$said"
     return 0
+}
+
+# Many blocks are samples, and profiles are written meanwhile.
+part_profiled() {
+    local profile=("WEIR_PROFILE=$SCRATCH/storm-%p.pb.gz" WEIR_PROFILE_RATE=2048 WEIR_PROFILE_GROWTH=16MiB)
+    passes "${profile[@]}" "$WEIR_PROGRAMS/storm" rounds=1 seed=8
+    passes "${profile[@]}" WEIR_COLLECT=1 WEIR_DEBUG=gcverify=1,poison=1 "$WEIR_PROGRAMS/storm" rounds=1 seed=9 drop=1
+    gzip -t "$SCRATCH"/storm-*.pb.gz
+    rm "$SCRATCH"/storm-*.pb.gz*
 }
 
 run_parts "$@"

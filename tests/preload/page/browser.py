@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key that the standard gives it
-KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Home": "\ue011", "Left": "\ue012", "Right": "\ue014", "Space": " "}
+KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c", "Home": "\ue011", "Left": "\ue012", "Right": "\ue014", "Space": " "}
 
 
 class Browser:

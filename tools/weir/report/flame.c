@@ -6,10 +6,12 @@
 #include "tools/weir/report/flame.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "tools/weir/report/print.h"
 
 enum { WIDTH = 1200, HEIGHT = 18, TOP = 46 };
+#define LETTER 7.3 /* how wide one is */
 
 static void put_escaped(FILE *to, const char *text)
 {
@@ -50,21 +52,34 @@ static unsigned colour_of(const char *name)
     return hash;
 }
 
+/* As much as fits, as the script does it: the picture has its texts where no script runs. */
+static void put_text(const char *label, double x, double width, size_t y, FILE *to)
+{
+    size_t length = strlen(label), fits = width > 6 ? (size_t)((width - 6) / LETTER) : 0;
+    char part[WIDTH / 7];
+    snprintf(part, sizeof part, "%.*s%s", (int)(length <= fits ? length : fits > 2 ? fits - 2 : 0), label,
+             length <= fits ? "" : "..");
+    fprintf(to, "<text x=\"%.3f\" y=\"%zu\">", x + 3, y);
+    put_escaped(to, fits < 3 ? "" : part);
+    fputs("</text></g>\n", to);
+}
+
 static void put_box(const graph_t *graph, const node_t *node, const char *name, double x, double width,
                     size_t depth, FILE *to)
 {
-    char room[32];
+    char room[32], label[1024];
     unsigned colour = colour_of(name);
+    snprintf(label, sizeof label, "%s: %s, %.2f%%", name, report_value(graph->value, node->cum, room),
+             100.0 * (double)node->cum / (double)graph->total);
     fprintf(to, "<g class=\"box\" tabindex=\"0\" data-x=\"%.3f\" data-w=\"%.3f\" data-d=\"%zu\"><title>", x,
             width, depth);
-    put_escaped(to, name);
+    put_escaped(to, label);
     fprintf(
         to,
-        ": %s, %.2f%%</title><rect x=\"%.3f\" y=\"%zu\" width=\"%.3f\" height=\"%d\" fill=\"hsl(%u,%u%%,%u%%)\"/>",
-        report_value(graph->value, node->cum, room), 100.0 * (double)node->cum / (double)graph->total, x,
-        TOP + depth * HEIGHT, width, HEIGHT - 1, 20 + colour % 40, 60 + colour / 64 % 30,
+        "</title><rect x=\"%.3f\" y=\"%zu\" width=\"%.3f\" height=\"%d\" fill=\"hsl(%u,%u%%,%u%%)\"/>",
+        x, TOP + depth * HEIGHT, width, HEIGHT - 1, 20 + colour % 40, 60 + colour / 64 % 30,
         58 + colour / 4096 % 14);
-    fprintf(to, "<text x=\"%.3f\" y=\"%zu\"></text></g>\n", x + 3, TOP + depth * HEIGHT + 13);
+    put_text(label, x, width, TOP + depth * HEIGHT + 13, to);
 }
 
 static void put_node(const graph_t *graph, const node_t *node, double x, size_t depth, FILE *to)
