@@ -3,13 +3,15 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+/* The C library's write would be where a thread is cancelled. */
 static bool write_all(int fd, const void *bytes, size_t length)
 {
     const char *at = bytes;
     while (length > 0) {
-        ssize_t written = write(fd, at, length);
+        long written = syscall(SYS_write, fd, at, length);
         if (written < 0 && errno != EINTR)
             return false;
         if (written > 0) {

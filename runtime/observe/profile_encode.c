@@ -244,9 +244,16 @@ static bool read_modules(void)
         encoder.modules = os_take(size);
     if (!encoder.modules)
         return false;
-    encoder.module_count = modules_read(
-        encoder.modules, MODULES, (char *)encoder.modules + os_page_up(MODULES * sizeof(module_t)), NAMES);
+    size_t count = modules_read(encoder.modules, MODULES,
+                                (char *)encoder.modules + os_page_up(MODULES * sizeof(module_t)), NAMES);
+    if (count > 0) /* else they are as they were */
+        encoder.module_count = count;
     return true;
+}
+
+void profile_encode_prepare(void)
+{
+    read_modules();
 }
 
 static bool make_addresses(void)

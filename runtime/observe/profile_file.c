@@ -9,23 +9,28 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/heap/profile.h"
 #include "runtime/observe/file_name.h"
 #include "runtime/observe/gzip.h"
 #include "runtime/observe/profile_encode.h"
+#include "runtime/os/filter.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
+#include "runtime/os/signal.h"
 #include "runtime/os/text.h"
 
 static struct {
     file_name_t names;                        /* no pattern: there is no profile to be written */
     char name[PATH_MAX], temporary[PATH_MAX]; /* of the file that is being written */
     uint32_t number;
-    atomic_flag busy;
+    _Atomic int writer;     /* the process that is at it, 0: none. A child of fork has its parent's */
+    bool has_complained;    /* the latest could not be written: those that follow fail without a line */
     _Atomic bool signalled; /* a signal came at a bad moment */
-} file = {.busy = ATOMIC_FLAG_INIT};
+} file;
 
 /* --- writing --- */
 
@@ -44,29 +49,93 @@ static bool write_encoded(int fd, bool wait)
     return written;
 }
 
+/* By system calls of its own: those of the C library may end a thread that was cancelled. Where the program has closed
+ * a standard stream, the file does not take its place: others would write to it. */
+static int open_file(const char *path)
+{
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    int other = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    int saved = errno;
+    syscall(SYS_close, fd);
+    errno = saved;
+    return other;
+}
+
+static bool close_file(int fd)
+{
+    return syscall(SYS_close, fd) == 0;
+}
+
+static bool rename_file(const char *from, const char *to)
+{
+    return syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to) == 0;
+}
+
+static void remove_file(const char *path)
+{
+    syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+}
+
 /* Under a name beside it first. */
 static bool write_file(const char *path, bool wait)
 {
     text_t temporary = text_on(file.temporary, sizeof file.temporary);
     text_add_str(&temporary, path);
     text_add_str(&temporary, ".part.");
-    text_add_u64(&temporary, (uint64_t)getpid());
+    text_add_u64(&temporary, (uint64_t)os_process_id());
     if (temporary.truncated) {
         errno = ENAMETOOLONG;
         return false;
     }
-    int fd = open(file.temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = open_file(file.temporary);
     if (fd < 0)
         return false;
     bool done = write_encoded(fd, wait);
     int error = errno;
-    done = close(fd) == 0 && done && rename(file.temporary, path) == 0;
+    done = close_file(fd) && done && rename_file(file.temporary, path);
     if (!done) {
         error = error ? error : errno;
-        unlink(file.temporary);
+        remove_file(file.temporary);
         errno = error;
     }
     return done;
+}
+
+/* A file that is larger than the process may make one is an error; its signal, which would end the process, is taken
+ * away. What the program has blocked stays its own affair. */
+static void drop_size_signal(uint64_t blocked_before)
+{
+    const uint64_t set = (uint64_t)1 << (SIGXFSZ - 1);
+    const struct timespec no_time = {0};
+    int saved = errno;
+    if (!(blocked_before & set))
+        syscall(SYS_rt_sigtimedwait, &set, NULL, &no_time, sizeof set);
+    errno = saved;
+}
+
+/* No handler runs meanwhile: one that forks would leave the child in the middle of the parent's file. */
+static bool write_undisturbed(const char *path, bool wait)
+{
+    uint64_t before = os_block_signals();
+    bool done = write_file(path, wait);
+    if (!done && errno == EFBIG)
+        drop_size_signal(before);
+    int error = errno;
+    os_restore_signals(before);
+    errno = error;
+    return done;
+}
+
+/* Of failures that follow each other the first has a line. */
+static void note_outcome(bool done, const char *path)
+{
+    bool is_failure = !done && errno != EBUSY;
+    if (is_failure && !file.has_complained)
+        file_name_report("no heap profile", path);
+    if (done || is_failure)
+        file.has_complained = is_failure;
 }
 
 static bool write_named(const char *path, bool wait)
@@ -78,22 +147,41 @@ static bool write_named(const char *path, bool wait)
         path = file.name;
     }
     file.number++;
-    bool done = write_file(path, wait);
-    if (!done && errno != EBUSY)
-        file_name_report("no heap profile", path);
+    bool done = write_undisturbed(path, wait);
+    note_outcome(done, path);
     return done;
+}
+
+static bool is_free(int self)
+{
+    int writer = 0;
+    return atomic_compare_exchange_strong(&file.writer, &writer, self) ||
+           (writer != self && atomic_compare_exchange_strong(&file.writer, &writer, self));
 }
 
 static bool begin(void)
 {
-    bool is_busy = profile_is_on() && atomic_flag_test_and_set(&file.busy);
-    if (profile_is_on() && !is_busy) {
-        if (!file.names.pattern[0]) /* linked, and not swapped in */
-            file_name_settle(&file.names, (const char *)(intptr_t)options.profile);
-        return true;
+    if (!profile_is_on()) {
+        errno = ENOTSUP;
+        return false;
     }
-    errno = is_busy ? EBUSY : ENOTSUP;
-    return false;
+    if (!filter_permits(FILTER_FILES)) {
+        errno = EPERM;
+        note_outcome(false, file.names.pattern);
+        return false;
+    }
+    if (!is_free(os_process_id())) {
+        errno = EBUSY;
+        return false;
+    }
+    if (!file.names.pattern[0]) /* linked, and not swapped in */
+        file_name_settle(&file.names, (const char *)(intptr_t)options.profile);
+    return true;
+}
+
+static void end(void)
+{
+    file.writer = 0;
 }
 
 bool profile_file_write(const char *path)
@@ -101,7 +189,7 @@ bool profile_file_write(const char *path)
     if (!begin())
         return false;
     bool done = write_named(path, true);
-    atomic_flag_clear(&file.busy);
+    end();
     return done;
 }
 
@@ -110,7 +198,7 @@ bool profile_file_write_fd(int fd)
     if (!begin())
         return false;
     bool done = write_encoded(fd, true);
-    atomic_flag_clear(&file.busy);
+    end();
     return done;
 }
 
@@ -122,10 +210,10 @@ static void on_signal(int number)
     (void)number;
     int saved = errno;
     if (!begin()) {
-        file.signalled = true;
+        file.signalled = errno == EBUSY;
     } else {
         file.signalled = !write_named(NULL, false) && errno == EBUSY;
-        atomic_flag_clear(&file.busy);
+        end();
     }
     errno = saved;
 }
@@ -167,12 +255,24 @@ void profile_file_prepare(void)
         file_name_settle(&file.names, (const char *)(intptr_t)options.profile);
         profile_watch(on_growth, is_signalled);
         prepare_signal();
+        profile_encode_prepare();
     }
     errno = saved;
 }
 
+/* Another thread may be writing one: it ends with the process, so its file is waited for, but not for a disk that
+ * hangs. */
 void profile_file_at_exit(void)
 {
-    if (file.names.pattern[0])
-        profile_file_write(NULL);
+    enum { WAITS = 10000 };
+    const struct timespec one_ms = {.tv_nsec = 1000000};
+    bool done = !file.names.pattern[0];
+    for (int i = 0; !done && i < WAITS; i++) {
+        errno = 0;
+        done = profile_file_write(NULL) || errno != EBUSY;
+        if (!done)
+            nanosleep(&one_ms, NULL);
+    }
+    if (!done)
+        file_name_report("no heap profile at exit", file.names.pattern);
 }

@@ -189,6 +189,15 @@ static const struct call {
     {FILTER_YIELD, SYS_sched_yield, {0}},
     {FILTER_PAGES, SYS_mincore, {0, 4096}},
     {FILTER_WRITE, SYS_write, {STDERR_FILENO}},
+    {FILTER_FILES, SYS_openat, {(uint32_t)AT_FDCWD, 0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666}},
+    {FILTER_FILES, SYS_write, {3, 0, 4096}},
+    {FILTER_FILES, SYS_close, {3}},
+    {FILTER_FILES, SYS_renameat, {(uint32_t)AT_FDCWD, 0, (uint32_t)AT_FDCWD}},
+    {FILTER_FILES, SYS_unlinkat, {(uint32_t)AT_FDCWD}},
+    {FILTER_FILES, SYS_fcntl, {0, F_DUPFD_CLOEXEC, 3}},
+    {FILTER_FILES, SYS_getpid, {0}},
+    {FILTER_FILES, SYS_rt_sigprocmask, {SIG_SETMASK, 0, 0, 8}},
+    {FILTER_FILES, SYS_rt_sigtimedwait, {0, 0, 0, 8}},
 };
 
 /* An error of PAGEMAP_SCAN is answered by another way to the same (written.c): only what kills is not let

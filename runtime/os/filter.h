@@ -27,7 +27,8 @@ enum filter_use {
     FILTER_YIELD = 1 << 6,   /* sched_yield */
     FILTER_PAGES = 1 << 7,   /* mincore, for reports of misuse */
     FILTER_WRITE = 1 << 8,   /* lines on stderr */
-    FILTER_ALL = (1 << 9) - 1
+    FILTER_FILES = 1 << 9,   /* files are written: heap profiles */
+    FILTER_ALL = (1 << 10) - 1
 };
 
 /* May all of the uses be made? Any thread. */

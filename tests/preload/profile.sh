@@ -191,6 +191,62 @@ if mkdir small && mount -t tmpfs -o size=4k none small 2>/dev/null; then
 fi
 on_weir WEIR_PROFILE="$SCRATCH/none/x.pb.gz" "$program" closed >out 2>err
 is "what the program prints" "kept 20530" "$(<out)"
+refused "$SCRATCH/none/x.pb.gz" WEIR_PROFILE_GROWTH=1MiB WEIR_PROFILE_RATE=64KiB # one line, however often it fails
+(
+    ulimit -f 1
+    refused "$SCRATCH/large.pb.gz" WEIR_PROFILE_RATE=1
+)
+[ -z "$(ls large.* 2>/dev/null)" ] || fail "$(ls)"
+on_weir WEIR_PROFILE="$SCRATCH/no-streams.pb.gz" WEIR_PROFILE_RATE=1 "$program" <&- >&- 2>&-
+is "without standard streams" $((20000 * 112)) "$(flat inuse_space keep_small no-streams.pb.gz)"
+
+echo "a program that leaves at once writes nothing"
+on_weir WEIR_PROFILE=early.pb.gz "$program" exit
+status=0
+on_weir WEIR_PROFILE=early.pb.gz "$program" abort 2>/dev/null || status=$?
+is "the status of abort" 134 "$status"
+[ -z "$(ls early.* 2>/dev/null)" ] || fail "$(ls)"
+
+echo "children of fork while a thread writes one"
+mkdir forks
+on_weir WEIR_PROFILE=forks/%p.pb.gz WEIR_PROFILE_RATE=4KiB "$program" forks >out
+is "what the program prints" "kept 20530" "$(<out)"
+is "profiles" 41 "$(ls forks | wc -l)"
+gzip -t forks/*.pb.gz
+for file in forks/*; do
+    [ "$(flat inuse_space keep_small "$file")" -gt 0 ] || fail "$file is not whole"
+done
+
+echo "a thread is cancelled while it writes one"
+on_weir WEIR_PROFILE=cancels.pb.gz WEIR_PROFILE_RATE=1 "$program" cancels >out
+is "at the end" $((1000 * 3072)) "$(flat inuse_space keep_in_child cancels.pb.gz)"
+
+echo "in another root"
+mkdir -p root/empty "root/new$SCRATCH"
+status=0
+on_weir WEIR_PROFILE="$SCRATCH/root.pb.gz" WEIR_PROFILE_RATE=1 "$program" root "$SCRATCH/root/empty" >out 2>err || status=$?
+if [ "$status" = 77 ]; then
+    echo "SKIPPED: it takes root"
+else
+    is "the status" 0 "$status"
+    is "what the program prints" "kept 20530" "$(<out)"
+    is "lines" 1 "$(wc -l <err)"
+    grep -q '^weir: no heap profile: .*No such file' err || fail "$(<err)"
+    on_weir WEIR_PROFILE="$SCRATCH/root.pb.gz" WEIR_PROFILE_RATE=1 "$program" root "$SCRATCH/root/new" >out 2>err
+    is "named as ever" $((20000 * 112)) "$(flat inuse_space keep_small "root/new$SCRATCH/root.pb.gz")"
+fi
+
+echo "where a filter of system calls kills for writing it"
+for how in prctl trap errno; do
+    for mode in alone threads signal; do
+        status=0
+        on_weir WEIR_PROFILE="$SCRATCH/locked.pb.gz" WEIR_PROFILE_RATE=4KiB WEIR_PROFILE_GROWTH=1MiB \
+            "$WEIR_PROGRAMS/locked-in" $how $mode 2>err || status=$?
+        [ "$status" != 77 ] || break 2
+        is "the status of $how $mode" 0 "$status"
+        is "its lines" "weir: no heap profile: $SCRATCH/locked.pb.gz: Operation not permitted" "$(<err)"
+    done
+done
 echo "in collect mode what the collector has freed is in use no more"
 program=$WEIR_PROGRAMS/garbage
 on_weir WEIR_PROFILE=garbage.pb.gz WEIR_PROFILE_RATE=1 WEIR_COLLECT=1 WEIR_DEBUG=stats=json WEIR_STATS_FILE=account \

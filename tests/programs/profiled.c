@@ -8,7 +8,12 @@
  *     profiled grow       keeps 64 MiB in steps of 1 MiB
  *     profiled sleep      waits for a line, allocates and waits again: for signals
  *     profiled exit|abort leaves by _exit or abort
+ *     profiled forks      a thread writes profiles all the time, while 40 children are made, which keep more
+ *     profiled cancels    40 threads that write profiles are cancelled; then keep_in_child
+ *     profiled root DIR   has another root first
  */
+#define _GNU_SOURCE
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,12 +80,55 @@ NOINLINE static void keep_growing(void)
         keep(malloc(1 << 20));
 }
 
+/* The library's weir_profile_write, if the program runs on it. */
+static int (*write_profile)(const char *path);
+static int done;
+
+static void *write_profiles(void *unused)
+{
+    while (write_profile && !__atomic_load_n(&done, __ATOMIC_RELAXED)) {
+        write_profile(NULL);
+        pthread_testcancel();
+    }
+    return unused;
+}
+
+static void make_children(void)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, write_profiles, NULL);
+    for (int i = 0; i < 40; i++) {
+        if (fork() == 0) {
+            keep_in_child();
+            exit(0);
+        }
+        wait(NULL);
+    }
+    done = 1;
+    pthread_join(thread, NULL);
+}
+
+static void cancel_threads(void)
+{
+    for (int i = 0; i < 40; i++) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, write_profiles, NULL);
+        usleep(1000);
+        pthread_cancel(thread);
+        pthread_join(thread, NULL);
+    }
+    keep_in_child();
+}
+
 int main(int count, char **arguments)
 {
     const char *what = count > 1 ? arguments[1] : "";
     pthread_t thread;
     if (strcmp(what, "closed") == 0)
         fclose(stderr);
+    write_profile = (int (*)(const char *))dlsym(RTLD_DEFAULT, "weir_profile_write");
+    if (strcmp(what, "root") == 0 && (chroot(arguments[2]) != 0 || chdir("/") != 0))
+        return 77;
     keep_small();
     keep_large();
     keep_grown();
@@ -95,6 +143,10 @@ int main(int count, char **arguments)
         }
         wait(NULL);
     }
+    if (strcmp(what, "forks") == 0)
+        make_children();
+    if (strcmp(what, "cancels") == 0)
+        cancel_threads();
     if (strcmp(what, "grow") == 0)
         keep_growing();
     if (strcmp(what, "sleep") == 0) {
