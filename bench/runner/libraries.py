@@ -19,6 +19,7 @@ PACKAGED = (
 class Library:
     name: str
     path: Path | None  # None: nothing preloaded
+    settings: tuple = ()  # of its own, as pairs of name and value
 
     @property
     def preload(self):

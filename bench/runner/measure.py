@@ -151,4 +151,4 @@ def clean_environment(library, additions):
     kept["LC_ALL"] = "C.UTF-8"
     if library.preload:
         kept["LD_PRELOAD"] = library.preload
-    return kept | additions
+    return kept | additions | dict(library.settings)
