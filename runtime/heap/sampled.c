@@ -201,8 +201,8 @@ static void note_cell(span_t *span, uint16_t cell)
     uint16_t has = __atomic_load_n(&span->absent, __ATOMIC_RELAXED), shall;
     do {
         shall = has == 0 ? (uint16_t)(cell + 1) : SAMPLED_SEVERAL;
-    } while (!__atomic_compare_exchange_n(&span->absent, &has, shall, true, __ATOMIC_RELAXED,
-                                          __ATOMIC_RELAXED));
+    } while (
+        !__atomic_compare_exchange_n(&span->absent, &has, shall, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 }
 
 static uint32_t cell_of(const span_t *span, const void *p)

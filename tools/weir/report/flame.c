@@ -57,8 +57,11 @@ static void put_text(const char *label, double x, double width, size_t y, FILE *
 {
     size_t length = strlen(label), fits = width > 6 ? (size_t)((width - 6) / LETTER) : 0;
     char part[WIDTH / 7];
-    snprintf(part, sizeof part, "%.*s%s", (int)(length <= fits ? length : fits > 2 ? fits - 2 : 0), label,
-             length <= fits ? "" : "..");
+    snprintf(part, sizeof part, "%.*s%s",
+             (int)(length <= fits ? length
+                   : fits > 2     ? fits - 2
+                                  : 0),
+             label, length <= fits ? "" : "..");
     fprintf(to, "<text x=\"%.3f\" y=\"%zu\">", x + 3, y);
     put_escaped(to, fits < 3 ? "" : part);
     fputs("</text></g>\n", to);
@@ -74,11 +77,10 @@ static void put_box(const graph_t *graph, const node_t *node, const char *name, 
     fprintf(to, "<g class=\"box\" tabindex=\"0\" data-x=\"%.3f\" data-w=\"%.3f\" data-d=\"%zu\"><title>", x,
             width, depth);
     put_escaped(to, label);
-    fprintf(
-        to,
-        "</title><rect x=\"%.3f\" y=\"%zu\" width=\"%.3f\" height=\"%d\" fill=\"hsl(%u,%u%%,%u%%)\"/>",
-        x, TOP + depth * HEIGHT, width, HEIGHT - 1, 20 + colour % 40, 60 + colour / 64 % 30,
-        58 + colour / 4096 % 14);
+    fprintf(to,
+            "</title><rect x=\"%.3f\" y=\"%zu\" width=\"%.3f\" height=\"%d\" fill=\"hsl(%u,%u%%,%u%%)\"/>", x,
+            TOP + depth * HEIGHT, width, HEIGHT - 1, 20 + colour % 40, 60 + colour / 64 % 30,
+            58 + colour / 4096 % 14);
     put_text(label, x, width, TOP + depth * HEIGHT + 13, to);
 }
 
