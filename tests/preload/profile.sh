@@ -244,7 +244,9 @@ for how in prctl trap errno; do
             "$WEIR_PROGRAMS/locked-in" $how $mode 2>err || status=$?
         [ "$status" != 77 ] || break 2
         is "the status of $how $mode" 0 "$status"
-        is "its lines" "weir: no heap profile: $SCRATCH/locked.pb.gz: Operation not permitted" "$(<err)"
+        # It leaves by _exit: there is no line if no profile was due since it was locked in.
+        [ "$mode" != alone ] && [ ! -s err ] ||
+            is "its lines" "weir: no heap profile: $SCRATCH/locked.pb.gz: Operation not permitted" "$(<err)"
     done
 done
 echo "in collect mode what the collector has freed is in use no more"
