@@ -19,6 +19,7 @@
 #include "runtime/os/filter.h"
 #include "runtime/os/futex.h"
 #include "runtime/os/own.h"
+#include "runtime/os/text.h"
 
 static void *reserve(size_t size, size_t alignment, bool is_own)
 {
@@ -183,6 +184,22 @@ bool os_is_on_stack(const void *address)
         if (!os_is_mapped((void *)page))
             return false;
     return true;
+}
+
+COLD void os_require_pages(void)
+{
+    unsigned long size = getauxval(AT_PAGESZ);
+    if (size == OS_PAGE)
+        return;
+    char room[128];
+    text_t out = text_on(room, sizeof room);
+    text_add_str(&out, "weir: the kernel's pages have ");
+    text_add_u64(&out, size);
+    text_add_str(&out, " bytes; this library is for pages of ");
+    text_add_u64(&out, OS_PAGE);
+    text_add_str(&out, "\n");
+    text_flush(&out, STDERR_FILENO);
+    os_abort();
 }
 
 /* The kernel leaves sixteen random bytes to every process. */

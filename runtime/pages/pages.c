@@ -492,6 +492,7 @@ void pages_read_end(void)
 
 bool pages_init(void)
 {
+    os_require_pages();
     provider_init();
     return region_init() && runs_init();
 }

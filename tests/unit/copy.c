@@ -65,8 +65,9 @@ static size_t dirty_pages(const unsigned char *p)
 /* Each mapping by itself: the kernel joins neighbours. */
 Test(copy, what_was_not_written_is_not_written, .disabled = SANITIZED)
 {
-    unsigned char *from = map(), *guard = map(), *to = map();
+    unsigned char *from = map(), *guard = map(), *to = map(), *below = map();
     mprotect(guard, BYTES, PROT_NONE);
+    mprotect(below, BYTES, PROT_NONE);
     from[0] = from[BYTES - 1] = 1;
     os_copy_written(to, from, BYTES);
     cr_expect_eq(to[BYTES - 1], 1);

@@ -1,6 +1,8 @@
 /* region: which addresses are ours, and what the tables about them are. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <signal.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -178,4 +180,22 @@ Test(region, takes_no_addresses_ahead)
     p[0] = p[MIB(100) - 1] = 1;
     cr_expect_null(heap_malloc(MIB(200)));
     cr_expect_eq(errno, ENOMEM);
+}
+
+/* --- pages of another size --- */
+
+static unsigned long page_size;
+
+unsigned long __real_getauxval(unsigned long type);
+unsigned long __wrap_getauxval(unsigned long type);
+
+unsigned long __wrap_getauxval(unsigned long type)
+{
+    return type == AT_PAGESZ && page_size ? page_size : __real_getauxval(type);
+}
+
+Test(region, pages_of_another_size_are_refused, .signal = SIGABRT)
+{
+    page_size = 16384;
+    start();
 }
