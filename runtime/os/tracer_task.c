@@ -57,6 +57,14 @@ static void let_go(tracer_thread_t *thread, int status, enum tracer_state state)
     thread->state = state;
 }
 
+/* It stands as before, but takes part when the process is stopped meanwhile (SIGSTOP, ^Z): else the parent would
+ * hear of that only when we let go, which the stopped process cannot have us do. After that it has to be asked
+ * again. Refused to a thread that was about to get a signal, and to one that listens already. */
+static void have_listen(const tracer_thread_t *thread)
+{
+    trace(PTRACE_LISTEN, thread->thread, 0, NULL);
+}
+
 static void note_vectors(tracer_thread_t *thread)
 {
     struct iovec vectors = {.iov_base = thread->registers + GENERAL + RED_ZONE,
@@ -91,6 +99,7 @@ static void hold(const tracer_order_t *order, tracer_thread_t *thread, int statu
     memcpy(thread->registers, &registers, sizeof registers);
     tracer_copy_red_zone(registers.rsp, thread->registers + GENERAL);
     note_vectors(thread);
+    have_listen(thread);
     thread->stack = registers.rsp;
     thread->state = TRACER_HELD;
 }
@@ -235,10 +244,21 @@ static void hold_all(const tracer_order_t *order)
         wait_for(order, &order->threads[i], began);
 }
 
-static void wait_while(tracer_order_t *order, uint32_t stage)
+static void wait_while(tracer_order_t *order, uint32_t stage, const struct timespec *most)
 {
-    while (atomic_load(&order->stage) == stage)
-        tracer_call(SYS_futex, (long)&order->stage, FUTEX_WAIT_PRIVATE, stage, 0, 0, 0);
+    tracer_call(SYS_futex, (long)&order->stage, FUTEX_WAIT_PRIVATE, stage, (long)most, 0, 0);
+}
+
+/* The process may be stopped and go on, again and again. */
+static void wait_until_released(tracer_order_t *order)
+{
+    const struct timespec most = {.tv_nsec = 20 * 1000 * 1000};
+    while (atomic_load(&order->stage) == TRACER_HAS_HELD) {
+        wait_while(order, TRACER_HAS_HELD, &most);
+        for (size_t i = 0; i < order->count; i++)
+            if (order->threads[i].state == TRACER_HELD && atomic_load(&order->stage) == TRACER_HAS_HELD)
+                have_listen(&order->threads[i]);
+    }
 }
 
 /* If the thread that made it dies, by exec or by a signal to the process, it dies as well. A copy of the
@@ -254,12 +274,13 @@ __attribute__((used)) static void run(tracer_order_t *order)
     CALL2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
     CALL4(SYS_rt_sigaction, SIGCHLD, &usual, NULL, sizeof usual.mask);
     if (CALL1(SYS_getppid, 0) == order->process) {
-        wait_while(order, TRACER_TO_WAIT);
+        while (atomic_load(&order->stage) == TRACER_TO_WAIT)
+            wait_while(order, TRACER_TO_WAIT, NULL);
         hold_all(order);
         uint32_t starts = TRACER_STARTS;
         atomic_compare_exchange_strong(&order->stage, &starts, TRACER_HAS_HELD);
         tracer_call(SYS_futex, (long)&order->stage, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
-        wait_while(order, TRACER_HAS_HELD);
+        wait_until_released(order);
     }
     CALL1(SYS_exit, 0);
 }

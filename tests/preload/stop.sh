@@ -28,6 +28,11 @@ for stop in ptrace signal; do
     done
 done
 
+echo "what a parent hears of it, and of SIGSTOP: stopped by ^Z it is for the shell to know"
+for stop in ptrace signal; do
+    passes WEIR_COLLECT=1 WEIR_DEBUG=stop=$stop "$WEIR_PROGRAMS/watched"
+done
+
 echo "threads that block every signal"
 for call in ppoll pselect sigsuspend epoll_pwait handler attribute; do
     halted_in 20000 ptrace blocks $call
