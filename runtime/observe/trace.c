@@ -50,7 +50,7 @@ static void record_put(text_t *record)
 static void put_instant(const char *name, uint64_t ns)
 {
     char room[TRACE_RECORD];
-    text_t record = record_on(room, 'i', name, ns, os_thread_id());
+    text_t record = record_on(room, 'i', name, ns, os_own_thread());
     record_put(&record);
 }
 
@@ -130,7 +130,7 @@ static void put_collection(const weir_event *event)
     if (stop_count == 0) /* the trace began in the middle of it */
         return;
     char room[TRACE_RECORD];
-    int self = os_thread_id();
+    int self = os_own_thread();
     unsigned last = stop_count - 1;
     text_t record = record_on(room, 'X', "collection", stops[0].begin, self);
     record_add_duration(&record, stops[last].started - stops[0].begin);
@@ -160,7 +160,7 @@ static void put_goal(const weir_event *event)
 static void put_cycle(const weir_event *event)
 {
     char room[TRACE_RECORD];
-    text_t record = record_on(room, 'X', "cycle", cycle_began_ns, os_thread_id());
+    text_t record = record_on(room, 'X', "cycle", cycle_began_ns, os_own_thread());
     record_add_duration(&record, event->time_ns - cycle_began_ns);
     record_add_string(&record, "reason", reason_of(event));
     if (cycle_began_ns) /* else the trace began in the middle of it */
@@ -243,7 +243,7 @@ static void on_release(size_t bytes, uint64_t from, uint64_t to)
 {
     int saved = errno;
     char room[TRACE_RECORD];
-    text_t record = record_on(room, 'X', "release", from, os_thread_id());
+    text_t record = record_on(room, 'X', "release", from, os_own_thread());
     record_add_duration(&record, to - from);
     record_add_number(&record, "bytes", bytes);
     record_put(&record);
@@ -257,6 +257,7 @@ static void on_release(size_t bytes, uint64_t from, uint64_t to)
 /* What a reader has to know first; also in the file of a child. */
 static void put_names(void)
 {
+    record_note_process();
     put_name("process_name", TRACE_WORLD, program_invocation_short_name);
     put_name("thread_name", TRACE_WORLD, "the world");
 }

@@ -13,6 +13,7 @@
 #include "runtime/heap/fork.h"
 #include "runtime/observe/file_name.h"
 #include "runtime/observe/trace_record.h"
+#include "runtime/os/filter.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
@@ -45,6 +46,15 @@ static struct {
 
 /* --- the descriptor --- */
 
+/* A filter of the program's may kill for what it takes. Else errno says so. */
+static bool is_permitted(void)
+{
+    if (filter_permits(FILTER_GROWING | FILTER_FILES))
+        return true;
+    errno = EPERM;
+    return false;
+}
+
 /* A regular file that nobody else writes a trace to. -1 and errno. */
 static int open_alone(const char *path)
 {
@@ -72,6 +82,8 @@ static int open_alone(const char *path)
 /* Under the lock. */
 static bool open_named(void)
 {
+    if (!is_permitted())
+        return false;
     text_t path = text_on(file.room->path, sizeof file.room->path);
     file_name_expand(&file.room->names, 1, &path);
     file.descriptor = open_alone(file.room->path);
@@ -99,6 +111,8 @@ static bool is_allowed(uint64_t end)
 /* All of it, behind the first `size` bytes of the file, or nothing: half a record would end the array. */
 static bool write_whole(const char *from, size_t length, uint64_t size)
 {
+    if (!is_permitted())
+        return false;
     if (!is_still_ours() || !is_allowed(size + length)) {
         errno = is_still_ours() ? EFBIG : EBADF;
         return false;
@@ -138,7 +152,7 @@ static void buffer_add(const char *chars, size_t length)
 static void give_up(void)
 {
     file_name_report("no more of the trace", file.room->path);
-    if (is_still_ours())
+    if (is_permitted() && is_still_ours())
         close(file.descriptor);
     file.descriptor = -1;
     file.is_open = false;
@@ -216,7 +230,7 @@ static bool before_fork(void)
 /* The descriptor is the parent's. What the parent has not written yet, it writes. */
 static void after_fork(bool child)
 {
-    bool begins = child && lock_may_repair(&file.lock) && file.is_open;
+    bool begins = child && lock_may_repair(&file.lock) && file.is_open && is_permitted();
     if (begins) {
         if (file.descriptor >= 0 && is_still_ours())
             close(file.descriptor);

@@ -32,6 +32,13 @@ static void add_key(text_t *record, const char *key)
     text_add_char(record, ':');
 }
 
+static int process;
+
+void record_note_process(void)
+{
+    process = os_process_id();
+}
+
 void record_begin(text_t *record, char phase, const char *name, uint64_t ns, int thread)
 {
     text_add_str(record, "{\"ph\":\"");
@@ -40,7 +47,7 @@ void record_begin(text_t *record, char phase, const char *name, uint64_t ns, int
     add_string(record, name);
     add_us(record, "ts", ns);
     text_add_str(record, ",\"pid\":");
-    text_add_i64(record, os_process_id());
+    text_add_i64(record, process);
     text_add_str(record, ",\"tid\":");
     text_add_i64(record, thread);
     if (phase == 'i')

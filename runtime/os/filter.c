@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -190,8 +191,12 @@ static const struct call {
     {FILTER_PAGES, SYS_mincore, {0, 4096}},
     {FILTER_WRITE, SYS_write, {STDERR_FILENO}},
     {FILTER_FILES, SYS_openat, {(uint32_t)AT_FDCWD, 0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666}},
-    {FILTER_FILES, SYS_write, {3, 0, 4096}},
-    {FILTER_FILES, SYS_close, {3}},
+    {FILTER_FILES | FILTER_GROWING, SYS_write, {3, 0, 4096}},
+    {FILTER_FILES | FILTER_GROWING, SYS_close, {3}},
+    {FILTER_GROWING, SYS_newfstatat, {3, 0, 0, 0x1000 /* AT_EMPTY_PATH */}},
+    {FILTER_GROWING, SYS_prlimit64, {0, RLIMIT_FSIZE}},
+    {FILTER_GROWING, SYS_ftruncate, {3}},
+    {FILTER_GROWING, SYS_getpid, {0}},
     {FILTER_FILES, SYS_renameat, {(uint32_t)AT_FDCWD, 0, (uint32_t)AT_FDCWD}},
     {FILTER_FILES, SYS_unlinkat, {(uint32_t)AT_FDCWD}},
     {FILTER_FILES, SYS_fcntl, {0, F_DUPFD_CLOEXEC, 3}},

@@ -18,17 +18,18 @@
 #include <stdint.h>
 
 enum filter_use {
-    FILTER_TRACE = 1 << 0,   /* threads are stopped by a task that traces them (tracer.h) */
-    FILTER_SIGNAL = 1 << 1,  /* threads are stopped by a signal (signal.h) */
-    FILTER_PROC = 1 << 2,    /* files of /proc are read (file.h, written.h) */
-    FILTER_THREADS = 1 << 3, /* threads are started */
-    FILTER_FENCE = 1 << 4,   /* membarrier (fence.h) */
-    FILTER_COPY = 1 << 5,    /* process_vm_readv: memory that may not be there (asleep.h) */
-    FILTER_YIELD = 1 << 6,   /* sched_yield */
-    FILTER_PAGES = 1 << 7,   /* mincore, for reports of misuse */
-    FILTER_WRITE = 1 << 8,   /* lines on stderr */
-    FILTER_FILES = 1 << 9,   /* files are written: heap profiles */
-    FILTER_ALL = (1 << 10) - 1
+    FILTER_TRACE = 1 << 0,    /* threads are stopped by a task that traces them (tracer.h) */
+    FILTER_SIGNAL = 1 << 1,   /* threads are stopped by a signal (signal.h) */
+    FILTER_PROC = 1 << 2,     /* files of /proc are read (file.h, written.h) */
+    FILTER_THREADS = 1 << 3,  /* threads are started */
+    FILTER_FENCE = 1 << 4,    /* membarrier (fence.h) */
+    FILTER_COPY = 1 << 5,     /* process_vm_readv: memory that may not be there (asleep.h) */
+    FILTER_YIELD = 1 << 6,    /* sched_yield */
+    FILTER_PAGES = 1 << 7,    /* mincore, for reports of misuse */
+    FILTER_WRITE = 1 << 8,    /* lines on stderr */
+    FILTER_FILES = 1 << 9,    /* files are written: heap profiles */
+    FILTER_GROWING = 1 << 10, /* a file grows: the execution trace */
+    FILTER_ALL = (1 << 11) - 1
 };
 
 /* May all of the uses be made? Any thread. */

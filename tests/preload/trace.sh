@@ -103,6 +103,19 @@ fi
 grep -q 'File too large$' err || fail "$(<err)"
 trace_is --cut limited.json
 
+echo "where a filter of system calls kills for writing it"
+for how in prctl trap errno; do
+    for mode in alone threads busy signal; do
+        status=0
+        on_weir WEIR_TRACE=locked.json "$WEIR_PROGRAMS/locked-in" $how $mode 2>err || status=$?
+        [ "$status" != 77 ] || break 2
+        [ "$status" = 0 ] || fail "$how $mode: status $status: $(<err)"
+        # It leaves by _exit: there is no line if nothing was to be written since it was locked in.
+        grep -v '^weir: no more of the trace: .*locked.json: Operation not permitted$' err >other && fail "$(<other)"
+        [ "$(wc -l <err)" -le 1 ] || fail "lines: $(<err)"
+    done
+done
+
 echo "with stderr closed"
 on_weir WEIR_TRACE=none/x.json "$program" cycles 1 >out 2>&-
 [ "$(<out)" = "done" ] || fail "printed: $(<out)"

@@ -58,6 +58,7 @@ Test(trace, a_record_is_the_published_format)
 {
     char room[TRACE_RECORD], expected[TRACE_RECORD];
     text_t record = text_on(room, sizeof room);
+    record_note_process();
     record_begin(&record, 'X', "mark \"now\"", 1000250, 7);
     record_add_duration(&record, 12000);
     record_add_number(&record, "bytes", 4096);
