@@ -106,7 +106,7 @@ typedef struct heap {
     struct heap *next;                 /* of all heaps; written once, under the lock */
     struct heap *next_idle;            /* without a thread; under the lock */
     _Atomic uint32_t busy; /* the owner is in a slow path, so deep; written by the owner: see gate.h */
-    _Atomic uint32_t shut; /* 1: another thread tends the heap; under the lock of the heaps */
+    _Atomic uint32_t shut; /* enum gate_state; another thread tends the heap, under the lock of the heaps */
     _Atomic int status;
     _Alignas(64) _Atomic(cell_t *) inbox; /* pushed by anybody, taken whole by the owner */
 } heap_t;

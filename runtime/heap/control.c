@@ -45,7 +45,7 @@ int control_set_gc_percent(int percent)
 static void heed(void)
 {
     if (cycle_is_due())
-        cycle_run_due();
+        cycle_run_due(false);
 }
 
 int64_t control_set_memory_limit(int64_t bytes)

@@ -23,6 +23,7 @@ static struct {
     } listeners[CYCLE_PHASES][LISTENERS]; /* written under the lock, before `count` */
     _Atomic uint32_t count[CYCLE_PHASES];
     bool is_heeded; /* under the lock: somebody listens, and growth is watched */
+    _Atomic uint32_t shedding; /* threads in a cycle for the limit */
 } cycle = {.lock = LOCK_INIT(LOCK_RANK_CYCLE)};
 
 static bool before_fork(void)
@@ -33,6 +34,7 @@ static bool before_fork(void)
 static void after_fork(bool child)
 {
     if (child) {
+        cycle.shedding = cycle.shedding && cache.cycling;
         event_after_fork_child();
         shrinker_after_fork_child();
     }
@@ -163,6 +165,21 @@ static void run_for_volume(weir_event *event)
     event_tell(event, WEIR_EVENT_CYCLE_END);
 }
 
+static void shed(void)
+{
+    atomic_fetch_add(&cycle.shedding, 1);
+    shed_run();
+    atomic_fetch_sub(&cycle.shedding, 1);
+}
+
+/* The limit is soft for who has got his memory: he does not wait for who makes room. */
+static bool run_for_limit(bool is_refused)
+{
+    if (!is_refused && atomic_load_explicit(&cycle.shedding, memory_order_relaxed))
+        return true;
+    return cycle_run(CYCLE_LIMIT);
+}
+
 bool cycle_run(enum cycle_reason reason)
 {
     if (cache.cycling || cache.starting || cache.ended)
@@ -180,7 +197,7 @@ bool cycle_run(enum cycle_reason reason)
         if (reason == CYCLE_LIMIT) {
             event_tell(&event, WEIR_EVENT_LIMIT_REACHED);
             lock_release(&cycle.lock);
-            shed_run();
+            shed();
         } else {
             tell(CYCLE_AGE, reason);
             tell(CYCLE_TRACE, reason);
@@ -217,7 +234,7 @@ static bool tell_pressure(void)
     return true;
 }
 
-COLD bool cycle_run_due(void)
+COLD bool cycle_run_due(bool is_refused)
 {
     switch (atomic_load_explicit(&pages_due, memory_order_relaxed)) {
     case PAGES_DUE_VOLUME:
@@ -227,7 +244,7 @@ COLD bool cycle_run_due(void)
     case PAGES_DUE_PRESSURE:
         return tell_pressure();
     case PAGES_DUE_LIMIT:
-        return cycle_run(CYCLE_LIMIT);
+        return run_for_limit(is_refused);
     default:
         return true; /* another thread was faster */
     }

@@ -56,8 +56,7 @@ void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *contex
 void cycle_heed(void);
 
 /* Run a cycle now. A forced one waits for one that another thread is in, and then runs; one for growth leaves
- * it to that thread; one for the limit waits, and runs if it is still due. False: none ran, because this
- * thread is in a cycle already, or at its end. Keeps errno. */
+ * it to that thread. False: none ran, because this thread is in a cycle already, or at its end. Keeps errno. */
 bool cycle_run(enum cycle_reason reason);
 
 /* For a cycle for the limit's sake (shed.h): run one phase, in its lock if it has one; does anybody listen to
@@ -68,8 +67,9 @@ bool cycle_is_listened(enum cycle_phase phase);
 /* Wait until no other thread is in TRACE or AGE. Not from there. */
 void cycle_wait(void);
 
-/* Run the cycle that is due. True: one ran, and what was refused may be tried again. */
-bool cycle_run_due(void);
+/* Run the cycle that is due. One for the limit is left to a thread that is in one, unless `is_refused`: the caller's
+ * allocation was. True: one ran, and what was refused may be tried again. */
+bool cycle_run_due(bool is_refused);
 
 /* If the last cycle was longer ago: one of the volume is due. */
 void cycle_age_if_older(uint64_t ns);

@@ -95,7 +95,7 @@ static bool uses_cache(const heap_t *self)
  * was refused, and may not be now: the caller tries again and passes the result through `retried`. */
 static bool is_worth_another_try(const void *p)
 {
-    if (LIKELY(!cycle_is_due()) || !cycle_run_due() || p)
+    if (LIKELY(!cycle_is_due()) || !cycle_run_due(p == NULL) || p)
         return false;
     pages_retry_begins();
     return true;
@@ -583,7 +583,7 @@ static void shed_own(heap_t *self)
     remote_drain(self);
     span_release_empty(self);
     spare_release(self);
-    hollow_heap(self);
+    hollow_heap(self, NULL);
     gate_leave(self);
 }
 

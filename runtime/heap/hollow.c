@@ -98,13 +98,14 @@ static void hollow_span(span_t *span)
 }
 
 /* Those with cells on their list come first: see partial_with_free. */
-static void hollow_class(heap_t *heap, uint32_t cls)
+static void hollow_class(heap_t *heap, uint32_t cls, bool (*stop)(const heap_t *heap))
 {
     uint32_t with = 0, without = 0, last = 0;
     for (uint32_t slot = heap->partial[cls], next; slot; slot = next) {
         span_t *span = span_of_slot(slot);
         next = span->next;
-        hollow_span(span);
+        if (!stop || !stop(heap))
+            hollow_span(span);
         last = span->free && !last ? slot : last;
         span_link(span->free ? &with : &without, span);
     }
@@ -115,10 +116,10 @@ static void hollow_class(heap_t *heap, uint32_t cls)
     heap->partial[cls] = with ? with : without;
 }
 
-void hollow_heap(heap_t *heap)
+void hollow_heap(heap_t *heap, bool (*stop)(const heap_t *heap))
 {
-    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
-        hollow_class(heap, cls);
+    for (uint32_t cls = 1; cls < CLASS_COUNT && !(stop && stop(heap)); cls++)
+        hollow_class(heap, cls, stop);
 }
 
 /* --- bringing back --- */

@@ -19,8 +19,11 @@ COLD void gate_wait(heap_t *self)
 {
     do {
         atomic_store_explicit(&self->busy, 0, memory_order_release);
-        while (atomic_load_explicit(&self->shut, memory_order_acquire))
-            os_futex_wait(&self->shut, 1);
+        uint32_t shut;
+        while ((shut = atomic_load_explicit(&self->shut, memory_order_acquire)) != HEAP_OPEN)
+            if (shut == HEAP_AWAITED ||
+                atomic_compare_exchange_strong(&self->shut, &shut, HEAP_AWAITED))
+                os_futex_wait(&self->shut, HEAP_AWAITED);
         atomic_store_explicit(&self->busy, 1, memory_order_relaxed);
         fence_hot();
     } while (atomic_load_explicit(&self->shut, memory_order_acquire));
@@ -66,6 +69,12 @@ static void settle_events(heap_t *heap)
     }
 }
 
+/* Pages go back by many calls of the kernel's: not while the owner waits at the gate, or another thread for the lock. */
+static bool is_awaited(const heap_t *heap)
+{
+    return atomic_load_explicit(&heap->shut, memory_order_relaxed) == HEAP_AWAITED || lock_is_wanted(&heaps.lock);
+}
+
 /* What the owner would do: as at its end, but that it stays. */
 static void give_back(heap_t *heap)
 {
@@ -74,7 +83,7 @@ static void give_back(heap_t *heap)
     remote_drain(heap);
     span_release_empty(heap);
     spare_release(heap);
-    hollow_heap(heap);
+    hollow_heap(heap, is_awaited);
 }
 
 /* The slow paths are shut, and the owner is in none. */
@@ -94,11 +103,11 @@ static void tend_behind_gate(heap_t *heap)
 
 static void tend(heap_t *heap)
 {
-    atomic_store_explicit(&heap->shut, 1, memory_order_relaxed);
+    atomic_store_explicit(&heap->shut, HEAP_SHUT, memory_order_relaxed);
     fence_cold();
     if (!atomic_load_explicit(&heap->busy, memory_order_acquire))
         tend_behind_gate(heap);
-    atomic_store_explicit(&heap->shut, 0, memory_order_release);
+    atomic_store_explicit(&heap->shut, HEAP_OPEN, memory_order_release);
     os_futex_wake_all(&heap->shut);
 }
 

@@ -73,6 +73,12 @@ static inline bool lock_is_own(const lock_t *lock)
     return (atomic_load_explicit(&lock->word, memory_order_relaxed) & ~(uint32_t)LOCK_WAITS) == lock_self();
 }
 
+/* Somebody sleeps until the lock is free. For who holds it. */
+static inline bool lock_is_wanted(const lock_t *lock)
+{
+    return atomic_load_explicit(&lock->word, memory_order_relaxed) & LOCK_WAITS;
+}
+
 #define LOCK_INIT(rank)                                                                                      \
     {                                                                                                        \
         0, rank                                                                                              \

@@ -25,26 +25,38 @@ static bool clear_by_kernel(char *memory, size_t size)
 
 /* How much of a range the provider had for reuse, in bytes; it is no longer. Those pages may hold anything,
  * the others are zero. */
-static size_t huge_take_touched(char *memory, size_t size, bool zeroed)
+static size_t huge_take_touched(const char *memory, size_t size, bool zeroed)
 {
     size_t touched = 0;
     span_t *span = span_of_slot(region_slot(memory));
-    zeroed = zeroed && !clear_by_kernel(memory, size);
     DEBUG_CHECK(size % SLOT_SIZE == 0 && !region.chunks[region_slot(memory) / CHUNK_SLOTS].known);
     for (size_t i = 0; i < size / SLOT_SIZE; i++) {
-        if (zeroed && span[i].touched)
-            memset(memory + (i << SLOT_SHIFT), 0, (size_t)span[i].touched * OS_PAGE);
+        if (zeroed)
+            span[i].unclear = span[i].touched;
         touched += span[i].touched;
         span[i].touched = 0;
     }
     return touched * OS_PAGE;
 }
 
+void huge_clear(void *memory, size_t size)
+{
+    span_t *span = span_of_slot(region_slot(memory));
+    bool any = false;
+    for (size_t i = 0; i < size / SLOT_SIZE && !any; i++)
+        any = span[i].unclear > 0;
+    bool is_cleared = !any || clear_by_kernel(memory, size);
+    for (size_t i = 0; i < size / SLOT_SIZE; i++) {
+        if (!is_cleared)
+            memset((char *)memory + (i << SLOT_SHIFT), 0, (size_t)span[i].unclear * OS_PAGE);
+        span[i].unclear = 0;
+    }
+}
+
 /* What was expected to come out of idle memory may have come fresh instead, so the limit is asked again. */
 static void huge_taken(void *memory, size_t size, bool zeroed)
 {
     region_note_used(memory, size);
-    purge_await(memory, size);
     size_t touched = huge_take_touched(memory, size, zeroed);
     ledger.huge_idle -= touched;
     ledger.huge_inuse += size;
@@ -75,9 +87,9 @@ void *huge_take(size_t *size, size_t alignment, bool zeroed, size_t moved, bool 
         *refused = limit_refuses(rounded - moved);
         return NULL;
     }
-    void *memory = provider_take(rounded, alignment);
+    void *memory = purge_take_provided(rounded, alignment);
     if (!memory && idle_give_up_commitment())
-        memory = provider_take(rounded, alignment);
+        memory = purge_take_provided(rounded, alignment);
     if (memory) {
         ledger.huge_moving += moved;
         huge_taken(memory, rounded, zeroed);
@@ -124,6 +136,10 @@ size_t huge_shrink(void *memory, size_t size, size_t wanted)
 size_t huge_extend(void *memory, size_t size, size_t wanted)
 {
     size_t now = limit_admit(wanted - size) ? provider_extend(memory, size, wanted) : 0;
+    if (now && purge_has((char *)memory + size, now - size)) {
+        provider_shrink(memory, now, size);
+        return 0; /* the caller takes another */
+    }
     if (now)
         huge_taken((char *)memory + size, now - size, false);
     return now;

@@ -33,6 +33,16 @@ void pages_lock_resume(void)
     lock_section_end(&lock);
 }
 
+bool pages_lock_breathe(void)
+{
+    if (LIKELY(!lock_is_wanted(&lock)))
+        return false;
+    pages_lock_pause();
+    os_yield();
+    pages_lock_resume();
+    return true;
+}
+
 /* --- slots --- */
 
 /* Huge pages pay for spans of small cells in a heap that has grown: 2 MiB are at most a twelfth of it, and
@@ -155,7 +165,10 @@ void pages_give(uint32_t slot, uint32_t count, size_t use)
 
 void pages_give_without(uint32_t slot, uint32_t count, size_t use, size_t gone, bool moved)
 {
+    size_t released = UNLIKELY(span_of_slot(slot)->hollow) ? runs_release_hollow(slot) : 0;
     lock_acquire(&lock);
+    ledger.releases += released > 0;
+    ledger.released_pages += released;
     ledger.pages_slack -= runs_slack(slot, count, use);
     ledger.huge_moving -= moved ? gone : 0;
     runs_forget(slot, (uint32_t)(gone >> SLOT_SHIFT));
@@ -202,6 +215,8 @@ static void *take_huge(size_t *size, size_t alignment, bool zeroed, size_t moved
     lock_acquire(&lock);
     void *memory = huge_take(size, alignment, zeroed, moved, refused);
     lock_release(&lock);
+    if (memory && zeroed)
+        huge_clear(memory, *size);
     return memory;
 }
 
@@ -364,9 +379,8 @@ void pages_read_process(size_t *resident, size_t *foreign)
 
 void pages_look(size_t bytes)
 {
-    if (!limit_wants_look(bytes))
+    if (!limit_wants_look(bytes) || !lock_try(&lock)) /* whoever has it looks, or the next one does */
         return;
-    lock_acquire(&lock);
     limit_look();
     limit_admit(0);
     lock_release(&lock);

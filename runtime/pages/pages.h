@@ -46,6 +46,8 @@ extern ledger_t ledger;
 /* Give the lock up for a while, in the middle of what one does under it. For this folder. */
 void pages_lock_pause(void);
 void pages_lock_resume(void);
+/* In the middle of what takes long: let those who sleep on the lock have it first. True: somebody had it. */
+bool pages_lock_breathe(void);
 
 /* For a reader of descriptors: between the two no slot changes hands, and no page of one is unmapped.
  * Short. */

@@ -40,6 +40,11 @@ uint64_t purge_turns(void)
     return purge.turns;
 }
 
+void purge_note_turn(void)
+{
+    purge.turns++;
+}
+
 bool purge_is_busy(void)
 {
     return purge.busy > 0;
@@ -249,14 +254,34 @@ static bool is_in_work(uint32_t slot, uint32_t count)
     return false;
 }
 
+bool purge_has(const void *memory, size_t size)
+{
+    return purge.busy && is_in_work(region_slot(memory), (uint32_t)(size >> SLOT_SHIFT));
+}
+
 void purge_await(const void *memory, size_t size)
 {
-    while (purge.busy && is_in_work(region_slot(memory), (uint32_t)(size >> SLOT_SHIFT))) {
+    while (purge_has(memory, size)) {
         pages_lock_pause();
         os_yield();
         pages_lock_resume();
-        purge.turns++;
+        purge_note_turn();
     }
+}
+
+/* Twice what it takes at the most: the provider gives no memory again that it has given. */
+void *purge_take_provided(size_t size, size_t alignment)
+{
+    void *memory = provider_take(size, alignment);
+    if (!memory || LIKELY(!purge_has(memory, size)))
+        return memory;
+    void *other = provider_take(size, alignment);
+    if (other) {
+        provider_give(memory, size);
+        memory = other;
+    }
+    purge_await(memory, size);
+    return memory;
 }
 
 void purge_after_fork_child(void)

@@ -6,8 +6,8 @@
  *     under the lock     put the piece back, clean; or as it was, if the kernel refused
  *
  * Slots of a chunk are in nobody's hands meanwhile; others allocate from other slots. Memory of the
- * provider's cannot be withheld from it: who gets some of a piece from there waits until the piece has been
- * purged. A piece counts as gone from when it was taken. The rule purges one piece at a time; a limit, whose
+ * provider's cannot be withheld from it: who gets some of a piece from there asks for other memory, and waits until
+ * the piece has been purged where there is none. A piece counts as gone from when it was taken. The rule purges one piece at a time; a limit, whose
  * threads need the room, a few.
  *
  * Where the kernel refuses (a sandbox without madvise), trying at each free would cost and change nothing:
@@ -32,6 +32,12 @@ uint64_t purge_turns(void);
 bool purge_is_busy(void);
 /* So much is: held no more, and perhaps still resident. */
 size_t purge_bytes_in_work(void);
+/* The lock was given up in the middle of something else. */
+void purge_note_turn(void);
+/* Memory from the provider of which nothing is being purged; NULL: there is none. */
+void *purge_take_provided(size_t size, size_t alignment);
+/* Is any of the memory? */
+bool purge_has(const void *memory, size_t size);
 /* Wait until nothing of the memory is being purged. The lock is given up meanwhile. */
 void purge_await(const void *memory, size_t size);
 /* For the execution trace: called by who has given bytes back, after that, without the pages' lock; NULL:

@@ -58,10 +58,9 @@ static bool chunk_carve(void)
 
 static bool chunk_get(void)
 {
-    void *memory = provider_take(CHUNK_SIZE, CHUNK_SIZE);
+    void *memory = purge_take_provided(CHUNK_SIZE, CHUNK_SIZE);
     if (!memory)
         return false;
-    purge_await(memory, CHUNK_SIZE);
     chunk_add(memory, true, CHUNK_SLOTS);
     chunk_take_touched(region_slot(memory) / CHUNK_SLOTS);
     return true;
@@ -259,20 +258,19 @@ static void raise(uint32_t index, enum index_kind kind, uint64_t word, uint64_t 
     }
 }
 
-/* A span with hollow pages: the others go back too, so that none is touched. If the kernel refuses, all count
- * again. */
-static void release_hollow(span_t *span)
+/* If the kernel refuses, all count again. */
+size_t runs_release_hollow(uint32_t slot)
 {
+    span_t *span = span_of_slot(slot);
     size_t hollow = (size_t)__builtin_popcount(span->hollow), resident = span->touched - hollow;
     span->hollow = 0;
-    if (os_release(span_start(span), SLOT_SIZE)) {
-        atomic_fetch_sub_explicit(&ledger.touched, resident, memory_order_relaxed);
-        span->touched = 0;
-        ledger.releases++;
-        ledger.released_pages += resident;
-    } else {
+    if (!os_release(span_start(span), SLOT_SIZE)) {
         atomic_fetch_add_explicit(&ledger.touched, hollow, memory_order_relaxed);
+        return 0;
     }
+    atomic_fetch_sub_explicit(&ledger.touched, resident, memory_order_relaxed);
+    span->touched = 0;
+    return resident;
 }
 
 void runs_give(uint32_t slot, uint32_t count)
@@ -283,8 +281,7 @@ void runs_give(uint32_t slot, uint32_t count)
     DEBUG_CHECK(!(chunk->free & given));
     for (uint32_t i = 0; i < count; i++) {
         span_t *span = span_of_slot(slot + i);
-        if (UNLIKELY(span->hollow))
-            release_hollow(span);
+        DEBUG_CHECK(!span->hollow);
         dirty |= (uint64_t)(span->touched > 0) << (slot + i) % CHUNK_SLOTS;
         ledger.pages_idle += span->touched;
     }
@@ -405,6 +402,8 @@ bool runs_release_slack(void)
     uint32_t end = runs.end * CHUNK_SLOTS;
     for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < end && ledger.pages_slack; slot++) {
         size_t last;
+        if (pages_lock_breathe())
+            purge_note_turn();
         uint32_t count = region.chunks[slot / CHUNK_SLOTS].known ? large_extent(slot, &last) : 0;
         if (!count)
             continue;

@@ -7,7 +7,7 @@
  * The first chunks are carved from the region directly and committed as they fill, so that a small program
  * never wakes the page provider; the others come from it (provider.h).
  *
- * All of this is under the pages' lock. */
+ * All of this is under the pages' lock, but runs_release_hollow. */
 #ifndef WEIR_PAGES_RUNS_H
 #define WEIR_PAGES_RUNS_H
 
@@ -28,6 +28,9 @@ uint32_t runs_take_new(uint32_t count, size_t use, uint64_t aligned, bool is_sma
 void runs_take_idle(uint32_t slot, uint32_t count);
 /* Give a run back. A chunk that is free throughout goes back to the provider, unless few slots are free. */
 void runs_give(uint32_t slot, uint32_t count);
+/* Before a span with hollow pages is given back, without the lock: the others go back to the kernel too, so that
+ * none is touched. How many went. */
+size_t runs_release_hollow(uint32_t slot);
 /* Take the slots from `count` up to `new_count` as well, if they are free and the limit admits a use of
  * `new_use` pages.
  */
@@ -46,7 +49,8 @@ void runs_forget(uint32_t slot, uint32_t count);
  * throughout. */
 size_t runs_slack(uint32_t slot, uint32_t count, size_t use);
 
-/* Release those behind the large objects of the heap, all there are. True: some were. */
+/* Release those behind the large objects of the heap, all there are, while their owners may not touch them: a slot's at a
+ * time, between which others have the lock (purge_turns says so). True: some were. */
 bool runs_release_slack(void);
 
 /* Check every chunk; the free slots and the idle pages of all. */

@@ -480,7 +480,7 @@ Test(shed, pools_age_by_time_too, .init = begin)
     for (int i = 0; i < 2; i++) {
         cycle_age_if_older(0);
         cr_expect(cycle_is_due());
-        cycle_run_due();
+        cycle_run_due(false);
     }
     cr_expect_eq(in_pool(pool), 0);
 }
