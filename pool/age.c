@@ -108,8 +108,12 @@ static magazine_t *take_doomed(weir_pool *pool)
 /* An object counts as the pool's until it has been dropped: a collection may come while it is. */
 static void drop_magazine(weir_pool *pool, magazine_t *magazine)
 {
-    for (; magazine->count > 0; magazine->count--)
-        pool_drop(pool, magazine->rounds[magazine->count - 1]);
+    for (; magazine->count > 0; magazine->count--) {
+        void *p = magazine->rounds[magazine->count - 1];
+        if (magazine->counted)
+            pool_uncount(pool, heap_cell_size(p));
+        pool_drop(pool, p);
+    }
 }
 
 /* Under pools.lock, which is let go meanwhile. A freed pool waits for its dropper, so the pool stays. */

@@ -38,6 +38,7 @@ typedef struct record {
     struct record *next; /* in the bucket */
     char *object;
     enum state state;
+    bool counted; /* in the pool's `pooled` */
     size_t size; /* of the object; 0: not on weir's heap, and not poisoned */
     char *copy;  /* its contents while it is poisoned; NULL: it is not */
 } record_t;
@@ -211,6 +212,8 @@ static record_t *take(weir_pool *pool)
     if (record) {
         record->state = OUT;
         check->in--;
+        if (record->counted)
+            pool_uncount(pool, record->size);
         pool->common.hot.hits++;
         pool->common.given--;
     } else {
@@ -267,6 +270,7 @@ static record_t *take_in(weir_pool *pool, char *p, record_t **fresh, char **copy
     if (!record)
         return NULL;
     record->size = heap_cell_size(p) ? heap_usable_size(p) : 0;
+    record->counted = pool->cap > 0;
     record->copy = *copy;
     *copy = NULL;
     poison(record);
@@ -278,7 +282,23 @@ static record_t *take_in(weir_pool *pool, char *p, record_t **fresh, char **copy
     return record;
 }
 
-bool check_put(weir_pool *pool, void *p)
+/* It was handed out, and is the pool's no more. */
+static record_t *forget(struct check *check, const char *p)
+{
+    record_t **at = find(check, p), *record = *at;
+    if (record)
+        *at = record->next;
+    return record;
+}
+
+/* Under pools.lock. The record that is to be freed; *wrong: what is wrong with the put. */
+static record_t *turn_away(weir_pool *pool, char *p, const char **wrong)
+{
+    *wrong = wrong_with(pool, *find(pool->check, p));
+    return *wrong ? NULL : forget(pool->check, p);
+}
+
+bool check_put(weir_pool *pool, void *p, bool is_refused)
 {
     const char *wrong = NULL;
     size_t size = heap_cell_size(p) ? heap_usable_size(p) : 0;
@@ -287,12 +307,19 @@ bool check_put(weir_pool *pool, void *p)
     tell_put(pool->check, p);
     lock_acquire(&pools.lock);
     bool is_freed = pool->freed;
-    record_t *record = is_freed ? NULL : take_in(pool, p, &fresh, &copy, &wrong);
+    is_refused = is_refused || (!is_freed && !pool_count(pool, size));
+    record_t *gone = is_refused && !is_freed ? turn_away(pool, p, &wrong) : NULL;
+    record_t *record = is_refused || is_freed ? NULL : take_in(pool, p, &fresh, &copy, &wrong);
+    if (!is_refused && !is_freed && !record && pool->cap)
+        pool_uncount(pool, size);
     lock_release(&pools.lock);
     heap_free(fresh);
     heap_free(copy);
+    heap_free(gone);
     if (wrong)
         report(pool, wrong, NULL, p, "weir_pool_put()");
+    else if (is_refused && !is_freed)
+        pool_put_refused(pool, p);
     else if (!record && !is_freed)
         pool_put_unkept(pool, p);
     return !is_freed;
@@ -352,6 +379,8 @@ void check_settle(weir_pool *pool)
     for (record_t *record; (record = take_doomed(pool->check)) != NULL;) {
         if (!unpoison(record))
             report(pool, "write after put to", record, record->object, "a cycle");
+        if (record->counted)
+            pool_uncount(pool, record->size);
         pool_drop(pool, record->object);
         heap_free(record);
     }

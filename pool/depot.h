@@ -20,6 +20,7 @@
 #define WEIR_POOL_DEPOT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,7 @@ typedef struct magazine {
     struct magazine *next_chain;     /* of the first of a chain that is doomed */
     uint32_t count;                  /* rounds, while it is nobody's loaded one */
     uint32_t keep;                   /* a late pop may read it: not to be given back */
+    bool counted;                    /* its objects are among the pool's `pooled` */
     _Alignas(MAGAZINE_HEAD) void *rounds[MAGAZINE_ROUNDS];
 } magazine_t;
 _Static_assert(sizeof(magazine_t) == MAGAZINE_SIZE, "a magazine is as large as its alignment");

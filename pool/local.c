@@ -16,7 +16,7 @@ struct pools pools = {.lock = LOCK_INIT(LOCK_RANK_POOLS), .free_id = POOL_NO_ID}
 
 void local_init(local_t *local, weir_pool *pool)
 {
-    *local = (local_t){.pool = pool, .hot.gate = fence_is_cheap() ? 0 : GATE_SHUT};
+    *local = (local_t){.pool = pool, .hot.gate = GATE_SHUT};
 }
 
 /* --- the thread's table --- */
@@ -103,6 +103,8 @@ static bool table_reach(size_t id)
 static void adopt(local_t *local, size_t id)
 {
     local->thread = pool_table;
+    local->debt = 0;
+    gate_open(local);
     table_set_local(pool_table, id, local);
 }
 
@@ -225,12 +227,16 @@ magazine_t *local_unload(local_t *local)
 
 /* --- gates --- */
 
+static void shut_one(local_t *local)
+{
+    __atomic_store_n(&local->hot.gate, GATE_SHUT, __ATOMIC_RELAXED);
+    atomic_store_explicit(&local->shut, true, memory_order_relaxed);
+}
+
 static void shut(weir_pool *pool)
 {
-    for (local_t *local = local_first(pool); local; local = local_next(local)) {
-        __atomic_store_n(&local->hot.gate, GATE_SHUT, __ATOMIC_RELAXED);
-        atomic_store_explicit(&local->shut, true, memory_order_relaxed);
-    }
+    for (local_t *local = local_first(pool); local; local = local_next(local))
+        shut_one(local);
 }
 
 /* True: the thread is not busy, and will not be as long as its gate is shut. */
@@ -271,12 +277,29 @@ void gates_shut_all(void)
         await_all(pool, GATES_PATIENCE);
 }
 
+/* What the fast paths find when nobody has shut it. */
+static uint32_t gate_at_rest(const weir_pool *pool)
+{
+    return fence_is_cheap() && !pool->cap ? 0 : GATE_SHUT;
+}
+
+void gate_open(local_t *local)
+{
+    atomic_store_explicit(&local->shut, false, memory_order_release);
+    __atomic_store_n(&local->hot.gate, gate_at_rest(local->pool), __ATOMIC_RELEASE);
+}
+
+bool gate_shut(local_t *local)
+{
+    shut_one(local);
+    fence_cold();
+    return await(local, 0);
+}
+
 void gates_open(weir_pool *pool)
 {
-    for (local_t *local = local_first(pool); local; local = local_next(local)) {
-        atomic_store_explicit(&local->shut, false, memory_order_release);
-        __atomic_store_n(&local->hot.gate, fence_is_cheap() ? 0 : GATE_SHUT, __ATOMIC_RELEASE);
-    }
+    for (local_t *local = local_first(pool); local; local = local_next(local))
+        gate_open(local);
 }
 
 void gates_open_all(void)

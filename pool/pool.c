@@ -39,6 +39,18 @@ static magazine_t *find_full(local_t *local)
     return found;
 }
 
+/* One that was in nobody's hands, instead of an empty one or none. */
+static void load_full(local_t *local, magazine_t *full)
+{
+    magazine_t *empty = local_loaded(local);
+    local->given -= full->count;
+    if (empty && local->previous)
+        depot_push(&local->pool->empty, empty);
+    else if (empty)
+        local->previous = empty;
+    local_load(local, full, full->count);
+}
+
 /* The loaded magazine is empty: load another. False: there is none. */
 static bool reload(local_t *local)
 {
@@ -51,11 +63,8 @@ static bool reload(local_t *local)
         full = find_full(local);
         if (!full)
             return false;
-        local->given -= full->count;
-        if (empty && local->previous)
-            depot_push(&local->pool->empty, empty);
-        else if (empty)
-            local->previous = empty;
+        load_full(local, full);
+        return true;
     }
     local_load(local, full, full->count);
     return true;
@@ -86,6 +95,7 @@ static bool load_empty(local_t *local, uint32_t capacity, magazine_t **fresh)
             depot_push(&local->full, leaving);
         }
     }
+    empty->counted = local->pool->cap > 0;
     local_load(local, empty, 0);
     return true;
 }
@@ -101,23 +111,59 @@ void *pool_make_object(weir_pool *pool)
     return p;
 }
 
+/* Something is loaded. */
+static void *pop(local_t *local)
+{
+    uint32_t left = local_count(local) - 1;
+    void *p = local->hot.rounds[left];
+    local->hot.hits++;
+    local_set_count(local, left);
+    if (UNLIKELY(local_loaded(local)->counted))
+        pool_uncount(local->pool, heap_cell_size(p));
+    return p;
+}
+
+/* What is in the pool, or NULL, which counts as a miss. False: the pool is freed. */
+static bool take(local_t *local, void **p)
+{
+    *p = NULL;
+    if (!local_enter(local))
+        return false;
+    if (local_count(local) > 0 || reload(local))
+        *p = pop(local);
+    else
+        local->misses++;
+    local_leave(local);
+    return true;
+}
+
+/* After a miss: what another thread had in hand; or NULL. */
+static void *take_stolen(weir_pool *pool, local_t *local)
+{
+    magazine_t *stolen = pool_steal(pool, local);
+    if (!stolen)
+        return NULL;
+    local->misses--;
+    local->stolen += stolen->count;
+    if (local_count(local) > 0)
+        depot_push(&local->full, stolen); /* a callback or a handler was here */
+    else
+        load_full(local, stolen);
+    void *p = pop(local);
+    local_leave(local);
+    return p;
+}
+
 void *weir_pool_get_slow(weir_pool *pool)
 {
     if (UNLIKELY(pool->check != NULL))
         return check_get(pool);
     local_t *local = local_here(pool);
-    if (!local || !local_enter(local))
+    void *p;
+    if (!local || !take(local, &p))
         return NULL;
-    void *p = NULL;
-    if (local_count(local) > 0 || reload(local)) {
-        uint32_t left = local_count(local) - 1;
-        local->hot.hits++;
-        p = local->hot.rounds[left];
-        local_set_count(local, left);
-    } else {
-        local->misses++;
-    }
-    local_leave(local);
+    if (!p)
+        p = take_stolen(pool, local);
     return p ? p : pool_make_object(pool);
 }
 
@@ -143,6 +189,12 @@ void pool_put_unkept(weir_pool *pool, void *p)
     pool_drop(pool, p);
 }
 
+void pool_put_refused(weir_pool *pool, void *p)
+{
+    atomic_fetch_add_explicit(&pool->refused, 1, memory_order_relaxed);
+    pool_put_unkept(pool, p);
+}
+
 /* False: it takes a fresh magazine. */
 static bool store(local_t *local, void *p, size_t object_bytes, magazine_t **fresh)
 {
@@ -151,7 +203,8 @@ static bool store(local_t *local, void *p, size_t object_bytes, magazine_t **fre
         if (!load_empty(local, capacity, fresh))
             return false;
     }
-    local_set_capacity(local, local->pool->reset ? 0 : capacity);
+    bool goes_out_of_line = local->pool->reset || atomic_load_explicit(&local->pool->refuses, memory_order_relaxed);
+    local_set_capacity(local, goes_out_of_line ? 0 : capacity);
     local->sampled++;
     local->sampled_bytes += object_bytes;
     uint32_t count = local_count(local);
@@ -160,50 +213,79 @@ static bool store(local_t *local, void *p, size_t object_bytes, magazine_t **fre
     return true;
 }
 
+enum put_result { PUT_STORED, PUT_NOT_YET, PUT_UNKEPT, PUT_REFUSED, PUT_FREED };
+
+/* Once; PUT_NOT_YET: it takes a fresh magazine. */
+static enum put_result try_put(weir_pool *pool, local_t *local, void *p, magazine_t **fresh)
+{
+    enum put_result result = PUT_STORED;
+    size_t object_bytes = heap_cell_size(p);
+    if (!local_enter(local))
+        return PUT_FREED;
+    if (!pool_count(pool, object_bytes)) {
+        result = PUT_REFUSED;
+    } else if (!store(local, p, object_bytes, fresh)) {
+        result = PUT_NOT_YET;
+        if (pool->cap)
+            pool_uncount(pool, object_bytes);
+    }
+    if (result == PUT_STORED && *fresh) {
+        depot_push(&pool->empty, *fresh);
+        *fresh = NULL;
+    }
+    local_leave(local);
+    return result;
+}
+
 /* A magazine is allocated outside of the operation: allocating may run a cycle, which wants our gate. */
-static bool put_with_room(weir_pool *pool, local_t *local, void *p, bool *is_freed)
+static enum put_result put_with_room(weir_pool *pool, local_t *local, void *p)
 {
     magazine_t *fresh = NULL;
-    size_t object_bytes = heap_cell_size(p);
-    bool stored;
-    for (;;) {
-        *is_freed = !local_enter(local);
-        if (*is_freed) {
-            heap_free(fresh);
-            return false;
-        }
-        stored = store(local, p, object_bytes, &fresh);
-        if (stored && fresh)
-            depot_push(&pool->empty, fresh);
-        local_leave(local);
-        if (stored || fresh)
-            return stored;
-        fresh = heap_manual(MAGAZINE_SIZE, MAGAZINE_SIZE);
-        if (!fresh)
-            return false;
-        *fresh = (magazine_t){.count = 0};
-    }
+    enum put_result result = try_put(pool, local, p, &fresh);
+    if (result != PUT_NOT_YET)
+        return result;
+    fresh = heap_manual(MAGAZINE_SIZE, MAGAZINE_SIZE);
+    if (!fresh)
+        return PUT_UNKEPT;
+    *fresh = (magazine_t){.count = 0};
+    result = try_put(pool, local, p, &fresh);
+    heap_free(fresh);
+    return result;
+}
+
+static enum put_result put(weir_pool *pool, void *p, bool is_refused)
+{
+    local_t *local = local_here(pool);
+    if (!local)
+        return PUT_FREED;
+    if (!is_refused)
+        return put_with_room(pool, local, p);
+    if (!local_enter(local))
+        return PUT_FREED;
+    local_leave(local);
+    return PUT_REFUSED;
 }
 
 void weir_pool_put_slow(weir_pool *pool, void *p)
 {
     if (!p)
         return;
-    if (pool->reset)
+    bool is_refused = pool_refuses(pool, p);
+    if (pool->reset && !is_refused)
         pool->reset(pool->ctx, p);
-    int saved = errno;
     if (UNLIKELY(pool->check != NULL)) {
-        if (!check_put(pool, p))
+        if (!check_put(pool, p, is_refused))
             put_late(pool, p);
         return;
     }
-    local_t *local = local_here(pool);
-    bool is_freed = !local;
-    bool stored = local && put_with_room(pool, local, p, &is_freed);
+    int saved = errno;
+    enum put_result result = put(pool, p, is_refused);
     errno = saved;
-    if (is_freed)
+    if (result == PUT_FREED)
         put_late(pool, p);
-    else if (!stored)
+    else if (result == PUT_REFUSED)
+        pool_put_refused(pool, p);
+    else if (result == PUT_UNKEPT)
         pool_put_unkept(pool, p);
 }
 

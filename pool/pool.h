@@ -13,7 +13,7 @@
  *                                  doomed    ## ##               what was a victim at the last cycle: to be dropped
  *
  * An object of the pool's is in exactly one of these places. get looks in this order: loaded, previous, own
- * full ones, others', own victims, others'.
+ * full ones, others', own victims, others', and then in others' hands (steal.c).
  *
  * The gate. A cycle takes the magazines of threads that may be anywhere in get or put, or asleep for ever
  * outside of them, and the fast paths shall have no atomic operation. So a thread says that it is busy, by a
@@ -52,6 +52,9 @@ typedef struct local {
     depot_t victims;
     _Atomic bool shut; /* written under pools.lock; what operations off the fast path ask */
     bool skipped;      /* under pools.lock: the gate is shut, but the thread was busy */
+    uint8_t debt;      /* the thread's: misses until it may steal from others' hands again, */
+    uint8_t left;      /* and under pools.lock: rounds that the last theft left to it, */
+    uint32_t robbed_at; /* and its hits then, the lower half (steal.c) */
     weir_pool *pool;
     struct table *thread;            /* under pools.lock: of whose table it is an entry; NULL: nobody's */
     _Atomic(struct local *) next;    /* of the pool's; written once */
@@ -116,7 +119,12 @@ struct weir_pool {
     depot_t empty;
     _Atomic uint64_t made; /* by new_object */
     _Atomic uint64_t drops;
-    _Atomic uint64_t unkept; /* of them, put when there was no memory to note them */
+    _Atomic uint64_t unkept;  /* of them, those that never came in: refused, or no memory to note them */
+    _Atomic uint64_t refused; /* of them, by the program or the cap */
+    bool (*_Atomic refuses)(void *ctx, void *p);
+    _Atomic size_t pooled; /* bytes of the objects in the pool, while there is a cap */
+    size_t cap; /* bytes; 0: none. Written under pools.lock, gates shut, when nothing is counted. While there is one
+                 * the gates stay shut to the fast paths, as where fences are not cheap */
     _Atomic bool freed;      /* written under pools.lock */
     /* Under pools.lock. */
     bool is_emptied;    /* freed, and weir_pool_free is through with it */
@@ -159,6 +167,23 @@ void pool_dispose(weir_pool *pool);
 void *pool_make_object(weir_pool *pool);
 /* There is no memory to note an object that was put: drop it. */
 void pool_put_unkept(weir_pool *pool, void *p);
+/* The program or the cap wants it dropped. */
+void pool_put_refused(weir_pool *pool, void *p);
+
+/* --- cap.c --- */
+
+/* Does the program refuse the object? Outside of an operation. */
+bool pool_refuses(weir_pool *pool, void *p);
+/* So many bytes come; they count, if there is a cap. False: they are too many, and do not. In an operation. */
+bool pool_count(weir_pool *pool, size_t bytes);
+/* Those of an object that was counted have gone. */
+void pool_uncount(weir_pool *pool, size_t bytes);
+
+/* --- steal.c --- */
+
+/* Nothing was found: take what another thread has in hand. NULL: nothing; else an operation of the local's has begun, and
+ * the magazine, with objects, is to be loaded in it. Outside of an operation. */
+magazine_t *pool_steal(weir_pool *pool, local_t *self);
 
 /* --- local.c --- */
 
@@ -181,6 +206,9 @@ void gates_shut_all(void);
 void gates_open_all(void);
 void gates_shut(weir_pool *pool, int patience);
 void gates_open(weir_pool *pool);
+/* That of one local. False: its thread was busy. Open it then, too. */
+bool gate_shut(local_t *local);
+void gate_open(local_t *local);
 /* Could not all be waited for? */
 bool gates_any_skipped(const weir_pool *pool);
 

@@ -33,6 +33,8 @@ static void magazine_forget_collected(weir_pool *pool, magazine_t *magazine)
     for (uint32_t i = 0; i < magazine->count; i++)
         if (!is_collected(magazine->rounds[i]))
             magazine->rounds[kept++] = magazine->rounds[i];
+        else if (magazine->counted)
+            pool_uncount(pool, heap_cell_size(magazine->rounds[i]));
     atomic_fetch_add_explicit(&pool->drops, magazine->count - kept, memory_order_relaxed);
     magazine->count = kept;
 }

@@ -36,7 +36,8 @@ static weir_pool_stats read_locked(weir_pool *pool)
                              .steals = sums.steals,
                              .puts = sums.puts,
                              .drops = atomic_load_explicit(&pool->drops, memory_order_relaxed),
-                             .cycles = pool->cycles};
+                             .cycles = pool->cycles,
+                             .refused = atomic_load_explicit(&pool->refused, memory_order_relaxed)};
     memcpy(stats.name, pool->name, sizeof stats.name);
     stats.held = stats.puts - stats.hits - stats.drops;
     stats.bytes_held = sums.sampled ? stats.held * (sums.sampled_bytes / sums.sampled) : 0;

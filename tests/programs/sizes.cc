@@ -784,6 +784,19 @@ static const std::map<std::string, std::function<void()>> rows = {
     {"_ZdaPvmSt11align_val_t", nothing},
     /* Numbers that are neither. */
     {"weir_event_listen", nothing},
+    {"weir_pool_set_limit",
+     [] {
+         for (size_t size : sizes) {
+             weir_pool *pool = weir_pool_new(NULL);
+             weir_pool_set_limit(pool, size);
+             weir_pool_put(pool, weir_malloc(100));
+             void *p = weir_pool_get(pool);
+             if ((p != NULL) != (size == 0 || size > 100))
+                 die("the limit of the pool is another", size, 0);
+             weir_free(p);
+             weir_pool_free(pool);
+         }
+     }},
     {"weir_pool_new", nothing},
     {"weir_pool_each", nothing},
     {"weir_set_hard_limit_callback", nothing},

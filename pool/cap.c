@@ -1,0 +1,61 @@
+/* cap: what a pool does not take in: objects that the program refuses, and those beyond a number of bytes.
+ *
+ * The cap is exact: each object is counted, by its usable size, when it comes and when it goes. So a pool with a cap
+ * has its gates shut to the fast paths, and each get and put goes out of line. A magazine says whether its objects
+ * are counted; when a cap is set or taken away, all that the pool has is dropped, so that those in use agree. */
+#include "pool/check.h"
+#include "pool/pool.h"
+#include "runtime/heap/heap.h"
+
+bool pool_refuses(weir_pool *pool, void *p)
+{
+    bool (*refuses)(void *ctx, void *p) = atomic_load_explicit(&pool->refuses, memory_order_acquire);
+    return UNLIKELY(refuses != NULL) && refuses(pool->ctx, p);
+}
+
+bool pool_count(weir_pool *pool, size_t bytes)
+{
+    if (LIKELY(!pool->cap))
+        return true;
+    size_t before = atomic_fetch_add_explicit(&pool->pooled, bytes, memory_order_relaxed);
+    if (before <= pool->cap && bytes <= pool->cap - before)
+        return true;
+    pool_uncount(pool, bytes);
+    return false;
+}
+
+void pool_uncount(weir_pool *pool, size_t bytes)
+{
+    atomic_fetch_sub_explicit(&pool->pooled, bytes, memory_order_relaxed);
+}
+
+/* Under pools.lock, gates shut. */
+static void set_cap(weir_pool *pool, size_t bytes)
+{
+    bool all_go = !pool->cap != !bytes || atomic_load_explicit(&pool->pooled, memory_order_relaxed) > bytes;
+    pool->cap = bytes;
+    if (all_go)
+        pool_doom_all(pool);
+}
+
+void weir_pool_set_limit(weir_pool *pool, size_t bytes)
+{
+    lock_acquire(&pools.lock);
+    gates_shut(pool, GATES_FOR_EVER);
+    set_cap(pool, bytes);
+    gates_open(pool);
+    lock_release(&pools.lock);
+    pool_settle(pool);
+}
+
+/* What was loaded for puts on the fast path is no longer. */
+void weir_pool_set_refusal(weir_pool *pool, bool (*refuses)(void *ctx, void *p))
+{
+    lock_acquire(&pools.lock);
+    gates_shut(pool, GATES_FOR_EVER);
+    atomic_store_explicit(&pool->refuses, refuses, memory_order_release);
+    for (local_t *local = local_first(pool); local; local = local_next(local))
+        local_set_capacity(local, 0);
+    gates_open(pool);
+    lock_release(&pools.lock);
+}

@@ -1,0 +1,113 @@
+/* steal: what other threads have in hand. Magazines that are full are on stacks, from which anybody pops (pool.c). Of
+ * what a thread has in its two hands a thread that misses takes the previous magazine, or half of the loaded one, or all
+ * of it if the thread has not used the pool since the last theft: behind the gate of that one thread (pool.h), of the
+ * one that seems to have the most. So a few objects, which never fill a magazine, are found too.
+ *
+ * Shutting a gate costs a fence of all threads, some microseconds. A theft is paid by what it brings: it makes a debt of
+ * THEFT, less one for each object; each further miss pays one back. Two threads that take one object from each other
+ * by turns soon have one each, and where there is plenty nothing is owed. Where nobody has anything in hand no gate
+ * is shut. */
+#include <string.h>
+
+#include "pool/pool.h"
+#include "runtime/heap/heap.h"
+
+enum { THEFT = 4 /* misses */ };
+
+/* Its owner changes it meanwhile: a guess. */
+__attribute__((no_sanitize("thread"))) static uint32_t seems_to_have(const local_t *local)
+{
+    return local_count(local) + (local->previous != NULL);
+}
+
+static local_t *richest(const weir_pool *pool, const local_t *self)
+{
+    local_t *best = NULL;
+    for (local_t *local = local_first(pool); local; local = local_next(local))
+        if (local != self && local != &pool->common && seems_to_have(local) > (best ? seems_to_have(best) : 0))
+            best = local;
+    return best;
+}
+
+/* Of a thread that has got and put nothing since the last theft, all; else half, those that were put first: they are the
+ * least likely to be in its processor's cache. */
+static uint32_t share_of(local_t *local)
+{
+    uint32_t count = local_count(local);
+    bool is_idle = local->robbed_at == (uint32_t)local->hot.hits && local->left == count;
+    local->robbed_at = (uint32_t)local->hot.hits;
+    local->left = (uint8_t)(count / 2);
+    return is_idle ? count : count - count / 2;
+}
+
+static magazine_t *take_share(local_t *local, magazine_t **spare)
+{
+    magazine_t *loaded = local_loaded(local), *taken = *spare;
+    uint32_t count = local_count(local), share = share_of(local);
+    memcpy(taken->rounds, loaded->rounds, share * sizeof taken->rounds[0]);
+    memmove(loaded->rounds, loaded->rounds + share, (count - share) * sizeof loaded->rounds[0]);
+    local_set_count(local, count - share);
+    taken->count = share;
+    taken->counted = loaded->counted;
+    *spare = NULL;
+    return taken;
+}
+
+/* Under pools.lock, its gate shut. *spare: an empty magazine, or NULL. */
+static magazine_t *take_from(local_t *local, magazine_t **spare)
+{
+    magazine_t *taken = local->previous;
+    if (taken && taken->count > 0)
+        local->previous = NULL;
+    else if (local_count(local) > 0 && *spare)
+        taken = take_share(local, spare);
+    else
+        return NULL;
+    local->given += taken->count;
+    return taken;
+}
+
+/* Under pools.lock. */
+static magazine_t *rob(weir_pool *pool, const local_t *self, magazine_t **spare)
+{
+    local_t *from = pool->freed ? NULL : richest(pool, self);
+    if (!from)
+        return NULL;
+    magazine_t *taken = gate_shut(from) ? take_from(from, spare) : NULL;
+    gate_open(from);
+    return taken;
+}
+
+/* An object is always where the collector finds it: in a depot or a hand, or under pools.lock on its way. */
+static magazine_t *rob_and_enter(weir_pool *pool, local_t *self, magazine_t **spare)
+{
+    lock_acquire(&pools.lock);
+    magazine_t *taken = rob(pool, self, spare);
+    if (taken && !local_enter(self)) { /* the gate is open: nobody else has the lock */
+        depot_push(&self->full, taken);
+        taken = NULL;
+    }
+    lock_release(&pools.lock);
+    return taken;
+}
+
+magazine_t *pool_steal(weir_pool *pool, local_t *self)
+{
+    if (self->debt > 0) {
+        self->debt--;
+        return NULL;
+    }
+    if (self == &pool->common || !fence_works() || !richest(pool, self))
+        return NULL;
+    magazine_t *spare = heap_manual(MAGAZINE_SIZE, MAGAZINE_SIZE), *unused = spare;
+    if (spare)
+        *spare = (magazine_t){.count = 0};
+    magazine_t *taken = rob_and_enter(pool, self, &unused);
+    uint32_t brought = taken ? taken->count : 0;
+    self->debt = (uint8_t)(brought < THEFT ? THEFT - brought : 0);
+    if (unused && taken)
+        depot_push(&pool->empty, unused);
+    else
+        heap_free(unused);
+    return taken;
+}
