@@ -39,8 +39,8 @@ typedef struct record {
     char *object;
     enum state state;
     bool counted; /* in the pool's `pooled` */
-    size_t size; /* of the object; 0: not on weir's heap, and not poisoned */
-    char *copy;  /* its contents while it is poisoned; NULL: it is not */
+    size_t size;  /* of the object; 0: not on weir's heap, and not poisoned */
+    char *copy;   /* its contents while it is poisoned; NULL: it is not */
 } record_t;
 
 struct check {

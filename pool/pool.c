@@ -203,7 +203,8 @@ static bool store(local_t *local, void *p, size_t object_bytes, magazine_t **fre
         if (!load_empty(local, capacity, fresh))
             return false;
     }
-    bool goes_out_of_line = local->pool->reset || atomic_load_explicit(&local->pool->refuses, memory_order_relaxed);
+    bool goes_out_of_line =
+        local->pool->reset || atomic_load_explicit(&local->pool->refuses, memory_order_relaxed);
     local_set_capacity(local, goes_out_of_line ? 0 : capacity);
     local->sampled++;
     local->sampled_bytes += object_bytes;

@@ -50,10 +50,10 @@ typedef struct local {
     /* What others write to, and what is seldom used. */
     _Alignas(64) depot_t full;
     depot_t victims;
-    _Atomic bool shut; /* written under pools.lock; what operations off the fast path ask */
-    bool skipped;      /* under pools.lock: the gate is shut, but the thread was busy */
-    uint8_t debt;      /* the thread's: misses until it may steal from others' hands again, */
-    uint8_t left;      /* and under pools.lock: rounds that the last theft left to it, */
+    _Atomic bool shut;  /* written under pools.lock; what operations off the fast path ask */
+    bool skipped;       /* under pools.lock: the gate is shut, but the thread was busy */
+    uint8_t debt;       /* the thread's: misses until it may steal from others' hands again, */
+    uint8_t left;       /* and under pools.lock: rounds that the last theft left to it, */
     uint32_t robbed_at; /* and its hits then, the lower half (steal.c) */
     weir_pool *pool;
     struct table *thread;            /* under pools.lock: of whose table it is an entry; NULL: nobody's */
@@ -123,9 +123,10 @@ struct weir_pool {
     _Atomic uint64_t refused; /* of them, by the program or the cap */
     bool (*_Atomic refuses)(void *ctx, void *p);
     _Atomic size_t pooled; /* bytes of the objects in the pool, while there is a cap */
-    size_t cap; /* bytes; 0: none. Written under pools.lock, gates shut, when nothing is counted. While there is one
+    size_t
+        cap; /* bytes; 0: none. Written under pools.lock, gates shut, when nothing is counted. While there is one
                  * the gates stay shut to the fast paths, as where fences are not cheap */
-    _Atomic bool freed;      /* written under pools.lock */
+    _Atomic bool freed; /* written under pools.lock */
     /* Under pools.lock. */
     bool is_emptied;    /* freed, and weir_pool_free is through with it */
     int64_t out;        /* freed: objects that may still be put */

@@ -24,7 +24,8 @@ static local_t *richest(const weir_pool *pool, const local_t *self)
 {
     local_t *best = NULL;
     for (local_t *local = local_first(pool); local; local = local_next(local))
-        if (local != self && local != &pool->common && seems_to_have(local) > (best ? seems_to_have(best) : 0))
+        if (local != self && local != &pool->common &&
+            seems_to_have(local) > (best ? seems_to_have(best) : 0))
             best = local;
     return best;
 }

@@ -89,8 +89,8 @@ struct thread {
     size_t count; // of slots
     void **slots;
     struct histogram times;
-    uint64_t sleeps;                // as read last
-    uint64_t waits, longest_wait;   // of allocations; ns
+    uint64_t sleeps;              // as read last
+    uint64_t waits, longest_wait; // of allocations; ns
 };
 
 static void *take_timed(struct thread *thread, size_t size)

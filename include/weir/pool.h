@@ -106,7 +106,7 @@ typedef struct weir_pool_stats {
     uint64_t drops;  /* objects given up */
     uint64_t held;   /* objects in the pool now */
     uint64_t
-        bytes_held;  /* held times the mean size of objects put, in bytes: exact if they are of one size. Of
+        bytes_held;   /* held times the mean size of objects put, in bytes: exact if they are of one size. Of
                                 * objects on weir's heap; others count 0. One put of several is looked at. */
     uint64_t cycles;  /* of the clock that the pool has seen */
     uint64_t refused; /* of the drops: objects that were refused when they were put */

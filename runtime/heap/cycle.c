@@ -22,7 +22,7 @@ static struct {
         void *context;
     } listeners[CYCLE_PHASES][LISTENERS]; /* written under the lock, before `count` */
     _Atomic uint32_t count[CYCLE_PHASES];
-    bool is_heeded; /* under the lock: somebody listens, and growth is watched */
+    bool is_heeded;            /* under the lock: somebody listens, and growth is watched */
     _Atomic uint32_t shedding; /* threads in a cycle for the limit */
 } cycle = {.lock = LOCK_INIT(LOCK_RANK_CYCLE)};
 

@@ -21,8 +21,7 @@ COLD void gate_wait(heap_t *self)
         atomic_store_explicit(&self->busy, 0, memory_order_release);
         uint32_t shut;
         while ((shut = atomic_load_explicit(&self->shut, memory_order_acquire)) != HEAP_OPEN)
-            if (shut == HEAP_AWAITED ||
-                atomic_compare_exchange_strong(&self->shut, &shut, HEAP_AWAITED))
+            if (shut == HEAP_AWAITED || atomic_compare_exchange_strong(&self->shut, &shut, HEAP_AWAITED))
                 os_futex_wait(&self->shut, HEAP_AWAITED);
         atomic_store_explicit(&self->busy, 1, memory_order_relaxed);
         fence_hot();
@@ -72,7 +71,8 @@ static void settle_events(heap_t *heap)
 /* Pages go back by many calls of the kernel's: not while the owner waits at the gate, or another thread for the lock. */
 static bool is_awaited(const heap_t *heap)
 {
-    return atomic_load_explicit(&heap->shut, memory_order_relaxed) == HEAP_AWAITED || lock_is_wanted(&heaps.lock);
+    return atomic_load_explicit(&heap->shut, memory_order_relaxed) == HEAP_AWAITED ||
+           lock_is_wanted(&heaps.lock);
 }
 
 /* What the owner would do: as at its end, but that it stays. */
