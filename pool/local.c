@@ -225,6 +225,19 @@ magazine_t *local_unload(local_t *local)
     return chain;
 }
 
+void local_load_full(local_t *local, magazine_t *full)
+{
+    magazine_t *empty = local_loaded(local);
+    local->given -= full->count;
+    if (empty)
+        empty->count = 0;
+    if (empty && local->previous)
+        depot_push(&local->pool->empty, empty);
+    else if (empty)
+        local->previous = empty;
+    local_load(local, full, full->count);
+}
+
 /* --- gates --- */
 
 static void shut_one(local_t *local)
@@ -293,7 +306,7 @@ bool gate_shut(local_t *local)
 {
     shut_one(local);
     fence_cold();
-    return await(local, 0);
+    return await(local, GATES_PATIENCE);
 }
 
 void gates_open(weir_pool *pool)

@@ -39,18 +39,6 @@ static magazine_t *find_full(local_t *local)
     return found;
 }
 
-/* One that was in nobody's hands, instead of an empty one or none. */
-static void load_full(local_t *local, magazine_t *full)
-{
-    magazine_t *empty = local_loaded(local);
-    local->given -= full->count;
-    if (empty && local->previous)
-        depot_push(&local->pool->empty, empty);
-    else if (empty)
-        local->previous = empty;
-    local_load(local, full, full->count);
-}
-
 /* The loaded magazine is empty: load another. False: there is none. */
 static bool reload(local_t *local)
 {
@@ -63,7 +51,7 @@ static bool reload(local_t *local)
         full = find_full(local);
         if (!full)
             return false;
-        load_full(local, full);
+        local_load_full(local, full);
         return true;
     }
     local_load(local, full, full->count);
@@ -140,15 +128,9 @@ static bool take(local_t *local, void **p)
 /* After a miss: what another thread had in hand; or NULL. */
 static void *take_stolen(weir_pool *pool, local_t *local)
 {
-    magazine_t *stolen = pool_steal(pool, local);
-    if (!stolen)
+    if (!pool_steal(pool, local))
         return NULL;
     local->misses--;
-    local->stolen += stolen->count;
-    if (local_count(local) > 0)
-        depot_push(&local->full, stolen); /* a callback or a handler was here */
-    else
-        load_full(local, stolen);
     void *p = pop(local);
     local_leave(local);
     return p;

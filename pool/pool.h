@@ -182,9 +182,9 @@ void pool_uncount(weir_pool *pool, size_t bytes);
 
 /* --- steal.c --- */
 
-/* Nothing was found: take what another thread has in hand. NULL: nothing; else an operation of the local's has begun, and
- * the magazine, with objects, is to be loaded in it. Outside of an operation. */
-magazine_t *pool_steal(weir_pool *pool, local_t *self);
+/* Nothing was found: take what another thread has in hand. True: it is loaded, and an operation of the local's has
+ * begun. Outside of an operation. */
+bool pool_steal(weir_pool *pool, local_t *self);
 
 /* --- local.c --- */
 
@@ -200,6 +200,9 @@ void local_leave(local_t *local);
 /* Take what is in the hands of the thread; the caller is the owner. A chain of magazines with objects; those
  * without go to the pool's empty ones. */
 magazine_t *local_unload(local_t *local);
+
+/* For the owner: load a magazine that was in nobody's hands, instead of an empty one or none. */
+void local_load_full(local_t *local, magazine_t *full);
 
 /* Shut the gates and wait for who is busy; `patience`: how often to yield for one thread. Open them again. */
 enum { GATES_PATIENCE = 256, GATES_FOR_EVER = INT32_MAX };

@@ -79,36 +79,40 @@ static magazine_t *rob(weir_pool *pool, const local_t *self, magazine_t **spare)
     return taken;
 }
 
-/* An object is always where the collector finds it: in a depot or a hand, or under pools.lock on its way. */
-static magazine_t *rob_and_enter(weir_pool *pool, local_t *self, magazine_t **spare)
+/* An operation begins, and what was taken is loaded before the lock is given up: so the collector finds it, and so does the
+ * next thief. How many objects. */
+static uint32_t rob_and_load(weir_pool *pool, local_t *self, magazine_t **spare)
 {
     lock_acquire(&pools.lock);
     magazine_t *taken = rob(pool, self, spare);
-    if (taken && !local_enter(self)) { /* the gate is open: nobody else has the lock */
-        depot_push(&self->full, taken);
-        taken = NULL;
+    uint32_t brought = taken ? taken->count : 0;
+    if (taken && local_enter(self)) { /* the gate is open: nobody else has the lock */
+        self->stolen += brought;
+        if (local_count(self) > 0)
+            depot_push(&self->full, taken); /* a handler was here */
+        else
+            local_load_full(self, taken);
     }
     lock_release(&pools.lock);
-    return taken;
+    return brought;
 }
 
-magazine_t *pool_steal(weir_pool *pool, local_t *self)
+bool pool_steal(weir_pool *pool, local_t *self)
 {
     if (self->debt > 0) {
         self->debt--;
-        return NULL;
+        return false;
     }
     if (self == &pool->common || !fence_works() || !richest(pool, self))
-        return NULL;
-    magazine_t *spare = heap_manual(MAGAZINE_SIZE, MAGAZINE_SIZE), *unused = spare;
+        return false;
+    magazine_t *spare = heap_manual(MAGAZINE_SIZE, MAGAZINE_SIZE);
     if (spare)
         *spare = (magazine_t){.count = 0};
-    magazine_t *taken = rob_and_enter(pool, self, &unused);
-    uint32_t brought = taken ? taken->count : 0;
+    uint32_t brought = rob_and_load(pool, self, &spare);
     self->debt = (uint8_t)(brought < THEFT ? THEFT - brought : 0);
-    if (unused && taken)
-        depot_push(&pool->empty, unused);
+    if (brought && spare)
+        depot_push(&pool->empty, spare);
     else
-        heap_free(unused);
-    return taken;
+        heap_free(spare);
+    return brought > 0;
 }
