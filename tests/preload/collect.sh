@@ -12,6 +12,7 @@ part_keeps() {
     local debug
     for debug in gctrace=0 gcverify=1,poison=1 gcstress=5000,poison=1; do
         passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=$debug "$WEIR_PROGRAMS/keeps" "$SCRATCH/held.so"
+        passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=$debug "$WEIR_PROGRAMS/ends"
     done
 }
 

@@ -52,6 +52,14 @@ Test(gc, an_object_lives_as_long_as_a_root_points_into_it)
 
 /* Of a large object that nobody has written to, marking reads nothing: no page of it becomes known to the
  * process. */
+/* What docs/gc-guide.md says of such pointers. */
+Test(gc, a_byte_more_has_the_end_of_an_object_point_into_it)
+{
+    const size_t sizes[] = {16, 32, 64, 1024, 4096, 32768, KIB(64), MIB(1), MIB(4)};
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        check_kept_then_freed(sizes[i] + 1, sizes[i]);
+}
+
 Test(gc, what_was_never_written_is_not_looked_at)
 {
     struct rusage before, after;
