@@ -33,7 +33,7 @@ static struct {
 
 /* --- Whether, and where to --- */
 
-static bool is_asked(void)
+bool stats_print_is_asked(void)
 {
     return options.stats != OPTIONS_STATS_OFF && (options.statspid == 0 || options.statspid == getpid());
 }
@@ -43,9 +43,9 @@ void stats_print_prepare(void)
     enum { HIGH = 900 }; /* under the usual soft limit of 1024 */
     struct stat status;
     int saved = errno;
-    if (!is_asked() && !options.leaks)
+    if (!stats_print_is_asked() && !options.leaks)
         return;
-    const char *path = is_asked() ? getenv("WEIR_STATS_FILE") : NULL;
+    const char *path = stats_print_is_asked() ? getenv("WEIR_STATS_FILE") : NULL;
     if (path != NULL && strlen(path) < sizeof printer.path)
         strcpy(printer.path, path);
     int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, HIGH);
@@ -380,10 +380,15 @@ void stats_print(const weir_mem_stats *stats, bool json)
     errno = saved;
 }
 
-void stats_print_at_exit(void)
+void stats_print_now(void)
 {
-    if (!is_asked())
+    if (!stats_print_is_asked())
         return;
     stats_read(&printer.stats);
     stats_print(&printer.stats, options.stats == OPTIONS_STATS_JSON);
+}
+
+void stats_print_at_exit(void)
+{
+    stats_print_now();
 }

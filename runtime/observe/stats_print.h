@@ -14,6 +14,11 @@ void stats_print_prepare(void);
  * that WEIR_STATS_FILE names, if it can be opened. */
 int stats_print_fd(void);
 
+/* Does options.stats ask for the account in this process? */
+bool stats_print_is_asked(void);
+/* While the program runs, by one thread at a time: likewise. */
+void stats_print_now(void);
+
 /* At exit: read the account and print it, if options.stats asks for it in this process. */
 void stats_print_at_exit(void);
 

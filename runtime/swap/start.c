@@ -10,6 +10,7 @@
 #include "runtime/swap/endpoint.h"
 #include "runtime/swap/exclude.h"
 #include "runtime/swap/leaks_print.h"
+#include "runtime/swap/ticker.h"
 
 const char above_swapped_in = 1;
 
@@ -22,6 +23,7 @@ __attribute__((constructor)) static void swap_start(void)
     exclude_prepare();
     profile_file_prepare();
     trace_prepare();
+    ticker_prepare();
     endpoint_start();
 }
 
@@ -32,6 +34,7 @@ __attribute__((destructor)) static void swap_end(void)
         span_check_freed(cache.heap);
         gate_leave(cache.heap);
     }
+    ticker_at_exit();
     leaks_print_at_exit();
     profile_file_at_exit();
     trace_at_exit();
