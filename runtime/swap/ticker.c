@@ -95,7 +95,8 @@ static bool have_signal(int64_t number)
 {
     struct sigaction has;
     return number < NSIG && sigaction((int)number, NULL, &has) == 0 && has.sa_handler == SIG_DFL &&
-           sigaction((int)number, &(struct sigaction){.sa_handler = on_signal, .sa_flags = SA_RESTART}, NULL) == 0;
+           sigaction((int)number, &(struct sigaction){.sa_handler = on_signal, .sa_flags = SA_RESTART},
+                     NULL) == 0;
 }
 
 static void ticker_start(void)
