@@ -299,7 +299,7 @@ bool gc_is_permitted(void)
 /* No handler of the program's runs in the middle of it: it may fork, or install a filter of system calls. */
 static void collect_undisturbed(heap_t *self, enum cycle_reason reason)
 {
-    uint64_t signals = os_block_signals();
+    uint64_t signals = os_block_heard_signals();
     collect(self, reason);
     os_restore_signals(signals);
 }

@@ -24,7 +24,7 @@ static heap_t *_Atomic stopper; /* whose thread stops the world, or has; NULL: n
  * this one alone, and the next stop waits for this thread. */
 static inline __attribute__((always_inline)) void wait_marked(heap_t *heap)
 {
-    uint64_t signals = os_block_signals();
+    uint64_t signals = os_block_heard_signals();
     atomic_fetch_add(&standing, 1);
     do {
         atomic_store(&heap->standing, 1);
@@ -137,7 +137,7 @@ void world_wait_to_start(void)
 {
     if (world_admits())
         return;
-    uint64_t mask = os_block_signals(); /* as in wait_marked */
+    uint64_t mask = os_block_heard_signals(); /* as in wait_marked */
     while (!world_admits())
         os_futex_wait(&world_stopping, 1);
     os_restore_signals(mask);

@@ -17,6 +17,7 @@
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
 #include "runtime/os/text.h"
+#include "runtime/os/tracer_task.h"
 #include "runtime/os/tracer.h"
 
 int os_stop_signal(void)
@@ -126,15 +127,32 @@ void os_mask_without_stop(sigset_t *set)
 
 #define BIT(number) ((uint64_t)1 << ((number)-1))
 
-uint64_t os_block_signals(void)
+static uint64_t block(uint64_t but)
 {
     const uint64_t all =
-        ~(BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGSYS));
+        ~(BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGSYS) | but);
     uint64_t before = 0;
     int saved = errno;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
     errno = saved;
     return before;
+}
+
+uint64_t os_block_signals(void)
+{
+    return block(0);
+}
+
+static bool is_ignored(int number)
+{
+    tracer_action_t action;
+    return syscall(SYS_rt_sigaction, number, NULL, &action, sizeof action.mask) == 0 &&
+           (action.handler == SIG_DFL || action.handler == SIG_IGN);
+}
+
+uint64_t os_block_heard_signals(void)
+{
+    return block(is_ignored(SIGCHLD) ? BIT(SIGCHLD) : 0);
 }
 
 void os_restore_signals(uint64_t before)

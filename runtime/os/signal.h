@@ -39,6 +39,9 @@ void os_mask_without_stop(sigset_t *set);
  * their like: the kernel would end the process), past who wraps the calls for masks: what it has blocked
  * before, to be given back. */
 uint64_t os_block_signals(void);
+/* All but SIGCHLD, if that is ignored: blocked, it would not be dropped but go to another thread, and cut short what
+ * that waits in. A handler that another thread installs between this and the stop may run here. */
+uint64_t os_block_heard_signals(void);
 void os_restore_signals(uint64_t before);
 /* The calling thread no longer blocks it. */
 void os_unblock_stop_signal(void);

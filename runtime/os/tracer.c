@@ -117,7 +117,7 @@ static bool hold(uint64_t patience_ns)
 {
     bool named = has_to_be_named();
     tracer.order.stage = named ? TRACER_TO_WAIT : TRACER_STARTS;
-    tracer.mask = os_block_signals();
+    tracer.mask = os_block_heard_signals();
     long task = tracer_task_start(&tracer.order, tracer.stack + STACK);
     if (task < 0) {
         os_restore_signals(tracer.mask);

@@ -78,8 +78,21 @@ static const struct again *find(long number)
     return NULL;
 }
 
+/* One that nobody hears of: the kernel drops it as it is sent, but not where a thread is traced or blocks it, as
+ * the collecting one does. The task has a copy of the program's handlers, but for SIGCHLD. */
+static bool is_ignored(const tracer_order_t *order, int number)
+{
+    const uint64_t by_default =
+        UINT64_C(1) << (SIGCONT - 1) | UINT64_C(1) << (SIGURG - 1) | UINT64_C(1) << (SIGWINCH - 1);
+    tracer_action_t action = {.handler = SIG_DFL};
+    if (number == SIGCHLD)
+        return !order->hears_of_children;
+    tracer_call(SYS_rt_sigaction, number, 0, (long)&action, sizeof action.mask, 0, 0);
+    return action.handler == SIG_IGN || (action.handler == SIG_DFL && by_default >> (number - 1) & 1);
+}
+
 /* Does a signal wait that the thread does not block? Then that has cut the call short. */
-static bool has_signal(int thread)
+static bool has_signal(const tracer_order_t *order, int thread)
 {
     enum { SOME = 8, GET_MASK = 0x420a /* PTRACE_GETSIGMASK */ };
     siginfo_t pending[SOME];
@@ -89,7 +102,7 @@ static bool has_signal(int thread)
         struct __ptrace_peeksiginfo_args from = {.flags = shared ? PTRACE_PEEKSIGINFO_SHARED : 0, .nr = SOME};
         long count = tracer_call(SYS_ptrace, PTRACE_PEEKSIGINFO, thread, (long)&from, (long)pending, 0, 0);
         for (long i = 0; i < count; i++)
-            if (!(blocked >> (pending[i].si_signo - 1) & 1))
+            if (!(blocked >> (pending[i].si_signo - 1) & 1) && !is_ignored(order, pending[i].si_signo))
                 return true;
     }
     return false;
@@ -168,15 +181,16 @@ static bool set_rest(int process, const struct again *call, tracer_call_t *note,
     return true;
 }
 
-bool tracer_begin_again(int process, const tracer_thread_t *thread, struct user_regs_struct *registers)
+bool tracer_begin_again(const tracer_order_t *order, const tracer_thread_t *thread,
+                        struct user_regs_struct *registers)
 {
     enum { LENGTH = 2 /* of the instruction: 0f 05 */ };
     if ((long)registers->orig_rax < 0 || (long)registers->rax != -EINTR)
         return false;
     const struct again *call = find((long)registers->orig_rax);
-    if (!call || has_signal(thread->thread))
+    if (!call || has_signal(order, thread->thread))
         return false;
-    if (set_rest(process, call, thread->call, registers)) {
+    if (set_rest(order->process, call, thread->call, registers)) {
         registers->rax = registers->orig_rax;
         registers->rip -= LENGTH;
     } else {

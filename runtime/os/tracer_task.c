@@ -89,7 +89,7 @@ static void hold(const tracer_order_t *order, tracer_thread_t *thread, int statu
         let_go(thread, status, TRACER_GONE);
         return;
     }
-    if (signal_of(status) == 0 && tracer_begin_again(order->process, thread, &registers))
+    if (signal_of(status) == 0 && tracer_begin_again(order, thread, &registers))
         trace(PTRACE_SETREGSET, thread->thread, NT_PRSTATUS, &general);
     enum tracer_state state = order->judge(thread);
     if (state != TRACER_HELD) {
@@ -265,14 +265,11 @@ static void wait_until_released(tracer_order_t *order)
  * program's handlers is its own: none may run, and SIGCHLD may not be ignored. */
 __attribute__((used)) static void run(tracer_order_t *order)
 {
-    struct {
-        void (*handler)(int);
-        unsigned long flags;
-        void (*restorer)(void);
-        uint64_t mask;
-    } usual = {.handler = SIG_DFL};
+    const tracer_action_t usual = {.handler = SIG_DFL};
+    tracer_action_t before = usual;
     CALL2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
-    CALL4(SYS_rt_sigaction, SIGCHLD, &usual, NULL, sizeof usual.mask);
+    CALL4(SYS_rt_sigaction, SIGCHLD, &usual, &before, sizeof usual.mask);
+    order->hears_of_children = before.handler != SIG_DFL && before.handler != SIG_IGN;
     if (CALL1(SYS_getppid, 0) == order->process) {
         while (atomic_load(&order->stage) == TRACER_TO_WAIT)
             wait_while(order, TRACER_TO_WAIT, NULL);

@@ -16,6 +16,7 @@ typedef struct tracer_order {
     tracer_judge *judge;
     uint64_t patience_ns;
     int process;            /* whose threads they are */
+    bool hears_of_children; /* the program has a handler for SIGCHLD: the task's */
     _Atomic uint32_t stage; /* TO_WAIT, STARTS, TO_END: the caller's; HAS_HELD: the task's */
 } tracer_order_t;
 
@@ -25,7 +26,16 @@ long tracer_task_start(tracer_order_t *order, char *stack_end);
 /* Have a call begun again that was cut short by the stop, with what is left of its time. The thread is held
  * and has registers as PTRACE_GETREGSET gives them; true: they were changed. */
 struct user_regs_struct;
-bool tracer_begin_again(int process, const tracer_thread_t *thread, struct user_regs_struct *registers);
+bool tracer_begin_again(const tracer_order_t *order, const tracer_thread_t *thread,
+                        struct user_regs_struct *registers);
+
+/* As rt_sigaction has it. */
+typedef struct tracer_action {
+    void (*handler)(int);
+    unsigned long flags;
+    void (*restorer)(void);
+    uint64_t mask;
+} tracer_action_t;
 
 /* A system call, without errno: the result, or -errno. */
 static inline long tracer_call(long number, long a, long b, long c, long d, long e, long f)

@@ -41,6 +41,9 @@ done
 
 echo "calls of the system that wait: none returns early"
 passes WEIR_COLLECT=1 WEIR_DEBUG=stop=ptrace "$WEIR_PROGRAMS/waits"
+for who in parent other; do
+    passes WEIR_COLLECT=1 WEIR_DEBUG=stop=ptrace "$WEIR_PROGRAMS/unheard" $who
+done
 
 echo "no tracer is to be had: the signal, said once if collections are traced"
 said=$(on_weir WEIR_COLLECT=1 WEIR_DEBUG=gctrace=1 "$WEIR_PROGRAMS/deny" ptrace "$WEIR_PROGRAMS/halted" many 10 2>&1)
