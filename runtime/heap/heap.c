@@ -17,6 +17,7 @@
 #include "runtime/heap/cycle.h"
 #include "runtime/heap/fast.h"
 #include "runtime/heap/gate.h"
+#include "runtime/heap/guard.h"
 #include "runtime/heap/harden.h"
 #include "runtime/heap/hollow.h"
 #include "runtime/heap/large.h"
@@ -383,6 +384,15 @@ static bool free_ordinary(void *p)
     return true;
 }
 
+static void free_guarded(heap_t *self, void *p, size_t size)
+{
+    if (size != HEAP_SIZE_UNKNOWN && size > guard_size(p, "sized free"))
+        misuse_report("size mismatch at", p, guard_size(p, "sized free"), "sized free");
+    gate_enter(self);
+    sampled_guarded_free(self, p);
+    gate_leave(self);
+}
+
 static void free_anything(void *p, enum heap_call call, size_t size)
 {
     if (!p)
@@ -391,6 +401,8 @@ static void free_anything(void *p, enum heap_call call, size_t size)
     heap_t *self = thread_heap();
     if (zero_owns(p)) {
         free_zero_size(p);
+    } else if (self && UNLIKELY(guard_owns(p))) {
+        free_guarded(self, p, size);
     } else if (self && UNLIKELY(options.harden) && (!region_owns(p) || is_dressed(p))) {
         harden_free(self, p, call, size);
     } else if (self) {
@@ -469,6 +481,10 @@ static void *realloc_outside(void *p, size_t size)
 {
     if (bootstrap_owns(p))
         return move_block(p, bootstrap_size(p), size);
+    if (guard_owns(p)) {
+        size_t old = guard_size(p, "realloc()");
+        return old == SIZE_MAX ? no_memory() : move_block(p, old, size);
+    }
     misuse_outside(p, "realloc()");
     return no_memory();
 }
@@ -553,6 +569,10 @@ void *heap_realloc(void *p, size_t size)
 
 size_t heap_usable_size(const void *p)
 {
+    if (UNLIKELY(guard_owns(p))) {
+        size_t size = guard_size(p, "malloc_usable_size()");
+        return size == SIZE_MAX ? 0 : size;
+    }
     if (!region_owns(p))
         return bootstrap_owns(p) ? bootstrap_size(p) : 0;
     if (zero_owns(p))
@@ -565,6 +585,8 @@ size_t heap_usable_size(const void *p)
 
 size_t heap_cell_size(const void *p)
 {
+    if (UNLIKELY(guard_owns(p)))
+        return heap_usable_size(p);
     if (!region_owns(p) || zero_owns(p))
         return 0;
     span_t *span = span_of_slot(region_slot(p));
@@ -573,7 +595,7 @@ size_t heap_cell_size(const void *p)
 
 bool heap_owns(const void *p)
 {
-    return region_owns(p);
+    return region_owns(p) || guard_owns(p);
 }
 
 static void shed_own(heap_t *self)

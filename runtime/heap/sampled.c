@@ -3,10 +3,13 @@
  */
 #include "runtime/heap/sampled.h"
 
+#include "runtime/heap/guard.h"
 #include "runtime/heap/large.h"
 #include "runtime/heap/profile.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
+#include "runtime/os/options.h"
+#include "runtime/os/os.h"
 #include "runtime/os/probe.h"
 #include "runtime/pages/pages.h"
 
@@ -18,19 +21,30 @@ static struct {
 
 /* --- when --- */
 
+/* Guarded blocks are one in so many of all, whatever their size; a class that is too large for a page is never due. */
 static void draw(sampling_t *sampling, uint32_t cls)
 {
+    if (guard_is_on()) {
+        bool fits = class_size(cls) <= OS_PAGE;
+        sampling->until[cls] =
+            fits ? sample_skip(&sampling->sampler, 1, (uint64_t)options.guard) : UINT32_MAX;
+        return;
+    }
     sampling->until[cls] = sample_skip(&sampling->sampler, class_size(cls), profile_rate());
 }
 
 static void draw_collected(sampling_t *sampling, uint32_t kind, uint32_t cls)
 {
-    sampling->until_collected[kind][cls] = sample_skip(&sampling->sampler, class_size(cls), profile_rate());
+    if (guard_is_on())
+        sampling->until_collected[kind][cls] = UINT32_MAX;
+    else
+        sampling->until_collected[kind][cls] =
+            sample_skip(&sampling->sampler, class_size(cls), profile_rate());
 }
 
 sampling_t *sampled_make(void)
 {
-    sampling_t *sampling = profile_is_on() ? pages_metadata(sizeof *sampling) : NULL;
+    sampling_t *sampling = profile_is_on() || guard_is_on() ? pages_metadata(sizeof *sampling) : NULL;
     for (uint32_t cls = 1; sampling && cls < CLASS_COUNT; cls++) {
         draw(sampling, cls);
         for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
@@ -133,6 +147,11 @@ static void *alloc_cell(uint32_t cls)
 void *sampled_alloc(heap_t *self, uint32_t cls, size_t size)
 {
     draw(self->sampling, cls);
+    if (guard_is_on()) {
+        void *guarded = guard_alloc(self, cls, size);
+        count_add(&self->taken[cls], guarded != NULL);
+        return guarded;
+    }
     void *p = alloc_cell(cls);
     if (!p)
         return NULL;
@@ -151,6 +170,13 @@ void sampled_free(span_t *span, void *p)
     free_cell(span, p);
 }
 
+void sampled_guarded_free(const heap_t *self, void *p)
+{
+    uint32_t cls = guard_free(self, p);
+    if (cls)
+        atomic_fetch_add(&sampled.frees[cls], 1);
+}
+
 void sampled_count(uint64_t frees[CLASS_COUNT])
 {
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
@@ -166,7 +192,7 @@ void sampled_large(heap_t *self, span_t *span, size_t size)
 {
     size_t bytes = large_usable(span);
     sampled_large_free(span);
-    if (!sample_take(&self->sampling->sampler, bytes, profile_rate()) ||
+    if (!profile_is_on() || !sample_take(&self->sampling->sampler, bytes, profile_rate()) ||
         !profile_note(self, span_start(span), bytes, size))
         return;
     collected_set_flag(span, LARGE_SAMPLED);
@@ -214,7 +240,7 @@ void sampled_collected(heap_t *self, void *p, size_t size)
 {
     span_t *span = span_of_slot(region_slot(p));
     draw_collected(self->sampling, span->kind - KIND_SCAN, span->cls);
-    if (!profile_note(self, p, span->cell_size, size))
+    if (!profile_is_on() || !profile_note(self, p, span->cell_size, size))
         return;
     note_cell(span, (uint16_t)cell_of(span, p));
     probe_sample_alloc(p, size, profile_scaled(span->cell_size));

@@ -46,6 +46,9 @@ void sampled_count(uint64_t frees[CLASS_COUNT]);
 /* Its span is of SPAN_SAMPLED. */
 void sampled_free(span_t *span, void *p);
 
+/* guard_owns(p): it is freed, or the misuse is reported. */
+void sampled_guarded_free(const heap_t *self, void *p);
+
 /* A large object has come to be, or was resized to so many bytes; it may be a sample. */
 void sampled_large(heap_t *self, span_t *span, size_t size);
 /* It goes. */

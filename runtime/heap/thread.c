@@ -16,6 +16,7 @@
 #include "runtime/heap/control.h"
 #include "runtime/heap/fork.h"
 #include "runtime/heap/gate.h"
+#include "runtime/heap/guard.h"
 #include "runtime/heap/harden.h"
 #include "runtime/heap/numbers.h"
 #include "runtime/heap/origin.h"
@@ -190,6 +191,7 @@ static bool runtime_start(bool *first)
         settle_collecting();
         fence_init();
         state = pages_init() ? 1 : 2;
+        guard_init();
         control_init();
         call_at_forks();
     }
@@ -264,6 +266,7 @@ static void call_at_forks(void)
     fork_call(LOCK_RANK_COLLECTED, collected_before_fork, collected_after_fork);
     fork_call(LOCK_RANK_ORIGIN, origin_before_fork, origin_after_fork);
     fork_call(LOCK_RANK_SAMPLED, sampled_before_fork, sampled_after_fork);
+    fork_call(LOCK_RANK_GUARD, guard_before_fork, guard_after_fork);
     fork_call(LOCK_RANK_PROFILE, profile_before_fork, profile_after_fork);
     fork_call(LOCK_RANK_ZERO, zero_before_fork, zero_after_fork);
     fork_call(LOCK_RANK_HARDEN, harden_before_fork, harden_after_fork);

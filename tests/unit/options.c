@@ -71,6 +71,7 @@ static const struct {
     {"onerror", "abort", OPTIONS_onerror, OPTIONS_ONERROR_ABORT},
     {"onerror", "warn", OPTIONS_onerror, OPTIONS_ONERROR_WARN},
     {"harden", "1", OPTIONS_harden, 1},
+    {"guard", "1000", OPTIONS_guard, 1000},
     {"arenacheck", "1", OPTIONS_arenacheck, 1},
     {"verify", "1", OPTIONS_verify, 1},
     {"gctrace", "1", OPTIONS_gctrace, 1},
