@@ -106,7 +106,11 @@ typedef struct heap {
     struct heap *next;                 /* of all heaps; written once, under the lock */
     struct heap *next_idle;            /* without a thread; under the lock */
     _Atomic uint32_t busy; /* the owner is in a slow path, so deep; written by the owner: see gate.h */
-    _Atomic uint32_t shut; /* enum gate_state; another thread tends the heap, under the lock of the heaps */
+    _Atomic uint32_t shut; /* enum gate_state: see gate.h */
+    bool closed;           /* no fast path finds the heap; of who has shut the gate, or opens it */
+    bool ended;            /* its thread is past its end, and goes at any time; under the lock of the heaps */
+    _Atomic uint32_t queued;  /* it is in the queue: see tend_queue.h, */
+    struct heap *next_queued; /* and so is this */
     _Atomic int status;
     _Alignas(64) _Atomic(cell_t *) inbox; /* pushed by anybody, taken whole by the owner */
 } heap_t;

@@ -598,6 +598,11 @@ bool heap_owns(const void *p)
     return region_owns(p) || guard_owns(p);
 }
 
+static bool has_mail(const heap_t *self)
+{
+    return atomic_load_explicit(&self->inbox, memory_order_relaxed) != NULL;
+}
+
 static void shed_own(heap_t *self)
 {
     gate_enter(self);
@@ -609,7 +614,7 @@ static void shed_own(heap_t *self)
     gate_leave(self);
 }
 
-void heap_shed(void)
+void heap_shed(bool every)
 {
     heap_t *self = thread_heap();
     if (!self)
@@ -617,8 +622,9 @@ void heap_shed(void)
     if (options.harden)
         harden_shed(self);
     shed_own(self);
-    tend_all();
-    shed_own(self); /* what others had of ours */
+    tend_all(every);
+    if (has_mail(self))
+        shed_own(self); /* what others had of ours */
     orphans_release_empty();
     thread_return_borrowed();
 }
@@ -633,7 +639,7 @@ void heap_shed_own(void)
 
 bool heap_trim(size_t keep)
 {
-    heap_shed();
+    heap_shed(true);
     bool trimmed = collected_trim();
     return pages_trim(keep) || trimmed;
 }

@@ -31,8 +31,9 @@ bool heap_owns(const void *p);
 /* Give back what is idle but for `keep` bytes, the empty spans of this thread and of those that sleep
  * included. True if anything went to the kernel. */
 bool heap_trim(size_t keep);
-/* Give up what this thread and those that sleep cache: empty spans become idle memory. */
-void heap_shed(void);
+/* Give up what this thread and those that sleep cache: empty spans become idle memory. `every`: see
+ * tend_all. */
+void heap_shed(bool every);
 /* This thread alone. */
 void heap_shed_own(void);
 

@@ -98,13 +98,15 @@ static void hollow_span(span_t *span)
 }
 
 /* Those with cells on their list come first: see partial_with_free. */
-static void hollow_class(heap_t *heap, uint32_t cls, bool (*stop)(const heap_t *heap))
+static bool hollow_class(heap_t *heap, uint32_t cls, bool (*stop)(const heap_t *heap))
 {
+    bool stopped = false;
     uint32_t with = 0, without = 0, last = 0;
     for (uint32_t slot = heap->partial[cls], next; slot; slot = next) {
         span_t *span = span_of_slot(slot);
         next = span->next;
-        if (!stop || !stop(heap))
+        stopped = stopped || (stop && stop(heap));
+        if (!stopped)
             hollow_span(span);
         last = span->free && !last ? slot : last;
         span_link(span->free ? &with : &without, span);
@@ -114,12 +116,15 @@ static void hollow_class(heap_t *heap, uint32_t cls, bool (*stop)(const heap_t *
         span_of_slot(without)->prev = last;
     }
     heap->partial[cls] = with ? with : without;
+    return !stopped;
 }
 
-void hollow_heap(heap_t *heap, bool (*stop)(const heap_t *heap))
+bool hollow_heap(heap_t *heap, bool (*stop)(const heap_t *heap))
 {
-    for (uint32_t cls = 1; cls < CLASS_COUNT && !(stop && stop(heap)); cls++)
-        hollow_class(heap, cls, stop);
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+        if (!hollow_class(heap, cls, stop))
+            return false;
+    return true;
 }
 
 /* --- bringing back --- */

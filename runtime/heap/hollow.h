@@ -20,8 +20,8 @@
 #include "runtime/heap/cache.h"
 
 /* Give back what can be of all partial spans of the heap. None of them is active. What is left is left when `stop` says
- * so, which is asked before each span; NULL: never. */
-void hollow_heap(heap_t *heap, bool (*stop)(const heap_t *heap));
+ * so, which is asked before each span; NULL: never. False: it did. */
+bool hollow_heap(heap_t *heap, bool (*stop)(const heap_t *heap));
 
 /* Bring pages back until there is a cell: their cells as a list, and how many. NULL: the hard limit
  * refuses. */

@@ -9,10 +9,12 @@
  * more for more threads, orphans or spans, but that a thread's end costs in proportion to the spans it had.
  */
 #include "runtime/heap/cache.h"
+#include "runtime/heap/tend_queue.h"
 #include "runtime/os/os.h"
 
 static heap_t *idle;      /* under the lock: heaps without a thread, linked by next_idle */
 static heap_t *orphanage; /* under the lock; made by the first thread that leaves a span; never goes */
+static bool has_changed;  /* under the lock: a span came, or cells, since empty spans were given back */
 
 /* False: there is no memory for it. */
 static bool have_orphanage(void)
@@ -33,9 +35,12 @@ static void push_idle(heap_t *heap)
 
 void orphans_leave(heap_t *heap)
 {
-    if (heap->spans && have_orphanage())
+    if (heap->spans && have_orphanage()) {
         while (heap->spans)
             span_move(heap, orphanage, span_of_slot(heap->spans));
+        has_changed = true;
+        tend_queue_add(orphanage);
+    }
     push_idle(heap);
     remote_drain(
         heap); /* what came between the last time and the mark, of which its sender has not seen the mark */
@@ -69,7 +74,7 @@ span_t *orphans_take_span(heap_t *self, uint32_t cls)
     if (LIKELY(!may_have(cls)))
         return NULL;
     lock_acquire(&heaps.lock);
-    remote_drain(orphanage);
+    has_changed |= remote_drain(orphanage);
     span_t *span = orphanage->partial[cls] ? span_of_slot(orphanage->partial[cls]) : NULL;
     if (span)
         span_move(orphanage, self, span);
@@ -82,7 +87,7 @@ void orphans_tend(heap_t *heap)
     if (!lock_try(&heaps.lock)) /* busy, perhaps with this very call: the next sender or adopter will do it */
         return;
     if (heap->status == HEAP_ORPHAN)
-        remote_drain(heap);
+        has_changed |= remote_drain(heap);
     lock_release(&heaps.lock);
 }
 
@@ -91,7 +96,9 @@ void orphans_release_empty(void)
     if (atomic_load_explicit(&heaps.orphans, memory_order_acquire) == 0)
         return;
     lock_acquire(&heaps.lock);
-    remote_drain(orphanage);
-    span_release_empty(orphanage);
+    has_changed |= remote_drain(orphanage);
+    if (has_changed)
+        span_release_empty(orphanage);
+    has_changed = false;
     lock_release(&heaps.lock);
 }

@@ -9,6 +9,7 @@
  * or another thread tends its heap (tend.h).
  */
 #include "runtime/heap/cache.h"
+#include "runtime/heap/tend_queue.h"
 #include "runtime/os/os.h"
 
 static chain_t *outbox_place(heap_t *self, const heap_t *to)
@@ -25,9 +26,9 @@ static void chain_send(heap_t *self, chain_t *chain)
     cell_t *head = atomic_load_explicit(&to->inbox, memory_order_relaxed);
     do
         chain->last->next = head;
-    while (!atomic_compare_exchange_weak_explicit(&to->inbox, &head, chain->first, memory_order_release,
-                                                  memory_order_relaxed));
+    while (!atomic_compare_exchange_weak(&to->inbox, &head, chain->first));
     *chain = (chain_t){.to = NULL};
+    tend_queue_add(to);
     if (UNLIKELY(atomic_load_explicit(&to->status, memory_order_acquire) == HEAP_ORPHAN))
         orphans_tend(to);
 }

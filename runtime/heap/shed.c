@@ -29,10 +29,11 @@ static bool has_room(void)
 
 /* --- rungs --- */
 
+/* Before an allocation is refused every thread is looked at. */
 static void shed_caches(void)
 {
     size_t before = pages_inuse();
-    heap_shed();
+    heap_shed(pages_would_refuse());
     excess();
     count(WEIR_RUNG_CACHES, before);
 }
@@ -54,11 +55,14 @@ static size_t excess_of_own(void)
     return excess();
 }
 
-static void shed_shrinkers(void)
+/* False: there is none. */
+static bool shed_shrinkers(void)
 {
     size_t before = pages_inuse(), bytes;
-    if (shrinker_run(excess_of_own, &bytes) > 0)
-        count(WEIR_RUNG_SHRINKERS, before);
+    if (shrinker_run(excess_of_own, &bytes) == 0)
+        return false;
+    count(WEIR_RUNG_SHRINKERS, before);
+    return true;
 }
 
 static void shed_collection(void)
@@ -87,15 +91,17 @@ void shed_tell(void)
 /* What pools and shrinkers have freed of other threads' cells is with these: they are tended once more. */
 void shed_run(void)
 {
+    bool asked = false;
     shed_caches();
     if (!has_room() && cycle_is_listened(CYCLE_AGE)) {
+        asked = true;
         shed_pools(WEIR_RUNG_VICTIMS, CYCLE_GROWTH);
         if (!has_room())
             shed_pools(WEIR_RUNG_POOLS, CYCLE_LIMIT);
     }
     if (excess() > 0) {
-        shed_shrinkers();
-        if (excess() > 0)
+        asked |= shed_shrinkers();
+        if (asked && excess() > 0)
             shed_caches();
     }
     if (!has_room())

@@ -7,28 +7,14 @@
 #include "runtime/heap/gate.h"
 #include "runtime/heap/hollow.h"
 #include "runtime/heap/spare.h"
+#include "runtime/heap/tend_queue.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/asleep.h"
 #include "runtime/os/filter.h"
 #include "runtime/os/futex.h"
 #include "runtime/os/options.h"
 
-/* --- the owner's side --- */
-
-COLD void gate_wait(heap_t *self)
-{
-    do {
-        atomic_store_explicit(&self->busy, 0, memory_order_release);
-        uint32_t shut;
-        while ((shut = atomic_load_explicit(&self->shut, memory_order_acquire)) != HEAP_OPEN)
-            if (shut == HEAP_AWAITED || atomic_compare_exchange_strong(&self->shut, &shut, HEAP_AWAITED))
-                os_futex_wait(&self->shut, HEAP_AWAITED);
-        atomic_store_explicit(&self->busy, 1, memory_order_relaxed);
-        fence_hot();
-    } while (atomic_load_explicit(&self->shut, memory_order_acquire));
-}
-
-/* --- the tender's side: all of it under the lock of the heaps --- */
+/* --- the fast paths: of the owner, or of who has shut the gate --- */
 
 static cache_t *cache_of(const heap_t *heap)
 {
@@ -52,10 +38,51 @@ static void set_classes(heap_t *heap, bool known)
                          __ATOMIC_RELAXED);
 }
 
-static bool is_asleep(const heap_t *heap)
+static void close_fast_paths(heap_t *heap)
 {
-    return asleep_is(heap->thread, heap->stack_to);
+    if (heap->closed)
+        return;
+    set_classes(heap, false);
+    set_owners(heap, 0);
+    heap->closed = true;
 }
+
+static void open_fast_paths(heap_t *heap)
+{
+    if (!heap->closed)
+        return;
+    set_owners(heap, heap->word);
+    set_classes(heap, true);
+    heap->closed = false;
+}
+
+/* --- the owner's side --- */
+
+/* The gate is not open: as far as it is the owner's to change that. */
+static void knock(heap_t *self, uint32_t state)
+{
+    if (state == HEAP_RESTING) {
+        if (atomic_compare_exchange_strong(&self->shut, &state, HEAP_OPEN))
+            tend_queue_add(self);
+    } else if (state == HEAP_AWAITED || atomic_compare_exchange_strong(&self->shut, &state, HEAP_AWAITED)) {
+        os_futex_wait(&self->shut, HEAP_AWAITED);
+    }
+}
+
+COLD void gate_wait(heap_t *self)
+{
+    do {
+        atomic_store_explicit(&self->busy, 0, memory_order_release);
+        uint32_t state;
+        while ((state = atomic_load_explicit(&self->shut, memory_order_acquire)) != HEAP_OPEN)
+            knock(self, state);
+        atomic_store_explicit(&self->busy, 1, memory_order_relaxed);
+        fence_hot();
+    } while (atomic_load_explicit(&self->shut, memory_order_acquire) != HEAP_OPEN);
+    open_fast_paths(self);
+}
+
+/* --- the tender's side: all of it under the lock of the heaps --- */
 
 /* An owner that waits at the gate may have freed the cell that a full span waited for, and not said so
  * yet. */
@@ -68,56 +95,29 @@ static void settle_events(heap_t *heap)
     }
 }
 
-/* Pages go back by many calls of the kernel's: not while the owner waits at the gate, or another thread for the lock. */
+/* Pages go back by many calls of the kernel's: not while the owner waits at the gate, or another thread for
+ * the lock. */
 static bool is_awaited(const heap_t *heap)
 {
     return atomic_load_explicit(&heap->shut, memory_order_relaxed) == HEAP_AWAITED ||
            lock_is_wanted(&heaps.lock);
 }
 
-/* What the owner would do: as at its end, but that it stays. */
-static void give_back(heap_t *heap)
+/* What the owner would do: as at its end, but that it stays. False: it was broken off. */
+static bool give_back(heap_t *heap)
 {
-    settle_events(heap);
     remote_flush(heap);
     remote_drain(heap);
     span_release_empty(heap);
     spare_release(heap);
-    hollow_heap(heap, is_awaited);
-}
-
-/* The slow paths are shut, and the owner is in none. */
-static void tend_behind_gate(heap_t *heap)
-{
-    set_classes(heap, false);
-    set_owners(heap, 0);
-    fence_cold();
-    if (is_asleep(heap)) {
-        fence_cold();
-        give_back(heap);
-        fence_cold(); /* who finds the fast paths open sees all of this */
-    }
-    set_owners(heap, heap->word);
-    set_classes(heap, true);
-}
-
-static void tend(heap_t *heap)
-{
-    atomic_store_explicit(&heap->shut, HEAP_SHUT, memory_order_relaxed);
-    fence_cold();
-    if (!atomic_load_explicit(&heap->busy, memory_order_acquire))
-        tend_behind_gate(heap);
-    atomic_store_explicit(&heap->shut, HEAP_OPEN, memory_order_release);
-    os_futex_wake_all(&heap->shut);
+    return hollow_heap(heap, is_awaited);
 }
 
 /* The owner changes these meanwhile: a guess. */
-__attribute__((no_sanitize("thread"))) static bool is_worth_it(const heap_t *heap, bool inbox_only)
+__attribute__((no_sanitize("thread"))) static bool is_worth_it(const heap_t *heap)
 {
     if (atomic_load_explicit(&heap->inbox, memory_order_relaxed))
         return true;
-    if (inbox_only)
-        return false;
     for (uint32_t i = 0; i < OUTBOX_SIZE; i++)
         if (heap->outbox[i].first)
             return true;
@@ -129,17 +129,42 @@ __attribute__((no_sanitize("thread"))) static bool is_worth_it(const heap_t *hea
     return false;
 }
 
-/* Is the cache its thread's? One at its end runs the destructors of others, and goes at any time. Of a hardened
- * heap nothing is in the thread's own memory. */
-static bool has_cache_of_thread(const heap_t *heap)
+/* The slow paths are shut, and the owner is in none. True: there is nothing to be had any more. */
+static bool tend_behind_gate(heap_t *heap)
 {
-    return options.harden || (cache_of(heap)->heap == heap && !cache_of(heap)->ended);
+    if (!is_worth_it(heap))
+        return true;
+    close_fast_paths(heap);
+    fence_cold();
+    bool asleep = asleep_is(heap->thread, heap->stack_to), done = false;
+    if (asleep) {
+        fence_cold();
+        settle_events(heap);
+        done = give_back(heap);
+        fence_cold(); /* who finds the fast paths open sees all of this */
+    }
+    if (!done)
+        open_fast_paths(heap);
+    return done;
 }
 
+/* True: the heap is at rest. */
+static bool tend(heap_t *heap)
+{
+    uint32_t before = atomic_exchange_explicit(&heap->shut, HEAP_SHUT, memory_order_acquire), after = before;
+    fence_cold();
+    if (!atomic_load_explicit(&heap->busy, memory_order_acquire))
+        after = tend_behind_gate(heap) ? HEAP_RESTING : HEAP_OPEN;
+    atomic_store_explicit(&heap->shut, after, memory_order_release);
+    os_futex_wake_all(&heap->shut);
+    return after == HEAP_RESTING;
+}
+
+/* Is there a thread, and will it be there as long as we have the lock? An owner that runs is left alone. */
 static bool may_be_tended(const heap_t *heap)
 {
-    return heap->status == HEAP_LIVE && heap != cache.heap && heap->thread != WORLD_NO_THREAD &&
-           is_asleep(heap) && has_cache_of_thread(heap);
+    return heap != cache.heap && heap->thread != WORLD_NO_THREAD && !heap->ended &&
+           (!is_worth_it(heap) || asleep_may_be(heap->thread));
 }
 
 /* Asked under the lock: a filter of system calls is installed under it too (swap/sandbox.c). */
@@ -148,20 +173,37 @@ static bool may_look(void)
     return filter_permits(FILTER_FENCE | FILTER_PROC | FILTER_COPY);
 }
 
-static void tend_one(heap_t *heap, bool inbox_only)
+static uint64_t looks;
+
+uint64_t tend_looks(void)
 {
-    if (!is_worth_it(heap, inbox_only))
-        return;
-    lock_acquire(&heaps.lock);
-    if (heap->status == HEAP_ORPHAN)
-        give_back(heap);
-    else if (may_look() && may_be_tended(heap))
-        tend(heap);
-    lock_release(&heaps.lock);
+    return looks;
 }
 
-/* Collect mode has a cache of another kind. A program that filters its system calls
- * may not allow the proof. ThreadSanitizer does not know what the kernel proves. */
+/* False: to be tried again. */
+static bool tend_one(heap_t *heap)
+{
+    looks++;
+    if (heap->status == HEAP_LIVE)
+        return may_look() && may_be_tended(heap) && tend(heap);
+    return heap->status != HEAP_ORPHAN || give_back(heap);
+}
+
+/* False: there is none. */
+static bool tend_next(uint32_t *failures)
+{
+    lock_acquire(&heaps.lock);
+    heap_t *heap = tend_queue_take();
+    if (heap && !tend_one(heap)) {
+        tend_queue_fail(heap);
+        ++*failures;
+    }
+    lock_release(&heaps.lock);
+    return heap != NULL;
+}
+
+/* Collect mode has a cache of another kind. A program that filters its system calls may not allow the proof.
+ * ThreadSanitizer does not know what the kernel proves. */
 static bool is_possible(void)
 {
 #ifdef __SANITIZE_THREAD__
@@ -172,11 +214,20 @@ static bool is_possible(void)
 }
 
 /* Twice: in the first round the heaps send each other what was theirs. */
-void tend_all(void)
+void tend_all(bool every)
 {
+    enum { FAILURES = 32 };
+    uint32_t failures = 0;
     if (!is_possible())
         return;
-    for (int round = 0; round < 2; round++)
-        for (heap_t *heap = atomic_load_explicit(&heaps.all, memory_order_acquire); heap; heap = heap->next)
-            tend_one(heap, round > 0);
+    for (int round = 0; round < 2; round++) {
+        lock_acquire(&heaps.lock);
+        tend_queue_gather();
+        lock_release(&heaps.lock);
+        while ((every || failures < FAILURES) && tend_next(&failures))
+            ;
+    }
+    lock_acquire(&heaps.lock);
+    tend_queue_put_back();
+    lock_release(&heaps.lock);
 }

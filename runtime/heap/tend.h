@@ -10,15 +10,24 @@
  *      (span->owner). Both are harmless to an owner that runs at the time;
  *   3. after a fence of all threads the kernel is asked where the owner is (os/asleep.h). If it waits in a
  *   system
- *      call, it is not in the middle of a fast path that it began before, and cannot begin one.
+ *      call, it is not in the middle of a fast path that it began before, and cannot begin one;
+ *   4. so it stays until the owner comes to a slow path: the heap is at rest, and is not looked at before
+ *   (tend_queue.h).
  *
  * An owner that runs is left alone: it has slow paths of its own soon. So is one whose place cannot be
  * known. */
 #ifndef WEIR_HEAP_TEND_H
 #define WEIR_HEAP_TEND_H
 
-/* Tend every other heap that may be. Not with a lock from LOCK_RANK_HEAPS on. The calling thread has a
- * heap. */
-void tend_all(void);
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Tend the other heaps in which something was done since they were tended last, if they may be. `every`: all
+ * of them; else it is given up after so many in vain, and goes on there next time. Not with a lock from
+ * LOCK_RANK_HEAPS on. The calling thread has a heap. */
+void tend_all(bool every);
+
+/* How often a heap was looked at, ever: for tests. */
+uint64_t tend_looks(void);
 
 #endif

@@ -23,6 +23,7 @@
 #include "runtime/heap/profile.h"
 #include "runtime/heap/sampled.h"
 #include "runtime/heap/spare.h"
+#include "runtime/heap/tend_queue.h"
 #include "runtime/heap/verify.h"
 #include "runtime/heap/world.h"
 #include "runtime/heap/zero.h"
@@ -91,6 +92,14 @@ static bool has_to_stay(void)
     return cache.heap && collected_is_used() && os_thread_has_destructors();
 }
 
+/* Nobody may tend it: the thread goes at any time. */
+static void heap_stay(heap_t *heap)
+{
+    lock_acquire(&heaps.lock);
+    heap->ended = true;
+    lock_release(&heaps.lock);
+}
+
 static void thread_end(void)
 {
     void (*hook)(void) = end_hook;
@@ -98,7 +107,9 @@ static void thread_end(void)
         hook();
     cache.ended = true;
     cache.stays = has_to_stay();
-    if (cache.heap && !cache.stays)
+    if (cache.stays)
+        heap_stay(cache.heap);
+    else if (cache.heap)
         heap_leave(cache.heap);
     pages_thread_end();
 }
@@ -153,7 +164,9 @@ static heap_t *heap_enter(void)
         set_owner(heap, options.harden ? 0 : os_thread_word());
         world_thread_begin(heap);
         cache.heap = heap;
+        heap->ended = cache.ended;
         heap->status = HEAP_LIVE;
+        tend_queue_add(heap);
         for (size_t granule = 0; granule < GRANULES; granule++)
             cache.class_of[granule] = (uint8_t)class_of(granule * 16);
     }
@@ -235,6 +248,7 @@ static void lose_vanished_threads(void)
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
         if (heap != cache.heap && heap->status == HEAP_LIVE)
             heap->status = HEAP_LOST;
+    tend_queue_after_fork_child();
     uint32_t end = (uint32_t)(region.used >> SLOT_SHIFT);
     for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < end; slot++) {
         span_t *span = span_of_slot(slot);

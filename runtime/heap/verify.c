@@ -41,7 +41,7 @@ static void verify_span(const heap_t *heap, const span_t *span)
     uint32_t free = list_length(span, span->free);
     uint32_t cached = span->state == SPAN_ACTIVE ? list_length(span, heap->bins[span->cls]) : 0;
     CHECK(span->heap == heap, "span of another heap on the list at", start);
-    CHECK(span->owner == heap->word, "span with another owner at", start);
+    CHECK(span->owner == (heap->closed ? 0 : heap->word), "span with another owner at", start);
     CHECK(span->cell_size == class_size(span->cls), "span of a wrong cell size at", start);
     CHECK(span->extended <= span->cells && span->cells == SLOT_SIZE / span->cell_size, "span overfull at",
           start);

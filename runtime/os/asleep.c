@@ -10,7 +10,7 @@
 #include "runtime/os/file.h"
 #include "runtime/os/text.h"
 
-enum { STACK_MOST = 1024 * 1024, PIECE = 32 /* words: they lie on the stack */ };
+enum { STACK_MOST = 1024 * 1024, PIECE = 64 /* words: they lie on the stack */ };
 
 /* Of a signal's frame on the stack: on x86-64 cs, gs, fs and ss in one word (struct sigcontext); on AArch64
  * the head of the floating point record, which each frame has. */
@@ -95,6 +95,15 @@ static bool waits_in_call(int thread, uintptr_t *stack)
     text_add_u64(&text, (uint64_t)thread);
     text_add_str(&text, "/syscall");
     return file_read(path, line, sizeof line) && parse_call(line, stack);
+}
+
+bool asleep_may_be(int thread)
+{
+    int saved = errno;
+    uintptr_t stack;
+    bool waits = frame_word && waits_in_call(thread, &stack);
+    errno = saved;
+    return waits;
 }
 
 bool asleep_is(int thread, uintptr_t stack_end)

@@ -19,5 +19,7 @@
  * stack deeper than 1 MiB, an architecture of which the frames are not known. Three system calls or more, no
  * allocation; keeps errno. */
 bool asleep_is(int thread, uintptr_t stack_end);
+/* The first part of it: false where the other would say so of a thread that runs. */
+bool asleep_may_be(int thread);
 
 #endif

@@ -1,9 +1,9 @@
 /* index: which chunks are worth a look, so that a search is not linear in the heap.
  *
  * For each group of 64 chunks (256 MiB) it has an upper bound on the longest run of free slots in any of
- * them, one on the longest run of dirty slots, and whether any may hold idle memory. Giving a run back raises
- * the bounds; who has searched the group in vain lowers them. So each search in vain is paid for by a run
- * that was given back.
+ * them, one on the longest run of dirty slots, and whether any may hold idle memory, or touched pages behind
+ * large objects. Giving a run back raises the bounds; who has searched the group in vain lowers them. So each
+ * search in vain is paid for by a run that was given back.
  *
  * All of this is under the pages' lock. */
 #ifndef WEIR_PAGES_INDEX_H
@@ -20,6 +20,7 @@ enum { INDEX_CHUNKS = 64, INDEX_GROUPS = (1 << 18) / INDEX_CHUNKS /* of a region
 extern struct index_group {
     uint8_t longest[INDEX_KINDS]; /* at least as long as any run */
     bool idle;                    /* chunk->idle of any of them */
+    bool slack;                   /* chunk->slack of any of them, which may be released */
 } index_groups[INDEX_GROUPS];
 
 /* The chunk has a run of so many slots. */

@@ -11,7 +11,7 @@
 #include "runtime/pages/idle.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/purge.h"
-#include "runtime/pages/runs.h"
+#include "runtime/pages/slack.h"
 
 _Atomic uint32_t pages_due;
 
@@ -41,7 +41,8 @@ static struct {
     bool heeded;  /* somebody runs the cycles for the limit */
     void (*refused)(void *context, size_t wanted);
     void *refused_context;
-    _Atomic size_t refilled; /* bytes that went into caches while pressed, since the last cycle */
+    _Atomic size_t refilled;    /* bytes that went into caches while pressed, since the last cycle, */
+    _Atomic size_t refill_step; /* and how many make one due */
     growth_t growth;
 } limit = {.bytes = {INT64_MAX, INT64_MAX},
            .counts_process = true,
@@ -190,13 +191,26 @@ void limit_restart_growth(void)
     growth_restart(&limit.growth, idle_inuse_bytes(), idle_gc_percent());
 }
 
-/* So much is counted: a growth by 1/64 of the limit from the least that was since the last cycle makes one
- * due. */
+/* A share of the limit, or of what is counted beyond it. A cycle looks at what it can of the heap, so its
+ * cost grows with that; so does what is allocated between two. */
+static size_t share_of_total(size_t total, size_t share)
+{
+    size_t of_limit = share_of_limit(share);
+    return total / share > of_limit ? total / share : of_limit;
+}
+
+/* So much is counted: a growth by 1/64 from the least that was since the last cycle makes one due. */
 static void note_total(size_t total)
 {
-    size_t step = share_of_limit(LIMIT_SHARE);
+    size_t step = share_of_total(total, LIMIT_SHARE);
     if (limit.due_at > total + step)
         limit.due_at = total + step;
+}
+
+static void set_refill_step(void)
+{
+    atomic_store_explicit(&limit.refill_step, share_of_total(total_bytes(), REFILL_SHARE),
+                          memory_order_relaxed);
 }
 
 /* Idle memory first, then the touched ends of slots behind large objects. */
@@ -207,7 +221,7 @@ static void release(size_t excess)
     bool released = purge_to(idle > excess ? idle - excess : 0);
     size_t slack = ledger.pages_slack * OS_PAGE;
     if (idle < excess && slack && (slack >= share_of_limit(LIMIT_SHARE) || lower_limit() == hard_limit()))
-        released |= runs_release_slack();
+        released |= slack_release();
     ledger.limit_releases += released;
     ledger.limit_released_pages += ledger.released_pages - before;
 }
@@ -275,6 +289,11 @@ size_t limit_excess(bool with_room)
     return excess;
 }
 
+bool limit_would_refuse(void)
+{
+    return idle_held_bytes() + limit.wanted > hard_limit();
+}
+
 bool limit_admit(size_t fresh)
 {
     if (limit_wants_look(fresh))
@@ -327,7 +346,7 @@ COLD bool limit_ask_program(size_t wanted)
 void limit_note_refill(size_t bytes)
 {
     size_t refilled = atomic_fetch_add_explicit(&limit.refilled, bytes, memory_order_relaxed) + bytes;
-    if (refilled >= share_of_limit(REFILL_SHARE) && limit.heeded)
+    if (refilled >= atomic_load_explicit(&limit.refill_step, memory_order_relaxed) && limit.heeded)
         raise_due(PAGES_DUE_LIMIT);
 }
 
@@ -335,7 +354,8 @@ void limit_restart(void)
 {
     atomic_store_explicit(&limit.refilled, 0, memory_order_relaxed);
     limit.wanted = 0;
-    limit.due_at = total_bytes() + share_of_limit(LIMIT_SHARE);
+    limit.due_at = total_bytes() + share_of_total(total_bytes(), LIMIT_SHARE);
+    set_refill_step();
 }
 
 void limit_retry_begins(void)
@@ -355,6 +375,7 @@ static void begin_anew(void)
 {
     watch();
     limit.due_at = 0;
+    set_refill_step();
     atomic_store_explicit(&pages_limited, limit_is_set(), memory_order_relaxed);
     limit_admit(0);
 }

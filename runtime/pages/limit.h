@@ -32,6 +32,7 @@
 bool limit_admit(size_t fresh);
 /* See pages_excess, pages_watch_pressure and those beside it. */
 size_t limit_excess(bool with_room);
+bool limit_would_refuse(void);
 void limit_watch_pressure(int percent, void (*callback)(void *context, size_t inuse, size_t limit),
                           void *context);
 struct pages_pressure limit_tell_pressure(void);

@@ -15,6 +15,7 @@
 #include "runtime/pages/provider.h"
 #include "runtime/pages/purge.h"
 #include "runtime/pages/runs.h"
+#include "runtime/pages/slack.h"
 
 ledger_t ledger;
 
@@ -77,7 +78,7 @@ static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, bool is_f
             runs_touch(slot, count, use);
             *span_bytes(span_of_slot(slot)) = use * OS_PAGE;
         }
-        ledger.pages_slack += runs_slack(slot, count, use);
+        slack_count(slot, 0, slack_of(slot, count, use));
         idle_spare_peak();
     }
     lock_release(&lock);
@@ -169,7 +170,7 @@ void pages_give_without(uint32_t slot, uint32_t count, size_t use, size_t gone, 
     lock_acquire(&lock);
     ledger.releases += released > 0;
     ledger.released_pages += released;
-    ledger.pages_slack -= runs_slack(slot, count, use);
+    slack_count(slot, slack_of(slot, count, use), 0);
     ledger.huge_moving -= moved ? gone : 0;
     runs_forget(slot, (uint32_t)(gone >> SLOT_SHIFT));
     runs_give(slot, count);
@@ -183,13 +184,13 @@ bool pages_extend(uint32_t slot, uint32_t count, size_t use, uint32_t new_count,
     lock_acquire(&lock);
     bool granted = runs_extend(slot, count, new_count, new_use);
     if (granted) {
-        size_t slack = runs_slack(slot, count, use); /* the limit may have released it just now */
+        size_t slack = slack_of(slot, count, use); /* the limit may have released it just now */
         size_t touched = region_touched(slot, new_count);
         ledger.pages_inuse += new_use - use;
         idle_note_taken(touched < new_use ? (new_use - touched) * OS_PAGE : 0);
         runs_touch(slot, new_count, new_use);
         *span_bytes(span_of_slot(slot)) = new_use * OS_PAGE;
-        ledger.pages_slack += runs_slack(slot, new_count, new_use) - slack;
+        slack_count(slot, slack, slack_of(slot, new_count, new_use));
     }
     lock_release(&lock);
     return granted;
@@ -198,10 +199,10 @@ bool pages_extend(uint32_t slot, uint32_t count, size_t use, uint32_t new_count,
 void pages_shrink(uint32_t slot, uint32_t count, size_t use, uint32_t new_count, size_t new_use)
 {
     lock_acquire(&lock);
-    ledger.pages_slack -= runs_slack(slot, count, use);
+    size_t slack = slack_of(slot, count, use);
     if (count > new_count)
         runs_give(slot + new_count, count - new_count);
-    ledger.pages_slack += runs_slack(slot, new_count, new_use);
+    slack_count(slot, slack, slack_of(slot, new_count, new_use));
     *span_bytes(span_of_slot(slot)) = new_use * OS_PAGE;
     ledger.pages_inuse -= use - new_use;
     limit_fell();
@@ -299,7 +300,7 @@ bool pages_trim(size_t keep)
     lock_acquire(&lock);
     purge_retry();
     bool released = purge_to(keep);
-    released |= runs_release_slack();
+    released |= slack_release();
     lock_release(&lock);
     return released;
 }
@@ -433,6 +434,14 @@ size_t pages_excess(bool with_room)
     size_t excess = limit_excess(with_room);
     lock_release(&lock);
     return excess;
+}
+
+bool pages_would_refuse(void)
+{
+    lock_acquire(&lock);
+    bool refuse = limit_would_refuse();
+    lock_release(&lock);
+    return refuse;
 }
 
 size_t pages_inuse(void)

@@ -129,6 +129,8 @@ static inline bool pages_is_pressed(void)
 /* How many bytes too many are held for what was wanted last to fit within the limits, after idle memory went
  * back; with_room: for a 64th of the limit to be free besides. 0: it fits. */
 size_t pages_excess(bool with_room);
+/* Would the hard limit refuse what was wanted last? */
+bool pages_would_refuse(void);
 /* What may be resident of the runtime's, and is not idle; bytes. */
 size_t pages_inuse(void);
 /* The program wants to know when so many percent of the limit are in use, idle memory left out: then

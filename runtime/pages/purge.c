@@ -45,6 +45,11 @@ void purge_note_turn(void)
     purge.turns++;
 }
 
+uint32_t purge_round(void)
+{
+    return purge.round;
+}
+
 bool purge_is_busy(void)
 {
     return purge.busy > 0;

@@ -26,6 +26,8 @@
 bool purge_to(size_t bound);
 /* What was refused may be granted now: somebody asks who can wait. */
 void purge_retry(void);
+/* The round of attempts: what was refused in this one is not tried again. */
+uint32_t purge_round(void);
 /* How often the lock was given up on the way, ever. */
 uint64_t purge_turns(void);
 /* A piece is being purged. */

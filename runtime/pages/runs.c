@@ -360,58 +360,7 @@ void runs_forget(uint32_t slot, uint32_t count)
     atomic_fetch_sub_explicit(&ledger.touched, region_forget_touched(slot, count), memory_order_relaxed);
 }
 
-/* Of a large run in use: small spans count as touched throughout. */
-size_t runs_slack(uint32_t slot, uint32_t count, size_t use)
-{
-    size_t touched = region_touched(slot, count);
-    return touched > use ? touched - use : 0;
-}
-
 /* --- verification --- */
-
-/* The slots of a large object of the heap's, whose first this is; 0: it is something else. *last: what is
- * used of the last of them, in pages. Its size changes under the lock only (span_bytes). What is becoming a
- * small span meanwhile is none, before and after. */
-__attribute__((no_sanitize("thread"))) static uint32_t large_extent(uint32_t slot, size_t *last)
-{
-    span_t *span = span_of_slot(slot);
-    if (span->state != SPAN_LARGE)
-        return 0;
-    size_t use = *span_bytes(span) / OS_PAGE;
-    uint32_t count = (uint32_t)((use + SLOT_PAGES - 1) / SLOT_PAGES);
-    *last = use - (size_t)(count - 1) * SLOT_PAGES;
-    return count;
-}
-
-static bool release_tail(span_t *span, size_t use)
-{
-    size_t tail = span->touched > use ? span->touched - use : 0;
-    if (!tail || !os_release(span_start(span) + use * OS_PAGE, tail * OS_PAGE))
-        return false;
-    span->touched = (uint8_t)use;
-    atomic_fetch_sub_explicit(&ledger.touched, tail, memory_order_relaxed);
-    ledger.pages_slack -= tail;
-    ledger.releases++;
-    ledger.released_pages += tail;
-    return true;
-}
-
-bool runs_release_slack(void)
-{
-    bool released = false;
-    uint32_t end = runs.end * CHUNK_SLOTS;
-    for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < end && ledger.pages_slack; slot++) {
-        size_t last;
-        if (pages_lock_breathe())
-            purge_note_turn();
-        uint32_t count = region.chunks[slot / CHUNK_SLOTS].known ? large_extent(slot, &last) : 0;
-        if (!count)
-            continue;
-        slot += count - 1;
-        released |= release_tail(span_of_slot(slot), last);
-    }
-    return released;
-}
 
 static bool is_no_longer(uint64_t word, uint32_t longest)
 {
@@ -440,9 +389,13 @@ __attribute__((no_sanitize("thread"))) static void verify_chunk(uint32_t index, 
 
 void runs_verify(size_t *slots_free, size_t *idle)
 {
-    for (uint32_t i = 0; i < runs.end; i++)
+    size_t slack = 0;
+    for (uint32_t i = 0; i < runs.end; i++) {
+        slack += region.chunks[i].slack;
         if (region.chunks[i].known)
             verify_chunk(i, slots_free, idle);
+    }
+    ALWAYS_CHECK(slack == ledger.pages_slack);
 }
 
 /* --- the start --- */

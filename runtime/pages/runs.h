@@ -45,14 +45,6 @@ bool runs_touch_huge(uint32_t slot, uint32_t count);
 void runs_touch(uint32_t slot, uint32_t count, size_t use);
 /* The first slots of a run in use have no pages any more. */
 void runs_forget(uint32_t slot, uint32_t count);
-/* The touched pages of a run in use that lie behind the `use` pages in use. Small spans count as touched
- * throughout. */
-size_t runs_slack(uint32_t slot, uint32_t count, size_t use);
-
-/* Release those behind the large objects of the heap, all there are, while their owners may not touch them: a slot's at a
- * time, between which others have the lock (purge_turns says so). True: some were. */
-bool runs_release_slack(void);
-
 /* Check every chunk; the free slots and the idle pages of all. */
 void runs_verify(size_t *slots_free, size_t *idle);
 

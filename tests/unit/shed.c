@@ -142,6 +142,16 @@ Test(shed, pools, .init = begin)
     cr_expect_gt(taken(WEIR_RUNG_VICTIMS), 0);
 }
 
+/* A cycle looks at what there is; so the more is held beyond the limit, the more is allocated between two. */
+Test(shed, cycles_beyond_the_limit_are_as_many_as_the_heap_doubles, .init = begin)
+{
+    enum { LIMIT = MIB(8), HELD = 32 * LIMIT, A_DOUBLING = 64 };
+    leave(LIMIT - held_now());
+    for (size_t used = 0; used < HELD; used += SMALL)
+        cr_assert_not_null(write_block(SMALL));
+    cr_expect_leq(taken(WEIR_RUNG_CACHES), 6 * A_DOUBLING);
+}
+
 /* --- shrinkers --- */
 
 typedef struct store {
