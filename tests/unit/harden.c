@@ -270,18 +270,20 @@ Test(harden, what_a_slot_had_before_is_forgotten_with_its_size)
     harden();
     enum { APART = 3840 }; /* cells of 1280 and of 384 bytes both begin there */
     char *p = heap_malloc(1000);
-    while (((uintptr_t)p - CANARY_MIN) % SLOT_SIZE % APART == 0)
-        p = heap_malloc(1000);
+    while (((uintptr_t)p - CANARY_MIN) % SLOT_SIZE % APART == 0) {
+        char *other = heap_malloc(1000);
+        heap_free(p); /* else the slot would never be free */
+        p = other;
+    }
     char *first = (char *)((uintptr_t)p & ~(uintptr_t)(SLOT_SIZE - 1));
     block_t block;
     heap_free(p);
     cr_expect_null(block_find(p, &block).what, "as long as it is not used anew a second free is one");
     heap_trim(0);
     cr_expect_null(block_find(p, &block).what, "nor when its slot is free");
-    for (size_t i = 0; i < 10000; i++) {
-        char *q = heap_malloc(300);
-        if (q >= first && q < first + SLOT_SIZE)
-            break;
-    }
+    char *q = NULL;
+    for (size_t i = 0; i < 300 * 1000 && !(q >= first && q < first + SLOT_SIZE); i++)
+        q = heap_malloc(300);
+    cr_assert(q >= first && q < first + SLOT_SIZE, "the slot is used anew");
     cr_expect_not_null(block_find(p, &block).what, "another size has other addresses");
 }
