@@ -27,9 +27,9 @@ static struct {
     file_name_t names;                        /* no pattern: there is no profile to be written */
     char name[PATH_MAX], temporary[PATH_MAX]; /* of the file that is being written */
     uint32_t number;
-    _Atomic int writer;     /* the process that is at it, 0: none. A child of fork has its parent's */
-    bool has_complained;    /* the latest could not be written: those that follow fail without a line */
-    _Atomic bool signalled; /* a signal came at a bad moment */
+    _Atomic int writer;          /* the process that is at it, 0: none. A child of fork has its parent's */
+    _Atomic bool has_complained; /* the latest could not be written: those that follow fail without a line */
+    _Atomic bool signalled;      /* a signal came at a bad moment */
 } file;
 
 /* --- writing --- */
@@ -132,10 +132,10 @@ static bool write_undisturbed(const char *path, bool wait)
 static void note_outcome(bool done, const char *path)
 {
     bool is_failure = !done && errno != EBUSY;
-    if (is_failure && !file.has_complained)
+    if (is_failure && !atomic_exchange(&file.has_complained, true))
         file_name_report("no heap profile", path);
-    if (done || is_failure)
-        file.has_complained = is_failure;
+    if (done)
+        atomic_store(&file.has_complained, false);
 }
 
 static bool write_named(const char *path, bool wait)
