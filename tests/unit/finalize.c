@@ -124,20 +124,29 @@ __attribute__((noinline)) static hidden_t put_of_kind(int kind, size_t size, uin
     return hide(root);
 }
 
+/* Once let go: is it finalized, and then collected? */
+static bool goes(int kind, size_t size, uintptr_t number)
+{
+    uint32_t before = finalized[number];
+    hidden_t p = put_of_kind(kind, size, number);
+    drop();
+    settle();
+    bool is_finalized = finalized[number] == before + 1;
+    settle();
+    return is_finalized && !is_alive(p);
+}
+
+/* Stacks are scanned conservatively: a stray word in a frame of the test's runner may lie in an object of megabytes, and
+ * keeps it as long as the frame lives. Then it cannot keep the next one, which lies elsewhere. */
 Test(finalize, large_and_noscan_and_typed_objects)
 {
-    for (int kind = 0; kind < 3; kind++) {
+    for (int kind = 0; kind < 3; kind++)
         for (size_t size = 16; size <= MIB(4); size *= 8) {
-            uintptr_t number = 100 + (uintptr_t)kind;
-            uint32_t before = finalized[number];
-            hidden_t p = put_of_kind(kind, size, number);
-            drop();
-            settle();
-            cr_expect_eq(finalized[number], before + 1, "kind %d, %zu bytes", kind, size);
-            settle();
-            cr_expect_not(is_alive(p), "kind %d, %zu bytes", kind, size);
+            bool gone = false;
+            for (int tries = size < MIB(1) ? 1 : 3; tries > 0 && !gone; tries--)
+                gone = goes(kind, size, 100 + (uintptr_t)kind);
+            cr_expect(gone, "kind %d, %zu bytes", kind, size);
         }
-    }
 }
 
 __attribute__((noinline)) static void put_before(uintptr_t number)
