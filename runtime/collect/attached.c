@@ -108,8 +108,7 @@ uint32_t attached_find(uintptr_t object, enum attached_kind kind)
 
 static size_t store_bytes(uint32_t room)
 {
-    size_t bytes = room * (sizeof *store.records + sizeof *store.held + sizeof *store.buckets);
-    return (bytes + OS_PAGE - 1) & ~(size_t)(OS_PAGE - 1);
+    return os_page_up(room * (sizeof *store.records + sizeof *store.held + sizeof *store.buckets));
 }
 
 static void store_use(void *memory, uint32_t room)

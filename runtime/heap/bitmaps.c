@@ -25,11 +25,6 @@ static struct {
     size_t huge;      /* have huge pages */
 } tables;
 
-static size_t page_up(size_t bytes)
-{
-    return (bytes + OS_PAGE - 1) & ~(size_t)(OS_PAGE - 1);
-}
-
 static bool init(void)
 {
     if (bitmaps_bits)
@@ -38,7 +33,7 @@ static bool init(void)
     bits_t *bits = claim(slots * BITS_BYTES, OS_HUGE_PAGE);
     bitmaps_scanned = bits ? claim(slots * SCANNED_BYTES, OS_HUGE_PAGE) : NULL;
     bitmaps_grey = bitmaps_scanned ? claim(slots * sizeof(grey_t), OS_PAGE) : NULL;
-    bitmaps_briefs = bitmaps_grey ? claim(page_up(slots * sizeof(brief_t)), OS_PAGE) : NULL;
+    bitmaps_briefs = bitmaps_grey ? claim(os_page_up(slots * sizeof(brief_t)), OS_PAGE) : NULL;
     if (!bitmaps_briefs)
         return false;
     __atomic_store_n(&bitmaps_bits, bits, __ATOMIC_RELEASE);
@@ -48,7 +43,7 @@ static bool init(void)
 /* A table of which `have` entries are mapped, up to the end of their last page, for `want` of them. */
 static bool reach(void *table, size_t entry, size_t have, size_t want)
 {
-    size_t from = page_up(have * entry), to = page_up(want * entry);
+    size_t from = os_page_up(have * entry), to = os_page_up(want * entry);
     return from == to || claim_map((char *)table + from, to - from);
 }
 

@@ -83,9 +83,10 @@ static void tell(enum cycle_phase phase, enum cycle_reason reason)
         cycle.listeners[phase][i].call(cycle.listeners[phase][i].context, reason);
 }
 
-/* Is it this thread's turn? If so the lock is taken. */
+/* GATHER, and then: is it this thread's turn? If so the lock is taken. */
 static bool enter(enum cycle_reason reason)
 {
+    tell(CYCLE_GATHER, reason);
     if (reason == CYCLE_GROWTH)
         return lock_try(&cycle.lock);
     lock_acquire(&cycle.lock);
@@ -188,8 +189,6 @@ bool cycle_run(enum cycle_reason reason)
     weir_event event = {.reason = cycle_event_reason(reason)};
     cache.cycling = true;
     have_fork_handlers();
-    if (reason != CYCLE_VOLUME)
-        tell(CYCLE_GATHER, reason);
     if (reason == CYCLE_VOLUME) {
         run_for_volume(&event);
     } else if (enter(reason)) {

@@ -127,6 +127,7 @@ void os_mask_without_stop(sigset_t *set)
 
 #define BIT(number) ((uint64_t)1 << ((number)-1))
 
+/* Those that tell of what the thread did itself are not blocked, nor are these. */
 static uint64_t block(uint64_t but)
 {
     const uint64_t all =
@@ -143,16 +144,17 @@ uint64_t os_block_signals(void)
     return block(0);
 }
 
-static bool is_ignored(int number)
+/* SIGCHLD is dropped as it is sent: its default is that, too. */
+static bool no_child_is_heard_of(void)
 {
     tracer_action_t action;
-    return syscall(SYS_rt_sigaction, number, NULL, &action, sizeof action.mask) == 0 &&
+    return syscall(SYS_rt_sigaction, SIGCHLD, NULL, &action, sizeof action.mask) == 0 &&
            (action.handler == SIG_DFL || action.handler == SIG_IGN);
 }
 
 uint64_t os_block_heard_signals(void)
 {
-    return block(is_ignored(SIGCHLD) ? BIT(SIGCHLD) : 0);
+    return block(no_child_is_heard_of() ? BIT(SIGCHLD) : 0);
 }
 
 void os_restore_signals(uint64_t before)

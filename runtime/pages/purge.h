@@ -6,9 +6,9 @@
  *     under the lock     put the piece back, clean; or as it was, if the kernel refused
  *
  * Slots of a chunk are in nobody's hands meanwhile; others allocate from other slots. Memory of the
- * provider's cannot be withheld from it: who gets some of a piece from there asks for other memory, and waits until
- * the piece has been purged where there is none. A piece counts as gone from when it was taken. The rule purges one piece at a time; a limit, whose
- * threads need the room, a few.
+ * provider's cannot be withheld from it: a thread that gets some of a piece from there asks for other memory,
+ * and only where there is none waits until the piece has been purged. A piece counts as gone from when it was
+ * taken. The rule purges one piece at a time; a limit, whose threads need the room, a few.
  *
  * Where the kernel refuses (a sandbox without madvise), trying at each free would cost and change nothing:
  * then so many attempts are let go by. Of memory that is locked in parts what is not goes back, and what is

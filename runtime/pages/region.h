@@ -127,7 +127,7 @@ typedef struct chunk {
     uint64_t refused;       /* idle slots that the kernel would not take back, */
     uint32_t refused_round; /* if in this round of attempts: purge.c */
     uint32_t slack;         /* pages of ledger.pages_slack that lie in it, */
-    uint32_t slack_round;   /* and the round in which some of them were refused: runs.c */
+    uint32_t slack_round;   /* and the round in which some of them were refused: slack.c */
 } chunk_t;
 
 /* Written once, at start-up; `carved`, `used` and what is mapped under the pages' lock, and the former two

@@ -34,15 +34,7 @@ Test(guard, blocks_of_every_size_and_alignment)
 Test(guard, realloc_moves_and_keeps)
 {
     guard_every("guard=1");
-    size_t size = 1;
-    char *p = heap_malloc(size);
-    pattern_fill(p, size, 7);
-    for (size_t next = 3; next < KIB(4); size = next, next += next + 1) {
-        char *q = heap_realloc(p, next);
-        cr_assert(q && q != p && pattern_intact(q, size, size, 7), "%zu", next);
-        pattern_fill(p = q, next, 7);
-    }
-    heap_free(p);
+    realloc_moves_and_keeps(KIB(4));
     verify_own();
 }
 

@@ -32,16 +32,7 @@ Test(harden, blocks_of_every_size_and_alignment)
 Test(harden, realloc_moves_and_keeps)
 {
     harden();
-    size_t size = 1;
-    char *p = heap_malloc(size);
-    pattern_fill(p, size, 7);
-    for (size_t next = 3; next < MIB(6); size = next, next += next + 1) {
-        char *q = heap_realloc(p, next);
-        cr_assert(q && q != p && pattern_intact(q, size, size, 7), "%zu", next);
-        pattern_fill(q, next, 7);
-        p = q;
-    }
-    heap_free(p);
+    realloc_moves_and_keeps(MIB(6));
 }
 
 /* Each move copies all of the block. */

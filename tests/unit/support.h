@@ -100,6 +100,22 @@ static inline bool is_zero(const void *p, size_t size)
     return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
+/* A block grows in steps to less than `below` bytes, and keeps what it held. In a heap that looks for misuse each step
+ * moves it. */
+static inline void realloc_moves_and_keeps(size_t below)
+{
+    size_t size = 1;
+    char *p = heap_malloc(size);
+    pattern_fill(p, size, 7);
+    for (size_t next = 3; next < below; size = next, next += next + 1) {
+        char *q = heap_realloc(p, next);
+        CHECK(q && q != p && pattern_intact(q, size, size, 7), "%zu", next);
+        pattern_fill(q, next, 7);
+        p = q;
+    }
+    heap_free(p);
+}
+
 /* Run a function on `count` threads, numbered from 0, and wait for them. */
 struct threads_start {
     void (*run)(size_t number);
