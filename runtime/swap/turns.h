@@ -1,0 +1,44 @@
+/* turns: a thread of the runtime's own that sleeps until a turn is asked for, by a signal of the program's user for
+ * instance. The end of the process waits for a turn that is under way, and lets no other begin.
+ *
+ *     handler, anybody    turns_ask
+ *     the thread          sleep on `asked`;  turns_begin;  the turn;  turns_end
+ *     the end             turns_at_exit
+ *
+ * A child of fork has no such thread.
+ */
+#ifndef WEIR_SWAP_TURNS_H
+#define WEIR_SWAP_TURNS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+typedef struct turns {
+    pid_t process;          /* the thread is in; 0: there is none. Written by turns_start */
+    _Atomic uint32_t asked; /* how often; several before the thread comes to it are one turn */
+    _Atomic uint32_t busy;  /* 1: a turn is under way, or the process is ending */
+} turns_t;
+
+/* Start the thread: detached, with all signals blocked, on a stack of so many bytes, or with 0 of the usual
+ * size. False: there is none to be had. */
+bool turns_start(turns_t *turns, void *(*thread_main)(void *unused), size_t stack);
+
+/* Async-signal-safe; keeps errno. */
+void turns_ask(turns_t *turns);
+
+/* Of the thread. False: the process is ending, and the thread has to return. */
+bool turns_begin(turns_t *turns);
+void turns_end(turns_t *turns);
+
+/* Does the program leave the signal to its default? */
+bool turns_signal_is_free(int64_t number);
+/* False: the kernel refused. */
+bool turns_take_signal(int64_t number, void (*handler)(int number));
+
+/* Of the process that is ending: the thread does not come back from its next turns_begin. */
+void turns_at_exit(turns_t *turns);
+
+#endif
