@@ -123,9 +123,9 @@ struct weir_pool {
     _Atomic uint64_t refused; /* of them, by the program or the cap */
     bool (*_Atomic refuses)(void *ctx, void *p);
     _Atomic size_t pooled; /* bytes of the objects in the pool, while there is a cap */
-    size_t
-        cap; /* bytes; 0: none. Written under pools.lock, gates shut, when nothing is counted. While there is one
-                 * the gates stay shut to the fast paths, as where fences are not cheap */
+    /* Bytes; 0: none. Written under pools.lock, gates shut, when nothing is counted. While there is one the gates
+     * stay shut to the fast paths, as where fences are not cheap. */
+    size_t cap;
     _Atomic bool freed; /* written under pools.lock */
     /* Under pools.lock. */
     bool is_emptied;    /* freed, and weir_pool_free is through with it */

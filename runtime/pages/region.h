@@ -96,10 +96,9 @@ typedef struct span {
     uint32_t all_next, all_prev; /* on heap->spans */
     uint16_t hollow; /* of a small span: pages below `touched` that were given back, a bit each; */
     union {
-        uint16_t absent; /* and the cells that reach into them: free, and on no list (heap/hollow.h) */
-        uint16_t
-            unclear; /* of a slot of a huge object that is to be cleared: pages that may hold anything (huge.h) */
-        bool moved; /* of a large object: its pages were moved there (heap/large.c) */
+        uint16_t absent;  /* and the cells that reach into them: free, and on no list (heap/hollow.h) */
+        uint16_t unclear; /* of a slot of a huge object: pages that are to be cleared (huge.h) */
+        bool moved;       /* of a large object: its pages were moved there (heap/large.c) */
     };
     struct heap *heap; /* who receives remote frees; read by all threads (relaxed) */
 } span_t;
