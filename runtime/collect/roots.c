@@ -102,6 +102,27 @@ static bool is_own(const struct dl_phdr_info *object, uintptr_t start, size_t si
     return !is_program && (uintptr_t)&region - start < size;
 }
 
+#ifdef __SANITIZE_THREAD__
+/* ThreadSanitizer's own data, 50 MiB, point to no object either. */
+static bool is_sanitizer(const struct dl_phdr_info *object)
+{
+    extern void __tsan_init(void);
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        if (header->p_type == PT_LOAD &&
+            (uintptr_t)__tsan_init - object->dlpi_addr - header->p_vaddr < header->p_memsz)
+            return true;
+    }
+    return false;
+}
+#else
+static bool is_sanitizer(const struct dl_phdr_info *object)
+{
+    (void)object;
+    return false;
+}
+#endif
+
 static int add_object(struct dl_phdr_info *object, size_t info_size, void *context)
 {
     (void)info_size, (void)context;
@@ -118,7 +139,8 @@ static int add_object(struct dl_phdr_info *object, size_t info_size, void *conte
     for (size_t i = 0; i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *header = &object->dlpi_phdr[i];
         uintptr_t from = object->dlpi_addr + header->p_vaddr;
-        if (header->p_type == PT_LOAD && (header->p_flags & PF_W) && !is_own(object, from, header->p_memsz))
+        if (header->p_type == PT_LOAD && (header->p_flags & PF_W) && !is_own(object, from, header->p_memsz) &&
+            !is_sanitizer(object))
             add_segment(from, from + header->p_memsz, relro_from, relro_to);
         if (header->p_type == PT_TLS)
             note_tls(object, header->p_memsz);

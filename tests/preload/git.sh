@@ -15,7 +15,7 @@ set -e
 git init -q -b main repository
 cd repository
 for i in 1 2 3 4 5 6 7 8; do
-    cp -r "$SOURCES/runtime" "$SOURCES/bench" .
+    cp -r "$SOURCES/runtime/os" "$SOURCES/runtime/pages" .
     find . -path ./.git -prune -o -type f -print | sort | while read -r file; do
         sed -i "$((i * 7))s/\$/ changed $i/" "$file"
     done
@@ -33,7 +33,7 @@ git log -p | sha256sum
 git gc -q --aggressive
 git fsck --full --strict 2>&1
 git cat-file --batch-check --batch-all-objects
-git blame runtime/os/os.h | sha256sum
+git blame os/os.h | sha256sum
 git grep -n -c include | sort
 git clone -q . ../clone
 git -C ../clone status --short --branch

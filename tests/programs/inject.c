@@ -129,20 +129,26 @@ static int shall_fail(pid_t thread, struct user_regs_struct *registers)
 
 /* --- tracing --- */
 
-static void trace_me(char **argv)
+/* The filter stops the program at `count` of the calls, and at no other. */
+static int set_filter(const int *calls, int count)
 {
     struct sock_filter filter[TRACED + 3];
-    struct sock_fprog program = {TRACED + 3, filter};
+    struct sock_fprog program = {(unsigned short)(count + 3), filter};
     filter[0] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-    for (int i = 0; i < TRACED; i++)
-        filter[i + 1] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, traced[i], TRACED - i, 0);
-    filter[TRACED + 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    filter[TRACED + 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE);
+    for (int i = 0; i < count; i++)
+        filter[i + 1] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], count - i, 0);
+    filter[count + 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    filter[count + 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE);
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static void trace_me(char **argv)
+{
     if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
         _exit(EXIT_NO_TRACE);
     raise(SIGSTOP);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+        set_filter(fail_place ? &fail_call : traced, fail_place ? 1 : TRACED) != 0)
         _exit(EXIT_NO_TRACE);
     setenv("LD_PRELOAD", library, 1);
     execv(argv[0], argv);

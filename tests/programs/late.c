@@ -110,7 +110,7 @@ static void lock_in(void)
 
 /* --- the calls --- */
 
-static const size_t sizes[] = {1, 100, 5000, 40000, 300000, 1500000, 3000000, 40000000};
+static const size_t sizes[] = {1, 100, 5000, 40000, 300000, 1500000, 3000000, 20000000};
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
 
 /* Memory of that size that holds `byte`, or ENOMEM. */
@@ -209,7 +209,7 @@ static void fault(void)
     int status;
     CHECK(child < 0 ||
           (waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0));
-    most = 20000;
+    most = 5000;
     many_blocks();
     size_count = SIZES;
     malloc_trim(0);
