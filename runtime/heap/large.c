@@ -58,7 +58,7 @@ static void *take_slots(heap_t *self, size_t bytes, size_t size, size_t alignmen
 {
     uint8_t touched[CHUNK_SLOTS];
     uint32_t count = large_slots(bytes);
-    uint32_t slot = pages_take(count, bytes / OS_PAGE, (uint32_t)(alignment >> SLOT_SHIFT), touched);
+    uint32_t slot = pages_take(count, bytes / OS_PAGE, alignment >> SLOT_SHIFT, touched);
     if (!slot)
         return NULL;
     if (zeroed)
@@ -73,10 +73,8 @@ void *large_alloc(heap_t *self, size_t size, size_t alignment, bool zeroed)
         errno = ENOMEM;
         return NULL;
     }
-    if (bytes <= HUGE_MIN && alignment <= CHUNK_SIZE)
-        return take_slots(self, bytes, size, alignment, zeroed);
     if (bytes <= HUGE_MIN)
-        bytes = HUGE_MIN + OS_PAGE;
+        return take_slots(self, bytes, size, alignment, zeroed);
     void *memory = pages_take_huge(&bytes, alignment, zeroed);
     if (!memory)
         return NULL;

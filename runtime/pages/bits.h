@@ -22,10 +22,11 @@ static inline uint64_t bits_starts(uint64_t word, uint32_t count)
     return word;
 }
 
-static inline uint64_t bits_multiples(uint32_t alignment)
+/* Of a chunk's slots, those whose number is a multiple. */
+static inline uint64_t bits_multiples(size_t alignment)
 {
     uint64_t word = 1;
-    for (uint32_t bit = alignment; bit < CHUNK_SLOTS; bit += alignment)
+    for (size_t bit = alignment; bit < CHUNK_SLOTS; bit += alignment)
         word |= (uint64_t)1 << bit;
     return word;
 }

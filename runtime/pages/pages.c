@@ -57,16 +57,16 @@ static bool wants_huge(void)
 }
 
 /* One attempt; *refused: by the hard limit. */
-static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, bool is_full, uint8_t *before,
+static uint32_t try_take(uint32_t count, size_t use, size_t alignment, bool is_full, uint8_t *before,
                          bool *refused)
 {
     bool full, huge = false;
     lock_acquire(&lock);
     size_t fresh = before ? use : 1; /* pages: a small span is charged as it is touched */
-    uint32_t slot = runs_take(count, fresh, aligned, is_full, &full);
+    uint32_t slot = runs_take(count, fresh, alignment, is_full, &full);
     *refused = !slot && limit_refuses(fresh * OS_PAGE);
     if (!slot && !*refused)
-        slot = runs_take_new(count, fresh, aligned, is_full, full);
+        slot = runs_take_new(count, fresh, alignment, is_full, full);
     if (slot) {
         for (uint32_t i = 0; before && i < count; i++)
             before[i] = span_of_slot(slot + i)->touched;
@@ -87,25 +87,25 @@ static uint32_t try_take(uint32_t count, size_t use, uint64_t aligned, bool is_f
     return slot;
 }
 
-static uint32_t take(uint32_t count, size_t use, uint64_t aligned, bool is_full, uint8_t *before)
+static uint32_t take(uint32_t count, size_t use, size_t alignment, bool is_full, uint8_t *before)
 {
     bool refused;
-    uint32_t slot = try_take(count, use, aligned, is_full, before, &refused);
+    uint32_t slot = try_take(count, use, alignment, is_full, before, &refused);
     if (UNLIKELY(refused) && limit_ask_program(use * OS_PAGE))
-        slot = try_take(count, use, aligned, is_full, before, &refused);
+        slot = try_take(count, use, alignment, is_full, before, &refused);
     if (UNLIKELY(!slot))
         errno = ENOMEM;
     return slot;
 }
 
-uint32_t pages_take(uint32_t count, size_t use, uint32_t alignment, uint8_t *before)
+uint32_t pages_take(uint32_t count, size_t use, size_t alignment, uint8_t *before)
 {
-    return take(count, use, alignment > 1 ? bits_multiples(alignment) : ~(uint64_t)0, false, before);
+    return take(count, use, alignment, false, before);
 }
 
 uint32_t pages_take_span(bool is_full)
 {
-    return take(1, SLOT_PAGES, ~(uint64_t)0, is_full, NULL);
+    return take(1, SLOT_PAGES, 1, is_full, NULL);
 }
 
 /* Count pages of small spans as touched. Without a limit nobody asks: then the owner does it without the

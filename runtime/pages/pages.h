@@ -19,7 +19,7 @@
 #include "runtime/os/lock.h"
 #include "runtime/pages/region.h"
 
-enum { HUGE_MIN = 2 * 1024 * 1024 }; /* larger objects, and stricter alignments than a slot: the provider's */
+enum { HUGE_MIN = 2 * 1024 * 1024 }; /* larger objects are the provider's */
 
 /* Every byte that may be resident is counted once here; in pages of OS_PAGE unless it says bytes. Written
  * under the lock, except `touched`, which owners of spans add to as they extend. */
@@ -62,7 +62,7 @@ bool pages_init(void);
  * before, slot by slot, goes into `before` unless it is NULL: those pages may hold anything, the others read
  * as zero. With `before` the run is one object, and its bytes are noted in the first descriptor (span_bytes);
  * without, a small span, of which the owner tells what is touched (pages_touch). 0: refused, ENOMEM. */
-uint32_t pages_take(uint32_t count, size_t pages, uint32_t alignment, uint8_t *before);
+uint32_t pages_take(uint32_t count, size_t pages, size_t alignment, uint8_t *before);
 /* A slot for a span of small cells, whose pages are touched one by one (pages_touch). is_full: it is going to
  * be used up soon, all of it, so the memory may come by huge pages. */
 uint32_t pages_take_span(bool is_full);

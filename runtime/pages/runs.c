@@ -48,17 +48,17 @@ static void chunk_take_touched(uint32_t index)
 }
 
 /* A chunk from the region itself; never goes back. */
-static bool chunk_carve(void)
+static bool chunk_carve(size_t alignment)
 {
-    void *memory = region_carve(CHUNK_SIZE, CHUNK_SIZE, FIRST_COMMIT * SLOT_SIZE);
+    void *memory = region_carve(CHUNK_SIZE, alignment, FIRST_COMMIT * SLOT_SIZE);
     if (memory)
         chunk_add(memory, false, FIRST_COMMIT);
     return memory != NULL;
 }
 
-static bool chunk_get(void)
+static bool chunk_get(size_t alignment)
 {
-    void *memory = purge_take_provided(CHUNK_SIZE, CHUNK_SIZE);
+    void *memory = purge_take_provided(CHUNK_SIZE, alignment);
     if (!memory)
         return false;
     chunk_add(memory, true, CHUNK_SLOTS);
@@ -112,25 +112,33 @@ static uint64_t bits_of(const chunk_t *chunk, enum which which, bool is_small)
     return free;
 }
 
+/* The bytes to which a chunk is aligned, if the first slot of a run in it is to be. */
+static size_t chunk_alignment(size_t alignment)
+{
+    return alignment > CHUNK_SLOTS ? alignment << SLOT_SHIFT : CHUNK_SIZE;
+}
+
 /* In the chunks [from, to); 0: none. *hidden: they have slots that this user may not have. */
-static uint32_t find_among(uint32_t from, uint32_t to, uint32_t count, uint64_t aligned, enum which which,
+static uint32_t find_among(uint32_t from, uint32_t to, uint32_t count, size_t alignment, enum which which,
                            bool is_small, bool *hidden)
 {
+    uint64_t aligned = alignment > 1 ? bits_multiples(alignment) : ~(uint64_t)0;
+    size_t step = chunk_alignment(alignment) / CHUNK_SIZE, chunk = (region_base >> CHUNK_SHIFT) + from;
     *hidden = false;
-    for (uint32_t i = from; i < to; i++) {
+    for (size_t i = from + (-chunk & (step - 1)); i < to; i += step) {
         *hidden |= !is_small && region.chunks[i].small;
         uint64_t word = bits_of(&region.chunks[i], which, is_small);
         if (!word)
             continue;
         uint64_t starts = bits_starts(word, count) & aligned;
         if (starts)
-            return i * CHUNK_SLOTS + (uint32_t)__builtin_ctzll(starts);
+            return (uint32_t)i * CHUNK_SLOTS + (uint32_t)__builtin_ctzll(starts);
     }
     return 0;
 }
 
 /* Find a run of free slots; 0: none. */
-static uint32_t find_run(uint32_t count, uint64_t aligned, enum which which, bool is_small)
+static uint32_t find_run(uint32_t count, size_t alignment, enum which which, bool is_small)
 {
     enum index_kind kind = which == DIRTY ? INDEX_DIRTY : INDEX_FREE;
     for (uint32_t from = 0; from < runs.end; from += INDEX_CHUNKS) {
@@ -139,10 +147,10 @@ static uint32_t find_run(uint32_t count, uint64_t aligned, enum which which, boo
             continue;
         bool hidden;
         uint32_t slot =
-            find_among(from, to < runs.end ? to : runs.end, count, aligned, which, is_small, &hidden);
+            find_among(from, to < runs.end ? to : runs.end, count, alignment, which, is_small, &hidden);
         if (slot)
             return slot;
-        if (which != COMMITTED && aligned == ~(uint64_t)0 && !hidden)
+        if (which != COMMITTED && alignment <= 1 && !hidden)
             index_lower(group, kind, count);
     }
     return 0;
@@ -195,46 +203,48 @@ static bool admit_run(uint32_t slot, uint32_t count, size_t use)
     return true;
 }
 
-uint32_t runs_take(uint32_t count, size_t use, uint64_t aligned, bool is_small, bool *full)
+uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, bool *full)
 {
     uint32_t slot;
     uint64_t turns;
     *full = false;
     do { /* until the lock was not given up since the run was found */
         turns = purge_turns();
-        slot = ledger.pages_idle ? find_run(count, aligned, DIRTY, is_small) : 0;
+        slot = ledger.pages_idle ? find_run(count, alignment, DIRTY, is_small) : 0;
         if (!slot)
-            slot = find_run(count, aligned, ANY, is_small);
+            slot = find_run(count, alignment, ANY, is_small);
         bool is_admitted = slot ? admit_run(slot, count, use) : limit_admit(use * OS_PAGE);
         *full = !slot && is_admitted;
         if (!is_admitted)
             return 0;
     } while (purge_turns() != turns);
     if (slot && !chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS + count))
-        slot = find_run(count, aligned, COMMITTED, is_small);
+        slot = find_run(count, alignment, COMMITTED, is_small);
     if (slot)
         mark_taken(slot, count);
     return slot;
 }
 
-/* Whoever finds the direct chunks full wakes the provider. `carve`: a chunk without memory is of use too. */
-static void more_room(bool carve)
+/* Whoever finds the direct chunks full wakes the provider; so does who wants a chunk at a multiple of its size, for
+ * the provider uses the addresses in front of it for something else. `carve`: a chunk without memory is of use too. */
+static void more_room(size_t alignment, bool carve)
 {
-    bool direct = !provider_is_awake() && ledger.slots < DIRECT_CHUNKS * CHUNK_SLOTS;
-    if ((!carve || !direct) && provider_wake() && chunk_get())
+    bool direct =
+        !provider_is_awake() && ledger.slots < DIRECT_CHUNKS * CHUNK_SLOTS && alignment == CHUNK_SIZE;
+    if ((!carve || !direct) && provider_wake() && chunk_get(alignment))
         return;
     if (carve)
-        chunk_carve();
+        chunk_carve(alignment);
 }
 
-uint32_t runs_take_new(uint32_t count, size_t use, uint64_t aligned, bool is_small, bool full)
+uint32_t runs_take_new(uint32_t count, size_t use, size_t alignment, bool is_small, bool full)
 {
     uint32_t slot;
     uint64_t turns;
     do { /* others may take what came, while the lock is given up */
         turns = purge_turns();
-        more_room(full);
-        slot = runs_take(count, use, aligned, is_small, &full);
+        more_room(chunk_alignment(alignment), full);
+        slot = runs_take(count, use, alignment, is_small, &full);
     } while (!slot && (purge_turns() != turns || idle_give_up_commitment()));
     return slot;
 }
@@ -403,5 +413,5 @@ void runs_verify(size_t *slots_free, size_t *idle)
 bool runs_init(void)
 {
     runs.end = ZERO_ZONE / CHUNK_SIZE;
-    return chunk_carve();
+    return chunk_carve(CHUNK_SIZE);
 }

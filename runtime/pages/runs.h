@@ -18,12 +18,12 @@
 /* Carve the first chunk. */
 bool runs_init(void);
 
-/* Take `count` slots whose first is in `aligned` (a bit for each slot of a chunk), for a use of `use` pages:
- * dirty ones first. is_small: for a span whose cells will use all of them. 0: none. *full says that there is
- * no such run; else the limit refused it, or none can be committed. */
-uint32_t runs_take(uint32_t count, size_t use, uint64_t aligned, bool is_small, bool *full);
+/* Take `count` slots at a multiple of `alignment` slots (a power of two), for a use of `use` pages: dirty ones
+ * first. is_small: for a span whose cells will use all of them. 0: none. *full says that there is no such run;
+ * else the limit refused it, or none can be committed. */
+uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, bool *full);
 /* The same after runs_take found nothing, from another chunk. */
-uint32_t runs_take_new(uint32_t count, size_t use, uint64_t aligned, bool is_small, bool full);
+uint32_t runs_take_new(uint32_t count, size_t use, size_t alignment, bool is_small, bool full);
 /* Take slots that are free and idle, to purge them. */
 void runs_take_idle(uint32_t slot, uint32_t count);
 /* Give a run back. A chunk that is free throughout goes back to the provider, unless few slots are free. */

@@ -50,6 +50,59 @@ Test(large, every_alignment)
     pages_verify();
 }
 
+static size_t charged(void)
+{
+    return LEDGER(pages_inuse) * OS_PAGE + LEDGER(huge_inuse);
+}
+
+/* A small object counts as its pages, however strictly it is aligned, and the rest of its chunk is for others. */
+Test(large, alignment_is_not_charged)
+{
+    enum { MANY = 64 };
+    char *p[MANY];
+    for (size_t alignment = MIB(1); alignment <= ((size_t)1 << 30); alignment *= 4) {
+        size_t before = charged();
+        for (int round = 0; round < 3; round++) {
+            for (size_t i = 0; i < MANY; i++) {
+                p[i] = heap_aligned(alignment, 1);
+                cr_assert_not_null(p[i]);
+                cr_expect_eq((uintptr_t)p[i] % alignment, 0);
+                cr_expect_eq(heap_usable_size(p[i]), OS_PAGE);
+                *p[i] = 1;
+            }
+            cr_expect_eq(charged(), before + MANY * OS_PAGE, "aligned to %zu", alignment);
+            pages_verify();
+            for (size_t i = 0; i < MANY; i++)
+                heap_free(p[i]);
+            cr_expect_eq(charged(), before);
+        }
+    }
+    pages_verify();
+}
+
+Test(large, alignment_fits_where_the_limit_has_room_for_pages)
+{
+    enum { MANY = 256 };
+    set_limits(INT64_MAX, MIB(8));
+    for (size_t i = 0; i < MANY; i++) {
+        char *p = heap_aligned(MIB(8), 1);
+        cr_assert_not_null(p, "%zu", i);
+        *p = 1;
+    }
+    verify_own();
+    pages_verify();
+}
+
+Test(large, impossible_alignments)
+{
+    for (unsigned bit = 41; bit < 64; bit++) {
+        errno = 0;
+        cr_expect_null(heap_aligned((size_t)1 << bit, 1), "2^%u", bit);
+        cr_expect_eq(errno, ENOMEM);
+    }
+    pages_verify();
+}
+
 /* From every size to every size: what fits is kept. */
 Test(large, resizing_keeps_the_contents)
 {
