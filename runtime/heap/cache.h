@@ -58,6 +58,7 @@ struct spare {
     uint8_t next;              /* the bin to make room in */
     uint8_t wishes;            /* for more share */
     bool was_full;             /* a run was not kept since one was missed last */
+    uint8_t releases;          /* ledger.limit_releases modulo 256, as the thread saw it last */
 };
 
 enum heap_status { HEAP_LIVE, HEAP_ORPHAN, HEAP_LOST /* its thread vanished in a fork */ };
@@ -109,6 +110,7 @@ typedef struct heap {
     _Atomic uint32_t shut; /* enum gate_state: see gate.h */
     bool closed;           /* no fast path finds the heap; of who has shut the gate, or opens it */
     bool ended;            /* its thread is past its end, and goes at any time; under the lock of the heaps */
+    uint16_t refills;      /* with cells that were freed, modulo 65536. The owner's */
     _Atomic uint32_t queued;  /* it is in the queue: see tend_queue.h, */
     struct heap *next_queued; /* and so is this */
     _Atomic int status;

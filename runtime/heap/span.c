@@ -186,12 +186,22 @@ COLD static cell_t *drop_absent(span_t *span, cell_t *list)
     return kept;
 }
 
-/* Look through the first cells of the list for links that the program has overwritten. The cells are about to
- * be handed out in this order, so the look costs few cache misses that would not come anyway. */
-static void check_list(const span_t *span, const cell_t *cell)
+/* How far a refill looks. The first cells are read anyway. Those behind are cache misses in a row, for each
+ * address comes out of the cell before; malloc's own reads of them overlap with what the program does in
+ * between. In a thread that replaces 8 MiB of blocks at random to look at all took a quarter of the time. So
+ * the first 1024 refills of a heap do, and then one in 16. (The count begins again after 65536.) */
+static uint32_t check_steps(heap_t *heap)
 {
-    enum { STEPS = 64 };
-    for (int steps = 0; cell && steps < STEPS; cell = cell->next, steps++) {
+    enum { ALL_UNTIL = 1024, ALL_EACH = 16, ALL = 64, FIRST = 2 };
+    uint32_t refills = heap->refills++;
+    return refills < ALL_UNTIL || refills % ALL_EACH == 0 ? ALL : FIRST;
+}
+
+/* Look through the first cells of a list that is about to be handed out for links and marks that the program
+ * has overwritten. */
+static void check_list(const span_t *span, const cell_t *cell, uint32_t most)
+{
+    for (uint32_t steps = 0; cell && steps < most; cell = cell->next, steps++) {
         if (UNLIKELY(!span_holds(span, cell)))
             misuse_corrupted("free list overwritten at", span_start(span));
         if (UNLIKELY((uintptr_t)cell % 16 != 0))
@@ -206,7 +216,7 @@ static void check_list(const span_t *span, const cell_t *cell)
 ALWAYS_INLINE void *take_free(heap_t *heap, span_t *span)
 {
     cell_t *list = span->free;
-    check_list(span, list);
+    check_list(span, list, check_steps(heap));
     is_interior(span, list);
     if (UNLIKELY(span->absent) && !(list = drop_absent(span, list)))
         return NULL;

@@ -78,6 +78,23 @@ static void grow_share(heap_t *self)
 
 /* --- taking and keeping --- */
 
+/* Peeked at: whoever sees it late gives up late. */
+__attribute__((no_sanitize("thread"))) static uint8_t releases_for_limit(void)
+{
+    return (uint8_t)__atomic_load_n(&ledger.limit_releases, __ATOMIC_RELAXED);
+}
+
+/* Idle memory has gone back for a limit since the thread looked last. What it keeps would have served instead of
+ * it, and whoever needs memory next would find pages to fault in. */
+static void give_up_near_limit(heap_t *self)
+{
+    uint8_t releases = releases_for_limit();
+    if (LIKELY(self->spare.releases == releases))
+        return;
+    self->spare.releases = releases;
+    spare_release(self);
+}
+
 static uint32_t pop(heap_t *self, uint32_t bin, size_t bytes)
 {
     struct spare *spare = &self->spare;
@@ -135,6 +152,7 @@ static void make_room(heap_t *self, size_t bytes)
 static bool put(heap_t *self, span_t *span, uint32_t bin, size_t bytes)
 {
     struct spare *spare = &self->spare;
+    give_up_near_limit(self);
     if (spare->bytes + bytes > spare->share) {
         spare->was_full = true;
         if (bytes > spare->share / 2 || !may_have_spares(self))

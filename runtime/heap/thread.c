@@ -137,6 +137,7 @@ void thread_retire(heap_t *heap)
 
 heap_t *thread_heap_make(void)
 {
+    _Static_assert(sizeof(heap_t) <= OS_PAGE, "a program of one thread maps no metadata: pages/metadata.c");
     heap_t *heap = pages_metadata(sizeof(heap_t) + (uses_own_bins() ? sizeof cache.bins : 0));
     if (!heap)
         return NULL;

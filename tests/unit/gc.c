@@ -505,12 +505,10 @@ Test(gc, collections_begin_by_themselves)
 
 static atomic_bool stop;
 
-static int thread_rounds = 60;
-
 static void *thread_main(void *argument)
 {
     uint64_t random = (uintptr_t)argument;
-    for (int round = 0; round < thread_rounds; round++) {
+    for (int round = 0; round < 60; round++) {
         link_t *list = NULL;
         size_t count = 100 + random_below(&random, 3000);
         for (uint64_t i = 0; i < count; i++) {
@@ -730,7 +728,6 @@ Test(gc, a_child_of_fork_collects_alone, .disabled = WATCHED)
     for (int i = 0; i < 20; i++) {
         pid_t child = fork();
         if (child == 0) {
-            thread_rounds = 10;
             for (int round = 0; round < 3; round++) {
                 weir_gc();
                 thread_main((void *)9);

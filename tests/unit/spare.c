@@ -180,3 +180,25 @@ Test(spare, near_a_limit_nothing_is_kept)
     cr_expect_leq(cache.heap->spare.bytes, spare);
     control_set_memory_limit(INT64_MAX);
 }
+
+/* It would have served instead of the idle memory that went. */
+Test(spare, what_is_kept_goes_when_idle_memory_has_gone_for_a_limit)
+{
+    static churn_t churn = {.random = 6, .least = KIB(33), .most = KIB(200)};
+    start();
+    churn_run(&churn, 5000);
+    cr_assert_gt(cache.heap->spare.share, 0);
+    heap_free(heap_malloc(MIB(8)));
+    size_t releases = LEDGER(limit_releases);
+    control_set_memory_limit((int64_t)(pages_inuse() + MIB(2)));
+    cr_assert_gt(LEDGER(limit_releases), releases);
+    cr_expect_not(pages_is_pressed());
+    heap_free(churn.blocks[0].p);
+    churn.blocks[0].p = NULL;
+    cr_expect_eq(cache.heap->spare.share, 0);
+    cr_expect_eq(cache.heap->spare.bytes, 0);
+
+    control_set_memory_limit(INT64_MAX);
+    churn_run(&churn, 5000);
+    cr_expect_gt(cache.heap->spare.share, 0, "nothing has gone since");
+}
