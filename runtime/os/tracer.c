@@ -27,7 +27,7 @@ enum { STACK = 16 * 1024 };
 
 /* One at a time: the holder's. */
 static struct {
-    _Alignas(64) char stack[STACK];
+    char *stack; /* the runtime's own memory, which is no root: registers of threads are left on it */
     tracer_order_t order;
     _Atomic int task; /* its number; 0: there was none yet */
     bool lives;       /* it was made, and not waited for */
@@ -115,6 +115,8 @@ static bool wait_until_held(uint64_t patience_ns)
 
 static bool hold(uint64_t patience_ns)
 {
+    if (!tracer.stack && !(tracer.stack = os_take(STACK)))
+        return false;
     bool named = has_to_be_named();
     tracer.order.stage = named ? TRACER_TO_WAIT : TRACER_STARTS;
     tracer.mask = os_block_heard_signals();
