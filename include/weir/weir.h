@@ -10,6 +10,7 @@
 #include <weir/gc.h>
 #include <weir/heap.h>
 #include <weir/metrics.h>
+#include <weir/path.h>
 #include <weir/pool.h>
 #include <weir/profile.h>
 #include <weir/stats.h>

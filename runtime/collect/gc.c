@@ -11,6 +11,7 @@
 #include "runtime/collect/gctrace.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/pacer.h"
+#include "runtime/collect/path.h"
 #include "runtime/collect/roots.h"
 #include "runtime/collect/stacks.h"
 #include "runtime/collect/trace.h"
@@ -620,6 +621,33 @@ void gc_stack_remove(weir_gc_stack *stack)
     lock_acquire(&gc.lock);
     stacks_remove(stack);
     lock_release(&gc.lock);
+}
+
+static int find_path(uintptr_t here, const void *p, path_t *path)
+{
+    if (!roots_are_open() || !gc_is_permitted() || !world_is_ours())
+        return EAGAIN;
+    uint64_t signals = os_block_heard_signals();
+    collected_sweep_rest();
+    int error = path_find(here, p, path);
+    os_restore_signals(signals);
+    return error;
+}
+
+/* As in run_cycle. */
+NOINLINE int gc_path(const void *p, path_t *path)
+{
+    uintptr_t here;
+    __builtin_unwind_init();
+    if (cache.cycling)
+        return EDEADLK;
+    if (!thread_heap() || !collected_is_used())
+        return EINVAL;
+    roots_find_thread_local();
+    lock_acquire(&gc.lock);
+    int error = find_path(CPU_FRAME_LOW(here) & ~(uintptr_t)7, p, path);
+    lock_release(&gc.lock);
+    return error;
 }
 
 /* A turned knob shows at once, unless a cycle is under way. */

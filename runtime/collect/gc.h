@@ -47,6 +47,10 @@ void gc_remove_roots(uintptr_t start);
 struct weir_gc_stack *gc_stack_add(uintptr_t low, size_t size);
 void gc_stack_remove(struct weir_gc_stack *stack);
 
+/* A path to the object that p points into: see path.h. 0, or what errno is to say. */
+struct path;
+int gc_path(const void *p, struct path *path);
+
 /* Of all cycles so far. */
 typedef struct gc_stats {
     uint64_t cycles, forced;

@@ -16,15 +16,19 @@
 #include "runtime/os/os.h"
 #include "runtime/os/signal.h"
 
+enum { STEP = 1 << 20 /* bytes of the queue that are committed at a time */ };
+
 /* The collector's, with the world stopped. */
 static struct {
-    uint8_t *seen; /* a byte for each 16 bytes of the region, at the start of an object */
-    size_t committed;
-    uintptr_t *stack;
-    size_t top, room;
-    size_t objects;
-    bool floats;   /* marked beside the program: garbage of the trace itself may be marked */
+    uint8_t *seen;    /* a byte for each 16 bytes of the region, at the start of an object */
+    reached_t *queue; /* reserved for as many objects as there may be; number 0 is none */
+    size_t seen_bytes, queue_bytes, committed; /* committed: of the queue */
+    size_t count, scanned;                     /* numbers up to these were reached, and scanned */
+    uintptr_t at, from;                        /* of the word that is visited: see reached_t */
+    bool failed;                               /* there was no memory for all that is reached */
+    bool verifies;
     bool in_roots; /* what is visited is a word of the roots */
+    bool floats;   /* marked beside the program: garbage of the trace itself may be marked */
     bool moves;    /* a thread that nobody has stopped has run since the marker took the roots, or may have */
 } naive;
 
@@ -65,18 +69,25 @@ static bool is_marked_or_stray(uintptr_t object)
     return is_marked;
 }
 
+static void reach(uintptr_t object)
+{
+    size_t need = (naive.count + 2) * sizeof *naive.queue;
+    if (need > naive.committed && !naive.failed) {
+        naive.failed = !os_commit((char *)naive.queue + naive.committed, STEP);
+        naive.committed += STEP;
+    }
+    if (naive.failed)
+        return;
+    naive.seen[(object - region_base) / 16] = 1;
+    naive.queue[++naive.count] = (reached_t){object, naive.at, naive.from};
+}
+
 static void visit(void *context, const void *p)
 {
     (void)context;
     uintptr_t object = (uintptr_t)mark_base(p);
-    if (!object || naive.seen[(object - region_base) / 16])
-        return;
-    if (!is_marked_or_stray(object))
-        return;
-    naive.seen[(object - region_base) / 16] = 1;
-    ALWAYS_CHECK(naive.top < naive.room);
-    naive.objects++;
-    naive.stack[naive.top++] = object;
+    if (object && !is_seen(object) && (!naive.verifies || is_marked_or_stray(object)))
+        reach(object);
 }
 
 static void visit_inside(void *context, const void *p)
@@ -85,10 +96,22 @@ static void visit_inside(void *context, const void *p)
         visit(context, p);
 }
 
-__attribute__((no_sanitize("address", "thread"))) static void visit_range(uintptr_t from, uintptr_t to)
+__attribute__((no_sanitize("address", "thread"))) void naive_visit_word(uintptr_t at)
+{
+    naive.at = at;
+    visit(NULL, *(const void *const *)at);
+}
+
+static void visit_range(uintptr_t from, uintptr_t to)
 {
     for (; from < to; from += sizeof(uintptr_t))
-        visit(NULL, *(const void *const *)from);
+        naive_visit_word(from);
+}
+
+static void visit_word_inside(uintptr_t at)
+{
+    naive.at = at;
+    visit_inside(NULL, *(const void *const *)at);
 }
 
 static void visit_typed(uintptr_t object, size_t bytes)
@@ -97,6 +120,7 @@ static void visit_typed(uintptr_t object, size_t bytes)
     if (!type)
         return;
     size_t count = (bytes - sizeof type) / type->size;
+    naive.at = 0;
     if (type->trace) {
         type->trace((const void *)object, count, visit_inside, NULL);
         return;
@@ -104,7 +128,7 @@ static void visit_typed(uintptr_t object, size_t bytes)
     for (size_t word = 0; word < count * (type->size / 8); word++) {
         size_t bit = word % (type->size / 8);
         if (type->pointers[bit / 64] >> bit % 64 & 1)
-            visit_inside(NULL, ((const void *const *)object)[word]);
+            visit_word_inside(object + word * sizeof(uintptr_t));
     }
 }
 
@@ -114,37 +138,43 @@ static void scan(uintptr_t object)
     size_t bytes = span_usable(span);
     if (span->kind == KIND_SCAN)
         for (uintptr_t word = object; word < object + bytes; word += sizeof word)
-            visit_inside(NULL, *(const void *const *)word);
+            visit_word_inside(word);
     else if (span->kind == KIND_TYPED)
         visit_typed(object, bytes);
 }
 
-/* Bits anew, and a stack for as many objects as there are. */
-static bool prepare(size_t objects)
+bool naive_begin(void)
 {
-    size_t bytes = region.used / 16;
-    if (!naive.seen)
-        naive.seen = os_reserve(region.size / 16, OS_PAGE);
-    if (!naive.seen || (naive.committed < bytes && !os_commit(naive.seen, bytes)))
+    size_t cells = region.used / 16;
+    naive.seen_bytes = os_page_up(cells);
+    naive.queue_bytes = (cells + 1) * sizeof *naive.queue / STEP * STEP + STEP;
+    naive.seen = os_take(naive.seen_bytes);
+    naive.queue = naive.seen ? os_reserve(naive.queue_bytes, OS_PAGE) : NULL;
+    if (!naive.queue) {
+        if (naive.seen)
+            os_unreserve(naive.seen, naive.seen_bytes);
         return false;
-    naive.committed = naive.committed < bytes ? bytes : naive.committed;
-    os_release(naive.seen, bytes);
-    if (naive.room < objects) {
-        size_t size = 2 * os_page_up((objects + 1) * sizeof *naive.stack);
-        uintptr_t *stack = os_take(size);
-        if (!stack)
-            return false;
-        naive.stack = stack;
-        naive.room = size / sizeof *stack;
     }
-    naive.top = naive.objects = 0;
+    naive.committed = naive.count = naive.scanned = 0;
+    naive.at = naive.from = 0;
+    naive.failed = naive.verifies = naive.in_roots = false;
     return true;
+}
+
+void naive_end(void)
+{
+    os_unreserve(naive.seen, naive.seen_bytes);
+    os_unreserve(naive.queue, naive.queue_bytes);
 }
 
 static void drain(void)
 {
-    while (naive.top)
-        scan(naive.stack[--naive.top]);
+    while (naive.scanned < naive.count) {
+        naive.from = ++naive.scanned;
+        scan(naive.queue[naive.from].object);
+    }
+    naive.at = naive.from =
+        0; /* linked into a program this is a root: no address inside an object may stay */
 }
 
 /* --- what hangs on objects: gone.h, less cleverly --- */
@@ -153,21 +183,24 @@ static void follow_entries(bool again)
 {
     size_t before;
     do {
-        before = naive.objects;
+        before = naive.count;
         for (uint32_t number = 1; number < attached_end(); number++) {
             const attached_t *entry = attached_at(number);
             if (entry->kind == ATTACHED_ENTRY && !(again && entry->lost) && is_seen(entry->object) &&
-                is_seen(entry->map))
+                is_seen(entry->map)) {
+                naive.at = number;
+                naive.from = NAIVE_ENTRY;
                 visit(NULL, (const void *)entry->value);
+            }
         }
         drain();
-    } while (naive.objects > before);
+    } while (naive.count > before);
 }
 
 /* What the collector holds to be gone is just what was not seen; or, where garbage floats, a part of it. */
 static void check_gone(bool gone, bool seen)
 {
-    ALWAYS_CHECK(naive.floats ? !(gone && seen) : gone == !seen);
+    ALWAYS_CHECK(naive.failed || (naive.floats ? !(gone && seen) : gone == !seen));
 }
 
 /* The collector has decided before finalizers were looked at, as is done here. */
@@ -214,12 +247,8 @@ static void follow_finalizers(void)
     drain();
 }
 
-bool naive_verify(uintptr_t here, size_t objects, size_t black, bool floats)
+static void verify(uintptr_t here, size_t objects, size_t black)
 {
-    naive.floats = floats;
-    if (!prepare(objects + black))
-        return false;
-    naive.moves = naive.moves || (options.collect && is_anybody_unknown());
     naive.in_roots = true;
     roots_each(here, visit_range);
     naive.in_roots = false;
@@ -230,7 +259,51 @@ bool naive_verify(uintptr_t here, size_t objects, size_t black, bool floats)
     /* Else the collector has marked more than is reached. In collect mode a thread that has just begun, or is
      * about to be gone, runs while the world is stopped, and overwrites on its stack what an earlier one has
      * left there. */
-    ALWAYS_CHECK(naive.objects >= objects || options.collect || floats);
-    ALWAYS_CHECK(naive.objects <= objects + black);
-    return true;
+    ALWAYS_CHECK(naive.failed || naive.count >= objects || options.collect || naive.floats);
+    ALWAYS_CHECK(naive.count <= objects + black);
+}
+
+bool naive_verify(uintptr_t here, size_t objects, size_t black, bool floats)
+{
+    if (!naive_begin())
+        return false;
+    naive.verifies = true;
+    naive.floats = floats;
+    naive.moves = naive.moves || (options.collect && is_anybody_unknown());
+    verify(here, objects, black);
+    naive_end();
+    return !naive.failed;
+}
+
+/* --- paths --- */
+
+void naive_visit_object(uintptr_t object)
+{
+    naive.at = 0;
+    visit(NULL, (const void *)object);
+}
+
+bool naive_run(void)
+{
+    drain();
+    follow_entries(false);
+    return !naive.failed;
+}
+
+size_t naive_count(void)
+{
+    return naive.count;
+}
+
+const reached_t *naive_at(size_t number)
+{
+    return &naive.queue[number];
+}
+
+size_t naive_find(uintptr_t object)
+{
+    size_t number = is_seen(object) ? naive.count : 0;
+    while (number > 0 && naive.queue[number].object != object)
+        number--;
+    return number;
 }

@@ -34,11 +34,12 @@ typedef struct ranges {
 static ranges_t data_ranges;
 static struct {
     unsigned long long adds, subs;
-} loaded;                    /* how often libraries came and went before data_ranges was filled */
-static bool missing;         /* a stack was not found in this cycle; the collector's */
-static uintptr_t static_tls; /* bytes below the thread pointer */
-static ranges_t modules;     /* with thread-local memory: what the linker calls each, and its size */
-static bool is_incomplete;   /* there was no memory to note a root: nothing may be collected */
+} loaded;                            /* how often libraries came and went before data_ranges was filled */
+static bool missing;                 /* a stack was not found in this cycle; the collector's */
+static _Atomic uintptr_t static_tls; /* bytes below the thread pointer */
+static root_source_t source;         /* the collector's, in roots_each */
+static ranges_t modules;             /* with thread-local memory: what the linker calls each, and its size */
+static bool is_incomplete;           /* there was no memory to note a root: nothing may be collected */
 static const roots_provider_t *providers[LOCK_RANKS]; /* by the rank of their lock; set once, by any thread */
 static const roots_provider_t *begun[LOCK_RANKS];     /* in this cycle */
 
@@ -84,14 +85,37 @@ static void add_segment(uintptr_t from, uintptr_t to, uintptr_t relro_from, uint
 
 /* Modules loaded at the start have their thread-local memory just below the thread pointer, at the same place
  * in every thread. Later ones have it elsewhere in each, from its first use on: add_modules. */
-static void note_tls(const struct dl_phdr_info *object, size_t size)
+static void note_static_tls(const struct dl_phdr_info *object)
 {
-    thread_local_prepare();
-    is_incomplete |= !ranges_push(&modules, (range_t){object->dlpi_tls_modid, size});
     enum { STATIC_MAX = 1 << 20 };
     uintptr_t start = (uintptr_t)object->dlpi_tls_data, pointer = os_thread_word();
     if (start && start < pointer && pointer - start < STATIC_MAX && pointer - start > static_tls)
         static_tls = pointer - start;
+}
+
+static void note_tls(const struct dl_phdr_info *object, size_t size)
+{
+    thread_local_prepare();
+    is_incomplete |= !ranges_push(&modules, (range_t){object->dlpi_tls_modid, size});
+    note_static_tls(object);
+}
+
+static int find_static_tls(struct dl_phdr_info *object, size_t info_size, void *context)
+{
+    (void)info_size, (void)context;
+    note_static_tls(object);
+    return 0;
+}
+
+void roots_find_thread_local(void)
+{
+    dl_iterate_phdr(find_static_tls, NULL);
+}
+
+void roots_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to)
+{
+    *from = thread_local_from(heap->pointer, static_tls) & ~(uintptr_t)7;
+    *to = thread_local_to(heap->pointer);
 }
 
 /* The library's own data, 2 MiB of it jemalloc's, point to no object that counts. Linked into a program they
@@ -306,14 +330,23 @@ static void add_thread(heap_t *heap, uintptr_t here, void (*range)(uintptr_t fro
     uintptr_t from, to;
     world_stack(heap, &from, &to);
     from = heap == cache.heap ? here : from;
+    source = (root_source_t){WEIR_ROOT_STACK, heap};
     add_stacks(heap, from, to, range);
+    source.kind = WEIR_ROOT_REGISTERS;
     add_registers(heap, range);
-    uintptr_t tls = thread_local_from(heap->pointer, static_tls) & ~(uintptr_t)7;
-    uintptr_t tls_end = thread_local_to(heap->pointer);
+    source.kind = WEIR_ROOT_THREAD_LOCAL;
+    uintptr_t tls, tls_end;
+    roots_thread_local(heap, &tls, &tls_end);
     if (tls < from || tls_end > to) /* else it is part of the stack */
         range(tls, tls_end);
     add_modules(heap, range);
     thread_local_each_values(heap->pointer, range);
+}
+
+static void add_suspended(void (*range)(uintptr_t from, uintptr_t to))
+{
+    source = (root_source_t){.kind = WEIR_ROOT_COROUTINE};
+    stacks_each_suspended(range);
 }
 
 static void add_threads_and_data(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
@@ -322,7 +355,8 @@ static void add_threads_and_data(uintptr_t here, void (*range)(uintptr_t from, u
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
         if (world_scans(heap))
             add_thread(heap, here, range);
-    stacks_each_suspended(range);
+    add_suspended(range);
+    source.kind = WEIR_ROOT_STATIC;
     for (size_t i = 0; i < data_ranges.count; i++)
         range(data_ranges.at[i].from, data_ranges.at[i].to);
 }
@@ -333,6 +367,7 @@ static void add_process(uintptr_t here, void (*range)(uintptr_t from, uintptr_t 
 {
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
         if (world_scans(heap)) {
+            source = (root_source_t){WEIR_ROOT_REGISTERS, heap};
             if (heap == cache.heap)
                 cache.heap->stack_from = here;
             range((uintptr_t)&heap->stack_from, (uintptr_t)(&heap->stack_from + 1));
@@ -340,7 +375,8 @@ static void add_process(uintptr_t here, void (*range)(uintptr_t from, uintptr_t 
             stacks_registers(&heap->own, range);
         }
     stacks_begin();
-    stacks_each_suspended(range);
+    add_suspended(range);
+    source.kind = WEIR_ROOT_MAPPING;
     process_each(here, range);
 }
 
@@ -350,15 +386,26 @@ void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
         add_process(here, range);
     else
         add_threads_and_data(here, range);
+    source = (root_source_t){.kind = WEIR_ROOT_RANGE};
     program_roots_each(range);
+    source.kind = WEIR_ROOT_RUNTIME;
     crew_each_root(range);
-    for (size_t i = 0; i < LOCK_RANKS; i++)
+    for (size_t i = 0; i < LOCK_RANKS; i++) {
+        source.kind = i == LOCK_RANK_POOLS ? WEIR_ROOT_POOL : WEIR_ROOT_ARENA;
         if (begun[i])
             begun[i]->each(range);
+    }
+    source.kind = WEIR_ROOT_FINALIZER;
     uintptr_t from, to;
     attached_roots(&from, &to);
     range(from, to);
+    source.kind = WEIR_ROOT_KEPT;
     collected_each_kept(range);
+}
+
+root_source_t roots_source(void)
+{
+    return source;
 }
 
 bool roots_were_found(void)

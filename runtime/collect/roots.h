@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <weir/path.h>
+
+#include "runtime/heap/cache.h"
 #include "runtime/os/lock.h"
 
 /* Can they be found? If not, nothing may be collected. */
@@ -25,6 +28,18 @@ bool roots_were_found(void);
 
 /* Every range, with the world stopped; the caller's own stack begins at `here`. Ends are multiples of 8. */
 void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to));
+
+/* What the range is that roots_each hands out; of the calling thread's own call of it. In collect mode a thread's stack
+ * is WEIR_ROOT_MAPPING, as all that the process has written. */
+typedef struct root_source {
+    enum weir_root_kind kind;
+    const heap_t *heap; /* of the thread whose stack, registers or thread-local memory it is; else NULL */
+} root_source_t;
+root_source_t roots_source(void);
+/* Where the thread-local memory of a thread begins and ends that it has from its start on, with the world stopped.
+ * Before that roots_find_thread_local has been called, outside of locks. */
+void roots_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to);
+void roots_find_thread_local(void);
 
 /* Who has memory that the collector shall look through: arenas, pools. In each cycle begin is called with the
  * world running and under the collector's lock, takes the locks that its lists need, and no stopped thread

@@ -361,6 +361,16 @@ void profile_unlock(void)
     lock_release(&profile.lock);
 }
 
+void profile_calls_of(const void *p, uintptr_t *calls, uint32_t room)
+{
+    const sample_t *sample = profile.room ? place_of((uintptr_t)p) : NULL;
+    if (!sample || !sample->block)
+        return;
+    const profile_site_t *site = site_at(sample->site);
+    for (uint32_t i = 0; i < site->depth && i < room; i++)
+        calls[i] = frames_of(site)[i];
+}
+
 bool profile_before_fork(void)
 {
     return lock_acquire_soon(&profile.lock);

@@ -82,6 +82,10 @@ uint32_t profile_sites(void);
 const profile_site_t *profile_site(uint32_t number);
 const uintptr_t *profile_frames(const profile_site_t *site);
 
+/* With the world stopped: fills in the calls of the block at p, the innermost first, `room` of them at most, if it is a
+ * sample. */
+void profile_calls_of(const void *p, uintptr_t *calls, uint32_t room);
+
 bool profile_before_fork(void);
 void profile_after_fork(bool child);
 

@@ -3,6 +3,7 @@
 #include "runtime/http/answer.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,6 +18,7 @@
 #include "runtime/http/figures.h"
 #include "runtime/http/pins.h"
 #include "runtime/http/vars.h"
+#include "runtime/http/why.h"
 #include "runtime/os/options.h"
 
 enum { RECORD_SECONDS_MAX = 60 };
@@ -149,7 +151,8 @@ static answer show_index(const answer_request *request, text_t *body)
                        "GET  /debug/trace?seconds=N       what the runtime does from now on, for Perfetto\n"
                        "POST /debug/gc                    collect\n"
                        "POST /debug/free                  give idle memory back\n"
-                       "POST /debug/tune?gogc=&memlimit=  turn the knobs\n");
+                       "POST /debug/tune?gogc=&memlimit=  turn the knobs\n"
+                       "POST /debug/why?at=ADDRESS        what keeps an object of collected memory\n");
     return (answer){.status = 200, .type = PLAIN};
 }
 
@@ -196,6 +199,17 @@ static bool query_value(const char *query, const char *key, char *value, size_t 
         return true;
     }
     return false;
+}
+
+/* It stops the process for longer than a collection. */
+static answer show_why(const answer_request *request, text_t *body)
+{
+    char value[20] = "", *end = value;
+    bool has_address = query_value(request->query, "at", value, sizeof value);
+    unsigned long long address = strtoull(value, &end, 16);
+    if (has_address && (end == value || *end))
+        return say(400, body, "at: expected an address");
+    return (answer){.status = why_write(body, (const void *)(uintptr_t)address) ? 200 : 404, .type = PLAIN};
 }
 
 /* The trace is made while nobody waits in here: what it takes is told to the caller. */
@@ -265,6 +279,7 @@ static const struct {
     {"/debug/gc", true, collect},
     {"/debug/free", true, give_back},
     {"/debug/tune", true, tune},
+    {"/debug/why", true, show_why},
 };
 
 static bool reads(const answer_request *request)

@@ -802,6 +802,7 @@ static const std::map<std::string, std::function<void()>> rows = {
     {"weir_set_hard_limit_callback", nothing},
     {"weir_gc_set_base_only", nothing},
     {"weir_heap_walk", nothing},
+    {"weir_gc_path", nothing},
     {"syscall", nothing},
     {"prctl", nothing},
     {"weir_profile_write_fd", nothing},

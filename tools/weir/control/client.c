@@ -131,6 +131,15 @@ size_t client_processes(const char *folder, pid_t **processes)
     return count;
 }
 
+void client_complain(const char *command, pid_t process, int status, const char *body)
+{
+    if (status == 0)
+        fprintf(stderr, "weir %s: process %d cannot be asked: %s (was it started with weir run --control?)\n",
+                command, (int)process, strerror(errno));
+    else if (status != 200)
+        fputs(body, stderr);
+}
+
 int client_command(const char *command, pid_t process, const char *method, const char *target)
 {
     char *body = NULL;
@@ -138,11 +147,9 @@ int client_command(const char *command, pid_t process, const char *method, const
     if (folder == NULL)
         return EXIT_OWN_FAILURE;
     int status = client_ask(folder, process, method, target, &body);
-    if (status == 0)
-        fprintf(stderr, "weir %s: process %d cannot be asked: %s (was it started with weir run --control?)\n",
-                command, (int)process, strerror(errno));
-    else
-        fputs(body, status == 200 ? stdout : stderr);
+    client_complain(command, process, status, body);
+    if (status == 200)
+        fputs(body, stdout);
     free(body);
     return status == 200 ? 0 : 1;
 }

@@ -16,7 +16,10 @@ const char *client_folder(const char *command);
  * errno: nobody answers. */
 int client_ask(const char *folder, pid_t process, const char *method, const char *target, char **body);
 
-/* The same for a command of the user's: the body goes to stdout, or to stderr if the process refuses. The
+/* If there was no answer of status 200: a line on stderr in the command's name, or what the process says. */
+void client_complain(const char *command, pid_t process, int status, const char *body);
+
+/* Both for a command of the user's: the body goes to stdout, or to stderr if the process refuses. The
  * exit status: 0; 1, also if nobody answers, with a line in the command's name. */
 int client_command(const char *command, pid_t process, const char *method, const char *target);
 

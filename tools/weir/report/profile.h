@@ -68,6 +68,10 @@ const char *profile_decode(const uint8_t *bytes, size_t length, profile_t *profi
  * are looked for in `debug_folder` too, by build id; NULL: only where they are by default. */
 void profile_find_symbols(profile_t *profile, const char *debug_folder);
 
+/* The name of the function or variable that the address lies in, as the file's symbol table counts; the caller frees
+ * it. NULL: not known. */
+char *profile_symbol_at(const char *file, unsigned long long address);
+
 /* A copy of [start, start + length), and of a string; never NULL. */
 char *profile_copy(const char *start, size_t length);
 void *profile_room(size_t count, size_t size);

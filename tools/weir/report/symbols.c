@@ -169,6 +169,19 @@ static void name_all_of(profile_t *profile, const mapping_t *mapping)
     dwfl_end(dwfl);
 }
 
+char *profile_symbol_at(const char *file, unsigned long long address)
+{
+    Dwfl *dwfl = dwfl_begin(&callbacks);
+    Dwfl_Module *module = dwfl ? dwfl_report_offline(dwfl, file, file, -1) : NULL;
+    GElf_Addr bias;
+    const char *name = NULL;
+    if (module && dwfl_report_end(dwfl, NULL, NULL) == 0 && dwfl_module_getelf(module, &bias))
+        name = dwfl_module_addrname(module, address + bias);
+    char *copy = name ? strdup(name) : NULL;
+    dwfl_end(dwfl);
+    return copy;
+}
+
 /* --- C++ --- */
 
 static bool is_mangled(const frame_t *frame)

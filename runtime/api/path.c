@@ -1,0 +1,42 @@
+/* path: the public face of paths to objects. */
+#define _GNU_SOURCE
+#include <weir/path.h>
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+
+#include "runtime/collect/gc.h"
+#include "runtime/collect/path.h"
+
+/* What the process has written may be static data: asked with all threads at work, since the linker has a lock. */
+static void name_static(weir_path_step *root)
+{
+    Dl_info names;
+    struct link_map *module = NULL;
+    root->module = "";
+    if ((root->root != WEIR_ROOT_STATIC && root->root != WEIR_ROOT_MAPPING) ||
+        !dladdr1(root->at, &names, (void **)&module, RTLD_DL_LINKMAP) || !module)
+        return;
+    root->root = WEIR_ROOT_STATIC;
+    root->offset = (size_t)root->at - module->l_addr;
+    root->module = names.dli_fname;
+    root->symbol = names.dli_sname;
+}
+
+ptrdiff_t weir_gc_path(const void *p, bool (*visit)(void *ctx, const weir_path_step *step, size_t size),
+                       void *ctx)
+{
+    path_t path;
+    int error = gc_path(p, &path);
+    if (error) {
+        errno = error;
+        return -1;
+    }
+    if (path.count > 0)
+        name_static(&path.steps[0]);
+    for (size_t i = 0; i < path.count; i++)
+        if (!visit(ctx, &path.steps[i], sizeof path.steps[i]))
+            break;
+    return (ptrdiff_t)path.length;
+}

@@ -1,0 +1,12 @@
+/* why: a path from a root to an object, as text; include/weir/path.h is the manual, docs/profile.md shows one. */
+#ifndef WEIR_HTTP_WHY_H
+#define WEIR_HTTP_WHY_H
+
+#include <stdbool.h>
+
+#include "runtime/os/text.h"
+
+/* To the object that p points into; NULL: to one at random. False: the text says why there is none. */
+bool why_write(text_t *text, const void *p);
+
+#endif
