@@ -327,9 +327,11 @@ static void trace(void *context, enum cycle_reason reason)
 static void gather(void *context, enum cycle_reason reason)
 {
     (void)context;
+    uint64_t signals = os_block_heard_signals(); /* as in the trace */
     lock_acquire(&gc.lock);
     bool will_trace = may_trace(reason) && roots_are_open();
     lock_release(&gc.lock);
+    os_restore_signals(signals);
     if (will_trace)
         crew_start(members_wanted());
 }

@@ -9,6 +9,7 @@
 
 #include "runtime/os/filter.h"
 
+/* pread, not read: a signal handler may fork, and the child that goes on here shares the position of the open file. */
 bool file_read(const char *path, char *content, size_t size)
 {
     long fd =
@@ -18,7 +19,7 @@ bool file_read(const char *path, char *content, size_t size)
     size_t length = 0;
     long got;
     do {
-        got = syscall(SYS_read, fd, content + length, size - 1 - length);
+        got = syscall(SYS_pread64, fd, content + length, size - 1 - length, length);
         if (got > 0)
             length += (size_t)got;
     } while (got > 0 || (got < 0 && errno == EINTR));

@@ -154,9 +154,9 @@ static const struct call {
     uint64_t arguments[6];
 } calls[] = {
     {FILTER_PROC | FILTER_TRACE | FILTER_SIGNAL, SYS_openat, {(uint32_t)AT_FDCWD, 0, O_RDONLY | O_CLOEXEC}},
-    {FILTER_PROC | FILTER_TRACE | FILTER_SIGNAL, SYS_read, {3, 0, 4096}},
+    {FILTER_PROC | FILTER_TRACE | FILTER_SIGNAL, SYS_pread64, {3, 0, 4096}},
+    {FILTER_TRACE, SYS_read, {3, 0, 4096}},
     {FILTER_PROC | FILTER_TRACE | FILTER_SIGNAL, SYS_close, {3}},
-    {FILTER_PROC, SYS_pread64, {3, 0, 4096}},
     {FILTER_PROC, SYS_ioctl, {3, 0xc0606610 /* PAGEMAP_SCAN */}},
     {FILTER_PROC | FILTER_TRACE | FILTER_SIGNAL | FILTER_COPY, SYS_getpid, {0}},
     {FILTER_PROC, SYS_gettid, {0}},

@@ -21,14 +21,16 @@ void maps_close(maps_t *maps)
     syscall(SYS_close, maps->fd);
 }
 
+/* pread, not read: a signal handler may fork, and the child that goes on here shares the position of the open file. */
 static int next_byte(maps_t *maps)
 {
     if (maps->at == maps->length) {
-        long got = syscall(SYS_read, maps->fd, maps->piece, maps->size);
+        long got = syscall(SYS_pread64, maps->fd, maps->piece, maps->size, maps->position);
         if (got <= 0)
             return -1;
         maps->at = 0;
         maps->length = (size_t)got;
+        maps->position += (size_t)got;
     }
     return (unsigned char)maps->piece[maps->at++];
 }

@@ -25,6 +25,7 @@ typedef struct maps {
     int fd;
     char *piece;
     size_t size, at, length; /* of the piece; in it: what is read next, what there is */
+    size_t position;         /* in the file: where the piece ends */
 } maps_t;
 
 /* Open the file of the calling thread: that of the process is empty when the first thread has ended. `piece`

@@ -22,10 +22,16 @@ suite() {
 }
 export -f suite
 export python
+parts_of_suite=('test_dict test_json test_deque' 'test_list test_re test_zlib' 'test_bytes test_collections test_memoryview')
+# Each setting runs the script, and a third of the suite.
 real() {
+    local settings=("${SETTINGS[@]}") i
     same_output "$python" "$SOURCES/tests/preload/real/work.py"
     PYTHONMALLOC=malloc same_output "$python" "$SOURCES/tests/preload/real/work.py"
-    PYTHONMALLOC=malloc same_output bash -o pipefail -c 'suite test.test_dict test.test_list test.test_json test.test_re \
-        test.test_zlib test.test_bytes test.test_collections test.test_memoryview test.test_deque'
+    for i in "${!settings[@]}"; do
+        SETTINGS=("${settings[i]}")
+        # shellcheck disable=SC2086
+        PYTHONMALLOC=malloc same_output bash -o pipefail -c 'suite "${@/#/test.}"' suite ${parts_of_suite[i % 3]}
+    done
 }
 run_parts "$@"

@@ -37,11 +37,13 @@ run_parts() {
 
 # The parts of the tests that run real programs: how much they have to do is decided by the settings.
 part_manual() {
-    SETTINGS=("${SETTINGS[@]:0:4}")
-    real
+    with_settings "${SETTINGS[@]:0:4}"
 }
 part_collected() {
-    SETTINGS=("${SETTINGS[@]:4}")
+    with_settings "${SETTINGS[@]:4}"
+}
+with_settings() {
+    local SETTINGS=("$@")
     real
 }
 

@@ -4,7 +4,10 @@
 
 #include <criterion/criterion.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "runtime/os/maps.h"
 #include "runtime/os/os.h"
 #include "runtime/os/own.h"
 #include "tests/unit/support.h"
@@ -33,6 +36,37 @@ static bool is_written(uintptr_t address)
     seen = 0;
     cr_assert(written_each_mapping(see_runs));
     return seen == 1;
+}
+
+/* The child has the same open file: what it reads must not be missing in the parent (a signal handler may fork). */
+Test(written, a_child_that_reads_on_takes_no_mapping_from_its_parent)
+{
+    static char piece[256];
+    char name[2];
+    maps_t maps;
+    maps_line_t line;
+    size_t lines = 0, expected = 0;
+    cr_assert(maps_open(&maps, piece, sizeof piece));
+    while (maps_next(&maps, &line, name, sizeof name))
+        expected++;
+    maps_close(&maps);
+    cr_assert_gt(expected, 20);
+    cr_assert(maps_open(&maps, piece, sizeof piece));
+    for (; lines < 10 && maps_next(&maps, &line, name, sizeof name); lines++)
+        continue;
+    pid_t child = fork();
+    if (child == 0) {
+        while (maps_next(&maps, &line, name, sizeof name))
+            lines++;
+        _exit(lines >= expected ? 0 : 1);
+    }
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_expect_eq(status, 0, "the child sees all too");
+    while (maps_next(&maps, &line, name, sizeof name))
+        lines++;
+    maps_close(&maps);
+    cr_expect_geq(lines, expected);
 }
 
 static char data[2] = "x";
