@@ -68,7 +68,8 @@ static block_t *add_block(arena_t *arena, size_t need, bool large)
     size_t left = arena->limit > arena->held ? arena->limit - arena->held : 0;
     if (bytes > left)
         bytes = left & ~(size_t)(arena->checked ? OS_PAGE - 1 : 15);
-    block_t *block = bytes >= least ? block_take(bytes, kind_of_blocks(arena), arena->scanned) : NULL;
+    block_t *block =
+        bytes >= least ? block_take(bytes, kind_of_blocks(arena), arena->scanned, arena->name) : NULL;
     if (!block) {
         errno = ENOMEM;
         return NULL;
@@ -213,7 +214,7 @@ static block_t *first_block(const weir_arena_options *wanted, bool checked)
         bytes = wanted->limit & ~(size_t)15;
     if (bytes >= WEIR_ARENA_FIRST_BLOCK_MIN && bytes <= PTRDIFF_MAX)
         return block_take(round_block(bytes, checked), checked ? BLOCK_MAPPED : BLOCK_OF_HEAP,
-                          is_scanned(wanted));
+                          is_scanned(wanted), wanted->name);
     errno = ENOMEM;
     return NULL;
 }
@@ -233,6 +234,7 @@ static arena_t *lay_arena(block_t *first, const weir_arena_options *wanted, bool
                        .next_size = size,
                        .first_size = size,
                        .held = block_held(first),
+                       .name = wanted->name,
                        .limit = wanted->limit ? wanted->limit : SIZE_MAX,
                        .checked = checked,
                        .scanned = is_scanned(wanted)};

@@ -6,6 +6,7 @@
 #include "arena/grave.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/heap.h"
+#include "runtime/heap/profile.h"
 #include "runtime/os/check.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
@@ -44,10 +45,19 @@ static block_t *take_of_heap(size_t bytes, bool zero)
     return make(memory, bytes, BLOCK_OF_HEAP);
 }
 
-block_t *block_take(size_t bytes, enum block_kind kind, bool zero)
+static block_t *take_named(size_t bytes, bool zero, const char *name)
+{
+    profile_owner_t before = profile_owner;
+    profile_owner = name ? (profile_owner_t){name, true} : before;
+    block_t *block = take_of_heap(bytes, zero);
+    profile_owner = before;
+    return block;
+}
+
+block_t *block_take(size_t bytes, enum block_kind kind, bool zero, const char *name)
 {
     if (kind == BLOCK_OF_HEAP)
-        return take_of_heap(bytes, zero);
+        return take_named(bytes, zero, name);
     void *memory = grave_map(bytes);
     return memory ? make(memory, bytes, BLOCK_MAPPED) : NULL;
 }

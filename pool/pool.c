@@ -8,6 +8,7 @@
 #include "pool/check.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/misuse.h"
+#include "runtime/heap/profile.h"
 
 /* A thread keeps two magazines to itself, each of so many bytes or one object, so that few large objects are
  * not all out of the others' reach. */
@@ -93,7 +94,10 @@ static bool load_empty(local_t *local, uint32_t capacity, magazine_t **fresh)
 /* new_object may use this very pool, so the thread is not busy. */
 void *pool_make_object(weir_pool *pool)
 {
+    profile_owner_t before = profile_owner;
+    profile_owner = pool->name[0] ? (profile_owner_t){.name = pool->name} : before;
     void *p = pool->new_object ? pool->new_object(pool->ctx) : NULL;
+    profile_owner = before;
     if (p)
         atomic_fetch_add_explicit(&pool->made, 1, memory_order_relaxed);
     return p;

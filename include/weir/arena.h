@@ -74,7 +74,10 @@ typedef struct weir_arena_options {
      * collection. What is rewound is cleared, so that it keeps nothing alive; so is what comes from the heap.
      * An arena that adopts a scanned one is scanned from then on. */
     bool scan;
-    size_t reserved[4]; /* zero: for options to come */
+    /* For the heap profile, of which the arena's blocks then have the label "arena": the first 31 bytes count. The
+     * caller's; has to live as long as the arena. NULL: none. */
+    const char *name;
+    size_t reserved[3]; /* zero: for options to come */
 } weir_arena_options;
 
 /* A place in the history of an arena. Valid until the arena is rewound to an earlier one, reset or freed. */

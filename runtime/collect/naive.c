@@ -173,8 +173,8 @@ static void drain(void)
         naive.from = ++naive.scanned;
         scan(naive.queue[naive.from].object);
     }
-    naive.at = naive.from =
-        0; /* linked into a program this is a root: no address inside an object may stay */
+    /* Linked into a program this is a root: no address inside an object may stay. */
+    naive.at = naive.from = 0;
 }
 
 /* --- what hangs on objects: gone.h, less cleverly --- */

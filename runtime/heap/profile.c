@@ -17,7 +17,8 @@ enum {
     INDEX = 2 * SITES,
     FRAMES = 4 * 1024 * 1024,
     COMMIT = 1 << 18,
-    SAMPLES_FIRST = 1024
+    SAMPLES_FIRST = 1024,
+    OWNERS = 256
 };
 
 const uint64_t profile_lifetime_bounds[PROFILE_LIFETIMES] = {10000,     100000,     1000000,     10000000,
@@ -29,6 +30,14 @@ typedef struct sample {
     uint64_t born_at;   /* nanoseconds of the monotonic clock */
     uint64_t born_past; /* bytes that the process had allocated */
 } sample_t;
+
+__thread profile_owner_t profile_owner;
+
+/* A copy, since the pool or arena may be gone when the profile is written. */
+typedef struct owner {
+    char name[PROFILE_OWNER_NAME];
+    bool is_arena;
+} owner_t;
 
 /* An array that is reserved for all that may come, and committed as it is used. */
 typedef struct column {
@@ -43,7 +52,9 @@ static struct {
     column_t sites, frames;
     uint32_t *index; /* numbers of sites by hash; 0: free */
     uint32_t site_count, frame_count;
-    bool without; /* there was no memory for the tables */
+    owner_t owners[OWNERS]; /* beyond that there is none */
+    uint32_t owner_count;   /* beside number 0 */
+    bool without;           /* there was no memory for the tables */
     _Atomic uint64_t live, allocated;
     _Atomic size_t table_bytes;
 } profile = {.lock = LOCK_INIT(LOCK_RANK_PROFILE)};
@@ -131,9 +142,40 @@ const uintptr_t *profile_frames(const profile_site_t *site)
     return frames_of(site);
 }
 
+/* Under the lock. */
+static uint16_t find_owner(void)
+{
+    if (!profile_owner.name || !profile_owner.name[0])
+        return 0;
+    owner_t owner = {.is_arena = profile_owner.is_arena};
+    memcpy(owner.name, profile_owner.name, strnlen(profile_owner.name, sizeof owner.name - 1));
+    uint32_t number = 1;
+    for (; number <= profile.owner_count; number++)
+        if (profile.owners[number].is_arena == owner.is_arena &&
+            strcmp(profile.owners[number].name, owner.name) == 0)
+            return (uint16_t)number;
+    if (number == OWNERS)
+        return 0;
+    profile.owners[number] = owner;
+    profile.owner_count++;
+    return (uint16_t)number;
+}
+
+uint32_t profile_owners(void)
+{
+    return profile.owner_count;
+}
+
+profile_owner_t profile_owner_at(uint32_t number)
+{
+    const owner_t *owner = &profile.owners[number];
+    return (profile_owner_t){owner->name, owner->is_arena};
+}
+
 typedef struct calls {
     uintptr_t frames[PROFILE_FRAMES];
     uint32_t depth, hash;
+    uint16_t owner;
     bool whole;
 } calls_t;
 
@@ -151,13 +193,14 @@ static void find_calls(const heap_t *heap, size_t size, calls_t *calls)
 static bool is_site(const profile_site_t *site, const calls_t *calls, size_t size)
 {
     return site->hash == calls->hash && site->size == size && site->depth == calls->depth &&
+           site->owner == calls->owner &&
            memcmp(frames_of(site), calls->frames, calls->depth * sizeof calls->frames[0]) == 0;
 }
 
 /* Its number; site 0, which has no frames, takes what there is no room for. Under the lock. */
 static uint32_t find_site(const calls_t *calls, size_t size)
 {
-    uint32_t place = calls->hash % INDEX;
+    uint32_t place = (calls->hash + calls->owner) % INDEX;
     for (; profile.index[place]; place = (place + 1) % INDEX)
         if (is_site(site_at(profile.index[place]), calls, size))
             return profile.index[place];
@@ -169,6 +212,7 @@ static uint32_t find_site(const calls_t *calls, size_t size)
     *site = (profile_site_t){.hash = calls->hash,
                              .frames = frames,
                              .depth = (uint16_t)calls->depth,
+                             .owner = calls->owner,
                              .whole = calls->whole,
                              .size = size};
     memcpy(frames_of(site), calls->frames, calls->depth * sizeof calls->frames[0]);
@@ -257,6 +301,7 @@ bool profile_note(const heap_t *heap, const void *p, size_t size, size_t request
     bool noted = have_room();
     if (noted) {
         sample_t *sample = place_of((uintptr_t)p);
+        calls.owner = find_owner();
         profile.count += sample->block == 0;
         *sample = (sample_t){.block = (uintptr_t)p, .site = find_site(&calls, size), .born_at = now};
         profile_site_t *site = site_at(sample->site);

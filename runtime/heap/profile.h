@@ -26,6 +26,15 @@
 
 enum { PROFILE_FRAMES = 64 };
 
+/* What a thread allocates for now, if that has a name: an arena, or a pool whose new_object runs. Its samples say so.
+ * The thread's own; whoever sets it puts back what it was. */
+typedef struct profile_owner {
+    const char *name; /* NULL: for nobody; only the first bytes count */
+    bool is_arena;
+} profile_owner_t;
+extern __thread profile_owner_t profile_owner __attribute__((tls_model("initial-exec")));
+enum { PROFILE_OWNER_NAME = 32 };
+
 /* How long a sampled block lived: lifetime i is below PROFILE_LIFETIMES[i] nanoseconds, the last has no
  * bound. */
 enum { PROFILE_LIFETIMES = 8 };
@@ -36,6 +45,7 @@ typedef struct profile_site {
     uint32_t hash;
     uint32_t frames; /* where its frames begin among all */
     uint16_t depth;
+    uint16_t owner;                     /* 0: none */
     bool whole;                         /* the outermost frame is there; else the stack was cut */
     size_t size;                        /* bytes of each block */
     uint64_t allocs;                    /* samples */
@@ -80,6 +90,9 @@ bool profile_lock(bool wait);
 void profile_unlock(void);
 uint32_t profile_sites(void);
 const profile_site_t *profile_site(uint32_t number);
+/* Owners that samples had have the numbers from 1 on. */
+uint32_t profile_owners(void);
+profile_owner_t profile_owner_at(uint32_t number);
 const uintptr_t *profile_frames(const profile_site_t *site);
 
 /* With the world stopped: fills in the calls of the block at p, the innermost first, `room` of them at most, if it is a

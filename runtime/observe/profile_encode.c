@@ -26,14 +26,16 @@ enum string {
     STRING_PASSED,
     STRING_STACK,
     STRING_CUT,
+    STRING_POOL,
+    STRING_ARENA,
     STRING_LIFETIME_FIRST,
     STRING_MODULES = STRING_LIFETIME_FIRST + PROFILE_LIFETIMES
 };
 
 static const char *const strings[STRING_MODULES] = {
-    "",       "alloc_objects", "count",    "alloc_space", "bytes", "inuse_objects", "inuse_space",
-    "space",  "requested",     "lifetime", "passed",      "stack", "cut",           "<10us",
-    "<100us", "<1ms",          "<10ms",    "<100ms",      "<1s",   "<10s",          ">=10s"};
+    "",          "alloc_objects", "count",  "alloc_space", "bytes", "inuse_objects", "inuse_space", "space",
+    "requested", "lifetime",      "passed", "stack",       "cut",   "pool",          "arena",       "<10us",
+    "<100us",    "<1ms",          "<10ms",  "<100ms",      "<1s",   "<10s",          ">=10s"};
 
 /* The fields of the messages, by their names in profile.proto. */
 enum {
@@ -146,6 +148,10 @@ static void put_strings(proto_t *to)
         proto_bytes(to, PROFILE_STRING_TABLE, module->name, module->name_length);
         proto_bytes(to, PROFILE_STRING_TABLE, id, 2 * (size_t)module->id_length);
     }
+    for (uint32_t number = 1; number <= profile_owners(); number++) {
+        const char *name = profile_owner_at(number).name;
+        proto_bytes(to, PROFILE_STRING_TABLE, name, strlen(name));
+    }
 }
 
 static void put_type(proto_t *to, uint32_t field, enum string type, enum string unit)
@@ -203,6 +209,9 @@ static void put_sample(proto_t *to, const profile_site_t *site, uint64_t samples
         put_label(&sample, STRING_LIFETIME, LABEL_STR, STRING_LIFETIME_FIRST + lifetime);
         put_label(&sample, STRING_PASSED, LABEL_NUM, (site->passed[lifetime] << 10) / samples);
     }
+    if (site->owner)
+        put_label(&sample, profile_owner_at(site->owner).is_arena ? STRING_ARENA : STRING_POOL, LABEL_STR,
+                  STRING_MODULES + 2 * encoder.module_count + site->owner - 1);
     if (!site->whole)
         put_label(&sample, STRING_STACK, LABEL_STR, STRING_CUT);
     proto_bytes(to, PROFILE_SAMPLE, encoder.sample, sample.length);

@@ -19,7 +19,7 @@
 typedef struct choice {
     const char *file, *base, *peek, *svg, *named, *debug_path;
     enum profile_value value;
-    bool has_value, tree, lifetimes, by_cum;
+    bool has_value, tree, lifetimes, owners, by_cum;
     size_t most;
 } choice_t;
 
@@ -81,6 +81,8 @@ static int take_option(choice_t *choice, char **arguments, int *at)
         choice->tree = true;
     else if (strcmp(arguments[*at], "--lifetimes") == 0)
         choice->lifetimes = true;
+    else if (strcmp(arguments[*at], "--owners") == 0)
+        choice->owners = true;
     else if (strcmp(arguments[*at], "--cum") == 0)
         choice->by_cum = true;
     else
@@ -128,6 +130,8 @@ static int show(const choice_t *choice, const graph_t *graph)
     }
     if (choice->tree)
         report_tree(graph);
+    else if (choice->owners)
+        report_owners(graph, choice->most);
     else if (choice->lifetimes)
         report_lifetimes(graph, choice->most);
     else if (!choice->peek)
@@ -179,6 +183,7 @@ const struct command command_report = {
         "  --peek=TEXT         callers and callees of the functions whose names contain the text\n"
         "  --tree              the tree of calls\n"
         "  --lifetimes         how long blocks lived, by the function that allocated them\n"
+        "  --owners            by the pools and arenas that have names\n"
         "  --svg=FILE          a flame graph that can be clicked\n"
         "  --base=PROFILE      the difference to an earlier profile\n"
         "  --named=FILE        write the profile again, with names and lines: for go tool pprof, and for\n"

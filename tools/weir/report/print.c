@@ -206,3 +206,45 @@ void report_lifetimes(const graph_t *graph, size_t most)
     }
     free(sites);
 }
+
+/* --- owners --- */
+
+typedef struct owner {
+    const char *kind, *name;
+    int64_t value;
+} owner_t;
+
+static int by_value(const void *left, const void *right)
+{
+    const owner_t *a = left, *b = right;
+    return (a->value < b->value) - (a->value > b->value);
+}
+
+static void add_owner(owner_t *owners, size_t *count, const call_stack_t *stack)
+{
+    const sample_t *sample = stack->sample;
+    const char *kind = sample->pool ? "pool" : sample->arena ? "arena" : "no name";
+    const char *name = sample->pool ? sample->pool : sample->arena ? sample->arena : "";
+    size_t i = 0;
+    while (i < *count && (strcmp(owners[i].kind, kind) != 0 || strcmp(owners[i].name, name) != 0))
+        i++;
+    if (i == *count)
+        owners[(*count)++] = (owner_t){kind, name, 0};
+    owners[i].value += stack->value;
+}
+
+void report_owners(const graph_t *graph, size_t most)
+{
+    owner_t *owners = profile_room(graph->stack_count + 1, sizeof *owners);
+    size_t count = 0;
+    for (size_t i = 0; i < graph->stack_count; i++)
+        add_owner(owners, &count, &graph->stacks[i]);
+    qsort(owners, count, sizeof *owners, by_value);
+    print_heading(graph);
+    for (size_t i = 0; i < count && i < most && owners[i].value != 0; i++) {
+        char room[32];
+        printf("%12s  %s %s\n", report_value(graph->value, owners[i].value, room), owners[i].kind,
+               owners[i].name);
+    }
+    free(owners);
+}

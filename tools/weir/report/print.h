@@ -14,6 +14,8 @@ void report_tree(const graph_t *graph);
 /* How long the blocks of each site lived, and how much was allocated meanwhile. Of the values of
  * allocation. */
 void report_lifetimes(const graph_t *graph, size_t most);
+/* By the pools and arenas that have names. */
+void report_owners(const graph_t *graph, size_t most);
 
 /* A value in its unit: "12.5 MiB", "1234". The buffer is the caller's, of 32 bytes. */
 const char *report_value(enum profile_value kind, int64_t value, char *room);

@@ -41,6 +41,7 @@ typedef struct sample {
     int64_t values[PROFILE_VALUES];
     uint64_t size, requested, passed; /* bytes: of a block, asked for, allocated while it lived */
     const char *lifetime;             /* NULL: in use */
+    const char *pool, *arena;         /* names; NULL: of none */
     bool is_cut;
 } sample_t;
 

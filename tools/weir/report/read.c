@@ -176,6 +176,10 @@ static void take_label(raw_t *raw, sample_t *sample, wire_t in)
         sample->passed = number;
     else if (strcmp(key, "lifetime") == 0)
         sample->lifetime = text;
+    else if (strcmp(key, "pool") == 0)
+        sample->pool = text;
+    else if (strcmp(key, "arena") == 0)
+        sample->arena = text;
     else if (strcmp(key, "stack") == 0)
         sample->is_cut = true;
     raw->bad |= in.bad;
