@@ -305,6 +305,14 @@ static void collect_undisturbed(heap_t *self, enum cycle_reason reason)
     os_restore_signals(signals);
 }
 
+static bool roots_are_open_undisturbed(void)
+{
+    uint64_t signals = os_block_heard_signals();
+    bool are_open = roots_are_open();
+    os_restore_signals(signals);
+    return are_open;
+}
+
 /* Under the lock. */
 static bool may_trace(enum cycle_reason reason)
 {
@@ -327,11 +335,9 @@ static void trace(void *context, enum cycle_reason reason)
 static void gather(void *context, enum cycle_reason reason)
 {
     (void)context;
-    uint64_t signals = os_block_heard_signals(); /* as in the trace */
     lock_acquire(&gc.lock);
-    bool will_trace = may_trace(reason) && roots_are_open();
+    bool will_trace = may_trace(reason) && roots_are_open_undisturbed();
     lock_release(&gc.lock);
-    os_restore_signals(signals);
     if (will_trace)
         crew_start(members_wanted());
 }
