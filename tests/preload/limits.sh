@@ -16,7 +16,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 )
 passes WEIR_HARDLIMIT=256MiB "$WEIR_PROGRAMS/exhaust" 192
 passes WEIR_HARDLIMIT=256MiB WEIR_MEMLIMIT=128MiB "$WEIR_PROGRAMS/exhaust" 192
-passes "$WEIR_PROGRAMS/idle-threads" 1000 trim
+for way in trim cycle limit; do
+    passes "$WEIR_PROGRAMS/idle-threads" 1000 "$way"
+done
 passes WEIR_HARDLIMIT=300MiB "$WEIR_PROGRAMS/idle-threads" 200 270
 passes WEIR_HARDLIMIT=300MiB WEIR_MEMLIMIT=200MiB "$WEIR_PROGRAMS/idle-threads" 200 270
 # Its tables, which are mapped, are not part of what it compares with the limit.

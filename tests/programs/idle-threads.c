@@ -1,8 +1,13 @@
 /* Threads that have allocated and freed, and sleep: what they cached is the process's again.
  *
  *     idle-threads THREADS trim       malloc_trim gives it back
+ *     idle-threads THREADS cycle      so does one cycle that is asked for
+ *     idle-threads THREADS limit      and the one that a soft limit makes
  *     idle-threads THREADS MIB        main can have so many MiB (under a hard limit that has no room for
  *                                     both) */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -53,16 +58,46 @@ static long resident(void)
     return kib >> 10;
 }
 
-/* Those that are still on their way to sleep go to sleep in the end. */
-static void trim(long live)
+/* Threads that do not wait in a system call, by the letter behind the name, which is in brackets. */
+static long awake(void)
 {
-    long held = resident(), most = live + live / 10 + 1;
-    for (int i = 0; i < 5000 && held > most; i++, sleep_ms(1)) {
-        malloc_trim(0);
-        held = resident();
+    char name[300], line[512];
+    long count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    CHECK(tasks != NULL);
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        snprintf(name, sizeof name, "/proc/self/task/%s/stat", task->d_name);
+        FILE *file = task->d_name[0] == '.' ? NULL : fopen(name, "r");
+        if (!file)
+            continue;
+        const char *state = fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
+        count += !state || state[2] != 'S';
+        fclose(file);
     }
-    if (held > most)
-        fprintf(stderr, "%ld MiB before anything was allocated, %ld MiB after all was freed\n", live, held);
+    closedir(tasks);
+    return count;
+}
+
+static void *of_weir(const char *name)
+{
+    void *function = dlsym(RTLD_DEFAULT, name);
+    CHECK(function != NULL);
+    return function;
+}
+
+/* One cycle, once all but this thread sleep. */
+static void give_back(const char *how, long live)
+{
+    while (awake() > 1)
+        sleep_ms(1);
+    if (strcmp(how, "trim") == 0)
+        malloc_trim(0);
+    else if (strcmp(how, "cycle") == 0)
+        ((void (*)(void))of_weir("weir_free_os_memory"))();
+    else
+        ((int64_t(*)(int64_t))of_weir("weir_set_memory_limit"))((int64_t)(live + live / 20) << 20);
+    long held = resident(), most = live + live / 10;
+    printf("%ld MiB before anything was allocated, %ld MiB after all was freed\n", live, held);
     CHECK(held <= most);
 }
 
@@ -83,8 +118,8 @@ int main(int argc, char **argv)
     long live = resident();
     pthread_barrier_wait(&all_there);
     pthread_barrier_wait(&all_free);
-    if (strcmp(argv[2], "trim") == 0)
-        trim(live);
+    if (wanted == 0)
+        give_back(argv[2], live);
     for (long i = 0; i < wanted; i++) {
         void *block = malloc(1 << 20);
         CHECK(block != NULL);
