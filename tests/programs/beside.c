@@ -4,11 +4,15 @@
  *
  *     beside LIMIT-MIB mmap            private mappings
  *     beside LIMIT-MIB threads         stacks of 64 threads
- *     beside LIMIT-MIB LIBRARY         blocks of the malloc in that shared library */
+ *     beside LIMIT-MIB LIBRARY         blocks of the malloc in that shared library
+ *
+ * A third argument has each reading printed, tab-separated: its number, and in MiB what is resident, foreign,
+ * and live (bench/limit/picture). */
 #include <dlfcn.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -107,7 +111,15 @@ static struct kind kind_of(const char *name)
 
 /* --- what is resident --- */
 
-static size_t limit, highest;
+static size_t limit, highest, foreign, live;
+static bool is_traced;
+
+static void trace(size_t resident)
+{
+    static int number;
+    if (is_traced)
+        printf("%d\t%zu\t%zu\t%zu\n", ++number, resident / MIB, foreign / MIB, live / MIB);
+}
 
 static void check_resident(void)
 {
@@ -119,12 +131,13 @@ static void check_resident(void)
         sscanf(line, "RssAnon: %zu", &kib);
     fclose(file);
     highest = kib << 10 > highest ? kib << 10 : highest;
+    trace(kib << 10);
 }
 
 /* --- what is malloc's --- */
 
 static void *blocks[1 << 16];
-static size_t count, live;
+static size_t count;
 static uint64_t random_state = 1;
 
 static void free_down_to(size_t bytes)
@@ -160,7 +173,8 @@ static void breathe(size_t by)
 
 int main(int argc, char **argv)
 {
-    CHECK(argc == 3);
+    CHECK(argc == 3 || argc == 4);
+    is_traced = argc == 4;
     limit = strtoull(argv[1], NULL, 10) * MIB;
     kind = kind_of(argv[2]);
     for (int round = 0; round < 2; round++) {
@@ -169,12 +183,14 @@ int main(int argc, char **argv)
         free_down_to(LIVE);
         for (int part = 0; part < kind.parts; part++) {
             kind.take(part);
+            foreign += FOREIGN / kind.parts;
             breathe(LIVE / 10);
         }
         for (int i = 0; i < 5; i++)
             breathe(LIVE / 5 * 4);
         for (int part = 0; part < kind.parts; part++)
             kind.give(part);
+        foreign = 0;
         for (int i = 0; i < 30 && round == 0; i++) { /* after half a second it counts no more */
             sleep_ms(20);
             breathe(LIVE / 100);
