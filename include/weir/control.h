@@ -78,8 +78,8 @@ WEIR_API void weir_set_hard_limit_callback(void (*callback)(void *context, size_
  * it, and returns how many bytes that were, about; `wanted`: how many would do. It runs on the allocating
  * thread, any thread's, in the middle of malloc as the program sees it, with no lock of the runtime's held,
  * on one thread at a time. It may allocate and free, use and free pools, add and remove shrinkers, this one
- * included; it may not wait for a thread that allocates, nor leave by longjmp or an exception. What it
- * allocates is not held against the limit by another round of shedding. */
+ * included; it may not wait for a thread that allocates, nor leave by longjmp or an exception. The thread is
+ * not cancelled meanwhile. What it allocates is not held against the limit by another round of shedding. */
 typedef size_t weir_shrinker(void *context, size_t wanted);
 
 /* Have the shrinker called from now on: those of the lowest priority first, among equals the first that came,

@@ -12,6 +12,7 @@
 #include "runtime/heap/shrinker.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
+#include "runtime/os/signal.h"
 
 enum { LISTENERS = 8 /* of one phase */ };
 
@@ -185,7 +186,7 @@ bool cycle_run(enum cycle_reason reason)
 {
     if (cache.cycling || cache.starting || cache.ended)
         return false;
-    int saved = errno;
+    int saved = errno, cancel = os_cancel_off();
     weir_event event = {.reason = cycle_event_reason(reason)};
     cache.cycling = true;
     have_fork_handlers();
@@ -208,6 +209,7 @@ bool cycle_run(enum cycle_reason reason)
         event_tell(&event, WEIR_EVENT_CYCLE_END);
     }
     cache.cycling = false;
+    os_cancel_restore(cancel);
     errno = saved;
     return true;
 }
@@ -223,12 +225,13 @@ static bool tell_pressure(void)
 {
     if (cache.cycling || cache.starting || cache.ended)
         return false;
-    int saved = errno;
+    int saved = errno, cancel = os_cancel_off();
     enum pages_due due = PAGES_DUE_PRESSURE;
     cache.cycling = true;
     if (atomic_compare_exchange_strong(&pages_due, &due, PAGES_DUE_NONE))
         shed_tell();
     cache.cycling = false;
+    os_cancel_restore(cancel);
     errno = saved;
     return true;
 }

@@ -8,6 +8,7 @@
 #ifndef WEIR_OS_SIGNAL_H
 #define WEIR_OS_SIGNAL_H
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,6 +44,18 @@ uint64_t os_block_signals(void);
  * that waits in. A handler that another thread installs between this and the stop may run here. */
 uint64_t os_block_heard_signals(void);
 void os_restore_signals(uint64_t before);
+/* The calling thread is not cancelled until the result is given back. For functions of the program that the
+ * runtime calls: whoever is cancelled in one never comes back to what it is in the middle of. */
+static inline int os_cancel_off(void)
+{
+    int before = PTHREAD_CANCEL_ENABLE;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    return before;
+}
+static inline void os_cancel_restore(int before)
+{
+    (void)pthread_setcancelstate(before, NULL);
+}
 /* The calling thread no longer blocks it. */
 void os_unblock_stop_signal(void);
 int os_thread_id(void);

@@ -6,6 +6,7 @@
 #include "runtime/os/check.h"
 #include "runtime/os/memory_size.h"
 #include "runtime/os/resident.h"
+#include "runtime/os/signal.h"
 #include "runtime/pages/foreign.h"
 #include "runtime/pages/growth.h"
 #include "runtime/pages/idle.h"
@@ -337,9 +338,11 @@ COLD bool limit_ask_program(size_t wanted)
     static __thread bool asking __attribute__((tls_model("initial-exec")));
     if (!limit.refused || asking || (limit.heeded && !retrying))
         return false;
+    int cancel = os_cancel_off();
     asking = true;
     limit.refused(limit.refused_context, wanted);
     asking = false;
+    os_cancel_restore(cancel);
     return true;
 }
 

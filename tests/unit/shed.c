@@ -2,6 +2,7 @@
  * to. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -319,6 +320,55 @@ Test(shed, a_child_does_not_wait_for_the_parent_s_threads, .init = begin)
     cr_expect_eq(status, 0);
     may_go_on = true;
     pthread_join(thread, NULL);
+}
+
+/* --- of a thread that is cancelled meanwhile --- */
+
+static size_t write_a_line(void *context, size_t wanted)
+{
+    (void)wanted;
+    CHECK(write(*(int *)context, "\n", 1) == 1); /* where a thread may be cancelled */
+    calls++;
+    return 0;
+}
+
+static void on_pressure(void *context, size_t inuse, size_t limit)
+{
+    (void)inuse;
+    write_a_line(context, limit);
+}
+
+static _Atomic bool is_past_allocating;
+
+static void *allocate_cancelled(void *argument)
+{
+    CHECK(pthread_cancel(pthread_self()) == 0);
+    leave(MIB(1));
+    use(MIB(4));
+    is_past_allocating = true;
+    pthread_testcancel();
+    return argument;
+}
+
+/* malloc is no place for it. */
+Test(shed, a_shrinker_of_a_cancelled_thread_comes_to_its_end, .init = begin)
+{
+    static int null;
+    pthread_t thread;
+    void *result;
+    cr_assert_geq(null = open("/dev/null", O_WRONLY), 0);
+    weir_shrinker_add(write_a_line, &null, 0);
+    weir_set_pressure_callback(50, on_pressure, &null);
+    cr_assert_eq(pthread_create(&thread, NULL, allocate_cancelled, NULL), 0);
+    pthread_join(thread, &result);
+    cr_expect_eq(result, PTHREAD_CANCELED);
+    cr_assert(is_past_allocating, "it was cancelled in the middle of malloc");
+    int before = calls;
+    cr_expect_gt(before, 1);
+    weir_shrinker_remove(write_a_line, &null);
+    use(MIB(8));
+    pages_verify();
+    close(null);
 }
 
 /* --- in an allocation that signals interrupt; several threads at the limit --- */
