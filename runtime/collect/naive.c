@@ -108,13 +108,14 @@ static void visit_range(uintptr_t from, uintptr_t to)
         naive_visit_word(from);
 }
 
-static void visit_word_inside(uintptr_t at)
+/* Pools poison what they hold. */
+__attribute__((no_sanitize("address", "thread"))) static void visit_word_inside(uintptr_t at)
 {
     naive.at = at;
     visit_inside(NULL, *(const void *const *)at);
 }
 
-static void visit_typed(uintptr_t object, size_t bytes)
+__attribute__((no_sanitize("address", "thread"))) static void visit_typed(uintptr_t object, size_t bytes)
 {
     const weir_type *type = *(const weir_type *const *)(object + bytes - sizeof type);
     if (!type)
