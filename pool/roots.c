@@ -83,6 +83,7 @@ static void each_of_local(const local_t *local, void (*range)(uintptr_t from, ui
 
 static void each_of_pool(const weir_pool *pool, void (*range)(uintptr_t from, uintptr_t to))
 {
+    roots_say_name(pool->name);
     range((uintptr_t)&pool->ctx, (uintptr_t)(&pool->ctx + 1));
     for (const local_t *local = local_first(pool); local; local = local_next(local))
         each_of_local(local, range);

@@ -40,8 +40,9 @@ typedef struct weir_path_step {
     /* Where the pointer to the next step is: in the object; above the thread's stack pointer; in the module, as its
      * symbol table counts; in the range. SIZE_MAX: nowhere, a weak map's entry or a type's function leads on. */
     size_t offset;
-    const char *module,
-        *symbol;    /* of WEIR_ROOT_STATIC, as dladdr says; "", NULL: not known, or not exported */
+    /* Of WEIR_ROOT_STATIC, as dladdr says; "", NULL: not known, or not exported. Of WEIR_ROOT_ARENA and _POOL: its
+     * name, valid until visit returns; NULL: none. */
+    const char *module, *symbol;
     size_t skipped; /* objects of the path left out before this one: of a long one the middle is */
     /* The calls that allocated the object, the innermost first, then NULL: if the heap profile has it as a sample, or
      * under WEIR_DEBUG=leaks=1. */

@@ -130,14 +130,19 @@ static bool is_of_thread(const heap_t *heap, weir_path_step *root)
 }
 
 /* A thread's stack is in one mapping with its thread-local memory, and with more. */
-static void name_root(uintptr_t here, weir_path_step *root)
+static void name_root(uintptr_t here, path_t *found)
 {
+    weir_path_step *root = &found->steps[0];
     path.word = (uintptr_t)root->at;
     path.range = 0;
     roots_each(here, find_range);
     const heap_t *of = path.source.heap;
     root->root = path.source.kind;
     root->thread = of ? of->thread : 0;
+    if (path.source.name && path.source.name[0]) {
+        memcpy(found->name, path.source.name, strnlen(path.source.name, PATH_NAME - 1));
+        root->symbol = found->name;
+    }
     root->offset = root->root == WEIR_ROOT_RANGE ? path.word - path.range : 0;
     if (root->root != WEIR_ROOT_STACK && root->root != WEIR_ROOT_MAPPING)
         return;
@@ -200,7 +205,7 @@ static void fill_all(uintptr_t here, size_t number, path_t *found)
     found->steps[0] =
         (weir_path_step){.root = WEIR_ROOT_FINALIZER, .at = (const void *)reached->at, .offset = SIZE_MAX};
     if (reached->at)
-        name_root(here, &found->steps[0]);
+        name_root(here, found);
 }
 
 static int find(uintptr_t here, const void *p, path_t *found)
@@ -224,7 +229,7 @@ static int find(uintptr_t here, const void *p, path_t *found)
 
 int path_find(uintptr_t here, const void *p, path_t *found)
 {
-    found->length = found->count = 0;
+    *found = (path_t){.length = 0};
     roots_begin();
     bool stopped = roots_find_and_stop();
     int error = !stopped ? EAGAIN : naive_begin() ? find(here, p, found) : ENOMEM;

@@ -11,12 +11,13 @@
 #include <stdint.h>
 #include <weir/path.h>
 
-enum { PATH_END = 32, PATH_STEPS = 1 + 2 * PATH_END }; /* objects at each end, and the root */
+enum { PATH_NAME = 32, PATH_END = 32, PATH_STEPS = 1 + 2 * PATH_END }; /* objects at each end, and the root */
 
 typedef struct path {
-    size_t length;                    /* objects, those left out included; 0: nothing leads there */
-    size_t count;                     /* steps */
-    weir_path_step steps[PATH_STEPS]; /* modules and symbols are not filled in */
+    size_t length;        /* objects, those left out included; 0: nothing leads there */
+    size_t count;         /* steps */
+    char name[PATH_NAME]; /* of the root, if it is an arena or a pool: steps[0].symbol, unless it is "" */
+    weir_path_step steps[PATH_STEPS]; /* modules and their symbols are not filled in */
 } path_t;
 
 /* Under the collector's lock, everything being swept; the caller's own stack begins at `here`. 0, or what errno is to

@@ -330,7 +330,7 @@ static void add_thread(heap_t *heap, uintptr_t here, void (*range)(uintptr_t fro
     uintptr_t from, to;
     world_stack(heap, &from, &to);
     from = heap == cache.heap ? here : from;
-    source = (root_source_t){WEIR_ROOT_STACK, heap};
+    source = (root_source_t){.kind = WEIR_ROOT_STACK, .heap = heap};
     add_stacks(heap, from, to, range);
     source.kind = WEIR_ROOT_REGISTERS;
     add_registers(heap, range);
@@ -367,7 +367,7 @@ static void add_process(uintptr_t here, void (*range)(uintptr_t from, uintptr_t 
 {
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
         if (world_scans(heap)) {
-            source = (root_source_t){WEIR_ROOT_REGISTERS, heap};
+            source = (root_source_t){.kind = WEIR_ROOT_REGISTERS, .heap = heap};
             if (heap == cache.heap)
                 cache.heap->stack_from = here;
             range((uintptr_t)&heap->stack_from, (uintptr_t)(&heap->stack_from + 1));
@@ -395,12 +395,17 @@ void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
         if (begun[i])
             begun[i]->each(range);
     }
-    source.kind = WEIR_ROOT_FINALIZER;
+    source = (root_source_t){.kind = WEIR_ROOT_FINALIZER};
     uintptr_t from, to;
     attached_roots(&from, &to);
     range(from, to);
     source.kind = WEIR_ROOT_KEPT;
     collected_each_kept(range);
+}
+
+void roots_say_name(const char *name)
+{
+    source.name = name;
 }
 
 root_source_t roots_source(void)

@@ -33,6 +33,7 @@ void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to));
  * is WEIR_ROOT_MAPPING, as all that the process has written. */
 typedef struct root_source {
     enum weir_root_kind kind;
+    const char *name;   /* of the arena or pool; NULL: none */
     const heap_t *heap; /* of the thread whose stack, registers or thread-local memory it is; else NULL */
 } root_source_t;
 root_source_t roots_source(void);
@@ -50,6 +51,9 @@ typedef struct roots_provider {
     void (*each)(void (*range)(uintptr_t from, uintptr_t to));
     void (*end)(void);
 } roots_provider_t;
+
+/* In each, by who provides: whose the next ranges are. NULL: it has no name. */
+void roots_say_name(const char *name);
 
 /* From the next cycle on, for ever; from any thread. Locks are taken in the order of the ranks. */
 void roots_provide(enum lock_rank rank, const roots_provider_t *provider);

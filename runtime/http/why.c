@@ -73,6 +73,10 @@ static void add_root(text_t *text, const weir_path_step *root)
         add_number(text, ", ", root->offset, " bytes above its stack pointer");
     if (root->root == WEIR_ROOT_RANGE)
         add_number(text, ", at +", root->offset, "");
+    if (root->symbol) {
+        text_add_char(text, ' ');
+        text_add_quoted(text, root->symbol, strlen(root->symbol));
+    }
     if (root->at) {
         text_add_str(text, ", at ");
         text_add_hex(text, (uintptr_t)root->at);

@@ -29,6 +29,7 @@ static void begin(void)
 enum { STEPS = 80 };
 
 typedef struct seen {
+    char name[32]; /* of the root */
     ptrdiff_t length;
     size_t count, skipped;
     weir_path_step root;
@@ -43,6 +44,8 @@ static bool note(void *ctx, const weir_path_step *step, size_t size)
     if (seen->count == 0) {
         CHECK(step->root != WEIR_ROOT_NONE);
         seen->root = *step;
+        if (step->symbol)
+            strncpy(seen->name, step->symbol, sizeof seen->name - 1);
     } else {
         CHECK(step->root == WEIR_ROOT_NONE);
         seen->objects[seen->count] = hide(step->at);
@@ -192,14 +195,17 @@ Test(path, a_range_an_arena_a_pool, .init = begin)
     weir_gc_remove_roots(range);
     cr_expect(nothing_leads_to(in_range));
 
-    weir_arena *arena = weir_arena_new(&(weir_arena_options){.scan = true});
+    weir_arena *arena = weir_arena_new(&(weir_arena_options){.scan = true, .name = "rows"});
     void **block = weir_arena_alloc_zeroed(arena, 64);
-    expect_root(put(&block[2]), WEIR_ROOT_ARENA, &block[2]);
+    hidden_t in_arena = put(&block[2]);
+    expect_root(in_arena, WEIR_ROOT_ARENA, &block[2]);
+    cr_expect_str_eq(look(in_arena).name, "rows");
 
-    weir_pool *pool = weir_pool_new(NULL);
+    weir_pool *pool = weir_pool_new(&(weir_pool_options){.name = "buffers"});
     hidden_t in_pool = hide(weir_gc_alloc(48));
     weir_pool_put(pool, reveal(in_pool));
     expect_root(in_pool, WEIR_ROOT_POOL, NULL);
+    cr_expect_str_eq(look(in_pool).name, "buffers");
     weir_pool_free(pool);
     weir_arena_free(arena);
     weir_free(range);
