@@ -97,7 +97,7 @@ bool bitmaps_prepare(uint32_t slot, uint32_t count)
         return true;
     size_t want = (need + need / 4 + CHUNK_SLOTS) & ~(size_t)(CHUNK_SLOTS - 1);
     want = want < all ? want : all;
-    if (!reach_all(want))
+    if (!reach_all(want) && (!pages_make_room() || !reach_all(want)))
         return false;
     tables.mapped = want;
     __atomic_store_n(&bitmaps_reach, want << SLOT_SHIFT, __ATOMIC_RELEASE);

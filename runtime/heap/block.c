@@ -229,9 +229,7 @@ bool block_exhume(const block_t *block)
     record->state = BLOCK_RETURNED;
     if (!record->guarded)
         return true;
-    if (!os_commit(from, (size_t)(block->limit - from)))
-        return false;
     record->guarded = record->forbidden = false;
     guards--;
-    return true;
+    return os_commit(from, (size_t)(block->limit - from));
 }

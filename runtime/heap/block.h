@@ -60,7 +60,8 @@ finding_t block_check(const block_t *block);
 void block_bury(const block_t *block);
 /* Has a buried block been written to? Then it is emptied again. */
 finding_t block_check_buried(const block_t *block);
-/* Ready for the heap again. False: it has to stay inaccessible for ever. */
+/* Ready for the heap again. False: its memory is, and is inaccessible still: under RLIMIT_DATA the kernel counts only
+ * what can be written, and somebody else has taken up the room. */
 bool block_exhume(const block_t *block);
 
 static inline finding_t block_finding(const block_t *block, const char *what)

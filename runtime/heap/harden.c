@@ -96,13 +96,18 @@ static void evict(heap_t *self, bool all, const char *call)
 {
     for (;;) {
         finding_t finding = {0};
+        bool accessible;
         lock_acquire(&harden.lock);
-        void *start = quarantine_take(all, &finding);
+        void *start = quarantine_take(all, &accessible, &finding);
         lock_release(&harden.lock);
         report(&finding, call);
         if (!start)
             return;
-        raw_free(self, span_of_slot(region_slot(start)), start);
+        span_t *span = span_of_slot(region_slot(start));
+        if (accessible)
+            raw_free(self, span, start);
+        else
+            large_free_inaccessible(self, span);
     }
 }
 

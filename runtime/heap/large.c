@@ -116,16 +116,21 @@ static bool keep_spare(heap_t *self, span_t *span, size_t bytes)
     return kept;
 }
 
+static void note_free(heap_t *self, span_t *span)
+{
+    if (UNLIKELY(self->sampling != NULL))
+        sampled_large_free(span);
+    span_set_state(span, SPAN_NONE);
+    self->large_frees++;
+    self->large_free_bytes += large_usable(span);
+}
+
 /* `gone`: bytes at the front that have no pages any more; `moved`: because they are in another block now. */
 static void give_without(heap_t *self, span_t *span, size_t gone, bool moved)
 {
     size_t bytes = large_usable(span);
     enum span_state state = span->state;
-    if (UNLIKELY(self->sampling != NULL))
-        sampled_large_free(span);
-    span_set_state(span, SPAN_NONE);
-    self->large_frees++;
-    self->large_free_bytes += bytes;
+    note_free(self, span);
     bool may_be_kept = state == SPAN_LARGE && !gone && !span->moved && span->kind == KIND_MANUAL;
     if (may_be_kept && keep_spare(self, span, bytes))
         return;
@@ -149,6 +154,22 @@ void large_free(heap_t *self, span_t *span)
 {
     size_t gone = UNLIKELY(span->moved) && renew(span, 0) ? large_usable(span) : 0;
     give_without(self, span, gone, false);
+}
+
+/* The pages are given up: whoever has the addresses next asks for new ones. If the kernel refuses that too, they are
+ * nobody's for ever. */
+void large_free_inaccessible(heap_t *self, span_t *span)
+{
+    size_t bytes = large_usable(span);
+    uint32_t count = large_slots(bytes);
+    bool is_huge = span->state == SPAN_HUGE;
+    if (!region_decommit(span_start(span), is_huge ? bytes : (size_t)count << SLOT_SHIFT))
+        return;
+    note_free(self, span);
+    if (is_huge)
+        pages_give_huge_uncommitted(span_start(span), bytes);
+    else
+        pages_give_uncommitted(span_slot(span), count, bytes / OS_PAGE);
 }
 
 /* --- realloc --- */

@@ -40,18 +40,17 @@ static bool is_overfull(void)
     return quarantine.bytes > BYTES_MAX && (quarantine.count > 1 || block_at(user_of(0)).record->resident);
 }
 
-void *quarantine_take(bool all, finding_t *finding)
+void *quarantine_take(bool all, bool *accessible, finding_t *finding)
 {
-    while (is_overfull() || (all && quarantine.count)) {
-        block_t block = block_at(user_of(0));
-        quarantine.bytes -= charge_of(&block);
-        quarantine.oldest = (quarantine.oldest + 1) % COUNT_MAX;
-        quarantine.count--;
-        *finding = block_check_buried(&block);
-        if (block_exhume(&block))
-            return block.start;
-    }
-    return NULL;
+    if (!is_overfull() && !(all && quarantine.count))
+        return NULL;
+    block_t block = block_at(user_of(0));
+    quarantine.bytes -= charge_of(&block);
+    quarantine.oldest = (quarantine.oldest + 1) % COUNT_MAX;
+    quarantine.count--;
+    *finding = block_check_buried(&block);
+    *accessible = block_exhume(&block);
+    return block.start;
 }
 
 finding_t quarantine_patrol(void)

@@ -14,8 +14,9 @@
 bool quarantine_is_full(void);
 /* Bury a live block. The quarantine is not full. */
 void quarantine_put(const block_t *block);
-/* The oldest block, if there is more than may stay, or, with `all`, any: ready for the heap. NULL: none. */
-void *quarantine_take(bool all, finding_t *finding);
+/* The oldest block, if there is more than may stay, or, with `all`, any; NULL: none. *accessible: the heap can have it as
+ * it is (block_exhume). */
+void *quarantine_take(bool all, bool *accessible, finding_t *finding);
 /* Look at the newest block and, in turn, at one of the others. */
 finding_t quarantine_patrol(void);
 

@@ -6,6 +6,7 @@
 #include "runtime/os/check.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
+#include "runtime/pages/commitment.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/index.h"
 #include "runtime/pages/limit.h"
@@ -88,7 +89,7 @@ void *huge_take(size_t *size, size_t alignment, bool zeroed, size_t moved, bool 
         return NULL;
     }
     void *memory = purge_take_provided(rounded, alignment);
-    if (!memory && idle_give_up_commitment())
+    if (!memory && commitment_make_room())
         memory = purge_take_provided(rounded, alignment);
     if (memory) {
         ledger.huge_moving += moved;

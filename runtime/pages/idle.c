@@ -44,6 +44,11 @@ bool idle_give_up_commitment(void)
     return provider_decommits() != decommits;
 }
 
+void idle_forget_learnt(void)
+{
+    release_forget(&idle.rule);
+}
+
 /* --- what is in spans and in no use --- */
 
 /* Their owners count meanwhile: each number is read whole, before or after. */

@@ -35,5 +35,7 @@ void idle_forget_chunk(uint32_t index);
 /* The kernel may have refused to commit: what the provider holds for reuse gives up its share. True: it had
  * one. */
 bool idle_give_up_commitment(void);
+/* Somebody was refused memory. */
+void idle_forget_learnt(void);
 
 #endif

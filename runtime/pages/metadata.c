@@ -2,6 +2,7 @@
 #include "runtime/pages/metadata.h"
 
 #include "runtime/os/os.h"
+#include "runtime/pages/commitment.h"
 #include "runtime/pages/pages.h"
 
 enum { METADATA_PIECE = 256 * 1024 };
@@ -13,20 +14,23 @@ static struct {
     char *next, *end; /* the unused rest of the last piece */
 } metadata = {.next = first, .end = first + sizeof first};
 
-static void map_piece(size_t size)
+static bool map_piece(size_t size)
 {
     size_t piece = size > METADATA_PIECE ? size : METADATA_PIECE;
-    metadata.next = os_take(piece);
-    metadata.end = metadata.next ? metadata.next + piece : NULL;
+    char *start = os_take(piece);
+    if (!start)
+        return false;
+    metadata.next = start;
+    metadata.end = start + piece;
+    return true;
 }
 
 void *metadata_take(size_t size)
 {
     size = (size + 63) & ~(size_t)63;
-    if ((size_t)(metadata.end - metadata.next) < size)
-        map_piece(size);
-    if (!metadata.next)
-        return NULL;
+    while ((size_t)(metadata.end - metadata.next) < size) /* others may come while room is made */
+        if (!map_piece(size) && !commitment_make_room())
+            return NULL;
     void *memory = metadata.next;
     metadata.next += size;
     atomic_fetch_add_explicit(&ledger.metadata, size, memory_order_relaxed);

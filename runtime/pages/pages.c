@@ -7,7 +7,7 @@
 #include "runtime/os/check.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
-#include "runtime/pages/bits.h"
+#include "runtime/pages/commitment.h"
 #include "runtime/pages/huge.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/limit.h"
@@ -179,6 +179,16 @@ void pages_give_without(uint32_t slot, uint32_t count, size_t use, size_t gone, 
     lock_release(&lock);
 }
 
+void pages_give_uncommitted(uint32_t slot, uint32_t count, size_t use)
+{
+    lock_acquire(&lock);
+    slack_count(slot, slack_of(slot, count, use), 0);
+    commitment_give_run(slot, count);
+    ledger.pages_inuse -= use;
+    limit_fell();
+    lock_release(&lock);
+}
+
 bool pages_extend(uint32_t slot, uint32_t count, size_t use, uint32_t new_count, size_t new_use)
 {
     lock_acquire(&lock);
@@ -267,6 +277,13 @@ void pages_give_huge_without(void *memory, size_t size, size_t gone, bool moved)
     lock_release(&lock);
 }
 
+void pages_give_huge_uncommitted(void *memory, size_t size)
+{
+    lock_acquire(&lock);
+    commitment_give_huge(memory, size);
+    lock_release(&lock);
+}
+
 size_t pages_extend_huge(void *memory, size_t size, size_t wanted)
 {
     lock_acquire(&lock);
@@ -281,6 +298,16 @@ size_t pages_shrink_huge(void *memory, size_t size, size_t wanted)
     size_t now = huge_shrink(memory, size, wanted);
     lock_release(&lock);
     return now;
+}
+
+/* --- commitment --- */
+
+bool pages_make_room(void)
+{
+    lock_acquire(&lock);
+    bool made = commitment_make_room();
+    lock_release(&lock);
+    return made;
 }
 
 /* --- metadata --- */

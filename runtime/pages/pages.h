@@ -82,11 +82,17 @@ void *pages_take_huge_to_move(size_t *size, size_t moved);
  * in the block that was taken for them. */
 void pages_give_without(uint32_t slot, uint32_t count, size_t pages, size_t gone, bool moved);
 void pages_give_huge_without(void *memory, size_t size, size_t gone, bool moved);
+/* One whose pages, all of its slots', were decommitted (region_decommit). */
+void pages_give_uncommitted(uint32_t slot, uint32_t count, size_t pages);
+void pages_give_huge_uncommitted(void *memory, size_t size);
 /* They cannot be moved: from now on they count in both. False: the hard limit refuses that. */
 bool pages_not_moved(size_t moved);
 size_t pages_extend_huge(void *memory, size_t size, size_t wanted);
 /* Give up what is beyond `wanted` bytes, about; the size it has then. */
 size_t pages_shrink_huge(void *memory, size_t size, size_t wanted);
+
+/* The kernel has just refused to commit: what is free gives up its commitment. True: ask again. */
+bool pages_make_room(void);
 
 /* Memory for the runtime's own structures: zeroed, never given back. */
 void *pages_metadata(size_t size);

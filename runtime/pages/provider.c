@@ -203,6 +203,7 @@ void *provider_take(size_t size, size_t alignment)
     if (!provider_is_awake())
         return NULL;
     call_t call = {.size = size, .flags = with_alignment(alignment)};
+    provider_os.refused = false;
     call_jemalloc(call_take, &call);
     DEBUG_CHECK(!call.memory || region_owns(call.memory));
     return call.memory;
@@ -216,6 +217,7 @@ void provider_give(void *memory, size_t size)
 size_t provider_extend(void *memory, size_t size, size_t wanted)
 {
     call_t call = {.memory = memory, .wanted = wanted, .flags = FLAGS};
+    provider_os.refused = false;
     call_jemalloc(call_extend, &call);
     return call.size >= wanted && call.size > size ? call.size : 0;
 }

@@ -3,6 +3,7 @@
  * (tools/cmake/prefix-jemalloc). */
 #include "runtime/pages/provider_os.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/types.h>
@@ -22,7 +23,7 @@ __thread void *provider_os_thread;
 void *weir_je_extent_alloc_mmap(void *at, size_t size, size_t alignment, bool *zero, bool *commit);
 void *weir_je_extent_alloc_mmap(void *at, size_t size, size_t alignment, bool *zero, bool *commit)
 {
-    if (at)
+    if (at || provider_os.refused)
         return NULL;
     size_t whole = (size + CHUNK_SIZE - 1) & ~(size_t)(CHUNK_SIZE - 1);
     *zero = true;
@@ -41,7 +42,10 @@ bool weir_je_extent_dalloc_mmap(void *memory, size_t size)
 bool weir_je_pages_commit(void *start, size_t size);
 bool weir_je_pages_commit(void *start, size_t size)
 {
-    return !region_commit(start, size);
+    bool committed = region_commit(start, size);
+    provider_os.refused |=
+        !committed && errno == ENOMEM; /* EEXIST: somebody else has the addresses; others may do */
+    return !committed;
 }
 
 static void forget_touched(char *start, size_t length)

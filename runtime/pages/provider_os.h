@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 extern struct provider_os {
+    bool refused; /* no memory to commit in this call: other addresses would not help, and would be used up */
     bool decommits;    /* what is purged goes back with its commitment, address space and all */
     size_t purged;     /* pages that were touched, ever */
     size_t decommited; /* calls, ever */

@@ -118,7 +118,7 @@ typedef struct chunk {
     uint64_t
         small; /* of the dirty ones: came with a huge page and were never used. For small spans, which use
                          * all of a slot; a large object would leave the rest of its last one resident */
-    uint8_t committed;  /* slots from the front that are readable and writable */
+    uint64_t committed; /* slots that are readable and writable: all that are in use, and free ones */
     bool from_provider; /* goes back there when all its slots are free */
     bool known;
     bool idle;       /* idle memory may be in it: in its free slots, or, if it is not known, the provider's */

@@ -4,6 +4,7 @@
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/bits.h"
+#include "runtime/pages/commitment.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/index.h"
 #include "runtime/pages/limit.h"
@@ -21,7 +22,7 @@ static struct {
 
 /* --- chunks --- */
 
-static void chunk_add(void *memory, bool from_provider, uint8_t committed)
+static void chunk_add(void *memory, bool from_provider, uint64_t committed)
 {
     uint32_t index = region_slot(memory) / CHUNK_SLOTS;
     region.chunks[index] = (chunk_t){
@@ -52,7 +53,7 @@ static bool chunk_carve(size_t alignment)
 {
     void *memory = region_carve(CHUNK_SIZE, alignment, FIRST_COMMIT * SLOT_SIZE);
     if (memory)
-        chunk_add(memory, false, FIRST_COMMIT);
+        chunk_add(memory, false, bits_run(0, FIRST_COMMIT));
     return memory != NULL;
 }
 
@@ -61,13 +62,13 @@ static bool chunk_get(size_t alignment)
     void *memory = purge_take_provided(CHUNK_SIZE, alignment);
     if (!memory)
         return false;
-    chunk_add(memory, true, CHUNK_SLOTS);
+    chunk_add(memory, true, ~(uint64_t)0);
     chunk_take_touched(region_slot(memory) / CHUNK_SLOTS);
     return true;
 }
 
 /* All slots are free: the provider may have it for something else. Its pages come along as they are. */
-static void chunk_put(uint32_t index)
+void runs_put_chunk(uint32_t index)
 {
     chunk_t *chunk = &region.chunks[index];
     size_t touched = region_touched(index * CHUNK_SLOTS, CHUNK_SLOTS);
@@ -80,21 +81,41 @@ static void chunk_put(uint32_t index)
     provider_give(region_address(index * CHUNK_SLOTS), CHUNK_SIZE);
 }
 
-static bool chunk_commit(uint32_t index, uint32_t slots)
+/* The ones in a row that the one at `bit` is among. */
+static uint64_t run_around(uint64_t word, uint32_t bit)
+{
+    uint64_t below = ~word & bits_run(0, bit), above = ~word & ~bits_run(0, bit);
+    uint32_t first = below ? 64 - (uint32_t)__builtin_clzll(below) : 0;
+    uint32_t end = above ? (uint32_t)__builtin_ctzll(above) : CHUNK_SLOTS;
+    return bits_run(first, end - first);
+}
+
+/* What is committed before the kernel refuses stays so. */
+static bool commit_slots(uint32_t index, uint64_t slots)
 {
     chunk_t *chunk = &region.chunks[index];
-    if (LIKELY(slots <= chunk->committed))
-        return true;
-    uint32_t want = chunk->committed * 2u;
-    want = want < slots ? slots : want > CHUNK_SLOTS ? CHUNK_SLOTS : want;
-    char *from = region_address(index * CHUNK_SLOTS + chunk->committed);
-    if (!region_commit(from, (size_t)(want - chunk->committed) << SLOT_SHIFT)) {
-        want = slots;
-        if (!region_commit(from, (size_t)(want - chunk->committed) << SLOT_SHIFT))
+    uint64_t missing;
+    while ((missing = slots & ~chunk->committed)) {
+        uint32_t first = (uint32_t)__builtin_ctzll(missing);
+        uint64_t run = run_around(missing, first);
+        if (!region_commit(region_address(index * CHUNK_SLOTS + first), (size_t)__builtin_popcountll(run)
+                                                                            << SLOT_SHIFT))
             return false;
+        chunk->committed |= run;
     }
-    chunk->committed = (uint8_t)want;
     return true;
+}
+
+/* A chunk from the region itself is committed from the front, twice as much each time. */
+static bool chunk_commit(uint32_t index, uint32_t first, uint32_t count)
+{
+    chunk_t *chunk = &region.chunks[index];
+    uint64_t slots = bits_run(first, count);
+    if (LIKELY((slots & ~chunk->committed) == 0))
+        return true;
+    uint32_t end = first + count, twice = 2 * (uint32_t)__builtin_popcountll(chunk->committed);
+    end = twice < end ? end : twice > CHUNK_SLOTS ? CHUNK_SLOTS : twice;
+    return (!chunk->from_provider && commit_slots(index, bits_run(0, end))) || commit_slots(index, slots);
 }
 
 /* --- slots --- */
@@ -108,7 +129,7 @@ static uint64_t bits_of(const chunk_t *chunk, enum which which, bool is_small)
     if (which == DIRTY)
         return free & chunk->dirty;
     if (which == COMMITTED)
-        return chunk->committed ? free & bits_run(0, chunk->committed) : 0;
+        return free & chunk->committed;
     return free;
 }
 
@@ -218,7 +239,7 @@ uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, 
         if (!is_admitted)
             return 0;
     } while (purge_turns() != turns);
-    if (slot && !chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS + count))
+    if (slot && !chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS, count))
         slot = find_run(count, alignment, COMMITTED, is_small);
     if (slot)
         mark_taken(slot, count);
@@ -245,17 +266,8 @@ uint32_t runs_take_new(uint32_t count, size_t use, size_t alignment, bool is_sma
         turns = purge_turns();
         more_room(chunk_alignment(alignment), full);
         slot = runs_take(count, use, alignment, is_small, &full);
-    } while (!slot && (purge_turns() != turns || idle_give_up_commitment()));
+    } while (!slot && (purge_turns() != turns || commitment_make_room()));
     return slot;
-}
-
-/* The ones in a row that the one at `bit` is among. */
-static uint64_t run_around(uint64_t word, uint32_t bit)
-{
-    uint64_t below = ~word & bits_run(0, bit), above = ~word & ~bits_run(0, bit);
-    uint32_t first = below ? 64 - (uint32_t)__builtin_clzll(below) : 0;
-    uint32_t end = above ? (uint32_t)__builtin_ctzll(above) : CHUNK_SLOTS;
-    return bits_run(first, end - first);
 }
 
 /* Of `word`, the slots `given` are ones now. */
@@ -302,9 +314,9 @@ void runs_give(uint32_t slot, uint32_t count)
     raise(index, INDEX_DIRTY, chunk->dirty, dirty);
     if (dirty)
         index_set_idle(index);
-    if (chunk->free == ~(uint64_t)0 && chunk->from_provider &&
+    if (chunk->free == ~(uint64_t)0 && chunk->from_provider && chunk->committed == ~(uint64_t)0 &&
         ledger.slots - ledger.slots_inuse > 2 * CHUNK_SLOTS)
-        chunk_put(index);
+        runs_put_chunk(index);
 }
 
 bool runs_extend(uint32_t slot, uint32_t count, uint32_t new_count, size_t new_use)
@@ -319,7 +331,7 @@ bool runs_extend(uint32_t slot, uint32_t count, uint32_t new_count, size_t new_u
         if ((chunk->free & run) != run || !admit_run(slot, new_count, new_use))
             return false;
     } while (purge_turns() != turns);
-    if (!chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS + new_count))
+    if (!chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS, new_count))
         return false;
     if (more)
         mark_taken(next, more);
@@ -352,7 +364,7 @@ bool runs_touch_huge(uint32_t slot, uint32_t count)
     chunk_t *chunk = &region.chunks[index];
     uint64_t all = bits_run(first, HUGE_SLOTS), run = bits_run(slot % CHUNK_SLOTS, count), rest = all & ~run;
     if ((run & ~all) || (chunk->free & all) != rest ||
-        region_touched(index * CHUNK_SLOTS + first, HUGE_SLOTS) || !chunk_commit(index, first + HUGE_SLOTS))
+        region_touched(index * CHUNK_SLOTS + first, HUGE_SLOTS) || !chunk_commit(index, first, HUGE_SLOTS))
         return false;
     for (uint32_t i = 0; i < HUGE_SLOTS; i++)
         span_of_slot(index * CHUNK_SLOTS + first + i)->touched = SLOT_PAGES;
@@ -384,6 +396,7 @@ __attribute__((no_sanitize("thread"))) static void verify_chunk(uint32_t index, 
     const chunk_t *chunk = &region.chunks[index];
     const struct index_group *group = &index_groups[index / INDEX_CHUNKS];
     ALWAYS_CHECK((chunk->dirty & ~chunk->free) == 0 && (chunk->small & ~chunk->dirty) == 0);
+    ALWAYS_CHECK((~chunk->committed & ~chunk->free) == 0 && (~chunk->committed & chunk->dirty) == 0);
     ALWAYS_CHECK(is_no_longer(chunk->free, group->longest[INDEX_FREE]));
     ALWAYS_CHECK(is_no_longer(chunk->dirty, group->longest[INDEX_DIRTY]));
     ALWAYS_CHECK(!chunk->dirty || (chunk->idle && group->idle));

@@ -28,6 +28,8 @@ uint32_t runs_take_new(uint32_t count, size_t use, size_t alignment, bool is_sma
 void runs_take_idle(uint32_t slot, uint32_t count);
 /* Give a run back. A chunk that is free throughout goes back to the provider, unless few slots are free. */
 void runs_give(uint32_t slot, uint32_t count);
+/* A chunk that is free throughout goes back to the provider. */
+void runs_put_chunk(uint32_t chunk);
 /* Before a span with hollow pages is given back, without the lock: the others go back to the kernel too, so that
  * none is touched. How many went. */
 size_t runs_release_hollow(uint32_t slot);

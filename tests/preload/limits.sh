@@ -13,6 +13,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
     ulimit -d 262144
     passes "$WEIR_PROGRAMS/exhaust" 128
     passes "$WEIR_PROGRAMS/thread-exit"
+    passes WEIR_DEBUG=harden=1 "$WEIR_PROGRAMS/exhaust" 64
+)
+(
+    ulimit -d 163840
+    passes WEIR_COLLECT=1 "$WEIR_PROGRAMS/exhaust" 64
 )
 passes WEIR_HARDLIMIT=256MiB "$WEIR_PROGRAMS/exhaust" 192
 passes WEIR_HARDLIMIT=256MiB WEIR_MEMLIMIT=128MiB "$WEIR_PROGRAMS/exhaust" 192

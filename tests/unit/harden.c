@@ -29,6 +29,13 @@ Test(harden, blocks_of_every_size_and_alignment)
     verify_own();
 }
 
+/* What is inaccessible does not count against the limit, so others may take up the room meanwhile. */
+Test(harden, what_was_freed_can_be_had_again_where_data_is_limited)
+{
+    harden();
+    data_can_be_had_again();
+}
+
 Test(harden, realloc_moves_and_keeps)
 {
     harden();

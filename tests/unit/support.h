@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "runtime/heap/heap.h"
@@ -169,6 +170,54 @@ static inline void verify_own(void)
 {
     if (cache.heap)
         verify_heap(cache.heap);
+}
+
+/* The process may have so much more private memory that can be written: RLIMIT_DATA. */
+static inline void limit_data(size_t more)
+{
+    size_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    CHECK(file && fscanf(file, "%*u %*u %*u %*u %*u %zu", &pages) == 1);
+    fclose(file);
+    rlim_t limit = pages * OS_PAGE + more;
+    CHECK(setrlimit(RLIMIT_DATA, &(struct rlimit){limit, limit}) == 0);
+}
+
+/* Take blocks of the size until there is no more memory, and free them: how many there were. */
+static inline size_t fill_to_the_end_and_free(size_t size)
+{
+    enum { MOST = 1 << 16 };
+    static void *blocks[MOST];
+    size_t count = 0;
+    while (count < MOST && (blocks[count] = heap_malloc(size)))
+        memset(blocks[count++], 1, size);
+    CHECK(count < MOST);
+    for (size_t i = 0; i < count; i++)
+        heap_free(blocks[i]);
+    return count;
+}
+
+/* Under RLIMIT_DATA what was freed can be had again, by blocks of the same size and of others. */
+static inline void data_can_be_had_again(void)
+{
+    static const size_t sizes[] = {3000, 10000, KIB(300), MIB(1), MIB(3), 10000, MIB(3)};
+    size_t had[COUNT(sizes)];
+    if (SANITIZED) /* their shadow counts */
+        return;
+    heap_free(heap_malloc(1));
+    limit_data(MIB(96));
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        had[i] = fill_to_the_end_and_free(sizes[i]);
+        for (size_t j = 0; j < i; j++)
+            CHECK(sizes[i] != sizes[j] || had[i] * 5 >= had[j] * 4, "blocks of %zu: %zu, and %zu later",
+                  sizes[i], had[j], had[i]);
+        for (int again = 0; again < 3; again++) {
+            size_t now = fill_to_the_end_and_free(sizes[i]);
+            CHECK(now * 5 >= had[i] * 4, "blocks of %zu: %zu at first, then %zu", sizes[i], had[i], now);
+        }
+        pages_verify();
+    }
+    verify_own();
 }
 
 #endif

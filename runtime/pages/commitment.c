@@ -1,0 +1,64 @@
+/* commitment: see commitment.h. The provider takes what it gets for committed until it purges it. So a chunk that is that
+ * in part, and a huge object that is not, are decommitted throughout, and purged before anybody else gets them. */
+#include "runtime/pages/commitment.h"
+
+#include "runtime/pages/bits.h"
+#include "runtime/pages/idle.h"
+#include "runtime/pages/limit.h"
+#include "runtime/pages/pages.h"
+#include "runtime/pages/provider.h"
+#include "runtime/pages/purge.h"
+#include "runtime/pages/runs.h"
+
+void commitment_give_run(uint32_t slot, uint32_t count)
+{
+    region.chunks[slot / CHUNK_SLOTS].committed &= ~bits_run(slot % CHUNK_SLOTS, count);
+    runs_forget(slot, count);
+    runs_give(slot, count);
+}
+
+/* Its slots are free. */
+static bool chunk_decommit(uint32_t index)
+{
+    chunk_t *chunk = &region.chunks[index];
+    if (!region_decommit(region_address(index * CHUNK_SLOTS), CHUNK_SIZE))
+        return false;
+    ledger.pages_idle -= region_touched(index * CHUNK_SLOTS, CHUNK_SLOTS);
+    runs_forget(index * CHUNK_SLOTS, CHUNK_SLOTS);
+    chunk->committed = chunk->dirty = chunk->small = 0;
+    return true;
+}
+
+/* True: some were decommitted. Others are the provider's now, and are when it purges what it has. */
+static bool give_up_chunks(void)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < region.used >> CHUNK_SHIFT; i++) {
+        const chunk_t *chunk = &region.chunks[i];
+        if (!chunk->known || chunk->free != ~(uint64_t)0)
+            continue;
+        if (!chunk->from_provider)
+            any |= chunk->committed && chunk_decommit(i);
+        else if (chunk->committed == ~(uint64_t)0 || chunk_decommit(i))
+            runs_put_chunk(i);
+    }
+    return any;
+}
+
+bool commitment_make_room(void)
+{
+    idle_forget_learnt();
+    purge_await(region_address(0), region.used);
+    bool any = give_up_chunks();
+    return idle_give_up_commitment() || any;
+}
+
+void commitment_give_huge(void *memory, size_t size)
+{
+    purge_await(region_address(0), region.used);
+    provider_give(memory, size);
+    ledger.huge_inuse -= size;
+    ledger.huge_count--;
+    idle_give_up_commitment();
+    limit_fell();
+}
