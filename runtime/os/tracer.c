@@ -31,7 +31,8 @@ static struct {
     tracer_order_t order;
     _Atomic int task; /* its number; 0: there was none yet */
     bool lives;       /* it was made, and not waited for */
-    uint64_t mask;    /* the signals that the caller blocks otherwise */
+    _Atomic uint32_t tasks;
+    uint64_t mask; /* the signals that the caller blocks otherwise */
 } tracer;
 
 /* --- may there be one? --- */
@@ -74,6 +75,7 @@ static void reap(void)
     if (reaped > 0)
         tracer.task = 0;
     tracer.lives = false;
+    atomic_fetch_add(&tracer.tasks, 1);
     os_restore_signals(tracer.mask);
 }
 
@@ -120,8 +122,10 @@ static bool hold(uint64_t patience_ns)
     bool named = has_to_be_named();
     tracer.order.stage = named ? TRACER_TO_WAIT : TRACER_STARTS;
     tracer.mask = os_block_heard_signals();
+    atomic_fetch_add(&tracer.tasks, 1);
     long task = tracer_task_start(&tracer.order, tracer.stack + STACK);
     if (task < 0) {
+        atomic_fetch_add(&tracer.tasks, 1);
         os_restore_signals(tracer.mask);
         return false;
     }
@@ -160,4 +164,14 @@ void tracer_release(void)
 bool tracer_is_task(int process)
 {
     return process > 0 && process == atomic_load(&tracer.task);
+}
+
+void tracer_forget_task(int process)
+{
+    atomic_compare_exchange_strong(&tracer.task, &process, 0);
+}
+
+uint32_t tracer_tasks(void)
+{
+    return atomic_load(&tracer.tasks);
 }

@@ -76,6 +76,10 @@ bool tracer_holds(void);
 /* Is it the number of the task, or of one that whoever waits for any child (__WALL) has got instead of this
  * module? */
 bool tracer_is_task(int process);
+/* Whoever waited has got the task: its number may be another child's from now on. */
+void tracer_forget_task(int process);
+/* How many tasks there were, twice: odd while there is one. */
+uint32_t tracer_tasks(void);
 
 /* Does the thread wait in the kernel for a child that it made by vfork, or clone? */
 bool tracer_is_parent(int process, int thread);

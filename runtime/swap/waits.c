@@ -1,10 +1,8 @@
 /* waits: calls that wait, as far as a stop of the threads could show in them.
  *
  * A call with a timeout that Linux does not begin again by itself is begun again with what is left of its
- * time
- * (os/tracer_again.c): for that the thread notes when it began. And the task which holds threads is a child
- * of the process for that
- * time: who waits for children of all kinds (__WALL, __WCLONE) does not get to see it.
+ * time (os/tracer_again.c): for that the thread notes when it began. And the task which holds threads is a child
+ * of the process for that time: who waits for children of all kinds (__WALL, __WCLONE) does not get to see it.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -84,9 +82,40 @@ EXPORT int semtimedop(int set, struct sembuf *operations, size_t count, const st
 
 /* --- children --- */
 
-static bool is_hidden(pid_t child, int options_of_call)
+static bool may_see_task(int how)
 {
-    return child > 0 && options_of_call & (__WALL | __WCLONE) && tracer_is_task(child);
+    return how & (__WALL | __WCLONE);
+}
+
+/* What tracer_tasks says when there is no task, or after a second: in the child of a fork nobody ends the parent's. */
+static uint32_t await_no_task(int how)
+{
+    const uint64_t second = 1000000000u;
+    uint64_t began = 0;
+    uint32_t tasks = 0;
+    while (may_see_task(how) && (tasks = tracer_tasks()) & 1) {
+        uint64_t now = os_now_ns();
+        began = began ? began : now;
+        if (now - began > second)
+            break;
+        os_yield();
+    }
+    return tasks;
+}
+
+/* Is what the call says due to the task? It got that; or it says that there is a child, of which there is no news yet, and
+ * the task came or went meanwhile. */
+static bool is_due_to_task(int how, pid_t child, uint32_t tasks)
+{
+    if (!may_see_task(how) || child < 0)
+        return false;
+    if (child == 0)
+        return tracer_tasks() != tasks;
+    if (!tracer_is_task(child))
+        return false;
+    if (!(how & WNOWAIT))
+        tracer_forget_task(child);
+    return true;
 }
 
 EXPORT pid_t wait4(pid_t which, int *status, int how, struct rusage *usage)
@@ -95,10 +124,12 @@ EXPORT pid_t wait4(pid_t which, int *status, int how, struct rusage *usage)
     static call *_Atomic next;
     if (!next)
         next = NEXT(call *, "wait4");
+    uint32_t tasks;
     pid_t child;
-    do
+    do {
+        tasks = await_no_task(how);
         child = next(which, status, how, usage);
-    while (is_hidden(child, how));
+    } while (is_due_to_task(how, child, tasks));
     return child;
 }
 
@@ -107,10 +138,12 @@ pid_t __waitpid(pid_t which, int *status, int how);
 
 EXPORT pid_t waitpid(pid_t which, int *status, int how)
 {
+    uint32_t tasks;
     pid_t child;
-    do
+    do {
+        tasks = await_no_task(how);
         child = __waitpid(which, status, how);
-    while (is_hidden(child, how));
+    } while (is_due_to_task(how, child, tasks));
     return child;
 }
 
@@ -118,11 +151,16 @@ EXPORT int waitid(idtype_t type, id_t which, siginfo_t *info, int how)
 {
     typedef int call(idtype_t, id_t, siginfo_t *, int);
     static call *_Atomic next;
+    siginfo_t own;
     if (!next)
         next = NEXT(call *, "waitid");
+    info = info ? info : &own;
+    uint32_t tasks;
     int result;
-    do
+    do {
+        tasks = await_no_task(how);
+        info->si_pid = 0;
         result = next(type, which, info, how);
-    while (result == 0 && info && is_hidden(info->si_pid, how) && !(how & WNOWAIT));
+    } while (is_due_to_task(how, result == 0 ? info->si_pid : -1, tasks));
     return result;
 }

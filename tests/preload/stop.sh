@@ -21,6 +21,12 @@ for stop in ptrace signal; do
     halted_in 100000 $stop vfork-malloc
 done
 
+echo "children of all kinds, and the one that holds threads is none of them"
+passes WEIR_COLLECT=0 "$WEIR_PROGRAMS/unseen-child"
+for stop in ptrace signal; do
+    passes WEIR_COLLECT=1 WEIR_DEBUG=stop=$stop "$WEIR_PROGRAMS/unseen-child"
+done
+
 echo "children that take their time to become another program, in the kernel"
 for stop in ptrace signal; do
     for call in popen system wordexp posix_spawn; do
