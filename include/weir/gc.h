@@ -34,7 +34,8 @@
 WEIR_API_BEGIN
 
 /* An object of at least size bytes, all zero. Every aligned word of it may hold a pointer. As Go's new and
- * the Boehm collector's GC_malloc. */
+ * the Boehm collector's GC_malloc. It is kept by a pointer to its start, into it, or one past its end, which lies
+ * in a byte more than was asked for: 16 bytes take 32. */
 WEIR_API void *weir_gc_alloc(size_t size) WEIR_NOEXCEPT WEIR_ATTRIBUTE((malloc, alloc_size(1)));
 
 /* The same for an object that will hold no pointers to collected objects: text, numbers. It is not looked

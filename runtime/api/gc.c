@@ -16,12 +16,12 @@
 
 void *weir_gc_alloc(size_t size)
 {
-    return gc_alloc(KIND_SCAN, size);
+    return gc_alloc_with_end(KIND_SCAN, size);
 }
 
 void *weir_gc_alloc_noscan(size_t size)
 {
-    return gc_alloc(KIND_NOSCAN, size);
+    return gc_alloc_with_end(KIND_NOSCAN, size);
 }
 
 /* The type is in the last word, NULL as long as the object is being made; see scan_typed. */
@@ -46,12 +46,12 @@ void *weir_gc_alloc_typed(const weir_type *type, size_t count)
 /* Before its type is in place, the new object is not looked into; the old one still is. */
 static void *move(void *object, span_t *span, size_t old, size_t size)
 {
-    bool typed = span->kind == KIND_TYPED;
-    void *to = gc_alloc((enum span_kind)span->kind, size + (typed ? sizeof(weir_type *) : 0));
+    void *to = span->kind == KIND_TYPED ? gc_alloc(KIND_TYPED, size + sizeof(weir_type *))
+                                        : gc_alloc_with_end((enum span_kind)span->kind, size);
     if (!to)
         return NULL;
     os_copy_written(to, object, old < size ? old : size);
-    if (typed)
+    if (span->kind == KIND_TYPED)
         *type_of(to) = *type_of(object);
     if (collected_has_flag(span, COLLECTED_ATTACHED))
         gone_moved(object, to);
@@ -61,10 +61,11 @@ static void *move(void *object, span_t *span, size_t old, size_t size)
 
 static void *resize(void *object, span_t *span, size_t size)
 {
-    size_t old = heap_usable_size(object) - (span->kind == KIND_TYPED ? sizeof(weir_type *) : 0);
+    bool typed = span->kind == KIND_TYPED;
+    size_t all = heap_usable_size(object), old = all - (typed ? sizeof(weir_type *) : 1);
     if (size > old || size < old / 2)
         return move(object, span, old, size);
-    memset((char *)object + size, 0, old - size);
+    memset((char *)object + size, 0, (typed ? old : all) - size);
     return object;
 }
 

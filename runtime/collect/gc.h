@@ -26,6 +26,14 @@ __attribute__((always_inline)) static inline void *gc_alloc(enum span_kind kind,
     return LIKELY(p != NULL) ? p : gc_alloc_slow(kind, size);
 }
 
+/* The same with a byte more than asked for, in which the end of the object lies: C allows a pointer there, and it keeps
+ * the object. */
+__attribute__((always_inline)) static inline void *gc_alloc_with_end(enum span_kind kind, size_t size)
+{
+    void *p = LIKELY(size < MEDIUM_MAX) ? collected_alloc_fast(kind, size + 1) : NULL;
+    return LIKELY(p != NULL) ? p : gc_alloc_slow(kind, size < PTRDIFF_MAX ? size + 1 : size);
+}
+
 void gc_collect(void);
 /* Sweep for so many nanoseconds; true: there is more to do. */
 bool gc_step(uint64_t ns);

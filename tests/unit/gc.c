@@ -50,15 +50,55 @@ Test(gc, an_object_lives_as_long_as_a_root_points_into_it)
     }
 }
 
+/* C allows a pointer to the end. Sizes that are those of cells, and of pages, and others. */
+static const size_t ends[] = {0,    15,   16,    32,        64,      1000,        1024,   1040,
+                              2048, 4096, 32768, SMALL_MAX, KIB(64), KIB(64) + 1, MIB(1), MIB(4)};
+
+Test(gc, an_object_lives_as_long_as_a_root_points_to_its_end)
+{
+    for (size_t i = 0; i < COUNT(ends); i++)
+        check_kept_then_freed(ends[i], ends[i]);
+}
+
+__attribute__((noinline)) static hidden_t make_other(int how, size_t size)
+{
+    static const uint64_t none[1] = {0};
+    static const weir_type type = {.name = "word", .size = 8, .pointers = none};
+    char *p = how == 0   ? weir_gc_alloc_noscan(size)
+              : how == 1 ? weir_gc_alloc_typed(&type, size / 8)
+              : how == 2 ? weir_gc_realloc(weir_gc_alloc(1), size)
+                         : weir_gc_realloc(weir_gc_alloc_noscan(size + size / 4), size);
+    cr_assert_not_null(p);
+    root = p + (how == 1 ? size / 8 * 8 : size);
+    return hide(p);
+}
+
+Test(gc, so_does_an_object_of_each_kind_and_one_that_was_resized)
+{
+    for (size_t i = 0; i < COUNT(ends); i++)
+        for (int how = 0; how < 4; how++) {
+            hidden_t p = make_other(how, ends[i]);
+            collect();
+            cr_expect(is_alive(p), "%zu bytes, %d", ends[i], how);
+        }
+}
+
+/* The byte that the end lies in is not the program's, and as zero as the rest. */
+Test(gc, an_object_grows_to_all_that_it_has_and_keeps_its_end)
+{
+    char *p = weir_gc_alloc(100);
+    size_t room = heap_usable_size(p);
+    memset(p, 1, room);
+    char *q = weir_gc_realloc(p, room - 1);
+    cr_expect_eq(q, p);
+    cr_expect_eq(q[room - 1], 0);
+    q = weir_gc_realloc(q, room);
+    cr_expect_gt(heap_usable_size(q), room);
+    cr_expect(is_zero(q + room - 1, heap_usable_size(q) - room + 1));
+}
+
 /* Of a large object that nobody has written to, marking reads nothing: no page of it becomes known to the
  * process. */
-/* What docs/gc-guide.md says of such pointers. */
-Test(gc, a_byte_more_has_the_end_of_an_object_point_into_it)
-{
-    const size_t sizes[] = {16, 32, 64, 1024, 4096, 32768, KIB(64), MIB(1), MIB(4)};
-    for (size_t i = 0; i < COUNT(sizes); i++)
-        check_kept_then_freed(sizes[i] + 1, sizes[i]);
-}
 
 Test(gc, what_was_never_written_is_not_looked_at)
 {
