@@ -7,7 +7,8 @@
 #include "runtime/pages/pages.h"
 
 enum {
-    WISHES = 16,             /* before a share grows */
+    WISHES = 16,             /* before a share grows, */
+    WISHES_AGAIN = 255,      /* once one was given up near a limit */
     SHARE_STEP = 256 * 1024, /* bytes; then it doubles */
     SHARE_MAX = 8 * 1024 * 1024,
     SHARES_FLOOR = 16 * 1024 * 1024,
@@ -108,7 +109,8 @@ static uint32_t pop(heap_t *self, uint32_t bin, size_t bytes)
 static uint32_t missed(heap_t *self)
 {
     struct spare *spare = &self->spare;
-    if (spare->was_full && may_have_spares(self) && ++spare->wishes >= WISHES) {
+    uint8_t wishes = spare->releases ? WISHES_AGAIN : WISHES;
+    if (spare->was_full && may_have_spares(self) && ++spare->wishes >= wishes) {
         spare->wishes = 0;
         grow_share(self);
     }
