@@ -13,7 +13,8 @@
  * needed a run, a few times over: a program that only grows or only shrinks has none. All shares together are
  * at most an eighth of what is in use, or 16 MiB, times GOGC percent (at most 100); they are counted in
  * ledger.spare, and as memory in no use by the rule of idle memory. Shares are given up at the thread's end,
- * by malloc_trim and weir_free_os_memory (for threads that sleep as well: tend.h), and when idle memory goes back for a limit.
+ * by malloc_trim and weir_free_os_memory (for threads that sleep as well: tend.h), and once idle memory has
+ * gone back for a limit: at the thread's next free of a run, and they grow again 16 times as slowly.
  *
  * All of this is the owner's, behind its gate (gate.h). */
 #ifndef WEIR_HEAP_SPARE_H
