@@ -110,7 +110,7 @@ static void lock_in(void)
 
 /* --- the calls --- */
 
-static const size_t sizes[] = {1, 100, 5000, 40000, 300000, 1500000, 3000000, 20000000};
+static const size_t sizes[] = {1, 100, 5000, 40000, 300000, 1500000, 3000000, 9000000};
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
 
 /* Memory of that size that holds `byte`, or ENOMEM. */
