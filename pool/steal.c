@@ -97,13 +97,20 @@ static uint32_t rob_and_load(weir_pool *pool, local_t *self, magazine_t **spare)
     return brought;
 }
 
+/* Seems anybody to have something in hand? What is on its way from one to another, under the lock, is with the other when
+ * the lock is free: hence the second look. */
+static bool is_promising(const weir_pool *pool, const local_t *self)
+{
+    return richest(pool, self) || lock_is_taken(&pools.lock) || richest(pool, self);
+}
+
 bool pool_steal(weir_pool *pool, local_t *self)
 {
     if (self->debt > 0) {
         self->debt--;
         return false;
     }
-    if (self == &pool->common || !fence_works() || !richest(pool, self))
+    if (self == &pool->common || !fence_works() || !is_promising(pool, self))
         return false;
     magazine_t *spare = heap_manual(MAGAZINE_SIZE, MAGAZINE_SIZE);
     if (spare)

@@ -97,6 +97,15 @@ static void *taken(void *object)
     return object;
 }
 
+// What a node takes of the heap: its end is kept too, so it has a cell of the next size.
+static size_t node_size(void)
+{
+    static size_t size;
+    if (!size)
+        size = weir_usable_size(taken(weir_gc_alloc(sizeof(struct node))));
+    return size;
+}
+
 static struct node *tree_new(unsigned depth)
 {
     struct node *node = taken(weir_gc_alloc(sizeof *node));
@@ -123,9 +132,9 @@ static struct content content_of(size_t slot)
     if (shape == MIXED) // by bytes, most in large ones
         shape = slot % 100 == 0 ? LARGE : slot % 20 == 1 ? TREES : SMALL;
     if (shape == TREES)
-        return (struct content){shape, 0, ((2 << TREE_DEPTH) - 1) * sizeof(struct node)};
+        return (struct content){shape, 0, ((2 << TREE_DEPTH) - 1) * node_size()};
     size_t data = shape == LARGE ? random_size(&random, 15, 20) : 16 + random_below(&random, 240);
-    return (struct content){shape, data, data + (shape == SMALL ? sizeof(struct node) : 0)};
+    return (struct content){shape, data, data + (shape == SMALL ? node_size() : 0)};
 }
 
 static void *content_new(struct content content)

@@ -126,15 +126,17 @@ static bool is_own(const struct dl_phdr_info *object, uintptr_t start, size_t si
     return !is_program && (uintptr_t)&region - start < size;
 }
 
-#ifdef __SANITIZE_THREAD__
-/* ThreadSanitizer's own data, 50 MiB, point to no object either. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+extern void __tsan_init(void) __attribute__((weak));
+extern void __asan_init(void) __attribute__((weak));
+
+/* A sanitizer's own data, 50 MiB of ThreadSanitizer's, point to no object either. */
 static bool is_sanitizer(const struct dl_phdr_info *object)
 {
-    extern void __tsan_init(void);
+    uintptr_t within = __tsan_init ? (uintptr_t)__tsan_init : (uintptr_t)__asan_init;
     for (size_t i = 0; i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *header = &object->dlpi_phdr[i];
-        if (header->p_type == PT_LOAD &&
-            (uintptr_t)__tsan_init - object->dlpi_addr - header->p_vaddr < header->p_memsz)
+        if (header->p_type == PT_LOAD && within - object->dlpi_addr - header->p_vaddr < header->p_memsz)
             return true;
     }
     return false;

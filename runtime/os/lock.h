@@ -74,6 +74,12 @@ static inline bool lock_is_own(const lock_t *lock)
     return (atomic_load_explicit(&lock->word, memory_order_relaxed) & ~(uint32_t)LOCK_WAITS) == lock_self();
 }
 
+/* Does anybody have it? What was done under it before is seen, if not. */
+static inline bool lock_is_taken(const lock_t *lock)
+{
+    return atomic_load_explicit(&lock->word, memory_order_acquire) != 0;
+}
+
 /* Somebody sleeps until the lock is free. For who holds it. */
 static inline bool lock_is_wanted(const lock_t *lock)
 {
