@@ -9,17 +9,31 @@
 #include "runtime/collect/gc.h"
 #include "runtime/collect/path.h"
 
+/* Is the root in this module? Then `offset` is its address in the module's file. */
+static int find_module(struct dl_phdr_info *object, size_t size, void *context)
+{
+    (void)size;
+    weir_path_step *root = context;
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        uintptr_t start = object->dlpi_addr + header->p_vaddr;
+        if (header->p_type == PT_LOAD && (uintptr_t)root->at - start < header->p_memsz) {
+            root->offset = (uintptr_t)root->at - object->dlpi_addr;
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* What the process has written may be static data: asked with all threads at work, since the linker has a lock. */
 static void name_static(weir_path_step *root)
 {
     Dl_info names;
-    struct link_map *module = NULL;
     root->module = "";
-    if ((root->root != WEIR_ROOT_STATIC && root->root != WEIR_ROOT_MAPPING) ||
-        !dladdr1(root->at, &names, (void **)&module, RTLD_DL_LINKMAP) || !module)
+    if ((root->root != WEIR_ROOT_STATIC && root->root != WEIR_ROOT_MAPPING) || !dladdr(root->at, &names) ||
+        !dl_iterate_phdr(find_module, root))
         return;
     root->root = WEIR_ROOT_STATIC;
-    root->offset = (size_t)root->at - module->l_addr;
     root->module = names.dli_fname;
     root->symbol = names.dli_sname;
 }

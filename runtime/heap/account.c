@@ -67,10 +67,10 @@ static void add_frees(account_t *account, const heap_t *heap)
                                __atomic_load_n(&heap->sent[cls], __ATOMIC_ACQUIRE);
 }
 
-/* The slot may become another span between any two of these; then it is left out. */
-__attribute__((no_sanitize("thread"))) static void add_free_cells(account_t *account)
+/* The slot may become another span between any two of these; then it is left out. `end` is read by the caller, for
+ * ThreadSanitizer to see what that reading orders. */
+__attribute__((no_sanitize("thread"))) static void add_free_cells(account_t *account, uint32_t end)
 {
-    uint32_t end = (uint32_t)(region.used >> SLOT_SHIFT);
     for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < end; slot++) {
         const span_t *span = span_of_slot(slot);
         uint8_t cls = __atomic_load_n(&span->cls, __ATOMIC_ACQUIRE);
@@ -131,7 +131,7 @@ void account_read(account_t *account)
     }
     sampled_count(account->frees);
     atomic_thread_fence(memory_order_acquire);
-    add_free_cells(account);
+    add_free_cells(account, (uint32_t)(region.used >> SLOT_SHIFT));
     atomic_thread_fence(memory_order_acquire);
     for (const heap_t *heap = heaps.all; heap; heap = heap->next) {
         add_heap(account, heap);
