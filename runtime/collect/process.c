@@ -18,61 +18,107 @@ static struct {
     bool failed;
 } now;
 
-static uintptr_t stack_pointer(const heap_t *heap)
+/* Tables for the length of a call; what they have taken is never given back. False: no memory. */
+static bool table_grow(void **at, size_t *room, size_t size)
 {
-    uintptr_t from, to;
-    world_stack(heap, &from, &to);
-    return heap == cache.heap ? now.here : from;
+    size_t more = *room ? 2 * *room : 512;
+    void *table = pages_metadata(more * size);
+    if (!table)
+        return false;
+    if (*room)
+        memcpy(table, *at, *room * size);
+    *at = table;
+    *room = more;
+    return true;
 }
 
 /* --- stacks --- */
 
 /* What a thread has below its stack pointer on its own stack is not in use. Where its pointer is elsewhere,
- * on a coroutine's stack or a handler's, nobody knows what is: then all of both counts. Of the first thread's
- * stack the mapping tells the lower end. */
-static bool find_unused(const heap_t *heap, uintptr_t from, uintptr_t to, uintptr_t *low, uintptr_t *high)
+ * on a coroutine's stack or a handler's, nobody knows what is: then all of both counts, and the thread is not here.
+ * Of the first thread's stack the mapping tells the lower end. */
+typedef struct stack {
+    uintptr_t low, pointer, end; /* low: 0 if the mapping tells; low < pointer < end */
+} own_stack_t;
+
+/* By their pointers, ascending. Stacks are disjoint, so they are by their lower ends as well. */
+static struct {
+    own_stack_t *at;
+    size_t count, room;
+} stacks;
+
+static bool stacks_add(const heap_t *heap)
 {
-    if (atomic_load(&heap->vforks)) /* its child runs there */
+    uintptr_t from, to;
+    world_stack(heap, &from, &to);
+    uintptr_t pointer = (heap == cache.heap ? now.here : from) & ~(uintptr_t)7;
+    if (atomic_load(&heap->vforks) /* its child runs there */ || heap->stack_limit >= pointer ||
+        pointer >= heap->stack_to)
+        return true;
+    if (stacks.count == stacks.room && !table_grow((void **)&stacks.at, &stacks.room, sizeof *stacks.at))
         return false;
-    *high = stack_pointer(heap);
-    *low = heap->stack_limit == 0 && heap->stack_to > from && heap->stack_to <= to ? from : heap->stack_limit;
-    return *low > 0 && *low < *high && *high < heap->stack_to && *low<to && * high> from;
+    stacks.at[stacks.count++] = (own_stack_t){heap->stack_limit, pointer, heap->stack_to};
+    return true;
 }
 
-/* The lowest of them in [from, to). */
+/* Shell's: threads may be thousands, and libc's may allocate. */
+static void stacks_sort(void)
+{
+    for (size_t gap = stacks.count / 2; gap > 0; gap /= 2)
+        for (size_t i = gap; i < stacks.count; i++) {
+            own_stack_t stack = stacks.at[i];
+            size_t to = i;
+            for (; to >= gap && stacks.at[to - gap].pointer > stack.pointer; to -= gap)
+                stacks.at[to] = stacks.at[to - gap];
+            stacks.at[to] = stack;
+        }
+}
+
+static bool stacks_find(void)
+{
+    stacks.count = 0;
+    bool found = true;
+    for (const heap_t *heap = heaps.all; heap && found; heap = heap->next)
+        found = !world_scans(heap) || stacks_add(heap);
+    stacks_sort();
+    return found;
+}
+
+/* The first whose pointer is above the address. */
+static size_t stacks_above(uintptr_t address)
+{
+    size_t first = 0, end = stacks.count;
+    while (first < end) {
+        size_t middle = first + (end - first) / 2;
+        if (stacks.at[middle].pointer > address)
+            end = middle;
+        else
+            first = middle + 1;
+    }
+    return first;
+}
+
+/* The lowest unused part that reaches into the rest of a mapping, [from, to). */
 static bool next_unused(uintptr_t from, uintptr_t to, uintptr_t *low, uintptr_t *high)
 {
-    *low = *high = UINTPTR_MAX;
-    for (const heap_t *heap = heaps.all; heap; heap = heap->next) {
-        uintptr_t one_low, one_high;
-        if (world_scans(heap) && find_unused(heap, from, to, &one_low, &one_high) && one_low < *low) {
-            *low = one_low;
-            *high = one_high;
-        }
+    for (size_t i = stacks_above(from); i < stacks.count; i++) {
+        const own_stack_t *stack = &stacks.at[i];
+        if (!stack->low && !(stack->end > from && stack->end <= to))
+            continue;
+        *low = stack->low ? stack->low : from;
+        *high = stack->pointer;
+        return *low < to;
     }
-    return *low < UINTPTR_MAX;
+    return false;
 }
 
 /* --- pages that may not be read, and code --- */
 
-/* The words there that may be addresses of blocks; the array is never given back. */
+/* The words there that may be addresses of blocks. */
 static struct {
     uintptr_t *at;
     size_t count, room;
 } words;
-
-static bool words_grow(void)
-{
-    size_t room = words.room ? 2 * words.room : 512;
-    uintptr_t *at = pages_metadata(room * sizeof *at);
-    if (!at)
-        return false;
-    if (words.count)
-        memcpy(at, words.at, words.count * sizeof *at);
-    words.at = at;
-    words.room = room;
-    return true;
-}
 
 /* Every so many bytes there may be one. */
 static void note_words(const char *from, size_t size, size_t step)
@@ -82,7 +128,7 @@ static void note_words(const char *from, size_t size, size_t step)
         memcpy(&word, from + i, sizeof word);
         if (!region_owns((const void *)word))
             continue;
-        if (words.count == words.room && !words_grow())
+        if (words.count == words.room && !table_grow((void **)&words.at, &words.room, sizeof *words.at))
             now.failed = true;
         else
             words.at[words.count++] = word;
@@ -122,7 +168,7 @@ static void add_mapping(uintptr_t from, uintptr_t to, unsigned may)
     while (from < to && next_unused(from, to, &low, &high)) {
         if (low > from)
             own_subtract(from, low, add_part);
-        from = high & ~(uintptr_t)7;
+        from = high;
     }
     if (from < to)
         own_subtract(from, to, add_part);
@@ -137,8 +183,8 @@ void process_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
 {
     now.here = here;
     now.range = range;
-    now.failed = false;
     words.count = 0;
+    now.failed = !stacks_find();
     now.failed |= !written_each_mapping(add_mapping);
     range((uintptr_t)words.at, (uintptr_t)(words.at + words.count));
 }
