@@ -529,9 +529,10 @@ static void list_check(const link_t *list, uint64_t from, size_t count)
 Test(gc, collections_begin_by_themselves)
 {
     enum { KEPT = 1000, ALL = 4 * 1000 * 1000 };
+    link_t *kept = weir_gc_alloc(sizeof *kept);
     if (options.gcstress) /* then they do not */
         return;
-    link_t *kept = NULL;
+    kept = NULL;
     for (uint64_t i = 0; i < ALL; i++) {
         link_t *link = weir_gc_alloc(sizeof *link);
         link->number = i;
@@ -547,10 +548,12 @@ Test(gc, collections_begin_by_themselves)
 
 static atomic_bool stop;
 
+static int thread_rounds = 60;
+
 static void *thread_main(void *argument)
 {
     uint64_t random = (uintptr_t)argument;
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < thread_rounds; round++) {
         link_t *list = NULL;
         size_t count = 100 + random_below(&random, 3000);
         for (uint64_t i = 0; i < count; i++) {
@@ -770,6 +773,7 @@ Test(gc, a_child_of_fork_collects_alone, .disabled = WATCHED)
     for (int i = 0; i < 20; i++) {
         pid_t child = fork();
         if (child == 0) {
+            thread_rounds = 2;
             for (int round = 0; round < 3; round++) {
                 weir_gc();
                 thread_main((void *)9);
