@@ -47,8 +47,7 @@ static block_t *take_of_heap(size_t bytes, bool zero)
 
 static block_t *take_named(size_t bytes, bool zero, const char *name)
 {
-    profile_owner_t before = profile_owner;
-    profile_owner = name ? (profile_owner_t){name, true} : before;
+    profile_owner_t before = profile_own(name, true);
     block_t *block = take_of_heap(bytes, zero);
     profile_owner = before;
     return block;

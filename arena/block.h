@@ -34,7 +34,8 @@ typedef struct block {
 
 enum { BLOCK_HEAD = (sizeof(block_t) + 15) & ~15u };
 
-/* A block of so many bytes, head included; all zero, if asked for. NULL: ENOMEM. */
+/* A block of so many bytes, head included; all zero, if asked for. `name`: of the arena, for the heap profile, or NULL.
+ * NULL: ENOMEM. */
 block_t *block_take(size_t bytes, enum block_kind kind, bool zero, const char *name);
 /* A block in the caller's memory. */
 block_t *block_lay(void *memory, size_t bytes);

@@ -94,8 +94,7 @@ static bool load_empty(local_t *local, uint32_t capacity, magazine_t **fresh)
 /* new_object may use this very pool, so the thread is not busy. */
 void *pool_make_object(weir_pool *pool)
 {
-    profile_owner_t before = profile_owner;
-    profile_owner = pool->name[0] ? (profile_owner_t){.name = pool->name} : before;
+    profile_owner_t before = profile_own(pool->name, false);
     void *p = pool->new_object ? pool->new_object(pool->ctx) : NULL;
     profile_owner = before;
     if (p)
@@ -301,15 +300,10 @@ static bool have_number(void)
 {
     if (pools.free_id != POOL_NO_ID || pools.ids < pools.ids_room)
         return true;
-    size_t room = pools.ids_room ? 2 * pools.ids_room : 16;
-    uintptr_t *by_id = pages_metadata(room * sizeof *by_id);
-    if (!by_id)
-        return false;
-    if (pools.ids)
-        memcpy(by_id, pools.by_id, pools.ids * sizeof *by_id);
-    pools.by_id = by_id;
-    pools.ids_room = room;
-    return true;
+    uintptr_t *by_id = pages_grown(pools.by_id, &pools.ids_room, 16, sizeof *by_id);
+    if (by_id)
+        pools.by_id = by_id;
+    return by_id != NULL;
 }
 
 /* Numbers are used again, the last first, so that the threads' tables stay as small as there were pools at

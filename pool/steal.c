@@ -97,8 +97,8 @@ static uint32_t rob_and_load(weir_pool *pool, local_t *self, magazine_t **spare)
     return brought;
 }
 
-/* Seems anybody to have something in hand? What is on its way from one to another, under the lock, is with the other when
- * the lock is free: hence the second look. */
+/* Does another thread seem to hold objects? While a thief carries some, under the lock, they are in nobody's hands; once the
+ * lock is free they are in the thief's. So it is looked again. */
 static bool is_promising(const weir_pool *pool, const local_t *self)
 {
     return richest(pool, self) || lock_is_taken(&pools.lock) || richest(pool, self);

@@ -37,6 +37,7 @@ static void sleep_while_not_asked(void)
 static void *thread_main(void *argument)
 {
     (void)argument;
+    helper_block_signals();
     is_background = true;
     if (!thread_heap()) {
         set_state(NONE);

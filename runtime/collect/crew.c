@@ -2,12 +2,10 @@
 #include "runtime/collect/crew.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 
-#include "runtime/collect/helper.h"
 #include "runtime/os/filter.h"
 #include "runtime/os/futex.h"
 #include "runtime/os/os.h"
@@ -106,15 +104,15 @@ static void wait_until_ready(void)
  * of the C library's. */
 static void start_undisturbed(uint32_t wanted)
 {
-    sigset_t old;
-    helper_block_signals(&old);
+    uint64_t signals = os_block_heard_signals();
+    os_unblock_stop_signal();
     uint32_t before = crew.started;
     while (crew.started + 1 < wanted && filter_permits(FILTER_THREADS) &&
            thread_start(&crew.of[crew.started]))
         crew.started++;
     if (crew.started > before)
         wait_until_ready();
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    os_restore_signals(signals);
 }
 
 static uint32_t at_most(uint32_t members)

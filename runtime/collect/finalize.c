@@ -174,6 +174,7 @@ static void call_all(void)
  * queued later wakes the first, or has another one started. */
 static void *thread_main(void *caller)
 {
+    helper_block_signals();
     own_caller = caller;
     for (bool stays = thread_heap() != NULL; stays; stays = own_caller == finalize.callers) {
         uint32_t seen = atomic_load(&finalize.queued);

@@ -305,14 +305,6 @@ static void collect_undisturbed(heap_t *self, enum cycle_reason reason)
     os_restore_signals(signals);
 }
 
-static bool roots_are_open_undisturbed(void)
-{
-    uint64_t signals = os_block_heard_signals();
-    bool are_open = roots_are_open();
-    os_restore_signals(signals);
-    return are_open;
-}
-
 /* Under the lock. */
 static bool may_trace(enum cycle_reason reason)
 {
@@ -336,7 +328,7 @@ static void gather(void *context, enum cycle_reason reason)
 {
     (void)context;
     lock_acquire(&gc.lock);
-    bool will_trace = may_trace(reason) && roots_are_open_undisturbed();
+    bool will_trace = may_trace(reason) && roots_are_open();
     lock_release(&gc.lock);
     if (will_trace)
         crew_start(members_wanted());
@@ -633,7 +625,7 @@ void gc_stack_remove(weir_gc_stack *stack)
 
 static int find_path(uintptr_t here, const void *p, path_t *path)
 {
-    if (!roots_are_open() || !gc_is_permitted() || !world_is_ours())
+    if (!gc_is_permitted() || !world_is_ours() || !roots_are_open())
         return EAGAIN;
     uint64_t signals = os_block_heard_signals();
     collected_sweep_rest();

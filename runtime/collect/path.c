@@ -231,9 +231,9 @@ int path_find(uintptr_t here, const void *p, path_t *found)
 {
     *found = (path_t){.length = 0};
     roots_begin();
-    bool stopped = roots_find_and_stop();
-    int error = !stopped ? EAGAIN : naive_begin() ? find(here, p, found) : ENOMEM;
-    if (error != ENOMEM && stopped)
+    bool stopped = roots_find_and_stop(), begun = stopped && naive_begin();
+    int error = begun ? find(here, p, found) : stopped ? ENOMEM : EAGAIN;
+    if (begun)
         naive_end();
     if (stopped)
         world_start();

@@ -18,36 +18,22 @@ static struct {
     bool failed;
 } now;
 
-/* Tables for the length of a call; what they have taken is never given back. False: no memory. */
-static bool table_grow(void **at, size_t *room, size_t size)
-{
-    size_t more = *room ? 2 * *room : 512;
-    void *table = pages_metadata(more * size);
-    if (!table)
-        return false;
-    if (*room)
-        memcpy(table, *at, *room * size);
-    *at = table;
-    *room = more;
-    return true;
-}
-
 /* --- stacks --- */
 
 /* What a thread has below its stack pointer on its own stack is not in use. Where its pointer is elsewhere,
- * on a coroutine's stack or a handler's, nobody knows what is: then all of both counts, and the thread is not here.
+ * on a coroutine's stack or a handler's, nobody knows what is: then all of both counts, and the thread has no entry.
  * Of the first thread's stack the mapping tells the lower end. */
-typedef struct stack {
+typedef struct unused {
     uintptr_t low, pointer, end; /* low: 0 if the mapping tells; low < pointer < end */
-} own_stack_t;
+} unused_t;
 
 /* By their pointers, ascending. Stacks are disjoint, so they are by their lower ends as well. */
 static struct {
-    own_stack_t *at;
+    unused_t *at;
     size_t count, room;
-} stacks;
+} unused;
 
-static bool stacks_add(const heap_t *heap)
+static bool unused_add(const heap_t *heap)
 {
     uintptr_t from, to;
     world_stack(heap, &from, &to);
@@ -55,42 +41,46 @@ static bool stacks_add(const heap_t *heap)
     if (atomic_load(&heap->vforks) /* its child runs there */ || heap->stack_limit >= pointer ||
         pointer >= heap->stack_to)
         return true;
-    if (stacks.count == stacks.room && !table_grow((void **)&stacks.at, &stacks.room, sizeof *stacks.at))
-        return false;
-    stacks.at[stacks.count++] = (own_stack_t){heap->stack_limit, pointer, heap->stack_to};
+    if (unused.count == unused.room) {
+        unused_t *at = pages_grown(unused.at, &unused.room, 512, sizeof *at);
+        if (!at)
+            return false;
+        unused.at = at;
+    }
+    unused.at[unused.count++] = (unused_t){heap->stack_limit, pointer, heap->stack_to};
     return true;
 }
 
 /* Shell's: threads may be thousands, and libc's may allocate. */
-static void stacks_sort(void)
+static void unused_sort(void)
 {
-    for (size_t gap = stacks.count / 2; gap > 0; gap /= 2)
-        for (size_t i = gap; i < stacks.count; i++) {
-            own_stack_t stack = stacks.at[i];
+    for (size_t gap = unused.count / 2; gap > 0; gap /= 2)
+        for (size_t i = gap; i < unused.count; i++) {
+            unused_t stack = unused.at[i];
             size_t to = i;
-            for (; to >= gap && stacks.at[to - gap].pointer > stack.pointer; to -= gap)
-                stacks.at[to] = stacks.at[to - gap];
-            stacks.at[to] = stack;
+            for (; to >= gap && unused.at[to - gap].pointer > stack.pointer; to -= gap)
+                unused.at[to] = unused.at[to - gap];
+            unused.at[to] = stack;
         }
 }
 
-static bool stacks_find(void)
+static bool unused_find(void)
 {
-    stacks.count = 0;
+    unused.count = 0;
     bool found = true;
     for (const heap_t *heap = heaps.all; heap && found; heap = heap->next)
-        found = !world_scans(heap) || stacks_add(heap);
-    stacks_sort();
+        found = !world_scans(heap) || unused_add(heap);
+    unused_sort();
     return found;
 }
 
 /* The first whose pointer is above the address. */
-static size_t stacks_above(uintptr_t address)
+static size_t unused_above(uintptr_t address)
 {
-    size_t first = 0, end = stacks.count;
+    size_t first = 0, end = unused.count;
     while (first < end) {
         size_t middle = first + (end - first) / 2;
-        if (stacks.at[middle].pointer > address)
+        if (unused.at[middle].pointer > address)
             end = middle;
         else
             first = middle + 1;
@@ -99,10 +89,10 @@ static size_t stacks_above(uintptr_t address)
 }
 
 /* The lowest unused part that reaches into the rest of a mapping, [from, to). */
-static bool next_unused(uintptr_t from, uintptr_t to, uintptr_t *low, uintptr_t *high)
+static bool unused_next(uintptr_t from, uintptr_t to, uintptr_t *low, uintptr_t *high)
 {
-    for (size_t i = stacks_above(from); i < stacks.count; i++) {
-        const own_stack_t *stack = &stacks.at[i];
+    for (size_t i = unused_above(from); i < unused.count; i++) {
+        const unused_t *stack = &unused.at[i];
         if (!stack->low && !(stack->end > from && stack->end <= to))
             continue;
         *low = stack->low ? stack->low : from;
@@ -120,6 +110,14 @@ static struct {
     size_t count, room;
 } words;
 
+static bool words_grow(void)
+{
+    uintptr_t *at = pages_grown(words.at, &words.room, 512, sizeof *at);
+    if (at)
+        words.at = at;
+    return at != NULL;
+}
+
 /* Every so many bytes there may be one. */
 static void note_words(const char *from, size_t size, size_t step)
 {
@@ -128,7 +126,7 @@ static void note_words(const char *from, size_t size, size_t step)
         memcpy(&word, from + i, sizeof word);
         if (!region_owns((const void *)word))
             continue;
-        if (words.count == words.room && !table_grow((void **)&words.at, &words.room, sizeof *words.at))
+        if (words.count == words.room && !words_grow())
             now.failed = true;
         else
             words.at[words.count++] = word;
@@ -165,7 +163,7 @@ static void add_mapping(uintptr_t from, uintptr_t to, unsigned may)
 {
     uintptr_t low, high;
     now.may = may;
-    while (from < to && next_unused(from, to, &low, &high)) {
+    while (from < to && unused_next(from, to, &low, &high)) {
         if (low > from)
             own_subtract(from, low, add_part);
         from = high;
@@ -184,7 +182,7 @@ void process_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
     now.here = here;
     now.range = range;
     words.count = 0;
-    now.failed = !stacks_find();
+    now.failed = !unused_find();
     now.failed |= !written_each_mapping(add_mapping);
     range((uintptr_t)words.at, (uintptr_t)(words.at + words.count));
 }

@@ -14,6 +14,7 @@
 #include "runtime/heap/world.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
+#include "runtime/os/place.h"
 #include "runtime/os/signal.h"
 #include "runtime/os/text.h"
 #include "runtime/os/thread_local.h"
@@ -46,14 +47,10 @@ static const roots_provider_t *begun[LOCK_RANKS];     /* in this cycle */
 static bool ranges_push(ranges_t *ranges, range_t range)
 {
     if (ranges->count == ranges->room) {
-        size_t room = ranges->room ? 2 * ranges->room : 64;
-        range_t *at = pages_metadata(room * sizeof *at);
+        range_t *at = pages_grown(ranges->at, &ranges->room, 64, sizeof *at);
         if (!at)
             return false;
-        if (ranges->count)
-            memcpy(at, ranges->at, ranges->count * sizeof *at);
         ranges->at = at;
-        ranges->room = room;
     }
     ranges->at[ranges->count++] = range;
     return true;
@@ -133,13 +130,7 @@ extern void __asan_init(void) __attribute__((weak));
 /* A sanitizer's own data, 50 MiB of ThreadSanitizer's, point to no object either. */
 static bool is_sanitizer(const struct dl_phdr_info *object)
 {
-    uintptr_t within = __tsan_init ? (uintptr_t)__tsan_init : (uintptr_t)__asan_init;
-    for (size_t i = 0; i < object->dlpi_phnum; i++) {
-        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
-        if (header->p_type == PT_LOAD && within - object->dlpi_addr - header->p_vaddr < header->p_memsz)
-            return true;
-    }
-    return false;
+    return place_is_in(object, __tsan_init ? (uintptr_t)__tsan_init : (uintptr_t)__asan_init);
 }
 #else
 static bool is_sanitizer(const struct dl_phdr_info *object)
@@ -191,7 +182,9 @@ bool roots_are_open(void)
     static int known; /* once is enough; under the collector's lock */
     if (!options.collect || known)
         return !options.collect || known > 0;
+    uint64_t signals = os_block_heard_signals(); /* a handler of the program's may fork */
     known = process_is_open() ? 1 : -1;
+    os_restore_signals(signals);
     if (known < 0)
         text_say("weir: WEIR_COLLECT=1: /proc/self/maps or pagemap cannot be read; nothing is collected\n");
     return known > 0;

@@ -57,7 +57,8 @@ struct spare {
     uint32_t bytes, share;     /* of all runs; the most that they may be */
     uint8_t next;              /* the bin to make room in */
     uint8_t wishes;            /* for more share */
-    bool was_full;             /* a run was not kept since one was missed last */
+    bool was_full : 1;         /* a run was not kept since one was missed last */
+    bool gave_up : 1;          /* near a limit, ever */
     uint8_t releases;          /* ledger.limit_releases modulo 256, as the thread saw it last */
 };
 

@@ -327,4 +327,5 @@ bool halt_all(void (*at_signal)(const os_frame_t *frame))
 void halt_after_fork_child(void)
 {
     halt.holds = false;
+    tracer_after_fork_child();
 }

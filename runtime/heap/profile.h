@@ -35,6 +35,15 @@ typedef struct profile_owner {
 extern __thread profile_owner_t profile_owner __attribute__((tls_model("initial-exec")));
 enum { PROFILE_OWNER_NAME = 32 };
 
+/* From now on; without a name the owner stays who it is. Who it was. */
+static inline profile_owner_t profile_own(const char *name, bool is_arena)
+{
+    profile_owner_t before = profile_owner;
+    if (name && name[0])
+        profile_owner = (profile_owner_t){name, is_arena};
+    return before;
+}
+
 /* How long a sampled block lived: lifetime i is below PROFILE_LIFETIMES[i] nanoseconds, the last has no
  * bound. */
 enum { PROFILE_LIFETIMES = 8 };

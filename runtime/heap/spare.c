@@ -93,6 +93,7 @@ static void give_up_near_limit(heap_t *self)
     if (LIKELY(self->spare.releases == releases))
         return;
     self->spare.releases = releases;
+    self->spare.gave_up = true;
     spare_release(self);
 }
 
@@ -109,7 +110,7 @@ static uint32_t pop(heap_t *self, uint32_t bin, size_t bytes)
 static uint32_t missed(heap_t *self)
 {
     struct spare *spare = &self->spare;
-    uint8_t wishes = spare->releases ? WISHES_AGAIN : WISHES;
+    uint8_t wishes = spare->gave_up ? WISHES_AGAIN : WISHES;
     if (spare->was_full && may_have_spares(self) && ++spare->wishes >= wishes) {
         spare->wishes = 0;
         grow_share(self);

@@ -1,39 +1,23 @@
 /* why: see why.h. Places in files are written FILE+0xADDRESS, as symbol tables count; `weir why` names them. */
-#define _GNU_SOURCE
 #include "runtime/http/why.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
-#include <link.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <weir/path.h>
 
-/* The linker names the program by nothing, and knows the symbols that programs export. */
+#include "runtime/os/place.h"
+
 static void add_place(text_t *text, const void *address)
 {
     char program[PATH_MAX];
-    Dl_info names;
-    struct link_map *module = NULL;
-    if (!dladdr1(address, &names, (void **)&module, RTLD_DL_LINKMAP) || !module) {
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[length > 0 ? length : 0] = '\0';
+    if (!place_add(text, address, program))
         text_add_hex(text, (uintptr_t)address);
-        return;
-    }
-    if (module->l_name[0]) {
-        text_add_str(text, module->l_name);
-    } else {
-        ssize_t length = readlink("/proc/self/exe", program, sizeof program);
-        text_add_chars(text, program, length > 0 ? (size_t)length : 0);
-    }
-    text_add_char(text, '+');
-    text_add_hex(text, (uintptr_t)address - module->l_addr);
-    if (names.dli_sname) {
-        text_add_char(text, ' ');
-        text_add_str(text, names.dli_sname);
-    }
 }
 
 static void add_number(text_t *text, const char *before, uint64_t number, const char *after)

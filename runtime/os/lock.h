@@ -74,7 +74,7 @@ static inline bool lock_is_own(const lock_t *lock)
     return (atomic_load_explicit(&lock->word, memory_order_relaxed) & ~(uint32_t)LOCK_WAITS) == lock_self();
 }
 
-/* Does anybody have it? What was done under it before is seen, if not. */
+/* Does a thread hold it? If not, the caller sees what was done under it. */
 static inline bool lock_is_taken(const lock_t *lock)
 {
     return atomic_load_explicit(&lock->word, memory_order_acquire) != 0;

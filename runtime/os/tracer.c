@@ -29,10 +29,10 @@ enum { STACK = 16 * 1024 };
 static struct {
     char *stack; /* the runtime's own memory, which is no root: registers of threads are left on it */
     tracer_order_t order;
-    _Atomic int task; /* its number; 0: there was none yet */
-    bool lives;       /* it was made, and not waited for */
-    _Atomic uint32_t tasks;
-    uint64_t mask; /* the signals that the caller blocks otherwise */
+    _Atomic int task;       /* its number; 0: there was none yet */
+    bool lives;             /* it was made, and not waited for */
+    _Atomic uint32_t tasks; /* see tracer_tasks */
+    uint64_t mask;          /* the signals that the caller blocks otherwise */
 } tracer;
 
 /* --- may there be one? --- */
@@ -169,6 +169,13 @@ bool tracer_is_task(int process)
 void tracer_forget_task(int process)
 {
     atomic_compare_exchange_strong(&tracer.task, &process, 0);
+}
+
+void tracer_after_fork_child(void)
+{
+    tracer.lives = false;
+    tracer.task = 0;
+    tracer.tasks += tracer.tasks & 1;
 }
 
 uint32_t tracer_tasks(void)

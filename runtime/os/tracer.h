@@ -78,6 +78,8 @@ bool tracer_holds(void);
 bool tracer_is_task(int process);
 /* Whoever waited has got the task: its number may be another child's from now on. */
 void tracer_forget_task(int process);
+/* In the child of a fork: a task of the parent's is none of its children. */
+void tracer_after_fork_child(void);
 /* How many tasks there were, twice: odd while there is one. */
 uint32_t tracer_tasks(void);
 

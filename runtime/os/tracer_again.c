@@ -78,9 +78,8 @@ static const struct again *find(long number)
     return NULL;
 }
 
-/* One that nobody hears of: the kernel drops it as it is sent, but not where a thread is traced or blocks it, as
- * the collecting one does. The task has a copy of the program's handlers, but for SIGCHLD. */
-static bool is_ignored(const tracer_order_t *order, int number)
+/* The task has a copy of the program's handlers, but for SIGCHLD. */
+bool tracer_is_ignored(const tracer_order_t *order, int number)
 {
     const uint64_t by_default =
         UINT64_C(1) << (SIGCONT - 1) | UINT64_C(1) << (SIGURG - 1) | UINT64_C(1) << (SIGWINCH - 1);
@@ -102,7 +101,7 @@ static bool has_signal(const tracer_order_t *order, int thread)
         struct __ptrace_peeksiginfo_args from = {.flags = shared ? PTRACE_PEEKSIGINFO_SHARED : 0, .nr = SOME};
         long count = tracer_call(SYS_ptrace, PTRACE_PEEKSIGINFO, thread, (long)&from, (long)pending, 0, 0);
         for (long i = 0; i < count; i++)
-            if (!(blocked >> (pending[i].si_signo - 1) & 1) && !is_ignored(order, pending[i].si_signo))
+            if (!(blocked >> (pending[i].si_signo - 1) & 1) && !tracer_is_ignored(order, pending[i].si_signo))
                 return true;
     }
     return false;

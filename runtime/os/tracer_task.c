@@ -89,7 +89,8 @@ static void hold(const tracer_order_t *order, tracer_thread_t *thread, int statu
         let_go(thread, status, TRACER_GONE);
         return;
     }
-    if (signal_of(status) == 0 && tracer_begin_again(order, thread, &registers))
+    int number = (int)signal_of(status);
+    if ((!number || tracer_is_ignored(order, number)) && tracer_begin_again(order, thread, &registers))
         trace(PTRACE_SETREGSET, thread->thread, NT_PRSTATUS, &general);
     enum tracer_state state = order->judge(thread);
     if (state != TRACER_HELD) {
@@ -232,10 +233,23 @@ static void wait_for(const tracer_order_t *order, tracer_thread_t *thread, uint6
     }
 }
 
+/* The first thread is seized last, and so the kernel lets it go first when the task ends: a signal to the process that is
+ * ignored is dropped as it is sent, unless that thread is traced. Then it wakes any thread, so all have to be held. */
+static void seize_all(const tracer_order_t *order)
+{
+    tracer_thread_t *first = NULL;
+    for (size_t i = 0; i < order->count; i++)
+        if (order->threads[i].thread == order->process)
+            first = &order->threads[i];
+        else
+            seize(&order->threads[i]);
+    if (first)
+        seize(first);
+}
+
 static void hold_all(const tracer_order_t *order)
 {
-    for (size_t i = 0; i < order->count; i++)
-        seize(&order->threads[i]);
+    seize_all(order);
     for (size_t i = 0; i < order->count; i++)
         if (order->threads[i].state == TRACER_ASKED)
             look(order, &order->threads[i]);

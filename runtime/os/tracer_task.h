@@ -23,6 +23,10 @@ typedef struct tracer_order {
 /* A task with the order, on a stack of its own that ends at `stack_end`: its number, or -errno. */
 long tracer_task_start(tracer_order_t *order, char *stack_end);
 
+/* A signal that nobody hears of: the kernel drops it as it is sent, but not where a thread is traced or blocks it, as the
+ * collecting one does. */
+bool tracer_is_ignored(const tracer_order_t *order, int number);
+
 /* Have a call begun again that was cut short by the stop, with what is left of its time. The thread is held
  * and has registers as PTRACE_GETREGSET gives them; true: they were changed. */
 struct user_regs_struct;

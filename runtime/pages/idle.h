@@ -35,7 +35,7 @@ void idle_forget_chunk(uint32_t index);
 /* The kernel may have refused to commit: what the provider holds for reuse gives up its share. True: it had
  * one. */
 bool idle_give_up_commitment(void);
-/* Somebody was refused memory. */
+/* The release rule holds back nothing of what it has learnt to hold: somebody was refused memory. */
 void idle_forget_learnt(void);
 
 #endif

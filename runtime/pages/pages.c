@@ -3,6 +3,7 @@
 #include "runtime/pages/pages.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "runtime/os/check.h"
 #include "runtime/os/options.h"
@@ -318,6 +319,18 @@ void *pages_metadata(size_t size)
     void *memory = metadata_take(size);
     lock_release(&lock);
     return memory;
+}
+
+void *pages_grown(const void *array, size_t *room, size_t first, size_t size)
+{
+    size_t more = *room ? 2 * *room : first;
+    void *grown = pages_metadata(more * size);
+    if (!grown)
+        return NULL;
+    if (*room)
+        memcpy(grown, array, *room * size);
+    *room = more;
+    return grown;
 }
 
 /* --- knobs and reports --- */

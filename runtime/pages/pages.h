@@ -96,6 +96,9 @@ bool pages_make_room(void);
 
 /* Memory for the runtime's own structures: zeroed, never given back. */
 void *pages_metadata(size_t size);
+/* An array of such memory that is full, with *room elements of `size` bytes, twice as long; of none, one of `first`. The
+ * old one is nobody's any more. NULL: no memory, and nothing has changed. */
+void *pages_grown(const void *array, size_t *room, size_t first, size_t size);
 
 /* Release until no more than `keep` bytes are idle, and the touched ends of slots behind large objects. True
  * if anything was released. */

@@ -2,11 +2,9 @@
 #define _GNU_SOURCE
 #include "runtime/swap/leaks_print.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -18,6 +16,7 @@
 #include "runtime/heap/origin.h"
 #include "runtime/observe/stats_print.h"
 #include "runtime/os/options.h"
+#include "runtime/os/place.h"
 #include "runtime/os/text.h"
 #include "runtime/swap/calls.h"
 #include "runtime/swap/leaks_signal.h"
@@ -42,23 +41,12 @@ void leaks_print_prepare(void)
     leaks_signal_prepare();
 }
 
-/* The linker names the program by nothing, and knows the symbols that programs export. */
 static void add_frame(text_t *text, uintptr_t address)
 {
-    Dl_info symbol;
-    struct link_map *module = NULL;
     text_add_str(text, "  ");
-    if (!dladdr1((const void *)address, &symbol, (void **)&module, RTLD_DL_LINKMAP) || !module) {
+    if (!place_add(text, (const void *)address, printer.program)) {
         text_add_str(text, "?+");
         text_add_hex(text, address);
-    } else {
-        text_add_str(text, module->l_name[0] ? module->l_name : printer.program);
-        text_add_char(text, '+');
-        text_add_hex(text, address - module->l_addr);
-        if (symbol.dli_sname) {
-            text_add_char(text, ' ');
-            text_add_str(text, symbol.dli_sname);
-        }
     }
     text_add_char(text, '\n');
 }

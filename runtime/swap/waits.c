@@ -87,7 +87,8 @@ static bool may_see_task(int how)
     return how & (__WALL | __WCLONE);
 }
 
-/* What tracer_tasks says when there is no task, or after a second: in the child of a fork nobody ends the parent's. */
+/* What tracer_tasks says when there is no task, or after a second: in the child of a bare clone, which runs no fork handlers,
+ * nobody ends the parent's. */
 static uint32_t await_no_task(int how)
 {
     const uint64_t second = 1000000000u;

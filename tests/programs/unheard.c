@@ -63,6 +63,10 @@ static void have_child(bool is_parent_busy, int number)
 int main(int argc, char **arguments)
 {
     bool is_parent_busy = argc > 1 && strcmp(arguments[1], "parent") == 0;
+    /* The first cycle makes threads. pthread_create blocks all signals for a moment; a child that ends then cuts a wait
+     * of another thread short, as in any program. */
+    for (int i = 0; i < 64 * 1000; i++)
+        make_garbage();
     pthread_t waiters[WAITERS], other;
     semaphores = semget(IPC_PRIVATE, 1, 0600);
     epoll = epoll_create1(0);
