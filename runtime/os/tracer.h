@@ -10,7 +10,8 @@
  *     work on what is held        note its registers                          is held
  *     "release", wait             ends, by which the kernel lets all go      goes on; a system call begins again
  *
- * What the kernel does not begin again by itself after such a stop, the task has begun again (tracer_call_t).
+ * What the kernel does not begin again by itself after such a stop, the task has begun again (tracer_call_t). What it
+ * begins again with the time that was left at the stop (select), the task makes shorter by the stop.
  * Signals that come meanwhile wait, or hold the thread by themselves, and are delivered when the task ends.
  * After the tracer of LeakSanitizer (compiler-rt, sanitizer_stoptheworld_linux_libcdep.cpp), which works by
  * signals.
@@ -57,8 +58,11 @@ typedef struct tracer_thread {
     const _Atomic uint32_t *vforks; /* 1 while its registers at a vfork are known, if it waits in one */
 
     enum tracer_state state;
-    uintptr_t stack;                   /* its stack pointer */
-    size_t words;                      /* so many of the next are its registers */
+    uint64_t until_ns; /* a call that the kernel begins again is over then; 0: it does not wait in one */
+    uintptr_t rest_at; /* the rest of its time, which the kernel has written, stands there */
+    bool is_timeval;   /* and counts in microseconds, else in nanoseconds */
+    uintptr_t stack;   /* its stack pointer */
+    size_t words;      /* so many of the next are its registers */
     uintptr_t registers[TRACER_WORDS]; /* and what it has in its red zone */
 } tracer_thread_t;
 

@@ -199,4 +199,51 @@ bool tracer_begin_again(const tracer_order_t *order, const tracer_thread_t *thre
     return true;
 }
 
+/* --- begun again by the kernel --- */
+
+/* In the kernel's ERESTARTNOHAND, which no program sees, the rest was written: else it is EINTR. All but select count
+ * in nanoseconds. */
+static uintptr_t rest_of(const struct user_regs_struct *registers)
+{
+    enum { RESTART_NO_HANDLER = 514 };
+    if ((long)registers->rax != -RESTART_NO_HANDLER)
+        return 0;
+    switch ((long)registers->orig_rax) {
+    case SYS_select:
+    case SYS_pselect6:
+        return registers->r8;
+    case SYS_ppoll:
+        return registers->rdx;
+    default:
+        return 0;
+    }
+}
+
+void tracer_note_rest(const tracer_order_t *order, tracer_thread_t *thread,
+                      const struct user_regs_struct *registers)
+{
+    const time_t forever = INT32_MAX;
+    struct timespec rest;
+    uintptr_t at = rest_of(registers);
+    thread->until_ns = 0;
+    if (!at || !read_time(order->process, at, &rest) || rest.tv_sec > forever)
+        return;
+    thread->rest_at = at;
+    thread->is_timeval = (long)registers->orig_rax == SYS_select;
+    thread->until_ns = os_now_ns() + (uint64_t)rest.tv_sec * SECOND +
+                       (uint64_t)rest.tv_nsec * (thread->is_timeval ? 1000 : 1);
+}
+
+void tracer_put_rest(const tracer_order_t *order, const tracer_thread_t *thread)
+{
+    if (thread->until_ns == 0)
+        return;
+    uint64_t now = os_now_ns(), left = thread->until_ns > now ? thread->until_ns - now : 0;
+    uint64_t unit = thread->is_timeval ? 1000 : 1;
+    left = (left + unit - 1) / unit * unit;
+    struct timespec rest = {(time_t)(left / SECOND), (long)(left % SECOND / unit)};
+    struct iovec from = {&rest, sizeof rest}, to = {(void *)thread->rest_at, sizeof rest};
+    tracer_call(SYS_process_vm_writev, order->process, (long)&from, 1, (long)&to, 1, 0);
+}
+
 #endif

@@ -100,6 +100,7 @@ static void hold(const tracer_order_t *order, tracer_thread_t *thread, int statu
     memcpy(thread->registers, &registers, sizeof registers);
     tracer_copy_red_zone(registers.rsp, thread->registers + GENERAL);
     note_vectors(thread);
+    tracer_note_rest(order, thread, &registers);
     have_listen(thread);
     thread->stack = registers.rsp;
     thread->state = TRACER_HELD;
@@ -292,6 +293,9 @@ __attribute__((used)) static void run(tracer_order_t *order)
         atomic_compare_exchange_strong(&order->stage, &starts, TRACER_HAS_HELD);
         tracer_call(SYS_futex, (long)&order->stage, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
         wait_until_released(order);
+        for (size_t i = 0; i < order->count; i++)
+            if (order->threads[i].state == TRACER_HELD)
+                tracer_put_rest(order, &order->threads[i]);
     }
     CALL1(SYS_exit, 0);
 }

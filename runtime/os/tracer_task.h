@@ -33,6 +33,12 @@ struct user_regs_struct;
 bool tracer_begin_again(const tracer_order_t *order, const tracer_thread_t *thread,
                         struct user_regs_struct *registers);
 
+/* select and its like: the kernel writes what is left of the time as a thread stops, and begins with that when it goes on.
+ * Note when the time is over, as the thread is held; put what is left then in its place, before it goes on. */
+void tracer_note_rest(const tracer_order_t *order, tracer_thread_t *thread,
+                      const struct user_regs_struct *registers);
+void tracer_put_rest(const tracer_order_t *order, const tracer_thread_t *thread);
+
 /* As rt_sigaction has it. */
 typedef struct tracer_action {
     void (*handler)(int);

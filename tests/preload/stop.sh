@@ -47,6 +47,7 @@ done
 
 echo "calls of the system that wait: none returns early"
 passes WEIR_COLLECT=1 WEIR_DEBUG=stop=ptrace "$WEIR_PROGRAMS/waits"
+passes WEIR_COLLECT=1 WEIR_GOGC=10 WEIR_DEBUG=stop=ptrace "$WEIR_PROGRAMS/rest"
 for who in parent other; do
     passes WEIR_COLLECT=1 WEIR_DEBUG=stop=ptrace "$WEIR_PROGRAMS/unheard" $who
 done

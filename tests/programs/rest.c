@@ -1,0 +1,119 @@
+/* Threads that wait with a timeout while others' garbage is collected, in stops that are long against it. The kernel begins
+ * select, pselect and ppoll again with what was left when the thread was stopped: none may be later by the stops than poll
+ * is, of which the kernel keeps the end. */
+#define _GNU_SOURCE
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "check.h"
+
+enum { WAIT_MS = 1500, NODES = 1000 * 1000 };
+static const struct timespec waits = {WAIT_MS / 1000, WAIT_MS % 1000 * 1000000};
+
+static void w_poll(void)
+{
+    CHECK(poll(NULL, 0, WAIT_MS) == 0);
+}
+
+static void w_select(void)
+{
+    struct timeval time = {WAIT_MS / 1000, WAIT_MS % 1000 * 1000};
+    CHECK(select(0, NULL, NULL, NULL, &time) == 0);
+}
+
+/* glibc's select is pselect6. */
+static void w_old_select(void)
+{
+#ifdef SYS_select
+    struct timeval time = {WAIT_MS / 1000, WAIT_MS % 1000 * 1000};
+    CHECK(syscall(SYS_select, 0, NULL, NULL, NULL, &time) == 0);
+#endif
+}
+
+static void w_pselect(void)
+{
+    CHECK(pselect(0, NULL, NULL, NULL, &waits, NULL) == 0);
+}
+
+static void w_ppoll(void)
+{
+    CHECK(ppoll(NULL, 0, &waits, NULL) == 0);
+}
+
+static void w_epoll(void)
+{
+    struct epoll_event event;
+    CHECK(epoll_wait(epoll_create1(EPOLL_CLOEXEC), &event, 1, WAIT_MS) == 0);
+}
+
+typedef struct wait_case {
+    const char *name;
+    void (*wait)(void);
+    double took; /* seconds; its thread's */
+} wait_case_t;
+
+static wait_case_t cases[] = {
+    {"poll", w_poll, 0},       {"select", w_select, 0}, {"the call select", w_old_select, 0},
+    {"pselect", w_pselect, 0}, {"ppoll", w_ppoll, 0},   {"epoll_wait", w_epoll, 0},
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+static atomic_int finished;
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static void *run(void *argument)
+{
+    wait_case_t *one = argument;
+    double began = now();
+    one->wait();
+    one->took = now() - began;
+    finished++;
+    return NULL;
+}
+
+typedef struct node {
+    struct node *next;
+    long value[6];
+} node_t;
+static node_t *list;
+
+int main(void)
+{
+    pthread_t threads[CASES];
+    char line[200];
+    for (int i = 0; i < NODES; i++) {
+        node_t *node = malloc(sizeof *node);
+        node->next = list;
+        list = node;
+    }
+    for (int i = 0; i < CASES; i++)
+        CHECK(pthread_create(&threads[i], NULL, run, &cases[i]) == 0);
+    while (finished < CASES)
+        memset(hide(malloc(100000)), 0xee, 100000);
+    for (int i = 0; i < CASES; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < CASES; i++) {
+        bool is_there = cases[i].wait != w_old_select || cases[i].took > 0.001;
+        snprintf(line, sizeof line, "%s: %.3f s; poll: %.3f s\n", cases[i].name, cases[i].took,
+                 cases[0].took);
+        if (getenv("WAITS_SAYS"))
+            fputs(line, stderr);
+        if (is_there && (cases[i].took < WAIT_MS / 1e3 || cases[i].took > 1.5 * cases[0].took))
+            check_failed(line);
+    }
+    return 0;
+}
