@@ -3,6 +3,7 @@
 #define WEIR_HTTP_SAMPLES_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <weir/metrics.h>
@@ -16,9 +17,11 @@ typedef struct samples {
     const weir_metric *metrics;
     const weir_metric_sample *values; /* of the same places; kind WEIR_METRIC_BAD: not read */
     size_t count;
+    bool is_fresh; /* read by this call */
 } samples_t;
 
-/* They stand until the next call. By one thread at a time. */
+/* They stand until the next call. By one thread at a time. Of more than 16 calls in a tenth of a second the others get what
+ * the last of these has read. */
 samples_t samples_read(void);
 
 /* A string as JSON has it. Bytes that are not UTF-8 would make it no JSON: what is not ASCII becomes '?'. */

@@ -42,10 +42,14 @@ static void add_sizes(text_t *text)
     text_add_char(text, ']');
 }
 
-static void add_memstats(text_t *text)
+/* `is_fresh`: read it; else what was read last, as the samples are. */
+static void add_memstats(text_t *text, bool is_fresh)
 {
+    static bool was_read;
     char fraction[40];
-    weir_read_mem_stats(&stats);
+    if (is_fresh || !was_read)
+        weir_read_mem_stats(&stats);
+    was_read = true;
     text_add_str(text, ", \"memstats\": {\"Alloc\": ");
     text_add_u64(text, stats.alloc);
     add_count(text, "TotalAlloc", stats.total_alloc);
@@ -88,7 +92,7 @@ void vars_write(text_t *text)
     samples_t samples = samples_read();
     text_add_char(text, '{');
     samples_add_cmdline(text);
-    add_memstats(text);
+    add_memstats(text, samples.is_fresh);
     text_add_str(text, ", \"weir\": ");
     samples_add_numbers(text, &samples);
     text_add_str(text, "}\n");

@@ -1,10 +1,12 @@
 /* The endpoint's answers: who may do what, routes, formats; and the fuzz target, run on random requests. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <weir.h>
 
 #include "runtime/http/answer.h"
+#include "runtime/os/os.h"
 #include "tests/fuzz/fuzz.h"
 
 static char room[512 * 1024];
@@ -50,6 +52,27 @@ Test(http_answer, reading_is_for_loopback)
     cr_expect_eq(status(GET(.peer = ANSWER_UNIX, .path = "/metrics")), 200);
     cr_expect_eq(status(GET(.peer = ANSWER_NETWORK, .path = "/metrics", .host = "localhost", .token = TOKEN)),
                  403);
+}
+
+/* Each reading takes cache lines from the threads that allocate. */
+Test(http_answer, many_requests_read_the_account_few_times)
+{
+    enum { REQUESTS = 2000, READS = 16 /* in a tenth of a second */ };
+    uint64_t began = os_now_ns(), last = 0, different = 0;
+    for (int i = 0; i < REQUESTS; i++) {
+        text_t body;
+        weir_free(weir_malloc(100));
+        cr_assert_eq(ask(GET(.peer = ANSWER_UNIX, .path = i % 2 ? "/metrics" : "/debug/vars"), &body).status,
+                     200);
+        const char *value = strstr(room, i % 2 ? "\nweir_gc_heap_allocs_objects_total " : "\"Mallocs\": ");
+        cr_assert_not_null(value);
+        uint64_t now = strtoull(value + strcspn(value, " ") + 1, NULL, 10);
+        different += i % 2 && now != last;
+        last = i % 2 ? now : last;
+    }
+    uint64_t tenths = (os_now_ns() - began) / (100 * 1000 * 1000) + 2;
+    cr_expect_geq(different, 1);
+    cr_expect_leq(different, READS * tenths, "%d in %d tenths of a second", (int)different, (int)tenths);
 }
 
 /* A port of the reader's may be forwarded to the socket: a browser that comes through it names its page's
