@@ -85,9 +85,9 @@ if(NOT WEIR_API_ONLY)
     set_target_properties(weir_command PROPERTIES OUTPUT_NAME weir)
     # Of the core the command needs the options, what they stand on, the version, and how a profile is written.
     target_sources(weir_command PRIVATE
-        "$<FILTER:$<TARGET_OBJECTS:weir_core>,INCLUDE,/runtime/os/|/version.c|/observe/proto.c>")
+        "$<FILTER:$<TARGET_OBJECTS:weir_core>,INCLUDE,/runtime/os/|/heap/classes.c|/version.c|/observe/proto.c>")
     target_link_libraries(weir_command PRIVATE weir_warnings m)
-    # `weir report` names addresses by elfutils.
+    # `weir report` names addresses by elfutils, `weir layout` reads types.
     find_library(elfutils_library NAMES dw)
     find_library(elf_library NAMES elf)
     find_path(elfutils_include NAMES elfutils/libdwfl.h)
@@ -97,7 +97,7 @@ if(NOT WEIR_API_ONLY)
         target_compile_definitions(weir_command PRIVATE WEIR_HAS_ELFUTILS)
         target_link_libraries(weir_command PRIVATE ${elfutils_library} ${elf_library} ZLIB::ZLIB)
     else()
-        message(STATUS "elfutils (Debian: libdw-dev) or zlib is missing: weir report is left out")
+        message(STATUS "elfutils (Debian: libdw-dev) or zlib is missing: weir report and weir layout are left out")
     endif()
     # weir top is live with ncurses, and prints once without.
     find_library(WEIR_NCURSES NAMES ncursesw ncurses DOC "ncurses (Debian: libncurses-dev)")

@@ -1,0 +1,41 @@
+/* shape: size and alignment of a type, from its debug information. That has sizes, but alignments only where `aligned` says
+ * one; the others follow from the System V ABI: a base type is aligned as its size, a struct as its members. */
+#ifndef WEIR_TOOLS_LAYOUT_SHAPE_H
+#define WEIR_TOOLS_LAYOUT_SHAPE_H
+
+#include <elfutils/libdw.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct shape {
+    uint64_t size;       /* bytes; 0: an array without bounds */
+    uint32_t align;      /* bytes */
+    bool is_aggregate;   /* struct, class, union */
+    bool is_array;       /* perhaps of none */
+    bool is_empty;       /* a struct without data */
+    bool is_aligned;     /* it, or what it is made of, has an `aligned` that DWARF tells */
+    bool is_fixed_width; /* int8_t to uint64_t, char and such, and arrays of these */
+} shape_t;
+
+/* False: it has none: a function, void, a type that is declared only. */
+bool shape_of(Dwarf_Die *type, shape_t *shape);
+
+/* The type that an attribute of the DIE names, behind typedef, const and the like if `strip`. */
+bool shape_type(Dwarf_Die *die, bool strip, Dwarf_Die *type);
+
+/* DW_AT_data_member_location or DW_AT_data_bit_offset, in bits; of a bit-field, its first. `size`: of its declared type,
+ * in bytes. False: it has no place that is the same in each object. */
+bool shape_place(Dwarf_Die *member, uint64_t size, uint64_t *start, uint32_t *bits);
+
+/* Print the type's name as C writes it, as far as one name goes: "struct list *", "char[16]". */
+void shape_print_name(Dwarf_Die *type, FILE *to);
+
+/* A number that an attribute has; false: it has none. */
+bool shape_number(Dwarf_Die *die, unsigned attribute, uint64_t *number);
+
+/* Call `visit` for each child, until it returns false. */
+typedef bool shape_visit_t(Dwarf_Die *child, void *context);
+void shape_each_child(Dwarf_Die *die, shape_visit_t *visit, void *context);
+
+#endif
