@@ -25,10 +25,12 @@ static void set_state(enum state state)
     os_futex_wake_all(&background.state);
 }
 
-/* What it sleeps in is no section that a stop waits for. */
-static void sleep_while_not_asked(void)
+/* What it sleeps in is no section that a stop waits for. It is idle there only: so no frame of the cycle is scanned then. */
+static void sleep_while_not_asked(bool has_run)
 {
     world_block_begin();
+    if (has_run)
+        set_state(IDLE);
     for (uint32_t state; (state = atomic_load(&background.state)) != ASKED;)
         os_futex_wait(&background.state, state);
     world_block_end();
@@ -43,10 +45,9 @@ static void *thread_main(void *argument)
         set_state(NONE);
         return NULL;
     }
-    for (;;) {
-        sleep_while_not_asked();
+    for (bool has_run = false;; has_run = true) {
+        sleep_while_not_asked(has_run);
         background.run_cycle();
-        set_state(IDLE);
     }
 }
 
@@ -81,6 +82,12 @@ void background_wait(void)
 {
     while (atomic_load(&background.state) == ASKED)
         os_futex_wait(&background.state, ASKED);
+}
+
+bool background_is_at_rest(void)
+{
+    uint32_t state = atomic_load(&background.state);
+    return state == NONE || state == IDLE;
 }
 
 void background_traced(void)

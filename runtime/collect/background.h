@@ -18,6 +18,8 @@ bool background_ask(void (*run_cycle)(void));
 bool background_is_asked(void);
 /* Wait until it has. */
 void background_wait(void);
+/* Is it idle, or none? Until then its frames, which are scanned as any thread's, may hold what it has marked. */
+bool background_is_at_rest(void);
 /* By whoever runs a cycle, when the trace has ended. */
 void background_traced(void);
 void background_after_fork_child(void);

@@ -6,8 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 #include <weir/gc.h>
 
+#include "runtime/collect/background.h"
 #include "runtime/heap/collected.h"
 
 /* An address that the collector does not recognise. */
@@ -44,9 +46,12 @@ __attribute__((noinline, unused, no_sanitize("address"))) static void collect_be
     (void)own[0];
 }
 
-/* The frame just below the test's may have gaps, and what stood there before shows in them: clear that first. */
+/* The frame just below the test's may have gaps, and what stood there before shows in them: clear that first. The thread
+ * that marks beside the program keeps an object that it has an address of, too. */
 __attribute__((always_inline, unused)) static inline void collect(void)
 {
+    for (int i = 0; i < 10000 && !background_is_at_rest(); i++)
+        usleep(100);
     clear_stack();
     collect_below();
 }
