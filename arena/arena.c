@@ -61,14 +61,14 @@ static size_t usual_size(const arena_t *arena)
 }
 
 /* A new block with room for `need` bytes, behind the current one. NULL: ENOMEM. */
-static block_t *add_block(arena_t *arena, size_t need, bool large)
+static arena_block_t *add_block(arena_t *arena, size_t need, bool large)
 {
     size_t least = round_block(need + BLOCK_HEAD, arena->checked);
     size_t bytes = large ? least : round_block(usual_size(arena), arena->checked);
     size_t left = arena->limit > arena->held ? arena->limit - arena->held : 0;
     if (bytes > left)
         bytes = left & ~(size_t)(arena->checked ? OS_PAGE - 1 : 15);
-    block_t *block =
+    arena_block_t *block =
         bytes >= least ? block_take(bytes, kind_of_blocks(arena), arena->scanned, arena->name) : NULL;
     if (!block) {
         errno = ENOMEM;
@@ -94,16 +94,16 @@ static void clear(const arena_t *arena, char *from, char *to)
         watch_hide(arena->watch, from, to);
 }
 
-static block_t *find_spare(const arena_t *arena, size_t need, bool large)
+static arena_block_t *find_spare(const arena_t *arena, size_t need, bool large)
 {
     int tries = large ? SPARES_TRIED : INT32_MAX;
-    block_t *block = block_next_spare(arena->current);
+    arena_block_t *block = block_next_spare(arena->current);
     while (block && (size_t)(block->end - block->start) < need)
         block = --tries > 0 ? block_next_spare(block) : NULL;
     return block;
 }
 
-static void give_block(arena_t *arena, block_t *block)
+static void give_block(arena_t *arena, arena_block_t *block)
 {
     if (arena->watch)
         watch_show(arena->watch, block->start, block->end);
@@ -113,8 +113,8 @@ static void give_block(arena_t *arena, block_t *block)
 
 void arena_give_spares(arena_t *arena)
 {
-    block_t *before = arena->current;
-    for (block_t *block; (block = block_newer(before)) != NULL;) {
+    arena_block_t *before = arena->current;
+    for (arena_block_t *block; (block = block_newer(before)) != NULL;) {
         if (block->serial) {
             before = block;
             continue;
@@ -124,14 +124,14 @@ void arena_give_spares(arena_t *arena)
     }
 }
 
-static void make_current(arena_t *arena, block_t *block, char *next)
+static void make_current(arena_t *arena, arena_block_t *block, char *next)
 {
     arena->current = block;
     arena->end = block->end;
     arena_set_next(arena, next);
 }
 
-static void mark_taken(arena_t *arena, block_t *block)
+static void mark_taken(arena_t *arena, arena_block_t *block)
 {
     block->serial = ++arena->serial;
     block->older_taken = arena->taken;
@@ -144,7 +144,7 @@ static void *take_from_other_block(arena_t *arena, size_t alignment, size_t size
 {
     size_t need = size + (alignment > 16 ? alignment - 16 : 0);
     bool large = need > usual_size(arena) / 4;
-    block_t *block = find_spare(arena, need, large);
+    arena_block_t *block = find_spare(arena, need, large);
     if (block && arena->scanned)
         clear(arena, block->start, block->end);
     if (!block)
@@ -196,7 +196,7 @@ static bool is_scanned(const weir_arena_options *wanted)
     return wanted->scan || options.collect;
 }
 
-static block_t *first_block(const weir_arena_options *wanted, bool checked)
+static arena_block_t *first_block(const weir_arena_options *wanted, bool checked)
 {
     if (wanted->first_block) {
         if (wanted->first_block_size >= WEIR_ARENA_FIRST_BLOCK_MIN &&
@@ -221,7 +221,7 @@ static block_t *first_block(const weir_arena_options *wanted, bool checked)
 
 /* In its first block. Objects of a checked arena begin on a page of their own, and never in the caller's
  * memory. */
-static arena_t *lay_arena(block_t *first, const weir_arena_options *wanted, bool checked)
+static arena_t *lay_arena(arena_block_t *first, const weir_arena_options *wanted, bool checked)
 {
     arena_t *arena = (arena_t *)(void *)first->start;
     first->start += ARENA_SIZE;
@@ -249,7 +249,7 @@ weir_arena *weir_arena_new(const weir_arena_options *wanted)
     thread_return_borrowed();
     bool checked = wanted->check || options.arenacheck;
     watch_t *watch = UNLIKELY(watch_is_wanted()) ? watch_begin() : NULL;
-    block_t *first = watch || !watch_is_wanted() ? first_block(wanted, checked) : NULL;
+    arena_block_t *first = watch || !watch_is_wanted() ? first_block(wanted, checked) : NULL;
     if (!first) {
         if (watch)
             watch_end(watch);
@@ -285,7 +285,7 @@ weir_arena_place weir_arena_mark(weir_arena *window)
 COLD static void bury(arena_t *arena)
 {
     arena_give_spares(arena);
-    block_t *block = arena->current;
+    arena_block_t *block = arena->current;
     if (block->kind != BLOCK_MAPPED)
         return;
     if (arena->watch)
@@ -297,7 +297,7 @@ COLD static void bury(arena_t *arena)
 /* What is given up of the block that becomes the current one. */
 COLD static void clear_behind(const arena_t *arena, const weir_arena_place *place)
 {
-    const block_t *block = place->block;
+    const arena_block_t *block = place->block;
     char *end = block == arena->current ? arena->window.next : block->end;
     if (end > place->next) /* the object before the place may have shrunk */
         clear(arena, place->next, end);
@@ -321,7 +321,7 @@ void weir_arena_rewind(weir_arena *window, weir_arena_place place)
 
 void weir_arena_reset(weir_arena *window)
 {
-    block_t *first = arena_of(window)->first;
+    arena_block_t *first = arena_of(window)->first;
     weir_arena_rewind(window, (weir_arena_place){.block = first, .next = first->start});
 }
 
@@ -357,9 +357,9 @@ void weir_arena_free(weir_arena *window)
  * the list of live arenas. */
 static void move_blocks(arena_t *into, arena_t *from)
 {
-    block_t *last = from->first;
+    arena_block_t *last = from->first;
     bool is_behind = false;
-    for (block_t *block = from->first; block; block = block_newer(block)) {
+    for (arena_block_t *block = from->first; block; block = block_newer(block)) {
         bool in_use = !is_behind || block->serial;
         is_behind |= block == from->current;
         if (in_use)

@@ -38,9 +38,9 @@ typedef struct cleanup {
 typedef struct arena {
     weir_arena window; /* of the current block; empty while watched: every allocation then is a slow one */
     char *end;         /* of the current block: window.end, unless watched */
-    _Atomic(block_t *) first; /* lies in it, mostly: this struct */
-    _Atomic(block_t *) current;
-    block_t *taken;
+    _Atomic(arena_block_t *) first; /* lies in it, mostly: this struct */
+    _Atomic(arena_block_t *) current;
+    arena_block_t *taken;
     cleanup_t *cleanups;
     uint64_t serial;    /* the last one given out */
     size_t next_size;   /* of the next block */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "arena/grave.h"
+#include "arena/quarantine.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/profile.h"
@@ -11,10 +11,11 @@
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
 
-static block_t *make(void *memory, size_t bytes, enum block_kind kind)
+static arena_block_t *make(void *memory, size_t bytes, enum block_kind kind)
 {
-    block_t *block = memory;
-    *block = (block_t){.start = (char *)memory + BLOCK_HEAD, .end = (char *)memory + bytes, .kind = kind};
+    arena_block_t *block = memory;
+    *block =
+        (arena_block_t){.start = (char *)memory + BLOCK_HEAD, .end = (char *)memory + bytes, .kind = kind};
     return block;
 }
 
@@ -29,7 +30,7 @@ static void count(size_t taken, size_t given)
     thread_return_borrowed();
 }
 
-static block_t *take_of_heap(size_t bytes, bool zero)
+static arena_block_t *take_of_heap(size_t bytes, bool zero)
 {
     bool huge = bytes == BLOCK_HUGE;
     void *memory = huge || options.collect ? heap_manual(huge ? BLOCK_HUGE : 16, bytes)
@@ -45,36 +46,36 @@ static block_t *take_of_heap(size_t bytes, bool zero)
     return make(memory, bytes, BLOCK_OF_HEAP);
 }
 
-static block_t *take_named(size_t bytes, bool zero, const char *name)
+static arena_block_t *take_named(size_t bytes, bool zero, const char *name)
 {
     profile_owner_t before = profile_own(name, true);
-    block_t *block = take_of_heap(bytes, zero);
+    arena_block_t *block = take_of_heap(bytes, zero);
     profile_owner = before;
     return block;
 }
 
-block_t *block_take(size_t bytes, enum block_kind kind, bool zero, const char *name)
+arena_block_t *block_take(size_t bytes, enum block_kind kind, bool zero, const char *name)
 {
     if (kind == BLOCK_OF_HEAP)
         return take_named(bytes, zero, name);
-    void *memory = grave_map(bytes);
+    void *memory = arena_quarantine_map(bytes);
     return memory ? make(memory, bytes, BLOCK_MAPPED) : NULL;
 }
 
-block_t *block_lay(void *memory, size_t bytes)
+arena_block_t *block_lay(void *memory, size_t bytes)
 {
     char *start = (char *)(((uintptr_t)memory + 15) & ~(uintptr_t)15);
     char *end = (char *)(((uintptr_t)memory + bytes) & ~(uintptr_t)15);
     return make(start, (size_t)(end - start), BLOCK_OF_CALLER);
 }
 
-size_t block_held(const block_t *block)
+size_t block_held(const arena_block_t *block)
 {
     return block->kind == BLOCK_OF_CALLER ? 0 : (size_t)(block->end - (const char *)block);
 }
 
 /* The heap cuts slots as it likes: of a huge page's worth it may use one cell, and shall not pay for all. */
-static void give_to_heap(block_t *block, size_t bytes)
+static void give_to_heap(arena_block_t *block, size_t bytes)
 {
     if (bytes == BLOCK_HUGE)
         os_prefer_huge_pages(block, bytes, false);
@@ -82,22 +83,22 @@ static void give_to_heap(block_t *block, size_t bytes)
     heap_free(block);
 }
 
-void block_give(block_t *block)
+void block_give(arena_block_t *block)
 {
     size_t bytes = block_held(block);
     if (block->kind == BLOCK_OF_HEAP)
         give_to_heap(block, bytes);
     else if (block->kind == BLOCK_MAPPED)
-        grave_put(block, bytes);
+        arena_quarantine_put(block, bytes);
 }
 
-size_t block_cut(block_t *block, char *from)
+size_t block_cut(arena_block_t *block, char *from)
 {
     size_t bytes = (size_t)(block->end - from);
     DEBUG_CHECK(block->kind == BLOCK_MAPPED && (uintptr_t)from % OS_PAGE == 0);
     if (bytes == 0)
         return 0;
     block->end = from;
-    grave_put(from, bytes);
+    arena_quarantine_put(from, bytes);
     return bytes;
 }

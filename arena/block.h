@@ -24,42 +24,42 @@ enum {
 enum block_kind { BLOCK_OF_HEAP, BLOCK_MAPPED, BLOCK_OF_CALLER };
 
 /* The head of a block, in it. For the thread of the arena; `newer` is also read by live.h. */
-typedef struct block {
-    _Atomic(struct block *) newer; /* the chain of the arena */
-    struct block *older_taken;     /* while taken */
-    uint64_t serial;               /* when it was taken; 0: it is not */
-    char *start, *end;             /* for objects */
+typedef struct arena_block {
+    _Atomic(struct arena_block *) newer; /* the chain of the arena */
+    struct arena_block *older_taken;     /* while taken */
+    uint64_t serial;                     /* when it was taken; 0: it is not */
+    char *start, *end;                   /* for objects */
     enum block_kind kind;
-} block_t;
+} arena_block_t;
 
-enum { BLOCK_HEAD = (sizeof(block_t) + 15) & ~15u };
+enum { BLOCK_HEAD = (sizeof(arena_block_t) + 15) & ~15u };
 
 /* A block of so many bytes, head included; all zero, if asked for. `name`: of the arena, for the heap profile, or NULL.
  * NULL: ENOMEM. */
-block_t *block_take(size_t bytes, enum block_kind kind, bool zero, const char *name);
+arena_block_t *block_take(size_t bytes, enum block_kind kind, bool zero, const char *name);
 /* A block in the caller's memory. */
-block_t *block_lay(void *memory, size_t bytes);
-/* Give it back: to the heap, into the grave, or not at all. */
-void block_give(block_t *block);
+arena_block_t *block_lay(void *memory, size_t bytes);
+/* Give it back: to the heap, into quarantine, or not at all. */
+void block_give(arena_block_t *block);
 /* Bytes of it that count as held. */
-size_t block_held(const block_t *block);
-/* The end of a mapped block, from a page's start on, goes into grave. Returns how many bytes. */
-size_t block_cut(block_t *block, char *from);
+size_t block_held(const arena_block_t *block);
+/* The end of a mapped block, from a page's start on, goes into quarantine. Returns how many bytes. */
+size_t block_cut(arena_block_t *block, char *from);
 
-static inline block_t *block_newer(const block_t *block)
+static inline arena_block_t *block_newer(const arena_block_t *block)
 {
     return atomic_load_explicit(&block->newer, memory_order_relaxed);
 }
 
-static inline void block_link(block_t *block, block_t *newer)
+static inline void block_link(arena_block_t *block, arena_block_t *newer)
 {
     atomic_store_explicit(&block->newer, newer, memory_order_release);
 }
 
 /* The next block that is not taken: spare, if `block` is the current one. */
-static inline block_t *block_next_spare(const block_t *block)
+static inline arena_block_t *block_next_spare(const arena_block_t *block)
 {
-    block_t *next = block_newer(block);
+    arena_block_t *next = block_newer(block);
     while (next && next->serial)
         next = block_newer(next);
     return next;

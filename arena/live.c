@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 
 #include "arena/arena.h"
-#include "arena/grave.h"
+#include "arena/quarantine.h"
 #include "runtime/collect/roots.h"
 #include "runtime/heap/fork.h"
 #include "runtime/os/lock.h"
@@ -37,7 +37,7 @@ static bool before_fork(void)
     size_t taken = 0;
     while (taken < PARTS && lock_acquire_soon(&parts[taken].lock))
         taken++;
-    if (taken == PARTS && grave_before_fork())
+    if (taken == PARTS && arena_quarantine_before_fork())
         return true;
     while (taken > 0)
         lock_release(&parts[--taken].lock);
@@ -46,7 +46,7 @@ static bool before_fork(void)
 
 static void after_fork(bool child)
 {
-    grave_after_fork(child);
+    arena_quarantine_after_fork(child);
     for (size_t i = PARTS; i-- > 0;)
         lock_after_fork(&parts[i].lock, child);
 }
@@ -86,9 +86,9 @@ void live_remove(arena_t *arena)
 
 static void visit_blocks(const arena_t *arena, void (*range)(uintptr_t from, uintptr_t to))
 {
-    const block_t *current = atomic_load_explicit(&arena->current, memory_order_acquire);
+    const arena_block_t *current = atomic_load_explicit(&arena->current, memory_order_acquire);
     bool is_behind = false;
-    for (const block_t *block = arena->first; block;
+    for (const arena_block_t *block = arena->first; block;
          block = atomic_load_explicit(&block->newer, memory_order_acquire)) {
         if (!is_behind || block->serial)
             range((uintptr_t)block->start, (uintptr_t)block->end);

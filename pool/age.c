@@ -1,4 +1,4 @@
-/* age: pools and the clock. What is in a pool at a cycle becomes a victim, what is a victim is doomed:
+/* age: pools and the clock. What is in a pool at a cycle becomes a victim, what is a victim is pending drop:
  * dropped unless it was used across two cycles, as in Go 1.13 and later. A cycle for the limit's sake dooms
  * all of it at once.
  *
@@ -20,9 +20,9 @@ static void doom(weir_pool *pool, magazine_t *chain)
 {
     if (!chain)
         return;
-    chain->next_chain = pool->doomed;
+    chain->next_chain = pool->pending_drop;
     chain->keep = gates_any_skipped(pool);
-    pool->doomed = chain;
+    pool->pending_drop = chain;
 }
 
 static void push_chain(depot_t *depot, magazine_t *chain)
@@ -90,17 +90,17 @@ void pool_drop(weir_pool *pool, void *p)
     atomic_fetch_add_explicit(&pool->drops, 1, memory_order_relaxed);
 }
 
-/* Under pools.lock: the first of what is doomed, in no chain any more. */
-static magazine_t *take_doomed(weir_pool *pool)
+/* Under pools.lock: the first of what is pending drop, in no chain any more. */
+static magazine_t *take_pending_drop(weir_pool *pool)
 {
-    magazine_t *first = pool->doomed;
+    magazine_t *first = pool->pending_drop;
     magazine_t *next = first ? atomic_load_explicit(&first->next, memory_order_relaxed) : NULL;
     if (next) {
         next->next_chain = first->next_chain;
         next->keep = first->keep;
-        pool->doomed = next;
+        pool->pending_drop = next;
     } else if (first) {
-        pool->doomed = first->next_chain;
+        pool->pending_drop = first->next_chain;
     }
     return first;
 }
@@ -117,10 +117,10 @@ static void drop_magazine(weir_pool *pool, magazine_t *magazine)
 }
 
 /* Under pools.lock, which is let go meanwhile. A freed pool waits for its dropper, so the pool stays. */
-static void drop_doomed(weir_pool *pool)
+static void drop_pending(weir_pool *pool)
 {
     __atomic_store_n(&pool->dropper, os_thread_word(), __ATOMIC_RELAXED);
-    while ((pool->dropping = take_doomed(pool)) != NULL) {
+    while ((pool->dropping = take_pending_drop(pool)) != NULL) {
         magazine_t *magazine = pool->dropping;
         lock_release(&pools.lock);
         drop_magazine(pool, magazine);
@@ -140,9 +140,9 @@ static void drop_doomed(weir_pool *pool)
     __atomic_store_n(&pool->dropper, 0, __ATOMIC_RELAXED);
 }
 
-static bool has_doomed(const weir_pool *pool)
+static bool has_pending_drop(const weir_pool *pool)
 {
-    return pool->doomed || (pool->check && check_has_doomed(pool->check));
+    return pool->pending_drop || (pool->check && check_has_pending_drop(pool->check));
 }
 
 void pools_settle(void *context, enum cycle_reason reason)
@@ -152,8 +152,8 @@ void pools_settle(void *context, enum cycle_reason reason)
     lock_acquire(&pools.lock);
     for (size_t id = 0; id < pools.ids; id++) { /* while one drops, pools may come and go */
         weir_pool *pool = pool_of_id(id);
-        if (pool && has_doomed(pool) && !pool->dropper)
-            drop_doomed(pool);
+        if (pool && has_pending_drop(pool) && !pool->dropper)
+            drop_pending(pool);
     }
     lock_release(&pools.lock);
 }
@@ -161,9 +161,9 @@ void pools_settle(void *context, enum cycle_reason reason)
 void pool_settle(weir_pool *pool)
 {
     lock_acquire(&pools.lock);
-    while (has_doomed(pool) || pool->dropper) {
+    while (has_pending_drop(pool) || pool->dropper) {
         if (!pool->dropper) {
-            drop_doomed(pool);
+            drop_pending(pool);
             continue;
         }
         lock_release(&pools.lock);

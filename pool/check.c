@@ -31,22 +31,22 @@ extern void heaptrack_malloc(void *p, size_t size) __attribute__((weak));
 extern void heaptrack_free(void *p) __attribute__((weak));
 
 enum { BUCKETS = 1024, POISON = 0xd5 };
-enum state { OUT, IN, IN_OLD /* for a cycle already */, DOOMED };
+enum state { OUT, IN, IN_OLD /* for a cycle already */, PENDING_DROP };
 
 /* An object; all fields under pools.lock, but the contents are the holder's of the record. */
-typedef struct record {
-    struct record *next; /* in the bucket */
+typedef struct check_record {
+    struct check_record *next; /* in the bucket */
     char *object;
     enum state state;
     bool counted; /* in the pool's `pooled` */
     size_t size;  /* of the object; 0: not on weir's heap, and not poisoned */
     char *copy;   /* its contents while it is poisoned; NULL: it is not */
-} record_t;
+} check_record_t;
 
 struct check {
-    record_t *buckets[BUCKETS];
-    uint64_t in, doomed; /* how many records are in these states */
-    record_t *dropping;  /* of no bucket any more. Written by the dropper under pools.lock */
+    check_record_t *buckets[BUCKETS];
+    uint64_t in, pending_drop; /* how many records are in these states */
+    check_record_t *dropping;  /* of no bucket any more. Written by the dropper under pools.lock */
 };
 
 static bool heaptrack_is_there(void)
@@ -72,14 +72,14 @@ struct check *check_new(void)
 void check_free(struct check *check)
 {
     for (size_t i = 0; check && i < BUCKETS; i++)
-        for (record_t *record = check->buckets[i], *next; record; record = next) {
+        for (check_record_t *record = check->buckets[i], *next; record; record = next) {
             next = record->next;
             heap_free(record);
         }
     heap_free(check);
 }
 
-static void report(const weir_pool *pool, const char *what, const record_t *record, const void *p,
+static void report(const weir_pool *pool, const char *what, const check_record_t *record, const void *p,
                    const char *call)
 {
     char room[96];
@@ -94,7 +94,7 @@ static void report(const weir_pool *pool, const char *what, const record_t *reco
 
 /* --- poison --- */
 
-static void poison(record_t *record)
+static void poison(check_record_t *record)
 {
     if (!record->size)
         return;
@@ -115,7 +115,7 @@ static bool is_poison(const char *p, size_t size)
 }
 
 /* The object as it was put. False: it was written to in the pool. */
-static bool unpoison(record_t *record)
+static bool unpoison(check_record_t *record)
 {
     bool whole = true;
     if (!record->size)
@@ -140,23 +140,23 @@ static bool needs_copy(void)
 
 /* --- records; under pools.lock --- */
 
-static record_t **bucket_of(struct check *check, const void *p)
+static check_record_t **bucket_of(struct check *check, const void *p)
 {
     return &check->buckets[(uintptr_t)p / 16 * 0x9e3779b97f4a7c15u >> 54];
 }
 
-static record_t **find(struct check *check, const void *p)
+static check_record_t **find(struct check *check, const void *p)
 {
-    record_t **at = bucket_of(check, p);
+    check_record_t **at = bucket_of(check, p);
     while (*at && (*at)->object != p)
         at = &(*at)->next;
     return at;
 }
 
-static record_t *find_state(struct check *check, enum state state)
+static check_record_t *find_state(struct check *check, enum state state)
 {
     for (size_t i = 0; i < BUCKETS; i++)
-        for (record_t *record = check->buckets[i]; record; record = record->next)
+        for (check_record_t *record = check->buckets[i]; record; record = record->next)
             if (record->state == state)
                 return record;
     return NULL;
@@ -164,11 +164,11 @@ static record_t *find_state(struct check *check, enum state state)
 
 /* A record of p, which is not the pool's yet: *fresh, unless there is one from an object that was here
  * before. */
-static record_t *note(struct check *check, char *p, record_t **fresh)
+static check_record_t *note(struct check *check, char *p, check_record_t **fresh)
 {
-    record_t **at = find(check, p);
+    check_record_t **at = find(check, p);
     if (!*at && *fresh) {
-        **fresh = (record_t){.object = p, .state = OUT};
+        **fresh = (check_record_t){.object = p, .state = OUT};
         *at = *fresh;
         *fresh = NULL;
     }
@@ -192,7 +192,7 @@ static void tell_put(struct check *check, void *p)
     if (!heaptrack_is_there() || !heap_cell_size(p))
         return;
     lock_acquire(&pools.lock);
-    const record_t *record = *find(check, p);
+    const check_record_t *record = *find(check, p);
     bool was_got = record && record->state == OUT;
     lock_release(&pools.lock);
     if (was_got)
@@ -202,11 +202,11 @@ static void tell_put(struct check *check, void *p)
 /* --- get --- */
 
 /* Hand out what is in the pool; not busy with it are others once it is OUT. */
-static record_t *take(weir_pool *pool)
+static check_record_t *take(weir_pool *pool)
 {
     struct check *check = pool->check;
     lock_acquire(&pools.lock);
-    record_t *record = check->in ? find_state(check, IN) : NULL;
+    check_record_t *record = check->in ? find_state(check, IN) : NULL;
     if (!record && check->in)
         record = find_state(check, IN_OLD);
     if (record) {
@@ -226,7 +226,7 @@ static record_t *take(weir_pool *pool)
 static void *make(weir_pool *pool)
 {
     char *p = pool_make_object(pool);
-    record_t *fresh = p ? heap_manual(16, sizeof *fresh) : NULL;
+    check_record_t *fresh = p ? heap_manual(16, sizeof *fresh) : NULL;
     if (!p)
         return NULL;
     lock_acquire(&pools.lock);
@@ -239,7 +239,7 @@ static void *make(weir_pool *pool)
 
 void *check_get(weir_pool *pool)
 {
-    record_t *record = take(pool);
+    check_record_t *record = take(pool);
     void *p = record ? record->object : make(pool);
     if (record && !unpoison(record))
         report(pool, "write after put to", record, p, "weir_pool_get()");
@@ -251,7 +251,7 @@ void *check_get(weir_pool *pool)
 /* --- put --- */
 
 /* What is wrong with putting p, whose record this is, if it has one? */
-static const char *wrong_with(const weir_pool *pool, const record_t *record)
+static const char *wrong_with(const weir_pool *pool, const check_record_t *record)
 {
     if (record && record->state != OUT)
         return "double put of";
@@ -259,10 +259,11 @@ static const char *wrong_with(const weir_pool *pool, const record_t *record)
 }
 
 /* The record of p, now in the pool; NULL and *wrong, or NULL and out of memory. */
-static record_t *take_in(weir_pool *pool, char *p, record_t **fresh, char **copy, const char **wrong)
+static check_record_t *take_in(weir_pool *pool, char *p, check_record_t **fresh, char **copy,
+                               const char **wrong)
 {
     struct check *check = pool->check;
-    record_t *record = *find(check, p);
+    check_record_t *record = *find(check, p);
     *wrong = wrong_with(pool, record);
     if (*wrong)
         return NULL;
@@ -283,16 +284,16 @@ static record_t *take_in(weir_pool *pool, char *p, record_t **fresh, char **copy
 }
 
 /* It was handed out, and is the pool's no more. */
-static record_t *forget(struct check *check, const char *p)
+static check_record_t *forget(struct check *check, const char *p)
 {
-    record_t **at = find(check, p), *record = *at;
+    check_record_t **at = find(check, p), *record = *at;
     if (record)
         *at = record->next;
     return record;
 }
 
 /* Under pools.lock. The record that is to be freed; *wrong: what is wrong with the put. */
-static record_t *turn_away(weir_pool *pool, char *p, const char **wrong)
+static check_record_t *turn_away(weir_pool *pool, char *p, const char **wrong)
 {
     *wrong = wrong_with(pool, *find(pool->check, p));
     return *wrong ? NULL : forget(pool->check, p);
@@ -302,14 +303,14 @@ bool check_put(weir_pool *pool, void *p, bool is_refused)
 {
     const char *wrong = NULL;
     size_t size = heap_cell_size(p) ? heap_usable_size(p) : 0;
-    record_t *fresh = heap_manual(16, sizeof *fresh);
+    check_record_t *fresh = heap_manual(16, sizeof *fresh);
     char *copy = size && needs_copy() ? heap_manual(16, size) : NULL;
     tell_put(pool->check, p);
     lock_acquire(&pools.lock);
     bool is_freed = pool->freed;
     is_refused = is_refused || (!is_freed && !pool_count(pool, size));
-    record_t *gone = is_refused && !is_freed ? turn_away(pool, p, &wrong) : NULL;
-    record_t *record = is_refused || is_freed ? NULL : take_in(pool, p, &fresh, &copy, &wrong);
+    check_record_t *gone = is_refused && !is_freed ? turn_away(pool, p, &wrong) : NULL;
+    check_record_t *record = is_refused || is_freed ? NULL : take_in(pool, p, &fresh, &copy, &wrong);
     if (!is_refused && !is_freed && !record && pool->cap)
         pool_uncount(pool, size);
     lock_release(&pools.lock);
@@ -330,11 +331,11 @@ bool check_put(weir_pool *pool, void *p, bool is_refused)
 void check_age(struct check *check, bool all)
 {
     for (size_t i = 0; i < BUCKETS; i++)
-        for (record_t *record = check->buckets[i]; record; record = record->next) {
+        for (check_record_t *record = check->buckets[i]; record; record = record->next) {
             if (record->state == IN_OLD || (all && record->state == IN)) {
-                record->state = DOOMED;
+                record->state = PENDING_DROP;
                 check->in--;
-                check->doomed++;
+                check->pending_drop++;
             } else if (record->state == IN) {
                 record->state = IN_OLD;
             }
@@ -345,7 +346,7 @@ void check_age(struct check *check, bool all)
 void check_each_root(const struct check *check, void (*range)(uintptr_t from, uintptr_t to))
 {
     for (size_t i = 0; i < BUCKETS; i++)
-        for (const record_t *record = check->buckets[i]; record; record = record->next) {
+        for (const check_record_t *record = check->buckets[i]; record; record = record->next) {
             if (record->state == OUT)
                 continue;
             range((uintptr_t)&record->object, (uintptr_t)(&record->object + 1));
@@ -356,18 +357,18 @@ void check_each_root(const struct check *check, void (*range)(uintptr_t from, ui
         range((uintptr_t)&check->dropping->object, (uintptr_t)(&check->dropping->object + 1));
 }
 
-bool check_has_doomed(const struct check *check)
+bool check_has_pending_drop(const struct check *check)
 {
-    return check->doomed > 0;
+    return check->pending_drop > 0;
 }
 
-static record_t *take_doomed(struct check *check)
+static check_record_t *take_pending_drop(struct check *check)
 {
     lock_acquire(&pools.lock);
-    record_t *record = check->doomed ? find_state(check, DOOMED) : NULL;
+    check_record_t *record = check->pending_drop ? find_state(check, PENDING_DROP) : NULL;
     if (record) {
         *find(check, record->object) = record->next;
-        check->doomed--;
+        check->pending_drop--;
     }
     check->dropping = record;
     lock_release(&pools.lock);
@@ -376,7 +377,7 @@ static record_t *take_doomed(struct check *check)
 
 void check_settle(weir_pool *pool)
 {
-    for (record_t *record; (record = take_doomed(pool->check)) != NULL;) {
+    for (check_record_t *record; (record = take_pending_drop(pool->check)) != NULL;) {
         if (!unpoison(record))
             report(pool, "write after put to", record, record->object, "a cycle");
         if (record->counted)

@@ -30,12 +30,12 @@ void check_free(struct check *check);
 void *check_get(struct weir_pool *pool);
 bool check_put(struct weir_pool *pool, void *p, bool is_refused);
 
-/* Under pools.lock: a cycle; `all`: everything is doomed. */
+/* Under pools.lock: a cycle; `all`: everything is pending drop. */
 void check_age(struct check *check, bool all);
 /* With the world stopped: what the pool holds, as the collector's roots. */
 void check_each_root(const struct check *check, void (*range)(uintptr_t from, uintptr_t to));
-bool check_has_doomed(const struct check *check);
-/* Drop what is doomed. Without the lock. */
+bool check_has_pending_drop(const struct check *check);
+/* Drop what is pending drop. Without the lock. */
 void check_settle(struct weir_pool *pool);
 
 #endif

@@ -10,7 +10,7 @@
  *                                  full      ## ## ## ##         magazines; other threads steal here
  *                                  victims   ## ##               what was in the three above at the last cycle
  *                          pool    empty     .. ..               magazines without objects
- *                                  doomed    ## ##               what was a victim at the last cycle: to be dropped
+ *                                  pending   ## ##               what was a victim at the last cycle: to be dropped
  *
  * An object of the pool's is in exactly one of these places. get looks in this order: loaded, previous, own
  * full ones, others', own victims, others', and then in others' hands (steal.c).
@@ -128,12 +128,13 @@ struct weir_pool {
     size_t cap;
     _Atomic bool freed; /* written under pools.lock */
     /* Under pools.lock. */
-    bool is_emptied;    /* freed, and weir_pool_free is through with it */
-    int64_t out;        /* freed: objects that may still be put */
-    magazine_t *doomed; /* chains */
+    bool is_emptied;          /* freed, and weir_pool_free is through with it */
+    int64_t out;              /* freed: objects that may still be put */
+    magazine_t *pending_drop; /* chains */
     magazine_t
         *dropping; /* the magazine whose objects are being dropped. The dropper's; read by the collector */
-    uintptr_t dropper; /* the thread that drops what is doomed, read by itself without the lock; 0: none */
+    uintptr_t
+        dropper; /* the thread that drops what is pending drop, read by itself without the lock; 0: none */
     uint64_t cycles;
     struct weir_pool *next, *prev; /* pools.first, or pools.closing */
     local_t common; /* for threads without a local: at their end, or without memory. Its thread is who holds
@@ -286,9 +287,9 @@ static inline void local_load(local_t *local, magazine_t *magazine, uint32_t cou
 /* The listeners of the clock. */
 void pools_age(void *context, enum cycle_reason reason);
 void pools_settle(void *context, enum cycle_reason reason);
-/* All that the pool holds is doomed. Under pools.lock, gates shut. */
+/* All that the pool holds is pending drop. Under pools.lock, gates shut. */
 void pool_doom_all(weir_pool *pool);
-/* Drop what is doomed, and wait for another thread that does. */
+/* Drop what is pending drop, and wait for another thread that does. */
 void pool_settle(weir_pool *pool);
 /* Without a lock. */
 void pool_drop(weir_pool *pool, void *p);

@@ -2,7 +2,7 @@
  *
  * A pooled object is reached as long as the pool may hand it out or has to drop it: it is in a thread's
  * hands, full, a victim, or on its way to `drop`. Pools age before the trace (heap/cycle.h), so what was a
- * victim then is doomed. A pool without `drop` has nothing to do for a doomed object that is collected: it is
+ * victim then is pending drop. A pool without `drop` has nothing to do for an object pending drop that is collected: it is
  * forgotten before the trace, which so frees it and all that only it reaches. That is Go's rule: what is in a
  * sync.Pool survives one collection and not two.
  *
@@ -41,7 +41,7 @@ static void magazine_forget_collected(weir_pool *pool, magazine_t *magazine)
 
 static void pool_forget_collected(weir_pool *pool)
 {
-    for (magazine_t *chain = pool->doomed; chain; chain = chain->next_chain)
+    for (magazine_t *chain = pool->pending_drop; chain; chain = chain->next_chain)
         for (magazine_t *magazine = chain; magazine;
              magazine = atomic_load_explicit(&magazine->next, memory_order_relaxed))
             magazine_forget_collected(pool, magazine);
@@ -87,7 +87,7 @@ static void each_of_pool(const weir_pool *pool, void (*range)(uintptr_t from, ui
     range((uintptr_t)&pool->ctx, (uintptr_t)(&pool->ctx + 1));
     for (const local_t *local = local_first(pool); local; local = local_next(local))
         each_of_local(local, range);
-    for (const magazine_t *chain = pool->doomed; chain; chain = chain->next_chain)
+    for (const magazine_t *chain = pool->pending_drop; chain; chain = chain->next_chain)
         each_in_chain(chain, range);
     if (pool->dropping)
         each_round(pool->dropping, pool->dropping->count, range);

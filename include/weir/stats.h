@@ -79,7 +79,7 @@ typedef struct weir_mem_stats {
     uint64_t mcache_sys;    /* bytes obtained for thread caches */
     uint64_t buck_hash_sys; /* bytes of the profiler's tables */
     uint64_t gc_sys;        /* bytes of the collector's tables: mark bits, queues of spans to scan */
-    uint64_t other_sys;     /* bytes of everything else: the page provider's metadata, tables of the region */
+    uint64_t other_sys; /* bytes of everything else: the extent allocator's metadata, tables of the region */
 
     /* --- Collector; zero while nothing is collected --- */
 

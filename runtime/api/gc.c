@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "runtime/collect/gc.h"
-#include "runtime/collect/gone.h"
+#include "runtime/collect/death.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/stacks.h"
 #include "runtime/heap/collected.h"
@@ -53,8 +53,8 @@ static void *move(void *object, span_t *span, size_t old, size_t size)
     os_copy_written(to, object, old < size ? old : size);
     if (span->kind == KIND_TYPED)
         *type_of(to) = *type_of(object);
-    if (collected_has_flag(span, COLLECTED_ATTACHED))
-        gone_moved(object, to);
+    if (collected_has_flag(span, COLLECTED_HAS_RECORD))
+        death_moved(object, to);
     heap_free(object);
     return to;
 }

@@ -2,7 +2,7 @@
  * itself: a value that points to its own key does not keep it (Hayes, "Ephemerons: a new finalization
  * mechanism", 1997).
  *
- * Maps and entries are records that hang on the map's object and on the key (attached.h). When all is marked
+ * Maps and entries are records that hang on the map's object and on the key (side_table.h). When all is marked
  * that the roots reach, each entry is looked at once. If key and map are marked, so is the value. Otherwise
  * the spans of those two are WATCHED: marking an object of such a span looks whether it is one that is waited
  * for, and if so wakes its records; markers that have nothing else to do resolve these. So a chain of
@@ -31,7 +31,7 @@ uintptr_t map_get(const void *map, const void *key);
 bool map_remove(const void *map, const void *key);
 size_t map_count(const void *map);
 
-/* --- under the lock of the attached, or in the stopped world --- */
+/* --- under the lock of the side table, or in the stopped world --- */
 
 void map_drop_entry(uint32_t entry);
 /* The map's object is freed by hand. */

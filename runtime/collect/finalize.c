@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "runtime/collect/attached.h"
+#include "runtime/collect/side_table.h"
 #include "runtime/collect/helper.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/world.h"
@@ -23,7 +23,7 @@ typedef struct caller {
         calls; /* the number of the record that it is at, from 1; 0: none. Written under the lock */
 } caller_t;
 
-/* Under the lock of the attached; `queued` is peeked at by sleeping threads, the rest by those who wait. */
+/* Under the lock of the side table; `queued` is peeked at by sleeping threads, the rest by those who wait. */
 static struct {
     uint32_t first, last;    /* the queue, linked by next */
     _Atomic uint32_t queued; /* records that went in, ever; wraps around, and leaves out 0 */
@@ -45,33 +45,33 @@ static uint32_t number_after(uint32_t number)
 
 bool finalizer_set(void *object, finalizer_t *finalizer, const void *context)
 {
-    if (!attached_lock())
+    if (!side_table_lock())
         return false;
-    uint32_t number = attached_find((uintptr_t)object, ATTACHED_FINALIZER);
+    uint32_t number = side_table_find((uintptr_t)object, SIDE_FINALIZER);
     if (!finalizer && number)
-        attached_drop(number);
+        side_table_drop(number);
     else if (finalizer && !number)
-        number = attached_add((uintptr_t)object, ATTACHED_FINALIZER);
+        number = side_table_add((uintptr_t)object, SIDE_FINALIZER);
     if (finalizer && number) {
-        attached_at(number)->finalizer = finalizer;
-        attached_held(number)->argument = context;
+        side_table_at(number)->finalizer = finalizer;
+        side_table_held(number)->argument = context;
     }
-    attached_unlock();
+    side_table_unlock();
     return !finalizer || number;
 }
 
 uint64_t cleanup_add(const void *object, cleanup_t *cleanup, const void *argument)
 {
     uint64_t handle = 0;
-    if (!attached_lock())
+    if (!side_table_lock())
         return 0;
-    uint32_t number = attached_add((uintptr_t)object, ATTACHED_CLEANUP);
+    uint32_t number = side_table_add((uintptr_t)object, SIDE_CLEANUP);
     if (number) {
-        attached_at(number)->cleanup = cleanup;
-        attached_held(number)->argument = argument;
-        handle = (uint64_t)attached_at(number)->generation << 32 | number;
+        side_table_at(number)->cleanup = cleanup;
+        side_table_held(number)->argument = argument;
+        handle = (uint64_t)side_table_at(number)->generation << 32 | number;
     }
-    attached_unlock();
+    side_table_unlock();
     return handle;
 }
 
@@ -80,17 +80,17 @@ bool cleanup_stop(uint64_t handle)
 {
     uint32_t number = (uint32_t)handle, generation = (uint32_t)(handle >> 32);
     bool stopped = false;
-    if (!attached_lock())
+    if (!side_table_lock())
         return false;
-    if (number && number < attached_end()) {
-        attached_t *record = attached_at(number);
-        stopped = record->kind == ATTACHED_CLEANUP && record->generation == generation && record->cleanup;
+    if (number && number < side_table_end()) {
+        side_record_t *record = side_table_at(number);
+        stopped = record->kind == SIDE_CLEANUP && record->generation == generation && record->cleanup;
         if (stopped && record->object)
-            attached_drop(number);
+            side_table_drop(number);
         else if (stopped)
             record->cleanup = NULL;
     }
-    attached_unlock();
+    side_table_unlock();
     return stopped;
 }
 
@@ -98,14 +98,14 @@ bool cleanup_stop(uint64_t handle)
 
 void finalize_queue(uint32_t number)
 {
-    attached_unhook(number);
-    attached_t *record = attached_at(number);
-    if (record->kind == ATTACHED_FINALIZER)
-        attached_held(number)->object = (const void *)record->object;
+    side_table_unhook(number);
+    side_record_t *record = side_table_at(number);
+    if (record->kind == SIDE_FINALIZER)
+        side_table_held(number)->object = (const void *)record->object;
     record->object = 0;
     record->next = 0;
     if (finalize.last)
-        attached_at(finalize.last)->next = number;
+        side_table_at(finalize.last)->next = number;
     else
         finalize.first = number;
     finalize.last = number;
@@ -113,27 +113,27 @@ void finalize_queue(uint32_t number)
 }
 
 typedef struct job {
-    attached_t record;
+    side_record_t record;
     held_t held;
 } job_t;
 
 /* What it points to is from here on on this thread's stack. */
 static bool take(job_t *job)
 {
-    if (!attached_lock())
+    if (!side_table_lock())
         return false;
     uint32_t number = finalize.first;
     if (number) {
-        job->record = *attached_at(number);
-        job->held = *attached_held(number);
+        job->record = *side_table_at(number);
+        job->held = *side_table_held(number);
         finalize.first = job->record.next;
         if (!finalize.first)
             finalize.last = 0;
         atomic_store(&own_caller->calls, number_after(finalize.taken));
         atomic_store(&finalize.taken, own_caller->calls);
-        attached_free(number);
+        side_table_free(number);
     }
-    attached_unlock();
+    side_table_unlock();
     return number != 0;
 }
 
@@ -143,7 +143,7 @@ __attribute__((noinline)) static bool run_one(void)
     job_t job;
     if (!take(&job))
         return false;
-    if (job.record.kind == ATTACHED_FINALIZER)
+    if (job.record.kind == SIDE_FINALIZER)
         job.record.finalizer((void *)(uintptr_t)job.held.object, (void *)(uintptr_t)job.held.argument);
     else if (job.record.cleanup)
         job.record.cleanup((void *)(uintptr_t)job.held.argument);

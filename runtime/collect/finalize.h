@@ -1,6 +1,6 @@
 /* finalize: finalizers and cleanups, and the thread that runs them.
  *
- * After Go's runtime.SetFinalizer and runtime.AddCleanup. A record (attached.h) whose turn has come leaves
+ * After Go's runtime.SetFinalizer and runtime.AddCleanup. A record (side_table.h) whose turn has come leaves
  * its chain for the queue; a thread of its own takes one after the other and calls it, as any thread of the
  * program would, with no lock held. The thread is started when something first waits, and again after a fork.
  * A call that takes from one cycle to the next keeps nobody else waiting: another thread then calls the
@@ -26,7 +26,7 @@ uint64_t cleanup_add(const void *object, cleanup_t *cleanup, const void *argumen
 /* False: it has run, or is about to. */
 bool cleanup_stop(uint64_t handle);
 
-/* A record's turn has come: under the lock of the attached, or in the stopped world. */
+/* A record's turn has come: under the lock of the side table, or in the stopped world. */
 void finalize_queue(uint32_t number);
 /* Have a thread at work if anything waits. With no lock held. */
 void finalize_wake(void);
@@ -36,7 +36,7 @@ void finalize_wake_after_cycle(void);
  * EDEADLK: this is that thread. ns < 0: as long as it takes. */
 int finalize_wait(int64_t ns);
 
-/* The child of a fork has the queue, and no thread. Under the lock of the attached. */
+/* The child of a fork has the queue, and no thread. Under the lock of the side table. */
 void finalize_after_fork_child(void);
 
 #endif

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/collect/attached.h"
+#include "runtime/collect/side_table.h"
 #include "runtime/collect/background.h"
-#include "runtime/collect/crew.h"
+#include "runtime/collect/workers.h"
 #include "runtime/collect/finalize.h"
 #include "runtime/collect/gctrace.h"
 #include "runtime/collect/mark.h"
@@ -15,7 +15,7 @@
 #include "runtime/collect/roots.h"
 #include "runtime/collect/stacks.h"
 #include "runtime/collect/trace.h"
-#include "runtime/heap/above.h"
+#include "runtime/heap/upcall.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
 #include "runtime/heap/cycle.h"
@@ -90,7 +90,7 @@ static uint64_t limit_now(void)
 /* Held, but neither idle nor, of what is collected, `usable`. */
 static uint64_t outside_of(uint64_t usable)
 {
-    ledger_t held = pages_ledger();
+    page_stats_t held = pages_stats();
     uint64_t bytes = (held.pages_inuse + held.pages_slack) * OS_PAGE + held.huge_inuse +
                      region_table_bytes() + held.metadata;
     return bytes > usable ? bytes - usable : 0;
@@ -260,7 +260,7 @@ static void collect(heap_t *self, enum cycle_reason reason)
     trace_request_t request = {.entered_at = entered_at,
                                .from = looks_from,
                                .looks = looking,
-                               .members = crew_ready(members_wanted()),
+                               .members = workers_ready(members_wanted()),
                                .alone = heap < SHARED_MIN};
     if (!mark_prepare(request.members))
         return;
@@ -331,7 +331,7 @@ static void gather(void *context, enum cycle_reason reason)
     bool will_trace = may_trace(reason) && roots_are_open();
     lock_release(&gc.lock);
     if (will_trace)
-        crew_start(members_wanted());
+        workers_start(members_wanted());
 }
 
 static void settle(void *context, enum cycle_reason reason)
@@ -346,7 +346,7 @@ static bool before_fork(void)
     trace_hurry();
     if (!lock_acquire_soon(&gc.lock))
         return false;
-    if (attached_before_fork())
+    if (side_table_before_fork())
         return true;
     lock_release(&gc.lock);
     return false;
@@ -355,15 +355,15 @@ static bool before_fork(void)
 static void after_fork(bool child)
 {
     if (child)
-        crew_forget(); /* only a cycle changes it, in which no handler runs: so also where the lock is held below the handler */
-    if (child && lock_may_repair(&gc.lock) && attached_may_repair()) {
+        workers_forget(); /* only a cycle changes it, in which no handler runs: so also where the lock is held below the handler */
+    if (child && lock_may_repair(&gc.lock) && side_table_may_repair()) {
         roots_after_fork_child();
         background_after_fork_child();
         dirty_close();
         finalize_after_fork_child();
         gc.forbidden = forbidden_here;
     }
-    attached_after_fork(child);
+    side_table_after_fork(child);
     lock_after_fork(&gc.lock, child);
 }
 
@@ -554,13 +554,13 @@ void *gc_alloc_slow(enum span_kind kind, size_t size)
 }
 
 /* A byte more: a pointer to the end of a block, which C allows, points into it all the same. */
-void *above_collected(size_t size, size_t alignment)
+void *upcall_collected(size_t size, size_t alignment)
 {
     if (size > PTRDIFF_MAX) {
         errno = ENOMEM;
         return NULL;
     }
-    enum span_kind kind = UNLIKELY(options.keep || options.noscan) ? above_kind(size) : KIND_SCAN;
+    enum span_kind kind = UNLIKELY(options.keep || options.noscan) ? upcall_kind(size) : KIND_SCAN;
     if (UNLIKELY(world_is_child()))
         kind = KIND_KEPT; /* nobody looks into the child's registers */
     void *p = alignment > 16 ? alloc_slow(kind, size + 1, alignment) : gc_alloc(kind, size + 1);

@@ -5,11 +5,11 @@
 #include <string.h>
 #include <weir/gc.h>
 
-#include "runtime/collect/crew.h"
+#include "runtime/collect/workers.h"
 #include "runtime/collect/ephemeron.h"
 #include "runtime/collect/roots.h"
 #include "runtime/collect/sparse.h"
-#include "runtime/collect/target.h"
+#include "runtime/collect/objref.h"
 #include "runtime/collect/work.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/large.h"
@@ -29,7 +29,7 @@ typedef struct coming {
     uint32_t size, kind;
 } coming_t;
 
-/* One for each member of the crew; only its own, but `bytes` and `objects`, which the collector adds up. */
+/* One for each mark worker; only its own, but `bytes` and `objects`, which the collector adds up. */
 typedef struct marker {
     queue_t queue;
     /* The span that it is at, its present word of the bitmap, and what is left: other words, and cells of
@@ -44,7 +44,7 @@ typedef struct marker {
     uint32_t near_reciprocal;
     uint64_t near[SLOT_WORDS];
     /* Both circular; counted are those that ever left, and ever entered. */
-    target_t candidates[CANDIDATES]; /* whose bits are on their way */
+    objref_t candidates[CANDIDATES]; /* whose bits are on their way */
     uint32_t candidates_out, candidates_in;
     coming_t ring[RING]; /* being prefetched */
     uint32_t ring_out, ring_in;
@@ -115,43 +115,43 @@ static void found_large(marker_t *self, uint32_t slot, mode_t mode)
 {
     span_t *span = span_of_slot(slot);
     uintptr_t start = (uintptr_t)span_start(span);
-    size_t bytes = target_large_bytes(span);
+    size_t bytes = objref_large_bytes(span);
     self->objects++;
     self->bytes += bytes;
-    enum span_kind kind = target_kind(span);
+    enum span_kind kind = objref_kind(span);
     if (kind == KIND_TYPED || (kind == KIND_SCAN && !share_object(start, start + bytes)))
         make_grey(self, slot, 0, mode);
 }
 
 /* True: it was not, until now. */
-AS_MODE bool set_mark(target_t target, mode_t mode)
+AS_MODE bool set_mark(objref_t target, mode_t mode)
 {
-    bits_t *bits = target_bits(target);
+    bits_t *bits = objref_bits(target);
     uint64_t before = __atomic_load_n(&bits->marks, __ATOMIC_RELAXED), bit = (uint64_t)1 << target % 64;
-    if (target_has_bit(before, target) ||
-        !target_has_bit(__atomic_load_n(&bits->allocs, __ATOMIC_RELAXED), target))
+    if (objref_has_bit(before, target) ||
+        !objref_has_bit(__atomic_load_n(&bits->allocs, __ATOMIC_RELAXED), target))
         return false;
     if (mode.alone)
         bits->marks = before | bit;
     else
         before = __atomic_fetch_or(&bits->marks, bit, __ATOMIC_SEQ_CST);
-    return mode.alone || !target_has_bit(before, target);
+    return mode.alone || !objref_has_bit(before, target);
 }
 
-AS_MODE void mark(marker_t *self, target_t target, mode_t mode)
+AS_MODE void mark(marker_t *self, objref_t target, mode_t mode)
 {
     if (!set_mark(target, mode))
         return;
     if (mode.special && marking.watching &&
-        collected_has_flag(span_of_slot(target_slot(target)), COLLECTED_WATCHED))
-        ephemerons_wake(target_start(target));
+        collected_has_flag(span_of_slot(objref_slot(target)), COLLECTED_WATCHED))
+        ephemerons_wake(objref_start(target));
     if (LIKELY(target >> KIND_SHIFT & 1)) {
-        make_grey(self, target_slot(target), target_cell(target) / 64, mode);
-    } else if (target_cls(target)) {
+        make_grey(self, objref_slot(target), objref_cell(target) / 64, mode);
+    } else if (objref_cls(target)) {
         self->objects++;
-        self->bytes += cell_size[target_cls(target)];
+        self->bytes += cell_size[objref_cls(target)];
     } else {
-        found_large(self, target_slot(target), mode);
+        found_large(self, objref_slot(target), mode);
     }
 }
 
@@ -159,11 +159,11 @@ AS_MODE void mark(marker_t *self, target_t target, mode_t mode)
  * come, CANDIDATES words later. */
 AS_MODE void found(marker_t *self, size_t offset, mode_t mode)
 {
-    target_t target = target_of(offset);
+    objref_t target = objref_of(offset);
     if (UNLIKELY(!target))
         return;
-    __builtin_prefetch(target_bits(target), 1);
-    target_t *place = &self->candidates[self->candidates_in++ % CANDIDATES], oldest = *place;
+    __builtin_prefetch(objref_bits(target), 1);
+    objref_t *place = &self->candidates[self->candidates_in++ % CANDIDATES], oldest = *place;
     *place = target;
     if (LIKELY(self->candidates_in - self->candidates_out > CANDIDATES)) {
         self->candidates_out++;
@@ -188,18 +188,18 @@ void *mark_base(const void *p)
 {
     if (!collected_is_used() || !bitmaps_cover(p))
         return NULL;
-    target_t target = target_at(p);
-    if (!target || !target_has_bit(__atomic_load_n(&target_bits(target)->allocs, __ATOMIC_RELAXED), target))
+    objref_t target = objref_at(p);
+    if (!target || !objref_has_bit(__atomic_load_n(&objref_bits(target)->allocs, __ATOMIC_RELAXED), target))
         return NULL;
-    return (void *)target_start(target);
+    return (void *)objref_start(target);
 }
 
 bool mark_heeds(const void *p)
 {
     if (!marking.base_only || !bitmaps_cover(p))
         return true;
-    target_t target = target_at(p);
-    return !target || target_start(target) == (uintptr_t)p;
+    objref_t target = objref_at(p);
+    return !target || objref_start(target) == (uintptr_t)p;
 }
 
 /* Of a stopped thread's stack, too, about which sanitizers have opinions; and of what the program writes to
@@ -299,7 +299,7 @@ static void scan_typed(marker_t *self, uintptr_t object, size_t bytes)
 AS_MODE void scan_piece(marker_t *self, uintptr_t from, uintptr_t to, mode_t mode)
 {
     if (mode.special && marking.base_only && bitmaps_cover((const void *)from) &&
-        target_at((const void *)from))
+        objref_at((const void *)from))
         scan_bases(self, from, to);
     else
         scan_words(self, from, to, mode);
@@ -313,8 +313,8 @@ static void scan_written(void *self, uintptr_t from, uintptr_t to)
 static void scan_large(marker_t *self, span_t *span)
 {
     uintptr_t object = (uintptr_t)span_start(span);
-    size_t bytes = target_large_bytes(span);
-    enum span_kind kind = target_kind(span);
+    size_t bytes = objref_large_bytes(span);
+    enum span_kind kind = objref_kind(span);
     if (kind == KIND_SCAN && bytes >= SPARSE_MIN)
         sparse_each(object, object + bytes, scan_written, self);
     else if (kind == KIND_SCAN)
@@ -356,7 +356,7 @@ AS_MODE bool take_span(marker_t *self, mode_t mode)
     self->words = mode.alone ? grey->words : __atomic_exchange_n(&grey->words, 0, __ATOMIC_SEQ_CST);
     if (mode.alone)
         grey->words = 0;
-    brief_t is = bitmaps_brief(slot);
+    slot_kind_t is = bitmaps_slot_kind(slot);
     self->slot = slot;
     self->size = cell_size[is.cls];
     self->kind = is.kind;
@@ -556,7 +556,7 @@ void mark_run(uint32_t members)
 {
     marking.members = members < prepared ? members : prepared;
     work_begin(marking.members);
-    crew_run(marking.members, mark_member);
+    workers_run(marking.members, mark_member);
 }
 
 void mark_beside(bool beside)
@@ -600,7 +600,7 @@ void mark_again(uint32_t slot, uint32_t first, uint32_t end)
         __atomic_fetch_and(scanned, ~cells, __ATOMIC_SEQ_CST);
         size_t count = (size_t)__builtin_popcountll(cells);
         self->objects -= count;
-        self->bytes -= count * cell_size[bitmaps_brief(slot).cls];
+        self->bytes -= count * cell_size[bitmaps_slot_kind(slot).cls];
         make_grey(self, slot, word, (mode_t){.special = true});
     }
 }
@@ -609,7 +609,7 @@ void mark_large_again(uint32_t slot, uintptr_t from, uintptr_t to)
 {
     if (!(__atomic_load_n(&bitmaps_of(slot)->marks, __ATOMIC_SEQ_CST) & 1))
         return;
-    if (target_kind(span_of_slot(slot)) == KIND_TYPED || !share_object(from, to))
+    if (objref_kind(span_of_slot(slot)) == KIND_TYPED || !share_object(from, to))
         make_grey(&markers[0], slot, 0, (mode_t){.special = true});
 }
 
@@ -628,8 +628,8 @@ void mark_resume(void)
     uint32_t end = (uint32_t)(reach >> SLOT_SHIFT);
     for (uint32_t slot = 0; any_put_off && slot < end; slot++) {
         const span_t *span = span_of_slot(slot);
-        bool is_typed =
-            span_is_large(span) ? target_kind(span) == KIND_TYPED : bitmaps_brief(slot).kind == KIND_TYPED;
+        bool is_typed = span_is_large(span) ? objref_kind(span) == KIND_TYPED
+                                            : bitmaps_slot_kind(slot).kind == KIND_TYPED;
         if (is_typed && collected_has_flag(span, COLLECTED_PUT_OFF))
             resume(slot);
     }

@@ -54,7 +54,7 @@ void mark_word(const void *p);
 /* What the object points to, but not the object itself. */
 void mark_contents(const void *object);
 
-/* From now on, or no longer, WATCHED spans are heeded: see ephemeron.h. */
+/* From now on, or no longer, WATCHED spans are looked at: see ephemeron.h. */
 void mark_watch(bool watching);
 
 /* From the next collection on, words in collected objects keep alive only what they point to the start of;

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/collect/attached.h"
+#include "runtime/collect/side_table.h"
 #include "runtime/collect/mark.h"
-#include "runtime/collect/naive.h"
+#include "runtime/collect/reftrace.h"
 #include "runtime/collect/roots.h"
 #include "runtime/collect/stacks.h"
 #include "runtime/heap/large.h"
@@ -41,7 +41,7 @@ static void visit_range(uintptr_t from, uintptr_t to)
 {
     for (; from < to; from += sizeof(uintptr_t))
         if (phase_of(from) == path.phase)
-            naive_visit_word(from);
+            reftrace_visit_word(from);
 }
 
 static void visit_roots(uintptr_t here, enum phase phase)
@@ -53,9 +53,9 @@ static void visit_roots(uintptr_t here, enum phase phase)
 /* What has a finalizer lives until that has run. */
 static void visit_finalizers(void)
 {
-    for (uint32_t number = 1; number < attached_end(); number++)
-        if (attached_at(number)->kind == ATTACHED_FINALIZER && attached_at(number)->object)
-            naive_visit_object(attached_at(number)->object);
+    for (uint32_t number = 1; number < side_table_end(); number++)
+        if (side_table_at(number)->kind == SIDE_FINALIZER && side_table_at(number)->object)
+            reftrace_visit_object(side_table_at(number)->object);
 }
 
 /* False: memory is out. */
@@ -63,16 +63,16 @@ static bool reach_by_others(uintptr_t here)
 {
     visit_roots(here, OTHERS);
     visit_roots(here, THREADS);
-    if (!naive_run())
+    if (!reftrace_run())
         return false;
     visit_finalizers();
-    return naive_run();
+    return reftrace_run();
 }
 
 static bool reach_by_own(uintptr_t here)
 {
     visit_roots(here, OWN);
-    return naive_run();
+    return reftrace_run();
 }
 
 static size_t size_of(uintptr_t object)
@@ -84,12 +84,12 @@ static size_t size_of(uintptr_t object)
 static size_t pick(void)
 {
     size_t bytes = 0, number = 1;
-    for (size_t i = 1; i <= naive_count(); i++)
-        bytes += size_of(naive_at(i)->object);
+    for (size_t i = 1; i <= reftrace_count(); i++)
+        bytes += size_of(reftrace_at(i)->object);
     size_t at = bytes ? os_now_ns() * 0x9e3779b97f4a7c15u % bytes : 0;
-    while (number < naive_count() && at >= size_of(naive_at(number)->object))
-        at -= size_of(naive_at(number++)->object);
-    return naive_count() ? number : 0;
+    while (number < reftrace_count() && at >= size_of(reftrace_at(number)->object))
+        at -= size_of(reftrace_at(number++)->object);
+    return reftrace_count() ? number : 0;
 }
 
 /* The thread's own thread-local memory is no part of its stack. */
@@ -159,7 +159,7 @@ static void name_root(uintptr_t here, path_t *found)
 static size_t before(const reached_t *reached)
 {
     if (reached->from == NAIVE_ENTRY)
-        return naive_find(attached_at((uint32_t)reached->at)->object);
+        return reftrace_find(side_table_at((uint32_t)reached->at)->object);
     return reached->from;
 }
 
@@ -188,14 +188,14 @@ static void fill(weir_path_step *step, const reached_t *reached, const reached_t
 /* Backwards; of a long one the middle is left out. */
 static void fill_all(uintptr_t here, size_t number, path_t *found)
 {
-    for (size_t i = number; i; i = before(naive_at(i)))
+    for (size_t i = number; i; i = before(reftrace_at(i)))
         found->length++;
     size_t skipped = found->length > 2 * PATH_END ? found->length - 2 * PATH_END : 0;
     found->count = 1 + found->length - skipped;
     size_t place = found->count - 1, left = found->length;
     const reached_t *next = NULL, *reached = NULL;
     for (size_t i = number; i; i = before(reached), left--) {
-        reached = naive_at(i);
+        reached = reftrace_at(i);
         if (!skipped || left <= PATH_END || left > found->length - PATH_END)
             fill(&found->steps[place--], reached, next);
         next = reached;
@@ -215,10 +215,10 @@ static int find(uintptr_t here, const void *p, path_t *found)
         return EINVAL;
     find_own(here);
     bool done = reach_by_others(here);
-    size_t number = !done ? 0 : p ? naive_find(object) : pick();
+    size_t number = !done ? 0 : p ? reftrace_find(object) : pick();
     if (done && !number) {
         done = reach_by_own(here);
-        number = !done ? 0 : p ? naive_find(object) : pick();
+        number = !done ? 0 : p ? reftrace_find(object) : pick();
     }
     if (!done || !roots_were_found() || !world_stands())
         return done ? EAGAIN : ENOMEM;
@@ -231,10 +231,10 @@ int path_find(uintptr_t here, const void *p, path_t *found)
 {
     *found = (path_t){.length = 0};
     roots_begin();
-    bool stopped = roots_find_and_stop(), begun = stopped && naive_begin();
+    bool stopped = roots_find_and_stop(), begun = stopped && reftrace_begin();
     int error = begun ? find(here, p, found) : stopped ? ENOMEM : EAGAIN;
     if (begun)
-        naive_end();
+        reftrace_end();
     if (stopped)
         world_start();
     roots_end();

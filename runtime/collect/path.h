@@ -1,6 +1,6 @@
 /* path: a shortest path from a root to an object; include/weir/path.h is the manual.
  *
- * With the world stopped the second tracer (naive.h) runs, without a marking before: it goes breadth first, and notes
+ * With the world stopped the second tracer (reftrace.h) runs, without a marking before: it goes breadth first, and notes
  * which word led to each object. From the object these notes lead back to the root, whose kind is then asked for once
  * more (roots.h). The calling thread's stack comes last, and only if nothing else leads to the object.
  */

@@ -2,7 +2,7 @@
 #include "runtime/collect/rescan.h"
 
 #include "runtime/collect/mark.h"
-#include "runtime/collect/target.h"
+#include "runtime/collect/objref.h"
 #include "runtime/heap/bitmaps.h"
 #include "runtime/heap/large.h"
 
@@ -19,8 +19,8 @@ static void rescan_cells(uint32_t slot, uint32_t cls, uintptr_t from, uintptr_t 
 /* Of the large object around `from`; where the part of it ends. */
 static uintptr_t rescan_large(uint32_t slot, uintptr_t from, uintptr_t to)
 {
-    uint32_t first = target_first(slot);
-    uintptr_t end = (uintptr_t)region_address(first) + target_large_bytes(span_of_slot(first));
+    uint32_t first = objref_first(slot);
+    uintptr_t end = (uintptr_t)region_address(first) + objref_large_bytes(span_of_slot(first));
     end = end < to ? end : to;
     if (from < end)
         mark_large_again(first, from, end);
@@ -32,10 +32,10 @@ void rescan(uintptr_t from, uintptr_t to)
     while (from < to) {
         uint32_t slot = region_slot((const void *)from);
         uintptr_t next = (uintptr_t)region_address(slot + 1), end = next < to ? next : to;
-        brief_t is = bitmaps_brief(slot);
+        slot_kind_t is = bitmaps_slot_kind(slot);
         if (is.cls) {
             rescan_cells(slot, is.cls, from, end);
-        } else if (target_at((const void *)from)) {
+        } else if (objref_at((const void *)from)) {
             uintptr_t part = rescan_large(slot, from, to);
             end = part > end ? part : end; /* behind its end there is nothing in the slot */
         }

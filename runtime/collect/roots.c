@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-#include "runtime/collect/attached.h"
-#include "runtime/collect/crew.h"
+#include "runtime/collect/side_table.h"
+#include "runtime/collect/workers.h"
 #include "runtime/collect/process.h"
 #include "runtime/collect/program_roots.h"
 #include "runtime/collect/stacks.h"
@@ -15,15 +15,12 @@
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
 #include "runtime/os/place.h"
+#include "runtime/os/range.h"
 #include "runtime/os/signal.h"
 #include "runtime/os/text.h"
 #include "runtime/os/thread_local.h"
 #include "runtime/os/written.h"
 #include "runtime/pages/pages.h"
-
-typedef struct range {
-    uintptr_t from, to;
-} range_t;
 
 /* A growing array in the runtime's own memory, which is never given back: old arrays are lost, half of the
  * new one at most in all. */
@@ -384,7 +381,7 @@ void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
     source = (root_source_t){.kind = WEIR_ROOT_RANGE};
     program_roots_each(range);
     source.kind = WEIR_ROOT_RUNTIME;
-    crew_each_root(range);
+    workers_each_root(range);
     for (size_t i = 0; i < LOCK_RANKS; i++) {
         source.kind = i == LOCK_RANK_POOLS ? WEIR_ROOT_POOL : WEIR_ROOT_ARENA;
         if (begun[i])
@@ -392,7 +389,7 @@ void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
     }
     source = (root_source_t){.kind = WEIR_ROOT_FINALIZER};
     uintptr_t from, to;
-    attached_roots(&from, &to);
+    side_table_roots(&from, &to);
     range(from, to);
     source.kind = WEIR_ROOT_KEPT;
     collected_each_kept(range);

@@ -1,9 +1,9 @@
 /* trace: see trace.h. */
 #include "runtime/collect/trace.h"
 
-#include "runtime/collect/gone.h"
+#include "runtime/collect/death.h"
 #include "runtime/collect/leaks.h"
-#include "runtime/collect/naive.h"
+#include "runtime/collect/reftrace.h"
 #include "runtime/collect/pauses.h"
 #include "runtime/collect/rescan.h"
 #include "runtime/collect/roots.h"
@@ -24,8 +24,8 @@ static struct {
     const trace_request_t *request;
     weir_event *event;
     trace_result_t *result;
-    uint64_t asked, standing; /* of the present stop */
-    bool lost;                /* it is not known what was written */
+    uint64_t asked, stopped; /* of the present stop */
+    bool lost;               /* it is not known what was written */
     _Atomic bool hurry;
     trace_result_t last;
     _Atomic uint64_t stop_ns; /* a stop to mark in would have taken the last trace so long */
@@ -54,7 +54,7 @@ static bool stop(void)
         roots_end();
         return false;
     }
-    trace.standing = os_now_ns();
+    trace.stopped = os_now_ns();
     event_tell(trace.event, WEIR_EVENT_STOPPED);
     return true;
 }
@@ -68,10 +68,10 @@ static void start(void)
     roots_end();
     result->pauses[result->stops++] = pause;
     result->longest = pause > result->longest ? pause : result->longest;
-    result->stop_ns += trace.standing - trace.asked;
-    result->mark_ns += marked - trace.standing;
+    result->stop_ns += trace.stopped - trace.asked;
+    result->mark_ns += marked - trace.stopped;
     result->start_ns += started - marked;
-    pauses_note(PAUSES_STOPPING, trace.standing - trace.asked);
+    pauses_note(PAUSES_STOPPING, trace.stopped - trace.asked);
     pauses_note(PAUSES_TOTAL, pause);
     event_tell(trace.event, WEIR_EVENT_STARTED);
     jitter();
@@ -96,7 +96,7 @@ __attribute__((noinline)) static uintptr_t take_roots(void)
     const trace_request_t *request = trace.request;
     uintptr_t here;
     if (UNLIKELY(options.gcverify))
-        naive_prepare();
+        reftrace_prepare();
     __builtin_unwind_init();
     uintptr_t from = (request->entered_at ? request->entered_at : CPU_FRAME_LOW(here)) & ~(uintptr_t)7;
     if (UNLIKELY(request->from != NULL))
@@ -114,9 +114,9 @@ static void verify(uintptr_t from, size_t objects, size_t black)
     if (LIKELY(!options.gcverify) || region_owns((const void *)from))
         return;
     if (trace.result->beside)
-        naive_verify(from, 0, collected_count_marked(), true);
+        reftrace_verify(from, 0, collected_count_marked(), true);
     else
-        naive_verify(from, objects, black, false);
+        reftrace_verify(from, objects, black, false);
 }
 
 /* Marks from the roots and from what is grey, and decides. */
@@ -127,7 +127,7 @@ static mark_result_t finish(size_t black)
     mark_run(members);
     if (UNLIKELY(!roots_were_found() || !world_stands()))
         return keep_all();
-    gone_mark(members);
+    death_mark(members);
     if (UNLIKELY(options.leaks))
         return keep_all();
     mark_result_t found = mark_end();
@@ -135,7 +135,7 @@ static mark_result_t finish(size_t black)
         return keep_all();
     collected_count_kept(&found.bytes, &found.root_bytes);
     verify(from, found.objects, black);
-    gone_carry_out();
+    death_carry_out();
     return found;
 }
 

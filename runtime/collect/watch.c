@@ -1,20 +1,17 @@
 /* watch: see watch.h. */
 #include "runtime/collect/watch.h"
 
-#include "runtime/collect/target.h"
+#include "runtime/collect/objref.h"
 #include "runtime/heap/bitmaps.h"
 #include "runtime/heap/large.h"
 #include "runtime/os/dirty.h"
+#include "runtime/os/range.h"
 #include "runtime/pages/pages.h"
 
 /* Each range is a question to the kernel, and perhaps a mapping of its own. */
 enum { RANGES = 2048 };
 /* The page tables of what is watched take 1/512 of it, be it touched or not. */
 static const size_t OBJECT_MAX = (size_t)1 << 30;
-
-typedef struct range {
-    uintptr_t from, to;
-} range_t;
 
 static struct {
     range_t *ranges; /* of RANGES */
@@ -31,11 +28,11 @@ static uint32_t range_limit = RANGES;
 /* Bytes of the span in that slot, if it is one that may hold pointers; 0: it is not. */
 static size_t span_extent(uint32_t slot)
 {
-    brief_t is = bitmaps_brief(slot);
+    slot_kind_t is = bitmaps_slot_kind(slot);
     if (is.cls)
         return is.kind & 1 ? SLOT_SIZE : 0;
     span_t *span = span_of_slot(slot);
-    return target_kind(span) & 1 ? target_large_bytes(span) : 0;
+    return objref_kind(span) & 1 ? objref_large_bytes(span) : 0;
 }
 
 /* Those of all spans that there are now; more may come. */

@@ -18,15 +18,12 @@
 #include <stdint.h>
 
 #include "runtime/heap/bitmaps.h"
+#include "runtime/os/range.h"
 
 /* Of grey spans, linked by their grey_t; first in, first out. */
 typedef struct queue {
     uint32_t first, last, count; /* slots; 0: none */
 } queue_t;
-
-typedef struct range {
-    uintptr_t from, to;
-} range_t;
 
 /* False: out of memory. With the world running. */
 bool work_prepare(void);

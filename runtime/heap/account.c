@@ -77,11 +77,11 @@ __attribute__((no_sanitize("thread"))) static void add_free_cells(account_t *acc
         enum span_state state = (enum span_state)__atomic_load_n(&span->state, __ATOMIC_ACQUIRE);
         if (state != SPAN_ACTIVE && state != SPAN_PARTIAL && state != SPAN_FULL)
             continue;
-        uint32_t extended = __atomic_load_n(&span->extended, __ATOMIC_ACQUIRE);
+        uint32_t initialized = __atomic_load_n(&span->initialized, __ATOMIC_ACQUIRE);
         span_t both = {.waits = __atomic_load_n(&span->waits, __ATOMIC_ACQUIRE)};
         uint32_t used = span_used(&both);
-        if (__atomic_load_n(&span->cls, __ATOMIC_ACQUIRE) == cls && used < extended)
-            account->frees[cls] += extended - used;
+        if (__atomic_load_n(&span->cls, __ATOMIC_ACQUIRE) == cls && used < initialized)
+            account->frees[cls] += initialized - used;
     }
 }
 

@@ -9,19 +9,19 @@
 enum {
     BITS_BYTES = SLOT_WORDS * sizeof(bits_t), /* for a slot */
     SCANNED_BYTES = SLOT_WORDS * sizeof(uint64_t),
-    TABLE_BYTES = BITS_BYTES + SCANNED_BYTES + sizeof(brief_t) + sizeof(grey_t)
+    TABLE_BYTES = BITS_BYTES + SCANNED_BYTES + sizeof(slot_kind_t) + sizeof(grey_t)
 };
 
 bits_t *bitmaps_bits;
 size_t bitmaps_reach;
 uint64_t *bitmaps_scanned;
-brief_t *bitmaps_briefs;
+slot_kind_t *bitmaps_slot_kinds;
 grey_t *bitmaps_grey;
 
 /* Under the lock of the collected spans. So many slots, from the front, */
 static struct {
     size_t mapped;    /* have their tables, */
-    size_t described; /* are counted in the ledger, */
+    size_t described; /* are counted in the page statistics, */
     size_t huge;      /* have huge pages */
 } tables;
 
@@ -33,8 +33,8 @@ static bool init(void)
     bits_t *bits = claim(slots * BITS_BYTES, OS_HUGE_PAGE);
     bitmaps_scanned = bits ? claim(slots * SCANNED_BYTES, OS_HUGE_PAGE) : NULL;
     bitmaps_grey = bitmaps_scanned ? claim(slots * sizeof(grey_t), OS_PAGE) : NULL;
-    bitmaps_briefs = bitmaps_grey ? claim(os_page_up(slots * sizeof(brief_t)), OS_PAGE) : NULL;
-    if (!bitmaps_briefs)
+    bitmaps_slot_kinds = bitmaps_grey ? claim(os_page_up(slots * sizeof(slot_kind_t)), OS_PAGE) : NULL;
+    if (!bitmaps_slot_kinds)
         return false;
     __atomic_store_n(&bitmaps_bits, bits, __ATOMIC_RELEASE);
     return true;
@@ -50,9 +50,9 @@ static bool reach(void *table, size_t entry, size_t have, size_t want)
 /* One that fails leaves those before it as they are: what they have more is known by its own count. */
 static bool reach_all(size_t want)
 {
-    static const size_t entries[] = {BITS_BYTES, SCANNED_BYTES, sizeof(grey_t), sizeof(brief_t)};
+    static const size_t entries[] = {BITS_BYTES, SCANNED_BYTES, sizeof(grey_t), sizeof(slot_kind_t)};
     static size_t have[sizeof entries / sizeof *entries];
-    void *const all[] = {bitmaps_bits, bitmaps_scanned, bitmaps_grey, bitmaps_briefs};
+    void *const all[] = {bitmaps_bits, bitmaps_scanned, bitmaps_grey, bitmaps_slot_kinds};
     for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
         if (have[i] < want && !reach(all[i], entries[i], have[i], want))
             return false;
@@ -61,12 +61,13 @@ static bool reach_all(size_t want)
     return true;
 }
 
-/* The tables of the slots up to `end` are counted in the ledger from now on. */
+/* The tables of the slots up to `end` are counted in the page statistics from now on. */
 static void describe(size_t end)
 {
     if (end <= tables.described)
         return;
-    atomic_fetch_add_explicit(&ledger.metadata, (end - tables.described) * TABLE_BYTES, memory_order_relaxed);
+    atomic_fetch_add_explicit(&page_stats.metadata, (end - tables.described) * TABLE_BYTES,
+                              memory_order_relaxed);
     tables.described = end;
 }
 

@@ -48,21 +48,21 @@ static inline uint64_t *bitmaps_scanned_of(uint32_t slot)
 
 /* What a slot holds, again: marking asks about every word it finds, and the descriptors of a large heap do
  * not fit into the caches. Written as the span's state is; read by markers. */
-typedef struct brief {
+typedef struct slot_kind {
     _Alignas(2) uint8_t cls; /* 0: no span of small cells that are collected */
     uint8_t kind;            /* enum span_kind: the lowest bit says whether there are pointers */
-} brief_t;
-extern brief_t *bitmaps_briefs; /* one a slot; NULL until there is collected memory */
-_Static_assert(sizeof(brief_t) == sizeof(uint16_t), "it is read and written at once");
-static inline brief_t bitmaps_brief(size_t slot)
+} slot_kind_t;
+extern slot_kind_t *bitmaps_slot_kinds; /* one a slot; NULL until there is collected memory */
+_Static_assert(sizeof(slot_kind_t) == sizeof(uint16_t), "it is read and written at once");
+static inline slot_kind_t bitmaps_slot_kind(size_t slot)
 {
-    brief_t brief;
-    __atomic_load(&bitmaps_briefs[slot], &brief, __ATOMIC_ACQUIRE);
+    slot_kind_t brief;
+    __atomic_load(&bitmaps_slot_kinds[slot], &brief, __ATOMIC_ACQUIRE);
     return brief;
 }
-static inline void bitmaps_set_brief(size_t slot, brief_t brief)
+static inline void bitmaps_set_slot_kind(size_t slot, slot_kind_t brief)
 {
-    __atomic_store(&bitmaps_briefs[slot], &brief, __ATOMIC_RELEASE);
+    __atomic_store(&bitmaps_slot_kinds[slot], &brief, __ATOMIC_RELEASE);
 }
 
 /* What is left to scan in a span. Markers' (collect/mark.c); words is zero between collections. */
@@ -82,7 +82,7 @@ static inline uint32_t bitmaps_cell(uint32_t cls, size_t offset)
 /* Have those of a slot, the first of `count` of a span; the others are covered, so that markers may ask about
  * them. False: out of memory. Under the lock of the collected spans. */
 bool bitmaps_prepare(uint32_t slot, uint32_t count);
-/* Bytes of the tables that the ledger counts as metadata; under the same lock. */
+/* Bytes of the tables that the page statistics count as metadata; under the same lock. */
 size_t bitmaps_bytes(void);
 
 /* Words of a span's bitmaps. */

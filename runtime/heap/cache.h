@@ -3,7 +3,7 @@
  * The thread cache is one list of cells per size class, in thread-local storage: malloc pops it. free pushes
  * the cell onto its span's own list (span->free). When a class's list runs empty it is refilled in bulk: from
  * what was freed to the active span meanwhile, from the span's untouched end, from a partial span, or from a
- * new one. All counting is done there, in bulk, or falls out of span->wait.
+ * new one. All counting is done there, in bulk, or falls out of span->frees_until_event.
  *
  *     bins[class] --> cell --> cell --> 0           popped by malloc; all of one span: heap->active[class]
  *     span->free  --> cell --> cell --> 0           pushed by free
@@ -13,7 +13,7 @@
  * the descriptors outside of the heap and with snmalloc's batched remote frees (Liétar et al., 2019).
  *
  * Where a cell that is not the program's can be: in a thread cache's list; in its span's free list; in a
- * remote chain (outbox or inbox); in a hollow page (hollow.h); untouched beyond span->extended. A free cell's
+ * remote chain (outbox or inbox); in a hollow page (hollow.h); untouched beyond span->initialized. A free cell's
  * first word is its link, its second word the address of its span, which tells a double free; malloc clears
  * it.
  */
@@ -59,7 +59,7 @@ struct spare {
     uint8_t wishes;            /* for more share */
     bool was_full : 1;         /* a run was not kept since one was missed last */
     bool gave_up : 1;          /* near a limit, ever */
-    uint8_t releases;          /* ledger.limit_releases modulo 256, as the thread saw it last */
+    uint8_t releases;          /* page_stats.limit_releases modulo 256, as the thread saw it last */
 };
 
 enum heap_status { HEAP_LIVE, HEAP_ORPHAN, HEAP_LOST /* its thread vanished in a fork */ };
@@ -89,15 +89,15 @@ typedef struct heap {
     struct collected *collected;    /* its share of the collected heap, from first use on; see collected.h */
     uintptr_t stack_from, stack_to; /* what it has on its stack, while it stands still: see world.h */
     uintptr_t registers_from, registers_to; /* where its registers are meanwhile; equal: on its stack */
-    uintptr_t stack_limit;     /* the lower end of its stack; 0: the first thread's, UINTPTR_MAX: not known */
-    uintptr_t pointer;         /* the thread pointer: its thread-local memory lies below */
-    _Atomic int thread;        /* the kernel's number of it; see world.c for who clears it */
-    int number;                /* of a thread that it has or had, 0: none; */
-    struct heap *number_next;  /* in the table of numbers.h: both under the lock */
-    stack_mark_t blocked;      /* in a blocking section: of who began it */
-    tracer_call_t call;        /* a system call that a stop may cut short */
-    _Atomic uint32_t standing; /* 1: it stands still */
-    _Atomic uint32_t waits_for_child; /* 1: it counts as standing while it does; the collector's */
+    uintptr_t stack_limit;    /* the lower end of its stack; 0: the first thread's, UINTPTR_MAX: not known */
+    uintptr_t pointer;        /* the thread pointer: its thread-local memory lies below */
+    _Atomic int thread;       /* the kernel's number of it; see world.c for who clears it */
+    int number;               /* of a thread that it has or had, 0: none; */
+    struct heap *number_next; /* in the table of numbers.h: both under the lock */
+    stack_mark_t blocked;     /* in a blocking section: of who began it */
+    tracer_call_t call;       /* a system call that a stop may cut short */
+    _Atomic uint32_t parked;  /* 1: it stands still */
+    _Atomic uint32_t waits_for_child; /* 1: it counts as parked while it does; the collector's */
     _Atomic uint32_t vforks;          /* 1: it makes a child that shares its memory; `blocked` is who does */
     uintptr_t stack_low; /* from here to its end its own stack is known to have no hole: the collector's */
     stack_mark_t own;    /* of the thread's own stack, while it is on another one: see collect/stacks.h */
@@ -149,7 +149,7 @@ bool span_touch(span_t *span, uint32_t end_cell);
 void *span_refill(heap_t *heap, uint32_t cls, size_t size);
 /* Give a cell back to its span; the caller owns the span. */
 void span_free_cell(span_t *span, void *p);
-/* span->wait has reached zero. */
+/* span->frees_until_event has reached zero. */
 void span_event(span_t *span);
 /* Move a span that is not active between heaps; the caller owns both. */
 void span_move(heap_t *from, heap_t *to, span_t *span);
@@ -162,7 +162,7 @@ void span_release_empty(heap_t *heap);
 void span_check_freed(const heap_t *heap);
 static inline uint32_t span_used(const span_t *span)
 {
-    return span->wait + span->wait_bias;
+    return span->frees_until_event + span->used_base;
 }
 /* span->waits of a span with so many cells used, by arithmetic: a word put together from halves in memory is
  * read late. */

@@ -52,11 +52,6 @@ static void list_remove(span_t *span)
 
 /* --- spans --- */
 
-static uintptr_t *epoch_of(span_t *span)
-{
-    return (uintptr_t *)(void *)&span->free;
-}
-
 static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
 {
     uint32_t slot = slots_take(kind);
@@ -75,11 +70,11 @@ static span_t *span_new(heap_t *self, enum span_kind kind, uint32_t cls)
                          .heap = self};
         memset(bitmaps_of(slot), 0, SLOT_WORDS * sizeof(bits_t));
         memset(bitmaps_scanned_of(slot), 0, SLOT_WORDS * sizeof(uint64_t));
-        *epoch_of(span) = collected.epoch;
+        span->epoch = collected.epoch;
         span_link(list_of(span), span);
         collected_bytes_held += SLOT_SIZE;
         span_set_state(span, SPAN_COLLECTED);
-        bitmaps_set_brief(slot, (brief_t){.cls = (uint8_t)cls, .kind = (uint8_t)kind});
+        bitmaps_set_slot_kind(slot, (slot_kind_t){.cls = (uint8_t)cls, .kind = (uint8_t)kind});
     }
     lock_release(&collected.lock);
     if (ready)
@@ -112,16 +107,16 @@ static void poison_dead(const span_t *span)
 static void span_renew(span_t *span)
 {
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
-    *epoch_of(span) = collected.epoch;
-    __atomic_store_n(&span->wait_bias, 0, __ATOMIC_RELAXED);
-    span->all_prev = false;
-    span->extended = 0; /* the position: from here on the next run is looked for */
+    span->epoch = collected.epoch;
+    __atomic_store_n(&span->freed, 0, __ATOMIC_RELAXED);
+    span->is_offered = false;
+    span->position = 0;
 }
 
 /* What was freed by hand and can be had again no longer counts as allocated; under the lock. */
 static void span_settle(span_t *span)
 {
-    size_t freed = __atomic_exchange_n(&span->wait_bias, 0, __ATOMIC_RELAXED);
+    size_t freed = __atomic_exchange_n(&span->freed, 0, __ATOMIC_RELAXED);
     atomic_fetch_sub_explicit(&collected_bytes_since, freed * span->cell_size, memory_order_relaxed);
 }
 
@@ -134,11 +129,11 @@ static uint32_t worth_reclaiming(const span_t *span)
 static void span_offer(span_t *span)
 {
     uint32_t *list = &collected.reclaim[span->kind - KIND_SCAN][span->cls];
-    DEBUG_CHECK(!span->heap && *epoch_of(span) == collected.epoch);
-    if (span->all_prev)
+    DEBUG_CHECK(!span->heap && span->epoch == collected.epoch);
+    if (span->is_offered)
         return;
-    span->all_prev = true;
-    span->all_next = *list;
+    span->is_offered = true;
+    span->next_offered = *list;
     *list = span_slot(span);
 }
 
@@ -146,7 +141,7 @@ static void span_offer(span_t *span)
 COLD static void span_reclaim(span_t *span)
 {
     lock_acquire(&collected.lock);
-    if (!__atomic_load_n(&span->heap, __ATOMIC_ACQUIRE) && *epoch_of(span) == collected.epoch) {
+    if (!__atomic_load_n(&span->heap, __ATOMIC_ACQUIRE) && span->epoch == collected.epoch) {
         span_settle(span);
         span_offer(span);
     }
@@ -157,7 +152,7 @@ COLD static void span_reclaim(span_t *span)
 static void span_leave(span_t *span)
 {
     __atomic_store_n(&span->heap, NULL, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&span->wait_bias, __ATOMIC_SEQ_CST) >= worth_reclaiming(span))
+    if (__atomic_load_n(&span->freed, __ATOMIC_SEQ_CST) >= worth_reclaiming(span))
         span_reclaim(span);
 }
 
@@ -189,7 +184,7 @@ static void span_discard(span_t *span)
     if (UNLIKELY(sampled_has_span(span)))
         sampled_collected_sweep(span);
     list_remove(span);
-    bitmaps_set_brief(span_slot(span), (brief_t){.cls = 0});
+    bitmaps_set_slot_kind(span_slot(span), (slot_kind_t){.cls = 0});
     collected_bytes_held -= SLOT_SIZE;
     span_set_state(span, SPAN_NONE);
     span->kind = KIND_MANUAL;
@@ -244,19 +239,19 @@ enum run_taken { RUN_NONE, RUN_TAKEN, RUN_REFUSED };
 static enum run_taken run_take(heap_t *self, run_t *run, span_t *span)
 {
     bits_t *bits = bitmaps_of(span_slot(span));
-    uint32_t first = bitmaps_find(bits, span->extended, span->cells, false);
+    uint32_t first = bitmaps_find(bits, span->position, span->cells, false);
     uint32_t limit = first + (RUN_BYTES > span->cell_size ? RUN_BYTES / span->cell_size : 1);
     uint32_t end = first < span->cells
                        ? bitmaps_find(bits, first, limit < span->cells ? limit : span->cells, true)
                        : first;
-    span->extended = (uint16_t)first;
+    span->position = (uint16_t)first;
     if (first == end)
         return RUN_NONE;
     if (UNLIKELY(self->sampling != NULL))
         end = first + sampled_run(self->sampling, span, end - first);
     if (!span_touch(span, end))
         return RUN_REFUSED;
-    span->extended = (uint16_t)end;
+    span->position = (uint16_t)end;
     size_t bytes = (size_t)(end - first) * span->cell_size;
     char *at = span_start(span) + (size_t)first * span->cell_size;
     memset(at, 0, bytes);
@@ -402,7 +397,7 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
     bits_t *word = &bitmaps_of(span_slot(span))[cell / 64];
     if (!(__atomic_fetch_and(&word->allocs, ~bit, __ATOMIC_RELEASE) & bit))
         return false;
-    bool enough = __atomic_add_fetch(&span->wait_bias, 1, __ATOMIC_SEQ_CST) == worth_reclaiming(span);
+    bool enough = __atomic_add_fetch(&span->freed, 1, __ATOMIC_SEQ_CST) == worth_reclaiming(span);
     __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELEASE);
     if (enough)
         span_reclaim(span);
@@ -712,7 +707,7 @@ static size_t trim_spans(uint32_t kind, uint32_t cls)
     lock_acquire(&collected.lock);
     for (uint32_t slot = collected.spans[kind][cls]; slot; slot = span_of_slot(slot)->next) {
         span_t *span = span_of_slot(slot);
-        if (!__atomic_load_n(&span->heap, __ATOMIC_ACQUIRE) && *epoch_of(span) == collected.epoch)
+        if (!__atomic_load_n(&span->heap, __ATOMIC_ACQUIRE) && span->epoch == collected.epoch)
             released += release_free_pages(span);
     }
     lock_release(&collected.lock);
@@ -857,11 +852,11 @@ void collected_verify(void)
                 const span_t *span = span_of_slot(slot);
                 ALWAYS_CHECK(span->prev == before && span->cls == cls && span->kind == kind + KIND_SCAN);
                 ALWAYS_CHECK(span->state == SPAN_COLLECTED && span->owner == 0);
-                ALWAYS_CHECK(bitmaps_briefs[slot].cls == cls && bitmaps_briefs[slot].kind == span->kind);
+                ALWAYS_CHECK(bitmaps_slot_kinds[slot].cls == cls &&
+                             bitmaps_slot_kinds[slot].kind == span->kind);
                 before = slot;
-                ALWAYS_CHECK(*epoch_of(span_of_slot(slot)) <= collected.epoch);
-                ALWAYS_CHECK(!span->all_prev || !span->heap ||
-                             *epoch_of(span_of_slot(slot)) < collected.epoch);
+                ALWAYS_CHECK(span->epoch <= collected.epoch);
+                ALWAYS_CHECK(!span->is_offered || !span->heap || span->epoch < collected.epoch);
             }
         }
     lock_release(&collected.lock);

@@ -19,13 +19,8 @@
  *
  *     unswept --claim--> a thread's --no more free cells--> swept --a quarter freed--> to be reclaimed --claim--> a thread's
  *
- * Of a descriptor the small ones use, beside what the pages need: next and prev for the list of their class;
- * heap for whose they are; wait for the flags below; and by the names below
- *
- *     epoch       the trace after which the span was swept            span->free
- *     freed       cells the program has freed since; atomic           span->wait_bias
- *     reclaimed   the next span to be reclaimed, and: it is on the list      span->all_next, span->all_prev
- *     sampled     which cell the heap profile samples; atomic (sampled.h)    span->absent
+ * Of a descriptor the small ones use, beside what the pages need: next and prev for the list of their class; heap for whose they
+ * are; and what region.h names as theirs: epoch, flags, freed, position, next_offered, is_offered, samples.
  */
 #ifndef WEIR_HEAP_COLLECTED_H
 #define WEIR_HEAP_COLLECTED_H
@@ -68,24 +63,23 @@ __attribute__((always_inline)) static inline void *collected_alloc_fast(enum spa
 
 /* What the collector notes about a span of its, small or large, in the word that spans of manual cells count
  * in.
- *   ATTACHED   something hangs on one of its objects, or did (collect/attached.h). Set by any thread, for
- *              good
- *   WATCHED    while marking: news of one of its objects is waited for (collect/ephemeron.h). The collector's
- *   PUT_OFF    while marking beside the program: an object of its is to be scanned in the stop
- *              (collect/mark.c). Markers'
- *   SAMPLED    a large object that the heap profile has as a sample (heap/sampled.h) */
-enum { COLLECTED_ATTACHED = 1, COLLECTED_WATCHED = 2, COLLECTED_PUT_OFF = 4, COLLECTED_SAMPLED = 8 };
+ *   HAS_RECORD   something hangs on one of its objects, or did (collect/side_table.h). Set by any thread, for good
+ *   WATCHED      while marking: news of one of its objects is waited for (collect/ephemeron.h). The collector's
+ *   PUT_OFF      while marking beside the program: an object of its is to be scanned in the stop
+ *                (collect/mark.c). Markers'
+ *   SAMPLED      a large object that the heap profile has as a sample (heap/sampled.h) */
+enum { COLLECTED_HAS_RECORD = 1, COLLECTED_WATCHED = 2, COLLECTED_PUT_OFF = 4, COLLECTED_SAMPLED = 8 };
 static inline bool collected_has_flag(const span_t *span, uint32_t flag)
 {
-    return __atomic_load_n(&span->wait, __ATOMIC_RELAXED) & flag;
+    return __atomic_load_n(&span->flags, __ATOMIC_RELAXED) & flag;
 }
 static inline void collected_set_flag(span_t *span, uint32_t flag)
 {
-    __atomic_fetch_or(&span->wait, flag, __ATOMIC_RELAXED);
+    __atomic_fetch_or(&span->flags, flag, __ATOMIC_RELAXED);
 }
 static inline void collected_clear_flag(span_t *span, uint32_t flag)
 {
-    __atomic_fetch_and(&span->wait, ~flag, __ATOMIC_RELAXED);
+    __atomic_fetch_and(&span->flags, ~flag, __ATOMIC_RELAXED);
 }
 
 /* Free an object before the collector finds out; p is the start of a cell of the span, or of a large object.
@@ -148,7 +142,7 @@ void collected_after_fork(bool child);
  * Neither is ever more than the truth. */
 void collected_count(uint64_t mallocs[CLASS_COUNT], uint64_t frees[CLASS_COUNT]);
 
-/* Bytes of the bitmaps; they are counted in the ledger as metadata. */
+/* Bytes of the bitmaps; they are counted in the page statistics as metadata. */
 size_t collected_table_bytes(void);
 
 /* Every structure checked against every other. */

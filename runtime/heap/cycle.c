@@ -23,7 +23,7 @@ static struct {
         void *context;
     } listeners[CYCLE_PHASES][LISTENERS]; /* written under the lock, before `count` */
     _Atomic uint32_t count[CYCLE_PHASES];
-    bool is_heeded;            /* under the lock: somebody listens, and growth is watched */
+    bool is_subscribed;        /* under the lock: somebody listens, and growth is watched */
     _Atomic uint32_t shedding; /* threads in a cycle for the limit */
 } cycle = {.lock = LOCK_INIT(LOCK_RANK_CYCLE)};
 
@@ -54,8 +54,8 @@ void cycle_heed(void)
 {
     have_fork_handlers();
     lock_acquire(&cycle.lock);
-    bool is_first = !cycle.is_heeded;
-    cycle.is_heeded = true;
+    bool is_first = !cycle.is_subscribed;
+    cycle.is_subscribed = true;
     lock_release(&cycle.lock);
     if (is_first)
         pages_heed_growth();
@@ -110,7 +110,7 @@ static void restart_volume(void)
 {
     enum { FLOOR = 16 * 1024 * 1024 };
     int percent = control_gc_percent();
-    ledger_t held = pages_ledger();
+    page_stats_t held = pages_stats();
     size_t base = held.slots_inuse * SLOT_SIZE + held.huge_inuse, due;
     base = base > FLOOR ? base : FLOOR;
     bool never = percent < 0 || atomic_load(&cycle.count[CYCLE_AGE]) == 0 ||

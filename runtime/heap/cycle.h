@@ -49,7 +49,7 @@ static inline weir_event_reason cycle_event_reason(enum cycle_reason reason)
 typedef void cycle_listener(void *context, enum cycle_reason reason);
 
 /* Have the listener called in the phase of every cycle from now on. There is room for a few, and no way to
- * leave; the clock is heeded from then on. */
+ * leave; the caller is subscribed to the clock from then on. */
 void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *context);
 
 /* From now on the clock runs: somebody wants to know of it. */

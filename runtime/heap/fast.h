@@ -7,7 +7,7 @@
 
 void *heap_malloc_slow(size_t size);
 void heap_free_slow(void *p);
-/* span->wait reached zero in free. */
+/* span->frees_until_event reached zero in free. */
 void heap_free_event(span_t *span);
 
 static inline void *heap_malloc_fast(size_t size)
@@ -34,7 +34,7 @@ static inline void heap_free_fast(void *p)
             cell->next = span->free;
             cell->mark = span;
             span->free = cell;
-            if (LIKELY(--span->wait != 0))
+            if (LIKELY(--span->frees_until_event != 0))
                 return;
             heap_free_event(span);
             return;

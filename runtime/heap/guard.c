@@ -17,17 +17,17 @@
 
 enum { CALLS = 16, FILLING = 0xa5, MODULES = 128, NAMES = 16 * 1024 };
 
-typedef struct calls {
+typedef struct guard_calls {
     uint32_t depth;
     uintptr_t frames[CALLS];
-} calls_t;
+} guard_calls_t;
 
 /* Of one page. Written under the lock; read by the handler of faults without. */
 typedef struct guarded {
     char *start; /* of the block; NULL: there never was one */
     uint32_t size, cls;
     bool is_live;
-    calls_t allocated, freed;
+    guard_calls_t allocated, freed;
 } guarded_t;
 
 struct guard_range guard_range;
@@ -68,7 +68,7 @@ static void add_frame(text_t *text, uintptr_t address, size_t modules)
     text_add_char(text, '\n');
 }
 
-static void say_calls(const char *what, const calls_t *calls, size_t modules)
+static void say_calls(const char *what, const guard_calls_t *calls, size_t modules)
 {
     char room[512];
     text_t text = text_on(room, sizeof room);
@@ -167,7 +167,7 @@ void guard_init(void)
     sigaction(SIGSEGV, &action, &guard.before);
 }
 
-static void find_calls(const heap_t *heap, calls_t *calls)
+static void find_calls(const heap_t *heap, guard_calls_t *calls)
 {
     bool limit_known = heap->stack_limit != 0 && heap->stack_limit != UINTPTR_MAX;
     unwind_stack_t own = {limit_known ? heap->stack_limit : 0, heap->stack_to};
@@ -205,7 +205,7 @@ void *guard_alloc(const heap_t *heap, uint32_t cls, size_t size)
 {
     if (class_size(cls) > OS_PAGE)
         return NULL;
-    calls_t calls;
+    guard_calls_t calls;
     find_calls(heap, &calls);
     lock_acquire(&guard.lock);
     char *start = NULL;
@@ -264,7 +264,7 @@ static void report_misuse(const guarded_t *slot, const void *p, const char *what
 uint32_t guard_free(const heap_t *heap, void *p)
 {
     uint32_t number, cls = 0;
-    calls_t calls;
+    guard_calls_t calls;
     find_calls(heap, &calls);
     lock_acquire(&guard.lock);
     guarded_t *slot = slot_of(p, &number);

@@ -33,7 +33,7 @@ static bool has_to_stop(const heap_t *heap)
 
 static bool stands(heap_t *heap)
 {
-    return atomic_load_explicit(&heap->standing, memory_order_acquire);
+    return atomic_load_explicit(&heap->parked, memory_order_acquire);
 }
 
 static void forget(heap_t *heap)
@@ -88,7 +88,7 @@ static bool wait_for(heap_t *heap, uint64_t since, void (*ask)(heap_t *heap))
 {
     enum { LOOK_NS = 10 * 1000 * 1000 };
     while (has_to_stop(heap) && !stands(heap)) {
-        if (os_futex_wait_for(&heap->standing, 0, LOOK_NS))
+        if (os_futex_wait_for(&heap->parked, 0, LOOK_NS))
             continue;
         uint64_t waited = os_now_ns() - since;
         if (ask && waited > PATIENCE_NS && os_thread_blocks_signal(heap->thread)) {

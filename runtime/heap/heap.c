@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "runtime/heap/above.h"
+#include "runtime/heap/upcall.h"
 #include "runtime/heap/bootstrap.h"
 #include "runtime/heap/calls.h"
 #include "runtime/heap/collected.h"
@@ -117,7 +117,7 @@ static void *malloc_anywhere_once(size_t size, enum heap_call call)
     if (UNLIKELY(size == 0))
         p = malloc_zero_size(self, call);
     else if (UNLIKELY(options.collect))
-        p = above_collected(size, 1);
+        p = upcall_collected(size, 1);
     else if (UNLIKELY(options.harden))
         p = harden_malloc(self, size, 16, call);
     else
@@ -200,7 +200,7 @@ static void *aligned_once(size_t alignment, size_t size, enum heap_call call)
         return no_memory();
     void *p;
     if (options.collect)
-        p = above_collected(size ? size : 1, alignment);
+        p = upcall_collected(size ? size : 1, alignment);
     else if (options.harden)
         p = harden_malloc(self, size, alignment, call);
     else
@@ -256,17 +256,17 @@ static span_t *span_of(const void *p, const char *call)
     if (state == SPAN_COLLECTED && offset % span->cell_size == 0 && offset / span->cell_size < span->cells)
         return span;
     if (state == SPAN_TAIL) {
-        misuse_report("interior address at", p, large_usable(span_of_slot(span->next)), call);
+        misuse_report("interior address at", p, large_usable(span_of_slot(span->first)), call);
         return NULL;
     }
     if (state == SPAN_NONE) {
         misuse_report(was_block(span, offset) ? "double free of" : "unallocated address at", p, 0, call);
         return NULL;
     }
-    if (offset % span->cell_size == 0 && offset / span->cell_size < span_extended(span))
+    if (offset % span->cell_size == 0 && offset / span->cell_size < span_initialized(span))
         return span;
-    misuse_report(offset / span->cell_size < span_extended(span) ? "interior address at"
-                                                                 : "unallocated address at",
+    misuse_report(offset / span->cell_size < span_initialized(span) ? "interior address at"
+                                                                    : "unallocated address at",
                   p, span->cell_size, call);
     return NULL;
 }
@@ -326,8 +326,8 @@ static void free_cell(heap_t *self, span_t *span, void *p)
 
 static void free_collected(heap_t *self, span_t *span, void *p)
 {
-    if (UNLIKELY(collected_has_flag(span, COLLECTED_ATTACHED)))
-        above_freed(p);
+    if (UNLIKELY(collected_has_flag(span, COLLECTED_HAS_RECORD)))
+        upcall_freed(p);
     if (UNLIKELY(options.leaks))
         origin_forget(p);
     world_enter_as(self);
@@ -446,7 +446,7 @@ void heap_free_event(span_t *span)
 {
     heap_t *self = cache.heap;
     gate_enter(self);
-    if (LIKELY(span->heap == self && span->wait == 0)) {
+    if (LIKELY(span->heap == self && span->frees_until_event == 0)) {
         if (LIKELY(span->state == SPAN_FULL))
             span_event(span);
         else
@@ -514,7 +514,7 @@ static bool may_stay(span_t *span, size_t size)
     size_t old = span_usable(span);
     if (!options.collect || size > old || size < old / 2)
         return false;
-    return LIKELY(!options.keep && !options.noscan) || above_kind(size) == span->kind;
+    return LIKELY(!options.keep && !options.noscan) || upcall_kind(size) == span->kind;
 }
 
 /* What asks for manual memory gets it, but under WEIR_COLLECT, where all is collected. When leaks are looked

@@ -26,7 +26,7 @@ bool hollow_has(const span_t *span, const cell_t *cell)
 
 enum { WORDS = SLOT_SIZE / 16 / 64 };
 
-/* The pages below `extended` that a cell in use reaches into, and the one that untouched cells begin in. */
+/* The pages below `initialized` that a cell in use reaches into, and the one that untouched cells begin in. */
 static uint32_t pages_in_use(const span_t *span)
 {
     uint64_t free[WORDS] = {0};
@@ -34,8 +34,8 @@ static uint32_t pages_in_use(const span_t *span)
         uint32_t index = index_of(span, cell);
         free[index / 64] |= (uint64_t)1 << index % 64;
     }
-    uint32_t pages = span->extended < span->cells ? pages_of_cell(span, span->extended) : 0;
-    for (uint32_t cell = 0; cell < span->extended; cell++) {
+    uint32_t pages = span->initialized < span->cells ? pages_of_cell(span, span->initialized) : 0;
+    for (uint32_t cell = 0; cell < span->initialized; cell++) {
         uint32_t reached = pages_of_cell(span, cell);
         if (!(free[cell / 64] >> cell % 64 & 1) && !(reached & span->hollow))
             pages |= reached;
@@ -80,10 +80,10 @@ static uint32_t link_cells(span_t *span, uint32_t pages, cell_t **list);
 
 static void hollow_span(span_t *span)
 {
-    uint32_t free = span->extended - span->absent - span_used(span);
+    uint32_t free = span->initialized - span->absent - span_used(span);
     if (free * span->cell_size < OS_PAGE)
         return;
-    uint32_t below = (2u << (span->extended * span->cell_size - 1) / OS_PAGE) - 1;
+    uint32_t below = (2u << (span->initialized * span->cell_size - 1) / OS_PAGE) - 1;
     uint32_t resident = ((1u << span->touched) - 1) & ~(uint32_t)span->hollow;
     uint32_t pages = below & resident & ~pages_in_use(span);
     if (!pages)
@@ -138,7 +138,7 @@ static uint32_t link_cells(span_t *span, uint32_t pages, cell_t **list)
         uint32_t page = (uint32_t)__builtin_ctz(pages);
         uint32_t first = page * OS_PAGE / span->cell_size,
                  end = ((page + 1) * OS_PAGE - 1) / span->cell_size + 1;
-        for (uint32_t cell = first; cell < end && cell < span->extended; cell++) {
+        for (uint32_t cell = first; cell < end && cell < span->initialized; cell++) {
             uint32_t reached = pages_of_cell(span, cell);
             if (reached & span->hollow || reached & pages & ~(1u << page))
                 continue; /* the latter's turn comes */

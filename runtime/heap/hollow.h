@@ -7,7 +7,7 @@
  *     pages     |  resident   |   hollow    |   hollow    |  resident   |          hollow & pages below touched
  *     cells     | u | f | u | a . a . a . a . a . a . a . a | f | u | ...          u used, f on the list, a absent
  *
- *     used + |free| + absent == extended <= cells
+ *     used + |free| + absent == initialized <= cells
  *
  * Refills bring a page back when nothing else is free: its absent cells go into the cache as untouched ones
  * do. The caller of all of this owns the span. */

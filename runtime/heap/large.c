@@ -34,8 +34,8 @@ static void *large_describe(heap_t *self, void *memory, size_t bytes, size_t siz
     __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
     span->kind = KIND_MANUAL;
-    span->moved = false;
-    span->wait = 0;
+    span->is_moved = false;
+    span->flags = 0;
     span_set_state(span, state);
     cycle_note_volume(self, bytes);
     self->large_allocs++;
@@ -131,7 +131,7 @@ static void give_without(heap_t *self, span_t *span, size_t gone, bool moved)
     size_t bytes = large_usable(span);
     enum span_state state = span->state;
     note_free(self, span);
-    bool may_be_kept = state == SPAN_LARGE && !gone && !span->moved && span->kind == KIND_MANUAL;
+    bool may_be_kept = state == SPAN_LARGE && !gone && !span->is_moved && span->kind == KIND_MANUAL;
     if (may_be_kept && keep_spare(self, span, bytes))
         return;
     if (state == SPAN_LARGE)
@@ -152,7 +152,7 @@ static bool renew(span_t *span, size_t from)
 
 void large_free(heap_t *self, span_t *span)
 {
-    size_t gone = UNLIKELY(span->moved) && renew(span, 0) ? large_usable(span) : 0;
+    size_t gone = UNLIKELY(span->is_moved) && renew(span, 0) ? large_usable(span) : 0;
     give_without(self, span, gone, false);
 }
 
@@ -178,7 +178,7 @@ static bool resize_slots(span_t *span, size_t bytes)
 {
     size_t old = large_usable(span);
     uint32_t slot = span_slot(span), count = large_slots(old), new_count = large_slots(bytes);
-    if (bytes <= old && span->moved && new_count < count)
+    if (bytes <= old && span->is_moved && new_count < count)
         renew(span, (size_t)new_count << SLOT_SHIFT);
     if (bytes <= old)
         pages_shrink(slot, count, old / OS_PAGE, new_count, bytes / OS_PAGE);
@@ -230,14 +230,14 @@ static enum os_move move_pages(span_t *to, span_t *from, size_t bytes)
     if (result != OS_MOVED)
         return result;
     atomic_fetch_add_explicit(&moved_objects, 1, memory_order_relaxed);
-    to->moved = true;
+    to->is_moved = true;
     return result;
 }
 
 /* Its pages are in another one. */
 static void free_moved(heap_t *self, span_t *span, size_t bytes, bool under_limit)
 {
-    if (span->moved)
+    if (span->is_moved)
         renew(span, 0);
     give_without(self, span, bytes, under_limit);
 }

@@ -52,7 +52,7 @@ static void *take(size_t bytes)
     void *memory = os_take(bytes);
     if (!memory)
         return NULL;
-    atomic_fetch_add_explicit(&ledger.metadata, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&page_stats.metadata, bytes, memory_order_relaxed);
     return memory;
 }
 
@@ -73,7 +73,7 @@ static uint32_t intern(const origin_stack_t *stack)
         if (!os_commit((char *)origins.stacks + origins.stacks_committed, COMMIT))
             return 0;
         origins.stacks_committed += COMMIT;
-        atomic_fetch_add_explicit(&ledger.metadata, COMMIT, memory_order_relaxed);
+        atomic_fetch_add_explicit(&page_stats.metadata, COMMIT, memory_order_relaxed);
     }
     origins.stacks[number] = *stack;
     origins.index[place] = number;
@@ -105,7 +105,7 @@ static origin_t *place_of(uintptr_t block)
 static void give_back(origin_t *blocks, size_t room)
 {
     os_unreserve(blocks, room * sizeof *blocks);
-    atomic_fetch_sub_explicit(&ledger.metadata, room * sizeof *blocks, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&page_stats.metadata, room * sizeof *blocks, memory_order_relaxed);
 }
 
 static bool grow(void)

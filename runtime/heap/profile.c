@@ -78,7 +78,7 @@ uint64_t profile_live_bytes(void)
 
 static void count_tables(size_t bytes)
 {
-    atomic_fetch_add(&ledger.metadata, bytes);
+    atomic_fetch_add(&page_stats.metadata, bytes);
     atomic_fetch_add(&profile.table_bytes, bytes);
 }
 
@@ -172,14 +172,14 @@ profile_owner_t profile_owner_at(uint32_t number)
     return (profile_owner_t){owner->name, owner->is_arena};
 }
 
-typedef struct calls {
+typedef struct profile_calls {
     uintptr_t frames[PROFILE_FRAMES];
     uint32_t depth, hash;
     uint16_t owner;
     bool whole;
-} calls_t;
+} profile_calls_t;
 
-static void find_calls(const heap_t *heap, size_t size, calls_t *calls)
+static void find_calls(const heap_t *heap, size_t size, profile_calls_t *calls)
 {
     bool limit_known = heap->stack_limit != 0 && heap->stack_limit != UINTPTR_MAX;
     unwind_stack_t own = {limit_known ? heap->stack_limit : 0, heap->stack_to};
@@ -190,7 +190,7 @@ static void find_calls(const heap_t *heap, size_t size, calls_t *calls)
     calls->hash = (uint32_t)(hash >> 8);
 }
 
-static bool is_site(const profile_site_t *site, const calls_t *calls, size_t size)
+static bool is_site(const profile_site_t *site, const profile_calls_t *calls, size_t size)
 {
     return site->hash == calls->hash && site->size == size && site->depth == calls->depth &&
            site->owner == calls->owner &&
@@ -198,7 +198,7 @@ static bool is_site(const profile_site_t *site, const calls_t *calls, size_t siz
 }
 
 /* Its number; site 0, which has no frames, takes what there is no room for. Under the lock. */
-static uint32_t find_site(const calls_t *calls, size_t size)
+static uint32_t find_site(const profile_calls_t *calls, size_t size)
 {
     uint32_t place = (calls->hash + calls->owner) % INDEX;
     for (; profile.index[place]; place = (place + 1) % INDEX)
@@ -253,7 +253,7 @@ static bool grow(void)
     if (old) {
         os_unreserve(old, old_room * sizeof *old);
         atomic_fetch_sub(&profile.table_bytes, old_room * sizeof *old);
-        atomic_fetch_sub(&ledger.metadata, old_room * sizeof *old);
+        atomic_fetch_sub(&page_stats.metadata, old_room * sizeof *old);
     }
     return true;
 }
@@ -294,7 +294,7 @@ uint64_t profile_scaled(size_t size)
 
 bool profile_note(const heap_t *heap, const void *p, size_t size, size_t requested)
 {
-    calls_t calls;
+    profile_calls_t calls;
     find_calls(heap, size, &calls);
     uint64_t now = os_now_ns();
     lock_acquire(&profile.lock);

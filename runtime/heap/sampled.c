@@ -57,7 +57,7 @@ sampling_t *sampled_make(void)
 
 static bool has_room(const span_t *span)
 {
-    return span->free || span->extended < span->cells;
+    return span->free || span->initialized < span->cells;
 }
 
 static void span_begin(uint32_t slot, uint32_t cls)
@@ -77,15 +77,15 @@ static void free_cell(span_t *span, cell_t *cell)
 {
     uint32_t *list = &sampled.with_room[span->cls];
     lock_acquire(&sampled.lock);
-    DEBUG_CHECK(span->state == SPAN_SAMPLED && span->wait > 0);
+    DEBUG_CHECK(span->state == SPAN_SAMPLED && span->frees_until_event > 0);
     bool had_room = has_room(span);
     cell->next = span->free;
     cell->mark = span;
     span->free = cell;
-    __atomic_store_n(&span->wait, span->wait - 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&span->frees_until_event, span->frees_until_event - 1, __ATOMIC_RELAXED);
     if (!had_room)
         span_link(list, span);
-    bool is_over = span->wait == 0 && (span->next || span->prev);
+    bool is_over = span->frees_until_event == 0 && (span->next || span->prev);
     if (is_over) {
         span_unlink(list, span);
         span_set_state(span, SPAN_NONE);
@@ -103,11 +103,11 @@ static void *take_cell(uint32_t cls)
     if (cell) {
         span->free = cell->next;
     } else {
-        cell = (cell_t *)(void *)(span_start(span) + (size_t)span->extended * span->cell_size);
-        __atomic_store_n(&span->extended, (uint16_t)(span->extended + 1), __ATOMIC_RELAXED);
+        cell = (cell_t *)(void *)(span_start(span) + (size_t)span->initialized * span->cell_size);
+        __atomic_store_n(&span->initialized, (uint16_t)(span->initialized + 1), __ATOMIC_RELAXED);
     }
     cell->mark = NULL;
-    __atomic_store_n(&span->wait, span->wait + 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&span->frees_until_event, span->frees_until_event + 1, __ATOMIC_RELAXED);
     if (!has_room(span))
         span_unlink(&sampled.with_room[cls], span);
     return cell;
@@ -185,7 +185,7 @@ void sampled_count(uint64_t frees[CLASS_COUNT])
 
 /* --- large objects --- */
 
-/* In span->wait, which no list counts; collected ones have the collector's flags there too. */
+/* In span->frees_until_event, which no list counts; collected ones have the collector's flags there too. */
 enum { LARGE_SAMPLED = COLLECTED_SAMPLED };
 
 void sampled_large(heap_t *self, span_t *span, size_t size)
@@ -224,11 +224,11 @@ uint32_t sampled_run(sampling_t *sampling, const span_t *span, uint32_t cells)
 /* Others free cells of the span meanwhile. */
 static void note_cell(span_t *span, uint16_t cell)
 {
-    uint16_t has = __atomic_load_n(&span->absent, __ATOMIC_RELAXED), shall;
+    uint16_t has = __atomic_load_n(&span->samples, __ATOMIC_RELAXED), shall;
     do {
         shall = has == 0 ? (uint16_t)(cell + 1) : SAMPLED_SEVERAL;
     } while (
-        !__atomic_compare_exchange_n(&span->absent, &has, shall, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+        !__atomic_compare_exchange_n(&span->samples, &has, shall, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 }
 
 static uint32_t cell_of(const span_t *span, const void *p)
@@ -249,12 +249,12 @@ void sampled_collected(heap_t *self, void *p, size_t size)
 /* The one sample of the span, if it has no more, is gone. */
 static void forget_only(span_t *span, uint16_t only)
 {
-    __atomic_compare_exchange_n(&span->absent, &only, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    __atomic_compare_exchange_n(&span->samples, &only, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 void sampled_collected_free(span_t *span, const void *p)
 {
-    uint16_t has = __atomic_load_n(&span->absent, __ATOMIC_RELAXED);
+    uint16_t has = __atomic_load_n(&span->samples, __ATOMIC_RELAXED);
     uint32_t cell = cell_of(span, p);
     if (has != SAMPLED_SEVERAL && has != cell + 1)
         return;
@@ -267,7 +267,7 @@ void sampled_collected_free(span_t *span, const void *p)
 void sampled_collected_sweep(span_t *span)
 {
     const bits_t *bits = bitmaps_of(span_slot(span));
-    uint16_t has = __atomic_load_n(&span->absent, __ATOMIC_RELAXED);
+    uint16_t has = __atomic_load_n(&span->samples, __ATOMIC_RELAXED);
     uint64_t dead[SLOT_WORDS];
     for (uint32_t word = 0; word < bitmaps_words(span); word++)
         dead[word] = __atomic_load_n(&bits[word].allocs, __ATOMIC_RELAXED) &

@@ -115,7 +115,7 @@ void shed_run(void)
 shed_count_t shed_count(weir_rung rung)
 {
     if (rung == WEIR_RUNG_IDLE || rung == WEIR_RUNG_REFUSAL) {
-        ledger_t now = pages_ledger();
+        page_stats_t now = pages_stats();
         return rung == WEIR_RUNG_IDLE ? (shed_count_t){now.limit_releases, now.limit_released_pages * OS_PAGE}
                                       : (shed_count_t){now.refusals, 0};
     }

@@ -68,24 +68,24 @@ void shrinker_remove(shrinker_t *shrinker, void *context)
 /* --- running --- */
 
 /* Where one is in the order. */
-typedef struct place {
+typedef struct turn {
     int64_t priority;
     uint64_t number;
-} place_t;
+} turn_t;
 
-static bool is_before(place_t a, place_t b)
+static bool is_before(turn_t a, turn_t b)
 {
     return a.priority < b.priority || (a.priority == b.priority && a.number < b.number);
 }
 
 /* The first behind *place, which becomes its own; NULL: there is none. Those that come or leave meanwhile may
  * be missed. */
-static struct entry *next_after(place_t *place)
+static struct entry *next_after(turn_t *place)
 {
     struct entry *found = NULL;
-    place_t best = {INT64_MAX, 0};
+    turn_t best = {INT64_MAX, 0};
     for (size_t i = 0; i < SHRINKERS; i++) {
-        place_t here = {entries[i].priority, entries[i].number};
+        turn_t here = {entries[i].priority, entries[i].number};
         if (atomic_load(&entries[i].state) == LISTENS && is_before(*place, here) && is_before(here, best)) {
             found = &entries[i];
             best = here;
@@ -112,7 +112,7 @@ static bool run(struct entry *entry, size_t wanted, size_t *bytes)
 
 size_t shrinker_run(size_t (*excess)(void), size_t *bytes)
 {
-    place_t place = {INT64_MIN, 0};
+    turn_t place = {INT64_MIN, 0};
     size_t ran = 0, wanted;
     *bytes = 0;
     for (struct entry *entry; (wanted = excess()) > 0 && (entry = next_after(&place)) != NULL;)

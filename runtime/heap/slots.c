@@ -18,14 +18,14 @@ static struct {
     bool no_huge_page; /* there was none for the last run */
 } slots = {.lock = LOCK_INIT(LOCK_RANK_NONE)};
 
-/* The ledger is written under the lock of the pages; here and below it is peeked at for a guess. */
+/* The page statistics are written under the lock of the pages; here and below it is peeked at for a guess. */
 __attribute__((no_sanitize("thread"))) bool slots_want_huge(void)
 {
-    return __atomic_load_n(&ledger.slots_inuse, __ATOMIC_RELAXED) >= LARGE_MIN && !slots.no_huge_page &&
+    return __atomic_load_n(&page_stats.slots_inuse, __ATOMIC_RELAXED) >= LARGE_MIN && !slots.no_huge_page &&
            pages_has_room(ROOM_MIN);
 }
 
-/* The ledger counts a run as touched from the start, so it has to be. */
+/* The page statistics count a run as touched from the start, so it has to be. */
 static void touch(char *memory)
 {
     for (size_t at = 0; at < OS_HUGE_PAGE; at += OS_PAGE)
@@ -36,7 +36,7 @@ static void touch(char *memory)
  * die one by one would hold twice its goal. Of a large heap it lies in huge pages already. */
 __attribute__((no_sanitize("thread"))) static bool idle_comes_first(void)
 {
-    return __atomic_load_n(&ledger.pages_idle, __ATOMIC_RELAXED) >= OS_HUGE_PAGE / OS_PAGE;
+    return __atomic_load_n(&page_stats.pages_idle, __ATOMIC_RELAXED) >= OS_HUGE_PAGE / OS_PAGE;
 }
 
 static void run_take(uint32_t which)

@@ -25,7 +25,7 @@ enum { WAKE_MAX = 32 };
 
 static uint32_t wake_after(const span_t *span)
 {
-    uint32_t share = span->extended / 16u;
+    uint32_t share = span->initialized / 16u;
     return share < 1 ? 1 : share > WAKE_MAX ? WAKE_MAX : share;
 }
 
@@ -106,7 +106,7 @@ static void span_discard(heap_t *heap, span_t *span)
     __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
     span_set_state(span, SPAN_NONE);
-    count_add(&heap->freed[span->cls], span->extended);
+    count_add(&heap->freed[span->cls], span->initialized);
     if (!spare_put_small(heap, span))
         pages_give(span_slot(span), 1, SLOT_PAGES);
 }
@@ -177,7 +177,7 @@ COLD static cell_t *drop_absent(span_t *span, cell_t *list)
         next = cell->next;
         if (hollow_has(span, cell)) {
             misuse_report("double free of", cell, span->cell_size, "free()");
-            span->wait++; /* as before the free */
+            span->frees_until_event++; /* as before the free */
         } else {
             cell->next = kept;
             kept = cell;
@@ -220,7 +220,7 @@ ALWAYS_INLINE void *take_free(heap_t *heap, span_t *span)
     is_interior(span, list);
     if (UNLIKELY(span->absent) && !(list = drop_absent(span, list)))
         return NULL;
-    uint32_t present = span->extended - span->absent, count = present - span_used(span);
+    uint32_t present = span->initialized - span->absent, count = present - span_used(span);
     DEBUG_CHECK(!heap->bins[span->cls] && count > 0);
     set_wait(span, present, present);
     atomic_signal_fence(memory_order_seq_cst);
@@ -238,28 +238,28 @@ bool span_touch(span_t *span, uint32_t end_cell)
 NOINLINE static void *take_untouched(heap_t *heap, span_t *span)
 {
     DEBUG_CHECK(!span->free && !heap->bins[span->cls]);
-    DEBUG_CHECK(span->extended < span->cells && span_used(span) + span->absent == span->extended);
-    uint32_t size = span->cell_size, start = span->extended * size;
+    DEBUG_CHECK(span->initialized < span->cells && span_used(span) + span->absent == span->initialized);
+    uint32_t size = span->cell_size, start = span->initialized * size;
     uint32_t end = (start + OS_PAGE) & ~(uint32_t)(OS_PAGE - 1);
     uint32_t count = start + size >= end ? 1 : (end - start) / size;
-    if (count > (uint32_t)(span->cells - span->extended))
-        count = span->cells - span->extended;
-    if (!span_touch(span, span->extended + count))
+    if (count > (uint32_t)(span->cells - span->initialized))
+        count = span->cells - span->initialized;
+    if (!span_touch(span, span->initialized + count))
         return NULL;
     char *first = span_start(span) + start, *last = first + (size_t)(count - 1) * size;
     for (char *at = first; at < last; at += size)
         *(cell_t *)(void *)at = (cell_t){.next = (cell_t *)(void *)(at + size), .mark = span};
     *(cell_t *)(void *)last = (cell_t){.next = NULL, .mark = span};
-    uint32_t extended = span->extended + count;
-    set_wait(span, extended - span->absent, extended - span->absent);
-    __atomic_store_n(&span->extended, (uint16_t)extended, __ATOMIC_RELEASE);
+    uint32_t initialized = span->initialized + count;
+    set_wait(span, initialized - span->absent, initialized - span->absent);
+    __atomic_store_n(&span->initialized, (uint16_t)initialized, __ATOMIC_RELEASE);
     return bin_fill(heap, span, (cell_t *)(void *)first, count);
 }
 
 /* Cells that are not resident: those of a hollow page, or untouched ones. */
 static bool has_fresh(const span_t *span)
 {
-    return span->hollow || span->extended < span->cells;
+    return span->hollow || span->initialized < span->cells;
 }
 
 static void *take_fresh(heap_t *heap, span_t *span)
@@ -367,7 +367,7 @@ void *span_refill(heap_t *heap, uint32_t cls, size_t size)
 void span_event(span_t *span)
 {
     heap_t *heap = span->heap;
-    DEBUG_CHECK(span->wait == 0 && span->state != SPAN_NONE);
+    DEBUG_CHECK(span->frees_until_event == 0 && span->state != SPAN_NONE);
     if (span->state == SPAN_FULL) {
         partial_push(heap, span);
         return;
@@ -381,11 +381,11 @@ void span_event(span_t *span)
 void span_free_cell(span_t *span, void *p)
 {
     cell_t *cell = p;
-    DEBUG_CHECK(span->wait > 0 && span_used(span) <= span->extended);
+    DEBUG_CHECK(span->frees_until_event > 0 && span_used(span) <= span->initialized);
     cell->next = span->free;
     cell->mark = span;
     span->free = cell;
-    if (--span->wait == 0)
+    if (--span->frees_until_event == 0)
         span_event(span);
 }
 

@@ -59,7 +59,7 @@ static bool may_have_spares(const heap_t *self)
 /* What is in use is peeked at, for a guess. */
 __attribute__((no_sanitize("thread"))) static size_t shares_bound(void)
 {
-    size_t inuse = __atomic_load_n(&ledger.pages_inuse, __ATOMIC_RELAXED) * OS_PAGE;
+    size_t inuse = __atomic_load_n(&page_stats.pages_inuse, __ATOMIC_RELAXED) * OS_PAGE;
     size_t bound = inuse / SHARES_PART > SHARES_FLOOR ? inuse / SHARES_PART : SHARES_FLOOR;
     int percent = control_gc_percent();
     return percent < 0 || percent >= 100 ? bound : bound / 100 * (size_t)percent;
@@ -71,8 +71,8 @@ static void grow_share(heap_t *self)
     size_t more = spare->share ? spare->share : SHARE_STEP;
     if (spare->share + more > SHARE_MAX)
         return;
-    if (atomic_fetch_add_explicit(&ledger.spare, more, memory_order_relaxed) + more > shares_bound())
-        atomic_fetch_sub_explicit(&ledger.spare, more, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&page_stats.spare, more, memory_order_relaxed) + more > shares_bound())
+        atomic_fetch_sub_explicit(&page_stats.spare, more, memory_order_relaxed);
     else
         spare->share += (uint32_t)more;
 }
@@ -82,7 +82,7 @@ static void grow_share(heap_t *self)
 /* Peeked at: whoever sees it late gives up late. */
 __attribute__((no_sanitize("thread"))) static uint8_t releases_for_limit(void)
 {
-    return (uint8_t)__atomic_load_n(&ledger.limit_releases, __ATOMIC_RELAXED);
+    return (uint8_t)__atomic_load_n(&page_stats.limit_releases, __ATOMIC_RELAXED);
 }
 
 /* Idle memory has gone back for a limit since the thread looked last. What it keeps would have served instead
@@ -186,7 +186,7 @@ void spare_release(heap_t *self)
     for (uint32_t bin = 0; bin < SPARE_BINS; bin++)
         while (spare->bins[bin])
             give_one(self, bin);
-    atomic_fetch_sub_explicit(&ledger.spare, spare->share, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&page_stats.spare, spare->share, memory_order_relaxed);
     spare->share = 0;
     spare->wishes = 0;
 }

@@ -90,7 +90,7 @@ static void settle_events(heap_t *heap)
 {
     for (uint32_t slot = heap->spans; slot; slot = span_of_slot(slot)->all_next) {
         span_t *span = span_of_slot(slot);
-        if (span->state == SPAN_FULL && span->wait == 0)
+        if (span->state == SPAN_FULL && span->frees_until_event == 0)
             span_event(span);
     }
 }

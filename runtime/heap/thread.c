@@ -10,7 +10,7 @@
  * A span's owner word is a thread's identity and identities are reused, so it is cleared whenever a heap has
  * no thread.
  */
-#include "runtime/heap/above.h"
+#include "runtime/heap/upcall.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
@@ -185,7 +185,7 @@ static void settle_collecting(void)
         text_say("weir: WEIR_COLLECT=1: not together with harden=1; nothing is collected\n");
     if (options.leaks && options.harden)
         text_say("weir: WEIR_DEBUG=leaks=1: not together with harden=1; no leaks are looked for\n");
-    if (options.harden || !&above_swapped_in)
+    if (options.harden || !&upcall_swapped_in)
         options.collect = options.leaks = 0;
     if (options.leaks)
         options.collect = 1;
@@ -266,7 +266,7 @@ static void after_fork(bool child)
     lock_after_fork(&heaps.lock, child);
 }
 
-/* The page provider knows every thread that was in it, as it does the one that forks; a thread without a heap
+/* The extent allocator knows every thread that was in it, as it does the one that forks; a thread without a heap
  * would end without telling it. */
 static void pages_after(bool child)
 {

@@ -18,10 +18,10 @@ static uint32_t list_length(const span_t *span, const cell_t *list)
     for (const cell_t *cell = list; cell; cell = cell->next, length++) {
         size_t offset = (uintptr_t)cell - (uintptr_t)span_start(span);
         CHECK(offset < SLOT_SIZE && offset % span->cell_size == 0, "free list leaves its span at", cell);
-        CHECK(offset / span->cell_size < span->extended, "free list runs into untouched cells at", cell);
+        CHECK(offset / span->cell_size < span->initialized, "free list runs into untouched cells at", cell);
         CHECK(!hollow_has(span, cell), "free list runs into hollow pages at", cell);
         CHECK(cell->mark == span, "free cell without its mark at", cell);
-        CHECK(length < span->extended, "free list has a loop at", cell);
+        CHECK(length < span->initialized, "free list has a loop at", cell);
     }
     return length;
 }
@@ -29,12 +29,12 @@ static uint32_t list_length(const span_t *span, const cell_t *list)
 static uint32_t absent_cells(const span_t *span)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; span->hollow && i < span->extended; i++)
+    for (uint32_t i = 0; span->hollow && i < span->initialized; i++)
         count += hollow_has(span, (cell_t *)(void *)(span_start(span) + (size_t)i * span->cell_size));
     return count;
 }
 
-/* used + |free| + absent == extended <= cells; what is in the thread cache counts as used. */
+/* used + |free| + absent == initialized <= cells; what is in the thread cache counts as used. */
 static void verify_span(const heap_t *heap, const span_t *span)
 {
     const char *start = span_start(span);
@@ -43,13 +43,13 @@ static void verify_span(const heap_t *heap, const span_t *span)
     CHECK(span->heap == heap, "span of another heap on the list at", start);
     CHECK(span->owner == (heap->closed ? 0 : heap->word), "span with another owner at", start);
     CHECK(span->cell_size == class_size(span->cls), "span of a wrong cell size at", start);
-    CHECK(span->extended <= span->cells && span->cells == SLOT_SIZE / span->cell_size, "span overfull at",
+    CHECK(span->initialized <= span->cells && span->cells == SLOT_SIZE / span->cell_size, "span overfull at",
           start);
-    CHECK(span_used(span) + free + span->absent == span->extended, "span does not add up at", start);
+    CHECK(span_used(span) + free + span->absent == span->initialized, "span does not add up at", start);
     CHECK(absent_cells(span) == span->absent, "hollow pages and absent cells differ at", start);
     CHECK(cached <= span_used(span), "more cells cached than in use at", start);
     CHECK(span->state != SPAN_ACTIVE || heap->active[span->cls] == span, "active span unknown at", start);
-    CHECK(span->state != SPAN_FULL || span->wait > 0, "full span overdue at", start);
+    CHECK(span->state != SPAN_FULL || span->frees_until_event > 0, "full span overdue at", start);
 }
 
 void verify_heap(const heap_t *heap)

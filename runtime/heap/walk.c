@@ -44,7 +44,7 @@ static size_t pinned_bytes(const walk_slot_t *found)
 __attribute__((no_sanitize("thread", "address"))) static void read_manual(const span_t *copy,
                                                                           walk_slot_t *found)
 {
-    for (uint32_t i = 0; i < copy->extended && i < copy->cells; i++) {
+    for (uint32_t i = 0; i < copy->initialized && i < copy->cells; i++) {
         const cell_t *cell =
             (const cell_t *)(const void *)((const char *)found->span.start + (size_t)i * copy->cell_size);
         bool is_absent = pages_of(copy->cell_size, i) & copy->hollow;

@@ -13,7 +13,7 @@
 #include "runtime/os/signal.h"
 
 _Atomic uint32_t world_stopping;
-static _Atomic uint32_t standing; /* threads in stand_still */
+static _Atomic uint32_t parked; /* threads in stand_still */
 static _Atomic int process; /* whose world it is; not that of a child of vfork, which shares all of this */
 static heap_t *_Atomic stopper; /* whose thread stops the world, or has; NULL: nobody's */
 
@@ -25,16 +25,16 @@ static heap_t *_Atomic stopper; /* whose thread stops the world, or has; NULL: n
 static inline __attribute__((always_inline)) void wait_marked(heap_t *heap)
 {
     uint64_t signals = os_block_heard_signals();
-    atomic_fetch_add(&standing, 1);
+    atomic_fetch_add(&parked, 1);
     do {
-        atomic_store(&heap->standing, 1);
-        os_futex_wake(&heap->standing);
+        atomic_store(&heap->parked, 1);
+        os_futex_wake(&heap->parked);
         while (atomic_load(&world_stopping))
             os_futex_wait(&world_stopping, 1);
-        atomic_store(&heap->standing, 0);
+        atomic_store(&heap->parked, 0);
     } while (atomic_load(&world_stopping));
-    if (atomic_fetch_sub(&standing, 1) == 1)
-        os_futex_wake_all(&standing);
+    if (atomic_fetch_sub(&parked, 1) == 1)
+        os_futex_wake_all(&parked);
     os_restore_signals(signals);
 }
 
@@ -61,7 +61,7 @@ static void disown(int thread)
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
         if (heap->status == HEAP_LIVE && heap->thread == thread) {
             heap->thread = WORLD_NO_THREAD;
-            os_futex_wake(&heap->standing);
+            os_futex_wake(&heap->parked);
         }
 }
 
@@ -76,7 +76,7 @@ static void stop_if_asked(void)
         disown(os_thread_id());
 }
 
-/* Interrupted in a section, the thread stops at its end. A late signal may find the thread standing: then the
+/* Interrupted in a section, the thread stops at its end. A late signal may find the thread parked: then the
  * collector is at work on what it has said of its stack. */
 static void stop_at_signal(const os_frame_t *frame)
 {
@@ -87,7 +87,7 @@ static void stop_at_signal(const os_frame_t *frame)
         disown(os_thread_id());
     } else if (atomic_load(&heap->waits_for_child)) {
         world_wait_to_start(); /* it does no more: but the collector is at work on what it said at the beginning */
-    } else if (heap != stopper && !atomic_load(&heap->standing)) {
+    } else if (heap != stopper && !atomic_load(&heap->parked)) {
         heap->stack_from = frame->stack & ~(uintptr_t)7;
         heap->registers_from = frame->from;
         heap->registers_to = frame->to;
@@ -105,7 +105,7 @@ void world_thread_begin(heap_t *heap)
     heap->pointer = os_thread_word();
     heap->stack_to = os_stack_end();
     heap->stack_limit = os_is_first_thread() ? 0 : UINTPTR_MAX;
-    heap->standing = 0;
+    heap->parked = 0;
     heap->vforks = 0;
     if (!process)
         process = os_process_id();
@@ -125,7 +125,7 @@ void world_thread_stack_size(size_t size)
 void world_thread_end(heap_t *heap)
 {
     if (atomic_load(&world_stopping))
-        os_futex_wake(&heap->standing);
+        os_futex_wake(&heap->parked);
 }
 
 bool world_admits(void)
@@ -151,7 +151,7 @@ __attribute__((noinline, no_sanitize("address"))) void world_block_begin(void)
     WORLD_MARK_HERE(&heap->blocked);
     heap->stack_from = heap->blocked.from;
     heap->registers_from = heap->registers_to = 0;
-    atomic_store(&heap->standing, 1);
+    atomic_store(&heap->parked, 1);
 }
 
 void world_block_end(void)
@@ -159,7 +159,7 @@ void world_block_end(void)
     heap_t *heap = cache.heap;
     if (!heap)
         return;
-    atomic_store(&heap->standing, 0);
+    atomic_store(&heap->parked, 0);
     if (atomic_load(&world_stopping))
         wait_marked(heap); /* what was said at the beginning holds */
     memset(heap->blocked.held, 0, sizeof heap->blocked.held);
@@ -217,14 +217,14 @@ static bool close_world(bool has_made_room)
 }
 
 /* Those that stood for the last stop get off first: collections that follow each other closely would
- * otherwise keep them standing for ever. */
+ * otherwise keep them parked for ever. */
 bool world_stop(void)
 {
     if (!world_is_ours())
         return false;
     lock_section_ended = stop_if_asked;
-    for (uint32_t left; (left = atomic_load(&standing)) > 0;)
-        os_futex_wait(&standing, left);
+    for (uint32_t left; (left = atomic_load(&parked)) > 0;)
+        os_futex_wait(&parked, left);
     stopper = cache.heap;
     while (!close_world(halt_make_room())) {
     }
@@ -255,7 +255,7 @@ void world_stack(const heap_t *heap, uintptr_t *from, uintptr_t *to)
 void world_after_fork_child(void)
 {
     world_stopping = 0;
-    standing = 0;
+    parked = 0;
     stopper = NULL;
     process = os_process_id();
     halt_after_fork_child();

@@ -17,11 +17,11 @@ typedef struct row {
     uint64_t spans, blocks, used, resident, pinned; /* used: bytes of the blocks */
 } row_t;
 
-typedef struct table {
+typedef struct pin_table {
     row_t rows[ROWS_MAX];
     size_t count;
     row_t all;
-} table_t;
+} pin_table_t;
 
 static void row_add(row_t *row, const weir_span *span)
 {
@@ -36,7 +36,7 @@ static void row_add(row_t *row, const weir_span *span)
 static bool add(void *ctx, const weir_span *span, size_t size)
 {
     (void)size;
-    table_t *table = ctx;
+    pin_table_t *table = ctx;
     if (span->blocks == 1)
         return true;
     size_t i = 0;
@@ -117,7 +117,7 @@ static void add_free_pages(text_t *text, const row_t *all)
 
 void pins_write(text_t *text)
 {
-    static table_t table; /* the caller's alone: see pins.h */
+    static pin_table_t table; /* the caller's alone: see pins.h */
     memset(&table, 0, sizeof table);
     weir_heap_walk(add, &table);
     qsort(table.rows, table.count, sizeof table.rows[0], most_first);

@@ -1,4 +1,4 @@
-/* stats: see stats.h. The heap's counts and the ledger of pages, put into Go's fields. */
+/* stats: see stats.h. The heap's counts and the page statistics, put into Go's fields. */
 #include "runtime/observe/stats.h"
 
 #include <string.h>
@@ -51,7 +51,7 @@ static void count_freed_since(weir_mem_stats *stats)
 }
 
 /* Slots in use of which the end was never touched count as released there: the kernel has not given it. */
-static void fill_heap(weir_mem_stats *stats, const ledger_t *held)
+static void fill_heap(weir_mem_stats *stats, const page_stats_t *held)
 {
     uint64_t resident_slots = (uint64_t)held->touched * OS_PAGE;
     uint64_t idle = (uint64_t)held->pages_idle * OS_PAGE;
@@ -63,14 +63,14 @@ static void fill_heap(weir_mem_stats *stats, const ledger_t *held)
     stats->heap_sys = stats->heap_inuse + stats->heap_idle;
 }
 
-static void fill_overhead(weir_mem_stats *stats, const ledger_t *held, const account_t *account)
+static void fill_overhead(weir_mem_stats *stats, const page_stats_t *held, const account_t *account)
 {
     stats->mspan_inuse = stats->mspan_sys = region_table_bytes();
     stats->mcache_inuse = stats->mcache_sys = account->heap_bytes;
-    /* The tables may have grown since the ledger was read. */
+    /* The tables may have grown since the page statistics were read. */
     size_t others = held->metadata - stats->gc_sys - account->heap_bytes, profile = profile_table_bytes();
     stats->buck_hash_sys = profile < others ? profile : others;
-    stats->other_sys = others - stats->buck_hash_sys + pages_provider_metadata();
+    stats->other_sys = others - stats->buck_hash_sys + pages_extents_metadata();
     stats->sys = stats->heap_sys + stats->mspan_sys + stats->mcache_sys + stats->buck_hash_sys +
                  stats->gc_sys + stats->other_sys;
 }
@@ -98,8 +98,8 @@ void stats_read_memory(weir_mem_stats *stats)
     account_t account;
     memset(stats, 0, sizeof *stats);
     account_read(&account);
-    stats->gc_sys = collected_table_bytes(); /* before the ledger, which counts them too */
-    ledger_t held = pages_ledger();
+    stats->gc_sys = collected_table_bytes(); /* before the page statistics, which count them too */
+    page_stats_t held = pages_stats();
     fill_objects(stats, &account);
     fill_heap(stats, &held);
     fill_overhead(stats, &held, &account);

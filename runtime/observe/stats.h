@@ -1,4 +1,4 @@
-/* stats: the ledger read into the account that include/weir/stats.h defines. */
+/* stats: the page statistics read into the account that include/weir/stats.h defines. */
 #ifndef WEIR_OBSERVE_STATS_H
 #define WEIR_OBSERVE_STATS_H
 

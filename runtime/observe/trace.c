@@ -85,7 +85,7 @@ static uint64_t resident_bytes(void)
 static void put_counters(uint64_t ns)
 {
     char room[TRACE_RECORD];
-    ledger_t held = pages_ledger();
+    page_stats_t held = pages_stats();
     text_t record = record_on(room, 'C', "held", ns, TRACE_WORLD);
     record_add_number(&record, "in use", (held.pages_inuse + held.pages_slack) * OS_PAGE + held.huge_inuse);
     record_add_number(&record, "idle", held.pages_idle * OS_PAGE + held.huge_idle);

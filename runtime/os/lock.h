@@ -30,8 +30,8 @@ enum lock_rank {
     LOCK_RANK_FORK,         /* runtime/heap/fork.c: the locks that a fork takes */
     LOCK_RANK_CYCLE,        /* runtime/heap/cycle.c: one run of the clock at a time */
     LOCK_RANK_GC,           /* runtime/collect/gc.c: the pacer and the trace */
-    LOCK_RANK_ATTACHED,     /* runtime/collect/attached.c: what hangs on objects */
-    LOCK_RANK_ARENAS,       /* arena/grave.c; those of arena/live.c come just before it */
+    LOCK_RANK_ATTACHED,     /* runtime/collect/side_table.c: what hangs on objects */
+    LOCK_RANK_ARENAS,       /* arena/quarantine.c; those of arena/live.c come just before it */
     LOCK_RANK_POOLS,        /* pool: the list of pools, their gates */
     LOCK_RANK_HEAPS,        /* runtime/heap/thread.c: the list of heaps */
     LOCK_RANK_COLLECTED,    /* runtime/heap/collected.c */
@@ -41,7 +41,7 @@ enum lock_rank {
     LOCK_RANK_PROFILE,      /* runtime/heap/profile.c: sites and samples */
     LOCK_RANK_ZERO,         /* runtime/heap/zero.c */
     LOCK_RANK_HARDEN,       /* runtime/heap/harden.c */
-    LOCK_RANK_PAGES,        /* runtime/pages: slots, chunks, region, ledger of idle memory */
+    LOCK_RANK_PAGES,        /* runtime/pages: slots, chunks, region, idle memory */
     LOCK_RANK_TRACE,        /* runtime/observe/trace_file.c: records of the execution trace */
     LOCK_RANKS
 };

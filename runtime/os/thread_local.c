@@ -71,26 +71,26 @@ uintptr_t thread_local_to(uintptr_t word)
 #ifdef __GLIBC__
 
 /* Of a vector: the number of modules that there is room for comes before its first. */
-typedef struct entry {
+typedef struct dtv_entry {
     uintptr_t block; /* NOT_YET: none, until the thread comes to it */
     uintptr_t to_free;
-} entry_t;
+} dtv_entry_t;
 
 #define NOT_YET UINTPTR_MAX
 
-static const entry_t *vector_of(uintptr_t word)
+static const dtv_entry_t *vector_of(uintptr_t word)
 {
 #if defined(__x86_64__)
     enum { AT = 1 };
 #else
     enum { AT = 0 };
 #endif
-    return ((const entry_t *const *)word)[AT];
+    return ((const dtv_entry_t *const *)word)[AT];
 }
 
 uintptr_t thread_local_module(uintptr_t word, size_t module)
 {
-    const entry_t *vector = vector_of(word);
+    const dtv_entry_t *vector = vector_of(word);
     if (!vector || module == 0 || module > vector[-1].block || vector[module].block == NOT_YET)
         return 0;
     return vector[module].block;

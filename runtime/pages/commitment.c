@@ -1,4 +1,4 @@
-/* commitment: see commitment.h. The provider takes what it gets for committed until it purges it. So a chunk that is that
+/* commitment: see commitment.h. The extent allocator takes what it gets for committed until it purges it. So a chunk that is that
  * in part, and a huge object that is not, are decommitted throughout, and purged before anybody else gets them. */
 #include "runtime/pages/commitment.h"
 
@@ -6,7 +6,7 @@
 #include "runtime/pages/idle.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"
-#include "runtime/pages/provider.h"
+#include "runtime/pages/extents.h"
 #include "runtime/pages/purge.h"
 #include "runtime/pages/runs.h"
 
@@ -23,13 +23,13 @@ static bool chunk_decommit(uint32_t index)
     chunk_t *chunk = &region.chunks[index];
     if (!region_decommit(region_address(index * CHUNK_SLOTS), CHUNK_SIZE))
         return false;
-    ledger.pages_idle -= region_touched(index * CHUNK_SLOTS, CHUNK_SLOTS);
+    page_stats.pages_idle -= region_touched(index * CHUNK_SLOTS, CHUNK_SLOTS);
     runs_forget(index * CHUNK_SLOTS, CHUNK_SLOTS);
     chunk->committed = chunk->dirty = chunk->small = 0;
     return true;
 }
 
-/* True: some were decommitted. Others are the provider's now, and are when it purges what it has. */
+/* True: some were decommitted. Others are the extent allocator's now, and are when it purges what it has. */
 static bool give_up_chunks(void)
 {
     bool any = false;
@@ -37,7 +37,7 @@ static bool give_up_chunks(void)
         const chunk_t *chunk = &region.chunks[i];
         if (!chunk->known || chunk->free != ~(uint64_t)0)
             continue;
-        if (!chunk->from_provider)
+        if (!chunk->from_extents)
             any |= chunk->committed && chunk_decommit(i);
         else if (chunk->committed == ~(uint64_t)0 || chunk_decommit(i))
             runs_put_chunk(i);
@@ -56,9 +56,9 @@ bool commitment_make_room(void)
 void commitment_give_huge(void *memory, size_t size)
 {
     purge_await(region_address(0), region.used);
-    provider_give(memory, size);
-    ledger.huge_inuse -= size;
-    ledger.huge_count--;
+    extents_give(memory, size);
+    page_stats.huge_inuse -= size;
+    page_stats.huge_count--;
     idle_give_up_commitment();
     limit_fell();
 }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whatever is free gives up its commitment: what the provider holds, and the chunks that are free throughout. True: ask
+/* Whatever is free gives up its commitment: what the extent allocator holds, and the chunks that are free throughout. True: ask
  * again. */
 bool commitment_make_room(void);
 /* A run of slots, or a huge object, goes back whose pages were decommitted: they are committed again when somebody takes

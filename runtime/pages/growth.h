@@ -17,9 +17,9 @@
 
 /* All sizes in bytes in use. */
 typedef struct growth {
-    bool heeded; /* somebody listens to the clock; if nobody does, nothing is ever due */
-    size_t low;  /* the least since the last cycle */
-    size_t at;   /* a cycle is due from here on */
+    bool subscribed; /* somebody listens to the clock; if nobody does, nothing is ever due */
+    size_t low;      /* the least since the last cycle */
+    size_t at;       /* a cycle is due from here on */
 } growth_t;
 
 #define GROWTH_UNHEEDED                                                                                      \

@@ -11,7 +11,7 @@
 #include "runtime/pages/index.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"
-#include "runtime/pages/provider.h"
+#include "runtime/pages/extents.h"
 #include "runtime/pages/purge.h"
 
 /* Whoever frees a large block may never have touched it. So the largest are not cleared by hand, which would
@@ -24,7 +24,7 @@ static bool clear_by_kernel(char *memory, size_t size)
     return (size >= CLEARED_BY_KERNEL || options.collect) && os_release(memory, size);
 }
 
-/* How much of a range the provider had for reuse, in bytes; it is no longer. Those pages may hold anything,
+/* How much of a range the extent allocator had for reuse, in bytes; it is no longer. Those pages may hold anything,
  * the others are zero. */
 static size_t huge_take_touched(const char *memory, size_t size, bool zeroed)
 {
@@ -59,8 +59,8 @@ static void huge_taken(void *memory, size_t size, bool zeroed)
 {
     region_note_used(memory, size);
     size_t touched = huge_take_touched(memory, size, zeroed);
-    ledger.huge_idle -= touched;
-    ledger.huge_inuse += size;
+    page_stats.huge_idle -= touched;
+    page_stats.huge_inuse += size;
     idle_note_taken(size - touched);
     limit_admit(0);
 }
@@ -70,17 +70,17 @@ static bool admit_huge(size_t size)
 {
     size_t idle;
     do {
-        idle = ledger.huge_idle;
+        idle = page_stats.huge_idle;
         if (!limit_admit(size > idle ? size - idle : 0))
             return false;
-    } while (ledger.huge_idle != idle);
+    } while (page_stats.huge_idle != idle);
     return true;
 }
 
 void *huge_take(size_t *size, size_t alignment, bool zeroed, size_t moved, bool *refused)
 {
     *refused = false;
-    size_t rounded = provider_wake() ? provider_rounded(*size, alignment) : 0;
+    size_t rounded = extents_wake() ? extents_rounded(*size, alignment) : 0;
     if (!rounded)
         return NULL;
     *size = rounded;
@@ -92,9 +92,9 @@ void *huge_take(size_t *size, size_t alignment, bool zeroed, size_t moved, bool 
     if (!memory && commitment_make_room())
         memory = purge_take_provided(rounded, alignment);
     if (memory) {
-        ledger.huge_moving += moved;
+        page_stats.huge_moving += moved;
         huge_taken(memory, rounded, zeroed);
-        ledger.huge_count++;
+        page_stats.huge_count++;
         idle_spare_peak();
     }
     return memory;
@@ -110,35 +110,35 @@ static void huge_gone(char *memory, size_t from, size_t to)
         index_set_idle(region_slot(memory + at) / CHUNK_SLOTS);
     if (from < to)
         index_set_idle(region_slot(memory + to - 1) / CHUNK_SLOTS);
-    ledger.huge_idle += to - from;
+    page_stats.huge_idle += to - from;
 }
 
 void huge_give(void *memory, size_t size, size_t moved)
 {
     huge_gone(memory, moved / SLOT_SIZE * SLOT_SIZE, size);
-    provider_give(memory, size);
-    ledger.huge_inuse -= size;
-    ledger.huge_count--;
+    extents_give(memory, size);
+    page_stats.huge_inuse -= size;
+    page_stats.huge_count--;
     limit_fell();
 }
 
 size_t huge_shrink(void *memory, size_t size, size_t wanted)
 {
-    size_t now = provider_shrink(memory, size, wanted);
+    size_t now = extents_shrink(memory, size, wanted);
     DEBUG_CHECK(now <= size && now % SLOT_SIZE == 0);
     if (now == size)
         return now;
     huge_gone(memory, now, size);
-    ledger.huge_inuse -= size - now;
+    page_stats.huge_inuse -= size - now;
     limit_fell();
     return now;
 }
 
 size_t huge_extend(void *memory, size_t size, size_t wanted)
 {
-    size_t now = limit_admit(wanted - size) ? provider_extend(memory, size, wanted) : 0;
+    size_t now = limit_admit(wanted - size) ? extents_extend(memory, size, wanted) : 0;
     if (now && purge_has((char *)memory + size, now - size)) {
-        provider_shrink(memory, now, size);
+        extents_shrink(memory, now, size);
         return 0; /* the caller takes another */
     }
     if (now)

@@ -3,7 +3,7 @@
 
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
-#include "runtime/pages/provider.h"
+#include "runtime/pages/extents.h"
 #include "runtime/pages/purge.h"
 #include "runtime/pages/release.h"
 
@@ -17,31 +17,31 @@ static struct {
 
 size_t idle_bytes(void)
 {
-    return ledger.pages_idle * OS_PAGE + ledger.huge_idle;
+    return page_stats.pages_idle * OS_PAGE + page_stats.huge_idle;
 }
 
 size_t idle_inuse_bytes(void)
 {
-    return ledger.pages_inuse * OS_PAGE + ledger.huge_inuse;
+    return page_stats.pages_inuse * OS_PAGE + page_stats.huge_inuse;
 }
 
 size_t idle_held_bytes(void)
 {
-    return atomic_load(&ledger.touched) * OS_PAGE + ledger.huge_inuse - ledger.huge_moving +
-           ledger.huge_idle + region_table_bytes() + atomic_load(&ledger.metadata);
+    return atomic_load(&page_stats.touched) * OS_PAGE + page_stats.huge_inuse - page_stats.huge_moving +
+           page_stats.huge_idle + region_table_bytes() + atomic_load(&page_stats.metadata);
 }
 
 /* --- releasing --- */
 
-/* The provider purges all that it has, so nobody else may be at it. */
+/* The extent allocator purges all that it has, so nobody else may be at it. */
 bool idle_give_up_commitment(void)
 {
     purge_await(region_address(0), region.used);
-    size_t decommits = provider_decommits(), purged = provider_purge(true);
-    ledger.huge_idle -= purged;
-    ledger.released_pages += purged / OS_PAGE;
-    ledger.releases += purged > 0;
-    return provider_decommits() != decommits;
+    size_t decommits = extents_decommits(), purged = extents_purge(true);
+    page_stats.huge_idle -= purged;
+    page_stats.released_pages += purged / OS_PAGE;
+    page_stats.releases += purged > 0;
+    return extents_decommits() != decommits;
 }
 
 void idle_forget_learnt(void)
@@ -56,7 +56,8 @@ __attribute__((no_sanitize("thread"))) static size_t unused_of(const span_t *spa
 {
     bool is_small = span->state == SPAN_ACTIVE || span->state == SPAN_PARTIAL || span->state == SPAN_FULL;
     size_t hollow = UNLIKELY(span->hollow) ? (size_t)__builtin_popcount(span->hollow) : 0;
-    size_t used = (size_t)(uint32_t)(span->wait + span->wait_bias) * span->cell_size + hollow * OS_PAGE;
+    size_t used =
+        (size_t)(uint32_t)(span->frees_until_event + span->used_base) * span->cell_size + hollow * OS_PAGE;
     return is_small && used < SLOT_SIZE ? SLOT_SIZE - used : 0;
 }
 
@@ -97,12 +98,12 @@ void idle_forget_chunk(uint32_t index)
 /* Beyond live as well, and not to be released. */
 static size_t own_tables(void)
 {
-    return region_table_bytes() + atomic_load(&ledger.metadata);
+    return region_table_bytes() + atomic_load(&page_stats.metadata);
 }
 
 static release_sizes_t sizes_now(void)
 {
-    size_t inuse = idle_inuse_bytes(), unused = idle.unused + atomic_load(&ledger.spare);
+    size_t inuse = idle_inuse_bytes(), unused = idle.unused + atomic_load(&page_stats.spare);
     return (release_sizes_t){inuse, unused < inuse ? unused : inuse, idle_bytes() + own_tables()};
 }
 
@@ -115,11 +116,11 @@ void idle_spare_peak(void)
 {
     if (idle.rule.percent < 0 || idle_bytes() + idle_inuse_bytes() <= idle.rule.highest || purge_is_busy())
         return;
-    size_t excess = release_at_peak(&idle.rule, sizes_now()), before = ledger.released_pages;
+    size_t excess = release_at_peak(&idle.rule, sizes_now()), before = page_stats.released_pages;
     size_t idle_now = idle_bytes();
     if (excess > 0 && purge_to(idle_now > excess ? idle_now - excess : 0)) {
         fade();
-        release_note_given(&idle.rule, (ledger.released_pages - before) * OS_PAGE);
+        release_note_given(&idle.rule, (page_stats.released_pages - before) * OS_PAGE);
     }
 }
 
@@ -138,12 +139,12 @@ static bool release_what_exceeds(void)
     if (idle.rule.learnt > 0)
         fade();
     release_sizes_t sizes = sizes_now();
-    size_t excess = release_excess(&idle.rule, sizes), before = ledger.released_pages;
+    size_t excess = release_excess(&idle.rule, sizes), before = page_stats.released_pages;
     size_t idle_now = idle_bytes();
     if (excess == 0 || !purge_to(idle_now > excess ? idle_now - excess : 0))
         return false;
     fade();
-    release_note_given(&idle.rule, (ledger.released_pages - before) * OS_PAGE);
+    release_note_given(&idle.rule, (page_stats.released_pages - before) * OS_PAGE);
     return true;
 }
 

@@ -30,9 +30,9 @@ void idle_note_taken(size_t fresh);
 /* Memory was taken: when more is held than ever, release idle memory in exchange. The lock is given up on the
  * way. */
 void idle_spare_peak(void);
-/* The chunk becomes the provider's. */
+/* The chunk becomes the extent allocator's. */
 void idle_forget_chunk(uint32_t index);
-/* The kernel may have refused to commit: what the provider holds for reuse gives up its share. True: it had
+/* The kernel may have refused to commit: what the extent allocator holds for reuse gives up its share. True: it had
  * one. */
 bool idle_give_up_commitment(void);
 /* The release rule holds back nothing of what it has learnt to hold: somebody was refused memory. */

@@ -37,7 +37,7 @@ static inline void index_lower(uint32_t group, enum index_kind kind, uint32_t sl
     index_groups[group].longest[kind] = (uint8_t)(slots - 1);
 }
 
-/* Idle memory may be in the chunk, in its free slots or in the provider's part of it. */
+/* Idle memory may be in the chunk, in its free slots or in the extent allocator's part of it. */
 static inline void index_set_idle(uint32_t chunk)
 {
     region.chunks[chunk].idle = true;

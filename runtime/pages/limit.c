@@ -38,8 +38,8 @@ static struct {
     int pressure_percent; /* of the limit; 0: nobody wants to know */
     void (*pressure_callback)(void *context, size_t inuse, size_t limit);
     void *pressure_context;
-    bool is_told; /* and it has not been less since */
-    bool heeded;  /* somebody runs the cycles for the limit */
+    bool is_told;    /* and it has not been less since */
+    bool subscribed; /* somebody runs the cycles for the limit */
     void (*refused)(void *context, size_t wanted);
     void *refused_context;
     _Atomic size_t refilled;    /* bytes that went into caches while pressed, since the last cycle, */
@@ -218,13 +218,13 @@ static void set_refill_step(void)
 static void release(size_t excess)
 {
     size_t idle = idle_bytes();
-    size_t before = ledger.released_pages;
+    size_t before = page_stats.released_pages;
     bool released = purge_to(idle > excess ? idle - excess : 0);
-    size_t slack = ledger.pages_slack * OS_PAGE;
+    size_t slack = page_stats.pages_slack * OS_PAGE;
     if (idle < excess && slack && (slack >= share_of_limit(LIMIT_SHARE) || lower_limit() == hard_limit()))
         released |= slack_release();
-    ledger.limit_releases += released;
-    ledger.limit_released_pages += ledger.released_pages - before;
+    page_stats.limit_releases += released;
+    page_stats.limit_released_pages += page_stats.released_pages - before;
 }
 
 /* --- pressure --- */
@@ -246,7 +246,7 @@ static void note_pressure(size_t fresh)
     size_t now = pressing_bytes() + fresh, at = pressure_threshold();
     if (limit.is_told && now + share_of_limit(LIMIT_SHARE) < at)
         limit.is_told = false;
-    if (!limit.is_told && now >= at && limit.heeded)
+    if (!limit.is_told && now >= at && limit.subscribed)
         raise_due(PAGES_DUE_PRESSURE);
 }
 
@@ -316,7 +316,7 @@ bool limit_admit(size_t fresh)
     atomic_store_explicit(&pages_pressed, over, memory_order_relaxed);
     if (over)
         note_wanted(fresh);
-    if (over && limit.heeded && total_bytes() + fresh >= limit.due_at)
+    if (over && limit.subscribed && total_bytes() + fresh >= limit.due_at)
         raise_due(PAGES_DUE_LIMIT);
     return held + fresh <= hard_limit();
 }
@@ -326,17 +326,17 @@ bool limit_refuses(size_t bytes)
     bool refused = idle_held_bytes() + bytes > hard_limit();
     if (refused)
         note_wanted(bytes);
-    if (refused && limit.heeded && !retrying)
+    if (refused && limit.subscribed && !retrying)
         raise_due(PAGES_DUE_LIMIT);
     else
-        ledger.refusals += refused;
+        page_stats.refusals += refused;
     return refused;
 }
 
 COLD bool limit_ask_program(size_t wanted)
 {
     static __thread bool asking __attribute__((tls_model("initial-exec")));
-    if (!limit.refused || asking || (limit.heeded && !retrying))
+    if (!limit.refused || asking || (limit.subscribed && !retrying))
         return false;
     int cancel = os_cancel_off();
     asking = true;
@@ -349,7 +349,7 @@ COLD bool limit_ask_program(size_t wanted)
 void limit_note_refill(size_t bytes)
 {
     size_t refilled = atomic_fetch_add_explicit(&limit.refilled, bytes, memory_order_relaxed) + bytes;
-    if (refilled >= atomic_load_explicit(&limit.refill_step, memory_order_relaxed) && limit.heeded)
+    if (refilled >= atomic_load_explicit(&limit.refill_step, memory_order_relaxed) && limit.subscribed)
         raise_due(PAGES_DUE_LIMIT);
 }
 
@@ -408,7 +408,7 @@ bool limit_set_scope(bool is_process)
 
 void limit_heed(void)
 {
-    limit.heeded = true;
+    limit.subscribed = true;
 }
 
 void limit_set_gc_percent(int64_t percent)

@@ -33,6 +33,6 @@ void *metadata_take(size_t size)
             return NULL;
     void *memory = metadata.next;
     metadata.next += size;
-    atomic_fetch_add_explicit(&ledger.metadata, size, memory_order_relaxed);
+    atomic_fetch_add_explicit(&page_stats.metadata, size, memory_order_relaxed);
     return memory;
 }

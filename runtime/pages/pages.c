@@ -1,4 +1,4 @@
-/* pages: see pages.h. The lock, the ledger, and the entry points; what they do is in runs, huge, limit, idle
+/* pages: see pages.h. The lock, the page statistics, and the entry points; what they do is in runs, huge, limit, idle
  * and metadata. */
 #include "runtime/pages/pages.h"
 
@@ -13,12 +13,12 @@
 #include "runtime/pages/idle.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/metadata.h"
-#include "runtime/pages/provider.h"
+#include "runtime/pages/extents.h"
 #include "runtime/pages/purge.h"
 #include "runtime/pages/runs.h"
 #include "runtime/pages/slack.h"
 
-ledger_t ledger;
+page_stats_t page_stats;
 
 static lock_t lock = LOCK_INIT(LOCK_RANK_PAGES);
 
@@ -72,7 +72,7 @@ static uint32_t try_take(uint32_t count, size_t use, size_t alignment, bool is_f
         for (uint32_t i = 0; before && i < count; i++)
             before[i] = span_of_slot(slot + i)->touched;
         size_t touched = region_touched(slot, count);
-        ledger.pages_inuse += use;
+        page_stats.pages_inuse += use;
         huge = is_full && wants_huge() && runs_touch_huge(slot, count);
         idle_note_taken(huge ? OS_HUGE_PAGE : touched < use ? (use - touched) * OS_PAGE : 0);
         if (before) {
@@ -121,7 +121,7 @@ static bool try_touch(uint32_t pages, bool *refused)
         *refused = !granted && limit_refuses(pages * OS_PAGE);
     }
     if (granted)
-        atomic_fetch_add_explicit(&ledger.touched, pages, memory_order_relaxed);
+        atomic_fetch_add_explicit(&page_stats.touched, pages, memory_order_relaxed);
     if (limited)
         lock_release(&lock);
     return granted;
@@ -153,9 +153,9 @@ bool pages_release_inside(void *start, uint32_t pages)
     if (!os_release(start, pages * OS_PAGE))
         return false;
     lock_acquire(&lock);
-    atomic_fetch_sub_explicit(&ledger.touched, pages, memory_order_relaxed);
-    ledger.releases++;
-    ledger.released_pages += pages;
+    atomic_fetch_sub_explicit(&page_stats.touched, pages, memory_order_relaxed);
+    page_stats.releases++;
+    page_stats.released_pages += pages;
     lock_release(&lock);
     return true;
 }
@@ -169,13 +169,13 @@ void pages_give_without(uint32_t slot, uint32_t count, size_t use, size_t gone, 
 {
     size_t released = UNLIKELY(span_of_slot(slot)->hollow) ? runs_release_hollow(slot) : 0;
     lock_acquire(&lock);
-    ledger.releases += released > 0;
-    ledger.released_pages += released;
+    page_stats.releases += released > 0;
+    page_stats.released_pages += released;
     slack_count(slot, slack_of(slot, count, use), 0);
-    ledger.huge_moving -= moved ? gone : 0;
+    page_stats.huge_moving -= moved ? gone : 0;
     runs_forget(slot, (uint32_t)(gone >> SLOT_SHIFT));
     runs_give(slot, count);
-    ledger.pages_inuse -= use;
+    page_stats.pages_inuse -= use;
     limit_fell();
     lock_release(&lock);
 }
@@ -185,7 +185,7 @@ void pages_give_uncommitted(uint32_t slot, uint32_t count, size_t use)
     lock_acquire(&lock);
     slack_count(slot, slack_of(slot, count, use), 0);
     commitment_give_run(slot, count);
-    ledger.pages_inuse -= use;
+    page_stats.pages_inuse -= use;
     limit_fell();
     lock_release(&lock);
 }
@@ -197,7 +197,7 @@ bool pages_extend(uint32_t slot, uint32_t count, size_t use, uint32_t new_count,
     if (granted) {
         size_t slack = slack_of(slot, count, use); /* the limit may have released it just now */
         size_t touched = region_touched(slot, new_count);
-        ledger.pages_inuse += new_use - use;
+        page_stats.pages_inuse += new_use - use;
         idle_note_taken(touched < new_use ? (new_use - touched) * OS_PAGE : 0);
         runs_touch(slot, new_count, new_use);
         *span_bytes(span_of_slot(slot)) = new_use * OS_PAGE;
@@ -215,7 +215,7 @@ void pages_shrink(uint32_t slot, uint32_t count, size_t use, uint32_t new_count,
         runs_give(slot + new_count, count - new_count);
     slack_count(slot, slack, slack_of(slot, new_count, new_use));
     *span_bytes(span_of_slot(slot)) = new_use * OS_PAGE;
-    ledger.pages_inuse -= use - new_use;
+    page_stats.pages_inuse -= use - new_use;
     limit_fell();
     lock_release(&lock);
 }
@@ -258,7 +258,7 @@ bool pages_not_moved(size_t moved)
 {
     lock_acquire(&lock);
     bool granted = limit_admit(moved);
-    ledger.huge_moving -= moved;
+    page_stats.huge_moving -= moved;
     lock_release(&lock);
     return granted;
 }
@@ -273,7 +273,7 @@ void pages_give_huge(void *memory, size_t size)
 void pages_give_huge_without(void *memory, size_t size, size_t gone, bool moved)
 {
     lock_acquire(&lock);
-    ledger.huge_moving -= moved ? gone : 0;
+    page_stats.huge_moving -= moved ? gone : 0;
     huge_give(memory, size, gone);
     lock_release(&lock);
 }
@@ -526,19 +526,19 @@ void pages_note_refill(size_t bytes)
     limit_note_refill(bytes);
 }
 
-size_t pages_provider_metadata(void)
+size_t pages_extents_metadata(void)
 {
     lock_acquire(&lock);
-    size_t bytes = provider_metadata_bytes();
+    size_t bytes = extents_metadata_bytes();
     lock_release(&lock);
     return bytes;
 }
 
 /* What the lock does not protect is a word each, read before or after it changes. */
-__attribute__((no_sanitize("thread"))) ledger_t pages_ledger(void)
+__attribute__((no_sanitize("thread"))) page_stats_t pages_stats(void)
 {
     lock_acquire(&lock);
-    ledger_t copy = ledger;
+    page_stats_t copy = page_stats;
     lock_release(&lock);
     return copy;
 }
@@ -556,16 +556,16 @@ void pages_read_end(void)
 bool pages_init(void)
 {
     os_require_pages();
-    provider_init();
+    extents_init();
     return region_init() && runs_init();
 }
 
 void pages_thread_end(void)
 {
-    if (!provider_knows_thread())
+    if (!extents_knows_thread())
         return;
     lock_acquire(&lock);
-    provider_thread_end();
+    extents_thread_end();
     lock_release(&lock);
 }
 
@@ -573,14 +573,14 @@ bool pages_before_fork(void)
 {
     if (!lock_acquire_soon(&lock))
         return false;
-    provider_before_fork();
+    extents_before_fork();
     return true;
 }
 
 void pages_after_fork(bool child)
 {
     if (lock_may_repair(&lock)) {
-        provider_after_fork(child);
+        extents_after_fork(child);
         if (child) {
             purge_after_fork_child();
             limit_after_fork_child();
@@ -594,8 +594,9 @@ void pages_verify(void)
     size_t slots_free = 0, idle = 0;
     lock_acquire(&lock);
     runs_verify(&slots_free, &idle);
-    ALWAYS_CHECK(slots_free + ledger.slots_inuse == ledger.slots);
-    ALWAYS_CHECK(idle == ledger.pages_idle);
-    ALWAYS_CHECK(ledger.touched <= ledger.pages_inuse + ledger.pages_idle + ledger.pages_slack);
+    ALWAYS_CHECK(slots_free + page_stats.slots_inuse == page_stats.slots);
+    ALWAYS_CHECK(idle == page_stats.pages_idle);
+    ALWAYS_CHECK(page_stats.touched <=
+                 page_stats.pages_inuse + page_stats.pages_idle + page_stats.pages_slack);
     lock_release(&lock);
 }

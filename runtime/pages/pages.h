@@ -1,11 +1,11 @@
 /* pages: slots for spans and large objects, huge objects, and what is held idle.
  *
- * Slots come from runs (runs.h), huge objects from the page provider (huge.h). Idle memory is bounded by a
+ * Slots come from runs (runs.h), huge objects from the extent allocator (huge.h). Idle memory is bounded by a
  * rule of its own (idle.h). Before memory is taken that would bring what is held over the soft limit, idle
  * memory is released; over the hard limit the request is refused (limit.h). There is no thread and no timer:
  * a program that goes idle has been trimmed by its last frees. Where releasing is not enough, and when the
  * heap has grown
- * (growth.h), a cycle of the runtime's clock is due: the flag is raised here, and heeded without the lock
+ * (growth.h), a cycle of the runtime's clock is due: the flag is raised here, and read without the lock
  * (heap/cycle.h).
  */
 #ifndef WEIR_PAGES_PAGES_H
@@ -19,18 +19,19 @@
 #include "runtime/os/lock.h"
 #include "runtime/pages/region.h"
 
-enum { HUGE_MIN = 2 * 1024 * 1024 }; /* larger objects are the provider's */
+enum { HUGE_MIN = 2 * 1024 * 1024 }; /* larger objects are the extent allocator's */
 
 /* Every byte that may be resident is counted once here; in pages of OS_PAGE unless it says bytes. Written
  * under the lock, except `touched`, which owners of spans add to as they extend. */
-typedef struct ledger {
+typedef struct page_stats {
     _Atomic size_t touched; /* of all slots, in use or free */
     size_t slots;           /* slots of all chunks: free or in use */
     size_t slots_inuse;
     size_t pages_inuse; /* of slots in use, as if small spans were touched throughout */
     size_t pages_idle;  /* touched, in free slots */
     size_t pages_slack; /* resident pages past a large object's end, left by the former user of its slots */
-    size_t huge_inuse, huge_idle; /* bytes; idle: what the provider has for reuse and may be resident */
+    size_t huge_inuse,
+        huge_idle; /* bytes; idle: what the extent allocator has for reuse and may be resident */
     size_t
         huge_moving; /* bytes counted in huge_inuse of which the pages are still in another block: see pages_moved */
     size_t huge_count;
@@ -40,8 +41,8 @@ typedef struct ledger {
     size_t refusals;                 /* by the hard limit */
     _Atomic size_t metadata;         /* bytes of heaps and other tables */
     _Atomic size_t spare; /* bytes in use that threads may keep free for themselves (heap/spare.h) */
-} ledger_t;
-extern ledger_t ledger;
+} page_stats_t;
+extern page_stats_t page_stats;
 
 /* Give the lock up for a while, in the middle of what one does under it. For this folder. */
 void pages_lock_pause(void);
@@ -173,10 +174,10 @@ bool pages_touch(span_t *span, uint32_t pages);
 bool pages_release_inside(void *start, uint32_t pages);
 bool pages_touch_inside(uint32_t pages);
 
-/* The page provider's own memory, bytes. */
-size_t pages_provider_metadata(void);
+/* The extent allocator's own memory, bytes. */
+size_t pages_extents_metadata(void);
 /* What the lock protects, read together. */
-ledger_t pages_ledger(void);
+page_stats_t pages_stats(void);
 
 /* Why a cycle of the runtime's clock is due (heap/cycle.h): raised here, under the lock, read by anybody. */
 enum pages_due {

@@ -9,7 +9,7 @@
 #include "runtime/pages/idle.h"
 #include "runtime/pages/index.h"
 #include "runtime/pages/pages.h"
-#include "runtime/pages/provider.h"
+#include "runtime/pages/extents.h"
 #include "runtime/pages/runs.h"
 
 enum {
@@ -21,7 +21,7 @@ enum {
 
 typedef struct piece {
     uint32_t slot, count; /* count 0: this place is free */
-    bool is_chunk;        /* slots of a chunk; else the provider's */
+    bool is_chunk;        /* slots of a chunk; else the extent allocator's */
     size_t pages;
 } piece_t;
 
@@ -65,7 +65,7 @@ size_t purge_bytes_in_work(void)
 
 /* --- pieces --- */
 
-/* The slots of a chunk that are being purged for the provider's part of it. */
+/* The slots of a chunk that are being purged for the extent allocator's part of it. */
 static uint64_t in_work(uint32_t chunk)
 {
     uint64_t slots = 0;
@@ -127,9 +127,9 @@ static bool piece_take(piece_t *piece, uint32_t *end)
         piece->pages = region_touched(piece->slot, piece->count);
         if (piece->is_chunk) {
             runs_take_idle(piece->slot, piece->count);
-            atomic_fetch_sub_explicit(&ledger.touched, piece->pages, memory_order_relaxed);
+            atomic_fetch_sub_explicit(&page_stats.touched, piece->pages, memory_order_relaxed);
         } else {
-            ledger.huge_idle -= piece->pages * OS_PAGE;
+            page_stats.huge_idle -= piece->pages * OS_PAGE;
         }
         return true;
     }
@@ -141,12 +141,12 @@ static void piece_put(const piece_t *piece, bool is_purged)
 {
     if (is_purged) {
         region_forget_touched(piece->slot, piece->count);
-        ledger.releases++;
-        ledger.released_pages += piece->pages;
+        page_stats.releases++;
+        page_stats.released_pages += piece->pages;
     } else if (piece->is_chunk) {
-        atomic_fetch_add_explicit(&ledger.touched, piece->pages, memory_order_relaxed);
+        atomic_fetch_add_explicit(&page_stats.touched, piece->pages, memory_order_relaxed);
     } else {
-        ledger.huge_idle += piece->pages * OS_PAGE;
+        page_stats.huge_idle += piece->pages * OS_PAGE;
     }
     if (!is_purged)
         index_set_idle(piece->slot / CHUNK_SLOTS);
@@ -204,7 +204,8 @@ static int release(const piece_t *piece)
 /* Where commitment is scarce the program shall have that, too. */
 static bool give_up_commitment(size_t bound)
 {
-    return provider_is_frugal() && ledger.huge_idle > 0 && idle_bytes() > bound && idle_give_up_commitment();
+    return extents_is_frugal() && page_stats.huge_idle > 0 && idle_bytes() > bound &&
+           idle_give_up_commitment();
 }
 
 void purge_retry(void)
@@ -274,15 +275,15 @@ void purge_await(const void *memory, size_t size)
     }
 }
 
-/* Twice what it takes at the most: the provider gives no memory again that it has given. */
+/* Twice what it takes at the most: the extent allocator gives no memory again that it has given. */
 void *purge_take_provided(size_t size, size_t alignment)
 {
-    void *memory = provider_take(size, alignment);
+    void *memory = extents_take(size, alignment);
     if (!memory || LIKELY(!purge_has(memory, size)))
         return memory;
-    void *other = provider_take(size, alignment);
+    void *other = extents_take(size, alignment);
     if (other) {
-        provider_give(memory, size);
+        extents_give(memory, size);
         memory = other;
     }
     purge_await(memory, size);

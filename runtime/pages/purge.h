@@ -6,7 +6,7 @@
  *     under the lock     put the piece back, clean; or as it was, if the kernel refused
  *
  * Slots of a chunk are in nobody's hands meanwhile; others allocate from other slots. Memory of the
- * provider's cannot be withheld from it: a thread that gets some of a piece from there asks for other memory,
+ * extent allocator's cannot be withheld from it: a thread that gets some of a piece from there asks for other memory,
  * and only where there is none waits until the piece has been purged. A piece counts as gone from when it was
  * taken. The rule purges one piece at a time; a limit, whose threads need the room, a few.
  *
@@ -36,7 +36,7 @@ bool purge_is_busy(void);
 size_t purge_bytes_in_work(void);
 /* The lock was given up in the middle of something else. */
 void purge_note_turn(void);
-/* Memory from the provider of which nothing is being purged; NULL: there is none. */
+/* Memory from the extent allocator of which nothing is being purged; NULL: there is none. */
 void *purge_take_provided(size_t size, size_t alignment);
 /* Is any of the memory? */
 bool purge_has(const void *memory, size_t size);

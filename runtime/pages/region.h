@@ -2,7 +2,7 @@
  *
  * Words, used everywhere:
  *   region   the range; `p - base < size` decides "ours"
- *   chunk    4 MiB, aligned: what the page provider hands out; 64 slots
+ *   chunk    4 MiB, aligned: what the extent allocator hands out; 64 slots
  *   slot     64 KiB, aligned; one descriptor (struct span) each in a side table
  *   span     one or more slots cut into cells of one size class and kind; a large object is a span of one
  *            cell
@@ -45,7 +45,7 @@ enum span_state {
     SPAN_PARTIAL,   /* on heap->partial[class] */
     SPAN_FULL,      /* on no list; enough frees make it partial */
     SPAN_LARGE,     /* a large object of slots */
-    SPAN_HUGE,      /* a large object from the page provider; its first slot says so, the others nothing */
+    SPAN_HUGE,      /* a large object from the extent allocator; its first slot says so, the others nothing */
     SPAN_COLLECTED, /* small, of a kind that is collected: see runtime/heap/collected.h */
     SPAN_TAIL,      /* a later slot of a large object that is collected; next: its first */
     SPAN_SAMPLED,   /* small, of blocks that the heap profile samples: see runtime/heap/sampled.h */
@@ -63,52 +63,87 @@ enum span_kind {
 
 /* The descriptor of one slot; of a span, its first slot's. One cache line.
  *
- *   cells: |<------------- extended ------------->|<- never touched ->|
+ *   cells: |<------------ initialized ------------>|<- never touched ->|
  *          |<- used: with the program, or in ->|<- free ->|
  *          |   the thread cache's list         |
  *
- *   used = wait + wait_bias;   used + |free| + absent == extended <= cells
+ *   manual:    used = frees_until_event + used_base;   used + |free| + absent == initialized <= cells
+ *   collected: see runtime/heap/collected.h
+ *
+ *   what it is of    word 1   word 2                              list links               16 bits       16 bits
+ *   manual cells     free     frees_until_event, used_base        all_next, all_prev       initialized   absent
+ *   collected cells  epoch    flags, freed                        next_offered, is_offered position      samples
+ *   a large object   bytes    flags                               all_next, all_prev       -             is_moved
+ *   a huge object    bytes    flags                               -                        -             unclear
+ *   a tail           -        -                                   first, in place of next  -             -
  *
  * Except where noted a field belongs to the thread that owns the span's heap, or, of an orphaned heap, to
- * whoever holds the lock of the list of heaps. */
+ * whoever holds the lock of the list of heaps; of a collected one, to the thread that has claimed it, or to whoever holds the
+ * lock of collected.c. */
 typedef struct span {
     uintptr_t owner; /* os_thread_word of the owner; 0: nobody's, or not to be freed on the fast path.
                        * Read by all threads (relaxed): equal to the reader's own word only if it is its
                        * own. */
-    void *free;      /* cells freed by the owner since it last took them, linked by their first words */
+    union {
+        void *free;      /* cells freed by the owner since it last took them, linked by their first words */
+        uintptr_t epoch; /* the trace after which the span was swept */
+        size_t bytes;    /* of the object; of slots: written under the pages' lock */
+    };
     union {
         struct {
-            uint32_t wait; /* frees by the owner until the state changes: 0 calls span_event */
-            uint32_t wait_bias;
+            union {
+                uint32_t
+                    frees_until_event; /* frees by the owner until the state changes: 0 calls span_event */
+                uint32_t flags;        /* COLLECTED_...; any thread, atomically */
+            };
+            union {
+                uint32_t used_base;
+                uint32_t freed; /* cells that the program has freed since the sweep; any thread, atomically */
+            };
         };
         uint64_t waits; /* both at once: for who counts beside the owner */
     };
     uint32_t cell_size;
     uint16_t cells;
-    uint16_t extended;
+    union {
+        uint16_t initialized; /* cells ever handed out, from the front */
+        uint16_t position;    /* of the cell from which on the next run is looked for */
+    };
     uint8_t cls;
     uint8_t kind;  /* enum span_kind */
     uint8_t state; /* enum span_state; read by all threads */
     uint8_t
         touched; /* pages at the front of this slot that may be resident; under the pages' lock or owner's. 0
-                      * while a huge object has the slot; after it, what the provider has for reuse. */
-    uint32_t next, prev;         /* slots of the neighbours on heap->partial[class]; 0: none */
-    uint32_t all_next, all_prev; /* on heap->spans */
-    uint16_t hollow; /* of a small span: pages below `touched` that were given back, a bit each; */
+                      * while a huge object has the slot; after it, what the extent allocator has for reuse. */
     union {
-        uint16_t absent;  /* and the cells that reach into them: free, and on no list (heap/hollow.h) */
+        uint32_t
+            next; /* with prev: slots of the neighbours on heap->partial[class], or on the list of a class; 0: none */
+        uint32_t first; /* slot of the object that the tail is of */
+    };
+    uint32_t prev;
+    union {
+        uint32_t all_next;     /* with all_prev: on heap->spans, or on the list of large objects */
+        uint32_t next_offered; /* span that may be claimed again */
+    };
+    union {
+        uint32_t all_prev;
+        uint32_t is_offered; /* it is on that list */
+    };
+    uint16_t hollow; /* of a small span: pages below `touched` that were given back, a bit each */
+    union {
+        uint16_t absent;  /* cells that reach into hollow pages: free, and on no list (heap/hollow.h) */
+        uint16_t samples; /* which cell the heap profile samples; any thread, atomically (heap/sampled.h) */
         uint16_t unclear; /* of a slot of a huge object: pages that are to be cleared (huge.h) */
-        bool moved;       /* of a large object: its pages were moved there (heap/large.c) */
+        bool is_moved;    /* the pages were moved there (heap/large.c) */
     };
     struct heap *heap; /* who receives remote frees; read by all threads (relaxed) */
 } span_t;
 _Static_assert(sizeof(span_t) == 64, "one descriptor is one cache line");
 
-/* The bytes of a large object, in a word of the lists. Of one that is made of slots, written under the pages'
- * lock. */
+/* The bytes of a large object. */
 static inline size_t *span_bytes(span_t *span)
 {
-    return (size_t *)(void *)&span->free;
+    return &span->bytes;
 }
 
 /* What is free in a chunk, one bit a slot; under the pages' lock. */
@@ -119,18 +154,19 @@ typedef struct chunk {
         small; /* of the dirty ones: came with a huge page and were never used. For small spans, which use
                          * all of a slot; a large object would leave the rest of its last one resident */
     uint64_t committed; /* slots that are readable and writable: all that are in use, and free ones */
-    bool from_provider; /* goes back there when all its slots are free */
+    bool from_extents;  /* goes back there when all its slots are free */
     bool known;
-    bool idle;       /* idle memory may be in it: in its free slots, or, if it is not known, the provider's */
-    uint32_t unused; /* bytes of cells in no use, as idle.c counted them last */
+    bool
+        idle; /* idle memory may be in it: in its free slots, or, if it is not known, the extent allocator's */
+    uint32_t unused;        /* bytes of cells in no use, as idle.c counted them last */
     uint64_t refused;       /* idle slots that the kernel would not take back, */
     uint32_t refused_round; /* if in this round of attempts: purge.c */
-    uint32_t slack;         /* pages of ledger.pages_slack that lie in it, */
+    uint32_t slack;         /* pages of page_stats.pages_slack that lie in it, */
     uint32_t slack_round;   /* and the round in which some of them were refused: slack.c */
 } chunk_t;
 
 /* Written once, at start-up; `carved`, `used` and what is mapped under the pages' lock, and the former two
- * read by anybody. used <= carved <= described <= size; used < carved: in a small region the page provider
+ * read by anybody. used <= carved <= described <= size; used < carved: in a small region the extent allocator
  * has all of it from the start. */
 extern struct region {
     chunk_t *chunks;
@@ -149,7 +185,7 @@ HIDDEN extern span_t *region_spans;
 /* Claim the region, as much as can be had; false if that is less than one chunk. */
 bool region_init(void);
 
-/* Take address space from the end, for chunks or for the page provider: aligned (a power of two, at least a
+/* Take address space from the end, for chunks or for the extent allocator: aligned (a power of two, at least a
  * chunk) and a multiple of chunks. It is described, and its first `committed` bytes are. NULL: no more. */
 void *region_carve(size_t size, size_t alignment, size_t committed);
 /* Of what was carved: make a part that is not readable, writable and zero; and the other way round. */
@@ -279,9 +315,9 @@ static inline bool span_is_large(const span_t *span)
     return state == SPAN_LARGE || state == SPAN_HUGE;
 }
 
-static inline uint32_t span_extended(const span_t *span)
+static inline uint32_t span_initialized(const span_t *span)
 {
-    return __atomic_load_n(&span->extended, __ATOMIC_RELAXED);
+    return __atomic_load_n(&span->initialized, __ATOMIC_RELAXED);
 }
 
 static inline char *span_start(const span_t *span)

@@ -9,10 +9,10 @@
 #include "runtime/pages/index.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"
-#include "runtime/pages/provider.h"
+#include "runtime/pages/extents.h"
 #include "runtime/pages/purge.h"
 
-/* Waking the provider costs about 0.2 MiB: a program of many classes and few objects should not have to. */
+/* Waking the extent allocator costs about 0.2 MiB: a program of many classes and few objects should not have to. */
 enum { DIRECT_CHUNKS = 8 };
 enum { FIRST_COMMIT = 4 /* slots */ };
 
@@ -22,19 +22,19 @@ static struct {
 
 /* --- chunks --- */
 
-static void chunk_add(void *memory, bool from_provider, uint64_t committed)
+static void chunk_add(void *memory, bool from_extents, uint64_t committed)
 {
     uint32_t index = region_slot(memory) / CHUNK_SLOTS;
-    region.chunks[index] = (chunk_t){
-        .free = ~(uint64_t)0, .committed = committed, .from_provider = from_provider, .known = true};
-    ledger.slots += CHUNK_SLOTS;
+    region.chunks[index] =
+        (chunk_t){.free = ~(uint64_t)0, .committed = committed, .from_extents = from_extents, .known = true};
+    page_stats.slots += CHUNK_SLOTS;
     region_note_used(memory, CHUNK_SIZE);
     if (index >= runs.end)
         runs.end = index + 1;
     index_raise(index, INDEX_FREE, CHUNK_SLOTS);
 }
 
-/* The provider's memory may have been used before: what was touched comes along. */
+/* The extent allocator's memory may have been used before: what was touched comes along. */
 static void chunk_take_touched(uint32_t index)
 {
     size_t touched = region_touched(index * CHUNK_SLOTS, CHUNK_SLOTS);
@@ -43,9 +43,9 @@ static void chunk_take_touched(uint32_t index)
         index_raise(index, INDEX_DIRTY, CHUNK_SLOTS);
         index_set_idle(index);
     }
-    ledger.huge_idle -= touched * OS_PAGE;
-    ledger.pages_idle += touched;
-    atomic_fetch_add_explicit(&ledger.touched, touched, memory_order_relaxed);
+    page_stats.huge_idle -= touched * OS_PAGE;
+    page_stats.pages_idle += touched;
+    atomic_fetch_add_explicit(&page_stats.touched, touched, memory_order_relaxed);
 }
 
 /* A chunk from the region itself; never goes back. */
@@ -67,18 +67,18 @@ static bool chunk_get(size_t alignment)
     return true;
 }
 
-/* All slots are free: the provider may have it for something else. Its pages come along as they are. */
+/* All slots are free: the extent allocator may have it for something else. Its pages come along as they are. */
 void runs_put_chunk(uint32_t index)
 {
     chunk_t *chunk = &region.chunks[index];
     size_t touched = region_touched(index * CHUNK_SLOTS, CHUNK_SLOTS);
-    ledger.pages_idle -= touched;
-    atomic_fetch_sub_explicit(&ledger.touched, touched, memory_order_relaxed);
-    ledger.huge_idle += touched * OS_PAGE;
-    ledger.slots -= CHUNK_SLOTS;
+    page_stats.pages_idle -= touched;
+    atomic_fetch_sub_explicit(&page_stats.touched, touched, memory_order_relaxed);
+    page_stats.huge_idle += touched * OS_PAGE;
+    page_stats.slots -= CHUNK_SLOTS;
     idle_forget_chunk(index);
     *chunk = (chunk_t){.idle = chunk->idle};
-    provider_give(region_address(index * CHUNK_SLOTS), CHUNK_SIZE);
+    extents_give(region_address(index * CHUNK_SLOTS), CHUNK_SIZE);
 }
 
 /* The ones in a row that the one at `bit` is among. */
@@ -115,7 +115,7 @@ static bool chunk_commit(uint32_t index, uint32_t first, uint32_t count)
         return true;
     uint32_t end = first + count, twice = 2 * (uint32_t)__builtin_popcountll(chunk->committed);
     end = twice < end ? end : twice > CHUNK_SLOTS ? CHUNK_SLOTS : twice;
-    return (!chunk->from_provider && commit_slots(index, bits_run(0, end))) || commit_slots(index, slots);
+    return (!chunk->from_extents && commit_slots(index, bits_run(0, end))) || commit_slots(index, slots);
 }
 
 /* --- slots --- */
@@ -183,12 +183,12 @@ static void mark_taken(uint32_t slot, uint32_t count)
     uint64_t run = bits_run(slot % CHUNK_SLOTS, count);
     DEBUG_CHECK(chunk->known && (chunk->free & run) == run && (chunk->dirty & ~chunk->free) == 0);
     if (chunk->dirty & run) {
-        ledger.pages_idle -= region_touched(slot, count);
+        page_stats.pages_idle -= region_touched(slot, count);
         chunk->dirty &= ~run;
     }
     chunk->free &= ~run;
     chunk->small &= ~run;
-    ledger.slots_inuse += count;
+    page_stats.slots_inuse += count;
 }
 
 void runs_take_idle(uint32_t slot, uint32_t count)
@@ -231,7 +231,7 @@ uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, 
     *full = false;
     do { /* until the lock was not given up since the run was found */
         turns = purge_turns();
-        slot = ledger.pages_idle ? find_run(count, alignment, DIRTY, is_small) : 0;
+        slot = page_stats.pages_idle ? find_run(count, alignment, DIRTY, is_small) : 0;
         if (!slot)
             slot = find_run(count, alignment, ANY, is_small);
         bool is_admitted = slot ? admit_run(slot, count, use) : limit_admit(use * OS_PAGE);
@@ -246,13 +246,13 @@ uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, 
     return slot;
 }
 
-/* Whoever finds the direct chunks full wakes the provider; so does who wants a chunk at a multiple of its size, for
- * the provider uses the addresses in front of it for something else. `carve`: a chunk without memory is of use too. */
+/* Whoever finds the direct chunks full wakes the extent allocator; so does who wants a chunk at a multiple of its size, for
+ * the extent allocator uses the addresses in front of it for something else. `carve`: a chunk without memory is of use too. */
 static void more_room(size_t alignment, bool carve)
 {
     bool direct =
-        !provider_is_awake() && ledger.slots < DIRECT_CHUNKS * CHUNK_SLOTS && alignment == CHUNK_SIZE;
-    if ((!carve || !direct) && provider_wake() && chunk_get(alignment))
+        !extents_is_awake() && page_stats.slots < DIRECT_CHUNKS * CHUNK_SLOTS && alignment == CHUNK_SIZE;
+    if ((!carve || !direct) && extents_wake() && chunk_get(alignment))
         return;
     if (carve)
         chunk_carve(alignment);
@@ -287,10 +287,10 @@ size_t runs_release_hollow(uint32_t slot)
     size_t hollow = (size_t)__builtin_popcount(span->hollow), resident = span->touched - hollow;
     span->hollow = 0;
     if (!os_release(span_start(span), SLOT_SIZE)) {
-        atomic_fetch_add_explicit(&ledger.touched, hollow, memory_order_relaxed);
+        atomic_fetch_add_explicit(&page_stats.touched, hollow, memory_order_relaxed);
         return 0;
     }
-    atomic_fetch_sub_explicit(&ledger.touched, resident, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&page_stats.touched, resident, memory_order_relaxed);
     span->touched = 0;
     return resident;
 }
@@ -305,17 +305,17 @@ void runs_give(uint32_t slot, uint32_t count)
         span_t *span = span_of_slot(slot + i);
         DEBUG_CHECK(!span->hollow);
         dirty |= (uint64_t)(span->touched > 0) << (slot + i) % CHUNK_SLOTS;
-        ledger.pages_idle += span->touched;
+        page_stats.pages_idle += span->touched;
     }
     chunk->free |= given;
     chunk->dirty |= dirty;
-    ledger.slots_inuse -= count;
+    page_stats.slots_inuse -= count;
     raise(index, INDEX_FREE, chunk->free, given);
     raise(index, INDEX_DIRTY, chunk->dirty, dirty);
     if (dirty)
         index_set_idle(index);
-    if (chunk->free == ~(uint64_t)0 && chunk->from_provider && chunk->committed == ~(uint64_t)0 &&
-        ledger.slots - ledger.slots_inuse > 2 * CHUNK_SLOTS)
+    if (chunk->free == ~(uint64_t)0 && chunk->from_extents && chunk->committed == ~(uint64_t)0 &&
+        page_stats.slots - page_stats.slots_inuse > 2 * CHUNK_SLOTS)
         runs_put_chunk(index);
 }
 
@@ -354,7 +354,7 @@ void runs_touch(uint32_t slot, uint32_t count, size_t use)
         use -= part;
     }
     if (added)
-        atomic_fetch_add_explicit(&ledger.touched, added, memory_order_relaxed);
+        atomic_fetch_add_explicit(&page_stats.touched, added, memory_order_relaxed);
 }
 
 bool runs_touch_huge(uint32_t slot, uint32_t count)
@@ -368,8 +368,8 @@ bool runs_touch_huge(uint32_t slot, uint32_t count)
         return false;
     for (uint32_t i = 0; i < HUGE_SLOTS; i++)
         span_of_slot(index * CHUNK_SLOTS + first + i)->touched = SLOT_PAGES;
-    atomic_fetch_add_explicit(&ledger.touched, HUGE_SLOTS * SLOT_PAGES, memory_order_relaxed);
-    ledger.pages_idle += (HUGE_SLOTS - count) * SLOT_PAGES;
+    atomic_fetch_add_explicit(&page_stats.touched, HUGE_SLOTS * SLOT_PAGES, memory_order_relaxed);
+    page_stats.pages_idle += (HUGE_SLOTS - count) * SLOT_PAGES;
     chunk->dirty |= rest;
     chunk->small |= rest;
     raise(index, INDEX_DIRTY, chunk->dirty, rest);
@@ -379,7 +379,7 @@ bool runs_touch_huge(uint32_t slot, uint32_t count)
 
 void runs_forget(uint32_t slot, uint32_t count)
 {
-    atomic_fetch_sub_explicit(&ledger.touched, region_forget_touched(slot, count), memory_order_relaxed);
+    atomic_fetch_sub_explicit(&page_stats.touched, region_forget_touched(slot, count), memory_order_relaxed);
 }
 
 /* --- verification --- */
@@ -418,7 +418,7 @@ void runs_verify(size_t *slots_free, size_t *idle)
         if (region.chunks[i].known)
             verify_chunk(i, slots_free, idle);
     }
-    ALWAYS_CHECK(slack == ledger.pages_slack);
+    ALWAYS_CHECK(slack == page_stats.pages_slack);
 }
 
 /* --- the start --- */

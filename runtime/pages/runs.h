@@ -5,7 +5,7 @@
  * heap stays dense and its upper end empties.
  *
  * The first chunks are carved from the region directly and committed as they fill, so that a small program
- * never wakes the page provider; the others come from it (provider.h).
+ * never wakes the extent allocator; the others come from it (extents.h).
  *
  * All of this is under the pages' lock, but runs_release_hollow. */
 #ifndef WEIR_PAGES_RUNS_H
@@ -26,9 +26,9 @@ uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, 
 uint32_t runs_take_new(uint32_t count, size_t use, size_t alignment, bool is_small, bool full);
 /* Take slots that are free and idle, to purge them. */
 void runs_take_idle(uint32_t slot, uint32_t count);
-/* Give a run back. A chunk that is free throughout goes back to the provider, unless few slots are free. */
+/* Give a run back. A chunk that is free throughout goes back to the extent allocator, unless few slots are free. */
 void runs_give(uint32_t slot, uint32_t count);
-/* A chunk that is free throughout goes back to the provider. */
+/* A chunk that is free throughout goes back to the extent allocator. */
 void runs_put_chunk(uint32_t chunk);
 /* Before a span with hollow pages is given back, without the lock: the others go back to the kernel too, so that
  * none is touched. How many went. */

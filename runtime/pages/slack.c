@@ -20,7 +20,7 @@ size_t slack_of(uint32_t slot, uint32_t count, size_t use)
 void slack_count(uint32_t slot, size_t before, size_t now)
 {
     uint32_t chunk = slot / CHUNK_SLOTS;
-    ledger.pages_slack += now - before;
+    page_stats.pages_slack += now - before;
     region.chunks[chunk].slack += (uint32_t)(now - before);
     index_groups[chunk / INDEX_CHUNKS].slack |= now > 0;
 }
@@ -51,10 +51,10 @@ static bool release_tail(uint32_t slot, size_t use)
         return false;
     }
     span->touched = (uint8_t)use;
-    atomic_fetch_sub_explicit(&ledger.touched, tail, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&page_stats.touched, tail, memory_order_relaxed);
     slack_count(slot, tail, 0);
-    ledger.releases++;
-    ledger.released_pages += tail;
+    page_stats.releases++;
+    page_stats.released_pages += tail;
     return true;
 }
 
@@ -117,7 +117,7 @@ bool slack_release(void)
     bool released = false;
     if (slack.round != purge_round())
         begin_round();
-    for (uint32_t group = 0; group < groups() && ledger.pages_slack; group++)
+    for (uint32_t group = 0; group < groups() && page_stats.pages_slack; group++)
         if (index_groups[group].slack)
             released |= search_group(group);
     return released;

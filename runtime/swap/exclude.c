@@ -7,7 +7,7 @@
 #include <link.h>
 #include <string.h>
 
-#include "runtime/heap/above.h"
+#include "runtime/heap/upcall.h"
 #include "runtime/os/options.h"
 #include "runtime/os/rules.h"
 #include "runtime/swap/calls.h"
@@ -64,7 +64,7 @@ void exclude_prepare(void)
         calls_prepare("WEIR_KEEP, WEIR_NOSCAN: no libgcc_s.so.1: libraries cannot be told apart");
 }
 
-enum span_kind above_kind(size_t size)
+enum span_kind upcall_kind(size_t size)
 {
     bool keeps_names = rules_have_names(keep());
     const char *caller = keeps_names || rules_have_names(noscan()) ? find_caller() : NULL;

@@ -1,7 +1,7 @@
 /* start: what the swap-in does at the ends of a process besides serving malloc: the account and the leaks, if
  * they are asked for, and a last look for misuse.
  */
-#include "runtime/heap/above.h"
+#include "runtime/heap/upcall.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/gate.h"
 #include "runtime/observe/profile_file.h"
@@ -12,7 +12,7 @@
 #include "runtime/swap/leaks_print.h"
 #include "runtime/swap/ticker.h"
 
-const char above_swapped_in = 1;
+const char upcall_swapped_in = 1;
 
 __attribute__((constructor)) static void swap_start(void)
 {

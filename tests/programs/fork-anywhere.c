@@ -94,7 +94,7 @@ static void end_if_child(void)
     _exit(0);
 }
 
-/* Each is done twice: once with the class or the page provider untouched, and once with it warm. */
+/* Each is done twice: once with the class or the extent allocator untouched, and once with it warm. */
 static void step_through_heap(void)
 {
     static const size_t sizes[] = {0, 24, 500, 5000, 40000, 3000000, 9000000};

@@ -21,7 +21,7 @@ static weir_arena *arena_with(weir_arena_options wanted)
 static size_t blocks_of(const weir_arena *arena)
 {
     size_t count = 0;
-    for (const block_t *block = ((const arena_t *)(const void *)arena)->first; block;
+    for (const arena_block_t *block = ((const arena_t *)(const void *)arena)->first; block;
          block = block_newer(block))
         count++;
     return count;

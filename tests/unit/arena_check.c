@@ -111,13 +111,13 @@ Test(arena_check, what_is_before_a_place_stays)
 Test(arena_check, memory_goes_back_at_once_and_addresses_in_the_end)
 {
     heap_free(heap_malloc(1));
-    size_t metadata = ledger.metadata;
+    size_t metadata = page_stats.metadata;
     for (int i = 0; i < 3000; i++) {
         weir_arena *arena = checked_arena();
         for (int j = 0; j < 10; j++)
             memset(weir_arena_alloc(arena, MIB(1)), 1, 100);
-        cr_assert_gt(ledger.metadata, metadata + MIB(10) - 1);
+        cr_assert_gt(page_stats.metadata, metadata + MIB(10) - 1);
         weir_arena_free(arena);
     }
-    cr_expect_eq(ledger.metadata, metadata);
+    cr_expect_eq(page_stats.metadata, metadata);
 }

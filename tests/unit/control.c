@@ -35,7 +35,7 @@ Test(control, the_environment_is_read_once_and_first)
 
 static size_t idle_bytes(void)
 {
-    ledger_t held = pages_ledger();
+    page_stats_t held = pages_stats();
     return held.pages_idle * OS_PAGE + held.huge_idle;
 }
 
@@ -79,7 +79,7 @@ Test(control, all_memory_is_released_on_demand)
     control_free_os_memory();
     cr_expect_geq(before, MIB(48));
     cr_expect_leq(resident_region(), MIB(1));
-    cr_expect_eq(LEDGER(touched), 0);
+    cr_expect_eq(PAGE_STAT(touched), 0);
 }
 
 /* --- the hard limit and its callback --- */

@@ -230,7 +230,7 @@ Test(foreign, what_others_map_is_taken_off_the_room_and_given_back)
 
 static bool is_idle_at_most(size_t bytes)
 {
-    return LEDGER(pages_idle) * OS_PAGE + LEDGER(huge_idle) <= bytes;
+    return PAGE_STAT(pages_idle) * OS_PAGE + PAGE_STAT(huge_idle) <= bytes;
 }
 
 /* The heap is flat and takes nothing fresh; what it holds idle goes all the same. */

@@ -543,7 +543,7 @@ Test(gc, collections_begin_by_themselves)
     }
     list_check(kept, KEPT - 1, KEPT);
     cr_expect_gt(gc_read_stats().cycles, 5);
-    cr_expect_lt(LEDGER(touched) * OS_PAGE, MIB(12));
+    cr_expect_lt(PAGE_STAT(touched) * OS_PAGE, MIB(12));
 }
 
 static atomic_bool stop;

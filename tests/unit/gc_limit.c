@@ -32,7 +32,7 @@ static size_t replace(size_t slot)
 
 static size_t held(void)
 {
-    ledger_t now = pages_ledger();
+    page_stats_t now = pages_stats();
     return now.touched * OS_PAGE + now.huge_inuse + now.huge_idle + now.metadata;
 }
 
@@ -104,7 +104,7 @@ static void *allocator_main(void *argument)
 Test(gc_limit, a_stopped_thread_holds_no_lock_of_the_heap)
 {
     pthread_t threads[4];
-    root = weir_gc_alloc_noscan(MIB(3)); /* wakes the provider, whose account takes long */
+    root = weir_gc_alloc_noscan(MIB(3)); /* wakes the extent allocator, whose account takes long */
     for (size_t i = 0; i < COUNT(threads); i++)
         pthread_create(&threads[i], NULL, i % 2 ? reader_main : allocator_main, NULL);
     for (int i = 0; i < 1000; i++) {

@@ -4,7 +4,7 @@
 #include "runtime/pages/growth.h"
 #include "tests/unit/support.h"
 
-Test(growth, unheeded_it_is_never_due)
+Test(growth, unsubscribed_it_is_never_due)
 {
     growth_t growth = GROWTH_UNHEEDED;
     growth_fell(&growth, 0, 100);

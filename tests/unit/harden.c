@@ -201,16 +201,16 @@ Test(harden, records_take_what_the_blocks_are_worth_whatever_the_sizes_are)
 {
     harden();
     const size_t sizes[] = {3000, SMALLEST, 1000, 300, 3000, SMALLEST, 1000, 300};
-    size_t before = LEDGER(metadata), most = 0;
+    size_t before = PAGE_STAT(metadata), most = 0;
     for (size_t i = 0; i < COUNT(sizes); i++) {
         size_t count = fill_memory(sizes[i]);
         free_memory(count, 0);
         heap_trim(0);
         most = count > most ? count : most;
-        size_t records = LEDGER(metadata) - before;
+        size_t records = PAGE_STAT(metadata) - before;
         cr_expect_leq(records, most * 8 * 3 / 2 + MIB(1), "%zu: %zu", sizes[i], records);
     }
-    cr_expect_leq(LEDGER(metadata) - before, 2 * TOTAL / SMALLEST * 8 + MIB(1));
+    cr_expect_leq(PAGE_STAT(metadata) - before, 2 * TOTAL / SMALLEST * 8 + MIB(1));
 }
 
 static _Atomic int sleeper_is_ready;

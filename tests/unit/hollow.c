@@ -41,7 +41,7 @@ static size_t pages_of_live(void)
 {
     static uint8_t reached[1 << 18];
     memset(reached, 0, sizeof reached);
-    size_t count = 0, spans = LEDGER(slots_inuse);
+    size_t count = 0, spans = PAGE_STAT(slots_inuse);
     for (size_t i = 0; i < BLOCKS; i++) {
         if (!blocks[i].at)
             continue;
@@ -60,9 +60,9 @@ static void check_trimmed(void)
 {
     heap_trim(0);
     verify_own();
-    size_t touched = LEDGER(touched);
+    size_t touched = PAGE_STAT(touched);
     cr_expect_leq(touched, pages_of_live());
-    size_t own = pages_provider_metadata(), end = region_base + region.size;
+    size_t own = pages_extents_metadata(), end = region_base + region.size;
     if (!SANITIZED)
         cr_expect_leq(resident_between(region_base + ZERO_ZONE, end), touched * OS_PAGE + own);
 }
@@ -87,8 +87,8 @@ static void fill_and_thin_out(uint32_t first_class, uint32_t last_class, size_t 
         if (blocks[i].at)
             give(&blocks[i]);
     heap_trim(0);
-    cr_expect_eq(LEDGER(touched), 0);
-    cr_expect_eq(LEDGER(slots_inuse), 0);
+    cr_expect_eq(PAGE_STAT(touched), 0);
+    cr_expect_eq(PAGE_STAT(slots_inuse), 0);
     verify_own();
 }
 
@@ -114,7 +114,7 @@ Test(hollow, pages_that_come_back_are_charged)
         if (i % 60)
             give(&blocks[i]);
     check_trimmed();
-    ledger_t held = pages_ledger();
+    page_stats_t held = pages_stats();
     size_t room = BLOCKS / 2 * SIZE;
     control_set_hard_limit((int64_t)(held.touched * OS_PAGE + region_table_bytes() + held.metadata + room));
     size_t had = 0;

@@ -1,4 +1,4 @@
-/* The private jemalloc: what it takes from the system it takes from runtime/pages/provider_os.c, and from
+/* The private jemalloc: what it takes from the system it takes from runtime/pages/extents_os.c, and from
  * nowhere else. */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "runtime/pages/provider.h"
+#include "runtime/pages/extents.h"
 #include "tests/unit/support.h"
 
 extern size_t weir_je_sz_large_pad;
@@ -15,13 +15,13 @@ int weir_je_mallctl(const char *name, void *old, size_t *old_size, void *new, si
 static void start(void)
 {
     heap_free(heap_malloc(1));
-    cr_assert(provider_wake());
+    cr_assert(extents_wake());
 }
 
 Test(jemalloc, gives_addresses_of_the_region_and_uses_them_again)
 {
     start();
-    void *first = provider_take(CHUNK_SIZE, CHUNK_SIZE), *second = provider_take(3 * CHUNK_SIZE, CHUNK_SIZE);
+    void *first = extents_take(CHUNK_SIZE, CHUNK_SIZE), *second = extents_take(3 * CHUNK_SIZE, CHUNK_SIZE);
     for (int i = 0; i < 2; i++) {
         char *p = i ? second : first;
         cr_assert(region_owns(p));
@@ -29,8 +29,8 @@ Test(jemalloc, gives_addresses_of_the_region_and_uses_them_again)
         p[0] = p[CHUNK_SIZE - 1] = 1;
     }
     size_t before = region.carved;
-    provider_give(first, CHUNK_SIZE);
-    cr_assert_eq(provider_take(CHUNK_SIZE, CHUNK_SIZE), first, "address space is reused");
+    extents_give(first, CHUNK_SIZE);
+    cr_assert_eq(extents_take(CHUNK_SIZE, CHUNK_SIZE), first, "address space is reused");
     cr_assert_eq(region.carved, before);
 }
 
@@ -56,39 +56,39 @@ Test(jemalloc, takes_no_options_from_the_environment)
 Test(jemalloc, purges_by_its_inner_function)
 {
     start();
-    char *p = provider_take(MIB(40), SLOT_SIZE);
+    char *p = extents_take(MIB(40), SLOT_SIZE);
     memset(p, 1, MIB(40));
     for (size_t i = 0; i < MIB(40) / SLOT_SIZE; i++)
         span_of_slot(region_slot(p) + (uint32_t)i)->touched = SLOT_PAGES;
-    provider_give(p, MIB(40));
-    cr_expect_eq(provider_purge(false), MIB(40));
-    cr_expect_eq(provider_decommits(), 0);
+    extents_give(p, MIB(40));
+    cr_expect_eq(extents_purge(false), MIB(40));
+    cr_expect_eq(extents_decommits(), 0);
     cr_expect_leq(resident_between((uintptr_t)p, (uintptr_t)p + MIB(40)), 0);
-    cr_assert_eq(provider_take(MIB(40), SLOT_SIZE), p);
+    cr_assert_eq(extents_take(MIB(40), SLOT_SIZE), p);
     cr_expect(is_zero(p, MIB(40)));
 }
 
 Test(jemalloc, gives_up_its_commitment)
 {
     start();
-    char *p = provider_take(MIB(40), SLOT_SIZE);
+    char *p = extents_take(MIB(40), SLOT_SIZE);
     memset(p, 1, MIB(40));
-    provider_give(p, MIB(40));
-    provider_purge(true);
-    cr_expect_gt(provider_decommits(), 0);
+    extents_give(p, MIB(40));
+    extents_purge(true);
+    cr_expect_gt(extents_decommits(), 0);
     cr_expect_neq(madvise(p, OS_PAGE, MADV_POPULATE_WRITE), 0, "not mapped");
-    cr_assert_eq(provider_take(MIB(40), SLOT_SIZE), p);
+    cr_assert_eq(extents_take(MIB(40), SLOT_SIZE), p);
     cr_expect(is_zero(p, MIB(40)));
 }
 
 Test(jemalloc, says_what_its_metadata_takes)
 {
     start();
-    size_t at_first = provider_metadata_bytes();
+    size_t at_first = extents_metadata_bytes();
     cr_expect_gt(at_first, KIB(20));
     cr_expect_lt(at_first, KIB(400));
     for (int i = 0; i < 1000; i++)
-        cr_assert_not_null(provider_take(MIB(3), SLOT_SIZE));
-    cr_expect_geq(provider_metadata_bytes(), at_first + 1000 * 128);
-    cr_expect_lt(provider_metadata_bytes(), at_first + MIB(9));
+        cr_assert_not_null(extents_take(MIB(3), SLOT_SIZE));
+    cr_expect_geq(extents_metadata_bytes(), at_first + 1000 * 128);
+    cr_expect_lt(extents_metadata_bytes(), at_first + MIB(9));
 }

@@ -29,7 +29,7 @@ Test(large, every_size)
         heap_free(p);
         cr_expect_eq(span_at(p)->state, SPAN_NONE);
     }
-    cr_expect_eq(LEDGER(slots_inuse), 0);
+    cr_expect_eq(PAGE_STAT(slots_inuse), 0);
     pages_verify();
 }
 
@@ -52,7 +52,7 @@ Test(large, every_alignment)
 
 static size_t charged(void)
 {
-    return LEDGER(pages_inuse) * OS_PAGE + LEDGER(huge_inuse);
+    return PAGE_STAT(pages_inuse) * OS_PAGE + PAGE_STAT(huge_inuse);
 }
 
 /* A small object counts as its pages, however strictly it is aligned, and the rest of its chunk is for others. */
@@ -129,13 +129,13 @@ Test(large, what_shrinks_gives_back)
     char *p[3];
     for (size_t i = 0; i < COUNT(p); i++)
         memset(p[i] = heap_malloc(MIB(100)), 1, MIB(100));
-    size_t held = LEDGER(huge_inuse);
+    size_t held = PAGE_STAT(huge_inuse);
     for (size_t i = 0; i < COUNT(p); i++) {
         cr_assert_eq(heap_realloc(p[i], MIB(70)), p[i]);
         cr_assert_eq(p[i][MIB(70) - 1], 1);
         cr_assert_geq(heap_usable_size(p[i]), MIB(70));
     }
-    cr_expect_leq(LEDGER(huge_inuse), held - 3 * MIB(20));
+    cr_expect_leq(PAGE_STAT(huge_inuse), held - 3 * MIB(20));
     pages_verify();
     for (size_t i = 0; i < COUNT(p); i++) {
         cr_assert_not_null(p[i] = heap_realloc(p[i], MIB(90)));
@@ -145,7 +145,7 @@ Test(large, what_shrinks_gives_back)
     }
     char *zeroed = heap_calloc(1, MIB(100));
     cr_assert(is_zero(zeroed, MIB(100)));
-    cr_expect_eq(LEDGER(huge_inuse), heap_usable_size(zeroed));
+    cr_expect_eq(PAGE_STAT(huge_inuse), heap_usable_size(zeroed));
     heap_free(zeroed);
     heap_trim(0);
     cr_expect_leq(resident_region(), MIB(8));
@@ -180,7 +180,7 @@ Test(large, cleared_when_asked)
     }
 }
 
-/* A chunk that was written, went to the provider and came back is not taken for fresh. */
+/* A chunk that was written, went to the extent allocator and came back is not taken for fresh. */
 Test(large, cleared_in_a_chunk_that_has_been_away)
 {
     enum { BLOCKS = 800 };

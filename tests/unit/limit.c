@@ -14,7 +14,7 @@ static void leave(size_t bytes)
 {
     heap_free(heap_malloc(1));
     heap_trim(0);
-    ledger_t held = pages_ledger();
+    page_stats_t held = pages_stats();
     control_set_hard_limit((int64_t)(held.touched * OS_PAGE + held.huge_inuse + held.huge_idle +
                                      region_table_bytes() + held.metadata + bytes));
 }
@@ -41,7 +41,7 @@ Test(limit, a_span_is_charged_by_the_page)
     leave(pages * OS_PAGE + KIB(64));
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
         cr_assert_not_null(heap_malloc(class_size(cls)), "%u", class_size(cls));
-    cr_expect_eq(LEDGER(refusals), 0);
+    cr_expect_eq(PAGE_STAT(refusals), 0);
     verify_own();
 }
 
@@ -52,7 +52,7 @@ Test(limit, and_refused_by_the_page)
     cr_expect_eq(errno, ENOMEM);
     cr_expect_geq(count * 64, MIB(1) - KIB(64));
     cr_expect_leq(count * 64, MIB(1));
-    cr_expect_eq(LEDGER(refusals), 1);
+    cr_expect_eq(PAGE_STAT(refusals), 1);
     empty(count);
     cr_expect_eq(fill(64, COUNT(blocks)), count, "all of it can be had again");
     verify_own();
@@ -89,11 +89,11 @@ Test(limit, pages_that_move_count_once)
         old = size;
         size = size + size / 9 + KIB(4) > GROWN ? GROWN : size + size / 9 + KIB(4);
     }
-    ledger_t held = pages_ledger();
+    page_stats_t held = pages_stats();
     cr_expect_eq(held.huge_moving, 0);
     cr_expect_eq(block[0], 1);
     heap_free(block);
-    cr_expect_eq(LEDGER(huge_inuse), 0);
+    cr_expect_eq(PAGE_STAT(huge_inuse), 0);
     pages_verify();
 }
 
@@ -138,13 +138,13 @@ static void run_program(size_t number)
             }
 }
 
-/* What the limits compare, but for the tables outside of the region; the provider's own tables lie inside. */
+/* What the limits compare, but for the tables outside of the region; the extent allocator's own tables lie inside. */
 static void check_charge(int round)
 {
     enum { BOUND = KIB(256) };
-    ledger_t held = pages_ledger();
+    page_stats_t held = pages_stats();
     size_t charged = held.touched * OS_PAGE + held.huge_inuse + held.huge_idle + region_table_bytes();
-    size_t resident = resident_region(), own = pages_provider_metadata();
+    size_t resident = resident_region(), own = pages_extents_metadata();
     cr_expect_leq(resident, charged + own + BOUND, "round %d: %zu KiB charged, %zu resident", round,
                   charged >> 10, resident >> 10);
     cr_expect_geq(resident + resident / 100 + BOUND, charged, "round %d: %zu KiB charged, %zu resident",

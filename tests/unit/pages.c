@@ -1,4 +1,4 @@
-/* pages: runs of slots against a model of them; what is held idle; the limits; the ledger. */
+/* pages: runs of slots against a model of them; what is held idle; the limits; the page_stats. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <sys/mman.h>
@@ -130,7 +130,7 @@ static void model_huge(void)
 
 static void model_check(void)
 {
-    ledger_t held = pages_ledger();
+    page_stats_t held = pages_stats();
     cr_assert_eq(held.slots_inuse, model.slots);
     cr_assert_eq(held.pages_inuse, model.use);
     cr_assert_eq(held.huge_inuse, 0);
@@ -166,7 +166,7 @@ static void model_run(int64_t gc_percent, uint64_t seed)
             model_give(&model.runs[i]);
     model_check();
     pages_trim(0);
-    cr_assert_eq(LEDGER(touched), 0);
+    cr_assert_eq(PAGE_STAT(touched), 0);
 }
 
 Test(pages, runs_against_a_model_keeping_everything)
@@ -231,17 +231,17 @@ static void blocks_take(size_t count)
     }
 }
 
-static size_t idle_of(const ledger_t *held)
+static size_t idle_of(const page_stats_t *held)
 {
     return held->pages_idle * OS_PAGE + held->huge_idle;
 }
 
-static size_t held_of(const ledger_t *held)
+static size_t held_of(const page_stats_t *held)
 {
     return idle_of(held) + held->pages_inuse * OS_PAGE + held->huge_inuse;
 }
 
-static size_t idle_allowed(const ledger_t *held, int64_t gc_percent)
+static size_t idle_allowed(const page_stats_t *held, int64_t gc_percent)
 {
     size_t inuse = held->pages_inuse * OS_PAGE + held->huge_inuse;
     size_t bound = (inuse > MIB(16) ? inuse : MIB(16)) * (size_t)gc_percent / 100;
@@ -254,11 +254,11 @@ static void check_idle_rule(int64_t gc_percent)
     blocks_take(BLOCKS);
     for (size_t i = 0; i < BLOCKS; i++) {
         block_give(&blocks[i * 37 % BLOCKS]);
-        ledger_t held = pages_ledger();
+        page_stats_t held = pages_stats();
         cr_assert_leq(idle_of(&held), idle_allowed(&held, gc_percent), "%ld %%: %zu idle", (long)gc_percent,
                       idle_of(&held));
     }
-    ledger_t held = pages_ledger();
+    page_stats_t held = pages_stats();
     cr_expect_leq(resident_region(), idle_of(&held) + MIB(1), "the kernel agrees");
     pages_verify();
 }
@@ -281,15 +281,15 @@ Test(pages, idle_rule_at_100)
 Test(pages, nothing_is_released_when_off)
 {
     start(-1);
-    size_t before = LEDGER(released_pages);
+    size_t before = PAGE_STAT(released_pages);
     blocks_take(BLOCKS);
     for (size_t i = 0; i < BLOCKS; i++)
         block_give(&blocks[i]);
-    ledger_t held = pages_ledger();
+    page_stats_t held = pages_stats();
     cr_expect_eq(held.released_pages, before);
     cr_expect_geq(idle_of(&held), MIB(BLOCKS));
     cr_expect(pages_trim(0));
-    held = pages_ledger();
+    held = pages_stats();
     cr_expect_eq(idle_of(&held), 0);
     cr_expect_not(pages_trim(0));
 }
@@ -306,10 +306,10 @@ Test(pages, a_heap_that_breathes_is_not_released_each_time)
             block_give(&blocks[i]);
     }
     size_t faded = (os_now_ns() - began) / RELEASE_FADE_NS;
-    size_t released = LEDGER(released_pages) * OS_PAGE;
+    size_t released = PAGE_STAT(released_pages) * OS_PAGE;
     cr_expect_leq(released, MIB(AMPLITUDE) + 2 * faded + MIB(BREATHS), "%zu MiB", released >> 20);
     pages_trim(0);
-    ledger_t held = pages_ledger();
+    page_stats_t held = pages_stats();
     cr_expect_eq(idle_of(&held), 0, "who asks for all gets all");
 }
 
@@ -321,7 +321,7 @@ static bool is_zero_pages(const char *p, size_t size)
     return true;
 }
 
-/* It once gave back all that the page provider held. */
+/* It once gave back all that the extent allocator held. */
 Test(pages, no_more_huge_memory_is_released_than_exceeds_the_rule)
 {
     enum { BIG = 5 };
@@ -335,7 +335,7 @@ Test(pages, no_more_huge_memory_is_released_than_exceeds_the_rule)
     }
     for (size_t i = 2; i < BIG; i++) /* 48 MiB stay in use, 72 are idle */
         pages_give_huge(memory[i], sizes[i]);
-    ledger_t held = pages_ledger();
+    page_stats_t held = pages_stats();
     cr_expect_leq(idle_of(&held), idle_allowed(&held, 100));
     cr_expect_geq(idle_of(&held), MIB(48 - CHUNK_SIZE / MIB(1)));
     for (size_t i = 2; i < BIG; i++) { /* partly released, partly written: all of it has to be zero */
@@ -358,7 +358,7 @@ Test(pages, free_cells_count_as_idle)
     blocks_take(BLOCKS);
     for (size_t i = 0; i < BLOCKS; i++)
         block_give(&blocks[i]);
-    ledger_t held = pages_ledger();
+    page_stats_t held = pages_stats();
     size_t bound = MIB(100);
     cr_expect_leq(idle_of(&held), bound + bound / 8, "%zu idle", idle_of(&held));
     cr_expect_geq(idle_of(&held), bound / 8 * 6, "%zu idle", idle_of(&held));
@@ -376,14 +376,14 @@ Test(pages, the_soft_limit_releases_before_it_is_passed)
     for (size_t i = 0; i < 7; i++) {
         size_t size = MIB(6);
         cr_assert_not_null(pages_take_huge(&size, SLOT_SIZE, false));
-        ledger_t held = pages_ledger();
+        page_stats_t held = pages_stats();
         cr_assert_leq(held_of(&held), MIB(48), "after %zu", i + 1);
         cr_assert_not(pages_is_pressed());
     }
-    cr_expect_gt(LEDGER(limit_releases), 0);
+    cr_expect_gt(PAGE_STAT(limit_releases), 0);
     blocks_take(20);
     cr_expect(pages_is_pressed(), "over the soft limit, and nothing idle is left");
-    cr_expect_eq(LEDGER(refusals), 0);
+    cr_expect_eq(PAGE_STAT(refusals), 0);
 }
 
 static struct {
@@ -408,17 +408,17 @@ Test(pages, the_hard_limit_refuses)
         cr_assert_lt(++count, 17);
     cr_expect_eq(errno, ENOMEM);
     cr_expect_geq(count, 14);
-    cr_expect_eq(LEDGER(refusals), 1);
+    cr_expect_eq(PAGE_STAT(refusals), 1);
     size_t size = MIB(8);
     errno = 0;
     cr_expect_null(pages_take_huge(&size, SLOT_SIZE, false));
     cr_expect_eq(errno, ENOMEM);
     cr_expect_eq(pages_due, PAGES_DUE_LIMIT);
-    cr_expect_eq(LEDGER(refusals), 1, "not before a cycle has been run");
+    cr_expect_eq(PAGE_STAT(refusals), 1, "not before a cycle has been run");
     pages_retry_begins();
     cr_expect_null(pages_take_huge(&size, SLOT_SIZE, false));
     pages_retry_ends();
-    cr_expect_eq(LEDGER(refusals), 2);
+    cr_expect_eq(PAGE_STAT(refusals), 2);
     set_limits(INT64_MAX, INT64_MAX);
     cr_expect_neq(block_take(), 0);
     pages_verify();
@@ -457,7 +457,7 @@ Test(pages, idle_huge_memory_counts_against_the_limits)
     for (size_t i = 0; i < 7; i++) {
         size_t size = MIB(12);
         cr_assert_not_null(pages_take_huge(&size, SLOT_SIZE, false));
-        ledger_t held = pages_ledger();
+        page_stats_t held = pages_stats();
         cr_assert_leq(held_of(&held), MIB(160), "after %zu", i + 1);
     }
 }
@@ -503,10 +503,10 @@ Test(pages, a_grown_heap_takes_huge_pages)
 {
     start(100);
     grow(MIB(24) / SLOT_SIZE);
-    size_t touched = LEDGER(touched), released = LEDGER(released_pages);
+    size_t touched = PAGE_STAT(touched), released = PAGE_STAT(released_pages);
     cr_expect_eq(touched, MIB(24) / OS_PAGE, "a small one does not");
     grow(100);
-    ledger_t held = pages_ledger();
+    page_stats_t held = pages_stats();
     cr_expect_eq(held.touched % (OS_HUGE_PAGE / OS_PAGE), 0);
     cr_expect_leq(held.pages_idle, OS_HUGE_PAGE / OS_PAGE, "no more than the rest of one");
     cr_expect_eq(held.released_pages, released);
@@ -515,12 +515,12 @@ Test(pages, a_grown_heap_takes_huge_pages)
     cr_expect(anon_huge_bytes() > 0 || !may_have_huge_pages());
     grow(1);
     uint8_t before;
-    size_t idle = LEDGER(pages_idle);
+    size_t idle = PAGE_STAT(pages_idle);
     cr_expect_gt(idle, 0);
     uint32_t slot = pages_take(1, 9, 1, &before);
     cr_expect_eq(before, 0, "a large object has other slots, of which the rest is not resident");
     cr_expect(is_zero_pages(region_address(slot), SLOT_SIZE));
-    cr_expect_eq(LEDGER(pages_idle), idle);
+    cr_expect_eq(PAGE_STAT(pages_idle), idle);
     pages_verify();
 }
 
@@ -535,10 +535,10 @@ Test(pages, not_when_told_not_to_and_not_where_it_does_not_pay)
     pages_set_gc_percent(100);
     set_limits((int64_t)MIB(60), INT64_MAX);
     grow(16);
-    cr_expect_eq(LEDGER(touched), (MIB(30) + 32 * SLOT_SIZE) / OS_PAGE);
+    cr_expect_eq(PAGE_STAT(touched), (MIB(30) + 32 * SLOT_SIZE) / OS_PAGE);
     set_limits(INT64_MAX, INT64_MAX);
     grow(65);
-    cr_expect_gt(LEDGER(pages_idle), 0);
+    cr_expect_gt(PAGE_STAT(pages_idle), 0);
 }
 
 /* --- metadata --- */
@@ -546,7 +546,7 @@ Test(pages, not_when_told_not_to_and_not_where_it_does_not_pay)
 Test(pages, metadata_is_zeroed_aligned_and_counted)
 {
     start(100);
-    size_t before = LEDGER(metadata);
+    size_t before = PAGE_STAT(metadata);
     const size_t sizes[] = {1, 64, 100, KIB(200), KIB(200), MIB(3), 16};
     size_t sum = 0;
     for (size_t i = 0; i < COUNT(sizes); i++) {
@@ -557,7 +557,7 @@ Test(pages, metadata_is_zeroed_aligned_and_counted)
         memset(p, 1, sizes[i]);
         sum += (sizes[i] + 63) / 64 * 64;
     }
-    cr_expect_eq(LEDGER(metadata), before + sum);
+    cr_expect_eq(PAGE_STAT(metadata), before + sum);
 }
 
 /* The sanitizers answer mlock themselves, and do nothing. */
@@ -590,13 +590,13 @@ Test(pages, locked_memory_holds_back_itself_alone)
         heap_free(objects[i]);
     cr_expect(heap_trim(0));
     cr_expect_leq(resident_region(), before + MIB(2));
-    cr_expect_gt(LEDGER(pages_idle), 0);
+    cr_expect_gt(PAGE_STAT(pages_idle), 0);
     pages_verify();
     unlock_memory(locked[0], 1);
     unlock_memory(locked[1], 1);
     unlock_memory(large, KIB(100));
     cr_expect(pages_trim(0));
-    cr_expect_eq(LEDGER(pages_idle), 0);
+    cr_expect_eq(PAGE_STAT(pages_idle), 0);
     pages_verify();
 }
 

@@ -10,7 +10,7 @@ enum { THREADS = 4, HELD = 24, STEPS = 1500 };
 
 typedef struct piece {
     void *memory;
-    size_t size; /* bytes; more than HUGE_MIN: the provider's */
+    size_t size; /* bytes; more than HUGE_MIN: the extent allocator's */
     uint64_t seed;
 } piece_t;
 
@@ -95,11 +95,11 @@ static void run_threads(void)
 static void check_end(void)
 {
     pages_verify();
-    ledger_t held = pages_ledger();
+    page_stats_t held = pages_stats();
     cr_expect_eq(held.pages_inuse, 0);
     cr_expect_eq(held.huge_inuse, 0);
     pages_trim(0);
-    held = pages_ledger();
+    held = pages_stats();
     cr_expect_eq(held.touched, 0);
     cr_expect_eq(held.huge_idle, 0);
     pages_verify();
@@ -109,7 +109,7 @@ Test(purge, threads_at_0)
 {
     start(0, INT64_MAX);
     run_threads();
-    cr_expect_gt(LEDGER(releases), 0);
+    cr_expect_gt(PAGE_STAT(releases), 0);
     check_end();
 }
 
@@ -124,7 +124,7 @@ Test(purge, threads_at_a_limit)
 {
     start(-1, (int64_t)MIB(40));
     run_threads();
-    cr_expect_gt(LEDGER(limit_releases), 0);
+    cr_expect_gt(PAGE_STAT(limit_releases), 0);
     check_end();
 }
 
@@ -141,18 +141,18 @@ Test(purge, what_the_kernel_does_not_take_stays_counted)
         return; /* not allowed to try, or the sanitizer lets nothing be locked */
     write_pages(&piece);
     pages_give(slot, 16, 256);
-    size_t idle = LEDGER(pages_idle), touched = LEDGER(touched);
+    size_t idle = PAGE_STAT(pages_idle), touched = PAGE_STAT(touched);
     cr_expect(pages_trim(0), "what lies around locked memory is given up");
-    size_t gone = idle - LEDGER(pages_idle);
-    cr_expect_eq(LEDGER(pages_idle), SLOT_PAGES, "the slot of the locked page");
-    cr_expect_eq(LEDGER(touched), touched - gone);
+    size_t gone = idle - PAGE_STAT(pages_idle);
+    cr_expect_eq(PAGE_STAT(pages_idle), SLOT_PAGES, "the slot of the locked page");
+    cr_expect_eq(PAGE_STAT(touched), touched - gone);
     cr_expect_not(pages_trim(0), "locked memory is not given up");
-    cr_expect_eq(LEDGER(pages_idle), SLOT_PAGES);
+    cr_expect_eq(PAGE_STAT(pages_idle), SLOT_PAGES);
     pages_verify();
     munlock(piece.memory, KIB(4));
-    for (int i = 0; i < 300 && LEDGER(pages_idle); i++)
+    for (int i = 0; i < 300 && PAGE_STAT(pages_idle); i++)
         pages_trim(0);
-    cr_expect_eq(LEDGER(pages_idle), 0, "it is tried again later");
+    cr_expect_eq(PAGE_STAT(pages_idle), 0, "it is tried again later");
 }
 
 /* --- fork --- */
@@ -178,7 +178,7 @@ Test(purge, fork_in_the_middle_of_it, .disabled = WATCHED)
                 piece_drop(&pieces[n]);
             pages_trim(0);
             pages_verify();
-            _exit(LEDGER(huge_idle) == 0 ? 0 : 1);
+            _exit(PAGE_STAT(huge_idle) == 0 ? 0 : 1);
         }
         int status;
         cr_assert_eq(waitpid(child, &status, 0), child);

@@ -63,7 +63,7 @@ Test(remote, what_others_freed_comes_back)
     cr_expect_eq(live_objects(), 0);
     verify_own();
     heap_trim(0);
-    cr_expect_eq(LEDGER(slots_inuse), 0);
+    cr_expect_eq(PAGE_STAT(slots_inuse), 0);
 }
 
 Test(remote, what_an_exited_thread_left_can_be_freed)
@@ -76,7 +76,7 @@ Test(remote, what_an_exited_thread_left_can_be_freed)
     cr_expect_eq(live_objects(), 0);
     heap_trim(0);
     threads_run(1, come_and_go); /* takes the orphan over, and leaves it empty */
-    cr_expect_eq(LEDGER(slots_inuse), 0);
+    cr_expect_eq(PAGE_STAT(slots_inuse), 0);
 }
 
 static void free_sixteen(size_t number)
@@ -111,17 +111,18 @@ Test(remote, spans_of_exited_threads_are_adopted)
 {
     start();
     threads_run(1, take_and_free_every_other);
-    size_t slots = LEDGER(slots_inuse);
+    size_t slots = PAGE_STAT(slots_inuse);
     for (size_t i = 0; i < CELLS; i += 2) {
         cells[i] = heap_malloc(size_at(i));
         pattern_fill(cells[i], size_at(i), i);
     }
-    cr_expect_leq(LEDGER(slots_inuse), slots + slots / 8, "the same slots again, but for wakes not reached");
+    cr_expect_leq(PAGE_STAT(slots_inuse), slots + slots / 8,
+                  "the same slots again, but for wakes not reached");
     verify_own();
     free_all(0);
     heap_trim(0);
     threads_run(1, come_and_go);
-    cr_expect_eq(LEDGER(slots_inuse), 0);
+    cr_expect_eq(PAGE_STAT(slots_inuse), 0);
 }
 
 /* A cell arrives at a heap after its span has moved to another one. */
@@ -179,5 +180,5 @@ Test(remote, a_ring_of_threads)
     heap_trim(0);
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
         verify_heap(heap);
-    cr_expect_leq(LEDGER(slots_inuse), RING * CLASS_COUNT);
+    cr_expect_leq(PAGE_STAT(slots_inuse), RING * CLASS_COUNT);
 }

@@ -23,7 +23,7 @@ static uint64_t taken(weir_rung rung)
 
 static size_t held_now(void)
 {
-    return pages_inuse() + LEDGER(pages_idle) * OS_PAGE + LEDGER(huge_idle);
+    return pages_inuse() + PAGE_STAT(pages_idle) * OS_PAGE + PAGE_STAT(huge_idle);
 }
 
 /* No cycle but one for the limit. */

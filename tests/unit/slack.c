@@ -33,7 +33,7 @@ static size_t make_slack(void)
         heap_free(blocks[i]);
     for (size_t i = first; i < SLOTS; i++)
         blocks[i] = written(PART);
-    return LEDGER(pages_slack);
+    return PAGE_STAT(pages_slack);
 }
 
 /* Under the pages' lock by itself. */
@@ -50,7 +50,7 @@ Test(slack, chunks_without_any_are_not_searched)
     cr_expect_eq(searches_of_trim(), 0);
     cr_expect_geq(make_slack(), CHUNK_SLOTS / 2 * (WHOLE - PART) / OS_PAGE);
     cr_expect_leq(searches_of_trim(), 2);
-    cr_expect_eq(LEDGER(pages_slack), 0);
+    cr_expect_eq(PAGE_STAT(pages_slack), 0);
     cr_expect_eq(searches_of_trim(), 0);
     pages_verify();
 }
@@ -60,7 +60,7 @@ Test(slack, neither_are_they_at_each_allocation_near_a_hard_limit)
     fill();
     pages_trim(0);
     set_limits(INT64_MAX,
-               (int64_t)(LEDGER(touched) * OS_PAGE + region_table_bytes() + LEDGER(metadata) + MIB(1)));
+               (int64_t)(PAGE_STAT(touched) * OS_PAGE + region_table_bytes() + PAGE_STAT(metadata) + MIB(1)));
     uint64_t before = slack_searches();
     enum { TURNS = 1000 };
     for (size_t i = 0; i < TURNS; i++) {
@@ -81,16 +81,16 @@ Test(slack, what_the_kernel_refuses_is_left_out_for_a_round)
     if (syscall(SYS_mlock, locked, OS_PAGE) != 0) /* a sanitizer's mlock does nothing */
         cr_skip_test("no memory may be locked");
     pages_trim(SIZE_MAX);
-    cr_expect_lt(LEDGER(pages_slack), slack);
-    cr_expect_gt(LEDGER(pages_slack), 0);
+    cr_expect_lt(PAGE_STAT(pages_slack), slack);
+    cr_expect_gt(PAGE_STAT(pages_slack), 0);
     cr_expect_gt(searches_of_trim(), 0, "it asks anew");
     uint64_t before = slack_searches();
-    set_limits(INT64_MAX, (int64_t)(LEDGER(touched) * OS_PAGE));
+    set_limits(INT64_MAX, (int64_t)(PAGE_STAT(touched) * OS_PAGE));
     for (int i = 0; i < 100; i++)
         heap_free(heap_malloc(PART));
     cr_expect_leq(slack_searches() - before, 2);
     syscall(SYS_munlock, locked, OS_PAGE);
     pages_trim(SIZE_MAX);
-    cr_expect_eq(LEDGER(pages_slack), 0);
+    cr_expect_eq(PAGE_STAT(pages_slack), 0);
     pages_verify();
 }

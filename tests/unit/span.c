@@ -75,14 +75,14 @@ Test(span, one_empty_span_of_a_class_is_kept)
     size_t in_span = SLOT_SIZE / KIB(1);
     take(KIB(1), 0, 4 * in_span + 1);
     span_t *first = span_at(cells[0]), *second = span_at(cells[in_span]);
-    size_t before = LEDGER(slots_inuse);
+    size_t before = PAGE_STAT(slots_inuse);
     give(0, in_span);
     cr_expect_eq(first->state, SPAN_PARTIAL);
     cr_expect_eq(span_used(first), 0);
     give(in_span, 2 * in_span);
     cr_expect_eq(second->state, SPAN_NONE);
     cr_expect_eq(second->owner, 0);
-    cr_expect_eq(LEDGER(slots_inuse), before - 1);
+    cr_expect_eq(PAGE_STAT(slots_inuse), before - 1);
     verify_own();
 }
 
@@ -91,11 +91,11 @@ Test(span, all_are_given_back_when_empty)
     for (size_t i = 0; i < COUNT(sizes); i++) {
         size_t count = 5 * (SLOT_SIZE / sizes[i]);
         take(sizes[i], 0, count);
-        cr_expect_eq(LEDGER(slots_inuse), 5);
+        cr_expect_eq(PAGE_STAT(slots_inuse), 5);
         give(0, count);
-        cr_expect_leq(LEDGER(slots_inuse), 2, "%zu", sizes[i]);
+        cr_expect_leq(PAGE_STAT(slots_inuse), 2, "%zu", sizes[i]);
         heap_trim(0);
-        cr_expect_eq(LEDGER(slots_inuse), 0, "%zu", sizes[i]);
+        cr_expect_eq(PAGE_STAT(slots_inuse), 0, "%zu", sizes[i]);
         cr_expect_eq(cache.heap->spans, 0);
         verify_own();
     }
@@ -109,7 +109,7 @@ Test(span, pages_are_touched_one_after_the_other)
         take(sizes[i], 0, count);
         size_t pages = (count * sizes[i] + OS_PAGE - 1) / OS_PAGE;
         cr_expect_eq(span_at(cells[0])->touched, pages, "%zu", sizes[i]);
-        cr_expect_eq(LEDGER(touched), pages, "%zu", sizes[i]);
+        cr_expect_eq(PAGE_STAT(touched), pages, "%zu", sizes[i]);
         give(0, count);
     }
 }
@@ -149,7 +149,7 @@ Test(span, freed_and_taken_at_random)
     }
     give(0, CELLS);
     heap_trim(0);
-    cr_expect_eq(LEDGER(slots_inuse), 0);
+    cr_expect_eq(PAGE_STAT(slots_inuse), 0);
 }
 
 Test(span, none_to_be_had)
@@ -173,10 +173,10 @@ Test(span, a_cell_of_each_class_takes_no_huge_page)
 {
     char *large = heap_malloc(MIB(64));
     memset(large, 1, MIB(64));
-    size_t before = LEDGER(touched);
+    size_t before = PAGE_STAT(touched);
     for (size_t i = 0; i < COUNT(sizes); i++)
         cr_assert_not_null(cells[i] = heap_malloc(sizes[i]));
-    cr_expect_leq(LEDGER(touched) - before, COUNT(sizes) * SLOT_PAGES);
+    cr_expect_leq(PAGE_STAT(touched) - before, COUNT(sizes) * SLOT_PAGES);
     give(0, COUNT(sizes));
     heap_free(large);
 }

@@ -62,13 +62,13 @@ Test(spare, who_replaces_blocks_gets_a_share_and_gives_it_back)
     const struct spare *spare = &cache.heap->spare;
     cr_expect_gt(spare->share, 0);
     cr_expect_leq(spare->bytes, spare->share);
-    cr_expect_eq(LEDGER(spare), spare->share);
+    cr_expect_eq(PAGE_STAT(spare), spare->share);
     churn_end(&churn);
     heap_trim(0);
     cr_expect_eq(spare->bytes, 0);
-    cr_expect_eq(LEDGER(spare), 0);
-    cr_expect_eq(LEDGER(slots_inuse), 0);
-    cr_expect_eq(LEDGER(touched), 0);
+    cr_expect_eq(PAGE_STAT(spare), 0);
+    cr_expect_eq(PAGE_STAT(slots_inuse), 0);
+    cr_expect_eq(PAGE_STAT(touched), 0);
     pages_verify();
 }
 
@@ -80,8 +80,8 @@ Test(spare, so_does_who_replaces_cells_that_fill_spans)
     cr_expect_gt(cache.heap->spare.share, 0);
     churn_end(&churn);
     heap_trim(0);
-    cr_expect_eq(LEDGER(spare), 0);
-    cr_expect_leq(LEDGER(slots_inuse), 0);
+    cr_expect_eq(PAGE_STAT(spare), 0);
+    cr_expect_leq(PAGE_STAT(slots_inuse), 0);
 }
 
 Test(spare, growing_and_shrinking_earn_none)
@@ -94,7 +94,7 @@ Test(spare, growing_and_shrinking_earn_none)
     for (size_t i = 0; i < COUNT_OF; i++)
         heap_free(blocks[i]);
     cr_expect_eq(cache.heap->spare.share, 0);
-    cr_expect_eq(LEDGER(slots_inuse), 0);
+    cr_expect_eq(PAGE_STAT(slots_inuse), 0);
 }
 
 /* Runs come back with what was written in them; they are larger than what is asked for by a quarter at
@@ -114,7 +114,7 @@ Test(spare, sizes_and_zeroes)
     cr_expect_gt(cache.heap->spare.share, 0);
     churn_end(&churn);
     heap_trim(0);
-    cr_expect_eq(LEDGER(touched), 0);
+    cr_expect_eq(PAGE_STAT(touched), 0);
     pages_verify();
 }
 
@@ -153,14 +153,14 @@ Test(spare, shares_are_bounded_together_and_end_with_their_threads)
     for (uintptr_t i = 0; i < THREADS; i++)
         cr_assert_eq(pthread_create(&threads[i], NULL, churn_and_wait, (void *)(i + 1)), 0);
     pthread_barrier_wait(&meet.churned);
-    ledger_t held = pages_ledger();
+    page_stats_t held = pages_stats();
     size_t inuse = held.pages_inuse * OS_PAGE;
     cr_expect_gt(held.spare, 0);
     cr_expect_leq(held.spare, inuse / 8 + MIB(8), "%zu of %zu", held.spare, inuse);
     pthread_barrier_wait(&meet.done);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    cr_expect_eq(LEDGER(spare), 0);
+    cr_expect_eq(PAGE_STAT(spare), 0);
     pages_verify();
 }
 
@@ -189,9 +189,9 @@ Test(spare, what_is_kept_goes_when_idle_memory_has_gone_for_a_limit)
     churn_run(&churn, 5000);
     cr_assert_gt(cache.heap->spare.share, 0);
     heap_free(heap_malloc(MIB(8)));
-    size_t releases = LEDGER(limit_releases);
+    size_t releases = PAGE_STAT(limit_releases);
     control_set_memory_limit((int64_t)(pages_inuse() + MIB(2)));
-    cr_assert_gt(LEDGER(limit_releases), releases);
+    cr_assert_gt(PAGE_STAT(limit_releases), releases);
     cr_expect_not(pages_is_pressed());
     heap_free(churn.blocks[0].p);
     churn.blocks[0].p = NULL;

@@ -41,11 +41,11 @@ enum { WATCHED = 1 }; /* ThreadSanitizer does not see what a thread does in its 
 enum { WATCHED = 0 };
 #endif
 
-/* A field of the ledger as it is now, as a number: some of them are atomic. */
-#define LEDGER(field)                                                                                        \
+/* A field of the page statistics as it is now, as a number: some of them are atomic. */
+#define PAGE_STAT(field)                                                                                     \
     __extension__({                                                                                          \
-        ledger_t ledger_now = pages_ledger();                                                                \
-        (size_t) ledger_now.field;                                                                           \
+        page_stats_t page_stats_now = pages_stats();                                                         \
+        (size_t) page_stats_now.field;                                                                       \
     })
 
 static inline void set_limits(int64_t soft, int64_t hard)

@@ -183,7 +183,7 @@ static void end_sleepers(pthread_t *threads)
 /* Those that are still on their way to sleep are seen later. */
 static void trim_until(size_t touched)
 {
-    while (LEDGER(touched) > touched) {
+    while (PAGE_STAT(touched) > touched) {
         heap_trim(0);
         usleep(1000);
     }
@@ -195,7 +195,7 @@ Test(tend, trimming_reaches_the_caches_of_sleepers, .disabled = SANITIZED)
     start_sleepers(threads, allocate_free_and_sleep);
     cr_assert(fence_is_cheap());
     trim_until(0);
-    cr_expect_eq(LEDGER(touched), 0);
+    cr_expect_eq(PAGE_STAT(touched), 0);
     end_sleepers(threads);
 }
 
@@ -216,7 +216,7 @@ Test(tend, what_others_free_of_a_sleepers_goes_back, .disabled = SANITIZED)
         for (size_t k = 0; k < COUNT(handed[0]); k++)
             heap_free(handed[i][k]);
     trim_until(0);
-    cr_expect_eq(LEDGER(touched), 0);
+    cr_expect_eq(PAGE_STAT(touched), 0);
     end_sleepers(threads);
 }
 
@@ -279,5 +279,5 @@ Test(tend, sleepers_may_wake_at_any_time)
     heap_trim(0);
     verify_own();
     if (!SANITIZED)
-        cr_expect_eq(LEDGER(slots_inuse), 0);
+        cr_expect_eq(PAGE_STAT(slots_inuse), 0);
 }

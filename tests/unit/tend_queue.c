@@ -148,7 +148,7 @@ static void *allocate_then_free_most(void *number)
 
 static void shed_until_touched_is(size_t pages)
 {
-    while (LEDGER(touched) > pages) {
+    while (PAGE_STAT(touched) > pages) {
         heap_shed(true);
         pages_trim(0);
         usleep(1000);
@@ -162,7 +162,7 @@ Test(tend_queue, a_sleeper_that_frees_is_tended_again, .disabled = SANITIZED)
     wait_until_asleep(1);
     heap_shed(true);
     pages_trim(0);
-    size_t full = LEDGER(touched);
+    size_t full = PAGE_STAT(touched);
     uint64_t before = tend_looks();
     heap_shed(true);
     cr_expect_leq(tend_looks() - before, 1, "this thread alone may be looked at");
@@ -187,12 +187,12 @@ Test(tend_queue, what_is_sent_to_a_heap_at_rest_is_had, .disabled = SANITIZED)
     start_threads(1, allocate_and_sleep);
     wait_until_asleep(1);
     heap_shed(true);
-    size_t full = LEDGER(touched);
+    size_t full = PAGE_STAT(touched);
     for (size_t i = 0; i < BLOCKS; i++)
         heap_free(blocks[i]);
     heap_shed(true);
     pages_trim(0);
-    cr_expect_lt(LEDGER(touched), full / 4);
+    cr_expect_lt(PAGE_STAT(touched), full / 4);
     end_threads(1);
 }
 
@@ -246,12 +246,12 @@ Test(tend_queue, a_child_begins_anew, .disabled = SANITIZED)
         alarm(HANG);
         start_threads(1, allocate_and_sleep);
         wait_until_asleep(1);
-        size_t full = LEDGER(touched);
+        size_t full = PAGE_STAT(touched);
         for (size_t i = 0; i < BLOCKS; i++)
             heap_free(blocks[i]);
         heap_shed(true);
         pages_trim(0);
-        _exit(LEDGER(touched) < full - BLOCKS * SIZE / OS_PAGE / 2 ? 0 : 1);
+        _exit(PAGE_STAT(touched) < full - BLOCKS * SIZE / OS_PAGE / 2 ? 0 : 1);
     }
     int status;
     cr_assert_eq(waitpid(child, &status, 0), child);

@@ -84,8 +84,8 @@ Test(thread, ten_thousand_short_lives)
     cr_expect_eq(live_objects(), 0);
     cr_expect_leq(count_heaps(HEAP_ORPHAN), AT_ONCE + 1, "and the orphanage");
     cr_expect_eq(count_heaps(HEAP_LIVE), 1);
-    cr_expect_leq(LEDGER(metadata), (AT_ONCE + 1) * (sizeof(heap_t) + KIB(4)));
-    cr_expect_leq(LEDGER(slots_inuse), 4 * AT_ONCE);
+    cr_expect_leq(PAGE_STAT(metadata), (AT_ONCE + 1) * (sizeof(heap_t) + KIB(4)));
+    cr_expect_leq(PAGE_STAT(slots_inuse), 4 * AT_ONCE);
     cr_expect_leq(resident_region(), MIB(8));
     verify_own();
 }

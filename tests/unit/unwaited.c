@@ -111,7 +111,7 @@ Test(unwaited, memory_of_the_provider)
     trim_with(MIB(5), KIB(100));
 }
 
-/* The provider would give what is being released. */
+/* The extent allocator would give what is being released. */
 Test(unwaited, memory_of_the_provider_while_others_take_some)
 {
     trim_with(MIB(5), MIB(5));

@@ -8,7 +8,7 @@
 #include <weir/gc.h>
 #include <weir/weak.h>
 
-#include "runtime/collect/attached.h"
+#include "runtime/collect/side_table.h"
 #include "runtime/os/options.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
@@ -82,11 +82,11 @@ Test(weak, two_to_one_object_are_the_same)
     cr_expect_neq(weir_weak_new(root), weak);
 }
 
-static size_t count_records(enum attached_kind kind)
+static size_t count_records(enum side_kind kind)
 {
     size_t count = 0;
-    for (uint32_t number = 1; number < attached_end(); number++)
-        count += attached_at(number)->kind == kind;
+    for (uint32_t number = 1; number < side_table_end(); number++)
+        count += side_table_at(number)->kind == kind;
     return count;
 }
 
@@ -98,10 +98,10 @@ Test(weak, references_are_collected)
     weak = NULL;
     settle();
     settle();
-    cr_expect_eq(count_records(ATTACHED_REFERENCE), 0);
+    cr_expect_eq(count_records(SIDE_REFERENCE), 0);
     refer();
     weir_gc_free((void *)weak);
-    cr_expect_eq(count_records(ATTACHED_REFERENCE), 0);
+    cr_expect_eq(count_records(SIDE_REFERENCE), 0);
     weak = NULL;
     drop();
     settle();
@@ -311,11 +311,11 @@ Test(weak, a_map_goes_with_its_entries)
     map = weir_weak_map_new();
     cr_assert_eq(weir_weak_map_set(map, root, "other"), 0);
     settle();
-    cr_expect_eq(count_records(ATTACHED_ENTRY), 1);
-    cr_expect_eq(count_records(ATTACHED_MAP), 1);
+    cr_expect_eq(count_records(SIDE_ENTRY), 1);
+    cr_expect_eq(count_records(SIDE_MAP), 1);
     weir_gc_free((void *)map);
-    cr_expect_eq(count_records(ATTACHED_ENTRY), 0);
-    cr_expect_eq(count_records(ATTACHED_MAP), 0);
+    cr_expect_eq(count_records(SIDE_ENTRY), 0);
+    cr_expect_eq(count_records(SIDE_MAP), 0);
 }
 
 /* Its own map is one of the values; the key of that lives only by another entry. */

@@ -1,4 +1,4 @@
-# weir_jemalloc: jemalloc under names of its own (weir_je_mallocx …), asleep until called; the page provider.
+# weir_jemalloc: jemalloc under names of its own (weir_je_mallocx …), asleep until called; the extent allocator.
 find_library(WEIR_JEMALLOC_ARCHIVE NAMES libjemalloc_pic.a REQUIRED
     DOC "Static, position-independent jemalloc 5.3 (Debian: libjemalloc-dev)")
 

@@ -1,5 +1,5 @@
-/* crew: see crew.h. */
-#include "runtime/collect/crew.h"
+/* workers: see workers.h. */
+#include "runtime/collect/workers.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,8 +17,8 @@ enum {
 };
 
 /* A run is one word, so that who wakes knows whether he is part of it: its number and its members. */
-typedef uint32_t run_t;
-_Static_assert(CREW_MAX < 32, "run_t has five bits for them");
+typedef uint32_t round_t;
+_Static_assert(CREW_MAX < 32, "round_t has five bits for them");
 
 /* A stack's root is all of it from before the thread is created, since the record is written at once, until
  * the record is known: marking leaves addresses of objects on it. */
@@ -28,21 +28,21 @@ typedef struct member {
 } member_t;
 
 static struct {
-    _Atomic bool starting;    /* a thread is in crew_start, or was when the process forked */
+    _Atomic bool starting;    /* a thread is in workers_start, or was when the process forked */
     _Atomic uint32_t started; /* threads; changed by who has `starting` */
     member_t of[CREW_MAX];    /* member n + 1 is of[n] */
     void (*work)(uint32_t);   /* of this run */
     _Atomic uint32_t ready;   /* threads that have come so far that they wait for a run */
-    _Atomic run_t run;        /* the present one, or the last */
+    _Atomic round_t run;      /* the present one, or the last */
     _Atomic uint32_t working; /* members that have not finished it */
-} crew;
+} workers;
 
-static inline bool is_member(run_t run, uint32_t number)
+static inline bool is_member(round_t run, uint32_t number)
 {
     return number < run % 32;
 }
 
-static inline run_t run_after(run_t run, uint32_t members)
+static inline round_t run_after(round_t run, uint32_t members)
 {
     return (run / 32 + 1) * 32 + members;
 }
@@ -54,18 +54,18 @@ static void *member_main(void *argument)
 {
     (void)argument;
     os_block_signals();
-    run_t run = atomic_load(&crew.run);
-    uint32_t number = atomic_fetch_add(&crew.ready, 1) + 1;
-    os_futex_wake(&crew.ready);
+    round_t run = atomic_load(&workers.run);
+    uint32_t number = atomic_fetch_add(&workers.ready, 1) + 1;
+    os_futex_wake(&workers.ready);
     for (;;) {
-        while (atomic_load(&crew.run) == run)
-            os_futex_wait(&crew.run, run);
-        run = atomic_load(&crew.run);
+        while (atomic_load(&workers.run) == run)
+            os_futex_wait(&workers.run, run);
+        run = atomic_load(&workers.run);
         if (!is_member(run, number))
             continue;
-        crew.work(number);
-        if (atomic_fetch_sub(&crew.working, 1) == 1)
-            os_futex_wake(&crew.working);
+        workers.work(number);
+        if (atomic_fetch_sub(&workers.working, 1) == 1)
+            os_futex_wake(&workers.working);
     }
     return NULL;
 }
@@ -96,8 +96,9 @@ static bool thread_start(member_t *member)
 static void wait_until_ready(void)
 {
     uint64_t now = os_now_ns(), until = now + READY_NS;
-    for (uint32_t ready; (ready = atomic_load(&crew.ready)) < crew.started && now < until; now = os_now_ns())
-        os_futex_wait_for(&crew.ready, ready, until - now);
+    for (uint32_t ready; (ready = atomic_load(&workers.ready)) < workers.started && now < until;
+         now = os_now_ns())
+        os_futex_wait_for(&workers.ready, ready, until - now);
 }
 
 /* No handler of the program's runs in the middle of it, but the thread can be stopped while it waits for a lock
@@ -106,11 +107,11 @@ static void start_undisturbed(uint32_t wanted)
 {
     uint64_t signals = os_block_heard_signals();
     os_unblock_stop_signal();
-    uint32_t before = crew.started;
-    while (crew.started + 1 < wanted && filter_permits(FILTER_THREADS) &&
-           thread_start(&crew.of[crew.started]))
-        crew.started++;
-    if (crew.started > before)
+    uint32_t before = workers.started;
+    while (workers.started + 1 < wanted && filter_permits(FILTER_THREADS) &&
+           thread_start(&workers.of[workers.started]))
+        workers.started++;
+    if (workers.started > before)
         wait_until_ready();
     os_restore_signals(signals);
 }
@@ -120,52 +121,52 @@ static uint32_t at_most(uint32_t members)
     return members < CREW_MAX ? members : CREW_MAX;
 }
 
-void crew_start(uint32_t wanted)
+void workers_start(uint32_t wanted)
 {
-    if (atomic_load(&crew.ready) + 1 >= at_most(wanted) || atomic_exchange(&crew.starting, true))
+    if (atomic_load(&workers.ready) + 1 >= at_most(wanted) || atomic_exchange(&workers.starting, true))
         return;
     start_undisturbed(at_most(wanted));
-    atomic_store(&crew.starting, false);
+    atomic_store(&workers.starting, false);
 }
 
-uint32_t crew_ready(uint32_t wanted)
+uint32_t workers_ready(uint32_t wanted)
 {
-    uint32_t ready = atomic_load(&crew.ready) + 1;
+    uint32_t ready = atomic_load(&workers.ready) + 1;
     return ready < at_most(wanted) ? ready : at_most(wanted);
 }
 
-uint32_t crew_started(void)
+uint32_t workers_started(void)
 {
-    return atomic_load(&crew.started);
+    return atomic_load(&workers.started);
 }
 
-void crew_each_root(void (*range)(uintptr_t from, uintptr_t to))
+void workers_each_root(void (*range)(uintptr_t from, uintptr_t to))
 {
-    for (const member_t *member = crew.of; member < crew.of + CREW_MAX && member->stack; member++)
+    for (const member_t *member = workers.of; member < workers.of + CREW_MAX && member->stack; member++)
         if (member->record)
             range(member->record, member->record + OS_THREAD_RECORD);
         else
             range(member->stack, member->stack + STACK);
 }
 
-void crew_run(uint32_t members, void (*work)(uint32_t member))
+void workers_run(uint32_t members, void (*work)(uint32_t member))
 {
-    crew.work = work;
-    atomic_store(&crew.working, members - 1);
+    workers.work = work;
+    atomic_store(&workers.working, members - 1);
     if (members > 1) {
-        atomic_store(&crew.run, run_after(atomic_load(&crew.run), members));
-        os_futex_wake_all(&crew.run);
+        atomic_store(&workers.run, run_after(atomic_load(&workers.run), members));
+        os_futex_wake_all(&workers.run);
     }
     work(0);
-    for (uint32_t left; (left = atomic_load(&crew.working)) > 0;)
-        os_futex_wait(&crew.working, left);
+    for (uint32_t left; (left = atomic_load(&workers.working)) > 0;)
+        os_futex_wait(&workers.working, left);
 }
 
 /* The stacks and records were those of the parent's members: the C library knows them no more. */
-void crew_forget(void)
+void workers_forget(void)
 {
-    memset(crew.of, 0, sizeof crew.of);
-    crew.started = 0;
-    atomic_store(&crew.ready, 0);
-    atomic_store(&crew.starting, false);
+    memset(workers.of, 0, sizeof workers.of);
+    workers.started = 0;
+    atomic_store(&workers.ready, 0);
+    atomic_store(&workers.starting, false);
 }

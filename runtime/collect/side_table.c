@@ -1,5 +1,5 @@
-/* attached: see attached.h. */
-#include "runtime/collect/attached.h"
+/* side_table: see side_table.h. */
+#include "runtime/collect/side_table.h"
 
 #include <string.h>
 
@@ -15,7 +15,7 @@ enum { ROOM_MIN = 1 << 8, ROOM_SHIFT_MAX = 31 };
 /* One block of memory holds all three arrays: records, held, buckets, `room` of each. */
 static struct {
     lock_t lock;
-    attached_t *records;
+    side_record_t *records;
     held_t *held;
     uint32_t *buckets;
     uint32_t room; /* a power of two; 0: nothing yet */
@@ -23,23 +23,23 @@ static struct {
     uint32_t free; /* of them */
 } store = {.lock = LOCK_INIT(LOCK_RANK_ATTACHED)};
 
-uint32_t attached_end(void)
+uint32_t side_table_end(void)
 {
     return store.end;
 }
 
-attached_t *attached_at(uint32_t number)
+side_record_t *side_table_at(uint32_t number)
 {
     DEBUG_CHECK(number > 0 && number < store.end);
     return &store.records[number];
 }
 
-held_t *attached_held(uint32_t number)
+held_t *side_table_held(uint32_t number)
 {
     return &store.held[number];
 }
 
-bool attached_lock(void)
+bool side_table_lock(void)
 {
     if (!thread_heap())
         return false;
@@ -48,7 +48,7 @@ bool attached_lock(void)
     return true;
 }
 
-void attached_unlock(void)
+void side_table_unlock(void)
 {
     lock_release(&store.lock);
     world_leave();
@@ -66,41 +66,41 @@ static uint32_t *bucket_of(uintptr_t object)
 
 static void hook(uint32_t number)
 {
-    attached_t *record = attached_at(number);
+    side_record_t *record = side_table_at(number);
     uint32_t *head = bucket_of(record->object);
     record->prev = 0;
     record->next = *head;
     if (*head)
-        attached_at(*head)->prev = number;
+        side_table_at(*head)->prev = number;
     *head = number;
 }
 
-void attached_unhook(uint32_t number)
+void side_table_unhook(uint32_t number)
 {
-    attached_t *record = attached_at(number);
+    side_record_t *record = side_table_at(number);
     if (record->prev)
-        attached_at(record->prev)->next = record->next;
+        side_table_at(record->prev)->next = record->next;
     else
         *bucket_of(record->object) = record->next;
     if (record->next)
-        attached_at(record->next)->prev = record->prev;
+        side_table_at(record->next)->prev = record->prev;
 }
 
-uint32_t attached_next_of(uintptr_t object, uint32_t after)
+uint32_t side_table_next_of(uintptr_t object, uint32_t after)
 {
     if (!store.room)
         return 0;
-    uint32_t number = after ? attached_at(after)->next : *bucket_of(object);
-    while (number && attached_at(number)->object != object)
-        number = attached_at(number)->next;
+    uint32_t number = after ? side_table_at(after)->next : *bucket_of(object);
+    while (number && side_table_at(number)->object != object)
+        number = side_table_at(number)->next;
     return number;
 }
 
-uint32_t attached_find(uintptr_t object, enum attached_kind kind)
+uint32_t side_table_find(uintptr_t object, enum side_kind kind)
 {
-    uint32_t number = attached_next_of(object, 0);
-    while (number && attached_at(number)->kind != kind)
-        number = attached_next_of(object, number);
+    uint32_t number = side_table_next_of(object, 0);
+    while (number && side_table_at(number)->kind != kind)
+        number = side_table_next_of(object, number);
     return number;
 }
 
@@ -125,10 +125,10 @@ static bool store_grow(void)
     void *memory = room >> ROOM_SHIFT_MAX ? NULL : os_take(store_bytes(room));
     if (!memory)
         return false;
-    attached_t *records = store.records;
+    side_record_t *records = store.records;
     held_t *held = store.held;
     store_use(memory, room);
-    atomic_fetch_add_explicit(&ledger.metadata, store_bytes(room) - (old ? store_bytes(old) : 0),
+    atomic_fetch_add_explicit(&page_stats.metadata, store_bytes(room) - (old ? store_bytes(old) : 0),
                               memory_order_relaxed);
     if (!old) {
         store.end = 1;
@@ -143,39 +143,39 @@ static bool store_grow(void)
     return true;
 }
 
-uint32_t attached_add(uintptr_t object, enum attached_kind kind)
+uint32_t side_table_add(uintptr_t object, enum side_kind kind)
 {
     if (!store.free && store.end == store.room && !store_grow())
         return 0;
     uint32_t number = store.free;
     if (number)
-        store.free = attached_at(number)->next;
+        store.free = side_table_at(number)->next;
     else
         number = store.end++;
-    attached_t *record = attached_at(number);
-    *record = (attached_t){.object = object, .kind = (uint8_t)kind, .generation = record->generation + 1};
-    collected_set_flag(span_of_slot(region_slot((const void *)object)), COLLECTED_ATTACHED);
+    side_record_t *record = side_table_at(number);
+    *record = (side_record_t){.object = object, .kind = (uint8_t)kind, .generation = record->generation + 1};
+    collected_set_flag(span_of_slot(region_slot((const void *)object)), COLLECTED_HAS_RECORD);
     hook(number);
     return number;
 }
 
-void attached_free(uint32_t number)
+void side_table_free(uint32_t number)
 {
-    attached_t *record = attached_at(number);
-    *attached_held(number) = (held_t){0};
-    *record = (attached_t){.next = store.free, .generation = record->generation};
+    side_record_t *record = side_table_at(number);
+    *side_table_held(number) = (held_t){0};
+    *record = (side_record_t){.next = store.free, .generation = record->generation};
     store.free = number;
 }
 
-void attached_rehang(uint32_t number, uintptr_t object)
+void side_table_rehang(uint32_t number, uintptr_t object)
 {
-    attached_unhook(number);
-    attached_at(number)->object = object;
-    collected_set_flag(span_of_slot(region_slot((const void *)object)), COLLECTED_ATTACHED);
+    side_table_unhook(number);
+    side_table_at(number)->object = object;
+    collected_set_flag(span_of_slot(region_slot((const void *)object)), COLLECTED_HAS_RECORD);
     hook(number);
 }
 
-void attached_roots(uintptr_t *from, uintptr_t *to)
+void side_table_roots(uintptr_t *from, uintptr_t *to)
 {
     *from = (uintptr_t)store.held;
     *to = (uintptr_t)(store.held + store.end);
@@ -183,17 +183,17 @@ void attached_roots(uintptr_t *from, uintptr_t *to)
 
 /* --- fork --- */
 
-bool attached_before_fork(void)
+bool side_table_before_fork(void)
 {
     return lock_acquire_soon(&store.lock);
 }
 
-bool attached_may_repair(void)
+bool side_table_may_repair(void)
 {
     return lock_may_repair(&store.lock);
 }
 
-void attached_after_fork(bool child)
+void side_table_after_fork(bool child)
 {
     lock_after_fork(&store.lock, child);
 }

@@ -1,6 +1,6 @@
-/* target: what a word points to, if it points to collected memory. */
-#ifndef WEIR_COLLECT_TARGET_H
-#define WEIR_COLLECT_TARGET_H
+/* objref: what a word points to, if it points to collected memory. */
+#ifndef WEIR_COLLECT_OBJREF_H
+#define WEIR_COLLECT_OBJREF_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
  *     63       56 55      48 47                   12 11      0
  *     |  kind    |   cls    |         slot          |  cell   |      cls 0: a large object, and kind is even
  */
-typedef uint64_t target_t;
+typedef uint64_t objref_t;
 
 enum { CLS_SHIFT = 48, KIND_SHIFT = 56, KIND_LARGE = 2 * KIND_COUNT };
 _Static_assert((KIND_SCAN & KIND_TYPED & 1) && !((KIND_NOSCAN | KIND_LARGE) & 1), "odd kinds are made grey");
@@ -28,7 +28,7 @@ _Static_assert((KIND_SCAN & KIND_TYPED & 1) && !((KIND_NOSCAN | KIND_LARGE) & 1)
 #define TARGET_RACES __attribute__((noinline, no_sanitize("thread"), unused)) static
 
 /* KIND_MANUAL: it is not that of a large object that is collected. */
-TARGET_RACES enum span_kind target_kind(const span_t *span)
+TARGET_RACES enum span_kind objref_kind(const span_t *span)
 {
     uint8_t state = __atomic_load_n(&span->state, __ATOMIC_ACQUIRE);
     if (state != SPAN_LARGE && state != SPAN_HUGE)
@@ -36,73 +36,73 @@ TARGET_RACES enum span_kind target_kind(const span_t *span)
     return (enum span_kind)__atomic_load_n(&span->kind, __ATOMIC_ACQUIRE);
 }
 
-TARGET_RACES size_t target_large_bytes(span_t *span)
+TARGET_RACES size_t objref_large_bytes(span_t *span)
 {
     return __atomic_load_n(span_bytes(span), __ATOMIC_RELAXED);
 }
 
 /* The first slot of the large object there may be. */
-TARGET_RACES uint32_t target_first(uint32_t slot)
+TARGET_RACES uint32_t objref_first(uint32_t slot)
 {
     const span_t *span = span_of_slot(slot);
     bool is_tail = __atomic_load_n(&span->state, __ATOMIC_ACQUIRE) == SPAN_TAIL;
-    return is_tail ? __atomic_load_n(&span->next, __ATOMIC_RELAXED) : slot;
+    return is_tail ? __atomic_load_n(&span->first, __ATOMIC_RELAXED) : slot;
 }
 
 /* Outside of spans of small cells. */
-__attribute__((noinline)) static target_t target_large(uint32_t slot)
+__attribute__((noinline)) static objref_t objref_large(uint32_t slot)
 {
-    slot = target_first(slot);
-    if (target_kind(span_of_slot(slot)) == KIND_MANUAL)
+    slot = objref_first(slot);
+    if (objref_kind(span_of_slot(slot)) == KIND_MANUAL)
         return 0;
-    return (target_t)slot * CELLS_MAX | (target_t)KIND_LARGE << KIND_SHIFT;
+    return (objref_t)slot * CELLS_MAX | (objref_t)KIND_LARGE << KIND_SHIFT;
 }
 
 /* At that offset in the region. It may still be a free cell. */
-static inline target_t target_of(size_t offset)
+static inline objref_t objref_of(size_t offset)
 {
     size_t slot = offset >> SLOT_SHIFT;
-    brief_t is = bitmaps_brief(slot);
+    slot_kind_t is = bitmaps_slot_kind(slot);
     if (UNLIKELY(is.cls == 0))
-        return target_large((uint32_t)slot);
+        return objref_large((uint32_t)slot);
     uint32_t both = is.cls | (uint32_t)is.kind << 8;
-    return slot * CELLS_MAX | bitmaps_cell(is.cls, offset % SLOT_SIZE) | (target_t)both << CLS_SHIFT;
+    return slot * CELLS_MAX | bitmaps_cell(is.cls, offset % SLOT_SIZE) | (objref_t)both << CLS_SHIFT;
 }
 
-static inline target_t target_at(const void *p)
+static inline objref_t objref_at(const void *p)
 {
-    return target_of((uintptr_t)p - region_base);
+    return objref_of((uintptr_t)p - region_base);
 }
 
-static inline uint32_t target_cls(target_t target)
+static inline uint32_t objref_cls(objref_t target)
 {
     return target >> CLS_SHIFT & 0xff;
 }
 
-static inline uint32_t target_slot(target_t target)
+static inline uint32_t objref_slot(objref_t target)
 {
     return (uint32_t)(target / CELLS_MAX);
 }
 
-static inline uint32_t target_cell(target_t target)
+static inline uint32_t objref_cell(objref_t target)
 {
     return target % CELLS_MAX;
 }
 
-static inline bits_t *target_bits(target_t target)
+static inline bits_t *objref_bits(objref_t target)
 {
     return &bitmaps_bits[target << (64 - CLS_SHIFT) >> (64 - CLS_SHIFT + 6)];
 }
 
-static inline bool target_has_bit(uint64_t word, target_t target)
+static inline bool objref_has_bit(uint64_t word, objref_t target)
 {
     return word >> target % 64 & 1;
 }
 
-static inline uintptr_t target_start(target_t target)
+static inline uintptr_t objref_start(objref_t target)
 {
-    return (uintptr_t)region_address(target_slot(target)) +
-           (size_t)target_cell(target) * class_size(target_cls(target));
+    return (uintptr_t)region_address(objref_slot(target)) +
+           (size_t)objref_cell(target) * class_size(objref_cls(target));
 }
 
 #endif

@@ -1,4 +1,4 @@
-/* attached: what hangs on collected objects: finalizers, cleanups, weak references, entries of weak maps.
+/* side_table: what hangs on collected objects: finalizers, cleanups, weak references, entries of weak maps.
  *
  * Each is a record in the runtime's own memory, which is no root, found by the address of its object: a table
  * of chains by hash, and an array of records that doubles. A record's place in the array is its number; 0 is
@@ -22,16 +22,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum attached_kind {
-    ATTACHED_NONE, /* a free record */
-    ATTACHED_FINALIZER,
-    ATTACHED_CLEANUP,
-    ATTACHED_REFERENCE, /* the object's weir_weak */
-    ATTACHED_ENTRY,     /* of a weak map; the object is the key */
-    ATTACHED_MAP,       /* the object is a weir_weak_map */
+enum side_kind {
+    SIDE_NONE, /* a free record */
+    SIDE_FINALIZER,
+    SIDE_CLEANUP,
+    SIDE_REFERENCE, /* the object's weir_weak */
+    SIDE_ENTRY,     /* of a weak map; the object is the key */
+    SIDE_MAP,       /* the object is a weir_weak_map */
 };
 
-typedef struct attached {
+typedef struct side_record {
     uintptr_t object; /* its start */
     union {
         void (*finalizer)(void *object, void *context);
@@ -49,10 +49,10 @@ typedef struct attached {
     uint32_t map_prev;
     uint32_t wake_next;  /* while marking: see ephemeron.h */
     uint32_t generation; /* uses of this record, so that an old handle is told from a new one */
-    uint8_t kind;        /* enum attached_kind */
-    bool dead;           /* the collector's, in the stopped world: see gone.h */
+    uint8_t kind;        /* enum side_kind */
+    bool dead;           /* the collector's, in the stopped world: see death.h */
     bool lost;           /* of an entry, the same: its key was not reached before finalizers were looked at */
-} attached_t;
+} side_record_t;
 
 /* The two words that are roots. */
 typedef struct held {
@@ -61,40 +61,40 @@ typedef struct held {
 } held_t;
 
 /* Numbers below this one have been used. 0 as long as nothing was ever attached. */
-uint32_t attached_end(void);
-attached_t *attached_at(uint32_t number);
-held_t *attached_held(uint32_t number);
+uint32_t side_table_end(void);
+side_record_t *side_table_at(uint32_t number);
+held_t *side_table_held(uint32_t number);
 
 /* False: the thread has no heap and gets none, memory being out. */
-bool attached_lock(void);
-void attached_unlock(void);
+bool side_table_lock(void);
+void side_table_unlock(void);
 
 /* --- under the lock, or in the stopped world --- */
 
 /* A new record that hangs on the object; its span is flagged. 0: out of memory. */
-uint32_t attached_add(uintptr_t object, enum attached_kind kind);
+uint32_t side_table_add(uintptr_t object, enum side_kind kind);
 /* The records of an object, one after the other: `after` 0 for the first. 0: no more. */
-uint32_t attached_next_of(uintptr_t object, uint32_t after);
+uint32_t side_table_next_of(uintptr_t object, uint32_t after);
 /* The first of the kind. */
-uint32_t attached_find(uintptr_t object, enum attached_kind kind);
+uint32_t side_table_find(uintptr_t object, enum side_kind kind);
 /* Out of its chain: it hangs on nothing any more. */
-void attached_unhook(uint32_t number);
+void side_table_unhook(uint32_t number);
 /* An unhooked record is free. */
-void attached_free(uint32_t number);
-static inline void attached_drop(uint32_t number)
+void side_table_free(uint32_t number);
+static inline void side_table_drop(uint32_t number)
 {
-    attached_unhook(number);
-    attached_free(number);
+    side_table_unhook(number);
+    side_table_free(number);
 }
 /* Hang it on another object. */
-void attached_rehang(uint32_t number, uintptr_t object);
+void side_table_rehang(uint32_t number, uintptr_t object);
 
 /* The words that are roots. */
-void attached_roots(uintptr_t *from, uintptr_t *to);
+void side_table_roots(uintptr_t *from, uintptr_t *to);
 
-bool attached_before_fork(void);
-void attached_after_fork(bool child);
+bool side_table_before_fork(void);
+void side_table_after_fork(bool child);
 /* Is the thread not in the middle of a change to the records? See lock_may_repair. */
-bool attached_may_repair(void);
+bool side_table_may_repair(void);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "runtime/collect/crew.h"
+#include "runtime/collect/workers.h"
 
 enum { WANTED = 4, RUNS = 2000 };
 
@@ -47,47 +47,47 @@ static void work(uint32_t member)
 
 static uint32_t gather_all(void)
 {
-    for (crew_start(WANTED); crew_ready(WANTED) < WANTED; crew_start(WANTED))
+    for (workers_start(WANTED); workers_ready(WANTED) < WANTED; workers_start(WANTED))
         usleep(1000);
-    return crew_ready(WANTED);
+    return workers_ready(WANTED);
 }
 
-Test(crew, each_member_runs_once_in_each_run)
+Test(workers, each_member_runs_once_in_each_run)
 {
     cr_assert_eq(gather_all(), WANTED);
     for (uint32_t run = 1; run <= RUNS; run++) {
-        crew_run(WANTED, work);
+        workers_run(WANTED, work);
         for (uint32_t i = 0; i < WANTED; i++)
             cr_assert_eq(ran[i], run);
     }
-    crew_run(1, work);
+    workers_run(1, work);
     cr_assert_eq(ran[0], RUNS + 1);
     cr_assert_eq(ran[1], RUNS);
 }
 
-Test(crew, a_thread_that_does_not_begin_is_not_waited_for)
+Test(workers, a_thread_that_does_not_begin_is_not_waited_for)
 {
     gate_is_shut = true;
-    crew_start(WANTED);
-    cr_assert_eq(crew_ready(WANTED), 1);
+    workers_start(WANTED);
+    cr_assert_eq(workers_ready(WANTED), 1);
     for (uint32_t run = 0; run < RUNS; run++)
-        crew_run(1, work);
+        workers_run(1, work);
     cr_assert_eq(ran[0], RUNS);
     gate_is_shut = false;
     cr_assert_eq(gather_all(), WANTED);
-    crew_run(WANTED, work);
+    workers_run(WANTED, work);
     for (uint32_t i = 1; i < WANTED; i++)
         cr_assert_eq(ran[i], 1);
 }
 
-Test(crew, threads_that_become_ready_during_runs_take_part_from_a_later_one)
+Test(workers, threads_that_become_ready_during_runs_take_part_from_a_later_one)
 {
     for (uint32_t run = 0, expected[WANTED] = {0}; run < RUNS; run++) {
-        crew_start(WANTED);
-        uint32_t members = crew_ready(WANTED);
+        workers_start(WANTED);
+        uint32_t members = workers_ready(WANTED);
         for (uint32_t i = 0; i < members; i++)
             expected[i]++;
-        crew_run(members, work);
+        workers_run(members, work);
         for (uint32_t i = 0; i < WANTED; i++)
             cr_assert_eq(ran[i], expected[i]);
     }

@@ -1,11 +1,11 @@
-/* naive: see naive.h. */
-#include "runtime/collect/naive.h"
+/* reftrace: see reftrace.h. */
+#include "runtime/collect/reftrace.h"
 
 #include <string.h>
 #include <weir/gc.h>
 
-#include "runtime/collect/attached.h"
-#include "runtime/collect/crew.h"
+#include "runtime/collect/side_table.h"
+#include "runtime/collect/workers.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/roots.h"
 #include "runtime/heap/collected.h"
@@ -30,7 +30,7 @@ static struct {
     bool in_roots; /* what is visited is a word of the roots */
     bool floats;   /* marked beside the program: garbage of the trace itself may be marked */
     bool moves;    /* a thread that nobody has stopped has run since the marker took the roots, or may have */
-} naive;
+} reftrace;
 
 /* --- threads that run while the world is stopped --- */
 
@@ -39,15 +39,15 @@ static struct {
  * look like an object: a register of which one byte was overwritten, say. */
 static bool is_anybody_unknown(void)
 {
-    uint32_t known = crew_started();
+    uint32_t known = workers_started();
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
         known += world_scans(heap);
     return os_thread_count() > known;
 }
 
-void naive_prepare(void)
+void reftrace_prepare(void)
 {
-    naive.moves = options.collect && is_anybody_unknown();
+    reftrace.moves = options.collect && is_anybody_unknown();
 }
 
 static span_t *span_around(uintptr_t object)
@@ -57,7 +57,7 @@ static span_t *span_around(uintptr_t object)
 
 static bool is_seen(uintptr_t object)
 {
-    return naive.seen[(object - region_base) / 16];
+    return reftrace.seen[(object - region_base) / 16];
 }
 
 /* Is it marked? It must be, unless a word on the stack of a thread that moves has led to it. */
@@ -65,28 +65,28 @@ static bool is_marked_or_stray(uintptr_t object)
 {
     bool is_marked = collected_is_marked((const void *)object);
     /* Else the collector has missed an object that is reached. */
-    ALWAYS_CHECK(is_marked || (naive.in_roots && naive.moves));
+    ALWAYS_CHECK(is_marked || (reftrace.in_roots && reftrace.moves));
     return is_marked;
 }
 
 static void reach(uintptr_t object)
 {
-    size_t need = (naive.count + 2) * sizeof *naive.queue;
-    if (need > naive.committed && !naive.failed) {
-        naive.failed = !os_commit((char *)naive.queue + naive.committed, STEP);
-        naive.committed += STEP;
+    size_t need = (reftrace.count + 2) * sizeof *reftrace.queue;
+    if (need > reftrace.committed && !reftrace.failed) {
+        reftrace.failed = !os_commit((char *)reftrace.queue + reftrace.committed, STEP);
+        reftrace.committed += STEP;
     }
-    if (naive.failed)
+    if (reftrace.failed)
         return;
-    naive.seen[(object - region_base) / 16] = 1;
-    naive.queue[++naive.count] = (reached_t){object, naive.at, naive.from};
+    reftrace.seen[(object - region_base) / 16] = 1;
+    reftrace.queue[++reftrace.count] = (reached_t){object, reftrace.at, reftrace.from};
 }
 
 static void visit(void *context, const void *p)
 {
     (void)context;
     uintptr_t object = (uintptr_t)mark_base(p);
-    if (object && !is_seen(object) && (!naive.verifies || is_marked_or_stray(object)))
+    if (object && !is_seen(object) && (!reftrace.verifies || is_marked_or_stray(object)))
         reach(object);
 }
 
@@ -96,22 +96,22 @@ static void visit_inside(void *context, const void *p)
         visit(context, p);
 }
 
-__attribute__((no_sanitize("address", "thread"))) void naive_visit_word(uintptr_t at)
+__attribute__((no_sanitize("address", "thread"))) void reftrace_visit_word(uintptr_t at)
 {
-    naive.at = at;
+    reftrace.at = at;
     visit(NULL, *(const void *const *)at);
 }
 
 static void visit_range(uintptr_t from, uintptr_t to)
 {
     for (; from < to; from += sizeof(uintptr_t))
-        naive_visit_word(from);
+        reftrace_visit_word(from);
 }
 
 /* Pools poison what they hold. */
 __attribute__((no_sanitize("address", "thread"))) static void visit_word_inside(uintptr_t at)
 {
-    naive.at = at;
+    reftrace.at = at;
     visit_inside(NULL, *(const void *const *)at);
 }
 
@@ -121,7 +121,7 @@ __attribute__((no_sanitize("address", "thread"))) static void visit_typed(uintpt
     if (!type)
         return;
     size_t count = (bytes - sizeof type) / type->size;
-    naive.at = 0;
+    reftrace.at = 0;
     if (type->trace) {
         type->trace((const void *)object, count, visit_inside, NULL);
         return;
@@ -144,115 +144,115 @@ static void scan(uintptr_t object)
         visit_typed(object, bytes);
 }
 
-bool naive_begin(void)
+bool reftrace_begin(void)
 {
     size_t cells = region.used / 16;
-    naive.seen_bytes = os_page_up(cells);
-    naive.queue_bytes = (cells + 1) * sizeof *naive.queue / STEP * STEP + STEP;
-    naive.seen = os_take(naive.seen_bytes);
-    naive.queue = naive.seen ? os_reserve(naive.queue_bytes, OS_PAGE) : NULL;
-    if (!naive.queue) {
-        if (naive.seen)
-            os_unreserve(naive.seen, naive.seen_bytes);
+    reftrace.seen_bytes = os_page_up(cells);
+    reftrace.queue_bytes = (cells + 1) * sizeof *reftrace.queue / STEP * STEP + STEP;
+    reftrace.seen = os_take(reftrace.seen_bytes);
+    reftrace.queue = reftrace.seen ? os_reserve(reftrace.queue_bytes, OS_PAGE) : NULL;
+    if (!reftrace.queue) {
+        if (reftrace.seen)
+            os_unreserve(reftrace.seen, reftrace.seen_bytes);
         return false;
     }
-    naive.committed = naive.count = naive.scanned = 0;
-    naive.at = naive.from = 0;
-    naive.failed = naive.verifies = naive.in_roots = false;
+    reftrace.committed = reftrace.count = reftrace.scanned = 0;
+    reftrace.at = reftrace.from = 0;
+    reftrace.failed = reftrace.verifies = reftrace.in_roots = false;
     return true;
 }
 
-void naive_end(void)
+void reftrace_end(void)
 {
-    os_unreserve(naive.seen, naive.seen_bytes);
-    os_unreserve(naive.queue, naive.queue_bytes);
+    os_unreserve(reftrace.seen, reftrace.seen_bytes);
+    os_unreserve(reftrace.queue, reftrace.queue_bytes);
 }
 
 static void drain(void)
 {
-    while (naive.scanned < naive.count) {
-        naive.from = ++naive.scanned;
-        scan(naive.queue[naive.from].object);
+    while (reftrace.scanned < reftrace.count) {
+        reftrace.from = ++reftrace.scanned;
+        scan(reftrace.queue[reftrace.from].object);
     }
     /* Linked into a program this is a root: no address inside an object may stay. */
-    naive.at = naive.from = 0;
+    reftrace.at = reftrace.from = 0;
 }
 
-/* --- what hangs on objects: gone.h, less cleverly --- */
+/* --- what hangs on objects: death.h, less cleverly --- */
 
 static void follow_entries(bool again)
 {
     size_t before;
     do {
-        before = naive.count;
-        for (uint32_t number = 1; number < attached_end(); number++) {
-            const attached_t *entry = attached_at(number);
-            if (entry->kind == ATTACHED_ENTRY && !(again && entry->lost) && is_seen(entry->object) &&
+        before = reftrace.count;
+        for (uint32_t number = 1; number < side_table_end(); number++) {
+            const side_record_t *entry = side_table_at(number);
+            if (entry->kind == SIDE_ENTRY && !(again && entry->lost) && is_seen(entry->object) &&
                 is_seen(entry->map)) {
-                naive.at = number;
-                naive.from = NAIVE_ENTRY;
+                reftrace.at = number;
+                reftrace.from = NAIVE_ENTRY;
                 visit(NULL, (const void *)entry->value);
             }
         }
         drain();
-    } while (naive.count > before);
+    } while (reftrace.count > before);
 }
 
 /* What the collector holds to be gone is just what was not seen; or, where garbage floats, a part of it. */
 static void check_gone(bool gone, bool seen)
 {
-    ALWAYS_CHECK(naive.failed || (naive.floats ? !(gone && seen) : gone == !seen));
+    ALWAYS_CHECK(reftrace.failed || (reftrace.floats ? !(gone && seen) : gone == !seen));
 }
 
 /* The collector has decided before finalizers were looked at, as is done here. */
 static void check_weak(void)
 {
-    for (uint32_t number = 1; number < attached_end(); number++) {
-        const attached_t *record = attached_at(number);
+    for (uint32_t number = 1; number < side_table_end(); number++) {
+        const side_record_t *record = side_table_at(number);
         bool seen = record->object && is_seen(record->object);
-        if (record->kind == ATTACHED_REFERENCE)
+        if (record->kind == SIDE_REFERENCE)
             check_gone(record->dead, seen);
-        if (record->kind == ATTACHED_ENTRY)
+        if (record->kind == SIDE_ENTRY)
             check_gone(record->lost, seen);
     }
 }
 
 static void check_entries(void)
 {
-    for (uint32_t number = 1; number < attached_end(); number++) {
-        const attached_t *record = attached_at(number);
-        if (record->kind == ATTACHED_ENTRY)
+    for (uint32_t number = 1; number < side_table_end(); number++) {
+        const side_record_t *record = side_table_at(number);
+        if (record->kind == SIDE_ENTRY)
             check_gone(record->dead, !record->lost && is_seen(record->map));
     }
 }
 
-static bool is_finalizer(const attached_t *record)
+static bool is_finalizer(const side_record_t *record)
 {
-    return record->kind == ATTACHED_FINALIZER && record->object;
+    return record->kind == SIDE_FINALIZER && record->object;
 }
 
 static void follow_finalizers(void)
 {
-    for (uint32_t number = 1; number < attached_end(); number++)
-        if (is_finalizer(attached_at(number)) && !is_seen(attached_at(number)->object))
-            scan(attached_at(number)->object);
+    for (uint32_t number = 1; number < side_table_end(); number++)
+        if (is_finalizer(side_table_at(number)) && !is_seen(side_table_at(number)->object))
+            scan(side_table_at(number)->object);
     drain();
     follow_entries(true);
     check_entries();
-    for (uint32_t number = 1; number < attached_end(); number++)
-        if (is_finalizer(attached_at(number)))
-            check_gone(attached_at(number)->dead, is_seen(attached_at(number)->object));
-    for (uint32_t number = 1; number < attached_end(); number++)
-        if (is_finalizer(attached_at(number)) && attached_at(number)->dead)
-            visit(NULL, (const void *)attached_at(number)->object);
+    for (uint32_t number = 1; number < side_table_end(); number++)
+        if (is_finalizer(side_table_at(number)))
+            check_gone(side_table_at(number)->dead, is_seen(side_table_at(number)->object));
+    for (uint32_t number = 1; number < side_table_end(); number++)
+        if (is_finalizer(side_table_at(number)) && side_table_at(number)->dead)
+            visit(NULL, (const void *)side_table_at(number)->object);
     drain();
 }
 
 static void verify(uintptr_t here, size_t objects, size_t black)
 {
-    naive.in_roots = true;
+    reftrace.in_roots = true;
     roots_each(here, visit_range);
-    naive.in_roots = false;
+    reftrace.in_roots = false;
     drain();
     follow_entries(false);
     check_weak();
@@ -260,51 +260,51 @@ static void verify(uintptr_t here, size_t objects, size_t black)
     /* Else the collector has marked more than is reached. In collect mode a thread that has just begun, or is
      * about to be gone, runs while the world is stopped, and overwrites on its stack what an earlier one has
      * left there. */
-    ALWAYS_CHECK(naive.failed || naive.count >= objects || options.collect || naive.floats);
-    ALWAYS_CHECK(naive.count <= objects + black);
+    ALWAYS_CHECK(reftrace.failed || reftrace.count >= objects || options.collect || reftrace.floats);
+    ALWAYS_CHECK(reftrace.count <= objects + black);
 }
 
-bool naive_verify(uintptr_t here, size_t objects, size_t black, bool floats)
+bool reftrace_verify(uintptr_t here, size_t objects, size_t black, bool floats)
 {
-    if (!naive_begin())
+    if (!reftrace_begin())
         return false;
-    naive.verifies = true;
-    naive.floats = floats;
-    naive.moves = naive.moves || (options.collect && is_anybody_unknown());
+    reftrace.verifies = true;
+    reftrace.floats = floats;
+    reftrace.moves = reftrace.moves || (options.collect && is_anybody_unknown());
     verify(here, objects, black);
-    naive_end();
-    return !naive.failed;
+    reftrace_end();
+    return !reftrace.failed;
 }
 
 /* --- paths --- */
 
-void naive_visit_object(uintptr_t object)
+void reftrace_visit_object(uintptr_t object)
 {
-    naive.at = 0;
+    reftrace.at = 0;
     visit(NULL, (const void *)object);
 }
 
-bool naive_run(void)
+bool reftrace_run(void)
 {
     drain();
     follow_entries(false);
-    return !naive.failed;
+    return !reftrace.failed;
 }
 
-size_t naive_count(void)
+size_t reftrace_count(void)
 {
-    return naive.count;
+    return reftrace.count;
 }
 
-const reached_t *naive_at(size_t number)
+const reached_t *reftrace_at(size_t number)
 {
-    return &naive.queue[number];
+    return &reftrace.queue[number];
 }
 
-size_t naive_find(uintptr_t object)
+size_t reftrace_find(uintptr_t object)
 {
-    size_t number = is_seen(object) ? naive.count : 0;
-    while (number > 0 && naive.queue[number].object != object)
+    size_t number = is_seen(object) ? reftrace.count : 0;
+    while (number > 0 && reftrace.queue[number].object != object)
         number--;
     return number;
 }

@@ -1,8 +1,8 @@
-/* provider: huge objects, by way of pages, whose lock it lives under. */
+/* extents: huge objects, by way of pages, whose lock it lives under. */
 #include <criterion/criterion.h>
 
 #include "runtime/os/os.h"
-#include "runtime/pages/provider.h"
+#include "runtime/pages/extents.h"
 #include "tests/unit/support.h"
 
 int weir_je_mallctl(const char *name, void *old, size_t *old_size, void *new, size_t new_size);
@@ -24,7 +24,7 @@ static char *take(size_t *size, size_t alignment, bool zeroed)
 
 static const size_t sizes[] = {MIB(2), MIB(2) + 1, MIB(3), MIB(4), MIB(5), MIB(9) + 5, MIB(40)};
 
-Test(provider, every_size_at_every_alignment)
+Test(extents, every_size_at_every_alignment)
 {
     start();
     for (size_t i = 0; i < COUNT(sizes); i++)
@@ -35,11 +35,11 @@ Test(provider, every_size_at_every_alignment)
             memory[0] = memory[size - 1] = 1;
             pages_give_huge(memory, size);
         }
-    cr_expect_eq(LEDGER(huge_inuse), 0);
-    cr_expect_eq(LEDGER(huge_count), 0);
+    cr_expect_eq(PAGE_STAT(huge_inuse), 0);
+    cr_expect_eq(PAGE_STAT(huge_count), 0);
 }
 
-Test(provider, zeroed_when_reused)
+Test(extents, zeroed_when_reused)
 {
     start();
     for (size_t i = 0; i < COUNT(sizes); i++)
@@ -52,7 +52,7 @@ Test(provider, zeroed_when_reused)
         }
 }
 
-Test(provider, addresses_are_used_again)
+Test(extents, addresses_are_used_again)
 {
     start();
     size_t size = MIB(10);
@@ -65,7 +65,7 @@ Test(provider, addresses_are_used_again)
     cr_expect_eq(region.carved, carved);
 }
 
-Test(provider, a_block_grows_into_the_free_one_behind_it)
+Test(extents, a_block_grows_into_the_free_one_behind_it)
 {
     start();
     size_t size = MIB(16), part = MIB(4);
@@ -78,37 +78,37 @@ Test(provider, a_block_grows_into_the_free_one_behind_it)
     cr_assert_geq(grown, MIB(8));
     cr_expect_eq(front[part - 1], 7);
     front[grown - 1] = 1;
-    cr_expect_eq(LEDGER(huge_inuse), grown);
+    cr_expect_eq(PAGE_STAT(huge_inuse), grown);
     char *behind = take(&(size_t){MIB(4)}, SLOT_SIZE, false);
     if (behind == front + grown)
         cr_expect_eq(pages_extend_huge(front, grown, grown + MIB(1)), 0, "the neighbour is taken");
     pages_give_huge(front, grown);
 }
 
-Test(provider, purging_gives_the_memory_back)
+Test(extents, purging_gives_the_memory_back)
 {
     start();
     size_t size = MIB(100), before = resident_region();
     char *memory = take(&size, SLOT_SIZE, false);
     memset(memory, 1, size);
     pages_give_huge(memory, size);
-    cr_expect_eq(LEDGER(huge_idle), size);
+    cr_expect_eq(PAGE_STAT(huge_idle), size);
     cr_expect_geq(resident_region(), before + size);
     cr_expect(pages_trim(0));
-    cr_expect_eq(LEDGER(huge_idle), 0);
+    cr_expect_eq(PAGE_STAT(huge_idle), 0);
     cr_expect_leq(resident_region(), before + MIB(1));
 }
 
-Test(provider, more_than_there_is)
+Test(extents, more_than_there_is)
 {
     start();
     const size_t wanted[] = {region.size, region.size * 2, PTRDIFF_MAX, SIZE_MAX - MIB(4), SIZE_MAX};
     for (size_t i = 0; i < COUNT(wanted); i++)
         cr_expect_null(pages_take_huge(&(size_t){wanted[i]}, SLOT_SIZE, false), "%zu", wanted[i]);
-    cr_expect_eq(LEDGER(huge_inuse), 0);
+    cr_expect_eq(PAGE_STAT(huge_inuse), 0);
 }
 
-/* All at once, the provider asleep still: nobody may be refused because another is just waking it. */
+/* All at once, the extent allocator asleep still: nobody may be refused because another is just waking it. */
 static pthread_barrier_t barrier;
 
 static void take_first(size_t number)
@@ -121,16 +121,16 @@ static void take_first(size_t number)
     heap_free(p);
 }
 
-Test(provider, woken_by_many_at_once)
+Test(extents, woken_by_many_at_once)
 {
     start();
-    cr_assert_not(provider_is_awake());
+    cr_assert_not(extents_is_awake());
     pthread_barrier_init(&barrier, NULL, 8);
     threads_run(8, take_first);
-    cr_expect(provider_is_awake());
+    cr_expect(extents_is_awake());
 }
 
-Test(provider, options_for_another_jemalloc_have_no_effect)
+Test(extents, options_for_another_jemalloc_have_no_effect)
 {
     setenv("MALLOC_CONF", "narenas:7,dirty_decay_ms:0,zero:true,abort_conf:true,retain:false,nonsense:1", 1);
     start();

@@ -1,7 +1,7 @@
-/* provider_os: see provider_os.h. The names and the meaning of their results (true is failure) are jemalloc
+/* extents_os: see extents_os.h. The names and the meaning of their results (true is failure) are jemalloc
  * 5.3's: pages.h, extent_mmap.h. base.o's calls of extent_alloc_mmap are renamed to base_alloc_mmap
  * (tools/cmake/prefix-jemalloc). */
-#include "runtime/pages/provider_os.h"
+#include "runtime/pages/extents_os.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -15,15 +15,15 @@
 
 enum { BASE_BLOCK = 2 * 1024 * 1024 }; /* the first that jemalloc asks for; the multiple of all */
 
-struct provider_os provider_os;
-__thread void *provider_os_thread;
+struct extents_os extents_os;
+__thread void *extents_os_thread;
 
 /* --- extents --- */
 
 void *weir_je_extent_alloc_mmap(void *at, size_t size, size_t alignment, bool *zero, bool *commit);
 void *weir_je_extent_alloc_mmap(void *at, size_t size, size_t alignment, bool *zero, bool *commit)
 {
-    if (at || provider_os.refused)
+    if (at || extents_os.refused)
         return NULL;
     size_t whole = (size + CHUNK_SIZE - 1) & ~(size_t)(CHUNK_SIZE - 1);
     *zero = true;
@@ -43,7 +43,7 @@ bool weir_je_pages_commit(void *start, size_t size);
 bool weir_je_pages_commit(void *start, size_t size)
 {
     bool committed = region_commit(start, size);
-    provider_os.refused |=
+    extents_os.refused |=
         !committed && errno == ENOMEM; /* EEXIST: somebody else has the addresses; others may do */
     return !committed;
 }
@@ -51,15 +51,15 @@ bool weir_je_pages_commit(void *start, size_t size)
 static void forget_touched(char *start, size_t length)
 {
     DEBUG_CHECK(((uintptr_t)start | length) % SLOT_SIZE == 0);
-    provider_os.purged += region_forget_touched(region_slot(start), (uint32_t)(length / SLOT_SIZE));
+    extents_os.purged += region_forget_touched(region_slot(start), (uint32_t)(length / SLOT_SIZE));
 }
 
 bool weir_je_pages_decommit(void *start, size_t size);
 bool weir_je_pages_decommit(void *start, size_t size)
 {
-    if (!provider_os.decommits || !region_decommit(start, size))
+    if (!extents_os.decommits || !region_decommit(start, size))
         return true;
-    provider_os.decommited++;
+    extents_os.decommited++;
     forget_touched(start, size);
     return false;
 }
@@ -80,7 +80,7 @@ static struct {
     bool ready;      /* it is mapped, and nobody's yet */
 } first;
 
-bool provider_os_prepare(void)
+bool extents_os_prepare(void)
 {
     if (!first.addresses)
         first.addresses = claim(BASE_BLOCK, BASE_BLOCK);
@@ -110,7 +110,7 @@ bool weir_je_pages_boot(void)
     return false;
 }
 
-/* Not with the options that it is given (provider.c), or of no use here. */
+/* Not with the options that it is given (extents.c), or of no use here. */
 #define FAILS(name)                                                                                          \
     bool weir_je_##name(void *start, size_t size);                                                           \
     bool weir_je_##name(void *start, size_t size)                                                            \
@@ -152,7 +152,7 @@ int weir_je_pthread_key_create(unsigned *key, void (*destructor)(void *));
 int weir_je_pthread_key_create(unsigned *key, void (*destructor)(void *))
 {
     *key = 0;
-    provider_os.thread_end = destructor;
+    extents_os.thread_end = destructor;
     return 0;
 }
 
@@ -160,7 +160,7 @@ int weir_je_pthread_setspecific(unsigned key, const void *thread);
 int weir_je_pthread_setspecific(unsigned key, const void *thread)
 {
     (void)key;
-    provider_os_thread = (void *)(uintptr_t)thread;
+    extents_os_thread = (void *)(uintptr_t)thread;
     return 0;
 }
 
@@ -168,8 +168,8 @@ int weir_je_pthread_setspecific(unsigned key, const void *thread)
 int weir_je_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 int weir_je_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 {
-    provider_os.before_fork = prepare;
-    provider_os.after_fork_parent = parent;
-    provider_os.after_fork_child = child;
+    extents_os.before_fork = prepare;
+    extents_os.after_fork_parent = parent;
+    extents_os.after_fork_child = child;
     return 0;
 }

@@ -1,4 +1,4 @@
-/* provider: see provider.h. jemalloc's arena 0 with its default hooks, which end in provider_os.c. The
+/* extents: see extents.h. jemalloc's arena 0 with its default hooks, which end in extents_os.c. The
  * options and their reasons:
  *
  *   cache_oblivious false   else each large block takes a page more, which breaks the packing of slots; set
@@ -22,7 +22,7 @@
  *
  * MALLOC_CONF is meant for another jemalloc: malloc_conf_2_conf_harder is applied after it and wins.
  */
-#include "runtime/pages/provider.h"
+#include "runtime/pages/extents.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -30,7 +30,7 @@
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/os/stack.h"
-#include "runtime/pages/provider_os.h"
+#include "runtime/pages/extents_os.h"
 #include "runtime/pages/region.h"
 
 /* jemalloc's names as tools/cmake prefixes them; its own header would declare the unprefixed ones. */
@@ -61,7 +61,7 @@ static struct {
     bool awake;
     bool frugal; /* commitment is scarce */
     char *stack;
-} provider;
+} extents;
 
 /* --- calls on the stack --- */
 
@@ -75,13 +75,13 @@ typedef struct call {
 static void call_jemalloc(void (*function)(void *call), call_t *call)
 {
     int saved = errno;
-    stack_call(provider.stack, function, call);
+    stack_call(extents.stack, function, call);
     errno = saved;
 }
 
 static void call_start(void *call)
 {
-    provider.awake = weir_je_nallocx(1, ((call_t *)call)->flags) != 0;
+    extents.awake = weir_je_nallocx(1, ((call_t *)call)->flags) != 0;
 }
 
 static void call_take(void *argument)
@@ -110,7 +110,7 @@ static void call_purge(void *unused)
 
 static void call_thread_end(void *call)
 {
-    provider_os.thread_end(((call_t *)call)->memory);
+    extents_os.thread_end(((call_t *)call)->memory);
 }
 
 /* --- life --- */
@@ -121,74 +121,74 @@ static void take_whole_region(void)
 {
     size_t rest = region.size - region.carved;
     for (size_t size = rest; size >= rest / 2 && size >= CHUNK_SIZE; size -= CHUNK_SIZE) {
-        void *memory = provider_rounded(size, CHUNK_SIZE) <= rest ? provider_take(size, CHUNK_SIZE) : NULL;
+        void *memory = extents_rounded(size, CHUNK_SIZE) <= rest ? extents_take(size, CHUNK_SIZE) : NULL;
         if (memory) {
-            provider_give(memory, size);
-            if (provider.frugal)
-                provider_purge(true);
+            extents_give(memory, size);
+            if (extents.frugal)
+                extents_purge(true);
             return;
         }
     }
 }
 
-static bool provider_start(void)
+static bool extents_start(void)
 {
-    if (!provider.stack)
-        provider.stack = stack_make();
-    if (!provider.stack || !provider_os_prepare())
+    if (!extents.stack)
+        extents.stack = stack_make();
+    if (!extents.stack || !extents_os_prepare())
         return false;
     weir_je_opt_cache_oblivious = false;
     call_jemalloc(call_start, &(call_t){.flags = FLAGS});
-    return provider.awake;
+    return extents.awake;
 }
 
-bool provider_wake(void)
+bool extents_wake(void)
 {
-    if (LIKELY(provider.awake))
+    if (LIKELY(extents.awake))
         return true;
     int saved = errno;
-    if (provider_start() && region.is_small)
+    if (extents_start() && region.is_small)
         take_whole_region();
     errno = saved;
-    return provider.awake;
+    return extents.awake;
 }
 
-void provider_init(void)
+void extents_init(void)
 {
-    provider.frugal = os_commit_is_scarce();
+    extents.frugal = os_commit_is_scarce();
 }
 
-bool provider_is_awake(void)
+bool extents_is_awake(void)
 {
-    return provider.awake;
+    return extents.awake;
 }
 
-bool provider_is_frugal(void)
+bool extents_is_frugal(void)
 {
-    return provider.frugal;
+    return extents.frugal;
 }
 
-void provider_before_fork(void)
+void extents_before_fork(void)
 {
-    if (provider_os.before_fork)
-        provider_os.before_fork();
+    if (extents_os.before_fork)
+        extents_os.before_fork();
 }
 
-void provider_after_fork(bool child)
+void extents_after_fork(bool child)
 {
-    if (provider_os.before_fork)
-        (child ? provider_os.after_fork_child : provider_os.after_fork_parent)();
+    if (extents_os.before_fork)
+        (child ? extents_os.after_fork_child : extents_os.after_fork_parent)();
 }
 
-bool provider_knows_thread(void)
+bool extents_knows_thread(void)
 {
-    return provider_os_thread != NULL;
+    return extents_os_thread != NULL;
 }
 
-void provider_thread_end(void)
+void extents_thread_end(void)
 {
-    call_jemalloc(call_thread_end, &(call_t){.memory = provider_os_thread});
-    provider_os_thread = NULL;
+    call_jemalloc(call_thread_end, &(call_t){.memory = extents_os_thread});
+    extents_os_thread = NULL;
 }
 
 /* --- memory --- */
@@ -198,60 +198,60 @@ static int with_alignment(size_t alignment)
     return FLAGS | MALLOCX_LG_ALIGN(__builtin_ctzl(alignment));
 }
 
-void *provider_take(size_t size, size_t alignment)
+void *extents_take(size_t size, size_t alignment)
 {
-    if (!provider_is_awake())
+    if (!extents_is_awake())
         return NULL;
     call_t call = {.size = size, .flags = with_alignment(alignment)};
-    provider_os.refused = false;
+    extents_os.refused = false;
     call_jemalloc(call_take, &call);
     DEBUG_CHECK(!call.memory || region_owns(call.memory));
     return call.memory;
 }
 
-void provider_give(void *memory, size_t size)
+void extents_give(void *memory, size_t size)
 {
     call_jemalloc(call_give, &(call_t){.memory = memory, .size = size, .flags = FLAGS});
 }
 
-size_t provider_extend(void *memory, size_t size, size_t wanted)
+size_t extents_extend(void *memory, size_t size, size_t wanted)
 {
     call_t call = {.memory = memory, .wanted = wanted, .flags = FLAGS};
-    provider_os.refused = false;
+    extents_os.refused = false;
     call_jemalloc(call_extend, &call);
     return call.size >= wanted && call.size > size ? call.size : 0;
 }
 
-size_t provider_shrink(void *memory, size_t size, size_t wanted)
+size_t extents_shrink(void *memory, size_t size, size_t wanted)
 {
     call_t call = {.memory = memory, .wanted = wanted, .flags = FLAGS};
     call_jemalloc(call_extend, &call);
     return call.size < size ? call.size : size;
 }
 
-size_t provider_purge(bool decommit)
+size_t extents_purge(bool decommit)
 {
-    size_t before = provider_os.purged;
-    if (!provider_is_awake())
+    size_t before = extents_os.purged;
+    if (!extents_is_awake())
         return 0;
-    provider_os.decommits = decommit;
+    extents_os.decommits = decommit;
     call_jemalloc(call_purge, NULL);
-    provider_os.decommits = false;
-    return (provider_os.purged - before) * OS_PAGE;
+    extents_os.decommits = false;
+    return (extents_os.purged - before) * OS_PAGE;
 }
 
-size_t provider_decommits(void)
+size_t extents_decommits(void)
 {
-    return provider_os.decommited;
+    return extents_os.decommited;
 }
 
 /* Of the radix tree from addresses to extents a leaf of 2 MiB describes 1 GiB; of it a page is written for 2
  * MiB at most. The rest is written as it is allocated. */
-size_t provider_metadata_bytes(void)
+size_t extents_metadata_bytes(void)
 {
     enum { LEAF = 2 * 1024 * 1024, LEAF_SHIFT = 30, WRITTEN_SHIFT = 9 };
     size_t allocated, resident, mapped, huge_pages;
-    if (!provider_is_awake())
+    if (!extents_is_awake())
         return 0;
     weir_je_base_stats_get(NULL, weir_je_b0get(), &allocated, &resident, &mapped, &huge_pages);
     size_t leaves = ((region_base + region.carved - 1) >> LEAF_SHIFT) - (region_base >> LEAF_SHIFT) + 1;
@@ -260,7 +260,7 @@ size_t provider_metadata_bytes(void)
     return allocated - leaves * LEAF + ((region.used - ZERO_ZONE) >> WRITTEN_SHIFT);
 }
 
-size_t provider_rounded(size_t size, size_t alignment)
+size_t extents_rounded(size_t size, size_t alignment)
 {
     return weir_je_nallocx(size, with_alignment(alignment));
 }

@@ -1,4 +1,4 @@
-/* attached_model: a random graph of objects with finalizers, cleanups, weak references and entries in a weak
+/* side_table_model: a random graph of objects with finalizers, cleanups, weak references and entries in a weak
  * map, against a model that knows what is reached. Nothing happens to what is reached; what happens to the
  * rest happens once and in order; and it does happen to nearly all of it (a stray word on a stack may keep a
  * little). */
@@ -9,7 +9,7 @@
 #include <weir/gc.h>
 #include <weir/weak.h>
 
-#include "runtime/collect/attached.h"
+#include "runtime/collect/side_table.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/work.h"
 #include "tests/unit/hidden.h"
@@ -353,14 +353,14 @@ static void end(void)
     cr_expect_gt(model.revived, 20);
 }
 
-Test(attached_model, one_thread)
+Test(side_table_model, one_thread)
 {
     begin(1);
     run(60);
     end();
 }
 
-Test(attached_model, with_next_to_no_memory_for_marking)
+Test(side_table_model, with_next_to_no_memory_for_marking)
 {
     begin(2);
     work_set_range_limit(1);
@@ -381,7 +381,7 @@ static void *noise_main(void *argument)
     return NULL;
 }
 
-Test(attached_model, others_collect_meanwhile)
+Test(side_table_model, others_collect_meanwhile)
 {
     pthread_t threads[2];
     begin(3);
@@ -394,7 +394,7 @@ Test(attached_model, others_collect_meanwhile)
     end();
 }
 
-Test(attached_model, children_of_fork_go_on_alone)
+Test(side_table_model, children_of_fork_go_on_alone)
 {
     begin(4);
     for (int i = 0; i < 5; i++) {

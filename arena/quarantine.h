@@ -1,4 +1,4 @@
-/* grave: the memory of checked arenas: mapped for them alone, and after its use inaccessible for long.
+/* quarantine: the memory of checked arenas: mapped for them alone, and after its use inaccessible for long.
  *
  * A range that is put here gives its memory back at once and keeps its addresses: a late use faults, and the
  * address in the fault is of no other object. The oldest ranges are unmapped when there are more than a
@@ -7,16 +7,16 @@
  *
  * The memory lies outside of the heap and counts as metadata.
  */
-#ifndef WEIR_ARENA_GRAVE_H
-#define WEIR_ARENA_GRAVE_H
+#ifndef WEIR_ARENA_QUARANTINE_H
+#define WEIR_ARENA_QUARANTINE_H
 
 #include <stddef.h>
 
 /* Sizes are multiples of the page; any part of a mapping may be put. From any thread. NULL: ENOMEM. */
-void *grave_map(size_t size);
-void grave_put(void *start, size_t size);
+void *arena_quarantine_map(size_t size);
+void arena_quarantine_put(void *start, size_t size);
 
-bool grave_before_fork(void);
-void grave_after_fork(bool child);
+bool arena_quarantine_before_fork(void);
+void arena_quarantine_after_fork(bool child);
 
 #endif

@@ -1,4 +1,4 @@
-/* gone: what becomes of what hangs on an object (attached.h) that is no longer reached, is freed by hand, or
+/* death: what becomes of what hangs on an object (side_table.h) that is no longer reached, is freed by hand, or
  * moves.
  *
  * In the stopped world, when all is marked that the roots reach:
@@ -16,16 +16,16 @@
  * So nothing weak leads to an object that a finalizer sees, be it its own or one that it reaches. After 6 no
  * record hangs on an unmarked object, and the sweeper need not know about them.
  */
-#ifndef WEIR_COLLECT_GONE_H
-#define WEIR_COLLECT_GONE_H
+#ifndef WEIR_COLLECT_DEATH_H
+#define WEIR_COLLECT_DEATH_H
 
 #include <stdint.h>
 
 /* 1 to 4, and 6. */
-void gone_mark(uint32_t members);
-void gone_carry_out(void);
+void death_mark(uint32_t members);
+void death_carry_out(void);
 
 /* An object's contents are at another address now; the old is about to be freed. */
-void gone_moved(const void *from, const void *to);
+void death_moved(const void *from, const void *to);
 
 #endif
