@@ -20,6 +20,7 @@
 #include "runtime/os/text.h"
 #include "runtime/os/thread_local.h"
 #include "runtime/os/written.h"
+#include "runtime/pages/extents.h"
 #include "runtime/pages/pages.h"
 
 /* A growing array in the runtime's own memory, which is never given back: old arrays are lost, half of the
@@ -317,11 +318,42 @@ static void add_modules(const heap_t *heap, void (*range)(uintptr_t from, uintpt
     }
 }
 
+/* jemalloc's memory of a thread: it has addresses, multiples of 1 GiB, that would keep the object that lies there. */
+static struct {
+    uintptr_t from, to;
+    void (*range)(uintptr_t from, uintptr_t to);
+} own;
+
+static void find_own(const heap_t *heap)
+{
+    uintptr_t start, word = os_thread_word();
+    size_t size = extents_thread_local(&start);
+    bool is_static = start - thread_local_from(word, static_tls) <
+                     thread_local_to(word) - thread_local_from(word, static_tls);
+    own.from = is_static ? heap->pointer + (start - word) : 0;
+    own.to = is_static ? own.from + size : 0;
+}
+
+static void add_but_own(uintptr_t from, uintptr_t to)
+{
+    if (own.from >= to || own.to <= from) {
+        own.range(from, to);
+        return;
+    }
+    if (from < own.from)
+        own.range(from, own.from);
+    if (own.to < to)
+        own.range(own.to, to);
+}
+
 static void add_thread(heap_t *heap, uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
 {
     uintptr_t from, to;
     world_stack(heap, &from, &to);
     from = heap == cache.heap ? here : from;
+    find_own(heap);
+    own.range = range;
+    range = add_but_own;
     source = (root_source_t){.kind = WEIR_ROOT_STACK, .heap = heap};
     add_stacks(heap, from, to, range);
     source.kind = WEIR_ROOT_REGISTERS;

@@ -46,6 +46,7 @@ void *weir_je_b0get(void);
 void weir_je_base_stats_get(void *thread, void *base, size_t *allocated, size_t *resident, size_t *mapped,
                             size_t *huge_pages);
 extern void *weir_je_arenas[];
+extern __thread char weir_je_tsd_tls[];
 extern bool weir_je_opt_cache_oblivious;
 
 #define CONF                                                                                                 \
@@ -263,4 +264,10 @@ size_t extents_metadata_bytes(void)
 size_t extents_rounded(size_t size, size_t alignment)
 {
     return weir_je_nallocx(size, with_alignment(alignment));
+}
+
+size_t extents_thread_local(uintptr_t *start)
+{
+    *start = (uintptr_t)weir_je_tsd_tls;
+    return WEIR_JEMALLOC_THREAD_LOCAL;
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* At the start of the process: what is asked of the kernel is asked here. */
 void extents_init(void);
@@ -42,6 +43,8 @@ size_t extents_purge(bool decommit);
 size_t extents_decommits(void);
 /* jemalloc's own metadata (some microseconds). */
 size_t extents_metadata_bytes(void);
+/* By anybody: what jemalloc keeps of the calling thread lies in its thread-local memory: start, and bytes; 0: nobody knows. */
+size_t extents_thread_local(uintptr_t *start);
 /* The size jemalloc would make of a request; 0: none so large. */
 size_t extents_rounded(size_t size, size_t alignment);
 

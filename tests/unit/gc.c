@@ -60,6 +60,34 @@ Test(gc, an_object_lives_as_long_as_a_root_points_to_its_end)
         check_kept_then_freed(ends[i], ends[i]);
 }
 
+static hidden_t objects_of_a_gib[400];
+
+/* The last of them has a multiple of 1 GiB in it. */
+__attribute__((noinline)) static size_t allocate_up_to_1_gib(void)
+{
+    const uintptr_t size = MIB(5), gib = (uintptr_t)1 << 30;
+    size_t count = 0;
+    for (bool found = false; !found && count < COUNT(objects_of_a_gib); count++) {
+        uintptr_t p = (uintptr_t)weir_gc_alloc_noscan(size);
+        cr_assert_neq(p, 0);
+        found = p / gib != (p + size - 1) / gib || p % gib == 0;
+        objects_of_a_gib[count] = hide((void *)p);
+    }
+    return count;
+}
+
+/* jemalloc keeps in thread-local memory which GiB it has looked for last: no pointer, but as good as one to the object that
+ * lies at its start. */
+Test(gc, an_object_at_a_multiple_of_1_gib_is_freed)
+{
+    weir_gc_disable();
+    size_t count = allocate_up_to_1_gib();
+    weir_gc_enable();
+    collect();
+    for (size_t i = 0; i < count; i++)
+        cr_expect_not(is_alive(objects_of_a_gib[i]), "%zu of %zu", i, count);
+}
+
 __attribute__((noinline)) static hidden_t make_other(int how, size_t size)
 {
     static const uint64_t none[1] = {0};

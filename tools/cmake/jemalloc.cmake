@@ -2,6 +2,18 @@
 find_library(WEIR_JEMALLOC_ARCHIVE NAMES libjemalloc_pic.a REQUIRED
     DOC "Static, position-independent jemalloc 5.3 (Debian: libjemalloc-dev)")
 
+# The size of its thread-local memory, which is no root of the collector's.
+execute_process(COMMAND ${CMAKE_NM} --print-size --defined-only --format=posix ${WEIR_JEMALLOC_ARCHIVE}
+    OUTPUT_VARIABLE jemalloc_symbols ERROR_QUIET)
+set(jemalloc_thread_local 0)
+if(jemalloc_symbols MATCHES "je_tsd_tls [A-Za-z] [0-9a-f]+ ([0-9a-f]+)")
+    set(jemalloc_thread_local 0x${CMAKE_MATCH_1})
+else()
+    message(STATUS "the thread-local memory of jemalloc was not found: it counts as the program's")
+endif()
+set_source_files_properties(${PROJECT_SOURCE_DIR}/runtime/pages/extents.c PROPERTIES
+    COMPILE_DEFINITIONS WEIR_JEMALLOC_THREAD_LOCAL=${jemalloc_thread_local})
+
 set(prefixed_jemalloc ${PROJECT_BINARY_DIR}/libjemalloc_prefixed.a)
 add_custom_command(OUTPUT ${prefixed_jemalloc}
     COMMAND ${CMAKE_COMMAND} -E env AR=${CMAKE_AR} NM=${CMAKE_NM} OBJCOPY=${CMAKE_OBJCOPY}
