@@ -17,6 +17,7 @@ typedef struct reader {
     records_t *records;
     const char *wanted; /* a name, or NULL */
     void *seen;         /* tree (tsearch) of name, place in the source, and layout */
+    bool is_listing;    /* definitions, for those that only declare; else records */
     char scope[1024];   /* "space::outer::", of C++ */
     bool is_cplusplus;
 } reader_t;
@@ -120,7 +121,7 @@ static int by_place(const void *left, const void *right)
     return (a->start > b->start) - (a->start < b->start);
 }
 
-/* --- all --- */
+/* --- records --- */
 
 static const char *keyword_of(int tag)
 {
@@ -216,6 +217,76 @@ static void take_record(reader_t *reader, Dwarf_Die *die, const char *name)
     records->of[records->count++] = record;
 }
 
+/* --- definitions of what is declared --- */
+
+typedef struct definition {
+    char *name; /* with the spaces that it is in */
+    Dwarf_Die die;
+} definition_t;
+static void *definitions; /* tree */
+
+static int by_definition(const void *left, const void *right)
+{
+    return strcmp(((const definition_t *)left)->name, ((const definition_t *)right)->name);
+}
+
+static void free_definition(void *definition)
+{
+    free(((definition_t *)definition)->name);
+    free(definition);
+}
+
+static void note_definition(reader_t *reader, Dwarf_Die *die, const char *name)
+{
+    if (dwarf_hasattr(die, DW_AT_declaration))
+        return;
+    definition_t *definition = profile_room(1, sizeof *definition);
+    *definition = (definition_t){.name = text_of("%s%s", reader->scope, name), .die = *die};
+    definition_t **found = tsearch(definition, &definitions, by_definition);
+    if (!found)
+        abort();
+    if (*found != definition)
+        free_definition(definition);
+}
+
+static bool is_space(Dwarf_Die *die)
+{
+    int tag = dwarf_tag(die);
+    return tag == DW_TAG_namespace || tag == DW_TAG_structure_type || tag == DW_TAG_class_type ||
+           tag == DW_TAG_union_type;
+}
+
+/* Of a declaration, with the spaces that it is in. */
+static char *full_name(Dwarf_Die *die)
+{
+    Dwarf_Die *scopes = NULL;
+    int count = dwarf_getscopes_die(die, &scopes);
+    const char *own = dwarf_diename(die);
+    char *name = text_of("%s", own ? own : "");
+    for (int i = 1; i < count; i++) {
+        const char *space = is_space(&scopes[i]) ? dwarf_diename(&scopes[i]) : NULL;
+        char *longer = is_space(&scopes[i]) ? text_of("%s::%s", space ? space : "(anonymous)", name) : NULL;
+        if (longer) {
+            free(name);
+            name = longer;
+        }
+    }
+    free(scopes);
+    return name;
+}
+
+static bool find_definition(Dwarf_Die *declaration, Dwarf_Die *found)
+{
+    definition_t key = {.name = full_name(declaration)};
+    definition_t **definition = tfind(&key, &definitions, by_definition);
+    free(key.name);
+    if (definition)
+        *found = (*definition)->die;
+    return definition;
+}
+
+/* --- all --- */
+
 static bool take_die(Dwarf_Die *die, void *context);
 
 static void take_children(reader_t *reader, Dwarf_Die *die, const char *name)
@@ -246,12 +317,15 @@ static bool take_die(Dwarf_Die *die, void *context)
     case DW_TAG_structure_type:
     case DW_TAG_class_type:
     case DW_TAG_union_type:
-        if (name)
+        if (name && reader->is_listing)
+            note_definition(reader, die, name);
+        else if (name)
             take_record(reader, die, name);
         take_children(reader, die, name);
         break;
     case DW_TAG_typedef:
-        take_typedef(reader, die);
+        if (!reader->is_listing)
+            take_typedef(reader, die);
         break;
     case DW_TAG_namespace:
         take_children(reader, die, name ? name : "(anonymous)");
@@ -294,8 +368,14 @@ static bool take_units(reader_t *reader, Dwarf *dwarf)
 static bool take_all(reader_t *reader, Dwarf *dwarf)
 {
     Dwarf *common = dwarf_getalt(dwarf);
-    bool any = common && take_units(reader, common);
-    return take_units(reader, dwarf) || any;
+    bool any = false;
+    for (int pass = 0; pass < 2; pass++) {
+        reader->is_listing = pass == 0;
+        any |= common && take_units(reader, common);
+        any |= take_units(reader, dwarf);
+        shape_find_definitions_by(find_definition);
+    }
+    return any;
 }
 
 /* Wherever the debug information is: in the file, beside it, by build id, from debuginfod. */
@@ -333,6 +413,8 @@ bool records_read(const char *path, const char *type, const char *debug_folder, 
         fprintf(stderr, "weir layout: %s: %s\n", path, problem);
     qsort(records->of, records->count, sizeof *records->of, by_name);
     tdestroy(reader.seen, free);
+    tdestroy(definitions, free_definition);
+    definitions = NULL;
     dwfl_end(dwfl);
     return !problem;
 }

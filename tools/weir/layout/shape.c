@@ -188,11 +188,24 @@ static bool take_member(Dwarf_Die *child, void *context)
     return true;
 }
 
+static shape_find_t *find_definition;
+
+void shape_find_definitions_by(shape_find_t *find)
+{
+    find_definition = find;
+}
+
 static bool record_shape(Dwarf_Die *type, shape_t *shape, int depth)
 {
     demand_t demand = {.align = 1, .depth = depth};
     uint64_t own;
-    if (dwarf_hasattr(type, DW_AT_declaration) || !shape_number(type, DW_AT_byte_size, &shape->size))
+    Dwarf_Die definition;
+    if (dwarf_hasattr(type, DW_AT_declaration)) {
+        if (!find_definition || !find_definition(type, &definition))
+            return false;
+        type = &definition;
+    }
+    if (!shape_number(type, DW_AT_byte_size, &shape->size))
         return false;
     shape_each_child(type, take_member, &demand);
     while (demand.align > 1 && shape->size % demand.align != 0)

@@ -18,6 +18,11 @@ typedef struct shape {
     bool is_fixed_width; /* int8_t to uint64_t, char and such, and arrays of these */
 } shape_t;
 
+/* Where is the definition of a type that a unit only declares, as it does a class whose table of virtual functions another
+ * one has? Asked from now on. */
+typedef bool shape_find_t(Dwarf_Die *declaration, Dwarf_Die *definition);
+void shape_find_definitions_by(shape_find_t *find);
+
 /* False: it has none: a function, void, a type that is declared only. */
 bool shape_of(Dwarf_Die *type, shape_t *shape);
 
