@@ -6,7 +6,7 @@
  *
  *     current -->  | used | size | object | object | ...        used may grow beyond size: then there is no room
  *
- * An object belongs to whoever added; no one takes part of a sheet back. A sheet is published by a store with
+ * An object belongs to the thread that added; no one takes part of a sheet back. A sheet is published by a store with
  * release and found by a load with acquire, so its head and what the arena did to it is seen.
  */
 #include <errno.h>
@@ -27,7 +27,7 @@ typedef struct sheet {
 } sheet_t;
 
 struct weir_shared_arena {
-    weir_arena *arena; /* the pointer for anybody, the arena under the lock; this struct lies in it */
+    weir_arena *arena; /* the pointer for any thread, the arena under the lock; this struct lies in it */
     _Atomic(sheet_t *) current; /* written under the lock */
     size_t next_size;           /* of the next sheet; under the lock */
     weir_arena_place empty;     /* how the arena was when it held this struct only; constant */

@@ -6,7 +6,7 @@
  * program's drop callbacks, one thread a pool at a time, without a lock.
  *
  * Magazines are given back to the heap here only. While all gates of a pool are shut and no thread was
- * skipped nobody is in a pop of its depots, and what is then in no depot is out of everybody's reach
+ * skipped no thread is in a pop of its depots, and what is then in no depot is out of reach of all
  * (depot.h).
  */
 #include "pool/check.h"

@@ -32,11 +32,11 @@ enum {
     DEPOT_TAG_SHIFT = 47 - MAGAZINE_SHIFT
 };
 
-/* Belongs to who holds it: a thread, a stack, or the list of what is pending drop. */
+/* Belongs to its holder: a thread, a stack, or the list of what is pending drop. */
 typedef struct magazine {
     _Atomic(struct magazine *) next; /* in a stack or chain; read by pops that are too late */
     struct magazine *next_chain;     /* of the first of a chain that is pending drop */
-    uint32_t count;                  /* rounds, while it is nobody's loaded one */
+    uint32_t count;                  /* rounds, while it is no thread's loaded one */
     uint32_t keep;                   /* a late pop may read it: not to be given back */
     bool counted;                    /* its objects are among the pool's `pooled` */
     _Alignas(MAGAZINE_HEAD) void *rounds[MAGAZINE_ROUNDS];

@@ -160,7 +160,7 @@ local_t *local_here(weir_pool *pool)
 
 /* --- operations off the fast path --- */
 
-/* A local without a thread belongs to who holds the lock, under which no gate is shut. */
+/* A local without a thread belongs to the holder of the lock, under which no gate is shut. */
 static bool enter_common(weir_pool *pool)
 {
     lock_acquire(&pools.lock);
@@ -290,7 +290,7 @@ void gates_shut_all(void)
         await_all(pool, GATES_PATIENCE);
 }
 
-/* What the fast paths find when nobody has shut it. */
+/* What the fast paths find while the gate is open. */
 static uint32_t gate_at_rest(const weir_pool *pool)
 {
     return fence_is_cheap() && !pool->cap ? 0 : GATE_SHUT;

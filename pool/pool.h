@@ -1,4 +1,4 @@
-/* pool: what the sources of the pool share: where objects are, and who may touch what.
+/* pool: what the sources of the pool share: where objects are, and which thread may touch what.
  *
  * Each thread that uses a pool has a `local` in it, found through a table in thread-local storage, indexed by
  * the pool's number. get and put are in the public header: what they touch is the local's part `hot`. After
@@ -17,8 +17,8 @@
  *
  * The gate. A cycle takes the magazines of threads that may be anywhere in get or put, or asleep for ever
  * outside of them, and the fast paths shall have no atomic operation. So a thread says that it is busy, by a
- * plain store, and then looks at its gate; who wants the local to itself shuts the gate, fences all threads
- * (os/fence.h) and waits until the thread is not busy. Whoever then finds the gate shut turns back and waits
+ * plain store, and then looks at its gate; a thread that wants the local to itself shuts the gate, fences all threads
+ * (os/fence.h) and waits until the thread is not busy. A thread that then finds the gate shut turns back and waits
  * for pools.lock, which the shutter holds from before it shuts until the gate is open again. A thread that
  * stays busy (preempted in mid-operation) is skipped.
  *
@@ -43,8 +43,8 @@
 
 struct table;
 
-/* A thread's part of a pool. "Owner" is that thread while it is busy, or who has shut the gate, or of a local
- * without a thread who holds pools.lock. Locals live as long as their pool; when a thread ends the next one
+/* A thread's part of a pool. "Owner" is that thread while it is busy, or the thread that has shut the gate, or of a
+ * local without a thread the holder of pools.lock. Locals live as long as their pool; when a thread ends the next one
  * takes its local. */
 typedef struct local {
     /* What others write to, and what is seldom used. */
@@ -56,14 +56,14 @@ typedef struct local {
     uint8_t left;       /* and under pools.lock: rounds that the last theft left to it, */
     uint32_t robbed_at; /* and its hits then, the lower half (steal.c) */
     weir_pool *pool;
-    struct table *thread;            /* under pools.lock: of whose table it is an entry; NULL: nobody's */
+    struct table *thread;            /* under pools.lock: of whose table it is an entry; NULL: none's */
     _Atomic(struct local *) next;    /* of the pool's; written once */
     uint64_t sampled, sampled_bytes; /* owner: objects whose size was looked at, and its sum */
     /* The line of the fast paths.
      *   busy       written by the thread: it is in an operation
      *   gate       written under pools.lock: 0 or GATE_SHUT; always shut where fences are not cheap
      *   count      owner: rounds in the loaded magazine; read, and not used, by a thread at a shut gate
-     *   capacity   owner, likewise: rounds that put may load without asking anybody: 0 if no magazine is
+     *   capacity   owner, likewise: rounds that put may load without looking further: 0 if no magazine is
      *              loaded, or if there is a reset to be called
      *   rounds     owner: of the loaded magazine; NULL: none
      *   hits       owner: objects handed out, ever */
@@ -95,7 +95,7 @@ HIDDEN extern __thread table_t *pool_table __attribute__((tls_model("initial-exe
 HIDDEN extern __thread struct weir_pool_thread pool_thread __attribute__((tls_model("initial-exec")));
 
 /* The fast paths do not ask whether there is a table or a local: a thread without a table has one of no
- * entries, and what it has no local of has this, whose gate is shut for ever. It is nobody's; its word `busy`
+ * entries, and what it has no local of has this, whose gate is shut for ever. It is no thread's; its word `busy`
  * means nothing. */
 HIDDEN extern table_t table_none;
 HIDDEN extern local_t local_none;
@@ -137,7 +137,8 @@ struct weir_pool {
         dropper; /* the thread that drops what is pending drop, read by itself without the lock; 0: none */
     uint64_t cycles;
     struct weir_pool *next, *prev; /* pools.first, or pools.closing */
-    local_t common; /* for threads without a local: at their end, or without memory. Its thread is who holds
+    local_t
+        common; /* for threads without a local: at their end, or without memory. Its thread is the one that holds
                              * pools.lock */
 };
 
@@ -162,7 +163,7 @@ static inline weir_pool *pool_of_id(size_t id)
 
 /* --- pool.c --- */
 
-/* Free the handle and what belongs to it; nobody uses it any more. */
+/* Free the handle and what belongs to it; no thread uses it any more. */
 void pool_dispose(weir_pool *pool);
 
 /* By new_object; NULL if there is none to be had. */
@@ -202,10 +203,10 @@ void local_leave(local_t *local);
  * without go to the pool's empty ones. */
 magazine_t *local_unload(local_t *local);
 
-/* For the owner: load a magazine that was in nobody's hands, instead of an empty one or none. */
+/* For the owner: load a magazine that was in no thread's hands, instead of an empty one or none. */
 void local_load_full(local_t *local, magazine_t *full);
 
-/* Shut the gates and wait for who is busy; `patience`: how often to yield for one thread. Open them again. */
+/* Shut the gates and wait for threads that are busy; `patience`: how often to yield for one thread. Open them again. */
 enum { GATES_PATIENCE = 256, GATES_FOR_EVER = INT32_MAX };
 void gates_shut_all(void);
 void gates_open_all(void);

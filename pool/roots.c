@@ -6,8 +6,8 @@
  * forgotten before the trace, which so frees it and all that only it reaches. That is Go's rule: what is in a
  * sync.Pool survives one collection and not two.
  *
- * With the world stopped nobody is between two states of what is read here: off the fast paths a thread
- * cannot be stopped (local_enter), whoever holds pools.lock is not stopped, since the collector has it, and
+ * With the world stopped no thread is between two states of what is read here: off the fast paths a thread
+ * cannot be stopped (local_enter), the holder of pools.lock is not stopped, since the collector has it, and
  * on the fast paths only the count is in motion: of a thread that was stopped there (it is busy) one round
  * more counts.
  */

@@ -1,11 +1,11 @@
-/* steal: what other threads have in hand. Magazines that are full are on stacks, from which anybody pops (pool.c). Of
- * what a thread has in its two hands a thread that misses takes the previous magazine, or half of the loaded one, or all
- * of it if the thread has not used the pool since the last theft: behind the gate of that one thread (pool.h), of the
- * one that seems to have the most. So a few objects, which never fill a magazine, are found too.
+/* steal: what other threads have in hand. Magazines that are full are on stacks, from which any thread pops (pool.c).
+ * Of what a thread has in its two hands a thread that misses takes the previous magazine, or half of the loaded one,
+ * or all of it if the thread has not used the pool since the last theft: behind the gate of that one thread (pool.h),
+ * of the one that seems to have the most. So a few objects, which never fill a magazine, are found too.
  *
  * Shutting a gate costs a fence of all threads, some microseconds. A theft is paid by what it brings: it makes a debt of
  * THEFT, less one for each object; each further miss pays one back. Two threads that take one object from each other
- * by turns soon have one each, and where there is plenty nothing is owed. Where nobody has anything in hand no gate
+ * by turns soon have one each, and where there is plenty nothing is owed. Where no thread has anything in hand no gate
  * is shut. */
 #include <string.h>
 
@@ -86,7 +86,7 @@ static uint32_t rob_and_load(weir_pool *pool, local_t *self, magazine_t **spare)
     lock_acquire(&pools.lock);
     magazine_t *taken = rob(pool, self, spare);
     uint32_t brought = taken ? taken->count : 0;
-    if (taken && local_enter(self)) { /* the gate is open: nobody else has the lock */
+    if (taken && local_enter(self)) { /* the gate is open: no other thread has the lock */
         self->stolen += brought;
         if (local_count(self) > 0)
             depot_push(&self->full, taken); /* a handler was here */
@@ -97,8 +97,8 @@ static uint32_t rob_and_load(weir_pool *pool, local_t *self, magazine_t **spare)
     return brought;
 }
 
-/* Does another thread seem to hold objects? While a thief carries some, under the lock, they are in nobody's hands; once the
- * lock is free they are in the thief's. So it is looked again. */
+/* Does another thread seem to hold objects? While a thief carries some, under the lock, they are in no thread's
+ * hands; once the lock is free they are in the thief's. So it is looked again. */
 static bool is_promising(const weir_pool *pool, const local_t *self)
 {
     return richest(pool, self) || lock_is_taken(&pools.lock) || richest(pool, self);

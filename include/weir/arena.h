@@ -20,7 +20,7 @@
  *   units        sizes and alignments are bytes.
  *   alignment    16 bytes, unless a larger one is asked for.
  *   ownership    objects belong to the arena. None may be given to free, weir_free or realloc.
- *   threads      the type says it. A weir_arena is confined: one thread at a time, and whoever hands it to
+ *   threads      the type says it. A weir_arena is confined: one thread at a time, and the thread that hands it to
  *                another synchronises. Of a weir_shared_arena any thread may allocate at any time.
  *   failure      NULL (or false) with errno = ENOMEM: the size exceeds PTRDIFF_MAX, or the arena's limit or
  *                the runtime's hard limit refuses it, or the kernel does. Success leaves errno alone.

@@ -86,7 +86,7 @@ static inline bool weir_builder_add_char(weir_builder *builder, char c) WEIR_NOE
 
 /* What was built, with a '\0' behind it that does not count; room that is left over goes back to the arena.
  * The builder may go on, and its string may then be elsewhere. NULL also if any addition had failed: so a
- * caller who checks this needs to check nothing else. */
+ * caller that checks this needs to check nothing else. */
 WEIR_API char *weir_builder_string(weir_builder *builder) WEIR_NOEXCEPT;
 
 /* --- Arrays --- */

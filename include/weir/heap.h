@@ -50,13 +50,13 @@ WEIR_API void *weir_realloc(void *block, size_t size) WEIR_NOEXCEPT WEIR_ATTRIBU
 WEIR_API void *weir_aligned_alloc(size_t alignment, size_t size) WEIR_NOEXCEPT WEIR_FREED_BY(weir_free)
     WEIR_ATTRIBUTE((alloc_align(1), alloc_size(2)));
 
-/* weir_free for a caller who knows the size that was asked for (by malloc, calloc's product, realloc or
+/* weir_free for a caller that knows the size that was asked for (by malloc, calloc's product, realloc or
  * aligned_alloc); another size is undefined. As C23's free_sized. */
 WEIR_API void weir_free_sized(void *block, size_t size) WEIR_NOEXCEPT;
 
 /* How many bytes the block really has: at least what was asked for. 0 for NULL and for memory that is not
  * weir's. They belong to the block, and weir never touches them, but a compiler that checks sizes (gcc
- * -D_FORTIFY_SOURCE=3, sanitizers) allows what it saw being asked for. Who wants them all says so:
+ * -D_FORTIFY_SOURCE=3, sanitizers) allows what it saw being asked for. A caller that wants all of them says so:
  * weir_realloc(block, weir_usable_size(block)), which stays in place. As malloc_usable_size, of which the
  * same is true. */
 WEIR_API size_t weir_usable_size(const void *block) WEIR_NOEXCEPT;

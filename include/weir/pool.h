@@ -115,7 +115,7 @@ typedef struct weir_pool_stats {
 WEIR_API_BEGIN
 
 /* Drop all objects of a pool, then the pool. NULL does nothing. Objects that were got stay their holders',
- * who may still put them: they are dropped on the spot, and the last one takes the handle (some hundred
+ * which may still put them: they are dropped on the spot, and the last one takes the handle (some hundred
  * bytes) with it. A put without a get lowers the count of objects outstanding, so the handle may then be
  * freed early. No other use of the pool may come later or at the same time; a drop callback may not free its
  * own pool. Waits for drop callbacks that other threads are in. */

@@ -7,7 +7,7 @@
  *     blocks      | used |      | used |      |      |      |      | used |        used_blocks == 3
  *     pages       |  resident   |  resident   |   released  |  resident   |        resident == 3 pages
  *
- * Any thread may call these, outside of signal handlers. They allocate nothing and stop nobody: a block that
+ * Any thread may call these, outside of signal handlers. They allocate nothing and stop no thread: a block that
  * is allocated or freed meanwhile may be seen or not. In a program that stands still all is exact.
  */
 #ifndef WEIR_WALK_H

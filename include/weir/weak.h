@@ -8,8 +8,8 @@
  * Holds for every function here:
  *   object       a key is the start of a collected object (weir/gc.h), a target any place in one; else
  *                EINVAL.
- *   ownership    references and maps are themselves collected objects: nobody frees them, and whoever holds
- *                one holds it where the collector looks. They are opaque: not to be written to or resized.
+ *   ownership    references and maps are themselves collected objects: the program does not free them, and
+ *                holds one where the collector looks. They are opaque: not to be written to or resized.
  *   when         a collection that does not reach the object clears references to it and drops its entries;
  *                before that it may be had again. With a finalizer (weir/finalize.h): before that runs, and
  *                the same goes for all objects that only objects with finalizers reach. By weir_gc_free at

@@ -9,7 +9,7 @@
 #include "runtime/heap/world.h"
 #include "runtime/os/futex.h"
 
-/* While it is STARTING nobody waits for it: the creation waits for locks of the C library's, under which a
+/* While it is STARTING no thread waits for it: the creation waits for locks of the C library's, under which a
  * thread may allocate. */
 enum state { NONE, STARTING, IDLE, ASKED, SETTLING };
 

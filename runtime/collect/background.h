@@ -3,7 +3,7 @@
  *
  *     idle --asked--> asked --runs a cycle--> its trace has ended: settling --the cycle has ended--> idle
  *
- * It is made when it is first asked, and again after a fork. Whoever allocates more than the cycle was to
+ * It is made when it is first asked, and again after a fork. A thread that allocates more than the cycle was to
  * leave waits for the end of its trace; never while the cycle settles, when it calls the program.
  */
 #ifndef WEIR_COLLECT_BACKGROUND_H
@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-/* Have run_cycle called on the thread. False: it is not idle, or there is none: then whoever asked does
+/* Have run_cycle called on the thread. False: it is not idle, or there is none: then the caller does
  * it. */
 bool background_ask(void (*run_cycle)(void));
 /* Has it been asked for a cycle whose trace has not ended? */
@@ -20,7 +20,7 @@ bool background_is_asked(void);
 void background_wait(void);
 /* Is it idle, or none? Until then its frames, which are scanned as any thread's, may hold what it has marked. */
 bool background_is_at_rest(void);
-/* By whoever runs a cycle, when the trace has ended. */
+/* By the thread that runs a cycle, when the trace has ended. */
 void background_traced(void);
 void background_after_fork_child(void);
 

@@ -3,7 +3,7 @@
  * After Go's runtime.SetFinalizer and runtime.AddCleanup. A record (side_table.h) whose turn has come leaves
  * its chain for the queue; a thread of its own takes one after the other and calls it, as any thread of the
  * program would, with no lock held. The thread is started when something first waits, and again after a fork.
- * A call that takes from one cycle to the next keeps nobody else waiting: another thread then calls the
+ * A call that takes from one cycle to the next delays no other call: another thread then calls the
  * others, and ends when nothing is left; four at most.
  *
  *     attached --object unreachable--> queue --thread--> called, the record free

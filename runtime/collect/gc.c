@@ -66,7 +66,7 @@ static struct {
 static __thread uint32_t forbidden_here;
 /* Of the calling thread's stack nothing counts below it; NULL: what is in use does. */
 static __thread const origin_frame_t *looks_from;
-/* Somebody waits for what the next cycle finds. One at a time. */
+/* A thread waits for what the next cycle finds. One at a time. */
 static _Atomic bool looking;
 /* The frame from which the calling thread went into the cycle; 0: not known. Below it is the runtime alone,
  * and sweeping has left addresses of objects there. */
@@ -104,7 +104,7 @@ static uint64_t program_time(void)
     return passed * gc.cores;
 }
 
-/* A sequence lock: whoever reads meanwhile reads again. */
+/* A sequence lock: a reader that overlaps a write reads again. */
 static void publish(void)
 {
     const gc_counts_t now = {.cycles = gc.stats.cycles,
@@ -370,7 +370,7 @@ static void after_fork(bool child)
 /* At the first use of collected memory. */
 COLD static void start(void)
 {
-    static _Atomic int state; /* 0 not yet, 1 somebody is at it */
+    static _Atomic int state; /* 0 not yet, 1 a thread does it, or has */
     int expected = 0;
     if (!atomic_compare_exchange_strong(&state, &expected, 1))
         return;
@@ -399,7 +399,7 @@ COLD static void run_cycle(enum cycle_reason reason)
     entered_at = before;
 }
 
-/* As in Go, who asks for a collection also has the sweeping done. */
+/* As in Go, an explicit collection also sweeps. */
 void gc_collect(void)
 {
     if (!thread_heap() || !collected_is_used())
@@ -442,7 +442,7 @@ static bool is_beyond(uint64_t goal, size_t request)
     return heap_bytes() + request > goal;
 }
 
-/* Who has come to the goal waits for the end of the trace that goes on beside him. */
+/* A thread that has reached the goal waits for the end of the concurrent trace. */
 static void wait_for_background(void)
 {
     uint64_t began = os_now_ns();
@@ -562,7 +562,7 @@ void *upcall_collected(size_t size, size_t alignment)
     }
     enum span_kind kind = UNLIKELY(options.keep || options.noscan) ? upcall_kind(size) : KIND_SCAN;
     if (UNLIKELY(world_is_child()))
-        kind = KIND_KEPT; /* nobody looks into the child's registers */
+        kind = KIND_KEPT; /* nothing scans the child's registers */
     void *p = alignment > 16 ? alloc_slow(kind, size + 1, alignment) : gc_alloc(kind, size + 1);
     if (UNLIKELY(options.leaks) && p)
         origin_note(p, size);

@@ -37,7 +37,7 @@ __attribute__((always_inline)) static inline void *gc_alloc_with_end(enum span_k
 void gc_collect(void);
 /* Sweep for so many nanoseconds; true: there is more to do. */
 bool gc_step(uint64_t ns);
-/* The same for who looks for leaks: of the caller's stack and registers only what the frame says counts;
+/* The same for the search for leaks: of the caller's stack and registers only what the frame says counts;
  * NULL: all. Not by two threads at a time. */
 struct origin_frame;
 void gc_look(const struct origin_frame *from);

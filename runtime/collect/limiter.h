@@ -24,7 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* All fields belong to whoever owns the limiter; others may read them under the owner's lock. CPU
+/* All fields belong to the owner of the limiter; others may read them under the owner's lock. CPU
  * nanoseconds. */
 typedef struct limiter {
     uint64_t fill;

@@ -393,7 +393,7 @@ AS_MODE uint64_t take_marks(marker_t *self, uint32_t word, mode_t mode)
     return marks | near;
 }
 
-/* The cells of a word that are marked and that nobody has scanned: now they are this marker's to scan. How
+/* The cells of a word that are marked and not scanned: this marker scans them. How
  * many? */
 AS_MODE uint32_t take_cells(marker_t *self, uint32_t word, mode_t mode)
 {

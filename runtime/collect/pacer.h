@@ -35,7 +35,7 @@
  *   cycles follow each other without a pause until the limiter acts. Less than 1 % is not worth that.
  * - No cycle starts for the limit's sake while the limiter (limiter.h) is on. The goal of the percentage
  * holds all
- *   the same: who asks for GOGC=5 gets it.
+ *   the same: GOGC=5 means 5.
  * - No cycle is started for its age (Go: two minutes): nothing runs in an idle program.
  *
  * Invariants: trigger <= goal, and both exceed live by at least 45/64 of the step; no cycle is wanted before
@@ -106,7 +106,7 @@ void pacer_set_outside(pacer_t *pacer, uint64_t outside);
  * pacer was last told. */
 bool pacer_wants_cycle(pacer_t *pacer, uint64_t heap, uint64_t request, uint64_t program_ns);
 
-/* A cycle has ended, whoever asked for it. */
+/* A cycle has ended, for any reason. */
 void pacer_end_cycle(pacer_t *pacer, const pacer_cycle_t *cycle);
 
 #endif

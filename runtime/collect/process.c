@@ -21,7 +21,7 @@ static struct {
 /* --- stacks --- */
 
 /* What a thread has below its stack pointer on its own stack is not in use. Where its pointer is elsewhere,
- * on a coroutine's stack or a handler's, nobody knows what is: then all of both counts, and the thread has no entry.
+ * on a coroutine's stack or a handler's, it is not known what is: then all of both counts, and the thread has no entry.
  * Of the first thread's stack the mapping tells the lower end. */
 typedef struct unused {
     uintptr_t low, pointer, end; /* low: 0 if the mapping tells; low < pointer < end */

@@ -29,7 +29,7 @@ static struct {
     bool verifies;
     bool in_roots; /* what is visited is a word of the roots */
     bool floats;   /* marked beside the program: garbage of the trace itself may be marked */
-    bool moves;    /* a thread that nobody has stopped has run since the marker took the roots, or may have */
+    bool moves;    /* a thread that was not stopped has run since the marker took the roots, or may have */
 } reftrace;
 
 /* --- threads that run while the world is stopped --- */

@@ -19,7 +19,7 @@ void reftrace_prepare(void);
  * cells, which were marked before. False: there was no memory to look. */
 bool reftrace_verify(uintptr_t here, size_t objects, size_t black, bool floats);
 
-/* --- for whoever looks for paths; all of it in one stop of the world --- */
+/* --- for path.c; all of it in one stop of the world --- */
 
 /* An object that was reached. Those that a word of the roots points to come from number 0, which is none. */
 typedef struct reached {

@@ -253,7 +253,7 @@ static void add_touched(uintptr_t from, uintptr_t to, void (*range)(uintptr_t fr
         range(from, to);
 }
 
-/* Nobody knows how far down it is used. */
+/* How far down it is used is not known. */
 static void add_all_of_own_stack(uintptr_t to, void (*range)(uintptr_t from, uintptr_t to))
 {
     missing |= !look_around(to - 8);

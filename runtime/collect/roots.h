@@ -42,7 +42,7 @@ root_source_t roots_source(void);
 void roots_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to);
 void roots_find_thread_local(void);
 
-/* Who has memory that the collector shall look through: arenas, pools. In each cycle begin is called with the
+/* A module whose memory the collector has to scan: arenas, pools. In each cycle begin is called with the
  * world running and under the collector's lock, takes the locks that its lists need, and no stopped thread
  * has them then; each is called with the world stopped, perhaps more than once; end gives the locks back when
  * the world runs again. */
@@ -52,7 +52,7 @@ typedef struct roots_provider {
     void (*end)(void);
 } roots_provider_t;
 
-/* In each, by who provides: whose the next ranges are. NULL: it has no name. */
+/* In each, by the module: which arena or pool the next ranges are of. NULL: it has no name. */
 void roots_say_name(const char *name);
 
 /* From the next cycle on, for ever; from any thread. Locks are taken in the order of the ranks. */

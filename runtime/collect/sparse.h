@@ -1,5 +1,5 @@
 /* sparse: the part of a large object that has been written, as the kernel knows it (os/written.h): what
- * nobody has touched is zero, holds no pointer, and need not be made resident by looking.
+ * was never touched is zero, holds no pointer, and need not be made resident by looking.
  *
  * The object is asked about in pieces. Of a piece with many runs of written pages the last ones are taken
  * together.
@@ -19,7 +19,7 @@ typedef void sparse_visit(void *context, uintptr_t from, uintptr_t to);
  * stopped, by several markers at once. */
 void sparse_each(uintptr_t from, uintptr_t to, sparse_visit *visit, void *context);
 
-/* Nobody is at it: also in a child of fork, which has not those that were. */
+/* No thread runs it. So it is in a child of fork too, which has not the threads that did. */
 void sparse_clear(void);
 
 #endif

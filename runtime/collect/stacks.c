@@ -10,7 +10,7 @@ static struct {
     weir_gc_stack *unused; /* records, linked by next */
 } stacks;
 
-/* Of a stack that nobody has been on yet: what whoever prepared it may have put there. */
+/* Of a stack on which no thread has run yet: what makecontext or its like may have put there. */
 enum { FIRST_FRAME = 1024 };
 
 weir_gc_stack *stacks_add(uintptr_t low, size_t size)

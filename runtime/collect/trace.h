@@ -30,7 +30,7 @@ struct origin_frame;
 typedef struct trace_request {
     uintptr_t entered_at; /* of the calling thread's stack, what counts begins here; 0: at the call */
     const struct origin_frame *from; /* only what this says counts of its stack and registers; NULL: all */
-    bool looks;                      /* somebody wants to know what is not reached; nothing is freed */
+    bool looks;                      /* the caller wants to know what is not reached; nothing is freed */
     uint32_t members;                /* markers that there are */
     bool alone;                      /* too little to share */
 } trace_request_t;
@@ -62,12 +62,12 @@ bool trace_is_beside(size_t heap, const trace_request_t *request);
  * could not be stopped, and nothing is decided. */
 bool trace_run(const trace_request_t *request, bool beside, weir_event *event, trace_result_t *result);
 
-/* What became of the last one, for who is told that it has ended: the pacer's part is added by who
- * collects. */
+/* What became of the last one, for listeners to its end: the collecting thread adds the
+ * pacer's part. */
 void trace_note(const trace_result_t *result);
 const trace_result_t *trace_last(void);
 
-/* Whoever waits for the end wants it soon: no more rounds. Any thread. */
+/* End the trace soon, without more rounds. By any thread. */
 void trace_hurry(void);
 
 #endif

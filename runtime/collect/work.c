@@ -119,7 +119,7 @@ void work_set_range_limit(uint32_t ranges)
 
 /* --- the end --- */
 
-/* Whoever gives is not idle: when all are idle nothing is to come. */
+/* A marker that gives work is not idle: when all are idle, no work can come. */
 bool work_wait(void)
 {
     atomic_fetch_add(&work.idle, 1);

@@ -27,7 +27,7 @@ typedef struct queue {
 
 /* False: out of memory. With the world running. */
 bool work_prepare(void);
-/* Nothing is left to mark, and nobody is at it: also in a child of fork. */
+/* Nothing is left to mark, and no marker runs. A child of fork may be told so too. */
 void work_clear(void);
 /* So many markers begin. */
 void work_begin(uint32_t members);
@@ -54,7 +54,7 @@ bool work_share_range(uintptr_t from, uintptr_t to);
 /* The next piece to scan; false: nothing is left. */
 bool work_take_piece(range_t *piece);
 
-/* By one that has nothing. False: neither has anybody else, so there is nothing to come. */
+/* By a marker that has no work. False: no marker has any, so none can come. */
 bool work_wait(void);
 
 /* How many ranges can be shared, for tests: 0 for the usual. */

@@ -13,23 +13,23 @@
 
 enum {
     STACK = 1024 * 1024,       /* bytes */
-    READY_NS = 2 * 1000 * 1000 /* who needs longer is not waited for */
+    READY_NS = 2 * 1000 * 1000 /* a thread that needs longer is not waited for */
 };
 
-/* A run is one word, so that who wakes knows whether he is part of it: its number and its members. */
+/* A run is one word, its number and how many threads take part, so that a thread that wakes knows whether it does. */
 typedef uint32_t round_t;
 _Static_assert(CREW_MAX < 32, "round_t has five bits for them");
 
 /* A stack's root is all of it from before the thread is created, since the record is written at once, until
  * the record is known: marking leaves addresses of objects on it. */
 typedef struct member {
-    _Atomic uintptr_t stack;  /* 0: never needed; written by who has `starting` */
+    _Atomic uintptr_t stack;  /* 0: never needed; written by the thread that has `starting` */
     _Atomic uintptr_t record; /* 0: not known yet; likewise */
 } member_t;
 
 static struct {
     _Atomic bool starting;    /* a thread is in workers_start, or was when the process forked */
-    _Atomic uint32_t started; /* threads; changed by who has `starting` */
+    _Atomic uint32_t started; /* threads; changed by the thread that has `starting` */
     member_t of[CREW_MAX];    /* member n + 1 is of[n] */
     void (*work)(uint32_t);   /* of this run */
     _Atomic uint32_t ready;   /* threads that have come so far that they wait for a run */
@@ -48,7 +48,7 @@ static inline round_t run_after(round_t run, uint32_t members)
 }
 
 /* A thread is counted when it runs, not when it was made: in the child of a fork what it needs before may be
- * locked for ever by a thread of the parent's (AddressSanitizer's allocator is). Whoever is counted has read
+ * locked for ever by a thread of the parent's (AddressSanitizer's allocator is). A thread that is counted has read
  * the run before. */
 static void *member_main(void *argument)
 {

@@ -20,7 +20,7 @@ uint32_t workers_ready(uint32_t wanted);
 /* Threads that were started; some may not have begun to run. */
 uint32_t workers_started(void);
 /* What the C library has allocated for the threads is known by their records, which lie on stacks of the
- * runtime's own: those are scanned by nobody else. In a stopped world. */
+ * runtime's own: nothing else scans those. In a stopped world. */
 void workers_each_root(void (*range)(uintptr_t from, uintptr_t to));
 /* Run work(i) for each member i below `members`, at most as many as are ready, in threads of their own, 0
  * in the caller's; returns when all have. */

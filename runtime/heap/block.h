@@ -41,7 +41,7 @@ typedef struct finding {
 bool block_is_large(size_t size, size_t alignment);
 size_t block_room(size_t size, size_t alignment);
 
-/* Everything below is for whoever holds the lock of hardening (harden.c). */
+/* The caller of everything below holds the lock of hardening (harden.c). */
 
 /* Put an object into a cell or a run of pages: record, canaries, guard. False: no memory for the record. */
 bool block_make(void *start, bool large, size_t size, size_t alignment, enum heap_call call, block_t *block);
@@ -61,7 +61,7 @@ void block_bury(const block_t *block);
 /* Has a buried block been written to? Then it is emptied again. */
 finding_t block_check_buried(const block_t *block);
 /* Ready for the heap again. False: its memory is, and is inaccessible still: under RLIMIT_DATA the kernel counts only
- * what can be written, and somebody else has taken up the room. */
+ * what can be written, and another block has the room. */
 bool block_exhume(const block_t *block);
 
 static inline finding_t block_finding(const block_t *block, const char *what)

@@ -75,7 +75,7 @@ typedef struct heap {
     uint32_t spans;                /* slot; every small span of this heap */
     chain_t outbox[OUTBOX_SIZE];
     uint32_t chains; /* of the outbox that hold cells */
-    /* Bulk counts, so that totals are exact. Each only grows. Written by the owner, read by anybody:
+    /* Bulk counts, so that totals are exact. Each only grows. Written by the owner, read by any thread:
      * account.c says in which order. */
     uint64_t taken[CLASS_COUNT];    /* cells that went into bins, */
     uint64_t returned[CLASS_COUNT]; /* of them, back from there into their spans, unused */
@@ -91,14 +91,14 @@ typedef struct heap {
     uintptr_t registers_from, registers_to; /* where its registers are meanwhile; equal: on its stack */
     uintptr_t stack_limit;    /* the lower end of its stack; 0: the first thread's, UINTPTR_MAX: not known */
     uintptr_t pointer;        /* the thread pointer: its thread-local memory lies below */
-    _Atomic int thread;       /* the kernel's number of it; see world.c for who clears it */
+    _Atomic int thread;       /* the kernel's number of it; world.c says which thread clears it */
     int number;               /* of a thread that it has or had, 0: none; */
     struct heap *number_next; /* in the table of numbers.h: both under the lock */
-    stack_mark_t blocked;     /* in a blocking section: of who began it */
+    stack_mark_t blocked;     /* in a blocking section: of the function that began it */
     tracer_call_t call;       /* a system call that a stop may cut short */
     _Atomic uint32_t parked;  /* 1: it stands still */
     _Atomic uint32_t waits_for_child; /* 1: it counts as parked while it does; the collector's */
-    _Atomic uint32_t vforks;          /* 1: it makes a child that shares its memory; `blocked` is who does */
+    _Atomic uint32_t vforks;          /* 1: it makes a child that shares its memory; `blocked` is its frame */
     uintptr_t stack_low; /* from here to its end its own stack is known to have no hole: the collector's */
     stack_mark_t own;    /* of the thread's own stack, while it is on another one: see collect/stacks.h */
     struct weir_gc_stack *stack; /* the one that it said it is on; NULL: its own */
@@ -109,13 +109,13 @@ typedef struct heap {
     struct heap *next_idle;            /* without a thread; under the lock */
     _Atomic uint32_t busy; /* the owner is in a slow path, so deep; written by the owner: see gate.h */
     _Atomic uint32_t shut; /* enum gate_state: see gate.h */
-    bool closed;           /* no fast path finds the heap; of who has shut the gate, or opens it */
-    bool ended;            /* its thread is past its end, and goes at any time; under the lock of the heaps */
-    uint16_t refills;      /* with cells that were freed, modulo 65536. The owner's */
+    bool closed; /* no fast path finds the heap; written by the thread that has shut the gate, or opens it */
+    bool ended;  /* its thread is past its end, and goes at any time; under the lock of the heaps */
+    uint16_t refills;         /* with cells that were freed, modulo 65536. The owner's */
     _Atomic uint32_t queued;  /* it is in the queue: see tend_queue.h, */
     struct heap *next_queued; /* and so is this */
     _Atomic int status;
-    _Alignas(64) _Atomic(cell_t *) inbox; /* pushed by anybody, taken whole by the owner */
+    _Alignas(64) _Atomic(cell_t *) inbox; /* pushed by any thread, taken whole by the owner */
 } heap_t;
 
 /* The cache itself. Initial-exec: the library is preloaded or linked, not dlopen'ed. */
@@ -133,7 +133,7 @@ typedef struct cache {
 } cache_t;
 extern __thread cache_t cache __attribute__((tls_model("initial-exec")));
 
-/* A count that others read: whoever sees it grown sees all that the owner did before. */
+/* A count that others read: a thread that sees it grown sees all that the owner did before. */
 static inline void count_add(uint64_t *count, uint64_t more)
 {
     __atomic_store_n(count, *count + more, __ATOMIC_RELEASE);
@@ -190,7 +190,7 @@ extern struct heaps {
 
 /* The calling thread's heap; makes or adopts one. NULL: out of memory. */
 heap_t *thread_heap(void);
-/* A heap for nobody yet. The caller has the lock. NULL: out of memory. */
+/* A heap without a thread yet. The caller has the lock. NULL: out of memory. */
 heap_t *thread_heap_make(void);
 /* With the world stopped: the thread of the heap is gone and has not left it. Under WEIR_COLLECT it becomes
  * an orphan. */

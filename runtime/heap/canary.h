@@ -1,8 +1,8 @@
-/* canary: bytes around a block that nobody writes to: each word is made of its own address and a secret of
+/* canary: bytes around a block that no correct program writes: each word is made of its own address and a secret of
  * the process, so that it can neither be copied nor guessed. No byte is ASCII or zero: what runs over it
  * shows.
  *
- * A canary ends at a multiple of 8, and starts anywhere. For whoever holds the lock of hardening (harden.c).
+ * A canary ends at a multiple of 8, and starts anywhere. The caller holds the lock of hardening (harden.c).
  */
 #ifndef WEIR_HEAP_CANARY_H
 #define WEIR_HEAP_CANARY_H

@@ -5,7 +5,7 @@
  * Finer steps waste less inside cells, but every class in use costs a thread a page that it does not fill:
  * small programs came out smaller with fewer classes, and large ones within a percent. From 4 KiB on a cell
  * takes pages of its own anyway, so there a class more costs nothing; larger cells are left untouched at the
- * end by who needs less.
+ * end by a block that needs less.
  *
  * What programs keep many of is often a power of two and a header: sqlite's 1,032 and 4,368 bytes. So a class
  * follows 1, 2, 4 and 8 KiB whose cells fill a slot: 63 of 1,040 bytes, 31 of 2,112, 15 of 4,368, 7 of

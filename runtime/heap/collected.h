@@ -11,7 +11,7 @@
  *                                                ^position
  *
  * A span is one thread's at a time: between claim and the next stop, or until it has no more free cells. All
- * spans of a kind and class are on one list; a cursor goes through it once in a cycle, and who needs cells
+ * spans of a kind and class are on one list; a cursor goes through it once in a cycle, and a thread that needs cells
  * takes the span at the cursor, sweeps it (allocs = marks, marks = 0), and has it. So sweeping is lazy, after
  * Hughes ("A semi-incremental garbage collection algorithm", 1982); Go's mcentral does the same. A span of
  * which the program has freed a quarter by itself, since it was swept, may be claimed again in the same
@@ -109,7 +109,7 @@ extern _Atomic size_t collected_bytes_held;
 bool collected_is_used(void);
 
 /* With the world stopped: a trace begins, and the runs are black. How many cells that were. If the world runs
- * before the end, what is allocated meanwhile is born black, and whoever traces has to look through it: its
+ * before the end, what is allocated meanwhile is born black, and the tracer has to scan it: its
  * contents come later. A trace of which there is no end was abandoned; the next one takes its marks away. */
 size_t collected_begin_trace(void);
 /* And then: what is of KIND_KEPT, as ranges. */
@@ -123,9 +123,9 @@ size_t collected_count_marked(void);
 /* With the world stopped, after marking: every span is taken from its thread, and all are to be swept. */
 void collected_end_trace(void);
 /* After the world has started: give back spans and large objects of which nothing was marked; the lists of
- * the others wait for whoever needs cells. */
+ * the others wait until a thread needs cells. */
 void collected_release_dead(heap_t *self);
-/* Sweep so many spans that nobody has needed yet: false, there were fewer. */
+/* Sweep so many spans that no thread has claimed yet. False: there were fewer. */
 bool collected_sweep(size_t spans);
 /* All of them. Before the next trace. */
 void collected_sweep_rest(void);

@@ -23,7 +23,7 @@ static struct {
         void *context;
     } listeners[CYCLE_PHASES][LISTENERS]; /* written under the lock, before `count` */
     _Atomic uint32_t count[CYCLE_PHASES];
-    bool is_subscribed;        /* under the lock: somebody listens, and growth is watched */
+    bool is_subscribed;        /* under the lock: there is a listener, and growth is watched */
     _Atomic uint32_t shedding; /* threads in a cycle for the limit */
 } cycle = {.lock = LOCK_INIT(LOCK_RANK_CYCLE)};
 
@@ -174,7 +174,7 @@ static void shed(void)
     atomic_fetch_sub(&cycle.shedding, 1);
 }
 
-/* The limit is soft for who has got his memory: he does not wait for who makes room. */
+/* The limit is soft for a thread that has its memory: it does not wait for the one that makes room. */
 static bool run_for_limit(bool is_refused)
 {
     if (!is_refused && atomic_load_explicit(&cycle.shedding, memory_order_relaxed))

@@ -8,7 +8,7 @@
  *
  * A heap that is flat never grows, and still allocates: when so much has been allocated since the last cycle
  * as growth would ask for, a cycle of the volume runs. It only lets what is not used grow older (AGE,
- * SETTLE): nothing is traced for it, and growth is not measured anew. It comes while somebody listens to AGE.
+ * SETTLE): nothing is traced for it, and growth is not measured anew. It comes while AGE has a listener.
  *
  * A cycle has phases, in this order; in each the listeners run in the order in which they came:
  *
@@ -52,15 +52,15 @@ typedef void cycle_listener(void *context, enum cycle_reason reason);
  * leave; the caller is subscribed to the clock from then on. */
 void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *context);
 
-/* From now on the clock runs: somebody wants to know of it. */
+/* From now on the clock runs: there is a subscriber. */
 void cycle_heed(void);
 
 /* Run a cycle now. A forced one waits for one that another thread is in, and then runs; one for growth leaves
  * it to that thread. False: none ran, because this thread is in a cycle already, or at its end. Keeps errno. */
 bool cycle_run(enum cycle_reason reason);
 
-/* For a cycle for the limit's sake (shed.h): run one phase, in its lock if it has one; does anybody listen to
- * it? */
+/* For a cycle for the limit's sake (shed.h): run one phase, in its lock if it has one; and: does the phase
+ * have a listener? */
 void cycle_phase(enum cycle_phase phase, enum cycle_reason reason);
 bool cycle_is_listened(enum cycle_phase phase);
 

@@ -11,7 +11,7 @@ static struct slot {
     _Atomic int state;
     _Atomic uint32_t kinds; /* 0: not yet, or no more */
     weir_event_listener *_Atomic listener;
-    void *_Atomic context; /* both written before kinds, and compared by whoever looks for his own */
+    void *_Atomic context; /* both written before kinds, and compared by a thread that looks for its own */
 } slots[LISTENERS];
 
 _Atomic uint32_t event_wanted;
@@ -68,7 +68,7 @@ bool event_listen(uint32_t kinds, weir_event_listener *listener, void *context)
     return false;
 }
 
-/* Whoever saw the kinds before they were cleared counts as telling until it is through. */
+/* A thread that saw the kinds before they were cleared counts as telling until it is through. */
 static void wait_for_tellers(void)
 {
     if (own_telling)

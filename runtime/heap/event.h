@@ -1,4 +1,4 @@
-/* event: who is told of what the runtime does; include/weir/event.h is the manual.
+/* event: listeners to what the runtime does; include/weir/event.h is the manual.
  *
  * A fixed table without a lock: events come with the world stopped, where a stopped thread may have been
  * about to enter or to leave.
@@ -11,7 +11,7 @@
 
 #include "runtime/os/os.h"
 
-/* Does anybody want to know? The kinds that somebody listens to, and perhaps some that nobody does any
+/* The kinds that have listeners, and perhaps some that have none any
  * more. */
 extern _Atomic uint32_t event_wanted;
 

@@ -91,7 +91,7 @@ static void prepare(void)
     while (!empty && !take_own()) {
         if (has_streams)
             stdio_unlock();
-        pause_shortly(); /* for who waits for the streams */
+        pause_shortly(); /* for a thread that waits for the streams */
         has_streams = stdio_lock();
     }
     own.empty += empty;

@@ -2,8 +2,8 @@
  *
  * At a fork the thread takes every lock whose data the child will use, so that the child finds it in order.
  * Fork handlers are prepared in the reverse order of registration (POSIX), and then glibc's fork takes the
- * lock of its list of streams. The runtime's handlers are registered before anybody else's, so everybody
- * else's preparation is done, and may have allocated or waited for threads that allocate, before they take a
+ * lock of its list of streams. The runtime's handlers are registered before all others, so all
+ * others' preparation is done, and may have allocated or waited for threads that allocate, before they take a
  * lock; and they take the streams' lock first.
  *
  *     others' handlers | streams (os/stdio.h) | start | this module | the parts, by ascending rank of their locks | clone
@@ -14,7 +14,7 @@
  * takes it in both.
  *
  * So a thread that has the streams' lock may wait for one of ours that is held below a handler which waits
- * for the streams'. Whoever takes them for a fork therefore gives all of them up, and the streams', if one
+ * for the streams'. A thread that takes them for a fork therefore gives all of them up, and the streams', if one
  * cannot be had soon, and begins again. In a process of one thread nothing is lost: the child is an exact
  * copy. Otherwise the child frees what vanished threads held; POSIX lets it call async-signal-safe functions
  * only, so nothing that such a thread left half done need be used.
@@ -26,7 +26,7 @@
 
 #include "runtime/os/lock.h"
 
-/* Register the handlers, unless that was done. Whoever registers handlers for others calls this first. Any
+/* Register the handlers, unless that was done. Code that registers handlers for others calls this first. Any
  * thread; it may allocate. */
 void fork_handle(void);
 

@@ -14,7 +14,7 @@
  * the tender turns them into slow ones (heap->closed), and leaves them so if the owner sleeps. Then nothing
  * changes in the heap until its owner comes here, opens both and puts the heap into the queue of those that
  * are worth tending (tend_queue.h). Where such a fence cannot be had no gate is ever shut. The gate nests;
- * whoever waits at it is in the middle of nothing, and may hold locks of layers above the heap, but none from
+ * a thread that waits at it is in the middle of nothing, and may hold locks of layers above the heap, but none from
  * LOCK_RANK_HEAPS on. */
 #ifndef WEIR_HEAP_GATE_H
 #define WEIR_HEAP_GATE_H
@@ -27,7 +27,7 @@
 
 enum gate_state {
     HEAP_OPEN,
-    HEAP_SHUT,    /* somebody tends the heap, under the lock of the heaps */
+    HEAP_SHUT,    /* another thread tends the heap, under the lock of the heaps */
     HEAP_AWAITED, /* shut, and the owner waits: the tender leaves what it has not begun */
     HEAP_RESTING  /* nothing was done here since it was tended; the owner opens it */
 };

@@ -194,7 +194,8 @@ static void give_slot(uint32_t slot)
     guard.waiting++;
 }
 
-/* At the page's end it is aligned to 16 bytes. Who asks for more asks for a size that is a multiple of it (raw_aligned). */
+/* At the page's end it is aligned to 16 bytes. A caller that asks for more asks for a size that is a multiple of it
+ * (raw_aligned). */
 static char *place_in(char *page, size_t size)
 {
     bool at_end = guard.turn++ % 2 == 0;

@@ -1,5 +1,5 @@
 /* guard: a few small blocks, one in N, lie alone on a page between two inaccessible ones, so that the processor stops
- * whoever writes or reads past them, or after their free. WEIR_DEBUG=guard=N.
+ * a write or read past them, or after their free. WEIR_DEBUG=guard=N.
  *
  * After GWP-ASan (Serebryany et al., "GWP-ASan: Sampling-Based Detection of Memory-Safety Bugs in Production", ICSE 2024)
  * and Electric Fence (Perens, 1987). sampled.h says which allocation it is; the fast paths know nothing of it.

@@ -226,7 +226,7 @@ static enum outcome by_tracer(void)
     return outcome;
 }
 
-/* Where their registers were noted is nobody's then. */
+/* The memory in which their registers were noted is free then. */
 void halt_end(void)
 {
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
@@ -312,7 +312,7 @@ static bool halt_threads(void (*at_signal)(const os_frame_t *frame))
     enum outcome outcome = by_tracer();
     if (outcome == REFUSED)
         outcome =
-            by_tracer(); /* who was about to end, or to become another program, may not be traced for a moment */
+            by_tracer(); /* a thread that was about to end, or to exec, may not be traced for a moment */
     if (outcome != REFUSED || options.stop == OPTIONS_STOP_PTRACE)
         return outcome == HALTED;
     refuse_tracer();

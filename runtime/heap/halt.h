@@ -19,7 +19,7 @@
  * any more. False: there is none to be had. */
 bool halt_make_room(void);
 bool halt_has_room(void);
-/* Everybody stands, or nobody does any more. In the stop. */
+/* All threads stand still, or none does any more. In the stop. */
 bool halt_all(void (*at_signal)(const os_frame_t *frame));
 void halt_end(void);
 /* Since halt_all. */

@@ -92,8 +92,8 @@ static bool uses_cache(const heap_t *self)
     return LIKELY(self && self->bins == cache.bins && !cache.ended);
 }
 
-/* An allocation has left the fast path and is done, p its result: if the clock is due, run the cycle. True: p
- * was refused, and may not be now: the caller tries again and passes the result through `retried`. */
+/* After an allocation on a slow path, p its result: run the cycle if one is due. True: p was refused and the cycle
+ * may have made room; the caller allocates again and passes the result through `retried`. */
 static bool is_worth_another_try(const void *p)
 {
     if (LIKELY(!cycle_is_due()) || !cycle_run_due(p == NULL) || p)
@@ -441,7 +441,7 @@ static void event_keeping_errno(span_t *span)
     errno = saved;
 }
 
-/* While this waited at the gate, who tended the heap may have seen to it, and the span may be another's. */
+/* While this waited at the gate, the thread that tended the heap may have seen to it, and the span may be another's. */
 void heap_free_event(span_t *span)
 {
     heap_t *self = cache.heap;
@@ -508,7 +508,7 @@ static void *realloc_hardened(void *p, size_t size)
 }
 
 /* May the block keep its place with this size? With rules of WEIR_KEEP or WEIR_NOSCAN what held for its old
- * size, or for who asked first, may not hold any more. */
+ * size, or for the code that asked first, may not hold any more. */
 static bool may_stay(span_t *span, size_t size)
 {
     size_t old = span_usable(span);
@@ -518,7 +518,7 @@ static bool may_stay(span_t *span, size_t size)
 }
 
 /* What asks for manual memory gets it, but under WEIR_COLLECT, where all is collected. When leaks are looked
- * for, whoever resizes a block is the one that has allocated it. Large blocks that grow get an eighth more to
+ * for, the code that resizes a block is the one that allocated it. Large blocks that grow get an eighth more to
  * grow into: else each of many small steps would copy all of it. */
 static void *realloc_collected(span_t *span, void *p, size_t size)
 {

@@ -27,7 +27,7 @@ bool hollow_heap(heap_t *heap, bool (*stop)(const heap_t *heap));
  * refuses. */
 cell_t *hollow_revive(span_t *span, uint32_t *count);
 
-/* The cell reaches into a hollow page: whoever frees it does so for the second time. */
+/* The cell reaches into a hollow page: a free of it is the second one. */
 bool hollow_has(const span_t *span, const cell_t *cell);
 
 #endif

@@ -156,8 +156,8 @@ void large_free(heap_t *self, span_t *span)
     give_without(self, span, gone, false);
 }
 
-/* The pages are given up: whoever has the addresses next asks for new ones. If the kernel refuses that too, they are
- * nobody's for ever. */
+/* The pages are given up: the next owner of the addresses asks for new ones. If the kernel refuses that too, they are
+ * lost for ever. */
 void large_free_inaccessible(heap_t *self, span_t *span)
 {
     size_t bytes = large_usable(span);
@@ -243,7 +243,7 @@ static void free_moved(heap_t *self, span_t *span, size_t bytes, bool under_limi
 }
 
 /* The kernel has unmapped the target of a move, and has no memory to map it anew: those addresses are
- * nobody's any more. */
+ * free from now on. */
 static void *lost(void)
 {
     errno = ENOMEM;

@@ -24,7 +24,7 @@ typedef struct origin_stack {
     uintptr_t frames[ORIGIN_FRAMES]; /* addresses within the calls */
 } origin_stack_t;
 
-/* Written under the lock; with the world stopped by whoever stopped it. */
+/* Written under the lock; with the world stopped by the thread that stopped it. */
 typedef struct origin {
     uintptr_t block; /* 0: a free entry */
     size_t size;

@@ -12,7 +12,7 @@
  *
  * Which blocks are sampled is decided in runtime/heap/sampled.h, so that each byte is hit with the same
  * probability
- * (sample.h). Whoever reads the profile scales the counts: a sampled block of n bytes stands for
+ * (sample.h). A reader of the profile scales the counts: a sampled block of n bytes stands for
  * sample_weight(n, rate).
  */
 #ifndef WEIR_HEAP_PROFILE_H
@@ -27,15 +27,15 @@
 enum { PROFILE_FRAMES = 64 };
 
 /* What a thread allocates for now, if that has a name: an arena, or a pool whose new_object runs. Its samples say so.
- * The thread's own; whoever sets it puts back what it was. */
+ * The thread's own; the code that sets it restores what it was. */
 typedef struct profile_owner {
-    const char *name; /* NULL: for nobody; only the first bytes count */
+    const char *name; /* NULL: no owner; only the first bytes count */
     bool is_arena;
 } profile_owner_t;
 extern __thread profile_owner_t profile_owner __attribute__((tls_model("initial-exec")));
 enum { PROFILE_OWNER_NAME = 32 };
 
-/* From now on; without a name the owner stays who it is. Who it was. */
+/* From now on; without a name the owner stays. The one before. */
 static inline profile_owner_t profile_own(const char *name, bool is_arena)
 {
     profile_owner_t before = profile_owner;
@@ -94,7 +94,7 @@ void profile_watch(void (*write)(void), bool (*is_asked)(void));
  * into. */
 void profile_look_at_growth(void);
 
-/* Readers hold the lock, and allocate nothing meanwhile. Not `wait`: false if somebody holds it. */
+/* Readers hold the lock, and allocate nothing meanwhile. Not `wait`: false if it is held. */
 bool profile_lock(bool wait);
 void profile_unlock(void);
 uint32_t profile_sites(void);

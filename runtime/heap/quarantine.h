@@ -4,7 +4,7 @@
  * Bounded by count and by bytes. A large block holds no memory while it is here, only addresses: it counts a
  * sixteenth, unless its pages are locked and the kernel did not take them. The newest block stays however large
  * it is, if it holds no memory. All leave when memory is short, and when the program asks for what is free to be
- * given back. All of it for whoever holds the lock of hardening (harden.c).
+ * given back. The caller holds the lock of hardening (harden.c).
  */
 #ifndef WEIR_HEAP_QUARANTINE_H
 #define WEIR_HEAP_QUARANTINE_H

@@ -5,7 +5,7 @@
  * record for each of them, made for cells of that size: as much as the cells need, and not as the smallest
  * would. When the slot has cells of another size its array goes to the slots that come to have the old one.
  *
- * All of it for whoever holds the lock of hardening (harden.c). */
+ * The caller holds the lock of hardening (harden.c). */
 #ifndef WEIR_HEAP_RECORDS_H
 #define WEIR_HEAP_RECORDS_H
 

@@ -113,7 +113,7 @@ static void *take_cell(uint32_t cls)
     return cell;
 }
 
-/* A span that nobody knows yet; all its pages are charged at once. 0: refused. What may call the program
+/* A span that no other thread knows yet; all its pages are charged at once. 0: refused. What may call the program
  * back, when a limit refuses, is done without the lock. */
 static uint32_t take_span(uint32_t cls)
 {

@@ -13,8 +13,8 @@ enum state { FREE, FILLED, LISTENS, LEAVING };
 
 static struct entry {
     _Atomic int state;
-    _Atomic uintptr_t runner; /* os_thread_word of the thread that runs it; 0: nobody */
-    /* Written while FILLED, and read while somebody has said that it runs it or looks for its own. */
+    _Atomic uintptr_t runner; /* os_thread_word of the thread that runs it; 0: none */
+    /* Written while FILLED, and read by a thread that has said that it runs it or looks for its own. */
     shrinker_t *_Atomic call;
     void *_Atomic context;
     _Atomic int priority;
@@ -40,7 +40,7 @@ bool shrinker_add(shrinker_t *shrinker, void *context, int priority)
     return false;
 }
 
-/* Nobody runs it, or the thread that does is the last to touch it: whoever comes first makes the entry
+/* No thread runs it, or the one that does is the last to touch it: the first that comes makes the entry
  * free. */
 static void leave(struct entry *entry)
 {
@@ -57,7 +57,7 @@ void shrinker_remove(shrinker_t *shrinker, void *context)
             !atomic_compare_exchange_strong(&entry->state, &listens, LEAVING))
             continue;
         if (atomic_load(&entry->runner) == os_thread_word())
-            return; /* this is inside of it: who called it makes the entry free */
+            return; /* this is inside of it: its caller makes the entry free */
         while (atomic_load(&entry->runner))
             os_yield();
         leave(entry);

@@ -52,7 +52,7 @@ static void run_take(uint32_t which)
     slots.runs[which].left = RUN_SLOTS;
 }
 
-/* Nobody waits for the lock: the limit's callback may run under it and come here again, and a fork may leave
+/* The lock is not waited for: the limit's callback may run under it and come here again, and a fork may leave
  * it taken in the child. Then slots come one at a time. */
 uint32_t slots_take(enum span_kind kind)
 {

@@ -401,7 +401,7 @@ void span_deactivate(heap_t *heap, uint32_t cls)
     count_add(&heap->returned[cls], returned);
     __atomic_store_n(&heap->bins[cls], NULL, __ATOMIC_RELAXED);
     atomic_thread_fence(
-        memory_order_release); /* who walks the list in pieces finds that it is not the bin's any more */
+        memory_order_release); /* a thread that walks the list in pieces sees that it is not the bin's any more */
     for (cell_t *cell = list, *next; cell; cell = next) {
         next = cell->next;
         cell->next = span->free;

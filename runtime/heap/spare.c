@@ -79,14 +79,14 @@ static void grow_share(heap_t *self)
 
 /* --- taking and keeping --- */
 
-/* Peeked at: whoever sees it late gives up late. */
+/* Peeked at: a thread that sees it late gives up late. */
 __attribute__((no_sanitize("thread"))) static uint8_t releases_for_limit(void)
 {
     return (uint8_t)__atomic_load_n(&page_stats.limit_releases, __ATOMIC_RELAXED);
 }
 
 /* Idle memory has gone back for a limit since the thread looked last. What it keeps would have served instead
- * of it, and whoever needs memory next has to fault pages in. */
+ * of it, and the next that needs memory has to fault pages in. */
 static void give_up_near_limit(heap_t *self)
 {
     uint8_t releases = releases_for_limit();

@@ -14,7 +14,7 @@
 #include "runtime/os/futex.h"
 #include "runtime/os/options.h"
 
-/* --- the fast paths: of the owner, or of who has shut the gate --- */
+/* --- the fast paths: of the owner, or of the thread that has shut the gate --- */
 
 static cache_t *cache_of(const heap_t *heap)
 {
@@ -141,7 +141,7 @@ static bool tend_behind_gate(heap_t *heap)
         fence_cold();
         settle_events(heap);
         done = give_back(heap);
-        fence_cold(); /* who finds the fast paths open sees all of this */
+        fence_cold(); /* a thread that finds the fast paths open sees all of this */
     }
     if (!done)
         open_fast_paths(heap);

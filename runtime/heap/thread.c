@@ -4,7 +4,7 @@
  *   end      at the last round of the thread's key destructors: lists go back into spans, chains are sent,
  *            the spans become orphans (orphans.c) and the heap idle. Destructors that still allocate after
  *            that borrow a heap per operation.
- *   fork     the child keeps the forking thread's heap. The others were interrupted anywhere: nobody
+ *   fork     the child keeps the forking thread's heap. The others were interrupted anywhere: no thread
  *            allocates from them again (HEAP_LOST), what the child frees of theirs is not reused.
  *
  * A span's owner word is a thread's identity and identities are reused, so it is cleared whenever a heap has
@@ -68,7 +68,7 @@ static void heap_leave(heap_t *heap)
     span_release_empty(heap);
     spare_release(heap);
     lock_acquire(&heaps.lock);
-    gate_leave(heap); /* nobody tends it as long as we have the lock */
+    gate_leave(heap); /* no other thread tends it as long as this one has the lock */
     set_owner(heap, 0);
     numbers_leave(heap);
     cache.heap = NULL;
@@ -85,14 +85,14 @@ void thread_call_at_end(void (*hook)(void))
     end_hook = hook;
 }
 
-/* Whoever uses collected memory has to be stopped as long as code of the program runs on it. If there is some
+/* A thread that uses collected memory has to be stopped as long as code of the program runs on it. If there is some
  * to come, the heap is not left at all: the next stop of the world finds that the thread is gone. */
 static bool has_to_stay(void)
 {
     return cache.heap && collected_is_used() && os_thread_has_destructors();
 }
 
-/* Nobody may tend it: the thread goes at any time. */
+/* No other thread may tend it: its own may end at any time. */
 static void heap_stay(heap_t *heap)
 {
     lock_acquire(&heaps.lock);
@@ -191,7 +191,7 @@ static void settle_collecting(void)
         options.collect = 1;
 }
 
-/* Once per process, by whoever comes first; before that every list is empty, so every call ends up here. */
+/* Once per process, by the first thread that comes; before that every list is empty, so every call ends up here. */
 static bool runtime_start(bool *first)
 {
     static _Atomic int state; /* 0 not yet, 1 started, 2 impossible */

@@ -15,11 +15,11 @@
 _Atomic uint32_t world_stopping;
 static _Atomic uint32_t parked; /* threads in stand_still */
 static _Atomic int process; /* whose world it is; not that of a child of vfork, which shares all of this */
-static heap_t *_Atomic stopper; /* whose thread stops the world, or has; NULL: nobody's */
+static heap_t *_Atomic stopper; /* whose thread stops the world, or has; NULL: none's */
 
 /* --- the thread's side --- */
 
-/* Whoever goes on takes the mark away first and then looks whether the next stop has begun, which may have
+/* A thread that goes on takes the mark away first and then looks whether the next stop has begun, which may have
  * seen the mark. No handler of the program's runs meanwhile: the collector has been told of the frames above
  * this one alone, and the next stop waits for this thread. */
 static inline __attribute__((always_inline)) void wait_marked(heap_t *heap)
@@ -184,8 +184,8 @@ void world_vfork_end(void)
     memset(heap->blocked.held, 0, sizeof heap->blocked.held);
 }
 
-/* In the section already: who stops the world looks at `inside` after it has said so, this one the other way
- * round. */
+/* In the section already: the thread that stops the world looks at `inside` after it has said so, this one the other
+ * way round. */
 void world_wait_as_child(void)
 {
     if (cache.inside > 1)
@@ -206,7 +206,7 @@ bool world_is_ours(void)
     return atomic_load(&process) == os_process_id();
 }
 
-/* From then on nobody gets a heap. False: others came since room was made. */
+/* From then on no thread gets a heap. False: others came since room was made. */
 static bool close_world(bool has_made_room)
 {
     lock_acquire(&heaps.lock);

@@ -26,7 +26,7 @@
  * as one waits; a line on stderr says which, once, and everybody runs. */
 bool world_stop(void);
 void world_start(void);
-/* Has everybody stood still up to now? Who traces them may be killed: then what was marked is not to be
+/* Have all threads stood still up to now? The task that traces them may be killed: then what was marked is not to be
  * trusted. */
 bool world_stands(void);
 /* Is this the process whose threads they are? A child of vfork has the same memory, and none of the
@@ -108,12 +108,12 @@ void world_stack(const heap_t *heap, uintptr_t *from, uintptr_t *to);
  * stopped, then wait (without the lock) and try again. */
 bool world_admits(void);
 void world_wait_to_start(void);
-/* The new thread's part: who it is. */
+/* The new thread's part: its number. */
 void world_thread_begin(heap_t *heap);
-/* It has given its heap up: nobody need wait for it. */
+/* It has given its heap up: no stop need wait for it. */
 void world_thread_end(heap_t *heap);
 
-/* In the child of a fork nobody else is there to be stopped. */
+/* In the child of a fork there is no other thread to be stopped. */
 void world_after_fork_child(void);
 
 #endif

@@ -81,7 +81,7 @@ static bool is_cross_site(const answer_request *request)
 
 typedef enum action { SHOWS_PAGE, READS, CHANGES } action;
 
-/* What is wrong with whoever asks; NULL: nothing. */
+/* Why the client may not ask; NULL: it may. */
 static const char *objection(const answer_request *request, action wanted)
 {
     bool known = has_token(request), browser = request->origin || request->site;
@@ -212,7 +212,7 @@ static answer show_why(const answer_request *request, text_t *body)
     return (answer){.status = why_write(body, (const void *)(uintptr_t)address) ? 200 : 404, .type = PLAIN};
 }
 
-/* The trace is made while nobody waits in here: what it takes is told to the caller. */
+/* The trace is made without a thread that waits here: what it takes is told to the caller. */
 static answer record(const answer_request *request, text_t *body)
 {
     char value[8] = "1", *end;

@@ -2,11 +2,11 @@
  * runtime, and for the few requests that change something. It knows nothing of sockets, so that it can be
  * tested and fuzzed by itself.
  *
- * Who may do what:
+ * Which client may do what:
  *
- *     the page   anybody: it tells nothing
- *     reading    from a Unix socket or the loopback interface: anybody; from elsewhere: with the token
- *     changing   from a Unix socket: anybody who can open it; over TCP: with the token
+ *     the page   any client: it tells nothing
+ *     reading    from a Unix socket or the loopback interface: any client; from elsewhere: with the token
+ *     changing   from a Unix socket: every process that can open it; over TCP: with the token
  *
  * A browser may be made to send requests to loopback by any page that it shows. So over TCP, and of a browser
  * that came to the Unix socket through a forwarded port, the Host has to be a name of loopback (a page's own
@@ -34,7 +34,7 @@ typedef struct answer_request {
     const char *method, *path, *query; /* query: key=value&..., decoded; "" if there is none */
     const char *host, *origin, *site;  /* Host, Origin, Sec-Fetch-Site */
     const char *authorization, *accept;
-    const char *token; /* what a caller has to know; NULL: nobody can */
+    const char *token; /* what a caller has to know; NULL: none is accepted */
 } answer_request;
 
 typedef struct answer {

@@ -4,7 +4,7 @@
  *                         far
  *     pid, cmdline        which process it is: another pid is another program
  *     resident            bytes, as the kernel counts
- *     changes             who may turn a knob here: "free", "token" (whoever knows it), "never"
+ *     changes             who may turn a knob here: "free", "token" (a client that sends it), "never"
  *     metrics             all metrics that are numbers, by their names
  *     pauses              [from, to, times] of each bucket in which a collection's stop was, in seconds; to:
  *                         null if infinite

@@ -88,7 +88,7 @@ static void add_row(text_t *text, const char *name, const row_t *row)
     text_add_char(text, '\n');
 }
 
-/* "3112 blocks of 96 bytes, 291.8 KiB, hold 11.6 MiB"; and what nobody holds. */
+/* "3112 blocks of 96 bytes, 291.8 KiB, hold 11.6 MiB"; and what no block holds. */
 static void add_verdict(text_t *text, const row_t *worst)
 {
     if (held_beside(worst) < ENOUGH) {

@@ -41,7 +41,7 @@ enum {
     TOKEN_MIN = 16,
 };
 
-/* The page has all that it needs from here, and talks to nobody else; nobody may show it inside of
+/* The page has all that it needs from here, and connects to no other host; no page may show it inside of
  * another. */
 static const char POLICY[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -52,7 +52,7 @@ static struct {
     int socket; /* listening; -1: none */
     pid_t process;
     answer_peer peer;
-    char token[256];                                        /* empty: nobody has it */
+    char token[256];                                        /* empty: there is none */
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* of the Unix socket, to be removed at the end */
     _Atomic uint64_t *bytes; /* of memory; written by the thread of libmicrohttpd */
     size_t touched;          /* of the body */
@@ -143,7 +143,7 @@ static bool parse(const char *value, address_t *address)
     return parse_host(strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, (uint16_t)port, address);
 }
 
-/* A socket file that nobody listens at any more is in the way. */
+/* A socket file on which no process listens any more is in the way. */
 static void remove_dead(const address_t *address)
 {
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -155,7 +155,7 @@ static void remove_dead(const address_t *address)
         close(probe);
 }
 
-/* Nobody but the user may open the Unix socket, from its first moment. */
+/* Only the user may open the Unix socket, from its first moment. */
 static int listen_at(const address_t *address)
 {
     int fd = socket(address->socket.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), yes = 1;
@@ -372,7 +372,7 @@ static bool take_token(const char *value)
     return true;
 }
 
-/* Whoever sees the line may turn the knobs: it goes where the program's own errors go. */
+/* A reader of this line may turn the knobs: it goes where the program's own errors go. */
 static void say_where(void)
 {
     char room[512], host[INET6_ADDRSTRLEN];

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Start a thread that nobody joins, with a stack of so many bytes and all signals blocked: they are the program's.
+/* Start a detached thread, with a stack of so many bytes and all signals blocked: they are the program's.
  * False, and errno: there is none to be had. */
 bool thread_start_detached(void *(*run)(void *argument), size_t stack);
 

@@ -14,7 +14,7 @@ struct output {
     void (*add)(struct output *output, const weir_pool_stats *stats);
 };
 
-/* A pool that nobody has used is left out. */
+/* A pool that was never used is left out. */
 static bool visit(void *context, const weir_pool_stats *stats, size_t size)
 {
     struct output *output = context;

@@ -148,7 +148,7 @@ static const struct {
 #undef FIELD
 
 enum { COUNTERS = sizeof counters / sizeof counters[0], KNOBS = sizeof knobs / sizeof knobs[0] };
-/* Whoever adds a field adds it here: the rest are the fraction, two flags (padded) and the arrays. */
+/* A new field is added here too: the rest are the fraction, two flags (padded) and the arrays. */
 _Static_assert((COUNTERS + KNOBS + 2 + 2 * WEIR_STATS_PAUSES + 3 * WEIR_STATS_CLASSES +
                 2 * WEIR_STATS_RUNGS) *
                        sizeof(uint64_t) ==

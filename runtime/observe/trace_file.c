@@ -55,7 +55,7 @@ static bool is_permitted(void)
     return false;
 }
 
-/* A regular file that nobody else writes a trace to. -1 and errno. */
+/* A regular file to which no other process writes a trace. -1 and errno. */
 static int open_alone(const char *path)
 {
     int low = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);

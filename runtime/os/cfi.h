@@ -55,7 +55,7 @@ typedef struct cfi_tables {
     const uint8_t *header, *low, *high;
 } cfi_tables_t;
 
-/* The row for the instruction at pc. False: nobody describes it, or not in a way that is understood here. */
+/* The row for the instruction at pc. False: no table describes it, or not in a way that is understood here. */
 bool cfi_find(uintptr_t pc, cfi_row_t *row);
 /* The same by these tables. Whatever is in them, nothing outside of [low, high) is read. */
 bool cfi_find_in(const cfi_tables_t *tables, uintptr_t pc, cfi_row_t *row);

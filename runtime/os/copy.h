@@ -1,4 +1,4 @@
-/* copy: memory that nobody has written stays so in the copy, and where it is cleared.
+/* copy: memory that was never written stays so in the copy, and where it is cleared.
  *
  * A block of a gigabyte of which two pages were written has two pages. Copied by memcpy it has a gigabyte,
  * twice while both are there. So what holds zeros only is not written where the target holds zeros as well;

@@ -1,7 +1,7 @@
 /* descriptor: small files of the kernel's that are opened once and read often.
  *
  * The descriptor lies where programs have none, is closed by exec, and is read by pread alone: no position
- * moves, should the program have closed it and opened something else there. Who reads checks what it says.
+ * moves, should the program have closed it and opened something else there. A reader checks what it says.
  * errno is kept. */
 #ifndef WEIR_OS_DESCRIPTOR_H
 #define WEIR_OS_DESCRIPTOR_H

@@ -5,14 +5,14 @@
  *     ask     the pages that were written since, as ranges; each is clean again at the moment it is reported,
  *             in one step: a write that comes later is reported by the next question
  *     look    the same, but what is reported stays reported: cheaper, for the last question
- *     end     nobody watches any more
+ *     end     nothing is watched any more
  *     close   the same for all ranges, and the two descriptors are closed, which are had from the first
  *             question on
  *
  * By userfaultfd in its asynchronous write-protect mode, and PAGEMAP_SCAN (Linux 6.7;
  * Documentation/admin-guide/mm: userfaultfd.rst, pagemap.rst): the kernel takes the fault of the first write
  * to a page by itself, clears the protection and goes on. No signal, no handler, no thread. Where that is
- * missing nothing is watched: DIRTY_UNSUPPORTED, and whoever asks has to take every page for written.
+ * missing nothing is watched: DIRTY_UNSUPPORTED, and the caller has to take every page for written.
  *
  * Only system calls; nothing allocates. Ranges are whole pages of private anonymous memory and do not
  * overlap. May be used from any thread, all but ask and look by one at a time. A program that closes

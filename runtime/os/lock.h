@@ -1,7 +1,7 @@
 /* lock: a mutual exclusion lock of one word, on a futex; after Drepper, "Futexes Are Tricky", mutex 2.
  *
  *     word == 0                     free
- *     word == holder | waits        the holder's number (lock_self), and bit 0: somebody sleeps on the word
+ *     word == holder | waits        the holder's number (lock_self), and bit 0: a thread sleeps on the word
  *
  * A word of zero is unlocked, so a forked child can reset a lock by storing it. The holder's number is there
  * for fork in a signal handler (runtime/heap/fork.h): the child resets what vanished threads held, and leaves
@@ -10,7 +10,7 @@
  * does not wait).
  *
  * The world may stop any thread, but not one that holds a lock which a section of another may wait for, a
- * section that the stop waits for in turn. So whoever takes a lock from LOCK_RANK_HEAPS on is in such a
+ * section that the stop waits for in turn. So a thread that takes a lock from LOCK_RANK_HEAPS on is in such a
  * section, from before it has the lock until after (runtime/heap/world.h).
  */
 #ifndef WEIR_OS_LOCK_H
@@ -80,7 +80,7 @@ static inline bool lock_is_taken(const lock_t *lock)
     return atomic_load_explicit(&lock->word, memory_order_acquire) != 0;
 }
 
-/* Somebody sleeps until the lock is free. For who holds it. */
+/* Does a thread sleep until the lock is free? For the holder. */
 static inline bool lock_is_wanted(const lock_t *lock)
 {
     return atomic_load_explicit(&lock->word, memory_order_relaxed) & LOCK_WAITS;
@@ -91,9 +91,10 @@ static inline bool lock_is_wanted(const lock_t *lock)
         0, rank                                                                                              \
     }
 
-/* Take the lock if nobody holds it. */
+/* Take the lock if it is free. */
 bool lock_try(lock_t *lock);
-/* For who holds what others may need to give this one up: take it if it can be had within some 50 ms. */
+/* For a thread that holds what others may need before they release this one: take it if it can be had within some 50
+ * ms. */
 bool lock_acquire_soon(lock_t *lock);
 void lock_wait(lock_t *lock);
 void lock_wake(lock_t *lock);
@@ -168,7 +169,7 @@ static inline bool lock_may_repair(const lock_t *lock)
     return !lock_keeps_own || !lock_is_own(lock);
 }
 
-/* Give up what was taken before a fork, in the parent or in the child. In the child whoever else held it is
+/* Give up what was taken before a fork, in the parent or in the child. In the child another thread that held it is
  * gone. */
 static inline void lock_after_fork(lock_t *lock, bool child)
 {

@@ -11,7 +11,7 @@
 
 #define MEMORY_SIZE_UNLIMITED UINT64_MAX
 
-/* Bytes this process may use; MEMORY_SIZE_UNLIMITED if nobody says. */
+/* Bytes this process may use; MEMORY_SIZE_UNLIMITED if there is no limit. */
 uint64_t memory_size_available(void);
 
 /* The lowest memory limit on the way from the process's control group to the root of the hierarchy, version 2

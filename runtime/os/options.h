@@ -13,6 +13,7 @@
 
 #include "runtime/os/text.h"
 
+#define OPTIONS_DEBUG "WEIR_DEBUG" /* the variable of the keys */
 #define OPTIONS_NO_LIMIT INT64_MAX
 #define OPTIONS_OFF (-1) /* a percentage */
 

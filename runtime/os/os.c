@@ -105,7 +105,7 @@ void os_prefer_huge_pages(void *start, size_t size, bool prefer)
     errno = saved;
 }
 
-/* MADV_COLLAPSE asks no setting; who has set "never" means it. */
+/* MADV_COLLAPSE looks at no setting; a user who set "never" means it. */
 static bool may_make_huge(void)
 {
     static _Atomic int answer; /* 0: not asked yet */
@@ -291,7 +291,7 @@ void os_call_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(
     pthread_atfork(prepare, parent, child);
 }
 
-/* Behind a filter that knows no sched_yield: a sleep on a word that nobody changes. */
+/* Behind a filter that knows no sched_yield: a sleep on a word that never changes. */
 void os_yield(void)
 {
     enum { SLEEP_NS = 20 * 1000 };

@@ -45,7 +45,7 @@ bool os_decommit(void *start, size_t size);
 bool os_commit_is_scarce(void);
 /* Give the memory of a committed range back to the kernel; it stays committed and reads as zero. */
 bool os_release(void *start, size_t size);
-/* Addresses that were reserved are nobody's again; of the runtime's own all of a reservation without
+/* Addresses that were reserved are free again; of the runtime's own all of a reservation without
  * alignment. */
 void os_unreserve(void *start, size_t size);
 /* Shall the kernel back a committed range by huge pages, where it has them? It may ignore that. */
@@ -101,7 +101,7 @@ static inline uintptr_t os_thread_word(void)
 void os_call_at_thread_exit(void (*exit_hook)(void));
 /* In the exit hook: may destructors of others still run on this thread? */
 bool os_thread_has_destructors(void);
-/* Have the hooks called around fork. Whoever registers first is prepared last (POSIX). */
+/* Have the hooks called around fork. The first that is registered is prepared last (POSIX). */
 void os_call_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
 /* Let another thread run. Keeps errno. */

@@ -1,4 +1,4 @@
-/* own: the address ranges that the runtime has reserved for itself. Whoever looks through all that the
+/* own: the address ranges that the runtime has reserved for itself. A scan of all that the
  * process has written leaves them out.
  *
  * Read while all other threads are stopped, wherever they stand: so without a lock. A range that is being
@@ -12,7 +12,7 @@
 
 /* There is room for a few thousand; beyond that a range counts as the program's. */
 void own_add(uintptr_t from, uintptr_t to);
-/* The addresses are about to be nobody's. Nothing happens if the range was not added as it is. */
+/* The addresses are about to be free. Nothing happens if the range was not added as it is. */
 void own_remove(uintptr_t from, uintptr_t to);
 
 /* Does the address lie in this library, its data and code? */

@@ -24,7 +24,7 @@ bool place_find(const void *address, place_t *place);
 /* "FILE+0xOFFSET", and " SYMBOL" if there is one; `program` names the program itself. False: nothing was added. */
 bool place_add(text_t *text, const void *address, const char *program);
 
-/* Is the address in a segment of this file? For who goes through all of them. */
+/* Is the address in a segment of this file? For callers of dl_iterate_phdr. */
 bool place_is_in(const struct dl_phdr_info *object, uintptr_t address);
 
 #endif

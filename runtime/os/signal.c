@@ -30,7 +30,7 @@ static struct sigaction replaced; /* what the program had for it when the handle
 
 /* --- the handler --- */
 
-/* The kernel drops what comes with a signal when the queue is full: then it may be anybody's. */
+/* The kernel drops what comes with a signal when the queue is full: then its sender is not known. */
 static bool has_no_sender(const siginfo_t *info)
 {
     return info->si_code == SI_USER && info->si_pid == 0;
@@ -106,7 +106,7 @@ bool os_stop_signal_is_used(void)
     return stop_handler != NULL || options.stop == OPTIONS_STOP_SIGNAL;
 }
 
-/* One that the kernel has no room for is sent again by who waits for the thread. */
+/* One that the kernel has no room for is sent again by the thread that waits. */
 bool os_signal_thread(int thread)
 {
     int saved = errno, process = getpid();
@@ -164,7 +164,7 @@ void os_restore_signals(uint64_t before)
     errno = saved;
 }
 
-/* Past who wraps the calls for masks: they are told that nothing has changed. */
+/* Past wrappers of the calls for masks: they see no change. */
 void os_unblock_stop_signal(void)
 {
     uint64_t stop = (uint64_t)1 << (os_stop_signal() - 1);

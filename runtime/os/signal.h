@@ -37,7 +37,7 @@ void os_report_no_stop(int thread, uint64_t ns, const char *why);
 /* A change of a signal mask leaves the stop signal alone: take it out of the set. */
 void os_mask_without_stop(sigset_t *set);
 /* Block every signal of the calling thread but those that tell of what it did itself (SIGSEGV, SIGTRAP and
- * their like: the kernel would end the process), past who wraps the calls for masks: what it has blocked
+ * their like: the kernel would end the process), past wrappers of the calls for masks: what it has blocked
  * before, to be given back. */
 uint64_t os_block_signals(void);
 /* All but SIGCHLD, if that is ignored: blocked, it would not be dropped but go to another thread, and cut short what
@@ -45,7 +45,7 @@ uint64_t os_block_signals(void);
 uint64_t os_block_heard_signals(void);
 void os_restore_signals(uint64_t before);
 /* The calling thread is not cancelled until the result is given back. For functions of the program that the
- * runtime calls: whoever is cancelled in one never comes back to what it is in the middle of. */
+ * runtime calls: a thread that is cancelled in one never comes back to what it was doing. */
 static inline int os_cancel_off(void)
 {
     int before = PTHREAD_CANCEL_ENABLE;

@@ -51,7 +51,8 @@ static bool is_possible(void)
            inode_of("/proc/self/ns/pid") == inode_of("/proc/self/ns/pid_for_children");
 }
 
-/* 1: only who is named may trace. It replaces what the program may have said itself, until the task ends. */
+/* 1: only the process that is named may trace. It replaces what the program may have said itself, until the task
+ * ends. */
 static bool has_to_be_named(void)
 {
     static int known; /* 0: not asked yet */
@@ -64,7 +65,7 @@ static bool has_to_be_named(void)
 
 /* --- its life --- */
 
-/* Somebody else who waited for any child may have had it: then its number is kept, for who asks
+/* A thread of the program that waited for any child may have reaped it: then its number is kept, for a thread that asks
  * (tracer_is_task). */
 static void reap(void)
 {

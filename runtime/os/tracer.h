@@ -28,7 +28,7 @@
 /* A system call with a relative timeout that was cut short and begun again: what is left of the time. The
  * thread's, which writes `began`; the rest is the task's, while the thread is held. */
 typedef struct tracer_call {
-    uint64_t began_ns;    /* when the call began, if somebody has noted it; else 0 */
+    uint64_t began_ns;    /* when the call began, if that was noted; else 0 */
     uint64_t deadline_ns; /* of the call that was begun again */
     struct timespec rest; /* in place of the program's timeout */
 } tracer_call_t;
@@ -68,19 +68,19 @@ typedef struct tracer_thread {
 
 /* Hold all of them. `judge` is asked by the task of each that has stopped what becomes of it: TRACER_HELD,
  * _BUSY or _GONE; it may only read. After `patience_ns` those
- * that have not stopped are deaf. False: there is no task to be had, or it has died; nobody is held. Else the
+ * that have not stopped are deaf. False: there is no task to be had, or it has died; no thread is held. Else the
  * state of each is known, and tracer_release is due. One at a time; the calling thread's signals are blocked
  * until then. */
 typedef enum tracer_state tracer_judge(const tracer_thread_t *thread);
 bool tracer_hold(tracer_thread_t *threads, size_t count, tracer_judge *judge, uint64_t patience_ns);
 void tracer_release(void);
-/* Does the task live, and so hold what it has held? It may be killed by whoever may kill the process. */
+/* Does the task live, and so hold what it has held? A process that may kill this one may kill it. */
 bool tracer_holds(void);
 
-/* Is it the number of the task, or of one that whoever waits for any child (__WALL) has got instead of this
+/* Is it the number of the task, or of one that a thread which waits for any child (__WALL) has reaped instead of this
  * module? */
 bool tracer_is_task(int process);
-/* Whoever waited has got the task: its number may be another child's from now on. */
+/* A wait of the program's has reaped the task: its number may be another child's from now on. */
 void tracer_forget_task(int process);
 /* In the child of a fork: a task of the parent's is none of its children. */
 void tracer_after_fork_child(void);

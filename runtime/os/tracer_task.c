@@ -206,7 +206,7 @@ static void seize(tracer_thread_t *thread)
         thread->state = error == -ESRCH ? TRACER_GONE : TRACER_REFUSED;
 }
 
-/* Each change of a thread's state sends SIGCHLD, which is blocked: it is pending until somebody waits for
+/* Each change of a thread's state sends SIGCHLD, which is blocked: it is pending until the task waits for
  * it. */
 static void wait_for_change(void)
 {
@@ -301,7 +301,7 @@ __attribute__((used)) static void run(tracer_order_t *order)
 }
 
 /* Without CLONE_FS: the kernel takes a program's privileges away that begins in a process whose working
- * directory is shared. Without a signal at its end: nobody but who waits for all kinds of children sees
+ * directory is shared. Without a signal at its end: only a wait for all kinds of children (__WALL) sees
  * it. */
 long tracer_task_start(tracer_order_t *order, char *stack_end)
 {

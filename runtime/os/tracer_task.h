@@ -23,7 +23,7 @@ typedef struct tracer_order {
 /* A task with the order, on a stack of its own that ends at `stack_end`: its number, or -errno. */
 long tracer_task_start(tracer_order_t *order, char *stack_end);
 
-/* A signal that nobody hears of: the kernel drops it as it is sent, but not where a thread is traced or blocks it, as the
+/* Is the signal ignored? The kernel drops it as it is sent, but not where a thread is traced or blocks it, as the
  * collecting one does. */
 bool tracer_is_ignored(const tracer_order_t *order, int number);
 

@@ -22,7 +22,7 @@ typedef struct unwind_stack {
 
 /* Write up to `room` addresses, innermost first, each within the instruction of a call; the frames of this
  * library are left out. Returns how many. *whole: the outermost frame was reached; else the stack is cut,
- * because there was no more room, or nobody describes a frame. */
+ * because there was no more room, or no table describes a frame. */
 uint32_t unwind_calls(unwind_stack_t own, uintptr_t *calls, uint32_t room, bool *whole);
 
 #endif

@@ -1,5 +1,5 @@
 /* written: all that a process has written, as the kernel knows it: the mappings of /proc/thread-self/maps
- * and, page by page, /proc/thread-self/pagemap. Pages that nobody has touched are not touched by looking, so
+ * and, page by page, /proc/thread-self/pagemap. Pages that were never touched are not touched by looking, so
  * that neither a large reservation nor what lies behind the end of a mapped file is a danger.
  */
 #ifndef WEIR_OS_WRITTEN_H

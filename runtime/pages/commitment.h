@@ -13,8 +13,8 @@
 /* Whatever is free gives up its commitment: what the extent allocator holds, and the chunks that are free throughout. True: ask
  * again. */
 bool commitment_make_room(void);
-/* A run of slots, or a huge object, goes back whose pages were decommitted: they are committed again when somebody takes
- * them. */
+/* A run of slots, or a huge object, goes back whose pages were decommitted: they are committed again when a thread
+ * takes them. */
 void commitment_give_run(uint32_t slot, uint32_t count);
 void commitment_give_huge(void *memory, size_t size);
 

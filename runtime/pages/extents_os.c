@@ -44,7 +44,7 @@ bool weir_je_pages_commit(void *start, size_t size)
 {
     bool committed = region_commit(start, size);
     extents_os.refused |=
-        !committed && errno == ENOMEM; /* EEXIST: somebody else has the addresses; others may do */
+        !committed && errno == ENOMEM; /* EEXIST: another mapping has the addresses; others may do */
     return !committed;
 }
 
@@ -77,7 +77,7 @@ bool weir_je_pages_purge_forced(void *start, size_t size)
 
 static struct {
     char *addresses; /* of the first block */
-    bool ready;      /* it is mapped, and nobody's yet */
+    bool ready;      /* it is mapped, and not handed out yet */
 } first;
 
 bool extents_os_prepare(void)

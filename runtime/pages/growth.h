@@ -17,7 +17,7 @@
 
 /* All sizes in bytes in use. */
 typedef struct growth {
-    bool subscribed; /* somebody listens to the clock; if nobody does, nothing is ever due */
+    bool subscribed; /* there is a listener to the clock; without one nothing is ever due */
     size_t low;      /* the least since the last cycle */
     size_t at;       /* a cycle is due from here on */
 } growth_t;

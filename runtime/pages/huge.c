@@ -14,7 +14,7 @@
 #include "runtime/pages/extents.h"
 #include "runtime/pages/purge.h"
 
-/* Whoever frees a large block may never have touched it. So the largest are not cleared by hand, which would
+/* The program may never have touched a large block that it frees. So the largest are not cleared by hand, which would
  * make all of them resident, but by the kernel; so are all in collect mode, where every block of malloc is
  * cleared. */
 enum { CLEARED_BY_KERNEL = 32 << 20 };

@@ -33,7 +33,7 @@ size_t idle_held_bytes(void)
 
 /* --- releasing --- */
 
-/* The extent allocator purges all that it has, so nobody else may be at it. */
+/* The extent allocator purges all that it has, so no other thread may be at it. */
 bool idle_give_up_commitment(void)
 {
     purge_await(region_address(0), region.used);

@@ -35,7 +35,7 @@ void idle_forget_chunk(uint32_t index);
 /* The kernel may have refused to commit: what the extent allocator holds for reuse gives up its share. True: it had
  * one. */
 bool idle_give_up_commitment(void);
-/* The release rule holds back nothing of what it has learnt to hold: somebody was refused memory. */
+/* The release rule holds back nothing of what it has learnt to hold: a request for memory was refused. */
 void idle_forget_learnt(void);
 
 #endif

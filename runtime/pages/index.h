@@ -2,7 +2,7 @@
  *
  * For each group of 64 chunks (256 MiB) it has an upper bound on the longest run of free slots in any of
  * them, one on the longest run of dirty slots, and whether any may hold idle memory, or touched pages behind
- * large objects. Giving a run back raises the bounds; who has searched the group in vain lowers them. So each
+ * large objects. Giving a run back raises the bounds; a search of the group in vain lowers them. So each
  * search in vain is paid for by a run that was given back.
  *
  * All of this is under the pages' lock. */

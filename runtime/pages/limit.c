@@ -23,23 +23,23 @@ enum { LOOK_NS = 2 * 1000 * 1000, LOOK_VOLUME = 4 * 1024 * 1024, FOLLOW_NS = 20 
 _Atomic bool pages_limited, pages_pressed;
 
 static struct {
-    _Atomic int64_t bytes[LIMITS]; /* INT64_MAX: none. Read by anybody */
+    _Atomic int64_t bytes[LIMITS]; /* INT64_MAX: none. Read by any thread */
     unsigned shares[LIMITS];       /* of the memory there is, in percent: they follow it; 0: not */
     bool counts_process;           /* the scope */
     bool is_watching;              /* the process is read */
     foreign_t foreign;             /* zeros unless it is */
-    _Atomic int64_t room;          /* the soft limit less what is foreign; read by anybody */
-    _Atomic uint64_t look_at;      /* when the next reading is due; UINT64_MAX: never. Read by anybody */
+    _Atomic int64_t room;          /* the soft limit less what is foreign; read by any thread */
+    _Atomic uint64_t look_at;      /* when the next reading is due; UINT64_MAX: never. Read by any thread */
     uint64_t follow_at;
     _Atomic size_t
-        volume;    /* bytes that were admitted or allocated anew since the last reading. Written by anybody */
-    size_t due_at; /* total bytes: a cycle for the limit is due from here on */
-    size_t wanted; /* bytes: the most that did not fit since the last cycle */
-    int pressure_percent; /* of the limit; 0: nobody wants to know */
+        volume; /* bytes that were admitted or allocated anew since the last reading. Written by any thread */
+    size_t due_at;        /* total bytes: a cycle for the limit is due from here on */
+    size_t wanted;        /* bytes: the most that did not fit since the last cycle */
+    int pressure_percent; /* of the limit; 0: there is no callback */
     void (*pressure_callback)(void *context, size_t inuse, size_t limit);
     void *pressure_context;
     bool is_told;    /* and it has not been less since */
-    bool subscribed; /* somebody runs the cycles for the limit */
+    bool subscribed; /* a subscriber runs the cycles for the limit */
     void (*refused)(void *context, size_t wanted);
     void *refused_context;
     _Atomic size_t refilled;    /* bytes that went into caches while pressed, since the last cycle, */
@@ -373,7 +373,7 @@ void limit_retry_ends(void)
 
 /* --- knobs --- */
 
-/* Of a new limit nobody knows yet whether a cycle helps. */
+/* Of a new limit it is not known yet whether a cycle helps. */
 static void begin_anew(void)
 {
     watch();

@@ -65,7 +65,7 @@ bool limit_set_scope(bool is_process); /* the old one */
 void limit_set_gc_percent(int64_t percent);
 void limit_set_callback(void (*callback)(void *context, size_t wanted), void *context);
 
-/* From now on somebody runs the cycles that are due for the limit. */
+/* From now on a subscriber runs the cycles that are due for the limit. */
 void limit_heed(void);
 /* A cycle has ended: the next one for the limit is due after a growth from here. */
 void limit_restart(void);
@@ -80,7 +80,7 @@ int64_t limit_room(void);
 bool limit_wants_look(size_t bytes);
 /* Read anew. */
 void limit_look(void);
-/* What the last reading has found, or one that is made for it; zeros if nobody asks. */
+/* What the last reading has found, or one that is made for it; zeros if no limit needs one. */
 typedef struct limit_process {
     size_t resident, foreign; /* bytes */
 } limit_process_t;

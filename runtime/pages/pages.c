@@ -109,7 +109,7 @@ uint32_t pages_take_span(bool is_full)
     return take(1, SLOT_PAGES, 1, is_full, NULL);
 }
 
-/* Count pages of small spans as touched. Without a limit nobody asks: then the owner does it without the
+/* Count pages of small spans as touched. Without a limit no rule needs it: then the owner does it without the
  * lock. */
 static bool try_touch(uint32_t pages, bool *refused)
 {
@@ -147,7 +147,7 @@ bool pages_touch(span_t *span, uint32_t pages)
     return true;
 }
 
-/* Nobody waits for the kernel: the pages are the caller's. */
+/* No other thread waits for the kernel: the pages are the caller's. */
 bool pages_release_inside(void *start, uint32_t pages)
 {
     if (!os_release(start, pages * OS_PAGE))
@@ -420,7 +420,7 @@ void pages_read_process(size_t *resident, size_t *foreign)
 
 void pages_look(size_t bytes)
 {
-    if (!limit_wants_look(bytes) || !lock_try(&lock)) /* whoever has it looks, or the next one does */
+    if (!limit_wants_look(bytes) || !lock_try(&lock)) /* the holder looks, or the next one does */
         return;
     limit_look();
     limit_admit(0);

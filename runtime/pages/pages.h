@@ -47,7 +47,7 @@ extern page_stats_t page_stats;
 /* Give the lock up for a while, in the middle of what one does under it. For this folder. */
 void pages_lock_pause(void);
 void pages_lock_resume(void);
-/* In the middle of what takes long: let those who sleep on the lock have it first. True: somebody had it. */
+/* In the middle of what takes long: let threads that sleep on the lock have it first. True: one had it. */
 bool pages_lock_breathe(void);
 
 /* For a reader of descriptors: between the two no slot changes hands, and no page of one is unmapped.
@@ -98,7 +98,7 @@ bool pages_make_room(void);
 /* Memory for the runtime's own structures: zeroed, never given back. */
 void *pages_metadata(size_t size);
 /* An array of such memory that is full, with *room elements of `size` bytes, twice as long; of none, one of `first`. The
- * old one is nobody's any more. NULL: no memory, and nothing has changed. */
+ * old one is free. NULL: no memory, and nothing has changed. */
 void *pages_grown(const void *array, size_t *room, size_t first, size_t size);
 
 /* Release until no more than `keep` bytes are idle, and the touched ends of slots behind large objects. True
@@ -157,7 +157,7 @@ void pages_watch_pressure(int percent, void (*callback)(void *context, size_t in
 pages_pressure_t pages_tell_pressure(void);
 /* May so much more be held without coming near a limit? */
 bool pages_has_room(size_t bytes);
-/* Is there a limit at all? Read by anybody. */
+/* Is there a limit at all? Read by any thread. */
 HIDDEN extern _Atomic bool pages_limited;
 static inline bool pages_is_limited(void)
 {
@@ -179,7 +179,7 @@ size_t pages_extents_metadata(void);
 /* What the lock protects, read together. */
 page_stats_t pages_stats(void);
 
-/* Why a cycle of the runtime's clock is due (heap/cycle.h): raised here, under the lock, read by anybody. */
+/* Why a cycle of the runtime's clock is due (heap/cycle.h): raised here, under the lock, read by any thread. */
 enum pages_due {
     PAGES_DUE_NONE,
     PAGES_DUE_VOLUME, /* heap/cycle.h */
@@ -188,7 +188,7 @@ enum pages_due {
     PAGES_DUE_LIMIT
 };
 HIDDEN extern _Atomic uint32_t pages_due;
-/* From now on somebody heeds pages_due. Before, it is never raised. */
+/* From now on pages_due has a subscriber. Before, it is never raised. */
 void pages_heed_growth(void);
 /* From now on the heap runs the cycles that are due for the limit. */
 void pages_heed_limit(void);

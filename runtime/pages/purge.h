@@ -5,7 +5,7 @@
  *     without it         madvise
  *     under the lock     put the piece back, clean; or as it was, if the kernel refused
  *
- * Slots of a chunk are in nobody's hands meanwhile; others allocate from other slots. Memory of the
+ * Slots of a chunk are no thread's meanwhile; others allocate from other slots. Memory of the
  * extent allocator's cannot be withheld from it: a thread that gets some of a piece from there asks for other memory,
  * and only where there is none waits until the piece has been purged. A piece counts as gone from when it was
  * taken. The rule purges one piece at a time; a limit, whose threads need the room, a few.
@@ -24,7 +24,7 @@
  * what was found under it before has to be found anew if purge_turns has changed. True: anything was
  * purged. */
 bool purge_to(size_t bound);
-/* What was refused may be granted now: somebody asks who can wait. */
+/* What was refused may be granted now: the caller can wait. */
 void purge_retry(void);
 /* The round of attempts: what was refused in this one is not tried again. */
 uint32_t purge_round(void);
@@ -42,10 +42,10 @@ void *purge_take_provided(size_t size, size_t alignment);
 bool purge_has(const void *memory, size_t size);
 /* Wait until nothing of the memory is being purged. The lock is given up meanwhile. */
 void purge_await(const void *memory, size_t size);
-/* For the execution trace: called by who has given bytes back, after that, without the pages' lock; NULL:
- * nobody wants to know. */
+/* For the execution trace: called by the thread that has given bytes back, after that, without the pages' lock; NULL:
+ * there is no trace. */
 extern void (*_Atomic purge_watch)(size_t bytes, uint64_t from_ns, uint64_t to_ns);
-/* In the child of a fork: nobody purges any more. */
+/* In the child of a fork: no thread purges any more. */
 void purge_after_fork_child(void);
 
 #endif

@@ -81,7 +81,7 @@ bool region_init(void)
     return region_base && region_describe(REGION_MIN);
 }
 
-/* Nobody else may have mapped anything there. */
+/* No other code may have mapped anything there. */
 static bool region_obtain(char *memory, size_t size, size_t committed)
 {
     return (size == committed || claim_is_free(memory + committed, size - committed)) &&

@@ -81,7 +81,7 @@ enum span_kind {
  * whoever holds the lock of the list of heaps; of a collected one, to the thread that has claimed it, or to whoever holds the
  * lock of collected.c. */
 typedef struct span {
-    uintptr_t owner; /* os_thread_word of the owner; 0: nobody's, or not to be freed on the fast path.
+    uintptr_t owner; /* os_thread_word of the owner; 0: none's, or not to be freed on the fast path.
                        * Read by all threads (relaxed): equal to the reader's own word only if it is its
                        * own. */
     union {
@@ -101,7 +101,7 @@ typedef struct span {
                 uint32_t freed; /* cells that the program has freed since the sweep; any thread, atomically */
             };
         };
-        uint64_t waits; /* both at once: for who counts beside the owner */
+        uint64_t waits; /* both at once: for the account, which counts beside the owner */
     };
     uint32_t cell_size;
     uint16_t cells;
@@ -136,7 +136,7 @@ typedef struct span {
         uint16_t unclear; /* of a slot of a huge object: pages that are to be cleared (huge.h) */
         bool is_moved;    /* the pages were moved there (heap/large.c) */
     };
-    struct heap *heap; /* who receives remote frees; read by all threads (relaxed) */
+    struct heap *heap; /* which receives remote frees; read by all threads (relaxed) */
 } span_t;
 _Static_assert(sizeof(span_t) == 64, "one descriptor is one cache line");
 
@@ -166,7 +166,7 @@ typedef struct chunk {
 } chunk_t;
 
 /* Written once, at start-up; `carved`, `used` and what is mapped under the pages' lock, and the former two
- * read by anybody. used <= carved <= described <= size; used < carved: in a small region the extent allocator
+ * read by any thread. used <= carved <= described <= size; used < carved: in a small region the extent allocator
  * has all of it from the start. */
 extern struct region {
     chunk_t *chunks;
@@ -218,7 +218,7 @@ static inline size_t region_touched(uint32_t slot, uint32_t count)
     return touched;
 }
 
-/* They are released, or somebody else's: how many they were. What is zero is not written: those that were
+/* They are released, or another owner's: how many they were. What is zero is not written: those that were
  * never used are not resident. */
 static inline size_t region_forget_touched(uint32_t slot, uint32_t count)
 {

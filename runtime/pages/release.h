@@ -82,7 +82,7 @@ size_t release_at_peak(release_t *rule, release_sizes_t sizes);
 void release_fade(release_t *rule, size_t inuse, uint64_t now);
 /* The rule has given so much back. What the program or a limit asked for teaches nothing, and is not told. */
 void release_note_given(release_t *rule, size_t bytes);
-/* Somebody was refused memory: what was learnt to be held is what is lacking. */
+/* A request for memory was refused: what was learnt to be held is what is lacking. */
 static inline void release_forget(release_t *rule)
 {
     rule->given = rule->learnt = 0;

@@ -197,7 +197,7 @@ void runs_take_idle(uint32_t slot, uint32_t count)
 }
 
 /* The pages of a run that using its first `use` pages would make resident. If the lock was given up since the
- * run was found, it may be somebody else's, who writes there: then any value is as good, for the run is
+ * run was found, it may be another thread's, which writes there: then any value is as good, for the run is
  * looked for again. */
 __attribute__((no_sanitize("thread"))) static size_t untouched(uint32_t slot, uint32_t count, size_t use)
 {
@@ -246,8 +246,9 @@ uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, 
     return slot;
 }
 
-/* Whoever finds the direct chunks full wakes the extent allocator; so does who wants a chunk at a multiple of its size, for
- * the extent allocator uses the addresses in front of it for something else. `carve`: a chunk without memory is of use too. */
+/* A request that finds the direct chunks full wakes the extent allocator; so does one for a chunk at a multiple of
+ * its size, for the extent allocator uses the addresses in front of it for something else. `carve`: a chunk without
+ * memory is of use too. */
 static void more_room(size_t alignment, bool carve)
 {
     bool direct =

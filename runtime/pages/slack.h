@@ -1,4 +1,4 @@
-/* slack: touched pages behind the ends of large objects, in the last of their slots; left by who had the slots
+/* slack: touched pages behind the ends of large objects, in the last of their slots; left by the owner of the slots
  * before. The object's owner will not write them, so near a limit they go back to the kernel.
  *
  * Each chunk counts its own, and a group of chunks (index.h) says whether it has some: those are searched, and

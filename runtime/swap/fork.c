@@ -1,4 +1,4 @@
-/* fork: the program's fork handlers are registered after the heap's, whoever comes first: so theirs are
+/* fork: the program's fork handlers are registered after the heap's, in any order of the calls: so theirs are
  * prepared before the heap's locks are taken, and may allocate (runtime/heap/fork.h). pthread_atfork, which
  * is linked into each library, calls this function.
  */

@@ -2,10 +2,10 @@
  * the C library has no function but syscall(). What the filter would kill the process for is given up before
  * it is there (runtime/os/filter.h).
  *
- *     wait until nobody is in the middle of such a use; give up; install; the kernel refused: take back
+ *     wait until no thread is in the middle of such a use; give up; install; the kernel refused: take back
  *
  * A thread of the process may be in a collection, or tend another one's heap. The lock of the collector and
- * that of the heaps are held meanwhile: after them nobody begins either.
+ * that of the heaps are held meanwhile: after them no thread begins either.
  */
 #ifdef __x86_64__
 

@@ -2,7 +2,7 @@
  *
  * A call with a timeout that Linux does not begin again by itself is begun again with what is left of its
  * time (os/tracer_again.c): for that the thread notes when it began. And the task which holds threads is a child
- * of the process for that time: who waits for children of all kinds (__WALL, __WCLONE) does not get to see it.
+ * of the process for that time: a wait for children of all kinds (__WALL, __WCLONE) does not see it.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -88,7 +88,7 @@ static bool may_see_task(int how)
 }
 
 /* What tracer_tasks says when there is no task, or after a second: in the child of a bare clone, which runs no fork handlers,
- * nobody ends the parent's. */
+ * no thread ends the parent's. */
 static uint32_t await_no_task(int how)
 {
     const uint64_t second = 1000000000u;

@@ -472,8 +472,10 @@ Test(weak, a_long_chain_of_entries)
 static weir_weak *_Atomic shared_weak;
 static atomic_bool stop;
 
+/* The references are another thread's: this one has to be known before it reads the first. */
 static void read_on(void)
 {
+    weir_gc_attach_thread();
     while (!stop) {
         const weir_weak *reference = shared_weak;
         node_t *node = reference ? weir_weak_get(reference) : NULL;
