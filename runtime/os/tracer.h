@@ -26,9 +26,9 @@
 #include <time.h>
 
 /* A system call with a relative timeout that was cut short and begun again: what is left of the time. The
- * thread's, which writes `began`; the rest is the task's, while the thread is held. */
+ * thread's, which writes `ends`; the rest is the task's, while the thread is held. */
 typedef struct tracer_call {
-    uint64_t began_ns;    /* when the call began, if that was noted; else 0 */
+    uint64_t ends_ns;     /* when the time of the call is over, if the thread has noted it; else 0 */
     uint64_t deadline_ns; /* of the call that was begun again */
     struct timespec rest; /* in place of the program's timeout */
 } tracer_call_t;

@@ -169,10 +169,10 @@ static bool set_rest(int process, const struct again *call, tracer_call_t *note,
     if (call->timeout == NO_TIMEOUT)
         return true;
     if (!is_marked(call, note, *value)) {
-        uint64_t timeout = timeout_of(process, call, *value), began = note->began_ns ? note->began_ns : now;
-        if (timeout >= UINT64_MAX - began)
+        uint64_t timeout = timeout_of(process, call, *value);
+        if (timeout >= UINT64_MAX - now)
             return true;
-        note->deadline_ns = began + timeout;
+        note->deadline_ns = note->ends_ns ? note->ends_ns : now + timeout;
     }
     if (note->deadline_ns <= now)
         return false;
@@ -230,8 +230,10 @@ void tracer_note_rest(const tracer_order_t *order, tracer_thread_t *thread,
         return;
     thread->rest_at = at;
     thread->is_timeval = (long)registers->orig_rax == SYS_select;
-    thread->until_ns = os_now_ns() + (uint64_t)rest.tv_sec * SECOND +
-                       (uint64_t)rest.tv_nsec * (thread->is_timeval ? 1000 : 1);
+    thread->until_ns = thread->call->ends_ns; /* else a little late: as if it had stopped just now */
+    if (thread->until_ns == 0)
+        thread->until_ns = os_now_ns() + (uint64_t)rest.tv_sec * SECOND +
+                           (uint64_t)rest.tv_nsec * (thread->is_timeval ? 1000 : 1);
 }
 
 void tracer_put_rest(const tracer_order_t *order, const tracer_thread_t *thread)

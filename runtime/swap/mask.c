@@ -20,6 +20,7 @@
 #include "runtime/os/signal.h"
 #include "runtime/swap/mask.h"
 #include "runtime/swap/swap.h"
+#include "runtime/swap/timed.h"
 
 enum { KERNEL_SET = 8 /* bytes */, LIBRARY_FIRST = 32, LIBRARY_LAST = 33 };
 
@@ -107,7 +108,10 @@ EXPORT int ppoll(struct pollfd *files, nfds_t count, const struct timespec *time
         next = NEXT(call *, "ppoll");
     if (set)
         rest = mask_without_stop(set);
-    return next(files, count, timeout, set ? &rest : NULL);
+    uint64_t before = timed_begin(timeout);
+    int result = next(files, count, timeout, set ? &rest : NULL);
+    timed_end(before);
+    return result;
 }
 
 EXPORT int pselect(int count, fd_set *in, fd_set *out, fd_set *other, const struct timespec *timeout,
@@ -120,7 +124,10 @@ EXPORT int pselect(int count, fd_set *in, fd_set *out, fd_set *other, const stru
         next = NEXT(call *, "pselect");
     if (set)
         rest = mask_without_stop(set);
-    return next(count, in, out, other, timeout, set ? &rest : NULL);
+    uint64_t before = timed_begin(timeout);
+    int result = next(count, in, out, other, timeout, set ? &rest : NULL);
+    timed_end(before);
+    return result;
 }
 
 EXPORT int sigsuspend(const sigset_t *set)

@@ -1,7 +1,7 @@
 /* waits: calls that wait, as far as a stop of the threads could show in them.
  *
  * A call with a timeout that Linux does not begin again by itself is begun again with what is left of its
- * time (os/tracer_again.c): for that the thread notes when it began. And the task which holds threads is a child
+ * time (os/tracer_again.c): for that the thread notes when the time is over. And the task which holds threads is a child
  * of the process for that time: a wait for children of all kinds (__WALL, __WCLONE) does not see it.
  */
 #include <dlfcn.h>
@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -20,26 +21,11 @@
 #include "runtime/os/tracer.h"
 #include "runtime/swap/mask.h"
 #include "runtime/swap/swap.h"
+#include "runtime/swap/timed.h"
 
 #define NEXT(type, name) ((type)(uintptr_t)dlsym(RTLD_NEXT, name))
 
 /* --- timeouts --- */
-
-/* What a signal handler interrupts is put back by timed_end. */
-static uint64_t timed_begin(void)
-{
-    if (!options.collect || !cache.heap)
-        return 0;
-    uint64_t before = cache.heap->call.began_ns;
-    cache.heap->call.began_ns = os_now_ns();
-    return before;
-}
-
-static void timed_end(uint64_t before)
-{
-    if (options.collect && cache.heap)
-        cache.heap->call.began_ns = before;
-}
 
 EXPORT int epoll_wait(int epoll, struct epoll_event *events, int most, int timeout)
 {
@@ -47,7 +33,7 @@ EXPORT int epoll_wait(int epoll, struct epoll_event *events, int most, int timeo
     static call *_Atomic next;
     if (!next)
         next = NEXT(call *, "epoll_wait");
-    uint64_t before = timed_begin();
+    uint64_t before = timed_begin_ms(timeout);
     int result = next(epoll, events, most, timeout);
     timed_end(before);
     return result;
@@ -62,7 +48,7 @@ EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int most, int time
         next = NEXT(call *, "epoll_pwait");
     if (mask)
         rest = mask_without_stop(mask);
-    uint64_t before = timed_begin();
+    uint64_t before = timed_begin_ms(timeout);
     int result = next(epoll, events, most, timeout, mask ? &rest : NULL);
     timed_end(before);
     return result;
@@ -74,8 +60,19 @@ EXPORT int semtimedop(int set, struct sembuf *operations, size_t count, const st
     static call *_Atomic next;
     if (!next)
         next = NEXT(call *, "semtimedop");
-    uint64_t before = timed_begin();
+    uint64_t before = timed_begin(timeout);
     int result = next(set, operations, count, timeout);
+    timed_end(before);
+    return result;
+}
+
+/* The C library's own name for it: a look-up would not be safe in a signal handler, as select is. */
+extern int __select(int count, fd_set *in, fd_set *out, fd_set *other, struct timeval *timeout);
+
+EXPORT int select(int count, fd_set *in, fd_set *out, fd_set *other, struct timeval *timeout)
+{
+    uint64_t before = timed_begin_timeval(timeout);
+    int result = __select(count, in, out, other, timeout);
     timed_end(before);
     return result;
 }
