@@ -25,6 +25,7 @@ static struct {
     size_t seen_bytes, queue_bytes, committed; /* committed: of the queue */
     size_t count, scanned;                     /* numbers up to these were reached, and scanned */
     uintptr_t at, from;                        /* of the word that is visited: see reached_t */
+    uintptr_t here;                            /* the collector's own frames lie below it */
     bool failed;                               /* there was no memory for all that is reached */
     bool verifies;
     bool in_roots; /* what is visited is a word of the roots */
@@ -60,12 +61,20 @@ static bool is_seen(uintptr_t object)
     return reftrace.seen[(object - region_base) / 16];
 }
 
-/* Is it marked? It must be, unless a word on the stack of a thread that moves has led to it. */
+/* On a coroutine's stack that was not registered what lies below the stack pointer may be the program's, and is a root. So are
+ * the collector's frames there, then, and what earlier calls have left: addresses of objects that change as it works. */
+static bool is_own_frame(uintptr_t word)
+{
+    enum { DEEPEST = 64 * 1024 };
+    return reftrace.here - word - 1 < DEEPEST;
+}
+
+/* Is it marked? It must be, unless a word on the stack of a thread that moves has led to it, or of the collector. */
 static bool is_marked_or_stray(uintptr_t object)
 {
     bool is_marked = collected_is_marked((const void *)object);
     /* Else the collector has missed an object that is reached. */
-    ALWAYS_CHECK(is_marked || (reftrace.in_roots && reftrace.moves));
+    ALWAYS_CHECK(is_marked || (reftrace.in_roots && (reftrace.moves || is_own_frame(reftrace.at))));
     return is_marked;
 }
 
@@ -251,6 +260,7 @@ static void follow_finalizers(void)
 static void verify(uintptr_t here, size_t objects, size_t black)
 {
     reftrace.in_roots = true;
+    reftrace.here = here;
     roots_each(here, visit_range);
     reftrace.in_roots = false;
     drain();
