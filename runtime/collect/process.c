@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "runtime/collect/roots.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/own.h"
 #include "runtime/os/os.h"
@@ -27,28 +28,39 @@ typedef struct unused {
     uintptr_t low, pointer, end; /* low: 0 if the mapping tells; low < pointer < end */
 } unused_t;
 
-/* By their pointers, ascending. Stacks are disjoint, so they are by their lower ends as well. */
+/* And what is jemalloc's of its thread-local memory, [low, pointer) as well. By their pointers, ascending: the parts are disjoint,
+ * so they are by their lower ends as well. */
 static struct {
     unused_t *at;
     size_t count, room;
 } unused;
 
-static bool unused_add(const heap_t *heap)
+static bool unused_add(unused_t part)
 {
-    uintptr_t from, to;
-    world_stack(heap, &from, &to);
-    uintptr_t pointer = (heap == cache.heap ? now.here : from) & ~(uintptr_t)7;
-    if (atomic_load(&heap->vforks) /* its child runs there */ || heap->stack_limit >= pointer ||
-        pointer >= heap->stack_to)
-        return true;
     if (unused.count == unused.room) {
         unused_t *at = pages_grown(unused.at, &unused.room, 512, sizeof *at);
         if (!at)
             return false;
         unused.at = at;
     }
-    unused.at[unused.count++] = (unused_t){heap->stack_limit, pointer, heap->stack_to};
+    unused.at[unused.count++] = part;
     return true;
+}
+
+static bool unused_add_stack(const heap_t *heap)
+{
+    uintptr_t from, to;
+    world_stack(heap, &from, &to);
+    uintptr_t pointer = (heap == cache.heap ? now.here : from) & ~(uintptr_t)7;
+    return atomic_load(&heap->vforks) /* its child runs there */ || heap->stack_limit >= pointer ||
+           pointer >= heap->stack_to || unused_add((unused_t){heap->stack_limit, pointer, heap->stack_to});
+}
+
+static bool unused_add_own(const heap_t *heap)
+{
+    uintptr_t from, to;
+    roots_own_thread_local(heap, &from, &to);
+    return from >= to || unused_add((unused_t){from, to, to});
 }
 
 /* Shell's: threads may be thousands, and libc's may allocate. */
@@ -69,7 +81,7 @@ static bool unused_find(void)
     unused.count = 0;
     bool found = true;
     for (const heap_t *heap = heaps.all; heap && found; heap = heap->next)
-        found = !world_scans(heap) || unused_add(heap);
+        found = !world_scans(heap) || (unused_add_stack(heap) && unused_add_own(heap));
     unused_sort();
     return found;
 }

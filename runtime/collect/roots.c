@@ -318,21 +318,21 @@ static void add_modules(const heap_t *heap, void (*range)(uintptr_t from, uintpt
     }
 }
 
-/* jemalloc's memory of a thread: it has addresses, multiples of 1 GiB, that would keep the object that lies there. */
+/* It is at the same distance from each thread's pointer: the library is of the initial-exec model. */
+void roots_own_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to)
+{
+    uintptr_t start;
+    size_t size = extents_thread_local(&start);
+    start += heap->pointer - os_thread_word();
+    *from = (start + 7) & ~(uintptr_t)7;
+    *to = (start + size) & ~(uintptr_t)7;
+}
+
+/* Of the thread that is looked at. */
 static struct {
     uintptr_t from, to;
     void (*range)(uintptr_t from, uintptr_t to);
 } own;
-
-static void find_own(const heap_t *heap)
-{
-    uintptr_t start, word = os_thread_word();
-    size_t size = extents_thread_local(&start);
-    bool is_static = start - thread_local_from(word, static_tls) <
-                     thread_local_to(word) - thread_local_from(word, static_tls);
-    own.from = is_static ? heap->pointer + (start - word) : 0;
-    own.to = is_static ? own.from + size : 0;
-}
 
 static void add_but_own(uintptr_t from, uintptr_t to)
 {
@@ -351,7 +351,7 @@ static void add_thread(heap_t *heap, uintptr_t here, void (*range)(uintptr_t fro
     uintptr_t from, to;
     world_stack(heap, &from, &to);
     from = heap == cache.heap ? here : from;
-    find_own(heap);
+    roots_own_thread_local(heap, &own.from, &own.to);
     own.range = range;
     range = add_but_own;
     source = (root_source_t){.kind = WEIR_ROOT_STACK, .heap = heap};

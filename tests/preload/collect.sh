@@ -14,6 +14,7 @@ part_keeps() {
         passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=$debug "$WEIR_PROGRAMS/keeps" "$SCRATCH/held.so"
         passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=$debug "$WEIR_PROGRAMS/ends"
     done
+    passes WEIR_COLLECT=1 WEIR_DEBUG=gcverify=1 "$WEIR_PROGRAMS/boundary"
 }
 
 # excluded EXPECTED NAME=VALUE...: what is left of both, with and without the second tracer.
