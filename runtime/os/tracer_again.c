@@ -230,10 +230,11 @@ void tracer_note_rest(const tracer_order_t *order, tracer_thread_t *thread,
         return;
     thread->rest_at = at;
     thread->is_timeval = (long)registers->orig_rax == SYS_select;
-    thread->until_ns = thread->call->ends_ns; /* else a little late: as if it had stopped just now */
-    if (thread->until_ns == 0)
-        thread->until_ns = os_now_ns() + (uint64_t)rest.tv_sec * SECOND +
-                           (uint64_t)rest.tv_nsec * (thread->is_timeval ? 1000 : 1);
+    /* A little late, as if it had stopped just now; unless the thread has noted the end. */
+    uint64_t latest = os_now_ns() + (uint64_t)rest.tv_sec * SECOND +
+                      (uint64_t)rest.tv_nsec * (thread->is_timeval ? 1000 : 1);
+    uint64_t noted = thread->call->ends_ns;
+    thread->until_ns = noted && noted < latest ? noted : latest;
 }
 
 void tracer_put_rest(const tracer_order_t *order, const tracer_thread_t *thread)
