@@ -21,7 +21,7 @@ static struct {
     uint32_t room; /* a power of two; 0: nothing yet */
     uint32_t end;  /* records ever used, the first included */
     uint32_t free; /* of them */
-} store = {.lock = LOCK_INIT(LOCK_RANK_ATTACHED)};
+} store = {.lock = LOCK_INIT(LOCK_RANK_SIDE_TABLE)};
 
 uint32_t side_table_end(void)
 {

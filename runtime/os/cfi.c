@@ -165,13 +165,13 @@ static uintptr_t find_fde(const cfi_tables_t *tables, uintptr_t pc)
 }
 
 /* Common and frame description entries. */
-typedef struct cie {
+typedef struct frame_entry {
     reader_t instructions;
     uint64_t code_factor, data_factor; /* multiplied modulo 2^64 */
     uint8_t encoding;                  /* of addresses in FDEs */
     bool has_augmentation, is_signal_frame;
     uintptr_t start;
-} cie_t;
+} frame_entry_t;
 
 /* The bytes of an entry behind its length. */
 static reader_t entry_bytes(const cfi_tables_t *tables, uintptr_t at)
@@ -186,7 +186,7 @@ static reader_t entry_bytes(const cfi_tables_t *tables, uintptr_t at)
 }
 
 /* The letters of an augmentation; each says that something is in the data that follow. */
-static bool parse_augmentation(const char *letters, reader_t *in, cie_t *cie)
+static bool parse_augmentation(const char *letters, reader_t *in, frame_entry_t *cie)
 {
     uint64_t length = read_uleb(in);
     reader_t data = *in;
@@ -205,7 +205,7 @@ static bool parse_augmentation(const char *letters, reader_t *in, cie_t *cie)
     return true;
 }
 
-static bool parse_cie(const cfi_tables_t *tables, uintptr_t at, cie_t *cie)
+static bool parse_cie(const cfi_tables_t *tables, uintptr_t at, frame_entry_t *cie)
 {
     reader_t in = entry_bytes(tables, at);
     if (in.end - in.at < 4 || read_fixed(&in, 4) != 0)
@@ -229,7 +229,8 @@ static bool parse_cie(const cfi_tables_t *tables, uintptr_t at, cie_t *cie)
 }
 
 /* Fills in both; false also if the function that the entry is about has ended before pc. */
-static bool parse_fde(const cfi_tables_t *tables, uintptr_t at, uintptr_t pc, cie_t *cie, cie_t *fde)
+static bool parse_fde(const cfi_tables_t *tables, uintptr_t at, uintptr_t pc, frame_entry_t *cie,
+                      frame_entry_t *fde)
 {
     reader_t in = entry_bytes(tables, at);
     uintptr_t field = (uintptr_t)in.at;
@@ -282,7 +283,7 @@ enum { REMEMBERED = 4 };
 
 typedef struct machine {
     cfi_row_t *row;
-    const cie_t *cie;
+    const frame_entry_t *cie;
     cfi_rule_t initial[CFI_REGISTERS]; /* after the CIE's instructions */
     struct {
         cfi_rule_t rules[CFI_REGISTERS], cfa;
@@ -449,7 +450,7 @@ static bool execute(machine_t *machine, reader_t in, uintptr_t pc)
 bool cfi_find_in(const cfi_tables_t *tables, uintptr_t pc, cfi_row_t *row)
 {
     uintptr_t at = find_fde(tables, pc);
-    cie_t cie = {.encoding = 0}, fde = {.encoding = 0};
+    frame_entry_t cie = {.encoding = 0}, fde = {.encoding = 0};
     if (!at || !parse_fde(tables, at, pc, &cie, &fde))
         return false;
     memset(row, 0, sizeof *row);

@@ -34,7 +34,7 @@ objcopy --strip-debug --add-gnu-debuglink=random.debug random stripped
 id=$(readelf -n random | sed -n 's/ *Build ID: //p')
 mkdir -p "debug/.build-id/${id:0:2}"
 mv random.debug "debug/.build-id/${id:0:2}/${id:2}.debug"
-"$WEIR" layout --debug-path "$PWD/debug" --type s1 ./stripped | grep '^struct s1,' >/dev/null || fail "by build id"
+"$WEIR" layout --debug-path debug --type s1 ./stripped | grep '^struct s1,' >/dev/null || fail "by build id"
 rm -r debug
 said=$("$WEIR" layout ./stripped 2>&1) && fail "no debug information: status 0"
 [ "$(wc -l <<<"$said")" = 1 ] && grep -q 'no debug information' <<<"$said" || fail "$said"

@@ -154,7 +154,7 @@ static int run(int count, char **arguments)
     fputs(
         "weir layout: this weir was built without elfutils (Debian: libdw-dev) and zlib; build it again with them\n",
         stderr);
-    return 1;
+    return EXIT_OWN_FAILURE;
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/weir/arguments.h"
 #include "tools/weir/command.h"
 
 #ifdef WEIR_HAS_ELFUTILS
@@ -22,19 +23,6 @@ typedef struct choice {
     bool has_value, tree, lifetimes, owners, by_cum;
     size_t most;
 } choice_t;
-
-/* "--name=value" or "--name value": the value, or NULL. */
-static const char *value_of(const char *name, char **arguments, int *at)
-{
-    size_t length = strlen(name);
-    if (strncmp(arguments[*at], name, length) != 0)
-        return NULL;
-    if (arguments[*at][length] == '=')
-        return arguments[*at] + length + 1;
-    if (arguments[*at][length] != '\0')
-        return NULL;
-    return arguments[*at + 1] ? arguments[++*at] : "";
-}
 
 static bool take_index(choice_t *choice, const char *name)
 {
@@ -59,22 +47,22 @@ static bool take_number(size_t *number, const char *text)
 static int take_option(choice_t *choice, char **arguments, int *at)
 {
     const char *value;
-    if ((value = value_of("--base", arguments, at)))
+    if ((value = arguments_value("--base", arguments, at)))
         choice->base = value;
-    else if ((value = value_of("--peek", arguments, at)))
+    else if ((value = arguments_value("--peek", arguments, at)))
         choice->peek = value;
-    else if ((value = value_of("--svg", arguments, at)))
+    else if ((value = arguments_value("--svg", arguments, at)))
         choice->svg = value;
-    else if ((value = value_of("--named", arguments, at)))
+    else if ((value = arguments_value("--named", arguments, at)))
         choice->named = value;
-    else if ((value = value_of("--debug-path", arguments, at)))
+    else if ((value = arguments_value("--debug-path", arguments, at)))
         choice->debug_path = value;
-    else if ((value = value_of("--index", arguments, at))) {
+    else if ((value = arguments_value("--index", arguments, at))) {
         if (!take_index(choice, value))
             return command_bad_usage(
                 &command_report,
                 "--index \"%s\": expected alloc_objects, alloc_space, inuse_objects or inuse_space", value);
-    } else if ((value = value_of("--top", arguments, at))) {
+    } else if ((value = arguments_value("--top", arguments, at))) {
         if (!take_number(&choice->most, value))
             return command_bad_usage(&command_report, "--top \"%s\": expected a number", value);
     } else if (strcmp(arguments[*at], "--tree") == 0)

@@ -11,6 +11,7 @@
 
 #include "tools/weir/layout/shape.h"
 #include "tools/weir/layout/types.h"
+#include "tools/weir/report/debug_files.h"
 #include "tools/weir/report/profile.h"
 
 typedef struct reader {
@@ -109,7 +110,6 @@ static bool take_member(Dwarf_Die *child, void *context)
                          .is_aligned = shape.is_aligned,
                          .is_fixed_width = shape.is_fixed_width};
     take_alignment(child, member);
-    record->is_polymorphic |= member->kind == MEMBER_TABLE;
     record->is_packed |= !member->bits && member->start / 8 % member->align != 0;
     record->count++;
     return true;
@@ -196,8 +196,7 @@ static void take_record(reader_t *reader, Dwarf_Die *die, const char *name)
     record_t record = {.keyword = keyword_of(dwarf_tag(die)),
                        .name = text_of("%s%s", reader->scope, name),
                        .size = shape.size,
-                       .align = shape.align,
-                       .is_aligned = dwarf_hasattr(die, 0x88 /* DW_AT_alignment */)};
+                       .align = shape.align};
     record.file = file_of(die);
     dwarf_decl_line(die, &record.line);
     if (!is_new(reader, key_of(&record))) {
@@ -378,13 +377,6 @@ static bool take_all(reader_t *reader, Dwarf *dwarf)
     return any;
 }
 
-/* Wherever the debug information is: in the file, beside it, by build id, from debuginfod. */
-static char *folders = NULL;
-static const Dwfl_Callbacks callbacks = {.find_elf = dwfl_build_id_find_elf,
-                                         .find_debuginfo = dwfl_standard_find_debuginfo,
-                                         .section_address = dwfl_offline_section_address,
-                                         .debuginfo_path = &folders};
-
 static int by_name(const void *left, const void *right)
 {
     const record_t *a = left, *b = right;
@@ -397,10 +389,10 @@ bool records_read(const char *path, const char *type, const char *debug_folder, 
     reader_t reader = {.records = records, .wanted = type};
     const char *problem = NULL;
     if (debug_folder)
-        folders = text_of(":.debug:/usr/lib/debug:%s", debug_folder);
-    Dwfl *dwfl = dwfl_begin(&callbacks);
-    Dwfl_Module *module = dwfl ? dwfl_report_offline(dwfl, path, path, -1) : NULL;
-    if (module && dwfl_report_end(dwfl, NULL, NULL) == 0) {
+        debug_files_look_in(debug_folder);
+    Dwfl_Module *module;
+    Dwfl *dwfl = debug_files_open(path, &module);
+    if (dwfl) {
         Dwarf_Addr bias;
         Dwarf *dwarf = dwfl_module_getdwarf(module, &bias);
         if (!dwarf || !take_all(&reader, dwarf))

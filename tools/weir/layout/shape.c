@@ -5,10 +5,6 @@
 #include <elf.h>
 #include <string.h>
 
-#ifndef DW_AT_alignment
-#define DW_AT_alignment 0x88
-#endif
-
 enum { DEEPEST = 64 /* typedefs of typedefs, arrays in structs in arrays: a circle is malformed */ };
 
 bool shape_number(Dwarf_Die *die, unsigned attribute, uint64_t *number)

@@ -43,8 +43,7 @@ typedef struct record {
     int line;
     uint64_t size;
     uint32_t align;
-    bool is_packed, is_aligned; /* the attributes */
-    bool is_polymorphic;        /* virtual functions, or virtual bases */
+    bool is_packed;
     bool is_unclear;   /* something has no place that is the same in all objects: a virtual base, a variant */
     member_t *members; /* by their place */
     size_t count;

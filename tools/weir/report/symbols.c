@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tools/weir/report/debug_files.h"
 #include "tools/weir/report/profile.h"
 
 static const mapping_t *mapping_of(const profile_t *profile, const location_t *location)
@@ -21,13 +22,6 @@ static const mapping_t *mapping_of(const profile_t *profile, const location_t *l
 }
 
 /* --- one file at a time --- */
-
-static char *folders = NULL; /* where libdwfl looks by itself */
-
-static const Dwfl_Callbacks callbacks = {.find_elf = dwfl_build_id_find_elf,
-                                         .find_debuginfo = dwfl_standard_find_debuginfo,
-                                         .section_address = dwfl_offline_section_address,
-                                         .debuginfo_path = &folders};
 
 /* The address in the file's own terms, as if it were loaded at `base`: by the segment that the offset lies
  * in. */
@@ -155,10 +149,9 @@ static bool is_the_file(Dwfl_Module *module, const mapping_t *mapping)
 
 static void name_all_of(profile_t *profile, const mapping_t *mapping)
 {
-    Dwfl *dwfl = dwfl_begin(&callbacks);
-    Dwfl_Module *module =
-        dwfl && mapping->file ? dwfl_report_offline(dwfl, mapping->file, mapping->file, -1) : NULL;
-    if (module && dwfl_report_end(dwfl, NULL, NULL) == 0 && is_the_file(module, mapping))
+    Dwfl_Module *module;
+    Dwfl *dwfl = mapping->file ? debug_files_open(mapping->file, &module) : NULL;
+    if (dwfl && is_the_file(module, mapping))
         for (size_t i = 0; i < profile->location_count; i++) {
             location_t *location = &profile->locations[i];
             GElf_Addr address;
@@ -171,11 +164,11 @@ static void name_all_of(profile_t *profile, const mapping_t *mapping)
 
 char *profile_symbol_at(const char *file, unsigned long long address)
 {
-    Dwfl *dwfl = dwfl_begin(&callbacks);
-    Dwfl_Module *module = dwfl ? dwfl_report_offline(dwfl, file, file, -1) : NULL;
+    Dwfl_Module *module;
+    Dwfl *dwfl = debug_files_open(file, &module);
     GElf_Addr bias;
     const char *name = NULL;
-    if (module && dwfl_report_end(dwfl, NULL, NULL) == 0 && dwfl_module_getelf(module, &bias))
+    if (dwfl && dwfl_module_getelf(module, &bias))
         name = dwfl_module_addrname(module, address + bias);
     char *copy = name ? strdup(name) : NULL;
     dwfl_end(dwfl);
@@ -248,21 +241,10 @@ static void make_readable(profile_t *profile)
     fclose(names);
 }
 
-/* Beside the file, in that folder, and where Debian puts them. */
-static void look_in(const char *folder)
-{
-    static const char around[] = ":.debug:%s:/usr/lib/debug";
-    char *whole = realpath(folder, NULL); /* libdwfl takes a relative one as relative to the file */
-    size_t room = sizeof around + strlen(whole ? whole : folder);
-    folders = profile_room(room, 1);
-    snprintf(folders, room, around, whole ? whole : folder);
-    free(whole);
-}
-
 void profile_find_symbols(profile_t *profile, const char *debug_folder)
 {
     if (debug_folder)
-        look_in(debug_folder);
+        debug_files_look_in(debug_folder);
     for (size_t i = 0; i < profile->mapping_count; i++)
         name_all_of(profile, &profile->mappings[i]);
     for (size_t i = 0; i < profile->location_count; i++)
