@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/collect/gc.h"
 #include "runtime/collect/death.h"
+#include "runtime/collect/gc.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/stacks.h"
 #include "runtime/heap/collected.h"

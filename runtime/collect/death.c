@@ -1,13 +1,13 @@
 /* death: see death.h. */
 #include "runtime/collect/death.h"
 
-#include "runtime/collect/side_table.h"
 #include "runtime/collect/ephemeron.h"
 #include "runtime/collect/finalize.h"
 #include "runtime/collect/mark.h"
+#include "runtime/collect/side_table.h"
 #include "runtime/collect/weak.h"
-#include "runtime/heap/upcall.h"
 #include "runtime/heap/collected.h"
+#include "runtime/heap/upcall.h"
 
 static bool is_marked(uintptr_t object)
 {

@@ -3,9 +3,9 @@
 
 #include <stdatomic.h>
 
-#include "runtime/collect/side_table.h"
 #include "runtime/collect/gc.h"
 #include "runtime/collect/mark.h"
+#include "runtime/collect/side_table.h"
 #include "runtime/heap/collected.h"
 #include "runtime/os/spin.h"
 

@@ -5,8 +5,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "runtime/collect/side_table.h"
 #include "runtime/collect/helper.h"
+#include "runtime/collect/side_table.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/cpu.h"

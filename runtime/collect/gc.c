@@ -4,18 +4,17 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/collect/side_table.h"
 #include "runtime/collect/background.h"
-#include "runtime/collect/workers.h"
 #include "runtime/collect/finalize.h"
 #include "runtime/collect/gctrace.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/pacer.h"
 #include "runtime/collect/path.h"
 #include "runtime/collect/roots.h"
+#include "runtime/collect/side_table.h"
 #include "runtime/collect/stacks.h"
 #include "runtime/collect/trace.h"
-#include "runtime/heap/upcall.h"
+#include "runtime/collect/workers.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
 #include "runtime/heap/cycle.h"
@@ -23,6 +22,7 @@
 #include "runtime/heap/fork.h"
 #include "runtime/heap/origin.h"
 #include "runtime/heap/profile.h"
+#include "runtime/heap/upcall.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/dirty.h"
 #include "runtime/os/filter.h"

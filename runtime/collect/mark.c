@@ -5,12 +5,12 @@
 #include <string.h>
 #include <weir/gc.h>
 
-#include "runtime/collect/workers.h"
 #include "runtime/collect/ephemeron.h"
+#include "runtime/collect/objref.h"
 #include "runtime/collect/roots.h"
 #include "runtime/collect/sparse.h"
-#include "runtime/collect/objref.h"
 #include "runtime/collect/work.h"
+#include "runtime/collect/workers.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/large.h"
 #include "runtime/os/check.h"

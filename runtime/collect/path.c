@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/collect/side_table.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/reftrace.h"
 #include "runtime/collect/roots.h"
+#include "runtime/collect/side_table.h"
 #include "runtime/collect/stacks.h"
 #include "runtime/heap/large.h"
 #include "runtime/heap/origin.h"

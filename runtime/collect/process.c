@@ -6,8 +6,8 @@
 
 #include "runtime/collect/roots.h"
 #include "runtime/heap/world.h"
-#include "runtime/os/own.h"
 #include "runtime/os/os.h"
+#include "runtime/os/own.h"
 #include "runtime/os/written.h"
 #include "runtime/pages/pages.h"
 

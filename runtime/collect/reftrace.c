@@ -4,10 +4,10 @@
 #include <string.h>
 #include <weir/gc.h>
 
-#include "runtime/collect/side_table.h"
-#include "runtime/collect/workers.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/roots.h"
+#include "runtime/collect/side_table.h"
+#include "runtime/collect/workers.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/large.h"
 #include "runtime/heap/world.h"

@@ -5,11 +5,11 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-#include "runtime/collect/side_table.h"
-#include "runtime/collect/workers.h"
 #include "runtime/collect/process.h"
 #include "runtime/collect/program_roots.h"
+#include "runtime/collect/side_table.h"
 #include "runtime/collect/stacks.h"
+#include "runtime/collect/workers.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/options.h"

@@ -3,8 +3,8 @@
 
 #include "runtime/collect/death.h"
 #include "runtime/collect/leaks.h"
-#include "runtime/collect/reftrace.h"
 #include "runtime/collect/pauses.h"
+#include "runtime/collect/reftrace.h"
 #include "runtime/collect/rescan.h"
 #include "runtime/collect/roots.h"
 #include "runtime/collect/watch.h"

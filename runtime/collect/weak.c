@@ -3,9 +3,9 @@
 
 #include <stddef.h>
 
-#include "runtime/collect/side_table.h"
 #include "runtime/collect/gc.h"
 #include "runtime/collect/mark.h"
+#include "runtime/collect/side_table.h"
 #include "runtime/heap/collected.h"
 
 static uintptr_t *find(const void *object, size_t offset)

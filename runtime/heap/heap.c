@@ -10,7 +10,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "runtime/heap/upcall.h"
 #include "runtime/heap/bootstrap.h"
 #include "runtime/heap/calls.h"
 #include "runtime/heap/collected.h"
@@ -27,6 +26,7 @@
 #include "runtime/heap/sampled.h"
 #include "runtime/heap/spare.h"
 #include "runtime/heap/tend.h"
+#include "runtime/heap/upcall.h"
 #include "runtime/heap/world.h"
 #include "runtime/heap/zero.h"
 #include "runtime/os/copy.h"

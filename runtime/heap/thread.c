@@ -10,7 +10,6 @@
  * A span's owner word is a thread's identity and identities are reused, so it is cleared whenever a heap has
  * no thread.
  */
-#include "runtime/heap/upcall.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
@@ -24,6 +23,7 @@
 #include "runtime/heap/sampled.h"
 #include "runtime/heap/spare.h"
 #include "runtime/heap/tend_queue.h"
+#include "runtime/heap/upcall.h"
 #include "runtime/heap/verify.h"
 #include "runtime/heap/world.h"
 #include "runtime/heap/zero.h"

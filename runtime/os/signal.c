@@ -17,8 +17,8 @@
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
 #include "runtime/os/text.h"
-#include "runtime/os/tracer_task.h"
 #include "runtime/os/tracer.h"
+#include "runtime/os/tracer_task.h"
 
 int os_stop_signal(void)
 {

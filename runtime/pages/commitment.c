@@ -3,10 +3,10 @@
 #include "runtime/pages/commitment.h"
 
 #include "runtime/pages/bits.h"
+#include "runtime/pages/extents.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"
-#include "runtime/pages/extents.h"
 #include "runtime/pages/purge.h"
 #include "runtime/pages/runs.h"
 

@@ -7,11 +7,11 @@
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/commitment.h"
+#include "runtime/pages/extents.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/index.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"
-#include "runtime/pages/extents.h"
 #include "runtime/pages/purge.h"
 
 /* The program may never have touched a large block that it frees. So the largest are not cleared by hand, which would

@@ -6,10 +6,10 @@
 #include "runtime/os/os.h"
 #include "runtime/os/probe.h"
 #include "runtime/pages/bits.h"
+#include "runtime/pages/extents.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/index.h"
 #include "runtime/pages/pages.h"
-#include "runtime/pages/extents.h"
 #include "runtime/pages/runs.h"
 
 enum {

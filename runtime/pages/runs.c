@@ -5,11 +5,11 @@
 #include "runtime/os/os.h"
 #include "runtime/pages/bits.h"
 #include "runtime/pages/commitment.h"
+#include "runtime/pages/extents.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/index.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"
-#include "runtime/pages/extents.h"
 #include "runtime/pages/purge.h"
 
 /* Waking the extent allocator costs about 0.2 MiB: a program of many classes and few objects should not have to. */

@@ -9,8 +9,8 @@
 #include <weir/gc.h>
 #include <weir/weak.h>
 
-#include "runtime/collect/side_table.h"
 #include "runtime/collect/mark.h"
+#include "runtime/collect/side_table.h"
 #include "runtime/collect/work.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
