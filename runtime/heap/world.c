@@ -10,6 +10,7 @@
 #include "runtime/os/futex.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
+#include "runtime/os/range.h"
 #include "runtime/os/signal.h"
 
 _Atomic uint32_t world_stopping;
@@ -19,12 +20,20 @@ static heap_t *_Atomic stopper; /* whose thread stops the world, or has; NULL: n
 
 /* --- the thread's side --- */
 
-/* A thread that goes on takes the mark away first and then looks whether the next stop has begun, which may have
- * seen the mark. No handler of the program's runs meanwhile: the collector has been told of the frames above
- * this one alone, and the next stop waits for this thread. */
-static inline __attribute__((always_inline)) void wait_marked(heap_t *heap)
+/* What the collector reads of the thread is valid while it is parked. `registers`: where they are, outside of its stack;
+ * from == to: nowhere.
+ *
+ * A thread that goes on takes the mark away first and then looks whether the next stop has begun, which may
+ * have seen the mark. All signals are blocked from before the first of it is noted until nothing of it is left: the
+ * collector has been told of the frames above this one alone, the next stop waits for this thread, and a
+ * signal that cancels the thread would leave its heap with the address of registers on a stack that is gone. */
+static inline __attribute__((always_inline)) void wait_parked(heap_t *heap, uintptr_t stack,
+                                                              range_t registers)
 {
     uint64_t signals = os_block_heard_signals();
+    heap->stack_from = stack;
+    heap->registers_from = registers.from;
+    heap->registers_to = registers.to;
     atomic_fetch_add(&parked, 1);
     do {
         atomic_store(&heap->parked, 1);
@@ -33,6 +42,7 @@ static inline __attribute__((always_inline)) void wait_marked(heap_t *heap)
             os_futex_wait(&world_stopping, 1);
         atomic_store(&heap->parked, 0);
     } while (atomic_load(&world_stopping));
+    heap->registers_from = heap->registers_to = 0;
     if (atomic_fetch_sub(&parked, 1) == 1)
         os_futex_wake_all(&parked);
     os_restore_signals(signals);
@@ -43,9 +53,7 @@ __attribute__((noinline)) static void stand_still(heap_t *heap)
 {
     uintptr_t here;
     __builtin_unwind_init();
-    heap->stack_from = CPU_FRAME_LOW(here) & ~(uintptr_t)(sizeof here - 1);
-    heap->registers_from = heap->registers_to = 0;
-    wait_marked(heap);
+    wait_parked(heap, CPU_FRAME_LOW(here) & ~(uintptr_t)(sizeof here - 1), (range_t){0, 0});
 }
 
 void world_park(void)
@@ -88,11 +96,7 @@ static void stop_at_signal(const os_frame_t *frame)
     } else if (atomic_load(&heap->waits_for_child)) {
         world_wait_to_start(); /* it does no more: but the collector is at work on what it said at the beginning */
     } else if (heap != stopper && !atomic_load(&heap->parked)) {
-        heap->stack_from = frame->stack & ~(uintptr_t)7;
-        heap->registers_from = frame->from;
-        heap->registers_to = frame->to;
-        wait_marked(heap);
-        heap->registers_from = heap->registers_to = 0;
+        wait_parked(heap, frame->stack & ~(uintptr_t)7, (range_t){frame->from, frame->to});
     }
 }
 
@@ -105,6 +109,8 @@ void world_thread_begin(heap_t *heap)
     heap->pointer = os_thread_word();
     heap->stack_to = os_stack_end();
     heap->stack_limit = os_is_first_thread() ? 0 : UINTPTR_MAX;
+    heap->registers_from = heap->registers_to = 0;
+    heap->call = (tracer_call_t){0}; /* a thread may have been cancelled in a call */
     heap->parked = 0;
     heap->vforks = 0;
     if (!process)
@@ -137,7 +143,7 @@ void world_wait_to_start(void)
 {
     if (world_admits())
         return;
-    uint64_t mask = os_block_heard_signals(); /* as in wait_marked */
+    uint64_t mask = os_block_heard_signals(); /* as in wait_parked */
     while (!world_admits())
         os_futex_wait(&world_stopping, 1);
     os_restore_signals(mask);
@@ -161,7 +167,7 @@ void world_block_end(void)
         return;
     atomic_store(&heap->parked, 0);
     if (atomic_load(&world_stopping))
-        wait_marked(heap); /* what was said at the beginning holds */
+        wait_parked(heap, heap->stack_from, (range_t){0, 0}); /* as it was said at the beginning */
     memset(heap->blocked.held, 0, sizeof heap->blocked.held);
 }
 
@@ -244,6 +250,11 @@ void world_start(void)
 bool world_stands(void)
 {
     return halt_holds();
+}
+
+bool world_may_unmap(void)
+{
+    return halt_has_loose_thread();
 }
 
 void world_stack(const heap_t *heap, uintptr_t *from, uintptr_t *to)

@@ -370,3 +370,39 @@ Test(stop, collections_while_libraries_come_and_go, .disabled = WATCHED || !LIBR
         pthread_join(threads[i], NULL);
     cr_expect_geq(gc_read_stats().cycles, 300);
 }
+
+static void *spin_until_cancelled(void *argument)
+{
+    weir_gc_attach_thread();
+    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+    blocked = true;
+    while (!stop)
+        ;
+    return argument;
+}
+
+static void cancel_in_a_stop(void)
+{
+    pthread_t thread;
+    blocked = false;
+    CHECK(pthread_create(&thread, NULL, spin_until_cancelled, NULL) == 0);
+    while (!blocked)
+        os_yield();
+    cr_assert(world_stop());
+    CHECK(pthread_cancel(thread) == 0);
+    world_start();
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
+/* The next thread that has the heap may be the one that collects: nothing is noted of it, so what is there is read. */
+Test(stop, a_thread_that_is_cancelled_in_a_stop_leaves_no_registers_behind, .disabled = WATCHED)
+{
+    options.stop = OPTIONS_STOP_SIGNAL;
+    void *volatile kept = weir_gc_alloc(100);
+    weir_gc();
+    cancel_in_a_stop(); /* the first call loads a library */
+    cancel_in_a_stop();
+    for (const heap_t *heap = heaps.all; heap; heap = heap->next)
+        cr_expect_eq(heap->registers_from, heap->registers_to);
+    (void)kept;
+}
