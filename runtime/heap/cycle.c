@@ -10,6 +10,7 @@
 #include "runtime/heap/heap.h"
 #include "runtime/heap/shed.h"
 #include "runtime/heap/shrinker.h"
+#include "runtime/heap/world.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/signal.h"
@@ -182,9 +183,16 @@ static bool run_for_limit(bool is_refused)
     return cycle_run(CYCLE_LIMIT);
 }
 
+/* A child of vfork has its parent's memory, and `cache` with it. It may end, or become another program, in the
+ * middle of a cycle, and its parent may die with the locks that it waits for. */
+static bool may_run(void)
+{
+    return !cache.cycling && !cache.starting && !cache.ended && !world_is_child();
+}
+
 bool cycle_run(enum cycle_reason reason)
 {
-    if (cache.cycling || cache.starting || cache.ended)
+    if (!may_run())
         return false;
     int saved = errno, cancel = os_cancel_off();
     weir_event event = {.reason = cycle_event_reason(reason)};
@@ -223,7 +231,7 @@ COLD void cycle_wait(void)
 /* Not inside of a cycle: the program is told outside of all of them. */
 static bool tell_pressure(void)
 {
-    if (cache.cycling || cache.starting || cache.ended)
+    if (!may_run())
         return false;
     int saved = errno, cancel = os_cancel_off();
     enum pages_due due = PAGES_DUE_PRESSURE;

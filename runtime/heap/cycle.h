@@ -56,7 +56,8 @@ void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *contex
 void cycle_heed(void);
 
 /* Run a cycle now. A forced one waits for one that another thread is in, and then runs; one for growth leaves
- * it to that thread. False: none ran, because this thread is in a cycle already, or at its end. Keeps errno. */
+ * it to that thread. False: none ran, because this thread is in a cycle already, or at its end, or a child of vfork in
+ * its parent's memory (world_vfork_begin). Keeps errno. */
 bool cycle_run(enum cycle_reason reason);
 
 /* For a cycle for the limit's sake (shed.h): run one phase, in its lock if it has one; and: does the phase
