@@ -15,7 +15,10 @@
 static struct {
     uintptr_t here;
     void (*range)(uintptr_t from, uintptr_t to);
-    unsigned may; /* of the mapping that is looked at */
+    uintptr_t guard_end; /* the last mapping ends there, if nothing may be done with it; else 0 */
+    bool any_may_vanish; /* a thread may still unmap any mapping */
+    unsigned may;        /* of the mapping that is looked at, */
+    bool may_vanish;     /* and this */
     bool failed;
 } now;
 
@@ -114,7 +117,19 @@ static bool unused_next(uintptr_t from, uintptr_t to, uintptr_t *low, uintptr_t 
     return false;
 }
 
-/* --- pages that may not be read, and code --- */
+/* A thread that has given its heap up is not stopped, and may still unmap stacks of threads that have ended: the
+ * C library does so when it keeps too many. Such a stack lies above a guard page, and no thread that is stopped has
+ * it, nor its thread-local memory there. The size: larger ones are not kept. */
+static bool may_vanish(uintptr_t from, uintptr_t to)
+{
+    enum { KEPT_MAX = 64 * 1024 * 1024 };
+    if (from != now.guard_end || to - from > KEPT_MAX)
+        return false;
+    size_t i = unused_above(from);
+    return i == unused.count || unused.at[i].pointer > to;
+}
+
+/* --- pages that may not be read or may vanish, and code --- */
 
 /* The words there that may be addresses of blocks. */
 static struct {
@@ -145,13 +160,18 @@ static void note_words(const char *from, size_t size, size_t step)
     }
 }
 
-static void note_unreadable(uintptr_t from, uintptr_t to)
+/* What is gone when it is copied holds no root. */
+static void note_copied(uintptr_t from, uintptr_t to)
 {
     static char copy[OS_PAGE];
-    for (; from < to && !now.failed; from += sizeof copy) {
-        size_t size = to - from < sizeof copy ? to - from : sizeof copy;
-        now.failed |= !written_copy(copy, from, size);
-        note_words(copy, size, sizeof(uintptr_t));
+    size_t step = now.may & WRITTEN_MAY_EXECUTE ? 1 : sizeof(uintptr_t);
+    for (uintptr_t end; from < to && !now.failed; from = end) {
+        end = (from & ~(uintptr_t)(OS_PAGE - 1)) + OS_PAGE;
+        end = end < to ? end : to;
+        enum written_copied copied = written_copy(copy, from, end - from);
+        if (copied == WRITTEN_COPIED)
+            note_words(copy, end - from, step);
+        now.failed |= copied == WRITTEN_REFUSED;
     }
 }
 
@@ -165,9 +185,9 @@ static void note_code(uintptr_t from, uintptr_t to)
 
 static void add_part(uintptr_t from, uintptr_t to)
 {
-    written_range *range = !(now.may & WRITTEN_MAY_READ)   ? note_unreadable
-                           : now.may & WRITTEN_MAY_EXECUTE ? note_code
-                                                           : now.range;
+    written_range *range = !(now.may & WRITTEN_MAY_READ) || now.may_vanish ? note_copied
+                           : now.may & WRITTEN_MAY_EXECUTE                 ? note_code
+                                                                           : now.range;
     now.failed |= !written_each_run(from, to, range);
 }
 
@@ -175,6 +195,8 @@ static void add_mapping(uintptr_t from, uintptr_t to, unsigned may)
 {
     uintptr_t low, high;
     now.may = may;
+    now.may_vanish = now.any_may_vanish || may_vanish(from, to);
+    now.guard_end = may ? 0 : to;
     while (from < to && unused_next(from, to, &low, &high)) {
         if (low > from)
             own_subtract(from, low, add_part);
@@ -193,6 +215,8 @@ void process_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
 {
     now.here = here;
     now.range = range;
+    now.guard_end = 0;
+    now.any_may_vanish = world_may_unmap();
     words.count = 0;
     now.failed = !unused_find();
     now.failed |= !written_each_mapping(add_mapping);

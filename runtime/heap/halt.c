@@ -60,7 +60,8 @@ static bool is_parent(heap_t *heap)
     return atomic_load(&heap->vforks) && tracer_is_parent(os_process_id(), heap->thread);
 }
 
-/* When its child becomes another program, it stops before it runs again. */
+/* When its child becomes another program, it stops before it runs again. One that blocks the stop's signal, as the C
+ * library's posix_spawn does, first goes on to where it allows it, and unmaps the child's stack: halt_has_loose_thread. */
 static void accept_parent(heap_t *heap)
 {
     heap->stack_from = heap->blocked.from;
@@ -245,6 +246,14 @@ void halt_end(void)
 bool halt_holds(void)
 {
     return !halt.holds || tracer_holds();
+}
+
+bool halt_has_loose_thread(void)
+{
+    bool found = false;
+    for (heap_t *heap = heaps.all; heap && !halt.holds && !found; heap = heap->next)
+        found = atomic_load_explicit(&heap->waits_for_child, memory_order_relaxed);
+    return found;
 }
 
 /* --- by the signal --- */

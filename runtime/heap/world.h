@@ -29,6 +29,8 @@ void world_start(void);
 /* Have all threads stood still up to now? The task that traces them may be killed: then what was marked is not to be
  * trusted. */
 bool world_stands(void);
+/* May a thread of the stopped world still unmap memory? See halt.h. */
+bool world_may_unmap(void);
 /* Is this the process whose threads they are? A child of vfork has the same memory, and none of the
  * threads. */
 bool world_is_ours(void);

@@ -2,11 +2,14 @@
  * Documentation/admin-guide/mm/pagemap.rst. */
 #include "runtime/os/written.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/os/filter.h"
 #include "runtime/os/maps.h"
 #include "runtime/os/os.h"
 #include "runtime/os/pagemap.h"
@@ -126,14 +129,35 @@ bool written_each_run(uintptr_t from, uintptr_t to, written_range *run)
     return known;
 }
 
-/* The file is read without regard to what the process may do with the page. */
-bool written_copy(void *to, uintptr_t from, size_t size)
+/* Is it known that nothing is mapped there? */
+static bool is_unmapped(uintptr_t address)
 {
-    int fd = open_for_reading("/proc/thread-self/mem");
-    if (fd < 0)
-        return false;
-    bool copied = syscall(SYS_pread64, fd, to, size, from) == (long)size;
-    syscall(SYS_close, fd);
+    unsigned char resident;
+    uintptr_t page = address & ~(uintptr_t)(OS_PAGE - 1);
+    return filter_permits(FILTER_PAGES) && mincore((void *)page, OS_PAGE, &resident) < 0 && errno == ENOMEM;
+}
+
+/* Another task may unmap the page and map it again, between the reading and the question: so both are repeated. */
+static enum written_copied copy_page(int fd, void *to, uintptr_t from, size_t size)
+{
+    enum { TRIES = 16 };
+    for (int i = 0; i < TRIES; i++) {
+        if (syscall(SYS_pread64, fd, to, size, from) == (long)size)
+            return WRITTEN_COPIED;
+        if (is_unmapped(from))
+            return WRITTEN_GONE;
+    }
+    return WRITTEN_REFUSED;
+}
+
+/* The file is read without regard to what the process may do with the page. */
+enum written_copied written_copy(void *to, uintptr_t from, size_t size)
+{
+    int error = errno, fd = open_for_reading("/proc/thread-self/mem");
+    enum written_copied copied = fd < 0 ? WRITTEN_REFUSED : copy_page(fd, to, from, size);
+    if (fd >= 0)
+        syscall(SYS_close, fd);
+    errno = error;
     return copied;
 }
 

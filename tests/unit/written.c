@@ -91,9 +91,10 @@ Test(written, data_stack_and_touched_pages_are_found)
     cr_expect(is_written((uintptr_t)memory + MIB(3)));
     cr_expect_eq(allowed, 0);
     char copy[2] = "";
-    cr_expect(written_copy(copy, (uintptr_t)memory + MIB(3), 1));
+    cr_expect_eq(written_copy(copy, (uintptr_t)memory + MIB(3), 1), WRITTEN_COPIED);
     cr_expect_eq(copy[0], 1);
     munmap(memory, MIB(64));
+    cr_expect_eq(written_copy(copy, (uintptr_t)memory + MIB(3), 1), WRITTEN_GONE);
 }
 
 /* A run begins and ends where it is asked to, and not at the page. */
