@@ -38,7 +38,11 @@ WEIR_API_BEGIN
  * in a byte more than was asked for: 16 bytes take 32. */
 WEIR_API void *weir_gc_alloc(size_t size) WEIR_NOEXCEPT WEIR_ATTRIBUTE((malloc, alloc_size(1)));
 
-/* The same for an object that will hold no pointers to collected objects: text, numbers. It is not looked
+/* The same without that byte: 16 bytes take 16. A pointer one past its end does not keep it, and may lead to the object
+ * behind it. For structs, to which nobody points that way. weir_gc_realloc gives an object that has the byte. */
+WEIR_API void *weir_gc_alloc_exact(size_t size) WEIR_NOEXCEPT WEIR_ATTRIBUTE((malloc, alloc_size(1)));
+
+/* As weir_gc_alloc for an object that will hold no pointers to collected objects: text, numbers. It is not looked
  * into, which is faster and cannot keep garbage alive. All zero as well. */
 WEIR_API void *weir_gc_alloc_noscan(size_t size) WEIR_NOEXCEPT WEIR_ATTRIBUTE((malloc, alloc_size(1)));
 

@@ -586,6 +586,7 @@ static const std::map<std::string, std::function<void()>> rows = {
     {"weir_buffer_pool_get", [] { by_size(weir_buffer_pool_get, weir_buffer_pool_put); }},
 
     {"weir_gc_alloc", [] { by_size(weir_gc_alloc, keep); }},
+    {"weir_gc_alloc_exact", [] { by_size(weir_gc_alloc_exact, keep); }},
     {"weir_gc_alloc_noscan", [] { by_size(weir_gc_alloc_noscan, keep); }},
     {"weir_gc_alloc_typed", typed_row},
     {"weir_gc_realloc", [] { by_resize(weir_gc_realloc, weir_gc_alloc, keep, false); }},

@@ -125,6 +125,29 @@ Test(gc, an_object_grows_to_all_that_it_has_and_keeps_its_end)
     cr_expect(is_zero(q + room - 1, heap_usable_size(q) - room + 1));
 }
 
+/* The end of one is the start of the next. */
+Test(gc, an_exact_object_takes_what_was_asked_for)
+{
+    static const size_t sizes[] = {16, 32, 64, 1024};
+    cr_expect_neq(weir_gc_alloc_exact(0), NULL);
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        char *p = weir_gc_alloc_exact(sizes[i]);
+        cr_expect_eq(heap_usable_size(p), sizes[i]);
+        cr_expect(is_zero(p, sizes[i]));
+        memset(p, 1, sizes[i]);
+        char *q = weir_gc_realloc(p, sizes[i]);
+        cr_expect_eq(q[sizes[i] - 1], 1, "the last byte is kept");
+        cr_expect_gt(heap_usable_size(q), sizes[i], "and has a byte behind it now");
+        root = weir_gc_alloc_exact(sizes[i]);
+        hidden_t kept = hide(root);
+        collect();
+        cr_expect(is_alive(kept));
+        root = NULL;
+        collect();
+        cr_expect_not(is_alive(kept));
+    }
+}
+
 /* Of a large object that nobody has written to, marking reads nothing: no page of it becomes known to the
  * process. */
 
