@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pool/check.h"
+#include "runtime/heap/budget.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/misuse.h"
 #include "runtime/heap/profile.h"
@@ -94,8 +95,10 @@ static bool load_empty(local_t *local, uint32_t capacity, magazine_t **fresh)
 /* new_object may use this very pool, so the thread is not busy. */
 void *pool_make_object(weir_pool *pool)
 {
-    profile_owner_t before = profile_own(pool->name, false);
+    profile_owner_t before = profile_own(pool->name, PROFILE_POOL);
+    weir_account *account = budget_enter(pool->account);
     void *p = pool->new_object ? pool->new_object(pool->ctx) : NULL;
+    budget_enter(account);
     profile_owner = before;
     if (p)
         atomic_fetch_add_explicit(&pool->made, 1, memory_order_relaxed);
@@ -356,6 +359,7 @@ weir_pool *weir_pool_new(const weir_pool_options *options)
                         .drop = options->drop,
                         .ctx = options->ctx};
     copy_name(pool, options->name);
+    pool->account = budget_current;
     local_init(&pool->common, pool);
     pool->locals = &pool->common;
     if (check_is_wanted() && !(pool->check = check_new())) {

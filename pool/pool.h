@@ -114,6 +114,7 @@ struct weir_pool {
     struct check *check; /* NULL: not a checked pool */
     bool takes_any;      /* under pools.lock: objects that it is not known to have handed out may be put */
     char name[WEIR_POOL_NAME];
+    struct weir_account *account; /* of the thread that made it: what its objects are charged to; or NULL */
     /* Shared. */
     _Atomic(local_t *) locals; /* all; grows under pools.lock, read by all */
     depot_t empty;

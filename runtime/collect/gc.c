@@ -15,6 +15,7 @@
 #include "runtime/collect/stacks.h"
 #include "runtime/collect/trace.h"
 #include "runtime/collect/workers.h"
+#include "runtime/heap/budget.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
 #include "runtime/heap/cycle.h"
@@ -544,6 +545,8 @@ static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
         p = alloc_once(self, kind, size, alignment, true);
         pages_retry_ends();
     }
+    if (UNLIKELY(!p) && budget_answer())
+        p = alloc_once(self, kind, size, alignment, true);
     thread_return_borrowed();
     return p;
 }

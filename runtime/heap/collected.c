@@ -153,8 +153,13 @@ void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_
         return NULL;
     run_t *run = &share->runs[kind - KIND_SCAN][cls];
     bool is_empty = run->at == run->end, is_sample = is_empty && UNLIKELY(sampled_is_due(self, kind, cls));
-    if (is_empty && !run_refill(self, share, kind, cls, fresh))
+    if (UNLIKELY(is_sample) && !sampled_collected_begin(self, cls))
         return NULL;
+    if (is_empty && !run_refill(self, share, kind, cls, fresh)) {
+        if (UNLIKELY(is_sample))
+            sampled_collected_cancel(cls);
+        return NULL;
+    }
     if (LIKELY(!options.gcstress))
         cache.runs = &share->runs[0][0];
     char *p = run->at;

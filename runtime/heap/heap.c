@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "runtime/heap/bootstrap.h"
+#include "runtime/heap/budget.h"
 #include "runtime/heap/calls.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/cycle.h"
@@ -92,11 +93,12 @@ static bool uses_cache(const heap_t *self)
     return LIKELY(self && self->bins == cache.bins && !cache.ended);
 }
 
-/* After an allocation on a slow path, p its result: run the cycle if one is due. True: p was refused and the cycle
- * may have made room; the caller allocates again and passes the result through `retried`. */
+/* After an allocation on a slow path, p its result: run the cycle if one is due, and ask the account that has refused it.
+ * True: p was refused and either may have made room; the caller allocates again and passes the result through `retried`. */
 static bool is_worth_another_try(const void *p)
 {
-    if (LIKELY(!cycle_is_due()) || !cycle_run_due(p == NULL) || p)
+    bool is_answered = UNLIKELY(!p) && budget_answer();
+    if (!is_answered && (LIKELY(!cycle_is_due()) || !cycle_run_due(p == NULL) || p))
         return false;
     pages_retry_begins();
     return true;
@@ -469,7 +471,11 @@ void heap_free_sized(void *p, size_t size)
 
 static void *move_block(void *p, size_t old, size_t size)
 {
+    bool may_be_charged = UNLIKELY(atomic_load_explicit(&budget_is_used, memory_order_relaxed));
+    weir_account *before = may_be_charged ? budget_enter_of(p) : NULL;
     void *to = heap_malloc_fast(size);
+    if (may_be_charged)
+        budget_enter(before);
     if (!to)
         return NULL;
     os_copy_written(to, p, old < size ? old : size);
@@ -491,11 +497,13 @@ static void *realloc_outside(void *p, size_t size)
 
 static void *realloc_large(span_t *span, size_t size)
 {
+    weir_account *before = budget_enter_of(span_start(span));
     heap_t *self = thread_heap();
     void *p = self ? large_realloc(self, span, size) : no_memory();
     thread_return_borrowed();
     if (is_worth_another_try(p))
         p = retried(large_realloc(thread_heap(), span, size));
+    budget_enter(before);
     return p;
 }
 

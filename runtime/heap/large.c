@@ -27,7 +27,7 @@ static size_t round_to(size_t size, size_t unit)
     return (size + unit - 1) & ~(unit - 1);
 }
 
-/* size: what the program asked for */
+/* size: what the program asked for. NULL: an account's limit refuses it, and the memory is given back. */
 static void *large_describe(heap_t *self, void *memory, size_t bytes, size_t size, enum span_state state)
 {
     span_t *span = span_of_slot(region_slot(memory));
@@ -40,8 +40,11 @@ static void *large_describe(heap_t *self, void *memory, size_t bytes, size_t siz
     cycle_note_volume(self, bytes);
     self->large_allocs++;
     self->large_alloc_bytes += bytes;
-    if (UNLIKELY(self->sampling != NULL))
-        sampled_large(self, span, size);
+    if (UNLIKELY(self->sampling != NULL) && !sampled_large(self, span, size)) {
+        large_free(self, span);
+        errno = ENOMEM;
+        return NULL;
+    }
     return memory;
 }
 
@@ -118,7 +121,7 @@ static bool keep_spare(heap_t *self, span_t *span, size_t bytes)
 
 static void note_free(heap_t *self, span_t *span)
 {
-    if (UNLIKELY(self->sampling != NULL))
+    if (UNLIKELY(sampled_has_large(span)))
         sampled_large_free(span);
     span_set_state(span, SPAN_NONE);
     self->large_frees++;
@@ -254,7 +257,8 @@ static void *lost(void)
 static void *grow_by_moving(heap_t *self, span_t *span, size_t size, bool *moves)
 {
     size_t old = large_usable(span), bytes = round_to(size, OS_PAGE);
-    *moves = pages_is_limited() && size > old && bytes > HUGE_MIN && old >= MOVE_MIN;
+    bool may_be_refused = self->sampling && sampled_is_diverted(self->sampling);
+    *moves = pages_is_limited() && size > old && bytes > HUGE_MIN && old >= MOVE_MIN && !may_be_refused;
     void *to = *moves ? pages_take_huge_to_move(&bytes, old) : NULL;
     if (!to)
         return NULL;
@@ -286,11 +290,16 @@ void *large_realloc(heap_t *self, span_t *span, size_t size)
         errno = ENOMEM;
         return NULL;
     }
+    if (size > SMALL_MAX && !sampled_large_may_resize(span, bytes)) {
+        errno = ENOMEM;
+        return NULL;
+    }
     if (size > SMALL_MAX && resize_in_place(self, span, bytes)) {
-        if (UNLIKELY(self->sampling != NULL))
-            sampled_large(self, span, size);
+        if (UNLIKELY(self->sampling != NULL || sampled_has_large(span)))
+            sampled_large_resized(self, span, size);
         return span_start(span);
     }
+    sampled_large_may_resize(span, old);
     bool moves;
     void *from = span_start(span), *to = grow_by_moving(self, span, size, &moves);
     if (moves)

@@ -36,7 +36,7 @@ __thread profile_owner_t profile_owner;
 /* A copy, since the pool or arena may be gone when the profile is written. */
 typedef struct owner {
     char name[PROFILE_OWNER_NAME];
-    bool is_arena;
+    enum profile_owner_kind kind;
 } owner_t;
 
 /* An array that is reserved for all that may come, and committed as it is used. */
@@ -147,12 +147,11 @@ static uint16_t find_owner(void)
 {
     if (!profile_owner.name || !profile_owner.name[0])
         return 0;
-    owner_t owner = {.is_arena = profile_owner.is_arena};
+    owner_t owner = {.kind = profile_owner.kind};
     memcpy(owner.name, profile_owner.name, strnlen(profile_owner.name, sizeof owner.name - 1));
     uint32_t number = 1;
     for (; number <= profile.owner_count; number++)
-        if (profile.owners[number].is_arena == owner.is_arena &&
-            strcmp(profile.owners[number].name, owner.name) == 0)
+        if (profile.owners[number].kind == owner.kind && strcmp(profile.owners[number].name, owner.name) == 0)
             return (uint16_t)number;
     if (number == OWNERS)
         return 0;
@@ -169,7 +168,7 @@ uint32_t profile_owners(void)
 profile_owner_t profile_owner_at(uint32_t number)
 {
     const owner_t *owner = &profile.owners[number];
-    return (profile_owner_t){owner->name, owner->is_arena};
+    return (profile_owner_t){owner->name, owner->kind};
 }
 
 typedef struct profile_calls {

@@ -26,21 +26,22 @@
 
 enum { PROFILE_FRAMES = 64 };
 
-/* What a thread allocates for now, if that has a name: an arena, or a pool whose new_object runs. Its samples say so.
- * The thread's own; the code that sets it restores what it was. */
+/* What a thread allocates for now, if that has a name: an arena, a pool whose new_object runs, or else an account. Its
+ * samples say so. The thread's own; the code that sets it restores what it was. */
+enum profile_owner_kind { PROFILE_POOL, PROFILE_ARENA, PROFILE_BUDGET };
 typedef struct profile_owner {
     const char *name; /* NULL: no owner; only the first bytes count */
-    bool is_arena;
+    enum profile_owner_kind kind;
 } profile_owner_t;
 extern __thread profile_owner_t profile_owner __attribute__((tls_model("initial-exec")));
 enum { PROFILE_OWNER_NAME = 32 };
 
 /* From now on; without a name the owner stays. The one before. */
-static inline profile_owner_t profile_own(const char *name, bool is_arena)
+static inline profile_owner_t profile_own(const char *name, enum profile_owner_kind kind)
 {
     profile_owner_t before = profile_owner;
     if (name && name[0])
-        profile_owner = (profile_owner_t){name, is_arena};
+        profile_owner = (profile_owner_t){name, kind};
     return before;
 }
 

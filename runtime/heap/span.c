@@ -337,20 +337,20 @@ static void *refill_from_next(heap_t *heap, uint32_t cls)
     return span->free ? take_free(heap, span) : take_fresh(heap, span);
 }
 
-/* The profile's next sample of the class is this allocation. NULL: it is not, or there is no memory for
- * it. */
-static void *take_sample(heap_t *heap, uint32_t cls, size_t size)
+/* The next sample of the class is this allocation. NULL, and not *is_refused: it is an ordinary one. */
+static void *take_sample(heap_t *heap, uint32_t cls, size_t size, bool *is_refused)
 {
     bool is_due = UNLIKELY(heap->sampling != NULL) && heap->sampling->until[cls] == 0;
-    return is_due ? sampled_alloc(heap, cls, size) : NULL;
+    return is_due ? sampled_alloc(heap, cls, size, is_refused) : NULL;
 }
 
 /* What was freed comes first, here, by other threads, in other spans; untouched memory comes last. */
 void *span_refill(heap_t *heap, uint32_t cls, size_t size)
 {
     span_t *span = heap->active[cls];
-    void *sample = take_sample(heap, cls, size);
-    if (UNLIKELY(sample != NULL))
+    bool is_refused = false;
+    void *sample = take_sample(heap, cls, size, &is_refused);
+    if (UNLIKELY(sample != NULL || is_refused))
         return sample;
     if (LIKELY(span && span->free))
         return take_free(heap, span);

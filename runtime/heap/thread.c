@@ -10,6 +10,7 @@
  * A span's owner word is a thread's identity and identities are reused, so it is cleared whenever a heap has
  * no thread.
  */
+#include "runtime/heap/budget.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
@@ -168,6 +169,7 @@ static heap_t *heap_enter(void)
         heap->ended = cache.ended;
         heap->status = HEAP_LIVE;
         tend_queue_add(heap);
+        budget_thread_begin(heap);
         for (size_t granule = 0; granule < GRANULES; granule++)
             cache.class_of[granule] = (uint8_t)class_of(granule * 16);
     }
@@ -281,6 +283,7 @@ static void call_at_forks(void)
     fork_call(LOCK_RANK_COLLECTED, collected_before_fork, collected_after_fork);
     fork_call(LOCK_RANK_ORIGIN, origin_before_fork, origin_after_fork);
     fork_call(LOCK_RANK_SAMPLED, sampled_before_fork, sampled_after_fork);
+    fork_call(LOCK_RANK_BUDGET, budget_before_fork, budget_after_fork);
     fork_call(LOCK_RANK_GUARD, guard_before_fork, guard_after_fork);
     fork_call(LOCK_RANK_PROFILE, profile_before_fork, profile_after_fork);
     fork_call(LOCK_RANK_ZERO, zero_before_fork, zero_after_fork);

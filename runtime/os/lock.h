@@ -37,6 +37,7 @@ enum lock_rank {
     LOCK_RANK_COLLECTED,    /* runtime/heap/collected_span.c */
     LOCK_RANK_ORIGIN,       /* runtime/heap/origin.c */
     LOCK_RANK_SAMPLED,      /* runtime/heap/sampled.c: spans of samples */
+    LOCK_RANK_BUDGET,       /* runtime/heap/budget.c: what is charged */
     LOCK_RANK_GUARD,        /* runtime/heap/guard.c: guarded blocks */
     LOCK_RANK_PROFILE,      /* runtime/heap/profile.c: sites and samples */
     LOCK_RANK_ZERO,         /* runtime/heap/zero.c */

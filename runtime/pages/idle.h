@@ -19,6 +19,8 @@ size_t idle_inuse_bytes(void);
 /* What may be resident: the touched pages of slots, in use or idle, huge objects, and the runtime's own
  * tables. */
 size_t idle_held_bytes(void);
+/* The most of it, since the start or since it was reset. */
+size_t idle_peak_held_bytes(bool reset);
 
 /* < 0: idle memory is kept. */
 void idle_set_gc_percent(int64_t percent);

@@ -492,6 +492,14 @@ size_t pages_inuse(void)
     return inuse;
 }
 
+size_t pages_peak_held(bool reset)
+{
+    lock_acquire(&lock);
+    size_t peak = idle_peak_held_bytes(reset);
+    lock_release(&lock);
+    return peak;
+}
+
 void pages_watch_pressure(int percent, void (*callback)(void *context, size_t inuse, size_t limit),
                           void *context)
 {

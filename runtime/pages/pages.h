@@ -143,6 +143,8 @@ size_t pages_excess(bool with_room);
 bool pages_would_refuse(void);
 /* What may be resident of the runtime's, and is not idle; bytes. */
 size_t pages_inuse(void);
+/* The most that was held from the kernel, in bytes: since the beginning, or since it was reset. */
+size_t pages_peak_held(bool reset);
 /* The program wants to know when so many percent of the limit are in use, idle memory left out: then
  * PAGES_DUE_PRESSURE is raised, once, and again when less was in use meanwhile. A callback of NULL: no
  * more. */

@@ -7,6 +7,7 @@
 #include "runtime/observe/profile_file.h"
 #include "runtime/observe/stats_print.h"
 #include "runtime/observe/trace.h"
+#include "runtime/swap/budgets.h"
 #include "runtime/swap/endpoint.h"
 #include "runtime/swap/exclude.h"
 #include "runtime/swap/leaks_print.h"
@@ -21,6 +22,7 @@ __attribute__((constructor)) static void swap_start(void)
     stats_print_prepare();
     leaks_print_prepare();
     exclude_prepare();
+    budgets_prepare();
     profile_file_prepare();
     trace_prepare();
     ticker_prepare();

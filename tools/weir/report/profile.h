@@ -39,9 +39,9 @@ typedef struct sample {
     size_t *locations; /* places in profile.locations, innermost first */
     size_t depth;
     int64_t values[PROFILE_VALUES];
-    uint64_t size, requested, passed; /* bytes: of a block, asked for, allocated while it lived */
-    const char *lifetime;             /* NULL: in use */
-    const char *pool, *arena;         /* names; NULL: of none */
+    uint64_t size, requested, passed;  /* bytes: of a block, asked for, allocated while it lived */
+    const char *lifetime;              /* NULL: in use */
+    const char *pool, *arena, *budget; /* names; NULL: of none */
     bool is_cut;
 } sample_t;
 

@@ -180,6 +180,8 @@ static void take_label(raw_t *raw, sample_t *sample, wire_t in)
         sample->pool = text;
     else if (strcmp(key, "arena") == 0)
         sample->arena = text;
+    else if (strcmp(key, "budget") == 0)
+        sample->budget = text;
     else if (strcmp(key, "stack") == 0)
         sample->is_cut = true;
     raw->bad |= in.bad;
