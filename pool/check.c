@@ -326,7 +326,7 @@ bool check_put(weir_pool *pool, void *p, bool is_refused)
     return !is_freed;
 }
 
-/* --- the clock --- */
+/* --- the cycle --- */
 
 void check_age(struct check *check, bool all)
 {

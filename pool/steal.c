@@ -1,12 +1,12 @@
 /* steal: what other threads have in hand. Magazines that are full are on stacks, from which any thread pops (pool.c).
  * Of what a thread has in its two hands a thread that misses takes the previous magazine, or half of the loaded one,
- * or all of it if the thread has not used the pool since the last theft: behind the gate of that one thread (pool.h),
+ * or all of it if the thread has not used the pool since the last theft: with the bias of that one thread revoked (pool.h),
  * of the one that seems to have the most. So a few objects, which never fill a magazine, are found too.
  *
- * Shutting a gate costs a fence of all threads, some microseconds. A theft is paid by what it brings: it makes a debt of
+ * Revoking a bias costs a fence of all threads, some microseconds. A theft is paid by what it brings: it makes a debt of
  * THEFT, less one for each object; each further miss pays one back. Two threads that take one object from each other
- * by turns soon have one each, and where there is plenty nothing is owed. Where no thread has anything in hand no gate
- * is shut. */
+ * by turns soon have one each, and where there is plenty nothing is owed. Where no thread has anything in hand no
+ * bias is revoked. */
 #include <string.h>
 
 #include "pool/pool.h"
@@ -54,7 +54,7 @@ static magazine_t *take_share(local_t *local, magazine_t **spare)
     return taken;
 }
 
-/* Under pools.lock, its gate shut. *spare: an empty magazine, or NULL. */
+/* Under pools.lock, its bias revoked. *spare: an empty magazine, or NULL. */
 static magazine_t *take_from(local_t *local, magazine_t **spare)
 {
     magazine_t *taken = local->previous;
@@ -74,8 +74,8 @@ static magazine_t *rob(weir_pool *pool, const local_t *self, magazine_t **spare)
     local_t *from = pool->freed ? NULL : richest(pool, self);
     if (!from)
         return NULL;
-    magazine_t *taken = gate_shut(from) ? take_from(from, spare) : NULL;
-    gate_open(from);
+    magazine_t *taken = local_revoke(from) ? take_from(from, spare) : NULL;
+    local_restore(from);
     return taken;
 }
 
@@ -86,7 +86,7 @@ static uint32_t rob_and_load(weir_pool *pool, local_t *self, magazine_t **spare)
     lock_acquire(&pools.lock);
     magazine_t *taken = rob(pool, self, spare);
     uint32_t brought = taken ? taken->count : 0;
-    if (taken && local_enter(self)) { /* the gate is open: no other thread has the lock */
+    if (taken && local_enter(self)) { /* the bias is its: no other thread has the lock */
         self->stolen += brought;
         if (local_count(self) > 0)
             depot_push(&self->full, taken); /* a handler was here */

@@ -3,7 +3,7 @@
  *
  * A cycle, in order of its events; the indented ones only if there is collected memory:
  *
- *     CYCLE_BEGIN        the clock runs: the heap has grown, a limit cannot be held, or the program asked; or
+ *     CYCLE_BEGIN        a cycle begins: the heap has grown, a limit cannot be held, or the program asked; or
  *                        so much was allocated since the last cycle, though the heap is flat: then only pools
  *                        age
  *     LIMIT_REACHED      if it runs for the limit's sake

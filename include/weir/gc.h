@@ -90,7 +90,7 @@ WEIR_API bool weir_gc_step(uint64_t ns) WEIR_NOEXCEPT;
 WEIR_API void weir_gc_disable(void) WEIR_NOEXCEPT;
 WEIR_API void weir_gc_enable(void) WEIR_NOEXCEPT;
 
-/* Between the two nothing is collected, by no thread: weir_gc does nothing, and a collection that is due
+/* Between the two nothing is collected, by no thread: weir_gc does nothing, and a collection that is triggered
  * comes afterwards. For a section that has pointers where the collector does not look. Pairs nest, of one
  * thread and of several; each is begun and ended by one thread. Begin waits for a collection that runs. As
  * the Boehm collector's GC_disable. */

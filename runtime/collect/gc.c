@@ -74,7 +74,7 @@ static __thread uintptr_t entered_at;
 
 /* --- pacing; under the lock --- */
 
-/* What was free in a thread's run at the trace is counted by neither, and may be freed by hand. */
+/* What was free in a thread's allocation buffer at the trace is counted by neither, and may be freed by hand. */
 static uint64_t heap_bytes(void)
 {
     uint64_t bytes = gc.live + collected_bytes_since;
@@ -295,7 +295,7 @@ bool gc_is_permitted(void)
     return filter_permits(FILTER_PROC) && (filter_permits(FILTER_TRACE) || filter_permits(FILTER_SIGNAL));
 }
 
-/* --- the clock --- */
+/* --- the listeners of the runtime's cycle --- */
 
 /* No handler of the program's runs in the middle of it: it may fork, or install a filter of system calls. */
 static void collect_undisturbed(heap_t *self, enum cycle_reason reason)
@@ -452,29 +452,29 @@ static void wait_for_background(void)
     atomic_fetch_add(&gc.wait_ns, os_now_ns() - began);
 }
 
-/* Many threads may find it due. The first runs the cycle, or has it run; the others go on to the goal, and
+/* Many threads may find the trigger reached. The first runs the cycle, or has it run; the others go on to the goal, and
  * wait there: the first may have lost its processor to just those that allocate. `at_limit`: the request
  * would pass the limit, though nothing idle is left and no cell of its class: what the spans hold beyond the
  * heap cannot be used now. */
-COLD static void collect_if_due(size_t request, bool at_limit)
+COLD static void collect_if_triggered(size_t request, bool at_limit)
 {
     if (background_is_asked()) {
         if (at_limit || is_beyond(__atomic_load_n(&gc.counts.goal, __ATOMIC_RELAXED), request))
             wait_for_background();
         return;
     }
-    bool due = false;
+    bool is_wanted = false;
     lock_acquire(&gc.lock);
     pace_by_knobs();
     uint64_t goal = gc.pacer.goal;
     if (gc.disabled <= 0 && !gc.forbidden && gc_is_permitted() && os_now_ns() >= gc.not_before_ns) {
         if (at_limit)
             pacer_set_outside(&gc.pacer, outside_of(heap_bytes()));
-        due = pacer_wants_cycle(&gc.pacer, heap_bytes(), request, program_time());
+        is_wanted = pacer_wants_cycle(&gc.pacer, heap_bytes(), request, program_time());
         gc.trigger = gc.pacer.trigger;
     }
     lock_release(&gc.lock);
-    if (!due)
+    if (!is_wanted)
         return;
     if (!at_limit && !is_beyond(goal, request) && trace_would_be_beside(heap_bytes()) &&
         background_ask(run_in_background))
@@ -484,7 +484,7 @@ COLD static void collect_if_due(size_t request, bool at_limit)
         cycle_wait();
 }
 
-static bool may_be_due(size_t request)
+static bool may_be_triggered(size_t request)
 {
     return gc.started && (heap_bytes() + request + RUNWAY > gc.trigger || knobs_have_turned());
 }
@@ -517,7 +517,7 @@ static void *alloc_as_limited(heap_t *self, enum span_kind kind, size_t size, si
     if (p)
         return p;
     if (!cache.cycling)
-        collect_if_due(size, true);
+        collect_if_triggered(size, true);
     return alloc_once(self, kind, size, alignment, true);
 }
 
@@ -535,8 +535,8 @@ static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
         start();
     if (UNLIKELY(is_stressed()))
         run_cycle(CYCLE_GROWTH);
-    else if (may_be_due(size) && !cache.cycling)
-        collect_if_due(size, false);
+    else if (may_be_triggered(size) && !cache.cycling)
+        collect_if_triggered(size, false);
     void *p = alloc_as_limited(self, kind, size, alignment);
     if (UNLIKELY(!p) && gc.disabled <= 0) {
         gc_collect();

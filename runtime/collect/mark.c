@@ -19,15 +19,15 @@
 
 enum {
     CANDIDATES = 16,
-    RING = 32,
+    PREFETCH = 32,
     DENSE = 16, /* cells of 64 */
 };
 
-/* An object on its way. */
-typedef struct coming {
-    uintptr_t object;
+/* An object that is being prefetched. */
+typedef struct prefetch {
+    uintptr_t start;
     uint32_t size, kind;
-} coming_t;
+} prefetch_t;
 
 /* One for each mark worker; only its own, but `bytes` and `objects`, which the collector adds up. */
 typedef struct marker {
@@ -37,17 +37,17 @@ typedef struct marker {
     uint32_t slot, size, kind, word;
     uint64_t words, cells;
     uintptr_t at; /* the first cell of the present word */
-    /* Cells of that same span that were found are only noted, until their word's turn comes: what a program
-     * builds at once points mostly to what lies nearby. near[i] ≠ 0 ⇒ words has bit i. */
-    uintptr_t near_start;
-    size_t near_size; /* bytes; 0: at no span, or at one where there is more to do than to mark */
-    uint32_t near_reciprocal;
-    uint64_t near[SLOT_WORDS];
+    /* Pending bits: cells of that same span that were found, and are marked when their word's turn comes. What
+     * a program builds at once points mostly to what lies nearby. pending[i] ≠ 0 ⇒ words has bit i. */
+    uintptr_t pending_start;
+    size_t pending_size; /* bytes; 0: at no span, or at one where there is more to do than to mark */
+    uint32_t pending_reciprocal;
+    uint64_t pending[SLOT_WORDS];
     /* Both circular; counted are those that ever left, and ever entered. */
     objref_t candidates[CANDIDATES]; /* whose bits are on their way */
     uint32_t candidates_out, candidates_in;
-    coming_t ring[RING]; /* being prefetched */
-    uint32_t ring_out, ring_in;
+    prefetch_t prefetch[PREFETCH]; /* the prefetch queue */
+    uint32_t prefetch_out, prefetch_in;
     size_t bytes, objects;
 } __attribute__((aligned(64))) marker_t;
 
@@ -95,7 +95,7 @@ AS_MODE void make_grey(marker_t *self, uint32_t slot, uint32_t word, mode_t mode
         work_add(&self->queue, slot);
 }
 
-static void share_run(void *is_shared, uintptr_t from, uintptr_t to)
+static void share_range(void *is_shared, uintptr_t from, uintptr_t to)
 {
     *(bool *)is_shared = *(bool *)is_shared && work_share_range(from, to);
 }
@@ -105,7 +105,7 @@ static bool share_object(uintptr_t from, uintptr_t to)
 {
     bool is_shared = true;
     if (to - from >= SPARSE_MIN)
-        sparse_each(from, to, share_run, &is_shared);
+        sparse_each(from, to, share_range, &is_shared);
     else
         is_shared = work_share_range(from, to);
     return is_shared;
@@ -194,7 +194,7 @@ void *mark_base(const void *p)
     return (void *)objref_start(target);
 }
 
-bool mark_heeds(const void *p)
+bool mark_keeps(const void *p)
 {
     if (!marking.base_only || !bitmaps_cover(p))
         return true;
@@ -209,21 +209,21 @@ __attribute__((no_sanitize("address", "thread"))) static inline uintptr_t word_a
     return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
-static inline void found_near(marker_t *self, size_t offset)
+static inline void note_pending(marker_t *self, size_t offset)
 {
-    uint32_t cell = class_cell_at(self->near_reciprocal, offset);
-    self->near[cell / 64] |= (uint64_t)1 << cell % 64;
+    uint32_t cell = class_cell_at(self->pending_reciprocal, offset);
+    self->pending[cell / 64] |= (uint64_t)1 << cell % 64;
     self->words |= (uint64_t)1 << cell / 64;
 }
 
 AS_MODE void scan_words(marker_t *self, uintptr_t from, uintptr_t to, mode_t mode)
 {
-    const uintptr_t base = region_base, near = self->near_start;
-    const size_t size = __atomic_load_n(&bitmaps_reach, __ATOMIC_ACQUIRE), near_size = self->near_size;
+    const uintptr_t base = region_base, pending = self->pending_start;
+    const size_t size = __atomic_load_n(&bitmaps_reach, __ATOMIC_ACQUIRE), pending_size = self->pending_size;
     for (const uintptr_t *word = (const uintptr_t *)from; word < (const uintptr_t *)to; word++) {
         uintptr_t p = word_at(word);
-        if (p - near < near_size)
-            found_near(self, p - near);
+        if (p - pending < pending_size)
+            note_pending(self, p - pending);
         else if (p - base < size)
             found(self, p - base, mode);
     }
@@ -234,7 +234,7 @@ __attribute__((noinline)) static void scan_bases(marker_t *self, uintptr_t from,
 {
     for (const uintptr_t *word = (const uintptr_t *)from; word < (const uintptr_t *)to; word++) {
         uintptr_t p = word_at(word);
-        if (bitmaps_cover((const void *)p) && mark_heeds((const void *)p))
+        if (bitmaps_cover((const void *)p) && mark_keeps((const void *)p))
             found(self, p - region_base, mode_now());
     }
 }
@@ -247,7 +247,7 @@ static void reach(void *context, const void *p)
 
 static void visit(void *context, const void *p)
 {
-    if (LIKELY(!marking.base_only) || mark_heeds(p))
+    if (LIKELY(!marking.base_only) || mark_keeps(p))
         reach(context, p);
 }
 
@@ -323,14 +323,14 @@ static void scan_large(marker_t *self, span_t *span)
         scan_typed(self, object, bytes);
 }
 
-AS_MODE void scan(marker_t *self, const coming_t *object, mode_t mode)
+AS_MODE void scan(marker_t *self, const prefetch_t *object, mode_t mode)
 {
     if (UNLIKELY(object->kind == KIND_TYPED))
-        scan_typed(self, object->object, object->size);
+        scan_typed(self, object->start, object->size);
     else if (mode.special && marking.base_only)
-        scan_bases(self, object->object, object->object + object->size);
+        scan_bases(self, object->start, object->start + object->size);
     else
-        scan_words(self, object->object, object->object + object->size, mode);
+        scan_words(self, object->start, object->start + object->size, mode);
 }
 
 /* --- the queue --- */
@@ -361,9 +361,9 @@ AS_MODE bool take_span(marker_t *self, mode_t mode)
     self->size = cell_size[is.cls];
     self->kind = is.kind;
     self->word = SLOT_WORDS - 1;
-    self->near_start = (uintptr_t)region_address(slot);
-    self->near_size = mode.special || !is.cls ? 0 : SLOT_SIZE;
-    self->near_reciprocal = class_reciprocals[is.cls];
+    self->pending_start = (uintptr_t)region_address(slot);
+    self->pending_size = mode.special || !is.cls ? 0 : SLOT_SIZE;
+    self->pending_reciprocal = class_reciprocals[is.cls];
     return true;
 }
 
@@ -379,18 +379,18 @@ static inline uint32_t take_word(marker_t *self)
 }
 _Static_assert(SLOT_WORDS == 64, "all words fit into one");
 
-/* Marks what has been noted of a word. All that are marked there now. */
+/* Marks the pending cells of a word. All that are marked there now. */
 AS_MODE uint64_t take_marks(marker_t *self, uint32_t word, mode_t mode)
 {
     bits_t *bits = &bitmaps_of(self->slot)[word];
     uint64_t marks = __atomic_load_n(&bits->marks, __ATOMIC_SEQ_CST);
-    uint64_t near = self->near[word] & __atomic_load_n(&bits->allocs, __ATOMIC_RELAXED) & ~marks;
-    self->near[word] = 0;
-    if (near && mode.alone)
-        bits->marks = marks | near;
-    else if (near)
-        marks = __atomic_fetch_or(&bits->marks, near, __ATOMIC_SEQ_CST);
-    return marks | near;
+    uint64_t pending = self->pending[word] & __atomic_load_n(&bits->allocs, __ATOMIC_RELAXED) & ~marks;
+    self->pending[word] = 0;
+    if (pending && mode.alone)
+        bits->marks = marks | pending;
+    else if (pending)
+        marks = __atomic_fetch_or(&bits->marks, pending, __ATOMIC_SEQ_CST);
+    return marks | pending;
 }
 
 /* The cells of a word that are marked and not scanned: this marker scans them. How
@@ -424,10 +424,10 @@ AS_MODE void scan_ranges(marker_t *self, mode_t mode)
 /* Where many cells of a word are to be scanned the processor sees by itself what is read next. */
 AS_MODE void scan_cells(marker_t *self, mode_t mode)
 {
-    coming_t coming = {.size = self->size, .kind = self->kind};
+    prefetch_t object = {.size = self->size, .kind = self->kind};
     for (uint64_t cells = self->cells; cells; cells &= cells - 1) {
-        coming.object = self->at + (size_t)__builtin_ctzll(cells) * coming.size;
-        scan(self, &coming, mode);
+        object.start = self->at + (size_t)__builtin_ctzll(cells) * object.size;
+        scan(self, &object, mode);
     }
     self->cells = 0;
 }
@@ -438,7 +438,7 @@ AS_MODE bool find_cells(marker_t *self, mode_t mode)
 {
     do {
         if (!self->words) {
-            self->near_size = 0;
+            self->pending_size = 0;
             scan_ranges(self, mode);
             if (work_is_wanted())
                 work_give(&self->queue);
@@ -455,14 +455,14 @@ AS_MODE bool find_cells(marker_t *self, mode_t mode)
     return true;
 }
 
-/* The next object enters the ring. */
+/* The next object enters the prefetch queue. */
 static inline void prefetch_object(marker_t *self)
 {
     uintptr_t object = self->at + (size_t)__builtin_ctzll(self->cells) * self->size;
     self->cells &= self->cells - 1;
     __builtin_prefetch((const void *)object);
     __builtin_prefetch((const char *)object + 32); /* a cell of 48 bytes may lie in two lines */
-    self->ring[self->ring_in++ % RING] = (coming_t){object, self->size, self->kind};
+    self->prefetch[self->prefetch_in++ % PREFETCH] = (prefetch_t){object, self->size, self->kind};
 }
 
 AS_MODE void drain_as(marker_t *self, mode_t mode)
@@ -470,15 +470,15 @@ AS_MODE void drain_as(marker_t *self, mode_t mode)
     for (;;) {
         if (self->cells || find_cells(self, mode)) {
             prefetch_object(self);
-            if (self->ring_in - self->ring_out < RING)
+            if (self->prefetch_in - self->prefetch_out < PREFETCH)
                 continue;
-        } else if (self->ring_in == self->ring_out) {
+        } else if (self->prefetch_in == self->prefetch_out) {
             if (self->candidates_in == self->candidates_out)
                 return;
             mark_candidates(self, mode);
             continue;
         }
-        scan(self, &self->ring[self->ring_out++ % RING], mode);
+        scan(self, &self->prefetch[self->prefetch_out++ % PREFETCH], mode);
     }
 }
 
@@ -523,7 +523,7 @@ bool mark_prepare(uint32_t members)
     if (!markers) {
         for (uint32_t cls = 0; cls < CLASS_COUNT; cls++)
             cell_size[cls] = class_size(cls);
-        markers = pages_metadata(CREW_MAX * sizeof *markers);
+        markers = pages_metadata(WORKERS_MAX * sizeof *markers);
     }
     prepared = members;
     return markers && work_prepare();
@@ -582,7 +582,7 @@ void mark_contents(const void *object)
     if (span_is_large(span))
         scan_large(&markers[0], span);
     else
-        scan(&markers[0], &(coming_t){(uintptr_t)object, span->cell_size, span->kind}, mode_now());
+        scan(&markers[0], &(prefetch_t){(uintptr_t)object, span->cell_size, span->kind}, mode_now());
 }
 
 /* --- again --- */

@@ -188,7 +188,7 @@ static void add_part(uintptr_t from, uintptr_t to)
     written_range *range = !(now.may & WRITTEN_MAY_READ) || now.may_vanish ? note_copied
                            : now.may & WRITTEN_MAY_EXECUTE                 ? note_code
                                                                            : now.range;
-    now.failed |= !written_each_run(from, to, range);
+    now.failed |= !written_each_range(from, to, range);
 }
 
 static void add_mapping(uintptr_t from, uintptr_t to, unsigned may)

@@ -101,7 +101,7 @@ static void visit(void *context, const void *p)
 
 static void visit_inside(void *context, const void *p)
 {
-    if (mark_heeds(p))
+    if (mark_keeps(p))
         visit(context, p);
 }
 

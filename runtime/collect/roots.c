@@ -249,7 +249,7 @@ static bool look_around(uintptr_t inside)
 /* Of what may be read that was touched: a mapped file may end before its mapping does. */
 static void add_touched(uintptr_t from, uintptr_t to, void (*range)(uintptr_t from, uintptr_t to))
 {
-    if (!written_each_run(from, to, range))
+    if (!written_each_range(from, to, range))
         range(from, to);
 }
 

@@ -12,11 +12,11 @@
 
 enum { ROOM_MIN = 1 << 8, ROOM_SHIFT_MAX = 31 };
 
-/* One block of memory holds all three arrays: records, held, buckets, `room` of each. */
+/* One block of memory holds all three arrays: records, strong, buckets, `room` of each. */
 static struct {
     lock_t lock;
     side_record_t *records;
-    held_t *held;
+    strong_t *strong;
     uint32_t *buckets;
     uint32_t room; /* a power of two; 0: nothing yet */
     uint32_t end;  /* records ever used, the first included */
@@ -34,9 +34,9 @@ side_record_t *side_table_at(uint32_t number)
     return &store.records[number];
 }
 
-held_t *side_table_held(uint32_t number)
+strong_t *side_table_strong(uint32_t number)
 {
-    return &store.held[number];
+    return &store.strong[number];
 }
 
 bool side_table_lock(void)
@@ -108,14 +108,14 @@ uint32_t side_table_find(uintptr_t object, enum side_kind kind)
 
 static size_t store_bytes(uint32_t room)
 {
-    return os_page_up(room * (sizeof *store.records + sizeof *store.held + sizeof *store.buckets));
+    return os_page_up(room * (sizeof *store.records + sizeof *store.strong + sizeof *store.buckets));
 }
 
 static void store_use(void *memory, uint32_t room)
 {
     store.records = memory;
-    store.held = (held_t *)(void *)(store.records + room);
-    store.buckets = (uint32_t *)(void *)(store.held + room);
+    store.strong = (strong_t *)(void *)(store.records + room);
+    store.buckets = (uint32_t *)(void *)(store.strong + room);
     store.room = room;
 }
 
@@ -126,7 +126,7 @@ static bool store_grow(void)
     if (!memory)
         return false;
     side_record_t *records = store.records;
-    held_t *held = store.held;
+    strong_t *strong = store.strong;
     store_use(memory, room);
     atomic_fetch_add_explicit(&page_stats.metadata, store_bytes(room) - (old ? store_bytes(old) : 0),
                               memory_order_relaxed);
@@ -135,7 +135,7 @@ static bool store_grow(void)
         return true;
     }
     memcpy(store.records, records, old * sizeof *records);
-    memcpy(store.held, held, old * sizeof *held);
+    memcpy(store.strong, strong, old * sizeof *strong);
     os_unreserve(records, store_bytes(old));
     for (uint32_t number = 1; number < store.end; number++)
         if (store.records[number].object) /* not if it is free or waits */
@@ -162,7 +162,7 @@ uint32_t side_table_add(uintptr_t object, enum side_kind kind)
 void side_table_free(uint32_t number)
 {
     side_record_t *record = side_table_at(number);
-    *side_table_held(number) = (held_t){0};
+    *side_table_strong(number) = (strong_t){0};
     *record = (side_record_t){.next = store.free, .generation = record->generation};
     store.free = number;
 }
@@ -177,8 +177,8 @@ void side_table_rehang(uint32_t number, uintptr_t object)
 
 void side_table_roots(uintptr_t *from, uintptr_t *to)
 {
-    *from = (uintptr_t)store.held;
-    *to = (uintptr_t)(store.held + store.end);
+    *from = (uintptr_t)store.strong;
+    *to = (uintptr_t)(store.strong + store.end);
 }
 
 /* --- fork --- */

@@ -102,8 +102,8 @@ __attribute__((noinline)) static uintptr_t take_roots(void)
     if (UNLIKELY(request->from != NULL))
         from = request->from->from & ~(uintptr_t)7;
     mark_roots(from);
-    for (size_t i = 0; UNLIKELY(request->from != NULL) && i < ORIGIN_HELD; i++)
-        mark_word((const void *)request->from->held[i]);
+    for (size_t i = 0; UNLIKELY(request->from != NULL) && i < ORIGIN_SAVED; i++)
+        mark_word((const void *)request->from->saved[i]);
     return from;
 }
 

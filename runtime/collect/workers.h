@@ -10,12 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CREW_MAX = 16 };
+enum { WORKERS_MAX = 16 };
 
 /* Start threads until there are so many members, the caller included, as far as they can be had; those just
  * started are waited for a moment. Without any lock; while one thread starts them, another returns at once. */
 void workers_start(uint32_t wanted);
-/* How many members the next run may have, at most `wanted`. With the collector's lock. */
+/* how many members the next round may have, at most `wanted`. With the collector's lock. */
 uint32_t workers_ready(uint32_t wanted);
 /* Threads that were started; some may not have begun to run. */
 uint32_t workers_started(void);

@@ -2,7 +2,7 @@
  * the slot's first bit; a slot has 512 bytes of each bitmap, so that a cell has one number among all: its
  * slot's times CELLS_MAX, and its own. A large object has one bit.
  *
- *     allocs    the cell is the program's, or in a thread's run. Released by the thread that frees, acquired by
+ *     allocs    the cell is the program's, or in a thread's allocation buffer. Released by the thread that frees, acquired by
  *               the one that allocates
  *     marks     the last trace reached it; zero but between the trace and the sweep of the span. A cell that
  *               the program frees loses first the one bit, then the other

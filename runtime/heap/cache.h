@@ -31,7 +31,7 @@
 
 typedef struct cell {
     struct cell *next;
-    span_t *mark; /* its span, while it is free */
+    span_t *tag; /* its span, while it is free */
 } cell_t;
 
 enum { OUTBOX_SIZE = 8, OUTBOX_BYTES = 16 * 1024 };
@@ -45,12 +45,12 @@ typedef struct chain {
 
 /* A stack that its thread has left, for the kernel or for another stack: where it stood, and the registers
  * that are wanted back there, among other words. */
-typedef struct stack_mark {
+typedef struct saved_frame {
     uintptr_t from;
-    uintptr_t held[11];
-} stack_mark_t;
+    uintptr_t saved[11];
+} saved_frame_t;
 
-/* Free runs of slots that the thread keeps: see spare.h. The owner's, behind its gate. */
+/* Free runs of slots that the thread keeps: see spare.h. The owner's, under its biased lock. */
 enum { SPARE_BINS = 41 };
 struct spare {
     uint32_t bins[SPARE_BINS]; /* slots, linked by span->next; LIFO */
@@ -84,7 +84,7 @@ typedef struct heap {
     uint64_t drained[CLASS_COUNT];  /* cells of this heap that came back through the inbox */
     /* Cells that the bin had when it was last filled, the first one taken included. */
     uint16_t filled[CLASS_COUNT];
-    uint32_t volume; /* bytes handed out that the clock does not know of yet: cycle.h. The owner's */
+    uint32_t volume; /* bytes handed out that cycles do not know of yet: cycle.h. The owner's */
     uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
     struct collected *collected;    /* its share of the collected heap, from first use on; see collected.h */
     uintptr_t stack_from, stack_to; /* what it has on its stack, while it stands still: see world.h */
@@ -94,24 +94,25 @@ typedef struct heap {
     _Atomic int thread;       /* the kernel's number of it; world.c says which thread clears it */
     int number;               /* of a thread that it has or had, 0: none; */
     struct heap *number_next; /* in the table of numbers.h: both under the lock */
-    stack_mark_t blocked;     /* in a blocking section: of the function that began it */
+    saved_frame_t blocked;    /* in a blocking section: of the function that began it */
     tracer_call_t call;       /* a system call that a stop may cut short */
     _Atomic uint32_t parked;  /* 1: it stands still */
     _Atomic uint32_t waits_for_child; /* 1: it counts as parked while it does; the collector's */
     _Atomic uint32_t vforks;          /* 1: it makes a child that shares its memory; `blocked` is its frame */
     uintptr_t stack_low; /* from here to its end its own stack is known to have no hole: the collector's */
-    stack_mark_t own;    /* of the thread's own stack, while it is on another one: see collect/stacks.h */
+    saved_frame_t own;   /* of the thread's own stack, while it is on another one: see collect/stacks.h */
     struct weir_gc_stack *stack; /* the one that it said it is on; NULL: its own */
     struct spare spare;
     uint64_t arena_taken, arena_given; /* bytes of blocks that arenas took from this heap, and gave back */
     struct sampling *sampling;         /* the heap profile's part, if there is one: see sampled.h */
     struct heap *next;                 /* of all heaps; written once, under the lock */
     struct heap *next_idle;            /* without a thread; under the lock */
-    _Atomic uint32_t busy; /* the owner is in a slow path, so deep; written by the owner: see gate.h */
-    _Atomic uint32_t shut; /* enum gate_state: see gate.h */
-    bool closed; /* no fast path finds the heap; written by the thread that has shut the gate, or opens it */
-    bool ended;  /* its thread is past its end, and goes at any time; under the lock of the heaps */
-    uint16_t refills;         /* with cells that were freed, modulo 65536. The owner's */
+    _Atomic uint32_t busy; /* the owner is in a slow path, so deep; written by the owner: see bias.h */
+    _Atomic uint32_t bias; /* enum bias_state: see bias.h */
+    bool
+        closed; /* no fast path finds the heap; written by the thread that revokes the bias, or takes it back */
+    bool ended;       /* its thread is past its end, and goes at any time; under the lock of the heaps */
+    uint16_t refills; /* with cells that were freed, modulo 65536. The owner's */
     _Atomic uint32_t queued;  /* it is in the queue: see tend_queue.h, */
     struct heap *next_queued; /* and so is this */
     _Atomic int status;
@@ -126,10 +127,10 @@ typedef struct cache {
     heap_t *heap; /* NULL before first use and after the thread's end */
     bool ended;   /* the thread has left its heap */
     bool stays; /* the thread has ended but keeps its heap, because more destructors may run: see thread.c */
-    bool starting;    /* the thread is getting one: see bootstrap.h */
-    bool cycling;     /* the thread is in a cycle: see cycle.h */
-    uint32_t inside;  /* sections that a stop of the world must not fall into: see world.h */
-    struct run *runs; /* heap->collected's, or NULL */
+    bool starting;                /* the thread is getting one: see bootstrap.h */
+    bool cycling;                 /* the thread is in a cycle: see cycle.h */
+    uint32_t no_stop; /* how many no-stop sections the thread is in: see world.h */
+    struct alloc_buffer *buffers; /* heap->collected's, or NULL */
 } cache_t;
 extern __thread cache_t cache __attribute__((tls_model("initial-exec")));
 

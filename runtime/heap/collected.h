@@ -4,11 +4,11 @@
  * the collector nor the sweeper writes among the objects, and a dirty page means that the program wrote
  * there.
  *
- * A thread allocates from runs: neighbouring free cells, zeroed and marked as allocated when the run is
- * taken.
+ * A thread allocates from allocation buffers: neighbouring free cells, zeroed and marked as allocated when
+ * the buffer is taken.
  *
- *     span:  | live | run: |given out|at ... end| | live | free | live | never used |
- *                                                ^position
+ *     span:  | live | buffer: |given out|at ... end| | live | free | live | never used |
+ *                                                   ^position
  *
  * A span is one thread's at a time: between claim and the next stop, or until it has no more free cells. All
  * spans of a kind and class are on one list; a cursor goes through it once in a cycle, and a thread that needs cells
@@ -31,16 +31,16 @@
 enum { COLLECTED_KINDS = KIND_COUNT - KIND_SCAN };
 
 /* Free cells that a thread has, all zero; at == end: none. Written by the thread. */
-typedef struct run {
+typedef struct alloc_buffer {
     char *at, *end;
     size_t size; /* of a cell */
-} run_t;
+} alloc_buffer_t;
 
 /* A thread's share. Written by the thread, not while the world is stopped; then by the collector. */
 typedef struct collected {
-    run_t runs[COLLECTED_KINDS][CLASS_COUNT];
+    alloc_buffer_t buffers[COLLECTED_KINDS][CLASS_COUNT];
     span_t *active[COLLECTED_KINDS][CLASS_COUNT];
-    uint64_t taken[CLASS_COUNT]; /* cells that went into runs, ever, */
+    uint64_t taken[CLASS_COUNT]; /* cells that went into buffers, ever, */
     uint64_t returned
         [CLASS_COUNT]; /* and of them, unused, out of these again. As those of a heap: see account.c */
 } collected_t;
@@ -51,13 +51,14 @@ void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_
 
 __attribute__((always_inline)) static inline void *collected_alloc_fast(enum span_kind kind, size_t size)
 {
-    if (UNLIKELY(size > MEDIUM_MAX || !cache.runs))
+    if (UNLIKELY(size > MEDIUM_MAX || !cache.buffers))
         return NULL;
-    run_t *run = &cache.runs[(size_t)(kind - KIND_SCAN) * CLASS_COUNT + cache.class_of[class_granule(size)]];
-    char *p = run->at;
-    if (UNLIKELY(p == run->end))
+    alloc_buffer_t *buffer =
+        &cache.buffers[(size_t)(kind - KIND_SCAN) * CLASS_COUNT + cache.class_of[class_granule(size)]];
+    char *p = buffer->at;
+    if (UNLIKELY(p == buffer->end))
         return NULL;
-    run->at = p + run->size;
+    buffer->at = p + buffer->size;
     return p;
 }
 
@@ -99,7 +100,7 @@ static inline bool collected_is_marked(const void *p)
 
 /* --- for the collector --- */
 
-/* Bytes allocated since the last trace ended: cells in runs count as allocated. Less what was freed by hand:
+/* Bytes allocated since the last trace ended: cells in buffers count as allocated. Less what was freed by hand:
  * it may be "below zero". */
 extern _Atomic size_t collected_bytes_since;
 /* Bytes of the spans and large objects: those allocated, and the free cells that more can go into. Written
@@ -108,7 +109,7 @@ extern _Atomic size_t collected_bytes_held;
 /* Is there any collected memory? */
 bool collected_is_used(void);
 
-/* With the world stopped: a trace begins, and the runs are black. How many cells that were. If the world runs
+/* With the world stopped: a trace begins, and the buffers are black. How many cells that were. If the world runs
  * before the end, what is allocated meanwhile is born black, and the tracer has to scan it: its
  * contents come later. A trace of which there is no end was abandoned; the next one takes its marks away. */
 size_t collected_begin_trace(void);

@@ -75,7 +75,7 @@ static bool take_own(void)
  * too. */
 static bool is_empty(void)
 {
-    return own.empty || lock_depth || cache.inside;
+    return own.empty || lock_depth || cache.no_stop;
 }
 
 static void pause_shortly(void)

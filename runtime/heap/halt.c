@@ -49,8 +49,8 @@ static const void *of_thread(uintptr_t word, const void *mine)
 
 static bool is_in_section(uintptr_t word)
 {
-    const uint32_t *inside = of_thread(word, &cache.inside), *sections = of_thread(word, &lock_sections);
-    return __atomic_load_n(inside, __ATOMIC_ACQUIRE) > 0 || __atomic_load_n(sections, __ATOMIC_ACQUIRE) > 0;
+    const uint32_t *no_stop = of_thread(word, &cache.no_stop), *sections = of_thread(word, &lock_sections);
+    return __atomic_load_n(no_stop, __ATOMIC_ACQUIRE) > 0 || __atomic_load_n(sections, __ATOMIC_ACQUIRE) > 0;
 }
 
 /* --- waiting; both --- */

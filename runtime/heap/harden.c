@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "runtime/heap/block.h"
-#include "runtime/heap/gate.h"
+#include "runtime/heap/bias.h"
 #include "runtime/heap/large.h"
 #include "runtime/heap/misuse.h"
 #include "runtime/heap/quarantine.h"
@@ -61,25 +61,25 @@ static void *shuffle(heap_t *self, uint32_t cls, void *first)
     }
     for (uint32_t i = 1; i < count; i++) {
         cell_t *cell = (cell_t *)(void *)(start + ((size_t)places[i] << CELL_SHIFT));
-        cell->mark = span;
+        cell->tag = span;
         cell->next = rest;
         rest = cell;
     }
     self->bins[cls] = rest;
     cell_t *chosen = (cell_t *)(void *)(start + ((size_t)places[0] << CELL_SHIFT));
-    chosen->mark = NULL;
+    chosen->tag = NULL;
     return chosen;
 }
 
 static void *take_cell(heap_t *self, size_t size, size_t alignment)
 {
     uint32_t cls = raw_class(alignment, block_room(size, alignment));
-    gate_enter(self);
+    bias_enter(self);
     bool is_refill = self->bins[cls] == NULL;
     void *cell = raw_malloc(self, class_size(cls));
     if (cell && is_refill)
         cell = shuffle(self, cls, cell);
-    gate_leave(self);
+    bias_leave(self);
     return cell;
 }
 

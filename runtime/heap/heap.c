@@ -15,7 +15,7 @@
 #include "runtime/heap/collected.h"
 #include "runtime/heap/cycle.h"
 #include "runtime/heap/fast.h"
-#include "runtime/heap/gate.h"
+#include "runtime/heap/bias.h"
 #include "runtime/heap/guard.h"
 #include "runtime/heap/harden.h"
 #include "runtime/heap/hollow.h"
@@ -66,15 +66,15 @@ static void *malloc_zero_size(heap_t *self, enum heap_call call)
 ALWAYS_INLINE void *malloc_cell(heap_t *self, size_t size)
 {
     uint32_t cls = class_of(size);
-    gate_enter(self);
+    bias_enter(self);
     cell_t *cell = self->bins[cls];
     if (LIKELY(cell != NULL)) {
         self->bins[cls] = cell->next;
-        cell->mark = NULL;
+        cell->tag = NULL;
     } else {
         cell = span_refill(self, cls, size);
     }
-    gate_leave(self);
+    bias_leave(self);
     return cell;
 }
 
@@ -92,11 +92,11 @@ static bool uses_cache(const heap_t *self)
     return LIKELY(self && self->bins == cache.bins && !cache.ended);
 }
 
-/* After an allocation on a slow path, p its result: run the cycle if one is due. True: p was refused and the cycle
+/* After an allocation on a slow path, p its result: run the cycle if one is requested. True: p was refused and the cycle
  * may have made room; the caller allocates again and passes the result through `retried`. */
 static bool is_worth_another_try(const void *p)
 {
-    if (LIKELY(!cycle_is_due()) || !cycle_run_due(p == NULL) || p)
+    if (LIKELY(!cycle_is_requested()) || !cycle_run_requested(p == NULL) || p)
         return false;
     pages_retry_begins();
     return true;
@@ -271,8 +271,8 @@ static span_t *span_of(const void *p, const char *call)
     return NULL;
 }
 
-/* Hardening dresses manual memory only. p lies in the region. */
-static bool is_dressed(const void *p)
+/* Only manual memory is hardened. p lies in the region. */
+static bool is_hardened(const void *p)
 {
     return UNLIKELY(options.harden) && span_of_slot(region_slot(p))->kind == KIND_MANUAL;
 }
@@ -296,24 +296,24 @@ static bool is_free(heap_t *self, span_t *span, const void *p)
 
 static bool is_free_here(heap_t *self, span_t *span, const void *p)
 {
-    gate_enter(self);
+    bias_enter(self);
     bool free = is_free(self, span, p);
-    gate_leave(self);
+    bias_leave(self);
     return free;
 }
 
 /* --- freeing --- */
 
-static bool is_marked(const span_t *span, const void *p)
+static bool is_tagged(const span_t *span, const void *p)
 {
-    return ((const cell_t *)p)->mark == span;
+    return ((const cell_t *)p)->tag == span;
 }
 
 static void free_cell(heap_t *self, span_t *span, void *p)
 {
     bool own = __atomic_load_n(&span->heap, __ATOMIC_RELAXED) == self;
-    gate_enter(self);
-    if (UNLIKELY(is_marked(span, p)) && (!own || is_free(self, span, p)))
+    bias_enter(self);
+    if (UNLIKELY(is_tagged(span, p)) && (!own || is_free(self, span, p)))
         misuse_report("double free of", p, span->cell_size, "free()");
     else if (own)
         span_free_cell(span, p);
@@ -321,7 +321,7 @@ static void free_cell(heap_t *self, span_t *span, void *p)
         sampled_free(span, p);
     else
         remote_free(self, span, p);
-    gate_leave(self);
+    bias_leave(self);
 }
 
 static void free_collected(heap_t *self, span_t *span, void *p)
@@ -361,7 +361,7 @@ static void free_large(heap_t *self, span_t *span)
     errno = saved;
 }
 
-/* The ordinary cases of the slow path: a cell of another thread's, not marked as free; a large object. */
+/* The ordinary cases of the slow path: a cell of another thread's, not tagged as free; a large object. */
 static bool free_ordinary(void *p)
 {
     size_t unit = region_unit(p);
@@ -376,11 +376,11 @@ static bool free_ordinary(void *p)
         free_large(self, span);
         return true;
     }
-    if (!owner || ((cell_t *)p)->mark == span)
+    if (!owner || ((cell_t *)p)->tag == span)
         return false;
-    gate_enter(self);
+    bias_enter(self);
     remote_free(self, span, p);
-    gate_leave(self);
+    bias_leave(self);
     return true;
 }
 
@@ -388,9 +388,9 @@ static void free_guarded(heap_t *self, void *p, size_t size)
 {
     if (size != HEAP_SIZE_UNKNOWN && size > guard_size(p, "sized free"))
         misuse_report("size mismatch at", p, guard_size(p, "sized free"), "sized free");
-    gate_enter(self);
+    bias_enter(self);
     sampled_guarded_free(self, p);
-    gate_leave(self);
+    bias_leave(self);
 }
 
 static void free_anything(void *p, enum heap_call call, size_t size)
@@ -403,7 +403,7 @@ static void free_anything(void *p, enum heap_call call, size_t size)
         free_zero_size(p);
     } else if (self && UNLIKELY(guard_owns(p))) {
         free_guarded(self, p, size);
-    } else if (self && UNLIKELY(options.harden) && (!region_owns(p) || is_dressed(p))) {
+    } else if (self && UNLIKELY(options.harden) && (!region_owns(p) || is_hardened(p))) {
         harden_free(self, p, call, size);
     } else if (self) {
         span_t *span = span_of(p, "free()");
@@ -441,18 +441,18 @@ static void event_keeping_errno(span_t *span)
     errno = saved;
 }
 
-/* While this waited at the gate, the thread that tended the heap may have seen to it, and the span may be another's. */
+/* While this waited for the bias, the thread that tended the heap may have seen to it, and the span may be another's. */
 void heap_free_event(span_t *span)
 {
     heap_t *self = cache.heap;
-    gate_enter(self);
+    bias_enter(self);
     if (LIKELY(span->heap == self && span->frees_until_event == 0)) {
         if (LIKELY(span->state == SPAN_FULL))
             span_event(span);
         else
             event_keeping_errno(span);
     }
-    gate_leave(self);
+    bias_leave(self);
 }
 
 void heap_free(void *p)
@@ -547,7 +547,7 @@ void *heap_realloc(void *p, size_t size)
         return realloc_outside(p, size);
     if (UNLIKELY(zero_owns(p)))
         return move_block(p, 0, size);
-    if (is_dressed(p))
+    if (is_hardened(p))
         return realloc_hardened(p, size);
     span_t *span = span_of(p, "realloc()");
     if (UNLIKELY(!span))
@@ -557,7 +557,7 @@ void *heap_realloc(void *p, size_t size)
     if (span_is_large(span))
         return realloc_large(span, size);
     heap_t *owner = __atomic_load_n(&span->heap, __ATOMIC_RELAXED);
-    if (UNLIKELY(is_marked(span, p)) && owner == cache.heap && is_free_here(owner, span, p)) {
+    if (UNLIKELY(is_tagged(span, p)) && owner == cache.heap && is_free_here(owner, span, p)) {
         misuse_report("use after free of", p, span->cell_size, "realloc()");
         return no_memory();
     }
@@ -577,7 +577,7 @@ size_t heap_usable_size(const void *p)
         return bootstrap_owns(p) ? bootstrap_size(p) : 0;
     if (zero_owns(p))
         return 0;
-    if (is_dressed(p))
+    if (is_hardened(p))
         return harden_usable(p);
     span_t *span = span_of(p, "malloc_usable_size()");
     return span ? span_usable(span) : 0;
@@ -605,13 +605,13 @@ static bool has_mail(const heap_t *self)
 
 static void shed_own(heap_t *self)
 {
-    gate_enter(self);
+    bias_enter(self);
     remote_flush(self);
     remote_drain(self);
     span_release_empty(self);
     spare_release(self);
     hollow_heap(self, NULL);
-    gate_leave(self);
+    bias_leave(self);
 }
 
 void heap_shed(bool every)

@@ -143,7 +143,7 @@ static uint32_t link_cells(span_t *span, uint32_t pages, cell_t **list)
             if (reached & span->hollow || reached & pages & ~(1u << page))
                 continue; /* the latter's turn comes */
             cell_t *free = (cell_t *)(void *)(span_start(span) + (size_t)cell * span->cell_size);
-            *free = (cell_t){.next = *list, .mark = span};
+            *free = (cell_t){.next = *list, .tag = span};
             *list = free;
             count++;
         }

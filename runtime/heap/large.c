@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "runtime/heap/cycle.h"
-#include "runtime/heap/gate.h"
+#include "runtime/heap/bias.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/sampled.h"
 #include "runtime/heap/spare.h"
@@ -85,9 +85,9 @@ void *large_alloc(heap_t *self, size_t size, size_t alignment, bool zeroed)
 /* All of it may have been written. */
 static void *malloc_spare(heap_t *self, size_t bytes, size_t size, bool zeroed)
 {
-    gate_enter(self);
+    bias_enter(self);
     uint32_t slot = spare_take_large(self, bytes);
-    gate_leave(self);
+    bias_leave(self);
     if (!slot)
         return NULL;
     bytes = *span_bytes(span_of_slot(slot));
@@ -110,9 +110,9 @@ static bool keep_spare(heap_t *self, span_t *span, size_t bytes)
 {
     if (bytes > SPARE_MAX || bytes <= SMALL_MAX)
         return false;
-    gate_enter(self);
+    bias_enter(self);
     bool kept = spare_put_large(self, span, bytes);
-    gate_leave(self);
+    bias_leave(self);
     return kept;
 }
 

@@ -12,10 +12,10 @@
 #include "runtime/heap/block.h"
 
 bool quarantine_is_full(void);
-/* Bury a live block. The quarantine is not full. */
+/* Poison a live block, and keep it. The quarantine is not full. */
 void quarantine_put(const block_t *block);
 /* The oldest block, if there is more than may stay, or, with `all`, any; NULL: none. *accessible: the heap can have it as
- * it is (block_exhume). */
+ * it is (block_release). */
 void *quarantine_take(bool all, bool *accessible, finding_t *finding);
 /* Look at the newest block and, in turn, at one of the others. */
 finding_t quarantine_patrol(void);

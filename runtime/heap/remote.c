@@ -43,7 +43,7 @@ void remote_free(heap_t *self, span_t *span, void *p)
         chain->to = to;
     }
     cell->next = chain->first;
-    cell->mark = span;
+    cell->tag = span;
     chain->first = cell;
     if (!chain->last) {
         chain->last = cell;

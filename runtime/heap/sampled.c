@@ -80,7 +80,7 @@ static void free_cell(span_t *span, cell_t *cell)
     DEBUG_CHECK(span->state == SPAN_SAMPLED && span->frees_until_event > 0);
     bool had_room = has_room(span);
     cell->next = span->free;
-    cell->mark = span;
+    cell->tag = span;
     span->free = cell;
     __atomic_store_n(&span->frees_until_event, span->frees_until_event - 1, __ATOMIC_RELAXED);
     if (!had_room)
@@ -106,7 +106,7 @@ static void *take_cell(uint32_t cls)
         cell = (cell_t *)(void *)(span_start(span) + (size_t)span->initialized * span->cell_size);
         __atomic_store_n(&span->initialized, (uint16_t)(span->initialized + 1), __ATOMIC_RELAXED);
     }
-    cell->mark = NULL;
+    cell->tag = NULL;
     __atomic_store_n(&span->frees_until_event, span->frees_until_event + 1, __ATOMIC_RELAXED);
     if (!has_room(span))
         span_unlink(&sampled.with_room[cls], span);
@@ -211,7 +211,7 @@ void sampled_large_free(span_t *span)
 
 /* --- cells that are collected --- */
 
-uint32_t sampled_run(sampling_t *sampling, const span_t *span, uint32_t cells)
+uint32_t sampled_cut(sampling_t *sampling, const span_t *span, uint32_t cells)
 {
     uint32_t *until = &sampling->until_collected[span->kind - KIND_SCAN][span->cls];
     if (*until == 0)

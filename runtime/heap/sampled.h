@@ -14,8 +14,8 @@
  * threads share these spans, under one lock; each is charged whole when it is taken, since a page that is not
  * charged may not be written. A large block is sampled where it lives; its descriptor says so.
  *
- * Cells that the collector frees are sampled where they live too: the run that a thread takes is cut in the same way,
- * and the sample is a run of its own. Their span notes which cell is a sample, in span->absent, so that freeing others
+ * Cells that the collector frees are sampled where they live too: the buffer that a thread takes is cut in the same way,
+ * and the sample is a buffer of its own. Their span notes which cell is a sample, in span->absent, so that freeing others
  * and sweeping spans without samples cost nothing:
  *
  *     0: none     n + 1: cell n, and no other     SAMPLED_SEVERAL
@@ -54,9 +54,9 @@ void sampled_large(heap_t *self, span_t *span, size_t size);
 /* It goes. */
 void sampled_large_free(span_t *span);
 
-/* Of a run of so many free cells of a collected span the thread may take these: those before the next sample, or that
+/* Of a buffer of so many free cells of a collected span the thread may take these: those before the next sample, or that
  * one alone. */
-uint32_t sampled_run(sampling_t *sampling, const span_t *span, uint32_t cells);
+uint32_t sampled_cut(sampling_t *sampling, const span_t *span, uint32_t cells);
 static inline bool sampled_is_due(const heap_t *self, enum span_kind kind, uint32_t cls)
 {
     return self->sampling && self->sampling->until_collected[kind - KIND_SCAN][cls] == 0;

@@ -146,7 +146,7 @@ ALWAYS_INLINE void *bin_fill(heap_t *heap, span_t *span, cell_t *list, uint32_t 
     __atomic_store_n(&heap->filled[cls], (uint16_t)kept, __ATOMIC_RELAXED);
     cycle_note_volume(heap, (size_t)kept * span->cell_size);
     heap->bins[cls] = list->next;
-    list->mark = NULL;
+    list->tag = NULL;
     count_add(&heap->taken[cls], count);
     if (pages_is_pressed())
         pages_note_refill((size_t)count * span->cell_size);
@@ -169,7 +169,7 @@ static bool span_holds(const span_t *span, const cell_t *cell)
     return (uintptr_t)cell - (uintptr_t)span_start(span) < SLOT_SIZE;
 }
 
-/* Cells of hollow pages carry no mark, so a second free of one is not seen before here. */
+/* Cells of hollow pages carry no tag, so a second free of one is not seen before here. */
 COLD static cell_t *drop_absent(span_t *span, cell_t *list)
 {
     cell_t *kept = NULL, *next;
@@ -197,7 +197,7 @@ static uint32_t check_steps(heap_t *heap)
     return refills < ALL_UNTIL || refills % ALL_EACH == 0 ? ALL : FIRST;
 }
 
-/* Look through the first cells of a list that is about to be handed out for links and marks that the program
+/* Look through the first cells of a list that is about to be handed out for links and tags that the program
  * has overwritten. */
 static void check_list(const span_t *span, const cell_t *cell, uint32_t most)
 {
@@ -206,7 +206,7 @@ static void check_list(const span_t *span, const cell_t *cell, uint32_t most)
             misuse_corrupted("free list overwritten at", span_start(span));
         if (UNLIKELY((uintptr_t)cell % 16 != 0))
             misuse_corrupted("free list overwritten at", cell);
-        if (UNLIKELY(cell->mark != span))
+        if (UNLIKELY(cell->tag != span))
             misuse_corrupted("free cell overwritten at", cell);
     }
 }
@@ -248,8 +248,8 @@ NOINLINE static void *take_untouched(heap_t *heap, span_t *span)
         return NULL;
     char *first = span_start(span) + start, *last = first + (size_t)(count - 1) * size;
     for (char *at = first; at < last; at += size)
-        *(cell_t *)(void *)at = (cell_t){.next = (cell_t *)(void *)(at + size), .mark = span};
-    *(cell_t *)(void *)last = (cell_t){.next = NULL, .mark = span};
+        *(cell_t *)(void *)at = (cell_t){.next = (cell_t *)(void *)(at + size), .tag = span};
+    *(cell_t *)(void *)last = (cell_t){.next = NULL, .tag = span};
     uint32_t initialized = span->initialized + count;
     set_wait(span, initialized - span->absent, initialized - span->absent);
     __atomic_store_n(&span->initialized, (uint16_t)initialized, __ATOMIC_RELEASE);
@@ -383,7 +383,7 @@ void span_free_cell(span_t *span, void *p)
     cell_t *cell = p;
     DEBUG_CHECK(span->frees_until_event > 0 && span_used(span) <= span->initialized);
     cell->next = span->free;
-    cell->mark = span;
+    cell->tag = span;
     span->free = cell;
     if (--span->frees_until_event == 0)
         span_event(span);

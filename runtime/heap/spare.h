@@ -16,7 +16,7 @@
  * by malloc_trim and weir_free_os_memory (for threads that sleep as well: tend.h), and once idle memory has
  * gone back for a limit: at the thread's next free of a run, and they grow again 16 times as slowly.
  *
- * All of this is the owner's, behind its gate (gate.h). */
+ * All of this is the owner's, under its biased lock (bias.h). */
 #ifndef WEIR_HEAP_SPARE_H
 #define WEIR_HEAP_SPARE_H
 

@@ -1,6 +1,6 @@
 /* tend_queue: the heaps that a tending thread should look at (tend.h).
  *
- * A heap at rest (gate.h) has nothing to be had until its owner comes to a slow path, or another thread sends it
+ * A heap at rest (bias.h) has nothing to be had until its owner comes to a slow path, or another thread sends it
  * cells: either puts it here. So what tending costs is paid for by what threads did since, and not by how
  * many there are.
  *

@@ -14,7 +14,7 @@
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
 #include "runtime/heap/fork.h"
-#include "runtime/heap/gate.h"
+#include "runtime/heap/bias.h"
 #include "runtime/heap/guard.h"
 #include "runtime/heap/harden.h"
 #include "runtime/heap/numbers.h"
@@ -60,7 +60,7 @@ static void heap_leave(heap_t *heap)
     world_enter();
     collected_thread_end(heap);
     world_leave();
-    gate_enter(heap);
+    bias_enter(heap);
     remote_flush(heap);
     remote_drain(heap);
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
@@ -68,7 +68,7 @@ static void heap_leave(heap_t *heap)
     span_release_empty(heap);
     spare_release(heap);
     lock_acquire(&heaps.lock);
-    gate_leave(heap); /* no other thread tends it as long as this one has the lock */
+    bias_leave(heap); /* no other thread tends it as long as this one has the lock */
     set_owner(heap, 0);
     numbers_leave(heap);
     cache.heap = NULL;

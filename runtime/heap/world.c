@@ -76,7 +76,7 @@ static void disown(int thread)
 /* Where a section ends that put it off. */
 static void stop_if_asked(void)
 {
-    if (cache.inside > 0 || lock_sections > 0 || !atomic_load(&world_stopping))
+    if (cache.no_stop > 0 || lock_sections > 0 || !atomic_load(&world_stopping))
         return;
     if (cache.heap)
         world_park();
@@ -89,7 +89,7 @@ static void stop_if_asked(void)
 static void stop_at_signal(const os_frame_t *frame)
 {
     heap_t *heap = cache.heap;
-    if (cache.inside > 0 || lock_sections > 0 || !atomic_load(&world_stopping))
+    if (cache.no_stop > 0 || lock_sections > 0 || !atomic_load(&world_stopping))
         return;
     if (!heap) {
         disown(os_thread_id());
@@ -154,7 +154,7 @@ __attribute__((noinline, no_sanitize("address"))) void world_block_begin(void)
     heap_t *heap = cache.heap;
     if (!heap)
         return;
-    WORLD_MARK_HERE(&heap->blocked);
+    WORLD_SAVE_FRAME(&heap->blocked);
     heap->stack_from = heap->blocked.from;
     heap->registers_from = heap->registers_to = 0;
     atomic_store(&heap->parked, 1);
@@ -168,7 +168,7 @@ void world_block_end(void)
     atomic_store(&heap->parked, 0);
     if (atomic_load(&world_stopping))
         wait_parked(heap, heap->stack_from, (range_t){0, 0}); /* as it was said at the beginning */
-    memset(heap->blocked.held, 0, sizeof heap->blocked.held);
+    memset(heap->blocked.saved, 0, sizeof heap->blocked.saved);
 }
 
 __attribute__((noinline, no_sanitize("address"))) void world_vfork_begin(void)
@@ -176,8 +176,8 @@ __attribute__((noinline, no_sanitize("address"))) void world_vfork_begin(void)
     heap_t *heap = thread_heap();
     if (!heap)
         return;
-    WORLD_MARK_HERE(&heap->blocked);
-    cache.runs = NULL; /* the child asks in a section for each block */
+    WORLD_SAVE_FRAME(&heap->blocked);
+    cache.buffers = NULL; /* the child asks in a section for each block */
     atomic_store(&heap->vforks, 1);
 }
 
@@ -187,20 +187,20 @@ void world_vfork_end(void)
     if (!heap)
         return;
     atomic_store(&heap->vforks, 0);
-    memset(heap->blocked.held, 0, sizeof heap->blocked.held);
+    memset(heap->blocked.saved, 0, sizeof heap->blocked.saved);
 }
 
-/* In the section already: the thread that stops the world looks at `inside` after it has said so, this one the other
+/* In the section already: the thread that stops the world looks at `no_stop` after it has said so, this one the other
  * way round. */
 void world_wait_as_child(void)
 {
-    if (cache.inside > 1)
+    if (cache.no_stop > 1)
         return;
     atomic_thread_fence(memory_order_seq_cst);
     while (atomic_load(&world_stopping)) {
-        cache.inside--;
+        cache.no_stop--;
         world_wait_to_start();
-        cache.inside++;
+        cache.no_stop++;
         atomic_thread_fence(memory_order_seq_cst);
     }
 }

@@ -39,9 +39,9 @@ enum { SHARED_PAGE_ROOM = SHARED_PAGE_SIZE - sizeof(shared_page_t) };
 
 /* Between processes: the kernel has to find the page itself, so these are not the runtime's private
  * futexes. */
-static inline void shared_page_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *patience)
+static inline void shared_page_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *timeout)
 {
-    syscall(SYS_futex, word, FUTEX_WAIT, value, patience, NULL, 0);
+    syscall(SYS_futex, word, FUTEX_WAIT, value, timeout, NULL, 0);
 }
 
 static inline void shared_page_wake(_Atomic uint32_t *word)

@@ -28,11 +28,11 @@ enum lock_rank {
     LOCK_RANK_SHARED_ARENA, /* arena/shared.c: one arena's */
     LOCK_RANK_START,        /* runtime/heap/fork.c: the start of the runtime and of its parts */
     LOCK_RANK_FORK,         /* runtime/heap/fork.c: the locks that a fork takes */
-    LOCK_RANK_CYCLE,        /* runtime/heap/cycle.c: one run of the clock at a time */
+    LOCK_RANK_CYCLE,        /* runtime/heap/cycle.c: one cycle at a time */
     LOCK_RANK_GC,           /* runtime/collect/gc.c: the pacer and the trace */
     LOCK_RANK_SIDE_TABLE,   /* runtime/collect/side_table.c: what hangs on objects */
     LOCK_RANK_ARENAS,       /* arena/quarantine.c; those of arena/live.c come just before it */
-    LOCK_RANK_POOLS,        /* pool: the list of pools, their gates */
+    LOCK_RANK_POOLS,        /* pool: the list of pools, their biased locks */
     LOCK_RANK_HEAPS,        /* runtime/heap/thread.c: the list of heaps */
     LOCK_RANK_COLLECTED,    /* runtime/heap/collected_span.c */
     LOCK_RANK_ORIGIN,       /* runtime/heap/origin.c */

@@ -67,12 +67,12 @@ typedef struct tracer_thread {
 } tracer_thread_t;
 
 /* Hold all of them. `judge` is asked by the task of each that has stopped what becomes of it: TRACER_HELD,
- * _BUSY or _GONE; it may only read. After `patience_ns` those
+ * _BUSY or _GONE; it may only read. After `timeout_ns` those
  * that have not stopped are deaf. False: there is no task to be had, or it has died; no thread is held. Else the
  * state of each is known, and tracer_release is due. One at a time; the calling thread's signals are blocked
  * until then. */
 typedef enum tracer_state tracer_judge(const tracer_thread_t *thread);
-bool tracer_hold(tracer_thread_t *threads, size_t count, tracer_judge *judge, uint64_t patience_ns);
+bool tracer_hold(tracer_thread_t *threads, size_t count, tracer_judge *judge, uint64_t timeout_ns);
 void tracer_release(void);
 /* Does the task live, and so hold what it has held? A process that may kill this one may kill it. */
 bool tracer_holds(void);

@@ -225,7 +225,7 @@ static void wait_for(const tracer_order_t *order, tracer_thread_t *thread, uint6
         uint64_t waited = os_now_ns() - began;
         if (atomic_load(thread->vforks) && tracer_is_parent(order->process, thread->thread))
             thread->state = TRACER_PARENT;
-        else if (waited > order->patience_ns ||
+        else if (waited > order->timeout_ns ||
                  (waited > UNINTERRUPTIBLE_NS && is_uninterruptible(order->process, thread->thread) &&
                   !waits_for_memory(order->process, thread->thread)))
             thread->state = TRACER_DEAF;

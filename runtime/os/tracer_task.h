@@ -14,7 +14,7 @@ typedef struct tracer_order {
     tracer_thread_t *threads;
     size_t count;
     tracer_judge *judge;
-    uint64_t patience_ns;
+    uint64_t timeout_ns;
     int process;            /* whose threads they are */
     bool hears_of_children; /* the program has a handler for SIGCHLD: the task's */
     _Atomic uint32_t stage; /* TO_WAIT, STARTS, TO_END: the caller's; HAS_HELD: the task's */

@@ -427,17 +427,17 @@ void pages_look(size_t bytes)
     lock_release(&lock);
 }
 
-void pages_heed_growth(void)
+void pages_subscribe_growth(void)
 {
     lock_acquire(&lock);
     limit_restart_growth();
     lock_release(&lock);
 }
 
-void pages_heed_limit(void)
+void pages_subscribe_limit(void)
 {
     lock_acquire(&lock);
-    limit_heed();
+    limit_subscribe();
     lock_release(&lock);
 }
 
@@ -447,7 +447,7 @@ void pages_cycle_done(void)
     limit_restart_growth();
     limit_admit(0);
     limit_restart();
-    atomic_store_explicit(&pages_due, PAGES_DUE_NONE, memory_order_relaxed);
+    atomic_store_explicit(&pages_requested, PAGES_REQUEST_NONE, memory_order_relaxed);
     lock_release(&lock);
 }
 

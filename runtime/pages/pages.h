@@ -5,7 +5,7 @@
  * memory is released; over the hard limit the request is refused (limit.h). There is no thread and no timer:
  * a program that goes idle has been trimmed by its last frees. Where releasing is not enough, and when the
  * heap has grown
- * (growth.h), a cycle of the runtime's clock is due: the flag is raised here, and read without the lock
+ * (growth.h), a cycle is requested: the flag is raised here, and read without the lock
  * (heap/cycle.h).
  */
 #ifndef WEIR_PAGES_PAGES_H
@@ -144,7 +144,7 @@ bool pages_would_refuse(void);
 /* What may be resident of the runtime's, and is not idle; bytes. */
 size_t pages_inuse(void);
 /* The program wants to know when so many percent of the limit are in use, idle memory left out: then
- * PAGES_DUE_PRESSURE is raised, once, and again when less was in use meanwhile. A callback of NULL: no
+ * PAGES_REQUEST_PRESSURE is raised, once, and again when less was in use meanwhile. A callback of NULL: no
  * more. */
 typedef struct pages_pressure {
     void (*callback)(void *context, size_t inuse, size_t limit);
@@ -179,19 +179,19 @@ size_t pages_extents_metadata(void);
 /* What the lock protects, read together. */
 page_stats_t pages_stats(void);
 
-/* Why a cycle of the runtime's clock is due (heap/cycle.h): raised here, under the lock, read by any thread. */
-enum pages_due {
-    PAGES_DUE_NONE,
-    PAGES_DUE_VOLUME, /* heap/cycle.h */
-    PAGES_DUE_GROWTH,
-    PAGES_DUE_PRESSURE, /* heap/shed.h: no cycle, but the program wants to know */
-    PAGES_DUE_LIMIT
+/* Why a cycle is requested (heap/cycle.h): raised here, under the lock, read by any thread. */
+enum pages_request {
+    PAGES_REQUEST_NONE,
+    PAGES_REQUEST_VOLUME, /* heap/cycle.h */
+    PAGES_REQUEST_GROWTH,
+    PAGES_REQUEST_PRESSURE, /* heap/shed.h: no cycle, but the program wants to know */
+    PAGES_REQUEST_LIMIT
 };
-HIDDEN extern _Atomic uint32_t pages_due;
-/* From now on pages_due has a subscriber. Before, it is never raised. */
-void pages_heed_growth(void);
-/* From now on the heap runs the cycles that are due for the limit. */
-void pages_heed_limit(void);
+HIDDEN extern _Atomic uint32_t pages_requested;
+/* From now on pages_requested has a subscriber. Before, it is never raised. */
+void pages_subscribe_growth(void);
+/* From now on the heap runs the cycles that are requested for the limit. */
+void pages_subscribe_limit(void);
 /* A cycle has ended: growth is measured from here, and idle memory released to what the limit allows. */
 void pages_cycle_done(void);
 /* The calling thread repeats a request that was refused, after a cycle: if it is refused again the program is

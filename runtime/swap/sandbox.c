@@ -56,7 +56,7 @@ static bool is_shared(void)
  * library, a thread that is not there. */
 static bool may_wait(void)
 {
-    return lock_depth == 0 && cache.inside == 0 && !cache.cycling && world_is_ours();
+    return lock_depth == 0 && cache.no_stop == 0 && !cache.cycling && world_is_ours();
 }
 
 static void stop_users(void)

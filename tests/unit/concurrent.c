@@ -667,7 +667,7 @@ static void fork_in_handler(int signal)
 {
     (void)signal;
     if (is_child || forks >= 40 ||
-        cache.inside) /* a section that a stop waits for: there a fork waits for the stop, too */
+        cache.no_stop) /* a section that a stop waits for: there a fork waits for the stop, too */
         return;
     int status;
     pid_t child = fork();

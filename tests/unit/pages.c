@@ -413,7 +413,7 @@ Test(pages, the_hard_limit_refuses)
     errno = 0;
     cr_expect_null(pages_take_huge(&size, SLOT_SIZE, false));
     cr_expect_eq(errno, ENOMEM);
-    cr_expect_eq(pages_due, PAGES_DUE_LIMIT);
+    cr_expect_eq(pages_requested, PAGES_REQUEST_LIMIT);
     cr_expect_eq(PAGE_STAT(refusals), 1, "not before a cycle has been run");
     pages_retry_begins();
     cr_expect_null(pages_take_huge(&size, SLOT_SIZE, false));

@@ -80,7 +80,8 @@ Test(pool, an_object_comes_back)
 }
 
 /* Programs have compiled these places into themselves: they change with the digit in the name only. */
-_Static_assert(offsetof(struct weir_pool_local, busy) == 0 && offsetof(struct weir_pool_local, gate) == 4 &&
+_Static_assert(offsetof(struct weir_pool_local, busy) == 0 &&
+                   offsetof(struct weir_pool_local, unbiased) == 4 &&
                    offsetof(struct weir_pool_local, count) == 8 &&
                    offsetof(struct weir_pool_local, capacity) == 12 &&
                    offsetof(struct weir_pool_local, rounds) == 16 &&
@@ -110,7 +111,7 @@ Test(pool, the_inline_paths_find_the_object_at_hand)
     cr_expect_eq(local->hits, 1);
     cr_expect_eq(local->rounds[0], p);
     cr_expect_eq(local->busy, 0);
-    cr_expect_eq(local->gate, fence_is_cheap() ? 0 : GATE_SHUT);
+    cr_expect_eq(local->unbiased, fence_is_cheap() ? 0 : POOL_UNBIASED);
     cr_expect_gt(local->capacity, BURST, "a burst of 64 stays inline");
     weir_pool_free(pool);
 }
@@ -184,7 +185,7 @@ Test(pool, reset_is_called_on_put)
     weir_pool_free(pool);
 }
 
-/* --- the clock --- */
+/* --- cycles --- */
 
 Test(pool, what_is_not_used_is_dropped_at_the_second_cycle)
 {

@@ -138,7 +138,7 @@ Test(remote, sent_on_after_the_span_has_moved)
     cr_assert_eq(span->heap, cache.heap, "adopted");
     uint32_t used = span_used(span);
     cell_t *late = cells[1];
-    *late = (cell_t){.next = NULL, .mark = span};
+    *late = (cell_t){.next = NULL, .tag = span};
     cache.heap->sent[span->cls]++;
     atomic_store(&orphan->inbox, late);
     orphans_tend(orphan);

@@ -536,11 +536,11 @@ Test(shed, pools_age_by_time_too, .init = begin)
 {
     weir_pool *pool = full_pool();
     cycle_age_if_older((uint64_t)3600 * 1000000000);
-    cr_expect_not(cycle_is_due());
+    cr_expect_not(cycle_is_requested());
     for (int i = 0; i < 2; i++) {
         cycle_age_if_older(0);
-        cr_expect(cycle_is_due());
-        cycle_run_due(false);
+        cr_expect(cycle_is_requested());
+        cycle_run_requested(false);
     }
     cr_expect_eq(in_pool(pool), 0);
 }

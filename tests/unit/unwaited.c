@@ -6,7 +6,7 @@
 #include <signal.h>
 
 #include "runtime/heap/cache.h"
-#include "runtime/heap/gate.h"
+#include "runtime/heap/bias.h"
 #include "runtime/os/os.h"
 #include "tests/unit/support.h"
 
@@ -233,7 +233,7 @@ static void wake_the_owner(void)
         sem_post(&may_go_on);
     else
         count_since();
-    while (!is_asked && tended->shut != HEAP_AWAITED)
+    while (!is_asked && tended->bias != BIAS_AWAITED)
         sched_yield();
     is_asked = true;
 }
