@@ -172,7 +172,7 @@ static void call_all(void)
 
 /* The first stays, and while it sleeps the world stops without it. The others end when nothing waits; what is
  * queued later wakes the first, or has another one started. */
-static void *thread_main(void *caller)
+static void *finalizer_main(void *caller)
 {
     helper_block_signals();
     own_caller = caller;
@@ -200,7 +200,7 @@ static bool have_caller(caller_t *caller)
 {
     if (atomic_exchange(&caller->exists, true))
         return true;
-    if (helper_start(thread_main, caller))
+    if (helper_start(finalizer_main, caller))
         return true;
     atomic_store(&caller->exists, false);
     return false;

@@ -209,7 +209,7 @@ static void note_rate(void)
     gc.rate = bytes > 0 && gc.ended_ns ? bytes / (double)(now - gc.ended_ns + 1) : 0;
 }
 
-static void describe(weir_event *event, trace_result_t *result)
+static void describe_cycle(weir_event *event, trace_result_t *result)
 {
     result->waits = atomic_exchange(&gc.waits, 0);
     result->wait_ns = atomic_exchange(&gc.wait_ns, 0);
@@ -233,7 +233,7 @@ static void pace_by_cycle(const trace_result_t *result, uint64_t outside, uint64
     publish();
 }
 
-static void put_off(uint64_t stood_ns)
+static void put_off_cycle(uint64_t stood_ns)
 {
     uint64_t ns = RETRY_TIMES * stood_ns;
     ns = ns < RETRY_LEAST_NS ? RETRY_LEAST_NS : ns > RETRY_MOST_NS ? RETRY_MOST_NS : ns;
@@ -275,12 +275,12 @@ static void collect(heap_t *self, enum cycle_reason reason)
     uint64_t began = os_now_ns();
     trace_result_t result;
     if (!trace_run(&request, reason != CYCLE_LIMIT && trace_is_beside(heap, &request), &event, &result)) {
-        put_off(os_now_ns() - began);
+        put_off_cycle(os_now_ns() - began);
         return;
     }
     gc.live = result.found.bytes;
     note_cycle(&result, reason == CYCLE_FORCED);
-    describe(&event, &result);
+    describe_cycle(&event, &result);
     bool limiter_was_on = gc.pacer.limiter.on;
     pace_by_cycle(&result, outside, program_ns);
     collected_release_dead(self);
@@ -368,7 +368,7 @@ static void after_fork(bool child)
 }
 
 /* At the first use of collected memory. */
-COLD static void start(void)
+COLD static void start_collector(void)
 {
     static _Atomic int state; /* 0 not yet, 1 a thread does it, or has */
     int expected = 0;
@@ -532,7 +532,7 @@ static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
     size = size ? size : 1;
     pages_look(size);
     if (UNLIKELY(!gc.started))
-        start();
+        start_collector();
     if (UNLIKELY(is_stressed()))
         run_cycle(CYCLE_GROWTH);
     else if (may_be_triggered(size) && !cache.cycling)

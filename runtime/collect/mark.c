@@ -264,7 +264,7 @@ static void scan_bitmap(marker_t *self, uintptr_t object, size_t bytes, const we
 
 /* A function of the program's is only called in a stop: it may expect what it reads not to change. The object
  * is scanned again then, and counts as not yet scanned. */
-static void put_off(marker_t *self, uintptr_t object)
+static void put_off_object(marker_t *self, uintptr_t object)
 {
     uint32_t slot = region_slot((const void *)object);
     span_t *span = span_of_slot(slot);
@@ -288,7 +288,7 @@ static void scan_typed(marker_t *self, uintptr_t object, size_t bytes)
     if (!type || type == (const weir_type *)COLLECTED_POISON)
         return;
     if (type->trace && UNLIKELY(marking.beside))
-        put_off(self, object);
+        put_off_object(self, object);
     else if (type->trace)
         type->trace((const void *)object, bytes / type->size, visit, self);
     else

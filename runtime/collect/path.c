@@ -37,7 +37,7 @@ static enum phase phase_of(uintptr_t word)
     return source.heap ? THREADS : OTHERS;
 }
 
-static void visit_range(uintptr_t from, uintptr_t to)
+static void visit_path_range(uintptr_t from, uintptr_t to)
 {
     for (; from < to; from += sizeof(uintptr_t))
         if (phase_of(from) == path.phase)
@@ -47,7 +47,7 @@ static void visit_range(uintptr_t from, uintptr_t to)
 static void visit_roots(uintptr_t here, enum phase phase)
 {
     path.phase = phase;
-    roots_each(here, visit_range);
+    roots_each(here, visit_path_range);
 }
 
 /* What has a finalizer lives until that has run. */
@@ -208,7 +208,7 @@ static void fill_all(uintptr_t here, size_t number, path_t *found)
         name_root(here, found);
 }
 
-static int find(uintptr_t here, const void *p, path_t *found)
+static int search_path(uintptr_t here, const void *p, path_t *found)
 {
     uintptr_t object = (uintptr_t)mark_base(p);
     if (p && !object)
@@ -232,7 +232,7 @@ int path_find(uintptr_t here, const void *p, path_t *found)
     *found = (path_t){.length = 0};
     roots_begin();
     bool stopped = roots_find_and_stop(), begun = stopped && reftrace_begin();
-    int error = begun ? find(here, p, found) : stopped ? ENOMEM : EAGAIN;
+    int error = begun ? search_path(here, p, found) : stopped ? ENOMEM : EAGAIN;
     if (begun)
         reftrace_end();
     if (stopped)

@@ -183,7 +183,7 @@ static void note_code(uintptr_t from, uintptr_t to)
 
 /* --- all that was written --- */
 
-static void add_part(uintptr_t from, uintptr_t to)
+static void add_process_part(uintptr_t from, uintptr_t to)
 {
     written_range *range = !(now.may & WRITTEN_MAY_READ) || now.may_vanish ? note_copied
                            : now.may & WRITTEN_MAY_EXECUTE                 ? note_code
@@ -199,11 +199,11 @@ static void add_mapping(uintptr_t from, uintptr_t to, unsigned may)
     now.guard_end = may ? 0 : to;
     while (from < to && unused_next(from, to, &low, &high)) {
         if (low > from)
-            own_subtract(from, low, add_part);
+            own_subtract(from, low, add_process_part);
         from = high;
     }
     if (from < to)
-        own_subtract(from, to, add_part);
+        own_subtract(from, to, add_process_part);
 }
 
 bool process_is_open(void)

@@ -58,16 +58,16 @@ void side_table_unlock(void)
 /* --- the chains --- */
 
 /* Fibonacci hashing (Knuth, 6.4): objects are neighbours, 16 bytes apart. */
-static uint32_t *bucket_of(uintptr_t object)
+static uint32_t *record_bucket(uintptr_t object)
 {
     uint64_t hash = (object >> CELL_SHIFT) * 0x9e3779b97f4a7c15u;
     return &store.buckets[hash >> 32 & (store.room - 1)];
 }
 
-static void hook(uint32_t number)
+static void link_record(uint32_t number)
 {
     side_record_t *record = side_table_at(number);
-    uint32_t *head = bucket_of(record->object);
+    uint32_t *head = record_bucket(record->object);
     record->prev = 0;
     record->next = *head;
     if (*head)
@@ -81,7 +81,7 @@ void side_table_unhook(uint32_t number)
     if (record->prev)
         side_table_at(record->prev)->next = record->next;
     else
-        *bucket_of(record->object) = record->next;
+        *record_bucket(record->object) = record->next;
     if (record->next)
         side_table_at(record->next)->prev = record->prev;
 }
@@ -90,7 +90,7 @@ uint32_t side_table_next_of(uintptr_t object, uint32_t after)
 {
     if (!store.room)
         return 0;
-    uint32_t number = after ? side_table_at(after)->next : *bucket_of(object);
+    uint32_t number = after ? side_table_at(after)->next : *record_bucket(object);
     while (number && side_table_at(number)->object != object)
         number = side_table_at(number)->next;
     return number;
@@ -139,7 +139,7 @@ static bool store_grow(void)
     os_unreserve(records, store_bytes(old));
     for (uint32_t number = 1; number < store.end; number++)
         if (store.records[number].object) /* not if it is free or waits */
-            hook(number);
+            link_record(number);
     return true;
 }
 
@@ -155,7 +155,7 @@ uint32_t side_table_add(uintptr_t object, enum side_kind kind)
     side_record_t *record = side_table_at(number);
     *record = (side_record_t){.object = object, .kind = (uint8_t)kind, .generation = record->generation + 1};
     collected_set_flag(span_of_slot(region_slot((const void *)object)), COLLECTED_HAS_RECORD);
-    hook(number);
+    link_record(number);
     return number;
 }
 
@@ -172,7 +172,7 @@ void side_table_rehang(uint32_t number, uintptr_t object)
     side_table_unhook(number);
     side_table_at(number)->object = object;
     collected_set_flag(span_of_slot(region_slot((const void *)object)), COLLECTED_HAS_RECORD);
-    hook(number);
+    link_record(number);
 }
 
 void side_table_roots(uintptr_t *from, uintptr_t *to)

@@ -9,15 +9,15 @@
 
 enum { PIECE = 16 << 20 /* bytes */, RANGES = 48 };
 
-typedef struct ranges {
+typedef struct written_ranges {
     struct {
         uintptr_t from, to;
     } at[RANGES];
     uint32_t count;
-} ranges_t;
+} written_ranges_t;
 
-static spin_t lock;      /* one asks at a time */
-static ranges_t *asking; /* under the lock: whose the ranges are */
+static spin_t lock;              /* one asks at a time */
+static written_ranges_t *asking; /* under the lock: whose the ranges are */
 
 void sparse_clear(void)
 {
@@ -26,7 +26,7 @@ void sparse_clear(void)
 
 static void add_range(uintptr_t from, uintptr_t to)
 {
-    ranges_t *ranges = asking;
+    written_ranges_t *ranges = asking;
     if (ranges->count == RANGES) {
         ranges->at[RANGES - 1].to = to;
         return;
@@ -35,7 +35,7 @@ static void add_range(uintptr_t from, uintptr_t to)
     ranges->at[ranges->count++].to = to;
 }
 
-static bool ask(uintptr_t from, uintptr_t to, ranges_t *ranges)
+static bool ask(uintptr_t from, uintptr_t to, written_ranges_t *ranges)
 {
     ranges->count = 0;
     spin_acquire(&lock);
@@ -48,7 +48,7 @@ static bool ask(uintptr_t from, uintptr_t to, ranges_t *ranges)
 /* False: it is not known. */
 static bool each_of_piece(uintptr_t from, uintptr_t to, sparse_visit *visit, void *context)
 {
-    ranges_t ranges;
+    written_ranges_t ranges;
     bool known = ask(from, to, &ranges);
     for (uint32_t i = 0; known && i < ranges.count; i++)
         visit(context, ranges.at[i].from, ranges.at[i].to);

@@ -129,7 +129,7 @@ typedef struct cache {
     bool stays; /* the thread has ended but keeps its heap, because more destructors may run: see thread.c */
     bool starting;                /* the thread is getting one: see bootstrap.h */
     bool cycling;                 /* the thread is in a cycle: see cycle.h */
-    uint32_t no_stop; /* how many no-stop sections the thread is in: see world.h */
+    uint32_t no_stop;             /* how many no-stop sections the thread is in: see world.h */
     struct alloc_buffer *buffers; /* heap->collected's, or NULL */
 } cache_t;
 extern __thread cache_t cache __attribute__((tls_model("initial-exec")));

@@ -167,7 +167,7 @@ void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_
 
 /* While a trace runs beside the program, markers may be in the middle of the object: its memory stays, and
  * counts, until the trace has ended. It goes with the unmarked ones then. */
-static bool free_large(heap_t *self, span_t *span)
+static bool free_collected_large(heap_t *self, span_t *span)
 {
     lock_acquire(&collected_lists.lock);
     bits_t *bits = bitmaps_of(span_slot(span));
@@ -191,7 +191,7 @@ static bool free_large(heap_t *self, span_t *span)
 bool collected_free(heap_t *self, span_t *span, const void *p)
 {
     if (span_is_large(span))
-        return free_large(self, span);
+        return free_collected_large(self, span);
     uint32_t cell = bitmaps_cell(span->cls, (uintptr_t)p % SLOT_SIZE);
     if (UNLIKELY(options.poison))
         collected_poison((char *)(uintptr_t)p, span->cell_size);

@@ -28,12 +28,12 @@ static struct {
     _Atomic uint32_t shedding; /* threads in a cycle for the limit */
 } cycle = {.lock = LOCK_INIT(LOCK_RANK_CYCLE)};
 
-static bool before_fork(void)
+static bool cycle_before_fork(void)
 {
     return lock_acquire_soon(&cycle.lock);
 }
 
-static void after_fork(bool child)
+static void cycle_after_fork(bool child)
 {
     if (child) {
         cycle.shedding = cycle.shedding && cache.cycling;
@@ -48,7 +48,7 @@ static void have_fork_handlers(void)
 {
     static _Atomic bool have;
     if (!atomic_load_explicit(&have, memory_order_relaxed) && !atomic_exchange(&have, true))
-        fork_call(LOCK_RANK_CYCLE, before_fork, after_fork);
+        fork_call(LOCK_RANK_CYCLE, cycle_before_fork, cycle_after_fork);
 }
 
 void cycle_subscribe(void)

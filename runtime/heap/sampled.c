@@ -55,7 +55,7 @@ sampling_t *sampled_make(void)
 
 /* --- spans of samples --- */
 
-static bool has_room(const span_t *span)
+static bool has_sample_room(const span_t *span)
 {
     return span->free || span->initialized < span->cells;
 }
@@ -73,12 +73,12 @@ static void span_begin(uint32_t slot, uint32_t cls)
 }
 
 /* The last span of a class with room stays. */
-static void free_cell(span_t *span, cell_t *cell)
+static void free_sampled_cell(span_t *span, cell_t *cell)
 {
     uint32_t *list = &sampled.with_room[span->cls];
     lock_acquire(&sampled.lock);
     DEBUG_CHECK(span->state == SPAN_SAMPLED && span->frees_until_event > 0);
-    bool had_room = has_room(span);
+    bool had_room = has_sample_room(span);
     cell->next = span->free;
     cell->tag = span;
     span->free = cell;
@@ -96,7 +96,7 @@ static void free_cell(span_t *span, cell_t *cell)
 }
 
 /* Counts as used from here on. */
-static void *take_cell(uint32_t cls)
+static void *take_sampled_cell(uint32_t cls)
 {
     span_t *span = span_of_slot(sampled.with_room[cls]);
     cell_t *cell = span->free;
@@ -108,7 +108,7 @@ static void *take_cell(uint32_t cls)
     }
     cell->tag = NULL;
     __atomic_store_n(&span->frees_until_event, span->frees_until_event + 1, __ATOMIC_RELAXED);
-    if (!has_room(span))
+    if (!has_sample_room(span))
         span_unlink(&sampled.with_room[cls], span);
     return cell;
 }
@@ -139,7 +139,7 @@ static void *alloc_cell(uint32_t cls)
         if (slot)
             span_link(&sampled.with_room[cls], span_of_slot(slot));
     }
-    void *p = sampled.with_room[cls] ? take_cell(cls) : NULL;
+    void *p = sampled.with_room[cls] ? take_sampled_cell(cls) : NULL;
     lock_release(&sampled.lock);
     return p;
 }
@@ -167,7 +167,7 @@ void sampled_free(span_t *span, void *p)
     probe_sample_free(p);
     profile_forget(p);
     atomic_fetch_add(&sampled.frees[span->cls], 1);
-    free_cell(span, p);
+    free_sampled_cell(span, p);
 }
 
 void sampled_guarded_free(const heap_t *self, void *p)

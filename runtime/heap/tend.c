@@ -104,7 +104,7 @@ static bool is_awaited(const heap_t *heap)
 }
 
 /* What the owner would do: as at its end, but that it stays. False: it was broken off. */
-static bool give_back(heap_t *heap)
+static bool give_back_all(heap_t *heap)
 {
     remote_flush(heap);
     remote_drain(heap);
@@ -140,7 +140,7 @@ static bool tend_revoked(heap_t *heap)
     if (asleep) {
         fence_cold();
         run_missed_events(heap);
-        done = give_back(heap);
+        done = give_back_all(heap);
         fence_cold(); /* a thread that finds the fast paths open sees all of this */
     }
     if (!done)
@@ -187,7 +187,7 @@ static bool tend_one(heap_t *heap)
     looks++;
     if (heap->status == HEAP_LIVE)
         return may_look() && may_be_tended(heap) && tend(heap);
-    return heap->status != HEAP_ORPHAN || give_back(heap);
+    return heap->status != HEAP_ORPHAN || give_back_all(heap);
 }
 
 /* False: there is none. */

@@ -92,7 +92,7 @@ __attribute__((no_sanitize("thread"))) static span_t copy_of(const span_t *span)
 }
 
 /* A slot of no span needs no lock to be seen as such. */
-__attribute__((no_sanitize("thread"))) static bool is_empty(const span_t *span)
+__attribute__((no_sanitize("thread"))) static bool is_empty_span(const span_t *span)
 {
     return *(const volatile uint8_t *)&span->state == SPAN_NONE;
 }
@@ -101,7 +101,7 @@ bool walk_read(uint32_t slot, walk_slot_t *found)
 {
     memset(found, 0, sizeof *found);
     span_t *span = span_of_slot(slot);
-    if (is_empty(span))
+    if (is_empty_span(span))
         return false;
     pages_read_begin();
     span_t copy = copy_of(span);

@@ -51,7 +51,7 @@ static bool write_encoded(int fd, bool wait)
 
 /* By system calls of its own: those of the C library may end a thread that was cancelled. Where the program has closed
  * a standard stream, the file does not take its place: others would write to it. */
-static int open_file(const char *path)
+static int open_profile(const char *path)
 {
     int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0 || fd > STDERR_FILENO)
@@ -89,7 +89,7 @@ static bool write_file(const char *path, bool wait)
         errno = ENAMETOOLONG;
         return false;
     }
-    int fd = open_file(file.temporary);
+    int fd = open_profile(file.temporary);
     if (fd < 0)
         return false;
     bool done = write_encoded(fd, wait);

@@ -504,7 +504,7 @@ typedef struct evaluation {
     uint32_t depth;
 } evaluation_t;
 
-static bool load(const cfi_bounds_t *bounds, uintptr_t address, uintptr_t *value)
+static bool load_word(const cfi_bounds_t *bounds, uintptr_t address, uintptr_t *value)
 {
     if (address < bounds->low || address > bounds->high - sizeof *value || address % sizeof *value)
         return false;
@@ -576,7 +576,7 @@ static bool operate(evaluation_t *on, reader_t *in)
         return true;
     }
     if (operation == OP_DEREF && on->depth > 0)
-        return load(on->bounds, on->stack[on->depth - 1], &on->stack[on->depth - 1]);
+        return load_word(on->bounds, on->stack[on->depth - 1], &on->stack[on->depth - 1]);
     return combine(on, operation);
 }
 
@@ -624,7 +624,7 @@ static bool find_register(const cfi_row_t *row, uint32_t reg, uintptr_t cfa, con
         *value = frame->reg[reg];
         return frame->known >> reg & 1;
     case CFI_AT_OFFSET:
-        return load(bounds, cfa + (uintptr_t)(intptr_t)rule->offset, value);
+        return load_word(bounds, cfa + (uintptr_t)(intptr_t)rule->offset, value);
     case CFI_IS_OFFSET:
         *value = cfa + (uintptr_t)(intptr_t)rule->offset;
         return true;
@@ -632,7 +632,8 @@ static bool find_register(const cfi_row_t *row, uint32_t reg, uintptr_t cfa, con
         *value = rule->reg < CFI_REGISTERS ? frame->reg[rule->reg] : 0;
         return rule->reg < CFI_REGISTERS && frame->known >> rule->reg & 1;
     case CFI_AT_EXPRESSION:
-        return evaluate(row, rule->expression, bounds, frame, &cfa, value) && load(bounds, *value, value);
+        return evaluate(row, rule->expression, bounds, frame, &cfa, value) &&
+               load_word(bounds, *value, value);
     case CFI_IS_EXPRESSION:
         return evaluate(row, rule->expression, bounds, frame, &cfa, value);
     case CFI_UNDEFINED:

@@ -47,7 +47,7 @@ static int open_faults(void)
 
 enum { ASK = PAGEMAP_PROTECT | PAGEMAP_ASYNC, LOOK = PAGEMAP_ASYNC };
 
-static long scan_pages(int fd, pagemap_scan_t *scan, uint64_t flags)
+static long scan_dirty_pages(int fd, pagemap_scan_t *scan, uint64_t flags)
 {
     scan->flags = flags;
     scan->all_of = scan->returned = PAGEMAP_WRITTEN;
@@ -58,7 +58,7 @@ static long scan_pages(int fd, pagemap_scan_t *scan, uint64_t flags)
 static bool knows_scan(int fd)
 {
     pagemap_scan_t nothing = {.start = OS_PAGE, .end = OS_PAGE};
-    return scan_pages(fd, &nothing, ASK) == 0;
+    return scan_dirty_pages(fd, &nothing, ASK) == 0;
 }
 
 static bool start(void)
@@ -115,7 +115,7 @@ static enum dirty ask(uintptr_t from, uintptr_t to, uint64_t flags,
     while (from < to) {
         pagemap_scan_t scan = {
             .start = from, .end = to, .regions = (uintptr_t)regions, .region_count = REGIONS};
-        long count = scan_pages(dirty.scan, &scan, flags);
+        long count = scan_dirty_pages(dirty.scan, &scan, flags);
         if (count < 0 || scan.walk_end <= from) {
             errno = saved;
             return DIRTY_FAILED;

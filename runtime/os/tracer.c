@@ -116,7 +116,7 @@ static bool wait_until_held(uint64_t timeout_ns)
     return true;
 }
 
-static bool hold(uint64_t timeout_ns)
+static bool hold_threads(uint64_t timeout_ns)
 {
     if (!tracer.stack && !(tracer.stack = os_take(STACK)))
         return false;
@@ -149,7 +149,7 @@ bool tracer_hold(tracer_thread_t *threads, size_t count, tracer_judge *judge, ui
         .threads = threads, .count = count, .judge = judge, .timeout_ns = timeout_ns, .process = getpid()};
     for (size_t i = 0; i < count; i++)
         threads[i].state = TRACER_ASKED;
-    bool held = is_possible() && hold(timeout_ns);
+    bool held = is_possible() && hold_threads(timeout_ns);
     errno = saved;
     return held;
 }

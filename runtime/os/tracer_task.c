@@ -77,7 +77,7 @@ static void note_vectors(tracer_thread_t *thread)
 
 /* A thread of another heap's number has another thread pointer: that heap's thread is gone. Where a thread
  * stands in a section that the caller may not interrupt, it goes on. */
-static void hold(const tracer_order_t *order, tracer_thread_t *thread, int status)
+static void hold_thread(const tracer_order_t *order, tracer_thread_t *thread, int status)
 {
     struct user_regs_struct registers;
     struct iovec general = {.iov_base = &registers, .iov_len = sizeof registers};
@@ -115,7 +115,7 @@ static void look(const tracer_order_t *order, tracer_thread_t *thread)
     if (error == 0 && info.si_pid == 0)
         return;
     if (error == 0 && info.si_code == CLD_TRAPPED)
-        hold(order, thread, info.si_status);
+        hold_thread(order, thread, info.si_status);
     else
         thread->state = TRACER_GONE;
 }

@@ -104,7 +104,7 @@ static uint64_t pack(const cfi_row_t *row)
     return packed;
 }
 
-static bool load(const cfi_bounds_t *bounds, uintptr_t address, uintptr_t *value)
+static bool load_frame(const cfi_bounds_t *bounds, uintptr_t address, uintptr_t *value)
 {
     if (address < bounds->low || address > bounds->high - sizeof *value || address % sizeof *value)
         return false;
@@ -118,11 +118,11 @@ static bool step_packed(uint64_t row, const cfi_bounds_t *bounds, cfi_frame_t *f
     if (!(frame->known >> base & 1))
         return false;
     uintptr_t cfa = frame->reg[base] + (row >> 49) * 8;
-    if (!load(bounds, cfa - 8, &frame->reg[CFI_RETURN]))
+    if (!load_frame(bounds, cfa - 8, &frame->reg[CFI_RETURN]))
         return false;
     for (uint32_t i = 0; i < KEPT; i++) {
         uintptr_t distance = (row >> 8 * i & 0xff) * 8;
-        if (distance && !load(bounds, cfa - distance, &frame->reg[kept[i]]))
+        if (distance && !load_frame(bounds, cfa - distance, &frame->reg[kept[i]]))
             return false;
         frame->known |= (uint32_t)(distance > 0) << kept[i];
     }

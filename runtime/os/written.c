@@ -95,7 +95,7 @@ static void forget(void *addresses, size_t size)
 }
 
 /* False: the kernel has no such call. */
-static bool scan_pages(int fd, uintptr_t from, uintptr_t to, written_range *visit)
+static bool scan_written_pages(int fd, uintptr_t from, uintptr_t to, written_range *visit)
 {
     enum { REGIONS = 512 };
     static pagemap_region_t regions[REGIONS];
@@ -125,7 +125,7 @@ bool written_each_range(uintptr_t from, uintptr_t to, written_range *visit)
     int fd = open_pagemap >= 0 ? open_pagemap : open_for_reading("/proc/thread-self/pagemap");
     if (fd < 0)
         return false;
-    bool known = scan_pages(fd, from, to, visit) || read_pages(fd, from, to, visit);
+    bool known = scan_written_pages(fd, from, to, visit) || read_pages(fd, from, to, visit);
     if (fd != open_pagemap)
         syscall(SYS_close, fd);
     return known;
@@ -168,7 +168,7 @@ static void ignore_mapping(uintptr_t from, uintptr_t to, unsigned may)
     (void)from, (void)to, (void)may;
 }
 
-static void ignore(uintptr_t from, uintptr_t to)
+static void ignore_range(uintptr_t from, uintptr_t to)
 {
     (void)from, (void)to;
 }
@@ -176,5 +176,5 @@ static void ignore(uintptr_t from, uintptr_t to)
 bool written_is_known(void)
 {
     uintptr_t here = (uintptr_t)&open_pagemap & ~(uintptr_t)(OS_PAGE - 1);
-    return written_each_mapping(ignore_mapping) && written_each_range(here, here + OS_PAGE, ignore);
+    return written_each_mapping(ignore_mapping) && written_each_range(here, here + OS_PAGE, ignore_range);
 }

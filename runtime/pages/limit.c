@@ -215,7 +215,7 @@ static void set_refill_step(void)
 }
 
 /* Idle memory first, then the touched ends of slots behind large objects. */
-static void release(size_t excess)
+static void release_for_limit(size_t excess)
 {
     size_t idle = idle_bytes();
     size_t before = page_stats.released_pages;
@@ -284,7 +284,7 @@ size_t limit_excess(bool with_room)
     limit_admit(0);
     size_t excess = excess_now(with_room);
     if (excess > 0) {
-        release(excess);
+        release_for_limit(excess);
         excess = excess_now(with_room);
     }
     return excess;
@@ -306,7 +306,7 @@ bool limit_admit(size_t fresh)
         return true;
     note_total(total_bytes());
     if (held + fresh > lower) {
-        release(held + fresh - lower);
+        release_for_limit(held + fresh - lower);
         held = idle_held_bytes();
         lower = lower_limit(); /* others have had the lock */
     }

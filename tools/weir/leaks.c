@@ -24,11 +24,11 @@
 enum { AT_ONCE = 500 };
 
 /* What a line of the file says, and what addr2line does. */
-typedef struct frame {
+typedef struct leak_frame {
     char *module, *symbol; /* symbol: "" if nobody knows */
     char *address;
     char *function, *line; /* NULL: not asked yet */
-} frame_t;
+} leak_frame_t;
 
 typedef struct leak {
     char kind[16];
@@ -46,7 +46,7 @@ typedef struct part {
 
 /* Of all processes that wrote since. */
 static struct {
-    frame_t *frames;
+    leak_frame_t *frames;
     leak_t *leaks;
     size_t frame_count, frame_room, leak_count, leak_room;
 } report;
@@ -87,7 +87,7 @@ static char *read_line(FILE *from)
 }
 
 /* Two lines come for each address. Without addr2line none does. */
-static void ask(frame_t **frames, size_t count)
+static void ask(leak_frame_t **frames, size_t count)
 {
     int ends[2];
     const char *arguments[AT_ONCE + 6] = {"addr2line", "-f", "-C", "-e", frames[0]->module};
@@ -118,12 +118,12 @@ static void ask(frame_t **frames, size_t count)
 
 static int by_address(const void *left, const void *right)
 {
-    const frame_t *const *a = left, *const *b = right;
+    const leak_frame_t *const *a = left, *const *b = right;
     int order = strcmp((*a)->module, (*b)->module);
     return order ? order : strcmp((*a)->address, (*b)->address);
 }
 
-static bool is_same(const frame_t *a, const frame_t *b)
+static bool is_same(const leak_frame_t *a, const leak_frame_t *b)
 {
     return strcmp(a->address, b->address) == 0 && strcmp(a->module, b->module) == 0;
 }
@@ -131,8 +131,8 @@ static bool is_same(const frame_t *a, const frame_t *b)
 /* Each address is asked for once; the frames at the same one share the answer. */
 static void find_symbols(void)
 {
-    frame_t **sorted = checked(calloc(report.frame_count + 1, sizeof *sorted));
-    frame_t **batch = checked(calloc(AT_ONCE, sizeof *batch));
+    leak_frame_t **sorted = checked(calloc(report.frame_count + 1, sizeof *sorted));
+    leak_frame_t **batch = checked(calloc(AT_ONCE, sizeof *batch));
     size_t count = 0;
     for (size_t i = 0; i < report.frame_count; i++)
         sorted[i] = &report.frames[i];
@@ -171,8 +171,9 @@ static void take_frame(char *line)
     char *symbol = plus + 1 + strcspn(plus + 1, " ");
     if (*symbol)
         *symbol++ = '\0';
-    frame_t *frame = next(&report.frames, &report.frame_count, &report.frame_room, sizeof *report.frames);
-    *frame = (frame_t){.module = line + 2, .address = plus + 1, .symbol = symbol};
+    leak_frame_t *frame =
+        next(&report.frames, &report.frame_count, &report.frame_room, sizeof *report.frames);
+    *frame = (leak_frame_t){.module = line + 2, .address = plus + 1, .symbol = symbol};
     report.leaks[report.leak_count - 1].frames++;
 }
 
@@ -204,7 +205,7 @@ static bool is_known(const char *answer)
     return answer && *answer && strncmp(answer, "??", 2) != 0;
 }
 
-static void print_frame(FILE *to, size_t number, const frame_t *frame)
+static void print_frame(FILE *to, size_t number, const leak_frame_t *frame)
 {
     const char *function = is_known(frame->function) ? frame->function : frame->symbol;
     fprintf(to, "    #%zu ", number);

@@ -62,14 +62,14 @@ static void take(fill_t *fill, const member_t *member, uint64_t *bytes, uint64_t
     }
 }
 
-void record_hole_before(const record_t *record, size_t member, uint64_t *bytes, uint64_t *bits)
+void record_hole_before(const layout_record_t *record, size_t member, uint64_t *bytes, uint64_t *bits)
 {
     fill_t fill = {0};
     for (size_t i = 0; i <= member; i++)
         take(&fill, &record->members[i], bytes, bits);
 }
 
-holes_t record_holes(const record_t *record)
+holes_t record_holes(const layout_record_t *record)
 {
     holes_t holes = {0};
     fill_t fill = {0};
