@@ -4,8 +4,7 @@
  * rule of its own (idle.h). Before memory is taken that would bring what is held over the soft limit, idle
  * memory is released; over the hard limit the request is refused (limit.h). There is no thread and no timer:
  * a program that goes idle has been trimmed by its last frees. Where releasing is not enough, and when the
- * heap has grown
- * (growth.h), a cycle is requested: the flag is raised here, and read without the lock
+ * heap has grown (growth.h), a cycle is requested: the flag is raised here, and read without the lock
  * (heap/cycle.h).
  */
 #ifndef WEIR_PAGES_PAGES_H
@@ -43,12 +42,6 @@ typedef struct page_stats {
     _Atomic size_t spare; /* bytes in use that threads may keep free for themselves (heap/spare.h) */
 } page_stats_t;
 extern page_stats_t page_stats;
-
-/* Give the lock up for a while, in the middle of what one does under it. For this folder. */
-void pages_lock_pause(void);
-void pages_lock_resume(void);
-/* In the middle of what takes long: let threads that sleep on the lock have it first. True: one had it. */
-bool pages_lock_breathe(void);
 
 /* For a reader of descriptors: between the two no slot changes hands, and no page of one is unmapped.
  * Short. */

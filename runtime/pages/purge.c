@@ -10,6 +10,7 @@
 #include "runtime/pages/idle.h"
 #include "runtime/pages/index.h"
 #include "runtime/pages/pages.h"
+#include "runtime/pages/pages_lock.h"
 #include "runtime/pages/runs.h"
 
 enum {
