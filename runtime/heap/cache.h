@@ -134,6 +134,13 @@ typedef struct cache {
 } cache_t;
 extern __thread cache_t cache __attribute__((tls_model("initial-exec")));
 
+/* Is the thread cache what allocations come from? Not before the first use, past the thread's end, hardened,
+ * or under WEIR_COLLECT. */
+static inline bool cache_is_used(const heap_t *self)
+{
+    return LIKELY(self && self->bins == cache.bins && !cache.ended);
+}
+
 /* A count that others read: a thread that sees it grown sees all that the owner did before. */
 static inline void count_add(uint64_t *count, uint64_t more)
 {
