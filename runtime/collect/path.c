@@ -15,8 +15,8 @@
 #include "runtime/heap/world.h"
 #include "runtime/os/os.h"
 
-/* The collector's, with the world stopped. No object's address is in here: it may be linked into a program, and then is
- * among the roots. */
+/* The collector's, with the world stopped. No object's address is in here: it may be linked into a program,
+ * and then is among the roots. */
 static struct {
     uintptr_t own_from, own_to; /* the caller's stack */
     enum phase { OTHERS, THREADS, OWN } phase;
@@ -99,7 +99,7 @@ static void find_own(uintptr_t here)
     const weir_gc_stack *on = stacks_around(here);
     roots_thread_local(cache.heap, &from, &to);
     path.own_from = here;
-    path.own_to = on ? on->high : cache.heap->stack_to;
+    path.own_to = on ? on->high : cache.heap->thread.stack_to;
     if (from > here && from < path.own_to)
         path.own_to = from;
 }
@@ -125,7 +125,7 @@ static bool is_of_thread(const heap_t *heap, weir_path_step *root)
         return false;
     root->root = is_local ? WEIR_ROOT_THREAD_LOCAL : WEIR_ROOT_STACK;
     root->offset = is_local ? 0 : word - from;
-    root->thread = heap->thread;
+    root->thread = heap->thread.id;
     return true;
 }
 
@@ -138,7 +138,7 @@ static void name_root(uintptr_t here, path_t *found)
     roots_each(here, find_range);
     const heap_t *of = path.source.heap;
     root->root = path.source.kind;
-    root->thread = of ? of->thread : 0;
+    root->thread = of ? of->thread.id : 0;
     if (path.source.name && path.source.name[0]) {
         memcpy(found->name, path.source.name, strnlen(path.source.name, PATH_NAME - 1));
         root->symbol = found->name;
@@ -149,8 +149,8 @@ static void name_root(uintptr_t here, path_t *found)
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
         if (world_scans(heap) && is_of_thread(heap, root))
             return;
-    if (of && path.word >= of->stack_from)
-        root->offset = path.word - of->stack_from; /* on a coroutine's stack */
+    if (of && path.word >= of->thread.stack_from)
+        root->offset = path.word - of->thread.stack_from; /* on a coroutine's stack */
 }
 
 /* --- the path --- */

@@ -25,14 +25,14 @@ static struct {
 /* --- stacks --- */
 
 /* What a thread has below its stack pointer on its own stack is not in use. Where its pointer is elsewhere,
- * on a coroutine's stack or a handler's, it is not known what is: then all of both counts, and the thread has no entry.
- * Of the first thread's stack the mapping tells the lower end. */
+ * on a coroutine's stack or a handler's, it is not known what is: then all of both counts, and the thread has
+ * no entry. Of the first thread's stack the mapping tells the lower end. */
 typedef struct unused {
     uintptr_t low, pointer, end; /* low: 0 if the mapping tells; low < pointer < end */
 } unused_t;
 
-/* And what is jemalloc's of its thread-local memory, [low, pointer) as well. By their pointers, ascending: the parts are disjoint,
- * so they are by their lower ends as well. */
+/* And what is jemalloc's of its thread-local memory, [low, pointer) as well. By their pointers, ascending:
+ * the parts are disjoint, so they are by their lower ends as well. */
 static struct {
     unused_t *at;
     size_t count, room;
@@ -55,8 +55,9 @@ static bool unused_add_stack(const heap_t *heap)
     uintptr_t from, to;
     world_stack(heap, &from, &to);
     uintptr_t pointer = (heap == cache.heap ? now.here : from) & ~(uintptr_t)7;
-    return atomic_load(&heap->vforks) /* its child runs there */ || heap->stack_limit >= pointer ||
-           pointer >= heap->stack_to || unused_add((unused_t){heap->stack_limit, pointer, heap->stack_to});
+    return atomic_load(&heap->thread.vforks) /* its child runs there */ ||
+           heap->thread.stack_limit >= pointer || pointer >= heap->thread.stack_to ||
+           unused_add((unused_t){heap->thread.stack_limit, pointer, heap->thread.stack_to});
 }
 
 static bool unused_add_own(const heap_t *heap)

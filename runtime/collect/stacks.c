@@ -33,8 +33,8 @@ weir_gc_stack *stacks_add(uintptr_t low, size_t size)
 void stacks_remove(weir_gc_stack *stack)
 {
     heap_t *self = cache.heap;
-    if (self && self->stack == stack)
-        self->stack = NULL;
+    if (self && self->thread.coroutine == stack)
+        self->thread.coroutine = NULL;
     if (stack->prev)
         stack->prev->next = stack->next;
     else
@@ -51,8 +51,8 @@ __attribute__((noinline, no_sanitize("address"))) void stacks_switch(weir_gc_sta
     heap_t *self = thread_heap();
     if (!self)
         return;
-    WORLD_SAVE_FRAME(self->stack ? &self->stack->frame : &self->own);
-    __atomic_store_n(&self->stack, to, __ATOMIC_RELEASE);
+    WORLD_SAVE_FRAME(self->thread.coroutine ? &self->thread.coroutine->frame : &self->thread.left);
+    __atomic_store_n(&self->thread.coroutine, to, __ATOMIC_RELEASE);
 }
 
 weir_gc_stack *stacks_around(uintptr_t pointer)

@@ -1,4 +1,5 @@
-/* collected_trace: see collected.h. What the collector does with the cells before and after a trace: black, white, swept. */
+/* collected_trace: see collected.h. What the collector does with the cells before and after a trace: black,
+ * white, swept. */
 #include "runtime/heap/collected_span.h"
 
 #include <string.h>
@@ -130,7 +131,7 @@ static size_t shares_blacken(bool ends)
         collected_t *share = heap->collected;
         if (!share)
             continue;
-        if (heap->status == HEAP_LIVE && heap->thread == WORLD_NO_THREAD) {
+        if (heap->status == HEAP_LIVE && heap->thread.id == WORLD_NO_THREAD) {
             share_drop_runs(share);
             thread_retire(heap);
         }

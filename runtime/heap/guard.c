@@ -169,13 +169,14 @@ void guard_init(void)
 
 static void find_guard_calls(const heap_t *heap, guard_calls_t *calls)
 {
-    bool limit_known = heap->stack_limit != 0 && heap->stack_limit != UINTPTR_MAX;
-    unwind_stack_t own = {limit_known ? heap->stack_limit : 0, heap->stack_to};
+    bool limit_known = heap->thread.stack_limit != 0 && heap->thread.stack_limit != UINTPTR_MAX;
+    unwind_stack_t own = {limit_known ? heap->thread.stack_limit : 0, heap->thread.stack_to};
     bool whole;
     calls->depth = unwind_calls(own, calls->frames, CALLS, &whole);
 }
 
-/* GUARD_SLOTS: all are in use. Those that were never used come first, then the one that was freed longest ago. */
+/* GUARD_SLOTS: all are in use. Those that were never used come first, then the one that was freed longest
+ * ago. */
 static uint32_t take_slot(void)
 {
     if (guard.used < GUARD_SLOTS)
@@ -194,8 +195,8 @@ static void give_slot(uint32_t slot)
     guard.waiting++;
 }
 
-/* At the page's end it is aligned to 16 bytes. A caller that asks for more asks for a size that is a multiple of it
- * (raw_aligned). */
+/* At the page's end it is aligned to 16 bytes. A caller that asks for more asks for a size that is a multiple
+ * of it (raw_aligned). */
 static char *place_in(char *page, size_t size)
 {
     bool at_end = guard.turn++ % 2 == 0;

@@ -38,8 +38,8 @@ static void *large_describe(heap_t *self, void *memory, size_t bytes, size_t siz
     span->flags = 0;
     span_set_state(span, state);
     cycle_note_volume(self, bytes);
-    self->large_allocs++;
-    self->large_alloc_bytes += bytes;
+    self->counts.large_allocs++;
+    self->counts.large_alloc_bytes += bytes;
     if (UNLIKELY(self->sampling != NULL))
         sampled_large(self, span, size);
     return memory;
@@ -121,8 +121,8 @@ static void note_free(heap_t *self, span_t *span)
     if (UNLIKELY(self->sampling != NULL))
         sampled_large_free(span);
     span_set_state(span, SPAN_NONE);
-    self->large_frees++;
-    self->large_free_bytes += large_usable(span);
+    self->counts.large_frees++;
+    self->counts.large_free_bytes += large_usable(span);
 }
 
 /* `gone`: bytes at the front that have no pages any more; `moved`: because they are in another block now. */
@@ -156,8 +156,8 @@ void large_free(heap_t *self, span_t *span)
     give_without(self, span, gone, false);
 }
 
-/* The pages are given up: the next owner of the addresses asks for new ones. If the kernel refuses that too, they are
- * lost for ever. */
+/* The pages are given up: the next owner of the addresses asks for new ones. If the kernel refuses that too,
+ * they are lost for ever. */
 void large_free_inaccessible(heap_t *self, span_t *span)
 {
     size_t bytes = large_usable(span);
@@ -206,9 +206,9 @@ static bool resize_in_place(heap_t *self, span_t *span, size_t bytes)
         span->state == SPAN_HUGE ? resize_huge(span, bytes) : bytes <= HUGE_MIN && resize_slots(span, bytes);
     size_t now = large_usable(span);
     if (now > old)
-        self->large_alloc_bytes += now - old;
+        self->counts.large_alloc_bytes += now - old;
     else
-        self->large_free_bytes += old - now;
+        self->counts.large_free_bytes += old - now;
     return done;
 }
 

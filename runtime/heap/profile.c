@@ -181,8 +181,8 @@ typedef struct profile_calls {
 
 static void find_site_calls(const heap_t *heap, size_t size, profile_calls_t *calls)
 {
-    bool limit_known = heap->stack_limit != 0 && heap->stack_limit != UINTPTR_MAX;
-    unwind_stack_t own = {limit_known ? heap->stack_limit : 0, heap->stack_to};
+    bool limit_known = heap->thread.stack_limit != 0 && heap->thread.stack_limit != UINTPTR_MAX;
+    unwind_stack_t own = {limit_known ? heap->thread.stack_limit : 0, heap->thread.stack_to};
     calls->depth = unwind_calls(own, calls->frames, PROFILE_FRAMES, &calls->whole);
     uint64_t hash = calls->depth ^ size * 0x9e3779b97f4a7c15u;
     for (uint32_t i = 0; i < calls->depth; i++)

@@ -21,7 +21,8 @@ static struct {
 
 /* --- when --- */
 
-/* Guarded blocks are one in so many of all, whatever their size; a class that is too large for a page is never due. */
+/* Guarded blocks are one in so many of all, whatever their size; a class that is too large for a page is
+ * never due. */
 static void draw(sampling_t *sampling, uint32_t cls)
 {
     if (guard_is_on()) {
@@ -113,8 +114,8 @@ static void *take_sampled_cell(uint32_t cls)
     return cell;
 }
 
-/* A span that no other thread knows yet; all its pages are charged at once. 0: refused. What may call the program
- * back, when a limit refuses, is done without the lock. */
+/* A span that no other thread knows yet; all its pages are charged at once. 0: refused. What may call the
+ * program back, when a limit refuses, is done without the lock. */
 static uint32_t take_span(uint32_t cls)
 {
     uint32_t slot = pages_take_span(false);
@@ -149,7 +150,7 @@ void *sampled_alloc(heap_t *self, uint32_t cls, size_t size)
     draw(self->sampling, cls);
     if (guard_is_on()) {
         void *guarded = guard_alloc(self, cls, size);
-        count_add(&self->taken[cls], guarded != NULL);
+        count_add(&self->counts.taken[cls], guarded != NULL);
         return guarded;
     }
     void *p = alloc_cell(cls);
@@ -157,7 +158,7 @@ void *sampled_alloc(heap_t *self, uint32_t cls, size_t size)
         return NULL;
     if (profile_note(self, p, class_size(cls), size))
         probe_sample_alloc(p, size, profile_scaled(class_size(cls)));
-    count_add(&self->taken[cls], 1);
+    count_add(&self->counts.taken[cls], 1);
     profile_look_at_growth();
     return p;
 }

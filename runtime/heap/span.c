@@ -74,7 +74,7 @@ void span_move(heap_t *from, heap_t *to, span_t *span)
 static bool is_worth_huge(const heap_t *heap, uint32_t cls)
 {
     enum { HANDED_OUT = 1024 * 1024 };
-    return SLOT_SIZE % class_size(cls) < OS_PAGE && heap->taken[cls] >= HANDED_OUT / class_size(cls);
+    return SLOT_SIZE % class_size(cls) < OS_PAGE && heap->counts.taken[cls] >= HANDED_OUT / class_size(cls);
 }
 
 static span_t *span_new(heap_t *heap, uint32_t cls)
@@ -106,7 +106,7 @@ static void span_discard(heap_t *heap, span_t *span)
     __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
     span_set_state(span, SPAN_NONE);
-    count_add(&heap->freed[span->cls], span->initialized);
+    count_add(&heap->counts.freed[span->cls], span->initialized);
     if (!spare_put_small(heap, span))
         pages_give(span_slot(span), 1, SLOT_PAGES);
 }
@@ -129,7 +129,7 @@ COLD static uint32_t cut_before_sample(heap_t *heap, span_t *span, cell_t *list,
         last = last->next;
     span->free = last->next;
     last->next = NULL;
-    count_add(&heap->returned[span->cls], count - kept);
+    count_add(&heap->counts.returned[span->cls], count - kept);
     atomic_signal_fence(memory_order_seq_cst);
     uint32_t used = span_used(span) - (count - kept);
     set_wait(span, used, used);
@@ -147,7 +147,7 @@ ALWAYS_INLINE void *bin_fill(heap_t *heap, span_t *span, cell_t *list, uint32_t 
     cycle_note_volume(heap, (size_t)kept * span->cell_size);
     heap->bins[cls] = list->next;
     list->tag = NULL;
-    count_add(&heap->taken[cls], count);
+    count_add(&heap->counts.taken[cls], count);
     if (pages_is_pressed())
         pages_note_refill((size_t)count * span->cell_size);
     return list;
@@ -225,7 +225,7 @@ ALWAYS_INLINE void *take_free(heap_t *heap, span_t *span)
     set_wait(span, present, present);
     atomic_signal_fence(memory_order_seq_cst);
     span->free = NULL;
-    count_add(&heap->freed[span->cls], count);
+    count_add(&heap->counts.freed[span->cls], count);
     return bin_fill(heap, span, list, count);
 }
 
@@ -271,7 +271,7 @@ static void *take_fresh(heap_t *heap, span_t *span)
     if (!list)
         return NULL;
     set_wait(span, span_used(span) + count, span_used(span) + count);
-    count_add(&heap->freed[span->cls], count);
+    count_add(&heap->counts.freed[span->cls], count);
     return bin_fill(heap, span, list, count);
 }
 
@@ -398,10 +398,10 @@ void span_deactivate(heap_t *heap, uint32_t cls)
     uint32_t returned = 0;
     for (const cell_t *cell = list; cell; cell = cell->next)
         returned++;
-    count_add(&heap->returned[cls], returned);
+    count_add(&heap->counts.returned[cls], returned);
     __atomic_store_n(&heap->bins[cls], NULL, __ATOMIC_RELAXED);
-    atomic_thread_fence(
-        memory_order_release); /* a thread that walks the list in pieces sees that it is not the bin's any more */
+    /* A thread that walks the list in pieces sees that it is not the bin's any more. */
+    atomic_thread_fence(memory_order_release);
     for (cell_t *cell = list, *next; cell; cell = next) {
         next = cell->next;
         cell->next = span->free;

@@ -136,7 +136,7 @@ static bool tend_revoked(heap_t *heap)
         return true;
     close_fast_paths(heap);
     fence_cold();
-    bool asleep = asleep_is(heap->thread, heap->stack_to), done = false;
+    bool asleep = asleep_is(heap->thread.id, heap->thread.stack_to), done = false;
     if (asleep) {
         fence_cold();
         run_missed_events(heap);
@@ -164,8 +164,8 @@ static bool tend(heap_t *heap)
 /* Is there a thread, and will it be there as long as we have the lock? An owner that runs is left alone. */
 static bool may_be_tended(const heap_t *heap)
 {
-    return heap != cache.heap && heap->thread != WORLD_NO_THREAD && !heap->ended &&
-           (!is_worth_it(heap) || asleep_may_be(heap->thread));
+    return heap != cache.heap && heap->thread.id != WORLD_NO_THREAD && !heap->thread.ended &&
+           (!is_worth_it(heap) || asleep_may_be(heap->thread.id));
 }
 
 /* Asked under the lock: a filter of system calls is installed under it too (swap/sandbox.c). */

@@ -85,8 +85,8 @@ void thread_call_at_end(void (*hook)(void))
     end_hook = hook;
 }
 
-/* A thread that uses collected memory has to be stopped as long as code of the program runs on it. If there is some
- * to come, the heap is not left at all: the next stop of the world finds that the thread is gone. */
+/* A thread that uses collected memory has to be stopped as long as code of the program runs on it. If there
+ * is some to come, the heap is not left at all: the next stop of the world finds that the thread is gone. */
 static bool has_to_stay(void)
 {
     return cache.heap && collected_is_used() && os_thread_has_destructors();
@@ -96,7 +96,7 @@ static bool has_to_stay(void)
 static void heap_stay(heap_t *heap)
 {
     lock_acquire(&heaps.lock);
-    heap->ended = true;
+    heap->thread.ended = true;
     lock_release(&heaps.lock);
 }
 
@@ -165,7 +165,7 @@ static heap_t *heap_enter(void)
         set_owner(heap, options.harden ? 0 : os_thread_word());
         world_thread_begin(heap);
         cache.heap = heap;
-        heap->ended = cache.ended;
+        heap->thread.ended = cache.ended;
         heap->status = HEAP_LIVE;
         tend_queue_add(heap);
         for (size_t granule = 0; granule < GRANULES; granule++)
@@ -191,7 +191,8 @@ static void settle_collecting(void)
         options.collect = 1;
 }
 
-/* Once per process, by the first thread that comes; before that every list is empty, so every call ends up here. */
+/* Once per process, by the first thread that comes; before that every list is empty, so every call ends up
+ * here. */
 static bool runtime_start(bool *first)
 {
     static _Atomic int state; /* 0 not yet, 1 started, 2 impossible */
@@ -266,8 +267,8 @@ static void after_fork(bool child)
     lock_after_fork(&heaps.lock, child);
 }
 
-/* The extent allocator knows every thread that was in it, as it does the one that forks; a thread without a heap
- * would end without telling it. */
+/* The extent allocator knows every thread that was in it, as it does the one that forks; a thread without a
+ * heap would end without telling it. */
 static void pages_after(bool child)
 {
     pages_after_fork(child);

@@ -1,12 +1,13 @@
 /* world: stopping all threads that have a heap.
  *
- * The collector has every such thread suspended by a task that traces it, or asks it to stop by a signal, whose
- * handler waits until the world starts again (halt.h). A thread in the middle of a change to what the
+ * The collector has every such thread suspended by a task that traces it, or asks it to stop by a signal,
+ * whose handler waits until the world starts again (halt.h). A thread in the middle of a change to what the
  * collector reads says so (world_enter); so does one that has a lock of the heap or of the pages, or waits
  * for one (os/lock.h). It goes on to the end of that section, and stops there (world_leave). So a stopped
  * thread holds no such lock, and is in the middle of nothing.
  *
- *     running --suspended, or signal--> stopped --start--> running       in a no-stop section: goes on --leave--> stopped
+ *     running --suspended, or signal--> stopped --start--> running
+ *     in a no-stop section: goes on --leave--> stopped
  *
  * A thread that comes while the world is stopped waits until it starts (world_admits). One that waits in the
  * kernel for long may declare it (world_block_begin): it is left alone, and stops on its way back if need be.
@@ -26,8 +27,8 @@
  * as one waits; a line on stderr says which, once, and everybody runs. */
 bool world_stop(void);
 void world_start(void);
-/* Have all threads stood still up to now? The task that traces them may be killed: then what was marked is not to be
- * trusted. */
+/* Have all threads stood still up to now? The task that traces them may be killed: then what was marked is
+ * not to be trusted. */
 bool world_stands(void);
 /* May a thread of the stopped world still unmap memory? See halt.h. */
 bool world_may_unmap(void);
@@ -78,7 +79,8 @@ void world_vfork_begin(void);
 void world_vfork_end(void);
 static inline bool world_is_child(void)
 {
-    return cache.heap && atomic_load_explicit(&cache.heap->vforks, memory_order_relaxed) && !world_is_ours();
+    return cache.heap && atomic_load_explicit(&cache.heap->thread.vforks, memory_order_relaxed) &&
+           !world_is_ours();
 }
 
 /* world_enter where a child may come to: malloc and free of collected memory. */
@@ -86,7 +88,7 @@ void world_wait_as_child(void);
 static inline void world_enter_as(const heap_t *self)
 {
     world_enter();
-    if (UNLIKELY(atomic_load_explicit(&self->vforks, memory_order_relaxed)))
+    if (UNLIKELY(atomic_load_explicit(&self->thread.vforks, memory_order_relaxed)))
         world_wait_as_child();
 }
 
@@ -99,7 +101,7 @@ enum { WORLD_NO_THREAD = 0 };
 /* Is there a thread to be stopped, or the caller, whose stack is to be looked at? */
 static inline bool world_scans(const heap_t *heap)
 {
-    return heap->status == HEAP_LIVE && heap->thread != WORLD_NO_THREAD;
+    return heap->status == HEAP_LIVE && heap->thread.id != WORLD_NO_THREAD;
 }
 
 /* Of a stopped thread: [*from, *to) is what it has on its stack, registers and thread-local memory
