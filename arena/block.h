@@ -34,8 +34,8 @@ typedef struct arena_block {
 
 enum { BLOCK_HEAD = (sizeof(arena_block_t) + 15) & ~15u };
 
-/* A block of so many bytes, head included; all zero, if asked for. `name`: of the arena, for the heap profile, or NULL.
- * NULL: ENOMEM. */
+/* A block of so many bytes, head included; all zero, if asked for. `name`: of the arena, for the heap
+ * profile, or NULL. NULL: ENOMEM. */
 arena_block_t *block_take(size_t bytes, enum block_kind kind, bool zero, const char *name);
 /* A block in the caller's memory. */
 arena_block_t *block_lay(void *memory, size_t bytes);

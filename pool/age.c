@@ -1,6 +1,6 @@
-/* age: pools and the runtime's cycle. What is in a pool at a cycle becomes a victim, what is a victim is pending drop:
- * dropped unless it was used across two cycles, as in Go 1.13 and later. A cycle for the limit's sake has
- * all of it pending drop at once.
+/* age: pools and the runtime's cycle. What is in a pool at a cycle becomes a victim, what is a victim is
+ * pending drop: dropped unless it was used across two cycles, as in Go 1.13 and later. A cycle for the
+ * limit's sake has all of it pending drop at once.
  *
  * AGE moves whole chains of magazines by a word each, biases revoked, and allocates nothing. SETTLE calls the
  * program's drop callbacks, one thread a pool at a time, without a lock.

@@ -1,8 +1,9 @@
 /* cap: what a pool does not take in: objects that the program refuses, and those beyond a number of bytes.
  *
- * The cap is exact: each object is counted, by its usable size, when it comes and when it goes. So a pool with a cap
- * is unbiased to the fast paths, and each get and put goes out of line. A magazine says whether its objects
- * are counted; when a cap is set or taken away, all that the pool has is dropped, so that those in use agree. */
+ * The cap is exact: each object is counted, by its usable size, when it comes and when it goes. So a pool
+ * with a cap is unbiased to the fast paths, and each get and put goes out of line. A magazine says whether
+ * its objects are counted; when a cap is set or taken away, all that the pool has is dropped, so that those
+ * in use agree. */
 #include "pool/check.h"
 #include "pool/pool.h"
 #include "runtime/heap/heap.h"

@@ -4,27 +4,27 @@
  * the pool's number. get and put are in the public header: what they touch is the local's part `hot`. After
  * Go's sync.Pool (private slot, queue that others steal from, victims) and Bonwick's magazines:
  *
- *     thread --> table --> local   loaded    ##########.......   get and put: pops and pushes, no atomic operation
- *                                  previous  .................   swapped with loaded, so that a burst around a
- *                                                                magazine's end does not go further
- *                                  full      ## ## ## ##         magazines; other threads steal here
- *                                  victims   ## ##               what was in the three above at the last cycle
- *                          pool    empty     .. ..               magazines without objects
- *                                  pending   ## ##               what was a victim at the last cycle: to be dropped
+ *   thread --> table --> local   loaded    ##########.......   get and put: pop, push, no atomic operation
+ *                                previous  .................   swapped with loaded, so that a burst around a
+ *                                                              magazine's end does not go further
+ *                                full      ## ## ## ##         magazines; other threads steal here
+ *                                victims   ## ##               what was in the three above at the last cycle
+ *                        pool    empty     .. ..               magazines without objects
+ *                                pending   ## ##               what was a victim at the last cycle: to drop
  *
  * An object of the pool's is in exactly one of these places. get looks in this order: loaded, previous, own
  * full ones, others', own victims, others', and then in others' hands (steal.c).
  *
- * The biased lock. A cycle takes the magazines of threads that may be anywhere in get or put, or asleep for ever
- * outside of them, and the fast paths shall have no atomic operation. So a local has a lock that is biased
- * towards its thread. The thread says that it is busy, by a plain store, and then looks whether the bias is
- * revoked. A thread that wants the local to itself revokes the bias, fences all threads (os/fence.h) and waits
- * until the thread is not busy. A thread that then finds its bias revoked turns back and waits for pools.lock,
- * which the revoker holds from before it revokes the bias until it restores it. A thread that stays busy
- * (preempted in mid-operation) is skipped.
+ * The biased lock. A cycle takes the magazines of threads that may be anywhere in get or put, or asleep for
+ * ever outside of them, and the fast paths shall have no atomic operation. So a local has a lock that is
+ * biased towards its thread. The thread says that it is busy, by a plain store, and then looks whether the
+ * bias is revoked. A thread that wants the local to itself revokes the bias, fences all threads (os/fence.h)
+ * and waits until the thread is not busy. A thread that then finds its bias revoked turns back and waits for
+ * pools.lock, which the revoker holds from before it revokes the bias until it restores it. A thread that
+ * stays busy (preempted in mid-operation) is skipped.
  *
- *     thread    busy = 1;  [compiler fence]      read unbiased;  0: go on        ...  busy = 0
- *     revoker   unbiased = more than any count;  [fence all threads]  read busy;  0: the local is ours, until  unbiased = 0
+ *     thread    busy = 1; [compiler fence] read unbiased; 0: go on ... busy = 0
+ *     revoker   unbiased = more than any count; [fence all threads] read busy; 0: it is ours ... unbiased = 0
  *
  * Callbacks of the program run outside of all that: not busy, no lock.
  */
@@ -44,9 +44,9 @@
 
 struct table;
 
-/* A thread's part of a pool. "Owner" is that thread while it is busy, or the thread that has revoked its bias, or of a
- * local without a thread the holder of pools.lock. Locals live as long as their pool; when a thread ends the next one
- * takes its local. */
+/* A thread's part of a pool. "Owner" is that thread while it is busy, or the thread that has revoked its
+ * bias, or of a local without a thread the holder of pools.lock. Locals live as long as their pool; when a
+ * thread ends the next one takes its local. */
 typedef struct local {
     /* What others write to, and what is seldom used. */
     _Alignas(64) depot_t full;
@@ -63,7 +63,7 @@ typedef struct local {
     /* The line of the fast paths.
      *   busy       written by the thread: it is in an operation
      *   unbiased   written under pools.lock: 0 or POOL_UNBIASED; never 0 where fences are not cheap
-     *   count      owner: rounds in the loaded magazine; read, and not used, by a thread whose bias is revoked
+     *   count      owner: rounds in the loaded magazine; read, not used, by a thread whose bias is revoked
      *   capacity   owner, likewise: rounds that put may load without looking further: 0 if no magazine is
      *              loaded, or if there is a reset to be called
      *   rounds     owner: of the loaded magazine; NULL: none
@@ -124,8 +124,8 @@ struct weir_pool {
     _Atomic uint64_t refused; /* of them, by the program or the cap */
     bool (*_Atomic refuses)(void *ctx, void *p);
     _Atomic size_t pooled; /* bytes of the objects in the pool, while there is a cap */
-    /* Bytes; 0: none. Written under pools.lock, biases revoked, when nothing is counted. While there is one the
-     * locals stay unbiased to the fast paths, as where fences are not cheap. */
+    /* Bytes; 0: none. Written under pools.lock, biases revoked, when nothing is counted. While there is one
+     * the locals stay unbiased to the fast paths, as where fences are not cheap. */
     size_t cap;
     _Atomic bool freed; /* written under pools.lock */
     /* Under pools.lock. */
@@ -138,9 +138,8 @@ struct weir_pool {
         dropper; /* the thread that drops what is pending drop, read by itself without the lock; 0: none */
     uint64_t cycles;
     struct weir_pool *next, *prev; /* pools.first, or pools.closing */
-    local_t
-        common; /* for threads without a local: at their end, or without memory. Its thread is the one that holds
-                             * pools.lock */
+    /* For threads without a local: at their end or without memory. Its thread is the holder of pools.lock. */
+    local_t common;
 };
 
 extern struct pools {
@@ -178,15 +177,16 @@ void pool_put_refused(weir_pool *pool, void *p);
 
 /* Does the program refuse the object? Outside of an operation. */
 bool pool_refuses(weir_pool *pool, void *p);
-/* So many bytes come; they count, if there is a cap. False: they are too many, and do not. In an operation. */
+/* So many bytes come; they count, if there is a cap. False: they are too many, and do not. In an
+ * operation. */
 bool pool_count(weir_pool *pool, size_t bytes);
 /* Those of an object that was counted have gone. */
 void pool_uncount(weir_pool *pool, size_t bytes);
 
 /* --- steal.c --- */
 
-/* Nothing was found: take what another thread has in hand. True: it is loaded, and an operation of the local's has
- * begun. Outside of an operation. */
+/* Nothing was found: take what another thread has in hand. True: it is loaded, and an operation of the
+ * local's has begun. Outside of an operation. */
 bool pool_steal(weir_pool *pool, local_t *self);
 
 /* --- local.c --- */
@@ -207,8 +207,8 @@ magazine_t *local_unload(local_t *local);
 /* For the owner: load a magazine that was in no thread's hands, instead of an empty one or none. */
 void local_load_full(local_t *local, magazine_t *full);
 
-/* Revoke the biases and wait for threads that are busy; `spin_limit`: how often to yield for one thread. Restore
- * them. */
+/* Revoke the biases and wait for threads that are busy; `spin_limit`: how often to yield for one thread.
+ * Restore them. */
 enum { REVOKE_SPIN_LIMIT = 256, REVOKE_FOR_EVER = INT32_MAX };
 void pools_revoke(void);
 void pools_restore(void);

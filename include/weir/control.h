@@ -23,7 +23,8 @@
 
 /* What the soft limit counts. */
 typedef enum weir_limit_scope {
-    WEIR_SCOPE_PROCESS, /* all anonymous memory of the process: stacks, other allocators' and libraries' mappings, and weir's */
+    /* All anonymous memory of the process: stacks, other allocators' and libraries' mappings, and weir's. */
+    WEIR_SCOPE_PROCESS,
     WEIR_SCOPE_WEIR /* what weir holds from the kernel */
 } weir_limit_scope;
 

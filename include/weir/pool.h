@@ -124,14 +124,14 @@ WEIR_API void weir_pool_free(weir_pool *pool) WEIR_NOEXCEPT;
 /* A new pool, empty; NULL with ENOMEM. The options are copied; NULL is the same as all 0. */
 WEIR_API weir_pool *weir_pool_new(const weir_pool_options *options) WEIR_NOEXCEPT;
 
-/* The pool holds objects of so many usable bytes at the most, of those on weir's heap; one that would pass it is
- * dropped when it is put. 0: no limit. Setting a first limit, removing it, and setting one that is passed already
- * drop what the pool has. A pool with a limit counts each object: gets and puts cost a call and an atomic addition
- * more. */
+/* The pool holds objects of so many usable bytes at the most, of those on weir's heap; one that would pass it
+ * is dropped when it is put. 0: no limit. Setting a first limit, removing it, and setting one that is passed
+ * already drop what the pool has. A pool with a limit counts each object: gets and puts cost a call and an
+ * atomic addition more. */
 WEIR_API void weir_pool_set_limit(weir_pool *pool, size_t bytes) WEIR_NOEXCEPT;
 
-/* From now on ask `refuses` at each put, before `reset`: true, and the object is dropped. For objects that have
- * outgrown what the next user needs. NULL: ask no more. */
+/* From now on ask `refuses` at each put, before `reset`: true, and the object is dropped. For objects that
+ * have outgrown what the next user needs. NULL: ask no more. */
 WEIR_API void weir_pool_set_refusal(weir_pool *pool, bool (*refuses)(void *ctx, void *p)) WEIR_NOEXCEPT;
 
 /* An object: one that was put and not got since, or else a new one. NULL if there is neither. Where an object

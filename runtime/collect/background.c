@@ -25,7 +25,8 @@ static void set_state(enum background_state state)
     os_futex_wake_all(&background.state);
 }
 
-/* What it sleeps in is no section that a stop waits for. It is idle there only: so no frame of the cycle is scanned then. */
+/* What it sleeps in is no section that a stop waits for. It is idle there only: so no frame of the cycle is
+ * scanned then. */
 static void sleep_while_not_asked(bool has_run)
 {
     world_block_begin();

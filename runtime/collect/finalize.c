@@ -23,7 +23,8 @@ typedef struct caller {
         calls; /* the number of the record that it is at, from 1; 0: none. Written under the lock */
 } caller_t;
 
-/* Under the lock of the side table; `queued` is peeked at by sleeping threads, the rest by threads that wait. */
+/* Under the lock of the side table; `queued` is peeked at by sleeping threads, the rest by threads that
+ * wait. */
 static struct {
     uint32_t first, last;    /* the queue, linked by next */
     _Atomic uint32_t queued; /* records that went in, ever; wraps around, and leaves out 0 */

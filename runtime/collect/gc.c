@@ -144,8 +144,9 @@ static bool before_fork(void)
 
 static void after_fork(bool child)
 {
+    /* Also where the lock is held below the handler: only a cycle changes it, and in one no handler runs. */
     if (child)
-        workers_forget(); /* only a cycle changes it, in which no handler runs: so also where the lock is held below the handler */
+        workers_forget();
     if (child && lock_may_repair(&gc.lock) && side_table_may_repair()) {
         roots_after_fork_child();
         background_after_fork_child();

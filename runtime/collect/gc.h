@@ -26,8 +26,8 @@ __attribute__((always_inline)) static inline void *gc_alloc(enum span_kind kind,
     return LIKELY(p != NULL) ? p : gc_alloc_slow(kind, size);
 }
 
-/* The same with a byte more than asked for, in which the end of the object lies: C allows a pointer there, and it keeps
- * the object. */
+/* The same with a byte more than asked for, in which the end of the object lies: C allows a pointer there,
+ * and it keeps the object. */
 __attribute__((always_inline)) static inline void *gc_alloc_with_end(enum span_kind kind, size_t size)
 {
     void *p = LIKELY(size < MEDIUM_MAX) ? collected_alloc_fast(kind, size + 1) : NULL;

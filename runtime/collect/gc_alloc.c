@@ -1,9 +1,9 @@
 /* gc_alloc: allocation of collected memory, and the cycles that it triggers.
  *
  *     free cell in the thread's buffer: gc.h     else, in this order
- *         trigger reached         a cycle runs, or one beside the program is asked for; past the goal, wait for it
- *         limit pressed           free cells of the spans that there are, then a cycle, then fresh memory
- *         still no memory         a forced cycle, and once more
+ *         trigger reached   a cycle runs, or one beside the program is asked for; past the goal, wait for it
+ *         limit pressed     free cells of the spans that there are, then a cycle, then fresh memory
+ *         still no memory   a forced cycle, and once more
  */
 #include <errno.h>
 
@@ -38,10 +38,10 @@ static void wait_for_background(void)
     atomic_fetch_add(&gc.wait_ns, os_now_ns() - began);
 }
 
-/* Many threads may find the trigger reached. The first runs the cycle, or has it run; the others go on to the goal, and
- * wait there: the first may have lost its processor to just those that allocate. `at_limit`: the request
- * would pass the limit, though nothing idle is left and no cell of its class: what the spans hold beyond the
- * heap cannot be used now. */
+/* Many threads may find the trigger reached. The first runs the cycle, or has it run; the others go on to the
+ * goal, and wait there: the first may have lost its processor to just those that allocate. `at_limit`: the
+ * request would pass the limit, though nothing idle is left and no cell of its class: what the spans hold
+ * beyond the heap cannot be used now. */
 COLD static void collect_if_triggered(size_t request, bool at_limit)
 {
     if (background_is_asked()) {

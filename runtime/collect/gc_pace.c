@@ -1,5 +1,5 @@
-/* gc_pace: between the cycle and the pacer (pacer.h), which is told sizes and times and says when the next cycle is
- * triggered; and the figures of all cycles, for events and for readers.
+/* gc_pace: between the cycle and the pacer (pacer.h), which is told sizes and times and says when the next
+ * cycle is triggered; and the figures of all cycles, for events and for readers.
  */
 #include "runtime/collect/gc_state.h"
 #include "runtime/heap/control.h"

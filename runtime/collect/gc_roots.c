@@ -1,5 +1,5 @@
-/* gc_roots: what the program registers as roots and stacks, and the search for a path to an object: all of it under
- * the lock of the cycle, so that no trace goes on meanwhile.
+/* gc_roots: what the program registers as roots and stacks, and the search for a path to an object: all of it
+ * under the lock of the cycle, so that no trace goes on meanwhile.
  */
 #include <errno.h>
 

@@ -46,7 +46,8 @@ typedef struct gc_state {
 } gc_state_t;
 HIDDEN extern gc_state_t gc;
 
-/* What was free in a thread's allocation buffer at the trace is counted by neither, and may be freed by hand. */
+/* What was free in a thread's allocation buffer at the trace is counted by neither, and may be freed by
+ * hand. */
 static inline uint64_t gc_heap_bytes(void)
 {
     uint64_t bytes = gc.live + collected_bytes_since;
@@ -57,7 +58,8 @@ static inline uint64_t gc_heap_bytes(void)
 
 /* At the first use of collected memory. */
 void gc_start(void);
-/* A cycle of the runtime, in which the collector traces. The program's registers are in this function's frame. */
+/* A cycle of the runtime, in which the collector traces. The program's registers are in this function's
+ * frame. */
 void gc_run_cycle(enum cycle_reason reason);
 
 /* --- gc_pace.c; under the lock --- */

@@ -1,5 +1,5 @@
-/* mark: see mark.h. The loop of a mark worker: spans from the queue, cells from the span, words from the cells. Its
- * inner steps are in marker.h.
+/* mark: see mark.h. The loop of a mark worker: spans from the queue, cells from the span, words from the
+ * cells. Its inner steps are in marker.h.
  */
 #include "runtime/collect/mark.h"
 

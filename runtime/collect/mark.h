@@ -6,7 +6,7 @@
  * from two bitmaps: marks without scanned. (Go 1.25 marks so; Knyszek and others, "Green Tea", 2025.) Three
  * more steps hide what waits are left:
  *
- *     word --> candidates --16 words later--> mark --> queue of spans --> prefetch queue --32 objects later--> scan
+ *     word --> candidates --16 words later--> mark --> queue of spans --> prefetch queue --32 later--> scan
  *              its bits are prefetched                                    the object is prefetched
  *
  * The prefetch queue is after Cher, Hosking, Vitek, "Software prefetching for mark-sweep garbage collection",

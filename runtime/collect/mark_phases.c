@@ -1,4 +1,5 @@
-/* mark_phases: the phases of a marking: prepared, begun, run, ended; the questions of mark.h about addresses. */
+/* mark_phases: the phases of a marking: prepared, begun, run, ended; the questions of mark.h about
+ * addresses. */
 #include <stdatomic.h>
 #include <string.h>
 

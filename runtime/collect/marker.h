@@ -1,9 +1,9 @@
-/* marker: what a mark worker has at work, and the inner steps of marking: from a word that was found to a mark and a
- * grey span. Inline, for the loop in mark.c is compiled once for each mode.
+/* marker: what a mark worker has at work, and the inner steps of marking: from a word that was found to a
+ * mark and a grey span. Inline, for the loop in mark.c is compiled once for each mode.
  *
- * An object is white while its mark is not set, grey while its mark is set and it has not been scanned, black then.
- * Invariant: when nothing is grey, no black object points to a white one. While the program runs beside the markers
- * it is suspended: rescan.h restores it in the last stop.
+ * An object is white while its mark is not set, grey while its mark is set and it has not been scanned, black
+ * then. Invariant: when nothing is grey, no black object points to a white one. While the program runs beside
+ * the markers it is suspended: rescan.h restores it in the last stop.
  */
 #ifndef WEIR_COLLECT_MARKER_H
 #define WEIR_COLLECT_MARKER_H
@@ -38,8 +38,8 @@ typedef struct marker {
     uint32_t slot, size, kind, word;
     uint64_t words, cells;
     uintptr_t at; /* the first cell of the present word */
-    /* Pending bits: cells of that same span that were found, and are marked when their word's turn comes. What
-     * a program builds at once points mostly to what lies nearby. pending[i] ≠ 0 ⇒ words has bit i. */
+    /* Pending bits: cells of that same span that were found, and are marked when their word's turn comes.
+     * What a program builds at once points mostly to what lies nearby. pending[i] ≠ 0 ⇒ words has bit i. */
     uintptr_t pending_start;
     size_t pending_size; /* bytes; 0: at no span, or at one where there is more to do than to mark */
     uint32_t pending_reciprocal;

@@ -118,9 +118,9 @@ static bool unused_next(uintptr_t from, uintptr_t to, uintptr_t *low, uintptr_t 
     return false;
 }
 
-/* A thread that has given its heap up is not stopped, and may still unmap stacks of threads that have ended: the
- * C library does so when it keeps too many. Such a stack lies above a guard page, and no thread that is stopped has
- * it, nor its thread-local memory there. The size: larger ones are not kept. */
+/* A thread that has given its heap up is not stopped, and may still unmap stacks of threads that have ended:
+ * the C library does so when it keeps too many. Such a stack lies above a guard page, and no thread that is
+ * stopped has it, nor its thread-local memory there. The size: larger ones are not kept. */
 static bool may_vanish(uintptr_t from, uintptr_t to)
 {
     enum { KEPT_MAX = 64 * 1024 * 1024 };

@@ -35,9 +35,9 @@ static struct {
 
 /* --- threads that run while the world is stopped --- */
 
-/* In collect mode a thread that has just begun runs until it asks for a heap, one that has given its heap back
- * until it is gone. Neither loads a pointer that the marker has not seen; but what it spills on its stack may
- * look like an object: a register of which one byte was overwritten, say. */
+/* In collect mode a thread that has just begun runs until it asks for a heap, one that has given its heap
+ * back until it is gone. Neither loads a pointer that the marker has not seen; but what it spills on its
+ * stack may look like an object: a register of which one byte was overwritten, say. */
 static bool is_anybody_unknown(void)
 {
     uint32_t known = workers_started();
@@ -61,15 +61,17 @@ static bool is_seen(uintptr_t object)
     return reftrace.seen[(object - region_base) / 16];
 }
 
-/* On a coroutine's stack that was not registered what lies below the stack pointer may be the program's, and is a root. So are
- * the collector's frames there, then, and what earlier calls have left: addresses of objects that change as it works. */
+/* On a coroutine's stack that was not registered what lies below the stack pointer may be the program's, and
+ * is a root. So are the collector's frames there, then, and what earlier calls have left: addresses of
+ * objects that change as it works. */
 static bool is_own_frame(uintptr_t word)
 {
     enum { DEEPEST = 64 * 1024 };
     return reftrace.here - word - 1 < DEEPEST;
 }
 
-/* Is it marked? It must be, unless a word on the stack of a thread that moves has led to it, or of the collector. */
+/* Is it marked? It must be, unless a word on the stack of a thread that moves has led to it, or of the
+ * collector. */
 static bool is_marked_or_stray(uintptr_t object)
 {
     bool is_marked = collected_is_marked((const void *)object);

@@ -7,8 +7,8 @@
  *
  *     buckets   hash(object) --> number --> number --> 0          by next and prev
  *     records   | - | finalizer | free | entry | ...              a free one is linked by next
- *     strong    | - |  context  |   0  |   0   | ...              beside the records, two words each: the only part
- *                                                                   that is a root
+ *     strong    | - |  context  |   0  |   0   | ...              beside the records, two words each: the
+ *                                                                   only part that is a root
  *
  * A record that waits for the finalizer thread (finalize.h) is in no chain any more.
  *

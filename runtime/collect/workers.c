@@ -16,7 +16,8 @@ enum {
     READY_NS = 2 * 1000 * 1000 /* a thread that needs longer is not waited for */
 };
 
-/* A round is one word, its number and how many threads take part, so that a thread that wakes knows whether it does. */
+/* A round is one word, its number and how many threads take part, so that a thread that wakes knows whether
+ * it does. */
 typedef uint32_t round_t;
 _Static_assert(WORKERS_MAX < 32, "round_t has five bits for them");
 
@@ -48,8 +49,8 @@ static inline round_t round_after(round_t round, uint32_t members)
 }
 
 /* A thread is counted when it runs, not when it was made: in the child of a fork what it needs before may be
- * locked for ever by a thread of the parent's (AddressSanitizer's allocator is). A thread that is counted has read
- * the round before. */
+ * locked for ever by a thread of the parent's (AddressSanitizer's allocator is). A thread that is counted has
+ * read the round before. */
 static void *member_main(void *argument)
 {
     (void)argument;
@@ -101,8 +102,8 @@ static void wait_until_ready(void)
         os_futex_wait_for(&workers.ready, ready, until - now);
 }
 
-/* No handler of the program's runs in the middle of it, but the thread can be stopped while it waits for a lock
- * of the C library's. */
+/* No handler of the program's runs in the middle of it, but the thread can be stopped while it waits for a
+ * lock of the C library's. */
 static void start_undisturbed(uint32_t wanted)
 {
     uint64_t signals = os_block_heard_signals();

@@ -5,22 +5,22 @@
  *     tender:  revoke; fence of all threads; busy?  then as before, and leave     ... tend ...  at rest
  *
  *              owner comes to a slow path               tender, under the lock of the heaps
- *     RESTING ----------------------------> OWNER, queued -----------------------> REVOKED --> OWNER or RESTING
+ *     RESTING ----------------------------> OWNER, queued -----------------------> REVOKED --> OWNER, RESTING
  *        |                                                                          ^
  *        +---------------------- tender: others have sent it cells -----------------+
  *
- * An owner that waits says so (AWAITED), and has its bias back as soon as the tender has done with the span it
- * is at.
+ * An owner that waits says so (AWAITED), and has its bias back as soon as the tender has done with the span
+ * it is at.
  *
  * Biased locks: Kawachiya, Koseki, Onodera, "Lock reservation", 2002; Dice, Moir, Scherer, "Quickly
  * reacquirable locks", 2003.
  *
  * Dekker's protocol, with the owner's fence paid by the tender (os/fence.h). The fast paths do not come here:
  * the tender turns them into slow ones (heap->closed), and leaves them so if the owner sleeps. Then nothing
- * changes in the heap until its owner comes here, takes both back and puts the heap into the queue of those that
- * are worth tending (tend_queue.h). Where such a fence cannot be had no bias is ever revoked. The lock nests;
- * a thread that waits for it is in the middle of nothing, and may hold locks of layers above the heap, but none from
- * LOCK_RANK_HEAPS on. */
+ * changes in the heap until its owner comes here, takes both back and puts the heap into the queue of those
+ * that are worth tending (tend_queue.h). Where such a fence cannot be had no bias is ever revoked. The lock
+ * nests; a thread that waits for it is in the middle of nothing, and may hold locks of layers above the heap,
+ * but none from LOCK_RANK_HEAPS on. */
 #ifndef WEIR_HEAP_BIAS_H
 #define WEIR_HEAP_BIAS_H
 

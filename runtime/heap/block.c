@@ -211,8 +211,8 @@ void block_poison(const block_t *block)
 finding_t block_check_poison(const block_t *block)
 {
     const uint64_t *word = (const void *)block->start, *end = (const void *)block->end;
-    if (block
-            ->large) /* inaccessible; or too many are, and it is not worth the pages that reading would cost */
+    /* Inaccessible; or too many are, and it is not worth the pages that reading would cost. */
+    if (block->large)
         return (finding_t){0};
     for (; word < end; word++)
         if (*word != 0) {

@@ -1,6 +1,6 @@
 /* block: how an object lies in its cell when the heap is hardened, and what is known about it.
  *
- *     cell:   |<- front canary, 32 B or the alignment ->|<- the program's ->|<- rear canary, >= 32 B, to the end ->|
+ *     cell:   |<- front canary, 32 B or the alignment ->|<- the program's ->|<- rear canary, >= 32 B ->|
  *     large:  the same in whole pages, and at least one page after them, to the end of the memory, that is
  *             inaccessible
  *
@@ -60,8 +60,8 @@ finding_t block_check(const block_t *block);
 void block_poison(const block_t *block);
 /* Has a poisoned block been written to? Then it is emptied again. */
 finding_t block_check_poison(const block_t *block);
-/* Ready for the heap again. False: its memory is, and is inaccessible still: under RLIMIT_DATA the kernel counts only
- * what can be written, and another block has the room. */
+/* Ready for the heap again. False: its memory is, and is inaccessible still: under RLIMIT_DATA the kernel
+ * counts only what can be written, and another block has the room. */
 bool block_release(const block_t *block);
 
 static inline finding_t block_finding(const block_t *block, const char *what)

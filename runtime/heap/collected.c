@@ -38,7 +38,8 @@ static collected_t *share_of(heap_t *self)
 
 enum buffer_result { BUFFER_NONE, BUFFER_TAKEN, BUFFER_REFUSED };
 
-/* The next free cells of a span, as an allocation buffer. None: it has no more; refused: by the hard limit. */
+/* The next free cells of a span, as an allocation buffer. None: it has no more; refused: by the hard
+ * limit. */
 static enum buffer_result buffer_take(heap_t *self, alloc_buffer_t *buffer, span_t *span)
 {
     bits_t *bits = bitmaps_of(span_slot(span));
@@ -185,9 +186,9 @@ static bool free_collected_large(heap_t *self, span_t *span)
 }
 
 /* The mark goes too: until the span is swept it is what counts. It goes last: it may be what keeps the span,
- * which as soon as it has gone can be given back, and be any thread's. If the span is swept between the two, or
- * over them, the cell is free, or is found to be garbage by the next trace. The cell can be had when the span
- * is claimed next. */
+ * which as soon as it has gone can be given back, and be any thread's. If the span is swept between the two,
+ * or over them, the cell is free, or is found to be garbage by the next trace. The cell can be had when the
+ * span is claimed next. */
 bool collected_free(heap_t *self, span_t *span, const void *p)
 {
     if (span_is_large(span))
@@ -251,8 +252,8 @@ bool collected_before_fork(void)
     return lock_acquire_soon(&collected_lists.lock);
 }
 
-/* A thread that is not in the child may have been about to change its buffers: half of one says nothing. Their
- * cells are free again from the sweep after the next trace. */
+/* A thread that is not in the child may have been about to change its buffers: half of one says nothing.
+ * Their cells are free again from the sweep after the next trace. */
 static void forget_runs(void)
 {
     for (heap_t *heap = heaps.all; heap; heap = heap->next) {

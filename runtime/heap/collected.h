@@ -11,16 +11,18 @@
  *                                                   ^position
  *
  * A span is one thread's at a time: between claim and the next stop, or until it has no more free cells. All
- * spans of a kind and class are on one list; a cursor goes through it once in a cycle, and a thread that needs cells
- * takes the span at the cursor, sweeps it (allocs = marks, marks = 0), and has it. So sweeping is lazy, after
- * Hughes ("A semi-incremental garbage collection algorithm", 1982); Go's mcentral does the same. A span of
- * which the program has freed a quarter by itself, since it was swept, may be claimed again in the same
- * cycle; so may one that was swept ahead.
+ * spans of a kind and class are on one list; a cursor goes through it once in a cycle, and a thread that
+ * needs cells takes the span at the cursor, sweeps it (allocs = marks, marks = 0), and has it. So sweeping is
+ * lazy, after Hughes ("A semi-incremental garbage collection algorithm", 1982); Go's mcentral does the same.
+ * A span of which the program has freed a quarter by itself, since it was swept, may be claimed again in the
+ * same cycle; so may one that was swept ahead.
  *
- *     unswept --claim--> a thread's --no more free cells--> swept --a quarter freed--> to be reclaimed --claim--> a thread's
+ *     unswept --claim--> a thread's --no more free cells--> swept --a quarter freed--> to be reclaimed
+ *                            ^------------------------------ claim -------------------------'
  *
- * Of a descriptor the small ones use, beside what the pages need: next and prev for the list of their class; heap for whose they
- * are; and what region.h names as theirs: epoch, flags, freed, position, next_offered, is_offered, samples.
+ * Of a descriptor the small ones use, beside what the pages need: next and prev for the list of their class;
+ * heap for whose they are; and what region.h names as theirs: epoch, flags, freed, position, next_offered,
+ * is_offered, samples.
  */
 #ifndef WEIR_HEAP_COLLECTED_H
 #define WEIR_HEAP_COLLECTED_H
@@ -64,8 +66,10 @@ __attribute__((always_inline)) static inline void *collected_alloc_fast(enum spa
 
 /* What the collector notes about a span of its, small or large, in the word that spans of manual cells count
  * in.
- *   HAS_RECORD   something hangs on one of its objects, or did (collect/side_table.h). Set by any thread, for good
- *   WATCHED      while marking: news of one of its objects is waited for (collect/ephemeron.h). The collector's
+ *   HAS_RECORD   something hangs on one of its objects, or did (collect/side_table.h). Set by any thread,
+ *                for good
+ *   WATCHED      while marking: news of one of its objects is waited for (collect/ephemeron.h). By the
+ *                collector
  *   PUT_OFF      while marking beside the program: an object of its is to be scanned in the stop
  *                (collect/mark.c). Markers'
  *   SAMPLED      a large object that the heap profile has as a sample (heap/sampled.h) */
@@ -100,8 +104,8 @@ static inline bool collected_is_marked(const void *p)
 
 /* --- for the collector --- */
 
-/* Bytes allocated since the last trace ended: cells in buffers count as allocated. Less what was freed by hand:
- * it may be "below zero". */
+/* Bytes allocated since the last trace ended: cells in buffers count as allocated. Less what was freed by
+ * hand: it may be "below zero". */
 extern _Atomic size_t collected_bytes_since;
 /* Bytes of the spans and large objects: those allocated, and the free cells that more can go into. Written
  * under the lock of their lists. */
@@ -109,9 +113,9 @@ extern _Atomic size_t collected_bytes_held;
 /* Is there any collected memory? */
 bool collected_is_used(void);
 
-/* With the world stopped: a trace begins, and the buffers are black. How many cells that were. If the world runs
- * before the end, what is allocated meanwhile is born black, and the tracer has to scan it: its
- * contents come later. A trace of which there is no end was abandoned; the next one takes its marks away. */
+/* With the world stopped: a trace begins, and the buffers are black. How many cells that were. If the world
+ * runs before the end, what is allocated meanwhile is born black, and the tracer has to scan it: its contents
+ * come later. A trace of which there is no end was abandoned; the next one takes its marks away. */
 size_t collected_begin_trace(void);
 /* And then: what is of KIND_KEPT, as ranges. */
 void collected_each_kept(void (*range)(uintptr_t from, uintptr_t to));

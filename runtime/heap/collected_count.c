@@ -62,8 +62,8 @@ __attribute__((no_sanitize("thread"))) static uint64_t count_bits(const span_t *
     return count;
 }
 
-/* Of a buffer that is just being filled the two ends may not fit: then it was empty, which is no more than was
- * taken. */
+/* Of a buffer that is just being filled the two ends may not fit: then it was empty, which is no more than
+ * was taken. */
 __attribute__((no_sanitize("thread"))) static uint64_t count_in_runs(const collected_t *share, uint32_t cls)
 {
     uint64_t cells = 0;

@@ -183,8 +183,8 @@ static bool run_for_limit(bool is_refused)
     return cycle_run(CYCLE_LIMIT);
 }
 
-/* A child of vfork has its parent's memory, and `cache` with it. It may end, or become another program, in the
- * middle of a cycle, and its parent may die with the locks that it waits for. */
+/* A child of vfork has its parent's memory, and `cache` with it. It may end, or become another program, in
+ * the middle of a cycle, and its parent may die with the locks that it waits for. */
 static bool may_run(void)
 {
     return !cache.cycling && !cache.starting && !cache.ended && !world_is_child();

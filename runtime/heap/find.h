@@ -7,8 +7,8 @@
 #include "runtime/heap/cache.h"
 #include "runtime/os/options.h"
 
-/* The span that p is the start of a cell of; NULL, and a line that names the call, if there is none. Racy by nature
- * when a program frees what is not its own; never reads what is not mapped. */
+/* The span that p is the start of a cell of; NULL, and a line that names the call, if there is none. Racy by
+ * nature when a program frees what is not its own; never reads what is not mapped. */
 span_t *find_span(const void *p, const char *call);
 
 /* Only manual memory is hardened. p lies in the region. */

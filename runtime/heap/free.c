@@ -1,5 +1,5 @@
-/* free: the entry points of heap.h that free. Each finds out which part of the heap an address belongs to and hands it
- * on.
+/* free: the entry points of heap.h that free. Each finds out which part of the heap an address belongs to and
+ * hands it on.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -154,7 +154,8 @@ static void event_keeping_errno(span_t *span)
     errno = saved;
 }
 
-/* While this waited for the bias, the thread that tended the heap may have seen to it, and the span may be another's. */
+/* While this waited for the bias, the thread that tended the heap may have seen to it, and the span may be
+ * another's. */
 void heap_free_event(span_t *span)
 {
     heap_t *self = cache.heap;

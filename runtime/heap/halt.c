@@ -60,8 +60,9 @@ static bool is_parent(heap_t *heap)
     return atomic_load(&heap->thread.vforks) && tracer_is_parent(os_process_id(), heap->thread.id);
 }
 
-/* When its child becomes another program, it stops before it runs again. One that blocks the stop's signal, as the C
- * library's posix_spawn does, first goes on to where it allows it, and unmaps the child's stack: halt_has_loose_thread. */
+/* When its child becomes another program, it stops before it runs again. One that blocks the stop's signal,
+ * as the C library's posix_spawn does, first goes on to where it allows it, and unmaps the child's stack:
+ * halt_has_loose_thread. */
 static void accept_parent(heap_t *heap)
 {
     heap->thread.stack_from = heap->thread.blocked.from;

@@ -1,5 +1,5 @@
-/* heap: see heap.h. The entry points that allocate: each finds out which part of the heap a size belongs to and hands it
- * on. Those that free are in free.c, those that resize in resize.c.
+/* heap: see heap.h. The entry points that allocate: each finds out which part of the heap a size belongs to
+ * and hands it on. Those that free are in free.c, those that resize in resize.c.
  *
  *     size 0           zero.h          1..SMALL_MAX   thread cache, span.c          more   large.h
  */

@@ -26,7 +26,8 @@ bool hollow_has(const span_t *span, const cell_t *cell)
 
 enum { WORDS = SLOT_SIZE / 16 / 64 };
 
-/* The pages below `initialized` that a cell in use reaches into, and the one that untouched cells begin in. */
+/* The pages below `initialized` that a cell in use reaches into, and the one that untouched cells begin
+ * in. */
 static uint32_t pages_in_use(const span_t *span)
 {
     uint64_t free[WORDS] = {0};

@@ -4,7 +4,7 @@
  * is freed. Equal stacks are kept once. Blocks and stacks are in hash tables of open addressing, in the
  * runtime's own memory.
  *
- *     block --hash--> | address, size, stack's number, state |      stack's number --> | frames, innermost first |
+ *     block --hash--> | address, size, stack's number, state |   stack's number --> | frames |
  *
  * What is allocated before the unwinder is there, and by it, has stack 0, of no frames; so has, under
  * leakrate=N, what is not sampled (sample.h).

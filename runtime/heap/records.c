@@ -1,5 +1,5 @@
-/* records: see records.h. Arrays that no slot has wait in a list of those of their size, rounded up as sizes of
- * cells are. */
+/* records: see records.h. Arrays that no slot has wait in a list of those of their size, rounded up as sizes
+ * of cells are. */
 #include "runtime/heap/records.h"
 
 #include <string.h>

@@ -67,8 +67,8 @@ static bool may_stay(span_t *span, size_t size)
 }
 
 /* What asks for manual memory gets it, but under WEIR_COLLECT, where all is collected. When leaks are looked
- * for, the code that resizes a block is the one that allocated it. Large blocks that grow get an eighth more to
- * grow into: else each of many small steps would copy all of it. */
+ * for, the code that resizes a block is the one that allocated it. Large blocks that grow get an eighth more
+ * to grow into: else each of many small steps would copy all of it. */
 static void *realloc_collected(span_t *span, void *p, size_t size)
 {
     size_t old = span_usable(span), room = size;

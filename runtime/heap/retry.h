@@ -1,5 +1,5 @@
-/* retry: what ends an allocation that memory was not there for. A refused one is tried once more after the cycle that
- * may have made room; what fails has errno = ENOMEM.
+/* retry: what ends an allocation that memory was not there for. A refused one is tried once more after the
+ * cycle that may have made room; what fails has errno = ENOMEM.
  */
 #ifndef WEIR_HEAP_RETRY_H
 #define WEIR_HEAP_RETRY_H
@@ -17,8 +17,9 @@ static inline void *retry_no_memory(void)
     return NULL;
 }
 
-/* After an allocation on a slow path, p its result: run the cycle if one is requested. True: p was refused and the cycle
- * may have made room; the caller allocates again and passes the result through `retry_result`. */
+/* After an allocation on a slow path, p its result: run the cycle if one is requested. True: p was refused
+ * and the cycle may have made room; the caller allocates again and passes the result through
+ * `retry_result`. */
 static inline bool retry_is_worth(const void *p)
 {
     if (LIKELY(!cycle_is_requested()) || !cycle_run_requested(p == NULL) || p)

@@ -14,9 +14,9 @@
  * threads share these spans, under one lock; each is charged whole when it is taken, since a page that is not
  * charged may not be written. A large block is sampled where it lives; its descriptor says so.
  *
- * Cells that the collector frees are sampled where they live too: the buffer that a thread takes is cut in the same way,
- * and the sample is a buffer of its own. Their span notes which cell is a sample, in span->absent, so that freeing others
- * and sweeping spans without samples cost nothing:
+ * Cells that the collector frees are sampled where they live too: the buffer that a thread takes is cut in
+ * the same way, and the sample is a buffer of its own. Their span notes which cell is a sample, in
+ * span->absent, so that freeing others and sweeping spans without samples cost nothing:
  *
  *     0: none     n + 1: cell n, and no other     SAMPLED_SEVERAL
  */
@@ -54,8 +54,8 @@ void sampled_large(heap_t *self, span_t *span, size_t size);
 /* It goes. */
 void sampled_large_free(span_t *span);
 
-/* Of a buffer of so many free cells of a collected span the thread may take these: those before the next sample, or that
- * one alone. */
+/* Of a buffer of so many free cells of a collected span the thread may take these: those before the next
+ * sample, or that one alone. */
 uint32_t sampled_cut(sampling_t *sampling, const span_t *span, uint32_t cells);
 static inline bool sampled_is_due(const heap_t *self, enum span_kind kind, uint32_t cls)
 {

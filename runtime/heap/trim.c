@@ -1,5 +1,5 @@
-/* trim: the entry points of heap.h that give memory back: what threads cache becomes idle memory, idle memory goes to
- * the kernel.
+/* trim: the entry points of heap.h that give memory back: what threads cache becomes idle memory, idle memory
+ * goes to the kernel.
  */
 #include "runtime/heap/bias.h"
 #include "runtime/heap/cache.h"

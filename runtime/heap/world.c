@@ -20,13 +20,14 @@ static heap_t *_Atomic stopper; /* whose thread stops the world, or has; NULL: n
 
 /* --- the thread's side --- */
 
-/* What the collector reads of the thread is valid while it is parked. `registers`: where they are, outside of its stack;
- * from == to: nowhere.
+/* What the collector reads of the thread is valid while it is parked. `registers`: where they are, outside of
+ * its stack; from == to: nowhere.
  *
  * A thread that goes on takes the mark away first and then looks whether the next stop has begun, which may
- * have seen the mark. All signals are blocked from before the first of it is noted until nothing of it is left: the
- * collector has been told of the frames above this one alone, the next stop waits for this thread, and a
- * signal that cancels the thread would leave its heap with the address of registers on a stack that is gone. */
+ * have seen the mark. All signals are blocked from before the first of it is noted until nothing of it is
+ * left: the collector has been told of the frames above this one alone, the next stop waits for this thread,
+ * and a signal that cancels the thread would leave its heap with the address of registers on a stack that is
+ * gone. */
 static inline __attribute__((always_inline)) void wait_parked(heap_t *heap, uintptr_t stack,
                                                               range_t registers)
 {

@@ -7,8 +7,8 @@
  *     reads, if `sequence` was the same       answered = what `asked` was before, wake
  *     before and after             <----      sleeps again
  *
- * While no process asks, nothing runs. The process reads `asked` and nothing else here, so a reader can make it work,
- * at most once in SHARED_PAGE_REST_NS, and no more. It is a memfd (SHARED_PAGE_NAME) sealed against
+ * While no process asks, nothing runs. The process reads `asked` and nothing else here, so a reader can make
+ * it work, at most once in SHARED_PAGE_REST_NS, and no more. It is a memfd (SHARED_PAGE_NAME) sealed against
  * shrinking, which a reader finds in /proc and the kernel lets only the user's own processes open. No thread
  * of the program waits for it.
  */

@@ -1,4 +1,5 @@
-/* cfi: see cfi.h. An entry's instructions are a program for a small machine that makes the row (DWARF 5, 6.4.2). */
+/* cfi: see cfi.h. An entry's instructions are a program for a small machine that makes the row (DWARF 5,
+ * 6.4.2). */
 #define _GNU_SOURCE
 #include "runtime/os/cfi.h"
 

@@ -1,5 +1,5 @@
-/* cfi_entry: see cfi_entry.h. The sections may be damaged: each length and pointer in them is held against the
- * file's mapping. */
+/* cfi_entry: see cfi_entry.h. The sections may be damaged: each length and pointer in them is held against
+ * the file's mapping. */
 #include "runtime/os/cfi_entry.h"
 
 #ifdef __x86_64__

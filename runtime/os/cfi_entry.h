@@ -21,8 +21,8 @@ typedef struct cfi_entry {
 
 /* The address of the last FDE that begins at or before pc; 0: none. */
 uintptr_t cfi_entry_find(const cfi_tables_t *tables, uintptr_t pc);
-/* Parse the FDE at that address, and its CIE. False: they are damaged, of a form that is not understood here, or
- * the function that they describe has ended before pc. */
+/* Parse the FDE at that address, and its CIE. False: they are damaged, of a form that is not understood here,
+ * or the function that they describe has ended before pc. */
 bool cfi_entry_parse(const cfi_tables_t *tables, uintptr_t at, uintptr_t pc, cfi_entry_t *cie,
                      cfi_entry_t *fde);
 

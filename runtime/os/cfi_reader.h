@@ -1,5 +1,5 @@
-/* cfi_reader: a reader of the bytes of call frame information. The sections may be damaged: nothing behind the end of
- * what may be read is read. Past the end every value is 0.
+/* cfi_reader: a reader of the bytes of call frame information. The sections may be damaged: nothing behind
+ * the end of what may be read is read. Past the end every value is 0.
  *
  * Numbers are those of DWARF 5, 7.6 (LEB128), pointers those of the Linux Standard Base 5.0, 10.5.
  */

@@ -93,8 +93,8 @@ static inline bool lock_is_wanted(const lock_t *lock)
 
 /* Take the lock if it is free. */
 bool lock_try(lock_t *lock);
-/* For a thread that holds what others may need before they release this one: take it if it can be had within some 50
- * ms. */
+/* For a thread that holds what others may need before they release this one: take it if it can be had within
+ * some 50 ms. */
 bool lock_acquire_soon(lock_t *lock);
 void lock_wait(lock_t *lock);
 void lock_wake(lock_t *lock);
@@ -169,8 +169,8 @@ static inline bool lock_may_repair(const lock_t *lock)
     return !lock_keeps_own || !lock_is_own(lock);
 }
 
-/* Give up what was taken before a fork, in the parent or in the child. In the child another thread that held it is
- * gone. */
+/* Give up what was taken before a fork, in the parent or in the child. In the child another thread that held
+ * it is gone. */
 static inline void lock_after_fork(lock_t *lock, bool child)
 {
     if (!child) {

@@ -1,6 +1,6 @@
 /* pagemap: one question to the kernel about all pages of a range: PAGEMAP_SCAN (Linux 6.7;
- * Documentation/admin-guide/mm/pagemap.rst). It passes over what has no page tables: a terabyte that was never
- * touched costs nothing. Names and numbers are those of linux/fs.h, which may be older.
+ * Documentation/admin-guide/mm/pagemap.rst). It passes over what has no page tables: a terabyte that was
+ * never touched costs nothing. Names and numbers are those of linux/fs.h, which may be older.
  */
 #ifndef WEIR_OS_PAGEMAP_H
 #define WEIR_OS_PAGEMAP_H

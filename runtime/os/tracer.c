@@ -51,8 +51,8 @@ static bool is_possible(void)
            inode_of("/proc/self/ns/pid") == inode_of("/proc/self/ns/pid_for_children");
 }
 
-/* 1: only the process that is named may trace. It replaces what the program may have said itself, until the task
- * ends. */
+/* 1: only the process that is named may trace. It replaces what the program may have said itself, until the
+ * task ends. */
 static bool has_to_be_named(void)
 {
     static int known; /* 0: not asked yet */
@@ -65,8 +65,8 @@ static bool has_to_be_named(void)
 
 /* --- its life --- */
 
-/* A thread of the program that waited for any child may have reaped it: then its number is kept, for a thread that asks
- * (tracer_is_task). */
+/* A thread of the program that waited for any child may have reaped it: then its number is kept, for a thread
+ * that asks (tracer_is_task). */
 static void reap(void)
 {
     long reaped;

@@ -57,9 +57,9 @@ static void let_go(tracer_thread_t *thread, int status, enum tracer_state state)
     thread->state = state;
 }
 
-/* It stands as before, but takes part when the process is stopped meanwhile (SIGSTOP, ^Z): else the parent would
- * hear of that only when we let go, which the stopped process cannot have us do. After that it has to be asked
- * again. Refused to a thread that was about to get a signal, and to one that listens already. */
+/* It stands as before, but takes part when the process is stopped meanwhile (SIGSTOP, ^Z): else the parent
+ * would hear of that only when we let go, which the stopped process cannot have us do. After that it has to
+ * be asked again. Refused to a thread that was about to get a signal, and to one that listens already. */
 static void have_listen(const tracer_thread_t *thread)
 {
     trace(PTRACE_LISTEN, thread->thread, 0, NULL);
@@ -234,8 +234,9 @@ static void wait_for(const tracer_order_t *order, tracer_thread_t *thread, uint6
     }
 }
 
-/* The first thread is seized last, and so the kernel lets it go first when the task ends: a signal to the process that is
- * ignored is dropped as it is sent, unless that thread is traced. Then it wakes any thread, so all have to be held. */
+/* The first thread is seized last, and so the kernel lets it go first when the task ends: a signal to the
+ * process that is ignored is dropped as it is sent, unless that thread is traced. Then it wakes any thread,
+ * so all have to be held. */
 static void seize_all(const tracer_order_t *order)
 {
     tracer_thread_t *first = NULL;

@@ -63,7 +63,7 @@ static bool note(uintptr_t address, uintptr_t *calls, uint32_t room, uint32_t *c
  * each register that calls keep is where it was or at a distance below the CFA.
  *
  *     63        48 47     40 39 ...                  0
- *     | cfa: 15+1 |   rbp   | rbx, r12, r13, r14, r15 |       distances in words; 0: the register was not changed
+ *     | cfa: 15+1 |   rbp   | rbx, r12, r13, r14, r15 |  distances in words; 0: not changed
  *
  * Beside it lies its key, combined with it by exclusive or: a reader of one half of one entry and one of
  * another finds no match. So no lock is needed (Hyatt and Mann, "A lockless transposition table

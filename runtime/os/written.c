@@ -139,7 +139,8 @@ static bool is_unmapped(uintptr_t address)
     return filter_permits(FILTER_PAGES) && mincore((void *)page, OS_PAGE, &resident) < 0 && errno == ENOMEM;
 }
 
-/* Another task may unmap the page and map it again, between the reading and the question: so both are repeated. */
+/* Another task may unmap the page and map it again, between the reading and the question: so both are
+ * repeated. */
 static enum written_copied copy_page(int fd, void *to, uintptr_t from, size_t size)
 {
     enum { TRIES = 16 };

@@ -7,15 +7,15 @@
  * charged whole, since it may be written without a further call. Before memory is taken that would bring what
  * is held over the lower of the two limits, idle memory is released (idle.h), then the touched ends of slots
  * behind large objects. If that is not enough, the soft limit lets the request pass, and a cycle for the
- * limit is requested. So that a heap whose live bytes exceed the limit is not all cycles, the next is triggered by a
- * growth by 1/64 of the limit. The hard limit refuses the request: a cycle is requested, after which the heap tries
- * again (heap.c). If that is refused as well, the program's callback is asked for room, and the request is
- * tried for the last time.
+ * limit is requested. So that a heap whose live bytes exceed the limit is not all cycles, the next is
+ * triggered by a growth by 1/64 of the limit. The hard limit refuses the request: a cycle is requested, after
+ * which the heap tries again (heap.c). If that is refused as well, the program's callback is asked for room,
+ * and the request is tried for the last time.
  *
  * The soft limit is the process's, unless the scope says otherwise: what is not the runtime's is taken off
  * the room.
  *
- *     room  = soft - foreign                foreign: foreign.h, from a reading every few milliseconds (os/resident.h)
+ *     room  = soft - foreign                foreign: foreign.h, read every few milliseconds (os/resident.h)
  *     total = held + foreign                what triggers the next cycle for the limit
  *
  * A limit that was given as a share of the memory there is follows it (os/memory_size.h).
@@ -43,8 +43,8 @@ bool limit_refuses(size_t bytes);
  * have made room. */
 bool limit_ask_program(size_t wanted);
 
-/* While memory is held beyond the limit, so many bytes of free cells went to a thread: a cycle is requested after
- * 1/16 of the limit, since the program may have freed by now what was in the way. Without the lock. */
+/* While memory is held beyond the limit, so many bytes of free cells went to a thread: a cycle is requested
+ * after 1/16 of the limit, since the program may have freed by now what was in the way. Without the lock. */
 void limit_note_refill(size_t bytes);
 
 /* Less is in use than before. */

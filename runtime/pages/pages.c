@@ -1,5 +1,5 @@
-/* pages: see pages.h. The entry points for slots and metadata; what they do is in runs, idle, slack and metadata.
- * The others are in pages_huge.c and pages_limit.c, the lock in pages_lock.c. */
+/* pages: see pages.h. The entry points for slots and metadata; what they do is in runs, idle, slack and
+ * metadata. The others are in pages_huge.c and pages_limit.c, the lock in pages_lock.c. */
 #include "runtime/pages/pages.h"
 
 #include <errno.h>

@@ -31,8 +31,8 @@ typedef struct page_stats {
     size_t pages_slack; /* resident pages past a large object's end, left by the former user of its slots */
     size_t huge_inuse,
         huge_idle; /* bytes; idle: what the extent allocator has for reuse and may be resident */
-    size_t
-        huge_moving; /* bytes counted in huge_inuse of which the pages are still in another block: see pages_moved */
+    /* Bytes counted in huge_inuse of which the pages are still in another block: pages_take_huge_to_move. */
+    size_t huge_moving;
     size_t huge_count;
     size_t releases, released_pages; /* madvise calls and what they gave back, ever */
     size_t limit_releases;           /* of those, for the soft limit */
@@ -90,8 +90,8 @@ bool pages_make_room(void);
 
 /* Memory for the runtime's own structures: zeroed, never given back. */
 void *pages_metadata(size_t size);
-/* An array of such memory that is full, with *room elements of `size` bytes, twice as long; of none, one of `first`. The
- * old one is free. NULL: no memory, and nothing has changed. */
+/* An array of such memory that is full, with *room elements of `size` bytes, twice as long; of none, one of
+ * `first`. The old one is free. NULL: no memory, and nothing has changed. */
 void *pages_grown(const void *array, size_t *room, size_t first, size_t size);
 
 /* Release until no more than `keep` bytes are idle, and the touched ends of slots behind large objects. True

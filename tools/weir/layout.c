@@ -1,5 +1,5 @@
-/* weir layout: the structs of a program: their holes, the cells that malloc gives them, and an order of their members in
- * which they are smaller. The parts are in tools/weir/layout. */
+/* weir layout: the structs of a program: their holes, the cells that malloc gives them, and an order of their
+ * members in which they are smaller. The parts are in tools/weir/layout. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

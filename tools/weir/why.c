@@ -1,5 +1,5 @@
-/* weir why: what keeps an object of a running process, through its endpoint; places in files are named here, by
- * elfutils, where the process knows no name.
+/* weir why: what keeps an object of a running process, through its endpoint; places in files are named here,
+ * by elfutils, where the process knows no name.
  */
 #include <stdio.h>
 #include <stdlib.h>

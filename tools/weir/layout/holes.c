@@ -1,6 +1,6 @@
-/* holes: see types.h. A byte that no member touches is in a hole; of the bytes of a bit-field's storage, the bits.
- * Storage is what the declared type takes, aligned as that; a member that is no bit-field ends it. The counts are
- * those of pahole(1).
+/* holes: see types.h. A byte that no member touches is in a hole; of the bytes of a bit-field's storage, the
+ * bits. Storage is what the declared type takes, aligned as that; a member that is no bit-field ends it. The
+ * counts are those of pahole(1).
  */
 #include "tools/weir/layout/types.h"
 

@@ -1,10 +1,10 @@
-/* order: see order.h. Members are first put greedily: at each place the member of the greatest alignment that fits there
- * without a hole, else the one with the smallest hole. Members' sizes are multiples of their alignments, which are powers of
- * two: so what is left over is a hole before the greatest one, and the padding at the end. If to move one member does as
- * well, that is what is suggested.
+/* order: see order.h. Members are first put greedily: at each place the member of the greatest alignment that
+ * fits there without a hole, else the one with the smallest hole. Members' sizes are multiples of their
+ * alignments, which are powers of two: so what is left over is a hole before the greatest one, and the
+ * padding at the end. If to move one member does as well, that is what is suggested.
  *
- * What stays where it is: bases, the table of virtual functions and a first member that is a struct, at the start (casts
- * rely on that); a flexible array, at the end. Bit-fields that follow one another stay together.
+ * What stays where it is: bases, the table of virtual functions and a first member that is a struct, at the
+ * start (casts rely on that); a flexible array, at the end. Bit-fields that follow one another stay together.
  */
 #include "tools/weir/layout/order.h"
 

@@ -1,6 +1,6 @@
-/* order: another order of a struct's members in which it is smaller, by the layout rules of the System V ABI (gcc and clang
- * on Linux): a member lies at the next multiple of its type's alignment, a bit-field in the next bits that do not cross a
- * unit of its declared type. */
+/* order: another order of a struct's members in which it is smaller, by the layout rules of the System V ABI
+ * (gcc and clang on Linux): a member lies at the next multiple of its type's alignment, a bit-field in the
+ * next bits that do not cross a unit of its declared type. */
 #ifndef WEIR_TOOLS_LAYOUT_ORDER_H
 #define WEIR_TOOLS_LAYOUT_ORDER_H
 

@@ -1,5 +1,5 @@
-/* read: see types.h, by elfutils' libdw: DWARF 2 to 5, split or not, in the file itself or in a separate debug file that is
- * found by build id. A struct that each of a hundred units has is taken once. */
+/* read: see types.h, by elfutils' libdw: DWARF 2 to 5, split or not, in the file itself or in a separate
+ * debug file that is found by build id. A struct that each of a hundred units has is taken once. */
 #include <dwarf.h>
 #include <elfutils/libdwfl.h>
 #include <errno.h>

@@ -5,8 +5,8 @@
  *     byte  0        4   5        8             16  17       24
  *           | id     | f |  hole  | sum         | k | padding|
  *
- * A hole is between two members, the padding behind the last. Bits are holes too: those of a bit-field's storage
- * that no bit-field has.
+ * A hole is between two members, the padding behind the last. Bits are holes too: those of a bit-field's
+ * storage that no bit-field has.
  */
 #ifndef WEIR_TOOLS_LAYOUT_TYPES_H
 #define WEIR_TOOLS_LAYOUT_TYPES_H
@@ -54,8 +54,9 @@ typedef struct records {
     size_t count, room;
 } records_t;
 
-/* All structs, classes and unions with a name that the file's debug information has, each once; by name. `type`: only those
- * of that name; NULL: all. `debug_folder` as of profile_find_symbols. False: one line has said why. */
+/* All structs, classes and unions with a name that the file's debug information has, each once; by name.
+ * `type`: only those of that name; NULL: all. `debug_folder` as of profile_find_symbols. False: one line has
+ * said why. */
 bool records_read(const char *path, const char *type, const char *debug_folder, records_t *records);
 
 typedef struct holes {

@@ -37,8 +37,8 @@ static bool ends_with(const char *text, const char *end, const char *word)
     return (size_t)(end - text) >= length && strncmp(end - length, word, length) == 0;
 }
 
-/* `sizeof(NAME`, `struct NAME`, `new NAME`: is what stands before the name one of these? A variable may be called as the
- * type is. */
+/* `sizeof(NAME`, `struct NAME`, `new NAME`: is what stands before the name one of these? A variable may be
+ * called as the type is. */
 static bool is_type(const char *text, const char *at)
 {
     static const char *const before[] = {"(", "struct", "class", "union", "new", "::", "<", "const"};

@@ -1,5 +1,5 @@
-/* named: see named.h. A function is a name and a source file: all frames are sorted by these, and a function's number
- * is its rank. Its two strings are put behind those that the profile has.
+/* named: see named.h. A function is a name and a source file: all frames are sorted by these, and a
+ * function's number is its rank. Its two strings are put behind those that the profile has.
  */
 #include "tools/weir/report/named.h"
 
