@@ -95,7 +95,7 @@ static void stop_at_signal(const os_frame_t *frame)
     if (!heap) {
         disown(os_thread_id());
     } else if (atomic_load(&heap->thread.waits_for_child)) {
-        world_wait_to_start(); /* it does no more: but the collector is at work on what it said at the beginning */
+        world_wait_to_start(); /* it does no more; the collector is at work on what it said before */
     } else if (heap != stopper && !atomic_load(&heap->thread.parked)) {
         wait_parked(heap, frame->stack & ~(uintptr_t)7, (range_t){frame->from, frame->to});
     }

@@ -403,6 +403,6 @@ Test(stop, a_thread_that_is_cancelled_in_a_stop_leaves_no_registers_behind, .dis
     cancel_in_a_stop(); /* the first call loads a library */
     cancel_in_a_stop();
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
-        cr_expect_eq(heap->registers_from, heap->registers_to);
+        cr_expect_eq(heap->thread.registers_from, heap->thread.registers_to);
     (void)kept;
 }
