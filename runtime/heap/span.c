@@ -13,9 +13,9 @@
 #include "runtime/heap/cycle.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/hollow.h"
-#include "runtime/heap/misuse.h"
 #include "runtime/heap/sampled.h"
 #include "runtime/heap/spare.h"
+#include "runtime/heap/span_check.h"
 #include "runtime/heap/verify.h"
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
@@ -153,39 +153,6 @@ ALWAYS_INLINE void *bin_fill(heap_t *heap, span_t *span, cell_t *list, uint32_t 
     return list;
 }
 
-/* A free on the fast path takes any multiple of 16 in a span for a cell. True: it was none, and has been
- * reported. */
-static bool is_interior(const span_t *span, const cell_t *cell)
-{
-    uint32_t offset = (uint32_t)((uintptr_t)cell - (uintptr_t)span_start(span));
-    if (LIKELY(class_cell_at(class_reciprocals[span->cls], offset) * span->cell_size == offset))
-        return false;
-    misuse_report("interior address at", cell, span->cell_size, "free()");
-    return true;
-}
-
-static bool span_holds(const span_t *span, const cell_t *cell)
-{
-    return (uintptr_t)cell - (uintptr_t)span_start(span) < SLOT_SIZE;
-}
-
-/* Cells of hollow pages carry no tag, so a second free of one is not seen before here. */
-COLD static cell_t *drop_absent(span_t *span, cell_t *list)
-{
-    cell_t *kept = NULL, *next;
-    for (cell_t *cell = list; cell; cell = next) {
-        next = cell->next;
-        if (hollow_has(span, cell)) {
-            misuse_report("double free of", cell, span->cell_size, "free()");
-            span->frees_until_event++; /* as before the free */
-        } else {
-            cell->next = kept;
-            kept = cell;
-        }
-    }
-    return kept;
-}
-
 /* How far a refill looks. The first cells are read anyway. Those behind are cache misses in a row, for each
  * address comes out of the cell before; malloc's own reads of them overlap with what the program does in
  * between. In a thread that replaces 8 MiB of blocks at random to look at all took a quarter of the time. So
@@ -197,28 +164,14 @@ static uint32_t check_steps(heap_t *heap)
     return refills < ALL_UNTIL || refills % ALL_EACH == 0 ? ALL : FIRST;
 }
 
-/* Look through the first cells of a list that is about to be handed out for links and tags that the program
- * has overwritten. */
-static void check_list(const span_t *span, const cell_t *cell, uint32_t most)
-{
-    for (uint32_t steps = 0; cell && steps < most; cell = cell->next, steps++) {
-        if (UNLIKELY(!span_holds(span, cell)))
-            misuse_corrupted("free list overwritten at", span_start(span));
-        if (UNLIKELY((uintptr_t)cell % 16 != 0))
-            misuse_corrupted("free list overwritten at", cell);
-        if (UNLIKELY(cell->tag != span))
-            misuse_corrupted("free cell overwritten at", cell);
-    }
-}
-
 /* What was freed to the span goes to the cache, all of it. The order matters to a child of fork, which may
  * see a span of a vanished thread between any two of these: used may then be too high, never too low. */
 ALWAYS_INLINE void *take_free(heap_t *heap, span_t *span)
 {
     cell_t *list = span->free;
-    check_list(span, list, check_steps(heap));
-    is_interior(span, list);
-    if (UNLIKELY(span->absent) && !(list = drop_absent(span, list)))
+    span_check_list(span, list, check_steps(heap));
+    span_check_interior(span, list);
+    if (UNLIKELY(span->absent) && !(list = span_check_absent(span, list)))
         return NULL;
     uint32_t present = span->initialized - span->absent, count = present - span_used(span);
     DEBUG_CHECK(!heap->bins[span->cls] && count > 0);
@@ -435,26 +388,4 @@ void span_release_empty(heap_t *heap)
             }
         }
     }
-}
-
-/* The cells of one list of the heap's; the steps that are left. */
-static uint32_t check_cells(const span_t *span, const cell_t *cell, uint32_t steps)
-{
-    for (; cell && steps > 0; cell = cell->next, steps--)
-        if (!span_holds(span, cell) || (uintptr_t)cell % 16 != 0)
-            misuse_corrupted("free list overwritten at", span_start(span));
-        else if (is_interior(span, cell))
-            return 0;
-    return steps;
-}
-
-void span_check_freed(const heap_t *heap)
-{
-    uint32_t steps = 4096;
-    for (uint32_t cls = 1; cls < CLASS_COUNT && heap->bins; cls++)
-        if (heap->active[cls])
-            steps = check_cells(heap->active[cls], heap->bins[cls], steps);
-    steps = 4096;
-    for (uint32_t slot = heap->spans; slot && steps > 0; slot = span_of_slot(slot)->all_next)
-        steps = check_cells(span_of_slot(slot), span_of_slot(slot)->free, steps);
 }
