@@ -156,9 +156,9 @@ Test(pacer, nothing_overflows)
     }
 }
 
-/* ---- against a naive version, in floating point ---- */
+/* ---- against a simple version, in floating point ---- */
 
-static double naive_goal(double live, double roots, double outside, double limit, int percent)
+static double simple_goal(double live, double roots, double outside, double limit, int percent)
 {
     double goal = 1e300, step = live / 128 > 262144 ? live / 128 : 262144;
     if (percent >= 0) {
@@ -180,7 +180,7 @@ static uint64_t random_bytes(uint64_t *seed)
     return random_next(seed) >> (24 + random_below(seed, 40));
 }
 
-Test(pacer, agrees_with_the_naive_version)
+Test(pacer, agrees_with_a_simple_version)
 {
     uint64_t seed = 7;
     pacer_t pacer;
@@ -205,15 +205,15 @@ Test(pacer, agrees_with_the_naive_version)
                                              random_next(&seed) >> 34, random_next(&seed) >> 34});
         }
         double limit = pacer.limit == PACER_NONE ? 1e300 : (double)pacer.limit;
-        double naive = naive_goal((double)pacer.live, (double)pacer.roots, (double)pacer.outside, limit,
-                                  pacer.gc_percent);
-        if (naive > 1e300 / 2) {
+        double simple = simple_goal((double)pacer.live, (double)pacer.roots, (double)pacer.outside, limit,
+                                    pacer.gc_percent);
+        if (simple > 1e300 / 2) {
             cr_assert_eq(pacer.goal, PACER_NONE);
             cr_assert_eq(pacer.trigger, PACER_NONE);
             continue;
         }
-        double difference = (double)pacer.goal - naive;
-        cr_assert(difference < 8 && difference > -8, "goal %zu, naively %.0f", (size_t)pacer.goal, naive);
+        double difference = (double)pacer.goal - simple;
+        cr_assert(difference < 8 && difference > -8, "goal %zu, by it %.0f", (size_t)pacer.goal, simple);
         cr_assert_leq(pacer.trigger, pacer.goal);
         cr_assert_geq(pacer.trigger - pacer.live, KIB(180));
         cr_assert(pacer.trigger == pacer.goal || pacer.goal - pacer.trigger <= pacer.runway);

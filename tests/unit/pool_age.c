@@ -170,7 +170,7 @@ Test(pool_age, it_gives_way_before_the_hard_limit_refuses)
     weir_pool_free(pool);
 }
 
-Test(pool_age, growth_makes_the_clock_tick)
+Test(pool_age, growth_triggers_a_cycle)
 {
     start();
     weir_pool *pool = weir_pool_new(&counted);

@@ -165,7 +165,7 @@ Test(pool_model, at_the_defaults)
     model_run(1);
 }
 
-Test(pool_model, the_clock_runs_fast)
+Test(pool_model, cycles_come_fast)
 {
     start(OPTIONS_POOLCHECK_OFF);
     control_set_gc_percent(5);

@@ -106,13 +106,13 @@ Test(unwaited, slots_while_others_take_as_many)
     trim_with(MIB(1), MIB(1));
 }
 
-Test(unwaited, memory_of_the_provider)
+Test(unwaited, memory_of_the_extent_allocator)
 {
     trim_with(MIB(5), KIB(100));
 }
 
 /* The extent allocator would give what is being released. */
-Test(unwaited, memory_of_the_provider_while_others_take_some)
+Test(unwaited, memory_of_the_extent_allocator_while_others_take_some)
 {
     trim_with(MIB(5), MIB(5));
 }

@@ -22,9 +22,9 @@
 #include "tools/weir/environment.h"
 #include "tools/weir/sweep/processes.h"
 
-enum { LOOKS_MIN = 5 };         /* fewer say nothing of an average: then it is taken to be the peak */
-static const double TICK = 0.5; /* seconds */
-static const double LEFT_PATIENCE = 5.0; /* for what was left behind, to end by itself */
+enum { LOOKS_MIN = 5 };                 /* fewer say nothing of an average: then it is taken to be the peak */
+static const double TICK = 0.5;         /* seconds */
+static const double LEFT_TIMEOUT = 5.0; /* for what was left behind, to end by itself */
 
 static double now(void)
 {
@@ -191,7 +191,7 @@ static void end_rest(run_t *run)
         return;
     run->left = processes_signal_all(getpid(), SIGTERM);
     while (reap(run)) {
-        if (now() - began > LEFT_PATIENCE)
+        if (now() - began > LEFT_TIMEOUT)
             processes_signal_all(getpid(), SIGKILL);
         sleep_until_end(-1, 0.005);
     }
