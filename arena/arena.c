@@ -289,7 +289,7 @@ weir_arena_place weir_arena_mark(weir_arena *window)
                               .objects = arena->watch ? arena->watch->count : 0};
 }
 
-COLD static void bury(arena_t *arena)
+COLD static void quarantine_rest(arena_t *arena)
 {
     arena_give_spares(arena);
     arena_block_t *block = arena->current;
@@ -323,7 +323,7 @@ void weir_arena_rewind(weir_arena *window, weir_arena_place place)
         clear_behind(arena, &place);
     make_current(arena, place.block, place.next);
     if (UNLIKELY(arena->checked))
-        bury(arena);
+        quarantine_rest(arena);
 }
 
 void weir_arena_reset(weir_arena *window)

@@ -25,8 +25,8 @@ static void count(size_t taken, size_t given)
 {
     heap_t *self = thread_heap();
     if (self) {
-        self->arena_taken += taken;
-        self->arena_given += given;
+        self->counts.arena_taken += taken;
+        self->counts.arena_given += given;
     }
     thread_return_borrowed();
 }

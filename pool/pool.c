@@ -226,7 +226,7 @@ static enum put_result try_put(weir_pool *pool, local_t *local, void *p, magazin
     return result;
 }
 
-/* A magazine is allocated outside of the operation: allocating may run a cycle, which wants our gate. */
+/* A magazine is allocated outside of the operation: allocating may run a cycle, which wants our local. */
 static enum put_result put_with_room(weir_pool *pool, local_t *local, void *p)
 {
     magazine_t *fresh = NULL;
@@ -391,13 +391,13 @@ void pool_dispose(weir_pool *pool)
     heap_free(pool);
 }
 
-/* From here on only late puts come, and find their gates shut. */
+/* From here on only late puts come, and find their biases revoked. */
 static void pool_close(weir_pool *pool)
 {
     lock_acquire(&pools.lock);
-    gates_shut(pool, GATES_FOR_EVER);
+    pool_revoke(pool, REVOKE_FOR_EVER);
     strike(pool);
-    pool_doom_all(pool);
+    pool_pend_all(pool);
     pool_sums_t sums = pool_sums(pool);
     pool->out = (int64_t)(sums.hits + pool->made - sums.puts);
     atomic_store_explicit(&pool->freed, true, memory_order_relaxed);

@@ -48,7 +48,8 @@ void *weir_gc_alloc_typed(const weir_type *type, size_t count)
     return p;
 }
 
-/* Before its type is in place, the new object is not looked into; the old one still is. It holds `held` bytes. */
+/* Before its type is in place, the new object is not looked into; the old one still is. It holds `held`
+ * bytes. */
 static void *move(void *object, span_t *span, size_t held, size_t size)
 {
     void *to = span->kind == KIND_TYPED ? gc_alloc(KIND_TYPED, size + sizeof(weir_type *))

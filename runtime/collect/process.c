@@ -25,14 +25,14 @@ static struct {
 /* --- stacks --- */
 
 /* What a thread has below its stack pointer on its own stack is not in use. Where its pointer is elsewhere,
- * on a coroutine's stack or a handler's, it is not known what is: then all of both counts, and the thread has no entry.
- * Of the first thread's stack the mapping tells the lower end. */
+ * on a coroutine's stack or a handler's, it is not known what is: then all of both counts, and the thread has
+ * no entry. Of the first thread's stack the mapping tells the lower end. */
 typedef struct unused {
     uintptr_t low, pointer, end; /* low: 0 if the mapping tells; low < pointer < end */
 } unused_t;
 
-/* And what is jemalloc's of its thread-local memory, [low, pointer) as well. By their pointers, ascending: the parts are disjoint,
- * so they are by their lower ends as well. */
+/* And what is jemalloc's of its thread-local memory, [low, pointer) as well. By their pointers, ascending:
+ * the parts are disjoint, so they are by their lower ends as well. */
 static struct {
     unused_t *at;
     size_t count, room;
@@ -55,8 +55,9 @@ static bool unused_add_stack(const heap_t *heap)
     uintptr_t from, to;
     world_stack(heap, &from, &to);
     uintptr_t pointer = (heap == cache.heap ? now.here : from) & ~(uintptr_t)7;
-    return atomic_load(&heap->vforks) /* its child runs there */ || heap->stack_limit >= pointer ||
-           pointer >= heap->stack_to || unused_add((unused_t){heap->stack_limit, pointer, heap->stack_to});
+    return atomic_load(&heap->thread.vforks) /* its child runs there */ ||
+           heap->thread.stack_limit >= pointer || pointer >= heap->thread.stack_to ||
+           unused_add((unused_t){heap->thread.stack_limit, pointer, heap->thread.stack_to});
 }
 
 static bool unused_add_own(const heap_t *heap)
@@ -117,9 +118,9 @@ static bool unused_next(uintptr_t from, uintptr_t to, uintptr_t *low, uintptr_t 
     return false;
 }
 
-/* A thread that has given its heap up is not stopped, and may still unmap stacks of threads that have ended: the
- * C library does so when it keeps too many. Such a stack lies above a guard page, and no thread that is stopped has
- * it, nor its thread-local memory there. The size: larger ones are not kept. */
+/* A thread that has given its heap up is not stopped, and may still unmap stacks of threads that have ended:
+ * the C library does so when it keeps too many. Such a stack lies above a guard page, and no thread that is
+ * stopped has it, nor its thread-local memory there. The size: larger ones are not kept. */
 static bool may_vanish(uintptr_t from, uintptr_t to)
 {
     enum { KEPT_MAX = 64 * 1024 * 1024 };
@@ -183,12 +184,12 @@ static void note_code(uintptr_t from, uintptr_t to)
 
 /* --- all that was written --- */
 
-static void add_part(uintptr_t from, uintptr_t to)
+static void add_process_part(uintptr_t from, uintptr_t to)
 {
     written_range *range = !(now.may & WRITTEN_MAY_READ) || now.may_vanish ? note_copied
                            : now.may & WRITTEN_MAY_EXECUTE                 ? note_code
                                                                            : now.range;
-    now.failed |= !written_each_run(from, to, range);
+    now.failed |= !written_each_range(from, to, range);
 }
 
 static void add_mapping(uintptr_t from, uintptr_t to, unsigned may)
@@ -199,11 +200,11 @@ static void add_mapping(uintptr_t from, uintptr_t to, unsigned may)
     now.guard_end = may ? 0 : to;
     while (from < to && unused_next(from, to, &low, &high)) {
         if (low > from)
-            own_subtract(from, low, add_part);
+            own_subtract(from, low, add_process_part);
         from = high;
     }
     if (from < to)
-        own_subtract(from, to, add_part);
+        own_subtract(from, to, add_process_part);
 }
 
 bool process_is_open(void)

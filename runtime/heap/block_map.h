@@ -1,8 +1,8 @@
 /* block_map: from the address of a block to a number.
  *
- * A hash table of open addressing in the runtime's own memory. A free entry ends a search, so one that is removed is
- * filled from behind (Knuth, The Art of Computer Programming 3, 6.4, algorithm R). Not synchronized: the caller has a
- * lock.
+ * A hash table of open addressing in the runtime's own memory. A free entry ends a search, so one that is
+ * removed is filled from behind (Knuth, The Art of Computer Programming 3, 6.4, algorithm R). Not
+ * synchronized: the caller has a lock.
  *
  *     count <= 3/4 of room,   room is a power of two
  */

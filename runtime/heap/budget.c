@@ -1,12 +1,13 @@
-/* budget: see budget.h. In the map a block has its bytes in the upper 48 bits, and the number of its account below. */
+/* budget: see budget.h. In the map a block has its bytes in the upper 48 bits, and the number of its
+ * account below. */
 #include "runtime/heap/budget.h"
 
 #include <string.h>
 
+#include "runtime/heap/bias.h"
 #include "runtime/heap/block_map.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/collected.h"
-#include "runtime/heap/gate.h"
 #include "runtime/heap/sampled.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/check.h"
@@ -35,8 +36,8 @@ static struct {
 __thread weir_account *budget_current;
 _Atomic bool budget_is_used;
 
-/* Of the thread: the account that has refused its last allocation and how many bytes, until it is answered; and is the
- * allocation tried again, or a shrinker at work? */
+/* Of the thread: the account that has refused its last allocation and how many bytes, until it is answered;
+ * and is the allocation tried again, or a shrinker at work? */
 static __thread struct {
     weir_account *account;
     size_t wanted;
@@ -123,10 +124,10 @@ static void empty_lists(heap_t *heap)
     world_enter();
     collected_thread_end(heap);
     world_leave();
-    gate_enter(heap);
+    bias_enter(heap);
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
         span_deactivate(heap, cls);
-    gate_leave(heap);
+    bias_leave(heap);
 }
 
 static void divert(heap_t *heap, bool diverted)
@@ -236,7 +237,7 @@ bool budget_answer(void)
 
 /* --- blocks --- */
 
-static uint64_t charge_of(const weir_account *account, size_t bytes)
+static uint64_t charge_make(const weir_account *account, size_t bytes)
 {
     return (uint64_t)bytes << NUMBER_BITS | number_of(account);
 }
@@ -254,7 +255,7 @@ static size_t bytes_of(uint64_t charge)
 bool budget_note(weir_account *account, const void *block, size_t bytes)
 {
     lock_acquire(&budget.lock);
-    bool noted = block_map_put(&budget.charges, block, charge_of(account, bytes));
+    bool noted = block_map_put(&budget.charges, block, charge_make(account, bytes));
     lock_release(&budget.lock);
     if (noted)
         atomic_fetch_add_explicit(&account->charged, 1, memory_order_relaxed);
@@ -264,7 +265,7 @@ bool budget_note(weir_account *account, const void *block, size_t bytes)
 }
 
 /* Under the lock. */
-static void forget(const void *block)
+static void forget_charge(const void *block)
 {
     block_entry_t *entry = block_map_find(&budget.charges, block);
     if (!entry)
@@ -278,7 +279,7 @@ void budget_forget(const void *block)
     if (!atomic_load_explicit(&budget_is_used, memory_order_relaxed))
         return;
     lock_acquire(&budget.lock);
-    forget(block);
+    forget_charge(block);
     lock_release(&budget.lock);
 }
 
@@ -289,7 +290,7 @@ void budget_forget_cells(const char *start, size_t size, const uint64_t *cells, 
     lock_acquire(&budget.lock);
     for (uint32_t word = 0; word < words; word++)
         for (uint64_t left = cells[word]; left; left &= left - 1)
-            forget(start + (size * (word * 64 + (uint32_t)__builtin_ctzll(left))));
+            forget_charge(start + (size * (word * 64 + (uint32_t)__builtin_ctzll(left))));
     lock_release(&budget.lock);
 }
 
@@ -322,7 +323,7 @@ bool budget_resize(const void *block, size_t bytes)
     if (bytes < before)
         budget_give(account, before - bytes);
     if (entry && fits)
-        entry->value = charge_of(account, bytes);
+        entry->value = charge_make(account, bytes);
     lock_release(&budget.lock);
     return fits;
 }

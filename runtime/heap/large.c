@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "runtime/heap/cycle.h"
-#include "runtime/heap/gate.h"
+#include "runtime/heap/bias.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/sampled.h"
 #include "runtime/heap/spare.h"
@@ -38,8 +38,8 @@ static void *large_describe(heap_t *self, void *memory, size_t bytes, size_t siz
     span->flags = 0;
     span_set_state(span, state);
     cycle_note_volume(self, bytes);
-    self->large_allocs++;
-    self->large_alloc_bytes += bytes;
+    self->counts.large_allocs++;
+    self->counts.large_alloc_bytes += bytes;
     if (UNLIKELY(self->sampling != NULL) && !sampled_large(self, span, size)) {
         large_free(self, span);
         errno = ENOMEM;
@@ -88,9 +88,9 @@ void *large_alloc(heap_t *self, size_t size, size_t alignment, bool zeroed)
 /* All of it may have been written. */
 static void *malloc_spare(heap_t *self, size_t bytes, size_t size, bool zeroed)
 {
-    gate_enter(self);
+    bias_enter(self);
     uint32_t slot = spare_take_large(self, bytes);
-    gate_leave(self);
+    bias_leave(self);
     if (!slot)
         return NULL;
     bytes = *span_bytes(span_of_slot(slot));
@@ -113,9 +113,9 @@ static bool keep_spare(heap_t *self, span_t *span, size_t bytes)
 {
     if (bytes > SPARE_MAX || bytes <= SMALL_MAX)
         return false;
-    gate_enter(self);
+    bias_enter(self);
     bool kept = spare_put_large(self, span, bytes);
-    gate_leave(self);
+    bias_leave(self);
     return kept;
 }
 
@@ -124,8 +124,8 @@ static void note_free(heap_t *self, span_t *span)
     if (UNLIKELY(sampled_has_large(span)))
         sampled_large_free(span);
     span_set_state(span, SPAN_NONE);
-    self->large_frees++;
-    self->large_free_bytes += large_usable(span);
+    self->counts.large_frees++;
+    self->counts.large_free_bytes += large_usable(span);
 }
 
 /* `gone`: bytes at the front that have no pages any more; `moved`: because they are in another block now. */
@@ -159,8 +159,8 @@ void large_free(heap_t *self, span_t *span)
     give_without(self, span, gone, false);
 }
 
-/* The pages are given up: the next owner of the addresses asks for new ones. If the kernel refuses that too, they are
- * lost for ever. */
+/* The pages are given up: the next owner of the addresses asks for new ones. If the kernel refuses that too,
+ * they are lost for ever. */
 void large_free_inaccessible(heap_t *self, span_t *span)
 {
     size_t bytes = large_usable(span);
@@ -209,9 +209,9 @@ static bool resize_in_place(heap_t *self, span_t *span, size_t bytes)
         span->state == SPAN_HUGE ? resize_huge(span, bytes) : bytes <= HUGE_MIN && resize_slots(span, bytes);
     size_t now = large_usable(span);
     if (now > old)
-        self->large_alloc_bytes += now - old;
+        self->counts.large_alloc_bytes += now - old;
     else
-        self->large_free_bytes += old - now;
+        self->counts.large_free_bytes += old - now;
     return done;
 }
 

@@ -24,7 +24,8 @@ static struct {
 
 /* --- when --- */
 
-/* Guarded blocks are one in so many of all, whatever their size; a class that is too large for a page is never due. */
+/* Guarded blocks are one in so many of all, whatever their size; a class that is too large for a page is
+ * never due. */
 static uint32_t drawn(sampling_t *sampling, uint32_t cls)
 {
     if (guard_is_on())
@@ -85,7 +86,7 @@ static bool is_drawn(heap_t *self, size_t bytes)
 
 /* --- spans of samples --- */
 
-static bool has_room(const span_t *span)
+static bool has_sample_room(const span_t *span)
 {
     return span->free || span->initialized < span->cells;
 }
@@ -103,14 +104,14 @@ static void span_begin(uint32_t slot, uint32_t cls)
 }
 
 /* The last span of a class with room stays. */
-static void free_cell(span_t *span, cell_t *cell)
+static void free_sampled_cell(span_t *span, cell_t *cell)
 {
     uint32_t *list = &sampled.with_room[span->cls];
     lock_acquire(&sampled.lock);
     DEBUG_CHECK(span->state == SPAN_SAMPLED && span->frees_until_event > 0);
-    bool had_room = has_room(span);
+    bool had_room = has_sample_room(span);
     cell->next = span->free;
-    cell->mark = span;
+    cell->tag = span;
     span->free = cell;
     __atomic_store_n(&span->frees_until_event, span->frees_until_event - 1, __ATOMIC_RELAXED);
     if (!had_room)
@@ -126,7 +127,7 @@ static void free_cell(span_t *span, cell_t *cell)
 }
 
 /* Counts as used from here on. */
-static void *take_cell(uint32_t cls)
+static void *take_sampled_cell(uint32_t cls)
 {
     span_t *span = span_of_slot(sampled.with_room[cls]);
     cell_t *cell = span->free;
@@ -136,15 +137,15 @@ static void *take_cell(uint32_t cls)
         cell = (cell_t *)(void *)(span_start(span) + (size_t)span->initialized * span->cell_size);
         __atomic_store_n(&span->initialized, (uint16_t)(span->initialized + 1), __ATOMIC_RELAXED);
     }
-    cell->mark = NULL;
+    cell->tag = NULL;
     __atomic_store_n(&span->frees_until_event, span->frees_until_event + 1, __ATOMIC_RELAXED);
-    if (!has_room(span))
+    if (!has_sample_room(span))
         span_unlink(&sampled.with_room[cls], span);
     return cell;
 }
 
-/* A span that no other thread knows yet; all its pages are charged at once. 0: refused. What may call the program
- * back, when a limit refuses, is done without the lock. */
+/* A span that no other thread knows yet; all its pages are charged at once. 0: refused. What may call the
+ * program back, when a limit refuses, is done without the lock. */
 static uint32_t take_span(uint32_t cls)
 {
     uint32_t slot = pages_take_span(false);
@@ -169,14 +170,15 @@ static void *alloc_cell(uint32_t cls)
         if (slot)
             span_link(&sampled.with_room[cls], span_of_slot(slot));
     }
-    void *p = sampled.with_room[cls] ? take_cell(cls) : NULL;
+    void *p = sampled.with_room[cls] ? take_sampled_cell(cls) : NULL;
     lock_release(&sampled.lock);
     return p;
 }
 
-/* The block is a sample of the profile. Its owner is the arena or pool that it is for, if that has a name; else the
- * account. False: there is no memory to note it. */
-static bool note(const heap_t *self, const void *p, size_t bytes, size_t size, const weir_account *account)
+/* The block is a sample of the profile. Its owner is the arena or pool that it is for, if that has a name;
+ * else the account. False: there is no memory to note it. */
+static bool note_sample(const heap_t *self, const void *p, size_t bytes, size_t size,
+                        const weir_account *account)
 {
     bool has_owner = profile_owner.name && profile_owner.name[0];
     const char *name = account && !has_owner ? budget_name(account) : NULL;
@@ -202,9 +204,9 @@ static void *alloc_diverted(heap_t *self, uint32_t cls, size_t size, bool *is_re
         budget_give(account, bytes);
     else if (account)
         budget_note(account, p, bytes);
-    count_add(&self->taken[cls], p != NULL);
+    count_add(&self->counts.taken[cls], p != NULL);
     if (p && drawn) {
-        note(self, p, bytes, size, account);
+        note_sample(self, p, bytes, size, account);
         profile_look_at_growth();
     }
     return p;
@@ -217,9 +219,9 @@ void *sampled_alloc(heap_t *self, uint32_t cls, size_t size, bool *is_refused)
         return alloc_diverted(self, cls, size, is_refused);
     self->sampling->until[cls] = drawn(self->sampling, cls);
     void *p = guard_is_on() ? guard_alloc(self, cls, size) : alloc_cell(cls);
-    count_add(&self->taken[cls], p != NULL);
+    count_add(&self->counts.taken[cls], p != NULL);
     if (p && !guard_is_on()) {
-        note(self, p, class_size(cls), size, NULL);
+        note_sample(self, p, class_size(cls), size, NULL);
         profile_look_at_growth();
     }
     return p;
@@ -233,7 +235,7 @@ static void forget_in_profile(const void *p)
     profile_forget(p);
 }
 
-static void forget(const void *p)
+static void forget_allocated(const void *p)
 {
     budget_forget(p);
     forget_in_profile(p);
@@ -241,9 +243,9 @@ static void forget(const void *p)
 
 void sampled_free(span_t *span, void *p)
 {
-    forget(p);
+    forget_allocated(p);
     atomic_fetch_add(&sampled.frees[span->cls], 1);
-    free_cell(span, p);
+    free_sampled_cell(span, p);
 }
 
 void sampled_guarded_free(const heap_t *self, void *p)
@@ -269,7 +271,7 @@ static bool draw_large(heap_t *self, span_t *span, size_t size, const weir_accou
 {
     size_t bytes = large_usable(span);
     return profile_is_on() && sample_take(&self->sampling->sampler, bytes, profile_rate()) &&
-           note(self, span_start(span), bytes, size, account);
+           note_sample(self, span_start(span), bytes, size, account);
 }
 
 bool sampled_large(heap_t *self, span_t *span, size_t size)
@@ -311,13 +313,13 @@ void sampled_large_resized(heap_t *self, span_t *span, size_t size)
 
 void sampled_large_free(span_t *span)
 {
-    forget(span_start(span));
+    forget_allocated(span_start(span));
     collected_clear_flag(span, LARGE_SAMPLED);
 }
 
 /* --- cells that are collected --- */
 
-uint32_t sampled_run(sampling_t *sampling, const span_t *span, uint32_t cells)
+uint32_t sampled_cut(sampling_t *sampling, const span_t *span, uint32_t cells)
 {
     uint32_t *until = &sampling->until_collected[span->kind - KIND_SCAN][span->cls];
     if (*until == 0)
@@ -371,7 +373,7 @@ void sampled_collected(heap_t *self, void *p, size_t size)
     if (!self->sampling->is_diverted)
         self->sampling->until_collected[span->kind - KIND_SCAN][span->cls] =
             drawn_collected(self->sampling, span->cls);
-    bool is_noted = drawn_now && note(self, p, bytes, size, account);
+    bool is_noted = drawn_now && note_sample(self, p, bytes, size, account);
     if (is_charged || is_noted)
         note_cell(span, (uint16_t)cell_of(span, p));
 }
@@ -388,7 +390,7 @@ void sampled_collected_free(span_t *span, const void *p)
     uint32_t cell = cell_of(span, p);
     if (has != SAMPLED_SEVERAL && has != cell + 1)
         return;
-    forget(p);
+    forget_allocated(p);
     if (has != SAMPLED_SEVERAL)
         forget_only(span, has);
 }

@@ -14,14 +14,14 @@
  * threads share these spans, under one lock; each is charged whole when it is taken, since a page that is not
  * charged may not be written. A large block is sampled where it lives; its descriptor says so.
  *
- * Cells that the collector frees are sampled where they live too: the run that a thread takes is cut in the same way,
- * and the sample is a run of its own. Their span notes which cell is a sample, in span->absent, so that freeing others
- * and sweeping spans without samples cost nothing:
+ * Cells that the collector frees are sampled where they live too: the buffer that a thread takes is cut in
+ * the same way, and the sample is a buffer of its own. Their span notes which cell is a sample, in
+ * span->absent, so that freeing others and sweeping spans without samples cost nothing:
  *
  *     0: none     n + 1: cell n, and no other     SAMPLED_SEVERAL
  *
- * A thread that allocates for an account is diverted: until[class] stays 0, so each of its allocations comes here. It
- * is charged to the account (budget.h), and drawn as a sample of the profile by its own bytes.
+ * A thread that allocates for an account is diverted: until[class] stays 0, so each of its allocations
+ * comes here. It is charged to the account (budget.h), and drawn as a sample of the profile by its own bytes.
  */
 #ifndef WEIR_HEAP_SAMPLED_H
 #define WEIR_HEAP_SAMPLED_H
@@ -29,7 +29,8 @@
 #include "runtime/heap/collected.h"
 #include "runtime/heap/sample.h"
 
-/* A thread's part; its heap's, made with it if there is a profile, or once it is diverted. Written by the thread. */
+/* A thread's part; its heap's, made with it if there is a profile, or once it is diverted. Written by the
+ * thread. */
 typedef struct sampling {
     sampler_t sampler;
     uint32_t until[CLASS_COUNT];
@@ -53,9 +54,9 @@ static inline bool sampled_is_diverted(const sampling_t *sampling)
     return sampling->is_diverted;
 }
 
-/* The next allocation of the class by this thread is the sample: do it. NULL, and not *is_refused: it is to be an
- * ordinary one, because there is no memory for one, or it is neither charged nor drawn. size: what the program asked
- * for. */
+/* The next allocation of the class by this thread is the sample: do it. NULL, and not *is_refused: it is to
+ * be an ordinary one, because there is no memory for one, or it is neither charged nor drawn. size: what
+ * the program asked for. */
 void *sampled_alloc(heap_t *self, uint32_t cls, size_t size, bool *is_refused);
 /* Add how many were freed, ever. */
 void sampled_count(uint64_t frees[CLASS_COUNT]);
@@ -78,15 +79,15 @@ static inline bool sampled_has_large(const span_t *span)
     return collected_has_flag(span, COLLECTED_SAMPLED);
 }
 
-/* Of a run of so many free cells of a collected span the thread may take these: those before the next sample, or that
- * one alone. */
-uint32_t sampled_run(sampling_t *sampling, const span_t *span, uint32_t cells);
+/* Of a buffer of so many free cells of a collected span the thread may take these: those before the next
+ * sample, or that one alone. */
+uint32_t sampled_cut(sampling_t *sampling, const span_t *span, uint32_t cells);
 static inline bool sampled_is_due(const heap_t *self, enum span_kind kind, uint32_t cls)
 {
     return self->sampling && self->sampling->until_collected[kind - KIND_SCAN][cls] == 0;
 }
-/* A cell that is due will be allocated: false: an account's limit refuses it. Then it was, at p, of a collected span of
- * this thread; or there was none to be had. */
+/* A cell that is due will be allocated: false: an account's limit refuses it. Then it was, at p, of a
+ * collected span of this thread; or there was none to be had. */
 bool sampled_collected_begin(const heap_t *self, uint32_t cls);
 void sampled_collected(heap_t *self, void *p, size_t size);
 void sampled_collected_cancel(uint32_t cls);

@@ -15,7 +15,7 @@
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
 #include "runtime/heap/fork.h"
-#include "runtime/heap/gate.h"
+#include "runtime/heap/bias.h"
 #include "runtime/heap/guard.h"
 #include "runtime/heap/harden.h"
 #include "runtime/heap/numbers.h"
@@ -61,7 +61,7 @@ static void heap_leave(heap_t *heap)
     world_enter();
     collected_thread_end(heap);
     world_leave();
-    gate_enter(heap);
+    bias_enter(heap);
     remote_flush(heap);
     remote_drain(heap);
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
@@ -69,7 +69,7 @@ static void heap_leave(heap_t *heap)
     span_release_empty(heap);
     spare_release(heap);
     lock_acquire(&heaps.lock);
-    gate_leave(heap); /* no other thread tends it as long as this one has the lock */
+    bias_leave(heap); /* no other thread tends it as long as this one has the lock */
     set_owner(heap, 0);
     numbers_leave(heap);
     cache.heap = NULL;
@@ -86,8 +86,8 @@ void thread_call_at_end(void (*hook)(void))
     end_hook = hook;
 }
 
-/* A thread that uses collected memory has to be stopped as long as code of the program runs on it. If there is some
- * to come, the heap is not left at all: the next stop of the world finds that the thread is gone. */
+/* A thread that uses collected memory has to be stopped as long as code of the program runs on it. If there
+ * is some to come, the heap is not left at all: the next stop of the world finds that the thread is gone. */
 static bool has_to_stay(void)
 {
     return cache.heap && collected_is_used() && os_thread_has_destructors();
@@ -97,7 +97,7 @@ static bool has_to_stay(void)
 static void heap_stay(heap_t *heap)
 {
     lock_acquire(&heaps.lock);
-    heap->ended = true;
+    heap->thread.ended = true;
     lock_release(&heaps.lock);
 }
 
@@ -166,7 +166,7 @@ static heap_t *heap_enter(void)
         set_owner(heap, options.harden ? 0 : os_thread_word());
         world_thread_begin(heap);
         cache.heap = heap;
-        heap->ended = cache.ended;
+        heap->thread.ended = cache.ended;
         heap->status = HEAP_LIVE;
         tend_queue_add(heap);
         budget_thread_begin(heap);
@@ -193,7 +193,8 @@ static void settle_collecting(void)
         options.collect = 1;
 }
 
-/* Once per process, by the first thread that comes; before that every list is empty, so every call ends up here. */
+/* Once per process, by the first thread that comes; before that every list is empty, so every call ends up
+ * here. */
 static bool runtime_start(bool *first)
 {
     static _Atomic int state; /* 0 not yet, 1 started, 2 impossible */
@@ -268,8 +269,8 @@ static void after_fork(bool child)
     lock_after_fork(&heaps.lock, child);
 }
 
-/* The extent allocator knows every thread that was in it, as it does the one that forks; a thread without a heap
- * would end without telling it. */
+/* The extent allocator knows every thread that was in it, as it does the one that forks; a thread without a
+ * heap would end without telling it. */
 static void pages_after(bool child)
 {
     pages_after_fork(child);

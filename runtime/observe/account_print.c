@@ -19,7 +19,7 @@ static void add_bytes(text_t *text, const char *before, uint64_t bytes)
     text_add_bytes(text, bytes);
 }
 
-static void add_line(text_t *text, const weir_account_stats *stats)
+static void add_account_line(text_t *text, const weir_account_stats *stats)
 {
     text_add_str(text, "  budget ");
     text_add_quoted(text, stats->name, strlen(stats->name));
@@ -40,28 +40,28 @@ void account_print_lines(text_t *text, int fd)
     for (const weir_account *account = NULL; (account = budget_next(account)) != NULL;) {
         make_room(text, fd);
         budget_read(account, &stats);
-        add_line(text, &stats);
+        add_account_line(text, &stats);
     }
 }
 
-static void add_count(text_t *text, const char *before, uint64_t count)
+static void add_account_count(text_t *text, const char *before, uint64_t count)
 {
     text_add_str(text, before);
     text_add_u64(text, count);
 }
 
-static void add_element(text_t *text, const weir_account_stats *stats)
+static void add_account_element(text_t *text, const weir_account_stats *stats)
 {
     text_add_str(text, "{\"name\": ");
     text_add_json_string(text, stats->name);
     if (stats->limit == WEIR_NO_LIMIT)
         text_add_str(text, ", \"limit\": null");
     else
-        add_count(text, ", \"limit\": ", (uint64_t)stats->limit);
-    add_count(text, ", \"held\": ", stats->held);
-    add_count(text, ", \"peak\": ", stats->peak);
-    add_count(text, ", \"charged\": ", stats->charged);
-    add_count(text, ", \"refused\": ", stats->refused);
+        add_account_count(text, ", \"limit\": ", (uint64_t)stats->limit);
+    add_account_count(text, ", \"held\": ", stats->held);
+    add_account_count(text, ", \"peak\": ", stats->peak);
+    add_account_count(text, ", \"charged\": ", stats->charged);
+    add_account_count(text, ", \"refused\": ", stats->refused);
     text_add_char(text, '}');
 }
 
@@ -73,6 +73,6 @@ void account_print_json(text_t *text, int fd)
         if (budget_next(NULL) != account)
             text_add_str(text, ", ");
         budget_read(account, &stats);
-        add_element(text, &stats);
+        add_account_element(text, &stats);
     }
 }

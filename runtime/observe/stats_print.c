@@ -364,7 +364,7 @@ static void add_table(text_t *text, const weir_mem_stats *stats, int fd)
 
 /* Processes that print at the same time take turns: the file is locked until it is closed. Negative: stderr
  * it is. */
-static int open_file(void)
+static int open_stats(void)
 {
     int file = printer.path[0] ? open(printer.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
     if (file >= 0)
@@ -375,7 +375,7 @@ static int open_file(void)
 void stats_print(const weir_mem_stats *stats, bool json)
 {
     int saved = errno;
-    int file = open_file(), fd = file >= 0 ? file : stats_print_fd();
+    int file = open_stats(), fd = file >= 0 ? file : stats_print_fd();
     text_t text = text_on(printer.room, sizeof printer.room);
     if (json)
         add_json(&text, stats, fd);

@@ -26,7 +26,7 @@ typedef void written_mapping(uintptr_t from, uintptr_t to, unsigned may);
 bool written_each_mapping(written_mapping *mapping);
 
 /* Of a mapping, those pages that have been written; false: it cannot be found out. */
-bool written_each_run(uintptr_t from, uintptr_t to, written_range *run);
+bool written_each_range(uintptr_t from, uintptr_t to, written_range *visit);
 
 /* Copy through the kernel what may not be read, or may be unmapped meanwhile; all of it lies in one page. */
 enum written_copied {

@@ -1,5 +1,5 @@
-/* budgets: see budgets.h. The calls are found by runtime/os/unwind.h, the file of each by the linker's own index, which
- * needs no lock. */
+/* budgets: see budgets.h. The calls are found by runtime/os/unwind.h, the file of each by the linker's own
+ * index, which needs no lock. */
 #include "runtime/swap/budgets.h"
 
 #include <string.h>
@@ -36,9 +36,8 @@ static weir_account *of_caller(const heap_t *heap)
 {
     enum { CALLS = 64 };
     uintptr_t calls[CALLS];
-    bool whole, limit_known = heap->stack_limit != 0 && heap->stack_limit != UINTPTR_MAX;
-    unwind_stack_t own = {limit_known ? heap->stack_limit : 0, heap->stack_to};
-    uint32_t depth = unwind_calls(own, calls, CALLS, &whole);
+    bool whole;
+    uint32_t depth = unwind_calls(thread_state_stack(&heap->thread), calls, CALLS, &whole);
     weir_account *found = NULL;
     for (uint32_t i = 0; i < depth && !found; i++) {
         const char *file = callers_file(calls[i]);

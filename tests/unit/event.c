@@ -280,7 +280,7 @@ Test(event, listeners_come_and_go, .init = begin)
     cr_expect_gt(told, 0);
 }
 
-/* Nothing but a listener heeds the clock: no pool, no collected object. */
+/* Nothing but a listener subscribes to cycles: no pool, no collected object. */
 static atomic_int cycles_of[3];
 
 static void count_cycles(void *context, const weir_event *event)

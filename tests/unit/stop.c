@@ -321,13 +321,13 @@ Test(stop, the_number_of_a_thread_that_is_gone_is_a_stranger_s)
     while (!stranger)
         os_yield();
     cr_assert_eq(heap->status, HEAP_ORPHAN);
-    heap->thread = stranger;
+    heap->thread.id = stranger;
     heap->status = HEAP_LIVE;
     weir_gc_alloc(64);
     uint64_t cycles = gc_read_stats().cycles;
     weir_gc();
     cr_expect_eq(gc_read_stats().cycles, cycles + 1);
-    cr_expect_eq(heap->thread, WORLD_NO_THREAD);
+    cr_expect_eq(heap->thread.id, WORLD_NO_THREAD);
     stop = true;
     pthread_join(second, NULL);
 }
@@ -403,6 +403,6 @@ Test(stop, a_thread_that_is_cancelled_in_a_stop_leaves_no_registers_behind, .dis
     cancel_in_a_stop(); /* the first call loads a library */
     cancel_in_a_stop();
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
-        cr_expect_eq(heap->registers_from, heap->registers_to);
+        cr_expect_eq(heap->thread.registers_from, heap->thread.registers_to);
     (void)kept;
 }
