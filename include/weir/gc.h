@@ -10,7 +10,7 @@
  * It does not look in memory from malloc, weir_malloc or mmap: a collected object that only such memory
  * points to is freed, unless that memory is among the roots.
  *
- * Holds for every function here:
+ * These rules hold for every function here:
  *   units        sizes are bytes.
  *   alignment    16 bytes.
  *   threads      any thread may call them at any time, except from a signal handler. A thread is known to the

@@ -4,8 +4,9 @@
  * it exists in a C heap. The names of weir's own metrics begin with /weir/. Names are only ever added.
  * docs/metrics.md lists them.
  *
- *     weir_metric_sample samples[] = {{.name = "/gc/heap/objects:objects"}, {.name =
- *     "/memory/classes/total:bytes"}}; weir_metrics_read(samples, 2);
+ *     weir_metric_sample samples[] = {{.name = "/gc/heap/objects:objects"},
+ *                                     {.name = "/memory/classes/total:bytes"}};
+ *     weir_metrics_read(samples, 2);
  *     printf("%llu objects\n", (unsigned long long)samples[0].value.uint64);
  */
 #ifndef WEIR_METRICS_H
