@@ -9,6 +9,7 @@
 #include "runtime/heap/cycle.h"
 #include "runtime/heap/gate.h"
 #include "runtime/heap/heap.h"
+#include "runtime/heap/profile.h"
 #include "runtime/heap/sampled.h"
 #include "runtime/heap/spare.h"
 #include "runtime/os/copy.h"
@@ -298,6 +299,8 @@ void *large_realloc(heap_t *self, span_t *span, size_t size)
     to = alloc_to_grow_into(self, size, old);
     if (!to)
         return NULL;
+    if (UNLIKELY(self->sampling != NULL))
+        profile_becomes(from, to);
     size_t kept = old < size ? old : size, moved = kept & ~(size_t)(OS_PAGE - 1);
     enum os_move result =
         kept >= MOVE_MIN ? move_pages(span_of_slot(region_slot(to)), span, moved) : OS_MOVE_REFUSED;

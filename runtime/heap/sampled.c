@@ -191,10 +191,12 @@ enum { LARGE_SAMPLED = COLLECTED_SAMPLED };
 void sampled_large(heap_t *self, span_t *span, size_t size)
 {
     size_t bytes = large_usable(span);
+    escape_chain_t chain = profile_chain_of(span_start(span));
     sampled_large_free(span);
     if (!profile_is_on() || !sample_take(&self->sampling->sampler, bytes, profile_rate()) ||
         !profile_note(self, span_start(span), bytes, size))
         return;
+    profile_chain_set(span_start(span), chain);
     collected_set_flag(span, LARGE_SAMPLED);
     probe_sample_alloc(span_start(span), size, profile_scaled(bytes));
     profile_look_at_growth();
@@ -205,7 +207,10 @@ void sampled_large_free(span_t *span)
     if (!collected_has_flag(span, LARGE_SAMPLED))
         return;
     probe_sample_free(span_start(span));
-    profile_forget(span_start(span));
+    if (span->kind == KIND_MANUAL)
+        profile_forget(span_start(span));
+    else
+        profile_forget_collected(span_start(span));
     collected_clear_flag(span, LARGE_SAMPLED);
 }
 
@@ -259,7 +264,7 @@ void sampled_collected_free(span_t *span, const void *p)
     if (has != SAMPLED_SEVERAL && has != cell + 1)
         return;
     probe_sample_free(p);
-    profile_forget(p);
+    profile_forget_collected(p);
     if (has != SAMPLED_SEVERAL)
         forget_only(span, has);
 }
@@ -275,7 +280,7 @@ void sampled_collected_sweep(span_t *span)
     if (has == SAMPLED_SEVERAL) {
         profile_forget_cells(span_start(span), span->cell_size, dead, bitmaps_words(span));
     } else if (dead[(has - 1) / 64] >> (has - 1) % 64 & 1) {
-        profile_forget(span_start(span) + (size_t)(has - 1) * span->cell_size);
+        profile_forget_collected(span_start(span) + (size_t)(has - 1) * span->cell_size);
         forget_only(span, has);
     }
 }

@@ -35,6 +35,15 @@ typedef struct location {
     size_t frame_count;
 } location_t;
 
+/* What WEIR_DEBUG=escape=1 adds: see runtime/heap/escape.h. */
+typedef struct escape {
+    const char *how; /* "frame", ...; NULL: in use, or not known */
+    uint64_t frame, free, changed, returned;
+    uint64_t place; /* 0: none was noted */
+    uint64_t least, most, live, live_bytes, grown, emptied;
+    uint64_t chains, links, copied, final_least, final_most;
+} escape_t;
+
 typedef struct sample {
     size_t *locations; /* places in profile.locations, innermost first */
     size_t depth;
@@ -43,6 +52,7 @@ typedef struct sample {
     const char *lifetime;             /* NULL: in use */
     const char *pool, *arena;         /* names; NULL: of none */
     bool is_cut;
+    escape_t escape;
 } sample_t;
 
 typedef struct profile {

@@ -1,0 +1,258 @@
+/* proposal: see proposal.h. Places are put together first, then each is judged by itself: the first rule that fits. */
+#include "tools/weir/advise/proposal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const proposal_names[] = {"stack",   "reuse",   "arena", "local",  "pool",
+                                      "presize", "builder", "fewer", "layout", "leave"};
+
+enum {
+    STACK_SIZE = 1024, /* bytes; larger ones may be too much for small stacks */
+    STACK_LIVE = 8,
+    REUSE_LIVE = 2,
+    POOL_TURNS = 10, /* each of its blocks has been used so often */
+    FEWER_LIVE = 1000,
+    FEWER_SIZE = 128,
+    FEWER_IN_ONE = 64
+};
+
+/* --- together --- */
+
+/* Up to where stacks have to be the same to be one proposal: the holder; else the two innermost calls. */
+static size_t depth_of(const place_t *place)
+{
+    size_t depth = place->holder == VERDICT_NONE ? 2 : place->holder + 1;
+    return depth < place->sample->depth ? depth : place->sample->depth;
+}
+
+static bool belongs(const proposal_t *proposal, const place_t *place)
+{
+    return proposal->place.holder == place->holder && proposal->depth == depth_of(place) &&
+           verdict_is_same(&proposal->place, place, proposal->depth);
+}
+
+static uint64_t least_of(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t most_of(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void add_escape(escape_t *to, const escape_t *from)
+{
+    to->least = least_of(to->least, from->least);
+    to->most = most_of(to->most, from->most);
+    to->live = most_of(to->live, from->live);
+    to->live_bytes = most_of(to->live_bytes, from->live_bytes);
+    to->grown += from->grown;
+    to->emptied += from->emptied;
+    if (from->chains)
+        to->final_least = to->chains ? least_of(to->final_least, from->final_least) : from->final_least;
+    to->final_most = most_of(to->final_most, from->final_most);
+    to->chains += from->chains;
+    to->links += from->links;
+    to->copied += from->copied;
+}
+
+static void add_place(proposal_t *proposal, const place_t *place)
+{
+    place_t *all = &proposal->place;
+    all->samples += place->samples;
+    all->objects += place->objects;
+    all->bytes += place->bytes;
+    all->cells += place->cells;
+    all->in_use += place->in_use;
+    all->by_thread += place->by_thread;
+    all->unknown += place->unknown;
+    all->moved += place->moved;
+    all->is_likely |= place->is_likely;
+    add_escape(&proposal->escape, &place->sample->escape);
+}
+
+static void put_together(proposals_t *proposals, const place_t *place)
+{
+    for (size_t i = 0; i < proposals->count; i++)
+        if (belongs(&proposals->of[i], place)) {
+            add_place(&proposals->of[i], place);
+            return;
+        }
+    proposals->of[proposals->count++] =
+        (proposal_t){.place = *place, .depth = depth_of(place), .escape = place->sample->escape};
+}
+
+/* --- what is advised --- */
+
+/* By chains of realloc. What was copied tells how they grow: twice as large each time, all copies are about as large as the
+ * last block; by pieces, many times that. */
+static enum proposal_kind kind_of_chain(const proposal_t *proposal)
+{
+    const escape_t *escape = &proposal->escape;
+    return escape->copied > 3 * escape->chains * escape->final_most ? PROPOSE_BUILDER : PROPOSE_PRESIZE;
+}
+
+static enum proposal_kind kind_of_held(const proposal_t *proposal, bool is_exact)
+{
+    const escape_t *escape = &proposal->escape;
+    if (!is_exact)
+        return PROPOSE_LOCAL;
+    if (escape->live <= STACK_LIVE && escape->most <= STACK_SIZE)
+        return PROPOSE_STACK;
+    if (escape->live <= REUSE_LIVE)
+        return PROPOSE_REUSE;
+    bool is_batch = escape->emptied && proposal->place.objects / escape->emptied <= 2 * escape->live;
+    return is_batch ? PROPOSE_ARENA : PROPOSE_LEAVE;
+}
+
+/* In use at once, about: a sample stands for several. */
+static uint64_t live_of(const proposal_t *proposal)
+{
+    const place_t *place = &proposal->place;
+    return place->samples ? proposal->escape.live * place->objects / place->samples : proposal->escape.live;
+}
+
+static enum proposal_kind kind_of_free(const proposal_t *proposal, bool is_exact)
+{
+    const escape_t *escape = &proposal->escape;
+    uint64_t live = live_of(proposal);
+    if (escape->least != escape->most)
+        return PROPOSE_LEAVE;
+    if (is_exact && escape->live <= REUSE_LIVE && proposal->place.objects > POOL_TURNS &&
+        !proposal->place.by_thread)
+        return PROPOSE_REUSE;
+    if (proposal->place.objects >= POOL_TURNS * most_of(live, 1))
+        return PROPOSE_POOL;
+    return escape->most <= FEWER_SIZE && live >= FEWER_LIVE ? PROPOSE_FEWER : PROPOSE_LEAVE;
+}
+
+static enum proposal_kind kind_of(const proposal_t *proposal, bool is_exact)
+{
+    const escape_t *escape = &proposal->escape;
+    uint64_t finished = proposal->place.objects - proposal->place.moved;
+    if (escape->chains && escape->links >= 2 * escape->chains && 2 * escape->chains >= finished / 2)
+        return kind_of_chain(proposal);
+    if (is_exact && 2 * escape->grown >= proposal->place.objects)
+        return PROPOSE_BUILDER;
+    return proposal->place.holder != VERDICT_NONE ? kind_of_held(proposal, is_exact)
+                                                  : kind_of_free(proposal, is_exact);
+}
+
+/* --- what it saves --- */
+
+static void estimate(proposal_t *proposal)
+{
+    const place_t *place = &proposal->place;
+    const escape_t *escape = &proposal->escape;
+    double mean_cell = place->objects ? (double)place->cells / (double)place->objects : 0;
+    switch (proposal->kind) {
+    case PROPOSE_STACK:
+    case PROPOSE_REUSE:
+    case PROPOSE_LOCAL:
+        proposal->saved_objects = place->objects;
+        proposal->saved_bytes = place->cells;
+        break;
+    case PROPOSE_ARENA:
+        proposal->saved_objects = place->objects - escape->emptied;
+        proposal->saved_bytes = place->cells - place->bytes;
+        break;
+    case PROPOSE_POOL:
+        proposal->saved_objects = place->objects - least_of(live_of(proposal), place->objects);
+        proposal->saved_bytes = (uint64_t)(mean_cell * (double)proposal->saved_objects);
+        break;
+    case PROPOSE_PRESIZE:
+        proposal->saved_objects = escape->links;
+        proposal->saved_bytes = escape->copied;
+        proposal->size = escape->final_most;
+        break;
+    case PROPOSE_BUILDER:
+        proposal->saved_objects = most_of(escape->grown, escape->links);
+        proposal->saved_bytes = (uint64_t)(mean_cell * (double)proposal->saved_objects);
+        break;
+    case PROPOSE_FEWER:
+        proposal->saved_objects = place->objects - place->objects / FEWER_IN_ONE;
+        proposal->saved_bytes = place->cells - place->bytes;
+        break;
+    default:
+        break;
+    }
+}
+
+proposals_t proposals_make(const profile_t *profile, const cost_t *cost, uint64_t least)
+{
+    places_t places = verdict_find(profile);
+    proposals_t all = {profile_room(places.count + 1, sizeof *all.of), 0, profile->period == 1};
+    proposals_t proposals = {profile_room(places.count + 1, sizeof *all.of), 0, profile->period == 1};
+    for (size_t i = 0; i < places.count; i++)
+        put_together(&all, &places.of[i]);
+    for (size_t i = 0; i < all.count; i++) {
+        proposal_t *proposal = &all.of[i];
+        if (proposal->place.objects < least)
+            continue;
+        proposal->kind = kind_of(proposal, proposals.is_exact);
+        estimate(proposal);
+        uint64_t mean = proposal->place.bytes / most_of(proposal->place.objects, 1);
+        proposal->saved_ns = (double)proposal->saved_objects * cost_of(cost, mean);
+        proposals.of[proposals.count++] = *proposal;
+    }
+    free(all.of);
+    free(places.of);
+    return proposals;
+}
+
+/* --- order --- */
+
+static int by_bytes(const void *left, const void *right)
+{
+    const proposal_t *a = left, *b = right;
+    if (a->saved_bytes != b->saved_bytes)
+        return a->saved_bytes < b->saved_bytes ? 1 : -1;
+    return (a->saved_objects < b->saved_objects) - (a->saved_objects > b->saved_objects);
+}
+
+static int by_objects(const void *left, const void *right)
+{
+    const proposal_t *a = left, *b = right;
+    if (a->saved_objects != b->saved_objects)
+        return a->saved_objects < b->saved_objects ? 1 : -1;
+    return by_bytes(a, b);
+}
+
+static int by_time(const void *left, const void *right)
+{
+    const proposal_t *a = left, *b = right;
+    if (a->saved_ns < b->saved_ns || a->saved_ns > b->saved_ns)
+        return a->saved_ns < b->saved_ns ? 1 : -1;
+    return by_bytes(a, b);
+}
+
+void proposals_sort(proposals_t *proposals, const char *by)
+{
+    qsort(proposals->of, proposals->count, sizeof *proposals->of,
+          strcmp(by, "time") == 0      ? by_time
+          : strcmp(by, "objects") == 0 ? by_objects
+                                       : by_bytes);
+}
+
+/* --- shown --- */
+
+const frame_t *proposal_frames(const profile_t *profile, const proposal_t *proposal, size_t call,
+                               size_t *count)
+{
+    const sample_t *sample = proposal->place.sample;
+    *count = 0;
+    if (!sample || call >= sample->depth)
+        return NULL;
+    const location_t *location = &profile->locations[sample->locations[call]];
+    *count = location->frame_count;
+    return location->frames;
+}
+
+const frame_t *proposal_frame(const profile_t *profile, const proposal_t *proposal, size_t call)
+{
+    size_t count;
+    const frame_t *frames = proposal_frames(profile, proposal, call, &count);
+    return count ? &frames[count - 1] : NULL;
+}

@@ -1,0 +1,47 @@
+/* verdict: which functions the blocks of each place in a program outlive, by a profile of WEIR_DEBUG=escape=1
+ * (runtime/heap/escape.h) and the program's code (code.h).
+ *
+ *     _start   main@10   parse@3   make@7   malloc     a block was allocated there, and freed
+ *     _start   main@10   parse@9            free       there
+ *
+ * The innermost call that both have is main's at 10: does parse still stand there since the block was allocated, or has it
+ * returned, and has main called it anew? In the order of these questions:
+ *
+ *   1. The call at 10 is in no loop: it is the same parse.                                            sure
+ *   2. When parse frees at 9 it has always been at 3, and make never returns without having been at 7; so it has allocated
+ *      one that it could free. There was never another in use at the same time: so it is this one.    sure, of all blocks
+ *   3. The same, and main's part of the stack is as it was.                                           likely
+ *   4. Else nothing is said of parse: the block is freed before main returns.
+ */
+#ifndef WEIR_TOOLS_ADVISE_VERDICT_H
+#define WEIR_TOOLS_ADVISE_VERDICT_H
+
+#include "tools/weir/report/profile.h"
+
+enum { VERDICT_NONE = UINT16_MAX };
+
+/* A stack that allocates, whatever the size. Blocks and bytes are scaled to the whole program. */
+typedef struct place {
+    const sample_t *sample; /* its stack, and what of sample->escape is of the place */
+    uint64_t samples;       /* that were taken, about */
+    uint64_t objects, bytes, in_use;
+    uint64_t cells; /* bytes that malloc took for them */
+    uint64_t by_thread, unknown,
+        moved; /* objects: freed by another thread, in an unknown way; that realloc has moved */
+    size_t
+        holder; /* the innermost of its functions that outlives all its blocks, 0: the one that allocates; VERDICT_NONE: none */
+    bool is_likely; /* and not sure */
+} place_t;
+
+typedef struct places {
+    place_t *of;
+    size_t count;
+} places_t;
+
+/* The caller frees `of`. */
+places_t verdict_find(const profile_t *profile);
+
+/* Have the two stacks the first `depth` calls in common, from the innermost? */
+bool verdict_is_same(const place_t *a, const place_t *b, size_t depth);
+
+#endif
