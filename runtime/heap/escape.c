@@ -280,10 +280,11 @@ static void compare(const trail_t *trail, const uintptr_t *calls, const escape_s
         *end = (escape_end_t){.how = ESCAPE_FRAME,
                               .frame = (uint16_t)frame,
                               .call = here->calls[here->depth - i],
-                              .changed = end->changed,
-                              .has_moved = then->registers != now->registers};
-        if (calls[frame] != end->call || end->has_moved)
+                              .changed = end->changed};
+        if (calls[frame] != end->call)
             return;
+        if (then->registers != now->registers)
+            break;
         end->changed |= (uint64_t)(then->contents != now->contents) << frame;
     }
     end->has_moved = true; /* or it was malloc that it called, and free */

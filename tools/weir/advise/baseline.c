@@ -1,5 +1,4 @@
 /* baseline: see baseline.h. show_json writes each proposal on a line of its own, which begins with what is wanted here. */
-#define _GNU_SOURCE
 #include "tools/weir/advise/baseline.h"
 
 #include <errno.h>

@@ -40,7 +40,14 @@ struct code_function {
 enum { RANGES = 16, MOST = 1 << 20 };
 
 /* Answers that were given, by hash; another with the same hash takes its place. */
-enum question { QUESTION_NONE, QUESTION_FUNCTION, QUESTION_REPEATS, QUESTION_PRECEDES, QUESTION_ALWAYS };
+enum question {
+    QUESTION_NONE,
+    QUESTION_FUNCTION,
+    QUESTION_REPEATS,
+    QUESTION_PRECEDES,
+    QUESTION_ALWAYS,
+    QUESTION_LEADS
+};
 
 typedef struct answer {
     enum question question;
@@ -491,6 +498,44 @@ static bool is_always_reached(const code_function_t *function, size_t place)
     return is_so;
 }
 
+/* Can this one be reached from the place? All that are on the way, too: seen by `search`, which has begun there. */
+static bool comes_back(const search_t *search, size_t from, size_t to)
+{
+    search_t back = begin(search->function, SIZE_MAX);
+    reach(&back, from);
+    go(&back);
+    bool is_so = back.seen[to];
+    end(&back);
+    return is_so;
+}
+
+/* A block of a loop is reached from each other one of it. Only the places that jump, and those behind calls, are asked: the
+ * others are on the way to one. */
+static void close_loop(search_t *closed, size_t place)
+{
+    const code_function_t *function = closed->function;
+    search_t ahead = begin(function, SIZE_MAX);
+    follow(&ahead, place);
+    go(&ahead);
+    closed->seen[place] = true;
+    for (size_t i = 0; ahead.seen[place] && i < function->count; i++)
+        if (ahead.seen[i] && function->places[i].instruction.kind == INSTRUCTION_CONDITIONAL &&
+            comes_back(&ahead, i, place))
+            closed->seen[i] = true;
+    end(&ahead);
+}
+
+static bool leads_to(const code_function_t *function, size_t first, size_t second)
+{
+    search_t search = begin(function, SIZE_MAX);
+    close_loop(&search, second);
+    follow(&search, first);
+    go(&search);
+    bool is_so = !search.returns;
+    end(&search);
+    return is_so;
+}
+
 /* --- questions --- */
 
 bool code_repeats(const code_function_t *function, uint64_t address)
@@ -526,5 +571,17 @@ bool code_is_always_reached(const code_function_t *function, uint64_t address)
     if (!answer->question)
         answer->is_so = is_always_reached(function, place);
     answer->question = QUESTION_ALWAYS;
+    return answer->is_so;
+}
+
+bool code_leads_to(const code_function_t *function, uint64_t first, uint64_t second)
+{
+    answer_t *answer = answer_to(QUESTION_LEADS, first, second);
+    size_t from = place_of(function, first), to = place_of(function, second);
+    if (from == SIZE_MAX || to == SIZE_MAX || function->is_reentered || function->is_indirect)
+        return false;
+    if (!answer->question)
+        answer->is_so = leads_to(function, from, to);
+    answer->question = QUESTION_LEADS;
     return answer->is_so;
 }

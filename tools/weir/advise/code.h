@@ -20,5 +20,8 @@ bool code_repeats(const code_function_t *function, uint64_t address);
 bool code_precedes(const code_function_t *function, uint64_t first, uint64_t second);
 /* Has it been executed whenever the function returns? */
 bool code_is_always_reached(const code_function_t *function, uint64_t address);
+/* Once `first` was executed, does the function not return before `second` or, if that is in a loop, something of the loop
+ * is? */
+bool code_leads_to(const code_function_t *function, uint64_t first, uint64_t second);
 
 #endif

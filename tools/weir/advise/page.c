@@ -58,7 +58,7 @@ static void put_row(FILE *to, const profile_t *profile, const proposal_t *propos
     put_freed(to, show_calls(profile, proposal));
     fputs("</code></summary><p>", to);
     put_freed(to, show_evidence(profile, proposal, is_exact));
-    char *against = show_against(proposal, is_exact);
+    char *against = show_against(proposal);
     if (*against) {
         fputs("</p><p>But: ", to);
         put_escaped(to, against);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const proposal_names[] = {"stack",   "reuse",   "arena", "local",  "pool",
+const char *const proposal_names[] = {"stack",   "reuse",   "arena", "local",  "look", "pool",
                                       "presize", "builder", "fewer", "layout", "leave"};
 
 enum {
@@ -19,16 +19,36 @@ enum {
 
 /* --- together --- */
 
-/* Up to where stacks have to be the same to be one proposal: the holder; else the two innermost calls. */
-static size_t depth_of(const place_t *place)
+/* What other functions allocate with: xmalloc, strdup, list_resize. By its name. */
+static bool is_wrapper(const location_t *location)
 {
-    size_t depth = place->holder == VERDICT_NONE ? 2 : place->holder + 1;
+    static const char *const parts[] = {"alloc", "strdup", "strndup", "resize", "operator new"};
+    const char *name = location->frame_count ? location->frames[location->frame_count - 1].function : "";
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (strcasestr(name, parts[i]))
+            return true;
+    return false;
+}
+
+size_t proposal_site(const profile_t *profile, const sample_t *sample)
+{
+    size_t call = 0;
+    while (call + 1 < sample->depth && is_wrapper(&profile->locations[sample->locations[call]]))
+        call++;
+    return call;
+}
+
+/* Up to where stacks have to be the same to be one proposal: the holder; else the function that allocates and its caller. */
+static size_t depth_of(const profile_t *profile, const place_t *place)
+{
+    size_t depth =
+        place->holder == VERDICT_NONE ? proposal_site(profile, place->sample) + 2 : place->holder + 1;
     return depth < place->sample->depth ? depth : place->sample->depth;
 }
 
-static bool belongs(const proposal_t *proposal, const place_t *place)
+static bool belongs(const proposal_t *proposal, const place_t *place, size_t depth)
 {
-    return proposal->place.holder == place->holder && proposal->depth == depth_of(place) &&
+    return proposal->place.holder == place->holder && proposal->depth == depth &&
            verdict_is_same(&proposal->place, place, proposal->depth);
 }
 
@@ -40,22 +60,6 @@ static uint64_t least_of(uint64_t a, uint64_t b)
 static uint64_t most_of(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
-}
-
-static void add_escape(escape_t *to, const escape_t *from)
-{
-    to->least = least_of(to->least, from->least);
-    to->most = most_of(to->most, from->most);
-    to->live = most_of(to->live, from->live);
-    to->live_bytes = most_of(to->live_bytes, from->live_bytes);
-    to->grown += from->grown;
-    to->emptied += from->emptied;
-    if (from->chains)
-        to->final_least = to->chains ? least_of(to->final_least, from->final_least) : from->final_least;
-    to->final_most = most_of(to->final_most, from->final_most);
-    to->chains += from->chains;
-    to->links += from->links;
-    to->copied += from->copied;
 }
 
 static void add_place(proposal_t *proposal, const place_t *place)
@@ -70,18 +74,19 @@ static void add_place(proposal_t *proposal, const place_t *place)
     all->unknown += place->unknown;
     all->moved += place->moved;
     all->is_likely |= place->is_likely;
-    add_escape(&proposal->escape, &place->sample->escape);
+    verdict_add_escape(&proposal->escape, &place->escape);
 }
 
-static void put_together(proposals_t *proposals, const place_t *place)
+static void put_together(const profile_t *profile, proposals_t *proposals, const place_t *place)
 {
+    size_t depth = depth_of(profile, place);
     for (size_t i = 0; i < proposals->count; i++)
-        if (belongs(&proposals->of[i], place)) {
+        if (belongs(&proposals->of[i], place, depth)) {
             add_place(&proposals->of[i], place);
             return;
         }
     proposals->of[proposals->count++] =
-        (proposal_t){.place = *place, .depth = depth_of(place), .escape = place->sample->escape};
+        (proposal_t){.place = *place, .depth = depth, .escape = place->escape};
 }
 
 /* --- what is advised --- */
@@ -98,7 +103,7 @@ static enum proposal_kind kind_of_held(const proposal_t *proposal, bool is_exact
 {
     const escape_t *escape = &proposal->escape;
     if (!is_exact)
-        return PROPOSE_LOCAL;
+        return proposal->place.is_likely ? PROPOSE_LOOK : PROPOSE_LOCAL;
     if (escape->live <= STACK_LIVE && escape->most <= STACK_SIZE)
         return PROPOSE_STACK;
     if (escape->live <= REUSE_LIVE)
@@ -151,6 +156,7 @@ static void estimate(proposal_t *proposal)
     case PROPOSE_STACK:
     case PROPOSE_REUSE:
     case PROPOSE_LOCAL:
+    case PROPOSE_LOOK:
         proposal->saved_objects = place->objects;
         proposal->saved_bytes = place->cells;
         break;
@@ -186,7 +192,7 @@ proposals_t proposals_make(const profile_t *profile, const cost_t *cost, uint64_
     proposals_t all = {profile_room(places.count + 1, sizeof *all.of), 0, profile->period == 1};
     proposals_t proposals = {profile_room(places.count + 1, sizeof *all.of), 0, profile->period == 1};
     for (size_t i = 0; i < places.count; i++)
-        put_together(&all, &places.of[i]);
+        put_together(profile, &all, &places.of[i]);
     for (size_t i = 0; i < all.count; i++) {
         proposal_t *proposal = &all.of[i];
         if (proposal->place.objects < least)

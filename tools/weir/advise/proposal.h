@@ -11,6 +11,7 @@ enum proposal_kind {
     PROPOSE_REUSE,   /* one block that is kept: one or two at once, but large, or gone at other places */
     PROPOSE_ARENA,   /* of the function: many, all gone before it returns */
     PROPOSE_LOCAL,   /* one of these: by default not every block is seen, so it is not known which */
+    PROPOSE_LOOK,    /* perhaps one of these: only all blocks tell */
     PROPOSE_POOL,    /* the same size again and again, few in use at once, gone at other places */
     PROPOSE_PRESIZE, /* blocks that realloc has made larger step by step */
     PROPOSE_BUILDER, /* text or array that is copied for each piece that is added */
@@ -46,6 +47,9 @@ void proposals_sort(proposals_t *proposals, const char *by);
 
 /* Structs of the program that would be smaller, as proposals; added. */
 void proposals_add_layouts(proposals_t *proposals, const profile_t *profile, const char *debug_folder);
+
+/* The call of the function that wants the memory: those that only allocate for others come before it. */
+size_t proposal_site(const profile_t *profile, const sample_t *sample);
 
 /* A call of its place, 0 the innermost: the functions that were inlined into each other there, innermost first; and the
  * outermost of them, whose frame it is. Those of no call are none, and NULL. */

@@ -9,13 +9,13 @@
 
 const frame_t *show_site(const profile_t *profile, const proposal_t *proposal)
 {
-    size_t count;
-    for (size_t call = 0; call < proposal->depth; call++) {
+    size_t count, first = proposal->place.sample ? proposal_site(profile, proposal->place.sample) : 0;
+    for (size_t call = first; call < proposal->depth; call++) {
         const frame_t *frames = proposal_frames(profile, proposal, call, &count);
         if (count && frames[0].file)
             return &frames[0];
     }
-    return proposal_frame(profile, proposal, 0);
+    return proposal_frame(profile, proposal, first);
 }
 
 const frame_t *show_holder(const profile_t *profile, const proposal_t *proposal)
@@ -92,6 +92,9 @@ char *show_advice(const profile_t *profile, const proposal_t *proposal)
     case PROPOSE_LOCAL:
         fprintf(to, "it never outlives %s(): a local variable or an arena there", holder);
         break;
+    case PROPOSE_LOOK:
+        fprintf(to, "it seems not to outlive %s(): --exact tells", holder);
+        break;
     case PROPOSE_POOL:
         fputs("a pool that keeps freed ones for the next", to);
         break;
@@ -165,7 +168,7 @@ char *show_evidence(const profile_t *profile, const proposal_t *proposal, bool i
     return text;
 }
 
-char *show_against(const proposal_t *proposal, bool is_exact)
+char *show_against(const proposal_t *proposal)
 {
     enum { FEW = 100 };
     char *text;
@@ -173,9 +176,9 @@ char *show_against(const proposal_t *proposal, bool is_exact)
     FILE *to = open_text(&text, &length);
     const char *between = "";
     bool is_of_frame = proposal->kind == PROPOSE_STACK || proposal->kind == PROPOSE_ARENA ||
-                       proposal->kind == PROPOSE_REUSE || proposal->kind == PROPOSE_LOCAL;
+                       proposal->kind == PROPOSE_REUSE || proposal->kind == PROPOSE_LOOK;
     if (proposal->place.is_likely && is_of_frame) {
-        fprintf(to, "likely, not sure: it is called in a loop%s", is_exact ? "" : "; --exact may tell");
+        fputs("likely, not sure: it is called in a loop", to);
         between = "; ";
     }
     if (proposal->kind == PROPOSE_STACK && proposal->escape.least != proposal->escape.most) {
@@ -218,7 +221,7 @@ char *show_calls(const profile_t *profile, const proposal_t *proposal)
 static void put_row(const profile_t *profile, const proposal_t *proposal, bool is_exact)
 {
     char room[32], *advice = show_advice(profile, proposal), *calls = show_calls(profile, proposal);
-    char *evidence = show_evidence(profile, proposal, is_exact), *against = show_against(proposal, is_exact);
+    char *evidence = show_evidence(profile, proposal, is_exact), *against = show_against(proposal);
     printf("%12s %12" PRIu64 " %9.2f  %-8s %s\n", show_bytes(proposal->saved_bytes, room),
            proposal->saved_objects, proposal->saved_ns / 1e6, proposal_names[proposal->kind], calls);
     printf("%37s%s\n%37s%s\n", "", advice, "", evidence);
@@ -326,7 +329,7 @@ static void put_json(FILE *to, const profile_t *profile, const proposal_t *propo
     put_json_calls(to, profile, proposal);
     put_named_text(to, "text", show_advice(profile, proposal));
     put_named_text(to, "evidence", show_evidence(profile, proposal, is_exact));
-    put_named_text(to, "against", show_against(proposal, is_exact));
+    put_named_text(to, "against", show_against(proposal));
     putc('}', to);
 }
 

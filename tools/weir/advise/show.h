@@ -9,7 +9,7 @@
 /* What is proposed; what speaks for it; what against it, "" if nothing: each one line, without its end. The caller frees them. */
 char *show_advice(const profile_t *profile, const proposal_t *proposal);
 char *show_evidence(const profile_t *profile, const proposal_t *proposal, bool is_exact);
-char *show_against(const proposal_t *proposal, bool is_exact);
+char *show_against(const proposal_t *proposal);
 /* The calls that all its blocks were allocated under, the innermost first: "new_node() list.c:3 < parse() parse.c:10". */
 char *show_calls(const profile_t *profile, const proposal_t *proposal);
 

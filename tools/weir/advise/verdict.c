@@ -19,19 +19,56 @@ static const code_function_t *function_at(const profile_t *profile, const sample
     return code_function_at(profile, address_at(profile, sample, frame));
 }
 
-/* Question 2 of verdict.h, but for the last: has the innermost common function always allocated before it frees? */
-static bool allocates_before(const profile_t *profile, const sample_t *sample)
+/* The innermost frame that a block was both allocated and freed under, and the calls there. */
+typedef struct common {
+    size_t frame;
+    uint64_t allocates, frees;
+} common_t;
+
+/* The call that frees may be of another function, which has taken the place of the one that allocates: then that has ended. */
+static common_t common_of(const profile_t *profile, const sample_t *sample)
 {
     size_t frame = sample->escape.frame;
-    uint64_t allocates = address_at(profile, sample, frame);
-    const code_function_t *function = function_at(profile, sample, frame);
-    bool does = function && code_function_at(profile, sample->escape.free) == function &&
-                code_precedes(function, allocates, sample->escape.free);
-    for (size_t inner = 0; inner < frame && does; inner++) {
+    common_t common = {frame, address_at(profile, sample, frame), sample->escape.free};
+    const code_function_t *function = code_function_at(profile, common.allocates);
+    if (common.allocates == common.frees || (function && function == code_function_at(profile, common.frees)))
+        return common;
+    if (frame + 1 == sample->depth)
+        return (common_t){VERDICT_NONE, 0, 0};
+    uint64_t calls = address_at(profile, sample, frame + 1);
+    return (common_t){frame + 1, calls, calls};
+}
+
+/* Question 2 of verdict.h, but for the last: has the common function always allocated before it frees? Within one and the same
+ * call either may come first. */
+static bool allocates_before(const profile_t *profile, const sample_t *sample, const common_t *common)
+{
+    const code_function_t *function = code_function_at(profile, common->allocates);
+    bool does = function && common->allocates != common->frees &&
+                code_precedes(function, common->allocates, common->frees);
+    for (size_t inner = 0; inner < common->frame && does; inner++) {
         const code_function_t *called = function_at(profile, sample, inner);
         does = called && code_is_always_reached(called, address_at(profile, sample, inner));
     }
     return does;
+}
+
+/* May one call of the common function allocate several? If not, those that are in use at once are of several calls. */
+static bool allocates_again(const profile_t *profile, const sample_t *sample, const common_t *common)
+{
+    for (size_t frame = 0; frame <= common->frame; frame++) {
+        const code_function_t *function = function_at(profile, sample, frame);
+        if (!function || code_repeats(function, address_at(profile, sample, frame)))
+            return true;
+    }
+    return false;
+}
+
+/* Question 3: may it return without having been where it frees? */
+static bool always_frees(const profile_t *profile, const common_t *common)
+{
+    const code_function_t *function = code_function_at(profile, common->allocates);
+    return function && code_leads_to(function, common->allocates, common->frees);
 }
 
 static bool is_start(const frame_t *frame)
@@ -63,7 +100,7 @@ static bool is_of_libc(const profile_t *profile, const location_t *location)
 /* What the C library does before main, or before a thread's function, it does once. */
 static bool is_before_program(const profile_t *profile, const sample_t *sample, size_t frame)
 {
-    for (size_t outer = frame; outer < sample->depth; outer++) {
+    for (size_t outer = frame; outer + 1 < sample->depth; outer++) {
         const location_t *location = &profile->locations[sample->locations[outer]];
         bool is_named = location->frame_count && is_start(&location->frames[location->frame_count - 1]);
         if (!is_named && !is_of_libc(profile, location))
@@ -72,47 +109,49 @@ static bool is_before_program(const profile_t *profile, const sample_t *sample, 
     return true;
 }
 
-/* Is the function that this one has called the same that it still was in when the block was freed? */
-static bool is_same_call(const profile_t *profile, const sample_t *sample, size_t frame, int *ordered,
-                         bool *is_likely)
+/* How sure it is that the function that a frame has called is the same that it was in when the block was freed. */
+typedef struct question {
+    const profile_t *profile;
+    const sample_t *sample;
+    common_t common;
+    enum { NOT_ASKED, YES, NO } ordered; /* allocates_before */
+    bool is_likely;                      /* of all answers so far */
+} question_t;
+
+static bool is_same_call(question_t *question, size_t frame)
 {
-    const escape_t *escape = &sample->escape;
+    const profile_t *profile = question->profile;
+    const sample_t *sample = question->sample;
     const code_function_t *function = function_at(profile, sample, frame);
     if (is_before_program(profile, sample, frame) ||
         (function && !code_repeats(function, address_at(profile, sample, frame))))
         return true;
-    if (*ordered < 0)
-        *ordered = allocates_before(profile, sample);
-    if (!*ordered)
+    if (question->ordered == NOT_ASKED)
+        question->ordered = allocates_before(profile, sample, &question->common) ? YES : NO;
+    if (question->ordered == NO)
         return false;
-    if (profile->period == 1 && escape->live <= 1)
+    if (sample->escape.live <= 1 && profile->period == 1)
         return true;
-    bool is_unchanged = !(escape->changed >> frame & 1);
-    *is_likely |= is_unchanged;
-    return is_unchanged;
-}
-
-/* The call that allocates and the one that frees may be of two functions, one of which has taken the other's place. */
-static bool is_one_function(const profile_t *profile, const sample_t *sample)
-{
-    uint64_t allocates = address_at(profile, sample, sample->escape.frame);
-    const code_function_t *function = code_function_at(profile, allocates);
-    return allocates == sample->escape.free ||
-           (function && function == code_function_at(profile, sample->escape.free));
+    if (sample->escape.live > 1 && !allocates_again(profile, sample, &question->common))
+        return false;
+    bool is_likely = !(sample->escape.changed >> frame & 1) && always_frees(profile, &question->common);
+    question->is_likely |= is_likely;
+    return is_likely;
 }
 
 static size_t holder_of(const profile_t *profile, const sample_t *sample, bool *is_likely)
 {
-    const escape_t *escape = &sample->escape;
-    int ordered = -1;
-    if (escape->frame >= sample->depth)
+    question_t question = {.profile = profile, .sample = sample};
+    size_t frame = sample->depth - 1;
+    if (sample->escape.frame >= sample->depth)
         return VERDICT_NONE;
-    for (size_t frame = sample->depth - 1; frame > escape->frame; frame--)
-        if (!is_same_call(profile, sample, frame, &ordered, is_likely))
-            return frame;
-    if (is_one_function(profile, sample))
-        return escape->frame;
-    return escape->frame + 1 < sample->depth ? escape->frame + 1 : VERDICT_NONE;
+    question.common = common_of(profile, sample);
+    if (question.common.frame == VERDICT_NONE)
+        return VERDICT_NONE;
+    while (frame > question.common.frame && is_same_call(&question, frame))
+        frame--;
+    *is_likely |= question.is_likely;
+    return frame;
 }
 
 /* --- places --- */
@@ -153,19 +192,125 @@ static void add(const profile_t *profile, place_t *place, const sample_t *sample
     }
 }
 
-/* What may still be in use when a frame is left outlives it. */
-static void conclude(place_t *place)
+/* So far from where it allocates a function knows nothing of the block; and one without a name is no help. */
+static bool is_of_use(const profile_t *profile, const place_t *place)
 {
+    enum { FAR = 8 };
+    if (place->holder > FAR || is_before_program(profile, place->sample, place->holder))
+        return false;
+    const location_t *location = &profile->locations[place->sample->locations[place->holder]];
+    return location->frame_count && location->frames[location->frame_count - 1].is_named;
+}
+
+/* What may still be in use when a frame is left outlives it. */
+static void conclude(const profile_t *profile, place_t *place)
+{
+    if (place->holder != VERDICT_NONE && !is_of_use(profile, place))
+        place->holder = VERDICT_NONE;
     if (place->in_use || place->by_thread || place->unknown || place->moved == place->objects)
         place->holder = VERDICT_NONE;
     if (place->holder == VERDICT_NONE)
         place->is_likely = false;
 }
 
+/* --- stacks, line by line --- */
+
+static bool is_same_line(const location_t *a, const location_t *b)
+{
+    bool is_same = a->frame_count == b->frame_count && a->frame_count > 0;
+    for (size_t i = 0; i < a->frame_count && is_same; i++) {
+        const frame_t *one = &a->frames[i], *other = &b->frames[i];
+        is_same = one->file && other->file && one->line == other->line &&
+                  strcmp(one->file, other->file) == 0 && strcmp(one->function, other->function) == 0;
+    }
+    return is_same;
+}
+
+/* For each location the first one of the same line. */
+static size_t *number_lines(const profile_t *profile)
+{
+    size_t *numbers = profile_room(profile->location_count + 1, sizeof *numbers);
+    for (size_t i = 0; i < profile->location_count; i++)
+        while (numbers[i] < i && !is_same_line(&profile->locations[numbers[i]], &profile->locations[i]))
+            numbers[i]++;
+    return numbers;
+}
+
+static const size_t *stack_of(const sample_t *sample, const size_t *numbers)
+{
+    size_t *stack = profile_room(sample->depth, sizeof *stack);
+    for (size_t i = 0; i < sample->depth; i++)
+        stack[i] = numbers[sample->locations[i]];
+    return stack;
+}
+
 bool verdict_is_same(const place_t *a, const place_t *b, size_t depth)
 {
     return a->sample->depth >= depth && b->sample->depth >= depth &&
-           memcmp(a->sample->locations, b->sample->locations, depth * sizeof a->sample->locations[0]) == 0;
+           memcmp(a->stack, b->stack, depth * sizeof *a->stack) == 0;
+}
+
+static uint64_t least_of(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t most_of(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+void verdict_add_escape(escape_t *to, const escape_t *from)
+{
+    to->least = least_of(to->least, from->least);
+    to->most = most_of(to->most, from->most);
+    to->live = most_of(to->live, from->live);
+    to->live_bytes = most_of(to->live_bytes, from->live_bytes);
+    to->grown += from->grown;
+    to->emptied += from->emptied;
+    if (from->chains)
+        to->final_least = to->chains ? least_of(to->final_least, from->final_least) : from->final_least;
+    to->final_most = most_of(to->final_most, from->final_most);
+    to->chains += from->chains;
+    to->links += from->links;
+    to->copied += from->copied;
+}
+
+/* Blocks of both may be in use at the same time. */
+static void unite(place_t *place, const place_t *other)
+{
+    uint64_t live = place->escape.live + other->escape.live;
+    uint64_t live_bytes = place->escape.live_bytes + other->escape.live_bytes;
+    place->samples += other->samples;
+    place->objects += other->objects;
+    place->bytes += other->bytes;
+    place->cells += other->cells;
+    place->in_use += other->in_use;
+    place->by_thread += other->by_thread;
+    place->unknown += other->unknown;
+    place->moved += other->moved;
+    place->is_likely |= other->is_likely;
+    place->holder = place->holder > other->holder ? place->holder : other->holder;
+    verdict_add_escape(&place->escape, &other->escape);
+    place->escape.live = live;
+    place->escape.live_bytes = live_bytes;
+}
+
+static void unite_lines(places_t *places)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < places->count; i++) {
+        const place_t *place = &places->of[i];
+        size_t same = 0;
+        while (same < kept && (places->of[same].sample->depth != place->sample->depth ||
+                               !verdict_is_same(&places->of[same], place, place->sample->depth)))
+            same++;
+        if (same < kept)
+            unite(&places->of[same], place);
+        else
+            places->of[kept++] = *place;
+    }
+    places->count = kept;
 }
 
 /* What is said of a function has to hold whoever calls it: of places that are the same up to it, the one that outlives the most
@@ -192,23 +337,26 @@ places_t verdict_find(const profile_t *profile)
 {
     const sample_t **sorted = profile_room(profile->sample_count + 1, sizeof *sorted);
     places_t places = {profile_room(profile->sample_count + 1, sizeof *places.of), 0};
-    size_t count = 0;
+    size_t count = 0, *numbers = number_lines(profile);
     for (size_t i = 0; i < profile->sample_count; i++)
         if (profile->samples[i].escape.place && profile->samples[i].depth)
             sorted[count++] = &profile->samples[i];
     qsort(sorted, count, sizeof *sorted, by_place);
     for (size_t i = 0; i < count; i++) {
         if (i == 0 || by_place(&sorted[i - 1], &sorted[i]) != 0)
-            places.of[places.count++] = (place_t){.sample = sorted[i]};
+            places.of[places.count++] = (place_t){
+                .sample = sorted[i], .stack = stack_of(sorted[i], numbers), .escape = sorted[i]->escape};
         add(profile, &places.of[places.count - 1], sorted[i]);
     }
     for (size_t i = 0; i < places.count; i++)
-        conclude(&places.of[i]);
+        conclude(profile, &places.of[i]);
+    unite_lines(&places);
     for (bool again = true; again;) {
         again = false;
         for (size_t i = 0; i < places.count; i++)
             again |= agree(&places.of[i], &places);
     }
+    free(numbers);
     free(sorted);
     return places;
 }

@@ -10,8 +10,11 @@
  *   1. The call at 10 is in no loop: it is the same parse.                                            sure
  *   2. When parse frees at 9 it has always been at 3, and make never returns without having been at 7; so it has allocated
  *      one that it could free. There was never another in use at the same time: so it is this one.    sure, of all blocks
- *   3. The same, and main's part of the stack is as it was.                                           likely
+ *   3. The same, but several are in use at once, which parse allocates in a loop; it never returns without having come to
+ *      where it frees, or to the loop around it; and main's part of the stack is as it was.           likely
  *   4. Else nothing is said of parse: the block is freed before main returns.
+ *
+ * By default not all blocks are seen, so question 2 has no answer, and 3 is asked of single blocks too.
  */
 #ifndef WEIR_TOOLS_ADVISE_VERDICT_H
 #define WEIR_TOOLS_ADVISE_VERDICT_H
@@ -20,10 +23,14 @@
 
 enum { VERDICT_NONE = UINT16_MAX };
 
-/* A stack that allocates, whatever the size. Blocks and bytes are scaled to the whole program. */
+/* A stack that allocates, whatever the size; stacks that are the same line by line, as of a loop that the compiler has
+ * unrolled, are one. Blocks and bytes are scaled to the whole program. */
 typedef struct place {
-    const sample_t *sample; /* its stack, and what of sample->escape is of the place */
-    uint64_t samples;       /* that were taken, about */
+    const sample_t *sample; /* one of its samples */
+    const size_t
+        *stack;      /* as long as the sample's: for each call a number that calls from the same line share */
+    escape_t escape; /* what of it is of the place */
+    uint64_t samples; /* that were taken, about */
     uint64_t objects, bytes, in_use;
     uint64_t cells; /* bytes that malloc took for them */
     uint64_t by_thread, unknown,
@@ -38,8 +45,11 @@ typedef struct places {
     size_t count;
 } places_t;
 
-/* The caller frees `of`. */
+/* The caller frees `of`; the stacks stay. */
 places_t verdict_find(const profile_t *profile);
+
+/* Add what two have of blocks. */
+void verdict_add_escape(escape_t *to, const escape_t *from);
 
 /* Have the two stacks the first `depth` calls in common, from the innermost? */
 bool verdict_is_same(const place_t *a, const place_t *b, size_t depth);

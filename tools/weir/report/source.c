@@ -1,5 +1,4 @@
 /* source: see source.h. */
-#define _GNU_SOURCE
 #include "tools/weir/report/source.h"
 
 #include <stdbool.h>
