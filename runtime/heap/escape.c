@@ -275,8 +275,10 @@ static void compare(const trail_t *trail, const uintptr_t *calls, const escape_s
     for (uint32_t i = 1; i <= common; i++) {
         uint32_t frame = trail->depth - i;
         const unwind_place_t *then = &trail->places[frame], *now = &here->places[here->depth - i];
-        if (then->frame != now->frame)
-            break;
+        if (then->frame != now->frame) {
+            end->has_moved = true;
+            return;
+        }
         *end = (escape_end_t){.how = ESCAPE_FRAME,
                               .frame = (uint16_t)frame,
                               .call = here->calls[here->depth - i],
@@ -284,10 +286,11 @@ static void compare(const trail_t *trail, const uintptr_t *calls, const escape_s
         if (calls[frame] != end->call)
             return;
         if (then->registers != now->registers)
-            break;
+            end->has_moved = true;
+        if (end->has_moved)
+            return;
         end->changed |= (uint64_t)(then->contents != now->contents) << frame;
     }
-    end->has_moved = true; /* or it was malloc that it called, and free */
 }
 
 /* Fills in how it is freed. */

@@ -56,7 +56,7 @@ typedef struct escape_end {
     uint8_t how, lifetime; /* enum escape_how; as in profile.h */
     uint16_t
         frame; /* of ESCAPE_FRAME: the innermost frame that may outlive it, 0: that of the innermost call */
-    bool has_moved;   /* proved: the function that it called then has returned */
+    bool has_moved;   /* proved: it has called anew, or the call was malloc and free */
     uintptr_t call;   /* where the free was called from there */
     uint64_t changed; /* bit n: frame n, which called the same, had other contents, of one sample at least */
     uint64_t count, passed; /* samples; KiB that the process allocated while they lived, in all */

@@ -14,6 +14,7 @@ EXACT = {
     "make_name": [("stack", "right_stack_of_caller", True)],
     "right_stack_with_result": [("stack", "right_stack_with_result", True)],
     "right_recursion": [("stack", "right_recursion", True)],
+    "right_free_last": [("stack", "right_free_last", True)],
     "right_reuse": [("reuse", "right_reuse", True)],
     "right_arena": [("arena", "right_arena", False)],
     "right_pool": [("pool", None, True)],
@@ -34,8 +35,9 @@ EXACT = {
     "wrong_pairs": [("stack", "call_unseen", True)],
     "take_by_pointer": [("stack", "call_unseen", True)],
     "wrong_sometimes": [("stack", "do_each", True)],
-    "make_lazy": [("stack", "main", True)],
-    "wrong_tail_call": [("stack", "main", True)],
+    "make_lazy": [("reuse", "main", True)],
+    "wrong_tail_call": [("reuse", None, True)],
+    "right_tail_call": [("stack", "right_tail_call", True)],
     "main": [("stack", "main", True)],  # strdup
     # Freed by the one that called it: wrong_recursion itself, and begin_recursion.
     "wrong_recursion": [("stack", "wrong_recursion", True), ("stack", "begin_recursion", True)],

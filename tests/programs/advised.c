@@ -408,21 +408,42 @@ NOINLINE static void switch_to(void)
     sink++;
 }
 
-/* The function that frees has taken the place of the one that allocates: its frame is the same. */
+/* The function that frees has taken the place of the one that allocates: its frame is the same. In the source it is a call
+ * like any other. */
 static char *passed_on;
 
-NOINLINE static void free_passed(void)
+NOINLINE static void free_passed(char *p)
 {
     sink++;
-    free(passed_on);
+    free(p);
     sink++;
 }
 
-NOINLINE __attribute__((optimize("O2"))) void wrong_tail_call(void)
+NOINLINE __attribute__((optimize("O2"))) void right_tail_call(void)
 {
     passed_on = malloc(168);
     passed_on[0] = 1;
-    free_passed();
+    free_passed(passed_on);
+}
+
+/* Here what frees comes last too, but it is the block of the call before. */
+static char *passed_before;
+
+NOINLINE __attribute__((optimize("O2"))) void wrong_tail_call(void)
+{
+    char *before = passed_before;
+    passed_before = malloc(296);
+    passed_before[0] = 1;
+    free(before);
+}
+
+/* And the simplest of all. */
+NOINLINE __attribute__((optimize("O2"))) void right_free_last(int n)
+{
+    char *p = malloc(312);
+    memset(p, n, 312);
+    sink += p[3];
+    free(p);
 }
 
 /* A deeper call frees what one further out has allocated: that is still there. */
@@ -480,6 +501,8 @@ NOINLINE static void do_each(int n)
         run_later();
     jump(n);
     switch_to();
+    right_tail_call();
+    right_free_last(n);
     wrong_tail_call();
     begin_recursion(n);
 }

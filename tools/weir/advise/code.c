@@ -46,7 +46,8 @@ enum question {
     QUESTION_REPEATS,
     QUESTION_PRECEDES,
     QUESTION_ALWAYS,
-    QUESTION_LEADS
+    QUESTION_LEADS,
+    QUESTION_TAIL
 };
 
 typedef struct answer {
@@ -199,7 +200,7 @@ static bool decode(code_function_t *function, range_t range)
             function->places = places;
         }
         function->places[function->count++] = place;
-        function->is_indirect |= place.instruction.kind == INSTRUCTION_INDIRECT;
+        function->is_indirect |= place.instruction.kind == INSTRUCTION_INDIRECT && !place.instruction.slot;
         if (place.instruction.kind == INSTRUCTION_CALL)
             function->is_reentered |= calls_again(function->file, &place.instruction);
         at += place.instruction.length;
@@ -354,6 +355,7 @@ typedef struct search {
     size_t *waiting, waiting_count;
     size_t without; /* this place is not passed; SIZE_MAX: all are */
     bool returns;   /* the end of the function was reached */
+    bool leaves;    /* by a jump to another one */
 } search_t;
 
 static void reach(search_t *search, size_t place)
@@ -379,14 +381,14 @@ static void reach_target(search_t *search, size_t place)
     if (target != SIZE_MAX)
         reach(search, target);
     else
-        search->returns = true;
+        search->returns = search->leaves = true;
 }
 
 static void reach_all(search_t *search)
 {
     for (size_t i = 0; i < search->function->count; i++)
         reach(search, i);
-    search->returns = true;
+    search->returns = search->leaves = true;
 }
 
 static void follow(search_t *search, size_t place)
@@ -400,7 +402,9 @@ static void follow(search_t *search, size_t place)
         reach_next(search, place);
         break;
     case INSTRUCTION_INDIRECT:
-        reach_all(search);
+        if (!search->function->places[place].instruction.slot)
+            reach_all(search);
+        search->returns = search->leaves = true;
         break;
     case INSTRUCTION_RETURN:
         search->returns = true;
@@ -486,6 +490,14 @@ static bool precedes(const code_function_t *function, size_t first, size_t secon
 {
     search_t search = search_around(function, first);
     bool is_so = !search.seen[second];
+    end(&search);
+    return is_so;
+}
+
+static bool precedes_tail(const code_function_t *function, size_t place)
+{
+    search_t search = search_around(function, place);
+    bool is_so = !search.leaves;
     end(&search);
     return is_so;
 }
@@ -584,4 +596,25 @@ bool code_leads_to(const code_function_t *function, uint64_t first, uint64_t sec
         answer->is_so = leads_to(function, from, to);
     answer->question = QUESTION_LEADS;
     return answer->is_so;
+}
+
+bool code_precedes_tail(const code_function_t *function, uint64_t address)
+{
+    answer_t *answer = answer_to(QUESTION_TAIL, address, 0);
+    size_t place = place_of(function, address);
+    if (place == SIZE_MAX || function->is_reentered)
+        return false;
+    if (!answer->question)
+        answer->is_so = precedes_tail(function, place);
+    answer->question = QUESTION_TAIL;
+    return answer->is_so;
+}
+
+bool code_calls(const code_function_t *function, uint64_t address, const code_function_t *called)
+{
+    size_t place = place_of(function, address);
+    if (place == SIZE_MAX || function->file != called->file)
+        return false;
+    const instruction_t *call = &function->places[place].instruction;
+    return call->kind == INSTRUCTION_CALL && call->target == called->places[called->entry].address;
 }

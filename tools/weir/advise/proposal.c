@@ -10,6 +10,7 @@ const char *const proposal_names[] = {"stack",   "reuse",   "arena", "local",  "
 enum {
     STACK_SIZE = 1024, /* bytes; larger ones may be too much for small stacks */
     STACK_LIVE = 8,
+    STACK_FAR = 2, /* calls between the function that wants the memory and the one that outlives it */
     REUSE_LIVE = 2,
     POOL_TURNS = 10, /* each of its blocks has been used so often */
     FEWER_LIVE = 1000,
@@ -99,19 +100,6 @@ static enum proposal_kind kind_of_chain(const proposal_t *proposal)
     return escape->copied > 3 * escape->chains * escape->final_most ? PROPOSE_BUILDER : PROPOSE_PRESIZE;
 }
 
-static enum proposal_kind kind_of_held(const proposal_t *proposal, bool is_exact)
-{
-    const escape_t *escape = &proposal->escape;
-    if (!is_exact)
-        return proposal->place.is_likely ? PROPOSE_LOOK : PROPOSE_LOCAL;
-    if (escape->live <= STACK_LIVE && escape->most <= STACK_SIZE)
-        return PROPOSE_STACK;
-    if (escape->live <= REUSE_LIVE)
-        return PROPOSE_REUSE;
-    bool is_batch = escape->emptied && proposal->place.objects / escape->emptied <= 2 * escape->live;
-    return is_batch ? PROPOSE_ARENA : PROPOSE_LEAVE;
-}
-
 /* In use at once, about: a sample stands for several. */
 static uint64_t live_of(const proposal_t *proposal)
 {
@@ -133,15 +121,30 @@ static enum proposal_kind kind_of_free(const proposal_t *proposal, bool is_exact
     return escape->most <= FEWER_SIZE && live >= FEWER_LIVE ? PROPOSE_FEWER : PROPOSE_LEAVE;
 }
 
-static enum proposal_kind kind_of(const proposal_t *proposal, bool is_exact)
+static enum proposal_kind kind_of_held(const profile_t *profile, const proposal_t *proposal)
 {
+    const escape_t *escape = &proposal->escape;
+    bool is_near = proposal->is_near;
+    if (profile->period != 1)
+        return proposal->place.is_likely ? PROPOSE_LOOK : PROPOSE_LOCAL;
+    if (is_near && escape->live <= STACK_LIVE && escape->most <= STACK_SIZE)
+        return PROPOSE_STACK;
+    if (is_near && escape->live <= REUSE_LIVE)
+        return PROPOSE_REUSE;
+    bool is_batch = escape->emptied && proposal->place.objects / escape->emptied <= 2 * escape->live;
+    return is_batch && escape->live > STACK_LIVE ? PROPOSE_ARENA : kind_of_free(proposal, true);
+}
+
+static enum proposal_kind kind_of(const profile_t *profile, const proposal_t *proposal)
+{
+    bool is_exact = profile->period == 1;
     const escape_t *escape = &proposal->escape;
     uint64_t finished = proposal->place.objects - proposal->place.moved;
     if (escape->chains && escape->links >= 2 * escape->chains && 2 * escape->chains >= finished / 2)
         return kind_of_chain(proposal);
     if (is_exact && 2 * escape->grown >= proposal->place.objects)
         return PROPOSE_BUILDER;
-    return proposal->place.holder != VERDICT_NONE ? kind_of_held(proposal, is_exact)
+    return proposal->place.holder != VERDICT_NONE ? kind_of_held(profile, proposal)
                                                   : kind_of_free(proposal, is_exact);
 }
 
@@ -197,7 +200,9 @@ proposals_t proposals_make(const profile_t *profile, const cost_t *cost, uint64_
         proposal_t *proposal = &all.of[i];
         if (proposal->place.objects < least)
             continue;
-        proposal->kind = kind_of(proposal, proposals.is_exact);
+        proposal->is_near =
+            proposal->place.holder <= proposal_site(profile, proposal->place.sample) + STACK_FAR;
+        proposal->kind = kind_of(profile, proposal);
         estimate(proposal);
         uint64_t mean = proposal->place.bytes / most_of(proposal->place.objects, 1);
         proposal->saved_ns = (double)proposal->saved_objects * cost_of(cost, mean);

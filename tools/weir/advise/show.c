@@ -81,7 +81,7 @@ char *show_advice(const profile_t *profile, const proposal_t *proposal)
         fprintf(to, "a local variable of %s()", holder);
         break;
     case PROPOSE_REUSE:
-        if (proposal->place.holder == VERDICT_NONE)
+        if (!proposal->is_near)
             fputs("one block that is kept and used again", to);
         else
             fprintf(to, "one block that %s() keeps and uses again", holder);

@@ -19,24 +19,42 @@ static const code_function_t *function_at(const profile_t *profile, const sample
     return code_function_at(profile, address_at(profile, sample, frame));
 }
 
-/* The innermost frame that a block was both allocated and freed under, and the calls there. */
+/* The innermost function that was neither left nor called anew between both calls, if what speaks against it is answered. */
 typedef struct common {
     size_t frame;
-    uint64_t allocates, frees;
+    uint64_t allocates, frees; /* its calls */
+    bool is_tail; /* it has ended by a jump to what frees, as compilers make of a call that comes last */
 } common_t;
 
-/* The call that frees may be of another function, which has taken the place of the one that allocates: then that has ended. */
+/* Is that what it has done? Then only its caller's frame is there still. */
+static bool is_called_directly(const profile_t *profile, const sample_t *sample, size_t frame)
+{
+    if (frame + 1 >= sample->depth)
+        return false;
+    const code_function_t *caller = function_at(profile, sample, frame + 1);
+    const code_function_t *called = function_at(profile, sample, frame);
+    return caller && called && code_calls(caller, address_at(profile, sample, frame + 1), called);
+}
+
 static common_t common_of(const profile_t *profile, const sample_t *sample)
 {
     size_t frame = sample->escape.frame;
-    common_t common = {frame, address_at(profile, sample, frame), sample->escape.free};
+    common_t common = {frame, address_at(profile, sample, frame), sample->escape.free, false};
     const code_function_t *function = code_function_at(profile, common.allocates);
-    if (common.allocates == common.frees || (function && function == code_function_at(profile, common.frees)))
+    bool is_one_call = common.allocates == common.frees;
+    if (!is_one_call && function && function == code_function_at(profile, common.frees))
         return common;
+    if (is_one_call && frame > 0 && !sample->escape.returned &&
+        is_called_directly(profile, sample, frame - 1))
+        return (common_t){frame - 1, address_at(profile, sample, frame - 1), 0, true};
+    if (is_one_call)
+        return common;
+    if (is_called_directly(profile, sample, frame))
+        return (common_t){frame, common.allocates, 0, true};
     if (frame + 1 == sample->depth)
-        return (common_t){VERDICT_NONE, 0, 0};
+        return (common_t){VERDICT_NONE, 0, 0, false};
     uint64_t calls = address_at(profile, sample, frame + 1);
-    return (common_t){frame + 1, calls, calls};
+    return (common_t){frame + 1, calls, calls, false};
 }
 
 /* Question 2 of verdict.h, but for the last: has the common function always allocated before it frees? Within one and the same
@@ -44,8 +62,10 @@ static common_t common_of(const profile_t *profile, const sample_t *sample)
 static bool allocates_before(const profile_t *profile, const sample_t *sample, const common_t *common)
 {
     const code_function_t *function = code_function_at(profile, common->allocates);
-    bool does = function && common->allocates != common->frees &&
-                code_precedes(function, common->allocates, common->frees);
+    if (!function || common->allocates == common->frees)
+        return false;
+    bool does = common->is_tail ? code_precedes_tail(function, common->allocates)
+                                : code_precedes(function, common->allocates, common->frees);
     for (size_t inner = 0; inner < common->frame && does; inner++) {
         const code_function_t *called = function_at(profile, sample, inner);
         does = called && code_is_always_reached(called, address_at(profile, sample, inner));
@@ -68,7 +88,7 @@ static bool allocates_again(const profile_t *profile, const sample_t *sample, co
 static bool always_frees(const profile_t *profile, const common_t *common)
 {
     const code_function_t *function = code_function_at(profile, common->allocates);
-    return function && code_leads_to(function, common->allocates, common->frees);
+    return function && !common->is_tail && code_leads_to(function, common->allocates, common->frees);
 }
 
 static bool is_start(const frame_t *frame)
