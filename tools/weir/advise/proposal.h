@@ -26,6 +26,7 @@ typedef struct proposal {
     place_t place; /* of all places that are the same up to the holder together; of PROPOSE_LAYOUT nothing */
     size_t depth;  /* so many calls are the same in all of them, from the innermost */
     escape_t escape;        /* of them together */
+    bool is_near;           /* the holder is the function that wants the memory, or not far from it */
     const advice_t *layout; /* PROPOSE_LAYOUT */
     const char *layout_file;
     uint64_t saved_objects, saved_bytes; /* allocations; bytes that malloc would not hand out */
