@@ -16,7 +16,7 @@ echo "all blocks: what is advised for each function, and no more"
 "${CHECK[@]}" exact exact.json || fail "exact"
 
 echo "samples: nothing of a function that all blocks do not bear out"
-for rate in 1000 4000 16000; do
+for rate in 500 2000 8000; do
     "$WEIR" advise --profile-rate=$rate --least=1 --json -- "$ADVISED" 4000 >sampled.json
     "${CHECK[@]}" sampled sampled.json || fail "a sample in $rate bytes"
 done

@@ -88,7 +88,8 @@ static int take_option(choice_t *choice, char **arguments, int *at)
 
 static bool is_order(const char *name)
 {
-    return strcmp(name, "bytes") == 0 || strcmp(name, "objects") == 0 || strcmp(name, "time") == 0;
+    return strcmp(name, "both") == 0 || strcmp(name, "bytes") == 0 || strcmp(name, "objects") == 0 ||
+           strcmp(name, "time") == 0;
 }
 
 /* Returns where the program stands among the arguments, `count` if there is none; *status is set if there is no going on. */
@@ -103,7 +104,7 @@ static int take_arguments(choice_t *choice, int count, char **arguments, int *st
         *status = take_option(choice, arguments, &at);
     }
     if (*status == 0 && !is_order(choice->sort))
-        *status = command_bad_usage(&command_advise, "--sort \"%s\": expected bytes, objects or time",
+        *status = command_bad_usage(&command_advise, "--sort \"%s\": expected both, bytes, objects or time",
                                     choice->sort);
     if (*status == 0 && (at < count) == (choice->profile != NULL))
         *status =
@@ -163,7 +164,7 @@ static int advise(const choice_t *choice, const char *path, const char *title)
 
 static int run(int count, char **arguments)
 {
-    choice_t choice = {.most = 20, .least = 100, .sort = "bytes"};
+    choice_t choice = {.most = 20, .least = 100, .sort = "both"};
     int status = 0;
     if (count == 2 && strcmp(arguments[1], "--measure") == 0)
         return cost_print();
@@ -205,7 +206,7 @@ const struct command command_advise = {
         "a builder, fewer and larger blocks, another order of a struct's members.\n"
         "  --exact            note each block, not a sample: slow, and it can tell more\n"
         "  --profile-rate=N   bytes from sample to sample; 512 KiB\n"
-        "  --sort=ORDER       the largest first of bytes, objects or time; bytes\n"
+        "  --sort=ORDER       the largest first of bytes, objects or time; or of both bytes and time, as shares\n"
         "  --top=N            so many; 20\n"
         "  --least=N          only places with so many blocks; 100\n"
         "  --json             all that is known, for programs; what the program prints goes to stderr\n"

@@ -8,6 +8,7 @@ const char *const proposal_names[] = {"stack",   "reuse",   "arena", "local",  "
                                       "presize", "builder", "fewer", "layout", "leave"};
 
 enum {
+    SAMPLES_LEAST = 10,
     STACK_SIZE = 1024, /* bytes; larger ones may be too much for small stacks */
     STACK_LIVE = 8,
     STACK_FAR = 2, /* calls between the function that wants the memory and the one that outlives it */
@@ -138,6 +139,8 @@ static enum proposal_kind kind_of_held(const profile_t *profile, const proposal_
 static enum proposal_kind kind_of(const profile_t *profile, const proposal_t *proposal)
 {
     bool is_exact = profile->period == 1;
+    if (!is_exact && proposal->place.samples < SAMPLES_LEAST)
+        return PROPOSE_LEAVE;
     const escape_t *escape = &proposal->escape;
     uint64_t finished = proposal->place.objects - proposal->place.moved;
     if (escape->chains && escape->links >= 2 * escape->chains && 2 * escape->chains >= finished / 2)
@@ -215,6 +218,8 @@ proposals_t proposals_make(const profile_t *profile, const cost_t *cost, uint64_
 
 /* --- order --- */
 
+static double all_bytes, all_ns; /* of what is being sorted */
+
 static int by_bytes(const void *left, const void *right)
 {
     const proposal_t *a = left, *b = right;
@@ -239,12 +244,30 @@ static int by_time(const void *left, const void *right)
     return by_bytes(a, b);
 }
 
+/* Of all that could be saved: bytes and nanoseconds count alike. */
+static double share_of(const proposal_t *proposal)
+{
+    return (double)proposal->saved_bytes / all_bytes + proposal->saved_ns / all_ns;
+}
+
+static int by_share(const void *left, const void *right)
+{
+    double a = share_of(left), b = share_of(right);
+    return a < b || a > b ? (a < b ? 1 : -1) : by_objects(left, right);
+}
+
 void proposals_sort(proposals_t *proposals, const char *by)
 {
+    all_bytes = all_ns = 1;
+    for (size_t i = 0; i < proposals->count; i++) {
+        all_bytes += (double)proposals->of[i].saved_bytes;
+        all_ns += proposals->of[i].saved_ns;
+    }
     qsort(proposals->of, proposals->count, sizeof *proposals->of,
           strcmp(by, "time") == 0      ? by_time
           : strcmp(by, "objects") == 0 ? by_objects
-                                       : by_bytes);
+          : strcmp(by, "bytes") == 0   ? by_bytes
+                                       : by_share);
 }
 
 /* --- shown --- */

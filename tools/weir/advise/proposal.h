@@ -43,7 +43,7 @@ typedef struct proposals {
 /* `least`: places with fewer blocks are left. The caller frees `of`. */
 proposals_t proposals_make(const profile_t *profile, const cost_t *cost, uint64_t least);
 
-/* The largest saving first: of "bytes", "objects" or "time". */
+/* The largest saving first: of "bytes", "objects" or "time", or "both" bytes and time, as shares of the whole. */
 void proposals_sort(proposals_t *proposals, const char *by);
 
 /* Structs of the program that would be smaller, as proposals; added. */
