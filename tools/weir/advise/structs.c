@@ -40,8 +40,21 @@ static void add(proposals_t *proposals, const advice_t *advice, const char *file
                                              .saved_bytes = draw_saving(advice)};
 }
 
+/* The same, of all objects ever: what is saved is counted so everywhere here. */
+static profile_t all_ever(const profile_t *profile)
+{
+    profile_t ever = *profile;
+    ever.samples = profile_room(profile->sample_count + 1, sizeof *ever.samples);
+    for (size_t i = 0; i < profile->sample_count; i++) {
+        ever.samples[i] = profile->samples[i];
+        ever.samples[i].values[INUSE_OBJECTS] = ever.samples[i].values[INUSE_SPACE] = 0;
+    }
+    return ever;
+}
+
 void proposals_add_layouts(proposals_t *proposals, const profile_t *profile, const char *debug_folder)
 {
+    profile_t ever = all_ever(profile);
     for (size_t i = 0; i < profile->mapping_count; i++) {
         const mapping_t *mapping = &profile->mappings[i];
         records_t records = {0};
@@ -49,7 +62,7 @@ void proposals_add_layouts(proposals_t *proposals, const profile_t *profile, con
         if (!is_of_interest(profile, mapping) || !is_first_of_file(profile, i) ||
             !records_read(mapping->file, NULL, debug_folder, &records))
             continue;
-        use_t *uses = uses_find(profile, &records, &is_ever);
+        use_t *uses = uses_find(&ever, &records, &is_ever);
         for (size_t j = 0; j < records.count; j++) {
             if (uses[j].sure + uses[j].likely == 0)
                 continue;
@@ -59,4 +72,5 @@ void proposals_add_layouts(proposals_t *proposals, const profile_t *profile, con
         }
         free(uses);
     }
+    free(ever.samples);
 }
