@@ -228,15 +228,17 @@ static void note_end(escape_place_t *place, const trail_t *trail)
 
 uint32_t escape_born(uint32_t site, const escape_stack_t *stack, uint64_t requested)
 {
-    fact_t *fact = prepare() ? fact_of(site) : NULL;
-    uint32_t number = fact && site ? take_trail(stack->depth) : 0;
-    if (!number)
+    fact_t *fact = prepare() && site ? fact_of(site) : NULL;
+    if (!fact)
         return 0;
     if (!fact->place)
         fact->place = find_place(hash_calls(stack));
     escape_place_t *place = place_at(fact->place);
     if (fact->place)
         add_to_place(place, requested);
+    uint32_t number = take_trail(stack->depth);
+    if (!number)
+        return 0; /* the block counts as in use from now on: too many are safe, too few are not */
     *trail_at(number) = (trail_t){.site = site,
                                   .thread = stack->thread,
                                   .depth = (uint16_t)stack->depth,

@@ -159,8 +159,7 @@ static void hash_calls(size_t size, profile_calls_t *calls)
 
 static void find_calls(const heap_t *heap, size_t size, profile_calls_t *calls)
 {
-    bool limit_known = heap->stack_limit != 0 && heap->stack_limit != UINTPTR_MAX;
-    unwind_stack_t own = {limit_known ? heap->stack_limit : 0, heap->stack_to};
+    unwind_stack_t own = {heap->stack_limit != UINTPTR_MAX ? heap->stack_limit : 0, heap->stack_to};
     calls->depth = unwind_calls(own, calls->frames, PROFILE_FRAMES, &calls->whole);
     hash_calls(size, calls);
 }
@@ -331,8 +330,8 @@ static void forget(const void *p, uint64_t now, const escape_stack_t *stack)
         return;
     profile_site_t *site = site_at(sample->site);
     uint32_t lifetime = lifetime_of(now - sample->born_at);
-    uint64_t allocated = atomic_load_explicit(&profile.allocated, memory_order_relaxed);
-    uint64_t passed = (allocated - sample->born_past) >> 10;
+    uint64_t passed =
+        (atomic_load_explicit(&profile.allocated, memory_order_relaxed) - sample->born_past) >> 10;
     site->ended[lifetime]++;
     site->passed[lifetime] += passed;
     if (sample->trail)
@@ -394,9 +393,8 @@ escape_chain_t profile_chain_of(const void *p)
     if (!escape_is_on())
         return chain;
     lock_acquire(&profile.lock);
-    uint32_t trail = trail_of(p);
-    if (trail)
-        chain = escape_chain_of(trail);
+    if (trail_of(p))
+        chain = escape_chain_of(trail_of(p));
     lock_release(&profile.lock);
     return chain;
 }
@@ -406,9 +404,8 @@ void profile_chain_set(const void *p, escape_chain_t chain)
     if (chain.links == 0)
         return;
     lock_acquire(&profile.lock);
-    uint32_t trail = trail_of(p);
-    if (trail)
-        escape_chain_set(trail, chain);
+    if (trail_of(p))
+        escape_chain_set(trail_of(p), chain);
     lock_release(&profile.lock);
 }
 

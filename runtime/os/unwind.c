@@ -221,15 +221,18 @@ static uint32_t hash_registers(const cfi_frame_t *frame)
     return hash;
 }
 
-/* The place is of the function that calls here; where it ends is known after one more step. */
+/* The place is of the function that calls here; where it ends is known after one more step. A function that a signal has
+ * interrupted does not call: an odd number stands for its frame. */
 static void begin_place(unwind_place_t *place, const cfi_frame_t *frame, bool is_call)
 {
-    *place = (unwind_place_t){.frame = frame->reg[CFI_RSP],
-                              .registers = is_call ? hash_registers(frame) : another()};
+    *place = (unwind_place_t){.frame = is_call ? frame->reg[CFI_RSP] : 2 * (uintptr_t)another() + 1,
+                              .registers = hash_registers(frame)};
 }
 
 static void end_place(unwind_place_t *place, const cfi_frame_t *frame, const cfi_bounds_t *bounds)
 {
+    if (place->frame % 2)
+        return;
     place->contents = hash_contents(bounds, place->frame, frame->reg[CFI_RSP]);
     place->frame = frame->reg[CFI_RSP];
 }

@@ -1,18 +1,14 @@
 /* code: what the code of a function says about the order of its calls: a graph of its instructions, by their jumps.
  *
  * It serves proofs, so it errs to one side: where a jump's target is not in the instruction (a table of `switch`), all may
- * follow; a function that calls setjmp may do all again. On processors other than x86-64 no function is known.
+ * follow; a function that calls setjmp may do all again.
  */
 #ifndef WEIR_TOOLS_ADVISE_CODE_H
 #define WEIR_TOOLS_ADVISE_CODE_H
 
-#include "tools/weir/report/profile.h"
+#include "tools/weir/advise/code_read.h"
 
-typedef struct code_function code_function_t;
-
-/* The function that an address of the profiled process lies in; the same function is the same pointer. NULL: it is not known.
- * An address is of any byte of an instruction. */
-const code_function_t *code_function_at(const profile_t *profile, uint64_t address);
+/* Addresses are of the process, of any byte of an instruction. */
 
 /* May the instruction be executed again before the function returns? */
 bool code_repeats(const code_function_t *function, uint64_t address);

@@ -122,11 +122,11 @@ static enum proposal_kind kind_of_free(const proposal_t *proposal, bool is_exact
     return escape->most <= FEWER_SIZE && live >= FEWER_LIVE ? PROPOSE_FEWER : PROPOSE_LEAVE;
 }
 
-static enum proposal_kind kind_of_held(const profile_t *profile, const proposal_t *proposal)
+static enum proposal_kind kind_of_held(const proposal_t *proposal, bool is_exact)
 {
     const escape_t *escape = &proposal->escape;
     bool is_near = proposal->is_near;
-    if (profile->period != 1)
+    if (!is_exact)
         return proposal->place.is_likely ? PROPOSE_LOOK : PROPOSE_LOCAL;
     if (is_near && escape->live <= STACK_LIVE && escape->most <= STACK_SIZE)
         return PROPOSE_STACK;
@@ -136,9 +136,8 @@ static enum proposal_kind kind_of_held(const profile_t *profile, const proposal_
     return is_batch && escape->live > STACK_LIVE ? PROPOSE_ARENA : kind_of_free(proposal, true);
 }
 
-static enum proposal_kind kind_of(const profile_t *profile, const proposal_t *proposal)
+static enum proposal_kind kind_of(const proposal_t *proposal, bool is_exact)
 {
-    bool is_exact = profile->period == 1;
     if (!is_exact && proposal->place.samples < SAMPLES_LEAST)
         return PROPOSE_LEAVE;
     const escape_t *escape = &proposal->escape;
@@ -147,7 +146,7 @@ static enum proposal_kind kind_of(const profile_t *profile, const proposal_t *pr
         return kind_of_chain(proposal);
     if (is_exact && 2 * escape->grown >= proposal->place.objects)
         return PROPOSE_BUILDER;
-    return proposal->place.holder != VERDICT_NONE ? kind_of_held(profile, proposal)
+    return proposal->place.holder != VERDICT_NONE ? kind_of_held(proposal, is_exact)
                                                   : kind_of_free(proposal, is_exact);
 }
 
@@ -195,8 +194,8 @@ static void estimate(proposal_t *proposal)
 proposals_t proposals_make(const profile_t *profile, const cost_t *cost, uint64_t least)
 {
     places_t places = verdict_find(profile);
-    proposals_t all = {profile_room(places.count + 1, sizeof *all.of), 0, profile->period == 1};
-    proposals_t proposals = {profile_room(places.count + 1, sizeof *all.of), 0, profile->period == 1};
+    proposals_t all = {profile_room(places.count + 1, sizeof *all.of), 0, places.is_exact};
+    proposals_t proposals = {profile_room(places.count + 1, sizeof *all.of), 0, places.is_exact};
     for (size_t i = 0; i < places.count; i++)
         put_together(profile, &all, &places.of[i]);
     for (size_t i = 0; i < all.count; i++) {
@@ -205,7 +204,7 @@ proposals_t proposals_make(const profile_t *profile, const cost_t *cost, uint64_
             continue;
         proposal->is_near =
             proposal->place.holder <= proposal_site(profile, proposal->place.sample) + STACK_FAR;
-        proposal->kind = kind_of(profile, proposal);
+        proposal->kind = kind_of(proposal, proposals.is_exact);
         estimate(proposal);
         uint64_t mean = proposal->place.bytes / most_of(proposal->place.objects, 1);
         proposal->saved_ns = (double)proposal->saved_objects * cost_of(cost, mean);

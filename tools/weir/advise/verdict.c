@@ -16,7 +16,7 @@ static uint64_t address_at(const profile_t *profile, const sample_t *sample, siz
 
 static const code_function_t *function_at(const profile_t *profile, const sample_t *sample, size_t frame)
 {
-    return code_function_at(profile, address_at(profile, sample, frame));
+    return code_read_function(profile, address_at(profile, sample, frame));
 }
 
 /* The innermost function that was neither left nor called anew between both calls, if what speaks against it is answered. */
@@ -40,9 +40,9 @@ static common_t common_of(const profile_t *profile, const sample_t *sample)
 {
     size_t frame = sample->escape.frame;
     common_t common = {frame, address_at(profile, sample, frame), sample->escape.free, false};
-    const code_function_t *function = code_function_at(profile, common.allocates);
+    const code_function_t *function = code_read_function(profile, common.allocates);
     bool is_one_call = common.allocates == common.frees;
-    if (!is_one_call && function && function == code_function_at(profile, common.frees))
+    if (!is_one_call && function && function == code_read_function(profile, common.frees))
         return common;
     if (is_one_call && frame > 0 && !sample->escape.returned &&
         is_called_directly(profile, sample, frame - 1))
@@ -61,7 +61,7 @@ static common_t common_of(const profile_t *profile, const sample_t *sample)
  * call either may come first. */
 static bool allocates_before(const profile_t *profile, const sample_t *sample, const common_t *common)
 {
-    const code_function_t *function = code_function_at(profile, common->allocates);
+    const code_function_t *function = code_read_function(profile, common->allocates);
     if (!function || common->allocates == common->frees)
         return false;
     bool does = common->is_tail ? code_precedes_tail(function, common->allocates)
@@ -87,7 +87,7 @@ static bool allocates_again(const profile_t *profile, const sample_t *sample, co
 /* Question 3: may it return without having been where it frees? */
 static bool always_frees(const profile_t *profile, const common_t *common)
 {
-    const code_function_t *function = code_function_at(profile, common->allocates);
+    const code_function_t *function = code_read_function(profile, common->allocates);
     return function && !common->is_tail && code_leads_to(function, common->allocates, common->frees);
 }
 
@@ -132,6 +132,7 @@ static bool is_before_program(const profile_t *profile, const sample_t *sample, 
 /* How sure it is that the function that a frame has called is the same that it was in when the block was freed. */
 typedef struct question {
     const profile_t *profile;
+    bool is_exact;
     const sample_t *sample;
     common_t common;
     enum { NOT_ASKED, YES, NO } ordered; /* allocates_before */
@@ -150,7 +151,7 @@ static bool is_same_call(question_t *question, size_t frame)
         question->ordered = allocates_before(profile, sample, &question->common) ? YES : NO;
     if (question->ordered == NO)
         return false;
-    if (sample->escape.live <= 1 && profile->period == 1)
+    if (sample->escape.live <= 1 && question->is_exact)
         return true;
     if (sample->escape.live > 1 && !allocates_again(profile, sample, &question->common))
         return false;
@@ -159,9 +160,9 @@ static bool is_same_call(question_t *question, size_t frame)
     return is_likely;
 }
 
-static size_t holder_of(const profile_t *profile, const sample_t *sample, bool *is_likely)
+static size_t holder_of(const profile_t *profile, const sample_t *sample, bool is_exact, bool *is_likely)
 {
-    question_t question = {.profile = profile, .sample = sample};
+    question_t question = {.profile = profile, .is_exact = is_exact, .sample = sample};
     size_t frame = sample->depth - 1;
     if (sample->escape.frame >= sample->depth)
         return VERDICT_NONE;
@@ -188,7 +189,7 @@ static double samples_of(const profile_t *profile, const sample_t *sample)
     return (double)sample->values[ALLOC_OBJECTS] * (1 - exp(-size / rate));
 }
 
-static void add(const profile_t *profile, place_t *place, const sample_t *sample)
+static void add(const profile_t *profile, place_t *place, const sample_t *sample, bool is_exact)
 {
     uint64_t objects = (uint64_t)sample->values[ALLOC_OBJECTS];
     const char *how = sample->escape.how;
@@ -206,7 +207,7 @@ static void add(const profile_t *profile, place_t *place, const sample_t *sample
     } else if (strcmp(how, "frame") != 0) {
         place->unknown += objects;
     } else {
-        size_t holder = holder_of(profile, sample, &place->is_likely);
+        size_t holder = holder_of(profile, sample, is_exact, &place->is_likely);
         if (holder > place->holder)
             place->holder = holder;
     }
@@ -353,10 +354,19 @@ static bool agree(place_t *place, const places_t *places)
     return false;
 }
 
+/* Each block a sample, and none without a place for want of room in the tables. */
+static bool is_exact(const profile_t *profile)
+{
+    for (size_t i = 0; i < profile->sample_count; i++)
+        if (!profile->samples[i].escape.place)
+            return false;
+    return profile->period == 1;
+}
+
 places_t verdict_find(const profile_t *profile)
 {
     const sample_t **sorted = profile_room(profile->sample_count + 1, sizeof *sorted);
-    places_t places = {profile_room(profile->sample_count + 1, sizeof *places.of), 0};
+    places_t places = {profile_room(profile->sample_count + 1, sizeof *places.of), 0, is_exact(profile)};
     size_t count = 0, *numbers = number_lines(profile);
     for (size_t i = 0; i < profile->sample_count; i++)
         if (profile->samples[i].escape.place && profile->samples[i].depth)
@@ -366,7 +376,7 @@ places_t verdict_find(const profile_t *profile)
         if (i == 0 || by_place(&sorted[i - 1], &sorted[i]) != 0)
             places.of[places.count++] = (place_t){
                 .sample = sorted[i], .stack = stack_of(sorted[i], numbers), .escape = sorted[i]->escape};
-        add(profile, &places.of[places.count - 1], sorted[i]);
+        add(profile, &places.of[places.count - 1], sorted[i], places.is_exact);
     }
     for (size_t i = 0; i < places.count; i++)
         conclude(profile, &places.of[i]);

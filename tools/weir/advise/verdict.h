@@ -43,6 +43,7 @@ typedef struct place {
 typedef struct places {
     place_t *of;
     size_t count;
+    bool is_exact; /* each block was a sample, and was noted */
 } places_t;
 
 /* The caller frees `of`; the stacks stay. */
