@@ -15,6 +15,14 @@ echo "all blocks: what is advised for each function, and no more"
 "$WEIR" advise --exact --json -- "$ADVISED" >exact.json
 "${CHECK[@]}" exact exact.json || fail "exact"
 
+for how in "$CC -O0" "$CC -O2" "$CC -O3" "clang -O0" "clang -O2"; do
+    command -v ${how% *} >/dev/null || continue
+    echo "the same, built by $how"
+    $how -g -w -fno-builtin -o built "$SOURCES/tests/programs/advised.c" -pthread
+    "$WEIR" advise --exact --json -- ./built >exact.json
+    "${CHECK[@]}" exact exact.json || fail "$how"
+done
+
 echo "samples: nothing of a function that all blocks do not bear out"
 for rate in 500 2000 8000; do
     "$WEIR" advise --profile-rate=$rate --least=1 --json -- "$ADVISED" 4000 >sampled.json

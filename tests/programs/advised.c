@@ -17,7 +17,7 @@
 static volatile int sink;
 static volatile int two = 2, three = 3; /* loops of so many are not unrolled */
 
-static char *text_of(size_t size)
+NOINLINE static char *text_of(size_t size)
 {
     char *p = malloc(size);
     memset(p, 1, size);

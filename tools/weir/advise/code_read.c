@@ -185,7 +185,7 @@ static void read_code(code_function_t *function, uint64_t entry)
 static bool find_described(code_function_t *function, uint64_t address, uint64_t *entry)
 {
     Dwarf_Addr bias, base = 0, from, to;
-    Dwarf_Die *unit = dwfl_module_addrdie(function->file->module, address, &bias), *scopes = NULL;
+    Dwarf_Die *unit = debug_files_unit(function->file->module, address, &bias), *scopes = NULL;
     int count = unit ? dwarf_getscopes(unit, address - bias, &scopes) : 0;
     bool found = false;
     for (int i = 0; i < count && !found; i++) {

@@ -147,12 +147,11 @@ static bool is_same_call(question_t *question, size_t frame)
     if (is_before_program(profile, sample, frame) ||
         (function && !code_repeats(function, address_at(profile, sample, frame))))
         return true;
-    if (question->ordered == NOT_ASKED)
-        question->ordered = allocates_before(profile, sample, &question->common) ? YES : NO;
-    if (question->ordered == NO)
-        return false;
-    if (sample->escape.live <= 1 && question->is_exact)
-        return true;
+    if (question->is_exact && sample->escape.live <= 1) {
+        if (question->ordered == NOT_ASKED)
+            question->ordered = allocates_before(profile, sample, &question->common) ? YES : NO;
+        return question->ordered == YES;
+    }
     if (sample->escape.live > 1 && !allocates_again(profile, sample, &question->common))
         return false;
     bool is_likely = !(sample->escape.changed >> frame & 1) && always_frees(profile, &question->common);

@@ -10,8 +10,8 @@
  *   1. The call at 10 is in no loop: it is the same parse.                                            sure
  *   2. When parse frees at 9 it has always been at 3, and make never returns without having been at 7; so it has allocated
  *      one that it could free. There was never another in use at the same time: so it is this one.    sure, of all blocks
- *   3. The same, but several are in use at once, which parse allocates in a loop; it never returns without having come to
- *      where it frees, or to the loop around it; and main's part of the stack is as it was.           likely
+ *   3. Several are in use at once, which parse allocates in a loop. Once it has, it does not return without having come to where
+ *      it frees, or to the loop around that; and main's part of the stack is as it was.             likely
  *   4. Else nothing is said of parse: the block is freed before main returns.
  *
  * By default not all blocks are seen, so question 2 has no answer, and 3 is asked of single blocks too.

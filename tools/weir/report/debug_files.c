@@ -53,6 +53,16 @@ bool debug_files_address(Dwfl_Module *module, uint64_t offset, GElf_Addr *found)
     return false;
 }
 
+/* clang writes no table of which unit has which addresses (.debug_aranges). */
+Dwarf_Die *debug_files_unit(Dwfl_Module *module, GElf_Addr address, Dwarf_Addr *bias)
+{
+    Dwarf_Die *unit = dwfl_module_addrdie(module, address, bias);
+    for (Dwarf_Die *next = NULL; !unit && (next = dwfl_module_nextcu(module, next, bias));)
+        if (dwarf_haspc(next, address - *bias) == 1)
+            unit = next;
+    return unit;
+}
+
 bool debug_files_is(Dwfl_Module *module, const char *build_id)
 {
     const unsigned char *bits;

@@ -45,7 +45,7 @@ static bool is_function(Dwarf_Die *die)
 static size_t take_scopes(Dwfl_Module *module, GElf_Addr address, frame_t *frames, size_t room)
 {
     Dwarf_Addr bias;
-    Dwarf_Die *unit = dwfl_module_addrdie(module, address, &bias), *scopes = NULL;
+    Dwarf_Die *unit = debug_files_unit(module, address, &bias), *scopes = NULL;
     Dwarf_Files *files = NULL;
     int count = unit ? dwarf_getscopes(unit, address - bias, &scopes) : 0;
     Dwarf_Die *all = NULL;
@@ -74,14 +74,26 @@ static size_t take_scopes(Dwfl_Module *module, GElf_Addr address, frame_t *frame
     return used;
 }
 
+static void set_line(Dwfl_Module *module, GElf_Addr address, frame_t *frame)
+{
+    Dwfl_Line *line = dwfl_module_getsrc(module, address);
+    Dwarf_Addr bias;
+    Dwarf_Die *unit = line ? NULL : debug_files_unit(module, address, &bias);
+    Dwarf_Line *found = unit ? dwarf_getsrc_die(unit, address - bias) : NULL;
+    int number = 0;
+    const char *file = line    ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL)
+                       : found ? dwarf_linesrc(found, NULL, NULL)
+                               : NULL;
+    if (found)
+        dwarf_lineno(found, &number);
+    set_source(frame, file, number);
+}
+
 static void name_location(Dwfl_Module *module, GElf_Addr address, location_t *location)
 {
     enum { INLINED = 32 };
     frame_t frames[INLINED] = {{.function = NULL}};
-    Dwfl_Line *line = dwfl_module_getsrc(module, address);
-    int number = 0;
-    const char *file = line ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
-    set_source(&frames[0], file, number);
+    set_line(module, address, &frames[0]);
     size_t count = take_scopes(module, address, frames, INLINED);
     if (count == 0) {
         const char *name = dwfl_module_addrname(module, address);
