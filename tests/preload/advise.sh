@@ -43,6 +43,8 @@ if command -v go >/dev/null; then
     go tool pprof -sample_index=alloc_objects -tagfocus=escape=thread -top kept.heap 2>/dev/null >top || fail "pprof"
     grep -F wrong_thread top >/dev/null || fail "pprof -tagfocus"
     grep -F right_stack top >/dev/null && fail "pprof -tagfocus shows others"
+    go tool pprof -sample_index=alloc_objects -tagfocus=advice=arena -top kept.heap 2>/dev/null >top || fail "pprof"
+    [ "$(grep -c -e right_ -e wrong_ top)" = 1 ] && grep -F right_arena top >/dev/null || fail "pprof: $(cat top)"
 fi
 
 echo "what the program says and how it ends; where the files are that its children write"

@@ -153,10 +153,11 @@ static int advise(const choice_t *choice, const char *path, const char *title)
     if (!profile_read(path, &profile))
         return 1;
     profile_find_symbols(&profile, choice->debug_path);
-    if (choice->keep && !named_write(&profile, choice->keep))
-        return failed(choice->keep);
     cost_t cost = cost_measure();
     proposals_t proposals = proposals_make(&profile, &cost, choice->least);
+    proposals_label(&proposals, &profile);
+    if (choice->keep && !named_write(&profile, choice->keep))
+        return failed(choice->keep);
     proposals_add_layouts(&proposals, &profile, choice->debug_path);
     proposals_sort(&proposals, choice->sort);
     return show(choice, &profile, &proposals, title);

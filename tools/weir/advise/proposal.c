@@ -215,6 +215,31 @@ proposals_t proposals_make(const profile_t *profile, const cost_t *cost, uint64_
     return proposals;
 }
 
+static bool is_of(const sample_t *sample, const proposal_t *proposal, const size_t *numbers)
+{
+    bool is_so = sample->depth >= proposal->depth && proposal->depth > 0;
+    for (size_t i = 0; i < proposal->depth && is_so; i++)
+        is_so = numbers[sample->locations[i]] == proposal->place.stack[i];
+    return is_so;
+}
+
+/* That of the longest stack counts. */
+void proposals_label(const proposals_t *proposals, profile_t *profile)
+{
+    size_t *numbers = verdict_number_lines(profile);
+    for (size_t i = 0; i < profile->sample_count; i++) {
+        size_t longest = 0;
+        for (size_t j = 0; j < proposals->count; j++) {
+            const proposal_t *proposal = &proposals->of[j];
+            if (proposal->depth <= longest || !is_of(&profile->samples[i], proposal, numbers))
+                continue;
+            longest = proposal->depth;
+            profile->samples[i].advice = proposal_names[proposal->kind];
+        }
+    }
+    free(numbers);
+}
+
 /* --- order --- */
 
 static double all_bytes, all_ns; /* of what is being sorted */

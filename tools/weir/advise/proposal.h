@@ -46,6 +46,9 @@ proposals_t proposals_make(const profile_t *profile, const cost_t *cost, uint64_
 /* The largest saving first: of "bytes", "objects" or "time", or "both" bytes and time, as shares of the whole. */
 void proposals_sort(proposals_t *proposals, const char *by);
 
+/* Tell the samples what is advised for them. */
+void proposals_label(const proposals_t *proposals, profile_t *profile);
+
 /* Structs of the program that would be smaller, as proposals; added. */
 void proposals_add_layouts(proposals_t *proposals, const profile_t *profile, const char *debug_folder);
 

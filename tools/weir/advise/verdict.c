@@ -246,8 +246,8 @@ static bool is_same_line(const location_t *a, const location_t *b)
     return is_same;
 }
 
-/* For each location the first one of the same line. */
-static size_t *number_lines(const profile_t *profile)
+/* The first one of the same line. */
+size_t *verdict_number_lines(const profile_t *profile)
 {
     size_t *numbers = profile_room(profile->location_count + 1, sizeof *numbers);
     for (size_t i = 0; i < profile->location_count; i++)
@@ -366,7 +366,7 @@ places_t verdict_find(const profile_t *profile)
 {
     const sample_t **sorted = profile_room(profile->sample_count + 1, sizeof *sorted);
     places_t places = {profile_room(profile->sample_count + 1, sizeof *places.of), 0, is_exact(profile)};
-    size_t count = 0, *numbers = number_lines(profile);
+    size_t count = 0, *numbers = verdict_number_lines(profile);
     for (size_t i = 0; i < profile->sample_count; i++)
         if (profile->samples[i].escape.place && profile->samples[i].depth)
             sorted[count++] = &profile->samples[i];

@@ -49,6 +49,9 @@ typedef struct places {
 /* The caller frees `of`; the stacks stay. */
 places_t verdict_find(const profile_t *profile);
 
+/* For each location of the profile a number that all of the same line share, as in place_t.stack; the caller frees them. */
+size_t *verdict_number_lines(const profile_t *profile);
+
 /* Add what two have of blocks. */
 void verdict_add_escape(escape_t *to, const escape_t *from);
 

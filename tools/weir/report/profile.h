@@ -51,6 +51,7 @@ typedef struct sample {
     uint64_t size, requested, passed; /* bytes: of a block, asked for, allocated while it lived */
     const char *lifetime;             /* NULL: in use */
     const char *pool, *arena;         /* names; NULL: of none */
+    const char *advice;               /* what weir advise says of its place; NULL: nothing */
     bool is_cut;
     escape_t escape;
 } sample_t;

@@ -163,6 +163,7 @@ static const label_t labels[] = {
     {"lifetime", offsetof(sample_t, lifetime), 0},
     {"pool", offsetof(sample_t, pool), 0},
     {"arena", offsetof(sample_t, arena), 0},
+    {"advice", offsetof(sample_t, advice), 0},
     {"escape", offsetof(sample_t, escape.how), 0},
     {"frame", 0, offsetof(sample_t, escape.frame)},
     {"free", 0, offsetof(sample_t, escape.free)},
