@@ -60,6 +60,9 @@ grep -qF 'has left no profile' <<<"$said" || fail "$said"
 status=0
 "$WEIR" advise -- /nowhere/none 2>said || status=$?
 [ $status = 127 ] || fail "no program: $status"
+"$WEIR" run --profile=plain.heap --profile-rate=1 -- "$ADVISED" 10
+said=$("$WEIR" advise --profile=plain.heap 2>&1 >/dev/null) && fail "another kind of profile: status 0"
+grep -qF 'does not say where' <<<"$said" || fail "$said"
 mkdir left
 TMPDIR=$SCRATCH/left "$WEIR" advise -- "${CHILDREN[@]}" >/dev/null
 [ -z "$(ls left)" ] || fail "left behind: $(ls left)"

@@ -147,10 +147,24 @@ static int show(const choice_t *choice, const profile_t *profile, const proposal
     return status;
 }
 
+/* A profile without a word on how its blocks were freed is one of another kind. */
+static bool has_places(const profile_t *profile, const char *path)
+{
+    size_t noted = 0;
+    for (size_t i = 0; i < profile->sample_count; i++)
+        noted += profile->samples[i].escape.place != 0;
+    if (noted == 0 && profile->sample_count)
+        fprintf(
+            stderr,
+            "weir advise: %s: it does not say where blocks are freed (WEIR_DEBUG=escape=1, and no WEIR_COLLECT)\n",
+            path);
+    return noted || profile->sample_count == 0;
+}
+
 static int advise(const choice_t *choice, const char *path, const char *title)
 {
     profile_t profile;
-    if (!profile_read(path, &profile))
+    if (!profile_read(path, &profile) || !has_places(&profile, path))
         return 1;
     profile_find_symbols(&profile, choice->debug_path);
     cost_t cost = cost_measure();
@@ -160,6 +174,8 @@ static int advise(const choice_t *choice, const char *path, const char *title)
         return failed(choice->keep);
     proposals_add_layouts(&proposals, &profile, choice->debug_path);
     proposals_sort(&proposals, choice->sort);
+    if (profile.sample_count == 0)
+        fprintf(stderr, "weir advise: %s: no block was sampled; --exact notes all\n", title);
     return show(choice, &profile, &proposals, title);
 }
 

@@ -80,7 +80,7 @@ bool page_write(const profile_t *profile, const proposals_t *proposals, const ch
     fputs(
         "</title><style>body{font:15px/1.4 system-ui,sans-serif;margin:2em auto;max-width:75em;padding:0 1em}"
         "table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.3em .6em;"
-        "border-bottom:1px solid #ccc}.n{text-align:right;white-space:nowrap}pre{background:#f4f4f4;color:#222;"
+        "border-bottom:1px solid #ccc}.n{text-align:right;white-space:nowrap}pre{background:#f4f4f4;color:#222;white-space:pre-wrap;"
         "padding:.5em;overflow-x:auto}pre b{background:#ffe08a}.file{margin-bottom:0;color:#666}"
         "summary{cursor:pointer}@media(prefers-color-scheme:dark){body{background:#1b1b1b;color:#ddd}}</style><h1>",
         to);

@@ -76,6 +76,7 @@ static void add_place(proposal_t *proposal, const place_t *place)
     all->unknown += place->unknown;
     all->moved += place->moved;
     all->is_likely |= place->is_likely;
+    proposal->live += place->escape.live;
     verdict_add_escape(&proposal->escape, &place->escape);
 }
 
@@ -88,7 +89,7 @@ static void put_together(const profile_t *profile, proposals_t *proposals, const
             return;
         }
     proposals->of[proposals->count++] =
-        (proposal_t){.place = *place, .depth = depth, .escape = place->escape};
+        (proposal_t){.place = *place, .depth = depth, .escape = place->escape, .live = place->escape.live};
 }
 
 /* --- what is advised --- */
@@ -102,24 +103,26 @@ static enum proposal_kind kind_of_chain(const proposal_t *proposal)
 }
 
 /* In use at once, about: a sample stands for several. */
-static uint64_t live_of(const proposal_t *proposal)
+static uint64_t scaled(const proposal_t *proposal, uint64_t live)
 {
     const place_t *place = &proposal->place;
-    return place->samples ? proposal->escape.live * place->objects / place->samples : proposal->escape.live;
+    return place->samples ? live * place->objects / place->samples : live;
 }
 
+/* Whether all of the places have their blocks at the same time is not known: for a pool that is taken to be so, for larger blocks
+ * that it is not. */
 static enum proposal_kind kind_of_free(const proposal_t *proposal, bool is_exact)
 {
     const escape_t *escape = &proposal->escape;
-    uint64_t live = live_of(proposal);
     if (escape->least != escape->most)
         return PROPOSE_LEAVE;
-    if (is_exact && escape->live <= REUSE_LIVE && proposal->place.objects > POOL_TURNS &&
+    if (is_exact && proposal->live <= REUSE_LIVE && proposal->place.objects > POOL_TURNS &&
         !proposal->place.by_thread)
         return PROPOSE_REUSE;
-    if (proposal->place.objects >= POOL_TURNS * most_of(live, 1))
+    if (proposal->place.objects >= POOL_TURNS * most_of(scaled(proposal, proposal->live), 1))
         return PROPOSE_POOL;
-    return escape->most <= FEWER_SIZE && live >= FEWER_LIVE ? PROPOSE_FEWER : PROPOSE_LEAVE;
+    bool is_fewer = escape->most <= FEWER_SIZE && scaled(proposal, escape->live) >= FEWER_LIVE;
+    return is_fewer ? PROPOSE_FEWER : PROPOSE_LEAVE;
 }
 
 static enum proposal_kind kind_of_held(const proposal_t *proposal, bool is_exact)
@@ -170,7 +173,7 @@ static void estimate(proposal_t *proposal)
         proposal->saved_bytes = place->cells - place->bytes;
         break;
     case PROPOSE_POOL:
-        proposal->saved_objects = place->objects - least_of(live_of(proposal), place->objects);
+        proposal->saved_objects = place->objects - least_of(scaled(proposal, proposal->live), place->objects);
         proposal->saved_bytes = (uint64_t)(mean_cell * (double)proposal->saved_objects);
         break;
     case PROPOSE_PRESIZE:
@@ -204,6 +207,8 @@ proposals_t proposals_make(const profile_t *profile, const cost_t *cost, uint64_
             continue;
         proposal->is_near =
             proposal->place.holder <= proposal_site(profile, proposal->place.sample) + STACK_FAR;
+        if (proposal->is_near)
+            proposal->live = proposal->escape.live;
         proposal->kind = kind_of(proposal, proposals.is_exact);
         estimate(proposal);
         uint64_t mean = proposal->place.bytes / most_of(proposal->place.objects, 1);

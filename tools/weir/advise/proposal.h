@@ -25,8 +25,9 @@ typedef struct proposal {
     enum proposal_kind kind;
     place_t place; /* of all places that are the same up to the holder together; of PROPOSE_LAYOUT nothing */
     size_t depth;  /* so many calls are the same in all of them, from the innermost */
-    escape_t escape;        /* of them together */
-    bool is_near;           /* the holder is the function that wants the memory, or not far from it */
+    escape_t escape; /* of them together; live: of one of them, the most */
+    uint64_t live;   /* of all of them at once, at most; of one, if a call of the holder comes to one */
+    bool is_near;    /* the holder is the function that wants the memory, or not far from it */
     const advice_t *layout; /* PROPOSE_LAYOUT */
     const char *layout_file;
     uint64_t saved_objects, saved_bytes; /* allocations; bytes that malloc would not hand out */

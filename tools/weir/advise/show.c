@@ -156,7 +156,7 @@ char *show_evidence(const profile_t *profile, const proposal_t *proposal, bool i
         fputs(" of ", to);
         put_sizes(to, escape);
         if (is_exact)
-            fprintf(to, ", at most %" PRIu64 " at once", escape->live);
+            fprintf(to, ", at most %" PRIu64 " at once", proposal->live);
         put_ends(to, profile, proposal);
     }
     if (escape->chains)
@@ -324,7 +324,7 @@ static void put_json(FILE *to, const profile_t *profile, const proposal_t *propo
                 ",\"most\":%" PRIu64 ",\"live\":%" PRIu64 ",\"chains\":%" PRIu64 ",\"links\":%" PRIu64
                 ",\"final_most\":%" PRIu64 ",\"grown\":%" PRIu64,
                 place->is_likely ? "false" : "true", place->objects, place->samples, place->bytes,
-                place->in_use, place->by_thread, place->unknown, escape->least, escape->most, escape->live,
+                place->in_use, place->by_thread, place->unknown, escape->least, escape->most, proposal->live,
                 escape->chains, escape->links, escape->final_most, escape->grown);
     put_json_calls(to, profile, proposal);
     put_named_text(to, "text", show_advice(profile, proposal));
