@@ -117,9 +117,13 @@ static bool is_of_libc(const profile_t *profile, const location_t *location)
     return slash && (strncmp(slash, "/libc.", 6) == 0 || strncmp(slash, "/ld-", 4) == 0);
 }
 
-/* What the C library does before main, or before a thread's function, it does once. */
+/* What the C library does before main, or before a thread's function, it does once: _start, __libc_start_main and what that
+ * calls; clone and start_thread. */
 static bool is_before_program(const profile_t *profile, const sample_t *sample, size_t frame)
 {
+    enum { MOST = 3 };
+    if (frame + MOST < sample->depth)
+        return false;
     for (size_t outer = frame; outer + 1 < sample->depth; outer++) {
         const location_t *location = &profile->locations[sample->locations[outer]];
         bool is_named = location->frame_count && is_start(&location->frames[location->frame_count - 1]);
