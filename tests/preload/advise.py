@@ -27,6 +27,7 @@ EXACT = {
     "wrong_global": [("reuse", None, True)],
     "wrong_global_late": [("reuse", None, True)],
     "wrong_global_unseen": [("reuse", None, True)],
+    "wrong_at_exit": [("reuse", None, True)],
     "wrong_longjmp": [("reuse", None, True)],
     "wrong_coroutine": [("reuse", None, True)],
     "take_turn": [("reuse", None, True)],

@@ -477,6 +477,17 @@ NOINLINE static void begin_recursion(int n)
     sink++;
 }
 
+/* The C library calls it again and again, and frees what the call before has allocated. */
+NOINLINE static void wrong_at_exit(void)
+{
+    static char *before;
+    char *p = malloc(328);
+    p[0] = 1;
+    free(before);
+    before = p;
+    sink++;
+}
+
 static char *texts[2];
 
 NOINLINE static void do_each(int n)
@@ -510,6 +521,8 @@ NOINLINE static void do_each(int n)
 int main(int count, char **arguments)
 {
     int times = count > 1 ? atoi(arguments[1]) : 2000;
+    for (int n = 0; n < 200; n++)
+        atexit(wrong_at_exit);
     for (int n = 0; n < times; n++)
         do_each(n);
     left = times;

@@ -216,14 +216,16 @@ static void add(const profile_t *profile, place_t *place, const sample_t *sample
     }
 }
 
-/* So far from where it allocates a function knows nothing of the block; and one without a name is no help. */
+/* So far from where it allocates a function knows nothing of the block; and one without a name, or the C library's, is no
+ * help. */
 static bool is_of_use(const profile_t *profile, const place_t *place)
 {
     enum { FAR = 8 };
     if (place->holder > FAR || is_before_program(profile, place->sample, place->holder))
         return false;
     const location_t *location = &profile->locations[place->sample->locations[place->holder]];
-    return location->frame_count && location->frames[location->frame_count - 1].is_named;
+    return location->frame_count && location->frames[location->frame_count - 1].is_named &&
+           !is_of_libc(profile, location);
 }
 
 /* What may still be in use when a frame is left outlives it. */
