@@ -15,14 +15,14 @@ size_t column_bytes(void)
     return atomic_load(&all);
 }
 
-bool column_reserve(column_t *column, size_t bytes)
+bool column_reserve(heap_column_t *column, size_t bytes)
 {
     column->reserved = (bytes + COMMIT - 1) & ~(size_t)(COMMIT - 1);
     column->start = os_reserve(column->reserved, OS_PAGE);
     return column->start != NULL;
 }
 
-bool column_extend(column_t *column, size_t bytes)
+bool column_extend(heap_column_t *column, size_t bytes)
 {
     while (bytes > column->committed) {
         if (column->committed == column->reserved || !os_commit(column->start + column->committed, COMMIT))

@@ -1,6 +1,6 @@
-/* escape: see escape.h. Places and ends are found by hash, open addressing (Knuth, The Art of Computer Programming 3, 6.4);
- * none is ever removed. Trails are cut from one column in units; those of a number of units that are free hang on a list of
- * their own. */
+/* escape: see escape.h. Places and ends are found by hash, open addressing (Knuth, The Art of Computer
+ * Programming 3, 6.4); none is ever removed. Trails are cut from one column in units; those of a number of
+ * units that are free hang on a list of their own. */
 #include "runtime/heap/escape.h"
 
 #include <stdatomic.h>
@@ -17,9 +17,7 @@ enum {
     PLACES = 128 * 1024,
     ENDS = 256 * 1024,
     TRAIL_UNITS = 1 << 23,
-    FAR =
-        64 *
-        1024 /* a thread's first call lies so near to the end of its stack: only thread-local memory lies between */
+    FAR = 64 * 1024 /* from a thread's first call to the end of its stack: thread-local memory lies between */
 };
 
 typedef struct unit {
@@ -41,9 +39,9 @@ typedef struct fact {
 } fact_t;
 
 static struct {
-    column_t facts; /* by site */
-    column_t places, place_index, ends, end_index;
-    column_t trails;
+    heap_column_t facts; /* by site */
+    heap_column_t places, place_index, ends, end_index;
+    heap_column_t trails;
     uint32_t place_count, end_count, units; /* number 0 is none of each */
     uint32_t free_trails[(sizeof(trail_t) + ESCAPE_FRAMES * sizeof(unwind_place_t)) / sizeof(unit_t) + 2];
     bool is_ready, without; /* there is no memory for it */
@@ -56,7 +54,7 @@ bool escape_is_on(void)
 
 /* --- memory --- */
 
-static bool prepare(void)
+static bool prepare_columns(void)
 {
     if (escape.is_ready || escape.without)
         return escape.is_ready;
@@ -154,7 +152,7 @@ void escape_look(uintptr_t limit, uintptr_t end, escape_stack_t *stack)
 
 /* --- places --- */
 
-static uint64_t hash_calls(const escape_stack_t *stack)
+static uint64_t hash_stack(const escape_stack_t *stack)
 {
     uint64_t hash = stack->depth + 1;
     for (uint32_t i = 0; i < stack->depth; i++)
@@ -228,11 +226,11 @@ static void note_end(escape_place_t *place, const trail_t *trail)
 
 uint32_t escape_born(uint32_t site, const escape_stack_t *stack, uint64_t requested)
 {
-    fact_t *fact = prepare() && site ? fact_of(site) : NULL;
+    fact_t *fact = prepare_columns() && site ? fact_of(site) : NULL;
     if (!fact)
         return 0;
     if (!fact->place)
-        fact->place = find_place(hash_calls(stack));
+        fact->place = find_place(hash_stack(stack));
     escape_place_t *place = place_at(fact->place);
     if (fact->place)
         add_to_place(place, requested);
@@ -296,7 +294,7 @@ static void compare(const trail_t *trail, const uintptr_t *calls, const escape_s
 }
 
 /* Fills in how it is freed. */
-static void judge(const trail_t *trail, const escape_stack_t *here, escape_end_t *end)
+static void judge_end(const trail_t *trail, const escape_stack_t *here, escape_end_t *end)
 {
     if (trail->is_moved)
         end->how = ESCAPE_MOVED;
@@ -310,7 +308,7 @@ static void judge(const trail_t *trail, const escape_stack_t *here, escape_end_t
         compare(trail, profile_frames(profile_site(trail->site)), here, end);
 }
 
-static bool is_same(const escape_end_t *a, const escape_end_t *b)
+static bool is_same_end(const escape_end_t *a, const escape_end_t *b)
 {
     return a->site == b->site && a->how == b->how && a->lifetime == b->lifetime && a->frame == b->frame &&
            a->has_moved == b->has_moved && a->call == b->call;
@@ -326,7 +324,7 @@ static escape_end_t *find_end(const escape_end_t *like, fact_t *fact)
            0x9e3779b97f4a7c15u;
     size_t at = hash >> 30 & (2 * ENDS - 1);
     for (; index[at]; at = (at + 1) & (2 * ENDS - 1))
-        if (is_same(end_at(index[at]), like))
+        if (is_same_end(end_at(index[at]), like))
             return end_at(index[at]);
     uint32_t number = escape.end_count;
     if (number == ENDS || !column_extend(&escape.ends, (number + 1) * sizeof *like))
@@ -343,7 +341,7 @@ void escape_died(uint32_t number, const escape_stack_t *stack, uint32_t lifetime
     trail_t *trail = trail_at(number);
     fact_t *fact = fact_of(trail->site);
     escape_end_t like = {.how = ESCAPE_UNKNOWN};
-    judge(trail, stack, &like);
+    judge_end(trail, stack, &like);
     uint64_t changed = like.changed;
     like.changed = 0;
     like.site = trail->site;

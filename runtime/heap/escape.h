@@ -1,27 +1,30 @@
-/* escape: which frames sampled blocks outlive. WEIR_DEBUG=escape=1, with a heap profile; `weir advise` reads what comes of it.
+/* escape: which frames sampled blocks outlive. WEIR_DEBUG=escape=1, with a heap profile; `weir advise`
+ * reads what comes of it.
  *
- * A sample keeps a trail: for each call that it was allocated under, the place of the function that called (os/unwind.h). Its
- * free has such a stack too. Compared from the outermost call inwards, they are one as long as frame, call and registers
- * are the same:
+ * A sample keeps a trail: for each call that it was allocated under, the place of the function that called
+ * (os/unwind.h). Its free has such a stack too. Compared from the outermost call inwards, they are one as
+ * long as frame, call and registers are the same:
  *
  *     allocated under   _start   main@10   parse@3   make@7
- *     freed under       _start   main@10   parse@9                 parse's frame is there still, make's is gone
- *                       same     same      same frame, other call: the innermost that outlives the block, if nothing speaks
- *                                          against it
+ *     freed under       _start   main@10   parse@9            make's frame is gone, parse's is there still:
+ *                       same     same      same frame, other call: the innermost that outlives the block, if
+ *                                          nothing speaks against it
  *
- * What may speak against it: parse may have returned, and main may have called it anew from the same place in a loop. Other
- * registers or another frame prove that; then main is the innermost. If only main's part of the stack is different it may
- * be so. The reader, who has the program's code, decides (tools/weir/advise). Samples that were freed by another thread, by
- * a collection, on a stack that is not the thread's own, or under more calls than were noted say nothing.
+ * What may speak against it: parse may have returned, and main may have called it anew from the same place
+ * in a loop. Other registers or another frame prove that; then main is the innermost. If only main's part
+ * of the stack is different it may be so. The reader, who has the program's code, decides
+ * (tools/weir/advise). Samples that were freed by another thread, by a collection, on a stack that is not
+ * the thread's own, or under more calls than were noted say nothing.
  *
- * A place is a stack of calls, without sizes. It counts how many of its blocks are in use at once, and how they
- * grow:
+ * A place is a stack of calls, without sizes. It counts how many of its blocks are in use at once, and how
+ * they grow:
  *
  *     chain    blocks that realloc made of each other
- *     grown    blocks that are freed when the next of their place, a larger one, has just been allocated: p = join(p, more)
+ *     grown    blocks that are freed when the next of their place, a larger one, has just been allocated:
+ *              p = join(p, more)
  *
- * All counts are of samples; with WEIR_PROFILE_RATE=1 of all blocks. All under the profile's lock but what is said to be
- * without.
+ * All counts are of samples; with WEIR_PROFILE_RATE=1 of all blocks. All under the profile's lock but what
+ * is said to be without.
  */
 #ifndef WEIR_HEAP_ESCAPE_H
 #define WEIR_HEAP_ESCAPE_H

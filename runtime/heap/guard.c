@@ -81,7 +81,7 @@ static void say_calls(const char *what, const guard_calls_t *calls, size_t modul
     }
 }
 
-COLD static void say(const char *what, const guarded_t *slot, const void *at, const char *call)
+COLD static void say_guarded(const char *what, const guarded_t *slot, const void *at, const char *call)
 {
     char room[256];
     text_t text = text_on(room, sizeof room);
@@ -107,9 +107,9 @@ COLD static void say(const char *what, const guarded_t *slot, const void *at, co
         say_calls("  freed by\n", &slot->freed, modules);
 }
 
-COLD static void report(const char *what, const guarded_t *slot, const void *at, const char *call)
+COLD static void report_guard(const char *what, const guarded_t *slot, const void *at, const char *call)
 {
-    say(what, slot, at, call);
+    say_guarded(what, slot, at, call);
     if (options.onerror == OPTIONS_ONERROR_ABORT)
         os_abort();
 }
@@ -140,10 +140,10 @@ static void on_fault(int number, siginfo_t *info, void *context)
     const void *at = info->si_addr;
     const guarded_t *block = guard_owns(at) ? block_near((uintptr_t)at) : NULL;
     if (block)
-        say(!block->is_live                   ? "use after free of "
-            : (const char *)at < block->start ? "underflow of "
-                                              : "overflow of ",
-            block, at, NULL);
+        say_guarded(!block->is_live                   ? "use after free of "
+                    : (const char *)at < block->start ? "underflow of "
+                                                      : "overflow of ",
+                    block, at, NULL);
     sigaction(number, &guard.before, NULL);
 }
 
@@ -167,15 +167,14 @@ void guard_init(void)
     sigaction(SIGSEGV, &action, &guard.before);
 }
 
-static void find_calls(const heap_t *heap, guard_calls_t *calls)
+static void find_guard_calls(const heap_t *heap, guard_calls_t *calls)
 {
-    bool limit_known = heap->stack_limit != 0 && heap->stack_limit != UINTPTR_MAX;
-    unwind_stack_t own = {limit_known ? heap->stack_limit : 0, heap->stack_to};
     bool whole;
-    calls->depth = unwind_calls(own, calls->frames, CALLS, &whole);
+    calls->depth = unwind_calls(thread_state_stack(&heap->thread), calls->frames, CALLS, &whole);
 }
 
-/* GUARD_SLOTS: all are in use. Those that were never used come first, then the one that was freed longest ago. */
+/* GUARD_SLOTS: all are in use. Those that were never used come first, then the one that was freed longest
+ * ago. */
 static uint32_t take_slot(void)
 {
     if (guard.used < GUARD_SLOTS)
@@ -194,8 +193,8 @@ static void give_slot(uint32_t slot)
     guard.waiting++;
 }
 
-/* At the page's end it is aligned to 16 bytes. A caller that asks for more asks for a size that is a multiple of it
- * (raw_aligned). */
+/* At the page's end it is aligned to 16 bytes. A caller that asks for more asks for a size that is a multiple
+ * of it (raw_aligned). */
 static char *place_in(char *page, size_t size)
 {
     bool at_end = guard.turn++ % 2 == 0;
@@ -207,7 +206,7 @@ void *guard_alloc(const heap_t *heap, uint32_t cls, size_t size)
     if (class_size(cls) > OS_PAGE)
         return NULL;
     guard_calls_t calls;
-    find_calls(heap, &calls);
+    find_guard_calls(heap, &calls);
     lock_acquire(&guard.lock);
     char *start = NULL;
     uint32_t number = take_slot();
@@ -251,7 +250,7 @@ static void check_fillings(const guarded_t *slot, const char *page)
         return;
     guarded_t copy = *slot;
     lock_release(&guard.lock);
-    report(damage < copy.start ? "underflow of " : "overflow of ", &copy, damage, "free()");
+    report_guard(damage < copy.start ? "underflow of " : "overflow of ", &copy, damage, "free()");
     lock_acquire(&guard.lock);
 }
 
@@ -259,14 +258,14 @@ static void report_misuse(const guarded_t *slot, const void *p, const char *what
 {
     const guarded_t *near = slot ? slot : block_near((uintptr_t)p);
     if (near)
-        report(slot ? what : "interior address of ", near, slot ? NULL : p, call);
+        report_guard(slot ? what : "interior address of ", near, slot ? NULL : p, call);
 }
 
 uint32_t guard_free(const heap_t *heap, void *p)
 {
     uint32_t number, cls = 0;
     guard_calls_t calls;
-    find_calls(heap, &calls);
+    find_guard_calls(heap, &calls);
     lock_acquire(&guard.lock);
     guarded_t *slot = slot_of(p, &number);
     bool is_block = slot && slot->is_live;

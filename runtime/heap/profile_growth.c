@@ -33,6 +33,6 @@ static bool is_pressed_first(void)
 
 void profile_look_at_growth(void)
 {
-    if (watch.write && !cache.inside && (has_grown() || is_pressed_first() || watch.is_asked()))
+    if (watch.write && !cache.no_stop && (has_grown() || is_pressed_first() || watch.is_asked()))
         watch.write();
 }

@@ -28,6 +28,7 @@ enum string {
     STRING_CUT,
     STRING_POOL,
     STRING_ARENA,
+    STRING_BUDGET,
     STRING_ESCAPE,
     STRING_ESCAPE_FIRST,
     STRING_FRAME = STRING_ESCAPE_FIRST + ESCAPE_HOWS,
@@ -51,13 +52,21 @@ enum string {
 };
 
 static const char *const strings[STRING_MODULES] = {
-    "",           "alloc_objects", "count",    "alloc_space", "bytes",   "inuse_objects", "inuse_space",
-    "space",      "requested",     "lifetime", "passed",      "stack",   "cut",           "pool",
-    "arena",      "escape",        "frame",    "thread",      "unknown", "moved",         "frame",
-    "free",       "changed",       "returned", "least",       "most",    "live",          "live_bytes",
-    "grown",      "emptied",       "place",    "chains",      "links",   "copied",        "final_least",
-    "final_most", "<10us",         "<100us",   "<1ms",        "<10ms",   "<100ms",        "<1s",
-    "<10s",       ">=10s"};
+    "",           "alloc_objects", "count",       "alloc_space",
+    "bytes",      "inuse_objects", "inuse_space", "space",
+    "requested",  "lifetime",      "passed",      "stack",
+    "cut",        "pool",          "arena",       "budget",
+    "escape",     "frame",         "thread",      "unknown",
+    "moved",      "frame",         "free",        "changed",
+    "returned",   "least",         "most",        "live",
+    "live_bytes", "grown",         "emptied",     "place",
+    "chains",     "links",         "copied",      "final_least",
+    "final_most", "<10us",         "<100us",      "<1ms",
+    "<10ms",      "<100ms",        "<1s",         "<10s",
+    ">=10s"};
+
+static const enum string owner_keys[] = {
+    [PROFILE_POOL] = STRING_POOL, [PROFILE_ARENA] = STRING_ARENA, [PROFILE_BUDGET] = STRING_BUDGET};
 
 /* The fields of the messages, by their names in profile.proto. */
 enum {
@@ -287,7 +296,7 @@ static void put_sample(proto_t *to, const profile_site_t *site, uint32_t number,
     if (escape_place_of(number))
         put_place(&sample, escape_place_of(number));
     if (site->owner)
-        put_text(&sample, profile_owner_at(site->owner).is_arena ? STRING_ARENA : STRING_POOL,
+        put_text(&sample, owner_keys[profile_owner_at(site->owner).kind],
                  STRING_MODULES + 2 * encoder.module_count + site->owner - 1);
     if (!site->whole)
         put_text(&sample, STRING_STACK, STRING_CUT);

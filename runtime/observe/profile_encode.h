@@ -1,9 +1,9 @@
 /* profile_encode: the heap profile as a profile.proto, the format of `go tool pprof` and of others
  * (https://github.com/google/pprof/blob/main/proto/profile.proto).
  *
- * The values of a sample are alloc_objects, alloc_space, inuse_objects, inuse_space, in Go's order, scaled to
- * the whole program; the last is the default. A site becomes several samples, told apart by labels: one of
- * what is in use, and one for each lifetime of what is not:
+ * The values of a sample are alloc_objects, alloc_space, inuse_objects, inuse_space, in Go's order, scaled
+ * to the whole program; the last is the default. A site becomes several samples, told apart by labels: one
+ * of what is in use, and one for each lifetime of what is not:
  *
  *     bytes      of each block
  *     requested  bytes that the program asked for, on average: the rest of the block is lost to rounding
@@ -18,8 +18,9 @@
  *     free       the address there of the call that freed them
  *     changed    bit n: frame n had other contents when they were freed
  *     returned   1: what that frame called then has returned
- *     place      a number of the stack, whatever the size. Of all its samples: least, most (bytes requested), live,
- *                live_bytes (most at once), grown, emptied; chains, links, copied, final_least, final_most (bytes) of realloc
+ *     place      a number of the stack, whatever the size. Of all its samples: least, most (bytes requested),
+ *                live, live_bytes (most at once), grown, emptied; of realloc chains, links, copied,
+ *                final_least, final_most (bytes)
  *
  * Addresses have no names: the tool finds them in the files that the mappings name.
  */
@@ -30,8 +31,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* From now on the files that the code comes from are known, if they cannot be found out when a profile is encoded: the
- * process may have another root then, or be forbidden to read. */
+/* From now on the files that the code comes from are known, if they cannot be found out when a profile is
+ * encoded: the process may have another root then, or be forbidden to read. */
 void profile_encode_prepare(void);
 
 /* Encode the profile as it is now into memory that os_reserve gives; *reserved is to be given back by

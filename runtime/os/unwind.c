@@ -100,7 +100,7 @@ static uint32_t hash_contents(const cfi_bounds_t *bounds, uintptr_t from, uintpt
  * each register that calls keep is where it was or at a distance below the CFA.
  *
  *     63        48 47     40 39 ...                  0
- *     | cfa: 15+1 |   rbp   | rbx, r12, r13, r14, r15 |       distances in words; 0: the register was not changed
+ *     | cfa: 15+1 |   rbp   | rbx, r12, r13, r14, r15 |  distances in words; 0: not changed
  *
  * Beside it lies its key, combined with it by exclusive or: a reader of one half of one entry and one of
  * another finds no match. So no lock is needed (Hyatt and Mann, "A lockless transposition table
@@ -141,7 +141,7 @@ static uint64_t pack(const cfi_row_t *row)
     return packed;
 }
 
-static bool load(const cfi_bounds_t *bounds, uintptr_t address, uintptr_t *value)
+static bool load_frame(const cfi_bounds_t *bounds, uintptr_t address, uintptr_t *value)
 {
     if (address < bounds->low || address > bounds->high - sizeof *value || address % sizeof *value)
         return false;
@@ -155,11 +155,11 @@ static bool step_packed(uint64_t row, const cfi_bounds_t *bounds, cfi_frame_t *f
     if (!(frame->known >> base & 1))
         return false;
     uintptr_t cfa = frame->reg[base] + (row >> 49) * 8;
-    if (!load(bounds, cfa - 8, &frame->reg[CFI_RETURN]))
+    if (!load_frame(bounds, cfa - 8, &frame->reg[CFI_RETURN]))
         return false;
     for (uint32_t i = 0; i < KEPT; i++) {
         uintptr_t distance = (row >> 8 * i & 0xff) * 8;
-        if (distance && !load(bounds, cfa - distance, &frame->reg[kept[i]]))
+        if (distance && !load_frame(bounds, cfa - distance, &frame->reg[kept[i]]))
             return false;
         frame->known |= (uint32_t)(distance > 0) << kept[i];
     }
@@ -221,8 +221,8 @@ static uint32_t hash_registers(const cfi_frame_t *frame)
     return hash;
 }
 
-/* The place is of the function that calls here; where it ends is known after one more step. A function that a signal has
- * interrupted does not call: an odd number stands for its frame. */
+/* The place is of the function that calls here; where it ends is known after one more step. A function that
+ * a signal has interrupted does not call: an odd number stands for its frame. */
 static void begin_place(unwind_place_t *place, const cfi_frame_t *frame, bool is_call)
 {
     *place = (unwind_place_t){.frame = is_call ? frame->reg[CFI_RSP] : 2 * (uintptr_t)another() + 1,
@@ -291,8 +291,8 @@ unwind_places(unwind_stack_t own, uintptr_t *calls, unwind_place_t *places, uint
 
 #else
 
-/* A frame's record is its caller's and the return address, on AArch64 and others. Which registers calls keep is not known
- * there, so the contents are never the same. */
+/* A frame's record is its caller's and the return address, on AArch64 and others. Which registers calls
+ * keep is not known there, so the contents are never the same. */
 static inline __attribute__((always_inline, no_sanitize("address"))) uint32_t
 walk(uintptr_t at, unwind_stack_t own, uintptr_t *calls, unwind_place_t *places, uint32_t room, bool *whole)
 {

@@ -25,9 +25,9 @@ typedef struct unwind_stack {
  * because there was no more room, or no table describes a frame. */
 uint32_t unwind_calls(unwind_stack_t own, uintptr_t *calls, uint32_t room, bool *whole);
 
-/* A function that calls, as it stands at the call: two stacks of a thread in which all of this and the calls are the same
- * down to some frame have most likely not left that frame in between; another frame or other registers prove that they
- * have. */
+/* A function that calls, as it stands at the call: two stacks of a thread in which all of this and the
+ * calls are the same down to some frame have most likely not left that frame in between; another frame or
+ * other registers prove that they have. */
 typedef struct unwind_place {
     uintptr_t frame; /* its CFA; of the outermost its stack pointer */
     uint32_t

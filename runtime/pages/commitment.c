@@ -1,5 +1,6 @@
-/* commitment: see commitment.h. The extent allocator takes what it gets for committed until it purges it. So a chunk that is that
- * in part, and a huge object that is not, are decommitted throughout, and purged before they are used again. */
+/* commitment: see commitment.h. The extent allocator takes what it gets for committed until it purges it. So
+ * a chunk that is that in part, and a huge object that is not, are decommitted throughout, and purged before
+ * they are used again. */
 #include "runtime/pages/commitment.h"
 
 #include "runtime/pages/bits.h"

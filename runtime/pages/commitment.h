@@ -1,6 +1,6 @@
-/* commitment: where the kernel has a bound on what is committed (RLIMIT_DATA, RLIMIT_AS, strict overcommit) and has just
- * refused more. What is free gives up its commitment, and so what it was refused for can be had; and memory that the
- * kernel does not make accessible again goes back without any.
+/* commitment: where the kernel has a bound on what is committed (RLIMIT_DATA, RLIMIT_AS, strict overcommit)
+ * and has just refused more. What is free gives up its commitment, and so what it was refused for can be had;
+ * and memory that the kernel does not make accessible again goes back without any.
  *
  * All of this is under the pages' lock, which is given up on the way: see purge_await. */
 #ifndef WEIR_PAGES_COMMITMENT_H
@@ -10,11 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whatever is free gives up its commitment: what the extent allocator holds, and the chunks that are free throughout. True: ask
- * again. */
+/* Whatever is free gives up its commitment: what the extent allocator holds, and the chunks that are free
+ * throughout. True: ask again. */
 bool commitment_make_room(void);
-/* A run of slots, or a huge object, goes back whose pages were decommitted: they are committed again when a thread
- * takes them. */
+/* A run of slots, or a huge object, goes back whose pages were decommitted: they are committed again when a
+ * thread takes them. */
 void commitment_give_run(uint32_t slot, uint32_t count);
 void commitment_give_huge(void *memory, size_t size);
 

@@ -1,4 +1,5 @@
-/* weir advise: what of a program need not be on the heap, and what it is made of. The parts are in tools/weir/advise. */
+/* weir advise: what of a program need not be on the heap, and what it is made of. The parts are in
+ * tools/weir/advise. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ typedef struct choice {
     bool exact, json, fails;
 } choice_t;
 
-static bool take_number(uint64_t *number, const char *text, bool has_unit)
+static bool take_size(uint64_t *number, const char *text, bool has_unit)
 {
     static const char units[] = "KMGT";
     char *end;
@@ -67,7 +68,7 @@ static const char *take_text(choice_t *choice, char **arguments, int *at)
 }
 
 /* 0, or the exit status after a line. */
-static int take_option(choice_t *choice, char **arguments, int *at)
+static int take_advise_option(choice_t *choice, char **arguments, int *at)
 {
     const char *value, *flag = arguments[*at];
     bool good = true;
@@ -76,11 +77,11 @@ static int take_option(choice_t *choice, char **arguments, int *at)
     if ((value = take_text(choice, arguments, at)))
         good = *value != '\0';
     else if ((value = arguments_value("--top", arguments, at)))
-        good = take_number(&choice->most, value, false);
+        good = take_size(&choice->most, value, false);
     else if ((value = arguments_value("--least", arguments, at)))
-        good = take_number(&choice->least, value, false);
+        good = take_size(&choice->least, value, false);
     else if ((value = arguments_value("--fail-over", arguments, at)))
-        choice->fails = good = take_number(&choice->fail_over, value, true);
+        choice->fails = good = take_size(&choice->fail_over, value, true);
     else
         return command_bad_usage(&command_advise, "unknown option \"%s\"", flag);
     return good ? 0 : command_bad_usage(&command_advise, "%s: expected a value, not \"%s\"", flag, value);
@@ -92,8 +93,9 @@ static bool is_order(const char *name)
            strcmp(name, "time") == 0;
 }
 
-/* Returns where the program stands among the arguments, `count` if there is none; *status is set if there is no going on. */
-static int take_arguments(choice_t *choice, int count, char **arguments, int *status)
+/* Returns where the program stands among the arguments, `count` if there is none; *status is set if there
+ * is no going on. */
+static int take_advise_arguments(choice_t *choice, int count, char **arguments, int *status)
 {
     int at = 1;
     for (; at < count && arguments[at][0] == '-' && *status == 0; at++) {
@@ -101,7 +103,7 @@ static int take_arguments(choice_t *choice, int count, char **arguments, int *st
             at++;
             break;
         }
-        *status = take_option(choice, arguments, &at);
+        *status = take_advise_option(choice, arguments, &at);
     }
     if (*status == 0 && !is_order(choice->sort))
         *status = command_bad_usage(&command_advise, "--sort \"%s\": expected both, bytes, objects or time",
@@ -113,7 +115,7 @@ static int take_arguments(choice_t *choice, int count, char **arguments, int *st
     return at;
 }
 
-static int failed(const char *path)
+static int advise_failed(const char *path)
 {
     fprintf(stderr, "weir advise: %s: %s\n", path, strerror(errno));
     return 1;
@@ -125,11 +127,11 @@ static int write_page(const choice_t *choice, const profile_t *profile, const pr
     FILE *to = fopen(choice->html, "w");
     bool done = to && page_write(profile, proposals, title, to);
     done = to && fclose(to) == 0 && done;
-    return done ? 0 : failed(choice->html);
+    return done ? 0 : advise_failed(choice->html);
 }
 
-static int show(const choice_t *choice, const profile_t *profile, const proposals_t *proposals,
-                const char *title)
+static int show_all(const choice_t *choice, const profile_t *profile, const proposals_t *proposals,
+                    const char *title)
 {
     baseline_t baseline = {NULL, 0, 0};
     int status = 0;
@@ -171,12 +173,12 @@ static int advise(const choice_t *choice, const char *path, const char *title)
     proposals_t proposals = proposals_make(&profile, &cost, choice->least);
     proposals_label(&proposals, &profile);
     if (choice->keep && !named_write(&profile, choice->keep))
-        return failed(choice->keep);
+        return advise_failed(choice->keep);
     proposals_add_layouts(&proposals, &profile, choice->debug_path);
     proposals_sort(&proposals, choice->sort);
     if (profile.sample_count == 0)
         fprintf(stderr, "weir advise: %s: no block was sampled; --exact notes all\n", title);
-    return show(choice, &profile, &proposals, title);
+    return show_all(choice, &profile, &proposals, title);
 }
 
 static int run(int count, char **arguments)
@@ -185,7 +187,7 @@ static int run(int count, char **arguments)
     int status = 0;
     if (count == 2 && strcmp(arguments[1], "--measure") == 0)
         return cost_print();
-    int at = take_arguments(&choice, count, arguments, &status);
+    int at = take_advise_arguments(&choice, count, arguments, &status);
     if (status)
         return status;
     if (choice.profile)

@@ -1,4 +1,5 @@
-/* baseline: see baseline.h. show_json writes each proposal on a line of its own, which begins with what is wanted here. */
+/* baseline: see baseline.h. show_json writes each proposal on a line of its own, which begins with what is
+ * wanted here. */
 #include "tools/weir/advise/baseline.h"
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 
 #include "tools/weir/advise/show.h"
 
-static void add(baseline_t *baseline, const char *name, bool is_layout, uint64_t bytes)
+static void add_entry(baseline_t *baseline, const char *name, bool is_layout, uint64_t bytes)
 {
     for (size_t i = 0; i < baseline->count; i++)
         if (baseline->of[i].is_layout == is_layout && strcmp(baseline->of[i].name, name) == 0) {
@@ -18,14 +19,14 @@ static void add(baseline_t *baseline, const char *name, bool is_layout, uint64_t
         }
     if (baseline->count == baseline->room) {
         size_t room = baseline->room ? 2 * baseline->room : 64;
-        entry_t *of = profile_room(room, sizeof *of);
+        baseline_entry_t *of = profile_room(room, sizeof *of);
         if (baseline->count)
             memcpy(of, baseline->of, baseline->count * sizeof *of);
         free(baseline->of);
         baseline->of = of;
         baseline->room = room;
     }
-    baseline->of[baseline->count++] = (entry_t){profile_copy(name, strlen(name)), is_layout, bytes};
+    baseline->of[baseline->count++] = (baseline_entry_t){profile_copy(name, strlen(name)), is_layout, bytes};
 }
 
 /* The text between two others; it is ended in place. NULL: it is not there. */
@@ -46,7 +47,7 @@ static void take_line(baseline_t *baseline, char *line)
     char *name = advice ? between(&at, "\"name\":\"", "\",") : NULL;
     char *bytes = name ? between(&at, "\"saved_bytes\":", ",") : NULL;
     if (bytes && strtoull(bytes, NULL, 10))
-        add(baseline, name, strcmp(advice, "layout") == 0, strtoull(bytes, NULL, 10));
+        add_entry(baseline, name, strcmp(advice, "layout") == 0, strtoull(bytes, NULL, 10));
 }
 
 bool baseline_read(const char *path, baseline_t *baseline)
@@ -70,7 +71,7 @@ bool baseline_read(const char *path, baseline_t *baseline)
     return is_ours;
 }
 
-static uint64_t bytes_of(const baseline_t *baseline, const entry_t *like)
+static uint64_t bytes_of(const baseline_t *baseline, const baseline_entry_t *like)
 {
     for (size_t i = 0; i < baseline->count; i++)
         if (baseline->of[i].is_layout == like->is_layout && strcmp(baseline->of[i].name, like->name) == 0)
@@ -86,11 +87,11 @@ uint64_t baseline_excess(const baseline_t *baseline, const profile_t *profile, c
         const proposal_t *proposal = &proposals->of[i];
         const frame_t *site = show_site(profile, proposal);
         if (proposal->saved_bytes)
-            add(&now,
-                proposal->layout ? proposal->layout->record->name
-                : site           ? site->function
-                                 : "?",
-                proposal->layout != NULL, proposal->saved_bytes);
+            add_entry(&now,
+                      proposal->layout ? proposal->layout->record->name
+                      : site           ? site->function
+                                       : "?",
+                      proposal->layout != NULL, proposal->saved_bytes);
     }
     for (size_t i = 0; i < now.count; i++) {
         uint64_t then = bytes_of(baseline, &now.of[i]);

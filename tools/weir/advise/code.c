@@ -1,10 +1,11 @@
-/* code: see code.h. Reachability by depth-first search over instructions, each time anew: functions are small. */
+/* code: see code.h. Reachability by depth-first search over instructions, each time anew: functions are
+ * small. */
 #include "tools/weir/advise/code.h"
 
 #include <stdlib.h>
 
 /* Answers that were given, by hash; another with the same hash takes its place. */
-enum question {
+enum code_question {
     QUESTION_NONE,
     QUESTION_REPEATS,
     QUESTION_PRECEDES,
@@ -14,7 +15,7 @@ enum question {
 };
 
 typedef struct answer {
-    enum question question;
+    enum code_question question;
     uint64_t first, second;
     bool is_so;
 } answer_t;
@@ -24,7 +25,7 @@ enum { ANSWERS = 1 << 14 };
 static answer_t answers[ANSWERS];
 
 /* Its question is set if it is the answer. */
-static answer_t *answer_to(enum question question, uint64_t first, uint64_t second)
+static answer_t *answer_to(enum code_question question, uint64_t first, uint64_t second)
 {
     uint64_t hash = (first * 0x9e3779b97f4a7c15u ^ second) * 0x9e3779b97f4a7c15u + (uint64_t)question * 977;
     answer_t *answer = &answers[hash >> 40 & (ANSWERS - 1)];
@@ -35,16 +36,16 @@ static answer_t *answer_to(enum question question, uint64_t first, uint64_t seco
 
 /* --- reachability --- */
 
-typedef struct search {
+typedef struct reach_search {
     const code_function_t *function;
     bool *seen;
     size_t *waiting, waiting_count;
     size_t without; /* this place is not passed; SIZE_MAX: all are */
     bool returns;   /* the end of the function was reached */
     bool leaves;    /* by a jump to another one */
-} search_t;
+} reach_search_t;
 
-static void reach(search_t *search, size_t place)
+static void reach(reach_search_t *search, size_t place)
 {
     if (place == search->without || search->seen[place])
         return;
@@ -52,7 +53,7 @@ static void reach(search_t *search, size_t place)
     search->waiting[search->waiting_count++] = place;
 }
 
-static void reach_next(search_t *search, size_t place)
+static void reach_next(reach_search_t *search, size_t place)
 {
     const code_place_t *places = search->function->places;
     if (place + 1 < search->function->count &&
@@ -61,7 +62,7 @@ static void reach_next(search_t *search, size_t place)
 }
 
 /* Out of the function is a call in the place of a return. */
-static void reach_target(search_t *search, size_t place)
+static void reach_target(reach_search_t *search, size_t place)
 {
     size_t target = code_read_place_at(search->function, search->function->places[place].instruction.target);
     if (target != SIZE_MAX)
@@ -70,14 +71,14 @@ static void reach_target(search_t *search, size_t place)
         search->returns = search->leaves = true;
 }
 
-static void reach_all(search_t *search)
+static void reach_all(reach_search_t *search)
 {
     for (size_t i = 0; i < search->function->count; i++)
         reach(search, i);
     search->returns = search->leaves = true;
 }
 
-static void follow(search_t *search, size_t place)
+static void follow(reach_search_t *search, size_t place)
 {
     switch (search->function->places[place].instruction.kind) {
     case INSTRUCTION_JUMP:
@@ -102,31 +103,31 @@ static void follow(search_t *search, size_t place)
     }
 }
 
-static void go(search_t *search)
+static void go(reach_search_t *search)
 {
     while (search->waiting_count)
         follow(search, search->waiting[--search->waiting_count]);
 }
 
-static search_t begin(const code_function_t *function, size_t without)
+static reach_search_t begin(const code_function_t *function, size_t without)
 {
-    return (search_t){.function = function,
-                      .seen = profile_room(function->count, sizeof(bool)),
-                      .waiting = profile_room(function->count, sizeof(size_t)),
-                      .without = without};
+    return (reach_search_t){.function = function,
+                            .seen = profile_room(function->count, sizeof(bool)),
+                            .waiting = profile_room(function->count, sizeof(size_t)),
+                            .without = without};
 }
 
-static void end(search_t *search)
+static void end(reach_search_t *search)
 {
     free(search->seen);
     free(search->waiting);
 }
 
 /* What no jump leads to is reached when an exception is caught: from any call. */
-static void reach_handlers(search_t *search)
+static void reach_handlers(reach_search_t *search)
 {
     const code_function_t *function = search->function;
-    search_t whole = begin(function, SIZE_MAX);
+    reach_search_t whole = begin(function, SIZE_MAX);
     reach(&whole, function->entry);
     go(&whole);
     for (size_t i = 0; i < function->count; i++)
@@ -135,7 +136,7 @@ static void reach_handlers(search_t *search)
     end(&whole);
 }
 
-static bool has_call(const search_t *search)
+static bool has_call(const reach_search_t *search)
 {
     for (size_t i = 0; i < search->function->count; i++)
         if (search->seen[i] && search->function->places[i].instruction.kind == INSTRUCTION_CALL)
@@ -143,7 +144,7 @@ static bool has_call(const search_t *search)
     return false;
 }
 
-static void go_everywhere(search_t *search)
+static void go_everywhere(reach_search_t *search)
 {
     go(search);
     if (has_call(search)) {
@@ -153,9 +154,9 @@ static void go_everywhere(search_t *search)
 }
 
 /* From the entry, without passing a place. */
-static search_t search_around(const code_function_t *function, size_t without)
+static reach_search_t search_around(const code_function_t *function, size_t without)
 {
-    search_t search = begin(function, without);
+    reach_search_t search = begin(function, without);
     reach(&search, function->entry);
     go_everywhere(&search);
     return search;
@@ -163,7 +164,7 @@ static search_t search_around(const code_function_t *function, size_t without)
 
 static bool repeats(const code_function_t *function, size_t place)
 {
-    search_t search = begin(function, SIZE_MAX);
+    reach_search_t search = begin(function, SIZE_MAX);
     follow(&search, place);
     reach_handlers(&search);
     go_everywhere(&search);
@@ -174,7 +175,7 @@ static bool repeats(const code_function_t *function, size_t place)
 
 static bool precedes(const code_function_t *function, size_t first, size_t second)
 {
-    search_t search = search_around(function, first);
+    reach_search_t search = search_around(function, first);
     bool is_so = !search.seen[second];
     end(&search);
     return is_so;
@@ -182,7 +183,7 @@ static bool precedes(const code_function_t *function, size_t first, size_t secon
 
 static bool precedes_tail(const code_function_t *function, size_t place)
 {
-    search_t search = search_around(function, place);
+    reach_search_t search = search_around(function, place);
     bool is_so = !search.leaves;
     end(&search);
     return is_so;
@@ -190,16 +191,17 @@ static bool precedes_tail(const code_function_t *function, size_t place)
 
 static bool is_always_reached(const code_function_t *function, size_t place)
 {
-    search_t search = search_around(function, place);
+    reach_search_t search = search_around(function, place);
     bool is_so = !search.returns;
     end(&search);
     return is_so;
 }
 
-/* Can this one be reached from the place? All that are on the way, too: seen by `search`, which has begun there. */
-static bool comes_back(const search_t *search, size_t from, size_t to)
+/* Can this one be reached from the place? All that are on the way, too: seen by `search`, which has begun
+ * there. */
+static bool comes_back(const reach_search_t *search, size_t from, size_t to)
 {
-    search_t back = begin(search->function, SIZE_MAX);
+    reach_search_t back = begin(search->function, SIZE_MAX);
     reach(&back, from);
     go(&back);
     bool is_so = back.seen[to];
@@ -207,12 +209,12 @@ static bool comes_back(const search_t *search, size_t from, size_t to)
     return is_so;
 }
 
-/* A block of a loop is reached from each other one of it. Only the places that jump, and those behind calls, are asked: the
- * others are on the way to one. */
-static void close_loop(search_t *closed, size_t place)
+/* A block of a loop is reached from each other one of it. Only the places that jump, and those behind
+ * calls, are asked: the others are on the way to one. */
+static void close_loop(reach_search_t *closed, size_t place)
 {
     const code_function_t *function = closed->function;
-    search_t ahead = begin(function, SIZE_MAX);
+    reach_search_t ahead = begin(function, SIZE_MAX);
     follow(&ahead, place);
     go(&ahead);
     closed->seen[place] = true;
@@ -225,7 +227,7 @@ static void close_loop(search_t *closed, size_t place)
 
 static bool leads_to(const code_function_t *function, size_t first, size_t second)
 {
-    search_t search = begin(function, SIZE_MAX);
+    reach_search_t search = begin(function, SIZE_MAX);
     close_loop(&search, second);
     follow(&search, first);
     go(&search);

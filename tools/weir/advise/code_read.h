@@ -1,5 +1,5 @@
-/* code_read: the instructions of a function of the profiled process, by its file and, where it has some, its debug information. On
- * processors other than x86-64 no function is known. */
+/* code_read: the instructions of a function of the profiled process, by its file and, where it has some,
+ * its debug information. On processors other than x86-64 no function is known. */
 #ifndef WEIR_TOOLS_ADVISE_CODE_READ_H
 #define WEIR_TOOLS_ADVISE_CODE_READ_H
 
@@ -27,10 +27,12 @@ typedef struct code_function {
     struct code_function *next;
 } code_function_t;
 
-/* The function that an address of the process lies in; the same function is the same pointer. NULL: it is not known. */
+/* The function that an address of the process lies in; the same function is the same pointer. NULL: it is
+ * not known. */
 const code_function_t *code_read_function(const profile_t *profile, uint64_t address);
 
-/* Which of its instructions lies at an address of the process, of the file; of any byte of it. SIZE_MAX: none. */
+/* Which of its instructions lies at an address of the process, of the file; of any byte of it. SIZE_MAX:
+ * none. */
 size_t code_read_place(const code_function_t *function, uint64_t address);
 size_t code_read_place_at(const code_function_t *function, uint64_t address);
 

@@ -1,5 +1,5 @@
-/* cost: how long malloc and free take for a block that is allocated and freed at once, measured on this machine on weir. A
- * program whose blocks lie further apart in time and memory pays more. */
+/* cost: how long malloc and free take for a block that is allocated and freed at once, measured on this
+ * machine on weir. A program whose blocks lie further apart in time and memory pays more. */
 #ifndef WEIR_TOOLS_ADVISE_COST_H
 #define WEIR_TOOLS_ADVISE_COST_H
 
@@ -17,7 +17,8 @@ typedef struct cost {
 /* Measure in this process, and print size and nanoseconds, one line each. */
 int cost_print(void);
 
-/* Have it measured by this command in a process of its own, on weir; the environment has the library. Empty if that fails. */
+/* Have it measured by this command in a process of its own, on weir; the environment has the library. Empty
+ * if that fails. */
 cost_t cost_measure(void);
 
 /* Of a pair of malloc and free; 0: it was not measured. */

@@ -144,7 +144,7 @@ static size_t immediate_of(const reader_t *in, uint32_t map, uint8_t op, uint32_
     return (form & BYTE ? 1 : 0) + (form & WORD ? 2 : 0) + (form & FULL ? full : 0);
 }
 
-static enum instruction_kind kind_of(uint32_t map, uint8_t op, uint8_t modrm)
+static enum instruction_kind kind_of_opcode(uint32_t map, uint8_t op, uint8_t modrm)
 {
     uint8_t digit = modrm >> 3 & 7;
     if (map == 1 && op >= 0x80 && op < 0x90)
@@ -191,7 +191,7 @@ bool instruction_read(const uint8_t *bytes, size_t room, uint64_t address, instr
     in.at += immediate;
     if (in.is_bad || form == BAD || in.at > in.room)
         return false;
-    *instruction = (instruction_t){.length = (uint32_t)in.at, .kind = kind_of(map, op, modrm)};
+    *instruction = (instruction_t){.length = (uint32_t)in.at, .kind = kind_of_opcode(map, op, modrm)};
     uint64_t behind = address + in.at;
     bool has_target =
         !(form & MODRM) && instruction->kind > INSTRUCTION_PADDING && immediate && (form & (BYTE | FULL));

@@ -1,5 +1,5 @@
-/* instruction: how long an instruction of x86-64 is, and where it may go on. Lengths by the opcode maps of Intel's Software
- * Developer's Manual, volume 2, appendix A; what is not in them is refused. */
+/* instruction: how long an instruction of x86-64 is, and where it may go on. Lengths by the opcode maps of
+ * Intel's Software Developer's Manual, volume 2, appendix A; what is not in them is refused. */
 #ifndef WEIR_TOOLS_ADVISE_INSTRUCTION_H
 #define WEIR_TOOLS_ADVISE_INSTRUCTION_H
 

@@ -45,7 +45,7 @@ static void put_source(FILE *to, const frame_t *frame)
     fputs("</pre>", to);
 }
 
-static void put_row(FILE *to, const profile_t *profile, const proposal_t *proposal, bool is_exact)
+static void put_page_row(FILE *to, const profile_t *profile, const proposal_t *proposal, bool is_exact)
 {
     char room[32];
     fprintf(to,
@@ -90,7 +90,7 @@ bool page_write(const profile_t *profile, const proposals_t *proposals, const ch
         to);
     for (size_t i = 0; i < proposals->count; i++)
         if (proposals->of[i].kind != PROPOSE_LEAVE)
-            put_row(to, profile, &proposals->of[i], proposals->is_exact);
+            put_page_row(to, profile, &proposals->of[i], proposals->is_exact);
     fputs("</table><p>", to);
     show_rest(proposals, to);
     fputs("</p></html>\n", to);

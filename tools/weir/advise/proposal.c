@@ -1,4 +1,5 @@
-/* proposal: see proposal.h. Places are put together first, then each is judged by itself: the first rule that fits. */
+/* proposal: see proposal.h. Places are put together first, then each is judged by itself: the first rule
+ * that fits. */
 #include "tools/weir/advise/proposal.h"
 
 #include <stdlib.h>
@@ -40,7 +41,8 @@ size_t proposal_site(const profile_t *profile, const sample_t *sample)
     return call;
 }
 
-/* Up to where stacks have to be the same to be one proposal: the holder; else the function that allocates and its caller. */
+/* Up to where stacks have to be the same to be one proposal: the holder; else the function that allocates
+ * and its caller. */
 static size_t depth_of(const profile_t *profile, const place_t *place)
 {
     size_t depth =
@@ -52,16 +54,6 @@ static bool belongs(const proposal_t *proposal, const place_t *place, size_t dep
 {
     return proposal->place.holder == place->holder && proposal->depth == depth &&
            verdict_is_same(&proposal->place, place, proposal->depth);
-}
-
-static uint64_t least_of(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint64_t most_of(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
 }
 
 static void add_place(proposal_t *proposal, const place_t *place)
@@ -94,8 +86,8 @@ static void put_together(const profile_t *profile, proposals_t *proposals, const
 
 /* --- what is advised --- */
 
-/* By chains of realloc. What was copied tells how they grow: twice as large each time, all copies are about as large as the
- * last block; by pieces, many times that. */
+/* By chains of realloc. What was copied tells how they grow: twice as large each time, all copies are about
+ * as large as the last block; by pieces, many times that. */
 static enum proposal_kind kind_of_chain(const proposal_t *proposal)
 {
     const escape_t *escape = &proposal->escape;
@@ -109,8 +101,8 @@ static uint64_t scaled(const proposal_t *proposal, uint64_t live)
     return place->samples ? live * place->objects / place->samples : live;
 }
 
-/* Whether all of the places have their blocks at the same time is not known: for a pool that is taken to be so, for larger blocks
- * that it is not. */
+/* Whether all of the places have their blocks at the same time is not known: for a pool that is taken to be
+ * so, for larger blocks that it is not. */
 static enum proposal_kind kind_of_free(const proposal_t *proposal, bool is_exact)
 {
     const escape_t *escape = &proposal->escape;
@@ -119,7 +111,7 @@ static enum proposal_kind kind_of_free(const proposal_t *proposal, bool is_exact
     if (is_exact && proposal->live <= REUSE_LIVE && proposal->place.objects > POOL_TURNS &&
         !proposal->place.by_thread)
         return PROPOSE_REUSE;
-    if (proposal->place.objects >= POOL_TURNS * most_of(scaled(proposal, proposal->live), 1))
+    if (proposal->place.objects >= POOL_TURNS * verdict_most(scaled(proposal, proposal->live), 1))
         return PROPOSE_POOL;
     bool is_fewer = escape->most <= FEWER_SIZE && scaled(proposal, escape->live) >= FEWER_LIVE;
     return is_fewer ? PROPOSE_FEWER : PROPOSE_LEAVE;
@@ -173,7 +165,8 @@ static void estimate(proposal_t *proposal)
         proposal->saved_bytes = place->cells - place->bytes;
         break;
     case PROPOSE_POOL:
-        proposal->saved_objects = place->objects - least_of(scaled(proposal, proposal->live), place->objects);
+        proposal->saved_objects =
+            place->objects - verdict_least(scaled(proposal, proposal->live), place->objects);
         proposal->saved_bytes = (uint64_t)(mean_cell * (double)proposal->saved_objects);
         break;
     case PROPOSE_PRESIZE:
@@ -182,7 +175,7 @@ static void estimate(proposal_t *proposal)
         proposal->size = escape->final_most;
         break;
     case PROPOSE_BUILDER:
-        proposal->saved_objects = most_of(escape->grown, escape->links);
+        proposal->saved_objects = verdict_most(escape->grown, escape->links);
         proposal->saved_bytes = (uint64_t)(mean_cell * (double)proposal->saved_objects);
         break;
     case PROPOSE_FEWER:
@@ -211,7 +204,7 @@ proposals_t proposals_make(const profile_t *profile, const cost_t *cost, uint64_
             proposal->live = proposal->escape.live;
         proposal->kind = kind_of(proposal, proposals.is_exact);
         estimate(proposal);
-        uint64_t mean = proposal->place.bytes / most_of(proposal->place.objects, 1);
+        uint64_t mean = proposal->place.bytes / verdict_most(proposal->place.objects, 1);
         proposal->saved_ns = (double)proposal->saved_objects * cost_of(cost, mean);
         proposals.of[proposals.count++] = *proposal;
     }

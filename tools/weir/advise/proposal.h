@@ -44,7 +44,8 @@ typedef struct proposals {
 /* `least`: places with fewer blocks are left. The caller frees `of`. */
 proposals_t proposals_make(const profile_t *profile, const cost_t *cost, uint64_t least);
 
-/* The largest saving first: of "bytes", "objects" or "time", or "both" bytes and time, as shares of the whole. */
+/* The largest saving first: of "bytes", "objects" or "time", or "both" bytes and time, as shares of the
+ * whole. */
 void proposals_sort(proposals_t *proposals, const char *by);
 
 /* Tell the samples what is advised for them. */
@@ -56,8 +57,8 @@ void proposals_add_layouts(proposals_t *proposals, const profile_t *profile, con
 /* The call of the function that wants the memory: those that only allocate for others come before it. */
 size_t proposal_site(const profile_t *profile, const sample_t *sample);
 
-/* A call of its place, 0 the innermost: the functions that were inlined into each other there, innermost first; and the
- * outermost of them, whose frame it is. Those of no call are none, and NULL. */
+/* A call of its place, 0 the innermost: the functions that were inlined into each other there, innermost
+ * first; and the outermost of them, whose frame it is. Those of no call are none, and NULL. */
 const frame_t *proposal_frames(const profile_t *profile, const proposal_t *proposal, size_t call,
                                size_t *count);
 const frame_t *proposal_frame(const profile_t *profile, const proposal_t *proposal, size_t call);

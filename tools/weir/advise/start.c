@@ -1,4 +1,5 @@
-/* start: see start.h. Each process that the program starts writes a profile by its own number; only its own is read. */
+/* start: see start.h. Each process that the program starts writes a profile by its own number; only its own
+ * is read. */
 #include "tools/weir/advise/start.h"
 
 #include <dirent.h>

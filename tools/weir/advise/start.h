@@ -1,4 +1,5 @@
-/* start: runs the program that is to be advised on, with a heap profile that says which frames its blocks outlive. */
+/* start: runs the program that is to be advised on, with a heap profile that says which frames its blocks
+ * outlive. */
 #ifndef WEIR_TOOLS_ADVISE_START_H
 #define WEIR_TOOLS_ADVISE_START_H
 
@@ -14,8 +15,8 @@ typedef struct start {
     char profile[96];
 } start_t;
 
-/* Run it and wait. 0: there is a profile; else the exit status, and one line has said why. A program that fails has a line
- * too. */
+/* Run it and wait. 0: there is a profile; else the exit status, and one line has said why. A program that
+ * fails has a line too. */
 int start_run(const struct command *command, start_t *start, char **program);
 void start_end(const start_t *start);
 

@@ -4,7 +4,8 @@
 
 #include "tools/weir/advise/proposal.h"
 
-/* Does a call of the profile that has a line of source come from it? Those of the system's folders are not the program's. */
+/* Does a call of the profile that has a line of source come from it? Those of the system's folders are not
+ * the program's. */
 static bool is_of_interest(const profile_t *profile, const mapping_t *mapping)
 {
     if (!mapping->file || strncmp(mapping->file, "/usr/", 5) == 0 || strncmp(mapping->file, "/lib", 4) == 0)
@@ -25,7 +26,7 @@ static bool is_first_of_file(const profile_t *profile, size_t number)
     return true;
 }
 
-static void add(proposals_t *proposals, const advice_t *advice, const char *file)
+static void add_layout(proposals_t *proposals, const advice_t *advice, const char *file)
 {
     proposal_t *grown = profile_room(proposals->count + 1, sizeof *grown);
     memcpy(grown, proposals->of, proposals->count * sizeof *grown);
@@ -68,7 +69,7 @@ void proposals_add_layouts(proposals_t *proposals, const profile_t *profile, con
                 continue;
             advice_t advice = {.record = &records.of[j], .order = order_best(&records.of[j]), .use = uses[j]};
             if (draw_saving(&advice))
-                add(proposals, &advice, mapping->file);
+                add_layout(proposals, &advice, mapping->file);
         }
         free(uses);
     }

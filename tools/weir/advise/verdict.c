@@ -19,7 +19,8 @@ static const code_function_t *function_at(const profile_t *profile, const sample
     return code_read_function(profile, address_at(profile, sample, frame));
 }
 
-/* The innermost function that was neither left nor called anew between both calls, if what speaks against it is answered. */
+/* The innermost function that was neither left nor called anew between both calls, if what speaks against
+ * it is answered. */
 typedef struct common {
     size_t frame;
     uint64_t allocates, frees; /* its calls */
@@ -57,8 +58,8 @@ static common_t common_of(const profile_t *profile, const sample_t *sample)
     return (common_t){frame + 1, calls, calls, false};
 }
 
-/* Question 2 of verdict.h, but for the last: has the common function always allocated before it frees? Within one and the same
- * call either may come first. */
+/* Question 2 of verdict.h, but for the last: has the common function always allocated before it frees?
+ * Within one and the same call either may come first. */
 static bool allocates_before(const profile_t *profile, const sample_t *sample, const common_t *common)
 {
     const code_function_t *function = code_read_function(profile, common->allocates);
@@ -73,7 +74,8 @@ static bool allocates_before(const profile_t *profile, const sample_t *sample, c
     return does;
 }
 
-/* May one call of the common function allocate several? If not, those that are in use at once are of several calls. */
+/* May one call of the common function allocate several? If not, those that are in use at once are of
+ * several calls. */
 static bool allocates_again(const profile_t *profile, const sample_t *sample, const common_t *common)
 {
     for (size_t frame = 0; frame <= common->frame; frame++) {
@@ -117,8 +119,8 @@ static bool is_of_libc(const profile_t *profile, const location_t *location)
     return slash && (strncmp(slash, "/libc.", 6) == 0 || strncmp(slash, "/ld-", 4) == 0);
 }
 
-/* What the C library does before main, or before a thread's function, it does once: _start, __libc_start_main and what that
- * calls; clone and start_thread. */
+/* What the C library does before main, or before a thread's function, it does once: _start,
+ * __libc_start_main and what that calls; clone and start_thread. */
 static bool is_before_program(const profile_t *profile, const sample_t *sample, size_t frame)
 {
     enum { MOST = 3 };
@@ -133,17 +135,18 @@ static bool is_before_program(const profile_t *profile, const sample_t *sample, 
     return true;
 }
 
-/* How sure it is that the function that a frame has called is the same that it was in when the block was freed. */
-typedef struct question {
+/* How sure it is that the function that a frame has called is the same that it was in when the block was
+ * freed. */
+typedef struct verdict_question {
     const profile_t *profile;
     bool is_exact;
     const sample_t *sample;
     common_t common;
     enum { NOT_ASKED, YES, NO } ordered; /* allocates_before */
     bool is_likely;                      /* of all answers so far */
-} question_t;
+} verdict_question_t;
 
-static bool is_same_call(question_t *question, size_t frame)
+static bool is_same_call(verdict_question_t *question, size_t frame)
 {
     const profile_t *profile = question->profile;
     const sample_t *sample = question->sample;
@@ -165,7 +168,7 @@ static bool is_same_call(question_t *question, size_t frame)
 
 static size_t holder_of(const profile_t *profile, const sample_t *sample, bool is_exact, bool *is_likely)
 {
-    question_t question = {.profile = profile, .is_exact = is_exact, .sample = sample};
+    verdict_question_t question = {.profile = profile, .is_exact = is_exact, .sample = sample};
     size_t frame = sample->depth - 1;
     if (sample->escape.frame >= sample->depth)
         return VERDICT_NONE;
@@ -192,7 +195,7 @@ static double samples_of(const profile_t *profile, const sample_t *sample)
     return (double)sample->values[ALLOC_OBJECTS] * (1 - exp(-size / rate));
 }
 
-static void add(const profile_t *profile, place_t *place, const sample_t *sample, bool is_exact)
+static void add_sample(const profile_t *profile, place_t *place, const sample_t *sample, bool is_exact)
 {
     uint64_t objects = (uint64_t)sample->values[ALLOC_OBJECTS];
     const char *how = sample->escape.how;
@@ -216,8 +219,8 @@ static void add(const profile_t *profile, place_t *place, const sample_t *sample
     }
 }
 
-/* So far from where it allocates a function knows nothing of the block; and one without a name, or the C library's, is no
- * help. */
+/* So far from where it allocates a function knows nothing of the block; and one without a name, or the C
+ * library's, is no help. */
 static bool is_of_use(const profile_t *profile, const place_t *place)
 {
     enum { FAR = 8 };
@@ -276,27 +279,17 @@ bool verdict_is_same(const place_t *a, const place_t *b, size_t depth)
            memcmp(a->stack, b->stack, depth * sizeof *a->stack) == 0;
 }
 
-static uint64_t least_of(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint64_t most_of(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
 void verdict_add_escape(escape_t *to, const escape_t *from)
 {
-    to->least = least_of(to->least, from->least);
-    to->most = most_of(to->most, from->most);
-    to->live = most_of(to->live, from->live);
-    to->live_bytes = most_of(to->live_bytes, from->live_bytes);
+    to->least = verdict_least(to->least, from->least);
+    to->most = verdict_most(to->most, from->most);
+    to->live = verdict_most(to->live, from->live);
+    to->live_bytes = verdict_most(to->live_bytes, from->live_bytes);
     to->grown += from->grown;
     to->emptied += from->emptied;
     if (from->chains)
-        to->final_least = to->chains ? least_of(to->final_least, from->final_least) : from->final_least;
-    to->final_most = most_of(to->final_most, from->final_most);
+        to->final_least = to->chains ? verdict_least(to->final_least, from->final_least) : from->final_least;
+    to->final_most = verdict_most(to->final_most, from->final_most);
     to->chains += from->chains;
     to->links += from->links;
     to->copied += from->copied;
@@ -339,8 +332,8 @@ static void unite_lines(places_t *places)
     places->count = kept;
 }
 
-/* What is said of a function has to hold whoever calls it: of places that are the same up to it, the one that outlives the most
- * counts. */
+/* What is said of a function has to hold whoever calls it: of places that are the same up to it, the one
+ * that outlives the most counts. */
 static bool agree(place_t *place, const places_t *places)
 {
     for (size_t i = 0; i < places->count && place->holder != VERDICT_NONE; i++) {
@@ -381,7 +374,7 @@ places_t verdict_find(const profile_t *profile)
         if (i == 0 || by_place(&sorted[i - 1], &sorted[i]) != 0)
             places.of[places.count++] = (place_t){
                 .sample = sorted[i], .stack = stack_of(sorted[i], numbers), .escape = sorted[i]->escape};
-        add(profile, &places.of[places.count - 1], sorted[i], places.is_exact);
+        add_sample(profile, &places.of[places.count - 1], sorted[i], places.is_exact);
     }
     for (size_t i = 0; i < places.count; i++)
         conclude(profile, &places.of[i]);

@@ -1,17 +1,19 @@
-/* verdict: which functions the blocks of each place in a program outlive, by a profile of WEIR_DEBUG=escape=1
- * (runtime/heap/escape.h) and the program's code (code.h).
+/* verdict: which functions the blocks of each place in a program outlive, by a profile of
+ * WEIR_DEBUG=escape=1 (runtime/heap/escape.h) and the program's code (code.h).
  *
  *     _start   main@10   parse@3   make@7   malloc     a block was allocated there, and freed
  *     _start   main@10   parse@9            free       there
  *
- * The innermost call that both have is main's at 10: does parse still stand there since the block was allocated, or has it
- * returned, and has main called it anew? In the order of these questions:
+ * The innermost call that both have is main's at 10: does parse still stand there since the block was
+ * allocated, or has it returned, and has main called it anew? In the order of these questions:
  *
- *   1. The call at 10 is in no loop: it is the same parse.                                            sure
- *   2. When parse frees at 9 it has always been at 3, and make never returns without having been at 7; so it has allocated
- *      one that it could free. There was never another in use at the same time: so it is this one.    sure, of all blocks
- *   3. Several are in use at once, which parse allocates in a loop. Once it has, it does not return without having come to where
- *      it frees, or to the loop around that; and main's part of the stack is as it was.             likely
+ *   1. The call at 10 is in no loop: it is the same parse. Sure.
+ *   2. When parse frees at 9 it has always been at 3, and make never returns without having been at 7; so it
+ *      has allocated one that it could free. There was never another in use at the same time: so it is this
+ *      one. Sure, if all blocks were seen.
+ *   3. Several are in use at once, which parse allocates in a loop. Once it has, it does not return without
+ *      having come to where it frees, or to the loop around that; and main's part of the stack is as it was.
+ *      Likely.
  *   4. Else nothing is said of parse: the block is freed before main returns.
  *
  * By default not all blocks are seen, so question 2 has no answer, and 3 is asked of single blocks too.
@@ -23,8 +25,8 @@
 
 enum { VERDICT_NONE = UINT16_MAX };
 
-/* A stack that allocates, whatever the size; stacks that are the same line by line, as of a loop that the compiler has
- * unrolled, are one. Blocks and bytes are scaled to the whole program. */
+/* A stack that allocates, whatever the size; stacks that are the same line by line, as of a loop that the
+ * compiler has unrolled, are one. Blocks and bytes are scaled to the whole program. */
 typedef struct place {
     const sample_t *sample; /* one of its samples */
     const size_t
@@ -33,10 +35,10 @@ typedef struct place {
     uint64_t samples; /* that were taken, about */
     uint64_t objects, bytes, in_use;
     uint64_t cells; /* bytes that malloc took for them */
-    uint64_t by_thread, unknown,
-        moved; /* objects: freed by another thread, in an unknown way; that realloc has moved */
-    size_t
-        holder; /* the innermost of its functions that outlives all its blocks, 0: the one that allocates; VERDICT_NONE: none */
+    /* Objects: freed by another thread, in an unknown way; that realloc has moved. */
+    uint64_t by_thread, unknown, moved;
+    /* The innermost of its functions that outlives all its blocks, 0: that which allocates; VERDICT_NONE. */
+    size_t holder;
     bool is_likely; /* and not sure */
 } place_t;
 
@@ -49,8 +51,19 @@ typedef struct places {
 /* The caller frees `of`; the stacks stay. */
 places_t verdict_find(const profile_t *profile);
 
-/* For each location of the profile a number that all of the same line share, as in place_t.stack; the caller frees them. */
+/* For each location of the profile a number that all of the same line share, as in place_t.stack; the
+ * caller frees them. */
 size_t *verdict_number_lines(const profile_t *profile);
+
+static inline uint64_t verdict_least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint64_t verdict_most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
 
 /* Add what two have of blocks. */
 void verdict_add_escape(escape_t *to, const escape_t *from);

@@ -1,5 +1,5 @@
-/* named: see named.h. A function is a name and a source file: all frames are sorted by these, and a function's number
- * is its rank. Its two strings are put behind those that the profile has.
+/* named: see named.h. A function is a name and a source file: all frames are sorted by these, and a
+ * function's number is its rank. Its two strings are put behind those that the profile has.
  */
 #include "tools/weir/report/named.h"
 
@@ -101,12 +101,12 @@ static void put_functions(proto_t *to, const functions_t *functions, size_t stri
 enum { ADVICE_MOST = 16 };
 
 /* Its texts, each once; their numbers follow that of the key. */
-typedef struct advice {
+typedef struct advice_texts {
     const char *texts[ADVICE_MOST];
     size_t count, key; /* key: the number of its string */
-} advice_t;
+} advice_texts_t;
 
-static size_t advice_number(const advice_t *advice, const char *text)
+static size_t advice_number(const advice_texts_t *advice, const char *text)
 {
     size_t number = 0;
     while (number < advice->count && strcmp(advice->texts[number], text) != 0)
@@ -114,9 +114,9 @@ static size_t advice_number(const advice_t *advice, const char *text)
     return number;
 }
 
-static advice_t find_advice(const profile_t *profile, const functions_t *functions)
+static advice_texts_t find_advice(const profile_t *profile, const functions_t *functions)
 {
-    advice_t advice = {.key = profile->string_count + 2 * functions->count};
+    advice_texts_t advice = {.key = profile->string_count + 2 * functions->count};
     for (size_t i = 0; i < profile->sample_count; i++) {
         const char *text = profile->samples[i].advice;
         if (text && advice.count < ADVICE_MOST && advice_number(&advice, text) == advice.count)
@@ -125,7 +125,7 @@ static advice_t find_advice(const profile_t *profile, const functions_t *functio
     return advice;
 }
 
-static void put_sample(proto_t *to, wire_t bytes, const advice_t *advice, const char *text)
+static void put_labelled(proto_t *to, wire_t bytes, const advice_texts_t *advice, const char *text)
 {
     uint8_t label_room[32], message_room[40];
     proto_t label = {label_room, sizeof label_room, 0}, more = {message_room, sizeof message_room, 0};
@@ -143,7 +143,7 @@ static void put_sample(proto_t *to, wire_t bytes, const advice_t *advice, const 
     free(room);
 }
 
-static void put_advice_texts(proto_t *to, const advice_t *advice)
+static void put_advice_texts(proto_t *to, const advice_texts_t *advice)
 {
     static const char key[] = "advice";
     if (advice->count)
@@ -169,7 +169,7 @@ static void put_mapping(proto_t *to, wire_t bytes)
     free(room);
 }
 
-static void put_field(proto_t *to, const field_t *field)
+static void put_field(proto_t *to, const wire_field_t *field)
 {
     if (field->number == P_LOCATION || field->number == P_FUNCTION)
         return; /* anew */
@@ -183,11 +183,11 @@ static void put_field(proto_t *to, const field_t *field)
 
 static void put_all(proto_t *to, wire_t in, const functions_t *functions, const profile_t *profile)
 {
-    advice_t advice = find_advice(profile, functions);
+    advice_texts_t advice = find_advice(profile, functions);
     size_t sample = 0;
-    for (field_t field; wire_next(&in, &field);)
+    for (wire_field_t field; wire_next(&in, &field);)
         if (field.number == P_SAMPLE && field.bytes.at && sample < profile->sample_count)
-            put_sample(to, field.bytes, &advice, profile->samples[sample++].advice);
+            put_labelled(to, field.bytes, &advice, profile->samples[sample++].advice);
         else
             put_field(to, &field);
     for (size_t i = 0; i < profile->location_count; i++)
