@@ -11,6 +11,7 @@
  */
 #include "runtime/heap/cache.h"
 #include "runtime/heap/cycle.h"
+#include "runtime/heap/freed.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/hollow.h"
 #include "runtime/heap/misuse.h"
@@ -153,22 +154,6 @@ ALWAYS_INLINE void *bin_fill(heap_t *heap, span_t *span, cell_t *list, uint32_t 
     return list;
 }
 
-/* A free on the fast path takes any multiple of 16 in a span for a cell. True: it was none, and has been
- * reported. */
-static bool is_interior(const span_t *span, const cell_t *cell)
-{
-    uint32_t offset = (uint32_t)((uintptr_t)cell - (uintptr_t)span_start(span));
-    if (LIKELY(class_cell_at(class_reciprocals[span->cls], offset) * span->cell_size == offset))
-        return false;
-    misuse_report("interior address at", cell, span->cell_size, "free()");
-    return true;
-}
-
-static bool span_holds(const span_t *span, const cell_t *cell)
-{
-    return (uintptr_t)cell - (uintptr_t)span_start(span) < SLOT_SIZE;
-}
-
 /* Cells of hollow pages carry no mark, so a second free of one is not seen before here. */
 COLD static cell_t *drop_absent(span_t *span, cell_t *list)
 {
@@ -202,7 +187,7 @@ static uint32_t check_steps(heap_t *heap)
 static void check_list(const span_t *span, const cell_t *cell, uint32_t most)
 {
     for (uint32_t steps = 0; cell && steps < most; cell = cell->next, steps++) {
-        if (UNLIKELY(!span_holds(span, cell)))
+        if (UNLIKELY(!freed_is_in_span(span, cell)))
             misuse_corrupted("free list overwritten at", span_start(span));
         if (UNLIKELY((uintptr_t)cell % 16 != 0))
             misuse_corrupted("free list overwritten at", cell);
@@ -217,7 +202,8 @@ ALWAYS_INLINE void *take_free(heap_t *heap, span_t *span)
 {
     cell_t *list = span->free;
     check_list(span, list, check_steps(heap));
-    is_interior(span, list);
+    if (UNLIKELY(!freed_is_cell(span, list)))
+        freed_report(span, list);
     if (UNLIKELY(span->absent) && !(list = drop_absent(span, list)))
         return NULL;
     uint32_t present = span->initialized - span->absent, count = present - span_used(span);
@@ -372,6 +358,10 @@ void span_event(span_t *span)
         partial_push(heap, span);
         return;
     }
+    if (UNLIKELY(!freed_was_handed_out(span, span->free))) {
+        freed_undo(span);
+        return;
+    }
     if (span->state != SPAN_PARTIAL || (span->next == 0 && span->prev == 0))
         return;
     partial_remove(heap, span);
@@ -435,26 +425,4 @@ void span_release_empty(heap_t *heap)
             }
         }
     }
-}
-
-/* The cells of one list of the heap's; the steps that are left. */
-static uint32_t check_cells(const span_t *span, const cell_t *cell, uint32_t steps)
-{
-    for (; cell && steps > 0; cell = cell->next, steps--)
-        if (!span_holds(span, cell) || (uintptr_t)cell % 16 != 0)
-            misuse_corrupted("free list overwritten at", span_start(span));
-        else if (is_interior(span, cell))
-            return 0;
-    return steps;
-}
-
-void span_check_freed(const heap_t *heap)
-{
-    uint32_t steps = 4096;
-    for (uint32_t cls = 1; cls < CLASS_COUNT && heap->bins; cls++)
-        if (heap->active[cls])
-            steps = check_cells(heap->active[cls], heap->bins[cls], steps);
-    steps = 4096;
-    for (uint32_t slot = heap->spans; slot && steps > 0; slot = span_of_slot(slot)->all_next)
-        steps = check_cells(span_of_slot(slot), span_of_slot(slot)->free, steps);
 }

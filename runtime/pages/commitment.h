@@ -14,8 +14,10 @@
  * again. */
 bool commitment_make_room(void);
 /* A run of slots, or a huge object, goes back whose pages were decommitted: they are committed again when a thread
- * takes them. */
+ * takes them. The last such run is not taken before the next one goes back, or room has to be made. */
 void commitment_give_run(uint32_t slot, uint32_t count);
 void commitment_give_huge(void *memory, size_t size);
+/* Slots of that run. */
+size_t commitment_held_slots(void);
 
 #endif

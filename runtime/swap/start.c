@@ -2,6 +2,7 @@
  * they are asked for, and a last look for misuse.
  */
 #include "runtime/heap/cache.h"
+#include "runtime/heap/freed.h"
 #include "runtime/heap/gate.h"
 #include "runtime/heap/upcall.h"
 #include "runtime/observe/profile_file.h"
@@ -31,7 +32,7 @@ __attribute__((destructor)) static void swap_end(void)
 {
     if (cache.heap) {
         gate_enter(cache.heap);
-        span_check_freed(cache.heap);
+        freed_check_heap(cache.heap);
         gate_leave(cache.heap);
     }
     ticker_at_exit();
