@@ -20,7 +20,7 @@
 enum { MOVE_MIN = 1024 * 1024 };
 /* Each object with moved pages is up to four mappings more, of the 65,530 that a process may have. */
 enum { MOVED_MAX = 2048 };
-static _Atomic uint32_t moved_objects; /* more than there are, if the kernel refused to renew one */
+static _Atomic uint32_t moved_objects; /* one too many for each that the kernel refused to renew */
 
 static size_t round_to(size_t size, size_t unit)
 {
@@ -140,8 +140,8 @@ static void give_without(heap_t *self, span_t *span, size_t gone, bool moved)
         pages_give_huge_without(span_start(span), bytes, gone, moved);
 }
 
-/* From `from` on a moved object is one mapping with what lies around it, and without pages, or still
- * counts. */
+/* Map a moved object anew from `from` on: then that part has no pages, and is one mapping with what lies around it. If the
+ * kernel refuses, the object still counts among those moved. */
 static bool renew(span_t *span, size_t from)
 {
     size_t bytes = large_usable(span);

@@ -1,5 +1,6 @@
-/* commitment: see commitment.h. The extent allocator takes what it gets for committed until it purges it. So a chunk that is that
- * in part, and a huge object that is not, are decommitted throughout, and purged before they are used again. */
+/* commitment: see commitment.h. The extent allocator takes all memory for committed until it purges it. So a chunk that is
+ * committed in part is decommitted as a whole before it goes there, and so that a decommitted huge object is not handed out
+ * as it is, the extent allocator purges it first. */
 #include "runtime/pages/commitment.h"
 
 #include "runtime/pages/bits.h"
