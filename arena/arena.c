@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "runtime/heap/budget.h"
 #include "runtime/heap/cache.h"
 #include "runtime/os/check.h"
 #include "runtime/os/options.h"
@@ -69,7 +70,7 @@ static arena_block_t *add_block(arena_t *arena, size_t need, bool large)
     if (bytes > left)
         bytes = left & ~(size_t)(arena->checked ? OS_PAGE - 1 : 15);
     arena_block_t *block =
-        bytes >= least ? block_take(bytes, kind_of_blocks(arena), arena->scanned, arena->name) : NULL;
+        bytes >= least ? block_take(bytes, kind_of_blocks(arena), arena->scanned, arena->owner) : NULL;
     if (!block) {
         errno = ENOMEM;
         return NULL;
@@ -196,6 +197,12 @@ static bool is_scanned(const weir_arena_options *wanted)
     return wanted->scan || options.collect;
 }
 
+/* It is the account's of the thread that makes it. */
+static block_owner_t owner_of(const weir_arena_options *wanted)
+{
+    return (block_owner_t){.name = wanted->name, .account = budget_current};
+}
+
 static arena_block_t *first_block(const weir_arena_options *wanted, bool checked)
 {
     if (wanted->first_block) {
@@ -214,7 +221,7 @@ static arena_block_t *first_block(const weir_arena_options *wanted, bool checked
         bytes = wanted->limit & ~(size_t)15;
     if (bytes >= WEIR_ARENA_FIRST_BLOCK_MIN && bytes <= PTRDIFF_MAX)
         return block_take(round_block(bytes, checked), checked ? BLOCK_MAPPED : BLOCK_OF_HEAP,
-                          is_scanned(wanted), wanted->name);
+                          is_scanned(wanted), owner_of(wanted));
     errno = ENOMEM;
     return NULL;
 }
@@ -234,7 +241,7 @@ static arena_t *lay_arena(arena_block_t *first, const weir_arena_options *wanted
                        .next_size = size,
                        .first_size = size,
                        .held = block_held(first),
-                       .name = wanted->name,
+                       .owner = owner_of(wanted),
                        .limit = wanted->limit ? wanted->limit : SIZE_MAX,
                        .checked = checked,
                        .scanned = is_scanned(wanted)};
@@ -282,7 +289,7 @@ weir_arena_place weir_arena_mark(weir_arena *window)
                               .objects = arena->watch ? arena->watch->count : 0};
 }
 
-COLD static void bury(arena_t *arena)
+COLD static void quarantine_rest(arena_t *arena)
 {
     arena_give_spares(arena);
     arena_block_t *block = arena->current;
@@ -316,7 +323,7 @@ void weir_arena_rewind(weir_arena *window, weir_arena_place place)
         clear_behind(arena, &place);
     make_current(arena, place.block, place.next);
     if (UNLIKELY(arena->checked))
-        bury(arena);
+        quarantine_rest(arena);
 }
 
 void weir_arena_reset(weir_arena *window)

@@ -46,8 +46,8 @@ typedef struct arena {
     size_t next_size;   /* of the next block */
     size_t first_size;  /* where that begins */
     size_t held, limit; /* bytes of blocks that are not the caller's */
-    const char *name;   /* for the heap profile; or NULL */
-    watch_t *watch;     /* NULL: no tool watches */
+    block_owner_t owner;
+    watch_t *watch; /* NULL: no tool watches */
     bool checked;
     _Atomic bool
         scanned; /* the collector looks in; what is free of the blocks in use is zero. Also read by live.h */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "arena/quarantine.h"
+#include "runtime/heap/budget.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/profile.h"
@@ -24,8 +25,8 @@ static void count(size_t taken, size_t given)
 {
     heap_t *self = thread_heap();
     if (self) {
-        self->arena_taken += taken;
-        self->arena_given += given;
+        self->counts.arena_taken += taken;
+        self->counts.arena_given += given;
     }
     thread_return_borrowed();
 }
@@ -46,18 +47,20 @@ static arena_block_t *take_of_heap(size_t bytes, bool zero)
     return make(memory, bytes, BLOCK_OF_HEAP);
 }
 
-static arena_block_t *take_named(size_t bytes, bool zero, const char *name)
+static arena_block_t *take_owned(size_t bytes, bool zero, block_owner_t owner)
 {
-    profile_owner_t before = profile_own(name, true);
+    profile_owner_t before = profile_own(owner.name, PROFILE_ARENA);
+    weir_account *account = budget_enter(owner.account);
     arena_block_t *block = take_of_heap(bytes, zero);
+    budget_enter(account);
     profile_owner = before;
     return block;
 }
 
-arena_block_t *block_take(size_t bytes, enum block_kind kind, bool zero, const char *name)
+arena_block_t *block_take(size_t bytes, enum block_kind kind, bool zero, block_owner_t owner)
 {
     if (kind == BLOCK_OF_HEAP)
-        return take_named(bytes, zero, name);
+        return take_owned(bytes, zero, owner);
     void *memory = arena_quarantine_map(bytes);
     return memory ? make(memory, bytes, BLOCK_MAPPED) : NULL;
 }

@@ -34,9 +34,14 @@ typedef struct arena_block {
 
 enum { BLOCK_HEAD = (sizeof(arena_block_t) + 15) & ~15u };
 
-/* A block of so many bytes, head included; all zero, if asked for. `name`: of the arena, for the heap profile, or NULL.
- * NULL: ENOMEM. */
-arena_block_t *block_take(size_t bytes, enum block_kind kind, bool zero, const char *name);
+/* Of the arena: its name for the heap profile, or NULL; and what its blocks are charged to, or NULL. */
+typedef struct block_owner {
+    const char *name;
+    struct weir_account *account;
+} block_owner_t;
+
+/* A block of so many bytes, head included; all zero, if asked for. NULL: ENOMEM. */
+arena_block_t *block_take(size_t bytes, enum block_kind kind, bool zero, block_owner_t owner);
 /* A block in the caller's memory. */
 arena_block_t *block_lay(void *memory, size_t bytes);
 /* Give it back: to the heap, into quarantine, or not at all. */

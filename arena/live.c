@@ -101,7 +101,7 @@ void arena_each_block(void (*range)(uintptr_t from, uintptr_t to))
     for (size_t i = 0; i < PARTS; i++)
         for (const arena_t *arena = parts[i].arenas; arena; arena = arena->live.next)
             if (arena->scanned) {
-                roots_say_name(arena->name);
+                roots_say_name(arena->owner.name);
                 visit_blocks(arena, range);
             }
 }

@@ -4,10 +4,10 @@
  * room by one atomic addition. The thread for whom the sheet has no room left lays a new one, under the lock.
  * Large objects come from the arena itself, and so do all when a tool watches, which wants to know each.
  *
- *     current -->  | used | size | object | object | ...        used may grow beyond size: then there is no room
+ *     current -->  | used | size | object | object | ...   used may grow beyond size: then there is no room
  *
- * An object belongs to the thread that added; no one takes part of a sheet back. A sheet is published by a store with
- * release and found by a load with acquire, so its head and what the arena did to it is seen.
+ * An object belongs to the thread that added; no one takes part of a sheet back. A sheet is published by a
+ * store with release and found by a load with acquire, so its head and what the arena did to it is seen.
  */
 #include <errno.h>
 #include <stdatomic.h>

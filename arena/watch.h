@@ -2,7 +2,7 @@
  *
  *     tool         its sign                            is told of
  *     asan         its functions are in the process    what may be accessed
- *     valgrind     RUNNING_ON_VALGRIND                 the same, and the calls that allocated it (a memory pool)
+ *     valgrind     RUNNING_ON_VALGRIND                 the same, and who allocated it (a memory pool)
  *     heaptrack    its functions are in the process    each object allocated and given up
  *
  * The signs are looked for when an arena is made, so the library needs no build of its own for a tool, and

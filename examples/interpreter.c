@@ -1,6 +1,6 @@
 /* interpreter: a language whose values the collector owns.
  *
- * An interpreter cannot know when a value is last used. Here values come from weir_gc_alloc and nobody frees
+ * An interpreter cannot know when a value is last used. Here values come from weir_gc_alloc_exact and nobody frees
  * them. The collector finds what is reachable from the C stack and from static data by itself: no
  * registration, no handles, no barrier. The language is a small Lisp: numbers, symbols, lists, `if`, `fn`,
  * arithmetic.
@@ -37,7 +37,7 @@ static value *globals; /* a list of pairs (symbol . value): static data are root
 
 static value *value_make(value_kind kind)
 {
-    value *made = weir_gc_alloc(sizeof *made);
+    value *made = weir_gc_alloc_exact(sizeof *made);
     if (!made)
         exit(1);
     made->kind = kind;

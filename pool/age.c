@@ -1,11 +1,11 @@
-/* age: pools and the clock. What is in a pool at a cycle becomes a victim, what is a victim is pending drop:
- * dropped unless it was used across two cycles, as in Go 1.13 and later. A cycle for the limit's sake dooms
- * all of it at once.
+/* age: pools and the runtime's cycle. What is in a pool at a cycle becomes a victim, what is a victim is
+ * pending drop: dropped unless it was used across two cycles, as in Go 1.13 and later. A cycle for the
+ * limit's sake has all of it pending drop at once.
  *
- * AGE moves whole chains of magazines by a word each, gates shut, and allocates nothing. SETTLE calls the
+ * AGE moves whole chains of magazines by a word each, biases revoked, and allocates nothing. SETTLE calls the
  * program's drop callbacks, one thread a pool at a time, without a lock.
  *
- * Magazines are given back to the heap here only. While all gates of a pool are shut and no thread was
+ * Magazines are given back to the heap here only. While all biases of a pool are revoked and no thread was
  * skipped no thread is in a pop of its depots, and what is then in no depot is out of reach of all
  * (depot.h).
  */
@@ -14,14 +14,14 @@
 #include "runtime/heap/event.h"
 #include "runtime/heap/heap.h"
 
-/* --- AGE; under pools.lock, gates shut --- */
+/* --- AGE; under pools.lock, biases revoked --- */
 
-static void doom(weir_pool *pool, magazine_t *chain)
+static void pend(weir_pool *pool, magazine_t *chain)
 {
     if (!chain)
         return;
     chain->next_chain = pool->pending_drop;
-    chain->keep = gates_any_skipped(pool);
+    chain->keep = pool_any_skipped(pool);
     pool->pending_drop = chain;
 }
 
@@ -36,8 +36,8 @@ static void push_chain(depot_t *depot, magazine_t *chain)
 /* The magazines in hand are at most two; those of the stack go in one piece. */
 static void local_age(local_t *local)
 {
-    doom(local->pool, depot_replace(&local->victims, NULL));
-    doom(local->pool, depot_replace(&local->victims, depot_replace(&local->full, NULL)));
+    pend(local->pool, depot_replace(&local->victims, NULL));
+    pend(local->pool, depot_replace(&local->victims, depot_replace(&local->full, NULL)));
     if (!local->skipped)
         push_chain(&local->victims, local_unload(local));
 }
@@ -46,14 +46,14 @@ static void pool_age(weir_pool *pool)
 {
     for (local_t *local = local_first(pool); local; local = local_next(local))
         local_age(local);
-    doom(pool, depot_replace(&pool->empty, NULL));
+    pend(pool, depot_replace(&pool->empty, NULL));
 }
 
-void pool_doom_all(weir_pool *pool)
+void pool_pend_all(weir_pool *pool)
 {
     pool_age(pool);
     for (local_t *local = local_first(pool); local; local = local_next(local))
-        doom(pool, depot_replace(&local->victims, NULL));
+        pend(pool, depot_replace(&local->victims, NULL));
     if (pool->check)
         check_age(pool->check, true);
 }
@@ -64,17 +64,17 @@ void pools_age(void *context, enum cycle_reason reason)
     if (!fence_works()) /* what threads have may not be taken */
         return;
     lock_acquire(&pools.lock);
-    gates_shut_all();
+    pools_revoke();
     for (weir_pool *pool = pools.first; pool; pool = pool->next) {
         pool->cycles++;
         if (reason == CYCLE_LIMIT)
-            pool_doom_all(pool);
+            pool_pend_all(pool);
         else
             pool_age(pool);
         if (pool->check)
             check_age(pool->check, reason == CYCLE_LIMIT);
     }
-    gates_open_all();
+    pools_restore();
     lock_release(&pools.lock);
     event_tell(&(weir_event){.reason = cycle_event_reason(reason)}, WEIR_EVENT_POOLS_AGED);
 }

@@ -1,8 +1,9 @@
 /* cap: what a pool does not take in: objects that the program refuses, and those beyond a number of bytes.
  *
- * The cap is exact: each object is counted, by its usable size, when it comes and when it goes. So a pool with a cap
- * has its gates shut to the fast paths, and each get and put goes out of line. A magazine says whether its objects
- * are counted; when a cap is set or taken away, all that the pool has is dropped, so that those in use agree. */
+ * The cap is exact: each object is counted, by its usable size, when it comes and when it goes. So a pool
+ * with a cap is unbiased to the fast paths, and each get and put goes out of line. A magazine says whether
+ * its objects are counted; when a cap is set or taken away, all that the pool has is dropped, so that those
+ * in use agree. */
 #include "pool/check.h"
 #include "pool/pool.h"
 #include "runtime/heap/heap.h"
@@ -29,21 +30,21 @@ void pool_uncount(weir_pool *pool, size_t bytes)
     atomic_fetch_sub_explicit(&pool->pooled, bytes, memory_order_relaxed);
 }
 
-/* Under pools.lock, gates shut. */
+/* Under pools.lock, biases revoked. */
 static void set_cap(weir_pool *pool, size_t bytes)
 {
     bool all_go = !pool->cap != !bytes || atomic_load_explicit(&pool->pooled, memory_order_relaxed) > bytes;
     pool->cap = bytes;
     if (all_go)
-        pool_doom_all(pool);
+        pool_pend_all(pool);
 }
 
 void weir_pool_set_limit(weir_pool *pool, size_t bytes)
 {
     lock_acquire(&pools.lock);
-    gates_shut(pool, GATES_FOR_EVER);
+    pool_revoke(pool, REVOKE_FOR_EVER);
     set_cap(pool, bytes);
-    gates_open(pool);
+    pool_restore(pool);
     lock_release(&pools.lock);
     pool_settle(pool);
 }
@@ -52,10 +53,10 @@ void weir_pool_set_limit(weir_pool *pool, size_t bytes)
 void weir_pool_set_refusal(weir_pool *pool, bool (*refuses)(void *ctx, void *p))
 {
     lock_acquire(&pools.lock);
-    gates_shut(pool, GATES_FOR_EVER);
+    pool_revoke(pool, REVOKE_FOR_EVER);
     atomic_store_explicit(&pool->refuses, refuses, memory_order_release);
     for (local_t *local = local_first(pool); local; local = local_next(local))
         local_set_capacity(local, 0);
-    gates_open(pool);
+    pool_restore(pool);
     lock_release(&pools.lock);
 }

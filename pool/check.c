@@ -31,13 +31,13 @@ extern void heaptrack_malloc(void *p, size_t size) __attribute__((weak));
 extern void heaptrack_free(void *p) __attribute__((weak));
 
 enum { BUCKETS = 1024, POISON = 0xd5 };
-enum state { OUT, IN, IN_OLD /* for a cycle already */, PENDING_DROP };
+enum check_state { OUT, IN, IN_OLD /* for a cycle already */, PENDING_DROP };
 
 /* An object; all fields under pools.lock, but the contents are the holder's of the record. */
 typedef struct check_record {
     struct check_record *next; /* in the bucket */
     char *object;
-    enum state state;
+    enum check_state state;
     bool counted; /* in the pool's `pooled` */
     size_t size;  /* of the object; 0: not on weir's heap, and not poisoned */
     char *copy;   /* its contents while it is poisoned; NULL: it is not */
@@ -153,7 +153,7 @@ static check_record_t **find(struct check *check, const void *p)
     return at;
 }
 
-static check_record_t *find_state(struct check *check, enum state state)
+static check_record_t *find_state(struct check *check, enum check_state state)
 {
     for (size_t i = 0; i < BUCKETS; i++)
         for (check_record_t *record = check->buckets[i]; record; record = record->next)
@@ -202,7 +202,7 @@ static void tell_put(struct check *check, void *p)
 /* --- get --- */
 
 /* Hand out what is in the pool; not busy with it are others once it is OUT. */
-static check_record_t *take(weir_pool *pool)
+static check_record_t *take_checked(weir_pool *pool)
 {
     struct check *check = pool->check;
     lock_acquire(&pools.lock);
@@ -239,7 +239,7 @@ static void *make(weir_pool *pool)
 
 void *check_get(weir_pool *pool)
 {
-    check_record_t *record = take(pool);
+    check_record_t *record = take_checked(pool);
     void *p = record ? record->object : make(pool);
     if (record && !unpoison(record))
         report(pool, "write after put to", record, p, "weir_pool_get()");
@@ -326,7 +326,7 @@ bool check_put(weir_pool *pool, void *p, bool is_refused)
     return !is_freed;
 }
 
-/* --- the clock --- */
+/* --- the cycle --- */
 
 void check_age(struct check *check, bool all)
 {
@@ -362,7 +362,7 @@ bool check_has_pending_drop(const struct check *check)
     return check->pending_drop > 0;
 }
 
-static check_record_t *take_pending_drop(struct check *check)
+static check_record_t *take_pending_checked(struct check *check)
 {
     lock_acquire(&pools.lock);
     check_record_t *record = check->pending_drop ? find_state(check, PENDING_DROP) : NULL;
@@ -377,7 +377,7 @@ static check_record_t *take_pending_drop(struct check *check)
 
 void check_settle(weir_pool *pool)
 {
-    for (check_record_t *record; (record = take_pending_drop(pool->check)) != NULL;) {
+    for (check_record_t *record; (record = take_pending_checked(pool->check)) != NULL;) {
         if (!unpoison(record))
             report(pool, "write after put to", record, record->object, "a cycle");
         if (record->counted)

@@ -25,8 +25,8 @@ struct check *check_new(void);
 /* NULL is allowed. The pool holds nothing any more. */
 void check_free(struct check *check);
 
-/* weir_pool_get and weir_pool_put of a checked pool; is_refused: by the program. False: the pool is freed, and p still
- * the caller's. */
+/* weir_pool_get and weir_pool_put of a checked pool; is_refused: by the program. False: the pool is freed,
+ * and p still the caller's. */
 void *check_get(struct weir_pool *pool);
 bool check_put(struct weir_pool *pool, void *p, bool is_refused);
 

@@ -6,7 +6,7 @@
  * bits of its head:
  *
  *     head    63        37 36                       0
- *             |   tag    |  address of the top >> 10 |          addresses have 47 bits, magazines are aligned to 1024
+ *             |   tag    |  address of the top >> 10 |   addresses: 47 bits; magazines are aligned to 1024
  *
  * Each change adds one to the tag, so that a pop that was interrupted between reading top->next and its
  * exchange fails if anything has changed. The tag comes around after 2^27 changes: a thread would have to be

@@ -1,4 +1,4 @@
-/* local: how threads come to their part of a pool and leave it, the gates, and fork. See pool.h. */
+/* local: how threads come to their part of a pool and leave it, the biased locks, and fork. See pool.h. */
 #include "pool/pool.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/fork.h"
@@ -7,7 +7,7 @@
 #include "runtime/os/cpu.h"
 
 table_t table_none;
-local_t local_none = {.hot.gate = GATE_SHUT};
+local_t local_none = {.hot.unbiased = POOL_UNBIASED};
 __thread table_t *pool_table = &table_none;
 __thread struct weir_pool_thread pool_thread;
 /* By another name, so that the library's own uses cannot be bound to another library's. */
@@ -16,7 +16,7 @@ struct pools pools = {.lock = LOCK_INIT(LOCK_RANK_POOLS), .free_id = POOL_NO_ID}
 
 void local_init(local_t *local, weir_pool *pool)
 {
-    *local = (local_t){.pool = pool, .hot.gate = GATE_SHUT};
+    *local = (local_t){.pool = pool, .hot.unbiased = POOL_UNBIASED};
 }
 
 /* --- the thread's table --- */
@@ -104,7 +104,7 @@ static void adopt(local_t *local, size_t id)
 {
     local->thread = pool_table;
     local->debt = 0;
-    gate_open(local);
+    local_restore(local);
     table_set_local(pool_table, id, local);
 }
 
@@ -160,7 +160,7 @@ local_t *local_here(weir_pool *pool)
 
 /* --- operations off the fast path --- */
 
-/* A local without a thread belongs to the holder of the lock, under which no gate is shut. */
+/* A local without a thread belongs to the holder of the lock, under which no bias is revoked. */
 static bool enter_common(weir_pool *pool)
 {
     lock_acquire(&pools.lock);
@@ -182,7 +182,7 @@ bool local_enter(local_t *local)
             fence_hot();
         else
             atomic_thread_fence(memory_order_seq_cst);
-        if (LIKELY(!atomic_load_explicit(&local->shut, memory_order_acquire)))
+        if (LIKELY(!atomic_load_explicit(&local->revoked, memory_order_acquire)))
             return true;
         __atomic_store_n(&local->hot.busy, 0, __ATOMIC_RELEASE);
         world_leave(); /* the collector may have the lock */
@@ -238,27 +238,27 @@ void local_load_full(local_t *local, magazine_t *full)
     local_load(local, full, full->count);
 }
 
-/* --- gates --- */
+/* --- biased locks --- */
 
-static void shut_one(local_t *local)
+static void revoke_one(local_t *local)
 {
-    __atomic_store_n(&local->hot.gate, GATE_SHUT, __ATOMIC_RELAXED);
-    atomic_store_explicit(&local->shut, true, memory_order_relaxed);
+    __atomic_store_n(&local->hot.unbiased, POOL_UNBIASED, __ATOMIC_RELAXED);
+    atomic_store_explicit(&local->revoked, true, memory_order_relaxed);
 }
 
-static void shut(weir_pool *pool)
+static void revoke_all(weir_pool *pool)
 {
     for (local_t *local = local_first(pool); local; local = local_next(local))
-        shut_one(local);
+        revoke_one(local);
 }
 
-/* True: the thread is not busy, and will not be as long as its gate is shut. */
-static bool await(const local_t *local, int patience)
+/* True: the thread is not busy, and will not be as long as its bias is revoked. */
+static bool await(const local_t *local, int spin_limit)
 {
     enum { SPINS = 128 };
     bool is_own = local->thread == pool_table; /* busy in a frame below us, a signal's: waiting is no use */
     for (int i = 0; __atomic_load_n(&local->hot.busy, __ATOMIC_ACQUIRE); i++) {
-        if (is_own || (patience != GATES_FOR_EVER && i > SPINS + patience))
+        if (is_own || (spin_limit != REVOKE_FOR_EVER && i > SPINS + spin_limit))
             return false;
         if (i < SPINS)
             cpu_pause();
@@ -268,60 +268,60 @@ static bool await(const local_t *local, int patience)
     return true;
 }
 
-static void await_all(weir_pool *pool, int patience)
+static void await_all(weir_pool *pool, int spin_limit)
 {
     for (local_t *local = local_first(pool); local; local = local_next(local))
-        local->skipped = !await(local, patience);
+        local->skipped = !await(local, spin_limit);
 }
 
-void gates_shut(weir_pool *pool, int patience)
+void pool_revoke(weir_pool *pool, int spin_limit)
 {
-    shut(pool);
+    revoke_all(pool);
     fence_cold();
-    await_all(pool, patience);
+    await_all(pool, spin_limit);
 }
 
-void gates_shut_all(void)
+void pools_revoke(void)
 {
     for (weir_pool *pool = pools.first; pool; pool = pool->next)
-        shut(pool);
+        revoke_all(pool);
     fence_cold();
     for (weir_pool *pool = pools.first; pool; pool = pool->next)
-        await_all(pool, GATES_PATIENCE);
+        await_all(pool, REVOKE_SPIN_LIMIT);
 }
 
-/* What the fast paths find while the gate is open. */
-static uint32_t gate_at_rest(const weir_pool *pool)
+/* What the fast paths find while the bias is not revoked. */
+static uint32_t bias_at_rest(const weir_pool *pool)
 {
-    return fence_is_cheap() && !pool->cap ? 0 : GATE_SHUT;
+    return fence_is_cheap() && !pool->cap ? 0 : POOL_UNBIASED;
 }
 
-void gate_open(local_t *local)
+void local_restore(local_t *local)
 {
-    atomic_store_explicit(&local->shut, false, memory_order_release);
-    __atomic_store_n(&local->hot.gate, gate_at_rest(local->pool), __ATOMIC_RELEASE);
+    atomic_store_explicit(&local->revoked, false, memory_order_release);
+    __atomic_store_n(&local->hot.unbiased, bias_at_rest(local->pool), __ATOMIC_RELEASE);
 }
 
-bool gate_shut(local_t *local)
+bool local_revoke(local_t *local)
 {
-    shut_one(local);
+    revoke_one(local);
     fence_cold();
-    return await(local, GATES_PATIENCE);
+    return await(local, REVOKE_SPIN_LIMIT);
 }
 
-void gates_open(weir_pool *pool)
+void pool_restore(weir_pool *pool)
 {
     for (local_t *local = local_first(pool); local; local = local_next(local))
-        gate_open(local);
+        local_restore(local);
 }
 
-void gates_open_all(void)
+void pools_restore(void)
 {
     for (weir_pool *pool = pools.first; pool; pool = pool->next)
-        gates_open(pool);
+        pool_restore(pool);
 }
 
-bool gates_any_skipped(const weir_pool *pool)
+bool pool_any_skipped(const weir_pool *pool)
 {
     for (const local_t *local = local_first(pool); local; local = local_next(local))
         if (local->skipped)
@@ -364,7 +364,7 @@ static bool before_fork(void)
 {
     if (!lock_acquire_soon(&pools.lock))
         return false;
-    gates_shut_all();
+    pools_revoke();
     return true;
 }
 
@@ -399,7 +399,7 @@ static void after_fork(bool child)
     if (child && lock_may_repair(&pools.lock))
         forget_other_threads();
     if (lock_may_repair(&pools.lock))
-        gates_open_all();
+        pools_restore();
     lock_after_fork(&pools.lock, child);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pool/check.h"
+#include "runtime/heap/budget.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/misuse.h"
 #include "runtime/heap/profile.h"
@@ -94,8 +95,10 @@ static bool load_empty(local_t *local, uint32_t capacity, magazine_t **fresh)
 /* new_object may use this very pool, so the thread is not busy. */
 void *pool_make_object(weir_pool *pool)
 {
-    profile_owner_t before = profile_own(pool->name, false);
+    profile_owner_t before = profile_own(pool->name, PROFILE_POOL);
+    weir_account *account = budget_enter(pool->account);
     void *p = pool->new_object ? pool->new_object(pool->ctx) : NULL;
+    budget_enter(account);
     profile_owner = before;
     if (p)
         atomic_fetch_add_explicit(&pool->made, 1, memory_order_relaxed);
@@ -223,7 +226,7 @@ static enum put_result try_put(weir_pool *pool, local_t *local, void *p, magazin
     return result;
 }
 
-/* A magazine is allocated outside of the operation: allocating may run a cycle, which wants our gate. */
+/* A magazine is allocated outside of the operation: allocating may run a cycle, which wants our local. */
 static enum put_result put_with_room(weir_pool *pool, local_t *local, void *p)
 {
     magazine_t *fresh = NULL;
@@ -356,6 +359,7 @@ weir_pool *weir_pool_new(const weir_pool_options *options)
                         .drop = options->drop,
                         .ctx = options->ctx};
     copy_name(pool, options->name);
+    pool->account = budget_current;
     local_init(&pool->common, pool);
     pool->locals = &pool->common;
     if (check_is_wanted() && !(pool->check = check_new())) {
@@ -387,13 +391,13 @@ void pool_dispose(weir_pool *pool)
     heap_free(pool);
 }
 
-/* From here on only late puts come, and find their gates shut. */
+/* From here on only late puts come, and find their biases revoked. */
 static void pool_close(weir_pool *pool)
 {
     lock_acquire(&pools.lock);
-    gates_shut(pool, GATES_FOR_EVER);
+    pool_revoke(pool, REVOKE_FOR_EVER);
     strike(pool);
-    pool_doom_all(pool);
+    pool_pend_all(pool);
     pool_sums_t sums = pool_sums(pool);
     pool->out = (int64_t)(sums.hits + pool->made - sums.puts);
     atomic_store_explicit(&pool->freed, true, memory_order_relaxed);

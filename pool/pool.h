@@ -4,26 +4,27 @@
  * the pool's number. get and put are in the public header: what they touch is the local's part `hot`. After
  * Go's sync.Pool (private slot, queue that others steal from, victims) and Bonwick's magazines:
  *
- *     thread --> table --> local   loaded    ##########.......   get and put: pops and pushes, no atomic operation
- *                                  previous  .................   swapped with loaded, so that a burst around a
- *                                                                magazine's end does not go further
- *                                  full      ## ## ## ##         magazines; other threads steal here
- *                                  victims   ## ##               what was in the three above at the last cycle
- *                          pool    empty     .. ..               magazines without objects
- *                                  pending   ## ##               what was a victim at the last cycle: to be dropped
+ *   thread --> table --> local   loaded    ##########.......   get and put: pop, push, no atomic operation
+ *                                previous  .................   swapped with loaded, so that a burst around a
+ *                                                              magazine's end does not go further
+ *                                full      ## ## ## ##         magazines; other threads steal here
+ *                                victims   ## ##               what was in the three above at the last cycle
+ *                        pool    empty     .. ..               magazines without objects
+ *                                pending   ## ##               what was a victim at the last cycle: to drop
  *
  * An object of the pool's is in exactly one of these places. get looks in this order: loaded, previous, own
  * full ones, others', own victims, others', and then in others' hands (steal.c).
  *
- * The gate. A cycle takes the magazines of threads that may be anywhere in get or put, or asleep for ever
- * outside of them, and the fast paths shall have no atomic operation. So a thread says that it is busy, by a
- * plain store, and then looks at its gate; a thread that wants the local to itself shuts the gate, fences all threads
- * (os/fence.h) and waits until the thread is not busy. A thread that then finds the gate shut turns back and waits
- * for pools.lock, which the shutter holds from before it shuts until the gate is open again. A thread that
+ * The biased lock. A cycle takes the magazines of threads that may be anywhere in get or put, or asleep for
+ * ever outside of them, and the fast paths shall have no atomic operation. So a local has a lock that is
+ * biased towards its thread. The thread says that it is busy, by a plain store, and then looks whether the
+ * bias is revoked. A thread that wants the local to itself revokes the bias, fences all threads (os/fence.h)
+ * and waits until the thread is not busy. A thread that then finds its bias revoked turns back and waits for
+ * pools.lock, which the revoker holds from before it revokes the bias until it restores it. A thread that
  * stays busy (preempted in mid-operation) is skipped.
  *
- *     thread   busy = 1;  [compiler fence]        read gate;  open: go on         ...  busy = 0
- *     shutter             gate = shut;  [fence all threads]   read busy;  0: the local is ours, until  gate = open
+ *     thread    busy = 1; [compiler fence] read unbiased; 0: go on ... busy = 0
+ *     revoker   unbiased = more than any count; [fence all threads] read busy; 0: it is ours ... unbiased = 0
  *
  * Callbacks of the program run outside of all that: not busy, no lock.
  */
@@ -39,30 +40,30 @@
 #include "runtime/os/os.h"
 
 #define POOL_NO_ID SIZE_MAX
-#define GATE_SHUT ((uint32_t)1 << 31) /* more than any count of rounds */
+#define POOL_UNBIASED ((uint32_t)1 << 31) /* more than any count of rounds */
 
 struct table;
 
-/* A thread's part of a pool. "Owner" is that thread while it is busy, or the thread that has shut the gate, or of a
- * local without a thread the holder of pools.lock. Locals live as long as their pool; when a thread ends the next one
- * takes its local. */
+/* A thread's part of a pool. "Owner" is that thread while it is busy, or the thread that has revoked its
+ * bias, or of a local without a thread the holder of pools.lock. Locals live as long as their pool; when a
+ * thread ends the next one takes its local. */
 typedef struct local {
     /* What others write to, and what is seldom used. */
     _Alignas(64) depot_t full;
     depot_t victims;
-    _Atomic bool shut;  /* written under pools.lock; what operations off the fast path ask */
-    bool skipped;       /* under pools.lock: the gate is shut, but the thread was busy */
-    uint8_t debt;       /* the thread's: misses until it may steal from others' hands again, */
-    uint8_t left;       /* and under pools.lock: rounds that the last theft left to it, */
-    uint32_t robbed_at; /* and its hits then, the lower half (steal.c) */
+    _Atomic bool revoked; /* written under pools.lock; what operations off the fast path ask */
+    bool skipped;         /* under pools.lock: the bias is revoked, but the thread was busy */
+    uint8_t debt;         /* the thread's: misses until it may steal from others' hands again, */
+    uint8_t left;         /* and under pools.lock: rounds that the last theft left to it, */
+    uint32_t robbed_at;   /* and its hits then, the lower half (steal.c) */
     weir_pool *pool;
     struct table *thread;            /* under pools.lock: of whose table it is an entry; NULL: none's */
     _Atomic(struct local *) next;    /* of the pool's; written once */
     uint64_t sampled, sampled_bytes; /* owner: objects whose size was looked at, and its sum */
     /* The line of the fast paths.
      *   busy       written by the thread: it is in an operation
-     *   gate       written under pools.lock: 0 or GATE_SHUT; always shut where fences are not cheap
-     *   count      owner: rounds in the loaded magazine; read, and not used, by a thread at a shut gate
+     *   unbiased   written under pools.lock: 0 or POOL_UNBIASED; never 0 where fences are not cheap
+     *   count      owner: rounds in the loaded magazine; read, not used, by a thread whose bias is revoked
      *   capacity   owner, likewise: rounds that put may load without looking further: 0 if no magazine is
      *              loaded, or if there is a reset to be called
      *   rounds     owner: of the loaded magazine; NULL: none
@@ -95,7 +96,7 @@ HIDDEN extern __thread table_t *pool_table __attribute__((tls_model("initial-exe
 HIDDEN extern __thread struct weir_pool_thread pool_thread __attribute__((tls_model("initial-exec")));
 
 /* The fast paths do not ask whether there is a table or a local: a thread without a table has one of no
- * entries, and what it has no local of has this, whose gate is shut for ever. It is no thread's; its word `busy`
+ * entries, and what it has no local of has this, which is never biased. It is no thread's; its word `busy`
  * means nothing. */
 HIDDEN extern table_t table_none;
 HIDDEN extern local_t local_none;
@@ -114,6 +115,7 @@ struct weir_pool {
     struct check *check; /* NULL: not a checked pool */
     bool takes_any;      /* under pools.lock: objects that it is not known to have handed out may be put */
     char name[WEIR_POOL_NAME];
+    struct weir_account *account; /* of the thread that made it: what its objects are charged to; or NULL */
     /* Shared. */
     _Atomic(local_t *) locals; /* all; grows under pools.lock, read by all */
     depot_t empty;
@@ -123,8 +125,8 @@ struct weir_pool {
     _Atomic uint64_t refused; /* of them, by the program or the cap */
     bool (*_Atomic refuses)(void *ctx, void *p);
     _Atomic size_t pooled; /* bytes of the objects in the pool, while there is a cap */
-    /* Bytes; 0: none. Written under pools.lock, gates shut, when nothing is counted. While there is one the gates
-     * stay shut to the fast paths, as where fences are not cheap. */
+    /* Bytes; 0: none. Written under pools.lock, biases revoked, when nothing is counted. While there is one
+     * the locals stay unbiased to the fast paths, as where fences are not cheap. */
     size_t cap;
     _Atomic bool freed; /* written under pools.lock */
     /* Under pools.lock. */
@@ -137,9 +139,8 @@ struct weir_pool {
         dropper; /* the thread that drops what is pending drop, read by itself without the lock; 0: none */
     uint64_t cycles;
     struct weir_pool *next, *prev; /* pools.first, or pools.closing */
-    local_t
-        common; /* for threads without a local: at their end, or without memory. Its thread is the one that holds
-                             * pools.lock */
+    /* For threads without a local: at their end or without memory. Its thread is the holder of pools.lock. */
+    local_t common;
 };
 
 extern struct pools {
@@ -177,15 +178,16 @@ void pool_put_refused(weir_pool *pool, void *p);
 
 /* Does the program refuse the object? Outside of an operation. */
 bool pool_refuses(weir_pool *pool, void *p);
-/* So many bytes come; they count, if there is a cap. False: they are too many, and do not. In an operation. */
+/* So many bytes come; they count, if there is a cap. False: they are too many, and do not. In an
+ * operation. */
 bool pool_count(weir_pool *pool, size_t bytes);
 /* Those of an object that was counted have gone. */
 void pool_uncount(weir_pool *pool, size_t bytes);
 
 /* --- steal.c --- */
 
-/* Nothing was found: take what another thread has in hand. True: it is loaded, and an operation of the local's has
- * begun. Outside of an operation. */
+/* Nothing was found: take what another thread has in hand. True: it is loaded, and an operation of the
+ * local's has begun. Outside of an operation. */
 bool pool_steal(weir_pool *pool, local_t *self);
 
 /* --- local.c --- */
@@ -206,17 +208,18 @@ magazine_t *local_unload(local_t *local);
 /* For the owner: load a magazine that was in no thread's hands, instead of an empty one or none. */
 void local_load_full(local_t *local, magazine_t *full);
 
-/* Shut the gates and wait for threads that are busy; `patience`: how often to yield for one thread. Open them again. */
-enum { GATES_PATIENCE = 256, GATES_FOR_EVER = INT32_MAX };
-void gates_shut_all(void);
-void gates_open_all(void);
-void gates_shut(weir_pool *pool, int patience);
-void gates_open(weir_pool *pool);
-/* That of one local. False: its thread was busy. Open it then, too. */
-bool gate_shut(local_t *local);
-void gate_open(local_t *local);
+/* Revoke the biases and wait for threads that are busy; `spin_limit`: how often to yield for one thread.
+ * Restore them. */
+enum { REVOKE_SPIN_LIMIT = 256, REVOKE_FOR_EVER = INT32_MAX };
+void pools_revoke(void);
+void pools_restore(void);
+void pool_revoke(weir_pool *pool, int spin_limit);
+void pool_restore(weir_pool *pool);
+/* That of one local. False: its thread was busy. Restore it then, too. */
+bool local_revoke(local_t *local);
+void local_restore(local_t *local);
 /* Could not all be waited for? */
-bool gates_any_skipped(const weir_pool *pool);
+bool pool_any_skipped(const weir_pool *pool);
 
 static inline local_t *local_first(const weir_pool *pool)
 {
@@ -285,11 +288,11 @@ static inline void local_load(local_t *local, magazine_t *magazine, uint32_t cou
 
 /* --- age.c --- */
 
-/* The listeners of the clock. */
+/* The listeners of the cycle. */
 void pools_age(void *context, enum cycle_reason reason);
 void pools_settle(void *context, enum cycle_reason reason);
-/* All that the pool holds is pending drop. Under pools.lock, gates shut. */
-void pool_doom_all(weir_pool *pool);
+/* All that the pool holds is pending drop. Under pools.lock, biases revoked. */
+void pool_pend_all(weir_pool *pool);
 /* Drop what is pending drop, and wait for another thread that does. */
 void pool_settle(weir_pool *pool);
 /* Without a lock. */
@@ -302,7 +305,7 @@ void pools_provide_roots(void);
 
 /* --- stats.c --- */
 
-/* Under pools.lock, gates shut: objects handed out and taken in, ever. */
+/* Under pools.lock, biases revoked: objects handed out and taken in, ever. */
 typedef struct pool_sums {
     uint64_t hits, misses, steals, puts, sampled, sampled_bytes;
 } pool_sums_t;

@@ -27,9 +27,9 @@ pool_sums_t pool_sums(const weir_pool *pool)
 /* Under pools.lock. */
 static weir_pool_stats read_locked(weir_pool *pool)
 {
-    gates_shut(pool, GATES_PATIENCE);
+    pool_revoke(pool, REVOKE_SPIN_LIMIT);
     pool_sums_t sums = pool_sums(pool);
-    gates_open(pool);
+    pool_restore(pool);
     weir_pool_stats stats = {.gets = sums.hits + sums.misses,
                              .hits = sums.hits,
                              .misses = sums.misses,

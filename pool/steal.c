@@ -1,12 +1,13 @@
-/* steal: what other threads have in hand. Magazines that are full are on stacks, from which any thread pops (pool.c).
- * Of what a thread has in its two hands a thread that misses takes the previous magazine, or half of the loaded one,
- * or all of it if the thread has not used the pool since the last theft: behind the gate of that one thread (pool.h),
- * of the one that seems to have the most. So a few objects, which never fill a magazine, are found too.
+/* steal: what other threads have in hand. Magazines that are full are on stacks, from which any thread pops
+ * (pool.c). Of what a thread has in its two hands a thread that misses takes the previous magazine, or half
+ * of the loaded one, or all of it if the thread has not used the pool since the last theft: with the bias of
+ * that one thread revoked (pool.h), of the one that seems to have the most. So a few objects, which never
+ * fill a magazine, are found too.
  *
- * Shutting a gate costs a fence of all threads, some microseconds. A theft is paid by what it brings: it makes a debt of
- * THEFT, less one for each object; each further miss pays one back. Two threads that take one object from each other
- * by turns soon have one each, and where there is plenty nothing is owed. Where no thread has anything in hand no gate
- * is shut. */
+ * Revoking a bias costs a fence of all threads, some microseconds. A theft is paid by what it brings: it
+ * makes a debt of THEFT, less one for each object; each further miss pays one back. Two threads that take one
+ * object from each other by turns soon have one each, and where there is plenty nothing is owed. Where no
+ * thread has anything in hand no bias is revoked. */
 #include <string.h>
 
 #include "pool/pool.h"
@@ -30,8 +31,8 @@ static local_t *richest(const weir_pool *pool, const local_t *self)
     return best;
 }
 
-/* Of a thread that has got and put nothing since the last theft, all; else half, those that were put first: they are the
- * least likely to be in its processor's cache. */
+/* Of a thread that has got and put nothing since the last theft, all; else half, those that were put first:
+ * they are the least likely to be in its processor's cache. */
 static uint32_t share_of(local_t *local)
 {
     uint32_t count = local_count(local);
@@ -54,7 +55,7 @@ static magazine_t *take_share(local_t *local, magazine_t **spare)
     return taken;
 }
 
-/* Under pools.lock, its gate shut. *spare: an empty magazine, or NULL. */
+/* Under pools.lock, its bias revoked. *spare: an empty magazine, or NULL. */
 static magazine_t *take_from(local_t *local, magazine_t **spare)
 {
     magazine_t *taken = local->previous;
@@ -74,19 +75,19 @@ static magazine_t *rob(weir_pool *pool, const local_t *self, magazine_t **spare)
     local_t *from = pool->freed ? NULL : richest(pool, self);
     if (!from)
         return NULL;
-    magazine_t *taken = gate_shut(from) ? take_from(from, spare) : NULL;
-    gate_open(from);
+    magazine_t *taken = local_revoke(from) ? take_from(from, spare) : NULL;
+    local_restore(from);
     return taken;
 }
 
-/* An operation begins, and what was taken is loaded before the lock is given up: so the collector finds it, and so does the
- * next thief. How many objects. */
+/* An operation begins, and what was taken is loaded before the lock is given up: so the collector finds it,
+ * and so does the next thief. How many objects. */
 static uint32_t rob_and_load(weir_pool *pool, local_t *self, magazine_t **spare)
 {
     lock_acquire(&pools.lock);
     magazine_t *taken = rob(pool, self, spare);
     uint32_t brought = taken ? taken->count : 0;
-    if (taken && local_enter(self)) { /* the gate is open: no other thread has the lock */
+    if (taken && local_enter(self)) { /* the bias is its: no other thread has the lock */
         self->stolen += brought;
         if (local_count(self) > 0)
             depot_push(&self->full, taken); /* a handler was here */
@@ -97,8 +98,8 @@ static uint32_t rob_and_load(weir_pool *pool, local_t *self, magazine_t **spare)
     return brought;
 }
 
-/* Does another thread seem to hold objects? While a thief carries some, under the lock, they are in no thread's
- * hands; once the lock is free they are in the thief's. So it is looked again. */
+/* Does another thread seem to hold objects? While a thief carries some, under the lock, they are in no
+ * thread's hands; once the lock is free they are in the thief's. So it is looked again. */
 static bool is_promising(const weir_pool *pool, const local_t *self)
 {
     return richest(pool, self) || lock_is_taken(&pools.lock) || richest(pool, self);

@@ -97,18 +97,18 @@ static void *taken(void *object)
     return object;
 }
 
-// What a node takes of the heap: its end is kept too, so it has a cell of the next size.
+// What a node takes of the heap.
 static size_t node_size(void)
 {
     static size_t size;
     if (!size)
-        size = weir_usable_size(taken(weir_gc_alloc(sizeof(struct node))));
+        size = weir_usable_size(taken(weir_gc_alloc_exact(sizeof(struct node))));
     return size;
 }
 
 static struct node *tree_new(unsigned depth)
 {
-    struct node *node = taken(weir_gc_alloc(sizeof *node));
+    struct node *node = taken(weir_gc_alloc_exact(sizeof *node));
     if (depth > 0) {
         node->left = tree_new(depth - 1);
         node->right = tree_new(depth - 1);
@@ -144,7 +144,7 @@ static void *content_new(struct content content)
     void *data = memset(taken(weir_gc_alloc_noscan(content.data)), 1, content.data);
     if (content.shape == LARGE)
         return data;
-    struct node *node = taken(weir_gc_alloc(sizeof *node));
+    struct node *node = taken(weir_gc_alloc_exact(sizeof *node));
     node->data = data;
     return node;
 }

@@ -62,7 +62,7 @@ static void replace(size_t slot)
     struct node *chain = NULL;
     slots[slot] = NULL;
     for (int i = 0; i < CHAIN; i++) {
-        struct node *node = weir_gc_alloc(sizeof *node);
+        struct node *node = weir_gc_alloc_exact(sizeof *node);
         if (!node)
             fail("out of memory");
         node->key[0] = slot;

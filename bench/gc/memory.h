@@ -34,7 +34,7 @@ enum { MEMORY_COLLECTED = true };
 enum { MEMORY_COLLECTED = true };
 #define MEMORY_NAME "weir"
 #define memory_start() ((void)0)
-#define memory_take(size) weir_gc_alloc(size)
+#define memory_take(size) weir_gc_alloc_exact(size) // structs, to whose end nothing points
 #define memory_take_data(size) weir_gc_alloc_noscan(size)
 #define memory_free(object) ((void)(object))
 #define memory_collect() weir_gc()

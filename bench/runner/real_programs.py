@@ -225,7 +225,7 @@ class Redis(Server):
 
     def drive(self, launcher):
         """Waits for the server, sends the requests, ends it: the failure, the client's time, memory copied."""
-        if not answers(self.port, patience=10):
+        if not answers(self.port, timeout=10):
             return "the server does not answer", 0.0, 0
         tests = "set,get,lpush,lpop,sadd,hset,zadd,lrange_100"
         if self.saves:
@@ -268,7 +268,7 @@ class Memcached(Server):
 
     def drive(self, launcher):
         numbers = random.Random(42)
-        with connect(self.port, patience=10) as client:
+        with connect(self.port, timeout=10) as client:
             begin = time.monotonic()
             for first in range(0, self.sets, 500):
                 parts = []
@@ -309,7 +309,7 @@ class Nginx(Server):
     def drive(self, launcher):
         begin = time.monotonic()
         for number in range(self.requests // 100):
-            with connect(self.port, patience=10) as client:
+            with connect(self.port, timeout=10) as client:
                 for path in ["small.txt"] * 9 + ["large.txt"]:
                     client.sendall(f"GET /{path} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n".encode() * 10)
                 client.sendall(b"GET /small.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -350,8 +350,8 @@ class Postgres(Server):
         return client.failure, client.seconds, 0
 
 
-def connect(port, patience):
-    deadline = time.monotonic() + patience
+def connect(port, timeout):
+    deadline = time.monotonic() + timeout
     while True:
         try:
             return socket.create_connection(("127.0.0.1", port))
@@ -385,8 +385,8 @@ def redis_cli(port, *command):
     return subprocess.run(words, capture_output=True, text=True).stdout
 
 
-def answers(port, patience):
-    deadline = time.monotonic() + patience
+def answers(port, timeout):
+    deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if "PONG" in redis_cli(port, "ping"):
             return True

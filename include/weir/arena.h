@@ -12,7 +12,7 @@
  *
  *     block     |head|arena| object | object | object |   next ->            |   the first: 4 KiB
  *       v                                             ^ weir_arena.next       ^ weir_arena.end
- *     block     |head|                      spare                             |   twice as large as the one before
+ *     block     |head|                      spare                             |   twice as large as before
  *       v
  *     block     |head|        one large object                             |      sized for it
  *
@@ -20,8 +20,8 @@
  *   units        sizes and alignments are bytes.
  *   alignment    16 bytes, unless a larger one is asked for.
  *   ownership    objects belong to the arena. None may be given to free, weir_free or realloc.
- *   threads      the type says it. A weir_arena is confined: one thread at a time, and the thread that hands it to
- *                another synchronises. Of a weir_shared_arena any thread may allocate at any time.
+ *   threads      the type says it. A weir_arena is confined: one thread at a time, and the thread that hands
+ *                it to another synchronises. Of a weir_shared_arena any thread may allocate at any time.
  *   failure      NULL (or false) with errno = ENOMEM: the size exceeds PTRDIFF_MAX, or the arena's limit or
  *                the runtime's hard limit refuses it, or the kernel does. Success leaves errno alone.
  *   misuse       what is used after its arena was rewound, reset or freed is not detected, unless the arena
@@ -74,8 +74,8 @@ typedef struct weir_arena_options {
      * collection. What is rewound is cleared, so that it keeps nothing alive; so is what comes from the heap.
      * An arena that adopts a scanned one is scanned from then on. */
     bool scan;
-    /* For the heap profile, of which the arena's blocks then have the label "arena": the first 31 bytes count. The
-     * caller's; has to live as long as the arena. NULL: none. */
+    /* For the heap profile, of which the arena's blocks then have the label "arena": the first 31 bytes
+     * count. The caller's; has to live as long as the arena. NULL: none. */
     const char *name;
     size_t reserved[3]; /* zero: for options to come */
 } weir_arena_options;

@@ -23,7 +23,8 @@
 
 /* What the soft limit counts. */
 typedef enum weir_limit_scope {
-    WEIR_SCOPE_PROCESS, /* all anonymous memory of the process: stacks, other allocators' and libraries' mappings, and weir's */
+    /* All anonymous memory of the process: stacks, other allocators' and libraries' mappings, and weir's. */
+    WEIR_SCOPE_PROCESS,
     WEIR_SCOPE_WEIR /* what weir holds from the kernel */
 } weir_limit_scope;
 
@@ -111,7 +112,7 @@ WEIR_API void weir_thread_idle(void) WEIR_NOEXCEPT;
  * looks at the clock. Any thread. */
 WEIR_API void weir_tick(void) WEIR_NOEXCEPT;
 
-/* Run a cycle of the clock, which ages pools (weir/pool.h) and, if there is collected memory, collects
+/* Run a cycle, which ages pools (weir/pool.h) and, if there is collected memory, collects
  * (weir/gc.h); then give all idle memory back to the kernel, including what this thread and those that sleep
  * cache. Takes as long as the collection does, and then as the kernel needs (some tens of milliseconds per
  * GiB). As Go's debug.FreeOSMemory. */

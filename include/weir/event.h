@@ -3,7 +3,7 @@
  *
  * A cycle, in order of its events; the indented ones only if there is collected memory:
  *
- *     CYCLE_BEGIN        the clock runs: the heap has grown, a limit cannot be held, or the program asked; or
+ *     CYCLE_BEGIN        a cycle begins: the heap has grown, a limit cannot be held, or the program asked; or
  *                        so much was allocated since the last cycle, though the heap is flat: then only pools
  *                        age
  *     LIMIT_REACHED      if it runs for the limit's sake
@@ -11,8 +11,8 @@
  *                        limit's sake once for each rung of pools that it takes (weir/control.h), and what
  *                        follows only if it comes to that
  *         STOP_BEGIN     threads are asked to stop
- *         STOPPED        they stand still                                              * the world stands still
- *         MARKED         what is reached is marked                                     * the same
+ *         STOPPED        they stand still                             * the world stands still
+ *         MARKED         what is reached is marked                    * the same
  *         STARTED        they run again. Marking beside the program has two stops: only in the second MARKED
  *                        is told
  *         COLLECTED      what is garbage as a whole is given back; the figures of this collection are

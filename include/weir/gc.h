@@ -34,12 +34,17 @@
 WEIR_API_BEGIN
 
 /* An object of at least size bytes, all zero. Every aligned word of it may hold a pointer. As Go's new and
- * the Boehm collector's GC_malloc. It is kept by a pointer to its start, into it, or one past its end, which lies
- * in a byte more than was asked for: 16 bytes take 32. */
+ * the Boehm collector's GC_malloc. It is kept by a pointer to its start, into it, or one past its end, which
+ * lies in a byte more than was asked for: 16 bytes take 32. */
 WEIR_API void *weir_gc_alloc(size_t size) WEIR_NOEXCEPT WEIR_ATTRIBUTE((malloc, alloc_size(1)));
 
-/* The same for an object that will hold no pointers to collected objects: text, numbers. It is not looked
- * into, which is faster and cannot keep garbage alive. All zero as well. */
+/* The same without that byte: 16 bytes take 16. A pointer one past its end does not keep it, and may lead to
+ * the object behind it. For structs, to which nobody points that way. weir_gc_realloc gives an object that
+ * has the byte. */
+WEIR_API void *weir_gc_alloc_exact(size_t size) WEIR_NOEXCEPT WEIR_ATTRIBUTE((malloc, alloc_size(1)));
+
+/* As weir_gc_alloc for an object that will hold no pointers to collected objects: text, numbers. It is not
+ * looked into, which is faster and cannot keep garbage alive. All zero as well. */
 WEIR_API void *weir_gc_alloc_noscan(size_t size) WEIR_NOEXCEPT WEIR_ATTRIBUTE((malloc, alloc_size(1)));
 
 /* Where the pointers are in a type of objects. Has to outlive them; is only read. */
@@ -86,10 +91,10 @@ WEIR_API bool weir_gc_step(uint64_t ns) WEIR_NOEXCEPT;
 WEIR_API void weir_gc_disable(void) WEIR_NOEXCEPT;
 WEIR_API void weir_gc_enable(void) WEIR_NOEXCEPT;
 
-/* Between the two nothing is collected, by no thread: weir_gc does nothing, and a collection that is due
- * comes afterwards. For a section that has pointers where the collector does not look. Pairs nest, of one
- * thread and of several; each is begun and ended by one thread. Begin waits for a collection that runs. As
- * the Boehm collector's GC_disable. */
+/* Between the two nothing is collected, by no thread: weir_gc does nothing, and a collection that is
+ * triggered comes afterwards. For a section that has pointers where the collector does not look. Pairs nest,
+ * of one thread and of several; each is begun and ended by one thread. Begin waits for a collection that
+ * runs. As the Boehm collector's GC_disable. */
 WEIR_API void weir_gc_forbid_begin(void) WEIR_NOEXCEPT;
 WEIR_API void weir_gc_forbid_end(void) WEIR_NOEXCEPT;
 

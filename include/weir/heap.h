@@ -56,8 +56,8 @@ WEIR_API void weir_free_sized(void *block, size_t size) WEIR_NOEXCEPT;
 
 /* How many bytes the block really has: at least what was asked for. 0 for NULL and for memory that is not
  * weir's. They belong to the block, and weir never touches them, but a compiler that checks sizes (gcc
- * -D_FORTIFY_SOURCE=3, sanitizers) allows what it saw being asked for. A caller that wants all of them says so:
- * weir_realloc(block, weir_usable_size(block)), which stays in place. As malloc_usable_size, of which the
+ * -D_FORTIFY_SOURCE=3, sanitizers) allows what it saw being asked for. A caller that wants all of them says
+ * so: weir_realloc(block, weir_usable_size(block)), which stays in place. As malloc_usable_size, of which the
  * same is true. */
 WEIR_API size_t weir_usable_size(const void *block) WEIR_NOEXCEPT;
 

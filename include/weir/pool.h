@@ -1,7 +1,7 @@
 /* weir/pool.h: pools of objects that are made once and used again, as Go's sync.Pool.
  *
  * A pool keeps objects that are not in use, ready as they were put back, so that the next user is spared
- * making one. It is a cache, not a store: what is not used across two cycles of the runtime's clock is
+ * making one. It is a cache, not a store: what is not used across two cycles of the runtime is
  * dropped, and all of it at once when the memory limit needs it. A cycle comes when the heap has grown by
  * WEIR_GOGC percent, or when so much has been allocated since the last one (of a small heap, 16 MiB times
  * that), so that a steady program's pools shrink as well; when the limit is near; and with
@@ -54,10 +54,10 @@ typedef struct weir_pool weir_pool;
  * The digit is the version: a library with another layout has another name, and keeps this one of size 0, so
  * that what was compiled with this header goes out of line. */
 
-/* A thread's part of a pool. The protocol of busy and gate is in pool/pool.h of the sources. */
+/* A thread's part of a pool. The protocol of busy and unbiased is in pool/pool.h of the sources. */
 struct weir_pool_local {
     uint32_t busy;     /* the thread is at it */
-    uint32_t gate;     /* shut: a number that is more than any count */
+    uint32_t unbiased; /* 0; or more than any count: the operation goes out of line */
     uint32_t count;    /* objects in rounds */
     uint32_t capacity; /* of rounds, for puts */
     void **rounds;
@@ -108,7 +108,7 @@ typedef struct weir_pool_stats {
     uint64_t
         bytes_held;   /* held times the mean size of objects put, in bytes: exact if they are of one size. Of
                                 * objects on weir's heap; others count 0. One put of several is looked at. */
-    uint64_t cycles;  /* of the clock that the pool has seen */
+    uint64_t cycles;  /* of the runtime that the pool has seen */
     uint64_t refused; /* of the drops: objects that were refused when they were put */
 } weir_pool_stats;
 
@@ -124,14 +124,14 @@ WEIR_API void weir_pool_free(weir_pool *pool) WEIR_NOEXCEPT;
 /* A new pool, empty; NULL with ENOMEM. The options are copied; NULL is the same as all 0. */
 WEIR_API weir_pool *weir_pool_new(const weir_pool_options *options) WEIR_NOEXCEPT;
 
-/* The pool holds objects of so many usable bytes at the most, of those on weir's heap; one that would pass it is
- * dropped when it is put. 0: no limit. Setting a first limit, removing it, and setting one that is passed already
- * drop what the pool has. A pool with a limit counts each object: gets and puts cost a call and an atomic addition
- * more. */
+/* The pool holds objects of so many usable bytes at the most, of those on weir's heap; one that would pass it
+ * is dropped when it is put. 0: no limit. Setting a first limit, removing it, and setting one that is passed
+ * already drop what the pool has. A pool with a limit counts each object: gets and puts cost a call and an
+ * atomic addition more. */
 WEIR_API void weir_pool_set_limit(weir_pool *pool, size_t bytes) WEIR_NOEXCEPT;
 
-/* From now on ask `refuses` at each put, before `reset`: true, and the object is dropped. For objects that have
- * outgrown what the next user needs. NULL: ask no more. */
+/* From now on ask `refuses` at each put, before `reset`: true, and the object is dropped. For objects that
+ * have outgrown what the next user needs. NULL: ask no more. */
 WEIR_API void weir_pool_set_refusal(weir_pool *pool, bool (*refuses)(void *ctx, void *p)) WEIR_NOEXCEPT;
 
 /* An object: one that was put and not got since, or else a new one. NULL if there is neither. Where an object
@@ -160,9 +160,9 @@ inline void *weir_pool_get(weir_pool *pool) WEIR_NOEXCEPT
     struct weir_pool_local *local = __atomic_load_n(&weir_pool_thread_1.of[id], __ATOMIC_RELAXED);
     __atomic_store_n(&local->busy, 1, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    uint32_t gate = __atomic_load_n(&local->gate, __ATOMIC_ACQUIRE);
+    uint32_t unbiased = __atomic_load_n(&local->unbiased, __ATOMIC_ACQUIRE);
     uint32_t count = __atomic_load_n(&local->count, __ATOMIC_RELAXED);
-    if (__builtin_expect(count <= gate, 0)) {
+    if (__builtin_expect(count <= unbiased, 0)) {
         __atomic_store_n(&local->busy, 0, __ATOMIC_RELEASE);
         return weir_pool_get_slow(pool);
     }
@@ -183,9 +183,9 @@ inline void weir_pool_put(weir_pool *pool, void *p) WEIR_NOEXCEPT
     struct weir_pool_local *local = __atomic_load_n(&weir_pool_thread_1.of[id], __ATOMIC_RELAXED);
     __atomic_store_n(&local->busy, 1, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    uint32_t gate = __atomic_load_n(&local->gate, __ATOMIC_ACQUIRE);
+    uint32_t unbiased = __atomic_load_n(&local->unbiased, __ATOMIC_ACQUIRE);
     uint32_t count = __atomic_load_n(&local->count, __ATOMIC_RELAXED);
-    if (__builtin_expect((count | gate) >= __atomic_load_n(&local->capacity, __ATOMIC_RELAXED), 0)) {
+    if (__builtin_expect((count | unbiased) >= __atomic_load_n(&local->capacity, __ATOMIC_RELAXED), 0)) {
         __atomic_store_n(&local->busy, 0, __ATOMIC_RELEASE);
         weir_pool_put_slow(pool, p);
         return;

@@ -122,6 +122,7 @@ typedef struct weir_mem_stats {
     uint64_t foreign_bytes;    /* and what of that is not weir's, as the limit counts it (up to 1 % more) */
     /* What the limits made the runtime give up, by rung (weir_rung of weir/control.h). */
     weir_shed_stats shed[WEIR_STATS_RUNGS];
+    uint64_t peak_held; /* the most of sys - heap_released, since the start or since weir_reset_peak_held */
 } weir_mem_stats;
 
 WEIR_API_BEGIN
@@ -140,6 +141,9 @@ static inline void weir_read_mem_stats(weir_mem_stats *stats) WEIR_NOEXCEPT
 {
     (void)weir_read_mem_stats_sized(stats, sizeof *stats);
 }
+
+/* From now on peak_held is the most that is held from now on. Any thread; keeps errno. */
+WEIR_API void weir_reset_peak_held(void) WEIR_NOEXCEPT;
 
 WEIR_API_END
 

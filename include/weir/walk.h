@@ -7,8 +7,8 @@
  *     blocks      | used |      | used |      |      |      |      | used |        used_blocks == 3
  *     pages       |  resident   |  resident   |   released  |  resident   |        resident == 3 pages
  *
- * Any thread may call these, outside of signal handlers. They allocate nothing and stop no thread: a block that
- * is allocated or freed meanwhile may be seen or not. In a program that stands still all is exact.
+ * Any thread may call these, outside of signal handlers. They allocate nothing and stop no thread: a block
+ * that is allocated or freed meanwhile may be seen or not. In a program that stands still all is exact.
  */
 #ifndef WEIR_WALK_H
 #define WEIR_WALK_H

@@ -2,6 +2,7 @@
 #ifndef WEIR_WEIR_H
 #define WEIR_WEIR_H
 
+#include <weir/account.h>
 #include <weir/arena.h>
 #include <weir/builder.h>
 #include <weir/control.h>

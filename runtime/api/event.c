@@ -7,12 +7,12 @@
 #include "runtime/heap/cycle.h"
 #include "runtime/heap/event.h"
 
-/* Of a listener's own the clock would tell nothing: without one that heeds it, it does not run. */
+/* A listener alone would be told nothing: without a subscriber no cycle runs. */
 int weir_event_listen(uint32_t kinds, weir_event_listener *listener, void *context)
 {
     thread_heap();
     thread_return_borrowed();
-    cycle_heed();
+    cycle_subscribe();
     if (event_listen(kinds, listener, context))
         return 0;
     errno = ENOMEM;

@@ -19,6 +19,11 @@ void *weir_gc_alloc(size_t size)
     return gc_alloc_with_end(KIND_SCAN, size);
 }
 
+void *weir_gc_alloc_exact(size_t size)
+{
+    return gc_alloc(KIND_SCAN, size);
+}
+
 void *weir_gc_alloc_noscan(size_t size)
 {
     return gc_alloc_with_end(KIND_NOSCAN, size);
@@ -43,14 +48,15 @@ void *weir_gc_alloc_typed(const weir_type *type, size_t count)
     return p;
 }
 
-/* Before its type is in place, the new object is not looked into; the old one still is. */
-static void *move(void *object, span_t *span, size_t old, size_t size)
+/* Before its type is in place, the new object is not looked into; the old one still is. It holds `held`
+ * bytes. */
+static void *move(void *object, span_t *span, size_t held, size_t size)
 {
     void *to = span->kind == KIND_TYPED ? gc_alloc(KIND_TYPED, size + sizeof(weir_type *))
                                         : gc_alloc_with_end((enum span_kind)span->kind, size);
     if (!to)
         return NULL;
-    os_copy_written(to, object, old < size ? old : size);
+    os_copy_written(to, object, held < size ? held : size);
     if (span->kind == KIND_TYPED)
         *type_of(to) = *type_of(object);
     if (collected_has_flag(span, COLLECTED_HAS_RECORD))
@@ -62,10 +68,11 @@ static void *move(void *object, span_t *span, size_t old, size_t size)
 static void *resize(void *object, span_t *span, size_t size)
 {
     bool typed = span->kind == KIND_TYPED;
-    size_t all = heap_usable_size(object), old = all - (typed ? sizeof(weir_type *) : 1);
-    if (size > old || size < old / 2)
-        return move(object, span, old, size);
-    memset((char *)object + size, 0, (typed ? old : all) - size);
+    size_t all = heap_usable_size(object), held = typed ? all - sizeof(weir_type *) : all;
+    size_t most = typed ? held : all - 1;
+    if (size > most || size < most / 2)
+        return move(object, span, held, size);
+    memset((char *)object + size, 0, held - size);
     return object;
 }
 

@@ -7,7 +7,8 @@
 #include "runtime/collect/path.h"
 #include "runtime/os/place.h"
 
-/* What the process has written may be static data: asked with all threads at work, since the linker has a lock. */
+/* What the process has written may be static data: asked with all threads at work, since the linker has a
+ * lock. */
 static void name_static(weir_path_step *root)
 {
     place_t place;

@@ -4,6 +4,12 @@
 #include <string.h>
 
 #include "runtime/observe/stats.h"
+#include "runtime/pages/pages.h"
+
+void weir_reset_peak_held(void)
+{
+    pages_peak_held(true);
+}
 
 size_t weir_read_mem_stats_sized(void *stats, size_t size)
 {

@@ -9,7 +9,7 @@
 #include "runtime/collect/weak.h"
 #include "runtime/heap/cache.h"
 
-static bool is_object(const void *p)
+static bool is_weak_target(const void *p)
 {
     return p && mark_base(p) == p;
 }
@@ -48,7 +48,7 @@ weir_weak_map *weir_weak_map_new(void)
 int weir_weak_map_set(weir_weak_map *map, const void *key, const void *value)
 {
     static const int errors[] = {[MAP_DONE] = 0, [MAP_NO_MEMORY] = ENOMEM, [MAP_NO_MAP] = EINVAL};
-    int error = is_object(key) ? errors[map_set(map, key, value)] : EINVAL;
+    int error = is_weak_target(key) ? errors[map_set(map, key, value)] : EINVAL;
     if (!error)
         return 0;
     errno = error;

@@ -11,21 +11,22 @@
 
 /* While it is STARTING no thread waits for it: the creation waits for locks of the C library's, under which a
  * thread may allocate. */
-enum state { NONE, STARTING, IDLE, ASKED, SETTLING };
+enum background_state { NONE, STARTING, IDLE, ASKED, SETTLING };
 
 static struct {
-    _Atomic uint32_t state; /* enum state; slept on by the thread, and by those that wait for it */
+    _Atomic uint32_t state; /* enum background_state; slept on by the thread, and by those that wait for it */
     void (*run_cycle)(void);
 } background;
 static __thread bool is_background;
 
-static void set_state(enum state state)
+static void set_state(enum background_state state)
 {
     atomic_store(&background.state, state);
     os_futex_wake_all(&background.state);
 }
 
-/* What it sleeps in is no section that a stop waits for. It is idle there only: so no frame of the cycle is scanned then. */
+/* What it sleeps in is no section that a stop waits for. It is idle there only: so no frame of the cycle is
+ * scanned then. */
 static void sleep_while_not_asked(bool has_run)
 {
     world_block_begin();
@@ -36,7 +37,7 @@ static void sleep_while_not_asked(bool has_run)
     world_block_end();
 }
 
-static void *thread_main(void *argument)
+static void *background_main(void *argument)
 {
     (void)argument;
     helper_block_signals();
@@ -59,7 +60,7 @@ bool background_ask(void (*run_cycle)(void))
     background.run_cycle = run_cycle;
     if (atomic_compare_exchange_strong(&background.state, &none, STARTING)) {
         uint32_t starting = STARTING;
-        if (!helper_start(thread_main, NULL)) {
+        if (!helper_start(background_main, NULL)) {
             set_state(NONE);
             return false;
         }

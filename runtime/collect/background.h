@@ -3,8 +3,8 @@
  *
  *     idle --asked--> asked --runs a cycle--> its trace has ended: settling --the cycle has ended--> idle
  *
- * It is made when it is first asked, and again after a fork. A thread that allocates more than the cycle was to
- * leave waits for the end of its trace; never while the cycle settles, when it calls the program.
+ * It is made when it is first asked, and again after a fork. A thread that allocates more than the cycle was
+ * to leave waits for the end of its trace; never while the cycle settles, when it calls the program.
  */
 #ifndef WEIR_COLLECT_BACKGROUND_H
 #define WEIR_COLLECT_BACKGROUND_H
@@ -18,7 +18,8 @@ bool background_ask(void (*run_cycle)(void));
 bool background_is_asked(void);
 /* Wait until it has. */
 void background_wait(void);
-/* Is it idle, or none? Until then its frames, which are scanned as any thread's, may hold what it has marked. */
+/* Is it idle, or none? Until then its frames, which are scanned as any thread's, may hold what it has
+ * marked. */
 bool background_is_at_rest(void);
 /* By the thread that runs a cycle, when the trace has ended. */
 void background_traced(void);

@@ -9,7 +9,7 @@
 #include "runtime/heap/collected.h"
 #include "runtime/heap/upcall.h"
 
-static bool is_marked(uintptr_t object)
+static bool is_reached(uintptr_t object)
 {
     return collected_is_marked((const void *)object);
 }
@@ -26,7 +26,7 @@ static void decide_references(void)
 {
     for (uint32_t number = 1; number < side_table_end(); number++)
         if (is_of(side_table_at(number), SIDE_REFERENCE))
-            side_table_at(number)->dead = !is_marked(side_table_at(number)->object);
+            side_table_at(number)->dead = !is_reached(side_table_at(number)->object);
 }
 
 /* True: there were any. */
@@ -35,7 +35,7 @@ static bool mark_what_finalizers_see(void)
     bool any = false;
     for (uint32_t number = 1; number < side_table_end(); number++) {
         const side_record_t *record = side_table_at(number);
-        if (is_of(record, SIDE_FINALIZER) && !is_marked(record->object)) {
+        if (is_of(record, SIDE_FINALIZER) && !is_reached(record->object)) {
             mark_contents((const void *)record->object);
             any = true;
         }
@@ -47,7 +47,7 @@ static void decide_finalizers(void)
 {
     for (uint32_t number = 1; number < side_table_end(); number++)
         if (is_of(side_table_at(number), SIDE_FINALIZER))
-            side_table_at(number)->dead = !is_marked(side_table_at(number)->object);
+            side_table_at(number)->dead = !is_reached(side_table_at(number)->object);
     for (uint32_t number = 1; number < side_table_end(); number++)
         if (is_of(side_table_at(number), SIDE_FINALIZER) && side_table_at(number)->dead)
             mark_word((const void *)side_table_at(number)->object);
@@ -78,13 +78,13 @@ static void carry_out(uint32_t number)
             finalize_queue(number);
         break;
     case SIDE_CLEANUP:
-        if (!is_marked(record->object))
+        if (!is_reached(record->object))
             finalize_queue(number);
         break;
     case SIDE_REFERENCE:
         if (record->dead)
             reference_set(number, 0);
-        if (record->dead || !is_marked((uintptr_t)record->reference))
+        if (record->dead || !is_reached((uintptr_t)record->reference))
             side_table_drop(number);
         break;
     case SIDE_ENTRY:
@@ -103,7 +103,7 @@ void death_carry_out(void)
         if (side_table_at(number)->object)
             carry_out(number);
     for (uint32_t number = 1; number < side_table_end(); number++)
-        if (is_of(side_table_at(number), SIDE_MAP) && !is_marked(side_table_at(number)->object))
+        if (is_of(side_table_at(number), SIDE_MAP) && !is_reached(side_table_at(number)->object))
             side_table_drop(number);
 }
 

@@ -1,5 +1,5 @@
-/* death: what becomes of what hangs on an object (side_table.h) that is no longer reached, is freed by hand, or
- * moves.
+/* death: what becomes of what hangs on an object (side_table.h) that is no longer reached, is freed by hand,
+ * or moves.
  *
  * In the stopped world, when all is marked that the roots reach:
  *
@@ -7,8 +7,8 @@
  *     2  decided: references to what is unmarked now, and entries whose keys are, are dead
  *     3  what unmarked objects with finalizers point to is marked, they themselves are not; then the values
  *        of weak maps among it whose keys were marked in 1: those entries live
- *     4  those that are still unmarked are finalized, and marked. Of a chain a --> b that is a; of a ring, none: each
- *        is reached from the next. Go's rule, and its fault
+ *     4  those that are still unmarked are finalized, and marked. Of a chain a --> b that is a; of a ring,
+ *        none: each is reached from the next. Go's rule, and its fault
  *     5  WEIR_DEBUG=gcverify=1: the second tracer comes to the same decisions
  *     6  carried out: references cleared, entries dropped; finalizers queued, and the cleanups of all that is
  *        unmarked

@@ -142,23 +142,23 @@ size_t map_count(const void *map)
 
 /* --- marking --- */
 
-static bool is_marked(uintptr_t object)
+static bool is_key_marked(uintptr_t object)
 {
     return collected_is_marked((const void *)object);
 }
 
 static bool is_resolved(const side_record_t *entry)
 {
-    return !entry->lost && is_marked(entry->object) && is_marked(entry->map);
+    return !entry->lost && is_key_marked(entry->object) && is_key_marked(entry->map);
 }
 
-static span_t *span_around(uintptr_t object)
+static span_t *key_span(uintptr_t object)
 {
     return span_of_slot(region_slot((const void *)object));
 }
 
 /* First all are watched, then values are marked: what that reaches wakes those it should. */
-static void begin(void)
+static void begin_resolving(void)
 {
     for (uint32_t number = 1; number < side_table_end(); number++) {
         side_record_t *entry = side_table_at(number);
@@ -166,8 +166,8 @@ static void begin(void)
             continue;
         entry->dead = !is_resolved(entry);
         if (entry->dead) {
-            collected_set_flag(span_around(entry->object), COLLECTED_WATCHED);
-            collected_set_flag(span_around(entry->map), COLLECTED_WATCHED);
+            collected_set_flag(key_span(entry->object), COLLECTED_WATCHED);
+            collected_set_flag(key_span(entry->map), COLLECTED_WATCHED);
         }
     }
     mark_watch(true);
@@ -176,16 +176,16 @@ static void begin(void)
             mark_word((const void *)side_table_at(number)->value);
 }
 
-static void end(bool again)
+static void end_resolving(bool again)
 {
     for (uint32_t number = 1; number < side_table_end(); number++) {
         side_record_t *entry = side_table_at(number);
         if (entry->kind != SIDE_ENTRY || !entry->dead)
             continue;
         entry->dead = !is_resolved(entry);
-        entry->lost = again ? entry->lost : !is_marked(entry->object);
-        collected_clear_flag(span_around(entry->object), COLLECTED_WATCHED);
-        collected_clear_flag(span_around(entry->map), COLLECTED_WATCHED);
+        entry->lost = again ? entry->lost : !is_key_marked(entry->object);
+        collected_clear_flag(key_span(entry->object), COLLECTED_WATCHED);
+        collected_clear_flag(key_span(entry->map), COLLECTED_WATCHED);
     }
 }
 
@@ -201,10 +201,10 @@ void ephemerons_mark(uint32_t members, bool again)
         return;
     if (!again)
         forget_lost();
-    begin();
+    begin_resolving();
     mark_run(members);
     mark_watch(false);
-    end(again);
+    end_resolving(again);
 }
 
 /* --- for markers --- */

@@ -2,12 +2,12 @@
  * itself: a value that points to its own key does not keep it (Hayes, "Ephemerons: a new finalization
  * mechanism", 1997).
  *
- * Maps and entries are records that hang on the map's object and on the key (side_table.h). When all is marked
- * that the roots reach, each entry is looked at once. If key and map are marked, so is the value. Otherwise
- * the spans of those two are WATCHED: marking an object of such a span looks whether it is one that is waited
- * for, and if so wakes its records; markers that have nothing else to do resolve these. So a chain of
- * entries, each the key of the next, takes time linear in its length, and ordinary marking pays one test of a
- * word that it has at hand.
+ * Maps and entries are records that hang on the map's object and on the key (side_table.h). When all is
+ * marked that the roots reach, each entry is looked at once. If key and map are marked, so is the value.
+ * Otherwise the spans of those two are WATCHED: marking an object of such a span looks whether it is one that
+ * is waited for, and if so wakes its records; markers that have nothing else to do resolve these. So a chain
+ * of entries, each the key of the next, takes time linear in its length, and ordinary marking pays one test
+ * of a word that it has at hand.
  *
  *     entry --key or map unmarked--> watched --marked--> awake --resolved--> value marked --> ...
  *

@@ -23,7 +23,8 @@ typedef struct caller {
         calls; /* the number of the record that it is at, from 1; 0: none. Written under the lock */
 } caller_t;
 
-/* Under the lock of the side table; `queued` is peeked at by sleeping threads, the rest by threads that wait. */
+/* Under the lock of the side table; `queued` is peeked at by sleeping threads, the rest by threads that
+ * wait. */
 static struct {
     uint32_t first, last;    /* the queue, linked by next */
     _Atomic uint32_t queued; /* records that went in, ever; wraps around, and leaves out 0 */
@@ -54,7 +55,7 @@ bool finalizer_set(void *object, finalizer_t *finalizer, const void *context)
         number = side_table_add((uintptr_t)object, SIDE_FINALIZER);
     if (finalizer && number) {
         side_table_at(number)->finalizer = finalizer;
-        side_table_held(number)->argument = context;
+        side_table_strong(number)->argument = context;
     }
     side_table_unlock();
     return !finalizer || number;
@@ -68,7 +69,7 @@ uint64_t cleanup_add(const void *object, cleanup_t *cleanup, const void *argumen
     uint32_t number = side_table_add((uintptr_t)object, SIDE_CLEANUP);
     if (number) {
         side_table_at(number)->cleanup = cleanup;
-        side_table_held(number)->argument = argument;
+        side_table_strong(number)->argument = argument;
         handle = (uint64_t)side_table_at(number)->generation << 32 | number;
     }
     side_table_unlock();
@@ -101,7 +102,7 @@ void finalize_queue(uint32_t number)
     side_table_unhook(number);
     side_record_t *record = side_table_at(number);
     if (record->kind == SIDE_FINALIZER)
-        side_table_held(number)->object = (const void *)record->object;
+        side_table_strong(number)->object = (const void *)record->object;
     record->object = 0;
     record->next = 0;
     if (finalize.last)
@@ -114,7 +115,7 @@ void finalize_queue(uint32_t number)
 
 typedef struct job {
     side_record_t record;
-    held_t held;
+    strong_t strong;
 } job_t;
 
 /* What it points to is from here on on this thread's stack. */
@@ -125,7 +126,7 @@ static bool take(job_t *job)
     uint32_t number = finalize.first;
     if (number) {
         job->record = *side_table_at(number);
-        job->held = *side_table_held(number);
+        job->strong = *side_table_strong(number);
         finalize.first = job->record.next;
         if (!finalize.first)
             finalize.last = 0;
@@ -144,9 +145,9 @@ __attribute__((noinline)) static bool run_one(void)
     if (!take(&job))
         return false;
     if (job.record.kind == SIDE_FINALIZER)
-        job.record.finalizer((void *)(uintptr_t)job.held.object, (void *)(uintptr_t)job.held.argument);
+        job.record.finalizer((void *)(uintptr_t)job.strong.object, (void *)(uintptr_t)job.strong.argument);
     else if (job.record.cleanup)
-        job.record.cleanup((void *)(uintptr_t)job.held.argument);
+        job.record.cleanup((void *)(uintptr_t)job.strong.argument);
     return true;
 }
 
@@ -172,7 +173,7 @@ static void call_all(void)
 
 /* The first stays, and while it sleeps the world stops without it. The others end when nothing waits; what is
  * queued later wakes the first, or has another one started. */
-static void *thread_main(void *caller)
+static void *finalizer_main(void *caller)
 {
     helper_block_signals();
     own_caller = caller;
@@ -200,7 +201,7 @@ static bool have_caller(caller_t *caller)
 {
     if (atomic_exchange(&caller->exists, true))
         return true;
-    if (helper_start(thread_main, caller))
+    if (helper_start(finalizer_main, caller))
         return true;
     atomic_store(&caller->exists, false);
     return false;

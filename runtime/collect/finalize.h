@@ -8,7 +8,7 @@
  *
  *     attached --object unreachable--> queue --thread--> called, the record free
  *
- * While a record waits, its `held` words keep the object and the argument alive.
+ * While a record waits, its `strong` words keep the object and the argument alive.
  */
 #ifndef WEIR_COLLECT_FINALIZE_H
 #define WEIR_COLLECT_FINALIZE_H

@@ -1,10 +1,10 @@
 /* gc: the collector's cycle, and the entries for collected memory.
  *
  *     1  wait for other collectors; find the roots in static data; sweep what is not swept
- *     2  stop the world; spans leave their threads, cells in runs become black
+ *     2  stop the world; spans leave their threads, cells in buffers become black
  *     3  mark from the roots, on all processors if the heap is large; weak references, finalizers: death.h
  *     4  all spans are to be swept; start the world
- *     5  give back spans without a live object; ask the pacer when the next cycle is due
+ *     5  give back spans without a live object; ask the pacer for the next trigger
  *
  * The thread whose allocation finds the heap at the pacer's trigger is the one that collects.
  */
@@ -26,8 +26,8 @@ __attribute__((always_inline)) static inline void *gc_alloc(enum span_kind kind,
     return LIKELY(p != NULL) ? p : gc_alloc_slow(kind, size);
 }
 
-/* The same with a byte more than asked for, in which the end of the object lies: C allows a pointer there, and it keeps
- * the object. */
+/* The same with a byte more than asked for, in which the end of the object lies: C allows a pointer there,
+ * and it keeps the object. */
 __attribute__((always_inline)) static inline void *gc_alloc_with_end(enum span_kind kind, size_t size)
 {
     void *p = LIKELY(size < MEDIUM_MAX) ? collected_alloc_fast(kind, size + 1) : NULL;

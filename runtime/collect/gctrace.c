@@ -103,7 +103,7 @@ static void describe_time(gctrace_cycle_t *cycle, const weir_event *event, const
     };
 }
 
-static gctrace_cycle_t describe(const weir_event *event, const trace_result_t *trace)
+static gctrace_cycle_t describe_line(const weir_event *event, const trace_result_t *trace)
 {
     gctrace_cycle_t cycle = {
         .number = event->collection,
@@ -156,7 +156,7 @@ static void print(void *context, const weir_event *event)
     text_t text = text_on(room, sizeof room);
     if (event->kind == WEIR_EVENT_COLLECTED) {
         const trace_result_t *trace = trace_last();
-        gctrace_cycle_t cycle = describe(event, trace);
+        gctrace_cycle_t cycle = describe_line(event, trace);
         gctrace_add_cycle(&text, &cycle);
         if (trace->beside)
             add_trace(&text, event->collection, trace);

@@ -8,8 +8,8 @@
 /* Block every signal of the calling thread but the one that stops it, and faults. */
 void helper_block_signals(void);
 
-/* Detached. `main` calls helper_block_signals first: a signal that the program ignores is not blocked in the caller,
- * so the thread does not inherit all. False: there is none to be had. */
+/* Detached. `main` calls helper_block_signals first: a signal that the program ignores is not blocked in the
+ * caller, so the thread does not inherit all. False: there is none to be had. */
 bool helper_start(void *(*main)(void *argument), void *argument);
 
 #endif

@@ -1,117 +1,37 @@
-/* mark: see mark.h. */
+/* mark: see mark.h. The loop of a mark worker: spans from the queue, cells from the span, words from the
+ * cells. Its inner steps are in marker.h.
+ */
 #include "runtime/collect/mark.h"
 
-#include <stdatomic.h>
-#include <string.h>
 #include <weir/gc.h>
 
 #include "runtime/collect/ephemeron.h"
+#include "runtime/collect/marker.h"
 #include "runtime/collect/objref.h"
 #include "runtime/collect/roots.h"
 #include "runtime/collect/sparse.h"
 #include "runtime/collect/work.h"
-#include "runtime/collect/workers.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/large.h"
-#include "runtime/os/check.h"
-#include "runtime/os/os.h"
-#include "runtime/pages/pages.h"
 
-enum {
-    CANDIDATES = 16,
-    RING = 32,
-    DENSE = 16, /* cells of 64 */
-};
+/* --- large objects --- */
 
-/* An object on its way. */
-typedef struct coming {
-    uintptr_t object;
-    uint32_t size, kind;
-} coming_t;
-
-/* One for each mark worker; only its own, but `bytes` and `objects`, which the collector adds up. */
-typedef struct marker {
-    queue_t queue;
-    /* The span that it is at, its present word of the bitmap, and what is left: other words, and cells of
-     * this one. */
-    uint32_t slot, size, kind, word;
-    uint64_t words, cells;
-    uintptr_t at; /* the first cell of the present word */
-    /* Cells of that same span that were found are only noted, until their word's turn comes: what a program
-     * builds at once points mostly to what lies nearby. near[i] ≠ 0 ⇒ words has bit i. */
-    uintptr_t near_start;
-    size_t near_size; /* bytes; 0: at no span, or at one where there is more to do than to mark */
-    uint32_t near_reciprocal;
-    uint64_t near[SLOT_WORDS];
-    /* Both circular; counted are those that ever left, and ever entered. */
-    objref_t candidates[CANDIDATES]; /* whose bits are on their way */
-    uint32_t candidates_out, candidates_in;
-    coming_t ring[RING]; /* being prefetched */
-    uint32_t ring_out, ring_in;
-    size_t bytes, objects;
-} __attribute__((aligned(64))) marker_t;
-
-/* What the loop is compiled for. */
-typedef struct mode {
-    bool alone;   /* no other marker, and the world stands still: changes need not be atomic */
-    bool special; /* some span is WATCHED, or not every pointer counts */
-} mode_t;
-#define AS_MODE static inline __attribute__((always_inline))
-
-/* In the runtime's own memory, which is no root: they are full of addresses. */
-static marker_t *markers;
-
-/* Written by the collector, with no marker at work. */
-static struct {
-    uint32_t members;
-    bool base_only; /* in this collection; see mark_set_base_only */
-    bool watching;  /* some span is WATCHED */
-    bool beside;    /* the program runs */
-    size_t root_bytes;
-} marking;
-
-static uint32_t cell_size[CLASS_COUNT];
-static uint32_t prepared;        /* markers */
-static _Atomic bool base_only;   /* from the next collection on */
-static _Atomic bool any_put_off; /* some span is COLLECTED_PUT_OFF */
-
-/* --- marking --- */
-
-/* Queue the span: an object whose bits lie in this word is marked and not scanned. A marker that finds the
- * bit set need not queue it again: the marker that will clear the bit reads the marks after that. Hence the
- * order that everybody keeps: set the mark before greying; clear grey before reading marks. Then no object is
- * missed. */
-AS_MODE void make_grey(marker_t *self, uint32_t slot, uint32_t word, mode_t mode)
-{
-    uint64_t *words = &bitmaps_grey[slot].words;
-    uint64_t before = __atomic_load_n(words, __ATOMIC_SEQ_CST);
-    if (before >> word & 1)
-        return;
-    if (mode.alone)
-        *words = before | (uint64_t)1 << word;
-    else
-        before = __atomic_fetch_or(words, (uint64_t)1 << word, __ATOMIC_SEQ_CST);
-    if (!before)
-        work_add(&self->queue, slot);
-}
-
-static void share_run(void *is_shared, uintptr_t from, uintptr_t to)
+static void share_range(void *is_shared, uintptr_t from, uintptr_t to)
 {
     *(bool *)is_shared = *(bool *)is_shared && work_share_range(from, to);
 }
 
-/* False: not all of the object found a place among the ranges. */
-static bool share_object(uintptr_t from, uintptr_t to)
+bool marker_share_object(uintptr_t from, uintptr_t to)
 {
     bool is_shared = true;
     if (to - from >= SPARSE_MIN)
-        sparse_each(from, to, share_run, &is_shared);
+        sparse_each(from, to, share_range, &is_shared);
     else
         is_shared = work_share_range(from, to);
     return is_shared;
 }
 
-static void found_large(marker_t *self, uint32_t slot, mode_t mode)
+void marker_found_large(marker_t *self, uint32_t slot, mark_mode_t mode)
 {
     span_t *span = span_of_slot(slot);
     uintptr_t start = (uintptr_t)span_start(span);
@@ -119,88 +39,11 @@ static void found_large(marker_t *self, uint32_t slot, mode_t mode)
     self->objects++;
     self->bytes += bytes;
     enum span_kind kind = objref_kind(span);
-    if (kind == KIND_TYPED || (kind == KIND_SCAN && !share_object(start, start + bytes)))
-        make_grey(self, slot, 0, mode);
-}
-
-/* True: it was not, until now. */
-AS_MODE bool set_mark(objref_t target, mode_t mode)
-{
-    bits_t *bits = objref_bits(target);
-    uint64_t before = __atomic_load_n(&bits->marks, __ATOMIC_RELAXED), bit = (uint64_t)1 << target % 64;
-    if (objref_has_bit(before, target) ||
-        !objref_has_bit(__atomic_load_n(&bits->allocs, __ATOMIC_RELAXED), target))
-        return false;
-    if (mode.alone)
-        bits->marks = before | bit;
-    else
-        before = __atomic_fetch_or(&bits->marks, bit, __ATOMIC_SEQ_CST);
-    return mode.alone || !objref_has_bit(before, target);
-}
-
-AS_MODE void mark(marker_t *self, objref_t target, mode_t mode)
-{
-    if (!set_mark(target, mode))
-        return;
-    if (mode.special && marking.watching &&
-        collected_has_flag(span_of_slot(objref_slot(target)), COLLECTED_WATCHED))
-        ephemerons_wake(objref_start(target));
-    if (LIKELY(target >> KIND_SHIFT & 1)) {
-        make_grey(self, objref_slot(target), objref_cell(target) / 64, mode);
-    } else if (objref_cls(target)) {
-        self->objects++;
-        self->bytes += cell_size[objref_cls(target)];
-    } else {
-        found_large(self, objref_slot(target), mode);
-    }
-}
-
-/* A word with that offset in the region has been found: what it points to is looked at when its bits have
- * come, CANDIDATES words later. */
-AS_MODE void found(marker_t *self, size_t offset, mode_t mode)
-{
-    objref_t target = objref_of(offset);
-    if (UNLIKELY(!target))
-        return;
-    __builtin_prefetch(objref_bits(target), 1);
-    objref_t *place = &self->candidates[self->candidates_in++ % CANDIDATES], oldest = *place;
-    *place = target;
-    if (LIKELY(self->candidates_in - self->candidates_out > CANDIDATES)) {
-        self->candidates_out++;
-        mark(self, oldest, mode);
-    }
-}
-
-AS_MODE void mark_candidates(marker_t *self, mode_t mode)
-{
-    while (self->candidates_out != self->candidates_in)
-        mark(self, self->candidates[self->candidates_out++ % CANDIDATES], mode);
+    if (kind == KIND_TYPED || (kind == KIND_SCAN && !marker_share_object(start, start + bytes)))
+        marker_make_grey(self, slot, 0, mode);
 }
 
 /* --- scanning --- */
-
-static mode_t mode_now(void)
-{
-    return (mode_t){.alone = marking.members == 1 && !marking.beside, .special = true};
-}
-
-void *mark_base(const void *p)
-{
-    if (!collected_is_used() || !bitmaps_cover(p))
-        return NULL;
-    objref_t target = objref_at(p);
-    if (!target || !objref_has_bit(__atomic_load_n(&objref_bits(target)->allocs, __ATOMIC_RELAXED), target))
-        return NULL;
-    return (void *)objref_start(target);
-}
-
-bool mark_heeds(const void *p)
-{
-    if (!marking.base_only || !bitmaps_cover(p))
-        return true;
-    objref_t target = objref_at(p);
-    return !target || objref_start(target) == (uintptr_t)p;
-}
 
 /* Of a stopped thread's stack, too, about which sanitizers have opinions; and of what the program writes to
  * meanwhile: what it writes after this its page remembers. */
@@ -209,23 +52,23 @@ __attribute__((no_sanitize("address", "thread"))) static inline uintptr_t word_a
     return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
-static inline void found_near(marker_t *self, size_t offset)
+static inline void note_pending(marker_t *self, size_t offset)
 {
-    uint32_t cell = class_cell_at(self->near_reciprocal, offset);
-    self->near[cell / 64] |= (uint64_t)1 << cell % 64;
+    uint32_t cell = class_cell_at(self->pending_reciprocal, offset);
+    self->pending[cell / 64] |= (uint64_t)1 << cell % 64;
     self->words |= (uint64_t)1 << cell / 64;
 }
 
-AS_MODE void scan_words(marker_t *self, uintptr_t from, uintptr_t to, mode_t mode)
+AS_MODE void scan_words(marker_t *self, uintptr_t from, uintptr_t to, mark_mode_t mode)
 {
-    const uintptr_t base = region_base, near = self->near_start;
-    const size_t size = __atomic_load_n(&bitmaps_reach, __ATOMIC_ACQUIRE), near_size = self->near_size;
+    const uintptr_t base = region_base, pending = self->pending_start;
+    const size_t size = __atomic_load_n(&bitmaps_reach, __ATOMIC_ACQUIRE), pending_size = self->pending_size;
     for (const uintptr_t *word = (const uintptr_t *)from; word < (const uintptr_t *)to; word++) {
         uintptr_t p = word_at(word);
-        if (p - near < near_size)
-            found_near(self, p - near);
+        if (p - pending < pending_size)
+            note_pending(self, p - pending);
         else if (p - base < size)
-            found(self, p - base, mode);
+            marker_found(self, p - base, mode);
     }
 }
 
@@ -234,20 +77,20 @@ __attribute__((noinline)) static void scan_bases(marker_t *self, uintptr_t from,
 {
     for (const uintptr_t *word = (const uintptr_t *)from; word < (const uintptr_t *)to; word++) {
         uintptr_t p = word_at(word);
-        if (bitmaps_cover((const void *)p) && mark_heeds((const void *)p))
-            found(self, p - region_base, mode_now());
+        if (bitmaps_cover((const void *)p) && mark_keeps((const void *)p))
+            marker_found(self, p - region_base, marker_mode());
     }
 }
 
 static void reach(void *context, const void *p)
 {
     if (bitmaps_cover(p))
-        found(context, (uintptr_t)p - region_base, mode_now());
+        marker_found(context, (uintptr_t)p - region_base, marker_mode());
 }
 
 static void visit(void *context, const void *p)
 {
-    if (LIKELY(!marking.base_only) || mark_heeds(p))
+    if (LIKELY(!marker_state.base_only) || mark_keeps(p))
         reach(context, p);
 }
 
@@ -262,23 +105,6 @@ static void scan_bitmap(marker_t *self, uintptr_t object, size_t bytes, const we
             }
 }
 
-/* A function of the program's is only called in a stop: it may expect what it reads not to change. The object
- * is scanned again then, and counts as not yet scanned. */
-static void put_off(marker_t *self, uintptr_t object)
-{
-    uint32_t slot = region_slot((const void *)object);
-    span_t *span = span_of_slot(slot);
-    if (!span_is_large(span)) {
-        uint32_t cell = bitmaps_cell(span->cls, object % SLOT_SIZE);
-        __atomic_fetch_and(&bitmaps_scanned_of(slot)[cell / 64], ~((uint64_t)1 << cell % 64),
-                           __ATOMIC_RELAXED);
-        self->objects--;
-        self->bytes -= span->cell_size;
-    }
-    collected_set_flag(span, COLLECTED_PUT_OFF);
-    atomic_store_explicit(&any_put_off, true, memory_order_relaxed);
-}
-
 /* The last word says what type it is; none as long as the object is being made, or of one that has just been
  * freed. */
 static void scan_typed(marker_t *self, uintptr_t object, size_t bytes)
@@ -287,8 +113,8 @@ static void scan_typed(marker_t *self, uintptr_t object, size_t bytes)
     const weir_type *type = (const weir_type *)word_at((const uintptr_t *)(object + bytes));
     if (!type || type == (const weir_type *)COLLECTED_POISON)
         return;
-    if (type->trace && UNLIKELY(marking.beside))
-        put_off(self, object);
+    if (type->trace && UNLIKELY(marker_state.beside))
+        marker_put_off(self, object);
     else if (type->trace)
         type->trace((const void *)object, bytes / type->size, visit, self);
     else
@@ -296,9 +122,9 @@ static void scan_typed(marker_t *self, uintptr_t object, size_t bytes)
 }
 
 /* A range of roots, or of a large object. */
-AS_MODE void scan_piece(marker_t *self, uintptr_t from, uintptr_t to, mode_t mode)
+AS_MODE void scan_piece(marker_t *self, uintptr_t from, uintptr_t to, mark_mode_t mode)
 {
-    if (mode.special && marking.base_only && bitmaps_cover((const void *)from) &&
+    if (mode.special && marker_state.base_only && bitmaps_cover((const void *)from) &&
         objref_at((const void *)from))
         scan_bases(self, from, to);
     else
@@ -307,7 +133,7 @@ AS_MODE void scan_piece(marker_t *self, uintptr_t from, uintptr_t to, mode_t mod
 
 static void scan_written(void *self, uintptr_t from, uintptr_t to)
 {
-    scan_piece(self, from, to, mode_now());
+    scan_piece(self, from, to, marker_mode());
 }
 
 static void scan_large(marker_t *self, span_t *span)
@@ -318,19 +144,19 @@ static void scan_large(marker_t *self, span_t *span)
     if (kind == KIND_SCAN && bytes >= SPARSE_MIN)
         sparse_each(object, object + bytes, scan_written, self);
     else if (kind == KIND_SCAN)
-        scan_piece(self, object, object + bytes, mode_now());
+        scan_piece(self, object, object + bytes, marker_mode());
     else
         scan_typed(self, object, bytes);
 }
 
-AS_MODE void scan(marker_t *self, const coming_t *object, mode_t mode)
+AS_MODE void scan(marker_t *self, const prefetch_t *object, mark_mode_t mode)
 {
     if (UNLIKELY(object->kind == KIND_TYPED))
-        scan_typed(self, object->object, object->size);
-    else if (mode.special && marking.base_only)
-        scan_bases(self, object->object, object->object + object->size);
+        scan_typed(self, object->start, object->size);
+    else if (mode.special && marker_state.base_only)
+        scan_bases(self, object->start, object->start + object->size);
     else
-        scan_words(self, object->object, object->object + object->size, mode);
+        scan_words(self, object->start, object->start + object->size, mode);
 }
 
 /* --- the queue --- */
@@ -345,7 +171,7 @@ static void prefetch_word(uint32_t slot)
 
 /* The first span of the queue is the one that the marker is at. False: there is none. Its link is another's
  * to use as soon as no word is grey. */
-AS_MODE bool take_span(marker_t *self, mode_t mode)
+AS_MODE bool take_span(marker_t *self, mark_mode_t mode)
 {
     uint32_t slot = self->queue.first;
     if (!self->queue.count)
@@ -358,12 +184,12 @@ AS_MODE bool take_span(marker_t *self, mode_t mode)
         grey->words = 0;
     slot_kind_t is = bitmaps_slot_kind(slot);
     self->slot = slot;
-    self->size = cell_size[is.cls];
+    self->size = marker_cell_size[is.cls];
     self->kind = is.kind;
     self->word = SLOT_WORDS - 1;
-    self->near_start = (uintptr_t)region_address(slot);
-    self->near_size = mode.special || !is.cls ? 0 : SLOT_SIZE;
-    self->near_reciprocal = class_reciprocals[is.cls];
+    self->pending_start = (uintptr_t)region_address(slot);
+    self->pending_size = mode.special || !is.cls ? 0 : SLOT_SIZE;
+    self->pending_reciprocal = class_reciprocals[is.cls];
     return true;
 }
 
@@ -379,23 +205,23 @@ static inline uint32_t take_word(marker_t *self)
 }
 _Static_assert(SLOT_WORDS == 64, "all words fit into one");
 
-/* Marks what has been noted of a word. All that are marked there now. */
-AS_MODE uint64_t take_marks(marker_t *self, uint32_t word, mode_t mode)
+/* Marks the pending cells of a word. All that are marked there now. */
+AS_MODE uint64_t take_marks(marker_t *self, uint32_t word, mark_mode_t mode)
 {
     bits_t *bits = &bitmaps_of(self->slot)[word];
     uint64_t marks = __atomic_load_n(&bits->marks, __ATOMIC_SEQ_CST);
-    uint64_t near = self->near[word] & __atomic_load_n(&bits->allocs, __ATOMIC_RELAXED) & ~marks;
-    self->near[word] = 0;
-    if (near && mode.alone)
-        bits->marks = marks | near;
-    else if (near)
-        marks = __atomic_fetch_or(&bits->marks, near, __ATOMIC_SEQ_CST);
-    return marks | near;
+    uint64_t pending = self->pending[word] & __atomic_load_n(&bits->allocs, __ATOMIC_RELAXED) & ~marks;
+    self->pending[word] = 0;
+    if (pending && mode.alone)
+        bits->marks = marks | pending;
+    else if (pending)
+        marks = __atomic_fetch_or(&bits->marks, pending, __ATOMIC_SEQ_CST);
+    return marks | pending;
 }
 
 /* The cells of a word that are marked and not scanned: this marker scans them. How
  * many? */
-AS_MODE uint32_t take_cells(marker_t *self, uint32_t word, mode_t mode)
+AS_MODE uint32_t take_cells(marker_t *self, uint32_t word, mark_mode_t mode)
 {
     uint64_t *scanned = &bitmaps_scanned_of(self->slot)[word];
     uint64_t marks = take_marks(self, word, mode);
@@ -414,7 +240,7 @@ AS_MODE uint32_t take_cells(marker_t *self, uint32_t word, mode_t mode)
 
 /* --- the loop --- */
 
-AS_MODE void scan_ranges(marker_t *self, mode_t mode)
+AS_MODE void scan_ranges(marker_t *self, mark_mode_t mode)
 {
     range_t piece;
     while (work_take_piece(&piece))
@@ -422,23 +248,23 @@ AS_MODE void scan_ranges(marker_t *self, mode_t mode)
 }
 
 /* Where many cells of a word are to be scanned the processor sees by itself what is read next. */
-AS_MODE void scan_cells(marker_t *self, mode_t mode)
+AS_MODE void scan_cells(marker_t *self, mark_mode_t mode)
 {
-    coming_t coming = {.size = self->size, .kind = self->kind};
+    prefetch_t object = {.size = self->size, .kind = self->kind};
     for (uint64_t cells = self->cells; cells; cells &= cells - 1) {
-        coming.object = self->at + (size_t)__builtin_ctzll(cells) * coming.size;
-        scan(self, &coming, mode);
+        object.start = self->at + (size_t)__builtin_ctzll(cells) * object.size;
+        scan(self, &object, mode);
     }
     self->cells = 0;
 }
 
 /* What ranges lead to is marked before any of it is scanned: the more of a span is grey, the more is read one
  * after the other. */
-AS_MODE bool find_cells(marker_t *self, mode_t mode)
+AS_MODE bool find_cells(marker_t *self, mark_mode_t mode)
 {
     do {
         if (!self->words) {
-            self->near_size = 0;
+            self->pending_size = 0;
             scan_ranges(self, mode);
             if (work_is_wanted())
                 work_give(&self->queue);
@@ -455,41 +281,41 @@ AS_MODE bool find_cells(marker_t *self, mode_t mode)
     return true;
 }
 
-/* The next object enters the ring. */
+/* The next object enters the prefetch queue. */
 static inline void prefetch_object(marker_t *self)
 {
     uintptr_t object = self->at + (size_t)__builtin_ctzll(self->cells) * self->size;
     self->cells &= self->cells - 1;
     __builtin_prefetch((const void *)object);
     __builtin_prefetch((const char *)object + 32); /* a cell of 48 bytes may lie in two lines */
-    self->ring[self->ring_in++ % RING] = (coming_t){object, self->size, self->kind};
+    self->prefetch[self->prefetch_in++ % PREFETCH] = (prefetch_t){object, self->size, self->kind};
 }
 
-AS_MODE void drain_as(marker_t *self, mode_t mode)
+AS_MODE void drain_as(marker_t *self, mark_mode_t mode)
 {
     for (;;) {
         if (self->cells || find_cells(self, mode)) {
             prefetch_object(self);
-            if (self->ring_in - self->ring_out < RING)
+            if (self->prefetch_in - self->prefetch_out < PREFETCH)
                 continue;
-        } else if (self->ring_in == self->ring_out) {
+        } else if (self->prefetch_in == self->prefetch_out) {
             if (self->candidates_in == self->candidates_out)
                 return;
-            mark_candidates(self, mode);
+            marker_mark_candidates(self, mode);
             continue;
         }
-        scan(self, &self->ring[self->ring_out++ % RING], mode);
+        scan(self, &self->prefetch[self->prefetch_out++ % PREFETCH], mode);
     }
 }
 
 static void drain(marker_t *self)
 {
-    if (marking.watching || marking.base_only)
-        drain_as(self, mode_now());
-    else if (mode_now().alone)
-        drain_as(self, (mode_t){.alone = true});
+    if (marker_state.watching || marker_state.base_only)
+        drain_as(self, marker_mode());
+    else if (marker_mode().alone)
+        drain_as(self, (mark_mode_t){.alone = true});
     else
-        drain_as(self, (mode_t){.alone = false});
+        drain_as(self, (mark_mode_t){.alone = false});
 }
 
 static bool has_more(marker_t *self)
@@ -497,9 +323,9 @@ static bool has_more(marker_t *self)
     return work_take(&self->queue) || ephemerons_resolve(reach, self);
 }
 
-static void mark_member(uint32_t member)
+void marker_work(uint32_t member)
 {
-    marker_t *self = &markers[member];
+    marker_t *self = &marker_all[member];
     do {
         do
             drain(self);
@@ -507,71 +333,32 @@ static void mark_member(uint32_t member)
     } while (work_wait());
 }
 
-/* --- the entries --- */
+/* --- outside of the loop --- */
 
 static void add_root(uintptr_t from, uintptr_t to)
 {
     if (from >= to)
         return;
-    marking.root_bytes += to - from;
+    marker_state.root_bytes += to - from;
     if (!work_share_range(from, to))
-        scan_words(&markers[0], from, to, mode_now());
-}
-
-bool mark_prepare(uint32_t members)
-{
-    if (!markers) {
-        for (uint32_t cls = 0; cls < CLASS_COUNT; cls++)
-            cell_size[cls] = class_size(cls);
-        markers = pages_metadata(CREW_MAX * sizeof *markers);
-    }
-    prepared = members;
-    return markers && work_prepare();
-}
-
-void mark_begin(void)
-{
-    marking.members = 1;
-    marking.beside = false;
-    marking.base_only = base_only;
-    any_put_off = false;
-    memset(markers, 0, prepared * sizeof *markers);
-    work_clear();
-    sparse_clear();
+        scan_words(&marker_all[0], from, to, marker_mode());
 }
 
 void mark_roots(uintptr_t here)
 {
-    marking.root_bytes = 0;
+    marker_state.root_bytes = 0;
     roots_each(here, add_root);
 }
 
 void mark_scan_roots(void)
 {
-    scan_ranges(&markers[0], (mode_t){.special = true});
-    mark_candidates(&markers[0], (mode_t){.special = true});
-}
-
-void mark_run(uint32_t members)
-{
-    marking.members = members < prepared ? members : prepared;
-    work_begin(marking.members);
-    workers_run(marking.members, mark_member);
-}
-
-void mark_beside(bool beside)
-{
-    marking.beside = beside;
+    scan_ranges(&marker_all[0], (mark_mode_t){.special = true});
+    marker_mark_candidates(&marker_all[0], (mark_mode_t){.special = true});
 }
 
 void mark_word(const void *p)
 {
-    reach(&markers[0], p);
-}
-
-void mark_watch(bool watching)
-{
-    marking.watching = watching;
+    reach(&marker_all[0], p);
 }
 
 void mark_contents(const void *object)
@@ -580,72 +367,7 @@ void mark_contents(const void *object)
     if (span->kind == KIND_NOSCAN)
         return;
     if (span_is_large(span))
-        scan_large(&markers[0], span);
+        scan_large(&marker_all[0], span);
     else
-        scan(&markers[0], &(coming_t){(uintptr_t)object, span->cell_size, span->kind}, mode_now());
-}
-
-/* --- again --- */
-
-void mark_again(uint32_t slot, uint32_t first, uint32_t end)
-{
-    marker_t *self = &markers[0];
-    while (first < end) {
-        uint32_t word = first / 64;
-        uint64_t *scanned = &bitmaps_scanned_of(slot)[word], cells = bitmaps_next_ones(&first, end);
-        cells &= __atomic_load_n(&bitmaps_of(slot)[word].marks, __ATOMIC_SEQ_CST) &
-                 __atomic_load_n(scanned, __ATOMIC_RELAXED);
-        if (!cells)
-            continue;
-        __atomic_fetch_and(scanned, ~cells, __ATOMIC_SEQ_CST);
-        size_t count = (size_t)__builtin_popcountll(cells);
-        self->objects -= count;
-        self->bytes -= count * cell_size[bitmaps_slot_kind(slot).cls];
-        make_grey(self, slot, word, (mode_t){.special = true});
-    }
-}
-
-void mark_large_again(uint32_t slot, uintptr_t from, uintptr_t to)
-{
-    if (!(__atomic_load_n(&bitmaps_of(slot)->marks, __ATOMIC_SEQ_CST) & 1))
-        return;
-    if (objref_kind(span_of_slot(slot)) == KIND_TYPED || !share_object(from, to))
-        make_grey(&markers[0], slot, 0, (mode_t){.special = true});
-}
-
-static void resume(uint32_t slot)
-{
-    span_t *span = span_of_slot(slot);
-    uint32_t words = span_is_large(span) ? 1 : bitmaps_words(span);
-    collected_clear_flag(span, COLLECTED_PUT_OFF);
-    for (uint32_t word = 0; word < words; word++)
-        make_grey(&markers[0], slot, word, (mode_t){.special = true});
-}
-
-void mark_resume(void)
-{
-    size_t reach = bitmaps_reach < region.used ? bitmaps_reach : region.used;
-    uint32_t end = (uint32_t)(reach >> SLOT_SHIFT);
-    for (uint32_t slot = 0; any_put_off && slot < end; slot++) {
-        const span_t *span = span_of_slot(slot);
-        bool is_typed = span_is_large(span) ? objref_kind(span) == KIND_TYPED
-                                            : bitmaps_slot_kind(slot).kind == KIND_TYPED;
-        if (is_typed && collected_has_flag(span, COLLECTED_PUT_OFF))
-            resume(slot);
-    }
-}
-
-mark_result_t mark_end(void)
-{
-    mark_result_t result = {.root_bytes = marking.root_bytes};
-    for (uint32_t i = 0; i < prepared; i++) {
-        result.bytes += markers[i].bytes;
-        result.objects += markers[i].objects;
-    }
-    return result;
-}
-
-bool mark_set_base_only(bool on)
-{
-    return atomic_exchange(&base_only, on);
+        scan(&marker_all[0], &(prefetch_t){(uintptr_t)object, span->cell_size, span->kind}, marker_mode());
 }

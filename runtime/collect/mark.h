@@ -6,12 +6,12 @@
  * from two bitmaps: marks without scanned. (Go 1.25 marks so; Knyszek and others, "Green Tea", 2025.) Three
  * more steps hide what waits are left:
  *
- *     word --> candidates --16 words later--> mark --> queue of spans --> ring --32 objects later--> scan its words --> ...
- *              its bits are prefetched                                    it is prefetched
+ *     word --> candidates --16 words later--> mark --> queue of spans --> prefetch queue --32 later--> scan
+ *              its bits are prefetched                                    the object is prefetched
  *
- * the ring after Cher, Hosking, Vitek, "Software prefetching for mark-sweep garbage collection", 2004. A word
- * that points into the span that the marker is at goes none of these ways: a bit is noted, 64 of which are
- * marked by one instruction.
+ * The prefetch queue is after Cher, Hosking, Vitek, "Software prefetching for mark-sweep garbage collection",
+ * 2004. A word that points into the span that the marker is at goes none of these ways: the marker sets a
+ * pending bit, and marks 64 of these by one instruction.
  *
  * Several threads mark at once: work.h.
  */
@@ -61,7 +61,7 @@ void mark_watch(bool watching);
  * words in roots, whatever they point into. What was set before. */
 bool mark_set_base_only(bool base_only);
 /* Does p, found in a collected object, keep the object alive that it points into? */
-bool mark_heeds(const void *p);
+bool mark_keeps(const void *p);
 
 /* Memory for as many marking threads; false: none. With the world running. */
 bool mark_prepare(uint32_t members);

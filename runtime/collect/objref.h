@@ -22,9 +22,9 @@ enum { CLS_SHIFT = 48, KIND_SHIFT = 56, KIND_LARGE = 2 * KIND_COUNT };
 _Static_assert((KIND_SCAN & KIND_TYPED & 1) && !((KIND_NOSCAN | KIND_LARGE) & 1), "odd kinds are made grey");
 
 /* Beside the program these read descriptors that others are writing. Of a large object the kind is written
- * last and stays as long as a trace goes on: a thread that reads it sees the rest. Until then, and for all other
- * spans, whatever of a descriptor is new and whatever is old, it is that of no large object with a kind; so
- * this race does no harm. */
+ * last and stays as long as a trace goes on: a thread that reads it sees the rest. Until then, and for all
+ * other spans, whatever of a descriptor is new and whatever is old, it is that of no large object with a
+ * kind; so this race does no harm. */
 #define TARGET_RACES __attribute__((noinline, no_sanitize("thread"), unused)) static
 
 /* KIND_MANUAL: it is not that of a large object that is collected. */

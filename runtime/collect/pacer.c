@@ -109,7 +109,7 @@ void pacer_set_outside(pacer_t *pacer, uint64_t outside)
     set_trigger(pacer);
 }
 
-/* While the limiter holds back, growth is the clock: to ask after every step costs nothing beside the
+/* While the limiter holds back, growth is the only measure: to ask after every step costs nothing beside the
  * allocation of that step, and notices soon that the bucket has drained. Without a limit to hold to, trigger
  * and percent_trigger are the same. */
 bool pacer_wants_cycle(pacer_t *pacer, uint64_t heap, uint64_t request, uint64_t program_ns)

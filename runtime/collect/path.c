@@ -15,8 +15,8 @@
 #include "runtime/heap/world.h"
 #include "runtime/os/os.h"
 
-/* The collector's, with the world stopped. No object's address is in here: it may be linked into a program, and then is
- * among the roots. */
+/* The collector's, with the world stopped. No object's address is in here: it may be linked into a program,
+ * and then is among the roots. */
 static struct {
     uintptr_t own_from, own_to; /* the caller's stack */
     enum phase { OTHERS, THREADS, OWN } phase;
@@ -37,7 +37,7 @@ static enum phase phase_of(uintptr_t word)
     return source.heap ? THREADS : OTHERS;
 }
 
-static void visit_range(uintptr_t from, uintptr_t to)
+static void visit_path_range(uintptr_t from, uintptr_t to)
 {
     for (; from < to; from += sizeof(uintptr_t))
         if (phase_of(from) == path.phase)
@@ -47,7 +47,7 @@ static void visit_range(uintptr_t from, uintptr_t to)
 static void visit_roots(uintptr_t here, enum phase phase)
 {
     path.phase = phase;
-    roots_each(here, visit_range);
+    roots_each(here, visit_path_range);
 }
 
 /* What has a finalizer lives until that has run. */
@@ -99,7 +99,7 @@ static void find_own(uintptr_t here)
     const weir_gc_stack *on = stacks_around(here);
     roots_thread_local(cache.heap, &from, &to);
     path.own_from = here;
-    path.own_to = on ? on->high : cache.heap->stack_to;
+    path.own_to = on ? on->high : cache.heap->thread.stack_to;
     if (from > here && from < path.own_to)
         path.own_to = from;
 }
@@ -125,7 +125,7 @@ static bool is_of_thread(const heap_t *heap, weir_path_step *root)
         return false;
     root->root = is_local ? WEIR_ROOT_THREAD_LOCAL : WEIR_ROOT_STACK;
     root->offset = is_local ? 0 : word - from;
-    root->thread = heap->thread;
+    root->thread = heap->thread.id;
     return true;
 }
 
@@ -138,7 +138,7 @@ static void name_root(uintptr_t here, path_t *found)
     roots_each(here, find_range);
     const heap_t *of = path.source.heap;
     root->root = path.source.kind;
-    root->thread = of ? of->thread : 0;
+    root->thread = of ? of->thread.id : 0;
     if (path.source.name && path.source.name[0]) {
         memcpy(found->name, path.source.name, strnlen(path.source.name, PATH_NAME - 1));
         root->symbol = found->name;
@@ -149,8 +149,8 @@ static void name_root(uintptr_t here, path_t *found)
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
         if (world_scans(heap) && is_of_thread(heap, root))
             return;
-    if (of && path.word >= of->stack_from)
-        root->offset = path.word - of->stack_from; /* on a coroutine's stack */
+    if (of && path.word >= of->thread.stack_from)
+        root->offset = path.word - of->thread.stack_from; /* on a coroutine's stack */
 }
 
 /* --- the path --- */
@@ -208,7 +208,7 @@ static void fill_all(uintptr_t here, size_t number, path_t *found)
         name_root(here, found);
 }
 
-static int find(uintptr_t here, const void *p, path_t *found)
+static int search_path(uintptr_t here, const void *p, path_t *found)
 {
     uintptr_t object = (uintptr_t)mark_base(p);
     if (p && !object)
@@ -232,7 +232,7 @@ int path_find(uintptr_t here, const void *p, path_t *found)
     *found = (path_t){.length = 0};
     roots_begin();
     bool stopped = roots_find_and_stop(), begun = stopped && reftrace_begin();
-    int error = begun ? find(here, p, found) : stopped ? ENOMEM : EAGAIN;
+    int error = begun ? search_path(here, p, found) : stopped ? ENOMEM : EAGAIN;
     if (begun)
         reftrace_end();
     if (stopped)

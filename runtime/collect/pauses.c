@@ -20,7 +20,7 @@ __attribute__((constructor)) static void fill_bounds(void)
     bounds[PAUSES_BUCKETS] = __builtin_inf();
 }
 
-static uint32_t bucket_of(uint64_t ns)
+static uint32_t pause_bucket(uint64_t ns)
 {
     if (ns < (uint64_t)1 << PAUSES_FIRST)
         return 0;
@@ -32,7 +32,7 @@ static uint32_t bucket_of(uint64_t ns)
 
 void pauses_note(enum pauses_kind kind, uint64_t ns)
 {
-    atomic_fetch_add_explicit(&noted[kind][bucket_of(ns)], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&noted[kind][pause_bucket(ns)], 1, memory_order_relaxed);
 }
 
 void pauses_read(enum pauses_kind kind, uint64_t counts[PAUSES_BUCKETS])

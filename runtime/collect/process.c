@@ -15,21 +15,24 @@
 static struct {
     uintptr_t here;
     void (*range)(uintptr_t from, uintptr_t to);
-    unsigned may; /* of the mapping that is looked at */
+    uintptr_t guard_end; /* the last mapping ends there, if nothing may be done with it; else 0 */
+    bool any_may_vanish; /* a thread may still unmap any mapping */
+    unsigned may;        /* of the mapping that is looked at, */
+    bool may_vanish;     /* and this */
     bool failed;
 } now;
 
 /* --- stacks --- */
 
 /* What a thread has below its stack pointer on its own stack is not in use. Where its pointer is elsewhere,
- * on a coroutine's stack or a handler's, it is not known what is: then all of both counts, and the thread has no entry.
- * Of the first thread's stack the mapping tells the lower end. */
+ * on a coroutine's stack or a handler's, it is not known what is: then all of both counts, and the thread has
+ * no entry. Of the first thread's stack the mapping tells the lower end. */
 typedef struct unused {
     uintptr_t low, pointer, end; /* low: 0 if the mapping tells; low < pointer < end */
 } unused_t;
 
-/* And what is jemalloc's of its thread-local memory, [low, pointer) as well. By their pointers, ascending: the parts are disjoint,
- * so they are by their lower ends as well. */
+/* And what is jemalloc's of its thread-local memory, [low, pointer) as well. By their pointers, ascending:
+ * the parts are disjoint, so they are by their lower ends as well. */
 static struct {
     unused_t *at;
     size_t count, room;
@@ -52,8 +55,9 @@ static bool unused_add_stack(const heap_t *heap)
     uintptr_t from, to;
     world_stack(heap, &from, &to);
     uintptr_t pointer = (heap == cache.heap ? now.here : from) & ~(uintptr_t)7;
-    return atomic_load(&heap->vforks) /* its child runs there */ || heap->stack_limit >= pointer ||
-           pointer >= heap->stack_to || unused_add((unused_t){heap->stack_limit, pointer, heap->stack_to});
+    return atomic_load(&heap->thread.vforks) /* its child runs there */ ||
+           heap->thread.stack_limit >= pointer || pointer >= heap->thread.stack_to ||
+           unused_add((unused_t){heap->thread.stack_limit, pointer, heap->thread.stack_to});
 }
 
 static bool unused_add_own(const heap_t *heap)
@@ -114,7 +118,19 @@ static bool unused_next(uintptr_t from, uintptr_t to, uintptr_t *low, uintptr_t 
     return false;
 }
 
-/* --- pages that may not be read, and code --- */
+/* A thread that has given its heap up is not stopped, and may still unmap stacks of threads that have ended:
+ * the C library does so when it keeps too many. Such a stack lies above a guard page, and no thread that is
+ * stopped has it, nor its thread-local memory there. The size: larger ones are not kept. */
+static bool may_vanish(uintptr_t from, uintptr_t to)
+{
+    enum { KEPT_MAX = 64 * 1024 * 1024 };
+    if (from != now.guard_end || to - from > KEPT_MAX)
+        return false;
+    size_t i = unused_above(from);
+    return i == unused.count || unused.at[i].pointer > to;
+}
+
+/* --- pages that may not be read or may vanish, and code --- */
 
 /* The words there that may be addresses of blocks. */
 static struct {
@@ -145,13 +161,18 @@ static void note_words(const char *from, size_t size, size_t step)
     }
 }
 
-static void note_unreadable(uintptr_t from, uintptr_t to)
+/* What is gone when it is copied holds no root. */
+static void note_copied(uintptr_t from, uintptr_t to)
 {
     static char copy[OS_PAGE];
-    for (; from < to && !now.failed; from += sizeof copy) {
-        size_t size = to - from < sizeof copy ? to - from : sizeof copy;
-        now.failed |= !written_copy(copy, from, size);
-        note_words(copy, size, sizeof(uintptr_t));
+    size_t step = now.may & WRITTEN_MAY_EXECUTE ? 1 : sizeof(uintptr_t);
+    for (uintptr_t end; from < to && !now.failed; from = end) {
+        end = (from & ~(uintptr_t)(OS_PAGE - 1)) + OS_PAGE;
+        end = end < to ? end : to;
+        enum written_copied copied = written_copy(copy, from, end - from);
+        if (copied == WRITTEN_COPIED)
+            note_words(copy, end - from, step);
+        now.failed |= copied == WRITTEN_REFUSED;
     }
 }
 
@@ -163,25 +184,27 @@ static void note_code(uintptr_t from, uintptr_t to)
 
 /* --- all that was written --- */
 
-static void add_part(uintptr_t from, uintptr_t to)
+static void add_process_part(uintptr_t from, uintptr_t to)
 {
-    written_range *range = !(now.may & WRITTEN_MAY_READ)   ? note_unreadable
-                           : now.may & WRITTEN_MAY_EXECUTE ? note_code
-                                                           : now.range;
-    now.failed |= !written_each_run(from, to, range);
+    written_range *range = !(now.may & WRITTEN_MAY_READ) || now.may_vanish ? note_copied
+                           : now.may & WRITTEN_MAY_EXECUTE                 ? note_code
+                                                                           : now.range;
+    now.failed |= !written_each_range(from, to, range);
 }
 
 static void add_mapping(uintptr_t from, uintptr_t to, unsigned may)
 {
     uintptr_t low, high;
     now.may = may;
+    now.may_vanish = now.any_may_vanish || may_vanish(from, to);
+    now.guard_end = may ? 0 : to;
     while (from < to && unused_next(from, to, &low, &high)) {
         if (low > from)
-            own_subtract(from, low, add_part);
+            own_subtract(from, low, add_process_part);
         from = high;
     }
     if (from < to)
-        own_subtract(from, to, add_part);
+        own_subtract(from, to, add_process_part);
 }
 
 bool process_is_open(void)
@@ -193,6 +216,8 @@ void process_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
 {
     now.here = here;
     now.range = range;
+    now.guard_end = 0;
+    now.any_may_vanish = world_may_unmap();
     words.count = 0;
     now.failed = !unused_find();
     now.failed |= !written_each_mapping(add_mapping);

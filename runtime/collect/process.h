@@ -6,7 +6,7 @@
  *
  * Of a stack what lies below the thread's stack pointer is left out:
  *
- *     mapping:  | not used any more | from the stack pointer up | thread-local memory | what the next mapping holds |
+ *     mapping:  | not used any more | from the stack pointer up | thread-local memory | the next mapping |
  *                 left out            roots                       roots                 roots
  *
  * Not found: pointers in memory shared with other processes, in the kernel alone (epoll's data), in disguise,

@@ -20,14 +20,14 @@ static struct {
     size_t count, room;
 } roots;
 
-static size_t *bucket_of(uintptr_t start)
+static size_t *root_bucket(uintptr_t start)
 {
     return &roots.buckets[(start >> 3) * 0x9e3779b97f4a7c15u >> 20 & (roots.room - 1)];
 }
 
-static void hook(size_t index)
+static void link_root(size_t index)
 {
-    size_t *bucket = bucket_of(roots.at[index].start);
+    size_t *bucket = root_bucket(roots.at[index].start);
     roots.at[index].next = *bucket;
     *bucket = index + 1;
 }
@@ -35,7 +35,7 @@ static void hook(size_t index)
 /* What leads to the entry; of its bucket. */
 static size_t *link_to(size_t index)
 {
-    size_t *link = bucket_of(roots.at[index].start);
+    size_t *link = root_bucket(roots.at[index].start);
     while (*link != index + 1)
         link = &roots.at[*link - 1].next;
     return link;
@@ -52,7 +52,7 @@ static void rehook(size_t first)
     }
     for (size_t number = reversed, next; number; number = next) {
         next = roots.at[number - 1].next;
-        hook(number - 1);
+        link_root(number - 1);
     }
 }
 
@@ -80,14 +80,14 @@ bool program_roots_add(uintptr_t start, size_t size)
     if (roots.count == roots.room && !grow())
         return false;
     roots.at[roots.count] = (root_t){.start = start, .size = size};
-    hook(roots.count++);
+    link_root(roots.count++);
     return true;
 }
 
 /* The last entry fills the hole. */
 void program_roots_remove(uintptr_t start)
 {
-    size_t *link = roots.room ? bucket_of(start) : NULL;
+    size_t *link = roots.room ? root_bucket(start) : NULL;
     while (link && *link && roots.at[*link - 1].start != start)
         link = &roots.at[*link - 1].next;
     if (!link || !*link)

@@ -1,7 +1,9 @@
 /* program_roots: the ranges that the program has registered as roots, found by their start: adding and
  * removing cost the same however many there are.
  *
- *     buckets[hash of start] --> range --> range --> 0      the last added first; ranges stand in one array without holes
+ *     buckets[hash of start] --> range --> range --> 0      the last added first
+ *
+ * The ranges stand in one array without holes.
  *
  * Under the collector's lock.
  */

@@ -35,9 +35,9 @@ static struct {
 
 /* --- threads that run while the world is stopped --- */
 
-/* In collect mode a thread that has just begun runs until it asks for a heap, one that has given its heap back
- * until it is gone. Neither loads a pointer that the marker has not seen; but what it spills on its stack may
- * look like an object: a register of which one byte was overwritten, say. */
+/* In collect mode a thread that has just begun runs until it asks for a heap, one that has given its heap
+ * back until it is gone. Neither loads a pointer that the marker has not seen; but what it spills on its
+ * stack may look like an object: a register of which one byte was overwritten, say. */
 static bool is_anybody_unknown(void)
 {
     uint32_t known = workers_started();
@@ -51,7 +51,7 @@ void reftrace_prepare(void)
     reftrace.moves = options.collect && is_anybody_unknown();
 }
 
-static span_t *span_around(uintptr_t object)
+static span_t *collected_span_around(uintptr_t object)
 {
     return span_of_slot(region_slot((const void *)object));
 }
@@ -61,15 +61,17 @@ static bool is_seen(uintptr_t object)
     return reftrace.seen[(object - region_base) / 16];
 }
 
-/* On a coroutine's stack that was not registered what lies below the stack pointer may be the program's, and is a root. So are
- * the collector's frames there, then, and what earlier calls have left: addresses of objects that change as it works. */
+/* On a coroutine's stack that was not registered what lies below the stack pointer may be the program's, and
+ * is a root. So are the collector's frames there, then, and what earlier calls have left: addresses of
+ * objects that change as it works. */
 static bool is_own_frame(uintptr_t word)
 {
     enum { DEEPEST = 64 * 1024 };
     return reftrace.here - word - 1 < DEEPEST;
 }
 
-/* Is it marked? It must be, unless a word on the stack of a thread that moves has led to it, or of the collector. */
+/* Is it marked? It must be, unless a word on the stack of a thread that moves has led to it, or of the
+ * collector. */
 static bool is_marked_or_stray(uintptr_t object)
 {
     bool is_marked = collected_is_marked((const void *)object);
@@ -78,7 +80,7 @@ static bool is_marked_or_stray(uintptr_t object)
     return is_marked;
 }
 
-static void reach(uintptr_t object)
+static void reach_reference(uintptr_t object)
 {
     size_t need = (reftrace.count + 2) * sizeof *reftrace.queue;
     if (need > reftrace.committed && !reftrace.failed) {
@@ -91,24 +93,24 @@ static void reach(uintptr_t object)
     reftrace.queue[++reftrace.count] = (reached_t){object, reftrace.at, reftrace.from};
 }
 
-static void visit(void *context, const void *p)
+static void visit_reference(void *context, const void *p)
 {
     (void)context;
     uintptr_t object = (uintptr_t)mark_base(p);
     if (object && !is_seen(object) && (!reftrace.verifies || is_marked_or_stray(object)))
-        reach(object);
+        reach_reference(object);
 }
 
 static void visit_inside(void *context, const void *p)
 {
-    if (mark_heeds(p))
-        visit(context, p);
+    if (mark_keeps(p))
+        visit_reference(context, p);
 }
 
 __attribute__((no_sanitize("address", "thread"))) void reftrace_visit_word(uintptr_t at)
 {
     reftrace.at = at;
-    visit(NULL, *(const void *const *)at);
+    visit_reference(NULL, *(const void *const *)at);
 }
 
 static void visit_range(uintptr_t from, uintptr_t to)
@@ -142,9 +144,9 @@ __attribute__((no_sanitize("address", "thread"))) static void visit_typed(uintpt
     }
 }
 
-static void scan(uintptr_t object)
+static void scan_references(uintptr_t object)
 {
-    span_t *span = span_around(object);
+    span_t *span = collected_span_around(object);
     size_t bytes = span_usable(span);
     if (span->kind == KIND_SCAN)
         for (uintptr_t word = object; word < object + bytes; word += sizeof word)
@@ -177,11 +179,11 @@ void reftrace_end(void)
     os_unreserve(reftrace.queue, reftrace.queue_bytes);
 }
 
-static void drain(void)
+static void drain_references(void)
 {
     while (reftrace.scanned < reftrace.count) {
         reftrace.from = ++reftrace.scanned;
-        scan(reftrace.queue[reftrace.from].object);
+        scan_references(reftrace.queue[reftrace.from].object);
     }
     /* Linked into a program this is a root: no address inside an object may stay. */
     reftrace.at = reftrace.from = 0;
@@ -200,10 +202,10 @@ static void follow_entries(bool again)
                 is_seen(entry->map)) {
                 reftrace.at = number;
                 reftrace.from = NAIVE_ENTRY;
-                visit(NULL, (const void *)entry->value);
+                visit_reference(NULL, (const void *)entry->value);
             }
         }
-        drain();
+        drain_references();
     } while (reftrace.count > before);
 }
 
@@ -244,8 +246,8 @@ static void follow_finalizers(void)
 {
     for (uint32_t number = 1; number < side_table_end(); number++)
         if (is_finalizer(side_table_at(number)) && !is_seen(side_table_at(number)->object))
-            scan(side_table_at(number)->object);
-    drain();
+            scan_references(side_table_at(number)->object);
+    drain_references();
     follow_entries(true);
     check_entries();
     for (uint32_t number = 1; number < side_table_end(); number++)
@@ -253,17 +255,17 @@ static void follow_finalizers(void)
             check_gone(side_table_at(number)->dead, is_seen(side_table_at(number)->object));
     for (uint32_t number = 1; number < side_table_end(); number++)
         if (is_finalizer(side_table_at(number)) && side_table_at(number)->dead)
-            visit(NULL, (const void *)side_table_at(number)->object);
-    drain();
+            visit_reference(NULL, (const void *)side_table_at(number)->object);
+    drain_references();
 }
 
-static void verify(uintptr_t here, size_t objects, size_t black)
+static void verify_marks(uintptr_t here, size_t objects, size_t black)
 {
     reftrace.in_roots = true;
     reftrace.here = here;
     roots_each(here, visit_range);
     reftrace.in_roots = false;
-    drain();
+    drain_references();
     follow_entries(false);
     check_weak();
     follow_finalizers();
@@ -281,7 +283,7 @@ bool reftrace_verify(uintptr_t here, size_t objects, size_t black, bool floats)
     reftrace.verifies = true;
     reftrace.floats = floats;
     reftrace.moves = reftrace.moves || (options.collect && is_anybody_unknown());
-    verify(here, objects, black);
+    verify_marks(here, objects, black);
     reftrace_end();
     return !reftrace.failed;
 }
@@ -291,12 +293,12 @@ bool reftrace_verify(uintptr_t here, size_t objects, size_t black, bool floats)
 void reftrace_visit_object(uintptr_t object)
 {
     reftrace.at = 0;
-    visit(NULL, (const void *)object);
+    visit_reference(NULL, (const void *)object);
 }
 
 bool reftrace_run(void)
 {
-    drain();
+    drain_references();
     follow_entries(false);
     return !reftrace.failed;
 }

@@ -1,8 +1,9 @@
-/* reftrace: a second tracer that shares nothing with the first but the roots: one thread, one queue, no prefetching, its
- * own bits. It goes breadth first and notes which word led to each object, so a chain of these notes is a shortest
- * path from a root.
+/* reftrace: a second tracer that shares nothing with the first but the roots: one thread, one queue, no
+ * prefetching, its own bits. It goes breadth first and notes which word led to each object, so a chain of
+ * these notes is a shortest path from a root.
  *
- * WEIR_DEBUG=gcverify=1 has it run after each marking; both have to find the same objects. And path.h asks it.
+ * WEIR_DEBUG=gcverify=1 has it run after each marking; both have to find the same objects. And path.h asks
+ * it.
  */
 #ifndef WEIR_COLLECT_REFTRACE_H
 #define WEIR_COLLECT_REFTRACE_H

@@ -2,7 +2,7 @@
  *
  * The invariant of marking beside the program, for each object o that is allocated and each word w of it:
  *
- *     marked(o)  =>  grey(o)  or  w leads to nothing that is not marked  or  the page of w is known to have been written
+ *     marked(o)  =>  grey(o)  or  w leads to nothing that is not marked  or  the page of w was written
  *
  * It holds from the beginning of a trace, when nothing is marked and every page is watched: to scan an object
  * makes the second hold, a write the third; an object that is born black lies on a page that was written, or

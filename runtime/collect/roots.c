@@ -109,8 +109,8 @@ void roots_find_thread_local(void)
 
 void roots_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to)
 {
-    *from = thread_local_from(heap->pointer, static_tls) & ~(uintptr_t)7;
-    *to = thread_local_to(heap->pointer);
+    *from = thread_local_from(heap->thread.pointer, static_tls) & ~(uintptr_t)7;
+    *to = thread_local_to(heap->thread.pointer);
 }
 
 /* The library's own data, 2 MiB of it jemalloc's, point to no object that counts. Linked into a program they
@@ -249,7 +249,7 @@ static bool look_around(uintptr_t inside)
 /* Of what may be read that was touched: a mapped file may end before its mapping does. */
 static void add_touched(uintptr_t from, uintptr_t to, void (*range)(uintptr_t from, uintptr_t to))
 {
-    if (!written_each_run(from, to, range))
+    if (!written_each_range(from, to, range))
         range(from, to);
 }
 
@@ -272,9 +272,9 @@ static bool is_on_own_stack(heap_t *heap, uintptr_t from, uintptr_t to)
 {
     if (from > to || to - from >= STACK_MAX)
         return false;
-    if (from < heap->stack_low && look_around(to - 8))
-        heap->stack_low = around.from;
-    return from >= heap->stack_low || heap->stack_low == to;
+    if (from < heap->thread.stack_low && look_around(to - 8))
+        heap->thread.stack_low = around.from;
+    return from >= heap->thread.stack_low || heap->thread.stack_low == to;
 }
 
 /* The stack that the thread stands on, and the one that it left or was interrupted on: see stacks.h. */
@@ -282,7 +282,7 @@ static void add_stacks(heap_t *heap, uintptr_t from, uintptr_t to,
                        void (*range)(uintptr_t from, uintptr_t to))
 {
     const weir_gc_stack *on = stacks_around(from);
-    weir_gc_stack *said = heap->stack;
+    weir_gc_stack *said = heap->thread.coroutine;
     if (said && said != on) {
         stacks_around(said->low);
         range(said->low, said->high);
@@ -296,23 +296,23 @@ static void add_stacks(heap_t *heap, uintptr_t from, uintptr_t to,
     else
         add_foreign_stack(from, range);
     if (said)
-        range(heap->own.from, to);
+        range(heap->thread.left.from, to);
     else
         add_all_of_own_stack(to, range);
-    stacks_registers(&heap->own, range);
+    stacks_registers(&heap->thread.left, range);
 }
 
 /* Beside what its stack holds. */
 static void add_registers(const heap_t *heap, void (*range)(uintptr_t from, uintptr_t to))
 {
-    range(heap->registers_from, heap->registers_to);
-    stacks_registers(&heap->blocked, range);
+    range(heap->thread.registers_from, heap->thread.registers_to);
+    stacks_registers(&heap->thread.blocked, range);
 }
 
 static void add_modules(const heap_t *heap, void (*range)(uintptr_t from, uintptr_t to))
 {
     for (size_t i = 0; i < modules.count; i++) {
-        uintptr_t block = thread_local_module(heap->pointer, modules.at[i].from);
+        uintptr_t block = thread_local_module(heap->thread.pointer, modules.at[i].from);
         if (block)
             range((block + 7) & ~(uintptr_t)7, (block + modules.at[i].to) & ~(uintptr_t)7);
     }
@@ -323,7 +323,7 @@ void roots_own_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to)
 {
     uintptr_t start;
     size_t size = extents_thread_local(&start);
-    start += heap->pointer - os_thread_word();
+    start += heap->thread.pointer - os_thread_word();
     *from = (start + 7) & ~(uintptr_t)7;
     *to = (start + size) & ~(uintptr_t)7;
 }
@@ -364,7 +364,7 @@ static void add_thread(heap_t *heap, uintptr_t here, void (*range)(uintptr_t fro
     if (tls < from || tls_end > to) /* else it is part of the stack */
         range(tls, tls_end);
     add_modules(heap, range);
-    thread_local_each_values(heap->pointer, range);
+    thread_local_each_values(heap->thread.pointer, range);
 }
 
 static void add_suspended(void (*range)(uintptr_t from, uintptr_t to))
@@ -393,10 +393,10 @@ static void add_process(uintptr_t here, void (*range)(uintptr_t from, uintptr_t 
         if (world_scans(heap)) {
             source = (root_source_t){.kind = WEIR_ROOT_REGISTERS, .heap = heap};
             if (heap == cache.heap)
-                cache.heap->stack_from = here;
-            range((uintptr_t)&heap->stack_from, (uintptr_t)(&heap->stack_from + 1));
+                cache.heap->thread.stack_from = here;
+            range((uintptr_t)&heap->thread.stack_from, (uintptr_t)(&heap->thread.stack_from + 1));
             add_registers(heap, range);
-            stacks_registers(&heap->own, range);
+            stacks_registers(&heap->thread.left, range);
         }
     stacks_begin();
     add_suspended(range);

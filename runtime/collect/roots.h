@@ -29,19 +29,19 @@ bool roots_were_found(void);
 /* Every range, with the world stopped; the caller's own stack begins at `here`. Ends are multiples of 8. */
 void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to));
 
-/* What the range is that roots_each hands out; of the calling thread's own call of it. In collect mode a thread's stack
- * is WEIR_ROOT_MAPPING, as all that the process has written. */
+/* What the range is that roots_each hands out; of the calling thread's own call of it. In collect mode a
+ * thread's stack is WEIR_ROOT_MAPPING, as all that the process has written. */
 typedef struct root_source {
     enum weir_root_kind kind;
     const char *name;   /* of the arena or pool; NULL: none */
     const heap_t *heap; /* of the thread whose stack, registers or thread-local memory it is; else NULL */
 } root_source_t;
 root_source_t roots_source(void);
-/* Where the thread-local memory of a thread begins and ends that it has from its start on, with the world stopped.
- * Before that roots_find_thread_local has been called, outside of locks. */
+/* Where the thread-local memory of a thread begins and ends that it has from its start on, with the world
+ * stopped. Before that roots_find_thread_local has been called, outside of locks. */
 void roots_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to);
-/* jemalloc's part of it, which is no root: it has addresses, multiples of 1 GiB, that would keep the object that lies there.
- * from >= to: its size is not known. */
+/* jemalloc's part of it, which is no root: it has addresses, multiples of 1 GiB, that would keep the object
+ * that lies there. from >= to: its size is not known. */
 void roots_own_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to);
 void roots_find_thread_local(void);
 

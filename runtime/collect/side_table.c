@@ -12,11 +12,11 @@
 
 enum { ROOM_MIN = 1 << 8, ROOM_SHIFT_MAX = 31 };
 
-/* One block of memory holds all three arrays: records, held, buckets, `room` of each. */
+/* One block of memory holds all three arrays: records, strong, buckets, `room` of each. */
 static struct {
     lock_t lock;
     side_record_t *records;
-    held_t *held;
+    strong_t *strong;
     uint32_t *buckets;
     uint32_t room; /* a power of two; 0: nothing yet */
     uint32_t end;  /* records ever used, the first included */
@@ -34,9 +34,9 @@ side_record_t *side_table_at(uint32_t number)
     return &store.records[number];
 }
 
-held_t *side_table_held(uint32_t number)
+strong_t *side_table_strong(uint32_t number)
 {
-    return &store.held[number];
+    return &store.strong[number];
 }
 
 bool side_table_lock(void)
@@ -58,16 +58,16 @@ void side_table_unlock(void)
 /* --- the chains --- */
 
 /* Fibonacci hashing (Knuth, 6.4): objects are neighbours, 16 bytes apart. */
-static uint32_t *bucket_of(uintptr_t object)
+static uint32_t *record_bucket(uintptr_t object)
 {
     uint64_t hash = (object >> CELL_SHIFT) * 0x9e3779b97f4a7c15u;
     return &store.buckets[hash >> 32 & (store.room - 1)];
 }
 
-static void hook(uint32_t number)
+static void link_record(uint32_t number)
 {
     side_record_t *record = side_table_at(number);
-    uint32_t *head = bucket_of(record->object);
+    uint32_t *head = record_bucket(record->object);
     record->prev = 0;
     record->next = *head;
     if (*head)
@@ -81,7 +81,7 @@ void side_table_unhook(uint32_t number)
     if (record->prev)
         side_table_at(record->prev)->next = record->next;
     else
-        *bucket_of(record->object) = record->next;
+        *record_bucket(record->object) = record->next;
     if (record->next)
         side_table_at(record->next)->prev = record->prev;
 }
@@ -90,7 +90,7 @@ uint32_t side_table_next_of(uintptr_t object, uint32_t after)
 {
     if (!store.room)
         return 0;
-    uint32_t number = after ? side_table_at(after)->next : *bucket_of(object);
+    uint32_t number = after ? side_table_at(after)->next : *record_bucket(object);
     while (number && side_table_at(number)->object != object)
         number = side_table_at(number)->next;
     return number;
@@ -108,14 +108,14 @@ uint32_t side_table_find(uintptr_t object, enum side_kind kind)
 
 static size_t store_bytes(uint32_t room)
 {
-    return os_page_up(room * (sizeof *store.records + sizeof *store.held + sizeof *store.buckets));
+    return os_page_up(room * (sizeof *store.records + sizeof *store.strong + sizeof *store.buckets));
 }
 
 static void store_use(void *memory, uint32_t room)
 {
     store.records = memory;
-    store.held = (held_t *)(void *)(store.records + room);
-    store.buckets = (uint32_t *)(void *)(store.held + room);
+    store.strong = (strong_t *)(void *)(store.records + room);
+    store.buckets = (uint32_t *)(void *)(store.strong + room);
     store.room = room;
 }
 
@@ -126,7 +126,7 @@ static bool store_grow(void)
     if (!memory)
         return false;
     side_record_t *records = store.records;
-    held_t *held = store.held;
+    strong_t *strong = store.strong;
     store_use(memory, room);
     atomic_fetch_add_explicit(&page_stats.metadata, store_bytes(room) - (old ? store_bytes(old) : 0),
                               memory_order_relaxed);
@@ -135,11 +135,11 @@ static bool store_grow(void)
         return true;
     }
     memcpy(store.records, records, old * sizeof *records);
-    memcpy(store.held, held, old * sizeof *held);
+    memcpy(store.strong, strong, old * sizeof *strong);
     os_unreserve(records, store_bytes(old));
     for (uint32_t number = 1; number < store.end; number++)
         if (store.records[number].object) /* not if it is free or waits */
-            hook(number);
+            link_record(number);
     return true;
 }
 
@@ -155,14 +155,14 @@ uint32_t side_table_add(uintptr_t object, enum side_kind kind)
     side_record_t *record = side_table_at(number);
     *record = (side_record_t){.object = object, .kind = (uint8_t)kind, .generation = record->generation + 1};
     collected_set_flag(span_of_slot(region_slot((const void *)object)), COLLECTED_HAS_RECORD);
-    hook(number);
+    link_record(number);
     return number;
 }
 
 void side_table_free(uint32_t number)
 {
     side_record_t *record = side_table_at(number);
-    *side_table_held(number) = (held_t){0};
+    *side_table_strong(number) = (strong_t){0};
     *record = (side_record_t){.next = store.free, .generation = record->generation};
     store.free = number;
 }
@@ -172,13 +172,13 @@ void side_table_rehang(uint32_t number, uintptr_t object)
     side_table_unhook(number);
     side_table_at(number)->object = object;
     collected_set_flag(span_of_slot(region_slot((const void *)object)), COLLECTED_HAS_RECORD);
-    hook(number);
+    link_record(number);
 }
 
 void side_table_roots(uintptr_t *from, uintptr_t *to)
 {
-    *from = (uintptr_t)store.held;
-    *to = (uintptr_t)(store.held + store.end);
+    *from = (uintptr_t)store.strong;
+    *to = (uintptr_t)(store.strong + store.end);
 }
 
 /* --- fork --- */

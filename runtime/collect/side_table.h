@@ -7,16 +7,16 @@
  *
  *     buckets   hash(object) --> number --> number --> 0          by next and prev
  *     records   | - | finalizer | free | entry | ...              a free one is linked by next
- *     held      | - |  context  |   0  |   0   | ...              beside the records, two words each: the only part
- *                                                                   that is a root
+ *     strong    | - |  context  |   0  |   0   | ...              beside the records, two words each: the
+ *                                                                   only part that is a root
  *
  * A record that waits for the finalizer thread (finalize.h) is in no chain any more.
  *
- * Everything is read and written under one lock, inside a section that a stop of the world does not fall
+ * Everything is read and written under one lock, inside a no-stop section (world.h): a stop does not fall
  * into; in the stopped world the collector has it without the lock.
  */
-#ifndef WEIR_COLLECT_ATTACHED_H
-#define WEIR_COLLECT_ATTACHED_H
+#ifndef WEIR_COLLECT_SIDE_TABLE_H
+#define WEIR_COLLECT_SIDE_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,16 +54,16 @@ typedef struct side_record {
     bool lost;           /* of an entry, the same: its key was not reached before finalizers were looked at */
 } side_record_t;
 
-/* The two words that are roots. */
-typedef struct held {
+/* The strong references: two words that are roots. */
+typedef struct strong {
     const void *argument; /* of a finalizer or cleanup */
     const void *object;   /* that waits for its finalizer */
-} held_t;
+} strong_t;
 
 /* Numbers below this one have been used. 0 as long as nothing was ever attached. */
 uint32_t side_table_end(void);
 side_record_t *side_table_at(uint32_t number);
-held_t *side_table_held(uint32_t number);
+strong_t *side_table_strong(uint32_t number);
 
 /* False: the thread has no heap and gets none, memory being out. */
 bool side_table_lock(void);

@@ -7,40 +7,40 @@
 #include "runtime/os/spin.h"
 #include "runtime/os/written.h"
 
-enum { PIECE = 16 << 20 /* bytes */, RUNS = 48 };
+enum { PIECE = 16 << 20 /* bytes */, RANGES = 48 };
 
-typedef struct runs {
+typedef struct written_ranges {
     struct {
         uintptr_t from, to;
-    } at[RUNS];
+    } at[RANGES];
     uint32_t count;
-} runs_t;
+} written_ranges_t;
 
-static spin_t lock;    /* one asks at a time */
-static runs_t *asking; /* under the lock: whose the runs are */
+static spin_t lock;              /* one asks at a time */
+static written_ranges_t *asking; /* under the lock: whose the ranges are */
 
 void sparse_clear(void)
 {
     spin_release(&lock);
 }
 
-static void add_run(uintptr_t from, uintptr_t to)
+static void add_range(uintptr_t from, uintptr_t to)
 {
-    runs_t *runs = asking;
-    if (runs->count == RUNS) {
-        runs->at[RUNS - 1].to = to;
+    written_ranges_t *ranges = asking;
+    if (ranges->count == RANGES) {
+        ranges->at[RANGES - 1].to = to;
         return;
     }
-    runs->at[runs->count].from = from;
-    runs->at[runs->count++].to = to;
+    ranges->at[ranges->count].from = from;
+    ranges->at[ranges->count++].to = to;
 }
 
-static bool ask(uintptr_t from, uintptr_t to, runs_t *runs)
+static bool ask(uintptr_t from, uintptr_t to, written_ranges_t *ranges)
 {
-    runs->count = 0;
+    ranges->count = 0;
     spin_acquire(&lock);
-    asking = runs;
-    bool known = written_each_run(from, to, add_run);
+    asking = ranges;
+    bool known = written_each_range(from, to, add_range);
     spin_release(&lock);
     return known;
 }
@@ -48,12 +48,12 @@ static bool ask(uintptr_t from, uintptr_t to, runs_t *runs)
 /* False: it is not known. */
 static bool each_of_piece(uintptr_t from, uintptr_t to, sparse_visit *visit, void *context)
 {
-    runs_t runs;
-    bool known = ask(from, to, &runs);
-    for (uint32_t i = 0; known && i < runs.count; i++)
-        visit(context, runs.at[i].from, runs.at[i].to);
-    memset(&runs, 0, sizeof runs); /* addresses left on the stack would keep the object */
-    __asm__ volatile("" : : "r"(&runs) : "memory");
+    written_ranges_t ranges;
+    bool known = ask(from, to, &ranges);
+    for (uint32_t i = 0; known && i < ranges.count; i++)
+        visit(context, ranges.at[i].from, ranges.at[i].to);
+    memset(&ranges, 0, sizeof ranges); /* addresses left on the stack would keep the object */
+    __asm__ volatile("" : : "r"(&ranges) : "memory");
     return known;
 }
 

@@ -1,7 +1,7 @@
 /* sparse: the part of a large object that has been written, as the kernel knows it (os/written.h): what
  * was never touched is zero, holds no pointer, and need not be made resident by looking.
  *
- * The object is asked about in pieces. Of a piece with many runs of written pages the last ones are taken
+ * The object is asked about in pieces. Of a piece with many ranges of written pages the last ones are taken
  * together.
  */
 #ifndef WEIR_COLLECT_SPARSE_H

@@ -23,7 +23,7 @@ weir_gc_stack *stacks_add(uintptr_t low, size_t size)
     low = (low + 7) & ~(uintptr_t)7;
     uintptr_t high = (low + size) & ~(uintptr_t)7;
     *stack = (weir_gc_stack){.low = low, .high = high, .next = stacks.first};
-    stack->mark.from = size > FIRST_FRAME ? high - FIRST_FRAME : low;
+    stack->frame.from = size > FIRST_FRAME ? high - FIRST_FRAME : low;
     if (stacks.first)
         stacks.first->prev = stack;
     stacks.first = stack;
@@ -33,8 +33,8 @@ weir_gc_stack *stacks_add(uintptr_t low, size_t size)
 void stacks_remove(weir_gc_stack *stack)
 {
     heap_t *self = cache.heap;
-    if (self && self->stack == stack)
-        self->stack = NULL;
+    if (self && self->thread.coroutine == stack)
+        self->thread.coroutine = NULL;
     if (stack->prev)
         stack->prev->next = stack->next;
     else
@@ -51,8 +51,8 @@ __attribute__((noinline, no_sanitize("address"))) void stacks_switch(weir_gc_sta
     heap_t *self = thread_heap();
     if (!self)
         return;
-    WORLD_MARK_HERE(self->stack ? &self->stack->mark : &self->own);
-    __atomic_store_n(&self->stack, to, __ATOMIC_RELEASE);
+    WORLD_SAVE_FRAME(self->thread.coroutine ? &self->thread.coroutine->frame : &self->thread.left);
+    __atomic_store_n(&self->thread.coroutine, to, __ATOMIC_RELEASE);
 }
 
 weir_gc_stack *stacks_around(uintptr_t pointer)
@@ -65,9 +65,9 @@ weir_gc_stack *stacks_around(uintptr_t pointer)
     return NULL;
 }
 
-void stacks_registers(const stack_mark_t *mark, void (*range)(uintptr_t from, uintptr_t to))
+void stacks_registers(const saved_frame_t *frame, void (*range)(uintptr_t from, uintptr_t to))
 {
-    range((uintptr_t)mark->held, (uintptr_t)(mark->held + sizeof mark->held / sizeof *mark->held));
+    range((uintptr_t)frame->saved, (uintptr_t)(frame->saved + sizeof frame->saved / sizeof *frame->saved));
 }
 
 void stacks_begin(void)
@@ -80,7 +80,7 @@ void stacks_each_suspended(void (*range)(uintptr_t from, uintptr_t to))
 {
     for (const weir_gc_stack *stack = stacks.first; stack; stack = stack->next)
         if (!stack->seen) {
-            range(stack->mark.from, stack->high);
-            stacks_registers(&stack->mark, range);
+            range(stack->frame.from, stack->high);
+            stacks_registers(&stack->frame, range);
         }
 }

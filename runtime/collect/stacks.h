@@ -28,7 +28,7 @@
 /* Registered memory. */
 typedef struct weir_gc_stack {
     uintptr_t low, high;               /* written once */
-    stack_mark_t mark;                 /* written by the thread that leaves it */
+    saved_frame_t frame;               /* written by the thread that leaves it */
     bool seen;                         /* a thread is on it: the collector's */
     struct weir_gc_stack *next, *prev; /* under the collector's lock, as what is free is */
 } weir_gc_stack;
@@ -46,6 +46,6 @@ weir_gc_stack *stacks_around(uintptr_t pointer);
 void stacks_begin(void);
 void stacks_each_suspended(void (*range)(uintptr_t from, uintptr_t to));
 /* The registers of a stack that was left. */
-void stacks_registers(const stack_mark_t *mark, void (*range)(uintptr_t from, uintptr_t to));
+void stacks_registers(const saved_frame_t *frame, void (*range)(uintptr_t from, uintptr_t to));
 
 #endif

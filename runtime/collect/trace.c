@@ -59,7 +59,7 @@ static bool stop(void)
     return true;
 }
 
-static void start(void)
+static void start_world(void)
 {
     trace_result_t *result = trace.result;
     uint64_t marked = os_now_ns();
@@ -102,14 +102,14 @@ __attribute__((noinline)) static uintptr_t take_roots(void)
     if (UNLIKELY(request->from != NULL))
         from = request->from->from & ~(uintptr_t)7;
     mark_roots(from);
-    for (size_t i = 0; UNLIKELY(request->from != NULL) && i < ORIGIN_HELD; i++)
-        mark_word((const void *)request->from->held[i]);
+    for (size_t i = 0; UNLIKELY(request->from != NULL) && i < ORIGIN_SAVED; i++)
+        mark_word((const void *)request->from->saved[i]);
     return from;
 }
 
 /* On a stack that is an object itself, what is found changes with each call that we make. Beside the program
  * more was marked than is reached now. */
-static void verify(uintptr_t from, size_t objects, size_t black)
+static void verify_trace(uintptr_t from, size_t objects, size_t black)
 {
     if (LIKELY(!options.gcverify) || region_owns((const void *)from))
         return;
@@ -134,12 +134,12 @@ static mark_result_t finish(size_t black)
     if (UNLIKELY(!world_stands()))
         return keep_all();
     collected_count_kept(&found.bytes, &found.root_bytes);
-    verify(from, found.objects, black);
+    verify_trace(from, found.objects, black);
     death_carry_out();
     return found;
 }
 
-static void end(mark_result_t found)
+static void end_trace(mark_result_t found)
 {
     collected_end_trace();
     trace.result->found = found;
@@ -155,8 +155,8 @@ static bool run_in_a_stop(void)
         return false;
     size_t black = collected_begin_trace();
     mark_begin();
-    end(finish(black));
-    start();
+    end_trace(finish(black));
+    start_world();
     return true;
 }
 
@@ -178,7 +178,7 @@ static bool begin_beside(void)
     mark_beside(true);
     take_roots();
     mark_scan_roots();
-    start();
+    start_world();
     return true;
 }
 
@@ -233,8 +233,8 @@ static bool run_beside(void)
     mark_result_t found = finish_beside();
     result->allocated = allocated_since(began);
     found.bytes += result->allocated;
-    end(found);
-    start();
+    end_trace(found);
+    start_world();
     return true;
 }
 

@@ -3,14 +3,15 @@
  *
  *     in a stop    | stop | roots, mark, weak references, finalizers | start |
  *
- *     beside       arm | stop | roots | start | mark | ask, rescan, mark | ... | stop | look, rescan, roots, mark, weak ... | start | disarm
- *     program      runs         -               runs                              -                                      runs
+ *     beside       arm | stop | roots | start | mark | ask, rescan, mark | ...
+ *     program      runs         -               runs
+ *                  ... | stop | look, rescan, roots, mark, weak references, finalizers | start | disarm
+ *                                      -                                                 runs
  *
  * Beside the program, after Boehm, Demers, Shenker, "Mostly parallel garbage collection", 1991, with the
- * kernel to tell which pages were
- * written: watch.h, rescan.h. The first stop is no more than a beginning: what it finds need not be found in
- * the last one, when all roots are looked through again. Rounds of asking go on as long as each finds clearly
- * less than the one before.
+ * kernel to tell which pages were written: watch.h, rescan.h. The first stop is no more than a beginning:
+ * what it finds need not be found in the last one, when all roots are looked through again. Rounds of asking
+ * go on as long as each finds clearly less than the one before.
  *
  * It is for heaps that would otherwise be stopped for longer than a budget. A trace that cannot go on beside
  * the program (the kernel refuses, a descriptor was closed) begins anew, in a stop.

@@ -49,7 +49,7 @@ static uint32_t slots_of(size_t extent)
 
 /* --- watching --- */
 
-static bool begin(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to)
+static bool begin_watching(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to)
 {
     if (watch.count == range_limit || dirty_begin(from, to) != DIRTY_OK)
         return false;
@@ -93,7 +93,7 @@ bool watch_arm(void)
         return false;
     watch.count = 0;
     watch.number += watch.number == UINT32_MAX ? 2 : 1;
-    if (each_new(begin))
+    if (each_new(begin_watching))
         return true;
     watch_disarm();
     return false;
@@ -137,7 +137,7 @@ static bool note_new(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to)
 /* Watched first, then looked through. If it cannot be watched it is new again the next time. */
 static bool begin_and_note(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to)
 {
-    begin(first, end, from, to);
+    begin_watching(first, end, from, to);
     return note_new(first, end, from, to);
 }
 

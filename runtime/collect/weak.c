@@ -8,7 +8,7 @@
 #include "runtime/collect/side_table.h"
 #include "runtime/heap/collected.h"
 
-static uintptr_t *find(const void *object, size_t offset)
+static uintptr_t *find_weak(const void *object, size_t offset)
 {
     uint32_t number = side_table_next_of((uintptr_t)object, 0);
     for (; number; number = side_table_next_of((uintptr_t)object, number)) {
@@ -36,7 +36,7 @@ uintptr_t *reference_to(const void *object, size_t offset)
 {
     if (!side_table_lock())
         return NULL;
-    uintptr_t *reference = find(object, offset);
+    uintptr_t *reference = find_weak(object, offset);
     side_table_unlock();
     if (reference)
         return reference;
@@ -45,7 +45,7 @@ uintptr_t *reference_to(const void *object, size_t offset)
         return NULL;
     if (!side_table_lock())
         return NULL;
-    reference = find(object, offset);
+    reference = find_weak(object, offset);
     if (!reference)
         reference = attach(object, offset, fresh);
     side_table_unlock();

@@ -16,9 +16,10 @@ enum {
     READY_NS = 2 * 1000 * 1000 /* a thread that needs longer is not waited for */
 };
 
-/* A run is one word, its number and how many threads take part, so that a thread that wakes knows whether it does. */
+/* A round is one word, its number and how many threads take part, so that a thread that wakes knows whether
+ * it does. */
 typedef uint32_t round_t;
-_Static_assert(CREW_MAX < 32, "round_t has five bits for them");
+_Static_assert(WORKERS_MAX < 32, "round_t has five bits for them");
 
 /* A stack's root is all of it from before the thread is created, since the record is written at once, until
  * the record is known: marking leaves addresses of objects on it. */
@@ -30,38 +31,38 @@ typedef struct member {
 static struct {
     _Atomic bool starting;    /* a thread is in workers_start, or was when the process forked */
     _Atomic uint32_t started; /* threads; changed by the thread that has `starting` */
-    member_t of[CREW_MAX];    /* member n + 1 is of[n] */
-    void (*work)(uint32_t);   /* of this run */
-    _Atomic uint32_t ready;   /* threads that have come so far that they wait for a run */
-    _Atomic round_t run;      /* the present one, or the last */
+    member_t of[WORKERS_MAX]; /* member n + 1 is of[n] */
+    void (*work)(uint32_t);   /* of this round */
+    _Atomic uint32_t ready;   /* threads that have come so far that they wait for a round */
+    _Atomic round_t round;    /* the present one, or the last */
     _Atomic uint32_t working; /* members that have not finished it */
 } workers;
 
-static inline bool is_member(round_t run, uint32_t number)
+static inline bool is_member(round_t round, uint32_t number)
 {
-    return number < run % 32;
+    return number < round % 32;
 }
 
-static inline round_t run_after(round_t run, uint32_t members)
+static inline round_t round_after(round_t round, uint32_t members)
 {
-    return (run / 32 + 1) * 32 + members;
+    return (round / 32 + 1) * 32 + members;
 }
 
 /* A thread is counted when it runs, not when it was made: in the child of a fork what it needs before may be
- * locked for ever by a thread of the parent's (AddressSanitizer's allocator is). A thread that is counted has read
- * the run before. */
+ * locked for ever by a thread of the parent's (AddressSanitizer's allocator is). A thread that is counted has
+ * read the round before. */
 static void *member_main(void *argument)
 {
     (void)argument;
     os_block_signals();
-    round_t run = atomic_load(&workers.run);
+    round_t round = atomic_load(&workers.round);
     uint32_t number = atomic_fetch_add(&workers.ready, 1) + 1;
     os_futex_wake(&workers.ready);
     for (;;) {
-        while (atomic_load(&workers.run) == run)
-            os_futex_wait(&workers.run, run);
-        run = atomic_load(&workers.run);
-        if (!is_member(run, number))
+        while (atomic_load(&workers.round) == round)
+            os_futex_wait(&workers.round, round);
+        round = atomic_load(&workers.round);
+        if (!is_member(round, number))
             continue;
         workers.work(number);
         if (atomic_fetch_sub(&workers.working, 1) == 1)
@@ -101,8 +102,8 @@ static void wait_until_ready(void)
         os_futex_wait_for(&workers.ready, ready, until - now);
 }
 
-/* No handler of the program's runs in the middle of it, but the thread can be stopped while it waits for a lock
- * of the C library's. */
+/* No handler of the program's runs in the middle of it, but the thread can be stopped while it waits for a
+ * lock of the C library's. */
 static void start_undisturbed(uint32_t wanted)
 {
     uint64_t signals = os_block_heard_signals();
@@ -118,7 +119,7 @@ static void start_undisturbed(uint32_t wanted)
 
 static uint32_t at_most(uint32_t members)
 {
-    return members < CREW_MAX ? members : CREW_MAX;
+    return members < WORKERS_MAX ? members : WORKERS_MAX;
 }
 
 void workers_start(uint32_t wanted)
@@ -142,7 +143,7 @@ uint32_t workers_started(void)
 
 void workers_each_root(void (*range)(uintptr_t from, uintptr_t to))
 {
-    for (const member_t *member = workers.of; member < workers.of + CREW_MAX && member->stack; member++)
+    for (const member_t *member = workers.of; member < workers.of + WORKERS_MAX && member->stack; member++)
         if (member->record)
             range(member->record, member->record + OS_THREAD_RECORD);
         else
@@ -154,8 +155,8 @@ void workers_run(uint32_t members, void (*work)(uint32_t member))
     workers.work = work;
     atomic_store(&workers.working, members - 1);
     if (members > 1) {
-        atomic_store(&workers.run, run_after(atomic_load(&workers.run), members));
-        os_futex_wake_all(&workers.run);
+        atomic_store(&workers.round, round_after(atomic_load(&workers.round), members));
+        os_futex_wake_all(&workers.round);
     }
     work(0);
     for (uint32_t left; (left = atomic_load(&workers.working)) > 0;)

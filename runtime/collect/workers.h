@@ -1,21 +1,22 @@
-/* workers: the threads that mark beside the one that collects. They belong to no heap, block every signal, and
- * sleep between collections.
+/* workers: the threads that mark beside the one that collects. They belong to no heap, block every signal,
+ * and sleep between collections.
  *
  * They are started before a cycle, with no lock of the runtime held. pthread_create takes locks of the C
- * library (in glibc the stacks' and the dynamic linker's), and a thread that holds one of these may wait for the
- * collector: dlopen allocates under the linker's. */
+ * library (in glibc the stacks' and the dynamic linker's), and a thread that holds one of these may wait for
+ * the collector: dlopen allocates under the linker's. */
 #ifndef WEIR_COLLECT_WORKERS_H
 #define WEIR_COLLECT_WORKERS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CREW_MAX = 16 };
+enum { WORKERS_MAX = 16 };
 
 /* Start threads until there are so many members, the caller included, as far as they can be had; those just
- * started are waited for a moment. Without any lock; while one thread starts them, another returns at once. */
+ * started are waited for a moment. Without any lock; while one thread starts them, another returns at
+ * once. */
 void workers_start(uint32_t wanted);
-/* How many members the next run may have, at most `wanted`. With the collector's lock. */
+/* how many members the next round may have, at most `wanted`. With the collector's lock. */
 uint32_t workers_ready(uint32_t wanted);
 /* Threads that were started; some may not have begun to run. */
 uint32_t workers_started(void);

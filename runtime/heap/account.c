@@ -44,7 +44,7 @@ __attribute__((no_sanitize("thread", "address"))) static uint32_t walk(const hea
 __attribute__((no_sanitize("thread"))) static uint64_t handed_out(const heap_t *heap, uint32_t cls)
 {
     enum { TRIES = 3 };
-    uint64_t taken = __atomic_load_n(&heap->taken[cls], __ATOMIC_ACQUIRE);
+    uint64_t taken = __atomic_load_n(&heap->counts.taken[cls], __ATOMIC_ACQUIRE);
     if (heap->status != HEAP_LIVE)
         return taken;
     for (int i = 0; i < TRIES; i++) {
@@ -52,7 +52,7 @@ __attribute__((no_sanitize("thread"))) static uint64_t handed_out(const heap_t *
         uint32_t cached = walk(heap, cls, first);
         atomic_thread_fence(memory_order_acquire);
         bool popped = __atomic_load_n(&heap->bins[cls], __ATOMIC_ACQUIRE) != first;
-        if (__atomic_load_n(&heap->taken[cls], __ATOMIC_ACQUIRE) != taken)
+        if (__atomic_load_n(&heap->counts.taken[cls], __ATOMIC_ACQUIRE) != taken)
             return taken;
         if (!popped)
             return taken - cached;
@@ -63,12 +63,12 @@ __attribute__((no_sanitize("thread"))) static uint64_t handed_out(const heap_t *
 static void add_frees(account_t *account, const heap_t *heap)
 {
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
-        account->frees[cls] += __atomic_load_n(&heap->freed[cls], __ATOMIC_ACQUIRE) +
-                               __atomic_load_n(&heap->sent[cls], __ATOMIC_ACQUIRE);
+        account->frees[cls] += __atomic_load_n(&heap->counts.freed[cls], __ATOMIC_ACQUIRE) +
+                               __atomic_load_n(&heap->counts.sent[cls], __ATOMIC_ACQUIRE);
 }
 
-/* The slot may become another span between any two of these; then it is left out. `end` is read by the caller, for
- * ThreadSanitizer to see what that reading orders. */
+/* The slot may become another span between any two of these; then it is left out. `end` is read by the
+ * caller, for ThreadSanitizer to see what that reading orders. */
 __attribute__((no_sanitize("thread"))) static void add_free_cells(account_t *account, uint32_t end)
 {
     for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < end; slot++) {
@@ -89,9 +89,9 @@ static void add_heap(account_t *account, const heap_t *heap)
 {
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
         account->mallocs[cls] += handed_out(heap, cls);
-        uint64_t returned = __atomic_load_n(&heap->returned[cls], __ATOMIC_ACQUIRE);
+        uint64_t returned = __atomic_load_n(&heap->counts.returned[cls], __ATOMIC_ACQUIRE);
         account->mallocs[cls] -= returned;
-        account->frees[cls] -= returned + __atomic_load_n(&heap->drained[cls], __ATOMIC_ACQUIRE);
+        account->frees[cls] -= returned + __atomic_load_n(&heap->counts.drained[cls], __ATOMIC_ACQUIRE);
     }
     account->heaps++;
     account->heap_bytes += sizeof *heap;
@@ -99,18 +99,18 @@ static void add_heap(account_t *account, const heap_t *heap)
 
 __attribute__((no_sanitize("thread"))) static void add_large(account_t *account, const heap_t *heap)
 {
-    account->large_allocs += heap->large_allocs;
-    account->large_alloc_bytes += heap->large_alloc_bytes;
-    account->arena_taken += heap->arena_taken;
+    account->large_allocs += heap->counts.large_allocs;
+    account->large_alloc_bytes += heap->counts.large_alloc_bytes;
+    account->arena_taken += heap->counts.arena_taken;
 }
 
 /* Before any allocs are read: a block freed meanwhile may have been allocated by a heap that was read
  * already, and frees would exceed allocs. */
 __attribute__((no_sanitize("thread"))) static void add_large_frees(account_t *account, const heap_t *heap)
 {
-    account->large_frees += heap->large_frees;
-    account->large_free_bytes += heap->large_free_bytes;
-    account->arena_given += heap->arena_given;
+    account->large_frees += heap->counts.large_frees;
+    account->large_free_bytes += heap->counts.large_free_bytes;
+    account->arena_given += heap->counts.arena_given;
 }
 
 /* A sum that is short of the last one is of moments that do not fit. */

@@ -2,8 +2,8 @@
  * the slot's first bit; a slot has 512 bytes of each bitmap, so that a cell has one number among all: its
  * slot's times CELLS_MAX, and its own. A large object has one bit.
  *
- *     allocs    the cell is the program's, or in a thread's run. Released by the thread that frees, acquired by
- *               the one that allocates
+ *     allocs    the cell is the program's, or in a thread's allocation buffer. Released by the thread that
+ *               frees, acquired by the one that allocates
  *     marks     the last trace reached it; zero but between the trace and the sweep of the span. A cell that
  *               the program frees loses first the one bit, then the other
  *     scanned   what it points to was reached too (collect/mark.c). From the end of a trace to the sweep the
@@ -103,8 +103,8 @@ static inline uint64_t bitmaps_next_ones(uint32_t *first, uint32_t end)
 /* Of the slot's cells [first, end): they are allocated; others may change other bits of the same words
  * meanwhile. */
 void bitmaps_allocate(uint32_t slot, uint32_t first, uint32_t end);
-/* They are marked and scanned, others changing other bits meanwhile: the collector, in the stopped world; a thread that
- * allocates while a trace runs beside the program. */
+/* They are marked and scanned, others changing other bits meanwhile: the collector, in the stopped world; a
+ * thread that allocates while a trace runs beside the program. */
 void bitmaps_blacken(uint32_t slot, uint32_t first, uint32_t end);
 /* Nothing in so many words of the slot's bitmaps is marked, scanned or grey; in the stopped world. */
 void bitmaps_whiten(uint32_t slot, uint32_t words);

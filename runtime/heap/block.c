@@ -197,7 +197,7 @@ bool block_resize(block_t *block, size_t size)
     return true;
 }
 
-void block_bury(const block_t *block)
+void block_poison(const block_t *block)
 {
     size_t size = (size_t)(block->end - block->start);
     block->record->state = BLOCK_QUARANTINED;
@@ -208,11 +208,11 @@ void block_bury(const block_t *block)
         block->record->forbidden = os_forbid(block->start, size);
 }
 
-finding_t block_check_buried(const block_t *block)
+finding_t block_check_poison(const block_t *block)
 {
     const uint64_t *word = (const void *)block->start, *end = (const void *)block->end;
-    if (block
-            ->large) /* inaccessible; or too many are, and it is not worth the pages that reading would cost */
+    /* Inaccessible; or too many are, and it is not worth the pages that reading would cost. */
+    if (block->large)
         return (finding_t){0};
     for (; word < end; word++)
         if (*word != 0) {
@@ -222,7 +222,7 @@ finding_t block_check_buried(const block_t *block)
     return (finding_t){0};
 }
 
-bool block_exhume(const block_t *block)
+bool block_release(const block_t *block)
 {
     record_t *record = block->record;
     char *from = record->forbidden ? block->start : block->end;

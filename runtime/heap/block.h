@@ -1,6 +1,6 @@
 /* block: how an object lies in its cell when the heap is hardened, and what is known about it.
  *
- *     cell:   |<- front canary, 32 B or the alignment ->|<- the program's ->|<- rear canary, >= 32 B, to the end ->|
+ *     cell:   |<- front canary, 32 B or the alignment ->|<- the program's ->|<- rear canary, >= 32 B ->|
  *     large:  the same in whole pages, and at least one page after them, to the end of the memory, that is
  *             inaccessible
  *
@@ -57,12 +57,12 @@ bool block_resize(block_t *block, size_t size);
 /* Is a live block's canary damaged? If so it is made good again: one report is enough. */
 finding_t block_check(const block_t *block);
 /* Empty a block and make it inaccessible where it has pages of its own. */
-void block_bury(const block_t *block);
-/* Has a buried block been written to? Then it is emptied again. */
-finding_t block_check_buried(const block_t *block);
-/* Ready for the heap again. False: its memory is, and is inaccessible still: under RLIMIT_DATA the kernel counts only
- * what can be written, and another block has the room. */
-bool block_exhume(const block_t *block);
+void block_poison(const block_t *block);
+/* Has a poisoned block been written to? Then it is emptied again. */
+finding_t block_check_poison(const block_t *block);
+/* Ready for the heap again. False: its memory is, and is inaccessible still: under RLIMIT_DATA the kernel
+ * counts only what can be written, and another block has the room. */
+bool block_release(const block_t *block);
 
 static inline finding_t block_finding(const block_t *block, const char *what)
 {

@@ -13,9 +13,9 @@
  * the descriptors outside of the heap and with snmalloc's batched remote frees (Liétar et al., 2019).
  *
  * Where a cell that is not the program's can be: in a thread cache's list; in its span's free list; in a
- * remote chain (outbox or inbox); in a hollow page (hollow.h); untouched beyond span->initialized. A free cell's
- * first word is its link, its second word the address of its span, which tells a double free; malloc clears
- * it.
+ * remote chain (outbox or inbox); in a hollow page (hollow.h); untouched beyond span->initialized. A free
+ * cell's first word is its link, its second word the address of its span, which tells a double free; malloc
+ * clears it.
  */
 #ifndef WEIR_HEAP_CACHE_H
 #define WEIR_HEAP_CACHE_H
@@ -25,13 +25,13 @@
 #include <stdint.h>
 
 #include "runtime/heap/classes.h"
+#include "runtime/heap/thread_state.h"
 #include "runtime/os/lock.h"
-#include "runtime/os/tracer.h"
 #include "runtime/pages/region.h"
 
 typedef struct cell {
     struct cell *next;
-    span_t *mark; /* its span, while it is free */
+    span_t *tag; /* its span, while it is free */
 } cell_t;
 
 enum { OUTBOX_SIZE = 8, OUTBOX_BYTES = 16 * 1024 };
@@ -43,14 +43,7 @@ typedef struct chain {
     uint32_t bytes;
 } chain_t;
 
-/* A stack that its thread has left, for the kernel or for another stack: where it stood, and the registers
- * that are wanted back there, among other words. */
-typedef struct stack_mark {
-    uintptr_t from;
-    uintptr_t held[11];
-} stack_mark_t;
-
-/* Free runs of slots that the thread keeps: see spare.h. The owner's, behind its gate. */
+/* Free runs of slots that the thread keeps: see spare.h. The owner's, under its biased lock. */
 enum { SPARE_BINS = 41 };
 struct spare {
     uint32_t bins[SPARE_BINS]; /* slots, linked by span->next; LIFO */
@@ -64,57 +57,56 @@ struct spare {
 
 enum heap_status { HEAP_LIVE, HEAP_ORPHAN, HEAP_LOST /* its thread vanished in a fork */ };
 
-/* All of a thread's spans. Heaps are never freed: a thread that ends leaves its heap to the next one that
- * starts, and its spans to threads that need some (HEAP_ORPHAN; orphans.c). */
-typedef struct heap {
-    uintptr_t word; /* the thread's os_thread_word, for its spans' owner words; 0 when hardened */
-    cell_t **
-        bins; /* the thread's cache, NULL without a thread; hardened or in collect mode, those behind the heap */
-    span_t *active[CLASS_COUNT];
-    uint32_t partial[CLASS_COUNT]; /* slots; LIFO */
-    uint32_t spans;                /* slot; every small span of this heap */
-    chain_t outbox[OUTBOX_SIZE];
-    uint32_t chains; /* of the outbox that hold cells */
-    /* Bulk counts, so that totals are exact. Each only grows. Written by the owner, read by any thread:
-     * account.c says in which order. */
+/* Bulk counts, so that totals are exact. Each only grows. Written by the owner, read by any thread: account.c
+ * says in which order. */
+typedef struct heap_counts {
     uint64_t taken[CLASS_COUNT];    /* cells that went into bins, */
     uint64_t returned[CLASS_COUNT]; /* of them, back from there into their spans, unused */
     uint64_t freed[CLASS_COUNT];    /* free cells that left their spans: into bins, or with the whole span */
     uint64_t sent[CLASS_COUNT];     /* cells of others that this thread freed */
     uint64_t drained[CLASS_COUNT];  /* cells of this heap that came back through the inbox */
-    /* Cells that the bin had when it was last filled, the first one taken included. */
-    uint16_t filled[CLASS_COUNT];
-    uint32_t volume; /* bytes handed out that the clock does not know of yet: cycle.h. The owner's */
     uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
-    struct collected *collected;    /* its share of the collected heap, from first use on; see collected.h */
-    uintptr_t stack_from, stack_to; /* what it has on its stack, while it stands still: see world.h */
-    uintptr_t registers_from, registers_to; /* where its registers are meanwhile; equal: on its stack */
-    uintptr_t stack_limit;    /* the lower end of its stack; 0: the first thread's, UINTPTR_MAX: not known */
-    uintptr_t pointer;        /* the thread pointer: its thread-local memory lies below */
-    _Atomic int thread;       /* the kernel's number of it; world.c says which thread clears it */
-    int number;               /* of a thread that it has or had, 0: none; */
-    struct heap *number_next; /* in the table of numbers.h: both under the lock */
-    stack_mark_t blocked;     /* in a blocking section: of the function that began it */
-    tracer_call_t call;       /* a system call that a stop may cut short */
-    _Atomic uint32_t parked;  /* 1: it stands still */
-    _Atomic uint32_t waits_for_child; /* 1: it counts as parked while it does; the collector's */
-    _Atomic uint32_t vforks;          /* 1: it makes a child that shares its memory; `blocked` is its frame */
-    uintptr_t stack_low; /* from here to its end its own stack is known to have no hole: the collector's */
-    stack_mark_t own;    /* of the thread's own stack, while it is on another one: see collect/stacks.h */
-    struct weir_gc_stack *stack; /* the one that it said it is on; NULL: its own */
-    struct spare spare;
     uint64_t arena_taken, arena_given; /* bytes of blocks that arenas took from this heap, and gave back */
-    struct sampling *sampling;         /* the heap profile's part, if there is one: see sampled.h */
-    struct heap *next;                 /* of all heaps; written once, under the lock */
-    struct heap *next_idle;            /* without a thread; under the lock */
-    _Atomic uint32_t busy; /* the owner is in a slow path, so deep; written by the owner: see gate.h */
-    _Atomic uint32_t shut; /* enum gate_state: see gate.h */
-    bool closed; /* no fast path finds the heap; written by the thread that has shut the gate, or opens it */
-    bool ended;  /* its thread is past its end, and goes at any time; under the lock of the heaps */
-    uint16_t refills;         /* with cells that were freed, modulo 65536. The owner's */
-    _Atomic uint32_t queued;  /* it is in the queue: see tend_queue.h, */
+} heap_counts_t;
+
+/* All of a thread's spans, and what else is one thread's. Heaps are never freed: a thread that ends leaves
+ * its heap to the next one that starts, and its spans to threads that need some (HEAP_ORPHAN; orphans.c). */
+typedef struct heap {
+    /* Manual cells. The owner's, under the heap's biased lock (bias.h). */
+    uintptr_t word; /* the thread's os_thread_word, for its spans' owner words; 0 when hardened */
+    /* The thread's cache; NULL without a thread; hardened or in collect mode, those behind the heap. */
+    cell_t **bins;
+    span_t *active[CLASS_COUNT];
+    uint32_t partial[CLASS_COUNT]; /* slots; LIFO */
+    uint32_t spans;                /* slot; every small span of this heap */
+    chain_t outbox[OUTBOX_SIZE];
+    uint32_t chains; /* of the outbox that hold cells */
+    uint32_t volume; /* bytes handed out that cycles do not know of yet: cycle.h */
+    heap_counts_t counts;
+    uint16_t filled[CLASS_COUNT]; /* cells that the bin had when it was last filled, with the first one */
+    uint16_t refills;             /* with cells that were freed, modulo 65536 */
+    struct spare spare;
+
+    /* The owner's. */
+    struct collected *collected; /* its share of the collected heap, from first use on; see collected.h */
+    struct sampling *sampling;   /* the heap profile's part, if there is one: see sampled.h */
+
+    thread_state_t thread;
+
+    /* The biased lock (bias.h), and the queue of heaps to be tended (tend_queue.h). */
+    _Atomic uint32_t busy; /* the owner is in a slow path, so deep; written by the owner */
+    _Atomic uint32_t bias; /* enum bias_state */
+    bool closed;           /* no fast path finds the heap; written by who revokes the bias or takes it back */
+    _Atomic uint32_t queued;  /* it is in the queue, */
     struct heap *next_queued; /* and so is this */
-    _Atomic int status;
+
+    /* Lists of heaps. */
+    struct heap *next;        /* of all; written once, under the lock of the heaps */
+    struct heap *next_idle;   /* without a thread; under the lock of the heaps */
+    struct heap *number_next; /* in the table of numbers.h; under the lock of the heaps */
+    int number;               /* there, of a thread that it has or had; 0: none. Likewise */
+    _Atomic int status;       /* enum heap_status; written under the lock of the heaps */
+
     _Alignas(64) _Atomic(cell_t *) inbox; /* pushed by any thread, taken whole by the owner */
 } heap_t;
 
@@ -126,12 +118,19 @@ typedef struct cache {
     heap_t *heap; /* NULL before first use and after the thread's end */
     bool ended;   /* the thread has left its heap */
     bool stays; /* the thread has ended but keeps its heap, because more destructors may run: see thread.c */
-    bool starting;    /* the thread is getting one: see bootstrap.h */
-    bool cycling;     /* the thread is in a cycle: see cycle.h */
-    uint32_t inside;  /* sections that a stop of the world must not fall into: see world.h */
-    struct run *runs; /* heap->collected's, or NULL */
+    bool starting;                /* the thread is getting one: see bootstrap.h */
+    bool cycling;                 /* the thread is in a cycle: see cycle.h */
+    uint32_t no_stop;             /* how many no-stop sections the thread is in: see world.h */
+    struct alloc_buffer *buffers; /* heap->collected's, or NULL */
 } cache_t;
 extern __thread cache_t cache __attribute__((tls_model("initial-exec")));
+
+/* Is the thread cache what allocations come from? Not before the first use, past the thread's end, hardened,
+ * or under WEIR_COLLECT. */
+static inline bool cache_is_used(const heap_t *self)
+{
+    return LIKELY(self && self->bins == cache.bins && !cache.ended);
+}
 
 /* A count that others read: a thread that sees it grown sees all that the owner did before. */
 static inline void count_add(uint64_t *count, uint64_t more)

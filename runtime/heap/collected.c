@@ -31,15 +31,16 @@ static collected_t *share_of(heap_t *self)
         return NULL;
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
-            share->runs[kind][cls].size = class_size(cls);
+            share->buffers[kind][cls].size = class_size(cls);
     __atomic_store_n(&self->collected, share, __ATOMIC_RELEASE); /* the account reads it beside this thread */
     return share;
 }
 
-enum run_taken { RUN_NONE, RUN_TAKEN, RUN_REFUSED };
+enum buffer_result { BUFFER_NONE, BUFFER_TAKEN, BUFFER_REFUSED };
 
-/* The next free cells of a span, as a run. None: it has no more; refused: by the hard limit. */
-static enum run_taken run_take(heap_t *self, run_t *run, span_t *span)
+/* The next free cells of a span, as an allocation buffer. None: it has no more; refused: by the hard
+ * limit. */
+static enum buffer_result buffer_take(heap_t *self, alloc_buffer_t *buffer, span_t *span)
 {
     bits_t *bits = bitmaps_of(span_slot(span));
     uint32_t first = bitmaps_find(bits, span->position, span->cells, false);
@@ -49,11 +50,11 @@ static enum run_taken run_take(heap_t *self, run_t *run, span_t *span)
                        : first;
     span->position = (uint16_t)first;
     if (first == end)
-        return RUN_NONE;
+        return BUFFER_NONE;
     if (UNLIKELY(self->sampling != NULL))
-        end = first + sampled_run(self->sampling, span, end - first);
+        end = first + sampled_cut(self->sampling, span, end - first);
     if (!span_touch(span, end))
-        return RUN_REFUSED;
+        return BUFFER_REFUSED;
     span->position = (uint16_t)end;
     size_t bytes = (size_t)(end - first) * span->cell_size;
     char *at = span_start(span) + (size_t)first * span->cell_size;
@@ -62,18 +63,18 @@ static enum run_taken run_take(heap_t *self, run_t *run, span_t *span)
         bitmaps_blacken(span_slot(span), first, end);
     bitmaps_allocate(span_slot(span), first, end);
     atomic_fetch_add_explicit(&collected_bytes_since, bytes, memory_order_relaxed);
-    run->at = at;
-    run->end = at + bytes;
+    buffer->at = at;
+    buffer->end = at + bytes;
     count_add(&self->collected->taken[span->cls], end - first);
-    return RUN_TAKEN;
+    return BUFFER_TAKEN;
 }
 
-static bool run_refill(heap_t *self, collected_t *share, enum span_kind kind, uint32_t cls, bool fresh)
+static bool buffer_refill(heap_t *self, collected_t *share, enum span_kind kind, uint32_t cls, bool fresh)
 {
-    run_t *run = &share->runs[kind - KIND_SCAN][cls];
+    alloc_buffer_t *buffer = &share->buffers[kind - KIND_SCAN][cls];
     span_t **active = &share->active[kind - KIND_SCAN][cls];
-    enum run_taken taken;
-    while (!*active || (taken = run_take(self, run, *active)) == RUN_NONE) {
+    enum buffer_result taken;
+    while (!*active || (taken = buffer_take(self, buffer, *active)) == BUFFER_NONE) {
         if (*active)
             collected_span_leave(*active);
         *active = collected_span_claim(self, kind, cls, fresh ? SWEEPS_MAX : UINT32_MAX);
@@ -82,7 +83,7 @@ static bool run_refill(heap_t *self, collected_t *share, enum span_kind kind, ui
         if (!*active)
             return false;
     }
-    return taken == RUN_TAKEN;
+    return taken == BUFFER_TAKEN;
 }
 
 /* --- large objects --- */
@@ -151,14 +152,20 @@ void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_
     uint32_t cls = alignment > 16 ? raw_class(alignment, size) : class_of(size);
     if (!share)
         return NULL;
-    run_t *run = &share->runs[kind - KIND_SCAN][cls];
-    bool is_empty = run->at == run->end, is_sample = is_empty && UNLIKELY(sampled_is_due(self, kind, cls));
-    if (is_empty && !run_refill(self, share, kind, cls, fresh))
+    alloc_buffer_t *buffer = &share->buffers[kind - KIND_SCAN][cls];
+    bool is_empty = buffer->at == buffer->end,
+         is_sample = is_empty && UNLIKELY(sampled_is_due(self, kind, cls));
+    if (UNLIKELY(is_sample) && !sampled_collected_begin(self, cls))
         return NULL;
+    if (is_empty && !buffer_refill(self, share, kind, cls, fresh)) {
+        if (UNLIKELY(is_sample))
+            sampled_collected_cancel(cls);
+        return NULL;
+    }
     if (LIKELY(!options.gcstress))
-        cache.runs = &share->runs[0][0];
-    char *p = run->at;
-    run->at = p + run->size;
+        cache.buffers = &share->buffers[0][0];
+    char *p = buffer->at;
+    buffer->at = p + buffer->size;
     if (UNLIKELY(is_sample))
         sampled_collected(self, p, size);
     return p;
@@ -166,7 +173,7 @@ void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_
 
 /* While a trace runs beside the program, markers may be in the middle of the object: its memory stays, and
  * counts, until the trace has ended. It goes with the unmarked ones then. */
-static bool free_large(heap_t *self, span_t *span)
+static bool free_collected_large(heap_t *self, span_t *span)
 {
     lock_acquire(&collected_lists.lock);
     bits_t *bits = bitmaps_of(span_slot(span));
@@ -184,13 +191,13 @@ static bool free_large(heap_t *self, span_t *span)
 }
 
 /* The mark goes too: until the span is swept it is what counts. It goes last: it may be what keeps the span,
- * which as soon as it has gone can be given back, and be any thread's. If the span is swept between the two, or
- * over them, the cell is free, or is found to be garbage by the next trace. The cell can be had when the span
- * is claimed next. */
+ * which as soon as it has gone can be given back, and be any thread's. If the span is swept between the two,
+ * or over them, the cell is free, or is found to be garbage by the next trace. The cell can be had when the
+ * span is claimed next. */
 bool collected_free(heap_t *self, span_t *span, const void *p)
 {
     if (span_is_large(span))
-        return free_large(self, span);
+        return free_collected_large(self, span);
     uint32_t cell = bitmaps_cell(span->cls, (uintptr_t)p % SLOT_SIZE);
     if (UNLIKELY(options.poison))
         collected_poison((char *)(uintptr_t)p, span->cell_size);
@@ -222,23 +229,23 @@ bool collected_is_used(void)
 
 /* --- threads --- */
 
-/* What is left of its runs is free again from the next sweep on. */
+/* What is left of its allocation buffers is free again from the next sweep on. */
 void collected_thread_end(heap_t *self)
 {
     collected_t *share = self->collected;
-    cache.runs = NULL;
+    cache.buffers = NULL;
     if (!share)
         return;
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
-            run_t *run = &share->runs[kind][cls];
-            uint64_t left = (uint64_t)(run->end - run->at) / (run->size ? run->size : 1);
+            alloc_buffer_t *buffer = &share->buffers[kind][cls];
+            uint64_t left = (uint64_t)(buffer->end - buffer->at) / (buffer->size ? buffer->size : 1);
             count_add(&share->returned[cls], left);
             if (UNLIKELY(left && self->sampling))
                 self->sampling->until_collected[kind][cls] += (uint32_t)left;
-            for (char *p = run->at; p != run->end; p += run->size)
+            for (char *p = buffer->at; p != buffer->end; p += buffer->size)
                 collected_free(self, span_of_slot(region_slot(p)), p);
-            run->at = run->end = NULL;
+            buffer->at = buffer->end = NULL;
             if (share->active[kind][cls])
                 collected_span_leave(share->active[kind][cls]);
             share->active[kind][cls] = NULL;
@@ -250,15 +257,15 @@ bool collected_before_fork(void)
     return lock_acquire_soon(&collected_lists.lock);
 }
 
-/* A thread that is not in the child may have been about to change its runs: half of one says nothing. Their
- * cells are free again from the sweep after the next trace. */
+/* A thread that is not in the child may have been about to change its buffers: half of one says nothing.
+ * Their cells are free again from the sweep after the next trace. */
 static void forget_runs(void)
 {
     for (heap_t *heap = heaps.all; heap; heap = heap->next) {
         collected_t *share = heap == cache.heap ? NULL : heap->collected;
         for (uint32_t kind = 0; share && kind < COLLECTED_KINDS; kind++)
             for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
-                share->runs[kind][cls].at = share->runs[kind][cls].end = NULL;
+                share->buffers[kind][cls].at = share->buffers[kind][cls].end = NULL;
                 share->active[kind][cls] = NULL;
             }
     }

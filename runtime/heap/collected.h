@@ -4,23 +4,25 @@
  * the collector nor the sweeper writes among the objects, and a dirty page means that the program wrote
  * there.
  *
- * A thread allocates from runs: neighbouring free cells, zeroed and marked as allocated when the run is
- * taken.
+ * A thread allocates from allocation buffers: neighbouring free cells, zeroed and marked as allocated when
+ * the buffer is taken.
  *
- *     span:  | live | run: |given out|at ... end| | live | free | live | never used |
- *                                                ^position
+ *     span:  | live | buffer: |given out|at ... end| | live | free | live | never used |
+ *                                                   ^position
  *
  * A span is one thread's at a time: between claim and the next stop, or until it has no more free cells. All
- * spans of a kind and class are on one list; a cursor goes through it once in a cycle, and a thread that needs cells
- * takes the span at the cursor, sweeps it (allocs = marks, marks = 0), and has it. So sweeping is lazy, after
- * Hughes ("A semi-incremental garbage collection algorithm", 1982); Go's mcentral does the same. A span of
- * which the program has freed a quarter by itself, since it was swept, may be claimed again in the same
- * cycle; so may one that was swept ahead.
+ * spans of a kind and class are on one list; a cursor goes through it once in a cycle, and a thread that
+ * needs cells takes the span at the cursor, sweeps it (allocs = marks, marks = 0), and has it. So sweeping is
+ * lazy, after Hughes ("A semi-incremental garbage collection algorithm", 1982); Go's mcentral does the same.
+ * A span of which the program has freed a quarter by itself, since it was swept, may be claimed again in the
+ * same cycle; so may one that was swept ahead.
  *
- *     unswept --claim--> a thread's --no more free cells--> swept --a quarter freed--> to be reclaimed --claim--> a thread's
+ *     unswept --claim--> a thread's --no more free cells--> swept --a quarter freed--> to be reclaimed
+ *                            ^------------------------------ claim -------------------------'
  *
- * Of a descriptor the small ones use, beside what the pages need: next and prev for the list of their class; heap for whose they
- * are; and what region.h names as theirs: epoch, flags, freed, position, next_offered, is_offered, samples.
+ * Of a descriptor the small ones use, beside what the pages need: next and prev for the list of their class;
+ * heap for whose they are; and what region.h names as theirs: epoch, flags, freed, position, next_offered,
+ * is_offered, samples.
  */
 #ifndef WEIR_HEAP_COLLECTED_H
 #define WEIR_HEAP_COLLECTED_H
@@ -31,16 +33,16 @@
 enum { COLLECTED_KINDS = KIND_COUNT - KIND_SCAN };
 
 /* Free cells that a thread has, all zero; at == end: none. Written by the thread. */
-typedef struct run {
+typedef struct alloc_buffer {
     char *at, *end;
     size_t size; /* of a cell */
-} run_t;
+} alloc_buffer_t;
 
 /* A thread's share. Written by the thread, not while the world is stopped; then by the collector. */
 typedef struct collected {
-    run_t runs[COLLECTED_KINDS][CLASS_COUNT];
+    alloc_buffer_t buffers[COLLECTED_KINDS][CLASS_COUNT];
     span_t *active[COLLECTED_KINDS][CLASS_COUNT];
-    uint64_t taken[CLASS_COUNT]; /* cells that went into runs, ever, */
+    uint64_t taken[CLASS_COUNT]; /* cells that went into buffers, ever, */
     uint64_t returned
         [CLASS_COUNT]; /* and of them, unused, out of these again. As those of a heap: see account.c */
 } collected_t;
@@ -51,20 +53,23 @@ void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_
 
 __attribute__((always_inline)) static inline void *collected_alloc_fast(enum span_kind kind, size_t size)
 {
-    if (UNLIKELY(size > MEDIUM_MAX || !cache.runs))
+    if (UNLIKELY(size > MEDIUM_MAX || !cache.buffers))
         return NULL;
-    run_t *run = &cache.runs[(size_t)(kind - KIND_SCAN) * CLASS_COUNT + cache.class_of[class_granule(size)]];
-    char *p = run->at;
-    if (UNLIKELY(p == run->end))
+    alloc_buffer_t *buffer =
+        &cache.buffers[(size_t)(kind - KIND_SCAN) * CLASS_COUNT + cache.class_of[class_granule(size)]];
+    char *p = buffer->at;
+    if (UNLIKELY(p == buffer->end))
         return NULL;
-    run->at = p + run->size;
+    buffer->at = p + buffer->size;
     return p;
 }
 
 /* What the collector notes about a span of its, small or large, in the word that spans of manual cells count
  * in.
- *   HAS_RECORD   something hangs on one of its objects, or did (collect/side_table.h). Set by any thread, for good
- *   WATCHED      while marking: news of one of its objects is waited for (collect/ephemeron.h). The collector's
+ *   HAS_RECORD   something hangs on one of its objects, or did (collect/side_table.h). Set by any thread,
+ *                for good
+ *   WATCHED      while marking: news of one of its objects is waited for (collect/ephemeron.h). By the
+ *                collector
  *   PUT_OFF      while marking beside the program: an object of its is to be scanned in the stop
  *                (collect/mark.c). Markers'
  *   SAMPLED      a large object that the heap profile has as a sample (heap/sampled.h) */
@@ -99,8 +104,8 @@ static inline bool collected_is_marked(const void *p)
 
 /* --- for the collector --- */
 
-/* Bytes allocated since the last trace ended: cells in runs count as allocated. Less what was freed by hand:
- * it may be "below zero". */
+/* Bytes allocated since the last trace ended: cells in buffers count as allocated. Less what was freed by
+ * hand: it may be "below zero". */
 extern _Atomic size_t collected_bytes_since;
 /* Bytes of the spans and large objects: those allocated, and the free cells that more can go into. Written
  * under the lock of their lists. */
@@ -108,9 +113,9 @@ extern _Atomic size_t collected_bytes_held;
 /* Is there any collected memory? */
 bool collected_is_used(void);
 
-/* With the world stopped: a trace begins, and the runs are black. How many cells that were. If the world runs
- * before the end, what is allocated meanwhile is born black, and the tracer has to scan it: its
- * contents come later. A trace of which there is no end was abandoned; the next one takes its marks away. */
+/* With the world stopped: a trace begins, and the buffers are black. How many cells that were. If the world
+ * runs before the end, what is allocated meanwhile is born black, and the tracer has to scan it: its contents
+ * come later. A trace of which there is no end was abandoned; the next one takes its marks away. */
 size_t collected_begin_trace(void);
 /* And then: what is of KIND_KEPT, as ranges. */
 void collected_each_kept(void (*range)(uintptr_t from, uintptr_t to));

@@ -62,16 +62,16 @@ __attribute__((no_sanitize("thread"))) static uint64_t count_bits(const span_t *
     return count;
 }
 
-/* Of a run that is just being filled the two ends may not fit: then it was empty, which is no more than was
- * taken. */
+/* Of a buffer that is just being filled the two ends may not fit: then it was empty, which is no more than
+ * was taken. */
 __attribute__((no_sanitize("thread"))) static uint64_t count_in_runs(const collected_t *share, uint32_t cls)
 {
     uint64_t cells = 0;
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++) {
-        const run_t *run = &share->runs[kind][cls];
-        const char *end = __atomic_load_n(&run->end, __ATOMIC_RELAXED);
-        const char *at = __atomic_load_n(&run->at, __ATOMIC_RELAXED);
-        cells += at < end ? (uint64_t)(end - at) / run->size : 0;
+        const alloc_buffer_t *buffer = &share->buffers[kind][cls];
+        const char *end = __atomic_load_n(&buffer->end, __ATOMIC_RELAXED);
+        const char *at = __atomic_load_n(&buffer->at, __ATOMIC_RELAXED);
+        cells += at < end ? (uint64_t)(end - at) / buffer->size : 0;
     }
     return cells;
 }

@@ -1,6 +1,6 @@
-/* collected_span: the spans of collected cells: their lists, sweeping and claiming (collected.h). For the sources of
- * `collected` alone: collected.c allocates and frees, collected_trace.c is what the collector calls, collected_count.c counts,
- * checks and gives back. */
+/* collected_span: the spans of collected cells: their lists, sweeping and claiming (collected.h). For the
+ * sources of `collected` alone: collected.c allocates and frees, collected_trace.c is what the collector
+ * calls, collected_count.c counts, checks and gives back. */
 #ifndef WEIR_HEAP_COLLECTED_SPAN_H
 #define WEIR_HEAP_COLLECTED_SPAN_H
 
@@ -16,8 +16,8 @@ HIDDEN extern struct collected_lists {
     uintptr_t epoch;                                /* how many traces there were */
     uint32_t large;                                 /* large objects, linked by all_next and all_prev */
     size_t kept;                                    /* bytes of KIND_KEPT, at the last trace */
-    bool
-        born_marked; /* large objects: from the beginning of a trace on until the unmarked ones have been freed */
+    /* Large objects: from the beginning of a trace on until the unmarked ones have been freed. */
+    bool born_marked;
     bool tracing; /* between collected_begin_trace and collected_end_trace; changed in the stopped world */
 } collected_lists;
 
@@ -25,7 +25,8 @@ HIDDEN extern struct collected_lists {
 
 /* A span of fresh cells, claimed by the heap's thread. NULL: none is to be had. */
 span_t *collected_span_new(heap_t *self, enum span_kind kind, uint32_t cls);
-/* The next span at the cursor that has free cells, swept; else one that was offered. At most so many are swept. */
+/* The next span at the cursor that has free cells, swept; else one that was offered. At most so many are
+ * swept. */
 span_t *collected_span_claim(heap_t *self, enum span_kind kind, uint32_t cls, uint32_t sweeps);
 /* Its thread goes on to another one. */
 void collected_span_leave(span_t *span);

@@ -1,4 +1,5 @@
-/* collected_trace: see collected.h. What the collector does with the cells before and after a trace: black, white, swept. */
+/* collected_trace: see collected.h. What the collector does with the cells before and after a trace: black,
+ * white, swept. */
 #include "runtime/heap/collected_span.h"
 
 #include <string.h>
@@ -10,25 +11,25 @@
 /* --- before and after a trace; in the stopped world --- */
 
 /* How many cells it had. */
-static size_t run_blacken(const run_t *run)
+static size_t buffer_blacken(const alloc_buffer_t *buffer)
 {
-    if (run->at == run->end)
+    if (buffer->at == buffer->end)
         return 0;
-    span_t *span = span_of_slot(region_slot(run->at));
-    uint32_t first = bitmaps_cell(span->cls, (uintptr_t)run->at % SLOT_SIZE);
-    uint32_t count = (uint32_t)((size_t)(run->end - run->at) / run->size);
+    span_t *span = span_of_slot(region_slot(buffer->at));
+    uint32_t first = bitmaps_cell(span->cls, (uintptr_t)buffer->at % SLOT_SIZE);
+    uint32_t count = (uint32_t)((size_t)(buffer->end - buffer->at) / buffer->size);
     bitmaps_blacken(span_slot(span), first, first + count);
     return count;
 }
 
-/* What was left in the runs of a thread that is gone is garbage. */
+/* What was left in the buffers of a thread that is gone is garbage. */
 static void share_drop_runs(collected_t *share)
 {
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
-            run_t *run = &share->runs[kind][cls];
-            count_add(&share->returned[cls], (size_t)(run->end - run->at) / run->size);
-            run->at = run->end;
+            alloc_buffer_t *buffer = &share->buffers[kind][cls];
+            count_add(&share->returned[cls], (size_t)(buffer->end - buffer->at) / buffer->size);
+            buffer->at = buffer->end;
         }
 }
 
@@ -108,13 +109,13 @@ static void forget_marks(void)
         bitmaps_whiten(slot, 1);
 }
 
-/* How many cells are black for it. `ends`: the heap is to have no more runs, or none of its spans. */
+/* How many cells are black for it. `ends`: the heap is to have no more buffers, or none of its spans. */
 static size_t share_blacken(collected_t *share, bool ends)
 {
     size_t black = 0;
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
-            black += run_blacken(&share->runs[kind][cls]);
+            black += buffer_blacken(&share->buffers[kind][cls]);
             if (ends && share->active[kind][cls]) {
                 share->active[kind][cls]->heap = NULL;
                 share->active[kind][cls] = NULL;
@@ -130,7 +131,7 @@ static size_t shares_blacken(bool ends)
         collected_t *share = heap->collected;
         if (!share)
             continue;
-        if (heap->status == HEAP_LIVE && heap->thread == WORLD_NO_THREAD) {
+        if (heap->status == HEAP_LIVE && heap->thread.id == WORLD_NO_THREAD) {
             share_drop_runs(share);
             thread_retire(heap);
         }

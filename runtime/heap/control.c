@@ -31,7 +31,7 @@ void control_init(void)
     pages_set_soft_limit(options.memlimit);
     pages_set_hard_limit(options.hardlimit);
     pages_follow_memory(options.shares[OPTIONS_memlimit], options.shares[OPTIONS_hardlimit]);
-    pages_heed_limit();
+    pages_subscribe_limit();
 }
 
 int control_set_gc_percent(int percent)
@@ -42,10 +42,10 @@ int control_set_gc_percent(int percent)
     return old;
 }
 
-static void heed(void)
+static void subscribe(void)
 {
-    if (cycle_is_due())
-        cycle_run_due(false);
+    if (cycle_is_requested())
+        cycle_run_requested(false);
 }
 
 int64_t control_set_memory_limit(int64_t bytes)
@@ -54,7 +54,7 @@ int64_t control_set_memory_limit(int64_t bytes)
     if (bytes < 0)
         return pages_soft_limit();
     int64_t old = pages_set_soft_limit(bytes);
-    heed();
+    subscribe();
     return old;
 }
 
@@ -64,7 +64,7 @@ int64_t control_set_hard_limit(int64_t bytes)
     if (bytes < 0)
         return pages_hard_limit();
     int64_t old = pages_set_hard_limit(bytes);
-    heed();
+    subscribe();
     return old;
 }
 
@@ -72,7 +72,7 @@ bool control_set_limit_scope(bool is_process)
 {
     start();
     bool old = pages_set_limit_scope(is_process);
-    heed();
+    subscribe();
     return old;
 }
 
@@ -86,7 +86,7 @@ void control_set_pressure_callback(int percent, void (*callback)(void *context, 
 {
     start();
     pages_watch_pressure(percent, callback, context);
-    heed();
+    subscribe();
 }
 
 void control_thread_idle(void)
@@ -95,7 +95,7 @@ void control_thread_idle(void)
         return;
     heap_shed_own();
     pages_apply_rule();
-    heed();
+    subscribe();
 }
 
 /* One thread at a time: the one that moves the time on. */
@@ -110,7 +110,7 @@ void control_tick(void)
     pages_look(0);
     pages_apply_rule();
     cycle_age_if_older(10 * (uint64_t)1000 * 1000 * 1000);
-    heed();
+    subscribe();
 }
 
 void control_free_os_memory(void)

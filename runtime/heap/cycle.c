@@ -10,6 +10,7 @@
 #include "runtime/heap/heap.h"
 #include "runtime/heap/shed.h"
 #include "runtime/heap/shrinker.h"
+#include "runtime/heap/world.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/signal.h"
@@ -27,12 +28,12 @@ static struct {
     _Atomic uint32_t shedding; /* threads in a cycle for the limit */
 } cycle = {.lock = LOCK_INIT(LOCK_RANK_CYCLE)};
 
-static bool before_fork(void)
+static bool cycle_before_fork(void)
 {
     return lock_acquire_soon(&cycle.lock);
 }
 
-static void after_fork(bool child)
+static void cycle_after_fork(bool child)
 {
     if (child) {
         cycle.shedding = cycle.shedding && cache.cycling;
@@ -47,10 +48,10 @@ static void have_fork_handlers(void)
 {
     static _Atomic bool have;
     if (!atomic_load_explicit(&have, memory_order_relaxed) && !atomic_exchange(&have, true))
-        fork_call(LOCK_RANK_CYCLE, before_fork, after_fork);
+        fork_call(LOCK_RANK_CYCLE, cycle_before_fork, cycle_after_fork);
 }
 
-void cycle_heed(void)
+void cycle_subscribe(void)
 {
     have_fork_handlers();
     lock_acquire(&cycle.lock);
@@ -58,7 +59,7 @@ void cycle_heed(void)
     cycle.is_subscribed = true;
     lock_release(&cycle.lock);
     if (is_first)
-        pages_heed_growth();
+        pages_subscribe_growth();
 }
 
 static void restart_volume(void);
@@ -72,7 +73,7 @@ void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *contex
     cycle.listeners[phase][at].context = context;
     atomic_store_explicit(&cycle.count[phase], at + 1, memory_order_release);
     lock_release(&cycle.lock);
-    cycle_heed();
+    cycle_subscribe();
     if (phase == CYCLE_AGE)
         restart_volume();
 }
@@ -91,7 +92,7 @@ static bool enter(enum cycle_reason reason)
     if (reason == CYCLE_GROWTH)
         return lock_try(&cycle.lock);
     lock_acquire(&cycle.lock);
-    if (reason == CYCLE_FORCED || cycle_is_due())
+    if (reason == CYCLE_FORCED || cycle_is_requested())
         return true;
     lock_release(&cycle.lock);
     return false;
@@ -101,9 +102,9 @@ static bool enter(enum cycle_reason reason)
 
 static struct {
     _Atomic size_t allocated;      /* bytes since the last cycle */
-    _Atomic size_t due_at;         /* SIZE_MAX: never */
+    _Atomic size_t trigger;        /* SIZE_MAX: never */
     _Atomic uint64_t restarted_ns; /* when the last cycle ended */
-} volume = {.due_at = SIZE_MAX};
+} volume = {.trigger = SIZE_MAX};
 
 /* As much as the heap may grow by; of a small one more, for a cycle has its price. */
 static void restart_volume(void)
@@ -111,30 +112,30 @@ static void restart_volume(void)
     enum { FLOOR = 16 * 1024 * 1024 };
     int percent = control_gc_percent();
     page_stats_t held = pages_stats();
-    size_t base = held.slots_inuse * SLOT_SIZE + held.huge_inuse, due;
+    size_t base = held.slots_inuse * SLOT_SIZE + held.huge_inuse, trigger;
     base = base > FLOOR ? base : FLOOR;
     bool never = percent < 0 || atomic_load(&cycle.count[CYCLE_AGE]) == 0 ||
-                 __builtin_mul_overflow(base / 100, (size_t)(percent > 10 ? percent : 10), &due);
-    atomic_store_explicit(&volume.due_at, never ? SIZE_MAX : due, memory_order_relaxed);
+                 __builtin_mul_overflow(base / 100, (size_t)(percent > 10 ? percent : 10), &trigger);
+    atomic_store_explicit(&volume.trigger, never ? SIZE_MAX : trigger, memory_order_relaxed);
     atomic_store_explicit(&volume.allocated, 0, memory_order_relaxed);
     atomic_store_explicit(&volume.restarted_ns, os_now_coarse_ns(), memory_order_relaxed);
 }
 
 void cycle_age_if_older(uint64_t ns)
 {
-    enum pages_due none = PAGES_DUE_NONE;
+    enum pages_request none = PAGES_REQUEST_NONE;
     uint64_t last = atomic_load_explicit(&volume.restarted_ns, memory_order_relaxed);
     if (cycle_is_listened(CYCLE_AGE) && os_now_coarse_ns() - last >= ns)
-        atomic_compare_exchange_strong(&pages_due, &none, PAGES_DUE_VOLUME);
+        atomic_compare_exchange_strong(&pages_requested, &none, PAGES_REQUEST_VOLUME);
 }
 
 void cycle_add_volume(size_t bytes)
 {
     pages_look(bytes);
     size_t allocated = atomic_fetch_add_explicit(&volume.allocated, bytes, memory_order_relaxed) + bytes;
-    enum pages_due none = PAGES_DUE_NONE;
-    if (UNLIKELY(allocated >= atomic_load_explicit(&volume.due_at, memory_order_relaxed)))
-        atomic_compare_exchange_strong(&pages_due, &none, PAGES_DUE_VOLUME);
+    enum pages_request none = PAGES_REQUEST_NONE;
+    if (UNLIKELY(allocated >= atomic_load_explicit(&volume.trigger, memory_order_relaxed)))
+        atomic_compare_exchange_strong(&pages_requested, &none, PAGES_REQUEST_VOLUME);
 }
 
 void cycle_phase(enum cycle_phase phase, enum cycle_reason reason)
@@ -155,13 +156,13 @@ bool cycle_is_listened(enum cycle_phase phase)
 
 static void run_for_volume(weir_event *event)
 {
-    enum pages_due due = PAGES_DUE_VOLUME;
+    enum pages_request requested = PAGES_REQUEST_VOLUME;
     if (!lock_try(&cycle.lock))
         return;
     event_tell(event, WEIR_EVENT_CYCLE_BEGIN);
     tell(CYCLE_AGE, CYCLE_VOLUME);
     restart_volume();
-    atomic_compare_exchange_strong(&pages_due, &due, PAGES_DUE_NONE);
+    atomic_compare_exchange_strong(&pages_requested, &requested, PAGES_REQUEST_NONE);
     lock_release(&cycle.lock);
     tell(CYCLE_SETTLE, CYCLE_VOLUME);
     event_tell(event, WEIR_EVENT_CYCLE_END);
@@ -182,9 +183,16 @@ static bool run_for_limit(bool is_refused)
     return cycle_run(CYCLE_LIMIT);
 }
 
+/* A child of vfork has its parent's memory, and `cache` with it. It may end, or become another program, in
+ * the middle of a cycle, and its parent may die with the locks that it waits for. */
+static bool may_run(void)
+{
+    return !cache.cycling && !cache.starting && !cache.ended && !world_is_child();
+}
+
 bool cycle_run(enum cycle_reason reason)
 {
-    if (cache.cycling || cache.starting || cache.ended)
+    if (!may_run())
         return false;
     int saved = errno, cancel = os_cancel_off();
     weir_event event = {.reason = cycle_event_reason(reason)};
@@ -223,12 +231,12 @@ COLD void cycle_wait(void)
 /* Not inside of a cycle: the program is told outside of all of them. */
 static bool tell_pressure(void)
 {
-    if (cache.cycling || cache.starting || cache.ended)
+    if (!may_run())
         return false;
     int saved = errno, cancel = os_cancel_off();
-    enum pages_due due = PAGES_DUE_PRESSURE;
+    enum pages_request requested = PAGES_REQUEST_PRESSURE;
     cache.cycling = true;
-    if (atomic_compare_exchange_strong(&pages_due, &due, PAGES_DUE_NONE))
+    if (atomic_compare_exchange_strong(&pages_requested, &requested, PAGES_REQUEST_NONE))
         shed_tell();
     cache.cycling = false;
     os_cancel_restore(cancel);
@@ -236,16 +244,16 @@ static bool tell_pressure(void)
     return true;
 }
 
-COLD bool cycle_run_due(bool is_refused)
+COLD bool cycle_run_requested(bool is_refused)
 {
-    switch (atomic_load_explicit(&pages_due, memory_order_relaxed)) {
-    case PAGES_DUE_VOLUME:
+    switch (atomic_load_explicit(&pages_requested, memory_order_relaxed)) {
+    case PAGES_REQUEST_VOLUME:
         return cycle_run(CYCLE_VOLUME);
-    case PAGES_DUE_GROWTH:
+    case PAGES_REQUEST_GROWTH:
         return cycle_run(CYCLE_GROWTH);
-    case PAGES_DUE_PRESSURE:
+    case PAGES_REQUEST_PRESSURE:
         return tell_pressure();
-    case PAGES_DUE_LIMIT:
+    case PAGES_REQUEST_LIMIT:
         return run_for_limit(is_refused);
     default:
         return true; /* another thread was faster */

@@ -1,10 +1,10 @@
-/* cycle: one run of the runtime's clock.
+/* cycle: one round of what the runtime does to shrink.
  *
- * The clock has no thread and no timer. It is due when the heap has grown by GOGC percent (pages/growth.h),
- * when the limit cannot be held by releasing idle memory, and when the program asks. The first two raise
- * pages_due under the pages' lock; the thread that next ends a slow allocation sees it and runs the cycle,
- * with no lock held and with every structure of the heap in order, since listeners may run the program's
- * code.
+ * A cycle has no thread and no timer of its own. It is triggered when the heap has grown by GOGC percent
+ * (pages/growth.h), when the limit cannot be held by releasing idle memory, and when the program asks. The
+ * first two request it in pages_requested, under the pages' lock; the thread that next ends a slow allocation
+ * sees it and runs the cycle, with no lock held and with every structure of the heap in order, since
+ * listeners may run the program's code.
  *
  * A heap that is flat never grows, and still allocates: when so much has been allocated since the last cycle
  * as growth would ask for, a cycle of the volume runs. It only lets what is not used grow older (AGE,
@@ -12,13 +12,13 @@
  *
  * A cycle has phases, in this order; in each the listeners run in the order in which they came:
  *
- *     GATHER   have what the trace will need              without a lock: the C library's are taken (threads
- *                                                           are started), and under them other threads may
- *                                                           wait for the cycle
- *     AGE      let what was not used grow older           under the cycle's lock: one thread at a time,
- *     TRACE    find what is reachable                       no code of the program's, no allocation
- *     SETTLE   give back what has come of age             without a lock: callbacks of the program may allocate,
- *                                                           free, and use pools; a cycle in them does nothing
+ *     GATHER   have what the trace will need           without a lock: the C library's are taken (threads
+ *                                                        are started), and under them other threads may
+ *                                                        wait for the cycle
+ *     AGE      let what was not used grow older        under the cycle's lock: one thread at a time,
+ *     TRACE    find what is reachable                    no code of the program's, no allocation
+ *     SETTLE   give back what has come of age          without a lock: callbacks of the program may allocate,
+ *                                                        free, and use pools; a cycle in them does nothing
  *
  * What has come of age need not be reached by the trace any more: as in Go, whose pools are emptied before it
  * marks. A cycle for the limit takes them one by one, and only as far as it has to: shed.h. Afterwards growth
@@ -49,14 +49,15 @@ static inline weir_event_reason cycle_event_reason(enum cycle_reason reason)
 typedef void cycle_listener(void *context, enum cycle_reason reason);
 
 /* Have the listener called in the phase of every cycle from now on. There is room for a few, and no way to
- * leave; the caller is subscribed to the clock from then on. */
+ * leave; the caller is subscribed to cycles from then on. */
 void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *context);
 
-/* From now on the clock runs: there is a subscriber. */
-void cycle_heed(void);
+/* From now on cycles run: there is a subscriber. */
+void cycle_subscribe(void);
 
 /* Run a cycle now. A forced one waits for one that another thread is in, and then runs; one for growth leaves
- * it to that thread. False: none ran, because this thread is in a cycle already, or at its end. Keeps errno. */
+ * it to that thread. False: none ran, because this thread is in a cycle already, or at its end, or a child of
+ * vfork in its parent's memory (world_vfork_begin). Keeps errno. */
 bool cycle_run(enum cycle_reason reason);
 
 /* For a cycle for the limit's sake (shed.h): run one phase, in its lock if it has one; and: does the phase
@@ -67,14 +68,14 @@ bool cycle_is_listened(enum cycle_phase phase);
 /* Wait until no other thread is in TRACE or AGE. Not from there. */
 void cycle_wait(void);
 
-/* Run the cycle that is due. One for the limit is left to a thread that is in one, unless `is_refused`: the caller's
- * allocation was. True: one ran, and what was refused may be tried again. */
-bool cycle_run_due(bool is_refused);
+/* Run the cycle that is requested. One for the limit is left to a thread that is in one, unless `is_refused`:
+ * the caller's allocation was. True: one ran, and what was refused may be tried again. */
+bool cycle_run_requested(bool is_refused);
 
-/* If the last cycle was longer ago: one of the volume is due. */
+/* If the last cycle was longer ago: request one of the volume. */
 void cycle_age_if_older(uint64_t ns);
 
-/* So many bytes have been allocated, reused ones too. A cycle is due then, perhaps. */
+/* So many bytes have been allocated, reused ones too. That may trigger a cycle. */
 void cycle_add_volume(size_t bytes);
 
 /* The same for a thread, which tells it a megabyte at a time. */
@@ -87,9 +88,9 @@ static inline void cycle_note_volume(heap_t *heap, size_t bytes)
         cycle_add_volume(sum);
 }
 
-static inline bool cycle_is_due(void)
+static inline bool cycle_is_requested(void)
 {
-    return UNLIKELY(atomic_load_explicit(&pages_due, memory_order_relaxed) != PAGES_DUE_NONE);
+    return UNLIKELY(atomic_load_explicit(&pages_requested, memory_order_relaxed) != PAGES_REQUEST_NONE);
 }
 
 #endif

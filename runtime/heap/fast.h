@@ -17,7 +17,7 @@ static inline void *heap_malloc_fast(size_t size)
         cell_t *cell = *bin;
         if (LIKELY(cell != NULL)) {
             *bin = cell->next;
-            cell->mark = NULL;
+            cell->tag = NULL;
             return cell;
         }
     }
@@ -30,9 +30,9 @@ static inline void heap_free_fast(void *p)
     if (LIKELY(region_has_unit(unit))) {
         span_t *span = span_of_unit(unit);
         cell_t *cell = p;
-        if (LIKELY(span_owner(span) == os_thread_word() && cell->mark != span)) {
+        if (LIKELY(span_owner(span) == os_thread_word() && cell->tag != span)) {
             cell->next = span->free;
-            cell->mark = span;
+            cell->tag = span;
             span->free = cell;
             if (LIKELY(--span->frees_until_event != 0))
                 return;

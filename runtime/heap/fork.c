@@ -73,9 +73,9 @@ static bool take_own(void)
 
 /* Forks in signal handlers nest; an empty one is inside of all that are not, and what it contains is empty
  * too. */
-static bool is_empty(void)
+static bool is_empty_fork(void)
 {
-    return own.empty || lock_depth || cache.inside;
+    return own.empty || lock_depth || cache.no_stop;
 }
 
 static void pause_shortly(void)
@@ -87,7 +87,7 @@ static void pause_shortly(void)
 
 static void prepare(void)
 {
-    bool empty = is_empty(), has_streams = stdio_lock();
+    bool empty = is_empty_fork(), has_streams = stdio_lock();
     while (!empty && !take_own()) {
         if (has_streams)
             stdio_unlock();

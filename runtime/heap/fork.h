@@ -6,7 +6,7 @@
  * others' preparation is done, and may have allocated or waited for threads that allocate, before they take a
  * lock; and they take the streams' lock first.
  *
- *     others' handlers | streams (os/stdio.h) | start | this module | the parts, by ascending rank of their locks | clone
+ *     others' handlers | streams (os/stdio.h) | start | this module | the parts, by their locks' rank | clone
  *
  * A signal handler may fork while the thread it interrupts holds one of these locks, or waits for it; is in a
  * section that the collector waits for (world.h); or is itself in fork. Taking locks then would wait for
@@ -14,8 +14,8 @@
  * takes it in both.
  *
  * So a thread that has the streams' lock may wait for one of ours that is held below a handler which waits
- * for the streams'. A thread that takes them for a fork therefore gives all of them up, and the streams', if one
- * cannot be had soon, and begins again. In a process of one thread nothing is lost: the child is an exact
+ * for the streams'. A thread that takes them for a fork therefore gives all of them up, and the streams', if
+ * one cannot be had soon, and begins again. In a process of one thread nothing is lost: the child is an exact
  * copy. Otherwise the child frees what vanished threads held; POSIX lets it call async-signal-safe functions
  * only, so nothing that such a thread left half done need be used.
  */

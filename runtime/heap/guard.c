@@ -81,7 +81,7 @@ static void say_calls(const char *what, const guard_calls_t *calls, size_t modul
     }
 }
 
-COLD static void say(const char *what, const guarded_t *slot, const void *at, const char *call)
+COLD static void say_guarded(const char *what, const guarded_t *slot, const void *at, const char *call)
 {
     char room[256];
     text_t text = text_on(room, sizeof room);
@@ -107,9 +107,9 @@ COLD static void say(const char *what, const guarded_t *slot, const void *at, co
         say_calls("  freed by\n", &slot->freed, modules);
 }
 
-COLD static void report(const char *what, const guarded_t *slot, const void *at, const char *call)
+COLD static void report_guard(const char *what, const guarded_t *slot, const void *at, const char *call)
 {
-    say(what, slot, at, call);
+    say_guarded(what, slot, at, call);
     if (options.onerror == OPTIONS_ONERROR_ABORT)
         os_abort();
 }
@@ -121,7 +121,8 @@ static bool has_block(size_t slot)
     return slot < GUARD_SLOTS && guard.slots[slot].start;
 }
 
-/* The block on this page, or, of an inaccessible page, the nearer of the two beside it. NULL: there is none. */
+/* The block on this page, or, of an inaccessible page, the nearer of the two beside it. NULL: there is
+ * none. */
 static const guarded_t *block_near(uintptr_t at)
 {
     size_t page = (at - guard_range.start) / OS_PAGE, left = page / 2 - 1, right = page / 2;
@@ -133,17 +134,18 @@ static const guarded_t *block_near(uintptr_t at)
     return has_block(right) ? &guard.slots[right] : NULL;
 }
 
-/* The instruction runs again when this returns, faults again, and the signal then does what it did before guard_init. */
+/* The instruction runs again when this returns, faults again, and the signal then does what it did before
+ * guard_init. */
 static void on_fault(int number, siginfo_t *info, void *context)
 {
     (void)context;
     const void *at = info->si_addr;
     const guarded_t *block = guard_owns(at) ? block_near((uintptr_t)at) : NULL;
     if (block)
-        say(!block->is_live                   ? "use after free of "
-            : (const char *)at < block->start ? "underflow of "
-                                              : "overflow of ",
-            block, at, NULL);
+        say_guarded(!block->is_live                   ? "use after free of "
+                    : (const char *)at < block->start ? "underflow of "
+                                                      : "overflow of ",
+                    block, at, NULL);
     sigaction(number, &guard.before, NULL);
 }
 
@@ -167,12 +169,10 @@ void guard_init(void)
     sigaction(SIGSEGV, &action, &guard.before);
 }
 
-static void find_calls(const heap_t *heap, guard_calls_t *calls)
+static void find_guard_calls(const heap_t *heap, guard_calls_t *calls)
 {
-    bool limit_known = heap->stack_limit != 0 && heap->stack_limit != UINTPTR_MAX;
-    unwind_stack_t own = {limit_known ? heap->stack_limit : 0, heap->stack_to};
     bool whole;
-    calls->depth = unwind_calls(own, calls->frames, CALLS, &whole);
+    calls->depth = unwind_calls(thread_state_stack(&heap->thread), calls->frames, CALLS, &whole);
 }
 
 /* A page that was never used, or else the one that was freed longest ago. GUARD_SLOTS: all are in use. */
@@ -194,8 +194,8 @@ static void give_slot(uint32_t slot)
     guard.waiting++;
 }
 
-/* A block at the page's end is aligned to 16 bytes. For a larger alignment raw_aligned has rounded the size up to a multiple
- * of it, which aligns the block as well. */
+/* A block at the page's end is aligned to 16 bytes. For a larger alignment raw_aligned has rounded the size
+ * up to a multiple of it, which aligns the block as well. */
 static char *place_in(char *page, size_t size)
 {
     bool at_end = guard.turn++ % 2 == 0;
@@ -207,7 +207,7 @@ void *guard_alloc(const heap_t *heap, uint32_t cls, size_t size)
     if (class_size(cls) > OS_PAGE)
         return NULL;
     guard_calls_t calls;
-    find_calls(heap, &calls);
+    find_guard_calls(heap, &calls);
     lock_acquire(&guard.lock);
     char *start = NULL;
     uint32_t number = take_slot();
@@ -251,7 +251,7 @@ static void check_fillings(const guarded_t *slot, const char *page)
         return;
     guarded_t copy = *slot;
     lock_release(&guard.lock);
-    report(damage < copy.start ? "underflow of " : "overflow of ", &copy, damage, "free()");
+    report_guard(damage < copy.start ? "underflow of " : "overflow of ", &copy, damage, "free()");
     lock_acquire(&guard.lock);
 }
 
@@ -259,14 +259,14 @@ static void report_misuse(const guarded_t *slot, const void *p, const char *what
 {
     const guarded_t *near = slot ? slot : block_near((uintptr_t)p);
     if (near)
-        report(slot ? what : "interior address of ", near, slot ? NULL : p, call);
+        report_guard(slot ? what : "interior address of ", near, slot ? NULL : p, call);
 }
 
 uint32_t guard_free(const heap_t *heap, void *p)
 {
     uint32_t number, cls = 0;
     guard_calls_t calls;
-    find_calls(heap, &calls);
+    find_guard_calls(heap, &calls);
     lock_acquire(&guard.lock);
     guarded_t *slot = slot_of(p, &number);
     bool is_block = slot && slot->is_live;

@@ -1,15 +1,16 @@
-/* guard: a few small blocks, one in N, lie alone on a page between two inaccessible ones, so that the processor stops
- * a write or read past them, or after their free. WEIR_DEBUG=guard=N.
+/* guard: a few small blocks, one in N, lie alone on a page between two inaccessible ones, so that the
+ * processor stops a write or read past them, or after their free. WEIR_DEBUG=guard=N.
  *
- * After GWP-ASan (Serebryany et al., "GWP-ASan: Sampling-Based Detection of Memory-Safety Bugs in Production", ICSE 2024)
- * and Electric Fence (Perens, 1987). sampled.h says which allocation it is; the fast paths know nothing of it.
+ * After GWP-ASan (Serebryany et al., "GWP-ASan: Sampling-Based Detection of Memory-Safety Bugs in
+ * Production", ICSE 2024) and Electric Fence (Perens, 1987). sampled.h says which allocation it is; the fast
+ * paths know nothing of it.
  *
  *     | guard | page | guard | page | ... | guard |          GUARD_SLOTS pages, in addresses of their own
- *               .... block                                   at the page's end, or, every other time,
- *               block ....                                   at its start; the dots are filled, and looked at by free
+ *               .... block                           at the page's end, or, every other time,
+ *               block ....                           at its start; the dots are filled, and looked at by free
  *
- * A freed page is inaccessible until the others have been freed after it. While all pages are in use, blocks are as
- * always. Each block has the calls that allocated and freed it, which the report names.
+ * A freed page is inaccessible until the others have been freed after it. While all pages are in use, blocks
+ * are as always. Each block has the calls that allocated and freed it, which the report names.
  */
 #ifndef WEIR_HEAP_GUARD_H
 #define WEIR_HEAP_GUARD_H

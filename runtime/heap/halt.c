@@ -11,9 +11,9 @@
 #include "runtime/os/tracer.h"
 #include "runtime/pages/pages.h"
 
-static const uint64_t PATIENCE_NS = 2000000000u; /* for a thread that stands in the way */
-static const uint64_t MOST_NS = 10000000000u;    /* for one that does not get to run */
-static const uint64_t AGAIN_NS = 10000000000u;   /* after the tracer was refused */
+static const uint64_t STOP_TIMEOUT_NS = 2000000000u; /* for a thread that stands in the way */
+static const uint64_t MOST_NS = 10000000000u;        /* for one that does not get to run */
+static const uint64_t AGAIN_NS = 10000000000u;       /* after the tracer was refused */
 
 /* The collector's, under its lock. */
 static struct {
@@ -33,12 +33,12 @@ static bool has_to_stop(const heap_t *heap)
 
 static bool stands(heap_t *heap)
 {
-    return atomic_load_explicit(&heap->parked, memory_order_acquire);
+    return atomic_load_explicit(&heap->thread.parked, memory_order_acquire);
 }
 
 static void forget(heap_t *heap)
 {
-    heap->thread = WORLD_NO_THREAD;
+    heap->thread.id = WORLD_NO_THREAD;
 }
 
 /* What is thread-local is at the same distance from each thread's pointer. */
@@ -49,22 +49,24 @@ static const void *of_thread(uintptr_t word, const void *mine)
 
 static bool is_in_section(uintptr_t word)
 {
-    const uint32_t *inside = of_thread(word, &cache.inside), *sections = of_thread(word, &lock_sections);
-    return __atomic_load_n(inside, __ATOMIC_ACQUIRE) > 0 || __atomic_load_n(sections, __ATOMIC_ACQUIRE) > 0;
+    const uint32_t *no_stop = of_thread(word, &cache.no_stop), *sections = of_thread(word, &lock_sections);
+    return __atomic_load_n(no_stop, __ATOMIC_ACQUIRE) > 0 || __atomic_load_n(sections, __ATOMIC_ACQUIRE) > 0;
 }
 
 /* --- waiting; both --- */
 
 static bool is_parent(heap_t *heap)
 {
-    return atomic_load(&heap->vforks) && tracer_is_parent(os_process_id(), heap->thread);
+    return atomic_load(&heap->thread.vforks) && tracer_is_parent(os_process_id(), heap->thread.id);
 }
 
-/* When its child becomes another program, it stops before it runs again. */
+/* When its child becomes another program, it stops before it runs again. One that blocks the stop's signal,
+ * as the C library's posix_spawn does, first goes on to where it allows it, and unmaps the child's stack:
+ * halt_has_loose_thread. */
 static void accept_parent(heap_t *heap)
 {
-    heap->stack_from = heap->blocked.from;
-    atomic_store(&heap->waits_for_child, 1);
+    heap->thread.stack_from = heap->thread.blocked.from;
+    atomic_store(&heap->thread.waits_for_child, 1);
 }
 
 /* A child of vfork is not stopped: it may be in a section that it has begun before. */
@@ -72,9 +74,11 @@ static bool wait_for_children(void)
 {
     uint64_t since = os_now_ns();
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
-        while (has_to_stop(heap) && atomic_load(&heap->vforks) && is_in_section(heap->pointer)) {
-            if (os_now_ns() - since > PATIENCE_NS) {
-                os_report_no_stop(heap->thread, PATIENCE_NS, "has a child of vfork that has not stopped");
+        while (has_to_stop(heap) && atomic_load(&heap->thread.vforks) &&
+               is_in_section(heap->thread.pointer)) {
+            if (os_now_ns() - since > STOP_TIMEOUT_NS) {
+                os_report_no_stop(heap->thread.id, STOP_TIMEOUT_NS,
+                                  "has a child of vfork that has not stopped");
                 return false;
             }
             os_yield();
@@ -88,22 +92,22 @@ static bool wait_for(heap_t *heap, uint64_t since, void (*ask)(heap_t *heap))
 {
     enum { LOOK_NS = 10 * 1000 * 1000 };
     while (has_to_stop(heap) && !stands(heap)) {
-        if (os_futex_wait_for(&heap->parked, 0, LOOK_NS))
+        if (os_futex_wait_for(&heap->thread.parked, 0, LOOK_NS))
             continue;
         uint64_t waited = os_now_ns() - since;
-        if (ask && waited > PATIENCE_NS && os_thread_blocks_signal(heap->thread)) {
-            os_report_no_stop(heap->thread, waited, "has blocked SIGURG, which stops it");
+        if (ask && waited > STOP_TIMEOUT_NS && os_thread_blocks_signal(heap->thread.id)) {
+            os_report_no_stop(heap->thread.id, waited, "has blocked SIGURG, which stops it");
             return false;
         }
         if (waited > MOST_NS) {
-            os_report_no_stop(heap->thread, waited, "has not stopped");
+            os_report_no_stop(heap->thread.id, waited, "has not stopped");
             return false;
         }
         if (is_parent(heap)) {
             accept_parent(heap);
             return true;
         }
-        if (os_thread_has_ended(heap->thread))
+        if (os_thread_has_ended(heap->thread.id))
             forget(heap);
         else if (ask)
             ask(heap);
@@ -149,11 +153,11 @@ static bool list_threads(void)
         if (halt.count == halt.room)
             return false;
         tracer_thread_t *thread = &halt.threads[halt.count++];
-        thread->thread = heap->thread;
-        thread->word = heap->pointer;
+        thread->thread = heap->thread.id;
+        thread->word = heap->thread.pointer;
         thread->owner = heap;
-        thread->call = &heap->call;
-        thread->vforks = &heap->vforks;
+        thread->call = &heap->thread.call;
+        thread->vforks = &heap->thread.vforks;
     }
     return true;
 }
@@ -173,9 +177,9 @@ static enum outcome note(const tracer_thread_t *thread, uint64_t waited)
     heap_t *heap = thread->owner;
     switch (thread->state) {
     case TRACER_HELD:
-        heap->stack_from = thread->stack & ~(uintptr_t)7;
-        heap->registers_from = (uintptr_t)thread->registers;
-        heap->registers_to = (uintptr_t)(thread->registers + thread->words);
+        heap->thread.stack_from = thread->stack & ~(uintptr_t)7;
+        heap->thread.registers_from = (uintptr_t)thread->registers;
+        heap->thread.registers_to = (uintptr_t)(thread->registers + thread->words);
         return HALTED;
     case TRACER_REFUSED:
         if (!os_thread_has_ended(thread->thread))
@@ -217,7 +221,7 @@ static enum outcome by_tracer(void)
     if (halt.count == 0)
         return HALTED;
     uint64_t since = os_now_ns();
-    if (!tracer_hold(halt.threads, halt.count, judge, PATIENCE_NS))
+    if (!tracer_hold(halt.threads, halt.count, judge, STOP_TIMEOUT_NS))
         return REFUSED;
     halt.holds = true;
     enum outcome outcome = note_all(since);
@@ -230,13 +234,13 @@ static enum outcome by_tracer(void)
 void halt_end(void)
 {
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
-        atomic_store_explicit(&heap->waits_for_child, 0, memory_order_relaxed);
+        atomic_store_explicit(&heap->thread.waits_for_child, 0, memory_order_relaxed);
     if (!halt.holds)
         return;
     for (size_t i = 0; i < halt.count; i++) {
         heap_t *heap = halt.threads[i].owner;
         if (halt.threads[i].state == TRACER_HELD)
-            heap->registers_from = heap->registers_to = 0;
+            heap->thread.registers_from = heap->thread.registers_to = 0;
     }
     halt.holds = false;
     tracer_release();
@@ -247,12 +251,20 @@ bool halt_holds(void)
     return !halt.holds || tracer_holds();
 }
 
+bool halt_has_loose_thread(void)
+{
+    bool found = false;
+    for (heap_t *heap = heaps.all; heap && !halt.holds && !found; heap = heap->next)
+        found = atomic_load_explicit(&heap->thread.waits_for_child, memory_order_relaxed);
+    return found;
+}
+
 /* --- by the signal --- */
 
 /* A thread may end without leaving its heap: it took one in the last of its destructors. */
 static void ask(heap_t *heap)
 {
-    if (!os_signal_thread(heap->thread))
+    if (!os_signal_thread(heap->thread.id))
         forget(heap);
 }
 

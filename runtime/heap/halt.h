@@ -24,6 +24,9 @@ bool halt_all(void (*at_signal)(const os_frame_t *frame));
 void halt_end(void);
 /* Since halt_all. */
 bool halt_holds(void);
+/* May a thread go on a little before it stops, in the C library with all signals blocked? It touches no
+ * object that is collected, but may unmap memory that holds none. */
+bool halt_has_loose_thread(void);
 void halt_after_fork_child(void);
 
 #endif

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "runtime/heap/block.h"
-#include "runtime/heap/gate.h"
+#include "runtime/heap/bias.h"
 #include "runtime/heap/large.h"
 #include "runtime/heap/misuse.h"
 #include "runtime/heap/quarantine.h"
@@ -23,7 +23,7 @@ static struct {
     uint64_t random;
 } harden = {.lock = LOCK_INIT(LOCK_RANK_HARDEN)};
 
-static void report(const finding_t *finding, const char *call)
+static void report_finding(const finding_t *finding, const char *call)
 {
     if (UNLIKELY(finding->what != NULL))
         misuse_report(finding->what, finding->at, finding->cell, call);
@@ -61,34 +61,34 @@ static void *shuffle(heap_t *self, uint32_t cls, void *first)
     }
     for (uint32_t i = 1; i < count; i++) {
         cell_t *cell = (cell_t *)(void *)(start + ((size_t)places[i] << CELL_SHIFT));
-        cell->mark = span;
+        cell->tag = span;
         cell->next = rest;
         rest = cell;
     }
     self->bins[cls] = rest;
     cell_t *chosen = (cell_t *)(void *)(start + ((size_t)places[0] << CELL_SHIFT));
-    chosen->mark = NULL;
+    chosen->tag = NULL;
     return chosen;
 }
 
-static void *take_cell(heap_t *self, size_t size, size_t alignment)
+static void *take_hardened_cell(heap_t *self, size_t size, size_t alignment)
 {
     uint32_t cls = raw_class(alignment, block_room(size, alignment));
-    gate_enter(self);
+    bias_enter(self);
     bool is_refill = self->bins[cls] == NULL;
     void *cell = raw_malloc(self, class_size(cls));
     if (cell && is_refill)
         cell = shuffle(self, cls, cell);
-    gate_leave(self);
+    bias_leave(self);
     return cell;
 }
 
 /* more: bytes to grow into, for a large block. */
-static void *take(heap_t *self, size_t size, size_t more, size_t alignment)
+static void *take_hardened(heap_t *self, size_t size, size_t more, size_t alignment)
 {
     return block_is_large(size, alignment)
                ? large_alloc(self, block_room(size + more, alignment), alignment, true)
-               : take_cell(self, size, alignment);
+               : take_hardened_cell(self, size, alignment);
 }
 
 /* Give blocks in quarantine back to the heap: those too many, or all. */
@@ -100,7 +100,7 @@ static void evict(heap_t *self, bool all, const char *call)
         lock_acquire(&harden.lock);
         void *start = quarantine_take(all, &accessible, &finding);
         lock_release(&harden.lock);
-        report(&finding, call);
+        report_finding(&finding, call);
         if (!start)
             return;
         span_t *span = span_of_slot(region_slot(start));
@@ -128,7 +128,7 @@ static void remember(char *user)
     harden.recent[harden.next++ % RECENT] = user;
 }
 
-static void forget(const char *user)
+static void forget_block(const char *user)
 {
     for (uint32_t i = 0; i < RECENT; i++)
         if (harden.recent[i] == user)
@@ -140,13 +140,13 @@ static void *allocate(heap_t *self, size_t size, size_t more, size_t alignment, 
     lock_acquire(&harden.lock);
     finding_t finding = patrol();
     lock_release(&harden.lock);
-    report(&finding, "malloc()");
+    report_finding(&finding, "malloc()");
 
     bool large = block_is_large(size, alignment), made = false;
-    char *start = size <= region.size ? take(self, size, more, alignment) : NULL;
+    char *start = size <= region.size ? take_hardened(self, size, more, alignment) : NULL;
     if (!start && size <= region.size) {
         evict(self, true, "malloc()");
-        start = take(self, size, 0, alignment);
+        start = take_hardened(self, size, 0, alignment);
     }
     if (!start) {
         errno = ENOMEM;
@@ -217,11 +217,11 @@ static void free_block(heap_t *self, void *p, enum heap_call call, size_t size, 
     lock_with_room(self, name);
     finding_t finding = examine(p, call, size, &block);
     if (!finding.what) {
-        forget(block.user);
+        forget_block(block.user);
         quarantine_put(&block);
     }
     lock_release(&harden.lock);
-    report(&finding, name);
+    report_finding(&finding, name);
     evict(self, false, name);
 }
 
@@ -251,7 +251,7 @@ size_t harden_usable(const void *p)
 {
     block_t block;
     finding_t finding = find_live(p, &block);
-    report(&finding, "malloc_usable_size()");
+    report_finding(&finding, "malloc_usable_size()");
     return finding.what ? 0 : block.record->size;
 }
 
@@ -262,7 +262,7 @@ static bool resize(block_t *block, size_t size)
     finding_t finding = block_check(block);
     bool done = block_resize(block, size);
     lock_release(&harden.lock);
-    report(&finding, "realloc()");
+    report_finding(&finding, "realloc()");
     return done;
 }
 
@@ -275,7 +275,7 @@ void *harden_realloc(heap_t *self, void *p, size_t size)
             block_finding(&block, block.record->call == HEAP_CALL_NEW ? "new/realloc mismatch at"
                                                                       : "new-array/realloc mismatch at");
     if (finding.what) {
-        report(&finding, "realloc()");
+        report_finding(&finding, "realloc()");
         errno = ENOMEM;
         return NULL;
     }

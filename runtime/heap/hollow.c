@@ -26,7 +26,8 @@ bool hollow_has(const span_t *span, const cell_t *cell)
 
 enum { WORDS = SLOT_SIZE / 16 / 64 };
 
-/* The pages below `initialized` that a cell in use reaches into, and the one that untouched cells begin in. */
+/* The pages below `initialized` that a cell in use reaches into, and the one that untouched cells begin
+ * in. */
 static uint32_t pages_in_use(const span_t *span)
 {
     uint64_t free[WORDS] = {0};
@@ -143,7 +144,7 @@ static uint32_t link_cells(span_t *span, uint32_t pages, cell_t **list)
             if (reached & span->hollow || reached & pages & ~(1u << page))
                 continue; /* the latter's turn comes */
             cell_t *free = (cell_t *)(void *)(span_start(span) + (size_t)cell * span->cell_size);
-            *free = (cell_t){.next = *list, .mark = span};
+            *free = (cell_t){.next = *list, .tag = span};
             *list = free;
             count++;
         }

@@ -4,8 +4,8 @@
  * first words: those of such a page would be lost. So they are taken off the list, and the descriptor stands
  * in for them: a bit for each hollow page, and a cell is absent if it reaches into one.
  *
- *     pages     |  resident   |   hollow    |   hollow    |  resident   |          hollow & pages below touched
- *     cells     | u | f | u | a . a . a . a . a . a . a . a | f | u | ...          u used, f on the list, a absent
+ *     pages     |  resident   |   hollow    |   hollow    |  resident   |   hollow & pages below touched
+ *     cells     | u | f | u | a . a . a . a . a . a . a . a | f | u | ...   u used, f on the list, a absent
  *
  *     used + |free| + absent == initialized <= cells
  *
@@ -19,8 +19,8 @@
 
 #include "runtime/heap/cache.h"
 
-/* Give back what can be of all partial spans of the heap. None of them is active. What is left is left when `stop` says
- * so, which is asked before each span; NULL: never. False: it did. */
+/* Give back what can be of all partial spans of the heap. None of them is active. What is left is left when
+ * `stop` says so, which is asked before each span; NULL: never. False: it did. */
 bool hollow_heap(heap_t *heap, bool (*stop)(const heap_t *heap));
 
 /* Bring pages back until there is a cell: their cells as a list, and how many. NULL: the hard limit

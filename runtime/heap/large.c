@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "runtime/heap/cycle.h"
-#include "runtime/heap/gate.h"
+#include "runtime/heap/bias.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/sampled.h"
 #include "runtime/heap/spare.h"
@@ -27,7 +27,7 @@ static size_t round_to(size_t size, size_t unit)
     return (size + unit - 1) & ~(unit - 1);
 }
 
-/* size: what the program asked for */
+/* size: what the program asked for. NULL: an account's limit refuses it, and the memory is given back. */
 static void *large_describe(heap_t *self, void *memory, size_t bytes, size_t size, enum span_state state)
 {
     span_t *span = span_of_slot(region_slot(memory));
@@ -38,10 +38,13 @@ static void *large_describe(heap_t *self, void *memory, size_t bytes, size_t siz
     span->flags = 0;
     span_set_state(span, state);
     cycle_note_volume(self, bytes);
-    self->large_allocs++;
-    self->large_alloc_bytes += bytes;
-    if (UNLIKELY(self->sampling != NULL))
-        sampled_large(self, span, size);
+    self->counts.large_allocs++;
+    self->counts.large_alloc_bytes += bytes;
+    if (UNLIKELY(self->sampling != NULL) && !sampled_large(self, span, size)) {
+        large_free(self, span);
+        errno = ENOMEM;
+        return NULL;
+    }
     return memory;
 }
 
@@ -85,9 +88,9 @@ void *large_alloc(heap_t *self, size_t size, size_t alignment, bool zeroed)
 /* All of it may have been written. */
 static void *malloc_spare(heap_t *self, size_t bytes, size_t size, bool zeroed)
 {
-    gate_enter(self);
+    bias_enter(self);
     uint32_t slot = spare_take_large(self, bytes);
-    gate_leave(self);
+    bias_leave(self);
     if (!slot)
         return NULL;
     bytes = *span_bytes(span_of_slot(slot));
@@ -110,19 +113,19 @@ static bool keep_spare(heap_t *self, span_t *span, size_t bytes)
 {
     if (bytes > SPARE_MAX || bytes <= SMALL_MAX)
         return false;
-    gate_enter(self);
+    bias_enter(self);
     bool kept = spare_put_large(self, span, bytes);
-    gate_leave(self);
+    bias_leave(self);
     return kept;
 }
 
 static void note_free(heap_t *self, span_t *span)
 {
-    if (UNLIKELY(self->sampling != NULL))
+    if (UNLIKELY(sampled_has_large(span)))
         sampled_large_free(span);
     span_set_state(span, SPAN_NONE);
-    self->large_frees++;
-    self->large_free_bytes += large_usable(span);
+    self->counts.large_frees++;
+    self->counts.large_free_bytes += large_usable(span);
 }
 
 /* `gone`: bytes at the front that have no pages any more; `moved`: because they are in another block now. */
@@ -140,8 +143,8 @@ static void give_without(heap_t *self, span_t *span, size_t gone, bool moved)
         pages_give_huge_without(span_start(span), bytes, gone, moved);
 }
 
-/* Map a moved object anew from `from` on: then that part has no pages, and is one mapping with what lies around it. If the
- * kernel refuses, the object still counts among those moved. */
+/* Map a moved object anew from `from` on: then that part has no pages, and is one mapping with what lies
+ * around it. If the kernel refuses, the object still counts among those moved. */
 static bool renew(span_t *span, size_t from)
 {
     size_t bytes = large_usable(span);
@@ -150,8 +153,8 @@ static bool renew(span_t *span, size_t from)
     return renewed;
 }
 
-/* The pages are given up: the next owner of the addresses asks for new ones. False: the kernel refuses, and nothing has
- * changed. */
+/* The pages are given up: the next owner of the addresses asks for new ones. False: the kernel refuses, and
+ * nothing has changed. */
 static bool free_inaccessible(heap_t *self, span_t *span)
 {
     size_t bytes = large_usable(span);
@@ -167,12 +170,13 @@ static bool free_inaccessible(heap_t *self, span_t *span)
     return true;
 }
 
-/* Is this free of the thread's the 1st, 2nd, 4th, 8th, ..., or a multiple of 65536? A short program has one, a long one has
- * them for ever. One costs as much as some hundred frees, most of it the page faults of the next use. */
+/* Is this free of the thread's the 1st, 2nd, 4th, 8th, ..., or a multiple of 65536? A short program has
+ * one, a long one has them for ever. One costs as much as some hundred frees, most of it the page faults of
+ * the next use. */
 static bool is_watched(const heap_t *self, const span_t *span)
 {
     enum { EACH = 65536 };
-    uint64_t number = self->large_frees + 1;
+    uint64_t number = self->counts.large_frees + 1;
     if (LIKELY((number & (number - 1)) != 0 && number % EACH != 0))
         return false;
     return span->state == SPAN_LARGE && span->kind == KIND_MANUAL && !span->is_moved;
@@ -235,9 +239,9 @@ static bool resize_in_place(heap_t *self, span_t *span, size_t bytes)
         span->state == SPAN_HUGE ? resize_huge(span, bytes) : bytes <= HUGE_MIN && resize_slots(span, bytes);
     size_t now = large_usable(span);
     if (now > old)
-        self->large_alloc_bytes += now - old;
+        self->counts.large_alloc_bytes += now - old;
     else
-        self->large_free_bytes += old - now;
+        self->counts.large_free_bytes += old - now;
     return done;
 }
 
@@ -283,7 +287,8 @@ static void *lost(void)
 static void *grow_by_moving(heap_t *self, span_t *span, size_t size, bool *moves)
 {
     size_t old = large_usable(span), bytes = round_to(size, OS_PAGE);
-    *moves = pages_is_limited() && size > old && bytes > HUGE_MIN && old >= MOVE_MIN;
+    bool may_be_refused = self->sampling && sampled_is_diverted(self->sampling);
+    *moves = pages_is_limited() && size > old && bytes > HUGE_MIN && old >= MOVE_MIN && !may_be_refused;
     void *to = *moves ? pages_take_huge_to_move(&bytes, old) : NULL;
     if (!to)
         return NULL;
@@ -315,11 +320,16 @@ void *large_realloc(heap_t *self, span_t *span, size_t size)
         errno = ENOMEM;
         return NULL;
     }
+    if (size > SMALL_MAX && !sampled_large_may_resize(span, bytes)) {
+        errno = ENOMEM;
+        return NULL;
+    }
     if (size > SMALL_MAX && resize_in_place(self, span, bytes)) {
-        if (UNLIKELY(self->sampling != NULL))
-            sampled_large(self, span, size);
+        if (UNLIKELY(self->sampling != NULL || sampled_has_large(span)))
+            sampled_large_resized(self, span, size);
         return span_start(span);
     }
+    sampled_large_may_resize(span, old);
     bool moves;
     void *from = span_start(span), *to = grow_by_moving(self, span, size, &moves);
     if (moves)

@@ -1,6 +1,7 @@
 /* large: objects over SMALL_MAX, or aligned more strictly than a page-sized cell can be. Up to HUGE_MIN they
- * are runs of slots in a chunk, at the front of one if they are aligned to a chunk or beyond; larger ones are the page
- * extent allocator's. The descriptor of the first slot tells: state, and the bytes that may be used, a multiple of the page.
+ * are runs of slots in a chunk, at the front of one if they are aligned to a chunk or beyond; larger ones are
+ * the page extent allocator's. The descriptor of the first slot tells: state, and the bytes that may be used,
+ * a multiple of the page.
  */
 #ifndef WEIR_HEAP_LARGE_H
 #define WEIR_HEAP_LARGE_H

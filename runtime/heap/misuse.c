@@ -8,7 +8,7 @@
 #include "runtime/os/os.h"
 #include "runtime/os/text.h"
 
-static void say(const char *what, const void *p, size_t size, const char *call, const char *end)
+static void say_misuse(const char *what, const void *p, size_t size, const char *call, const char *end)
 {
     char room[192];
     text_t line = text_on(room, sizeof room);
@@ -31,7 +31,7 @@ static void say(const char *what, const void *p, size_t size, const char *call, 
 
 COLD void misuse_report(const char *what, const void *p, size_t size, const char *call)
 {
-    say(what, p, size, call, "\n");
+    say_misuse(what, p, size, call, "\n");
     if (options.onerror == OPTIONS_ONERROR_ABORT)
         os_abort();
 }
@@ -47,11 +47,11 @@ COLD void misuse_outside(const void *p, const char *call)
     else if (!os_is_mapped(p))
         misuse_report("unmapped address of", p, 0, call);
     else
-        say("foreign pointer at", p, 0, call, ": ignored\n");
+        say_misuse("foreign pointer at", p, 0, call, ": ignored\n");
 }
 
 COLD _Noreturn void misuse_corrupted(const char *what, const void *where)
 {
-    say(what, where, 0, NULL, ": the heap is corrupted\n");
+    say_misuse(what, where, 0, NULL, ": the heap is corrupted\n");
     os_abort();
 }

@@ -55,7 +55,7 @@ static void unlink(heap_t **at)
 }
 
 /* Without memory the chains get longer. */
-static void grow(void)
+static void grow_numbers(void)
 {
     uint32_t old_count = bucket_count();
     heap_t **old = numbers.buckets ? numbers.buckets : numbers.first;
@@ -78,7 +78,7 @@ heap_t *numbers_enter(heap_t *heap, int number)
     if (before)
         unlink(at);
     if (numbers.heaps >= bucket_count())
-        grow();
+        grow_numbers();
     link(heap, number);
     numbers.heaps++;
     return before;

@@ -1,7 +1,9 @@
 /* numbers: which heap belongs to the thread of a number, so that of two heaps with the same number the older
  * one is found: its thread ended without leaving it, and the kernel has given the number to another one.
  *
- *     buckets[number % count] --> heap --number_next--> heap --> 0      a heap is in one bucket, by the number it was entered with
+ *     buckets[number % count] --> heap --number_next--> heap --> 0
+ *
+ * A heap is in one bucket, by the number that it was entered with.
  *
  * A hash table with chains, doubled when there are more heaps than buckets: constant time for each thread.
  * Everything under the lock of the heaps.

@@ -47,7 +47,7 @@ static bool is_same(const origin_stack_t *a, const origin_stack_t *b)
            memcmp(a->frames, b->frames, a->depth * sizeof *a->frames) == 0;
 }
 
-static void *take(size_t bytes)
+static void *take_entry(size_t bytes)
 {
     void *memory = os_take(bytes);
     if (!memory)
@@ -88,48 +88,48 @@ const origin_stack_t *origin_stack(uint32_t number)
 
 /* --- blocks; under the lock --- */
 
-static size_t home_of(uintptr_t block)
+static size_t home_of_origin(uintptr_t block)
 {
     return (block >> 4) * 0x9e3779b97f4a7c15u >> 20 & (origins.room - 1);
 }
 
 /* Where the block is, or would be. */
-static origin_t *place_of(uintptr_t block)
+static origin_t *place_of_origin(uintptr_t block)
 {
-    size_t place = home_of(block);
+    size_t place = home_of_origin(block);
     while (origins.blocks[place].block && origins.blocks[place].block != block)
         place = (place + 1) & (origins.room - 1);
     return &origins.blocks[place];
 }
 
-static void give_back(origin_t *blocks, size_t room)
+static void give_back_entry(origin_t *blocks, size_t room)
 {
     os_unreserve(blocks, room * sizeof *blocks);
     atomic_fetch_sub_explicit(&page_stats.metadata, room * sizeof *blocks, memory_order_relaxed);
 }
 
-static bool grow(void)
+static bool grow_origins(void)
 {
     origin_t *old = origins.blocks;
     size_t old_room = origins.room, room = old_room ? 2 * old_room : BLOCKS_FIRST;
-    origin_t *blocks = take(room * sizeof *blocks);
+    origin_t *blocks = take_entry(room * sizeof *blocks);
     if (!blocks)
         return false;
     origins.blocks = blocks;
     origins.room = room;
     for (size_t i = 0; i < old_room; i++)
         if (old[i].block)
-            *place_of(old[i].block) = old[i];
+            *place_of_origin(old[i].block) = old[i];
     if (old)
-        give_back(old, old_room);
+        give_back_entry(old, old_room);
     return true;
 }
 
 /* Room for one more block and its stack. */
-static bool have_room(void)
+static bool have_origin_room(void)
 {
     if (!origins.stacks && !origins.without) {
-        origins.index = take(INDEX * sizeof *origins.index);
+        origins.index = take_entry(INDEX * sizeof *origins.index);
         origin_stack_t *stacks =
             os_reserve(((size_t)ORIGIN_STACKS * sizeof *stacks + COMMIT) & ~(size_t)(COMMIT - 1), OS_PAGE);
         origins.without = !origins.index || !stacks || !os_commit(stacks, COMMIT);
@@ -138,7 +138,7 @@ static bool have_room(void)
         origins.stacks = stacks;
     }
     if (!origins.without && 4 * (origins.count + 1) > 3 * origins.room)
-        origins.without = !grow();
+        origins.without = !grow_origins();
     return !origins.without;
 }
 
@@ -147,19 +147,19 @@ void origin_note(const void *p, size_t size)
     origin_stack_t stack;
     find_stack(&stack, size);
     lock_acquire(&origins.lock);
-    if (have_room()) {
-        origin_t *entry = place_of((uintptr_t)p);
+    if (have_origin_room()) {
+        origin_t *entry = place_of_origin((uintptr_t)p);
         origins.count += entry->block == 0;
         *entry = (origin_t){.block = (uintptr_t)p, .size = size, .stack = intern(&stack)};
     }
     lock_release(&origins.lock);
 }
 
-static void remove_entry(size_t hole)
+static void remove_origin(size_t hole)
 {
     size_t mask = origins.room - 1;
     for (size_t next = (hole + 1) & mask; origins.blocks[next].block; next = (next + 1) & mask)
-        if (((next - home_of(origins.blocks[next].block)) & mask) >= ((next - hole) & mask)) {
+        if (((next - home_of_origin(origins.blocks[next].block)) & mask) >= ((next - hole) & mask)) {
             origins.blocks[hole] = origins.blocks[next];
             hole = next;
         }
@@ -171,9 +171,9 @@ void origin_forget(const void *p)
 {
     lock_acquire(&origins.lock);
     if (origins.room) {
-        const origin_t *entry = place_of((uintptr_t)p);
+        const origin_t *entry = place_of_origin((uintptr_t)p);
         if (entry->block)
-            remove_entry((size_t)(entry - origins.blocks));
+            remove_origin((size_t)(entry - origins.blocks));
     }
     lock_release(&origins.lock);
 }
@@ -182,7 +182,7 @@ void origin_forget(const void *p)
 
 origin_t *origin_of(const void *p)
 {
-    origin_t *entry = origins.room ? place_of((uintptr_t)p) : NULL;
+    origin_t *entry = origins.room ? place_of_origin((uintptr_t)p) : NULL;
     return entry && entry->block ? entry : NULL;
 }
 

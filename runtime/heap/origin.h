@@ -4,7 +4,7 @@
  * is freed. Equal stacks are kept once. Blocks and stacks are in hash tables of open addressing, in the
  * runtime's own memory.
  *
- *     block --hash--> | address, size, stack's number, state |      stack's number --> | frames, innermost first |
+ *     block --hash--> | address, size, stack's number, state |   stack's number --> | frames |
  *
  * What is allocated before the unwinder is there, and by it, has stack 0, of no frames; so has, under
  * leakrate=N, what is not sampled (sample.h).
@@ -37,10 +37,10 @@ typedef struct origin {
 extern void (*_Atomic origin_unwind)(origin_stack_t *stack);
 
 /* A frame of the program's, on a stack that goes on in the runtime. */
-enum { ORIGIN_HELD = 6 };
+enum { ORIGIN_SAVED = 6 };
 typedef struct origin_frame {
-    uintptr_t from;              /* its stack pointer */
-    uintptr_t held[ORIGIN_HELD]; /* what the registers held there that a call keeps */
+    uintptr_t from;                /* its stack pointer */
+    uintptr_t saved[ORIGIN_SAVED]; /* what the registers held there that a call keeps */
 } origin_frame_t;
 
 /* Inside no lock from LOCK_RANK_ORIGIN on. */

@@ -1,8 +1,8 @@
 /* orphans: what threads that have ended leave behind.
  *
- *     heap of a thread --its end--> spans: to the orphanage         the heap itself, empty: to the list of idle heaps
- *                                     |                               |
- *                       thread in need of a span: takes one     new thread: takes one
+ *     heap of a thread --its end--> spans: to the orphanage       the heap itself, empty: to the idle heaps
+ *                                     |                             |
+ *                       thread in need of a span: takes one       new thread: takes one
  *
  * The orphanage is a heap without a thread that owns every span left behind. It receives remote frees like
  * any heap; a sender drains them in its stead. All of it is under the lock of the heaps; no call here costs

@@ -36,20 +36,20 @@ __thread profile_owner_t profile_owner;
 /* A copy, since the pool or arena may be gone when the profile is written. */
 typedef struct owner {
     char name[PROFILE_OWNER_NAME];
-    bool is_arena;
+    enum profile_owner_kind kind;
 } owner_t;
 
 /* An array that is reserved for all that may come, and committed as it is used. */
-typedef struct column {
+typedef struct profile_column {
     char *start;
     size_t committed, reserved;
-} column_t;
+} profile_column_t;
 
 static struct {
     lock_t lock;
     sample_t *samples; /* `room` of them, a power of two */
     size_t count, room;
-    column_t sites, frames;
+    profile_column_t sites, frames;
     uint32_t *index; /* numbers of sites by hash; 0: free */
     uint32_t site_count, frame_count;
     owner_t owners[OWNERS]; /* beyond that there is none */
@@ -87,7 +87,7 @@ size_t profile_table_bytes(void)
     return atomic_load(&profile.table_bytes);
 }
 
-static void *take(size_t bytes)
+static void *take_sample_entry(size_t bytes)
 {
     void *memory = os_take(bytes);
     if (!memory)
@@ -96,7 +96,7 @@ static void *take(size_t bytes)
     return memory;
 }
 
-static bool column_reserve(column_t *column, size_t bytes)
+static bool column_reserve(profile_column_t *column, size_t bytes)
 {
     column->reserved = (bytes + COMMIT - 1) & ~(size_t)(COMMIT - 1);
     column->start = os_reserve(column->reserved, OS_PAGE);
@@ -104,7 +104,7 @@ static bool column_reserve(column_t *column, size_t bytes)
 }
 
 /* Room for the first `bytes` bytes. */
-static bool column_extend(column_t *column, size_t bytes)
+static bool column_extend(profile_column_t *column, size_t bytes)
 {
     while (bytes > column->committed) {
         if (column->committed == column->reserved || !os_commit(column->start + column->committed, COMMIT))
@@ -147,12 +147,11 @@ static uint16_t find_owner(void)
 {
     if (!profile_owner.name || !profile_owner.name[0])
         return 0;
-    owner_t owner = {.is_arena = profile_owner.is_arena};
+    owner_t owner = {.kind = profile_owner.kind};
     memcpy(owner.name, profile_owner.name, strnlen(profile_owner.name, sizeof owner.name - 1));
     uint32_t number = 1;
     for (; number <= profile.owner_count; number++)
-        if (profile.owners[number].is_arena == owner.is_arena &&
-            strcmp(profile.owners[number].name, owner.name) == 0)
+        if (profile.owners[number].kind == owner.kind && strcmp(profile.owners[number].name, owner.name) == 0)
             return (uint16_t)number;
     if (number == OWNERS)
         return 0;
@@ -169,7 +168,7 @@ uint32_t profile_owners(void)
 profile_owner_t profile_owner_at(uint32_t number)
 {
     const owner_t *owner = &profile.owners[number];
-    return (profile_owner_t){owner->name, owner->is_arena};
+    return (profile_owner_t){owner->name, owner->kind};
 }
 
 typedef struct profile_calls {
@@ -179,11 +178,10 @@ typedef struct profile_calls {
     bool whole;
 } profile_calls_t;
 
-static void find_calls(const heap_t *heap, size_t size, profile_calls_t *calls)
+static void find_site_calls(const heap_t *heap, size_t size, profile_calls_t *calls)
 {
-    bool limit_known = heap->stack_limit != 0 && heap->stack_limit != UINTPTR_MAX;
-    unwind_stack_t own = {limit_known ? heap->stack_limit : 0, heap->stack_to};
-    calls->depth = unwind_calls(own, calls->frames, PROFILE_FRAMES, &calls->whole);
+    calls->depth =
+        unwind_calls(thread_state_stack(&heap->thread), calls->frames, PROFILE_FRAMES, &calls->whole);
     uint64_t hash = calls->depth ^ size * 0x9e3779b97f4a7c15u;
     for (uint32_t i = 0; i < calls->depth; i++)
         hash = (hash ^ calls->frames[i]) * 0x9e3779b97f4a7c15u, hash ^= hash >> 29;
@@ -224,32 +222,32 @@ static uint32_t find_site(const profile_calls_t *calls, size_t size)
 
 /* --- samples; under the lock --- */
 
-static size_t home_of(uintptr_t block)
+static size_t home_of_sample(uintptr_t block)
 {
     return (block >> 4) * 0x9e3779b97f4a7c15u >> 20 & (profile.room - 1);
 }
 
 /* Where the block is, or would be. */
-static sample_t *place_of(uintptr_t block)
+static sample_t *place_of_sample(uintptr_t block)
 {
-    size_t place = home_of(block);
+    size_t place = home_of_sample(block);
     while (profile.samples[place].block && profile.samples[place].block != block)
         place = (place + 1) & (profile.room - 1);
     return &profile.samples[place];
 }
 
-static bool grow(void)
+static bool grow_samples(void)
 {
     sample_t *old = profile.samples;
     size_t old_room = profile.room, room = old_room ? 2 * old_room : SAMPLES_FIRST;
-    sample_t *samples = take(room * sizeof *samples);
+    sample_t *samples = take_sample_entry(room * sizeof *samples);
     if (!samples)
         return false;
     profile.samples = samples;
     profile.room = room;
     for (size_t i = 0; i < old_room; i++)
         if (old[i].block)
-            *place_of(old[i].block) = old[i];
+            *place_of_sample(old[i].block) = old[i];
     if (old) {
         os_unreserve(old, old_room * sizeof *old);
         atomic_fetch_sub(&profile.table_bytes, old_room * sizeof *old);
@@ -258,10 +256,10 @@ static bool grow(void)
     return true;
 }
 
-static bool have_room(void)
+static bool have_sample_room(void)
 {
     if (!profile.index && !profile.without) {
-        profile.index = take(INDEX * sizeof *profile.index);
+        profile.index = take_sample_entry(INDEX * sizeof *profile.index);
         profile.without = !profile.index ||
                           !column_reserve(&profile.sites, (size_t)SITES * sizeof(profile_site_t)) ||
                           !column_reserve(&profile.frames, (size_t)FRAMES * sizeof(uintptr_t)) ||
@@ -269,15 +267,15 @@ static bool have_room(void)
         profile.site_count = 1;
     }
     if (!profile.without && 4 * (profile.count + 1) > 3 * profile.room)
-        profile.without = !grow();
+        profile.without = !grow_samples();
     return !profile.without;
 }
 
-static void remove_entry(size_t hole)
+static void remove_sample(size_t hole)
 {
     size_t mask = profile.room - 1;
     for (size_t next = (hole + 1) & mask; profile.samples[next].block; next = (next + 1) & mask)
-        if (((next - home_of(profile.samples[next].block)) & mask) >= ((next - hole) & mask)) {
+        if (((next - home_of_sample(profile.samples[next].block)) & mask) >= ((next - hole) & mask)) {
             profile.samples[hole] = profile.samples[next];
             hole = next;
         }
@@ -295,12 +293,12 @@ uint64_t profile_scaled(size_t size)
 bool profile_note(const heap_t *heap, const void *p, size_t size, size_t requested)
 {
     profile_calls_t calls;
-    find_calls(heap, size, &calls);
+    find_site_calls(heap, size, &calls);
     uint64_t now = os_now_ns();
     lock_acquire(&profile.lock);
-    bool noted = have_room();
+    bool noted = have_sample_room();
     if (noted) {
-        sample_t *sample = place_of((uintptr_t)p);
+        sample_t *sample = place_of_sample((uintptr_t)p);
         calls.owner = find_owner();
         profile.count += sample->block == 0;
         *sample = (sample_t){.block = (uintptr_t)p, .site = find_site(&calls, size), .born_at = now};
@@ -346,7 +344,7 @@ static bool is_pressed_first(void)
 
 void profile_look_at_growth(void)
 {
-    if (watch.write && !cache.inside && (has_grown() || is_pressed_first() || watch.is_asked()))
+    if (watch.write && !cache.no_stop && (has_grown() || is_pressed_first() || watch.is_asked()))
         watch.write();
 }
 
@@ -359,9 +357,9 @@ static uint32_t lifetime_of(uint64_t ns)
 }
 
 /* Under the lock. */
-static void forget(const void *p, uint64_t now)
+static void forget_sample(const void *p, uint64_t now)
 {
-    const sample_t *sample = profile.room ? place_of((uintptr_t)p) : NULL;
+    const sample_t *sample = profile.room ? place_of_sample((uintptr_t)p) : NULL;
     if (!sample || !sample->block)
         return;
     profile_site_t *site = site_at(sample->site);
@@ -370,14 +368,14 @@ static void forget(const void *p, uint64_t now)
     site->ended[lifetime]++;
     site->passed[lifetime] += (allocated - sample->born_past) >> 10;
     atomic_fetch_sub_explicit(&profile.live, profile_scaled(site->size), memory_order_relaxed);
-    remove_entry((size_t)(sample - profile.samples));
+    remove_sample((size_t)(sample - profile.samples));
 }
 
 void profile_forget(const void *p)
 {
     uint64_t now = os_now_ns();
     lock_acquire(&profile.lock);
-    forget(p, now);
+    forget_sample(p, now);
     lock_release(&profile.lock);
 }
 
@@ -387,7 +385,7 @@ void profile_forget_cells(const char *start, size_t size, const uint64_t *cells,
     lock_acquire(&profile.lock);
     for (uint32_t word = 0; word < words; word++)
         for (uint64_t left = cells[word]; left; left &= left - 1)
-            forget(start + (64 * word + (size_t)__builtin_ctzll(left)) * size, now);
+            forget_sample(start + (64 * word + (size_t)__builtin_ctzll(left)) * size, now);
     lock_release(&profile.lock);
 }
 
@@ -408,7 +406,7 @@ void profile_unlock(void)
 
 void profile_calls_of(const void *p, uintptr_t *calls, uint32_t room)
 {
-    const sample_t *sample = profile.room ? place_of((uintptr_t)p) : NULL;
+    const sample_t *sample = profile.room ? place_of_sample((uintptr_t)p) : NULL;
     if (!sample || !sample->block)
         return;
     const profile_site_t *site = site_at(sample->site);

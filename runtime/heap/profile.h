@@ -26,21 +26,22 @@
 
 enum { PROFILE_FRAMES = 64 };
 
-/* What a thread allocates for now, if that has a name: an arena, or a pool whose new_object runs. Its samples say so.
- * The thread's own; the code that sets it restores what it was. */
+/* What a thread allocates for now, if that has a name: an arena, a pool whose new_object runs, or else an
+ * account. Its samples say so. The thread's own; the code that sets it restores what it was. */
+enum profile_owner_kind { PROFILE_POOL, PROFILE_ARENA, PROFILE_BUDGET };
 typedef struct profile_owner {
     const char *name; /* NULL: no owner; only the first bytes count */
-    bool is_arena;
+    enum profile_owner_kind kind;
 } profile_owner_t;
 extern __thread profile_owner_t profile_owner __attribute__((tls_model("initial-exec")));
 enum { PROFILE_OWNER_NAME = 32 };
 
 /* From now on; without a name the owner stays. The one before. */
-static inline profile_owner_t profile_own(const char *name, bool is_arena)
+static inline profile_owner_t profile_own(const char *name, enum profile_owner_kind kind)
 {
     profile_owner_t before = profile_owner;
     if (name && name[0])
-        profile_owner = (profile_owner_t){name, is_arena};
+        profile_owner = (profile_owner_t){name, kind};
     return before;
 }
 
@@ -90,8 +91,8 @@ uint64_t profile_live_bytes(void);
  * WEIR_PROFILE_GROWTH more bytes are in use, if the soft limit was passed for the first time, or if
  * is_asked() says so. Once, before threads. */
 void profile_watch(void (*write)(void), bool (*is_asked)(void));
-/* After a sample was allocated, by its thread. Nothing happens in a section that a stop of the world must not fall
- * into. */
+/* After a sample was allocated, by its thread. Nothing happens in a section that a stop of the world must not
+ * fall into. */
 void profile_look_at_growth(void);
 
 /* Readers hold the lock, and allocate nothing meanwhile. Not `wait`: false if it is held. */
@@ -104,8 +105,8 @@ uint32_t profile_owners(void);
 profile_owner_t profile_owner_at(uint32_t number);
 const uintptr_t *profile_frames(const profile_site_t *site);
 
-/* With the world stopped: fills in the calls of the block at p, the innermost first, `room` of them at most, if it is a
- * sample. */
+/* With the world stopped: fills in the calls of the block at p, the innermost first, `room` of them at most,
+ * if it is a sample. */
 void profile_calls_of(const void *p, uintptr_t *calls, uint32_t room);
 
 bool profile_before_fork(void);

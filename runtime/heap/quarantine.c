@@ -23,7 +23,7 @@ static char *user_of(uint32_t age)
 
 void quarantine_put(const block_t *block)
 {
-    block_bury(block);
+    block_poison(block);
     quarantine.users[(quarantine.oldest + quarantine.count++) % COUNT_MAX] = block->user;
     quarantine.bytes += charge_of(block);
 }
@@ -48,8 +48,8 @@ void *quarantine_take(bool all, bool *accessible, finding_t *finding)
     quarantine.bytes -= charge_of(&block);
     quarantine.oldest = (quarantine.oldest + 1) % COUNT_MAX;
     quarantine.count--;
-    *finding = block_check_buried(&block);
-    *accessible = block_exhume(&block);
+    *finding = block_check_poison(&block);
+    *accessible = block_release(&block);
     return block.start;
 }
 
@@ -59,6 +59,6 @@ finding_t quarantine_patrol(void)
         return (finding_t){0};
     block_t newest = block_at(user_of(quarantine.count - 1));
     block_t other = block_at(user_of(quarantine.turn++ % quarantine.count));
-    finding_t finding = block_check_buried(&newest);
-    return finding.what ? finding : block_check_buried(&other);
+    finding_t finding = block_check_poison(&newest);
+    return finding.what ? finding : block_check_poison(&other);
 }

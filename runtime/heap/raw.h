@@ -1,4 +1,4 @@
-/* raw: the heap without the checks and the dressing of hardening; what heap.c and harden.c share. */
+/* raw: the heap without hardening: what heap.c, free.c and harden.c share. */
 #ifndef WEIR_HEAP_RAW_H
 #define WEIR_HEAP_RAW_H
 

@@ -1,5 +1,5 @@
-/* records: see records.h. Arrays that no slot has wait in a list of those of their size, rounded up as sizes of
- * cells are. */
+/* records: see records.h. Arrays that no slot has wait in a list of those of their size, rounded up as sizes
+ * of cells are. */
 #include "runtime/heap/records.h"
 
 #include <string.h>
@@ -63,7 +63,7 @@ bool records_make_large(uint32_t slot)
            appears((void **)&records.groups[chunk / GROUP][chunk % GROUP], sizeof(chunk_records_t));
 }
 
-static cell_records_t *take(uint32_t cls)
+static cell_records_t *take_record(uint32_t cls)
 {
     cell_records_t *cells = records.unused[cls];
     if (!cells)
@@ -72,7 +72,7 @@ static cell_records_t *take(uint32_t cls)
     return cells;
 }
 
-static void give_back(cell_records_t *cells)
+static void give_back_record(cell_records_t *cells)
 {
     cells->next = records.unused[cells->cls];
     records.unused[cells->cls] = cells;
@@ -87,11 +87,11 @@ bool records_make_cells(uint32_t slot, uint32_t cell_size)
         return true;
     uint32_t cls = class_of(sizeof(cell_records_t) + SLOT_SIZE / cell_size * sizeof(record_t));
     if (*cells && (*cells)->cls != cls) {
-        give_back(*cells);
+        give_back_record(*cells);
         *cells = NULL;
     }
     if (!*cells)
-        *cells = take(cls);
+        *cells = take_record(cls);
     if (!*cells)
         return false;
     memset(*cells, 0, class_size(cls));

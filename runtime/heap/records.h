@@ -1,8 +1,8 @@
 /* records: what is known about each block of the hardened heap (block.h), in side tables, out of reach of an
  * overflow.
  *
- * A large block has the record of the slot that its object begins in. A slot that has cells has an array with a
- * record for each of them, made for cells of that size: as much as the cells need, and not as the smallest
+ * A large block has the record of the slot that its object begins in. A slot that has cells has an array with
+ * a record for each of them, made for cells of that size: as much as the cells need, and not as the smallest
  * would. When the slot has cells of another size its array goes to the slots that come to have the old one.
  *
  * The caller holds the lock of hardening (harden.c). */
@@ -30,8 +30,8 @@ typedef struct record {
 } record_t;
 _Static_assert(sizeof(record_t) == sizeof(uint64_t), "there is one for each block");
 
-/* The record of a large block by the slot of its object, or of a cell by its number in a slot with cells of this
- * size. NULL: there is none yet. */
+/* The record of a large block by the slot of its object, or of a cell by its number in a slot with cells of
+ * this size. NULL: there is none yet. */
 record_t *records_large(uint32_t slot);
 record_t *records_cell(uint32_t slot, uint32_t cell_size, uint32_t cell);
 

@@ -43,13 +43,13 @@ void remote_free(heap_t *self, span_t *span, void *p)
         chain->to = to;
     }
     cell->next = chain->first;
-    cell->mark = span;
+    cell->tag = span;
     chain->first = cell;
     if (!chain->last) {
         chain->last = cell;
         self->chains++;
     }
-    count_add(&self->sent[span->cls], 1);
+    count_add(&self->counts.sent[span->cls], 1);
     chain->bytes += span->cell_size;
     if (chain->bytes >= OUTBOX_BYTES)
         chain_send(self, chain);
@@ -74,7 +74,7 @@ bool remote_drain(heap_t *self)
         if (next)
             __builtin_prefetch(next);
         span_t *span = span_of_unit(region_unit(cell));
-        count_add(&self->drained[span->cls], 1); /* before the cell is its span's */
+        count_add(&self->counts.drained[span->cls], 1); /* before the cell is its span's */
         if (LIKELY(__atomic_load_n(&span->heap, __ATOMIC_RELAXED) == self)) {
             span_free_cell(span, cell);
         } else {

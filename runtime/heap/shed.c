@@ -22,7 +22,7 @@ static size_t excess(void)
     return pages_excess(false);
 }
 
-static bool has_room(void)
+static bool limit_has_room_now(void)
 {
     return pages_excess(true) == 0;
 }
@@ -93,10 +93,10 @@ void shed_run(void)
 {
     bool asked = false;
     shed_caches();
-    if (!has_room() && cycle_is_listened(CYCLE_AGE)) {
+    if (!limit_has_room_now() && cycle_is_listened(CYCLE_AGE)) {
         asked = true;
         shed_pools(WEIR_RUNG_VICTIMS, CYCLE_GROWTH);
-        if (!has_room())
+        if (!limit_has_room_now())
             shed_pools(WEIR_RUNG_POOLS, CYCLE_LIMIT);
     }
     if (excess() > 0) {
@@ -104,7 +104,7 @@ void shed_run(void)
         if (asked && excess() > 0)
             shed_caches();
     }
-    if (!has_room())
+    if (!limit_has_room_now())
         shed_collection();
     if (excess() > 0)
         shed_tell();

@@ -1,6 +1,6 @@
 /* shed: what goes when a limit cannot be held by releasing idle memory, in this order, rung by rung:
  *
- *     IDLE         idle memory                              pages/limit.c, before anything is taken that does not fit
+ *     IDLE         idle memory                              pages/limit.c, before what does not fit is taken
  *     CACHES       free cells of this thread and of those that sleep, and free pages in spans
  *     VICTIMS      what pools had not used for a cycle
  *     POOLS        all that pools have

@@ -9,7 +9,7 @@
 
 enum { SHRINKERS = 64 };
 
-enum state { FREE, FILLED, LISTENS, LEAVING };
+enum shrinker_state { FREE, FILLED, LISTENS, LEAVING };
 
 static struct entry {
     _Atomic int state;

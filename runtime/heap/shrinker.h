@@ -6,9 +6,9 @@
  *
  *     FREE --> FILLED --> LISTENS --> LEAVING --> FREE
  *
- * A thread that runs one says so first and then looks whether it still listens; one that removes it says LEAVING
- * first and then looks whether it runs. So a function is never called after its removal has returned, unless it
- * removes itself. */
+ * A thread that runs one says so first and then looks whether it still listens; one that removes it says
+ * LEAVING first and then looks whether it runs. So a function is never called after its removal has returned,
+ * unless it removes itself. */
 #ifndef WEIR_HEAP_SHRINKER_H
 #define WEIR_HEAP_SHRINKER_H
 

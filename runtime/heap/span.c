@@ -11,12 +11,11 @@
  */
 #include "runtime/heap/cache.h"
 #include "runtime/heap/cycle.h"
-#include "runtime/heap/freed.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/hollow.h"
-#include "runtime/heap/misuse.h"
 #include "runtime/heap/sampled.h"
 #include "runtime/heap/spare.h"
+#include "runtime/heap/span_check.h"
 #include "runtime/heap/verify.h"
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
@@ -75,7 +74,7 @@ void span_move(heap_t *from, heap_t *to, span_t *span)
 static bool is_worth_huge(const heap_t *heap, uint32_t cls)
 {
     enum { HANDED_OUT = 1024 * 1024 };
-    return SLOT_SIZE % class_size(cls) < OS_PAGE && heap->taken[cls] >= HANDED_OUT / class_size(cls);
+    return SLOT_SIZE % class_size(cls) < OS_PAGE && heap->counts.taken[cls] >= HANDED_OUT / class_size(cls);
 }
 
 static span_t *span_new(heap_t *heap, uint32_t cls)
@@ -107,7 +106,7 @@ static void span_discard(heap_t *heap, span_t *span)
     __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
     span_set_state(span, SPAN_NONE);
-    count_add(&heap->freed[span->cls], span->initialized);
+    count_add(&heap->counts.freed[span->cls], span->initialized);
     if (!spare_put_small(heap, span))
         pages_give(span_slot(span), 1, SLOT_PAGES);
 }
@@ -130,7 +129,7 @@ COLD static uint32_t cut_before_sample(heap_t *heap, span_t *span, cell_t *list,
         last = last->next;
     span->free = last->next;
     last->next = NULL;
-    count_add(&heap->returned[span->cls], count - kept);
+    count_add(&heap->counts.returned[span->cls], count - kept);
     atomic_signal_fence(memory_order_seq_cst);
     uint32_t used = span_used(span) - (count - kept);
     set_wait(span, used, used);
@@ -147,28 +146,11 @@ ALWAYS_INLINE void *bin_fill(heap_t *heap, span_t *span, cell_t *list, uint32_t 
     __atomic_store_n(&heap->filled[cls], (uint16_t)kept, __ATOMIC_RELAXED);
     cycle_note_volume(heap, (size_t)kept * span->cell_size);
     heap->bins[cls] = list->next;
-    list->mark = NULL;
-    count_add(&heap->taken[cls], count);
+    list->tag = NULL;
+    count_add(&heap->counts.taken[cls], count);
     if (pages_is_pressed())
         pages_note_refill((size_t)count * span->cell_size);
     return list;
-}
-
-/* Cells of hollow pages carry no mark, so a second free of one is not seen before here. */
-COLD static cell_t *drop_absent(span_t *span, cell_t *list)
-{
-    cell_t *kept = NULL, *next;
-    for (cell_t *cell = list; cell; cell = next) {
-        next = cell->next;
-        if (hollow_has(span, cell)) {
-            misuse_report("double free of", cell, span->cell_size, "free()");
-            span->frees_until_event++; /* as before the free */
-        } else {
-            cell->next = kept;
-            kept = cell;
-        }
-    }
-    return kept;
 }
 
 /* How far a refill looks. The first cells are read anyway. Those behind are cache misses in a row, for each
@@ -182,36 +164,21 @@ static uint32_t check_steps(heap_t *heap)
     return refills < ALL_UNTIL || refills % ALL_EACH == 0 ? ALL : FIRST;
 }
 
-/* Look through the first cells of a list that is about to be handed out for links and marks that the program
- * has overwritten. */
-static void check_list(const span_t *span, const cell_t *cell, uint32_t most)
-{
-    for (uint32_t steps = 0; cell && steps < most; cell = cell->next, steps++) {
-        if (UNLIKELY(!freed_is_in_span(span, cell)))
-            misuse_corrupted("free list overwritten at", span_start(span));
-        if (UNLIKELY((uintptr_t)cell % 16 != 0))
-            misuse_corrupted("free list overwritten at", cell);
-        if (UNLIKELY(cell->mark != span))
-            misuse_corrupted("free cell overwritten at", cell);
-    }
-}
-
 /* What was freed to the span goes to the cache, all of it. The order matters to a child of fork, which may
  * see a span of a vanished thread between any two of these: used may then be too high, never too low. */
 ALWAYS_INLINE void *take_free(heap_t *heap, span_t *span)
 {
     cell_t *list = span->free;
-    check_list(span, list, check_steps(heap));
-    if (UNLIKELY(!freed_is_cell(span, list)))
-        freed_report(span, list);
-    if (UNLIKELY(span->absent) && !(list = drop_absent(span, list)))
+    span_check_list(span, list, check_steps(heap));
+    span_check_stray(span, list);
+    if (UNLIKELY(span->absent) && !(list = span_check_absent(span, list)))
         return NULL;
     uint32_t present = span->initialized - span->absent, count = present - span_used(span);
     DEBUG_CHECK(!heap->bins[span->cls] && count > 0);
     set_wait(span, present, present);
     atomic_signal_fence(memory_order_seq_cst);
     span->free = NULL;
-    count_add(&heap->freed[span->cls], count);
+    count_add(&heap->counts.freed[span->cls], count);
     return bin_fill(heap, span, list, count);
 }
 
@@ -234,8 +201,8 @@ NOINLINE static void *take_untouched(heap_t *heap, span_t *span)
         return NULL;
     char *first = span_start(span) + start, *last = first + (size_t)(count - 1) * size;
     for (char *at = first; at < last; at += size)
-        *(cell_t *)(void *)at = (cell_t){.next = (cell_t *)(void *)(at + size), .mark = span};
-    *(cell_t *)(void *)last = (cell_t){.next = NULL, .mark = span};
+        *(cell_t *)(void *)at = (cell_t){.next = (cell_t *)(void *)(at + size), .tag = span};
+    *(cell_t *)(void *)last = (cell_t){.next = NULL, .tag = span};
     uint32_t initialized = span->initialized + count;
     set_wait(span, initialized - span->absent, initialized - span->absent);
     __atomic_store_n(&span->initialized, (uint16_t)initialized, __ATOMIC_RELEASE);
@@ -257,7 +224,7 @@ static void *take_fresh(heap_t *heap, span_t *span)
     if (!list)
         return NULL;
     set_wait(span, span_used(span) + count, span_used(span) + count);
-    count_add(&heap->freed[span->cls], count);
+    count_add(&heap->counts.freed[span->cls], count);
     return bin_fill(heap, span, list, count);
 }
 
@@ -323,20 +290,20 @@ static void *refill_from_next(heap_t *heap, uint32_t cls)
     return span->free ? take_free(heap, span) : take_fresh(heap, span);
 }
 
-/* The profile's next sample of the class is this allocation. NULL: it is not, or there is no memory for
- * it. */
-static void *take_sample(heap_t *heap, uint32_t cls, size_t size)
+/* The next sample of the class is this allocation. NULL, and not *is_refused: it is an ordinary one. */
+static void *take_sample(heap_t *heap, uint32_t cls, size_t size, bool *is_refused)
 {
     bool is_due = UNLIKELY(heap->sampling != NULL) && heap->sampling->until[cls] == 0;
-    return is_due ? sampled_alloc(heap, cls, size) : NULL;
+    return is_due ? sampled_alloc(heap, cls, size, is_refused) : NULL;
 }
 
 /* What was freed comes first, here, by other threads, in other spans; untouched memory comes last. */
 void *span_refill(heap_t *heap, uint32_t cls, size_t size)
 {
     span_t *span = heap->active[cls];
-    void *sample = take_sample(heap, cls, size);
-    if (UNLIKELY(sample != NULL))
+    bool is_refused = false;
+    void *sample = take_sample(heap, cls, size, &is_refused);
+    if (UNLIKELY(sample != NULL || is_refused))
         return sample;
     if (LIKELY(span && span->free))
         return take_free(heap, span);
@@ -358,8 +325,8 @@ void span_event(span_t *span)
         partial_push(heap, span);
         return;
     }
-    if (UNLIKELY(!freed_was_handed_out(span, span->free))) {
-        freed_undo(span);
+    if (UNLIKELY(!span_check_handed_out(span, span->free))) {
+        span_check_undo(span);
         return;
     }
     if (span->state != SPAN_PARTIAL || (span->next == 0 && span->prev == 0))
@@ -373,7 +340,7 @@ void span_free_cell(span_t *span, void *p)
     cell_t *cell = p;
     DEBUG_CHECK(span->frees_until_event > 0 && span_used(span) <= span->initialized);
     cell->next = span->free;
-    cell->mark = span;
+    cell->tag = span;
     span->free = cell;
     if (--span->frees_until_event == 0)
         span_event(span);
@@ -388,10 +355,10 @@ void span_deactivate(heap_t *heap, uint32_t cls)
     uint32_t returned = 0;
     for (const cell_t *cell = list; cell; cell = cell->next)
         returned++;
-    count_add(&heap->returned[cls], returned);
+    count_add(&heap->counts.returned[cls], returned);
     __atomic_store_n(&heap->bins[cls], NULL, __ATOMIC_RELAXED);
-    atomic_thread_fence(
-        memory_order_release); /* a thread that walks the list in pieces sees that it is not the bin's any more */
+    /* A thread that walks the list in pieces sees that it is not the bin's any more. */
+    atomic_thread_fence(memory_order_release);
     for (cell_t *cell = list, *next; cell; cell = next) {
         next = cell->next;
         cell->next = span->free;

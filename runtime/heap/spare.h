@@ -6,17 +6,17 @@
  *                             doubling
  *
  * A spare run stays charged as it was, in use to the pages, and its size never changes: it serves what fits
- * and wastes at most a quarter. So neither the page statistics nor a limit are asked. Blocks of a thread that has
- * spares are rounded up to a bin.
+ * and wastes at most a quarter. So neither the page statistics nor a limit are asked. Blocks of a thread that
+ * has spares are rounded up to a bin.
  *
  * A thread begins without a share. It gets one, and more, when it has found its share full (or none) and then
  * needed a run, a few times over: a program that only grows or only shrinks has none. All shares together are
  * at most an eighth of what is in use, or 16 MiB, times GOGC percent (at most 100); they are counted in
- * page_stats.spare, and as memory in no use by the rule of idle memory. Shares are given up at the thread's end,
- * by malloc_trim and weir_free_os_memory (for threads that sleep as well: tend.h), and once idle memory has
- * gone back for a limit: at the thread's next free of a run, and they grow again 16 times as slowly.
+ * page_stats.spare, and as memory in no use by the rule of idle memory. Shares are given up at the thread's
+ * end, by malloc_trim and weir_free_os_memory (for threads that sleep as well: tend.h), and once idle memory
+ * has gone back for a limit: at the thread's next free of a run, and they grow again 16 times as slowly.
  *
- * All of this is the owner's, behind its gate (gate.h). */
+ * All of this is the owner's, under its biased lock (bias.h). */
 #ifndef WEIR_HEAP_SPARE_H
 #define WEIR_HEAP_SPARE_H
 

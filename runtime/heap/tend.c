@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "runtime/heap/cache.h"
-#include "runtime/heap/gate.h"
+#include "runtime/heap/bias.h"
 #include "runtime/heap/hollow.h"
 #include "runtime/heap/spare.h"
 #include "runtime/heap/tend_queue.h"
@@ -14,7 +14,7 @@
 #include "runtime/os/futex.h"
 #include "runtime/os/options.h"
 
-/* --- the fast paths: of the owner, or of the thread that has shut the gate --- */
+/* --- the fast paths: of the owner, or of the thread that has revoked the bias --- */
 
 static cache_t *cache_of(const heap_t *heap)
 {
@@ -58,35 +58,35 @@ static void open_fast_paths(heap_t *heap)
 
 /* --- the owner's side --- */
 
-/* The gate is not open: as far as it is the owner's to change that. */
-static void knock(heap_t *self, uint32_t state)
+/* The bias is not the owner's: take it back, or wait for it. */
+static void ask_back(heap_t *self, uint32_t state)
 {
-    if (state == HEAP_RESTING) {
-        if (atomic_compare_exchange_strong(&self->shut, &state, HEAP_OPEN))
+    if (state == BIAS_RESTING) {
+        if (atomic_compare_exchange_strong(&self->bias, &state, BIAS_OWNER))
             tend_queue_add(self);
-    } else if (state == HEAP_AWAITED || atomic_compare_exchange_strong(&self->shut, &state, HEAP_AWAITED)) {
-        os_futex_wait(&self->shut, HEAP_AWAITED);
+    } else if (state == BIAS_AWAITED || atomic_compare_exchange_strong(&self->bias, &state, BIAS_AWAITED)) {
+        os_futex_wait(&self->bias, BIAS_AWAITED);
     }
 }
 
-COLD void gate_wait(heap_t *self)
+COLD void bias_wait(heap_t *self)
 {
     do {
         atomic_store_explicit(&self->busy, 0, memory_order_release);
         uint32_t state;
-        while ((state = atomic_load_explicit(&self->shut, memory_order_acquire)) != HEAP_OPEN)
-            knock(self, state);
+        while ((state = atomic_load_explicit(&self->bias, memory_order_acquire)) != BIAS_OWNER)
+            ask_back(self, state);
         atomic_store_explicit(&self->busy, 1, memory_order_relaxed);
         fence_hot();
-    } while (atomic_load_explicit(&self->shut, memory_order_acquire) != HEAP_OPEN);
+    } while (atomic_load_explicit(&self->bias, memory_order_acquire) != BIAS_OWNER);
     open_fast_paths(self);
 }
 
 /* --- the tender's side: all of it under the lock of the heaps --- */
 
-/* An owner that waits at the gate may have freed the cell that a full span waited for, and not said so
+/* An owner that waits for its bias may have freed the cell that a full span waited for, and not said so
  * yet. */
-static void settle_events(heap_t *heap)
+static void run_missed_events(heap_t *heap)
 {
     for (uint32_t slot = heap->spans; slot; slot = span_of_slot(slot)->all_next) {
         span_t *span = span_of_slot(slot);
@@ -95,16 +95,16 @@ static void settle_events(heap_t *heap)
     }
 }
 
-/* Pages go back by many calls of the kernel's: not while the owner waits at the gate, or another thread for
+/* Pages go back by many calls of the kernel's: not while the owner waits for its bias, or another thread for
  * the lock. */
 static bool is_awaited(const heap_t *heap)
 {
-    return atomic_load_explicit(&heap->shut, memory_order_relaxed) == HEAP_AWAITED ||
+    return atomic_load_explicit(&heap->bias, memory_order_relaxed) == BIAS_AWAITED ||
            lock_is_wanted(&heaps.lock);
 }
 
 /* What the owner would do: as at its end, but that it stays. False: it was broken off. */
-static bool give_back(heap_t *heap)
+static bool give_back_all(heap_t *heap)
 {
     remote_flush(heap);
     remote_drain(heap);
@@ -129,18 +129,18 @@ __attribute__((no_sanitize("thread"))) static bool is_worth_it(const heap_t *hea
     return false;
 }
 
-/* The slow paths are shut, and the owner is in none. True: there is nothing to be had any more. */
-static bool tend_behind_gate(heap_t *heap)
+/* The bias is revoked, and the owner is in no slow path. True: there is nothing to be had any more. */
+static bool tend_revoked(heap_t *heap)
 {
     if (!is_worth_it(heap))
         return true;
     close_fast_paths(heap);
     fence_cold();
-    bool asleep = asleep_is(heap->thread, heap->stack_to), done = false;
+    bool asleep = asleep_is(heap->thread.id, heap->thread.stack_to), done = false;
     if (asleep) {
         fence_cold();
-        settle_events(heap);
-        done = give_back(heap);
+        run_missed_events(heap);
+        done = give_back_all(heap);
         fence_cold(); /* a thread that finds the fast paths open sees all of this */
     }
     if (!done)
@@ -151,20 +151,21 @@ static bool tend_behind_gate(heap_t *heap)
 /* True: the heap is at rest. */
 static bool tend(heap_t *heap)
 {
-    uint32_t before = atomic_exchange_explicit(&heap->shut, HEAP_SHUT, memory_order_acquire), after = before;
+    uint32_t before = atomic_exchange_explicit(&heap->bias, BIAS_REVOKED, memory_order_acquire),
+             after = before;
     fence_cold();
     if (!atomic_load_explicit(&heap->busy, memory_order_acquire))
-        after = tend_behind_gate(heap) ? HEAP_RESTING : HEAP_OPEN;
-    atomic_store_explicit(&heap->shut, after, memory_order_release);
-    os_futex_wake_all(&heap->shut);
-    return after == HEAP_RESTING;
+        after = tend_revoked(heap) ? BIAS_RESTING : BIAS_OWNER;
+    atomic_store_explicit(&heap->bias, after, memory_order_release);
+    os_futex_wake_all(&heap->bias);
+    return after == BIAS_RESTING;
 }
 
 /* Is there a thread, and will it be there as long as we have the lock? An owner that runs is left alone. */
 static bool may_be_tended(const heap_t *heap)
 {
-    return heap != cache.heap && heap->thread != WORLD_NO_THREAD && !heap->ended &&
-           (!is_worth_it(heap) || asleep_may_be(heap->thread));
+    return heap != cache.heap && heap->thread.id != WORLD_NO_THREAD && !heap->thread.ended &&
+           (!is_worth_it(heap) || asleep_may_be(heap->thread.id));
 }
 
 /* Asked under the lock: a filter of system calls is installed under it too (swap/sandbox.c). */
@@ -186,7 +187,7 @@ static bool tend_one(heap_t *heap)
     looks++;
     if (heap->status == HEAP_LIVE)
         return may_look() && may_be_tended(heap) && tend(heap);
-    return heap->status != HEAP_ORPHAN || give_back(heap);
+    return heap->status != HEAP_ORPHAN || give_back_all(heap);
 }
 
 /* False: there is none. */

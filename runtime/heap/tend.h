@@ -4,7 +4,7 @@
  * cells. So when memory is wanted, another thread does that in its stead, while the owner is provably outside
  * the heap:
  *
- *   1. its slow paths are shut (gate.h);
+ *   1. the bias of its slow paths is revoked (bias.h);
  *   2. its fast paths are turned into slow ones: malloc finds no class (cache.class_of), free no span of its
  *   own
  *      (span->owner). Both are harmless to an owner that runs at the time;

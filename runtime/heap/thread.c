@@ -10,11 +10,12 @@
  * A span's owner word is a thread's identity and identities are reused, so it is cleared whenever a heap has
  * no thread.
  */
+#include "runtime/heap/budget.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/collected.h"
 #include "runtime/heap/control.h"
 #include "runtime/heap/fork.h"
-#include "runtime/heap/gate.h"
+#include "runtime/heap/bias.h"
 #include "runtime/heap/guard.h"
 #include "runtime/heap/harden.h"
 #include "runtime/heap/numbers.h"
@@ -60,7 +61,7 @@ static void heap_leave(heap_t *heap)
     world_enter();
     collected_thread_end(heap);
     world_leave();
-    gate_enter(heap);
+    bias_enter(heap);
     remote_flush(heap);
     remote_drain(heap);
     for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
@@ -68,7 +69,7 @@ static void heap_leave(heap_t *heap)
     span_release_empty(heap);
     spare_release(heap);
     lock_acquire(&heaps.lock);
-    gate_leave(heap); /* no other thread tends it as long as this one has the lock */
+    bias_leave(heap); /* no other thread tends it as long as this one has the lock */
     set_owner(heap, 0);
     numbers_leave(heap);
     cache.heap = NULL;
@@ -85,8 +86,8 @@ void thread_call_at_end(void (*hook)(void))
     end_hook = hook;
 }
 
-/* A thread that uses collected memory has to be stopped as long as code of the program runs on it. If there is some
- * to come, the heap is not left at all: the next stop of the world finds that the thread is gone. */
+/* A thread that uses collected memory has to be stopped as long as code of the program runs on it. If there
+ * is some to come, the heap is not left at all: the next stop of the world finds that the thread is gone. */
 static bool has_to_stay(void)
 {
     return cache.heap && collected_is_used() && os_thread_has_destructors();
@@ -96,7 +97,7 @@ static bool has_to_stay(void)
 static void heap_stay(heap_t *heap)
 {
     lock_acquire(&heaps.lock);
-    heap->ended = true;
+    heap->thread.ended = true;
     lock_release(&heaps.lock);
 }
 
@@ -165,9 +166,10 @@ static heap_t *heap_enter(void)
         set_owner(heap, options.harden ? 0 : os_thread_word());
         world_thread_begin(heap);
         cache.heap = heap;
-        heap->ended = cache.ended;
+        heap->thread.ended = cache.ended;
         heap->status = HEAP_LIVE;
         tend_queue_add(heap);
+        budget_thread_begin(heap);
         for (size_t granule = 0; granule < GRANULES; granule++)
             cache.class_of[granule] = (uint8_t)class_of(granule * 16);
     }
@@ -191,7 +193,8 @@ static void settle_collecting(void)
         options.collect = 1;
 }
 
-/* Once per process, by the first thread that comes; before that every list is empty, so every call ends up here. */
+/* Once per process, by the first thread that comes; before that every list is empty, so every call ends up
+ * here. */
 static bool runtime_start(bool *first)
 {
     static _Atomic int state; /* 0 not yet, 1 started, 2 impossible */
@@ -266,8 +269,8 @@ static void after_fork(bool child)
     lock_after_fork(&heaps.lock, child);
 }
 
-/* The extent allocator knows every thread that was in it, as it does the one that forks; a thread without a heap
- * would end without telling it. */
+/* The extent allocator knows every thread that was in it, as it does the one that forks; a thread without a
+ * heap would end without telling it. */
 static void pages_after(bool child)
 {
     pages_after_fork(child);
@@ -281,6 +284,7 @@ static void call_at_forks(void)
     fork_call(LOCK_RANK_COLLECTED, collected_before_fork, collected_after_fork);
     fork_call(LOCK_RANK_ORIGIN, origin_before_fork, origin_after_fork);
     fork_call(LOCK_RANK_SAMPLED, sampled_before_fork, sampled_after_fork);
+    fork_call(LOCK_RANK_BUDGET, budget_before_fork, budget_after_fork);
     fork_call(LOCK_RANK_GUARD, guard_before_fork, guard_after_fork);
     fork_call(LOCK_RANK_PROFILE, profile_before_fork, profile_after_fork);
     fork_call(LOCK_RANK_ZERO, zero_before_fork, zero_after_fork);

@@ -11,7 +11,7 @@
             misuse_corrupted(what, where);                                                                   \
     } while (0)
 
-/* The length of a list of free cells, all of them of this span and marked. */
+/* The length of a list of free cells, all of them of this span and tagged. */
 static uint32_t list_length(const span_t *span, const cell_t *list)
 {
     uint32_t length = 0;
@@ -20,7 +20,7 @@ static uint32_t list_length(const span_t *span, const cell_t *list)
         CHECK(offset < SLOT_SIZE && offset % span->cell_size == 0, "free list leaves its span at", cell);
         CHECK(offset / span->cell_size < span->initialized, "free list runs into untouched cells at", cell);
         CHECK(!hollow_has(span, cell), "free list runs into hollow pages at", cell);
-        CHECK(cell->mark == span, "free cell without its mark at", cell);
+        CHECK(cell->tag == span, "free cell without its tag at", cell);
         CHECK(length < span->initialized, "free list has a loop at", cell);
     }
     return length;

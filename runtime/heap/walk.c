@@ -40,7 +40,7 @@ static size_t pinned_bytes(const walk_slot_t *found)
     return (size_t)__builtin_popcount(pages) * OS_PAGE;
 }
 
-/* The owner writes marks without a lock: one word at a time is read, each either old or new. */
+/* The owner writes tags without a lock: one word at a time is read, each either old or new. */
 __attribute__((no_sanitize("thread", "address"))) static void read_manual(const span_t *copy,
                                                                           walk_slot_t *found)
 {
@@ -49,7 +49,7 @@ __attribute__((no_sanitize("thread", "address"))) static void read_manual(const 
             (const cell_t *)(const void *)((const char *)found->span.start + (size_t)i * copy->cell_size);
         bool is_absent = pages_of(copy->cell_size, i) & copy->hollow;
         if (!is_absent &&
-            __atomic_load_n(&cell->mark, __ATOMIC_RELAXED) != span_of_slot(region_slot(found->span.start)))
+            __atomic_load_n(&cell->tag, __ATOMIC_RELAXED) != span_of_slot(region_slot(found->span.start)))
             note_used(found, i);
     }
 }
@@ -92,7 +92,7 @@ __attribute__((no_sanitize("thread"))) static span_t copy_of(const span_t *span)
 }
 
 /* A slot of no span needs no lock to be seen as such. */
-__attribute__((no_sanitize("thread"))) static bool is_empty(const span_t *span)
+__attribute__((no_sanitize("thread"))) static bool is_empty_span(const span_t *span)
 {
     return *(const volatile uint8_t *)&span->state == SPAN_NONE;
 }
@@ -101,7 +101,7 @@ bool walk_read(uint32_t slot, walk_slot_t *found)
 {
     memset(found, 0, sizeof *found);
     span_t *span = span_of_slot(slot);
-    if (is_empty(span))
+    if (is_empty_span(span))
         return false;
     pages_read_begin();
     span_t copy = copy_of(span);

@@ -10,6 +10,7 @@
 #include "runtime/os/futex.h"
 #include "runtime/os/options.h"
 #include "runtime/os/os.h"
+#include "runtime/os/range.h"
 #include "runtime/os/signal.h"
 
 _Atomic uint32_t world_stopping;
@@ -19,20 +20,30 @@ static heap_t *_Atomic stopper; /* whose thread stops the world, or has; NULL: n
 
 /* --- the thread's side --- */
 
-/* A thread that goes on takes the mark away first and then looks whether the next stop has begun, which may have
- * seen the mark. No handler of the program's runs meanwhile: the collector has been told of the frames above
- * this one alone, and the next stop waits for this thread. */
-static inline __attribute__((always_inline)) void wait_marked(heap_t *heap)
+/* What the collector reads of the thread is valid while it is parked. `registers`: where they are, outside of
+ * its stack; from == to: nowhere.
+ *
+ * A thread that goes on takes the mark away first and then looks whether the next stop has begun, which may
+ * have seen the mark. All signals are blocked from before the first of it is noted until nothing of it is
+ * left: the collector has been told of the frames above this one alone, the next stop waits for this thread,
+ * and a signal that cancels the thread would leave its heap with the address of registers on a stack that is
+ * gone. */
+static inline __attribute__((always_inline)) void wait_parked(heap_t *heap, uintptr_t stack,
+                                                              range_t registers)
 {
     uint64_t signals = os_block_heard_signals();
+    heap->thread.stack_from = stack;
+    heap->thread.registers_from = registers.from;
+    heap->thread.registers_to = registers.to;
     atomic_fetch_add(&parked, 1);
     do {
-        atomic_store(&heap->parked, 1);
-        os_futex_wake(&heap->parked);
+        atomic_store(&heap->thread.parked, 1);
+        os_futex_wake(&heap->thread.parked);
         while (atomic_load(&world_stopping))
             os_futex_wait(&world_stopping, 1);
-        atomic_store(&heap->parked, 0);
+        atomic_store(&heap->thread.parked, 0);
     } while (atomic_load(&world_stopping));
+    heap->thread.registers_from = heap->thread.registers_to = 0;
     if (atomic_fetch_sub(&parked, 1) == 1)
         os_futex_wake_all(&parked);
     os_restore_signals(signals);
@@ -43,9 +54,7 @@ __attribute__((noinline)) static void stand_still(heap_t *heap)
 {
     uintptr_t here;
     __builtin_unwind_init();
-    heap->stack_from = CPU_FRAME_LOW(here) & ~(uintptr_t)(sizeof here - 1);
-    heap->registers_from = heap->registers_to = 0;
-    wait_marked(heap);
+    wait_parked(heap, CPU_FRAME_LOW(here) & ~(uintptr_t)(sizeof here - 1), (range_t){0, 0});
 }
 
 void world_park(void)
@@ -59,16 +68,16 @@ void world_park(void)
 static void disown(int thread)
 {
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
-        if (heap->status == HEAP_LIVE && heap->thread == thread) {
-            heap->thread = WORLD_NO_THREAD;
-            os_futex_wake(&heap->parked);
+        if (heap->status == HEAP_LIVE && heap->thread.id == thread) {
+            heap->thread.id = WORLD_NO_THREAD;
+            os_futex_wake(&heap->thread.parked);
         }
 }
 
 /* Where a section ends that put it off. */
 static void stop_if_asked(void)
 {
-    if (cache.inside > 0 || lock_sections > 0 || !atomic_load(&world_stopping))
+    if (cache.no_stop > 0 || lock_sections > 0 || !atomic_load(&world_stopping))
         return;
     if (cache.heap)
         world_park();
@@ -81,51 +90,49 @@ static void stop_if_asked(void)
 static void stop_at_signal(const os_frame_t *frame)
 {
     heap_t *heap = cache.heap;
-    if (cache.inside > 0 || lock_sections > 0 || !atomic_load(&world_stopping))
+    if (cache.no_stop > 0 || lock_sections > 0 || !atomic_load(&world_stopping))
         return;
     if (!heap) {
         disown(os_thread_id());
-    } else if (atomic_load(&heap->waits_for_child)) {
-        world_wait_to_start(); /* it does no more: but the collector is at work on what it said at the beginning */
-    } else if (heap != stopper && !atomic_load(&heap->parked)) {
-        heap->stack_from = frame->stack & ~(uintptr_t)7;
-        heap->registers_from = frame->from;
-        heap->registers_to = frame->to;
-        wait_marked(heap);
-        heap->registers_from = heap->registers_to = 0;
+    } else if (atomic_load(&heap->thread.waits_for_child)) {
+        world_wait_to_start(); /* it does no more; the collector is at work on what it said before */
+    } else if (heap != stopper && !atomic_load(&heap->thread.parked)) {
+        wait_parked(heap, frame->stack & ~(uintptr_t)7, (range_t){frame->from, frame->to});
     }
 }
 
 void world_thread_begin(heap_t *heap)
 {
-    heap->thread = os_own_thread();
-    heap_t *before = numbers_enter(heap, heap->thread);
+    heap->thread.id = os_own_thread();
+    heap_t *before = numbers_enter(heap, heap->thread.id);
     if (before)
-        before->thread = WORLD_NO_THREAD; /* its thread is gone, and had the same number */
-    heap->pointer = os_thread_word();
-    heap->stack_to = os_stack_end();
-    heap->stack_limit = os_is_first_thread() ? 0 : UINTPTR_MAX;
-    heap->parked = 0;
-    heap->vforks = 0;
+        before->thread.id = WORLD_NO_THREAD; /* its thread is gone, and had the same number */
+    heap->thread.pointer = os_thread_word();
+    heap->thread.stack_to = os_stack_end();
+    heap->thread.stack_limit = os_is_first_thread() ? 0 : UINTPTR_MAX;
+    heap->thread.registers_from = heap->thread.registers_to = 0;
+    heap->thread.call = (tracer_call_t){0}; /* a thread may have been cancelled in a call */
+    heap->thread.parked = 0;
+    heap->thread.vforks = 0;
     if (!process)
         process = os_process_id();
     if (options.collect && !cache.ended && os_stop_signal_is_used())
         os_unblock_stop_signal(); /* the C library starts threads for timers with all signals blocked */
-    heap->stack = NULL;
-    heap->stack_low = heap->stack_to;
+    heap->thread.coroutine = NULL;
+    heap->thread.stack_low = heap->thread.stack_to;
 }
 
 void world_thread_stack_size(size_t size)
 {
     heap_t *heap = cache.heap;
-    if (heap && size < heap->stack_to && size > OS_PAGE)
-        heap->stack_limit = heap->stack_to - size + OS_PAGE; /* the end is known to a page */
+    if (heap && size < heap->thread.stack_to && size > OS_PAGE)
+        heap->thread.stack_limit = heap->thread.stack_to - size + OS_PAGE; /* the end is known to a page */
 }
 
 void world_thread_end(heap_t *heap)
 {
     if (atomic_load(&world_stopping))
-        os_futex_wake(&heap->parked);
+        os_futex_wake(&heap->thread.parked);
 }
 
 bool world_admits(void)
@@ -137,7 +144,7 @@ void world_wait_to_start(void)
 {
     if (world_admits())
         return;
-    uint64_t mask = os_block_heard_signals(); /* as in wait_marked */
+    uint64_t mask = os_block_heard_signals(); /* as in wait_parked */
     while (!world_admits())
         os_futex_wait(&world_stopping, 1);
     os_restore_signals(mask);
@@ -148,10 +155,10 @@ __attribute__((noinline, no_sanitize("address"))) void world_block_begin(void)
     heap_t *heap = cache.heap;
     if (!heap)
         return;
-    WORLD_MARK_HERE(&heap->blocked);
-    heap->stack_from = heap->blocked.from;
-    heap->registers_from = heap->registers_to = 0;
-    atomic_store(&heap->parked, 1);
+    WORLD_SAVE_FRAME(&heap->thread.blocked);
+    heap->thread.stack_from = heap->thread.blocked.from;
+    heap->thread.registers_from = heap->thread.registers_to = 0;
+    atomic_store(&heap->thread.parked, 1);
 }
 
 void world_block_end(void)
@@ -159,10 +166,10 @@ void world_block_end(void)
     heap_t *heap = cache.heap;
     if (!heap)
         return;
-    atomic_store(&heap->parked, 0);
+    atomic_store(&heap->thread.parked, 0);
     if (atomic_load(&world_stopping))
-        wait_marked(heap); /* what was said at the beginning holds */
-    memset(heap->blocked.held, 0, sizeof heap->blocked.held);
+        wait_parked(heap, heap->thread.stack_from, (range_t){0, 0}); /* as it was said at the beginning */
+    memset(heap->thread.blocked.saved, 0, sizeof heap->thread.blocked.saved);
 }
 
 __attribute__((noinline, no_sanitize("address"))) void world_vfork_begin(void)
@@ -170,9 +177,9 @@ __attribute__((noinline, no_sanitize("address"))) void world_vfork_begin(void)
     heap_t *heap = thread_heap();
     if (!heap)
         return;
-    WORLD_MARK_HERE(&heap->blocked);
-    cache.runs = NULL; /* the child asks in a section for each block */
-    atomic_store(&heap->vforks, 1);
+    WORLD_SAVE_FRAME(&heap->thread.blocked);
+    cache.buffers = NULL; /* the child asks in a section for each block */
+    atomic_store(&heap->thread.vforks, 1);
 }
 
 void world_vfork_end(void)
@@ -180,21 +187,21 @@ void world_vfork_end(void)
     heap_t *heap = cache.heap;
     if (!heap)
         return;
-    atomic_store(&heap->vforks, 0);
-    memset(heap->blocked.held, 0, sizeof heap->blocked.held);
+    atomic_store(&heap->thread.vforks, 0);
+    memset(heap->thread.blocked.saved, 0, sizeof heap->thread.blocked.saved);
 }
 
-/* In the section already: the thread that stops the world looks at `inside` after it has said so, this one the other
- * way round. */
+/* In the section already: the thread that stops the world looks at `no_stop` after it has said so, this one
+ * the other way round. */
 void world_wait_as_child(void)
 {
-    if (cache.inside > 1)
+    if (cache.no_stop > 1)
         return;
     atomic_thread_fence(memory_order_seq_cst);
     while (atomic_load(&world_stopping)) {
-        cache.inside--;
+        cache.no_stop--;
         world_wait_to_start();
-        cache.inside++;
+        cache.no_stop++;
         atomic_thread_fence(memory_order_seq_cst);
     }
 }
@@ -246,10 +253,15 @@ bool world_stands(void)
     return halt_holds();
 }
 
+bool world_may_unmap(void)
+{
+    return halt_has_loose_thread();
+}
+
 void world_stack(const heap_t *heap, uintptr_t *from, uintptr_t *to)
 {
-    *from = heap->stack_from;
-    *to = heap->stack_to;
+    *from = heap->thread.stack_from;
+    *to = heap->thread.stack_to;
 }
 
 void world_after_fork_child(void)
@@ -260,6 +272,6 @@ void world_after_fork_child(void)
     process = os_process_id();
     halt_after_fork_child();
     if (cache.heap)
-        cache.heap->thread = os_thread_id();
+        cache.heap->thread.id = os_thread_id();
     numbers_forget_others(cache.heap, os_thread_id());
 }

@@ -36,7 +36,7 @@ static void *wait_and_end(void *unused)
 }
 
 /* A child has no such thread, and no use for the file. */
-static void after_fork_in_child(void)
+static void recording_after_fork_child(void)
 {
     if (atomic_exchange(&recording.busy, false) && recording.file >= 0)
         close(recording.file);
@@ -52,7 +52,7 @@ bool recording_start(unsigned seconds, void (*done)(void *context), void *contex
     }
     static bool knows_forks; /* of the one caller that is not busy */
     if (!knows_forks)
-        knows_forks = pthread_atfork(NULL, NULL, after_fork_in_child) == 0;
+        knows_forks = pthread_atfork(NULL, NULL, recording_after_fork_child) == 0;
     recording.file = memfd_create("weir-trace", MFD_CLOEXEC);
     recording.seconds = seconds;
     recording.done = done;

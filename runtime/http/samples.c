@@ -15,8 +15,8 @@ static weir_metric_sample values[METRICS_MAX];
 static weir_metric_histogram histograms[HISTOGRAMS_MAX];
 static char cmdline[16 * 1024];
 
-/* A reading looks at the descriptors of all spans, in cache lines that the program's threads write: thousands of requests a
- * second would slow these down. */
+/* A reading looks at the descriptors of all spans, in cache lines that the program's threads write: thousands
+ * of requests a second would slow these down. */
 static bool may_read(void)
 {
     static uint64_t began_ns;

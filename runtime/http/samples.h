@@ -20,8 +20,8 @@ typedef struct samples {
     bool is_fresh; /* read by this call */
 } samples_t;
 
-/* They stand until the next call. By one thread at a time. Of more than 16 calls in a tenth of a second the others get what
- * the last of these has read. */
+/* They stand until the next call. By one thread at a time. Of more than 16 calls in a tenth of a second the
+ * others get what the last of these has read. */
 samples_t samples_read(void);
 
 /* A string as JSON has it. Bytes that are not UTF-8 would make it no JSON: what is not ASCII becomes '?'. */

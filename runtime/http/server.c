@@ -327,7 +327,7 @@ static void ignore_log(void *unused, const char *format, va_list arguments)
 
 /* --- start and end --- */
 
-static void after_fork_in_child(void)
+static void server_after_fork_child(void)
 {
     if (server.socket >= 0)
         close(server.socket);
@@ -423,7 +423,7 @@ void weir_http_start(const char *value, _Atomic uint64_t *bytes)
     }
     if (address.peer == ANSWER_UNIX)
         memcpy(server.path, address.socket.local.sun_path, sizeof server.path);
-    pthread_atfork(NULL, NULL, after_fork_in_child);
+    pthread_atfork(NULL, NULL, server_after_fork_child);
     if (!start_daemon()) {
         close(server.socket);
         server.socket = -1;

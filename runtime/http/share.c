@@ -50,7 +50,7 @@ static void *serve(void *unused)
 }
 
 /* A child has no such thread. Its readers find nothing, and neither do they find its parent through it. */
-static void after_fork_in_child(void)
+static void share_after_fork_child(void)
 {
     if (!share.page)
         return;
@@ -75,9 +75,9 @@ size_t share_start(void)
     }
     share.page = page;
     share.file = file;
-    pthread_atfork(NULL, NULL, after_fork_in_child);
+    pthread_atfork(NULL, NULL, share_after_fork_child);
     if (!thread_start_detached(serve, STACK)) {
-        after_fork_in_child();
+        share_after_fork_child();
         return 0;
     }
     atomic_store(&share.page->version, SHARED_PAGE_VERSION);

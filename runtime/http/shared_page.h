@@ -7,8 +7,8 @@
  *     reads, if `sequence` was the same       answered = what `asked` was before, wake
  *     before and after             <----      sleeps again
  *
- * While no process asks, nothing runs. The process reads `asked` and nothing else here, so a reader can make it work,
- * at most once in SHARED_PAGE_REST_NS, and no more. It is a memfd (SHARED_PAGE_NAME) sealed against
+ * While no process asks, nothing runs. The process reads `asked` and nothing else here, so a reader can make
+ * it work, at most once in SHARED_PAGE_REST_NS, and no more. It is a memfd (SHARED_PAGE_NAME) sealed against
  * shrinking, which a reader finds in /proc and the kernel lets only the user's own processes open. No thread
  * of the program waits for it.
  */
@@ -39,9 +39,9 @@ enum { SHARED_PAGE_ROOM = SHARED_PAGE_SIZE - sizeof(shared_page_t) };
 
 /* Between processes: the kernel has to find the page itself, so these are not the runtime's private
  * futexes. */
-static inline void shared_page_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *patience)
+static inline void shared_page_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *timeout)
 {
-    syscall(SYS_futex, word, FUTEX_WAIT, value, patience, NULL, 0);
+    syscall(SYS_futex, word, FUTEX_WAIT, value, timeout, NULL, 0);
 }
 
 static inline void shared_page_wake(_Atomic uint32_t *word)

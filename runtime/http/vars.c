@@ -9,7 +9,7 @@
 
 static weir_mem_stats stats;
 
-static void add_count(text_t *text, const char *name, uint64_t value)
+static void add_var_count(text_t *text, const char *name, uint64_t value)
 {
     text_add_str(text, ", \"");
     text_add_str(text, name);
@@ -35,8 +35,8 @@ static void add_sizes(text_t *text)
     for (uint64_t i = 0; i < stats.num_size_classes && i < WEIR_STATS_CLASSES; i++) {
         text_add_str(text, i > 0 ? ", {\"Size\": " : "{\"Size\": ");
         text_add_u64(text, stats.by_size[i].size);
-        add_count(text, "Mallocs", stats.by_size[i].mallocs);
-        add_count(text, "Frees", stats.by_size[i].frees);
+        add_var_count(text, "Mallocs", stats.by_size[i].mallocs);
+        add_var_count(text, "Frees", stats.by_size[i].frees);
         text_add_char(text, '}');
     }
     text_add_char(text, ']');
@@ -52,33 +52,33 @@ static void add_memstats(text_t *text, bool is_fresh)
     was_read = true;
     text_add_str(text, ", \"memstats\": {\"Alloc\": ");
     text_add_u64(text, stats.alloc);
-    add_count(text, "TotalAlloc", stats.total_alloc);
-    add_count(text, "Sys", stats.sys);
-    add_count(text, "Lookups", stats.lookups);
-    add_count(text, "Mallocs", stats.mallocs);
-    add_count(text, "Frees", stats.frees);
-    add_count(text, "HeapAlloc", stats.heap_alloc);
-    add_count(text, "HeapSys", stats.heap_sys);
-    add_count(text, "HeapIdle", stats.heap_idle);
-    add_count(text, "HeapInuse", stats.heap_inuse);
-    add_count(text, "HeapReleased", stats.heap_released);
-    add_count(text, "HeapObjects", stats.heap_objects);
-    add_count(text, "StackInuse", stats.stack_inuse);
-    add_count(text, "StackSys", stats.stack_sys);
-    add_count(text, "MSpanInuse", stats.mspan_inuse);
-    add_count(text, "MSpanSys", stats.mspan_sys);
-    add_count(text, "MCacheInuse", stats.mcache_inuse);
-    add_count(text, "MCacheSys", stats.mcache_sys);
-    add_count(text, "BuckHashSys", stats.buck_hash_sys);
-    add_count(text, "GCSys", stats.gc_sys);
-    add_count(text, "OtherSys", stats.other_sys);
-    add_count(text, "NextGC", stats.next_gc);
-    add_count(text, "LastGC", stats.last_gc);
-    add_count(text, "PauseTotalNs", stats.pause_total_ns);
+    add_var_count(text, "TotalAlloc", stats.total_alloc);
+    add_var_count(text, "Sys", stats.sys);
+    add_var_count(text, "Lookups", stats.lookups);
+    add_var_count(text, "Mallocs", stats.mallocs);
+    add_var_count(text, "Frees", stats.frees);
+    add_var_count(text, "HeapAlloc", stats.heap_alloc);
+    add_var_count(text, "HeapSys", stats.heap_sys);
+    add_var_count(text, "HeapIdle", stats.heap_idle);
+    add_var_count(text, "HeapInuse", stats.heap_inuse);
+    add_var_count(text, "HeapReleased", stats.heap_released);
+    add_var_count(text, "HeapObjects", stats.heap_objects);
+    add_var_count(text, "StackInuse", stats.stack_inuse);
+    add_var_count(text, "StackSys", stats.stack_sys);
+    add_var_count(text, "MSpanInuse", stats.mspan_inuse);
+    add_var_count(text, "MSpanSys", stats.mspan_sys);
+    add_var_count(text, "MCacheInuse", stats.mcache_inuse);
+    add_var_count(text, "MCacheSys", stats.mcache_sys);
+    add_var_count(text, "BuckHashSys", stats.buck_hash_sys);
+    add_var_count(text, "GCSys", stats.gc_sys);
+    add_var_count(text, "OtherSys", stats.other_sys);
+    add_var_count(text, "NextGC", stats.next_gc);
+    add_var_count(text, "LastGC", stats.last_gc);
+    add_var_count(text, "PauseTotalNs", stats.pause_total_ns);
     add_array(text, "PauseNs", stats.pause_ns);
     add_array(text, "PauseEnd", stats.pause_end);
-    add_count(text, "NumGC", stats.num_gc);
-    add_count(text, "NumForcedGC", stats.num_forced_gc);
+    add_var_count(text, "NumGC", stats.num_gc);
+    add_var_count(text, "NumForcedGC", stats.num_forced_gc);
     snprintf(fraction, sizeof fraction, ", \"GCCPUFraction\": %.9f", stats.gc_cpu_fraction);
     text_add_str(text, fraction);
     text_add_str(text, stats.enable_gc ? ", \"EnableGC\": true" : ", \"EnableGC\": false");

@@ -1,4 +1,5 @@
-/* why: see why.h. Places in files are written FILE+0xADDRESS, as symbol tables count; `weir why` names them. */
+/* why: see why.h. Places in files are written FILE+0xADDRESS, as symbol tables count; `weir why` names
+ * them. */
 #include "runtime/http/why.h"
 
 #include <errno.h>

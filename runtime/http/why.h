@@ -1,4 +1,5 @@
-/* why: a path from a root to an object, as text; include/weir/path.h is the manual, docs/profile.md shows one. */
+/* why: a path from a root to an object, as text; include/weir/path.h is the manual, docs/profile.md shows
+ * one. */
 #ifndef WEIR_HTTP_WHY_H
 #define WEIR_HTTP_WHY_H
 

@@ -51,24 +51,12 @@ static void add_line(struct output *output, const weir_pool_stats *stats)
     text_add_char(text, '\n');
 }
 
-/* What is not plain ASCII is no matter for a name, and may be half a character at its end. */
-static void add_json_string(text_t *text, const char *string)
-{
-    text_add_char(text, '"');
-    for (; *string; string++) {
-        if (*string == '"' || *string == '\\')
-            text_add_char(text, '\\');
-        text_add_char(text, *string >= ' ' && *string <= '~' ? *string : '?');
-    }
-    text_add_char(text, '"');
-}
-
 static void add_element(struct output *output, const weir_pool_stats *stats)
 {
     text_t *text = output->text;
     text_add_str(text, output->is_first ? "{\"name\": " : ", {\"name\": ");
     output->is_first = false;
-    add_json_string(text, stats->name);
+    text_add_json_string(text, stats->name);
     add_count(text, ", \"gets\": ", stats->gets);
     add_count(text, ", \"hits\": ", stats->hits);
     add_count(text, ", \"misses\": ", stats->misses);

@@ -28,14 +28,18 @@ enum string {
     STRING_CUT,
     STRING_POOL,
     STRING_ARENA,
+    STRING_BUDGET,
     STRING_LIFETIME_FIRST,
     STRING_MODULES = STRING_LIFETIME_FIRST + PROFILE_LIFETIMES
 };
 
 static const char *const strings[STRING_MODULES] = {
-    "",          "alloc_objects", "count",  "alloc_space", "bytes", "inuse_objects", "inuse_space", "space",
-    "requested", "lifetime",      "passed", "stack",       "cut",   "pool",          "arena",       "<10us",
-    "<100us",    "<1ms",          "<10ms",  "<100ms",      "<1s",   "<10s",          ">=10s"};
+    "",          "alloc_objects", "count",  "alloc_space", "bytes",  "inuse_objects", "inuse_space", "space",
+    "requested", "lifetime",      "passed", "stack",       "cut",    "pool",          "arena",       "budget",
+    "<10us",     "<100us",        "<1ms",   "<10ms",       "<100ms", "<1s",           "<10s",        ">=10s"};
+
+static const enum string owner_keys[] = {
+    [PROFILE_POOL] = STRING_POOL, [PROFILE_ARENA] = STRING_ARENA, [PROFILE_BUDGET] = STRING_BUDGET};
 
 /* The fields of the messages, by their names in profile.proto. */
 enum {
@@ -210,7 +214,7 @@ static void put_sample(proto_t *to, const profile_site_t *site, uint64_t samples
         put_label(&sample, STRING_PASSED, LABEL_NUM, (site->passed[lifetime] << 10) / samples);
     }
     if (site->owner)
-        put_label(&sample, profile_owner_at(site->owner).is_arena ? STRING_ARENA : STRING_POOL, LABEL_STR,
+        put_label(&sample, owner_keys[profile_owner_at(site->owner).kind], LABEL_STR,
                   STRING_MODULES + 2 * encoder.module_count + site->owner - 1);
     if (!site->whole)
         put_label(&sample, STRING_STACK, LABEL_STR, STRING_CUT);

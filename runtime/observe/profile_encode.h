@@ -20,8 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* From now on the files that the code comes from are known, if they cannot be found out when a profile is encoded: the
- * process may have another root then, or be forbidden to read. */
+/* From now on the files that the code comes from are known, if they cannot be found out when a profile is
+ * encoded: the process may have another root then, or be forbidden to read. */
 void profile_encode_prepare(void);
 
 /* Encode the profile as it is now into memory that os_reserve gives; *reserved is to be given back by

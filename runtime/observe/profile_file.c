@@ -49,9 +49,9 @@ static bool write_encoded(int fd, bool wait)
     return written;
 }
 
-/* By system calls of its own: those of the C library may end a thread that was cancelled. Where the program has closed
- * a standard stream, the file does not take its place: others would write to it. */
-static int open_file(const char *path)
+/* By system calls of its own: those of the C library may end a thread that was cancelled. Where the program
+ * has closed a standard stream, the file does not take its place: others would write to it. */
+static int open_profile(const char *path)
 {
     int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0 || fd > STDERR_FILENO)
@@ -89,7 +89,7 @@ static bool write_file(const char *path, bool wait)
         errno = ENAMETOOLONG;
         return false;
     }
-    int fd = open_file(file.temporary);
+    int fd = open_profile(file.temporary);
     if (fd < 0)
         return false;
     bool done = write_encoded(fd, wait);
@@ -103,8 +103,8 @@ static bool write_file(const char *path, bool wait)
     return done;
 }
 
-/* A file that is larger than the process may make one is an error; its signal, which would end the process, is taken
- * away. What the program has blocked stays its own affair. */
+/* A file that is larger than the process may make one is an error; its signal, which would end the process,
+ * is taken away. What the program has blocked stays its own affair. */
 static void drop_size_signal(uint64_t blocked_before)
 {
     const uint64_t set = (uint64_t)1 << (SIGXFSZ - 1);
@@ -260,8 +260,8 @@ void profile_file_prepare(void)
     errno = saved;
 }
 
-/* Another thread may be writing one: it ends with the process, so its file is waited for, but not for a disk that
- * hangs. */
+/* Another thread may be writing one: it ends with the process, so its file is waited for, but not for a disk
+ * that hangs. */
 void profile_file_at_exit(void)
 {
     enum { WAITS = 10000 };

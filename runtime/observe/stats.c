@@ -93,6 +93,13 @@ static void fill_collector(weir_mem_stats *stats)
     stats->gc_cpu_fraction = gc.available_ns ? (double)gc.collector_ns / (double)gc.available_ns : 0;
 }
 
+/* The tables that the page statistics know by another sum are part of what is held. */
+static void fill_peak(weir_mem_stats *stats)
+{
+    uint64_t held = stats->sys - stats->heap_released, peak = pages_peak_held(false);
+    stats->peak_held = peak > held ? peak : held;
+}
+
 void stats_read_memory(weir_mem_stats *stats)
 {
     account_t account;
@@ -115,6 +122,7 @@ void stats_read_memory(weir_mem_stats *stats)
     pages_read_process(&resident, &foreign);
     stats->process_resident = resident;
     stats->foreign_bytes = foreign;
+    fill_peak(stats);
     for (int rung = 0; rung < WEIR_RUNGS; rung++) {
         shed_count_t count = shed_count((weir_rung)rung);
         stats->shed[rung] = (weir_shed_stats){count.taken, count.bytes};

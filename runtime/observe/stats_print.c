@@ -15,6 +15,7 @@
 
 #include <weir/version.h>
 
+#include "runtime/observe/account_print.h"
 #include "runtime/observe/pool_print.h"
 #include "runtime/observe/stats.h"
 #include "runtime/os/file.h"
@@ -135,6 +136,7 @@ static const struct field counters[] = {
     FIELD(gc_cpu_ns),
     FIELD(process_resident),
     FIELD(foreign_bytes),
+    FIELD(peak_held),
 };
 /* The knobs are signed, and one value of each means "none": null in JSON. */
 static const struct {
@@ -239,6 +241,10 @@ static void add_json(text_t *text, const weir_mem_stats *stats, int fd)
         add_counter(text, "bytes", stats->shed[rung].bytes);
         text_add_str(text, rung + 1 < WEIR_STATS_RUNGS ? "}" : "}]");
     }
+    add_name(text, "budgets");
+    text_add_char(text, '[');
+    account_print_json(text, fd);
+    text_add_char(text, ']');
     add_name(text, "pools");
     text_add_char(text, '[');
     pool_print_json(text, fd);
@@ -326,7 +332,7 @@ static void add_table(text_t *text, const weir_mem_stats *stats, int fd)
     add_bytes_note(text, ", other ",
                    stats->sys - stats->heap_sys - stats->mspan_sys - stats->mcache_sys - stats->gc_sys, "\n");
     add_figure(text, "held from the kernel", stats->sys - stats->heap_released);
-    text_add_str(text, "   heap in use, idle less given back, tables\n");
+    add_bytes_note(text, "   heap in use, idle less given back, tables; peak ", stats->peak_held, "\n");
     if (stats->process_resident > 0) {
         add_figure(text, "process holds", stats->process_resident);
         add_bytes_note(text, "   anonymous memory; ", stats->foreign_bytes,
@@ -346,6 +352,7 @@ static void add_table(text_t *text, const weir_mem_stats *stats, int fd)
         text_add_decimal(text, millionths(stats->gc_cpu_fraction) / 100, 2);
         text_add_str(text, " % of the processors\n");
     }
+    account_print_lines(text, fd);
     pool_print_lines(text, fd);
     add_knob(text, "  knobs: gogc ", OPTIONS_gogc, stats->gc_percent);
     add_knob(text, ", memlimit ", OPTIONS_memlimit, stats->memory_limit);
@@ -357,7 +364,7 @@ static void add_table(text_t *text, const weir_mem_stats *stats, int fd)
 
 /* Processes that print at the same time take turns: the file is locked until it is closed. Negative: stderr
  * it is. */
-static int open_file(void)
+static int open_stats(void)
 {
     int file = printer.path[0] ? open(printer.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
     if (file >= 0)
@@ -368,7 +375,7 @@ static int open_file(void)
 void stats_print(const weir_mem_stats *stats, bool json)
 {
     int saved = errno;
-    int file = open_file(), fd = file >= 0 ? file : stats_print_fd();
+    int file = open_stats(), fd = file >= 0 ? file : stats_print_fd();
     text_t text = text_on(printer.room, sizeof printer.room);
     if (json)
         add_json(&text, stats, fd);

@@ -269,7 +269,8 @@ static void listen_end(void)
     event_unlisten(on_event, NULL);
 }
 
-/* The last trace may have been given up (trace_file.c), which a listener cannot tell: its end is here then. */
+/* The last trace may have been given up (trace_file.c), which a listener cannot tell: its end is here
+ * then. */
 bool trace_begin(const char *path)
 {
     if (!trace_file_open(path, put_names))

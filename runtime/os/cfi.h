@@ -36,8 +36,8 @@ typedef struct cfi_rule {
     uint8_t reg; /* CFI_IN_REGISTER */
     union {
         int32_t offset;
-        uint32_t
-            expression; /* bytes from cfi_row.expressions to the block: its length as ULEB128, then DWARF operations */
+        /* Bytes from cfi_row.expressions to the block: its length as ULEB128, then DWARF operations. */
+        uint32_t expression;
     };
 } cfi_rule_t;
 
@@ -55,7 +55,8 @@ typedef struct cfi_tables {
     const uint8_t *header, *low, *high;
 } cfi_tables_t;
 
-/* The row for the instruction at pc. False: no table describes it, or not in a way that is understood here. */
+/* The row for the instruction at pc. False: no table describes it, or not in a way that is understood
+ * here. */
 bool cfi_find(uintptr_t pc, cfi_row_t *row);
 /* The same by these tables. Whatever is in them, nothing outside of [low, high) is read. */
 bool cfi_find_in(const cfi_tables_t *tables, uintptr_t pc, cfi_row_t *row);

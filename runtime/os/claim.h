@@ -10,9 +10,9 @@
  *     |      ...       | upwards ->     | program, brk ->  | zone  |        <- mappings | stack
  *
  * Sanitizers, JavaScript engines and runtimes that choose addresses themselves choose others. A piece is
- * mapped with MAP_FIXED_NOREPLACE: where another mapping is nevertheless, it is refused, and that one stays whole.
- * Where no piece can be had there (ThreadSanitizer and valgrind allow no program that), a claim is a reservation
- * as before.
+ * mapped with MAP_FIXED_NOREPLACE: where another mapping is nevertheless, it is refused, and that one stays
+ * whole. Where no piece can be had there (ThreadSanitizer and valgrind allow no program that), a claim is a
+ * reservation as before.
  *
  * May be called by any thread. */
 #ifndef WEIR_OS_CLAIM_H
@@ -27,8 +27,8 @@ void *claim(size_t size, size_t alignment);
 /* Is the claim reserved, and so counted by RLIMIT_AS in full? */
 bool claim_is_reserved(const void *start);
 
-/* Is a piece of a claim free, which nothing of ours is in yet? False, and errno: another mapping is there (EEXIST),
- * or the kernel does not say. */
+/* Is a piece of a claim free, which nothing of ours is in yet? False, and errno: another mapping is there
+ * (EEXIST), or the kernel does not say. */
 bool claim_is_free(void *start, size_t size);
 /* Have a piece of a claim, which nothing was mapped into so far, readable, writable and zero. False, and
  * errno: the kernel refused it, or another mapping is there (EEXIST). */

@@ -47,7 +47,7 @@ static int open_faults(void)
 
 enum { ASK = PAGEMAP_PROTECT | PAGEMAP_ASYNC, LOOK = PAGEMAP_ASYNC };
 
-static long scan_pages(int fd, pagemap_scan_t *scan, uint64_t flags)
+static long scan_dirty_pages(int fd, pagemap_scan_t *scan, uint64_t flags)
 {
     scan->flags = flags;
     scan->all_of = scan->returned = PAGEMAP_WRITTEN;
@@ -58,7 +58,7 @@ static long scan_pages(int fd, pagemap_scan_t *scan, uint64_t flags)
 static bool knows_scan(int fd)
 {
     pagemap_scan_t nothing = {.start = OS_PAGE, .end = OS_PAGE};
-    return scan_pages(fd, &nothing, ASK) == 0;
+    return scan_dirty_pages(fd, &nothing, ASK) == 0;
 }
 
 static bool start(void)
@@ -107,20 +107,21 @@ enum dirty dirty_begin(uintptr_t from, uintptr_t to)
 static enum dirty ask(uintptr_t from, uintptr_t to, uint64_t flags,
                       void (*written)(void *context, uintptr_t low, uintptr_t high), void *context)
 {
-    enum { RUNS = 64 };
-    pagemap_run_t runs[RUNS];
+    enum { REGIONS = 64 };
+    pagemap_region_t regions[REGIONS];
     int saved = errno;
     if (dirty.state <= 0)
         return DIRTY_UNSUPPORTED;
     while (from < to) {
-        pagemap_scan_t scan = {.start = from, .end = to, .runs = (uintptr_t)runs, .run_count = RUNS};
-        long count = scan_pages(dirty.scan, &scan, flags);
+        pagemap_scan_t scan = {
+            .start = from, .end = to, .regions = (uintptr_t)regions, .region_count = REGIONS};
+        long count = scan_dirty_pages(dirty.scan, &scan, flags);
         if (count < 0 || scan.walk_end <= from) {
             errno = saved;
             return DIRTY_FAILED;
         }
         for (long i = 0; written && i < count; i++)
-            written(context, runs[i].start, runs[i].end);
+            written(context, regions[i].start, regions[i].end);
         from = scan.walk_end;
     }
     return DIRTY_OK;

@@ -9,7 +9,8 @@
 
 #include "runtime/os/filter.h"
 
-/* pread, not read: a signal handler may fork, and the child that goes on here shares the position of the open file. */
+/* pread, not read: a signal handler may fork, and the child that goes on here shares the position of the open
+ * file. */
 bool file_read(const char *path, char *content, size_t size)
 {
     long fd =

@@ -49,7 +49,7 @@ void filter_restore(uint32_t before)
 
 enum { KILLED = SECCOMP_RET_KILL_PROCESS };
 
-static uint32_t load(const struct seccomp_data *data, uint32_t at)
+static uint32_t load_filter(const struct seccomp_data *data, uint32_t at)
 {
     uint32_t word = 0;
     if (at % sizeof word == 0 && at <= sizeof *data - sizeof word)
@@ -112,7 +112,7 @@ uint32_t filter_answer(const struct sock_fprog *program, const struct seccomp_da
         case BPF_LDX: {
             uint32_t *to = BPF_CLASS(one->code) == BPF_LD ? &a : &x;
             uint16_t mode = BPF_MODE(one->code);
-            *to = mode == BPF_ABS   ? load(data, one->k)
+            *to = mode == BPF_ABS   ? load_filter(data, one->k)
                   : mode == BPF_LEN ? (uint32_t)sizeof *data
                   : mode == BPF_MEM ? *cell
                                     : one->k;
@@ -230,7 +230,7 @@ static bool is_readable(const void *start, size_t size)
     return true;
 }
 
-static bool is_whole(const struct sock_fprog *program)
+static bool is_whole_filter(const struct sock_fprog *program)
 {
     return filter_permits(FILTER_COPY) && is_readable(program, sizeof *program) && program->len > 0 &&
            program->len <= BPF_MAXINSNS &&
@@ -241,7 +241,7 @@ uint32_t filter_forbids(const struct sock_fprog *program)
 {
     int saved = errno;
     uint32_t forbidden = 0;
-    bool known = program && is_whole(program);
+    bool known = program && is_whole_filter(program);
     errno = saved;
     if (!known)
         return program ? FILTER_ALL : FILTER_ALL & ~(uint32_t)FILTER_WRITE;

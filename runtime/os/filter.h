@@ -1,11 +1,11 @@
 /* filter: which system calls the process may still make, after it has locked itself in (seccomp(2)).
  *
- * A filter may kill the process for a call that it does not know. The user who runs a program on the runtime has
- * allowed what the C library's malloc and threads need: mmap, munmap, mprotect, mremap, madvise, brk, futex.
- * Whatever the runtime does with other calls after its start is one of the uses below. Each filter that the
- * program is about to install is run for each call of each use (it is a program for the kernel's packet
- * filter, linux/filter.h). A use of which one call would not be let through is given up: no such call is made
- * from then on.
+ * A filter may kill the process for a call that it does not know. The user who runs a program on the runtime
+ * has allowed what the C library's malloc and threads need: mmap, munmap, mprotect, mremap, madvise, brk,
+ * futex. Whatever the runtime does with other calls after its start is one of the uses below. Each filter
+ * that the program is about to install is run for each call of each use (it is a program for the kernel's
+ * packet filter, linux/filter.h). A use of which one call would not be let through is given up: no such call
+ * is made from then on.
  *
  * A filter belongs to a thread and to what that thread starts. Here it counts for the whole process. What
  * cannot be seen: filters that were there before the program began, and those of programs that enter the

@@ -11,8 +11,8 @@ __thread uint32_t lock_depth, lock_sections;
 bool lock_keeps_own;
 void (*_Atomic lock_section_ended)(void);
 
-/* Others may sleep too, so a thread that has slept takes the lock with LOCK_WAITS set. `until`: the end of patience
- * on the clock of os_now_ns; 0: there is none. */
+/* Others may sleep too, so a thread that has slept takes the lock with LOCK_WAITS set. `until`: the deadline,
+ * in nanoseconds of os_now_ns; 0: there is none. */
 static bool wait_until(lock_t *lock, uint64_t until)
 {
     const uint32_t self = lock_self();

@@ -28,15 +28,16 @@ enum lock_rank {
     LOCK_RANK_SHARED_ARENA, /* arena/shared.c: one arena's */
     LOCK_RANK_START,        /* runtime/heap/fork.c: the start of the runtime and of its parts */
     LOCK_RANK_FORK,         /* runtime/heap/fork.c: the locks that a fork takes */
-    LOCK_RANK_CYCLE,        /* runtime/heap/cycle.c: one run of the clock at a time */
+    LOCK_RANK_CYCLE,        /* runtime/heap/cycle.c: one cycle at a time */
     LOCK_RANK_GC,           /* runtime/collect/gc.c: the pacer and the trace */
     LOCK_RANK_SIDE_TABLE,   /* runtime/collect/side_table.c: what hangs on objects */
     LOCK_RANK_ARENAS,       /* arena/quarantine.c; those of arena/live.c come just before it */
-    LOCK_RANK_POOLS,        /* pool: the list of pools, their gates */
+    LOCK_RANK_POOLS,        /* pool: the list of pools, their biased locks */
     LOCK_RANK_HEAPS,        /* runtime/heap/thread.c: the list of heaps */
     LOCK_RANK_COLLECTED,    /* runtime/heap/collected_span.c */
     LOCK_RANK_ORIGIN,       /* runtime/heap/origin.c */
     LOCK_RANK_SAMPLED,      /* runtime/heap/sampled.c: spans of samples */
+    LOCK_RANK_BUDGET,       /* runtime/heap/budget.c: what is charged */
     LOCK_RANK_GUARD,        /* runtime/heap/guard.c: guarded blocks */
     LOCK_RANK_PROFILE,      /* runtime/heap/profile.c: sites and samples */
     LOCK_RANK_ZERO,         /* runtime/heap/zero.c */
@@ -93,8 +94,8 @@ static inline bool lock_is_wanted(const lock_t *lock)
 
 /* Take the lock if it is free. */
 bool lock_try(lock_t *lock);
-/* For a thread that holds what others may need before they release this one: take it if it can be had within some 50
- * ms. */
+/* For a thread that holds what others may need before they release this one: take it if it can be had within
+ * some 50 ms. */
 bool lock_acquire_soon(lock_t *lock);
 void lock_wait(lock_t *lock);
 void lock_wake(lock_t *lock);
@@ -169,8 +170,8 @@ static inline bool lock_may_repair(const lock_t *lock)
     return !lock_keeps_own || !lock_is_own(lock);
 }
 
-/* Give up what was taken before a fork, in the parent or in the child. In the child another thread that held it is
- * gone. */
+/* Give up what was taken before a fork, in the parent or in the child. In the child another thread that held
+ * it is gone. */
 static inline void lock_after_fork(lock_t *lock, bool child)
 {
     if (!child) {

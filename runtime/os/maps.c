@@ -21,7 +21,8 @@ void maps_close(maps_t *maps)
     syscall(SYS_close, maps->fd);
 }
 
-/* pread, not read: a signal handler may fork, and the child that goes on here shares the position of the open file. */
+/* pread, not read: a signal handler may fork, and the child that goes on here shares the position of the open
+ * file. */
 static int next_byte(maps_t *maps)
 {
     if (maps->at == maps->length) {

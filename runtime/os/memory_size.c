@@ -28,7 +28,7 @@ static const cgroup_files_t limits = {
 
 static uint64_t lowest;
 
-static void look_into(const char *path)
+static void look_into_memory(const char *path)
 {
     char content[32];
     if (file_read(path, content, sizeof content)) {
@@ -41,7 +41,7 @@ uint64_t memory_size_of_cgroup(const char *root)
 {
     int saved = errno;
     lowest = MEMORY_SIZE_UNLIMITED;
-    cgroup_visit(root, &limits, look_into);
+    cgroup_visit(root, &limits, look_into_memory);
     errno = saved;
     return lowest;
 }

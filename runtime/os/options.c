@@ -139,7 +139,8 @@ static const char *parse_choice(struct piece value, const char *words, int64_t *
 }
 
 /* Of a variable: the piece goes on to the end of its string. */
-static const char *parse_rules(struct piece value, int64_t *start)
+static const char *parse_rules(struct piece value, const char *next(const char *rules, rule_t *rule),
+                               int64_t *start)
 {
     rule_t rule;
     const char *rest = value.start;
@@ -147,7 +148,7 @@ static const char *parse_rules(struct piece value, int64_t *start)
     if (piece_is(value, "off"))
         return NULL;
     while (rest && *rest)
-        rest = rule_next(rest, &rule);
+        rest = next(rest, &rule);
     *start = (int64_t)(intptr_t)value.start;
     return rest ? NULL : WRONG;
 }
@@ -178,7 +179,9 @@ static const char *parse_value(const struct options_row *row, struct piece value
     case OPTIONS_NUMBER:
         return parse_number(value, INT64_MAX, parsed);
     case OPTIONS_RULES:
-        return parse_rules(value, parsed);
+        return parse_rules(value, rule_next, parsed);
+    case OPTIONS_BUDGETS:
+        return parse_rules(value, rule_next_budget, parsed);
     case OPTIONS_FILE:
         return parse_file(value, parsed);
     case OPTIONS_CHOICE:

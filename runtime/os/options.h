@@ -71,6 +71,7 @@ enum options_kind {
     OPTIONS_SIZE,
     OPTIONS_NUMBER,
     OPTIONS_RULES,
+    OPTIONS_BUDGETS,
     OPTIONS_FILE,
     OPTIONS_CHOICE
 };

@@ -27,6 +27,7 @@ void options_add_value(text_t *text, const struct options_row *row, int64_t valu
         text_add_i64(text, value);
         break;
     case OPTIONS_RULES:
+    case OPTIONS_BUDGETS:
     case OPTIONS_FILE:
         text_add_str(text, value ? (const char *)(intptr_t)value : "off");
         break;
@@ -45,6 +46,7 @@ void options_add_grammar(text_t *text, const struct options_row *row)
                                            [OPTIONS_SIZE] = "SIZE|N%|auto|off",
                                            [OPTIONS_NUMBER] = "N",
                                            [OPTIONS_RULES] = "RULE,...|off",
+                                           [OPTIONS_BUDGETS] = "NAME:SIZE,...|off",
                                            [OPTIONS_FILE] = "FILE|off"};
     text_add_str(text, row->kind == OPTIONS_CHOICE ? row->words : grammars[row->kind]);
 }
@@ -58,6 +60,7 @@ void options_add_expected(text_t *text, const struct options_row *row)
         [OPTIONS_NUMBER] = "a number",
         [OPTIONS_RULES] =
             "sizes (4096, 1KiB-64KiB, 1MiB-), beginnings of libraries' names (libz.so), or \"off\"",
+        [OPTIONS_BUDGETS] = "beginnings of libraries' names with sizes (libz.so:64MiB), or \"off\"",
         [OPTIONS_FILE] = "a file (no quotes, backslashes or control characters), or \"off\""};
     text_add_str(text, row->kind == OPTIONS_CHOICE ? row->words : grammars[row->kind]);
 }

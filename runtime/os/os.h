@@ -68,8 +68,9 @@ bool os_is_mapped(const void *address);
 /* Does the address lie on the calling thread's stack? */
 bool os_is_on_stack(const void *address);
 
-/* The kernel's pages have to be of OS_PAGE bytes, which all arithmetic here takes as given. Of others: one line, and
- * the end of the program; what it would come to instead are refused calls and pages given back that are in use. */
+/* The kernel's pages have to be of OS_PAGE bytes, which all arithmetic here takes as given. Of others: one
+ * line, and the end of the program; what it would come to instead are refused calls and pages given back that
+ * are in use. */
 void os_require_pages(void);
 
 /* A number that other processes do not know. */

@@ -1,6 +1,7 @@
 /* place: which file the code or data at an address is from, and where in it.
  *
- * The linker is asked, which has a lock: not with the world stopped, and not by a thread that holds a lock of the runtime's.
+ * The linker is asked, which has a lock: not with the world stopped, and not by a thread that holds a lock of
+ * the runtime's.
  */
 #ifndef WEIR_OS_PLACE_H
 #define WEIR_OS_PLACE_H
@@ -21,7 +22,8 @@ typedef struct place {
 /* False: it is in no file that the linker has loaded. */
 bool place_find(const void *address, place_t *place);
 
-/* "FILE+0xOFFSET", and " SYMBOL" if there is one; `program` names the program itself. False: nothing was added. */
+/* "FILE+0xOFFSET", and " SYMBOL" if there is one; `program` names the program itself. False: nothing was
+ * added. */
 bool place_add(text_t *text, const void *address, const char *program);
 
 /* Is the address in a segment of this file? For callers of dl_iterate_phdr. */

@@ -32,11 +32,11 @@ SEMAPHORE(weir, release);
             STAP_PROBE##count(provider, name, ##__VA_ARGS__);                                                \
     } while (0)
 #else
-static inline void ignore(uint64_t first, ...)
+static inline void ignore_arguments(uint64_t first, ...)
 {
     (void)first;
 }
-#define PROBE(count, provider, name, ...) ignore(0, ##__VA_ARGS__)
+#define PROBE(count, provider, name, ...) ignore_arguments(0, ##__VA_ARGS__)
 #endif
 
 void probe_sample_alloc(const void *p, size_t size, uint64_t weight)

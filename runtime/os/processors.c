@@ -57,7 +57,7 @@ static void look_into_version1(const char *path, const char *content)
         note_quota(quota, period);
 }
 
-static void look_into(const char *path)
+static void look_into_quota(const char *path)
 {
     char content[64];
     size_t length = strlen(path), suffix = strlen("quota_us");
@@ -76,7 +76,7 @@ unsigned processors_of_quota(const char *root)
     int saved = errno;
     lowest = PROCESSORS_UNLIMITED;
     if (filter_permits(FILTER_PROC))
-        cgroup_visit(root, &quotas, look_into);
+        cgroup_visit(root, &quotas, look_into_quota);
     errno = saved;
     return lowest;
 }

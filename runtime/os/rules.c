@@ -69,6 +69,22 @@ const char *rule_next(const char *rules, rule_t *rule)
     return *end ? end + 1 : end;
 }
 
+const char *rule_next_budget(const char *budgets, rule_t *rule)
+{
+    const char *end = budgets;
+    *rule = (rule_t){.name = budgets};
+    if (!is_letter(*budgets))
+        return NULL;
+    while (is_of_name(*end))
+        end++;
+    rule->length = (size_t)(end - budgets);
+    end = *end == ':' ? cut_size(end + 1, &rule->low) : NULL;
+    rule->high = rule->low;
+    if (!end || (*end && *end != ',') || rule->low > INT64_MAX)
+        return NULL;
+    return *end ? end + 1 : end;
+}
+
 bool rules_have_size(const char *rules, uint64_t size)
 {
     rule_t rule;

@@ -19,6 +19,9 @@ typedef struct rule {
     size_t length;
 } rule_t;
 
+/* The same for WEIR_BUDGET: NAME:SIZE,NAME:SIZE... The size is both ends of the rule. */
+const char *rule_next_budget(const char *budgets, rule_t *rule);
+
 /* The first rule of those in the string, and the rest of it; NULL: that is no rule. */
 const char *rule_next(const char *rules, rule_t *rule);
 

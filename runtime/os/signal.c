@@ -174,7 +174,7 @@ void os_unblock_stop_signal(void)
 }
 
 /* /proc/self/task/<thread>/<file> */
-static bool read_of_thread(int thread, const char *file, char *content, size_t size)
+static bool read_stat_of_thread(int thread, const char *file, char *content, size_t size)
 {
     char path[64];
     text_t text = text_on(path, sizeof path);
@@ -201,7 +201,7 @@ static bool is_there(int thread)
 bool os_thread_has_ended(int thread)
 {
     char content[512];
-    if (!read_of_thread(thread, "stat", content, sizeof content))
+    if (!read_stat_of_thread(thread, "stat", content, sizeof content))
         return !is_there(thread);
     const char *end = strrchr(content, ')');
     return end && end[1] && (end[2] == 'Z' || end[2] == 'X');
@@ -227,7 +227,7 @@ uint32_t os_thread_count(void)
 bool os_thread_blocks_signal(int thread)
 {
     char status[2048];
-    if (!read_of_thread(thread, "status", status, sizeof status))
+    if (!read_stat_of_thread(thread, "status", status, sizeof status))
         return false;
     const char *line = strstr(status, "SigBlk:");
     uint64_t blocked = 0;
@@ -248,7 +248,7 @@ void os_report_no_stop(int thread, uint64_t ns, const char *why)
     text_add_decimal(&text, ns / 100000000, 1);
     text_add_str(&text, " s thread ");
     text_add_u64(&text, (uint64_t)thread);
-    if (read_of_thread(thread, "comm", name, sizeof name)) {
+    if (read_stat_of_thread(thread, "comm", name, sizeof name)) {
         text_add_char(&text, ' ');
         text_add_quoted(&text, name, strcspn(name, "\n"));
     }

@@ -40,8 +40,8 @@ void os_mask_without_stop(sigset_t *set);
  * their like: the kernel would end the process), past wrappers of the calls for masks: what it has blocked
  * before, to be given back. */
 uint64_t os_block_signals(void);
-/* All but SIGCHLD, if that is ignored: blocked, it would not be dropped but go to another thread, and cut short what
- * that waits in. A handler that another thread installs between this and the stop may run here. */
+/* All but SIGCHLD, if that is ignored: blocked, it would not be dropped but go to another thread, and cut
+ * short what that waits in. A handler that another thread installs between this and the stop may run here. */
 uint64_t os_block_heard_signals(void);
 void os_restore_signals(uint64_t before);
 /* The calling thread is not cancelled until the result is given back. For functions of the program that the

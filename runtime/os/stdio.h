@@ -1,8 +1,8 @@
 /* stdio: the lock that the C library has around its list of streams.
  *
  * glibc's fork takes it after the fork handlers, and fflush(NULL) and fclose take it before that of a stream,
- * under which getline and fopen allocate. So a fork handler that holds an allocator's locks takes this one before
- * them.
+ * under which getline and fopen allocate. So a fork handler that holds an allocator's locks takes this one
+ * before them.
  */
 #ifndef WEIR_OS_STDIO_H
 #define WEIR_OS_STDIO_H

@@ -44,6 +44,17 @@ void text_add_quoted(text_t *text, const char *chars, size_t length)
     text_add_str(text, length > LONGEST ? "...\"" : "\"");
 }
 
+void text_add_json_string(text_t *text, const char *string)
+{
+    text_add_char(text, '"');
+    for (; *string; string++) {
+        if (*string == '"' || *string == '\\')
+            text_add_char(text, '\\');
+        text_add_char(text, *string >= ' ' && *string <= '~' ? *string : '?');
+    }
+    text_add_char(text, '"');
+}
+
 static void add_number(text_t *text, uint64_t number, unsigned base)
 {
     char digits[20]; /* UINT64_MAX has 20 in base 10 */

@@ -34,6 +34,9 @@ void text_add_chars(text_t *text, const char *chars, size_t length);
 /* In quotes, unprintable characters as '?', cut at about 60 characters: safe for foreign strings in messages.
  */
 void text_add_quoted(text_t *text, const char *chars, size_t length);
+/* As a string of JSON. What is not plain ASCII becomes '?': it is no matter for a name, and may be half a
+ * character at its end. */
+void text_add_json_string(text_t *text, const char *string);
 void text_add_u64(text_t *text, uint64_t number);
 void text_add_i64(text_t *text, int64_t number);
 /* 0x7f00: with prefix, lower case, no leading zeros. */

@@ -3,7 +3,7 @@
  * Storage", 2013), and the values of keys
  * (pthread_setspecific) beyond the first 32, which its record points to.
  *
- *     record of the thread:   | vector | ... | values of the first 32 keys | array: that block, block or NULL, ... |
+ *     record of the thread:  | vector | ... | values of 32 keys | array: that block, block or NULL, ... |
  *
  * Static thread-local memory lies below the word on x86-64, and the record above it; on AArch64 it is the
  * other way round:

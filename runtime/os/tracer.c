@@ -51,8 +51,8 @@ static bool is_possible(void)
            inode_of("/proc/self/ns/pid") == inode_of("/proc/self/ns/pid_for_children");
 }
 
-/* 1: only the process that is named may trace. It replaces what the program may have said itself, until the task
- * ends. */
+/* 1: only the process that is named may trace. It replaces what the program may have said itself, until the
+ * task ends. */
 static bool has_to_be_named(void)
 {
     static int known; /* 0: not asked yet */
@@ -65,8 +65,8 @@ static bool has_to_be_named(void)
 
 /* --- its life --- */
 
-/* A thread of the program that waited for any child may have reaped it: then its number is kept, for a thread that asks
- * (tracer_is_task). */
+/* A thread of the program that waited for any child may have reaped it: then its number is kept, for a thread
+ * that asks (tracer_is_task). */
 static void reap(void)
 {
     long reaped;
@@ -99,7 +99,7 @@ bool tracer_holds(void)
 
 /* The task ends by itself when its time is over; it may have been killed, or wait in the kernel for a thread
  * that is about to run another program. */
-static bool wait_until_held(uint64_t patience_ns)
+static bool wait_until_held(uint64_t timeout_ns)
 {
     enum { LOOK_NS = 20 * 1000 * 1000 };
     const uint64_t grace = 1000000000u, began = os_now_ns();
@@ -108,7 +108,7 @@ static bool wait_until_held(uint64_t patience_ns)
             continue;
         if (!tracer_holds())
             return false;
-        if (os_now_ns() - began > patience_ns + grace) {
+        if (os_now_ns() - began > timeout_ns + grace) {
             kill(tracer.task, SIGKILL);
             return false;
         }
@@ -116,7 +116,7 @@ static bool wait_until_held(uint64_t patience_ns)
     return true;
 }
 
-static bool hold(uint64_t patience_ns)
+static bool hold_threads(uint64_t timeout_ns)
 {
     if (!tracer.stack && !(tracer.stack = os_take(STACK)))
         return false;
@@ -136,20 +136,20 @@ static bool hold(uint64_t patience_ns)
         prctl(PR_SET_PTRACER, task, 0, 0, 0);
         advance(TRACER_STARTS);
     }
-    if (wait_until_held(patience_ns))
+    if (wait_until_held(timeout_ns))
         return true;
     reap();
     return false;
 }
 
-bool tracer_hold(tracer_thread_t *threads, size_t count, tracer_judge *judge, uint64_t patience_ns)
+bool tracer_hold(tracer_thread_t *threads, size_t count, tracer_judge *judge, uint64_t timeout_ns)
 {
     int saved = errno;
     tracer.order = (tracer_order_t){
-        .threads = threads, .count = count, .judge = judge, .patience_ns = patience_ns, .process = getpid()};
+        .threads = threads, .count = count, .judge = judge, .timeout_ns = timeout_ns, .process = getpid()};
     for (size_t i = 0; i < count; i++)
         threads[i].state = TRACER_ASKED;
-    bool held = is_possible() && hold(patience_ns);
+    bool held = is_possible() && hold_threads(timeout_ns);
     errno = saved;
     return held;
 }

@@ -201,8 +201,8 @@ bool tracer_begin_again(const tracer_order_t *order, const tracer_thread_t *thre
 
 /* --- begun again by the kernel --- */
 
-/* In the kernel's ERESTARTNOHAND, which no program sees, the rest was written: else it is EINTR. All but select count
- * in nanoseconds. */
+/* In the kernel's ERESTARTNOHAND, which no program sees, the rest was written: else it is EINTR. All but
+ * select count in nanoseconds. */
 static uintptr_t rest_of(const struct user_regs_struct *registers)
 {
     enum { RESTART_NO_HANDLER = 514 };

@@ -57,9 +57,9 @@ static void let_go(tracer_thread_t *thread, int status, enum tracer_state state)
     thread->state = state;
 }
 
-/* It stands as before, but takes part when the process is stopped meanwhile (SIGSTOP, ^Z): else the parent would
- * hear of that only when we let go, which the stopped process cannot have us do. After that it has to be asked
- * again. Refused to a thread that was about to get a signal, and to one that listens already. */
+/* It stands as before, but takes part when the process is stopped meanwhile (SIGSTOP, ^Z): else the parent
+ * would hear of that only when we let go, which the stopped process cannot have us do. After that it has to
+ * be asked again. Refused to a thread that was about to get a signal, and to one that listens already. */
 static void have_listen(const tracer_thread_t *thread)
 {
     trace(PTRACE_LISTEN, thread->thread, 0, NULL);
@@ -77,7 +77,7 @@ static void note_vectors(tracer_thread_t *thread)
 
 /* A thread of another heap's number has another thread pointer: that heap's thread is gone. Where a thread
  * stands in a section that the caller may not interrupt, it goes on. */
-static void hold(const tracer_order_t *order, tracer_thread_t *thread, int status)
+static void hold_thread(const tracer_order_t *order, tracer_thread_t *thread, int status)
 {
     struct user_regs_struct registers;
     struct iovec general = {.iov_base = &registers, .iov_len = sizeof registers};
@@ -115,7 +115,7 @@ static void look(const tracer_order_t *order, tracer_thread_t *thread)
     if (error == 0 && info.si_pid == 0)
         return;
     if (error == 0 && info.si_code == CLD_TRAPPED)
-        hold(order, thread, info.si_status);
+        hold_thread(order, thread, info.si_status);
     else
         thread->state = TRACER_GONE;
 }
@@ -225,7 +225,7 @@ static void wait_for(const tracer_order_t *order, tracer_thread_t *thread, uint6
         uint64_t waited = os_now_ns() - began;
         if (atomic_load(thread->vforks) && tracer_is_parent(order->process, thread->thread))
             thread->state = TRACER_PARENT;
-        else if (waited > order->patience_ns ||
+        else if (waited > order->timeout_ns ||
                  (waited > UNINTERRUPTIBLE_NS && is_uninterruptible(order->process, thread->thread) &&
                   !waits_for_memory(order->process, thread->thread)))
             thread->state = TRACER_DEAF;
@@ -234,8 +234,9 @@ static void wait_for(const tracer_order_t *order, tracer_thread_t *thread, uint6
     }
 }
 
-/* The first thread is seized last, and so the kernel lets it go first when the task ends: a signal to the process that is
- * ignored is dropped as it is sent, unless that thread is traced. Then it wakes any thread, so all have to be held. */
+/* The first thread is seized last, and so the kernel lets it go first when the task ends: a signal to the
+ * process that is ignored is dropped as it is sent, unless that thread is traced. Then it wakes any thread,
+ * so all have to be held. */
 static void seize_all(const tracer_order_t *order)
 {
     tracer_thread_t *first = NULL;

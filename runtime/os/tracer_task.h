@@ -14,7 +14,7 @@ typedef struct tracer_order {
     tracer_thread_t *threads;
     size_t count;
     tracer_judge *judge;
-    uint64_t patience_ns;
+    uint64_t timeout_ns;
     int process;            /* whose threads they are */
     bool hears_of_children; /* the program has a handler for SIGCHLD: the task's */
     _Atomic uint32_t stage; /* TO_WAIT, STARTS, TO_END: the caller's; HAS_HELD: the task's */
@@ -23,8 +23,8 @@ typedef struct tracer_order {
 /* A task with the order, on a stack of its own that ends at `stack_end`: its number, or -errno. */
 long tracer_task_start(tracer_order_t *order, char *stack_end);
 
-/* Is the signal ignored? The kernel drops it as it is sent, but not where a thread is traced or blocks it, as the
- * collecting one does. */
+/* Is the signal ignored? The kernel drops it as it is sent, but not where a thread is traced or blocks it, as
+ * the collecting one does. */
 bool tracer_is_ignored(const tracer_order_t *order, int number);
 
 /* Have a call begun again that was cut short by the stop, with what is left of its time. The thread is held
@@ -33,8 +33,9 @@ struct user_regs_struct;
 bool tracer_begin_again(const tracer_order_t *order, const tracer_thread_t *thread,
                         struct user_regs_struct *registers);
 
-/* select and its like: the kernel writes what is left of the time as a thread stops, and begins with that when it goes on.
- * Note when the time is over, as the thread is held; put what is left then in its place, before it goes on. */
+/* select and its like: the kernel writes what is left of the time as a thread stops, and begins with that
+ * when it goes on. Note when the time is over, as the thread is held; put what is left then in its place,
+ * before it goes on. */
 void tracer_note_rest(const tracer_order_t *order, tracer_thread_t *thread,
                       const struct user_regs_struct *registers);
 void tracer_put_rest(const tracer_order_t *order, const tracer_thread_t *thread);

@@ -63,7 +63,7 @@ static bool note(uintptr_t address, uintptr_t *calls, uint32_t room, uint32_t *c
  * each register that calls keep is where it was or at a distance below the CFA.
  *
  *     63        48 47     40 39 ...                  0
- *     | cfa: 15+1 |   rbp   | rbx, r12, r13, r14, r15 |       distances in words; 0: the register was not changed
+ *     | cfa: 15+1 |   rbp   | rbx, r12, r13, r14, r15 |  distances in words; 0: not changed
  *
  * Beside it lies its key, combined with it by exclusive or: a reader of one half of one entry and one of
  * another finds no match. So no lock is needed (Hyatt and Mann, "A lockless transposition table
@@ -104,7 +104,7 @@ static uint64_t pack(const cfi_row_t *row)
     return packed;
 }
 
-static bool load(const cfi_bounds_t *bounds, uintptr_t address, uintptr_t *value)
+static bool load_frame(const cfi_bounds_t *bounds, uintptr_t address, uintptr_t *value)
 {
     if (address < bounds->low || address > bounds->high - sizeof *value || address % sizeof *value)
         return false;
@@ -118,11 +118,11 @@ static bool step_packed(uint64_t row, const cfi_bounds_t *bounds, cfi_frame_t *f
     if (!(frame->known >> base & 1))
         return false;
     uintptr_t cfa = frame->reg[base] + (row >> 49) * 8;
-    if (!load(bounds, cfa - 8, &frame->reg[CFI_RETURN]))
+    if (!load_frame(bounds, cfa - 8, &frame->reg[CFI_RETURN]))
         return false;
     for (uint32_t i = 0; i < KEPT; i++) {
         uintptr_t distance = (row >> 8 * i & 0xff) * 8;
-        if (distance && !load(bounds, cfa - distance, &frame->reg[kept[i]]))
+        if (distance && !load_frame(bounds, cfa - distance, &frame->reg[kept[i]]))
             return false;
         frame->known |= (uint32_t)(distance > 0) << kept[i];
     }

@@ -2,11 +2,14 @@
  * Documentation/admin-guide/mm/pagemap.rst. */
 #include "runtime/os/written.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/os/filter.h"
 #include "runtime/os/maps.h"
 #include "runtime/os/os.h"
 #include "runtime/os/pagemap.h"
@@ -54,7 +57,8 @@ static bool is_written(uint64_t page)
 }
 
 /* pages[0] is that of `from`, which may lie in the middle of it. */
-static void each_run(const uint64_t *pages, size_t count, uintptr_t from, uintptr_t to, written_range *run)
+static void each_written(const uint64_t *pages, size_t count, uintptr_t from, uintptr_t to,
+                         written_range *visit)
 {
     uintptr_t start = from & ~(uintptr_t)(OS_PAGE - 1);
     for (size_t i = 0; i < count; i++) {
@@ -63,11 +67,11 @@ static void each_run(const uint64_t *pages, size_t count, uintptr_t from, uintpt
             i++;
         uintptr_t low = start + first * OS_PAGE, high = start + i * OS_PAGE;
         if (i > first)
-            run(low > from ? low : from, high < to ? high : to);
+            visit(low > from ? low : from, high < to ? high : to);
     }
 }
 
-static bool read_pages(int fd, uintptr_t from, uintptr_t to, written_range *run)
+static bool read_pages(int fd, uintptr_t from, uintptr_t to, written_range *visit)
 {
     static uint64_t pages[2048];
     long got = 1;
@@ -76,7 +80,7 @@ static bool read_pages(int fd, uintptr_t from, uintptr_t to, written_range *run)
         wanted = wanted < sizeof pages / sizeof *pages ? wanted : sizeof pages / sizeof *pages;
         got = syscall(SYS_pread64, fd, pages, wanted * sizeof *pages, from / OS_PAGE * sizeof *pages);
         if (got > 0) {
-            each_run(pages, (size_t)got / sizeof *pages, from, to, run);
+            each_written(pages, (size_t)got / sizeof *pages, from, to, visit);
             from = (from / OS_PAGE + (size_t)got / sizeof *pages) * OS_PAGE;
         }
     }
@@ -91,14 +95,14 @@ static void forget(void *addresses, size_t size)
 }
 
 /* False: the kernel has no such call. */
-static bool scan_pages(int fd, uintptr_t from, uintptr_t to, written_range *run)
+static bool scan_written_pages(int fd, uintptr_t from, uintptr_t to, written_range *visit)
 {
-    enum { RUNS = 512 };
-    static pagemap_run_t runs[RUNS];
+    enum { REGIONS = 512 };
+    static pagemap_region_t regions[REGIONS];
     pagemap_scan_t scan = {.start = from & ~(uintptr_t)(OS_PAGE - 1),
                            .end = to,
-                           .runs = (uintptr_t)runs,
-                           .run_count = RUNS,
+                           .regions = (uintptr_t)regions,
+                           .region_count = REGIONS,
                            .inverted = PAGEMAP_FILE | PAGEMAP_ZERO,
                            .all_of = PAGEMAP_FILE | PAGEMAP_ZERO,
                            .any_of = PAGEMAP_PRESENT | PAGEMAP_SWAPPED,
@@ -108,32 +112,55 @@ static bool scan_pages(int fd, uintptr_t from, uintptr_t to, written_range *run)
         long count = pagemap_scan(fd, &scan);
         known = count >= 0 && scan.walk_end > scan.start;
         for (long i = 0; known && i < count; i++)
-            run(runs[i].start > from ? runs[i].start : from, runs[i].end < to ? runs[i].end : to);
-        forget(runs, count > 0 ? (size_t)count * sizeof *runs : 0);
+            visit(regions[i].start > from ? regions[i].start : from,
+                  regions[i].end < to ? regions[i].end : to);
+        forget(regions, count > 0 ? (size_t)count * sizeof *regions : 0);
     }
     forget(&scan, sizeof scan);
     return known;
 }
 
-bool written_each_run(uintptr_t from, uintptr_t to, written_range *run)
+bool written_each_range(uintptr_t from, uintptr_t to, written_range *visit)
 {
     int fd = open_pagemap >= 0 ? open_pagemap : open_for_reading("/proc/thread-self/pagemap");
     if (fd < 0)
         return false;
-    bool known = scan_pages(fd, from, to, run) || read_pages(fd, from, to, run);
+    bool known = scan_written_pages(fd, from, to, visit) || read_pages(fd, from, to, visit);
     if (fd != open_pagemap)
         syscall(SYS_close, fd);
     return known;
 }
 
-/* The file is read without regard to what the process may do with the page. */
-bool written_copy(void *to, uintptr_t from, size_t size)
+/* Is it known that nothing is mapped there? */
+static bool is_unmapped(uintptr_t address)
 {
-    int fd = open_for_reading("/proc/thread-self/mem");
-    if (fd < 0)
-        return false;
-    bool copied = syscall(SYS_pread64, fd, to, size, from) == (long)size;
-    syscall(SYS_close, fd);
+    unsigned char resident;
+    uintptr_t page = address & ~(uintptr_t)(OS_PAGE - 1);
+    return filter_permits(FILTER_PAGES) && mincore((void *)page, OS_PAGE, &resident) < 0 && errno == ENOMEM;
+}
+
+/* Another task may unmap the page and map it again, between the reading and the question: so both are
+ * repeated. */
+static enum written_copied copy_page(int fd, void *to, uintptr_t from, size_t size)
+{
+    enum { TRIES = 16 };
+    for (int i = 0; i < TRIES; i++) {
+        if (syscall(SYS_pread64, fd, to, size, from) == (long)size)
+            return WRITTEN_COPIED;
+        if (is_unmapped(from))
+            return WRITTEN_GONE;
+    }
+    return WRITTEN_REFUSED;
+}
+
+/* The file is read without regard to what the process may do with the page. */
+enum written_copied written_copy(void *to, uintptr_t from, size_t size)
+{
+    int error = errno, fd = open_for_reading("/proc/thread-self/mem");
+    enum written_copied copied = fd < 0 ? WRITTEN_REFUSED : copy_page(fd, to, from, size);
+    if (fd >= 0)
+        syscall(SYS_close, fd);
+    errno = error;
     return copied;
 }
 
@@ -142,7 +169,7 @@ static void ignore_mapping(uintptr_t from, uintptr_t to, unsigned may)
     (void)from, (void)to, (void)may;
 }
 
-static void ignore(uintptr_t from, uintptr_t to)
+static void ignore_range(uintptr_t from, uintptr_t to)
 {
     (void)from, (void)to;
 }
@@ -150,5 +177,5 @@ static void ignore(uintptr_t from, uintptr_t to)
 bool written_is_known(void)
 {
     uintptr_t here = (uintptr_t)&open_pagemap & ~(uintptr_t)(OS_PAGE - 1);
-    return written_each_mapping(ignore_mapping) && written_each_run(here, here + OS_PAGE, ignore);
+    return written_each_mapping(ignore_mapping) && written_each_range(here, here + OS_PAGE, ignore_range);
 }

@@ -26,10 +26,15 @@ typedef void written_mapping(uintptr_t from, uintptr_t to, unsigned may);
 bool written_each_mapping(written_mapping *mapping);
 
 /* Of a mapping, those pages that have been written; false: it cannot be found out. */
-bool written_each_run(uintptr_t from, uintptr_t to, written_range *run);
+bool written_each_range(uintptr_t from, uintptr_t to, written_range *visit);
 
-/* Copy what may not be read, from the kernel. False: it does not let that happen. */
-bool written_copy(void *to, uintptr_t from, size_t size);
+/* Copy through the kernel what may not be read, or may be unmapped meanwhile; all of it lies in one page. */
+enum written_copied {
+    WRITTEN_COPIED,
+    WRITTEN_GONE,   /* nothing is mapped there any more */
+    WRITTEN_REFUSED /* the kernel does not let it be read, or whether it is mapped is not known */
+};
+enum written_copied written_copy(void *to, uintptr_t from, size_t size);
 
 /* May the process ask at all? */
 bool written_is_known(void);

@@ -1,6 +1,6 @@
-/* commitment: see commitment.h. The extent allocator takes all memory for committed until it purges it. So a chunk that is
- * committed in part is decommitted as a whole before it goes there, and so that a decommitted huge object is not handed out
- * as it is, the extent allocator purges it first. */
+/* commitment: see commitment.h. The extent allocator takes all memory for committed until it purges it. So
+ * a chunk that is committed in part is decommitted as a whole before it goes there, and so that a
+ * decommitted huge object is not handed out as it is, the extent allocator purges it first. */
 #include "runtime/pages/commitment.h"
 
 #include "runtime/pages/bits.h"
@@ -11,8 +11,8 @@
 #include "runtime/pages/purge.h"
 #include "runtime/pages/runs.h"
 
-/* The last run that went back, which is not handed out before another one has: what still uses its former block meets
- * addresses where nothing is. Its slots count neither as free nor as in use. */
+/* The last run that went back, which is not handed out before another one has: what still uses its former
+ * block meets addresses where nothing is. Its slots count neither as free nor as in use. */
 static struct {
     uint32_t slot, count; /* 0: none */
 } held;

@@ -43,7 +43,8 @@ size_t extents_purge(bool decommit);
 size_t extents_decommits(void);
 /* jemalloc's own metadata (some microseconds). */
 size_t extents_metadata_bytes(void);
-/* By any thread: what jemalloc keeps of the caller lies in its thread-local memory: start, and bytes; 0: not known. */
+/* By any thread: what jemalloc keeps of the caller lies in its thread-local memory: start, and bytes; 0: not
+ * known. */
 size_t extents_thread_local(uintptr_t *start);
 /* The size jemalloc would make of a request; 0: none so large. */
 size_t extents_rounded(size_t size, size_t alignment);

@@ -7,8 +7,8 @@ void growth_aim(growth_t *growth, int64_t percent)
 {
     size_t base = growth->low > GROWTH_FLOOR ? growth->low : GROWTH_FLOOR, step;
     if (!growth->subscribed || percent < 0 || __builtin_mul_overflow(base / 100, (size_t)percent, &step) ||
-        __builtin_add_overflow(growth->low, step, &growth->at))
-        growth->at = SIZE_MAX;
+        __builtin_add_overflow(growth->low, step, &growth->trigger))
+        growth->trigger = SIZE_MAX;
 }
 
 void growth_restart(growth_t *growth, size_t inuse, int64_t percent)

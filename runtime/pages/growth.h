@@ -1,9 +1,9 @@
-/* growth: when is the next cycle due? Pure arithmetic on sizes; limit.c holds one under the pages' lock.
+/* growth: the trigger of the next cycle. Pure arithmetic on sizes; limit.c holds one under the pages' lock.
  *
- *     at = low + max(low, 4 MiB) * GOGC / 100
+ *     trigger = low + max(low, 4 MiB) * GOGC / 100
  *
- * with low the least that was in use since the last cycle: a heap that grows by GOGC percent makes the clock
- * tick, as in Go, and so does one that breathes. Manual memory has no garbage, so what counts is what is in
+ * with low the least that was in use since the last cycle: a heap that grows by GOGC percent triggers a
+ * cycle, as in Go, and so does one that breathes. Manual memory has no garbage, so what counts is what is in
  * use, not what was allocated.
  *
  * The limit asks for cycles of its own: see limit.h.
@@ -17,14 +17,14 @@
 
 /* All sizes in bytes in use. */
 typedef struct growth {
-    bool subscribed; /* there is a listener to the clock; without one nothing is ever due */
+    bool subscribed; /* there is a listener to cycles; without one nothing is ever requested */
     size_t low;      /* the least since the last cycle */
-    size_t at;       /* a cycle is due from here on */
+    size_t trigger;  /* a cycle is requested from here on */
 } growth_t;
 
-#define GROWTH_UNHEEDED                                                                                      \
+#define GROWTH_UNSUBSCRIBED                                                                                  \
     {                                                                                                        \
-        .at = SIZE_MAX                                                                                       \
+        .trigger = SIZE_MAX                                                                                  \
     }
 
 /* A cycle has ended (or the first listener has come): measure from here. `percent` < 0: growth asks for

@@ -14,9 +14,9 @@
 #include "runtime/pages/pages.h"
 #include "runtime/pages/purge.h"
 
-/* The program may never have touched a large block that it frees. So the largest are not cleared by hand, which would
- * make all of them resident, but by the kernel; so are all in collect mode, where every block of malloc is
- * cleared. */
+/* The program may never have touched a large block that it frees. So the largest are not cleared by hand,
+ * which would make all of them resident, but by the kernel; so are all in collect mode, where every block of
+ * malloc is cleared. */
 enum { CLEARED_BY_KERNEL = 32 << 20 };
 
 static bool clear_by_kernel(char *memory, size_t size)
@@ -24,8 +24,8 @@ static bool clear_by_kernel(char *memory, size_t size)
     return (size >= CLEARED_BY_KERNEL || options.collect) && os_release(memory, size);
 }
 
-/* How much of a range the extent allocator had for reuse, in bytes; it is no longer. Those pages may hold anything,
- * the others are zero. */
+/* How much of a range the extent allocator had for reuse, in bytes; it is no longer. Those pages may hold
+ * anything, the others are zero. */
 static size_t huge_take_touched(const char *memory, size_t size, bool zeroed)
 {
     size_t touched = 0;

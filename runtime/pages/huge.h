@@ -1,5 +1,6 @@
 /* huge: objects over 2 MiB and those of an alignment over a slot. They come from the extent allocator
- * (extents.h), which owns the reuse of their addresses. All of this is under the pages' lock, but huge_clear. */
+ * (extents.h), which owns the reuse of their addresses. All of this is under the pages' lock, but
+ * huge_clear. */
 #ifndef WEIR_PAGES_HUGE_H
 #define WEIR_PAGES_HUGE_H
 
@@ -16,7 +17,8 @@ void huge_give(void *memory, size_t size, size_t moved);
 /* Grow in place; the size it has then, or 0. */
 size_t huge_extend(void *memory, size_t size, size_t wanted);
 
-/* Give up what is beyond `wanted` bytes, as far as the extent allocator's sizes allow; the size it has then. */
+/* Give up what is beyond `wanted` bytes, as far as the extent allocator's sizes allow; the size it has
+ * then. */
 size_t huge_shrink(void *memory, size_t size, size_t wanted);
 
 #endif

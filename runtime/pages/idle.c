@@ -11,6 +11,7 @@ static struct {
     release_t rule;
     size_t unused; /* the sum of chunk->unused */
     uint32_t next; /* the chunk to be counted next */
+    size_t peak_held;
 } idle = {.rule = RELEASE_INIT, .next = ZERO_ZONE / CHUNK_SIZE};
 
 /* --- what is held --- */
@@ -29,6 +30,20 @@ size_t idle_held_bytes(void)
 {
     return atomic_load(&page_stats.touched) * OS_PAGE + page_stats.huge_inuse - page_stats.huge_moving +
            page_stats.huge_idle + region_table_bytes() + atomic_load(&page_stats.metadata);
+}
+
+static void raise_peak(size_t held)
+{
+    if (held > idle.peak_held)
+        idle.peak_held = held;
+}
+
+size_t idle_peak_held_bytes(bool reset)
+{
+    if (reset)
+        idle.peak_held = 0;
+    raise_peak(idle_held_bytes());
+    return idle.peak_held;
 }
 
 /* --- releasing --- */
@@ -127,6 +142,7 @@ void idle_spare_peak(void)
 void idle_note_taken(size_t fresh)
 {
     release_note_inuse(&idle.rule, idle_inuse_bytes());
+    raise_peak(idle_held_bytes() + fresh);
     if (fresh > 0 && idle.rule.given > 0) {
         fade();
         release_note_fresh(&idle.rule, fresh);

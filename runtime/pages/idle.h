@@ -19,6 +19,8 @@ size_t idle_inuse_bytes(void);
 /* What may be resident: the touched pages of slots, in use or idle, huge objects, and the runtime's own
  * tables. */
 size_t idle_held_bytes(void);
+/* The most of it, since the start or since it was reset. */
+size_t idle_peak_held_bytes(bool reset);
 
 /* < 0: idle memory is kept. */
 void idle_set_gc_percent(int64_t percent);
@@ -32,8 +34,8 @@ void idle_note_taken(size_t fresh);
 void idle_spare_peak(void);
 /* The chunk becomes the extent allocator's. */
 void idle_forget_chunk(uint32_t index);
-/* The kernel may have refused to commit: what the extent allocator holds for reuse gives up its share. True: it had
- * one. */
+/* The kernel may have refused to commit: what the extent allocator holds for reuse gives up its share. True:
+ * it had one. */
 bool idle_give_up_commitment(void);
 /* The release rule holds back nothing of what it has learnt to hold: a request for memory was refused. */
 void idle_forget_learnt(void);

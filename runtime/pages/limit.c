@@ -14,7 +14,7 @@
 #include "runtime/pages/purge.h"
 #include "runtime/pages/slack.h"
 
-_Atomic uint32_t pages_due;
+_Atomic uint32_t pages_requested;
 
 enum { LIMIT_SHARE = 64, REFILL_SHARE = 16, FOREIGN_SHARE = 256 };
 /* Between two readings: of the process, and of how much memory there is. */
@@ -29,11 +29,11 @@ static struct {
     bool is_watching;              /* the process is read */
     foreign_t foreign;             /* zeros unless it is */
     _Atomic int64_t room;          /* the soft limit less what is foreign; read by any thread */
-    _Atomic uint64_t look_at;      /* when the next reading is due; UINT64_MAX: never. Read by any thread */
+    _Atomic uint64_t look_at;      /* when to read next; UINT64_MAX: never. Read by any thread */
     uint64_t follow_at;
     _Atomic size_t
         volume; /* bytes that were admitted or allocated anew since the last reading. Written by any thread */
-    size_t due_at;        /* total bytes: a cycle for the limit is due from here on */
+    size_t trigger;       /* total bytes: a cycle for the limit is requested from here on */
     size_t wanted;        /* bytes: the most that did not fit since the last cycle */
     int pressure_percent; /* of the limit; 0: there is no callback */
     void (*pressure_callback)(void *context, size_t inuse, size_t limit);
@@ -43,13 +43,13 @@ static struct {
     void (*refused)(void *context, size_t wanted);
     void *refused_context;
     _Atomic size_t refilled;    /* bytes that went into caches while pressed, since the last cycle, */
-    _Atomic size_t refill_step; /* and how many make one due */
+    _Atomic size_t refill_step; /* and how many trigger one */
     growth_t growth;
 } limit = {.bytes = {INT64_MAX, INT64_MAX},
            .counts_process = true,
            .room = INT64_MAX,
            .look_at = UINT64_MAX,
-           .growth = GROWTH_UNHEEDED};
+           .growth = GROWTH_UNSUBSCRIBED};
 
 /* The thread has run a cycle for a request, and repeats it. */
 static __thread bool retrying __attribute__((tls_model("initial-exec")));
@@ -125,7 +125,7 @@ static bool follows(void)
     return limit.shares[LIMIT_SOFT] || limit.shares[LIMIT_HARD];
 }
 
-/* The clock ticks every few milliseconds, in which a program may allocate much. */
+/* The coarse time changes every few milliseconds, in which a program may allocate much. */
 bool limit_wants_look(size_t bytes)
 {
     uint64_t at = atomic_load_explicit(&limit.look_at, memory_order_relaxed);
@@ -175,10 +175,10 @@ void limit_after_fork_child(void)
 /* --- holding the limits --- */
 
 /* The limit is the more urgent reason. */
-static void raise_due(enum pages_due reason)
+static void request_cycle(enum pages_request reason)
 {
-    if (pages_due < reason)
-        atomic_store_explicit(&pages_due, reason, memory_order_relaxed);
+    if (pages_requested < reason)
+        atomic_store_explicit(&pages_requested, reason, memory_order_relaxed);
 }
 
 void limit_fell(void)
@@ -200,12 +200,12 @@ static size_t share_of_total(size_t total, size_t share)
     return total / share > of_limit ? total / share : of_limit;
 }
 
-/* So much is counted: a growth by 1/64 from the least that was since the last cycle makes one due. */
+/* So much is counted: a growth by 1/64 from the least that was since the last cycle triggers one. */
 static void note_total(size_t total)
 {
     size_t step = share_of_total(total, LIMIT_SHARE);
-    if (limit.due_at > total + step)
-        limit.due_at = total + step;
+    if (limit.trigger > total + step)
+        limit.trigger = total + step;
 }
 
 static void set_refill_step(void)
@@ -215,7 +215,7 @@ static void set_refill_step(void)
 }
 
 /* Idle memory first, then the touched ends of slots behind large objects. */
-static void release(size_t excess)
+static void release_for_limit(size_t excess)
 {
     size_t idle = idle_bytes();
     size_t before = page_stats.released_pages;
@@ -247,7 +247,7 @@ static void note_pressure(size_t fresh)
     if (limit.is_told && now + share_of_limit(LIMIT_SHARE) < at)
         limit.is_told = false;
     if (!limit.is_told && now >= at && limit.subscribed)
-        raise_due(PAGES_DUE_PRESSURE);
+        request_cycle(PAGES_REQUEST_PRESSURE);
 }
 
 void limit_watch_pressure(int percent, void (*callback)(void *context, size_t inuse, size_t limit),
@@ -284,7 +284,7 @@ size_t limit_excess(bool with_room)
     limit_admit(0);
     size_t excess = excess_now(with_room);
     if (excess > 0) {
-        release(excess);
+        release_for_limit(excess);
         excess = excess_now(with_room);
     }
     return excess;
@@ -300,13 +300,13 @@ bool limit_admit(size_t fresh)
     if (limit_wants_look(fresh))
         limit_look();
     size_t lower = lower_limit(), held = idle_held_bytes();
-    if (UNLIKELY(idle_inuse_bytes() + fresh >= limit.growth.at))
-        raise_due(PAGES_DUE_GROWTH);
+    if (UNLIKELY(idle_inuse_bytes() + fresh >= limit.growth.trigger))
+        request_cycle(PAGES_REQUEST_GROWTH);
     if (LIKELY(lower == INT64_MAX))
         return true;
     note_total(total_bytes());
     if (held + fresh > lower) {
-        release(held + fresh - lower);
+        release_for_limit(held + fresh - lower);
         held = idle_held_bytes();
         lower = lower_limit(); /* others have had the lock */
     }
@@ -316,8 +316,8 @@ bool limit_admit(size_t fresh)
     atomic_store_explicit(&pages_pressed, over, memory_order_relaxed);
     if (over)
         note_wanted(fresh);
-    if (over && limit.subscribed && total_bytes() + fresh >= limit.due_at)
-        raise_due(PAGES_DUE_LIMIT);
+    if (over && limit.subscribed && total_bytes() + fresh >= limit.trigger)
+        request_cycle(PAGES_REQUEST_LIMIT);
     return held + fresh <= hard_limit();
 }
 
@@ -327,7 +327,7 @@ bool limit_refuses(size_t bytes)
     if (refused)
         note_wanted(bytes);
     if (refused && limit.subscribed && !retrying)
-        raise_due(PAGES_DUE_LIMIT);
+        request_cycle(PAGES_REQUEST_LIMIT);
     else
         page_stats.refusals += refused;
     return refused;
@@ -350,14 +350,14 @@ void limit_note_refill(size_t bytes)
 {
     size_t refilled = atomic_fetch_add_explicit(&limit.refilled, bytes, memory_order_relaxed) + bytes;
     if (refilled >= atomic_load_explicit(&limit.refill_step, memory_order_relaxed) && limit.subscribed)
-        raise_due(PAGES_DUE_LIMIT);
+        request_cycle(PAGES_REQUEST_LIMIT);
 }
 
 void limit_restart(void)
 {
     atomic_store_explicit(&limit.refilled, 0, memory_order_relaxed);
     limit.wanted = 0;
-    limit.due_at = total_bytes() + share_of_total(total_bytes(), LIMIT_SHARE);
+    limit.trigger = total_bytes() + share_of_total(total_bytes(), LIMIT_SHARE);
     set_refill_step();
 }
 
@@ -377,7 +377,7 @@ void limit_retry_ends(void)
 static void begin_anew(void)
 {
     watch();
-    limit.due_at = 0;
+    limit.trigger = 0;
     set_refill_step();
     atomic_store_explicit(&pages_limited, limit_is_set(), memory_order_relaxed);
     limit_admit(0);
@@ -406,7 +406,7 @@ bool limit_set_scope(bool is_process)
     return old;
 }
 
-void limit_heed(void)
+void limit_subscribe(void)
 {
     limit.subscribed = true;
 }

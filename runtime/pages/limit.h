@@ -1,4 +1,4 @@
-/* limit: the soft and the hard limit, and when a cycle of the clock is due.
+/* limit: the soft and the hard limit, and what triggers a cycle.
  *
  *     held = touched pages of slots + huge objects + the runtime's own tables     (bytes that may be
  *                                                                                 resident)
@@ -7,16 +7,16 @@
  * charged whole, since it may be written without a further call. Before memory is taken that would bring what
  * is held over the lower of the two limits, idle memory is released (idle.h), then the touched ends of slots
  * behind large objects. If that is not enough, the soft limit lets the request pass, and a cycle for the
- * limit is due. So that a heap whose live bytes exceed the limit is not all cycles, the next is due after a
- * growth by 1/64 of the limit. The hard limit refuses the request: a cycle is due, after which the heap tries
- * again (heap.c). If that is refused as well, the program's callback is asked for room, and the request is
- * tried for the last time.
+ * limit is requested. So that a heap whose live bytes exceed the limit is not all cycles, the next is
+ * triggered by a growth by 1/64 of the limit. The hard limit refuses the request: a cycle is requested, after
+ * which the heap tries again (heap.c). If that is refused as well, the program's callback is asked for room,
+ * and the request is tried for the last time.
  *
  * The soft limit is the process's, unless the scope says otherwise: what is not the runtime's is taken off
  * the room.
  *
- *     room  = soft - foreign                foreign: foreign.h, from a reading every few milliseconds (os/resident.h)
- *     total = held + foreign                what the next cycle for the limit is due by
+ *     room  = soft - foreign                foreign: foreign.h, read every few milliseconds (os/resident.h)
+ *     total = held + foreign                what triggers the next cycle for the limit
  *
  * A limit that was given as a share of the memory there is follows it (os/memory_size.h).
  *
@@ -37,14 +37,14 @@ void limit_watch_pressure(int percent, void (*callback)(void *context, size_t in
                           void *context);
 struct pages_pressure limit_tell_pressure(void);
 /* Would the hard limit refuse this many more bytes? Counts it if the calling thread has just run a cycle for
- * the same request; else a cycle is due. */
+ * the same request; else requests a cycle. */
 bool limit_refuses(size_t bytes);
 /* The hard limit refuses `wanted` bytes after a cycle: ask the program. Called without the lock. True: it may
  * have made room. */
 bool limit_ask_program(size_t wanted);
 
-/* While memory is held beyond the limit, so many bytes of free cells went to a thread: a cycle is due after
- * 1/16 of the limit, since the program may have freed by now what was in the way. Without the lock. */
+/* While memory is held beyond the limit, so many bytes of free cells went to a thread: a cycle is requested
+ * after 1/16 of the limit, since the program may have freed by now what was in the way. Without the lock. */
 void limit_note_refill(size_t bytes);
 
 /* Less is in use than before. */
@@ -65,9 +65,9 @@ bool limit_set_scope(bool is_process); /* the old one */
 void limit_set_gc_percent(int64_t percent);
 void limit_set_callback(void (*callback)(void *context, size_t wanted), void *context);
 
-/* From now on a subscriber runs the cycles that are due for the limit. */
-void limit_heed(void);
-/* A cycle has ended: the next one for the limit is due after a growth from here. */
+/* From now on a subscriber runs the cycles that are requested for the limit. */
+void limit_subscribe(void);
+/* A cycle has ended: the next one for the limit is triggered by a growth from here. */
 void limit_restart(void);
 /* A cycle has ended, or the first listener of growth has come: measure growth from here. */
 void limit_restart_growth(void);
@@ -76,7 +76,7 @@ void limit_restart_growth(void);
 int64_t limit_bytes(enum limit_kind kind);
 /* The soft limit, less what is foreign. Without the lock. */
 int64_t limit_room(void);
-/* So many bytes have been admitted, or allocated anew: is a reading due? Without the lock. */
+/* So many bytes have been admitted, or allocated anew: is it time for a reading? Without the lock. */
 bool limit_wants_look(size_t bytes);
 /* Read anew. */
 void limit_look(void);

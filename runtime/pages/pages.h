@@ -4,8 +4,7 @@
  * rule of its own (idle.h). Before memory is taken that would bring what is held over the soft limit, idle
  * memory is released; over the hard limit the request is refused (limit.h). There is no thread and no timer:
  * a program that goes idle has been trimmed by its last frees. Where releasing is not enough, and when the
- * heap has grown
- * (growth.h), a cycle of the runtime's clock is due: the flag is raised here, and read without the lock
+ * heap has grown (growth.h), a cycle is requested: the flag is raised here, and read without the lock
  * (heap/cycle.h).
  */
 #ifndef WEIR_PAGES_PAGES_H
@@ -32,8 +31,8 @@ typedef struct page_stats {
     size_t pages_slack; /* resident pages past a large object's end, left by the former user of its slots */
     size_t huge_inuse,
         huge_idle; /* bytes; idle: what the extent allocator has for reuse and may be resident */
-    size_t
-        huge_moving; /* bytes counted in huge_inuse of which the pages are still in another block: see pages_moved */
+    /* Bytes counted in huge_inuse of which the pages are still in another block: pages_take_huge_to_move. */
+    size_t huge_moving;
     size_t huge_count;
     size_t releases, released_pages; /* madvise calls and what they gave back, ever */
     size_t limit_releases;           /* of those, for the soft limit */
@@ -43,12 +42,6 @@ typedef struct page_stats {
     _Atomic size_t spare; /* bytes in use that threads may keep free for themselves (heap/spare.h) */
 } page_stats_t;
 extern page_stats_t page_stats;
-
-/* Give the lock up for a while, in the middle of what one does under it. For this folder. */
-void pages_lock_pause(void);
-void pages_lock_resume(void);
-/* In the middle of what takes long: let threads that sleep on the lock have it first. True: one had it. */
-bool pages_lock_breathe(void);
 
 /* For a reader of descriptors: between the two no slot changes hands, and no page of one is unmapped.
  * Short. */
@@ -97,8 +90,8 @@ bool pages_make_room(void);
 
 /* Memory for the runtime's own structures: zeroed, never given back. */
 void *pages_metadata(size_t size);
-/* An array of such memory that is full, with *room elements of `size` bytes, twice as long; of none, one of `first`. The
- * old one is free. NULL: no memory, and nothing has changed. */
+/* An array of such memory that is full, with *room elements of `size` bytes, twice as long; of none, one of
+ * `first`. The old one is free. NULL: no memory, and nothing has changed. */
 void *pages_grown(const void *array, size_t *room, size_t first, size_t size);
 
 /* Release until no more than `keep` bytes are idle, and the touched ends of slots behind large objects. True
@@ -143,8 +136,10 @@ size_t pages_excess(bool with_room);
 bool pages_would_refuse(void);
 /* What may be resident of the runtime's, and is not idle; bytes. */
 size_t pages_inuse(void);
+/* The most that was held from the kernel, in bytes: since the beginning, or since it was reset. */
+size_t pages_peak_held(bool reset);
 /* The program wants to know when so many percent of the limit are in use, idle memory left out: then
- * PAGES_DUE_PRESSURE is raised, once, and again when less was in use meanwhile. A callback of NULL: no
+ * PAGES_REQUEST_PRESSURE is raised, once, and again when less was in use meanwhile. A callback of NULL: no
  * more. */
 typedef struct pages_pressure {
     void (*callback)(void *context, size_t inuse, size_t limit);
@@ -179,19 +174,19 @@ size_t pages_extents_metadata(void);
 /* What the lock protects, read together. */
 page_stats_t pages_stats(void);
 
-/* Why a cycle of the runtime's clock is due (heap/cycle.h): raised here, under the lock, read by any thread. */
-enum pages_due {
-    PAGES_DUE_NONE,
-    PAGES_DUE_VOLUME, /* heap/cycle.h */
-    PAGES_DUE_GROWTH,
-    PAGES_DUE_PRESSURE, /* heap/shed.h: no cycle, but the program wants to know */
-    PAGES_DUE_LIMIT
+/* Why a cycle is requested (heap/cycle.h): raised here, under the lock, read by any thread. */
+enum pages_request {
+    PAGES_REQUEST_NONE,
+    PAGES_REQUEST_VOLUME, /* heap/cycle.h */
+    PAGES_REQUEST_GROWTH,
+    PAGES_REQUEST_PRESSURE, /* heap/shed.h: no cycle, but the program wants to know */
+    PAGES_REQUEST_LIMIT
 };
-HIDDEN extern _Atomic uint32_t pages_due;
-/* From now on pages_due has a subscriber. Before, it is never raised. */
-void pages_heed_growth(void);
-/* From now on the heap runs the cycles that are due for the limit. */
-void pages_heed_limit(void);
+HIDDEN extern _Atomic uint32_t pages_requested;
+/* From now on pages_requested has a subscriber. Before, it is never raised. */
+void pages_subscribe_growth(void);
+/* From now on the heap runs the cycles that are requested for the limit. */
+void pages_subscribe_limit(void);
 /* A cycle has ended: growth is measured from here, and idle memory released to what the limit allows. */
 void pages_cycle_done(void);
 /* The calling thread repeats a request that was refused, after a cycle: if it is refused again the program is

@@ -10,6 +10,7 @@
 #include "runtime/pages/idle.h"
 #include "runtime/pages/index.h"
 #include "runtime/pages/pages.h"
+#include "runtime/pages/pages_lock.h"
 #include "runtime/pages/runs.h"
 
 enum {
@@ -19,17 +20,17 @@ enum {
     REFUSALS_MAX = 128
 };
 
-typedef struct piece {
+typedef struct purge_run {
     uint32_t slot, count; /* count 0: this place is free */
     bool is_chunk;        /* slots of a chunk; else the extent allocator's */
     size_t pages;
-} piece_t;
+} purge_run_t;
 
 /* Under the pages' lock. */
 static struct {
-    piece_t pieces[PIECES]; /* being purged */
-    uint32_t busy;          /* of them */
-    uint32_t pause;         /* attempts to let go by: the kernel refused the last one */
+    purge_run_t pieces[PIECES]; /* being purged */
+    uint32_t busy;              /* of them */
+    uint32_t pause;             /* attempts to let go by: the kernel refused the last one */
     uint32_t round; /* of the memory of what was refused (chunk->refused): until then it is not tried again */
     uint32_t attempts; /* in which something was left out, in this round */
     uint64_t turns;
@@ -70,7 +71,7 @@ static uint64_t in_work(uint32_t chunk)
 {
     uint64_t slots = 0;
     for (uint32_t i = 0; purge.busy && i < PIECES; i++) {
-        const piece_t *piece = &purge.pieces[i];
+        const purge_run_t *piece = &purge.pieces[i];
         if (piece->count && !piece->is_chunk && piece->slot / CHUNK_SLOTS == chunk)
             slots |= bits_run(piece->slot % CHUNK_SLOTS, piece->count);
     }
@@ -88,7 +89,7 @@ static uint64_t refused_slots(const chunk_t *chunk)
     return is_refused(chunk) ? chunk->refused : 0;
 }
 
-static void note_refused(const piece_t *piece)
+static void note_refused(const purge_run_t *piece)
 {
     chunk_t *chunk = &region.chunks[piece->slot / CHUNK_SLOTS];
     if (!is_refused(chunk)) {
@@ -100,16 +101,16 @@ static void note_refused(const piece_t *piece)
 }
 
 /* The highest run of ones, within a huge page. */
-static piece_t highest_run(uint32_t chunk, uint64_t idle)
+static purge_run_t highest_run(uint32_t chunk, uint64_t idle)
 {
     uint32_t last = 63 - (uint32_t)__builtin_clzll(idle), first = last;
     while (!is_refused(&region.chunks[chunk]) && first % PIECE_SLOTS > 0 && idle >> (first - 1) & 1)
         first--;
-    return (piece_t){.slot = chunk * CHUNK_SLOTS + first, .count = last - first + 1};
+    return (purge_run_t){.slot = chunk * CHUNK_SLOTS + first, .count = last - first + 1};
 }
 
 /* Take the next piece at or below the chunk; it counts as gone from here on. False: there is none. */
-static bool piece_take(piece_t *piece, uint32_t *end)
+static bool take_run(purge_run_t *piece, uint32_t *end)
 {
     uint32_t index;
     while ((index = index_last_idle(*end)) > 0) {
@@ -137,7 +138,7 @@ static bool piece_take(piece_t *piece, uint32_t *end)
 }
 
 /* It was purged, or is put back as it was. */
-static void piece_put(const piece_t *piece, bool is_purged)
+static void put_run(const purge_run_t *piece, bool is_purged)
 {
     if (is_purged) {
         region_forget_touched(piece->slot, piece->count);
@@ -154,7 +155,7 @@ static void piece_put(const piece_t *piece, bool is_purged)
         runs_give(piece->slot, piece->count);
 }
 
-static piece_t *free_place(void)
+static purge_run_t *free_place(void)
 {
     for (uint32_t i = 0; i < PIECES; i++)
         if (!purge.pieces[i].count)
@@ -165,12 +166,12 @@ static piece_t *free_place(void)
 void (*_Atomic purge_watch)(size_t bytes, uint64_t from_ns, uint64_t to_ns);
 
 /* 0, or the kernel's error. */
-static int release_memory(const piece_t *piece)
+static int release_memory(const purge_run_t *piece)
 {
     return os_release(region_address(piece->slot), (size_t)piece->count << SLOT_SHIFT) ? 0 : errno;
 }
 
-COLD static int release_watched(const piece_t *piece)
+COLD static int release_watched(const purge_run_t *piece)
 {
     uint64_t from = os_now_ns();
     int error = release_memory(piece);
@@ -181,9 +182,9 @@ COLD static int release_watched(const piece_t *piece)
 }
 
 /* No place to note the piece: then under the lock. 0, or the kernel's error. */
-static int release(const piece_t *piece)
+static int release_pieces(const purge_run_t *piece)
 {
-    piece_t *place = free_place();
+    purge_run_t *place = free_place();
     if (!place)
         return release_memory(piece);
     *place = *piece;
@@ -216,7 +217,7 @@ void purge_retry(void)
 
 /* True: go on. A piece with a locked page is refused as EINVAL, others may not be; but not for ever, since
  * all that the process has may be locked. */
-static bool goes_on_after(const piece_t *piece, int error, uint32_t refusals)
+static bool goes_on_after(const purge_run_t *piece, int error, uint32_t refusals)
 {
     if (error == EINVAL)
         note_refused(piece);
@@ -234,10 +235,10 @@ bool purge_to(size_t bound)
         return any;
     }
     uint32_t end = (uint32_t)(region.used >> CHUNK_SHIFT), refusals = 0;
-    piece_t piece;
-    while (idle_bytes() > bound && piece_take(&piece, &end)) {
-        int error = release(&piece);
-        piece_put(&piece, error == 0);
+    purge_run_t piece;
+    while (idle_bytes() > bound && take_run(&piece, &end)) {
+        int error = release_pieces(&piece);
+        put_run(&piece, error == 0);
         refusals = error ? refusals + 1 : 0;
         any |= error == 0;
         if (error && !goes_on_after(&piece, error, refusals))
@@ -253,7 +254,7 @@ bool purge_to(size_t bound)
 static bool is_in_work(uint32_t slot, uint32_t count)
 {
     for (uint32_t i = 0; i < PIECES; i++) {
-        const piece_t *piece = &purge.pieces[i];
+        const purge_run_t *piece = &purge.pieces[i];
         if (piece->count && piece->slot < slot + count && slot < piece->slot + piece->count)
             return true;
     }
@@ -294,9 +295,9 @@ void purge_after_fork_child(void)
 {
     for (uint32_t i = 0; i < PIECES; i++)
         if (purge.pieces[i].count) {
-            piece_t piece = purge.pieces[i];
+            purge_run_t piece = purge.pieces[i];
             purge.pieces[i].count = 0;
-            piece_put(&piece, false);
+            put_run(&piece, false);
         }
     purge.busy = 0;
 }

@@ -5,10 +5,10 @@
  *     without it         madvise
  *     under the lock     put the piece back, clean; or as it was, if the kernel refused
  *
- * Slots of a chunk are no thread's meanwhile; others allocate from other slots. Memory of the
- * extent allocator's cannot be withheld from it: a thread that gets some of a piece from there asks for other memory,
- * and only where there is none waits until the piece has been purged. A piece counts as gone from when it was
- * taken. The rule purges one piece at a time; a limit, whose threads need the room, a few.
+ * Slots of a chunk are no thread's meanwhile; others allocate from other slots. Memory of the extent
+ * allocator's cannot be withheld from it: a thread that gets some of a piece from there asks for other
+ * memory, and only where there is none waits until the piece has been purged. A piece counts as gone from
+ * when it was taken. The rule purges one piece at a time; a limit, whose threads need the room, a few.
  *
  * Where the kernel refuses (a sandbox without madvise), trying at each free would cost and change nothing:
  * then so many attempts are let go by. Of memory that is locked in parts what is not goes back, and what is
@@ -42,8 +42,8 @@ void *purge_take_provided(size_t size, size_t alignment);
 bool purge_has(const void *memory, size_t size);
 /* Wait until nothing of the memory is being purged. The lock is given up meanwhile. */
 void purge_await(const void *memory, size_t size);
-/* For the execution trace: called by the thread that has given bytes back, after that, without the pages' lock; NULL:
- * there is no trace. */
+/* For the execution trace: called by the thread that has given bytes back, after that, without the pages'
+ * lock; NULL: there is no trace. */
 extern void (*_Atomic purge_watch)(size_t bytes, uint64_t from_ns, uint64_t to_ns);
 /* In the child of a fork: no thread purges any more. */
 void purge_after_fork_child(void);

@@ -70,16 +70,16 @@ enum span_kind {
  *   manual:    used = frees_until_event + used_base;   used + |free| + absent == initialized <= cells
  *   collected: see runtime/heap/collected.h
  *
- *   what it is of    word 1   word 2                              list links               16 bits       16 bits
- *   manual cells     free     frees_until_event, used_base        all_next, all_prev       initialized   absent
- *   collected cells  epoch    flags, freed                        next_offered, is_offered position      samples
- *   a large object   bytes    flags                               all_next, all_prev       -             is_moved
- *   a huge object    bytes    flags                               -                        -             unclear
- *   a tail           -        -                                   first, in place of next  -             -
+ *   what it is of    word 1   word 2                        list links                 16 bits       16 bits
+ *   manual cells     free     frees_until_event, used_base  all_next, all_prev         initialized   absent
+ *   collected cells  epoch    flags, freed                  next_offered, is_offered   position      samples
+ *   a large object   bytes    flags                         all_next, all_prev         -             is_moved
+ *   a huge object    bytes    flags                         -                          -             unclear
+ *   a tail           -        -                             first, in place of next    -             -
  *
  * Except where noted a field belongs to the thread that owns the span's heap, or, of an orphaned heap, to
- * whoever holds the lock of the list of heaps; of a collected one, to the thread that has claimed it, or to whoever holds the
- * lock of collected.c. */
+ * whoever holds the lock of the list of heaps; of a collected one, to the thread that has claimed it, or to
+ * whoever holds the lock of collected.c. */
 typedef struct span {
     uintptr_t owner; /* os_thread_word of the owner; 0: none's, or not to be freed on the fast path.
                        * Read by all threads (relaxed): equal to the reader's own word only if it is its
@@ -107,17 +107,16 @@ typedef struct span {
     uint16_t cells;
     union {
         uint16_t initialized; /* cells ever handed out, from the front */
-        uint16_t position;    /* of the cell from which on the next run is looked for */
+        uint16_t position;    /* of the cell from which on the next buffer is looked for */
     };
     uint8_t cls;
     uint8_t kind;  /* enum span_kind */
     uint8_t state; /* enum span_state; read by all threads */
-    uint8_t
-        touched; /* pages at the front of this slot that may be resident; under the pages' lock or owner's. 0
-                      * while a huge object has the slot; after it, what the extent allocator has for reuse. */
+    /* Pages at the front of this slot that may be resident; under the pages' lock or owner's. 0 while a huge
+     * object has the slot; after it, what the extent allocator has for reuse. */
+    uint8_t touched;
     union {
-        uint32_t
-            next; /* with prev: slots of the neighbours on heap->partial[class], or on the list of a class; 0: none */
+        uint32_t next; /* with prev: the neighbours' slots: heap->partial[class] or a class's list; 0: none */
         uint32_t first; /* slot of the object that the tail is of */
     };
     uint32_t prev;
@@ -156,8 +155,7 @@ typedef struct chunk {
     uint64_t committed; /* slots that are readable and writable: all that are in use, and free ones */
     bool from_extents;  /* goes back there when all its slots are free */
     bool known;
-    bool
-        idle; /* idle memory may be in it: in its free slots, or, if it is not known, the extent allocator's */
+    bool idle; /* idle memory may be in it: in its free slots, or the extent allocator's if it is not known */
     uint32_t unused;        /* bytes of cells in no use, as idle.c counted them last */
     uint64_t refused;       /* idle slots that the kernel would not take back, */
     uint32_t refused_round; /* if in this round of attempts: purge.c */
@@ -166,8 +164,8 @@ typedef struct chunk {
 } chunk_t;
 
 /* Written once, at start-up; `carved`, `used` and what is mapped under the pages' lock, and the former two
- * read by any thread. used <= carved <= described <= size; used < carved: in a small region the extent allocator
- * has all of it from the start. */
+ * read by any thread. used <= carved <= described <= size; used < carved: in a small region the extent
+ * allocator has all of it from the start. */
 extern struct region {
     chunk_t *chunks;
     size_t size;                        /* what it may grow to */
@@ -185,8 +183,8 @@ HIDDEN extern span_t *region_spans;
 /* Claim the region, as much as can be had; false if that is less than one chunk. */
 bool region_init(void);
 
-/* Take address space from the end, for chunks or for the extent allocator: aligned (a power of two, at least a
- * chunk) and a multiple of chunks. It is described, and its first `committed` bytes are. NULL: no more. */
+/* Take address space from the end, for chunks or for the extent allocator: aligned (a power of two, at least
+ * a chunk) and a multiple of chunks. It is described, and its first `committed` bytes are. NULL: no more. */
 void *region_carve(size_t size, size_t alignment, size_t committed);
 /* Of what was carved: make a part that is not readable, writable and zero; and the other way round. */
 bool region_commit(void *start, size_t size);

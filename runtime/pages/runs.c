@@ -12,7 +12,8 @@
 #include "runtime/pages/pages.h"
 #include "runtime/pages/purge.h"
 
-/* Waking the extent allocator costs about 0.2 MiB: a program of many classes and few objects should not have to. */
+/* Waking the extent allocator costs about 0.2 MiB: a program of many classes and few objects should not have
+ * to. */
 enum { DIRECT_CHUNKS = 8 };
 enum { FIRST_COMMIT = 4 /* slots */ };
 
@@ -67,7 +68,8 @@ static bool chunk_get(size_t alignment)
     return true;
 }
 
-/* All slots are free: the extent allocator may have it for something else. Its pages come along as they are. */
+/* All slots are free: the extent allocator may have it for something else. Its pages come along as they
+ * are. */
 void runs_put_chunk(uint32_t index)
 {
     chunk_t *chunk = &region.chunks[index];
@@ -246,9 +248,9 @@ uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, 
     return slot;
 }
 
-/* A request that finds the direct chunks full wakes the extent allocator; so does one for a chunk at a multiple of
- * its size, for the extent allocator uses the addresses in front of it for something else. `carve`: a chunk without
- * memory is of use too. */
+/* A request that finds the direct chunks full wakes the extent allocator; so does one for a chunk at a
+ * multiple of its size, for the extent allocator uses the addresses in front of it for something else.
+ * `carve`: a chunk without memory is of use too. */
 static void more_room(size_t alignment, bool carve)
 {
     bool direct =

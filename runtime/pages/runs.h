@@ -18,20 +18,21 @@
 /* Carve the first chunk. */
 bool runs_init(void);
 
-/* Take `count` slots at a multiple of `alignment` slots (a power of two), for a use of `use` pages: dirty ones
- * first. is_small: for a span whose cells will use all of them. 0: none. *full says that there is no such run;
- * else the limit refused it, or none can be committed. */
+/* Take `count` slots at a multiple of `alignment` slots (a power of two), for a use of `use` pages: dirty
+ * ones first. is_small: for a span whose cells will use all of them. 0: none. *full says that there is no
+ * such run; else the limit refused it, or none can be committed. */
 uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, bool *full);
 /* The same after runs_take found nothing, from another chunk. */
 uint32_t runs_take_new(uint32_t count, size_t use, size_t alignment, bool is_small, bool full);
 /* Take slots that are free and idle, to purge them. */
 void runs_take_idle(uint32_t slot, uint32_t count);
-/* Give a run back. A chunk that is free throughout goes back to the extent allocator, unless few slots are free. */
+/* Give a run back. A chunk that is free throughout goes back to the extent allocator, unless few slots are
+ * free. */
 void runs_give(uint32_t slot, uint32_t count);
 /* A chunk that is free throughout goes back to the extent allocator. */
 void runs_put_chunk(uint32_t chunk);
-/* Before a span with hollow pages is given back, without the lock: the others go back to the kernel too, so that
- * none is touched. How many went. */
+/* Before a span with hollow pages is given back, without the lock: the others go back to the kernel too, so
+ * that none is touched. How many went. */
 size_t runs_release_hollow(uint32_t slot);
 /* Take the slots from `count` up to `new_count` as well, if they are free and the limit admits a use of
  * `new_use` pages.

@@ -4,6 +4,7 @@
 #include "runtime/os/os.h"
 #include "runtime/pages/index.h"
 #include "runtime/pages/pages.h"
+#include "runtime/pages/pages_lock.h"
 #include "runtime/pages/purge.h"
 
 static struct {

@@ -1,8 +1,8 @@
-/* slack: touched pages behind the ends of large objects, in the last of their slots; left by the owner of the slots
- * before. The object's owner will not write them, so near a limit they go back to the kernel.
+/* slack: touched pages behind the ends of large objects, in the last of their slots; left by the owner of the
+ * slots before. The object's owner will not write them, so near a limit they go back to the kernel.
  *
- * Each chunk counts its own, and a group of chunks (index.h) says whether it has some: those are searched, and
- * no others. What the kernel refuses is not tried again in the same round of attempts (purge.h).
+ * Each chunk counts its own, and a group of chunks (index.h) says whether it has some: those are searched,
+ * and no others. What the kernel refuses is not tried again in the same round of attempts (purge.h).
  *
  * All of this is under the pages' lock. */
 #ifndef WEIR_PAGES_SLACK_H

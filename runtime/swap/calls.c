@@ -88,15 +88,15 @@ extern void *__tls_get_addr(void *); /* the dynamic linker's */
 /* The numbers of rbx, rbp, r12 to r15 in the x86-64 ABI. */
 static _Unwind_Reason_Code find_program(struct _Unwind_Context *context, void *argument)
 {
-    static const int kept[ORIGIN_HELD] = {3, 6, 12, 13, 14, 15};
+    static const int kept[ORIGIN_SAVED] = {3, 6, 12, 13, 14, 15};
     origin_frame_t *frame = argument;
     uintptr_t address = unwind_ip(context) - 1;
     frame->from = unwind_cfa(context);
     if (own_has_in_image(address) || is_beside(address, (const void *)(uintptr_t)exit) ||
         is_beside(address, (const void *)(uintptr_t)__tls_get_addr))
         return _URC_NO_REASON;
-    for (size_t i = 0; i < ORIGIN_HELD; i++)
-        frame->held[i] = unwind_register(context, kept[i]);
+    for (size_t i = 0; i < ORIGIN_SAVED; i++)
+        frame->saved[i] = unwind_register(context, kept[i]);
     return _URC_END_OF_STACK;
 }
 

@@ -23,7 +23,7 @@
 #include "runtime/swap/swap.h"
 
 /* The options are known as soon as there is a heap. */
-static bool is_watched(void)
+static bool is_watched_child(void)
 {
     return thread_heap() && options.collect;
 }
@@ -35,7 +35,7 @@ pid_t children_after(long result);
 
 __attribute__((used)) void children_before(void)
 {
-    if (is_watched())
+    if (is_watched_child())
         world_vfork_begin();
 }
 
@@ -76,7 +76,7 @@ static int spawn_watched(spawn *next, pid_t *pid, const char *file, const posix_
                          const posix_spawnattr_t *attributes, char *const arguments[],
                          char *const environment[])
 {
-    bool watched = is_watched();
+    bool watched = is_watched_child();
     if (watched)
         world_vfork_begin();
     int error = next(pid, file, actions, attributes, arguments, environment);
@@ -111,7 +111,7 @@ EXPORT FILE *popen(const char *command, const char *how)
     static call *_Atomic next;
     if (!next)
         next = (call *)(uintptr_t)dlsym(RTLD_NEXT, "popen");
-    bool watched = is_watched();
+    bool watched = is_watched_child();
     if (watched)
         world_vfork_begin();
     FILE *stream = next(command, how);
@@ -133,7 +133,7 @@ EXPORT int system(const char *command)
     static call *_Atomic next;
     if (!next)
         next = (call *)(uintptr_t)dlsym(RTLD_NEXT, "system");
-    bool watched = is_watched();
+    bool watched = is_watched_child();
     int status;
     if (watched)
         world_vfork_begin();
@@ -150,7 +150,7 @@ EXPORT int wordexp(const char *words, wordexp_t *result, int how)
     static call *_Atomic next;
     if (!next)
         next = (call *)(uintptr_t)dlsym(RTLD_NEXT, "wordexp");
-    bool watched = is_watched();
+    bool watched = is_watched_child();
     int error;
     if (watched)
         world_vfork_begin();

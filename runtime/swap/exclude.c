@@ -1,15 +1,10 @@
 /* exclude: see exclude.h. */
-#define _GNU_SOURCE
 #include "runtime/swap/exclude.h"
-
-#include <dlfcn.h>
-#include <errno.h>
-#include <link.h>
-#include <string.h>
 
 #include "runtime/heap/upcall.h"
 #include "runtime/os/options.h"
 #include "runtime/os/rules.h"
+#include "runtime/swap/callers.h"
 #include "runtime/swap/calls.h"
 
 static const char *keep(void)
@@ -24,20 +19,6 @@ static const char *noscan(void)
 
 /* --- whose address it is --- */
 
-/* The file, without folders, that the address is mapped from; NULL: none. The linker's own index needs no
- * lock (glibc 2.35); the one around its list, which dl_iterate_phdr takes, would be held for ever in the
- * child of a fork. */
-static const char *file_of(uintptr_t address)
-{
-    struct dl_find_object found;
-    if (_dl_find_object((void *)address, &found) != 0)
-        return NULL;
-    const char *name = found.dlfo_link_map->l_name, *slash = strrchr(name, '/');
-    if (!*name) /* the program */
-        return program_invocation_short_name;
-    return slash ? slash + 1 : name;
-}
-
 static bool is_of_the_language(const char *name)
 {
     return rules_have_name("libc.so,libstdc++.so,ld-linux", name);
@@ -49,7 +30,7 @@ static const char *find_caller(void)
     origin_stack_t stack;
     calls_find_stack(&stack);
     for (uint32_t i = 0; i < stack.depth; i++) {
-        const char *name = file_of(stack.frames[i]);
+        const char *name = callers_file(stack.frames[i]);
         if (name && !is_of_the_language(name))
             return name;
     }

@@ -1,9 +1,10 @@
 /* exclude: WEIR_KEEP and WEIR_NOSCAN: which blocks of malloc collect mode keeps, and which it does not look
  * into.
  *
- * The caller that asks for a block is found by the unwinder: the first frame that is neither in this library nor in
- * the C and C++ libraries, so that what strdup or std::string allocate is their caller's. Which library that is the
- * dynamic linker knows. That costs a microsecond or two; rules for sizes alone cost nothing of the kind.
+ * The caller that asks for a block is found by the unwinder: the first frame that is neither in this library
+ * nor in the C and C++ libraries, so that what strdup or std::string allocate is their caller's. Which
+ * library that is the dynamic linker knows. That costs a microsecond or two; rules for sizes alone cost
+ * nothing of the kind.
  */
 #ifndef WEIR_SWAP_EXCLUDE_H
 #define WEIR_SWAP_EXCLUDE_H

@@ -13,14 +13,14 @@
 
 static turns_t turns;
 
-static void on_signal(int number)
+static void on_leaks_signal(int number)
 {
     (void)number;
     turns_ask(&turns);
 }
 
 /* Several signals before it comes to it are one. */
-static void *thread_main(void *unused)
+static void *leaks_main(void *unused)
 {
     uint32_t seen = 0;
     for (;;) {
@@ -41,8 +41,8 @@ void leaks_signal_prepare(void)
     int64_t number = options.leaksignal;
     if (number == 0)
         return;
-    if (!turns_signal_is_free(number) || !turns_start(&turns, thread_main, 0) ||
-        !turns_take_signal(number, on_signal))
+    if (!turns_signal_is_free(number) || !turns_start(&turns, leaks_main, 0) ||
+        !turns_take_signal(number, on_leaks_signal))
         text_say("weir: WEIR_DEBUG=leaksignal: the signal cannot be had; there is a report at exit only\n");
 }
 

@@ -127,8 +127,8 @@ EXPORT int malloc_info(int options, FILE *to)
 }
 
 /* The known parameters steer what this heap does not have, and what it has (WEIR_GOGC, WEIR_MEMLIMIT) belongs
- * to the user that starts the program. They are accepted where glibc accepts them, since programs check that, and
- * have no effect. */
+ * to the user that starts the program. They are accepted where glibc accepts them, since programs check that,
+ * and have no effect. */
 EXPORT int mallopt(int parameter, int value)
 {
     enum { MXFAST_LARGEST = 80 * sizeof(size_t) / 4 };

@@ -29,7 +29,7 @@
 #include "runtime/os/tracer_task.h"
 #include "runtime/swap/swap.h"
 
-enum mode { STRICT, FILTER, OTHER };
+enum filter_mode { STRICT, FILTER, OTHER };
 
 /* Has something been lost that the program would miss? */
 static bool collects(void)
@@ -56,7 +56,7 @@ static bool is_shared(void)
  * library, a thread that is not there. */
 static bool may_wait(void)
 {
-    return lock_depth == 0 && cache.inside == 0 && !cache.cycling && world_is_ours();
+    return lock_depth == 0 && cache.no_stop == 0 && !cache.cycling && world_is_ours();
 }
 
 static void stop_users(void)
@@ -108,7 +108,7 @@ static long install(const struct sock_fprog *program, long number, const unsigne
     return result;
 }
 
-static enum mode mode_of(long number, const unsigned long arguments[5])
+static enum filter_mode mode_of(long number, const unsigned long arguments[5])
 {
     if (number == SYS_seccomp)
         return arguments[0] == SECCOMP_SET_MODE_STRICT   ? STRICT
@@ -125,7 +125,7 @@ static enum mode mode_of(long number, const unsigned long arguments[5])
  * argument of both. */
 static long call(long number, const unsigned long arguments[5])
 {
-    enum mode mode = mode_of(number, arguments);
+    enum filter_mode mode = mode_of(number, arguments);
     if (mode == OTHER)
         return tracer_call(number, (long)arguments[0], (long)arguments[1], (long)arguments[2],
                            (long)arguments[3], (long)arguments[4], 0);

@@ -2,12 +2,13 @@
  * they are asked for, and a last look for misuse.
  */
 #include "runtime/heap/cache.h"
-#include "runtime/heap/freed.h"
-#include "runtime/heap/gate.h"
+#include "runtime/heap/bias.h"
+#include "runtime/heap/span_check.h"
 #include "runtime/heap/upcall.h"
 #include "runtime/observe/profile_file.h"
 #include "runtime/observe/stats_print.h"
 #include "runtime/observe/trace.h"
+#include "runtime/swap/budgets.h"
 #include "runtime/swap/endpoint.h"
 #include "runtime/swap/exclude.h"
 #include "runtime/swap/leaks_print.h"
@@ -22,6 +23,7 @@ __attribute__((constructor)) static void swap_start(void)
     stats_print_prepare();
     leaks_print_prepare();
     exclude_prepare();
+    budgets_prepare();
     profile_file_prepare();
     trace_prepare();
     ticker_prepare();
@@ -31,9 +33,9 @@ __attribute__((constructor)) static void swap_start(void)
 __attribute__((destructor)) static void swap_end(void)
 {
     if (cache.heap) {
-        gate_enter(cache.heap);
-        freed_check_heap(cache.heap);
-        gate_leave(cache.heap);
+        bias_enter(cache.heap);
+        span_check_freed(cache.heap);
+        bias_leave(cache.heap);
     }
     ticker_at_exit();
     leaks_print_at_exit();

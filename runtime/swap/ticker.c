@@ -19,7 +19,7 @@ static const uint64_t second_ns = 1000 * 1000 * 1000;
 
 static turns_t turns;
 
-static void on_signal(int number)
+static void on_ticker_signal(int number)
 {
     (void)number;
     turns_ask(&turns);
@@ -42,7 +42,7 @@ static bool wait_for_turn(uint32_t seen, uint64_t print_at)
 }
 
 /* Several signals before it comes to it are one. */
-static void *thread_main(void *unused)
+static void *ticker_main(void *unused)
 {
     const uint64_t every = (uint64_t)options.statsevery * second_ns;
     uint64_t print_at = os_now_ns() + every;
@@ -65,12 +65,12 @@ static void *thread_main(void *unused)
 
 static void ticker_start(void)
 {
-    if (!turns_start(&turns, thread_main, STACK)) {
+    if (!turns_start(&turns, ticker_main, STACK)) {
         text_say("weir: WEIR_BACKGROUND, statsevery, statssignal: no thread can be had; they do nothing\n");
         return;
     }
     int64_t number = options.statssignal;
-    if (number != 0 && !(turns_signal_is_free(number) && turns_take_signal(number, on_signal)))
+    if (number != 0 && !(turns_signal_is_free(number) && turns_take_signal(number, on_ticker_signal)))
         text_say("weir: WEIR_DEBUG=statssignal: the signal cannot be had\n");
 }
 

@@ -1,8 +1,8 @@
-/* ticker: a thread of the runtime's own that wakes at intervals. It is started at the program's start, if one of these is
- * asked for, and never else:
+/* ticker: a thread of the runtime's own that wakes at intervals. It is started at the program's start, if one
+ * of these is asked for, and never else:
  *
- *     WEIR_BACKGROUND=1            every 100 ms: what weir_tick does, for a program that has stopped allocating
- *     WEIR_DEBUG=statsevery=N      every N seconds: the account is printed (with stats=1 or stats=json)
+ *     WEIR_BACKGROUND=1         every 100 ms: what weir_tick does, for a program that has stopped allocating
+ *     WEIR_DEBUG=statsevery=N   every N seconds: the account is printed (with stats=1 or stats=json)
  *     WEIR_DEBUG=statssignal=N     at the signal N: likewise
  *
  * It takes no signals of the program's. A child of fork has no such thread: it is gone, and the signal does

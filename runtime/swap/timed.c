@@ -7,8 +7,8 @@
 
 static uint64_t note(uint64_t ends_ns)
 {
-    uint64_t before = cache.heap->call.ends_ns;
-    cache.heap->call.ends_ns = ends_ns;
+    uint64_t before = cache.heap->thread.call.ends_ns;
+    cache.heap->thread.call.ends_ns = ends_ns;
     return before;
 }
 

@@ -1,5 +1,5 @@
-/* turns: a thread of the runtime's own that sleeps until a turn is asked for, by a signal of the program's user for
- * instance. The end of the process waits for a turn that is under way, and lets no other begin.
+/* turns: a thread of the runtime's own that sleeps until a turn is asked for, by a signal of the program's
+ * user for instance. The end of the process waits for a turn that is under way, and lets no other begin.
  *
  *     any context         turns_ask
  *     the thread          sleep on `asked`;  turns_begin;  the turn;  turns_end

@@ -1,8 +1,9 @@
 /* waits: calls that wait, as far as a stop of the threads could show in them.
  *
  * A call with a timeout that Linux does not begin again by itself is begun again with what is left of its
- * time (os/tracer_again.c): for that the thread notes when the time is over. And the task which holds threads is a child
- * of the process for that time: a wait for children of all kinds (__WALL, __WCLONE) does not see it.
+ * time (os/tracer_again.c): for that the thread notes when the time is over. And the task which holds threads
+ * is a child of the process for that time: a wait for children of all kinds (__WALL, __WCLONE) does not see
+ * it.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -84,8 +85,8 @@ static bool may_see_task(int how)
     return how & (__WALL | __WCLONE);
 }
 
-/* What tracer_tasks says when there is no task, or after a second: in the child of a bare clone, which runs no fork handlers,
- * no thread ends the parent's. */
+/* What tracer_tasks says when there is no task, or after a second: in the child of a bare clone, which runs
+ * no fork handlers, no thread ends the parent's. */
 static uint32_t await_no_task(int how)
 {
     const uint64_t second = 1000000000u;
@@ -101,8 +102,8 @@ static uint32_t await_no_task(int how)
     return tasks;
 }
 
-/* Is what the call says due to the task? It got that; or it says that there is a child, of which there is no news yet, and
- * the task came or went meanwhile. */
+/* Is what the call says due to the task? It got that; or it says that there is a child, of which there is no
+ * news yet, and the task came or went meanwhile. */
 static bool is_due_to_task(int how, pid_t child, uint32_t tasks)
 {
     if (!may_see_task(how) || child < 0)

@@ -65,7 +65,12 @@ else
 fi
 
 echo "blocks that one place alone knows"
-for mode in bss map thread guard array pair given read none exec code relro registers arguments; do
+for mode in bss map thread guard array pair given above read none exec code relro registers arguments; do
     passes WEIR_COLLECT=1 WEIR_DEBUG=poison=1,gcverify=1 "$WEIR_PROGRAMS/places" $mode first second
     passes WEIR_COLLECT=1 WEIR_DEBUG=poison=1,stop=signal "$WEIR_PROGRAMS/places" $mode first second
+done
+
+echo "stacks that are unmapped while a collection reads them"
+for means in ptrace signal; do
+    passes WEIR_COLLECT=1 WEIR_DEBUG=poison=1,stop=$means "$WEIR_PROGRAMS/vanishes"
 done

@@ -6,6 +6,7 @@
  *     array                     in the static data that a handler's alternate stack lies in, while another
  *                               thread collects
  *     pair                      on the first of two coroutines' stacks without a guard page between them
+ *     above                     above a guard page, where the stack of a thread may be that has ended
  *     given                     below a stack that the program gave to a thread, in the same array
  *     read, none, exec          in pages that were made read-only, inaccessible, executable
  *     code                      in instructions, at odd addresses
@@ -179,6 +180,15 @@ static void in_pages(int access)
     CHECK(mprotect(pages, PAGE, PROT_READ) == 0);
 }
 
+static void above_a_guard(void)
+{
+    char *pages = map(2 * PAGE);
+    fill_table((char **)(pages + PAGE));
+    clear_stack();
+    CHECK(mprotect(pages, PAGE, PROT_NONE) == 0);
+    make_garbage();
+}
+
 /* An instruction's code, and the address: mov $address, %rax. */
 static void in_code(void)
 {
@@ -278,6 +288,8 @@ int main(int count, char **arguments)
         below_a_given_stack();
     } else if (MODE("read") || MODE("none") || MODE("exec")) {
         in_pages(MODE("read") ? PROT_READ : MODE("none") ? PROT_NONE : PROT_READ | PROT_EXEC);
+    } else if (MODE("above")) {
+        above_a_guard();
     } else if (MODE("code")) {
         in_code();
     } else if (MODE("relro")) {

@@ -507,6 +507,29 @@ static void step_row()
             die("says that there is more, and had all the time there is", ns, 0);
 }
 
+static weir_account *an_account()
+{
+    static weir_account *account = weir_account_new("one", WEIR_NO_LIMIT);
+    return account;
+}
+
+static void account_row()
+{
+    for (int64_t limit : {INT64_MIN, (int64_t)-1})
+        if (weir_account_new("x", limit) || errno != EINVAL)
+            die("takes a limit that is none", (size_t)limit, 0);
+    for (int64_t limit : {(int64_t)0, (int64_t)1, (int64_t)PTRDIFF_MAX, INT64_MAX}) {
+        weir_account *account = weir_account_new("x", limit), *before = weir_account_enter(account);
+        void *p = weir_malloc(100);
+        weir_account_enter(before);
+        weir_account_stats stats;
+        weir_account_read(account, &stats);
+        if (!account || (!p && limit > 100) || stats.held > (uint64_t)limit)
+            die("does not keep to the limit", (size_t)limit, 0);
+        weir_free(p);
+    }
+}
+
 static const std::map<std::string, std::function<void()>> rows = {
     {"malloc", [] { by_size(malloc, free); }},
     {"calloc", [] { by_product(calloc, malloc, free); }},
@@ -586,6 +609,7 @@ static const std::map<std::string, std::function<void()>> rows = {
     {"weir_buffer_pool_get", [] { by_size(weir_buffer_pool_get, weir_buffer_pool_put); }},
 
     {"weir_gc_alloc", [] { by_size(weir_gc_alloc, keep); }},
+    {"weir_gc_alloc_exact", [] { by_size(weir_gc_alloc_exact, keep); }},
     {"weir_gc_alloc_noscan", [] { by_size(weir_gc_alloc_noscan, keep); }},
     {"weir_gc_alloc_typed", typed_row},
     {"weir_gc_realloc", [] { by_resize(weir_gc_realloc, weir_gc_alloc, keep, false); }},
@@ -753,6 +777,14 @@ static const std::map<std::string, std::function<void()>> rows = {
          stats_row([](void *to, size_t size) { weir_read_mem_stats_sized(to, size); },
                    sizeof(weir_mem_stats));
      }},
+    {"weir_account_read_sized",
+     [] {
+         stats_row([](void *to, size_t size) { weir_account_read_sized(an_account(), to, size); },
+                   sizeof(weir_account_stats));
+     }},
+    {"weir_account_set_limit",
+     [] { limit_row([](int64_t limit) { return weir_account_set_limit(an_account(), limit); }); }},
+    {"weir_account_new", account_row},
     {"weir_read_pool_stats_sized",
      [] {
          weir_pool *pool = weir_pool_new(NULL);

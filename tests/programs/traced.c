@@ -1,6 +1,6 @@
 // traced: what an execution trace is made of, in the order of the arguments:
 //
-//     cycles N     so many cycles of the clock, with memory given back
+//     cycles N     so many cycles, with memory given back
 //     closes       all descriptors from 3 on; a file of the program's own gets the numbers
 //     forks        a child that runs two cycles, and one that runs none
 //     loses N      so many traces of the program's own that are given up

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include <weir/control.h>
 #include <weir/event.h>
 #include <weir/gc.h>
@@ -47,6 +48,25 @@ static void expect(const weir_event_kind *kinds, size_t expected)
 }
 
 static const uint32_t of_a_cycle = WEIR_EVENT_BIT(WEIR_EVENT_GOAL_CHANGED) - 1;
+
+/* It shares its parent's memory, locks and thread-local state, and may end at any time. */
+Test(event, a_child_of_vfork_runs_no_cycle, .init = begin)
+{
+    static volatile bool has_run;
+    cr_assert_eq(weir_event_listen(of_a_cycle, note, seen), 0);
+    world_vfork_begin();
+    pid_t child = vfork();
+    if (child == 0) {
+        has_run = cycle_run(CYCLE_FORCED);
+        _exit(0);
+    }
+    world_vfork_end();
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+    cr_expect_not(has_run);
+    cr_expect_eq(count, 0);
+    cr_expect(cycle_run(CYCLE_FORCED), "the parent's runs");
+    cr_expect_gt(count, 0);
+}
 
 Test(event, a_collection_is_told_in_order, .init = begin)
 {
@@ -260,7 +280,7 @@ Test(event, listeners_come_and_go, .init = begin)
     cr_expect_gt(told, 0);
 }
 
-/* Nothing but a listener heeds the clock: no pool, no collected object. */
+/* Nothing but a listener subscribes to cycles: no pool, no collected object. */
 static atomic_int cycles_of[3];
 
 static void count_cycles(void *context, const weir_event *event)

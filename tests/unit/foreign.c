@@ -178,7 +178,7 @@ Test(foreign, nothing_is_read_behind_a_filter)
 
 /* --- under a limit --- */
 
-/* A reading is due after some milliseconds: allocate until it shows. */
+/* There is a reading every few milliseconds: allocate until it shows. */
 static void allocate_until(bool (*shows)(size_t), size_t bytes)
 {
     while (!shows(bytes)) {

@@ -1,5 +1,5 @@
 /* pool_model: random gets and puts in several pools, by threads that come and go and hand objects to each
- * other, while the clock runs, against a shadow: each object knows who has it, and its contents.
+ * other, while cycles run, against a shadow: each object knows who has it, and its contents.
  *
  *   once        an object's state is swapped at each get, put and drop; whoever finds another than expected
  *               has found an object in two places
@@ -165,7 +165,7 @@ Test(pool_model, at_the_defaults)
     model_run(1);
 }
 
-Test(pool_model, the_clock_runs_fast)
+Test(pool_model, cycles_come_fast)
 {
     start(OPTIONS_POOLCHECK_OFF);
     control_set_gc_percent(5);

@@ -1,5 +1,5 @@
 /* pool_race: what only shows when threads meet in a few instructions: the stacks of magazines, and the
- * gates. */
+ * biased locks. */
 #include <criterion/criterion.h>
 #include <stdatomic.h>
 

@@ -138,8 +138,8 @@ Test(remote, sent_on_after_the_span_has_moved)
     cr_assert_eq(span->heap, cache.heap, "adopted");
     uint32_t used = span_used(span);
     cell_t *late = cells[1];
-    *late = (cell_t){.next = NULL, .mark = span};
-    cache.heap->sent[span->cls]++;
+    *late = (cell_t){.next = NULL, .tag = span};
+    cache.heap->counts.sent[span->cls]++;
     atomic_store(&orphan->inbox, late);
     orphans_tend(orphan);
     remote_drain(cache.heap);

@@ -105,7 +105,7 @@ Test(stats_print, for_programs)
     expect_printed("\"pause_ns\": [100, 101, 102], ");
     expect_printed(
         "\"by_size\": [{\"size\": 16, \"mallocs\": 7, \"frees\": 3}, {\"size\": 32, \"mallocs\": 1, \"frees\": 0}], \"shed\": [{\"rung\": \"idle\", ");
-    expect_printed("{\"rung\": \"refusal\", \"taken\": 0, \"bytes\": 0}], \"pools\": []}\n");
+    expect_printed("{\"rung\": \"refusal\", \"taken\": 0, \"bytes\": 0}], \"budgets\": [], \"pools\": []}\n");
 }
 
 Test(stats_print, the_ring_of_pauses_begins_with_the_oldest)

@@ -58,8 +58,8 @@ static inline void set_limits(int64_t soft, int64_t hard)
 static inline void pass_held_frees(void)
 {
     heap_t *heap = thread_heap();
-    heap->large_allocs += 1025;
-    heap->large_frees += 1025;
+    heap->counts.large_allocs += 1025;
+    heap->counts.large_frees += 1025;
 }
 
 /* splitmix64 (Steele, Lea, Flood, 2014) */

@@ -6,7 +6,7 @@
 #include <signal.h>
 
 #include "runtime/heap/cache.h"
-#include "runtime/heap/gate.h"
+#include "runtime/heap/bias.h"
 #include "runtime/os/os.h"
 #include "tests/unit/support.h"
 
@@ -106,13 +106,13 @@ Test(unwaited, slots_while_others_take_as_many)
     trim_with(MIB(1), MIB(1));
 }
 
-Test(unwaited, memory_of_the_provider)
+Test(unwaited, memory_of_the_extent_allocator)
 {
     trim_with(MIB(5), KIB(100));
 }
 
 /* The extent allocator would give what is being released. */
-Test(unwaited, memory_of_the_provider_while_others_take_some)
+Test(unwaited, memory_of_the_extent_allocator_while_others_take_some)
 {
     trim_with(MIB(5), MIB(5));
 }
@@ -233,7 +233,7 @@ static void wake_the_owner(void)
         sem_post(&may_go_on);
     else
         count_since();
-    while (!is_asked && tended->shut != HEAP_AWAITED)
+    while (!is_asked && tended->bias != BIAS_AWAITED)
         sched_yield();
     is_asked = true;
 }

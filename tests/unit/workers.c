@@ -38,7 +38,7 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     return create(thread, attributes, behind_the_gate, start);
 }
 
-static _Atomic uint32_t ran[CREW_MAX];
+static _Atomic uint32_t ran[WORKERS_MAX];
 
 static void work(uint32_t member)
 {

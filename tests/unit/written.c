@@ -27,7 +27,7 @@ static void see_runs(uintptr_t from, uintptr_t to, unsigned may)
     if (wanted >= from && wanted < to)
         allowed = may;
     if (wanted >= from && wanted < to)
-        CHECK(written_each_run(from, to, see));
+        CHECK(written_each_range(from, to, see));
 }
 
 static bool is_written(uintptr_t address)
@@ -91,12 +91,13 @@ Test(written, data_stack_and_touched_pages_are_found)
     cr_expect(is_written((uintptr_t)memory + MIB(3)));
     cr_expect_eq(allowed, 0);
     char copy[2] = "";
-    cr_expect(written_copy(copy, (uintptr_t)memory + MIB(3), 1));
+    cr_expect_eq(written_copy(copy, (uintptr_t)memory + MIB(3), 1), WRITTEN_COPIED);
     cr_expect_eq(copy[0], 1);
     munmap(memory, MIB(64));
+    cr_expect_eq(written_copy(copy, (uintptr_t)memory + MIB(3), 1), WRITTEN_GONE);
 }
 
-/* A run begins and ends where it is asked to, and not at the page. */
+/* A range begins and ends where it is asked to, and not at the page. */
 static uintptr_t first, last;
 static void note_ends(uintptr_t from, uintptr_t to)
 {
@@ -108,11 +109,11 @@ Test(written, a_part_of_a_page_may_be_asked_about)
 {
     char *memory = mmap(NULL, 4 * OS_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     memset(memory, 1, 3 * OS_PAGE);
-    cr_assert(written_each_run((uintptr_t)memory + 24, (uintptr_t)memory + 4 * OS_PAGE, note_ends));
+    cr_assert(written_each_range((uintptr_t)memory + 24, (uintptr_t)memory + 4 * OS_PAGE, note_ends));
     cr_expect_eq(first, (uintptr_t)memory + 24);
     cr_expect_eq(last, (uintptr_t)memory + 3 * OS_PAGE);
     first = 0;
-    cr_assert(written_each_run((uintptr_t)memory, (uintptr_t)memory + 100, note_ends));
+    cr_assert(written_each_range((uintptr_t)memory, (uintptr_t)memory + 100, note_ends));
     cr_expect_eq(last, (uintptr_t)memory + 100);
 }
 

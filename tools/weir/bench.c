@@ -17,13 +17,13 @@
 
 enum { MOST_ROUNDS = 1000 };
 
-struct choice {
+struct bench_choice {
     rounds_t rounds;
     const char *family;
     bool keeps; /* the folder */
 };
 
-static int take_option(struct choice *choice, char **arguments, int *at)
+static int take_bench_option(struct bench_choice *choice, char **arguments, int *at)
 {
     const char *flag = arguments[*at], *count = arguments_value("--count", arguments, at);
     const char *benchtime = count == NULL ? arguments_value("--benchtime", arguments, at) : NULL;
@@ -51,7 +51,7 @@ static int take_option(struct choice *choice, char **arguments, int *at)
 }
 
 /* "--" begins the caller's program. */
-static int take_all(struct choice *choice, int count, char **arguments)
+static int take_all(struct bench_choice *choice, int count, char **arguments)
 {
     for (int at = 1; at < count; at++) {
         int status = 0;
@@ -62,7 +62,7 @@ static int take_all(struct choice *choice, int count, char **arguments)
             break;
         }
         if (arguments[at][0] == '-')
-            status = take_option(choice, arguments, &at);
+            status = take_bench_option(choice, arguments, &at);
         else if (choice->family == NULL)
             choice->family = arguments[at];
         else
@@ -110,13 +110,13 @@ static void remove_files(const rounds_t *rounds, const candidates_t *candidates)
     rmdir(rounds->folder);
 }
 
-static int run(int count, char **arguments)
+static int run_bench(int count, char **arguments)
 {
     char scratch[256];
     const char *temporary = getenv("TMPDIR");
     snprintf(scratch, sizeof scratch, "%.200s/weir-bench.XXXXXX",
              temporary != NULL && *temporary == '/' ? temporary : "/tmp");
-    struct choice choice = {.rounds = {.count = 6, .benchtime = "100ms", .match = "."}};
+    struct bench_choice choice = {.rounds = {.count = 6, .benchtime = "100ms", .match = "."}};
     candidates_t candidates = {0};
     int status = take_all(&choice, count, arguments);
     if (status != 0)
@@ -156,5 +156,5 @@ const struct command command_bench = {
         "\n"
         "Each malloc that is installed: the C library's, weir, jemalloc, mimalloc, tcmalloc. The runs are\n"
         "interleaved. The first column is what the others are compared with.\n",
-    .run = run,
+    .run = run_bench,
 };

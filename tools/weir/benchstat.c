@@ -10,7 +10,7 @@
 #include "tools/weir/benchstat/results.h"
 #include "tools/weir/command.h"
 
-struct choice {
+struct benchstat_choice {
     struct levels levels;
     bool csv;
     struct results results;
@@ -46,7 +46,7 @@ static bool parse_level(const char *text, double *level)
 }
 
 /* The option at *place and its value are stepped over; EXIT_USAGE, after a line, if they make no sense. */
-static int parse_option(struct choice *choice, char ***place)
+static int parse_option(struct benchstat_choice *choice, char ***place)
 {
     static const char *const axes[AXES] = {"table", "row", "col", "ignore"};
     const char *option = *(*place)++, *name = option + strspn(option, "-");
@@ -107,9 +107,9 @@ static bool read_input(struct results *results, char **inputs, size_t i)
     return true;
 }
 
-static int run(int count, char **arguments)
+static int run_benchstat(int count, char **arguments)
 {
-    struct choice choice = {.levels = {.confidence = 0.95, .alpha = 0.05}};
+    struct benchstat_choice choice = {.levels = {.confidence = 0.95, .alpha = 0.05}};
     char **place = arguments + (count > 0);
     while (*place != NULL && (*place)[0] == '-' && (*place)[1] != '\0') {
         int status = parse_option(&choice, &place);
@@ -142,5 +142,5 @@ const struct command command_benchstat = {
         "\"goos: linux\"), .config (all of these). KEY@alpha, KEY@num and KEY@(b a) order its values; the last\n"
         "one leaves out all others. -ignore KEYS does not tell results apart by these.\n"
         "QUERY says which results count: -filter '/alloc:(weir OR glibc) -.name:/^Copy/ .unit:ns/op'.\n",
-    .run = run,
+    .run = run_benchstat,
 };

@@ -30,7 +30,7 @@ static bool check_pair(const char *pair)
     return false;
 }
 
-static int run(int count, char **arguments)
+static int run_ctl(int count, char **arguments)
 {
     char target[256] = "/debug/tune", *end;
     long process = count > 1 ? strtol(arguments[1], &end, 10) : 0;
@@ -54,5 +54,5 @@ const struct command command_ctl = {
     .summary = "Turn the knobs of a running process, have it collect, or give memory back",
     .details = "The process was started with weir run --control, by the same user.\n"
                "Exit status: 0; 1: it cannot be asked, or refuses.\n",
-    .run = run,
+    .run = run_ctl,
 };

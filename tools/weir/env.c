@@ -5,7 +5,7 @@
 #include "runtime/os/options.h"
 #include "tools/weir/command.h"
 
-static int run(int count, char **arguments)
+static int run_env(int count, char **arguments)
 {
     bool json = count > 1 && strcmp(arguments[1], "--json") == 0;
     int known = json ? 2 : 1;
@@ -24,5 +24,5 @@ const struct command command_env = {
     .usage = "[--json]",
     .summary = "Print every option, its value, where that comes from, and what it means",
     .details = "What is wrong in the environment is reported on stderr, as a program on weir would do.\n",
-    .run = run,
+    .run = run_env,
 };

@@ -22,7 +22,7 @@ static void print_all(void)
     printf("\nweir help COMMAND says more; weir --version says which weir this is.\n");
 }
 
-static int run(int count, char **arguments)
+static int run_help(int count, char **arguments)
 {
     if (count > 2)
         return command_bad_usage(&command_help, "expected at most one command");
@@ -41,5 +41,5 @@ const struct command command_help = {
     .name = "help",
     .usage = "[COMMAND]",
     .summary = "Explain the commands",
-    .run = run,
+    .run = run_help,
 };

@@ -1,5 +1,5 @@
-/* weir layout: the structs of a program: their holes, the cells that malloc gives them, and an order of their members in
- * which they are smaller. The parts are in tools/weir/layout. */
+/* weir layout: the structs of a program: their holes, the cells that malloc gives them, and an order of their
+ * members in which they are smaller. The parts are in tools/weir/layout. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +12,12 @@
 #include "tools/weir/layout/draw.h"
 #include "tools/weir/report/profile.h"
 
-typedef struct choice {
+typedef struct layout_choice {
     const char *file, *type, *debug_path, *profile;
     bool all, system, json;
-} choice_t;
+} layout_choice_t;
 
-static int take_arguments(choice_t *choice, int count, char **arguments)
+static int take_layout_arguments(layout_choice_t *choice, int count, char **arguments)
 {
     for (int at = 1; at < count; at++) {
         const char *value;
@@ -70,13 +70,13 @@ static int by_saving(const void *left, const void *right)
 }
 
 /* The program does not own those of its libraries' headers. */
-static bool is_of_the_system(const record_t *record)
+static bool is_of_the_system(const layout_record_t *record)
 {
     return record->file &&
            (strncmp(record->file, "/usr/", 5) == 0 || strcmp(record->file, "<built-in>") == 0);
 }
 
-static bool is_wanted(const choice_t *choice, const advice_t *advice)
+static bool is_wanted(const layout_choice_t *choice, const advice_t *advice)
 {
     if (choice->type)
         return true;
@@ -85,7 +85,7 @@ static bool is_wanted(const choice_t *choice, const advice_t *advice)
     return choice->all || saved(advice) > 0;
 }
 
-static void print(const choice_t *choice, const advice_t *advice, size_t count)
+static void print_layout(const layout_choice_t *choice, const advice_t *advice, size_t count)
 {
     size_t printed = 0, smaller = 0;
     if (choice->json)
@@ -113,11 +113,11 @@ static void print(const choice_t *choice, const advice_t *advice, size_t count)
                                                     : ", those in headers of the system (--system) included");
 }
 
-static int run(int count, char **arguments)
+static int run_layout(int count, char **arguments)
 {
-    choice_t choice = {0};
+    layout_choice_t choice = {0};
     records_t records = {0};
-    int status = take_arguments(&choice, count, arguments);
+    int status = take_layout_arguments(&choice, count, arguments);
     if (status)
         return status;
     if (!records_read(choice.file, choice.type, choice.debug_path, &records))
@@ -140,7 +140,7 @@ static int run(int count, char **arguments)
                                .order = order_best(&records.of[i]),
                                .use = uses[i]};
     qsort(advice, records.count, sizeof *advice, by_saving);
-    print(&choice, advice, records.count);
+    print_layout(&choice, advice, records.count);
     if (choice.profile && is_ever && !choice.json)
         puts("objects: all that were ever allocated, since none was in use when the profile was written");
     return 0;
@@ -148,7 +148,7 @@ static int run(int count, char **arguments)
 
 #else
 
-static int run(int count, char **arguments)
+static int run_layout(int count, char **arguments)
 {
     (void)count, (void)arguments;
     fputs(
@@ -176,5 +176,5 @@ const struct command command_layout = {
         "  --json             all that is known of each, for programs\n"
         "  --debug-path DIR   look for debug files there too, by build id\n"
         "Exit status: 0; 1: the file cannot be read, has no debug information, or no such struct.\n",
-    .run = run,
+    .run = run_layout,
 };

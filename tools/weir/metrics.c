@@ -28,7 +28,7 @@ static void print_markdown(void)
                rows[i].description);
 }
 
-static int run(int count, char **arguments)
+static int run_metrics(int count, char **arguments)
 {
     if (count > 2 || (count == 2 && strcmp(arguments[1], "--markdown") != 0))
         return command_bad_usage(&command_metrics, "unknown argument \"%s\"", arguments[count == 2 ? 1 : 2]);
@@ -47,5 +47,5 @@ const struct command command_metrics = {
     .summary = "List the metrics that a program on weir can be asked for",
     .details =
         "Names are those of Go's runtime/metrics where they mean the same; weir/metrics.h reads them.\n",
-    .run = run,
+    .run = run_metrics,
 };

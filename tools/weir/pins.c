@@ -5,7 +5,7 @@
 #include "tools/weir/command.h"
 #include "tools/weir/control/client.h"
 
-static int run(int count, char **arguments)
+static int run_pins(int count, char **arguments)
 {
     char *end = NULL;
     long process = count == 2 ? strtol(arguments[1], &end, 10) : 0;
@@ -20,5 +20,5 @@ const struct command command_pins = {
     .summary = "Show which blocks of a running process hold memory that would otherwise go back",
     .details = "The process was started with weir run --control, by the same user.\n"
                "Exit status: 0; 1: it cannot be asked.\n",
-    .run = run,
+    .run = run_pins,
 };

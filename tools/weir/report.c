@@ -17,14 +17,14 @@
 #include "tools/weir/report/named.h"
 #include "tools/weir/report/print.h"
 
-typedef struct choice {
+typedef struct report_choice {
     const char *file, *base, *peek, *svg, *named, *debug_path;
     enum profile_value value;
     bool has_value, tree, lifetimes, owners, by_cum;
     size_t most;
-} choice_t;
+} report_choice_t;
 
-static bool take_index(choice_t *choice, const char *name)
+static bool take_index(report_choice_t *choice, const char *name)
 {
     for (size_t i = 0; i < PROFILE_VALUES; i++)
         if (strcmp(name, profile_value_names[i]) == 0) {
@@ -44,7 +44,7 @@ static bool take_number(size_t *number, const char *text)
 }
 
 /* 0, or the exit status after a line. */
-static int take_option(choice_t *choice, char **arguments, int *at)
+static int take_option(report_choice_t *choice, char **arguments, int *at)
 {
     const char *value;
     if ((value = arguments_value("--base", arguments, at)))
@@ -78,7 +78,7 @@ static int take_option(choice_t *choice, char **arguments, int *at)
     return value && !*value ? command_bad_usage(&command_report, "%s: expected a value", arguments[*at]) : 0;
 }
 
-static int take_arguments(choice_t *choice, int count, char **arguments)
+static int take_arguments(report_choice_t *choice, int count, char **arguments)
 {
     for (int at = 1; at < count; at++) {
         int status = 0;
@@ -100,7 +100,7 @@ static int failed(const char *path)
     return 1;
 }
 
-static int write_flame(const choice_t *choice, const graph_t *graph)
+static int write_flame(const report_choice_t *choice, const graph_t *graph)
 {
     FILE *to = fopen(choice->svg, "w");
     bool done = to && flame_write(graph, choice->file, to);
@@ -108,7 +108,7 @@ static int write_flame(const choice_t *choice, const graph_t *graph)
     return done ? 0 : failed(choice->svg);
 }
 
-static int show(const choice_t *choice, const graph_t *graph)
+static int show(const report_choice_t *choice, const graph_t *graph)
 {
     if (choice->svg)
         return write_flame(choice, graph);
@@ -127,9 +127,9 @@ static int show(const choice_t *choice, const graph_t *graph)
     return 0;
 }
 
-static int report(int count, char **arguments)
+static int report_profile(int count, char **arguments)
 {
-    choice_t choice = {.most = 20};
+    report_choice_t choice = {.most = 20};
     int status = take_arguments(&choice, count, arguments);
     if (status)
         return status;
@@ -150,7 +150,7 @@ static int report(int count, char **arguments)
 
 #else
 
-static int report(int count, char **arguments)
+static int report_profile(int count, char **arguments)
 {
     (void)count, (void)arguments;
     fprintf(stderr, "weir report: this weir was built without elfutils (Debian: libdw-dev) and zlib; "
@@ -178,5 +178,5 @@ const struct command command_report = {
         "                      machines that do not have the program\n"
         "  --debug-path=FOLDER look for debug information there too: FOLDER/.build-id/..., as in /usr/lib/debug\n"
         "The column \"rounding\" is what the sizes of cells take beyond what was asked for.\n",
-    .run = report,
+    .run = report_profile,
 };

@@ -213,7 +213,7 @@ static int take_options(int count, char **arguments)
     return format == NULL || environment_add_debug(&command_run, stats) ? at : 0;
 }
 
-static int run(int count, char **arguments)
+static int run_run(int count, char **arguments)
 {
     int at = take_options(count, arguments);
     if (at == 0)
@@ -264,6 +264,6 @@ const struct command command_run = {
     .summary = "Run a program with its malloc swapped for weir",
     .details = "Signals and the exit status are the program's own; 127: it was not found, 126: it cannot be\n"
                "executed, 125: weir could not go on, 2: the command line makes no sense.\n",
-    .run = run,
+    .run = run_run,
     .print_options = print_options,
 };

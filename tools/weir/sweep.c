@@ -13,15 +13,15 @@
 
 static const char ALL_PERCENTS[] = "25,50,100,200,400,off";
 
-struct choice {
+struct sweep_choice {
     const char *gogc, *memlimit, *baseline, *picture;
     bool json;
 };
 
 /* Take arguments[*at] if it is an option of the sweep alone. */
-static enum options_taken take(void *context, char **arguments, int *at)
+static enum options_taken take_sweep_option(void *context, char **arguments, int *at)
 {
-    struct choice *choice = context;
+    struct sweep_choice *choice = context;
     const struct {
         const char *flag, **value;
     } lists[] = {{"--gogc", &choice->gogc},
@@ -45,7 +45,7 @@ static enum options_taken take(void *context, char **arguments, int *at)
     return OPTIONS_NOT_MINE;
 }
 
-static int report(const study_t *study, const struct choice *choice, bool complete)
+static int report_sweep(const study_t *study, const struct sweep_choice *choice, bool complete)
 {
     if (choice->json) {
         print_json(study, complete ? "" : ", \"interrupted\": true", stdout);
@@ -59,12 +59,12 @@ static int report(const study_t *study, const struct choice *choice, bool comple
     return fflush(stdout) == 0 && study_failed(study) == 0 ? 0 : 1;
 }
 
-static int run(int count, char **arguments)
+static int run_sweep(int count, char **arguments)
 {
-    struct choice choice = {.picture = "weir-sweep"};
+    struct sweep_choice choice = {.picture = "weir-sweep"};
     study_t study = {
         .measure = {.command = &command_sweep}, .repeat = 3, .time = FIGURE_WALL, .memory = FIGURE_AVERAGE};
-    int status = options_take_all(&study, count, arguments, take, &choice);
+    int status = options_take_all(&study, count, arguments, take_sweep_option, &choice);
     if (status != 0)
         return status;
     if (choice.gogc == NULL && choice.memlimit == NULL)
@@ -77,7 +77,7 @@ static int run(int count, char **arguments)
     bool complete = study_run(&study);
     if (!complete && measure_interrupted() == 0)
         return EXIT_OWN_FAILURE;
-    status = report(&study, &choice, complete);
+    status = report_sweep(&study, &choice, complete);
     return complete ? status : 128 + measure_interrupted();
 }
 
@@ -101,5 +101,5 @@ const struct command command_sweep = {
         "Time, CPU and peak are those of time(1); the average is over time, of the largest process.\n"
         "The figures are medians; a spread is half of the range, in percent. The program's stdin is\n"
         "/dev/null, or the file that stdin is, from its beginning. Exit status: 0; 1: a run failed.\n",
-    .run = run,
+    .run = run_sweep,
 };

@@ -137,7 +137,7 @@ static int live(const char *folder, pid_t process)
 }
 #endif
 
-static int run(int count, char **arguments)
+static int run_top(int count, char **arguments)
 {
     bool once = count > 1 && strcmp(arguments[1], "--once") == 0;
     char *end = NULL;
@@ -157,5 +157,5 @@ const struct command command_top = {
     .details =
         "Of the user's processes that were started with weir run --control. In a terminal it is live, and keys\n"
         "act on the chosen process; otherwise, or with --once, the table is printed once.\n",
-    .run = run,
+    .run = run_top,
 };

@@ -11,7 +11,7 @@
 #include "tools/weir/sweep/print.h"
 #include "tools/weir/sweep/search.h"
 
-struct choice {
+struct tune_choice {
     search_t search;
     bool json;
     const char *bound; /* as it was given */
@@ -24,7 +24,7 @@ static enum options_taken refuse(const char *flag, const char *value, const char
 }
 
 /* In the grammar of the limits. */
-static enum options_taken take_peak(struct choice *choice, const char *value)
+static enum options_taken take_peak(struct tune_choice *choice, const char *value)
 {
     struct options scratch = options;
     struct options_problem problem = {.row = &options_table[OPTIONS_memlimit]};
@@ -35,7 +35,7 @@ static enum options_taken take_peak(struct choice *choice, const char *value)
     return OPTIONS_TAKEN;
 }
 
-static enum options_taken take_slowdown(struct choice *choice, const char *value)
+static enum options_taken take_slowdown(struct tune_choice *choice, const char *value)
 {
     char *end;
     double percent = strtod(value, &end);
@@ -45,9 +45,9 @@ static enum options_taken take_slowdown(struct choice *choice, const char *value
     return OPTIONS_TAKEN;
 }
 
-static enum options_taken take(void *context, char **arguments, int *at)
+static enum options_taken take_tune_option(void *context, char **arguments, int *at)
 {
-    struct choice *choice = context;
+    struct tune_choice *choice = context;
     if (strcmp(arguments[*at], "--json") == 0) {
         choice->json = true;
         return OPTIONS_TAKEN;
@@ -72,7 +72,7 @@ static void write_line(const study_t *study, int found, char *line, size_t size)
     snprintf(line, size, "weir run%s%s --", study->measure.collect ? " --collect" : "", knobs);
 }
 
-static void print_bound(const struct choice *choice, FILE *to)
+static void print_bound(const struct tune_choice *choice, FILE *to)
 {
     if (choice->search.max_peak > 0)
         fprintf(to, "peak of every run at most %s, and as fast as can be:\n", choice->bound);
@@ -82,7 +82,7 @@ static void print_bound(const struct choice *choice, FILE *to)
 }
 
 /* What the setting has in the end against the default. */
-static void print_evidence(const struct choice *choice, int found)
+static void print_evidence(const struct tune_choice *choice, int found)
 {
     const study_t *study = choice->search.study;
     const series_t *series = &study->series[found], *reference = &study->series[0];
@@ -115,7 +115,7 @@ static void print_nothing(const study_t *study)
     printf("no setting keeps it; the lowest peak was %s, with %s\n", value, study->settings.all[least].name);
 }
 
-static void report(const struct choice *choice, int found)
+static void report_tune(const struct tune_choice *choice, int found)
 {
     const study_t *study = choice->search.study;
     char line[256] = "", extra[320] = ", \"found\": null";
@@ -137,12 +137,12 @@ static void report(const struct choice *choice, int found)
     printf("put this in front of the program:\n\n    %s\n\n", line);
 }
 
-static int run(int count, char **arguments)
+static int run_tune(int count, char **arguments)
 {
     study_t study = {
         .measure = {.command = &command_tune}, .repeat = 3, .time = FIGURE_WALL, .memory = FIGURE_AVERAGE};
-    struct choice choice = {.search = {.study = &study}};
-    int status = options_take_all(&study, count, arguments, take, &choice);
+    struct tune_choice choice = {.search = {.study = &study}};
+    int status = options_take_all(&study, count, arguments, take_tune_option, &choice);
     if (status != 0)
         return status;
     if (choice.bound == NULL)
@@ -153,7 +153,7 @@ static int run(int count, char **arguments)
         return 128 + measure_interrupted();
     if (choice.search.stopped)
         return EXIT_OWN_FAILURE;
-    report(&choice, found);
+    report_tune(&choice, found);
     return fflush(stdout) == 0 && found != SEARCH_NONE ? 0 : 1;
 }
 
@@ -173,5 +173,5 @@ const struct command command_tune = {
         "\n"
         "Prints what was tried, and the line to put in front of the program. Exit status: 0; 1: no setting\n"
         "keeps the bound. weir help sweep says what the figures are.\n",
-    .run = run,
+    .run = run_tune,
 };

@@ -1,5 +1,5 @@
-/* weir why: what keeps an object of a running process, through its endpoint; places in files are named here, by
- * elfutils, where the process knows no name.
+/* weir why: what keeps an object of a running process, through its endpoint; places in files are named here,
+ * by elfutils, where the process knows no name.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static void print_line(char *line)
     putchar('\n');
 }
 
-static int print(pid_t process, const char *target)
+static int print_why(pid_t process, const char *target)
 {
     char *body = NULL, *rest;
     const char *folder = client_folder("why");
@@ -50,7 +50,7 @@ static int print(pid_t process, const char *target)
     return status == 200 ? 0 : 1;
 }
 
-static int run(int count, char **arguments)
+static int run_why(int count, char **arguments)
 {
     char *end = NULL, target[64];
     long process = count == 2 || count == 3 ? strtol(arguments[1], &end, 10) : 0;
@@ -60,7 +60,7 @@ static int run(int count, char **arguments)
     if (count == 3 && (address == 0 || *end != '\0'))
         return command_bad_usage(&command_why, "expected an address");
     snprintf(target, sizeof target, "/debug/why?at=%#llx", address);
-    return print((pid_t)process, target);
+    return print_why((pid_t)process, target);
 }
 
 const struct command command_why = {
@@ -72,5 +72,5 @@ const struct command command_why = {
         "weir_gc_alloc, or of malloc in collect mode (weir run --collect) and under weir run --leaks. Without an\n"
         "address it is one at random: of what leaks the most, probably. The process stands still meanwhile.\n"
         "Exit status: 0; 1: it cannot be asked, or nothing keeps the object.\n",
-    .run = run,
+    .run = run_why,
 };

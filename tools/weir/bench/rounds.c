@@ -69,7 +69,7 @@ static void name_of(const char *program, char *name, size_t size)
 
 static bool run_theirs(const rounds_t *rounds, const candidate_t *candidate, int file)
 {
-    measure_t measure = {.command = &command_bench, .program = rounds->program};
+    sweep_measure_t measure = {.command = &command_bench, .program = rounds->program};
     char name[64];
     run_t run;
     if (!measure_run(&measure, &candidate->setting, &run))

@@ -118,7 +118,7 @@ static void text_row(struct layout *layout, struct texts *notes, const struct ta
     }
 }
 
-static void format_ratio(const struct summary *summary, char text[UNIT_TEXT_SIZE])
+static void format_ratio(const struct column_summary *summary, char text[UNIT_TEXT_SIZE])
 {
     if (summary->has_ratio)
         snprintf(text, UNIT_TEXT_SIZE, "%+.2f%%", (summary->ratio - 1) * 100);
@@ -131,7 +131,7 @@ static void text_summaries(struct layout *layout, struct texts *notes, const str
     layout_row(layout);
     layout_cell(layout, "geomean", LAYOUT_LEFT);
     for (size_t column = 0; column < table->column_count; column++) {
-        const struct summary *summary = &table->summaries[column];
+        const struct column_summary *summary = &table->summaries[column];
         char text[UNIT_TEXT_SIZE];
         if (summary->has_mean) {
             layout_skip(layout, first_column(column));
@@ -263,7 +263,7 @@ static void csv_summaries(struct csv *csv, const struct table *table)
 {
     csv_field(csv, "geomean");
     for (size_t column = 0; column < table->column_count; column++) {
-        const struct summary *summary = &table->summaries[column];
+        const struct column_summary *summary = &table->summaries[column];
         char text[UNIT_TEXT_SIZE];
         csv_skip(csv, csv_first(column));
         for (size_t i = 0; i < summary->warning_count; i++)

@@ -8,7 +8,7 @@
 
 /* --- parsing --- */
 
-static void parse_words(struct expression *expression, struct field *field)
+static void parse_words(struct expression *expression, struct projection_field *field)
 {
     field->order = ORDER_FIXED;
     for (expression_next(expression, false); expression->token.kind == TOKEN_WORD;
@@ -23,7 +23,7 @@ static void parse_words(struct expression *expression, struct field *field)
 }
 
 /* Behind the "@". */
-static void parse_order(struct expression *expression, struct field *field)
+static void parse_order(struct expression *expression, struct projection_field *field)
 {
     const char *name = expression->token.text;
     if (expression_is_sign(expression, '('))
@@ -43,8 +43,8 @@ static void add_field(struct projection *projection, const char *key)
 {
     projection->fields =
         memory_grow(projection->fields, projection->field_count, sizeof projection->fields[0]);
-    struct field *field = &projection->fields[projection->field_count++];
-    *field = (struct field){.key = memory_text(key, strlen(key))};
+    struct projection_field *field = &projection->fields[projection->field_count++];
+    *field = (struct projection_field){.key = memory_text(key, strlen(key))};
     if (strcmp(key, ".config") != 0)
         field->place = projection->places++;
 }
@@ -108,7 +108,7 @@ void projection_of_residue(struct projection *projection, const struct exclusion
 bool projection_admits(const struct projection *projection, const struct record *record)
 {
     for (size_t i = 0; i < projection->field_count; i++) {
-        const struct field *field = &projection->fields[i];
+        const struct projection_field *field = &projection->fields[i];
         if (field->order != ORDER_FIXED)
             continue;
         size_t rank;
@@ -121,7 +121,7 @@ bool projection_admits(const struct projection *projection, const struct record 
     return true;
 }
 
-static size_t place_of_sub(struct projection *projection, struct field *field, const char *key)
+static size_t place_of_sub(struct projection *projection, struct projection_field *field, const char *key)
 {
     size_t known = field->subs.count, sub = texts_add(&field->subs, key, strlen(key));
     if (sub == known) {
@@ -133,7 +133,7 @@ static size_t place_of_sub(struct projection *projection, struct field *field, c
 
 /* So that there is room for all of .config, places are found before values are. */
 static void find_places(struct projection *projection, const struct exclusions *exclusions,
-                        struct field *field, const struct record *record)
+                        struct projection_field *field, const struct record *record)
 {
     size_t index;
     for (size_t key = 0; key < record->keys->count; key++)
@@ -142,13 +142,13 @@ static void find_places(struct projection *projection, const struct exclusions *
             place_of_sub(projection, field, record->keys->items[key]);
 }
 
-static void fill_config(const struct field *field, const struct record *record, char **values)
+static void fill_config(const struct projection_field *field, const struct record *record, char **values)
 {
     for (size_t sub = 0; sub < field->subs.count; sub++)
         values[field->places[sub]] = record_value(record, field->subs.items[sub]);
 }
 
-static bool is_config(const struct field *field)
+static bool is_config(const struct projection_field *field)
 {
     return strcmp(field->key, ".config") == 0;
 }
@@ -161,7 +161,7 @@ static char **values_of(struct projection *projection, const struct exclusions *
             find_places(projection, exclusions, &projection->fields[i], record);
     char **values = memory_new(projection->places, sizeof *values);
     for (size_t i = 0; i < projection->field_count; i++) {
-        const struct field *field = &projection->fields[i];
+        const struct projection_field *field = &projection->fields[i];
         if (is_config(field))
             fill_config(field, record, values);
         else if (strcmp(field->key, ".fullname") == 0)
@@ -189,7 +189,7 @@ static char *joined(char *const *values, size_t count)
 static void note_order(struct projection *projection, char *const *values, size_t count)
 {
     for (size_t i = 0; i < projection->field_count; i++) {
-        struct field *field = &projection->fields[i];
+        struct projection_field *field = &projection->fields[i];
         const char *value = field->place < count ? values[field->place] : "";
         if (field->order == ORDER_FIRST && !is_config(field))
             texts_add(&field->ranks, value, strlen(value));
@@ -223,7 +223,7 @@ size_t projection_of(struct projection *projection, const struct exclusions *exc
 bool projection_next_field(const struct projection *projection, struct flat_field *flat)
 {
     for (; flat->field_index < projection->field_count; flat->field_index++, flat->sub = 0) {
-        const struct field *field = &projection->fields[flat->field_index];
+        const struct projection_field *field = &projection->fields[flat->field_index];
         size_t subs = is_config(field) ? field->subs.count : 1;
         if (flat->sub == subs)
             continue;
@@ -291,7 +291,7 @@ static int compare_numbers(const char *left, const char *right)
     return (l > r) - (l < r);
 }
 
-static int compare_ranks(const struct field *field, const char *left, const char *right)
+static int compare_ranks(const struct projection_field *field, const char *left, const char *right)
 {
     size_t l = 0, r = 0;
     texts_find(&field->ranks, left, &l);
@@ -300,7 +300,7 @@ static int compare_ranks(const struct field *field, const char *left, const char
 }
 
 /* Values that differ and are of one rank are ordered as texts. */
-static int compare_values(const struct field *field, const char *left, const char *right)
+static int compare_fields(const struct projection_field *field, const char *left, const char *right)
 {
     int order = strcmp(left, right);
     if (order == 0)
@@ -316,7 +316,7 @@ static int compare_tuples(const void *left, const void *right, void *context)
     const struct projection *projection = context;
     size_t l = *(const size_t *)left, r = *(const size_t *)right;
     for (struct flat_field flat = {0}; projection_next_field(projection, &flat);) {
-        int order = compare_values(flat.field, projection_value(projection, l, flat.place),
+        int order = compare_fields(flat.field, projection_value(projection, l, flat.place),
                                    projection_value(projection, r, flat.place));
         if (order != 0)
             return order;

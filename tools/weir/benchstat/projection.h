@@ -17,11 +17,11 @@
 
 #include "tools/weir/benchstat/record.h"
 
-enum order { ORDER_FIRST, ORDER_ALPHA, ORDER_NUM, ORDER_FIXED };
+enum projection_order { ORDER_FIRST, ORDER_ALPHA, ORDER_NUM, ORDER_FIXED };
 
-struct field {
+struct projection_field {
     char *key;
-    enum order order;
+    enum projection_order order;
     struct texts ranks; /* ORDER_FIRST: values as they appeared; ORDER_FIXED: the words */
     struct texts subs;  /* .config: its keys */
     size_t *places;     /* .config: of these, in a tuple's values */
@@ -34,7 +34,7 @@ struct tuple {
 };
 
 struct projection {
-    struct field *fields;
+    struct projection_field *fields;
     size_t field_count;
     size_t places;
     struct texts texts;   /* of tuples, their values joined */
@@ -61,7 +61,7 @@ size_t projection_of(struct projection *projection, const struct exclusions *exc
 
 /* The fields one by one, those of .config each by itself. False: there are no more. */
 struct flat_field {
-    const struct field *field;
+    const struct projection_field *field;
     size_t field_index, sub;
     const char *name;
     size_t place;

@@ -35,14 +35,14 @@ static void make_ready(struct results *results)
 
 /* --- One line --- */
 
-struct reader {
+struct results_reader {
     struct results *results;
     const char *name, *label;
     size_t line;
     struct config now; /* what holds from here on */
 };
 
-static void complain(const struct reader *reader, const char *what)
+static void complain(const struct results_reader *reader, const char *what)
 {
     fprintf(stderr, "%s:%zu: %s\n", reader->name, reader->line, what);
 }
@@ -196,7 +196,7 @@ static void free_record(struct record *record)
 
 /* The pairs of value and unit. False: something is wrong, and has been said. What is no number is left
  * out. */
-static bool read_measures(struct reader *reader, const char *rest, struct record *record)
+static bool read_measures(struct results_reader *reader, const char *rest, struct record *record)
 {
     for (size_t pairs = 0;; pairs++) {
         struct piece value = next_piece(&rest);
@@ -224,7 +224,7 @@ static bool read_measures(struct reader *reader, const char *rest, struct record
 }
 
 /* "BenchmarkName 100 5 ns/op 7 B/op": nothing is taken of a line that is wrong anywhere. */
-static void read_result(struct reader *reader, const char *rest)
+static void read_result(struct results_reader *reader, const char *rest)
 {
     struct piece name = next_piece(&rest);
     if (*rest == '\0')
@@ -244,7 +244,7 @@ static void read_result(struct reader *reader, const char *rest)
 }
 
 /* "Unit ns/op better=lower assume=nothing" */
-static void read_unit(struct reader *reader, const char *rest)
+static void read_unit(struct results_reader *reader, const char *rest)
 {
     struct results *results = reader->results;
     struct piece unit = next_piece(&rest);
@@ -271,7 +271,7 @@ static void read_unit(struct reader *reader, const char *rest)
 
 /* "key: value": the key begins with a lower case letter and has neither upper case nor space; no value ends
  * what held. False if the line is something else. */
-static bool read_config(struct reader *reader, const char *line)
+static bool read_config(struct results_reader *reader, const char *line)
 {
     size_t length = 0;
     while (line[length] != '\0' && line[length] != ':' && !isspace((unsigned char)line[length]) &&
@@ -293,7 +293,7 @@ static bool read_config(struct reader *reader, const char *line)
 
 void results_read(struct results *results, FILE *file, const char *name, const char *label)
 {
-    struct reader reader = {.results = results, .name = name, .label = label};
+    struct results_reader reader = {.results = results, .name = name, .label = label};
     if (!results->is_ready)
         make_ready(results);
     char *line = NULL;

@@ -126,7 +126,7 @@ static void compare(struct entry *entry, const struct cell *base, double base_ce
     entry->compared = true;
 }
 
-static void summary_warn(struct summary *summary, const char *warning)
+static void summary_warn(struct column_summary *summary, const char *warning)
 {
     snprintf(summary->warnings[summary->warning_count++], WARNING_SIZE, "%s", warning);
 }
@@ -147,7 +147,7 @@ static void add_ratio(struct sums *sums, double center, double base)
 
 /* The mean of ratios rather than the ratio of means: where the columns have not the same benchmarks it still
  * says something. */
-static void summarize_column(struct summary *summary, const struct sums *sums, size_t base_count,
+static void summarize_column(struct column_summary *summary, const struct sums *sums, size_t base_count,
                              bool is_base)
 {
     if (!is_base && sums->ratio_count != base_count)
@@ -286,7 +286,7 @@ struct table *table_new(const struct results *results, size_t *next, struct leve
     table->rows = memory_new(rows, sizeof(char *));
     table->entries = memory_new(count, sizeof(struct entry));
     table->first = memory_new(rows + 1, sizeof(size_t));
-    table->summaries = memory_new(table->column_count, sizeof(struct summary));
+    table->summaries = memory_new(table->column_count, sizeof(struct column_summary));
     for (size_t i = 0; i < count;)
         i += fill_row(table, results, first + i, count - i, levels);
     summarize_columns(table);

@@ -28,7 +28,7 @@ struct entry {
 };
 
 /* The last row: over all of a column. */
-struct summary {
+struct column_summary {
     bool has_mean, has_ratio;
     double mean, ratio; /* geometric; the ratio to the first file, of the rows that both have */
     char warnings[3][WARNING_SIZE];
@@ -44,7 +44,7 @@ struct table {
     size_t *column_of;     /* by tuple of the projection of columns */
     struct entry *entries; /* row by row: those that are present; a table of many columns is mostly empty */
     size_t *first;         /* by row, and one more: of `entries` */
-    struct summary *summaries; /* one a column */
+    struct column_summary *summaries; /* one a column */
 };
 
 /* The table that begins with the cell *next; that is then the one behind it. */

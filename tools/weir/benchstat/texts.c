@@ -6,7 +6,7 @@
 #include "tools/weir/benchstat/texts.h"
 
 /* FNV-1a (Fowler, Noll, Vo). */
-static size_t hash_of(const char *text, size_t length)
+static size_t text_hash(const char *text, size_t length)
 {
     uint64_t hash = 0xcbf29ce484222325u;
     for (size_t i = 0; i < length; i++)
@@ -20,9 +20,9 @@ static bool is_item(const struct texts *texts, size_t index, const char *text, s
 }
 
 /* The slot of the text, or the free one where it belongs. */
-static size_t *find_slot(const struct texts *texts, const char *text, size_t length)
+static size_t *find_text_slot(const struct texts *texts, const char *text, size_t length)
 {
-    size_t mask = texts->slot_count - 1, place = hash_of(text, length) & mask;
+    size_t mask = texts->slot_count - 1, place = text_hash(text, length) & mask;
     while (texts->slots[place] != 0 && !is_item(texts, texts->slots[place] - 1, text, length))
         place = (place + 1) & mask;
     return &texts->slots[place];
@@ -34,14 +34,14 @@ static void grow(struct texts *texts)
     free(texts->slots);
     texts->slots = memory_new(texts->slot_count, sizeof texts->slots[0]);
     for (size_t i = 0; i < texts->count; i++)
-        *find_slot(texts, texts->items[i], strlen(texts->items[i])) = i + 1;
+        *find_text_slot(texts, texts->items[i], strlen(texts->items[i])) = i + 1;
 }
 
 size_t texts_add(struct texts *texts, const char *text, size_t length)
 {
     if (2 * (texts->count + 1) > texts->slot_count)
         grow(texts);
-    size_t *slot = find_slot(texts, text, length);
+    size_t *slot = find_text_slot(texts, text, length);
     if (*slot == 0) {
         texts->items = memory_grow(texts->items, texts->count, sizeof texts->items[0]);
         texts->items[texts->count] = memory_text(text, length);
@@ -54,7 +54,7 @@ bool texts_find(const struct texts *texts, const char *text, size_t *index)
 {
     if (texts->count == 0)
         return false;
-    size_t slot = *find_slot(texts, text, strlen(text));
+    size_t slot = *find_text_slot(texts, text, strlen(text));
     if (slot != 0)
         *index = slot - 1;
     return slot != 0;

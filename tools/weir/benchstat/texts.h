@@ -8,8 +8,8 @@
 struct texts {
     char **items;
     size_t count;
-    size_t *
-        slots; /* indices + 1, by hash, open addressing (Knuth, 6.4); 0: free. At most half of them are used */
+    /* Indices + 1, by hash, open addressing (Knuth, 6.4); 0: free. At most half of them are used. */
+    size_t *slots;
     size_t slot_count;
 };
 

@@ -42,7 +42,7 @@ const char *client_folder(const char *command)
 static int open_socket(const char *folder, pid_t process)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct timeval patience = {.tv_sec = ANSWER_SECONDS};
+    struct timeval timeout = {.tv_sec = ANSWER_SECONDS};
     if ((size_t)snprintf(address.sun_path, sizeof address.sun_path, "%s/%d", folder, (int)process) >=
         sizeof address.sun_path) {
         errno = ENAMETOOLONG;
@@ -51,8 +51,8 @@ static int open_socket(const char *folder, pid_t process)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
     if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0)
         return fd;
     int error = errno;

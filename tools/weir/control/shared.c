@@ -14,7 +14,7 @@
 #include "runtime/http/shared_page.h"
 #include "tools/weir/benchstat/memory.h"
 
-enum { PATIENCE_SECONDS = 2, TRIES = 100 };
+enum { TIMEOUT_SECONDS = 2, TRIES = 100 };
 
 /* The file among those that the process has open; -1: there is none. */
 static int find(pid_t process)
@@ -37,11 +37,11 @@ static int find(pid_t process)
 /* Does the text come after this call asked for it? */
 static bool ask(shared_page_t *page)
 {
-    struct timespec patience = {.tv_sec = PATIENCE_SECONDS};
+    struct timespec timeout = {.tv_sec = TIMEOUT_SECONDS};
     uint32_t number = atomic_fetch_add(&page->asked, 1) + 1, answered;
     shared_page_wake(&page->asked);
     while ((int32_t)((answered = atomic_load(&page->answered)) - number) < 0) {
-        shared_page_wait(&page->answered, answered, &patience);
+        shared_page_wait(&page->answered, answered, &timeout);
         if (atomic_load(&page->answered) == answered)
             return false;
     }

@@ -30,7 +30,7 @@ static const char *last_part(const char *path)
 void draw_change(const advice_t *advice)
 {
     const member_t *members = advice->record->members;
-    const order_t *order = &advice->order;
+    const member_order_t *order = &advice->order;
     if (order->is_move) {
         printf("move `%s` behind `%s`", name_of(&members[order->moved]), name_of(&members[order->after]));
         return;
@@ -70,7 +70,7 @@ void draw_table_head(bool has_uses)
 
 void draw_table_row(const advice_t *advice, bool has_uses)
 {
-    const record_t *record = advice->record;
+    const layout_record_t *record = advice->record;
     const use_t *use = &advice->use;
     if (has_uses)
         printf("%10" PRIu64 " %-8s %12" PRIu64 " ",
@@ -122,7 +122,7 @@ static void print_member(const member_t *member)
 
 void draw_record(const advice_t *advice)
 {
-    const record_t *record = advice->record;
+    const layout_record_t *record = advice->record;
     const holes_t *holes = &advice->holes;
     printf("%s %s, %s:%d\n", record->keyword, record->name, record->file ? record->file : "?", record->line);
     print_size("  ", record->size);
@@ -181,7 +181,7 @@ static void print_json_member(const member_t *member, bool is_first)
 
 void draw_json(const advice_t *advice, bool is_first)
 {
-    const record_t *record = advice->record;
+    const layout_record_t *record = advice->record;
     const holes_t *holes = &advice->holes;
     printf("%s{\"keyword\":\"%s\",\"name\":", is_first ? "" : ",\n", record->keyword);
     print_text(record->name);

@@ -8,9 +8,9 @@
 
 /* A record and the best order of it. */
 typedef struct advice {
-    const record_t *record;
+    const layout_record_t *record;
     holes_t holes;
-    order_t order;
+    member_order_t order;
     use_t use; /* by a heap profile, if there is one */
 } advice_t;
 

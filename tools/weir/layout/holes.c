@@ -1,6 +1,6 @@
-/* holes: see types.h. A byte that no member touches is in a hole; of the bytes of a bit-field's storage, the bits.
- * Storage is what the declared type takes, aligned as that; a member that is no bit-field ends it. The counts are
- * those of pahole(1).
+/* holes: see types.h. A byte that no member touches is in a hole; of the bytes of a bit-field's storage, the
+ * bits. Storage is what the declared type takes, aligned as that; a member that is no bit-field ends it. The
+ * counts are those of pahole(1).
  */
 #include "tools/weir/layout/types.h"
 
@@ -62,14 +62,14 @@ static void take(fill_t *fill, const member_t *member, uint64_t *bytes, uint64_t
     }
 }
 
-void record_hole_before(const record_t *record, size_t member, uint64_t *bytes, uint64_t *bits)
+void record_hole_before(const layout_record_t *record, size_t member, uint64_t *bytes, uint64_t *bits)
 {
     fill_t fill = {0};
     for (size_t i = 0; i <= member; i++)
         take(&fill, &record->members[i], bytes, bits);
 }
 
-holes_t record_holes(const record_t *record)
+holes_t record_holes(const layout_record_t *record)
 {
     holes_t holes = {0};
     fill_t fill = {0};

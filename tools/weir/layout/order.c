@@ -1,10 +1,10 @@
-/* order: see order.h. Members are first put greedily: at each place the member of the greatest alignment that fits there
- * without a hole, else the one with the smallest hole. Members' sizes are multiples of their alignments, which are powers of
- * two: so what is left over is a hole before the greatest one, and the padding at the end. If to move one member does as
- * well, that is what is suggested.
+/* order: see order.h. Members are first put greedily: at each place the member of the greatest alignment that
+ * fits there without a hole, else the one with the smallest hole. Members' sizes are multiples of their
+ * alignments, which are powers of two: so what is left over is a hole before the greatest one, and the
+ * padding at the end. If to move one member does as well, that is what is suggested.
  *
- * What stays where it is: bases, the table of virtual functions and a first member that is a struct, at the start (casts
- * rely on that); a flexible array, at the end. Bit-fields that follow one another stay together.
+ * What stays where it is: bases, the table of virtual functions and a first member that is a struct, at the
+ * start (casts rely on that); a flexible array, at the end. Bit-fields that follow one another stay together.
  */
 #include "tools/weir/layout/order.h"
 
@@ -36,14 +36,14 @@ static uint64_t end_of(const member_t *member, uint64_t start)
     return start + (member->kind == MEMBER_BITS ? member->bits : member->size * 8);
 }
 
-static bool is_at_start(const record_t *record, size_t at)
+static bool is_at_start(const layout_record_t *record, size_t at)
 {
     const member_t *member = &record->members[at];
     return member->kind == MEMBER_BASE || member->kind == MEMBER_TABLE ||
            (at == 0 && member->kind == MEMBER_FIELD && member->is_aggregate);
 }
 
-static size_t count_at_start(const record_t *record)
+static size_t count_at_start(const layout_record_t *record)
 {
     size_t count = 0;
     while (count < record->count && is_at_start(record, count))
@@ -52,7 +52,7 @@ static size_t count_at_start(const record_t *record)
 }
 
 /* Members of a derived class may lie in the padding of its base. */
-static uint64_t end_of_start(const record_t *record, size_t count)
+static uint64_t end_of_start(const layout_record_t *record, size_t count)
 {
     uint64_t end = count ? end_of(&record->members[count - 1], record->members[count - 1].start) : 0;
     return count && count < record->count && record->members[count].start < end ? record->members[count].start
@@ -60,7 +60,7 @@ static uint64_t end_of_start(const record_t *record, size_t count)
 }
 
 /* In bits, with the padding at the end. */
-static uint64_t size_in_order(const record_t *record, const size_t *order)
+static uint64_t size_in_order(const layout_record_t *record, const size_t *order)
 {
     size_t fixed = count_at_start(record);
     uint64_t end = end_of_start(record, fixed);
@@ -73,7 +73,7 @@ static uint64_t size_in_order(const record_t *record, const size_t *order)
 
 /* --- what may not be moved --- */
 
-static bool has_unexplained_bits(const record_t *record)
+static bool has_unexplained_bits(const layout_record_t *record)
 {
     for (size_t i = 1; i < record->count; i++) {
         const member_t *before = &record->members[i - 1], *member = &record->members[i];
@@ -84,7 +84,7 @@ static bool has_unexplained_bits(const record_t *record)
     return false;
 }
 
-static bool is_explained(const record_t *record)
+static bool is_explained(const layout_record_t *record)
 {
     size_t fixed = count_at_start(record);
     uint64_t end = end_of_start(record, fixed);
@@ -97,7 +97,7 @@ static bool is_explained(const record_t *record)
     return up(end, (uint64_t)record->align * 8) == record->size * 8;
 }
 
-static bool is_of_a_file(const record_t *record)
+static bool is_of_a_file(const layout_record_t *record)
 {
     for (size_t i = 0; i < record->count; i++)
         if (!record->members[i].is_fixed_width)
@@ -105,7 +105,7 @@ static bool is_of_a_file(const record_t *record)
     return record->count > 1;
 }
 
-static bool has_aligned_member(const record_t *record)
+static bool has_aligned_member(const layout_record_t *record)
 {
     for (size_t i = 0; i < record->count; i++)
         if (record->members[i].is_aligned)
@@ -113,7 +113,7 @@ static bool has_aligned_member(const record_t *record)
     return false;
 }
 
-static const char *why_not(const record_t *record)
+static const char *why_not(const layout_record_t *record)
 {
     if (strcmp(record->keyword, "union") == 0)
         return NULL;
@@ -136,7 +136,7 @@ typedef struct group {
     uint32_t align;
 } group_t;
 
-static size_t make_groups(const record_t *record, group_t *groups)
+static size_t make_groups(const layout_record_t *record, group_t *groups)
 {
     size_t count = 0;
     for (size_t i = count_at_start(record); i < record->count; i++) {
@@ -153,7 +153,7 @@ static size_t make_groups(const record_t *record, group_t *groups)
     return count;
 }
 
-static uint64_t end_of_group(const record_t *record, const group_t *group, uint64_t end)
+static uint64_t end_of_group(const layout_record_t *record, const group_t *group, uint64_t end)
 {
     for (size_t i = group->first; i < group->first + group->count; i++)
         end = end_of(&record->members[i], place(&record->members[i], end));
@@ -161,7 +161,7 @@ static uint64_t end_of_group(const record_t *record, const group_t *group, uint6
 }
 
 /* Is it better to go on with `a` than with `b`? */
-static bool goes_first(const record_t *record, const group_t *a, const group_t *b, uint64_t end)
+static bool goes_first(const layout_record_t *record, const group_t *a, const group_t *b, uint64_t end)
 {
     bool a_is_last = record->members[a->first].kind == MEMBER_FLEXIBLE,
          b_is_last = record->members[b->first].kind == MEMBER_FLEXIBLE;
@@ -176,7 +176,7 @@ static bool goes_first(const record_t *record, const group_t *a, const group_t *
     return end_of_group(record, a, end) > end_of_group(record, b, end);
 }
 
-static void put_greedily(const record_t *record, group_t *groups, size_t count, size_t *order)
+static void put_greedily(const layout_record_t *record, group_t *groups, size_t count, size_t *order)
 {
     size_t fixed = count_at_start(record), used = fixed;
     uint64_t end = end_of_start(record, fixed);
@@ -206,13 +206,13 @@ static void move(size_t *order, size_t from, size_t to)
     order[to] = moved;
 }
 
-static bool may_move(const record_t *record, size_t at)
+static bool may_move(const layout_record_t *record, size_t at)
 {
     return record->members[at].kind == MEMBER_FIELD;
 }
 
 /* Not between two bit-fields, and not behind a flexible array. */
-static bool may_stand(const record_t *record, const size_t *order, size_t at)
+static bool may_stand(const layout_record_t *record, const size_t *order, size_t at)
 {
     bool is_last = at + 1 == record->count;
     const member_t *before = at ? &record->members[order[at - 1]] : NULL,
@@ -221,7 +221,7 @@ static bool may_stand(const record_t *record, const size_t *order, size_t at)
            !(before && after && before->kind == MEMBER_BITS && after->kind == MEMBER_BITS);
 }
 
-static void order_moved(const record_t *record, size_t *order, size_t from, size_t to)
+static void order_moved(const layout_record_t *record, size_t *order, size_t from, size_t to)
 {
     for (size_t i = 0; i < record->count; i++)
         order[i] = i;
@@ -239,14 +239,14 @@ static size_t step_length(step_t step)
 }
 
 /* Of a smaller member, or less far. */
-static bool is_simpler(const record_t *record, step_t a, step_t b)
+static bool is_simpler(const layout_record_t *record, step_t a, step_t b)
 {
     uint64_t of_a = record->members[a.from].size, of_b = record->members[b.from].size;
     return of_a != of_b ? of_a < of_b : step_length(a) < step_length(b);
 }
 
 /* Is there one member whose move makes the struct as small as `size` bits? The simplest. */
-static bool find_move(const record_t *record, uint64_t size, size_t *order, order_t *best)
+static bool find_move(const layout_record_t *record, uint64_t size, size_t *order, member_order_t *best)
 {
     size_t fixed = count_at_start(record);
     step_t found = {0}, step;
@@ -269,9 +269,9 @@ static bool find_move(const record_t *record, uint64_t size, size_t *order, orde
     return best->is_move;
 }
 
-order_t order_best(const record_t *record)
+member_order_t order_best(const layout_record_t *record)
 {
-    order_t best = {.size = record->size, .check = why_not(record)};
+    member_order_t best = {.size = record->size, .check = why_not(record)};
     if (best.check || record->count < 2 || strcmp(record->keyword, "union") == 0)
         return best;
     size_t *order = profile_room(record->count, sizeof *order);

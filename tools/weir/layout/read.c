@@ -1,5 +1,5 @@
-/* read: see types.h, by elfutils' libdw: DWARF 2 to 5, split or not, in the file itself or in a separate debug file that is
- * found by build id. A struct that each of a hundred units has is taken once. */
+/* read: see types.h, by elfutils' libdw: DWARF 2 to 5, split or not, in the file itself or in a separate
+ * debug file that is found by build id. A struct that each of a hundred units has is taken once. */
 #include <dwarf.h>
 #include <elfutils/libdwfl.h>
 #include <errno.h>
@@ -14,14 +14,14 @@
 #include "tools/weir/report/debug_files.h"
 #include "tools/weir/report/profile.h"
 
-typedef struct reader {
+typedef struct layout_reader {
     records_t *records;
     const char *wanted; /* a name, or NULL */
     void *seen;         /* tree (tsearch) of name, place in the source, and layout */
     bool is_listing;    /* definitions, for those that only declare; else records */
     char scope[1024];   /* "space::outer::", of C++ */
     bool is_cplusplus;
-} reader_t;
+} layout_reader_t;
 
 /* --- one struct --- */
 
@@ -70,7 +70,7 @@ static void take_alignment(Dwarf_Die *child, member_t *member)
         member->align = (uint32_t)own;
 }
 
-static member_t *next_member(record_t *record)
+static member_t *next_member(layout_record_t *record)
 {
     if ((record->count & (record->count - 1)) == 0) { /* room for the next power of two */
         record->members =
@@ -83,7 +83,7 @@ static member_t *next_member(record_t *record)
 
 static bool take_member(Dwarf_Die *child, void *context)
 {
-    record_t *record = context;
+    layout_record_t *record = context;
     Dwarf_Die type;
     shape_t shape;
     uint64_t virtuality = 0;
@@ -146,7 +146,7 @@ static int by_text(const void *left, const void *right)
 }
 
 /* False: it was there already. The tree takes the key. */
-static bool is_new(reader_t *reader, char *key)
+static bool is_new(layout_reader_t *reader, char *key)
 {
     char **found = tsearch(key, &reader->seen, by_text);
     if (!found)
@@ -156,7 +156,7 @@ static bool is_new(reader_t *reader, char *key)
     return *found == key;
 }
 
-static char *key_of(const record_t *record)
+static char *key_of(const layout_record_t *record)
 {
     const char *slash = record->file ? strrchr(record->file, '/') : NULL;
     return text_of("%s %s %s:%d %llu", record->name, record->keyword, slash ? slash + 1 : "", record->line,
@@ -164,7 +164,7 @@ static char *key_of(const record_t *record)
 }
 
 /* By itself, or with the spaces that it is in. */
-static bool is_wanted(const reader_t *reader, const char *name)
+static bool is_wanted(const layout_reader_t *reader, const char *name)
 {
     size_t length = strlen(reader->scope);
     return !reader->wanted || strcmp(reader->wanted, name) == 0 ||
@@ -186,17 +186,17 @@ static char *file_of(Dwarf_Die *die)
     return file ? text_of("%s", file) : NULL;
 }
 
-static void take_record(reader_t *reader, Dwarf_Die *die, const char *name)
+static void take_record(layout_reader_t *reader, Dwarf_Die *die, const char *name)
 {
     shape_t shape;
     if (!is_wanted(reader, name))
         return;
     if (dwarf_hasattr(die, DW_AT_declaration) || !shape_of(die, &shape))
         return;
-    record_t record = {.keyword = keyword_of(dwarf_tag(die)),
-                       .name = text_of("%s%s", reader->scope, name),
-                       .size = shape.size,
-                       .align = shape.align};
+    layout_record_t record = {.keyword = keyword_of(dwarf_tag(die)),
+                              .name = text_of("%s%s", reader->scope, name),
+                              .size = shape.size,
+                              .align = shape.align};
     record.file = file_of(die);
     dwarf_decl_line(die, &record.line);
     if (!is_new(reader, key_of(&record))) {
@@ -235,7 +235,7 @@ static void free_definition(void *definition)
     free(definition);
 }
 
-static void note_definition(reader_t *reader, Dwarf_Die *die, const char *name)
+static void note_definition(layout_reader_t *reader, Dwarf_Die *die, const char *name)
 {
     if (dwarf_hasattr(die, DW_AT_declaration))
         return;
@@ -288,7 +288,7 @@ static bool find_definition(Dwarf_Die *declaration, Dwarf_Die *found)
 
 static bool take_die(Dwarf_Die *die, void *context);
 
-static void take_children(reader_t *reader, Dwarf_Die *die, const char *name)
+static void take_children(layout_reader_t *reader, Dwarf_Die *die, const char *name)
 {
     size_t length = strlen(reader->scope);
     if (name && reader->is_cplusplus)
@@ -298,7 +298,7 @@ static void take_children(reader_t *reader, Dwarf_Die *die, const char *name)
 }
 
 /* `typedef struct { ... } name`: the struct has no name of its own. */
-static void take_typedef(reader_t *reader, Dwarf_Die *die)
+static void take_typedef(layout_reader_t *reader, Dwarf_Die *die)
 {
     Dwarf_Die type;
     const char *name = dwarf_diename(die);
@@ -310,7 +310,7 @@ static void take_typedef(reader_t *reader, Dwarf_Die *die)
 
 static bool take_die(Dwarf_Die *die, void *context)
 {
-    reader_t *reader = context;
+    layout_reader_t *reader = context;
     const char *name = dwarf_diename(die);
     switch (dwarf_tag(die)) {
     case DW_TAG_structure_type:
@@ -347,7 +347,7 @@ static bool is_of_cplusplus(Dwarf_Die *unit)
 }
 
 /* Of a unit that is split the data are in a file of its own. */
-static bool take_units(reader_t *reader, Dwarf *dwarf)
+static bool take_units(layout_reader_t *reader, Dwarf *dwarf)
 {
     Dwarf_CU *unit = NULL;
     Dwarf_Die die, split;
@@ -364,7 +364,7 @@ static bool take_units(reader_t *reader, Dwarf *dwarf)
 }
 
 /* What several files have in common dwz(1) puts into another one. */
-static bool take_all(reader_t *reader, Dwarf *dwarf)
+static bool take_all(layout_reader_t *reader, Dwarf *dwarf)
 {
     Dwarf *common = dwarf_getalt(dwarf);
     bool any = false;
@@ -379,14 +379,14 @@ static bool take_all(reader_t *reader, Dwarf *dwarf)
 
 static int by_name(const void *left, const void *right)
 {
-    const record_t *a = left, *b = right;
+    const layout_record_t *a = left, *b = right;
     int difference = strcmp(a->name, b->name);
     return difference ? difference : (a->line > b->line) - (a->line < b->line);
 }
 
 bool records_read(const char *path, const char *type, const char *debug_folder, records_t *records)
 {
-    reader_t reader = {.records = records, .wanted = type};
+    layout_reader_t reader = {.records = records, .wanted = type};
     const char *problem = NULL;
     if (debug_folder)
         debug_files_look_in(debug_folder);

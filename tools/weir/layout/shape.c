@@ -154,7 +154,7 @@ typedef struct demand {
     bool is_packed, is_aligned, has_data;
 } demand_t;
 
-static bool take_member(Dwarf_Die *child, void *context)
+static bool take_member_shape(Dwarf_Die *child, void *context)
 {
     demand_t *demand = context;
     Dwarf_Die type;
@@ -203,7 +203,7 @@ static bool record_shape(Dwarf_Die *type, shape_t *shape, int depth)
     }
     if (!shape_number(type, DW_AT_byte_size, &shape->size))
         return false;
-    shape_each_child(type, take_member, &demand);
+    shape_each_child(type, take_member_shape, &demand);
     while (demand.align > 1 && shape->size % demand.align != 0)
         demand.align /= 2; /* packed */
     shape->align = demand.align;

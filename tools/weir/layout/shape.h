@@ -1,5 +1,6 @@
-/* shape: size and alignment of a type, from its debug information. That has sizes, but alignments only where `aligned` says
- * one; the others follow from the System V ABI: a base type is aligned as its size, a struct as its members. */
+/* shape: size and alignment of a type, from its debug information. That has sizes, but alignments only where
+ * `aligned` says one; the others follow from the System V ABI: a base type is aligned as its size, a struct
+ * as its members. */
 #ifndef WEIR_TOOLS_LAYOUT_SHAPE_H
 #define WEIR_TOOLS_LAYOUT_SHAPE_H
 
@@ -18,8 +19,8 @@ typedef struct shape {
     bool is_fixed_width; /* int8_t to uint64_t, char and such, and arrays of these */
 } shape_t;
 
-/* Where is the definition of a type that a unit only declares, as it does a class whose table of virtual functions another
- * one has? Asked from now on. */
+/* Where is the definition of a type that a unit only declares, as it does a class whose table of virtual
+ * functions another one has? Asked from now on. */
 typedef bool shape_find_t(Dwarf_Die *declaration, Dwarf_Die *definition);
 void shape_find_definitions_by(shape_find_t *find);
 
@@ -29,8 +30,8 @@ bool shape_of(Dwarf_Die *type, shape_t *shape);
 /* The type that an attribute of the DIE names, behind typedef, const and the like if `strip`. */
 bool shape_type(Dwarf_Die *die, bool strip, Dwarf_Die *type);
 
-/* DW_AT_data_member_location or DW_AT_data_bit_offset, in bits; of a bit-field, its first. `size`: of its declared type,
- * in bytes. False: it has no place that is the same in each object. */
+/* DW_AT_data_member_location or DW_AT_data_bit_offset, in bits; of a bit-field, its first. `size`: of its
+ * declared type, in bytes. False: it has no place that is the same in each object. */
 bool shape_place(Dwarf_Die *member, uint64_t size, uint64_t *start, uint32_t *bits);
 
 /* Print the type's name as C writes it, as far as one name goes: "struct list *", "char[16]". */

@@ -5,8 +5,8 @@
  *     byte  0        4   5        8             16  17       24
  *           | id     | f |  hole  | sum         | k | padding|
  *
- * A hole is between two members, the padding behind the last. Bits are holes too: those of a bit-field's storage
- * that no bit-field has.
+ * A hole is between two members, the padding behind the last. Bits are holes too: those of a bit-field's
+ * storage that no bit-field has.
  */
 #ifndef WEIR_TOOLS_LAYOUT_TYPES_H
 #define WEIR_TOOLS_LAYOUT_TYPES_H
@@ -37,7 +37,7 @@ typedef struct member {
     bool is_fixed_width; /* as int32_t is, or char: what files are made of */
 } member_t;
 
-typedef struct record {
+typedef struct layout_record {
     const char *keyword; /* struct, class, union */
     char *name, *file;   /* `file` may be NULL */
     int line;
@@ -47,15 +47,16 @@ typedef struct record {
     bool is_unclear;   /* something has no place that is the same in all objects: a virtual base, a variant */
     member_t *members; /* by their place */
     size_t count;
-} record_t;
+} layout_record_t;
 
 typedef struct records {
-    record_t *of;
+    layout_record_t *of;
     size_t count, room;
 } records_t;
 
-/* All structs, classes and unions with a name that the file's debug information has, each once; by name. `type`: only those
- * of that name; NULL: all. `debug_folder` as of profile_find_symbols. False: one line has said why. */
+/* All structs, classes and unions with a name that the file's debug information has, each once; by name.
+ * `type`: only those of that name; NULL: all. `debug_folder` as of profile_find_symbols. False: one line has
+ * said why. */
 bool records_read(const char *path, const char *type, const char *debug_folder, records_t *records);
 
 typedef struct holes {
@@ -64,8 +65,8 @@ typedef struct holes {
     uint64_t padding, bit_padding; /* bytes; bits */
 } holes_t;
 
-holes_t record_holes(const record_t *record);
+holes_t record_holes(const layout_record_t *record);
 /* Bytes of a hole before the member; bits of one. */
-void record_hole_before(const record_t *record, size_t member, uint64_t *bytes, uint64_t *bits);
+void record_hole_before(const layout_record_t *record, size_t member, uint64_t *bytes, uint64_t *bits);
 
 #endif

@@ -37,8 +37,8 @@ static bool ends_with(const char *text, const char *end, const char *word)
     return (size_t)(end - text) >= length && strncmp(end - length, word, length) == 0;
 }
 
-/* `sizeof(NAME`, `struct NAME`, `new NAME`: is what stands before the name one of these? A variable may be called as the
- * type is. */
+/* `sizeof(NAME`, `struct NAME`, `new NAME`: is what stands before the name one of these? A variable may be
+ * called as the type is. */
 static bool is_type(const char *text, const char *at)
 {
     static const char *const before[] = {"(", "struct", "class", "union", "new", "::", "<", "const"};
@@ -77,11 +77,11 @@ static const frame_t *site_of(const profile_t *profile, const sample_t *sample)
 }
 
 /* Several of one size that the line names are one struct that is declared twice: the first counts. */
-static const record_t *find_named(const records_t *records, const char *line, uint64_t size)
+static const layout_record_t *find_named(const records_t *records, const char *line, uint64_t size)
 {
     bool allocates = line && (strstr(line, "sizeof") || strstr(line, "new "));
     for (size_t i = 0; allocates && i < records->count; i++) {
-        const record_t *record = &records->of[i];
+        const layout_record_t *record = &records->of[i];
         bool fits =
             record->size == size || (record->size && strstr(line, "sizeof") && size % record->size == 0);
         if (fits && names_type(line, last_name(record->name)))
@@ -95,7 +95,7 @@ static void note(const profile_t *profile, const sample_t *sample, uint64_t obje
 {
     const frame_t *site = site_of(profile, sample);
     char *line = site ? source_line(site->file, site->line) : NULL;
-    const record_t *named = find_named(records, line, sample->requested);
+    const layout_record_t *named = find_named(records, line, sample->requested);
     size_t same = 0;
     free(line);
     if (named) {

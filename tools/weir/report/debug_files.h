@@ -1,5 +1,5 @@
-/* debug_files: a program or library with its debug information, by elfutils' libdwfl: in the file itself, in a separate one beside it
- * or by build id, from a debuginfod server. */
+/* debug_files: a program or library with its debug information, by elfutils' libdwfl: in the file itself, in
+ * a separate one beside it or by build id, from a debuginfod server. */
 #ifndef WEIR_TOOLS_DEBUG_FILES_H
 #define WEIR_TOOLS_DEBUG_FILES_H
 

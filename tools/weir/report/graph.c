@@ -125,7 +125,7 @@ void graph_add(graph_t *graph, const profile_t *profile, int sign)
 static const graph_t *sorted_graph;
 static bool sorted_by_cum;
 
-static int by_value(const void *left, const void *right)
+static int by_node_value(const void *left, const void *right)
 {
     const function_t *a = &sorted_graph->functions[*(const size_t *)left];
     const function_t *b = &sorted_graph->functions[*(const size_t *)right];
@@ -141,7 +141,7 @@ size_t *graph_sorted(const graph_t *graph, bool by_cum)
         order[i] = i;
     sorted_graph = graph;
     sorted_by_cum = by_cum;
-    qsort(order, graph->function_count, sizeof *order, by_value);
+    qsort(order, graph->function_count, sizeof *order, by_node_value);
     return order;
 }
 

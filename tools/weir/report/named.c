@@ -1,5 +1,5 @@
-/* named: see named.h. A function is a name and a source file: all frames are sorted by these, and a function's number
- * is its rank. Its two strings are put behind those that the profile has.
+/* named: see named.h. A function is a name and a source file: all frames are sorted by these, and a
+ * function's number is its rank. Its two strings are put behind those that the profile has.
  */
 #include "tools/weir/report/named.h"
 
@@ -110,7 +110,7 @@ static void put_mapping(proto_t *to, wire_t bytes)
     free(room);
 }
 
-static void put_field(proto_t *to, const field_t *field)
+static void put_field(proto_t *to, const wire_field_t *field)
 {
     if (field->number == P_LOCATION || field->number == P_FUNCTION)
         return; /* anew */
@@ -124,7 +124,7 @@ static void put_field(proto_t *to, const field_t *field)
 
 static void put_all(proto_t *to, wire_t in, const functions_t *functions, const profile_t *profile)
 {
-    for (field_t field; wire_next(&in, &field);)
+    for (wire_field_t field; wire_next(&in, &field);)
         put_field(to, &field);
     for (size_t i = 0; i < profile->location_count; i++)
         put_location(to, functions, &profile->locations[i]);

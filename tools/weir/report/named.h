@@ -1,5 +1,5 @@
-/* named: a profile written anew with the names that were found, so that it can be read where the program's files are
- * not: functions, source files, lines, inlined calls. All else is passed on as it is.
+/* named: a profile written anew with the names that were found, so that it can be read where the program's
+ * files are not: functions, source files, lines, inlined calls. All else is passed on as it is.
  */
 #ifndef WEIR_TOOLS_REPORT_NAMED_H
 #define WEIR_TOOLS_REPORT_NAMED_H

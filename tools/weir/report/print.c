@@ -223,8 +223,14 @@ static int by_value(const void *left, const void *right)
 static void add_owner(owner_t *owners, size_t *count, const call_stack_t *stack)
 {
     const sample_t *sample = stack->sample;
-    const char *kind = sample->pool ? "pool" : sample->arena ? "arena" : "no name";
-    const char *name = sample->pool ? sample->pool : sample->arena ? sample->arena : "";
+    const char *kind = sample->pool     ? "pool"
+                       : sample->arena  ? "arena"
+                       : sample->budget ? "budget"
+                                        : "no name";
+    const char *name = sample->pool     ? sample->pool
+                       : sample->arena  ? sample->arena
+                       : sample->budget ? sample->budget
+                                        : "";
     size_t i = 0;
     while (i < *count && (strcmp(owners[i].kind, kind) != 0 || strcmp(owners[i].name, name) != 0))
         i++;

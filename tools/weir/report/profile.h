@@ -39,9 +39,9 @@ typedef struct sample {
     size_t *locations; /* places in profile.locations, innermost first */
     size_t depth;
     int64_t values[PROFILE_VALUES];
-    uint64_t size, requested, passed; /* bytes: of a block, asked for, allocated while it lived */
-    const char *lifetime;             /* NULL: in use */
-    const char *pool, *arena;         /* names; NULL: of none */
+    uint64_t size, requested, passed;  /* bytes: of a block, asked for, allocated while it lived */
+    const char *lifetime;              /* NULL: in use */
+    const char *pool, *arena, *budget; /* names; NULL: of none */
     bool is_cut;
 } sample_t;
 
@@ -65,12 +65,12 @@ bool profile_read(const char *path, profile_t *profile);
 /* The same of a file's unpacked bytes. NULL, or what is wrong with them, as the end of "FILE ...". */
 const char *profile_decode(const uint8_t *bytes, size_t length, profile_t *profile);
 
-/* Name all locations that have no name, by the files that the mappings name and their separate debug files. These
- * are looked for in `debug_folder` too, by build id; NULL: only where they are by default. */
+/* Name all locations that have no name, by the files that the mappings name and their separate debug files.
+ * These are looked for in `debug_folder` too, by build id; NULL: only where they are by default. */
 void profile_find_symbols(profile_t *profile, const char *debug_folder);
 
-/* The name of the function or variable that the address lies in, as the file's symbol table counts; the caller frees
- * it. NULL: not known. */
+/* The name of the function or variable that the address lies in, as the file's symbol table counts; the
+ * caller frees it. NULL: not known. */
 char *profile_symbol_at(const char *file, unsigned long long address);
 
 /* A copy of [start, start + length), and of a string; never NULL. */

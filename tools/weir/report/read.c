@@ -59,7 +59,7 @@ static const char *string_at(const raw_t *raw, uint64_t number)
 static void take_mapping(raw_t *raw, wire_t in)
 {
     mapping_t *mapping = &raw->profile->mappings[raw->profile->mapping_count++];
-    for (field_t field; wire_next(&in, &field);)
+    for (wire_field_t field; wire_next(&in, &field);)
         switch (field.number) {
         case 1:
             mapping->id = field.value;
@@ -88,7 +88,7 @@ static void take_mapping(raw_t *raw, wire_t in)
 static void take_function(raw_t *raw, wire_t in)
 {
     function_name_t *function = &raw->functions[raw->function_count++];
-    for (field_t field; wire_next(&in, &field);)
+    for (wire_field_t field; wire_next(&in, &field);)
         if (field.number == 1)
             function->id = field.value;
         else if (field.number == 2)
@@ -109,7 +109,7 @@ static void take_line(raw_t *raw, location_t *location, wire_t in)
 {
     function_name_t key = {.id = 0};
     uint64_t line = 0;
-    for (field_t field; wire_next(&in, &field);)
+    for (wire_field_t field; wire_next(&in, &field);)
         if (field.number == 1)
             key.id = field.value;
         else if (field.number == 2)
@@ -130,7 +130,7 @@ static void take_line(raw_t *raw, location_t *location, wire_t in)
 static void take_location(raw_t *raw, wire_t in)
 {
     location_t *location = &raw->profile->locations[raw->profile->location_count++];
-    for (field_t field; wire_next(&in, &field);)
+    for (wire_field_t field; wire_next(&in, &field);)
         switch (field.number) {
         case 1:
             location->id = field.value;
@@ -154,7 +154,7 @@ static void take_label(raw_t *raw, sample_t *sample, wire_t in)
 {
     const char *key = "", *text = NULL;
     uint64_t number = 0;
-    for (field_t field; wire_next(&in, &field);)
+    for (wire_field_t field; wire_next(&in, &field);)
         switch (field.number) {
         case 1:
             key = string_at(raw, field.value);
@@ -180,6 +180,8 @@ static void take_label(raw_t *raw, sample_t *sample, wire_t in)
         sample->pool = text;
     else if (strcmp(key, "arena") == 0)
         sample->arena = text;
+    else if (strcmp(key, "budget") == 0)
+        sample->budget = text;
     else if (strcmp(key, "stack") == 0)
         sample->is_cut = true;
     raw->bad |= in.bad;
@@ -196,7 +198,7 @@ static void take_sample(raw_t *raw, wire_t in)
     sample_t *sample = &raw->profile->samples[raw->profile->sample_count++];
     size_t values = 0;
     sample->locations = profile_room((size_t)(in.end - in.at) + 1, sizeof *sample->locations);
-    for (field_t field; wire_next(&in, &field);) {
+    for (wire_field_t field; wire_next(&in, &field);) {
         if (field.number == 1 && !field.bytes.at)
             take_location_id(sample, field.value);
         while (field.number == 1 && field.bytes.at < field.bytes.end)
@@ -214,7 +216,7 @@ static void take_sample(raw_t *raw, wire_t in)
 
 static void take_type(raw_t *raw, wire_t in)
 {
-    for (field_t field; wire_next(&in, &field);)
+    for (wire_field_t field; wire_next(&in, &field);)
         if (field.number == 1 && raw->type_count < PROFILE_VALUES)
             raw->types[raw->type_count++] = field.value;
 }
@@ -222,7 +224,7 @@ static void take_type(raw_t *raw, wire_t in)
 /* How many fields of each number there are: the arrays are made for them. */
 static bool count_fields(wire_t in, size_t *counts)
 {
-    for (field_t field; wire_next(&in, &field);)
+    for (wire_field_t field; wire_next(&in, &field);)
         if (field.number < P_FIELDS)
             counts[field.number]++;
     return !in.bad;
@@ -230,7 +232,7 @@ static bool count_fields(wire_t in, size_t *counts)
 
 static void each_field(raw_t *raw, wire_t in, uint32_t number, void (*take)(raw_t *raw, wire_t in))
 {
-    for (field_t field; wire_next(&in, &field);)
+    for (wire_field_t field; wire_next(&in, &field);)
         if (field.number == number && field.bytes.at)
             take(raw, field.bytes);
         else if (field.number == P_PERIOD)

@@ -17,13 +17,13 @@ uint64_t wire_varint(wire_t *in)
     return 0;
 }
 
-bool wire_next(wire_t *in, field_t *field)
+bool wire_next(wire_t *in, wire_field_t *field)
 {
     if (in->at == in->end)
         return false;
     uint64_t key = wire_varint(in);
     uint64_t size = 0;
-    *field = (field_t){.number = (uint32_t)(key >> 3)};
+    *field = (wire_field_t){.number = (uint32_t)(key >> 3)};
     switch (key & 7) {
     case 0:
         field->value = wire_varint(in);

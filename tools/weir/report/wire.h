@@ -1,5 +1,5 @@
-/* wire: Protocol Buffers, read: https://protobuf.dev/programming-guides/encoding/. The numbers of profile.proto's
- * fields. */
+/* wire: Protocol Buffers, read: https://protobuf.dev/programming-guides/encoding/. The numbers of
+ * profile.proto's fields. */
 #ifndef WEIR_TOOLS_REPORT_WIRE_H
 #define WEIR_TOOLS_REPORT_WIRE_H
 
@@ -26,15 +26,15 @@ typedef struct wire {
 } wire_t;
 
 /* A field: its number, and a value or bytes. */
-typedef struct field {
+typedef struct wire_field {
     uint32_t number;
     uint64_t value;
     wire_t bytes; /* at: NULL for a value */
-} field_t;
+} wire_field_t;
 
 uint64_t wire_varint(wire_t *in);
 
 /* False: there is no more. */
-bool wire_next(wire_t *in, field_t *field);
+bool wire_next(wire_t *in, wire_field_t *field);
 
 #endif

@@ -22,9 +22,9 @@
 #include "tools/weir/environment.h"
 #include "tools/weir/sweep/processes.h"
 
-enum { LOOKS_MIN = 5 };         /* fewer say nothing of an average: then it is taken to be the peak */
-static const double TICK = 0.5; /* seconds */
-static const double LEFT_PATIENCE = 5.0; /* for what was left behind, to end by itself */
+enum { LOOKS_MIN = 5 };                 /* fewer say nothing of an average: then it is taken to be the peak */
+static const double TICK = 0.5;         /* seconds */
+static const double LEFT_TIMEOUT = 5.0; /* for what was left behind, to end by itself */
 
 static double now(void)
 {
@@ -80,7 +80,7 @@ static bool open_stdin(void)
 }
 
 /* In the child: does not return. Whatever fails before the program begins is told through `report`. */
-_Noreturn static void become(const measure_t *measure, const setting_t *setting, int words, int report,
+_Noreturn static void become(const sweep_measure_t *measure, const setting_t *setting, int words, int report,
                              const char *accounts)
 {
     bool is_weir = setting->library == NULL;
@@ -98,7 +98,7 @@ _Noreturn static void become(const measure_t *measure, const setting_t *setting,
 }
 
 /* Returns its process id, or 0 with run->error set. */
-static pid_t start(const measure_t *measure, const setting_t *setting, run_t *run, int words,
+static pid_t start(const sweep_measure_t *measure, const setting_t *setting, run_t *run, int words,
                    const char *accounts)
 {
     int report[2];
@@ -139,7 +139,7 @@ static double interval_after(double elapsed, double look)
 
 /* Look at the program until it ends; what its memory comes to over time, in bytes times seconds, and by how
  * many looks. */
-static double follow(const measure_t *measure, pid_t child, double began, unsigned *looks)
+static double follow(const sweep_measure_t *measure, pid_t child, double began, unsigned *looks)
 {
     int process = (int)syscall(SYS_pidfd_open, child, 0);
     double area = 0, last = began, ticked = began;
@@ -191,13 +191,13 @@ static void end_rest(run_t *run)
         return;
     run->left = processes_signal_all(getpid(), SIGTERM);
     while (reap(run)) {
-        if (now() - began > LEFT_PATIENCE)
+        if (now() - began > LEFT_TIMEOUT)
             processes_signal_all(getpid(), SIGKILL);
         sleep_until_end(-1, 0.005);
     }
 }
 
-static void wait_for(const measure_t *measure, pid_t child, double began, run_t *run)
+static void wait_for(const sweep_measure_t *measure, pid_t child, double began, run_t *run)
 {
     struct rusage usage;
     unsigned looks = 0;
@@ -260,7 +260,7 @@ static int temporary(char *path, size_t size, const char *purpose)
     return mkostemp(path, O_CLOEXEC);
 }
 
-bool measure_run(const measure_t *measure, const setting_t *setting, run_t *run)
+bool measure_run(const sweep_measure_t *measure, const setting_t *setting, run_t *run)
 {
     char accounts[4096], words_path[4096];
     memset(run, 0, sizeof *run);

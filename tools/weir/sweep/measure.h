@@ -29,14 +29,14 @@ typedef struct run {
     char last_words[160]; /* the last line on stderr */
 } run_t;
 
-typedef struct measure {
+typedef struct sweep_measure {
     const struct command *command;               /* in whose name failures are said */
     char **program;                              /* the command line, ending with NULL */
     bool collect;                                /* WEIR_COLLECT=1 for weir's settings */
     bool keeps_stdout;                           /* else it goes to /dev/null, in every run */
     void (*tick)(void *context, double elapsed); /* called now and then while the program runs; may be NULL */
     void *context;
-} measure_t;
+} sweep_measure_t;
 
 /* Once, before the first run: signals that end weir end the program first. */
 void measure_prepare(void);
@@ -44,7 +44,7 @@ void measure_prepare(void);
 int measure_interrupted(void);
 
 /* False, after a line on stderr, if nothing could be started. */
-bool measure_run(const measure_t *measure, const setting_t *setting, run_t *run);
+bool measure_run(const sweep_measure_t *measure, const setting_t *setting, run_t *run);
 
 /* Did the program do what it should? */
 bool run_is_good(const run_t *run);

@@ -28,8 +28,8 @@ static void put_text(const char *text, FILE *to)
 
 static void put_point(const study_t *study, size_t i, FILE *to)
 {
-    const summary_t *time = &study->series[i].figures[study->time],
-                    *memory = &study->series[i].figures[study->memory];
+    const sweep_summary_t *time = &study->series[i].figures[study->time],
+                          *memory = &study->series[i].figures[study->memory];
     fprintf(to, "%.6f %.6f %.6f %.6f %.6f %.6f \"", time->median, memory->median / MIB, time->low, time->high,
             memory->low / MIB, memory->high / MIB);
     put_text(study->settings.all[i].name, to);

@@ -63,7 +63,7 @@ enum { CELL = 64, ROWS_BEFORE = 1 };
 
 static void fill_cell(char *cell, const series_t *series, enum figure figure)
 {
-    const summary_t *summary = &series->figures[figure];
+    const sweep_summary_t *summary = &series->figures[figure];
     if (series->good == 0 || (columns[figure].from_account && series->accounts == 0)) {
         snprintf(cell, CELL, "%s",
                  series->good == 0 && figure == FIGURE_WALL && series->count > 0 ? "failed" : "-");

@@ -170,7 +170,7 @@ static int choose(const search_t *search, enum figure first, enum figure second)
             best = (int)i;
     if (best == SEARCH_NONE)
         return SEARCH_NONE;
-    const summary_t *least = &study->series[best].figures[first];
+    const sweep_summary_t *least = &study->series[best].figures[first];
     double tolerance = summary_spread(least) > ALIKE ? summary_spread(least) : ALIKE;
     for (size_t i = 0; i < study->settings.count; i++)
         if (search_keeps(search, i) &&

@@ -177,9 +177,9 @@ static void summarise(series_t *series, enum figure figure)
         }
     statistics_sort(values, series->good);
     if (series->good > 0)
-        series->figures[figure] = (summary_t){.median = statistics_median(values, series->good),
-                                              .low = values[0],
-                                              .high = values[series->good - 1]};
+        series->figures[figure] = (sweep_summary_t){.median = statistics_median(values, series->good),
+                                                    .low = values[0],
+                                                    .high = values[series->good - 1]};
     free(values);
 }
 
@@ -198,7 +198,7 @@ void study_summarise(study_t *study)
     study->knee = flat ? FRONT_NONE : front_knee(study->points, study->settings.count);
 }
 
-double summary_spread(const summary_t *summary)
+double summary_spread(const sweep_summary_t *summary)
 {
     return summary->median > 0 ? (summary->high - summary->low) / 2 / summary->median : 0;
 }
@@ -208,7 +208,7 @@ bool study_makes_no_difference(const study_t *study, enum figure figure)
     double low = 0, high = 0, spread = NOTHING;
     bool any = false;
     for (size_t i = 0; i < study->settings.count; i++) {
-        const summary_t *summary = &study->series[i].figures[figure];
+        const sweep_summary_t *summary = &study->series[i].figures[figure];
         if (!study->points[i].counts)
             continue;
         low = !any || summary->median < low ? summary->median : low;

@@ -25,9 +25,9 @@ enum figure {
 };
 
 /* Of the good runs. */
-typedef struct summary {
+typedef struct sweep_summary {
     double median, low, high;
-} summary_t;
+} sweep_summary_t;
 
 /* All runs under one setting. */
 typedef struct series {
@@ -35,11 +35,11 @@ typedef struct series {
     size_t count, good; /* runs so far, and those that did not fail */
     size_t first;       /* runs of setting 0 when these began (search.h) */
     size_t accounts;    /* good runs in which a process wrote an account */
-    summary_t figures[FIGURES];
+    sweep_summary_t figures[FIGURES];
 } series_t;
 
 typedef struct study {
-    measure_t measure;
+    sweep_measure_t measure;
     settings_t settings;
     unsigned repeat;
     enum figure time, memory; /* what is weighed against what */
@@ -58,7 +58,7 @@ void study_summarise(study_t *study);
 void study_grow(study_t *study, size_t settings_before);
 
 /* Half of what lies between the smallest and the largest run, as a part of the median. */
-double summary_spread(const summary_t *summary);
+double summary_spread(const sweep_summary_t *summary);
 
 /* Is the difference between the settings of weir no larger than that between runs of one of them? */
 bool study_makes_no_difference(const study_t *study, enum figure figure);

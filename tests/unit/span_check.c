@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <sys/mman.h>
 
-#include "runtime/heap/freed.h"
+#include "runtime/heap/span_check.h"
 #include "tests/unit/support.h"
 
 static int said; /* a file, in place of stderr */
@@ -33,7 +33,7 @@ static const span_t *span_at(const void *p)
 }
 
 /* One cell of the span was handed out, so each free brings its event. */
-Test(freed, what_was_never_handed_out_is_not_freed)
+Test(span_check, what_was_never_handed_out_is_not_freed)
 {
     go_on_after_reports();
     char *p = heap_malloc(KIB(6));
@@ -50,24 +50,24 @@ Test(freed, what_was_never_handed_out_is_not_freed)
 }
 
 /* No event comes; it is found at the end. */
-Test(freed, the_end_looks_at_all_lists)
+Test(span_check, the_end_looks_at_all_lists)
 {
     go_on_after_reports();
     char *p = heap_malloc(100), *full[SLOT_SIZE / 4096];
     for (size_t i = 0; i < COUNT(full); i++)
         full[i] = heap_malloc(4096);
-    freed_check_heap(cache.heap);
+    span_check_freed(cache.heap);
     cr_expect_eq(reports_of("weir: "), 0);
     heap_free(p + (SLOT_SIZE / 2 / span_at(p)->cell_size) * span_at(p)->cell_size);
-    freed_check_heap(cache.heap);
+    span_check_freed(cache.heap);
     cr_expect_eq(reports_of("unallocated address at"), 1);
     heap_free(full[0] + 16);
-    freed_check_heap(cache.heap);
+    span_check_freed(cache.heap);
     cr_expect_eq(reports_of("interior address at"), 1);
 }
 
 /* Whatever is allocated and freed in whatever order, none of it is taken for a misuse. */
-Test(freed, right_frees_pass)
+Test(span_check, right_frees_pass)
 {
     enum { BLOCKS = 512, STEPS = 300000 };
     static void *blocks[BLOCKS];

@@ -1,0 +1,91 @@
+/* find: see find.h. An address leads to its slot's descriptor, which says which span it is of, and in what
+ * state. */
+#include "runtime/heap/find.h"
+
+#include <stdint.h>
+
+#include "runtime/heap/bias.h"
+#include "runtime/heap/guard.h"
+#include "runtime/heap/heap.h"
+#include "runtime/heap/large.h"
+#include "runtime/heap/misuse.h"
+#include "runtime/heap/zero.h"
+
+/* Was this the start of a block, in the last span or large object before its slot became free? A guess, for
+ * the words of a report. */
+static bool was_block(span_t *span, size_t offset)
+{
+    return offset == 0 ? large_usable(span) != 0 : span->cell_size != 0 && offset % span->cell_size == 0;
+}
+
+span_t *find_span(const void *p, const char *call)
+{
+    if (!region_owns(p)) {
+        misuse_outside(p, call);
+        return NULL;
+    }
+    span_t *span = span_of_slot(region_slot(p));
+    enum span_state state = span_state(span);
+    size_t offset = (uintptr_t)p % SLOT_SIZE;
+    if (state == SPAN_LARGE || state == SPAN_HUGE) {
+        if (offset == 0)
+            return span;
+        misuse_report("interior address at", p, large_usable(span), call);
+        return NULL;
+    }
+    if (state == SPAN_COLLECTED && offset % span->cell_size == 0 && offset / span->cell_size < span->cells)
+        return span;
+    if (state == SPAN_TAIL) {
+        misuse_report("interior address at", p, large_usable(span_of_slot(span->first)), call);
+        return NULL;
+    }
+    if (state == SPAN_NONE) {
+        misuse_report(was_block(span, offset) ? "double free of" : "unallocated address at", p, 0, call);
+        return NULL;
+    }
+    if (offset % span->cell_size == 0 && offset / span->cell_size < span_initialized(span))
+        return span;
+    misuse_report(offset / span->cell_size < span_initialized(span) ? "interior address at"
+                                                                    : "unallocated address at",
+                  p, span->cell_size, call);
+    return NULL;
+}
+
+bool find_is_free(heap_t *self, span_t *span, const void *p)
+{
+    uint32_t left = span->cells;
+    for (cell_t *cell = span->free; cell && left--; cell = cell->next)
+        if (cell == p)
+            return true;
+        else if (!region_owns(cell))
+            return true; /* the list was overwritten after a free: nothing to be trusted here */
+    left = span->cells;
+    if (span->state == SPAN_ACTIVE)
+        for (cell_t *cell = self->bins[span->cls]; cell && left--; cell = cell->next)
+            if (cell == p)
+                return true;
+    return false;
+}
+
+bool find_is_free_here(heap_t *self, span_t *span, const void *p)
+{
+    bias_enter(self);
+    bool free = find_is_free(self, span, p);
+    bias_leave(self);
+    return free;
+}
+
+size_t heap_cell_size(const void *p)
+{
+    if (UNLIKELY(guard_owns(p)))
+        return heap_usable_size(p);
+    if (!region_owns(p) || zero_owns(p))
+        return 0;
+    span_t *span = span_of_slot(region_slot(p));
+    return span_state(span) == SPAN_NONE ? 0 : span_usable(span);
+}
+
+bool heap_owns(const void *p)
+{
+    return region_owns(p) || guard_owns(p);
+}

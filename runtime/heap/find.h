@@ -1,0 +1,31 @@
+/* find: whose is an address? What free, realloc and malloc_usable_size ask first. */
+#ifndef WEIR_HEAP_FIND_H
+#define WEIR_HEAP_FIND_H
+
+#include <stdbool.h>
+
+#include "runtime/heap/cache.h"
+#include "runtime/os/options.h"
+
+/* The span that p is the start of a cell of; NULL, and a line that names the call, if there is none. Racy by
+ * nature when a program frees what is not its own; never reads what is not mapped. */
+span_t *find_span(const void *p, const char *call);
+
+/* Only manual memory is hardened. p lies in the region. */
+static inline bool find_is_hardened(const void *p)
+{
+    return UNLIKELY(options.harden) && span_of_slot(region_slot(p))->kind == KIND_MANUAL;
+}
+
+/* Is the cell tagged as a free one of its span? The program may have written the tag's value itself. */
+static inline bool find_is_tagged(const span_t *span, const void *p)
+{
+    return ((const cell_t *)p)->tag == span;
+}
+
+/* Is the cell in one of the lists of free cells of its span? The owner asks. */
+bool find_is_free(heap_t *self, span_t *span, const void *p);
+/* The same outside of the heap's biased lock. */
+bool find_is_free_here(heap_t *self, span_t *span, const void *p);
+
+#endif

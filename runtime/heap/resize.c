@@ -1,0 +1,138 @@
+/* resize: the entry points of heap.h for realloc and malloc_usable_size. */
+#include <stdint.h>
+
+#include "runtime/heap/bootstrap.h"
+#include "runtime/heap/budget.h"
+#include "runtime/heap/fast.h"
+#include "runtime/heap/find.h"
+#include "runtime/heap/guard.h"
+#include "runtime/heap/harden.h"
+#include "runtime/heap/heap.h"
+#include "runtime/heap/large.h"
+#include "runtime/heap/misuse.h"
+#include "runtime/heap/origin.h"
+#include "runtime/heap/retry.h"
+#include "runtime/heap/upcall.h"
+#include "runtime/heap/zero.h"
+#include "runtime/os/copy.h"
+#include "runtime/os/options.h"
+
+static void *move_block(void *p, size_t old, size_t size)
+{
+    bool may_be_charged = UNLIKELY(atomic_load_explicit(&budget_is_used, memory_order_relaxed));
+    weir_account *before = may_be_charged ? budget_enter_of(p) : NULL;
+    void *to = heap_malloc_fast(size);
+    if (may_be_charged)
+        budget_enter(before);
+    if (!to)
+        return NULL;
+    os_copy_written(to, p, old < size ? old : size);
+    heap_free_fast(p);
+    return to;
+}
+
+static void *realloc_outside(void *p, size_t size)
+{
+    if (bootstrap_owns(p))
+        return move_block(p, bootstrap_size(p), size);
+    if (guard_owns(p)) {
+        size_t old = guard_size(p, "realloc()");
+        return old == SIZE_MAX ? retry_no_memory() : move_block(p, old, size);
+    }
+    misuse_outside(p, "realloc()");
+    return retry_no_memory();
+}
+
+static void *realloc_large(span_t *span, size_t size)
+{
+    weir_account *before = budget_enter_of(span_start(span));
+    heap_t *self = thread_heap();
+    void *p = self ? large_realloc(self, span, size) : retry_no_memory();
+    thread_return_borrowed();
+    if (retry_is_worth(p))
+        p = retry_result(large_realloc(thread_heap(), span, size));
+    budget_enter(before);
+    return p;
+}
+
+static void *realloc_hardened(void *p, size_t size)
+{
+    heap_t *self = thread_heap();
+    void *to = self ? harden_realloc(self, p, size) : retry_no_memory();
+    thread_return_borrowed();
+    return to;
+}
+
+/* May the block keep its place with this size? With rules of WEIR_KEEP or WEIR_NOSCAN what held for its old
+ * size, or for the code that asked first, may not hold any more. */
+static bool may_stay(span_t *span, size_t size)
+{
+    size_t old = span_usable(span);
+    if (!options.collect || size > old || size < old / 2)
+        return false;
+    return LIKELY(!options.keep && !options.noscan) || upcall_kind(size) == span->kind;
+}
+
+/* What asks for manual memory gets it, but under WEIR_COLLECT, where all is collected. When leaks are looked
+ * for, the code that resizes a block is the one that allocated it. Large blocks that grow get an eighth more
+ * to grow into: else each of many small steps would copy all of it. */
+static void *realloc_collected(span_t *span, void *p, size_t size)
+{
+    size_t old = span_usable(span), room = size;
+    bool stays = may_stay(span, size);
+    if (!stays && options.collect && size > old && size > SMALL_MAX && size < PTRDIFF_MAX / 2 &&
+        !options.keep && !options.noscan)
+        room += size / 8;
+    void *to = stays ? p : move_block(p, old, room);
+    if (!to && room > size)
+        to = move_block(p, old, size);
+    if (to && UNLIKELY(options.leaks))
+        origin_note(to, size);
+    return to;
+}
+
+void *heap_realloc(void *p, size_t size)
+{
+    if (!p)
+        return heap_malloc_fast(size);
+    if (size == 0) {
+        heap_free_fast(p);
+        return NULL;
+    }
+    if (UNLIKELY(!region_owns(p)))
+        return realloc_outside(p, size);
+    if (UNLIKELY(zero_owns(p)))
+        return move_block(p, 0, size);
+    if (find_is_hardened(p))
+        return realloc_hardened(p, size);
+    span_t *span = find_span(p, "realloc()");
+    if (UNLIKELY(!span))
+        return retry_no_memory();
+    if (UNLIKELY(span->kind != KIND_MANUAL))
+        return realloc_collected(span, p, size);
+    if (span_is_large(span))
+        return realloc_large(span, size);
+    heap_t *owner = __atomic_load_n(&span->heap, __ATOMIC_RELAXED);
+    if (UNLIKELY(find_is_tagged(span, p)) && owner == cache.heap && find_is_free_here(owner, span, p)) {
+        misuse_report("use after free of", p, span->cell_size, "realloc()");
+        return retry_no_memory();
+    }
+    size_t old = span->cell_size;
+    return size <= old && size >= old / 2 ? p : move_block(p, old, size);
+}
+
+size_t heap_usable_size(const void *p)
+{
+    if (UNLIKELY(guard_owns(p))) {
+        size_t size = guard_size(p, "malloc_usable_size()");
+        return size == SIZE_MAX ? 0 : size;
+    }
+    if (!region_owns(p))
+        return bootstrap_owns(p) ? bootstrap_size(p) : 0;
+    if (zero_owns(p))
+        return 0;
+    if (find_is_hardened(p))
+        return harden_usable(p);
+    span_t *span = find_span(p, "malloc_usable_size()");
+    return span ? span_usable(span) : 0;
+}

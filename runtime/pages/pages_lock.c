@@ -1,0 +1,74 @@
+/* pages_lock: see pages_lock.h. Reading the page statistics, and fork. */
+#include "runtime/pages/pages_lock.h"
+
+#include "runtime/os/os.h"
+#include "runtime/pages/extents.h"
+#include "runtime/pages/limit.h"
+#include "runtime/pages/pages.h"
+#include "runtime/pages/purge.h"
+
+page_stats_t page_stats;
+
+lock_t pages_lock = LOCK_INIT(LOCK_RANK_PAGES);
+
+/* The thread stays in a section all the while: a stop of the world waits for it. */
+void pages_lock_pause(void)
+{
+    lock_section_begin(&pages_lock);
+    lock_release(&pages_lock);
+}
+
+void pages_lock_resume(void)
+{
+    lock_acquire(&pages_lock);
+    lock_section_end(&pages_lock);
+}
+
+bool pages_lock_breathe(void)
+{
+    if (LIKELY(!lock_is_wanted(&pages_lock)))
+        return false;
+    pages_lock_pause();
+    os_yield();
+    pages_lock_resume();
+    return true;
+}
+
+/* What the lock does not protect is a word each, read before or after it changes. */
+__attribute__((no_sanitize("thread"))) page_stats_t pages_stats(void)
+{
+    lock_acquire(&pages_lock);
+    page_stats_t copy = page_stats;
+    lock_release(&pages_lock);
+    return copy;
+}
+
+void pages_read_begin(void)
+{
+    lock_acquire(&pages_lock);
+}
+
+void pages_read_end(void)
+{
+    lock_release(&pages_lock);
+}
+
+bool pages_before_fork(void)
+{
+    if (!lock_acquire_soon(&pages_lock))
+        return false;
+    extents_before_fork();
+    return true;
+}
+
+void pages_after_fork(bool child)
+{
+    if (lock_may_repair(&pages_lock)) {
+        extents_after_fork(child);
+        if (child) {
+            purge_after_fork_child();
+            limit_after_fork_child();
+        }
+    }
+    lock_after_fork(&pages_lock, child);
+}
