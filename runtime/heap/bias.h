@@ -15,7 +15,7 @@
  * reacquirable locks", 2003.
  *
  * This is Dekker's protocol, except that the tender executes the owner's fence for it (os/fence.h). Where the
- * kernel has no such fence, no bias is ever revoked.
+ * kernel refuses such a fence, no bias is ever revoked.
  *
  * The fast paths do not take the lock. The tender turns them into slow ones (heap->closed), and leaves them
  * so if the owner sleeps (RESTING). Then nothing changes in the heap until its owner comes to a slow path.
