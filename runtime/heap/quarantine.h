@@ -14,8 +14,8 @@
 bool quarantine_is_full(void);
 /* Poison a live block, and keep it. The quarantine is not full. */
 void quarantine_put(const block_t *block);
-/* The oldest block, if there is more than may stay, or, with `all`, any; NULL: none. *accessible: the heap
- * can have it as it is (block_release). */
+/* Take the oldest block out, if the bounds are exceeded or, with `all`, in any case. NULL: none was taken.
+ * *accessible: what block_release returned; *finding: what block_check_poison found. */
 void *quarantine_take(bool all, bool *accessible, finding_t *finding);
 /* Look at the newest block and, in turn, at one of the others. */
 finding_t quarantine_patrol(void);
