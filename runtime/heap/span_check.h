@@ -1,6 +1,6 @@
-/* span_check: lists of free cells against what a program may have done to them: freed an address that is no
- * cell, freed a cell twice, written to one after its free. The fast paths do not ask; here it is noticed when
- * a list is handed out.
+/* span_check: checks lists of free cells for what a program may have done to them: freed an address that is
+ * no cell, freed a cell twice, or written to a cell after its free. The fast paths do not check that; it is
+ * noticed here, when a list is handed out.
  */
 #ifndef WEIR_HEAP_SPAN_CHECK_H
 #define WEIR_HEAP_SPAN_CHECK_H
@@ -11,8 +11,8 @@
 #include "runtime/heap/cache.h"
 #include "runtime/heap/misuse.h"
 
-/* A free on the fast path takes any multiple of 16 in a span for a cell. True: it was none, and has been
- * reported. */
+/* A free on the fast path takes any multiple of 16 in a span for a cell. True: this is not the start of a
+ * cell, and was reported. */
 static inline bool span_check_interior(const span_t *span, const cell_t *cell)
 {
     uint32_t offset = (uint32_t)((uintptr_t)cell - (uintptr_t)span_start(span));
@@ -41,8 +41,8 @@ static inline void span_check_list(const span_t *span, const cell_t *cell, uint3
     }
 }
 
-/* Of a list of cells just freed, without those in hollow pages: these carry no tag, so a second free of one
- * is not seen before here. */
+/* The list of cells just freed, without those that reach into hollow pages. Such a cell was free already, but
+ * carried no tag, so the second free of it is only noticed here, and reported. */
 cell_t *span_check_absent(span_t *span, cell_t *list);
 
 #endif
