@@ -39,7 +39,7 @@ weir_account *budget_next(const weir_account *before);
 /* --- threads --- */
 
 /* The account that the thread has entered. NULL: none; then the account of the library that calls malloc
- * counts, if there are such (budget_ask_caller). */
+ * counts, if it has one (budget_ask_caller). */
 extern __thread weir_account *budget_current __attribute__((tls_model("initial-exec")));
 
 /* The thread allocates for this account from now on. Returns the account before. The caller holds no lock. */

@@ -46,7 +46,7 @@ void collected_poison(char *cell, size_t size);
 uint32_t collected_span_sweep(span_t *span);
 /* The span has free cells and no thread: it may be claimed. */
 void collected_span_offer(span_t *span);
-/* It has no live cell: its slot goes back. */
+/* The span has no live cell: give its slot back. */
 void collected_span_discard(span_t *span);
 /* The large object is not a collected one any more; the caller frees it. */
 void collected_large_forget(span_t *span);

@@ -13,8 +13,8 @@
  *
  * A cycle has phases, in this order. In each phase the listeners run in the order in which they were added:
  *
- *     GATHER   have what the trace will need           without a lock: the C library's are taken (threads
- *                                                        are started), and under them other threads may
+ *     GATHER   have what the trace will need           without a lock: it starts threads, which takes locks
+ *                                                        of the C library; threads that hold those may
  *                                                        wait for the cycle
  *     AGE      let what was not used grow older        under the cycle's lock: one thread at a time,
  *     TRACE    find what is reachable                    no code of the program's, no allocation
@@ -56,9 +56,9 @@ void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *contex
 /* There is a subscriber: cycles run from now on. */
 void cycle_subscribe(void);
 
-/* Run a cycle now. A forced one waits for one that another thread is in, and then runs; one for growth leaves
- * it to that thread. False: none ran, because this thread is in a cycle already, or at its end, or a child of
- * vfork in its parent's memory (world_vfork_begin). Keeps errno. */
+/* Run a cycle now. If another thread is in a cycle, a forced one waits until that has ended and then runs;
+ * one for growth is left to that thread. False: none ran, because this thread is in a cycle already, or at
+ * its end, or a child of vfork in its parent's memory (world_vfork_begin). Keeps errno. */
 bool cycle_run(enum cycle_reason reason);
 
 /* For a cycle for the limit (shed.h): run one phase, under the cycle's lock unless it is SETTLE. And: does

@@ -18,7 +18,8 @@ void *large_malloc(heap_t *self, size_t size, size_t alignment, bool zeroed);
 void large_free(heap_t *self, span_t *span);
 /* The same if the kernel has refused to make the object's pages accessible again. */
 void large_free_inaccessible(heap_t *self, span_t *span);
-/* Grow or shrink; may move, as cheaply as the kernel can. NULL: out of memory, and nothing has changed. */
+/* Grow or shrink the object. If it moves, its pages are moved instead of copied where that is cheaper. NULL:
+ * out of memory, and nothing has changed. */
 void *large_realloc(heap_t *self, span_t *span, size_t size);
 static inline size_t large_usable(span_t *span)
 {

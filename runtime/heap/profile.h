@@ -44,7 +44,7 @@ static inline profile_owner_t profile_own(const char *name, enum profile_owner_k
     return before;
 }
 
-/* How long a sampled block lived: lifetime i is below PROFILE_LIFETIMES[i] nanoseconds, the last has no
+/* How long a sampled block lived: lifetime i is below profile_lifetime_bounds[i] nanoseconds, the last has no
  * bound. */
 enum { PROFILE_LIFETIMES = 8 };
 extern const uint64_t profile_lifetime_bounds[PROFILE_LIFETIMES];

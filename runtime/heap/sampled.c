@@ -271,7 +271,7 @@ void sampled_count(uint64_t frees[CLASS_COUNT])
 /* In span->flags, where collected objects have the collector's flags, too. */
 enum { LARGE_SAMPLED = COLLECTED_SAMPLED };
 
-/* As a sample of the profile. */
+/* Draw whether the object is a sample of the profile, and note it if it is. */
 static bool draw_large(heap_t *self, span_t *span, size_t size, const weir_account *account)
 {
     size_t bytes = large_usable(span);
@@ -299,7 +299,7 @@ bool sampled_large_may_resize(const span_t *span, size_t bytes)
     return !sampled_has_large(span) || budget_resize(span_start(span), bytes);
 }
 
-/* The profile draws it anew. */
+/* Whether it is a sample of the profile is drawn anew, by its new size. */
 void sampled_large_resized(heap_t *self, span_t *span, size_t size)
 {
     const weir_account *account = NULL;

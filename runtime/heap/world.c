@@ -14,7 +14,7 @@
 #include "runtime/os/signal.h"
 
 _Atomic uint32_t world_stopping;
-static _Atomic uint32_t parked; /* threads in stand_still */
+static _Atomic uint32_t parked; /* threads in wait_parked */
 static _Atomic int process; /* the one that the threads belong to; a child of vfork shares this variable */
 static heap_t *_Atomic stopper; /* heap of the thread that stops the world, or did last; NULL: it has none */
 
@@ -26,8 +26,7 @@ static heap_t *_Atomic stopper; /* heap of the thread that stops the world, or d
  * A thread that goes on clears `parked` first and then looks whether the next stop has begun, because that
  * stop may have seen it parked. All signals are blocked from before anything is noted until all of it is
  * cleared: the collector knows only of the frames above this one; the next stop waits for this thread; and a
- * signal that cancels the thread would leave its heap with the address of registers on a stack that is gone.
- * */
+ * signal that cancels the thread would leave its heap with the address of registers on a lost stack. */
 static inline __attribute__((always_inline)) void wait_parked(heap_t *heap, uintptr_t stack,
                                                               range_t registers)
 {
