@@ -11,8 +11,8 @@
 #include "runtime/os/tracer.h"
 #include "runtime/pages/pages.h"
 
-static const uint64_t STOP_TIMEOUT_NS = 2000000000u; /* for a thread that cannot be stopped as it is */
-static const uint64_t MOST_NS = 10000000000u;        /* for a thread that may only need to run */
+static const uint64_t STOP_TIMEOUT_NS = 2000000000u; /* for a thread that prevents the stop */
+static const uint64_t MOST_NS = 10000000000u;        /* for a thread that may be waiting for a processor */
 static const uint64_t AGAIN_NS = 10000000000u;       /* the tracer was refused: until it is tried again */
 
 /* Used by the collector, under its lock. */
