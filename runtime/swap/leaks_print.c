@@ -101,7 +101,7 @@ static void print(const leak_group_t *groups, uint32_t count, bool so_far, int f
     text_flush(&text, fd);
 }
 
-/* Processes that print at the same time take turns: a file is locked. */
+/* Processes that print at the same time take turns: the file is locked. */
 static void look_and_print(const origin_frame_t *from, bool so_far)
 {
     int saved = errno;

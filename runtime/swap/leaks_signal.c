@@ -19,7 +19,7 @@ static void on_leaks_signal(int number)
     turns_ask(&turns);
 }
 
-/* Several signals before it comes to it are one. */
+/* Several signals that arrive before the thread wakes count as one. */
 static void *leaks_main(void *unused)
 {
     uint32_t seen = 0;

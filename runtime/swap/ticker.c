@@ -41,7 +41,7 @@ static bool wait_for_turn(uint32_t seen, uint64_t print_at)
     return atomic_load(&turns.asked) != seen;
 }
 
-/* Several signals before it comes to it are one. */
+/* Several signals that arrive before the thread wakes count as one. */
 static void *ticker_main(void *unused)
 {
     const uint64_t every = (uint64_t)options.statsevery * second_ns;
