@@ -9,8 +9,8 @@
  *     12%                   the collector's share of the CPU since then
  *     0.031+4.2+0.009       wall time: to stop, to mark, to start again; their sum is the pause. Of a
  *                           concurrent trace, and in Go: first stop, marking beside the program, last stop
- *     0.062+1.1/4.1/0+0.018 CPU time of the same three. Marking is divided as in Go (by allocating threads, by
- *                           mark workers, by idle processors); here all of it is the second
+ *     0.062+1.1/4.1/0+0.018 CPU time of the same three. Marking is divided as in Go (by allocating threads,
+ *                           by mark workers, by idle processors); here all of it is the second
  *     7->8->4 MB            the heap when it began, when it ended, what was marked
  *     8 MB goal             the goal of this cycle
  *     stacks, globals       how much of them was scanned

@@ -1,5 +1,5 @@
-/* profile_encode: see profile_encode.h. All under the profile's lock, twice: for the length, and into memory
- * of that length. */
+/* profile_encode: see profile_encode.h. The profile is encoded twice under the profile's lock: first to find
+ * its length, then into memory of that length. */
 #include "runtime/observe/profile_encode.h"
 
 #include <string.h>
@@ -71,7 +71,8 @@ static struct {
     uintptr_t *addresses; /* by hash; 0: free. A location's id is its place + 1 */
     size_t address_room;  /* a power of two */
     uint8_t sample[1024],
-        ids[PROFILE_FRAMES * 5]; /* of the sample that is being written: stacks may be small */
+        /* Of the sample that is being written. Not on the stack, which may be small. */
+        ids[PROFILE_FRAMES * 5];
 } encoder;
 
 /* --- locations --- */
@@ -94,7 +95,7 @@ static void collect_addresses(void)
     }
 }
 
-/* Its number from 1 on; 0: none. */
+/* The number of the address's module, from 1 on; 0: none. */
 static size_t module_of(uintptr_t address)
 {
     size_t low = 0, high = encoder.module_count;
@@ -194,7 +195,7 @@ static void put_values(proto_t *to, const profile_site_t *site, uint64_t allocat
     proto_bytes(to, SAMPLE_VALUE, room, values.length);
 }
 
-/* lifetime: of which they are; PROFILE_LIFETIMES: they are in use. */
+/* `lifetime`: which lifetime the blocks had; PROFILE_LIFETIMES: they are in use. */
 static void put_sample(proto_t *to, const profile_site_t *site, uint64_t samples, uint32_t lifetime)
 {
     proto_t sample = {encoder.sample, sizeof encoder.sample, 0};
@@ -259,7 +260,7 @@ static bool read_modules(void)
         return false;
     size_t count = modules_read(encoder.modules, MODULES,
                                 (char *)encoder.modules + os_page_up(MODULES * sizeof(module_t)), NAMES);
-    if (count > 0) /* else they are as they were */
+    if (count > 0) /* else the modules found before are kept */
         encoder.module_count = count;
     return true;
 }

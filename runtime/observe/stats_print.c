@@ -23,11 +23,13 @@
 #include "runtime/os/text.h"
 
 static struct {
-    int fd; /* a second descriptor of stderr, out of the way of the program's; 0: none */
+    int fd; /* a duplicate of stderr, with a number that programs hardly use; 0: none */
     dev_t device;
     ino_t inode; /* what it was opened on: the program may close it and reuse the number */
     char path
-        [PATH_MAX]; /* of WEIR_STATS_FILE; empty: stderr. The environment may change while the program runs */
+        /* Of WEIR_STATS_FILE; empty: stderr. A copy, since the environment may change while the program
+         * runs. */
+        [PATH_MAX];
     weir_mem_stats stats; /* of stats_print_at_exit */
     char room[32 * 1024]; /* fits the JSON with every counter at its largest */
 } printer;
@@ -66,8 +68,8 @@ int stats_print_fd(void)
     return is_ours ? printer.fd : STDERR_FILENO;
 }
 
-/* The most memory the process ever had resident. The kernel's own file says it for this program; getrusage
- * also counts what stood in the process before it called exec. */
+/* The most memory the process ever had resident. /proc/self/status has it for this program; getrusage also
+ * counts what was resident before the process called exec. */
 static uint64_t peak_resident(void)
 {
     char status[4096];
@@ -362,8 +364,8 @@ static void add_table(text_t *text, const weir_mem_stats *stats, int fd)
 
 /* --- The two entries --- */
 
-/* Processes that print at the same time take turns: the file is locked until it is closed. Negative: stderr
- * it is. */
+/* Processes that print at the same time take turns: the file is locked until it is closed. Negative: use
+ * stderr. */
 static int open_stats(void)
 {
     int file = printer.path[0] ? open(printer.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
