@@ -1,4 +1,4 @@
-/* finalize: the public face of finalizers and cleanups. */
+/* finalize: the public functions for finalizers and cleanups. */
 #include <weir/finalize.h>
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* gc: the public face of collected memory. */
+/* gc: the public functions for collected memory. */
 #include <weir/gc.h>
 
 #include <errno.h>

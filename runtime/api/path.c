@@ -1,4 +1,4 @@
-/* path: the public face of paths to objects. */
+/* path: the public functions for paths to objects. */
 #include <weir/path.h>
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* weak: the public face of weak references and maps. */
+/* weak: the public functions for weak references and maps. */
 #include <weir/weak.h>
 
 #include <errno.h>

@@ -62,7 +62,7 @@ void death_mark(uint32_t members)
     bool any = mark_what_finalizers_see();
     if (any) {
         mark_run(members);
-        ephemerons_mark(members, true); /* maps that finalizers come to */
+        ephemerons_mark(members, true); /* maps that only finalizers reach */
     }
     decide_finalizers();
     if (any)

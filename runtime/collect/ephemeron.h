@@ -45,7 +45,7 @@ void ephemerons_mark(uint32_t members, bool again);
 
 /* For markers: an object of a WATCHED span has been marked. */
 void ephemerons_wake(uintptr_t object);
-/* Is anything awake? */
+/* Is any record awake? */
 bool ephemerons_are_awake(void);
 /* Take one record off the list of those awake, and visit its values if they live. False: none was awake. */
 bool ephemerons_resolve(void (*visit)(void *context, const void *p), void *context);

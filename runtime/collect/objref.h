@@ -24,8 +24,8 @@ _Static_assert((KIND_SCAN & KIND_TYPED & 1) && !((KIND_NOSCAN | KIND_LARGE) & 1)
 
 /* In a concurrent trace these functions read descriptors that other threads are writing. This race is benign.
  * The kind of a large collected object is written last, and does not change during a trace: a thread that
- * reads the kind sees the other fields. Of all other spans, no mixture of old and new fields looks like a
- * large collected object. */
+ * reads the kind sees the other fields. The descriptors of other spans, with any mixture of old and new
+ * fields, never look like a large collected object. */
 #define TARGET_RACES __attribute__((noinline, no_sanitize("thread"), unused)) static
 
 /* KIND_MANUAL: this is not a large collected object. */

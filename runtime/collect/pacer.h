@@ -91,10 +91,10 @@ void pacer_set_limit(pacer_t *pacer, uint64_t limit);
 void pacer_set_runway(pacer_t *pacer, uint64_t runway);
 void pacer_set_cores(pacer_t *pacer, unsigned cores);
 
-/* Change `outside` until the next cycle ends, under a limit. Either manual memory or arenas have grown or
- * shrunk noticeably: the value of the last cycle, plus the difference. Or the limit is about to be passed, no
- * memory is idle, and no cell of the size is free: what is held now, less idle memory, less the heap, because
- * the free cells are of no use. In this case pacer_wants_cycle is called next. */
+/* Set `outside`, under a limit, until the next cycle ends. There are two occasions. When manual memory or
+ * arenas have grown or shrunk noticeably, it is the value of the last cycle plus the difference. When the
+ * limit is about to be passed, no memory is idle, and no cell of the size is free, it is what is held now,
+ * less idle memory, less the heap, because the free cells are of no use; pacer_wants_cycle is called next. */
 void pacer_set_outside(pacer_t *pacer, uint64_t outside);
 
 /* The heap is about to grow by `request`, to the trigger or beyond: is a cycle to run first? Not while the

@@ -1,4 +1,4 @@
-/* rescan: marked objects that were written after they were scanned are to be scanned again.
+/* rescan: makes marked objects that were written after they were scanned grey again.
  *
  * The invariant of a concurrent trace, for each allocated object o and each word w of it:
  *

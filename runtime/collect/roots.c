@@ -450,7 +450,7 @@ bool roots_were_found(void)
     return found;
 }
 
-/* --- of other parts of the runtime --- */
+/* --- roots of other parts of the runtime --- */
 
 void roots_provide(enum lock_rank rank, const roots_provider_t *provider)
 {
@@ -473,7 +473,7 @@ void roots_end(void)
             begun[i]->end();
 }
 
-/* --- the program's --- */
+/* --- the program's roots --- */
 
 bool roots_add(uintptr_t start, size_t size)
 {

@@ -16,7 +16,7 @@ static const size_t OBJECT_MAX = (size_t)1 << 30;
 static struct {
     range_t *ranges; /* of RANGES */
     uint32_t count;
-    uint32_t number; /* of this arming, not 0; bitmaps_grey[slot].watch is equal if the span is watched */
+    uint32_t number; /* of this arming, not 0; bitmaps_grey[slot].watch has it if the span is watched */
     size_t bytes;    /* written, in this question */
     watch_visit *visit;
 } watch;

@@ -1,4 +1,4 @@
-/* http: the face of libweir-http.so, which the swap-in opens when WEIR_HTTP asks for an endpoint. */
+/* http: the interface of libweir-http.so, which the swap-in opens when WEIR_HTTP asks for an endpoint. */
 #ifndef WEIR_HTTP_HTTP_H
 #define WEIR_HTTP_HTTP_H
 

@@ -1,10 +1,10 @@
-/* server: the endpoint, libweir-http.so: libmicrohttpd with one thread of its own around answer.c.
+/* server: the endpoint, libweir-http.so: libmicrohttpd, with one thread of its own, around answer.c.
  *
- * The program must not notice it. So there is one thread, with all signals blocked but the collector's; at
- * most CONNECTIONS connections, each with CONNECTION_MEMORY for its request and IDLE_SECONDS of silence; what
- * comes beyond them waits in the kernel, or is refused by it. Answers are made in a buffer that is mapped and
- * not allocated. libmicrohttpd itself allocates as any library does, some kilobytes a connection, on that
- * thread.
+ * The program must not notice it. So libmicrohttpd has one thread, with all signals blocked but the
+ * collector's (share.c has another, recording.c one while a trace is recorded); at most CONNECTIONS
+ * connections, each with CONNECTION_MEMORY for its request and IDLE_SECONDS of silence; what comes beyond
+ * them waits in the kernel, or is refused by it. Answers are made in a buffer that is mapped and not
+ * allocated. libmicrohttpd itself allocates as any library does, some kilobytes a connection, on that thread.
  *
  * A child of fork has no such thread, and closes the socket.
  */

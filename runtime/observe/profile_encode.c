@@ -70,9 +70,8 @@ static struct {
     size_t module_count;
     uintptr_t *addresses; /* by hash; 0: free. A location's id is its place + 1 */
     size_t address_room;  /* a power of two */
-    uint8_t sample[1024],
-        /* Of the sample that is being written. Not on the stack, which may be small. */
-        ids[PROFILE_FRAMES * 5];
+    /* Of the sample that is being written. Not on the stack, which may be small. */
+    uint8_t sample[1024], ids[PROFILE_FRAMES * 5];
 } encoder;
 
 /* --- locations --- */

@@ -29,7 +29,7 @@ static struct {
     uint32_t number;
     _Atomic int writer;          /* the process that is writing; 0: none. A child of fork has its parent's */
     _Atomic bool has_complained; /* the latest could not be written: those that follow fail without a line */
-    _Atomic bool signalled;      /* a signal came at a bad moment */
+    _Atomic bool signalled;      /* a signal came while the profile was in use */
 } file;
 
 /* --- writing --- */

@@ -1,4 +1,5 @@
-/* stats: the page statistics read into the account that include/weir/stats.h defines. */
+/* stats: reads the heap's counts and the page statistics into the account that include/weir/stats.h
+ * defines. */
 #ifndef WEIR_OBSERVE_STATS_H
 #define WEIR_OBSERVE_STATS_H
 

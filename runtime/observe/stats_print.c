@@ -1,5 +1,5 @@
-/* stats_print: see stats_print.h. Text is built in one static buffer: the account is printed once, at exit,
- * on whatever stack exit was called on, and that may be a small one.
+/* stats_print: see stats_print.h. Text is built in one static buffer: at exit the account is printed on
+ * whatever stack exit was called on, and that may be a small one.
  */
 #include "runtime/observe/stats_print.h"
 
@@ -26,11 +26,9 @@ static struct {
     int fd; /* a duplicate of stderr, with a number that programs hardly use; 0: none */
     dev_t device;
     ino_t inode; /* what it was opened on: the program may close it and reuse the number */
-    char path
-        /* Of WEIR_STATS_FILE; empty: stderr. A copy, since the environment may change while the program
-         * runs. */
-        [PATH_MAX];
-    weir_mem_stats stats; /* of stats_print_at_exit */
+    /* Of WEIR_STATS_FILE; empty: stderr. A copy, since the environment may change while the program runs. */
+    char path[PATH_MAX];
+    weir_mem_stats stats; /* of stats_print_now */
     char room[32 * 1024]; /* fits the JSON with every counter at its largest */
 } printer;
 

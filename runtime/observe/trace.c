@@ -26,7 +26,7 @@ static struct {
 } stops[2];
 static unsigned stop_count;
 
-/* When the cycle began that this thread runs. */
+/* When the cycle that this thread runs began. */
 static __thread uint64_t cycle_began_ns;
 
 static _Atomic bool is_on;

@@ -13,7 +13,7 @@
 #include "runtime/os/text.h"
 
 /* Begin the file; first() adds what comes first, also to the file that a child of fork begins when it has
- * something to write. False and errno: EBUSY, one is open; or what open says, which is also reported on
+ * something to write. False and errno: EBUSY, one is open; or the error of open, which is also reported on
  * stderr. If another process is writing a trace to that file, it is left alone, and this process's id is
  * appended to the name. */
 bool trace_file_open(const char *path, void (*first)(void));

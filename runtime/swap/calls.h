@@ -1,5 +1,5 @@
-/* calls: the stack of calls, by the unwinder of libgcc_s.so.1, which is loaded for it and needs no frame
- * pointers. */
+/* calls: finds the stack of calls by the unwinder of libgcc_s.so.1, which is loaded for this and needs no
+ * frame pointers. */
 #ifndef WEIR_SWAP_CALLS_H
 #define WEIR_SWAP_CALLS_H
 

@@ -46,8 +46,7 @@ static void say_if_lost(bool collected)
             "nothing is collected from now on\n");
 }
 
-/* A child that shares the process's memory: what it installs is not for the process, so nothing is given
- * up. */
+/* In a child that shares the process's memory, the filter is the child's alone, so nothing is given up. */
 static bool is_shared(void)
 {
     return world_is_child();
