@@ -118,7 +118,7 @@ bool why_write(text_t *text, const void *p)
             text, errno == EINVAL
                       ? "no object of collected memory: weir_gc_alloc, WEIR_COLLECT=1, WEIR_DEBUG=leaks=1\n"
                   : errno == ENOMEM ? "no memory to look\n"
-                                    : "the process cannot be looked through now\n");
+                                    : "the roots of the process cannot be found now\n");
     if (length == 0)
         text_add_str(text, "nothing leads to it: the next collection frees it\n");
     return length > 0;

@@ -244,7 +244,7 @@ static void prepare_signal(void)
     if (number == 0 || sigaction(number, NULL, &has) != 0 || has.sa_handler != SIG_DFL ||
         sigaction(number, &handler, NULL) != 0)
         text_say(
-            "weir: WEIR_DEBUG=profilesignal: the signal cannot be had; there is a profile at exit only\n");
+            "weir: WEIR_DEBUG=profilesignal: the signal cannot be used; there is a profile at exit only\n");
 }
 
 void profile_file_prepare(void)

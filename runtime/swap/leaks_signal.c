@@ -43,7 +43,7 @@ void leaks_signal_prepare(void)
         return;
     if (!turns_signal_is_free(number) || !turns_start(&turns, leaks_main, 0) ||
         !turns_take_signal(number, on_leaks_signal))
-        text_say("weir: WEIR_DEBUG=leaksignal: the signal cannot be had; there is a report at exit only\n");
+        text_say("weir: WEIR_DEBUG=leaksignal: the signal cannot be used; there is a report at exit only\n");
 }
 
 void leaks_signal_end(void)
