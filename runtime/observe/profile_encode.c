@@ -196,7 +196,7 @@ static void put_type(proto_t *to, uint32_t field, enum string type, enum string 
 
 /* --- samples --- */
 
-/* unit: of a number. */
+/* `unit`: of a number; STRING_EMPTY for a string. */
 static void put_label(proto_t *to, enum string key, uint32_t field, uint64_t value, enum string unit)
 {
     uint8_t room[32];
@@ -237,7 +237,7 @@ static void put_text(proto_t *to, enum string key, uint64_t text)
     put_label(to, key, LABEL_STR, text, STRING_EMPTY);
 }
 
-/* What of them ended alike: all of a lifetime, or those that were freed in the same way. */
+/* The blocks of a site that ended alike: those of one lifetime, or those that were freed in the same way. */
 typedef struct ended {
     uint64_t samples, passed;
     uint32_t lifetime;       /* PROFILE_LIFETIMES: they are in use */

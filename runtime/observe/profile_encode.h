@@ -12,13 +12,14 @@
  *     stack      "cut", if the outermost frame is missing
  *     pool, arena, budget    the name of the owner, if there is one
  *
- * With WEIR_DEBUG=escape=1 one for each way of being freed (runtime/heap/escape.h), with more labels:
+ * With WEIR_DEBUG=escape=1 there is one sample for each way in which blocks were freed
+ * (runtime/heap/escape.h), with more labels:
  *
  *     escape     "frame", "thread", "unknown", "moved"
- *     frame      of "frame": the innermost that may outlive the blocks; 0 is the innermost of the sample
- *     free       the address there of the call that freed them
- *     changed    bit n: frame n had other contents when they were freed
- *     returned   1: what that frame called then has returned
+ *     frame      of "frame": the innermost frame that may outlive the blocks; 0 is the sample's innermost
+ *     free       the address in that frame of the call that freed the blocks
+ *     changed    bit n: frame n had other contents when the blocks were freed
+ *     returned   1: it is proved that the function which that frame called at the allocation has returned
  *     place      a number of the stack, whatever the size. Of all its samples: least, most (bytes requested),
  *                live, live_bytes (most at once), grown, emptied; of realloc chains, links, copied,
  *                final_least, final_most (bytes)
