@@ -35,7 +35,8 @@ static uintptr_t probe(uintptr_t from)
     return page + (got > 0 ? (uintptr_t)got : 1) * OS_PAGE; /* the page of `from` is in use */
 }
 
-/* Of a first thread the lower end is not known: what is near its upper end is its own. */
+/* The lower end of the first thread's stack is not known: what lies within NEAR bytes of its upper end counts
+ * as that stack. */
 static cfi_bounds_t bounds_of(unwind_stack_t own, uintptr_t sp)
 {
     uintptr_t low = own.low ? own.low : own.high - NEAR;
@@ -44,7 +45,8 @@ static cfi_bounds_t bounds_of(unwind_stack_t own, uintptr_t sp)
     return (cfi_bounds_t){sp, probe(sp)};
 }
 
-/* An address behind a call may belong to the next line, or to the next function. */
+/* Add an address, unless it is this library's. False: there is no room. A caller passes an address within the
+ * call, because the return address may belong to the next line, or to the next function. */
 static bool note(uintptr_t address, uintptr_t *calls, uint32_t room, uint32_t *count)
 {
     if (own_has_in_image(address))
@@ -59,14 +61,14 @@ static bool note(uintptr_t address, uintptr_t *calls, uint32_t room, uint32_t *c
 
 /* --- the cache ---
  *
- * A plain row in one word: the CFA is rsp or rbp and a distance, the return address lies just below it, and
- * each register that calls keep is where it was or at a distance below the CFA.
+ * A plain row fits in one word: the CFA is rsp or rbp plus a distance, the return address lies just below the
+ * CFA, and each callee-saved register is unchanged or saved at a distance below the CFA.
  *
  *     63        48 47     40 39 ...                  0
  *     | cfa: 15+1 |   rbp   | rbx, r12, r13, r14, r15 |  distances in words; 0: not changed
  *
- * Beside it lies its key, combined with it by exclusive or: a reader of one half of one entry and one of
- * another finds no match. So no lock is needed (Hyatt and Mann, "A lockless transposition table
+ * Beside the row lies its key, combined with the row by exclusive or: a reader that gets the halves of two
+ * different entries finds no match. So no lock is needed (Hyatt and Mann, "A lockless transposition table
  * implementation", 2002).
  */
 enum { CACHED = 2048 };
@@ -158,7 +160,8 @@ static enum step step(cfi_frame_t *frame, const cfi_bounds_t *bounds, bool *behi
     return cfi_step(&found, bounds, frame) ? STEPPED : LOST;
 }
 
-/* The registers that calls keep, here. */
+/* Fill in the current frame: the callee-saved registers, the stack pointer, and an address in the
+ * function. */
 static inline __attribute__((always_inline)) void capture(cfi_frame_t *frame)
 {
     __asm__ volatile("movq %%rbx, 24(%0)\n\t"
@@ -210,7 +213,7 @@ __attribute__((noinline, no_sanitize("address"))) uint32_t unwind_calls(unwind_s
 
 #else
 
-/* A frame's record is its caller's and the return address, on AArch64 and others. */
+/* On AArch64 and others a frame record holds the address of the caller's record and the return address. */
 __attribute__((noinline, no_sanitize("address"))) uint32_t unwind_calls(unwind_stack_t own, uintptr_t *calls,
                                                                         uint32_t room, bool *whole)
 {

@@ -1,13 +1,13 @@
-/* unwind: the calls that the calling thread is in, by call frame information (cfi.h); on other processors
- * than x86-64 by frame pointers.
+/* unwind: the call stack of the calling thread, found by call frame information (cfi.h), or by frame pointers
+ * on other processors than x86-64.
  *
  * May be called anywhere: in malloc, in a signal handler, under the linker's lock, while an exception is
  * thrown, on a coroutine's stack. It allocates nothing, takes no lock, and reads no memory but the stack. A
  * stack that is not the thread's own is probed by one system call (process_vm_readv), so that nothing beyond
  * its end is read.
  *
- * What a row says about frequent registers is kept in a cache of all threads, by address: a frame takes some
- * 20 ns then.
+ * All threads share a cache of rows of a common form, by address. A frame whose row is cached takes some 20
+ * ns.
  */
 #ifndef WEIR_OS_UNWIND_H
 #define WEIR_OS_UNWIND_H
