@@ -156,9 +156,6 @@ void span_move(heap_t *from, heap_t *to, span_t *span);
 void span_deactivate(heap_t *heap, uint32_t cls);
 /* Give back the spans of which no cell is in use. */
 void span_release_empty(heap_t *heap);
-/* Look through the latest frees for addresses that are no cells, up to a few thousand; the fast path does not
- * ask. The caller owns the heap. */
-void span_check_freed(const heap_t *heap);
 static inline uint32_t span_used(const span_t *span)
 {
     return span->frees_until_event + span->used_base;

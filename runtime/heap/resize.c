@@ -11,6 +11,7 @@
 #include "runtime/heap/large.h"
 #include "runtime/heap/misuse.h"
 #include "runtime/heap/origin.h"
+#include "runtime/heap/profile.h"
 #include "runtime/heap/retry.h"
 #include "runtime/heap/upcall.h"
 #include "runtime/heap/zero.h"
@@ -27,6 +28,8 @@ static void *move_block(void *p, size_t old, size_t size)
     if (!to)
         return NULL;
     os_copy_written(to, p, old < size ? old : size);
+    if (UNLIKELY(options.escape))
+        profile_becomes(p, to);
     heap_free_fast(p);
     return to;
 }

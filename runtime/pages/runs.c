@@ -83,7 +83,7 @@ void runs_put_chunk(uint32_t index)
     extents_give(region_address(index * CHUNK_SLOTS), CHUNK_SIZE);
 }
 
-/* The ones in a row that the one at `bit` is among. */
+/* The longest run of ones around the one at `bit`. */
 static uint64_t run_around(uint64_t word, uint32_t bit)
 {
     uint64_t below = ~word & bits_run(0, bit), above = ~word & ~bits_run(0, bit);

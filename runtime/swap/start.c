@@ -3,6 +3,7 @@
  */
 #include "runtime/heap/cache.h"
 #include "runtime/heap/bias.h"
+#include "runtime/heap/span_check.h"
 #include "runtime/heap/upcall.h"
 #include "runtime/observe/profile_file.h"
 #include "runtime/observe/stats_print.h"
