@@ -65,7 +65,7 @@ static uint32_t mix(uint64_t hash, uint64_t value)
     return (uint32_t)(hash ^ hash >> 32);
 }
 
-/* Like no other. */
+/* A number that no other place has had (until it wraps). */
 static uint32_t another(void)
 {
     static _Atomic uint32_t last;
@@ -224,8 +224,9 @@ static uint32_t hash_registers(const cfi_frame_t *frame)
     return hash;
 }
 
-/* The place is of the function that calls here; where it ends is known after one more step. A function that
- * a signal has interrupted does not call: an odd number stands for its frame. */
+/* Begin the place of the function whose call was just noted: where its part of the stack ends is known only
+ * after the next step. A function that a signal has interrupted makes no call: an odd number stands for its
+ * frame. */
 static void begin_place(unwind_place_t *place, const cfi_frame_t *frame, bool is_call)
 {
     *place = (unwind_place_t){.frame = is_call ? frame->reg[CFI_RSP] : 2 * (uintptr_t)another() + 1,
@@ -294,8 +295,8 @@ unwind_places(unwind_stack_t own, uintptr_t *calls, unwind_place_t *places, uint
 
 #else
 
-/* A frame's record is its caller's and the return address, on AArch64 and others. Which registers calls
- * keep is not known there, so the contents are never the same. */
+/* On AArch64 and others a frame record holds the address of the caller's record and the return address. The
+ * callee-saved registers are not known there, so no two places have the same contents. */
 static inline __attribute__((always_inline, no_sanitize("address"))) uint32_t
 walk(uintptr_t at, unwind_stack_t own, uintptr_t *calls, unwind_place_t *places, uint32_t room, bool *whole)
 {

@@ -25,17 +25,17 @@ typedef struct unwind_stack {
  * because there was no more room, or no table describes a frame. */
 uint32_t unwind_calls(unwind_stack_t own, uintptr_t *calls, uint32_t room, bool *whole);
 
-/* A function that calls, as it stands at the call: two stacks of a thread in which all of this and the
- * calls are the same down to some frame have most likely not left that frame in between; another frame or
- * other registers prove that they have. */
+/* The state of a function at its call, to tell whether the function has returned since. If in two walks of a
+ * thread's stack the calls and the places are the same from the outermost frame down to some frame, the
+ * thread has most likely not left that frame between the walks. If `frame` or `registers` differ, it has. */
 typedef struct unwind_place {
-    uintptr_t frame; /* its CFA; of the outermost its stack pointer */
+    uintptr_t frame; /* its CFA, of the outermost its stack pointer; odd and unique if a signal interrupted it */
     uint32_t
-        registers; /* those that calls keep, as a hash; of what a signal interrupted never the same twice */
-    uint32_t contents; /* its part of the stack, both ends of it if that is large, as a hash */
+        registers; /* a hash of the callee-saved registers */
+    uint32_t contents; /* a hash of its part of the stack, or of both ends if that is large */
 } unwind_place_t;
 
-/* The same, and the place of each; both arrays have the room. */
+/* The same, and the place of each call; both arrays have `room` elements. */
 uint32_t unwind_places(unwind_stack_t own, uintptr_t *calls, unwind_place_t *places, uint32_t room,
                        bool *whole);
 
