@@ -32,7 +32,7 @@ enum lock_rank {
     LOCK_RANK_CYCLE,        /* runtime/heap/cycle.c: one cycle at a time */
     LOCK_RANK_GC,           /* runtime/collect/gc.c: the pacer and the trace */
     LOCK_RANK_SIDE_TABLE,   /* runtime/collect/side_table.c: finalizers, weak references */
-    LOCK_RANK_ARENAS,       /* arena/quarantine.c; those of arena/live.c come just before it */
+    LOCK_RANK_ARENAS,       /* arena/quarantine.c; the locks of arena/live.c come just before */
     LOCK_RANK_POOLS,        /* pool: the list of pools, their biased locks */
     LOCK_RANK_HEAPS,        /* runtime/heap/thread.c: the list of heaps */
     LOCK_RANK_COLLECTED,    /* runtime/heap/collected_span.c */

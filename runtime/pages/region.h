@@ -151,8 +151,8 @@ typedef struct chunk {
     uint64_t free;
     uint64_t dirty; /* of the free ones: may be resident */
     uint64_t
-        small; /* dirty slots that came with a huge page and were never used. Only small spans get them, which use
-                         * all of a slot: a large object would leave the rest of its last slot resident */
+        small; /* dirty slots that came with a huge page and were never used. Only small spans get them, which
+                         * use all of a slot: a large object would leave the rest of its last slot resident */
     uint64_t committed; /* slots that are readable and writable: all that are in use, and free ones */
     bool from_extents;  /* goes back there when all its slots are free */
     bool known;         /* its slots are handed out here; else it is the extent allocator's, or nobody's */
