@@ -135,10 +135,8 @@ struct weir_pool {
     bool is_emptied;          /* freed, and weir_pool_free is through with it */
     int64_t out;              /* once freed: objects that may still be put */
     magazine_t *pending_drop; /* chains */
-    magazine_t
-        *dropping; /* whose objects are being dropped. Written by the dropper; read by the collector */
-    uintptr_t
-        dropper; /* the thread that drops objects now, which may read this without the lock; 0: none */
+    magazine_t *dropping; /* whose objects are being dropped. Written by the dropper; read by the collector */
+    uintptr_t dropper; /* the thread that drops objects now, which may read this without the lock; 0: none */
     uint64_t cycles;
     struct weir_pool *next, *prev; /* pools.first, or pools.closing */
     /* For threads without a local, because they are ending or there is no memory. Its owner is the holder of

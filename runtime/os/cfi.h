@@ -46,7 +46,7 @@ typedef struct cfi_row {
     cfi_rule_t rules[CFI_REGISTERS];
     cfi_rule_t cfa; /* CFI_IN_REGISTER: register + cfa_offset; CFI_IS_EXPRESSION */
     int32_t cfa_offset;
-    bool is_signal_frame;             /* its return address is the interrupted instruction, not behind a call */
+    bool is_signal_frame;             /* its return address is the interrupted instruction itself */
     const uint8_t *expressions, *end; /* base of the expressions' offsets; end of the mapping */
 } cfi_row_t;
 

@@ -16,9 +16,8 @@
 
 /* Where a thread was interrupted. */
 typedef struct os_frame {
-    uintptr_t stack; /* its stack pointer */
-    uintptr_t from,
-        to; /* where its registers and its red zone are saved; equal: on its stack */
+    uintptr_t stack;    /* its stack pointer */
+    uintptr_t from, to; /* where its registers and its red zone are saved; equal: on its stack */
 } os_frame_t;
 
 int os_stop_signal(void);

@@ -58,11 +58,11 @@ typedef struct tracer_thread {
     const _Atomic uint32_t *vforks; /* 1 while its registers at a vfork are known, if it waits in one */
 
     enum tracer_state state;
-    uint64_t until_ns; /* when a call that the kernel restarts is over; 0: it waits in none */
-    uintptr_t rest_at; /* where the kernel has written the rest of that call's time */
-    bool is_timeval;   /* the rest counts in microseconds, else in nanoseconds */
-    uintptr_t stack;   /* its stack pointer */
-    size_t words;      /* how many words of `registers` are filled */
+    uint64_t until_ns;                 /* when a call that the kernel restarts is over; 0: it waits in none */
+    uintptr_t rest_at;                 /* where the kernel has written the rest of that call's time */
+    bool is_timeval;                   /* the rest counts in microseconds, else in nanoseconds */
+    uintptr_t stack;                   /* its stack pointer */
+    size_t words;                      /* how many words of `registers` are filled */
     uintptr_t registers[TRACER_WORDS]; /* general ones, the red zone, vector ones */
 } tracer_thread_t;
 

@@ -29,10 +29,9 @@ uint32_t unwind_calls(unwind_stack_t own, uintptr_t *calls, uint32_t room, bool 
  * thread's stack the calls and the places are the same from the outermost frame down to some frame, the
  * thread has most likely not left that frame between the walks. If `frame` or `registers` differ, it has. */
 typedef struct unwind_place {
-    uintptr_t frame; /* its CFA, of the outermost its stack pointer; odd if a signal interrupted it */
-    uint32_t
-        registers; /* a hash of the callee-saved registers */
-    uint32_t contents; /* a hash of its part of the stack, or of both ends if that is large */
+    uintptr_t frame;    /* its CFA, of the outermost its stack pointer; odd if a signal interrupted it */
+    uint32_t registers; /* a hash of the callee-saved registers */
+    uint32_t contents;  /* a hash of its part of the stack, or of both ends if that is large */
 } unwind_place_t;
 
 /* The same, and the place of each call; both arrays have `room` elements. */

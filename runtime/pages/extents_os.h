@@ -17,7 +17,7 @@
 #include <stddef.h>
 
 extern struct extents_os {
-    bool refused; /* this call could not commit: trying other addresses would use them up in vain */
+    bool refused;      /* this call could not commit: trying other addresses would use them up in vain */
     bool decommits;    /* purging also decommits: nothing stays mapped */
     size_t purged;     /* pages that were touched, ever */
     size_t decommited; /* calls, ever */
