@@ -1,5 +1,5 @@
-/* objects: what is allocated from an arena besides plain room: aligned, zeroed, arrays, copies, printed
- * strings; and objects that change their size.
+/* objects: the allocating functions besides weir_arena_alloc: aligned and zeroed objects, arrays, copies,
+ * printed strings; and objects that change their size.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -23,7 +23,7 @@ enum filter_use {
     FILTER_PROC = 1 << 2,     /* files of /proc are read (file.h, written.h) */
     FILTER_THREADS = 1 << 3,  /* threads are started */
     FILTER_FENCE = 1 << 4,    /* membarrier (fence.h) */
-    FILTER_COPY = 1 << 5,     /* process_vm_readv: memory that may not be there (asleep.h) */
+    FILTER_COPY = 1 << 5,     /* process_vm_readv: memory that may be unmapped (asleep.h) */
     FILTER_YIELD = 1 << 6,    /* sched_yield */
     FILTER_PAGES = 1 << 7,    /* mincore, for reports of misuse */
     FILTER_WRITE = 1 << 8,    /* lines on stderr */

@@ -50,9 +50,8 @@ struct options {
         int64_t values[OPTIONS_COUNT];
     };
     uint8_t sources[OPTIONS_COUNT]; /* enum options_source */
-    uint8_t shares
-        [OPTIONS_COUNT]; /* of a size that was given as a share of the memory there is: percent; else 0 */
-    uint64_t (*memory)(void); /* bytes that this process may use, for "90%" and "auto" */
+    uint8_t shares[OPTIONS_COUNT];  /* of a size given as a share of the available memory: percent; else 0 */
+    uint64_t (*memory)(void);       /* bytes that this process may use, for "90%" and "auto" */
 };
 
 #undef RESERVED

@@ -15,7 +15,7 @@
 
 typedef struct rule {
     uint64_t low, high; /* bytes */
-    const char *name;   /* NULL: it is about sizes. Not terminated */
+    const char *name;   /* not terminated; NULL: the rule is about sizes */
     size_t length;
 } rule_t;
 

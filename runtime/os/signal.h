@@ -70,7 +70,7 @@ int os_process_id(void);
 int os_own_thread(void);
 /* Is the caller the thread that the process began with? Not valid in a child of vfork. */
 bool os_is_first_thread(void);
-/* In the child of a fork. */
+/* Called in the child of a fork. */
 void os_note_process(void);
 
 /* The upper end of the calling thread's stack. The stack of the first thread includes the pointers to the

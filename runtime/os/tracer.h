@@ -55,7 +55,7 @@ typedef struct tracer_thread {
     uintptr_t word; /* its os_thread_word; if another, the number is another thread's by now */
     void *owner;    /* whatever the caller wants */
     tracer_call_t *call;
-    const _Atomic uint32_t *vforks; /* 1 while its registers at a vfork are known, if it waits in one */
+    const _Atomic uint32_t *vforks; /* 1 while it may wait in a vfork; its frame there is noted then */
 
     enum tracer_state state;
     uint64_t until_ns;                 /* when a call that the kernel restarts is over; 0: it waits in none */

@@ -13,7 +13,7 @@
 
 /* Called at the start of the process: asks the kernel whether commitment is scarce. */
 void extents_init(void);
-/* Does the kernel count what is committed against a bound? Then idle memory gives up its commitment too. */
+/* Does the kernel count what is committed against a bound? Then idle memory is decommitted, too. */
 bool extents_is_frugal(void);
 
 /* Start jemalloc, unless that was done. False: there is no memory for it now. */

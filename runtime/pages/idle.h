@@ -27,7 +27,7 @@ void idle_set_gc_percent(int64_t percent);
 int64_t idle_gc_percent(void);
 /* Release until the rule holds, if it does not. The lock is given up on the way: see purge_to. */
 void idle_apply_rule(void);
-/* Memory was taken, `fresh` bytes of it not resident. */
+/* Note that memory was taken, of which `fresh` bytes were not resident. */
 void idle_note_taken(size_t fresh);
 /* Called after memory was taken: if more is held than ever before, release idle memory in exchange. The lock
  * is given up meanwhile. */

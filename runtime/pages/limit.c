@@ -216,7 +216,7 @@ static void set_refill_step(void)
                           memory_order_relaxed);
 }
 
-/* Idle memory first, then the touched ends of slots behind large objects. */
+/* Release idle memory first, then slack. */
 static void release_for_limit(size_t excess)
 {
     size_t idle = idle_bytes();

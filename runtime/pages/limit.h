@@ -74,9 +74,10 @@ void limit_restart(void);
 /* A cycle has ended, or the first listener of growth has come: measure growth from here. */
 void limit_restart_growth(void);
 
-/* As set, or as it has followed; INT64_MAX: none. Without the lock. */
+/* The limit as it was set, or as it follows the available memory; INT64_MAX: none. Called without the
+ * lock. */
 int64_t limit_bytes(enum limit_kind kind);
-/* The soft limit, less what is foreign. Without the lock. */
+/* The soft limit, less what is foreign. Called without the lock. */
 int64_t limit_room(void);
 /* `bytes` have been admitted or allocated: is it time for a reading? Called without the lock. */
 bool limit_wants_look(size_t bytes);
@@ -87,7 +88,7 @@ typedef struct limit_process {
     size_t resident, foreign; /* bytes */
 } limit_process_t;
 limit_process_t limit_read_process(void);
-/* In the child of a fork. */
+/* Called in the child of a fork. */
 void limit_after_fork_child(void);
 
 /* Is there any limit? Can `bytes` more be held within the limits? */

@@ -31,7 +31,7 @@ static struct {
     purge_run_t pieces[PIECES]; /* being purged */
     uint32_t busy;              /* how many of them */
     uint32_t pause;             /* attempts to skip, because the kernel refused the last one */
-    uint32_t round; /* of the memory of what was refused (chunk->refused): until then it is not tried again */
+    uint32_t round;    /* what was refused in it (chunk->refused) is not tried again before the next one */
     uint32_t attempts; /* of this round, in which something was left out */
     uint64_t turns;
 } purge;

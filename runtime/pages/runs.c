@@ -200,8 +200,8 @@ void runs_take_idle(uint32_t slot, uint32_t count)
 }
 
 /* The pages of a run that using its first `use` pages would make resident. If the lock was given up since the
- * run was found, it may be another thread's, which writes there: then any value is as good, for the run is
- * looked for again. */
+ * run was found, it may belong to another thread, which writes there. Then any value will do, because the run
+ * is looked for again. */
 __attribute__((no_sanitize("thread"))) static size_t untouched(uint32_t slot, uint32_t count, size_t use)
 {
     size_t sum = 0;
@@ -233,7 +233,7 @@ uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, 
     uint32_t slot;
     uint64_t turns;
     *full = false;
-    do { /* until the lock was not given up since the run was found */
+    do { /* again, if the lock was given up since the run was found */
         turns = purge_turns();
         slot = page_stats.pages_idle ? find_run(count, alignment, DIRTY, is_small) : 0;
         if (!slot)
