@@ -1,12 +1,13 @@
 /* gc: the collector's cycle, and the entries for collected memory.
  *
- *     1  wait for other collectors; find the roots in static data; sweep what is not swept
+ *     1  wait for other collectors; sweep what is not swept; find the roots in static data
  *     2  stop the world; spans leave their threads, cells in buffers become black
  *     3  mark from the roots, on all processors if the heap is large; weak references, finalizers: death.h
  *     4  all spans are to be swept; start the world
  *     5  give back spans without a live object; ask the pacer for the next trigger
  *
- * The thread whose allocation finds the heap at the pacer's trigger is the one that collects.
+ * The thread whose allocation finds the heap at the pacer's trigger runs the cycle, or has the background
+ * thread run a concurrent one (background.h).
  */
 #ifndef WEIR_COLLECT_GC_H
 #define WEIR_COLLECT_GC_H
@@ -18,7 +19,7 @@
 #include "runtime/heap/collected.h"
 #include "runtime/os/check.h"
 
-/* A zeroed object; NULL and ENOMEM. */
+/* Returns a zeroed object, or NULL and sets errno to ENOMEM. */
 void *gc_alloc_slow(enum span_kind kind, size_t size);
 __attribute__((always_inline)) static inline void *gc_alloc(enum span_kind kind, size_t size)
 {
@@ -26,8 +27,8 @@ __attribute__((always_inline)) static inline void *gc_alloc(enum span_kind kind,
     return LIKELY(p != NULL) ? p : gc_alloc_slow(kind, size);
 }
 
-/* The same with a byte more than asked for, in which the end of the object lies: C allows a pointer there,
- * and it keeps the object. */
+/* The same with one byte more. C allows a pointer to the end of an object; with the extra byte such a pointer
+ * lies inside the cell, and keeps the object alive. */
 __attribute__((always_inline)) static inline void *gc_alloc_with_end(enum span_kind kind, size_t size)
 {
     void *p = LIKELY(size < MEDIUM_MAX) ? collected_alloc_fast(kind, size + 1) : NULL;
@@ -37,25 +38,25 @@ __attribute__((always_inline)) static inline void *gc_alloc_with_end(enum span_k
 void gc_collect(void);
 /* Sweep for so many nanoseconds; true: there is more to do. */
 bool gc_step(uint64_t ns);
-/* The same for the search for leaks: of the caller's stack and registers only what the frame says counts;
+/* Collect, and search for leaks. Of the caller's stack and registers only what the frame names is scanned;
  * NULL: all. Not by two threads at a time. */
 struct origin_frame;
 void gc_look(const struct origin_frame *from);
-void gc_enable(int change); /* -1: enabled once more */
-/* Does a filter of the program's let a collection make the system calls that it needs (os/filter.h)? */
+void gc_enable(int change); /* added to the number of calls that disable collection: 1, or -1 */
+/* Do the program's filters (seccomp) permit the system calls that a collection needs? See os/filter.h. */
 bool gc_is_permitted(void);
-/* No cycle traces between the two; they nest. In one thread. */
+/* No cycle traces between begin and end. Pairs nest; both calls of a pair are made by one thread. */
 void gc_forbid_begin(void);
 void gc_forbid_end(void);
 
-/* Under the collector's lock. */
+/* These take the collector's lock. */
 bool gc_add_roots(uintptr_t start, size_t size);
 void gc_remove_roots(uintptr_t start);
 
 struct weir_gc_stack *gc_stack_add(uintptr_t low, size_t size);
 void gc_stack_remove(struct weir_gc_stack *stack);
 
-/* A path to the object that p points into: see path.h. 0, or what errno is to say. */
+/* A path to the object that p points into: see path.h. Returns 0 or an errno value. */
 struct path;
 int gc_path(const void *p, struct path *path);
 
@@ -68,15 +69,15 @@ typedef struct gc_stats {
     uint64_t pause_total_ns, pauses[256], pause_ends[256]; /* circular; the last at (cycles + 255) % 256 */
     uint64_t pause_max_ns;                                 /* the longest */
     uint64_t last_end_ns;                                  /* since 1970 */
-    uint64_t collector_ns,
-        available_ns;       /* of all processors, since the runtime began; available: when the last ended */
+    /* CPU time on all processors since the runtime began; available_ns as of the end of the last cycle. */
+    uint64_t collector_ns, available_ns;
     uint64_t objects;       /* marked by the last */
     uint64_t limiter_cycle; /* the last after which the limiter was on; 0: it never was */
 } gc_stats_t;
 gc_stats_t gc_read_stats(void); /* waits for a cycle that is under way */
 
-/* The part of them that can be read without waiting for a cycle: during one, what was before it. All of one
- * moment. */
+/* The figures that can be read without waiting for a cycle; during a cycle they are those from before it. All
+ * are of one moment. */
 typedef struct gc_counts {
     uint64_t cycles, forced, goal, live, heap, pause_max_ns, collector_ns, available_ns, limiter_cycle;
 } gc_counts_t;

@@ -10,7 +10,7 @@ static struct {
     weir_gc_stack *unused; /* records, linked by next */
 } stacks;
 
-/* Of a stack on which no thread has run yet: what makecontext or its like may have put there. */
+/* The top of a stack on which no thread has run yet, where makecontext or its like may have put something. */
 enum { FIRST_FRAME = 1024 };
 
 weir_gc_stack *stacks_add(uintptr_t low, size_t size)
@@ -45,7 +45,8 @@ void stacks_remove(weir_gc_stack *stack)
     stacks.unused = stack;
 }
 
-/* The mark first: a stop in between finds it, and the thread where it was. */
+/* The frame is saved first: a stop in between finds the thread still on the stack that it is leaving, and
+ * ignores the saved frame. */
 __attribute__((noinline, no_sanitize("address"))) void stacks_switch(weir_gc_stack *to)
 {
     heap_t *self = thread_heap();

@@ -1,5 +1,5 @@
-/* find: see find.h. An address leads to its slot's descriptor, which says which span it is of, and in what
- * state. */
+/* find: see find.h. An address leads to its slot's descriptor, which says which span the slot belongs to and
+ * in what state that is. */
 #include "runtime/heap/find.h"
 
 #include <stdint.h>
@@ -58,7 +58,7 @@ bool find_is_free(heap_t *self, span_t *span, const void *p)
         if (cell == p)
             return true;
         else if (!region_owns(cell))
-            return true; /* the list was overwritten after a free: nothing to be trusted here */
+            return true; /* the list was overwritten after a free, and cannot be trusted */
     left = span->cells;
     if (span->state == SPAN_ACTIVE)
         for (cell_t *cell = self->bins[span->cls]; cell && left--; cell = cell->next)

@@ -21,7 +21,7 @@
 #include "runtime/heap/zero.h"
 #include "runtime/os/options.h"
 
-/* Whatever the kernel's error was. */
+/* The error is always ENOMEM, whatever the kernel's was. */
 static void *or_enomem(void *p)
 {
     return p ? p : retry_no_memory();

@@ -5,8 +5,9 @@
  *                       thread in need of a span: takes one       new thread: takes one
  *
  * The orphanage is a heap without a thread that owns every span left behind. It receives remote frees like
- * any heap; a sender drains them in its stead. All of it is under the lock of the heaps; no call here costs
- * more for more threads, orphans or spans, but that a thread's end costs in proportion to the spans it had.
+ * any heap, but the sender drains its inbox. All of this is under the lock of the heaps. The cost of a call
+ * does not depend on how many threads, orphans or spans there are, except that a thread's end takes time in
+ * proportion to the spans it had.
  */
 #include "runtime/heap/cache.h"
 #include "runtime/heap/tend_queue.h"
@@ -14,7 +15,7 @@
 
 static heap_t *idle;      /* under the lock: heaps without a thread, linked by next_idle */
 static heap_t *orphanage; /* under the lock; made by the first thread that leaves a span; never goes */
-static bool has_changed;  /* under the lock: a span came, or cells, since empty spans were given back */
+static bool has_changed; /* under the lock: spans or cells have come since empty spans were given back last */
 
 /* False: there is no memory for it. */
 static bool have_orphanage(void)
@@ -43,7 +44,7 @@ void orphans_leave(heap_t *heap)
     }
     push_idle(heap);
     remote_drain(
-        heap); /* what came between the last time and the mark, of which its sender has not seen the mark */
+        heap); /* cells that came since the last time, whose sender did not see HEAP_ORPHAN in the status */
 }
 
 void orphans_leave_whole(heap_t *heap)
@@ -59,7 +60,7 @@ heap_t *orphans_take_heap(void)
     return heap;
 }
 
-/* Without the lock: a guess, which may be wrong for as long as another thread is at it. */
+/* Without the lock: a guess, which may be wrong while another thread changes the orphanage. */
 __attribute__((no_sanitize("thread"))) static bool may_have(uint32_t cls)
 {
     return atomic_load_explicit(&heaps.orphans, memory_order_acquire) != 0 &&
@@ -67,8 +68,8 @@ __attribute__((no_sanitize("thread"))) static bool may_have(uint32_t cls)
             atomic_load_explicit(&orphanage->inbox, memory_order_relaxed));
 }
 
-/* Waits for the lock: threads that come together would otherwise leave what there is, and each take a new
- * span. */
+/* Waits for the lock instead of trying it: otherwise threads that come at the same time would leave the
+ * orphans where they are, and each take a new span. */
 span_t *orphans_take_span(heap_t *self, uint32_t cls)
 {
     if (LIKELY(!may_have(cls)))
@@ -84,7 +85,7 @@ span_t *orphans_take_span(heap_t *self, uint32_t cls)
 
 void orphans_tend(heap_t *heap)
 {
-    if (!lock_try(&heaps.lock)) /* busy, perhaps with this very call: the next sender or adopter will do it */
+    if (!lock_try(&heaps.lock)) /* perhaps this very thread has it: the next sender or adopter will drain */
         return;
     if (heap->status == HEAP_ORPHAN)
         has_changed |= remote_drain(heap);

@@ -38,7 +38,7 @@ void heap_shed(bool every)
     shed_own(self);
     tend_all(every);
     if (has_mail(self))
-        shed_own(self); /* what others had of ours */
+        shed_own(self); /* cells of this heap that other threads had in their outboxes */
     orphans_release_empty();
     thread_return_borrowed();
 }

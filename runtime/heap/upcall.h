@@ -1,4 +1,4 @@
-/* upcall: what the heap calls and a higher layer defines. */
+/* upcall: functions that the heap calls and a higher layer defines. */
 #ifndef WEIR_HEAP_UPCALL_H
 #define WEIR_HEAP_UPCALL_H
 
@@ -18,7 +18,7 @@ HIDDEN enum span_kind upcall_kind(size_t size) __attribute__((weak));
 /* runtime/collect/death.c: an object of a span with COLLECTED_HAS_RECORD is about to be freed by hand. */
 void upcall_freed(const void *object);
 
-/* runtime/swap/start.c: is there if this is libweir-malloc.so. */
+/* runtime/swap/start.c: defined only in libweir-malloc.so. */
 HIDDEN extern const char upcall_swapped_in __attribute__((weak));
 
 #endif

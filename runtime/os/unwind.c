@@ -104,15 +104,17 @@ static uint32_t hash_contents(const cfi_bounds_t *bounds, uintptr_t from, uintpt
  *     63        48 47     40 39 ...                  0
  *     | cfa: 15+1 |   rbp   | rbx, r12, r13, r14, r15 |  distances in words; 0: not changed
  *
- * Beside the row lies its key, combined with the row by exclusive or: a reader that gets the halves of two
- * different entries finds no match. So no lock is needed (Hyatt and Mann, "A lockless transposition table
- * implementation", 2002).
+ * The row of an outermost frame, which each walk ends with, says only that it is one (ROW_OUTERMOST: no plain
+ * row has a distance of 0). Beside the row lies its key, combined with the row by exclusive or: a reader that
+ * gets the halves of two different entries finds no match. So no lock is needed (Hyatt and Mann, "A lockless
+ * transposition table implementation", 2002).
  */
 enum { CACHED = 2048 };
 static struct {
     _Atomic uint64_t mixed, row;
 } cache_rows[CACHED];
 
+static const uint64_t ROW_OUTERMOST = (uint64_t)1 << 48;
 static const uint8_t kept[] = {CFI_RBX, 12, 13, 14, 15, CFI_RBP};
 enum { KEPT = sizeof kept };
 
@@ -124,6 +126,8 @@ static uint64_t key_of(uintptr_t pc)
 /* 0: the row is not plain. */
 static uint64_t pack(const cfi_row_t *row)
 {
+    if (row->rules[CFI_RETURN].how == CFI_UNDEFINED)
+        return ROW_OUTERMOST;
     if (row->is_signal_frame || row->cfa.how != CFI_IN_REGISTER || row->cfa_offset % 8 ||
         row->cfa_offset < 8 || row->cfa_offset >= 8 << 15 ||
         (row->cfa.reg != CFI_RSP && row->cfa.reg != CFI_RBP))
@@ -180,19 +184,21 @@ static enum step step(cfi_frame_t *frame, const cfi_bounds_t *bounds, bool *behi
     size_t place = key >> 40 & (CACHED - 1);
     uint64_t row = atomic_load_explicit(&cache_rows[place].row, memory_order_relaxed);
     if (row && (atomic_load_explicit(&cache_rows[place].mixed, memory_order_relaxed) ^ row) == key) {
+        if (row == ROW_OUTERMOST)
+            return OUTERMOST;
         *behind_call = true;
         return step_packed(row, bounds, frame) ? STEPPED : LOST;
     }
     cfi_row_t found;
     if (!cfi_find(pc, &found))
         return LOST;
-    if (found.rules[CFI_RETURN].how == CFI_UNDEFINED)
-        return OUTERMOST;
     row = pack(&found);
     if (row) {
         atomic_store_explicit(&cache_rows[place].row, row, memory_order_relaxed);
         atomic_store_explicit(&cache_rows[place].mixed, key ^ row, memory_order_relaxed);
     }
+    if (row == ROW_OUTERMOST)
+        return OUTERMOST;
     *behind_call = !found.is_signal_frame;
     return cfi_step(&found, bounds, frame) ? STEPPED : LOST;
 }
