@@ -1,5 +1,5 @@
-/* cfi_reader: a reader of the bytes of call frame information. The sections may be damaged: nothing behind
- * the end of what may be read is read. Past the end every value is 0.
+/* cfi_reader: a reader of the bytes of call frame information. The sections may be damaged, so nothing past
+ * the end of the mapping is read: a value that would lie there is 0.
  *
  * Numbers are those of DWARF 5, 7.6 (LEB128), pointers those of the Linux Standard Base 5.0, 10.5.
  */
@@ -17,7 +17,7 @@ typedef struct cfi_reader {
     const uint8_t *at, *end;
 } cfi_reader_t;
 
-/* What may be read from an address on. Empty: nothing. */
+/* A reader from an address to the end of the mapping; empty if the address lies outside of the mapping. */
 static inline cfi_reader_t cfi_reader_at(const cfi_tables_t *tables, uintptr_t address)
 {
     if (address - (uintptr_t)tables->low >= (uintptr_t)(tables->high - tables->low))

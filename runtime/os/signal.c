@@ -30,7 +30,7 @@ static struct sigaction replaced; /* what the program had for it when the handle
 
 /* --- the handler --- */
 
-/* The kernel drops what comes with a signal when the queue is full: then its sender is not known. */
+/* When the queue of signals is full, the kernel drops the data of a signal: then its sender is not known. */
 static bool has_no_sender(const siginfo_t *info)
 {
     return info->si_code == SI_USER && info->si_pid == 0;
@@ -51,8 +51,8 @@ static void hand_on(int number, siginfo_t *info, void *context)
 
 /* ThreadSanitizer calls the handler later, on the thread's own stack. */
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-/* The kernel lays a signal's frame out as the registers, and the vector registers above them, whose size they
- * tell (Linux, arch/x86/include/uapi/asm/sigcontext.h). `red_zone` is in the handler's frame, below. */
+/* In a signal's frame the kernel stores the general registers and, above them, the vector registers with
+ * their size (Linux, arch/x86/include/uapi/asm/sigcontext.h). `red_zone` is in the handler's frame, below. */
 static os_frame_t frame_of(const ucontext_t *context, uintptr_t red_zone[TRACER_RED_ZONE / 8])
 {
     enum { LEGACY = 512, SOFTWARE = 464, MAGIC = 0x46505853 };
@@ -106,7 +106,7 @@ bool os_stop_signal_is_used(void)
     return stop_handler != NULL || options.stop == OPTIONS_STOP_SIGNAL;
 }
 
-/* One that the kernel has no room for is sent again by the thread that waits. */
+/* A signal that the kernel has no room for counts as sent: the thread that waits sends it again. */
 bool os_signal_thread(int thread)
 {
     int saved = errno, process = getpid();
@@ -127,7 +127,7 @@ void os_mask_without_stop(sigset_t *set)
 
 #define BIT(number) ((uint64_t)1 << ((number)-1))
 
-/* Those that tell of what the thread did itself are not blocked, nor are these. */
+/* Block all signals except those that report what the thread itself did, and those in `but`. */
 static uint64_t block(uint64_t but)
 {
     const uint64_t all =
@@ -144,7 +144,7 @@ uint64_t os_block_signals(void)
     return block(0);
 }
 
-/* SIGCHLD is dropped as it is sent: its default is that, too. */
+/* Does the kernel drop SIGCHLD as it is sent? It does so by default, too. */
 static bool no_child_is_heard_of(void)
 {
     tracer_action_t action;
@@ -164,7 +164,7 @@ void os_restore_signals(uint64_t before)
     errno = saved;
 }
 
-/* Past wrappers of the calls for masks: they see no change. */
+/* Interposed wrappers of the calls for masks are bypassed, and so see no change. */
 void os_unblock_stop_signal(void)
 {
     uint64_t stop = (uint64_t)1 << (os_stop_signal() - 1);
@@ -196,8 +196,8 @@ static bool is_there(int thread)
     return found;
 }
 
-/* 1234 (name) Z ...: the name may hold anything, so the last parenthesis counts. Without a file the kernel
- * has forgotten it, or there is no /proc. */
+/* The file is "1234 (name) Z ...": the name may contain anything, so the last parenthesis counts. If it
+ * cannot be read, the kernel has forgotten the thread or there is no /proc. */
 bool os_thread_has_ended(int thread)
 {
     char content[512];
@@ -207,7 +207,7 @@ bool os_thread_has_ended(int thread)
     return end && end[1] && (end[2] == 'Z' || end[2] == 'X');
 }
 
-/* 1234 (name) S ...: the count is the 20th field; the state behind the name is the third. */
+/* The file is "1234 (name) S ...": the count is the 20th field; the state, after the name, is the third. */
 uint32_t os_thread_count(void)
 {
     char content[1024];
@@ -268,9 +268,9 @@ int os_process_id(void)
     return (int)syscall(SYS_getpid);
 }
 
-/* The clock of a thread has its number: ~number << 3, and three bits for what it counts (Linux,
- * posix-timers.h). The C library makes it of what it knows. Not everybody's does: the first answer is
- * compared with the kernel's. */
+/* The id of a thread's clock contains the thread's number: ~number << 3, and three bits for what it counts
+ * (Linux, posix-timers.h). glibc makes the id of what it knows, without a system call. Other C libraries may
+ * not, so the first answer is compared with the kernel's. */
 int os_own_thread(void)
 {
     static _Atomic int known; /* 1: the clock tells; -1: it does not */
@@ -305,7 +305,8 @@ const uintptr_t *os_first_stack_start(void)
 
 #else
 
-/* `environ` points there before main may change it: below it are NULL, the arguments, and their number. */
+/* Before main can change it, `environ` points to what the kernel put on the stack: below it are NULL, the
+ * arguments, and their number. */
 static const uintptr_t *first_stack_start;
 __attribute__((constructor)) static void find_first_stack(void)
 {
@@ -324,9 +325,9 @@ const uintptr_t *os_first_stack_start(void)
 
 #endif
 
-/* The kernel has laid out above the first stack: the number of arguments, these and NULL, the environment and
- * NULL, pairs of the auxiliary vector up to one of AT_NULL (System V ABI). The program may have changed some:
- * then nothing of it counts. */
+/* Above the first stack the kernel has put the number of arguments, the arguments and NULL, the environment
+ * and NULL, and the pairs of the auxiliary vector up to one of AT_NULL (System V ABI). If the program has
+ * overwritten some of it so that it no longer parses, none of it counts as part of the stack. */
 static uintptr_t first_stack_end(void)
 {
     enum { MOST = 1 << 20 };

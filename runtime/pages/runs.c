@@ -18,7 +18,7 @@ enum { DIRECT_CHUNKS = 8 };
 enum { FIRST_COMMIT = 4 /* slots */ };
 
 static struct {
-    uint32_t end; /* all chunks are below */
+    uint32_t end; /* all chunks are below this one */
 } runs;
 
 /* --- chunks --- */
@@ -35,7 +35,8 @@ static void chunk_add(void *memory, bool from_extents, uint64_t committed)
     index_raise(index, INDEX_FREE, CHUNK_SLOTS);
 }
 
-/* The extent allocator's memory may have been used before: what was touched comes along. */
+/* The memory of a chunk from the extent allocator may have been used before: count its touched pages here
+ * from now on. */
 static void chunk_take_touched(uint32_t index)
 {
     size_t touched = region_touched(index * CHUNK_SLOTS, CHUNK_SLOTS);
@@ -49,7 +50,7 @@ static void chunk_take_touched(uint32_t index)
     atomic_fetch_add_explicit(&page_stats.touched, touched, memory_order_relaxed);
 }
 
-/* A chunk from the region itself; never goes back. */
+/* Carve a chunk from the region itself. It is never given back. */
 static bool chunk_carve(size_t alignment)
 {
     void *memory = region_carve(CHUNK_SIZE, alignment, FIRST_COMMIT * SLOT_SIZE);
@@ -68,8 +69,7 @@ static bool chunk_get(size_t alignment)
     return true;
 }
 
-/* All slots are free: the extent allocator may have it for something else. Its pages come along as they
- * are. */
+/* The extent allocator may use the chunk for something else. Its touched pages count there from now on. */
 void runs_put_chunk(uint32_t index)
 {
     chunk_t *chunk = &region.chunks[index];
@@ -92,7 +92,7 @@ static uint64_t run_around(uint64_t word, uint32_t bit)
     return bits_run(first, end - first);
 }
 
-/* What is committed before the kernel refuses stays so. */
+/* What was committed before the kernel refuses stays committed. */
 static bool commit_slots(uint32_t index, uint64_t slots)
 {
     chunk_t *chunk = &region.chunks[index];
@@ -124,7 +124,7 @@ static bool chunk_commit(uint32_t index, uint32_t first, uint32_t count)
 
 enum which { DIRTY, COMMITTED, ANY };
 
-/* Of those that a user of the kind may have. */
+/* The slots of a chunk that this user may have, a bit each. */
 static uint64_t bits_of(const chunk_t *chunk, enum which which, bool is_small)
 {
     uint64_t free = is_small ? chunk->free : chunk->free & ~chunk->small;
@@ -135,13 +135,14 @@ static uint64_t bits_of(const chunk_t *chunk, enum which which, bool is_small)
     return free;
 }
 
-/* The bytes to which a chunk is aligned, if the first slot of a run in it is to be. */
+/* The alignment of a chunk, in bytes, in which a run can begin at a multiple of `alignment` slots. */
 static size_t chunk_alignment(size_t alignment)
 {
     return alignment > CHUNK_SLOTS ? alignment << SLOT_SHIFT : CHUNK_SIZE;
 }
 
-/* In the chunks [from, to); 0: none. *hidden: they have slots that this user may not have. */
+/* Find a run of free slots in the chunks [from, to); 0: there is none. *hidden: the chunks have slots that
+ * this user may not have. */
 static uint32_t find_among(uint32_t from, uint32_t to, uint32_t count, size_t alignment, enum which which,
                            bool is_small, bool *hidden)
 {
@@ -199,8 +200,8 @@ void runs_take_idle(uint32_t slot, uint32_t count)
 }
 
 /* The pages of a run that using its first `use` pages would make resident. If the lock was given up since the
- * run was found, it may be another thread's, which writes there: then any value is as good, for the run is
- * looked for again. */
+ * run was found, it may belong to another thread, which writes there. Then any value will do, because the run
+ * is looked for again. */
 __attribute__((no_sanitize("thread"))) static size_t untouched(uint32_t slot, uint32_t count, size_t use)
 {
     size_t sum = 0;
@@ -212,7 +213,8 @@ __attribute__((no_sanitize("thread"))) static size_t untouched(uint32_t slot, ui
     return sum;
 }
 
-/* Does the limit admit the run? To make room it may release the very run, which then needs more. */
+/* Does the limit admit the run? To make room it may release pages of this very run, which then needs more: so
+ * it is asked again. */
 static bool admit_run(uint32_t slot, uint32_t count, size_t use)
 {
     size_t fresh, before;
@@ -231,7 +233,7 @@ uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, 
     uint32_t slot;
     uint64_t turns;
     *full = false;
-    do { /* until the lock was not given up since the run was found */
+    do { /* again, if the lock was given up since the run was found */
         turns = purge_turns();
         slot = page_stats.pages_idle ? find_run(count, alignment, DIRTY, is_small) : 0;
         if (!slot)
@@ -248,9 +250,9 @@ uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, 
     return slot;
 }
 
-/* A request that finds the direct chunks full wakes the extent allocator; so does one for a chunk at a
- * multiple of its size, for the extent allocator uses the addresses in front of it for something else.
- * `carve`: a chunk without memory is of use too. */
+/* A request that finds the direct chunks full wakes the extent allocator; so does one that needs a chunk of a
+ * larger alignment, because the extent allocator can use the addresses that are skipped. `carve`: a chunk
+ * that is carved from the region and hardly committed would be of use, too. */
 static void more_room(size_t alignment, bool carve)
 {
     bool direct =
@@ -273,7 +275,7 @@ uint32_t runs_take_new(uint32_t count, size_t use, size_t alignment, bool is_sma
     return slot;
 }
 
-/* Of `word`, the slots `given` are ones now. */
+/* The slots `given` were set in `word`: raise the index for the runs that they are part of. */
 static void raise(uint32_t index, enum index_kind kind, uint64_t word, uint64_t given)
 {
     while (given) {
@@ -283,7 +285,7 @@ static void raise(uint32_t index, enum index_kind kind, uint64_t word, uint64_t 
     }
 }
 
-/* If the kernel refuses, all count again. */
+/* If the kernel refuses, the hollow pages count as touched again. */
 size_t runs_release_hollow(uint32_t slot)
 {
     span_t *span = span_of_slot(slot);
@@ -343,7 +345,7 @@ bool runs_extend(uint32_t slot, uint32_t count, uint32_t new_count, size_t new_u
 
 /* --- what of a run is touched --- */
 
-/* Count the pages of a large run as touched from the start: what the program asked for it will write. */
+/* Count the pages of a large run as touched from the start: the program will write what it has asked for. */
 void runs_touch(uint32_t slot, uint32_t count, size_t use)
 {
     size_t added = 0;
@@ -392,7 +394,7 @@ static bool is_no_longer(uint64_t word, uint32_t longest)
     return longest >= CHUNK_SLOTS || !bits_starts(word, longest + 1);
 }
 
-/* Owners of spans write `touched` meanwhile, one byte: any value between is as good. */
+/* Owners of spans write `touched` meanwhile, which is one byte: each value that it has is consistent. */
 __attribute__((no_sanitize("thread"))) static void verify_chunk(uint32_t index, size_t *slots_free,
                                                                 size_t *idle)
 {
