@@ -18,7 +18,7 @@
 #include "runtime/heap/budget.h"
 #include "runtime/heap/cache.h"
 #include "runtime/os/check.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/region.h"
 

@@ -9,7 +9,7 @@
 #include "runtime/heap/heap.h"
 #include "runtime/heap/profile.h"
 #include "runtime/os/check.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
 
 static arena_block_t *make(void *memory, size_t bytes, enum block_kind kind)

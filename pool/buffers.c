@@ -4,7 +4,7 @@
 
 #include "pool/pool.h"
 #include "runtime/heap/heap.h"
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 enum { SMALLEST_SHIFT = 6, LARGEST_SHIFT = 20, SIZES = LARGEST_SHIFT - SMALLEST_SHIFT + 1 };
 

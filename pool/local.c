@@ -4,7 +4,7 @@
 #include "runtime/heap/fork.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/world.h"
-#include "runtime/os/cpu.h"
+#include "runtime/base/cpu.h"
 
 table_t table_none;
 local_t local_none = {.hot.unbiased = POOL_UNBIASED};

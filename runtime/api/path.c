@@ -5,7 +5,7 @@
 
 #include "runtime/collect/gc.h"
 #include "runtime/collect/path.h"
-#include "runtime/os/place.h"
+#include "runtime/process/place.h"
 
 /* What the process has written may be static data: asked with all threads at work, since the linker has a
  * lock. */

@@ -7,7 +7,7 @@
 #include "runtime/collect/helper.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/world.h"
-#include "runtime/os/futex.h"
+#include "runtime/base/futex.h"
 
 /* While it is STARTING no thread waits for it: the creation waits for locks of the C library's, under which a
  * thread may allocate. */

@@ -9,10 +9,10 @@
 #include "runtime/collect/side_table.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/world.h"
-#include "runtime/os/cpu.h"
-#include "runtime/os/futex.h"
+#include "runtime/base/cpu.h"
+#include "runtime/base/futex.h"
 #include "runtime/os/os.h"
-#include "runtime/os/signal.h"
+#include "runtime/stop/signal.h"
 
 enum { CALLERS = 4 };
 

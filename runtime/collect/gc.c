@@ -16,11 +16,11 @@
 #include "runtime/heap/fork.h"
 #include "runtime/heap/origin.h"
 #include "runtime/heap/world.h"
-#include "runtime/os/dirty.h"
-#include "runtime/os/filter.h"
-#include "runtime/os/options.h"
+#include "runtime/process/dirty.h"
+#include "runtime/base/filter.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/os/signal.h"
+#include "runtime/stop/signal.h"
 
 /* Marking less than this takes longer to share than to do. */
 enum { SHARED_MIN = 4 * 1024 * 1024 };

@@ -42,7 +42,7 @@ bool gc_step(uint64_t ns);
 struct origin_frame;
 void gc_look(const struct origin_frame *from);
 void gc_enable(int change); /* -1: enabled once more */
-/* Does a filter of the program's let a collection make the system calls that it needs (os/filter.h)? */
+/* Does a filter of the program's let a collection make the system calls that it needs (base/filter.h)? */
 bool gc_is_permitted(void);
 /* No cycle traces between the two; they nest. In one thread. */
 void gc_forbid_begin(void);

@@ -15,7 +15,7 @@
 #include "runtime/heap/profile.h"
 #include "runtime/heap/upcall.h"
 #include "runtime/heap/world.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 

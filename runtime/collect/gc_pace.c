@@ -4,7 +4,7 @@
 #include "runtime/collect/gc_state.h"
 #include "runtime/heap/control.h"
 #include "runtime/os/os.h"
-#include "runtime/os/processors.h"
+#include "runtime/process/processors.h"
 #include "runtime/pages/pages.h"
 
 /* After a thread could not be stopped: so many times as long as the others stood for nothing, but within

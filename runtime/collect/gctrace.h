@@ -38,7 +38,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 /* Room enough for any line. */
 enum { GCTRACE_LINE = 512 };

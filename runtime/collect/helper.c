@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stddef.h>
 
-#include "runtime/os/signal.h"
+#include "runtime/stop/signal.h"
 
 /* Signals are the business of the program's own threads. */
 void helper_block_signals(void)

@@ -7,7 +7,7 @@
 #include "runtime/heap/collected.h"
 #include "runtime/heap/origin.h"
 #include "runtime/heap/sample.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
 
 enum { REACHED, DIRECT, INDIRECT }; /* origin_t.state */

@@ -8,7 +8,7 @@
 #include "runtime/heap/world.h"
 #include "runtime/os/os.h"
 #include "runtime/os/own.h"
-#include "runtime/os/written.h"
+#include "runtime/process/written.h"
 #include "runtime/pages/pages.h"
 
 /* The collector's, while the world is stopped: what the call in progress is about. */

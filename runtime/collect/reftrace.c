@@ -12,9 +12,9 @@
 #include "runtime/heap/large.h"
 #include "runtime/heap/world.h"
 #include "runtime/os/check.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/os/signal.h"
+#include "runtime/stop/signal.h"
 
 enum { STEP = 1 << 20 /* bytes of the queue that are committed at a time */ };
 

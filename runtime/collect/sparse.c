@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "runtime/os/spin.h"
-#include "runtime/os/written.h"
+#include "runtime/process/written.h"
 
 enum { PIECE = 16 << 20 /* bytes */, RANGES = 48 };
 

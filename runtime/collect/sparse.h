@@ -1,4 +1,4 @@
-/* sparse: the part of a large object that has been written, as the kernel knows it (os/written.h): what
+/* sparse: the part of a large object that has been written, as the kernel knows it (process/written.h): what
  * was never touched is zero, holds no pointer, and need not be made resident by looking.
  *
  * The object is asked about in pieces. Of a piece with many ranges of written pages the last ones are taken

@@ -12,9 +12,9 @@
 #include "runtime/heap/event.h"
 #include "runtime/heap/origin.h"
 #include "runtime/heap/world.h"
-#include "runtime/os/dirty.h"
-#include "runtime/os/futex.h"
-#include "runtime/os/options.h"
+#include "runtime/process/dirty.h"
+#include "runtime/base/futex.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
 
 /* Less than this is rescanned in the stop at once. */

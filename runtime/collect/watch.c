@@ -4,8 +4,8 @@
 #include "runtime/collect/objref.h"
 #include "runtime/heap/bitmaps.h"
 #include "runtime/heap/large.h"
-#include "runtime/os/dirty.h"
-#include "runtime/os/range.h"
+#include "runtime/process/dirty.h"
+#include "runtime/base/range.h"
 #include "runtime/pages/pages.h"
 
 /* Each range is a question to the kernel, and perhaps a mapping of its own. */

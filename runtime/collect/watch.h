@@ -1,5 +1,5 @@
 /* watch: which pages of the collected memory that holds pointers were written, from one question to the next
- * (os/dirty.h).
+ * (process/dirty.h).
  *
  *     arm      every span that there is, small or large, and of a kind with pointers, is watched
  *     ask      what was written since; spans that have come are watched from now on, and all of them counts

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "runtime/heap/bitmaps.h"
-#include "runtime/os/range.h"
+#include "runtime/base/range.h"
 
 /* Of grey spans, linked by their grey_t; first in, first out. */
 typedef struct queue {

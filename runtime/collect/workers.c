@@ -6,10 +6,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "runtime/os/filter.h"
-#include "runtime/os/futex.h"
+#include "runtime/base/filter.h"
+#include "runtime/base/futex.h"
 #include "runtime/os/os.h"
-#include "runtime/os/signal.h"
+#include "runtime/stop/signal.h"
 
 enum {
     STACK = 1024 * 1024,       /* bytes */

@@ -12,8 +12,8 @@
 #include "runtime/heap/world.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
-#include "runtime/os/options.h"
-#include "runtime/os/signal.h"
+#include "runtime/config/options.h"
+#include "runtime/stop/signal.h"
 
 enum { NUMBER_BITS = 16 };
 

@@ -8,7 +8,7 @@
 #include "runtime/heap/large.h"
 #include "runtime/heap/raw.h"
 #include "runtime/heap/sampled.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 

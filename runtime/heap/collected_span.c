@@ -7,7 +7,7 @@
 #include "runtime/heap/sampled.h"
 #include "runtime/heap/slots.h"
 #include "runtime/os/check.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 

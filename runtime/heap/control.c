@@ -6,7 +6,7 @@
 #include "runtime/heap/cache.h"
 #include "runtime/heap/cycle.h"
 #include "runtime/heap/heap.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/pages/pages.h"
 
 static struct {

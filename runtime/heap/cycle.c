@@ -13,7 +13,7 @@
 #include "runtime/heap/world.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
-#include "runtime/os/signal.h"
+#include "runtime/stop/signal.h"
 
 enum { LISTENERS = 8 /* of one phase */ };
 

@@ -1,7 +1,7 @@
 /* event: see event.h. */
 #include "runtime/heap/event.h"
 
-#include "runtime/os/probe.h"
+#include "runtime/base/probe.h"
 
 enum { LISTENERS = 16 };
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "runtime/heap/cache.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 
 /* The span that p is the start of a cell of; NULL, and a line that names the call, if there is none. Racy by
  * nature when a program frees what is not its own; never reads what is not mapped. */

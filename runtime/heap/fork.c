@@ -3,10 +3,10 @@
 
 #include "runtime/heap/cache.h"
 #include "runtime/os/check.h"
-#include "runtime/os/futex.h"
+#include "runtime/base/futex.h"
 #include "runtime/os/os.h"
-#include "runtime/os/signal.h"
-#include "runtime/os/stdio.h"
+#include "runtime/stop/signal.h"
+#include "runtime/base/stdio.h"
 
 enum { PARTS = 16 };
 

@@ -20,7 +20,7 @@
 #include "runtime/heap/upcall.h"
 #include "runtime/heap/world.h"
 #include "runtime/heap/zero.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 
 static void free_cell(heap_t *self, span_t *span, void *p)
 {

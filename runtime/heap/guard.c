@@ -8,11 +8,11 @@
 #include "runtime/heap/classes.h"
 #include "runtime/heap/profile.h"
 #include "runtime/os/lock.h"
-#include "runtime/os/modules.h"
-#include "runtime/os/options.h"
+#include "runtime/process/modules.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/os/text.h"
-#include "runtime/os/unwind.h"
+#include "runtime/base/text.h"
+#include "runtime/unwind/unwind.h"
 #include "runtime/pages/pages.h"
 
 enum { CALLS = 16, FILLING = 0xa5, MODULES = 128, NAMES = 16 * 1024 };

@@ -3,12 +3,12 @@
 
 #include "runtime/heap/cache.h"
 #include "runtime/heap/world.h"
-#include "runtime/os/filter.h"
-#include "runtime/os/futex.h"
-#include "runtime/os/options.h"
+#include "runtime/base/filter.h"
+#include "runtime/base/futex.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/os/text.h"
-#include "runtime/os/tracer.h"
+#include "runtime/base/text.h"
+#include "runtime/stop/tracer.h"
 #include "runtime/pages/pages.h"
 
 static const uint64_t STOP_TIMEOUT_NS = 2000000000u; /* for a thread that stands in the way */

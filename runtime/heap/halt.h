@@ -1,8 +1,8 @@
 /* halt: the two means of stopping the threads of the world (world.h).
  *
- *     tracer   a task holds them (os/tracer.h). Nothing of the program sees it: no signal, no handler, no
+ *     tracer   a task holds them (stop/tracer.h). Nothing of the program sees it: no signal, no handler, no
  *              early return
- *     signal   the handler of os/signal.h, where there may be no tracer: under a debugger or strace, where
+ *     signal   the handler of stop/signal.h, where there may be no tracer: under a debugger or strace, where
  *              the kernel's settings or a filter of system calls forbid it, when the process may have no
  *              further task
  *
@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#include "runtime/os/signal.h"
+#include "runtime/stop/signal.h"
 
 /* Room for what has to be noted of each thread is made before the stop, and asked for once no thread may come
  * any more. False: there is none to be had. */

@@ -19,7 +19,7 @@
 #include "runtime/heap/retry.h"
 #include "runtime/heap/upcall.h"
 #include "runtime/heap/zero.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 
 /* Whatever the kernel's error was. */
 static void *or_enomem(void *p)

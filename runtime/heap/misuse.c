@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include "runtime/heap/bootstrap.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 static void say_misuse(const char *what, const void *p, size_t size, const char *call, const char *end)
 {

@@ -7,7 +7,7 @@
 
 #include "runtime/heap/sample.h"
 #include "runtime/os/lock.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 

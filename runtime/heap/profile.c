@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "runtime/heap/sample.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/os/unwind.h"
+#include "runtime/unwind/unwind.h"
 #include "runtime/pages/pages.h"
 
 enum {

@@ -15,7 +15,7 @@
 #include "runtime/heap/upcall.h"
 #include "runtime/heap/zero.h"
 #include "runtime/os/copy.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 
 static void *move_block(void *p, size_t old, size_t size)
 {

@@ -11,9 +11,9 @@
 #include "runtime/heap/profile.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/os/probe.h"
+#include "runtime/base/probe.h"
 #include "runtime/pages/pages.h"
 
 static struct {

@@ -3,7 +3,7 @@
 
 #include "runtime/heap/control.h"
 #include "runtime/heap/large.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/pages/pages.h"
 
 enum {

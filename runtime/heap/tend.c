@@ -9,10 +9,10 @@
 #include "runtime/heap/spare.h"
 #include "runtime/heap/tend_queue.h"
 #include "runtime/heap/world.h"
-#include "runtime/os/asleep.h"
-#include "runtime/os/filter.h"
-#include "runtime/os/futex.h"
-#include "runtime/os/options.h"
+#include "runtime/process/asleep.h"
+#include "runtime/base/filter.h"
+#include "runtime/base/futex.h"
+#include "runtime/config/options.h"
 
 /* --- the fast paths: of the owner, or of the thread that has revoked the bias --- */
 

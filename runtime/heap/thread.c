@@ -28,9 +28,9 @@
 #include "runtime/heap/verify.h"
 #include "runtime/heap/world.h"
 #include "runtime/heap/zero.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 #include "runtime/pages/pages.h"
 
 __thread cache_t cache;

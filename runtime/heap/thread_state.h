@@ -19,8 +19,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/os/tracer.h"
-#include "runtime/os/unwind.h"
+#include "runtime/stop/tracer.h"
+#include "runtime/unwind/unwind.h"
 
 /* A stack that its thread has left, for the kernel or for another stack: where it stood, and the registers
  * that are wanted back there, among other words. */

@@ -9,7 +9,7 @@
 #include "runtime/heap/hollow.h"
 #include "runtime/heap/spare.h"
 #include "runtime/heap/tend.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/pages/pages.h"
 
 static bool has_mail(const heap_t *self)

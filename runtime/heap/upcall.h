@@ -12,7 +12,7 @@
 void *upcall_collected(size_t size, size_t alignment);
 
 /* runtime/swap/exclude.c: of what kind the block that malloc is about to get has to be, if there are rules
- * (os/rules.h). */
+ * (base/rules.h). */
 HIDDEN enum span_kind upcall_kind(size_t size) __attribute__((weak));
 
 /* runtime/collect/death.c: an object of a span with COLLECTED_HAS_RECORD is about to be freed by hand. */

@@ -6,7 +6,7 @@
 #define WEIR_HEAP_VERIFY_H
 
 #include "runtime/heap/cache.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 
 /* Aborts with a line at the first contradiction. The heap is the caller's own, or orphaned. */
 void verify_heap(const heap_t *heap);

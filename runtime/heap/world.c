@@ -7,11 +7,11 @@
 #include "runtime/heap/halt.h"
 #include "runtime/heap/numbers.h"
 #include "runtime/os/check.h"
-#include "runtime/os/futex.h"
-#include "runtime/os/options.h"
+#include "runtime/base/futex.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/os/range.h"
-#include "runtime/os/signal.h"
+#include "runtime/base/range.h"
+#include "runtime/stop/signal.h"
 
 _Atomic uint32_t world_stopping;
 static _Atomic uint32_t parked; /* threads in stand_still */

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #include "runtime/heap/cache.h"
-#include "runtime/os/cpu.h"
+#include "runtime/base/cpu.h"
 
 /* Stop every thread with a heap but the caller's; start them again. One stop at a time: the caller holds the
  * collector's lock, and its signals are blocked meanwhile. False: a thread could not be stopped for as long

@@ -19,7 +19,7 @@
 #include "runtime/http/pins.h"
 #include "runtime/http/vars.h"
 #include "runtime/http/why.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 
 enum { RECORD_SECONDS_MAX = 60 };
 

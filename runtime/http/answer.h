@@ -20,7 +20,7 @@
 #include <stddef.h>
 
 #include "runtime/http/page.h"
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 typedef enum answer_peer {
     ANSWER_UNIX,     /* the Unix socket */

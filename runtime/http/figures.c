@@ -12,7 +12,7 @@
 #include <weir/pool.h>
 
 #include "runtime/http/samples.h"
-#include "runtime/os/file.h"
+#include "runtime/base/file.h"
 
 enum { POOLS_SHOWN = 200 };
 

@@ -8,7 +8,7 @@
 
 #include <weir/metrics.h>
 
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 /* Held by the one thread that is in a function of this module, or has what samples_read gave. */
 extern pthread_mutex_t samples_mutex;

@@ -30,7 +30,7 @@
 #include "runtime/http/recording.h"
 #include "runtime/http/samples.h"
 #include "runtime/http/share.h"
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 enum {
     CONNECTIONS = 128,

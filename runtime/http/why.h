@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 /* To the object that p points into; NULL: to one at random. False: the text says why there is none. */
 bool why_write(text_t *text, const void *p);

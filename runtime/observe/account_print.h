@@ -2,7 +2,7 @@
 #ifndef WEIR_OBSERVE_ACCOUNT_PRINT_H
 #define WEIR_OBSERVE_ACCOUNT_PRINT_H
 
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 /* A line for each. Text that becomes full is written to the file. */
 void account_print_lines(text_t *text, int fd);

@@ -7,7 +7,7 @@
 #include "runtime/heap/profile.h"
 #include "runtime/heap/sample.h"
 #include "runtime/observe/proto.h"
-#include "runtime/os/modules.h"
+#include "runtime/process/modules.h"
 #include "runtime/os/os.h"
 
 /* --- the table of strings: fixed ones, then name and build id of each module --- */

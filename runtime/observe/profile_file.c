@@ -17,11 +17,11 @@
 #include "runtime/observe/file_name.h"
 #include "runtime/observe/gzip.h"
 #include "runtime/observe/profile_encode.h"
-#include "runtime/os/filter.h"
-#include "runtime/os/options.h"
+#include "runtime/base/filter.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/os/signal.h"
-#include "runtime/os/text.h"
+#include "runtime/stop/signal.h"
+#include "runtime/base/text.h"
 
 static struct {
     file_name_t names;                        /* no pattern: there is no profile to be written */

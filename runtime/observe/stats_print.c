@@ -18,9 +18,9 @@
 #include "runtime/observe/account_print.h"
 #include "runtime/observe/pool_print.h"
 #include "runtime/observe/stats.h"
-#include "runtime/os/file.h"
-#include "runtime/os/options.h"
-#include "runtime/os/text.h"
+#include "runtime/base/file.h"
+#include "runtime/config/options.h"
+#include "runtime/base/text.h"
 
 static struct {
     int fd; /* a second descriptor of stderr, out of the way of the program's; 0: none */

@@ -13,9 +13,9 @@
 #include "runtime/heap/fork.h"
 #include "runtime/observe/file_name.h"
 #include "runtime/observe/trace_record.h"
-#include "runtime/os/filter.h"
+#include "runtime/base/filter.h"
 #include "runtime/os/lock.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
 
 enum { BUFFER = 32 * 1024, FLUSH_NS = 10 * 1000 * 1000, LEAST_DESCRIPTOR = 200 };

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "runtime/os/os.h"
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 COLD _Noreturn void check_failed(const char *condition, const char *file, int line)
 {

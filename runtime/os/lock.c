@@ -2,8 +2,8 @@
 #include "runtime/os/lock.h"
 
 #include "runtime/os/check.h"
-#include "runtime/os/cpu.h"
-#include "runtime/os/futex.h"
+#include "runtime/base/cpu.h"
+#include "runtime/base/futex.h"
 
 enum { SPINS = 60 }; /* about the length of the longest section that is held without a system call */
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "runtime/os/check.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/commitment.h"
 #include "runtime/pages/extents.h"

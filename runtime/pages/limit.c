@@ -4,9 +4,9 @@
 #include <stdatomic.h>
 
 #include "runtime/os/check.h"
-#include "runtime/os/memory_size.h"
-#include "runtime/os/resident.h"
-#include "runtime/os/signal.h"
+#include "runtime/process/memory_size.h"
+#include "runtime/process/resident.h"
+#include "runtime/stop/signal.h"
 #include "runtime/pages/foreign.h"
 #include "runtime/pages/growth.h"
 #include "runtime/pages/idle.h"

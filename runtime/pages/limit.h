@@ -15,10 +15,10 @@
  * The soft limit is the process's, unless the scope says otherwise: what is not the runtime's is taken off
  * the room.
  *
- *     room  = soft - foreign                foreign: foreign.h, read every few milliseconds (os/resident.h)
+ *     room  = soft - foreign                foreign: foreign.h, read every few milliseconds (process/resident.h)
  *     total = held + foreign                what triggers the next cycle for the limit
  *
- * A limit that was given as a share of the memory there is follows it (os/memory_size.h).
+ * A limit that was given as a share of the memory there is follows it (process/memory_size.h).
  *
  * All of this is under the pages' lock, unless it says otherwise. */
 #ifndef WEIR_PAGES_LIMIT_H

@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "runtime/os/os.h"
-#include "runtime/os/probe.h"
+#include "runtime/base/probe.h"
 #include "runtime/pages/bits.h"
 #include "runtime/pages/extents.h"
 #include "runtime/pages/idle.h"

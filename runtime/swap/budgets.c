@@ -1,4 +1,4 @@
-/* budgets: see budgets.h. The calls are found by runtime/os/unwind.h, the file of each by the linker's own
+/* budgets: see budgets.h. The calls are found by runtime/unwind/unwind.h, the file of each by the linker's own
  * index, which needs no lock. */
 #include "runtime/swap/budgets.h"
 
@@ -6,9 +6,9 @@
 
 #include "runtime/heap/budget.h"
 #include "runtime/heap/cache.h"
-#include "runtime/os/options.h"
-#include "runtime/os/rules.h"
-#include "runtime/os/unwind.h"
+#include "runtime/config/options.h"
+#include "runtime/base/rules.h"
+#include "runtime/unwind/unwind.h"
 #include "runtime/swap/callers.h"
 
 static const char *option(void)

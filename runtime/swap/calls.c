@@ -6,7 +6,7 @@
 #include <unwind.h>
 
 #include "runtime/os/own.h"
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 /* Of libgcc_s; set once, before threads. */
 static _Unwind_Reason_Code (*unwind)(_Unwind_Trace_Fn, void *);

@@ -19,7 +19,7 @@
 
 #include "runtime/heap/heap.h"
 #include "runtime/heap/world.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/swap/swap.h"
 
 /* The options are known as soon as there is a heap. */

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "runtime/observe/metrics.h"
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 static bool is_asked(const char *address)
 {

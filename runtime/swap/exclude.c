@@ -2,8 +2,8 @@
 #include "runtime/swap/exclude.h"
 
 #include "runtime/heap/upcall.h"
-#include "runtime/os/options.h"
-#include "runtime/os/rules.h"
+#include "runtime/config/options.h"
+#include "runtime/base/rules.h"
 #include "runtime/swap/callers.h"
 #include "runtime/swap/calls.h"
 

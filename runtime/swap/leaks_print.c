@@ -15,9 +15,9 @@
 #include "runtime/heap/collected.h"
 #include "runtime/heap/origin.h"
 #include "runtime/observe/stats_print.h"
-#include "runtime/os/options.h"
-#include "runtime/os/place.h"
-#include "runtime/os/text.h"
+#include "runtime/config/options.h"
+#include "runtime/process/place.h"
+#include "runtime/base/text.h"
 #include "runtime/swap/calls.h"
 #include "runtime/swap/leaks_signal.h"
 

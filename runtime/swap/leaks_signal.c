@@ -5,9 +5,9 @@
 #include <stdint.h>
 
 #include "runtime/heap/world.h"
-#include "runtime/os/futex.h"
-#include "runtime/os/options.h"
-#include "runtime/os/text.h"
+#include "runtime/base/futex.h"
+#include "runtime/config/options.h"
+#include "runtime/base/text.h"
 #include "runtime/swap/leaks_print.h"
 #include "runtime/swap/turns.h"
 

@@ -16,8 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "runtime/os/options.h"
-#include "runtime/os/signal.h"
+#include "runtime/config/options.h"
+#include "runtime/stop/signal.h"
 #include "runtime/swap/mask.h"
 #include "runtime/swap/swap.h"
 #include "runtime/swap/timed.h"

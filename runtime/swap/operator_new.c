@@ -19,7 +19,7 @@
 #include "runtime/heap/calls.h"
 #include "runtime/heap/heap.h"
 #include "runtime/os/os.h"
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 #include "runtime/swap/swap.h"
 
 typedef void (*new_handler)(void);

@@ -1,6 +1,6 @@
 /* sandbox: the calls by which a program installs a filter of system calls: prctl, and seccomp(2), for which
  * the C library has no function but syscall(). What the filter would kill the process for is given up before
- * it is there (runtime/os/filter.h).
+ * it is there (runtime/base/filter.h).
  *
  *     wait until no thread is in the middle of such a use; give up; install; the kernel refused: take back
  *
@@ -22,11 +22,11 @@
 #include "runtime/collect/gc.h"
 #include "runtime/heap/cache.h"
 #include "runtime/heap/world.h"
-#include "runtime/os/filter.h"
+#include "runtime/base/filter.h"
 #include "runtime/os/lock.h"
-#include "runtime/os/options.h"
-#include "runtime/os/text.h"
-#include "runtime/os/tracer_task.h"
+#include "runtime/config/options.h"
+#include "runtime/base/text.h"
+#include "runtime/stop/tracer_task.h"
 #include "runtime/swap/swap.h"
 
 enum filter_mode { STRICT, FILTER, OTHER };

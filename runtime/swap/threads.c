@@ -16,7 +16,7 @@
 #include "runtime/heap/cache.h"
 #include "runtime/heap/heap.h"
 #include "runtime/heap/world.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/swap/swap.h"
 
 /* The program's memory: a collected object. */

@@ -8,10 +8,10 @@
 #include "runtime/heap/control.h"
 #include "runtime/heap/world.h"
 #include "runtime/observe/stats_print.h"
-#include "runtime/os/futex.h"
-#include "runtime/os/options.h"
+#include "runtime/base/futex.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 #include "runtime/swap/turns.h"
 
 enum { TICK_NS = 100 * 1000 * 1000, STACK = 256 * 1024 /* callbacks of the program's run on it */ };

@@ -1,5 +1,5 @@
 /* timed: the thread notes when the time of a call with a timeout is over. A call that a stop of the threads
- * cuts short goes on with what is left (os/tracer_again.c). */
+ * cuts short goes on with what is left (stop/tracer_again.c). */
 #ifndef WEIR_SWAP_TIMED_H
 #define WEIR_SWAP_TIMED_H
 

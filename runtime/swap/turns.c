@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "runtime/os/futex.h"
+#include "runtime/base/futex.h"
 
 bool turns_start(turns_t *turns, void *(*thread_main)(void *unused), size_t stack)
 {

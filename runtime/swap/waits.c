@@ -1,7 +1,7 @@
 /* waits: calls that wait, as far as a stop of the threads could show in them.
  *
  * A call with a timeout that Linux does not begin again by itself is begun again with what is left of its
- * time (os/tracer_again.c): for that the thread notes when the time is over. And the task which holds threads
+ * time (stop/tracer_again.c): for that the thread notes when the time is over. And the task which holds threads
  * is a child of the process for that time: a wait for children of all kinds (__WALL, __WCLONE) does not see
  * it.
  */
@@ -17,9 +17,9 @@
 #include <time.h>
 
 #include "runtime/heap/cache.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/os/tracer.h"
+#include "runtime/stop/tracer.h"
 #include "runtime/swap/mask.h"
 #include "runtime/swap/swap.h"
 #include "runtime/swap/timed.h"

@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/pages/pages.h"
 #include "tests/unit/support.h"
 

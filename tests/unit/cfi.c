@@ -10,9 +10,9 @@
 #include <ucontext.h>
 #include <unwind.h>
 
-#include "runtime/os/cfi.h"
+#include "runtime/unwind/cfi.h"
 #include "runtime/os/os.h"
-#include "runtime/os/unwind.h"
+#include "runtime/unwind/unwind.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { ROOM = 64 };

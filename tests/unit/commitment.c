@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <unistd.h>
 
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "tests/unit/support.h"
 #include "tests/unit/pages_tests.h"
 

@@ -15,7 +15,7 @@
 
 #include "runtime/collect/trace.h"
 #include "runtime/heap/world.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 #include "tests/unit/concurrent_tests.h"

@@ -13,7 +13,7 @@
 
 #include "runtime/collect/trace.h"
 #include "runtime/collect/watch.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 #include "tests/unit/concurrent_tests.h"

@@ -15,8 +15,8 @@
 #include <weir/event.h>
 #include <weir/gc.h>
 #include "runtime/collect/trace.h"
-#include "runtime/os/dirty.h"
-#include "runtime/os/options.h"
+#include "runtime/process/dirty.h"
+#include "runtime/config/options.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 

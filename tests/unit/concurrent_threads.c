@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <weir/gc.h>
 
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 #include "tests/unit/concurrent_tests.h"

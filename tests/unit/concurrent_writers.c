@@ -11,7 +11,7 @@
 #include <weir/gc.h>
 
 #include "runtime/collect/trace.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 #include "tests/unit/concurrent_tests.h"

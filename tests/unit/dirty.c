@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "runtime/os/dirty.h"
+#include "runtime/process/dirty.h"
 #include "runtime/os/os.h"
 #include "tests/unit/support.h"
 

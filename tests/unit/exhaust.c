@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <weir.h>
 
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "tests/unit/support.h"
 

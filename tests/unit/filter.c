@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "runtime/os/filter.h"
+#include "runtime/base/filter.h"
 #include "tests/unit/support.h"
 
 enum { LENGTH = 24, CALLS = 6 };

@@ -7,9 +7,9 @@
 #include <weir/control.h>
 #include <weir/stats.h>
 
-#include "runtime/os/filter.h"
-#include "runtime/os/memory_size.h"
-#include "runtime/os/resident.h"
+#include "runtime/base/filter.h"
+#include "runtime/process/memory_size.h"
+#include "runtime/process/resident.h"
 #include "runtime/pages/foreign.h"
 #include "tests/unit/support.h"
 

@@ -5,8 +5,8 @@
 #include <criterion/criterion.h>
 #include <sys/wait.h>
 #include <weir/gc.h>
-#include "runtime/os/cpu.h"
-#include "runtime/os/options.h"
+#include "runtime/base/cpu.h"
+#include "runtime/config/options.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 

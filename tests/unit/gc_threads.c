@@ -7,8 +7,8 @@
 
 #include "runtime/collect/gc.h"
 #include "runtime/heap/collected.h"
-#include "runtime/os/cpu.h"
-#include "runtime/os/options.h"
+#include "runtime/base/cpu.h"
+#include "runtime/config/options.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 #include "tests/unit/gc_tests.h"

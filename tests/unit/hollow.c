@@ -5,7 +5,7 @@
 
 #include "runtime/heap/cache.h"
 #include "runtime/heap/control.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "tests/unit/support.h"
 
 enum { BLOCKS = 40000 };

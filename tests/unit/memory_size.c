@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/os/memory_size.h"
+#include "runtime/process/memory_size.h"
 
 static char root[64];
 

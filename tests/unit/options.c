@@ -10,9 +10,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "runtime/os/memory_size.h"
-#include "runtime/os/options.h"
-#include "runtime/os/signal.h"
+#include "runtime/process/memory_size.h"
+#include "runtime/config/options.h"
+#include "runtime/stop/signal.h"
 
 #define KIB ((int64_t)1 << 10)
 #define MIB ((int64_t)1 << 20)

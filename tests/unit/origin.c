@@ -7,7 +7,7 @@
 
 #include "runtime/heap/cache.h"
 #include "runtime/heap/origin.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 
 enum { BLOCKS = 20000, STACKS = 300 };
 

@@ -4,7 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <unistd.h>
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/pages/release.h"
 #include "tests/unit/support.h"
 

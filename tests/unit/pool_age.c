@@ -6,7 +6,7 @@
 
 #include "pool/pool.h"
 #include "runtime/heap/control.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "tests/unit/support.h"
 #include "tests/unit/pool_tests.h"
 

@@ -14,7 +14,7 @@
 #include "pool/pool.h"
 #include "runtime/heap/control.h"
 #include "runtime/heap/cycle.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "tests/unit/support.h"
 
 enum { POOLS = 5, THREADS = 4, LIVES = 6, HELD = 300, BOXES = 32, STEPS = SANITIZED ? 4000 : 40000 };

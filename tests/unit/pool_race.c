@@ -5,7 +5,7 @@
 
 #include "pool/pool.h"
 #include "runtime/heap/cycle.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "tests/unit/support.h"
 
 static void start(void)

@@ -4,7 +4,7 @@
 
 #include "pool/pool.h"
 #include "runtime/heap/cycle.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "tests/unit/support.h"
 
 static atomic_int made, dropped, resets;

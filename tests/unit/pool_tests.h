@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include "pool/pool.h"
 #include "runtime/heap/cycle.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "tests/unit/support.h"
 
 /* Under AddressSanitizer too it is the magazines that are tested. */

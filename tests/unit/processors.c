@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <weir/gc.h>
 
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/os/processors.h"
+#include "runtime/process/processors.h"
 #include "tests/unit/support.h"
 
 #define V2 "/sys/fs/cgroup"

@@ -16,8 +16,8 @@
 #include <unistd.h>
 #include <weir/gc.h>
 
-#include "runtime/os/options.h"
-#include "runtime/os/cpu.h"
+#include "runtime/config/options.h"
+#include "runtime/base/cpu.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 #include "tests/unit/roots_tests.h"

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "runtime/os/rules.h"
+#include "runtime/base/rules.h"
 
 Test(rules, sizes)
 {

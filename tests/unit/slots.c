@@ -7,7 +7,7 @@
 #include <weir/control.h>
 #include <weir/stats.h>
 
-#include "runtime/os/file.h"
+#include "runtime/base/file.h"
 #include "runtime/os/os.h"
 #include "tests/unit/support.h"
 

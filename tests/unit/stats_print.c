@@ -11,7 +11,7 @@
 #include <weir/pool.h>
 
 #include "runtime/observe/stats_print.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 
 static char printed[64 * 1024];
 

@@ -16,10 +16,10 @@
 #include "runtime/collect/gc.h"
 #include "runtime/heap/halt.h"
 #include "runtime/heap/world.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/os/signal.h"
-#include "runtime/os/tracer.h"
+#include "runtime/stop/signal.h"
+#include "runtime/stop/tracer.h"
 #include "tests/unit/support.h"
 
 static atomic_bool blocked, stop;

@@ -9,10 +9,10 @@
 #include <sys/wait.h>
 
 #include "runtime/heap/cache.h"
-#include "runtime/os/asleep.h"
+#include "runtime/process/asleep.h"
 #include "runtime/os/fence.h"
 #include "runtime/os/os.h"
-#include "runtime/os/signal.h"
+#include "runtime/stop/signal.h"
 #include "tests/unit/support.h"
 
 /* --- where is it? --- */

@@ -9,9 +9,9 @@
 #include "runtime/heap/cycle.h"
 #include "runtime/heap/shed.h"
 #include "runtime/heap/tend.h"
-#include "runtime/os/asleep.h"
+#include "runtime/process/asleep.h"
 #include "runtime/os/os.h"
-#include "runtime/os/signal.h"
+#include "runtime/stop/signal.h"
 #include "tests/unit/support.h"
 
 #ifdef WEIR_DEBUG_CHECKS

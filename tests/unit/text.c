@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 static char room[256];
 static text_t text;

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "runtime/heap/account.h"
-#include "runtime/os/signal.h"
+#include "runtime/stop/signal.h"
 #include "tests/unit/support.h"
 
 enum { AT_ONCE = 4, THREADS = SANITIZED ? 2000 : 10000 };

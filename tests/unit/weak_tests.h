@@ -6,7 +6,7 @@
 #include <weir/gc.h>
 #include <weir/weak.h>
 #include "runtime/collect/side_table.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 

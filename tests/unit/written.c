@@ -1,13 +1,13 @@
 /* written, own: what of the process has been written, page by page, and which of that is the runtime's
  * own. */
-#include "runtime/os/written.h"
+#include "runtime/process/written.h"
 
 #include <criterion/criterion.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "runtime/os/maps.h"
+#include "runtime/process/maps.h"
 #include "runtime/os/os.h"
 #include "runtime/os/own.h"
 #include "tests/unit/support.h"

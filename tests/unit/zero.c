@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 
 #include "runtime/heap/zero.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "tests/unit/support.h"
 
 enum { ADDRESSES = ZERO_ZONE / 16 };

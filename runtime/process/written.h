@@ -1,0 +1,42 @@
+/* written: all that a process has written, as the kernel knows it: the mappings of /proc/thread-self/maps
+ * and, page by page, /proc/thread-self/pagemap. Pages that were never touched are not touched by looking, so
+ * that neither a large reservation nor what lies behind the end of a mapped file is a danger.
+ */
+#ifndef WEIR_PROCESS_WRITTEN_H
+#define WEIR_PROCESS_WRITTEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/process/maps.h"
+
+typedef void written_range(uintptr_t from, uintptr_t to);
+
+/* Of a mapping: what may be done with it now. What was written before counts, whatever is allowed by now. */
+enum {
+    WRITTEN_MAY_READ = MAPS_MAY_READ,
+    WRITTEN_MAY_WRITE = MAPS_MAY_WRITE,
+    WRITTEN_MAY_EXECUTE = MAPS_MAY_EXECUTE
+};
+typedef void written_mapping(uintptr_t from, uintptr_t to, unsigned may);
+
+/* Call the function for each private mapping but the kernel's own ([vdso] and its like). False: it cannot be
+ * found out. One caller at a time; only system calls, no lock. */
+bool written_each_mapping(written_mapping *mapping);
+
+/* Of a mapping, those pages that have been written; false: it cannot be found out. */
+bool written_each_range(uintptr_t from, uintptr_t to, written_range *visit);
+
+/* Copy through the kernel what may not be read, or may be unmapped meanwhile; all of it lies in one page. */
+enum written_copied {
+    WRITTEN_COPIED,
+    WRITTEN_GONE,   /* nothing is mapped there any more */
+    WRITTEN_REFUSED /* the kernel does not let it be read, or whether it is mapped is not known */
+};
+enum written_copied written_copy(void *to, uintptr_t from, size_t size);
+
+/* May the process ask at all? */
+bool written_is_known(void);
+
+#endif

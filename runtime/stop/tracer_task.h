@@ -1,0 +1,70 @@
+/* tracer_task: what the task of tracer.h does. It runs with the thread-local memory of the thread that made
+ * it, and so calls nothing of the C library; its files are compiled without sanitizers and stack
+ * protector. */
+#ifndef WEIR_STOP_TRACER_TASK_H
+#define WEIR_STOP_TRACER_TASK_H
+
+#include <stdatomic.h>
+
+#include "runtime/stop/tracer.h"
+
+enum { TRACER_TO_WAIT, TRACER_STARTS, TRACER_HAS_HELD, TRACER_TO_END };
+
+typedef struct tracer_order {
+    tracer_thread_t *threads;
+    size_t count;
+    tracer_judge *judge;
+    uint64_t timeout_ns;
+    int process;            /* whose threads they are */
+    bool hears_of_children; /* the program has a handler for SIGCHLD: the task's */
+    _Atomic uint32_t stage; /* TO_WAIT, STARTS, TO_END: the caller's; HAS_HELD: the task's */
+} tracer_order_t;
+
+/* A task with the order, on a stack of its own that ends at `stack_end`: its number, or -errno. */
+long tracer_task_start(tracer_order_t *order, char *stack_end);
+
+/* Is the signal ignored? The kernel drops it as it is sent, but not where a thread is traced or blocks it, as
+ * the collecting one does. */
+bool tracer_is_ignored(const tracer_order_t *order, int number);
+
+/* Have a call begun again that was cut short by the stop, with what is left of its time. The thread is held
+ * and has registers as PTRACE_GETREGSET gives them; true: they were changed. */
+struct user_regs_struct;
+bool tracer_begin_again(const tracer_order_t *order, const tracer_thread_t *thread,
+                        struct user_regs_struct *registers);
+
+/* select and its like: the kernel writes what is left of the time as a thread stops, and begins with that
+ * when it goes on. Note when the time is over, as the thread is held; put what is left then in its place,
+ * before it goes on. */
+void tracer_note_rest(const tracer_order_t *order, tracer_thread_t *thread,
+                      const struct user_regs_struct *registers);
+void tracer_put_rest(const tracer_order_t *order, const tracer_thread_t *thread);
+
+/* As rt_sigaction has it. */
+typedef struct tracer_action {
+    void (*handler)(int);
+    unsigned long flags;
+    void (*restorer)(void);
+    uint64_t mask;
+} tracer_action_t;
+
+/* A system call, without errno: the result, or -errno. */
+static inline long tracer_call(long number, long a, long b, long c, long d, long e, long f)
+{
+#ifdef __x86_64__
+    long result;
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+#else
+    (void)number, (void)a, (void)b, (void)c, (void)d, (void)e, (void)f;
+    return -38; /* ENOSYS */
+#endif
+}
+
+#endif

@@ -1,0 +1,233 @@
+/* unwind: see unwind.h. */
+#define _GNU_SOURCE
+#include "runtime/unwind/unwind.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "runtime/unwind/cfi.h"
+#include "runtime/base/filter.h"
+#include "runtime/os/os.h"
+#include "runtime/os/own.h"
+
+/* --- how much of a stack may be read --- */
+
+enum { PROBED_PAGES = 16, NEAR = 8 << 20 };
+
+/* The end of what is readable from `from` on, a few pages at most: the kernel copies a byte of each page and
+ * stops at the first that it cannot read. */
+static uintptr_t probe(uintptr_t from)
+{
+    char bytes[PROBED_PAGES];
+    struct iovec here = {bytes, sizeof bytes}, there[PROBED_PAGES];
+    uintptr_t page = from & ~(uintptr_t)(OS_PAGE - 1);
+    for (uint32_t i = 0; i < PROBED_PAGES; i++)
+        there[i] = (struct iovec){(void *)(page + (uintptr_t)i * OS_PAGE), 1};
+    int saved = errno;
+    long got = filter_permits(FILTER_COPY)
+                   ? syscall(SYS_process_vm_readv, getpid(), &here, 1, there, PROBED_PAGES, 0L)
+                   : 0;
+    errno = saved;
+    return page + (got > 0 ? (uintptr_t)got : 1) * OS_PAGE; /* the page of `from` is in use */
+}
+
+/* Of a first thread the lower end is not known: what is near its upper end is its own. */
+static cfi_bounds_t bounds_of(unwind_stack_t own, uintptr_t sp)
+{
+    uintptr_t low = own.low ? own.low : own.high - NEAR;
+    if (own.high && sp < own.high && sp >= low)
+        return (cfi_bounds_t){sp, own.high};
+    return (cfi_bounds_t){sp, probe(sp)};
+}
+
+/* An address behind a call may belong to the next line, or to the next function. */
+static bool note(uintptr_t address, uintptr_t *calls, uint32_t room, uint32_t *count)
+{
+    if (own_has_in_image(address))
+        return true;
+    if (*count == room)
+        return false;
+    calls[(*count)++] = address;
+    return true;
+}
+
+#ifdef __x86_64__
+
+/* --- the cache ---
+ *
+ * A plain row in one word: the CFA is rsp or rbp and a distance, the return address lies just below it, and
+ * each register that calls keep is where it was or at a distance below the CFA.
+ *
+ *     63        48 47     40 39 ...                  0
+ *     | cfa: 15+1 |   rbp   | rbx, r12, r13, r14, r15 |  distances in words; 0: not changed
+ *
+ * Beside it lies its key, combined with it by exclusive or: a reader of one half of one entry and one of
+ * another finds no match. So no lock is needed (Hyatt and Mann, "A lockless transposition table
+ * implementation", 2002).
+ */
+enum { CACHED = 2048 };
+static struct {
+    _Atomic uint64_t mixed, row;
+} cache_rows[CACHED];
+
+static const uint8_t kept[] = {CFI_RBX, 12, 13, 14, 15, CFI_RBP};
+enum { KEPT = sizeof kept };
+
+static uint64_t key_of(uintptr_t pc)
+{
+    return (uint64_t)pc * 0x9e3779b97f4a7c15u ^ (uint64_t)(uintptr_t)cfi_tables(pc);
+}
+
+/* 0: the row is not plain. */
+static uint64_t pack(const cfi_row_t *row)
+{
+    if (row->is_signal_frame || row->cfa.how != CFI_IN_REGISTER || row->cfa_offset % 8 ||
+        row->cfa_offset < 8 || row->cfa_offset >= 8 << 15 ||
+        (row->cfa.reg != CFI_RSP && row->cfa.reg != CFI_RBP))
+        return 0;
+    if (row->rules[CFI_RETURN].how != CFI_AT_OFFSET || row->rules[CFI_RETURN].offset != -8 ||
+        row->rules[CFI_RSP].how != CFI_IS_OFFSET || row->rules[CFI_RSP].offset != 0)
+        return 0;
+    uint64_t packed = (uint64_t)(row->cfa_offset / 8) << 49 | (uint64_t)(row->cfa.reg == CFI_RBP) << 48;
+    for (uint32_t i = 0; i < KEPT; i++) {
+        const cfi_rule_t *rule = &row->rules[kept[i]];
+        if (rule->how == CFI_SAME)
+            continue;
+        if (rule->how != CFI_AT_OFFSET || rule->offset % 8 || rule->offset >= 0 || rule->offset < -8 * 255)
+            return 0;
+        packed |= (uint64_t)(-rule->offset / 8) << 8 * i;
+    }
+    return packed;
+}
+
+static bool load_frame(const cfi_bounds_t *bounds, uintptr_t address, uintptr_t *value)
+{
+    if (address < bounds->low || address > bounds->high - sizeof *value || address % sizeof *value)
+        return false;
+    memcpy(value, (const void *)address, sizeof *value);
+    return true;
+}
+
+static bool step_packed(uint64_t row, const cfi_bounds_t *bounds, cfi_frame_t *frame)
+{
+    uint32_t base = row >> 48 & 1 ? CFI_RBP : CFI_RSP;
+    if (!(frame->known >> base & 1))
+        return false;
+    uintptr_t cfa = frame->reg[base] + (row >> 49) * 8;
+    if (!load_frame(bounds, cfa - 8, &frame->reg[CFI_RETURN]))
+        return false;
+    for (uint32_t i = 0; i < KEPT; i++) {
+        uintptr_t distance = (row >> 8 * i & 0xff) * 8;
+        if (distance && !load_frame(bounds, cfa - distance, &frame->reg[kept[i]]))
+            return false;
+        frame->known |= (uint32_t)(distance > 0) << kept[i];
+    }
+    frame->reg[CFI_RSP] = cfa;
+    return true;
+}
+
+/* --- walking --- */
+
+enum step { STEPPED, OUTERMOST, LOST };
+
+static enum step step(cfi_frame_t *frame, const cfi_bounds_t *bounds, bool *behind_call)
+{
+    uintptr_t pc = frame->reg[CFI_RETURN] - *behind_call;
+    uint64_t key = key_of(pc);
+    size_t place = key >> 40 & (CACHED - 1);
+    uint64_t row = atomic_load_explicit(&cache_rows[place].row, memory_order_relaxed);
+    if (row && (atomic_load_explicit(&cache_rows[place].mixed, memory_order_relaxed) ^ row) == key) {
+        *behind_call = true;
+        return step_packed(row, bounds, frame) ? STEPPED : LOST;
+    }
+    cfi_row_t found;
+    if (!cfi_find(pc, &found))
+        return LOST;
+    if (found.rules[CFI_RETURN].how == CFI_UNDEFINED)
+        return OUTERMOST;
+    row = pack(&found);
+    if (row) {
+        atomic_store_explicit(&cache_rows[place].row, row, memory_order_relaxed);
+        atomic_store_explicit(&cache_rows[place].mixed, key ^ row, memory_order_relaxed);
+    }
+    *behind_call = !found.is_signal_frame;
+    return cfi_step(&found, bounds, frame) ? STEPPED : LOST;
+}
+
+/* The registers that calls keep, here. */
+static inline __attribute__((always_inline)) void capture(cfi_frame_t *frame)
+{
+    __asm__ volatile("movq %%rbx, 24(%0)\n\t"
+                     "movq %%rbp, 48(%0)\n\t"
+                     "movq %%rsp, 56(%0)\n\t"
+                     "movq %%r12, 96(%0)\n\t"
+                     "movq %%r13, 104(%0)\n\t"
+                     "movq %%r14, 112(%0)\n\t"
+                     "movq %%r15, 120(%0)\n\t"
+                     "leaq 0(%%rip), %%rax\n\t"
+                     "movq %%rax, 128(%0)"
+                     :
+                     : "r"(frame)
+                     : "rax", "memory");
+    frame->known = 1u << CFI_RBX | 1u << CFI_RBP | 1u << CFI_RSP | 0xf000u | 1u << CFI_RETURN;
+}
+
+/* A signal handler's frame may lie on another stack than what it interrupted: the bounds are found again
+ * there. */
+__attribute__((noinline, no_sanitize("address"))) uint32_t unwind_calls(unwind_stack_t own, uintptr_t *calls,
+                                                                        uint32_t room, bool *whole)
+{
+    enum { FRAMES = 512 };
+    cfi_frame_t frame;
+    capture(&frame);
+    cfi_bounds_t bounds = bounds_of(own, frame.reg[CFI_RSP]);
+    uint32_t count = 0;
+    bool behind_call = true;
+    *whole = false;
+    for (uint32_t i = 0; i < FRAMES; i++) {
+        uintptr_t sp = frame.reg[CFI_RSP];
+        enum step stepped = step(&frame, &bounds, &behind_call);
+        uintptr_t pc = frame.reg[CFI_RETURN];
+        if (stepped == OUTERMOST || (stepped == STEPPED && pc == 0)) {
+            *whole = true;
+            return count;
+        }
+        if (stepped == LOST)
+            return count;
+        if (!behind_call)
+            bounds = bounds_of(own, frame.reg[CFI_RSP]);
+        else if (frame.reg[CFI_RSP] <= sp)
+            return count;
+        if (!note(behind_call ? pc - 1 : pc, calls, room, &count))
+            return count;
+    }
+    return count;
+}
+
+#else
+
+/* A frame's record is its caller's and the return address, on AArch64 and others. */
+__attribute__((noinline, no_sanitize("address"))) uint32_t unwind_calls(unwind_stack_t own, uintptr_t *calls,
+                                                                        uint32_t room, bool *whole)
+{
+    uintptr_t at = (uintptr_t)__builtin_frame_address(0);
+    cfi_bounds_t bounds = bounds_of(own, at);
+    uint32_t count = 0;
+    *whole = false;
+    while (at >= bounds.low && at <= bounds.high - 2 * sizeof at && at % sizeof at == 0) {
+        uintptr_t record[2];
+        memcpy(record, (const void *)at, sizeof record);
+        if (record[1] == 0 || record[0] == 0)
+            *whole = true;
+        if (*whole || !note(record[1] - 1, calls, room, &count) || record[0] <= at)
+            return count;
+        at = record[0];
+    }
+    return count;
+}
+
+#endif
