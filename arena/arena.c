@@ -20,7 +20,7 @@
 #include "runtime/os/check.h"
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/pages/region.h"
+#include "runtime/region/region.h"
 
 enum {
     HUGE_FROM =

@@ -20,7 +20,7 @@
 #include "runtime/base/text.h"
 #include "runtime/stop/thread_local.h"
 #include "runtime/process/written.h"
-#include "runtime/pages/extents.h"
+#include "runtime/region/extents.h"
 #include "runtime/pages/pages.h"
 
 /* A growing array in the runtime's own memory, which is never given back: old arrays are lost, half of the

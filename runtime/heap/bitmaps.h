@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #include "runtime/heap/classes.h"
-#include "runtime/pages/region.h"
+#include "runtime/region/region.h"
 
 /* 64 cells: marking asks for one and changes the other. */
 typedef struct bits {

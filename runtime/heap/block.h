@@ -17,7 +17,7 @@
 
 #include "runtime/heap/heap.h"
 #include "runtime/heap/records.h"
-#include "runtime/pages/region.h"
+#include "runtime/region/region.h"
 
 enum { CANARY_MIN = 32 };
 

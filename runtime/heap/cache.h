@@ -27,7 +27,7 @@
 #include "runtime/heap/classes.h"
 #include "runtime/heap/thread_state.h"
 #include "runtime/os/lock.h"
-#include "runtime/pages/region.h"
+#include "runtime/region/region.h"
 
 typedef struct cell {
     struct cell *next;

@@ -14,7 +14,7 @@
 #ifndef WEIR_HEAP_SLOTS_H
 #define WEIR_HEAP_SLOTS_H
 
-#include "runtime/pages/region.h"
+#include "runtime/region/region.h"
 
 /* Is the heap so large, and so far from its limit, that huge pages are worth what they round up? */
 bool slots_want_huge(void);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "runtime/os/os.h"
-#include "runtime/pages/region.h"
+#include "runtime/region/region.h"
 
 /* runtime/collect/gc.c: what malloc gets under WEIR_COLLECT: zeroed, scanned, collected. alignment: a power
  * of two; size > 0. NULL and ENOMEM. */

@@ -3,7 +3,7 @@
  * The pages' lock is held while a slot is read: so its span cannot go back, and its pages stay mapped. The
  * owner may allocate and free meanwhile; that changes marks in cells and bits, which are read one at a time.
  * A cell of a manual span is free if it carries the span's mark, reaches into a hollow page, or was never
- * handed out (pages/region.h, heap/hollow.h).
+ * handed out (region/region.h, heap/hollow.h).
  */
 #ifndef WEIR_HEAP_WALK_H
 #define WEIR_HEAP_WALK_H

@@ -14,7 +14,7 @@
 #include "runtime/stop/signal.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/purge.h"
-#include "runtime/pages/region.h"
+#include "runtime/region/region.h"
 
 enum { SAMPLE_NS = 10 * 1000 * 1000 };
 

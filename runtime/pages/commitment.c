@@ -3,8 +3,8 @@
  * they are used again. */
 #include "runtime/pages/commitment.h"
 
-#include "runtime/pages/bits.h"
-#include "runtime/pages/extents.h"
+#include "runtime/region/bits.h"
+#include "runtime/region/extents.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"

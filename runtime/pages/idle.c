@@ -2,7 +2,7 @@
 #include "runtime/pages/idle.h"
 
 #include "runtime/os/os.h"
-#include "runtime/pages/extents.h"
+#include "runtime/region/extents.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/purge.h"
 #include "runtime/pages/release.h"

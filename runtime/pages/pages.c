@@ -9,7 +9,7 @@
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/commitment.h"
-#include "runtime/pages/extents.h"
+#include "runtime/region/extents.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/metadata.h"

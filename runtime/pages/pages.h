@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "runtime/os/lock.h"
-#include "runtime/pages/region.h"
+#include "runtime/region/region.h"
 
 enum { HUGE_MIN = 2 * 1024 * 1024 }; /* larger objects are the extent allocator's */
 

@@ -2,7 +2,7 @@
 #include "runtime/pages/pages_lock.h"
 
 #include "runtime/os/os.h"
-#include "runtime/pages/extents.h"
+#include "runtime/region/extents.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/purge.h"

@@ -5,10 +5,10 @@
 
 #include "runtime/os/os.h"
 #include "runtime/base/probe.h"
-#include "runtime/pages/bits.h"
-#include "runtime/pages/extents.h"
+#include "runtime/region/bits.h"
+#include "runtime/region/extents.h"
 #include "runtime/pages/idle.h"
-#include "runtime/pages/index.h"
+#include "runtime/region/index.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/pages_lock.h"
 #include "runtime/pages/runs.h"

@@ -2,7 +2,7 @@
 #include "runtime/pages/slack.h"
 
 #include "runtime/os/os.h"
-#include "runtime/pages/index.h"
+#include "runtime/region/index.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/pages_lock.h"
 #include "runtime/pages/purge.h"

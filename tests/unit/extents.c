@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "runtime/os/os.h"
-#include "runtime/pages/extents.h"
+#include "runtime/region/extents.h"
 #include "tests/unit/support.h"
 
 int weir_je_mallctl(const char *name, void *old, size_t *old_size, void *new, size_t new_size);

@@ -1,4 +1,4 @@
-/* The private jemalloc: what it takes from the system it takes from runtime/pages/extents_os.c, and from
+/* The private jemalloc: what it takes from the system it takes from runtime/region/extents_os.c, and from
  * nowhere else. */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "runtime/pages/extents.h"
+#include "runtime/region/extents.h"
 #include "tests/unit/support.h"
 
 extern size_t weir_je_sz_large_pad;

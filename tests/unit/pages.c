@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "runtime/config/options.h"
-#include "runtime/pages/index.h"
+#include "runtime/region/index.h"
 #include "tests/unit/support.h"
 #include "tests/unit/pages_tests.h"
 

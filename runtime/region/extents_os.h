@@ -9,8 +9,8 @@
  *
  * All of this is under the pages' lock.
  */
-#ifndef WEIR_PAGES_EXTENTS_OS_H
-#define WEIR_PAGES_EXTENTS_OS_H
+#ifndef WEIR_REGION_EXTENTS_OS_H
+#define WEIR_REGION_EXTENTS_OS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* index: see index.h. */
-#include "runtime/pages/index.h"
+#include "runtime/region/index.h"
 
 struct index_group index_groups[INDEX_GROUPS];
 

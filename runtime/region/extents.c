@@ -22,7 +22,7 @@
  *
  * MALLOC_CONF is meant for another jemalloc: malloc_conf_2_conf_harder is applied after it and wins.
  */
-#include "runtime/pages/extents.h"
+#include "runtime/region/extents.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -30,8 +30,8 @@
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/os/stack.h"
-#include "runtime/pages/extents_os.h"
-#include "runtime/pages/region.h"
+#include "runtime/region/extents_os.h"
+#include "runtime/region/region.h"
 
 /* jemalloc's names as tools/cmake prefixes them; its own header would declare the unprefixed ones. */
 #define MALLOCX_ARENA(index) ((int)(((index) + 1) << 20))

@@ -1,10 +1,10 @@
 /* bits: runs of ones in a 64-bit word, which describes the slots of a chunk. */
-#ifndef WEIR_PAGES_BITS_H
-#define WEIR_PAGES_BITS_H
+#ifndef WEIR_REGION_BITS_H
+#define WEIR_REGION_BITS_H
 
 #include <stdint.h>
 
-#include "runtime/pages/region.h"
+#include "runtime/region/region.h"
 
 static inline uint64_t bits_run(uint32_t first, uint32_t count)
 {

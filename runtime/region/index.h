@@ -6,13 +6,13 @@
  * search in vain is paid for by a run that was given back.
  *
  * All of this is under the pages' lock. */
-#ifndef WEIR_PAGES_INDEX_H
-#define WEIR_PAGES_INDEX_H
+#ifndef WEIR_REGION_INDEX_H
+#define WEIR_REGION_INDEX_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/pages/region.h"
+#include "runtime/region/region.h"
 
 enum index_kind { INDEX_FREE, INDEX_DIRTY, INDEX_KINDS };
 enum { INDEX_CHUNKS = 64, INDEX_GROUPS = (1 << 18) / INDEX_CHUNKS /* of a region of 1 TiB */ };

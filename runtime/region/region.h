@@ -17,8 +17,8 @@
  * asking about any address of it is safe. The zero zone is never mapped: objects of zero bytes live there,
  * and it catches what runs off the lower end of the heap.
  */
-#ifndef WEIR_PAGES_REGION_H
-#define WEIR_PAGES_REGION_H
+#ifndef WEIR_REGION_REGION_H
+#define WEIR_REGION_REGION_H
 
 #include <stdbool.h>
 #include <stddef.h>

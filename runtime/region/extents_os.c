@@ -1,7 +1,7 @@
 /* extents_os: see extents_os.h. The names and the meaning of their results (true is failure) are jemalloc
  * 5.3's: pages.h, extent_mmap.h. base.o's calls of extent_alloc_mmap are renamed to base_alloc_mmap
  * (tools/cmake/prefix-jemalloc). */
-#include "runtime/pages/extents_os.h"
+#include "runtime/region/extents_os.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -11,7 +11,7 @@
 #include "runtime/os/check.h"
 #include "runtime/os/claim.h"
 #include "runtime/os/os.h"
-#include "runtime/pages/region.h"
+#include "runtime/region/region.h"
 
 enum { BASE_BLOCK = 2 * 1024 * 1024 }; /* the first that jemalloc asks for; the multiple of all */
 

@@ -4,8 +4,8 @@
  * Only the pages module calls this, under its lock. jemalloc sleeps until extents_wake. It calls nothing of
  * libc that allocates.
  */
-#ifndef WEIR_PAGES_EXTENTS_H
-#define WEIR_PAGES_EXTENTS_H
+#ifndef WEIR_REGION_EXTENTS_H
+#define WEIR_REGION_EXTENTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* region: see region.h. Where the addresses cannot be claimed without reserving them, the size is reduced by
  * quarters until the kernel grants it, and is never more than half of RLIMIT_AS, since the program needs
  * addresses for its code, stacks and files too. */
-#include "runtime/pages/region.h"
+#include "runtime/region/region.h"
 
 #include <errno.h>
 
