@@ -15,8 +15,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/heap/budget.h"
-#include "runtime/heap/cache.h"
+#include "runtime/profile/budget.h"
+#include "runtime/cells/cache.h"
 #include "runtime/os/check.h"
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "arena/quarantine.h"
-#include "runtime/heap/budget.h"
-#include "runtime/heap/cache.h"
+#include "runtime/profile/budget.h"
+#include "runtime/cells/cache.h"
 #include "runtime/heap/heap.h"
-#include "runtime/heap/profile.h"
+#include "runtime/profile/profile.h"
 #include "runtime/os/check.h"
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"

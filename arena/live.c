@@ -7,7 +7,7 @@
 #include "arena/arena.h"
 #include "arena/quarantine.h"
 #include "runtime/collect/roots.h"
-#include "runtime/heap/fork.h"
+#include "runtime/threads/fork.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/os.h"
 

@@ -6,7 +6,7 @@
 
 #include "pool/pool.h"
 #include "runtime/heap/heap.h"
-#include "runtime/heap/misuse.h"
+#include "runtime/debug/misuse.h"
 #include "runtime/config/options.h"
 #include "runtime/base/text.h"
 

@@ -1,9 +1,9 @@
 /* local: how threads come to their part of a pool and leave it, the biased locks, and fork. See pool.h. */
 #include "pool/pool.h"
-#include "runtime/heap/cache.h"
-#include "runtime/heap/fork.h"
+#include "runtime/cells/cache.h"
+#include "runtime/threads/fork.h"
 #include "runtime/heap/heap.h"
-#include "runtime/heap/world.h"
+#include "runtime/threads/world.h"
 #include "runtime/base/cpu.h"
 
 table_t table_none;

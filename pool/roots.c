@@ -1,7 +1,7 @@
 /* roots: what pools hold, for the collector.
  *
  * A pooled object is reached as long as the pool may hand it out or has to drop it: it is in a thread's
- * hands, full, a victim, or on its way to `drop`. Pools age before the trace (heap/cycle.h), so what was a
+ * hands, full, a victim, or on its way to `drop`. Pools age before the trace (cycle/cycle.h), so what was a
  * victim then is pending drop. A pool without `drop` has nothing to do for an object pending drop that is
  * collected: it is forgotten before the trace, which so frees it and all that only it reaches. That is Go's
  * rule: what is in a sync.Pool survives one collection and not two.

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/heap/budget.h"
+#include "runtime/profile/budget.h"
 
 weir_account *weir_account_new(const char *name, int64_t limit)
 {

@@ -8,10 +8,10 @@
 #include "runtime/collect/gc.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/stacks.h"
-#include "runtime/heap/collected.h"
+#include "runtime/gc/cells/collected.h"
 #include "runtime/heap/heap.h"
-#include "runtime/heap/large.h"
-#include "runtime/heap/world.h"
+#include "runtime/malloc/large.h"
+#include "runtime/threads/world.h"
 #include "runtime/os/copy.h"
 
 void *weir_gc_alloc(size_t size)

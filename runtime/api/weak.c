@@ -7,7 +7,7 @@
 #include "runtime/collect/ephemeron.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/weak.h"
-#include "runtime/heap/cache.h"
+#include "runtime/cells/cache.h"
 
 static bool is_weak_target(const void *p)
 {

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 #include "runtime/collect/helper.h"
-#include "runtime/heap/cache.h"
-#include "runtime/heap/world.h"
+#include "runtime/cells/cache.h"
+#include "runtime/threads/world.h"
 #include "runtime/base/futex.h"
 
 /* While it is STARTING no thread waits for it: the creation waits for locks of the C library's, under which a

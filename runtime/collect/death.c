@@ -6,7 +6,7 @@
 #include "runtime/collect/mark.h"
 #include "runtime/collect/side_table.h"
 #include "runtime/collect/weak.h"
-#include "runtime/heap/collected.h"
+#include "runtime/gc/cells/collected.h"
 #include "runtime/heap/upcall.h"
 
 static bool is_reached(uintptr_t object)

@@ -7,8 +7,8 @@
 
 #include "runtime/collect/helper.h"
 #include "runtime/collect/side_table.h"
-#include "runtime/heap/cache.h"
-#include "runtime/heap/world.h"
+#include "runtime/cells/cache.h"
+#include "runtime/threads/world.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/futex.h"
 #include "runtime/os/os.h"

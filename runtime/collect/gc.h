@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/heap/collected.h"
+#include "runtime/gc/cells/collected.h"
 #include "runtime/os/check.h"
 
 /* A zeroed object; NULL and ENOMEM. */

@@ -2,7 +2,7 @@
  * cycle is triggered; and the figures of all cycles, for events and for readers.
  */
 #include "runtime/collect/gc_state.h"
-#include "runtime/heap/control.h"
+#include "runtime/control/control.h"
 #include "runtime/os/os.h"
 #include "runtime/process/processors.h"
 #include "runtime/pages/pages.h"

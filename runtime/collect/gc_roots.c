@@ -7,7 +7,7 @@
 #include "runtime/collect/path.h"
 #include "runtime/collect/roots.h"
 #include "runtime/collect/stacks.h"
-#include "runtime/heap/world.h"
+#include "runtime/threads/world.h"
 #include "runtime/stop/signal.h"
 
 bool gc_add_roots(uintptr_t start, size_t size)

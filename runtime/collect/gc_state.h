@@ -15,9 +15,9 @@
 #include "runtime/collect/gc.h"
 #include "runtime/collect/pacer.h"
 #include "runtime/collect/trace.h"
-#include "runtime/heap/collected.h"
-#include "runtime/heap/cycle.h"
-#include "runtime/heap/event.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/cycle/cycle.h"
+#include "runtime/cycle/event.h"
 #include "runtime/os/lock.h"
 
 /* Handed out at a time, at least: what the heap may grow by between two questions. */

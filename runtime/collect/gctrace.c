@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "runtime/collect/trace.h"
-#include "runtime/heap/control.h"
-#include "runtime/heap/event.h"
+#include "runtime/control/control.h"
+#include "runtime/cycle/event.h"
 #include "runtime/os/os.h"
 
 /* Two digits, in microseconds at the finest; from 10 ms on, whole milliseconds. */

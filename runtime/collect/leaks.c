@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "runtime/collect/mark.h"
-#include "runtime/heap/collected.h"
-#include "runtime/heap/origin.h"
-#include "runtime/heap/sample.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/profile/origin.h"
+#include "runtime/profile/sample.h"
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
 

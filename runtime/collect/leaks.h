@@ -1,5 +1,5 @@
 /* leaks: blocks of malloc that nothing points to any more, grouped by the calls that allocated them
- * (heap/origin.h).
+ * (profile/origin.h).
  *
  * Under WEIR_DEBUG=leaks=1 all memory of malloc is collected memory, but a cycle only looks: it marks what
  * the roots reach; what is not marked then has leaked; and all of it is kept. A leaked block that another

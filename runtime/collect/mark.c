@@ -11,8 +11,8 @@
 #include "runtime/collect/roots.h"
 #include "runtime/collect/sparse.h"
 #include "runtime/collect/work.h"
-#include "runtime/heap/collected.h"
-#include "runtime/heap/large.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/malloc/large.h"
 
 /* --- large objects --- */
 

@@ -16,7 +16,7 @@
 #include "runtime/collect/ephemeron.h"
 #include "runtime/collect/objref.h"
 #include "runtime/collect/work.h"
-#include "runtime/heap/collected.h"
+#include "runtime/gc/cells/collected.h"
 
 enum {
     CANDIDATES = 16,

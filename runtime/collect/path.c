@@ -9,10 +9,10 @@
 #include "runtime/collect/roots.h"
 #include "runtime/collect/side_table.h"
 #include "runtime/collect/stacks.h"
-#include "runtime/heap/large.h"
-#include "runtime/heap/origin.h"
-#include "runtime/heap/profile.h"
-#include "runtime/heap/world.h"
+#include "runtime/malloc/large.h"
+#include "runtime/profile/origin.h"
+#include "runtime/profile/profile.h"
+#include "runtime/threads/world.h"
 #include "runtime/os/os.h"
 
 /* The collector's, with the world stopped. No object's address is in here: it may be linked into a program,

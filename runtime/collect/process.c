@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "runtime/collect/roots.h"
-#include "runtime/heap/world.h"
+#include "runtime/threads/world.h"
 #include "runtime/os/os.h"
 #include "runtime/os/own.h"
 #include "runtime/process/written.h"

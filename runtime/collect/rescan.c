@@ -3,8 +3,8 @@
 
 #include "runtime/collect/mark.h"
 #include "runtime/collect/objref.h"
-#include "runtime/heap/bitmaps.h"
-#include "runtime/heap/large.h"
+#include "runtime/cells/bitmaps.h"
+#include "runtime/malloc/large.h"
 
 /* Cells that begin in the slot and reach into [from, to), which lies in it. */
 static void rescan_cells(uint32_t slot, uint32_t cls, uintptr_t from, uintptr_t to)

@@ -9,7 +9,7 @@
 
 #include <weir/path.h>
 
-#include "runtime/heap/cache.h"
+#include "runtime/cells/cache.h"
 #include "runtime/os/lock.h"
 
 /* Can they be found? If not, nothing may be collected. */

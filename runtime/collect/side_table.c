@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "runtime/heap/collected.h"
-#include "runtime/heap/world.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/threads/world.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/os.h"

@@ -1,7 +1,7 @@
 /* stacks: see stacks.h. */
 #include "runtime/collect/stacks.h"
 
-#include "runtime/heap/world.h"
+#include "runtime/threads/world.h"
 #include "runtime/pages/pages.h"
 
 /* Under the collector's lock. */

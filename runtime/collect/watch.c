@@ -2,8 +2,8 @@
 #include "runtime/collect/watch.h"
 
 #include "runtime/collect/objref.h"
-#include "runtime/heap/bitmaps.h"
-#include "runtime/heap/large.h"
+#include "runtime/cells/bitmaps.h"
+#include "runtime/malloc/large.h"
 #include "runtime/process/dirty.h"
 #include "runtime/base/range.h"
 #include "runtime/pages/pages.h"

@@ -6,7 +6,7 @@
 #include "runtime/collect/gc.h"
 #include "runtime/collect/mark.h"
 #include "runtime/collect/side_table.h"
-#include "runtime/heap/collected.h"
+#include "runtime/gc/cells/collected.h"
 
 static uintptr_t *find_weak(const void *object, size_t offset)
 {

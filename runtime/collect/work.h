@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/heap/bitmaps.h"
+#include "runtime/cells/bitmaps.h"
 #include "runtime/base/range.h"
 
 /* Of grey spans, linked by their grey_t; first in, first out. */

@@ -6,7 +6,7 @@
 #ifndef WEIR_HEAP_CALLS_H
 #define WEIR_HEAP_CALLS_H
 
-#include "runtime/heap/fast.h"
+#include "runtime/malloc/fast.h"
 #include "runtime/heap/heap.h"
 
 void *heap_malloc_slow_as(size_t size, enum heap_call call);

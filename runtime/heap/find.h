@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "runtime/heap/cache.h"
+#include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 
 /* The span that p is the start of a cell of; NULL, and a line that names the call, if there is none. Racy by

@@ -9,16 +9,16 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "runtime/heap/bias.h"
-#include "runtime/heap/bootstrap.h"
+#include "runtime/threads/bias.h"
+#include "runtime/cells/bootstrap.h"
 #include "runtime/heap/calls.h"
-#include "runtime/heap/fast.h"
-#include "runtime/heap/harden.h"
-#include "runtime/heap/large.h"
-#include "runtime/heap/raw.h"
+#include "runtime/malloc/fast.h"
+#include "runtime/harden/harden.h"
+#include "runtime/malloc/large.h"
+#include "runtime/malloc/raw.h"
 #include "runtime/heap/retry.h"
 #include "runtime/heap/upcall.h"
-#include "runtime/heap/zero.h"
+#include "runtime/malloc/zero.h"
 #include "runtime/config/options.h"
 
 /* Whatever the kernel's error was. */

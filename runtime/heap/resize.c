@@ -1,19 +1,19 @@
 /* resize: the entry points of heap.h for realloc and malloc_usable_size. */
 #include <stdint.h>
 
-#include "runtime/heap/bootstrap.h"
-#include "runtime/heap/budget.h"
-#include "runtime/heap/fast.h"
+#include "runtime/cells/bootstrap.h"
+#include "runtime/profile/budget.h"
+#include "runtime/malloc/fast.h"
 #include "runtime/heap/find.h"
-#include "runtime/heap/guard.h"
-#include "runtime/heap/harden.h"
+#include "runtime/profile/guard.h"
+#include "runtime/harden/harden.h"
 #include "runtime/heap/heap.h"
-#include "runtime/heap/large.h"
-#include "runtime/heap/misuse.h"
-#include "runtime/heap/origin.h"
+#include "runtime/malloc/large.h"
+#include "runtime/debug/misuse.h"
+#include "runtime/profile/origin.h"
 #include "runtime/heap/retry.h"
 #include "runtime/heap/upcall.h"
-#include "runtime/heap/zero.h"
+#include "runtime/malloc/zero.h"
 #include "runtime/os/copy.h"
 #include "runtime/config/options.h"
 

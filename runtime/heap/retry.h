@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "runtime/heap/budget.h"
-#include "runtime/heap/cycle.h"
+#include "runtime/profile/budget.h"
+#include "runtime/cycle/cycle.h"
 #include "runtime/pages/pages.h"
 
 static inline void *retry_no_memory(void)

@@ -11,8 +11,8 @@
 
 #include "runtime/collect/gc.h"
 #include "runtime/collect/pauses.h"
-#include "runtime/heap/classes.h"
-#include "runtime/heap/control.h"
+#include "runtime/cells/classes.h"
+#include "runtime/control/control.h"
 #include "runtime/observe/stats.h"
 
 _Atomic uint64_t metrics_endpoint_bytes;

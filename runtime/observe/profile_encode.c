@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "runtime/heap/profile.h"
-#include "runtime/heap/sample.h"
+#include "runtime/profile/profile.h"
+#include "runtime/profile/sample.h"
 #include "runtime/observe/proto.h"
 #include "runtime/process/modules.h"
 #include "runtime/os/os.h"

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "runtime/heap/profile.h"
+#include "runtime/profile/profile.h"
 #include "runtime/observe/file_name.h"
 #include "runtime/observe/gzip.h"
 #include "runtime/observe/profile_encode.h"

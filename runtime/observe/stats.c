@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "runtime/collect/gc.h"
-#include "runtime/heap/account.h"
-#include "runtime/heap/collected.h"
-#include "runtime/heap/control.h"
-#include "runtime/heap/profile.h"
-#include "runtime/heap/shed.h"
+#include "runtime/control/account.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/control/control.h"
+#include "runtime/profile/profile.h"
+#include "runtime/control/shed.h"
 #include "runtime/pages/pages.h"
 
 _Static_assert((int)WEIR_RUNGS == (int)WEIR_STATS_RUNGS, "each rung has its counts");

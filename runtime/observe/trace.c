@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/heap/event.h"
+#include "runtime/cycle/event.h"
 #include "runtime/observe/trace_file.h"
 #include "runtime/observe/trace_record.h"
 #include "runtime/base/file.h"

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/heap/fork.h"
+#include "runtime/threads/fork.h"
 #include "runtime/observe/file_name.h"
 #include "runtime/observe/trace_record.h"
 #include "runtime/base/filter.h"

@@ -4,14 +4,14 @@
  *     word == holder | waits        the holder's number (lock_self), and bit 0: a thread sleeps on the word
  *
  * A word of zero is unlocked, so a forked child can reset a lock by storing it. The holder's number is there
- * for fork in a signal handler (runtime/heap/fork.h): the child resets what vanished threads held, and leaves
+ * for fork in a signal handler (runtime/threads/fork.h): the child resets what vanished threads held, and leaves
  * what the interrupted frame below the handler holds. The lock is not recursive and never allocates. Order of
  * acquisition: lock_rank below, smallest first; debug builds check it (lock_try may be out of order, since it
  * does not wait).
  *
  * The world may stop any thread, but not one that holds a lock which a section of another may wait for, a
  * section that the stop waits for in turn. So a thread that takes a lock from LOCK_RANK_HEAPS on is in such a
- * section, from before it has the lock until after (runtime/heap/world.h).
+ * section, from before it has the lock until after (runtime/threads/world.h).
  */
 #ifndef WEIR_OS_LOCK_H
 #define WEIR_OS_LOCK_H
@@ -26,22 +26,22 @@
 enum lock_rank {
     LOCK_RANK_NONE,         /* not checked */
     LOCK_RANK_SHARED_ARENA, /* arena/shared.c: one arena's */
-    LOCK_RANK_START,        /* runtime/heap/fork.c: the start of the runtime and of its parts */
-    LOCK_RANK_FORK,         /* runtime/heap/fork.c: the locks that a fork takes */
-    LOCK_RANK_CYCLE,        /* runtime/heap/cycle.c: one cycle at a time */
+    LOCK_RANK_START,        /* runtime/threads/fork.c: the start of the runtime and of its parts */
+    LOCK_RANK_FORK,         /* runtime/threads/fork.c: the locks that a fork takes */
+    LOCK_RANK_CYCLE,        /* runtime/cycle/cycle.c: one cycle at a time */
     LOCK_RANK_GC,           /* runtime/collect/gc.c: the pacer and the trace */
     LOCK_RANK_SIDE_TABLE,   /* runtime/collect/side_table.c: what hangs on objects */
     LOCK_RANK_ARENAS,       /* arena/quarantine.c; those of arena/live.c come just before it */
     LOCK_RANK_POOLS,        /* pool: the list of pools, their biased locks */
     LOCK_RANK_HEAPS,        /* runtime/heap/thread.c: the list of heaps */
-    LOCK_RANK_COLLECTED,    /* runtime/heap/collected_span.c */
-    LOCK_RANK_ORIGIN,       /* runtime/heap/origin.c */
-    LOCK_RANK_SAMPLED,      /* runtime/heap/sampled.c: spans of samples */
-    LOCK_RANK_BUDGET,       /* runtime/heap/budget.c: what is charged */
-    LOCK_RANK_GUARD,        /* runtime/heap/guard.c: guarded blocks */
-    LOCK_RANK_PROFILE,      /* runtime/heap/profile.c: sites and samples */
-    LOCK_RANK_ZERO,         /* runtime/heap/zero.c */
-    LOCK_RANK_HARDEN,       /* runtime/heap/harden.c */
+    LOCK_RANK_COLLECTED,    /* runtime/gc/cells/collected_span.c */
+    LOCK_RANK_ORIGIN,       /* runtime/profile/origin.c */
+    LOCK_RANK_SAMPLED,      /* runtime/profile/sampled.c: spans of samples */
+    LOCK_RANK_BUDGET,       /* runtime/profile/budget.c: what is charged */
+    LOCK_RANK_GUARD,        /* runtime/profile/guard.c: guarded blocks */
+    LOCK_RANK_PROFILE,      /* runtime/profile/profile.c: sites and samples */
+    LOCK_RANK_ZERO,         /* runtime/malloc/zero.c */
+    LOCK_RANK_HARDEN,       /* runtime/harden/harden.c */
     LOCK_RANK_PAGES,        /* runtime/pages: slots, chunks, region, idle memory */
     LOCK_RANK_TRACE,        /* runtime/observe/trace_file.c: records of the execution trace */
     LOCK_RANKS
@@ -160,7 +160,7 @@ static inline void lock_release(lock_t *lock)
 }
 
 /* True in the child of a fork that took no locks, because the forking thread was in one
- * (runtime/heap/fork.c), while the child repairs what the vanished threads held: what the thread holds itself
+ * (runtime/threads/fork.c), while the child repairs what the vanished threads held: what the thread holds itself
  * stays held. */
 extern bool lock_keeps_own;
 

@@ -5,7 +5,7 @@
  * memory is released; over the hard limit the request is refused (limit.h). There is no thread and no timer:
  * a program that goes idle has been trimmed by its last frees. Where releasing is not enough, and when the
  * heap has grown (growth.h), a cycle is requested: the flag is raised here, and read without the lock
- * (heap/cycle.h).
+ * (cycle/cycle.h).
  */
 #ifndef WEIR_PAGES_PAGES_H
 #define WEIR_PAGES_PAGES_H
@@ -39,7 +39,7 @@ typedef struct page_stats {
     size_t limit_released_pages;     /* and what they gave back */
     size_t refusals;                 /* by the hard limit */
     _Atomic size_t metadata;         /* bytes of heaps and other tables */
-    _Atomic size_t spare; /* bytes in use that threads may keep free for themselves (heap/spare.h) */
+    _Atomic size_t spare; /* bytes in use that threads may keep free for themselves (malloc/spare.h) */
 } page_stats_t;
 extern page_stats_t page_stats;
 
@@ -174,12 +174,12 @@ size_t pages_extents_metadata(void);
 /* What the lock protects, read together. */
 page_stats_t pages_stats(void);
 
-/* Why a cycle is requested (heap/cycle.h): raised here, under the lock, read by any thread. */
+/* Why a cycle is requested (cycle/cycle.h): raised here, under the lock, read by any thread. */
 enum pages_request {
     PAGES_REQUEST_NONE,
-    PAGES_REQUEST_VOLUME, /* heap/cycle.h */
+    PAGES_REQUEST_VOLUME, /* cycle/cycle.h */
     PAGES_REQUEST_GROWTH,
-    PAGES_REQUEST_PRESSURE, /* heap/shed.h: no cycle, but the program wants to know */
+    PAGES_REQUEST_PRESSURE, /* control/shed.h: no cycle, but the program wants to know */
     PAGES_REQUEST_LIMIT
 };
 HIDDEN extern _Atomic uint32_t pages_requested;

@@ -46,9 +46,9 @@ enum span_state {
     SPAN_FULL,      /* on no list; enough frees make it partial */
     SPAN_LARGE,     /* a large object of slots */
     SPAN_HUGE,      /* a large object from the extent allocator; its first slot says so, the others nothing */
-    SPAN_COLLECTED, /* small, of a kind that is collected: see runtime/heap/collected.h */
+    SPAN_COLLECTED, /* small, of a kind that is collected: see runtime/gc/cells/collected.h */
     SPAN_TAIL,      /* a later slot of a large object that is collected; next: its first */
-    SPAN_SAMPLED,   /* small, of blocks that the heap profile samples: see runtime/heap/sampled.h */
+    SPAN_SAMPLED,   /* small, of blocks that the heap profile samples: see runtime/profile/sampled.h */
 };
 
 /* What the collector may find in the cells; decides what is scanned. */
@@ -68,7 +68,7 @@ enum span_kind {
  *          |   the thread cache's list         |
  *
  *   manual:    used = frees_until_event + used_base;   used + |free| + absent == initialized <= cells
- *   collected: see runtime/heap/collected.h
+ *   collected: see runtime/gc/cells/collected.h
  *
  *   what it is of    word 1   word 2                        list links                 16 bits       16 bits
  *   manual cells     free     frees_until_event, used_base  all_next, all_prev         initialized   absent
@@ -130,10 +130,11 @@ typedef struct span {
     };
     uint16_t hollow; /* of a small span: pages below `touched` that were given back, a bit each */
     union {
-        uint16_t absent;  /* cells that reach into hollow pages: free, and on no list (heap/hollow.h) */
-        uint16_t samples; /* which cell the heap profile samples; any thread, atomically (heap/sampled.h) */
+        uint16_t absent; /* cells that reach into hollow pages: free, and on no list (cells/hollow.h) */
+        uint16_t
+            samples; /* which cell the heap profile samples; any thread, atomically (profile/sampled.h) */
         uint16_t unclear; /* of a slot of a huge object: pages that are to be cleared (huge.h) */
-        bool is_moved;    /* the pages were moved there (heap/large.c) */
+        bool is_moved;    /* the pages were moved there (malloc/large.c) */
     };
     struct heap *heap; /* which receives remote frees; read by all threads (relaxed) */
 } span_t;

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "runtime/heap/budget.h"
-#include "runtime/heap/cache.h"
+#include "runtime/profile/budget.h"
+#include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 #include "runtime/base/rules.h"
 #include "runtime/unwind/unwind.h"

@@ -3,7 +3,7 @@
 #ifndef WEIR_SWAP_CALLS_H
 #define WEIR_SWAP_CALLS_H
 
-#include "runtime/heap/origin.h"
+#include "runtime/profile/origin.h"
 
 /* Load the unwinder; `why`: what it is for, of which the line speaks if it is not there. May allocate; once,
  * when the program begins. */

@@ -1,7 +1,7 @@
 /* children: what makes a child that shares the process's memory until it becomes another program: vfork, and
  * of the C library posix_spawn, popen, system and wordexp. The thread that makes one waits in the kernel
  * meanwhile, where neither a tracer nor a signal reaches it; so it says before what it has in its registers
- * (runtime/heap/world.h), and the others are collected for. What those functions hold beyond that, they have
+ * (runtime/threads/world.h), and the others are collected for. What those functions hold beyond that, they have
  * saved on the stack by then, which counts down to its end. fork is another matter: its child has memory of
  * its own.
  *
@@ -18,7 +18,7 @@
 #include <wordexp.h>
 
 #include "runtime/heap/heap.h"
-#include "runtime/heap/world.h"
+#include "runtime/threads/world.h"
 #include "runtime/config/options.h"
 #include "runtime/swap/swap.h"
 

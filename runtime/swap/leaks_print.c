@@ -12,8 +12,8 @@
 
 #include "runtime/collect/gc.h"
 #include "runtime/collect/leaks.h"
-#include "runtime/heap/collected.h"
-#include "runtime/heap/origin.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/profile/origin.h"
 #include "runtime/observe/stats_print.h"
 #include "runtime/config/options.h"
 #include "runtime/process/place.h"

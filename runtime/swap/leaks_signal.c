@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "runtime/heap/world.h"
+#include "runtime/threads/world.h"
 #include "runtime/base/futex.h"
 #include "runtime/config/options.h"
 #include "runtime/base/text.h"

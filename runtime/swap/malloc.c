@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #include "runtime/heap/calls.h"
-#include "runtime/heap/fast.h"
+#include "runtime/malloc/fast.h"
 #include "runtime/heap/heap.h"
 #include "runtime/os/os.h"
 #include "runtime/swap/swap.h"

@@ -1,4 +1,4 @@
-/* mask: where a signal stops threads for the collector (heap/halt.h), it stays deliverable in a program that
+/* mask: where a signal stops threads for the collector (threads/halt.h), it stays deliverable in a program that
  * knows nothing of it: the calls that block signals, or wait for them, leave it out of the set they are
  * given.
  *

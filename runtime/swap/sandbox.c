@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "runtime/collect/gc.h"
-#include "runtime/heap/cache.h"
-#include "runtime/heap/world.h"
+#include "runtime/cells/cache.h"
+#include "runtime/threads/world.h"
 #include "runtime/base/filter.h"
 #include "runtime/os/lock.h"
 #include "runtime/config/options.h"

@@ -1,8 +1,8 @@
 /* start: what the swap-in does at the ends of a process besides serving malloc: the account and the leaks, if
  * they are asked for, and a last look for misuse.
  */
-#include "runtime/heap/cache.h"
-#include "runtime/heap/bias.h"
+#include "runtime/cells/cache.h"
+#include "runtime/threads/bias.h"
 #include "runtime/heap/upcall.h"
 #include "runtime/observe/profile_file.h"
 #include "runtime/observe/stats_print.h"

@@ -13,9 +13,9 @@
 #include <string.h>
 #include <threads.h>
 
-#include "runtime/heap/cache.h"
+#include "runtime/cells/cache.h"
 #include "runtime/heap/heap.h"
-#include "runtime/heap/world.h"
+#include "runtime/threads/world.h"
 #include "runtime/config/options.h"
 #include "runtime/swap/swap.h"
 

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/heap/control.h"
-#include "runtime/heap/world.h"
+#include "runtime/control/control.h"
+#include "runtime/threads/world.h"
 #include "runtime/observe/stats_print.h"
 #include "runtime/base/futex.h"
 #include "runtime/config/options.h"

@@ -1,7 +1,7 @@
 /* timed: see timed.h. */
 #include "runtime/swap/timed.h"
 
-#include "runtime/heap/cache.h"
+#include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
 

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "runtime/heap/cache.h"
+#include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/stop/tracer.h"

@@ -22,7 +22,7 @@
 #include <weir/gc.h>
 
 #include "runtime/collect/gc.h"
-#include "runtime/heap/collected.h"
+#include "runtime/gc/cells/collected.h"
 #include "tests/soak/graph.h"
 #include "tests/unit/support.h"
 

@@ -1,11 +1,11 @@
 /* account: what each entry point counts, exactly. */
-#include "runtime/heap/account.h"
+#include "runtime/control/account.h"
 
 #include <criterion/criterion.h>
 #include <stdatomic.h>
 #include <weir/gc.h>
 
-#include "runtime/heap/cache.h"
+#include "runtime/cells/cache.h"
 #include "runtime/observe/stats.h"
 #include "tests/unit/support.h"
 

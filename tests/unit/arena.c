@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 
 #include "arena/arena.h"
-#include "runtime/heap/control.h"
+#include "runtime/control/control.h"
 #include "runtime/observe/stats.h"
 #include "tests/unit/support.h"
 #include "tests/unit/arena_tests.h"

@@ -11,7 +11,7 @@
 #include <criterion/criterion.h>
 
 #include "arena/arena.h"
-#include "runtime/heap/control.h"
+#include "runtime/control/control.h"
 #include "runtime/observe/stats.h"
 #include "tests/unit/support.h"
 

@@ -1,7 +1,7 @@
 /* classes: sizes and their classes. */
 #include <criterion/criterion.h>
 
-#include "runtime/heap/classes.h"
+#include "runtime/cells/classes.h"
 #include "tests/unit/support.h"
 
 static size_t waste_allowed(size_t size)

@@ -14,7 +14,7 @@
 #include <weir/weak.h>
 
 #include "runtime/collect/trace.h"
-#include "runtime/heap/world.h"
+#include "runtime/threads/world.h"
 #include "runtime/config/options.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
-#include "runtime/heap/control.h"
+#include "runtime/control/control.h"
 #include "runtime/observe/stats.h"
 #include "tests/unit/support.h"
 

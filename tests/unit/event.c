@@ -11,10 +11,10 @@
 #include <weir/pool.h>
 
 #include "runtime/collect/gc.h"
-#include "runtime/heap/collected.h"
-#include "runtime/heap/control.h"
-#include "runtime/heap/cycle.h"
-#include "runtime/heap/world.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/control/control.h"
+#include "runtime/cycle/cycle.h"
+#include "runtime/threads/world.h"
 #include "tests/unit/support.h"
 
 enum { MOST = 64 };

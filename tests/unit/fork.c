@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/collect/gc.h"
-#include "runtime/heap/fork.h"
+#include "runtime/threads/fork.h"
 #include "runtime/heap/heap.h"
 #include "runtime/os/lock.h"
 #include "tests/unit/support.h"

@@ -6,7 +6,7 @@
 #include <weir/gc.h>
 
 #include "runtime/collect/gc.h"
-#include "runtime/heap/collected.h"
+#include "runtime/gc/cells/collected.h"
 #include "runtime/base/cpu.h"
 #include "runtime/config/options.h"
 #include "tests/unit/hidden.h"

@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <weir/stats.h>
 
-#include "runtime/heap/guard.h"
+#include "runtime/profile/guard.h"
 #include "tests/unit/support.h"
 
 /* Before the first call into the heap, which reads the environment. */

@@ -10,7 +10,7 @@
 #include <weir/gc.h>
 
 #include "runtime/collect/background.h"
-#include "runtime/heap/collected.h"
+#include "runtime/gc/cells/collected.h"
 
 /* An address that the collector does not recognise. */
 typedef struct hidden {

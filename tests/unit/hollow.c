@@ -3,8 +3,8 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
-#include "runtime/heap/cache.h"
-#include "runtime/heap/control.h"
+#include "runtime/cells/cache.h"
+#include "runtime/control/control.h"
 #include "runtime/config/options.h"
 #include "tests/unit/support.h"
 

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "runtime/heap/control.h"
-#include "runtime/heap/large.h"
+#include "runtime/control/control.h"
+#include "runtime/malloc/large.h"
 #include "tests/unit/support.h"
 
 static const size_t sizes[] = {SMALL_MAX + 1, KIB(40),  SLOT_SIZE,    SLOT_SIZE + 1, KIB(300), MIB(1),

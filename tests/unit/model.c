@@ -14,8 +14,8 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-#include "runtime/heap/account.h"
-#include "runtime/heap/control.h"
+#include "runtime/control/account.h"
+#include "runtime/control/control.h"
 #include "tests/unit/support.h"
 
 enum { THREADS = 4, BLOCKS = 400, BOXES = 64, STEPS = SANITIZED ? 10000 : 60000 };

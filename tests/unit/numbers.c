@@ -2,7 +2,7 @@
  * many there are. */
 #include <criterion/criterion.h>
 
-#include "runtime/heap/numbers.h"
+#include "runtime/threads/numbers.h"
 #include "tests/unit/support.h"
 
 enum { HEAPS = 20000, FIRST = 1 << 22 /* beyond the kernel's */ };

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/heap/cache.h"
-#include "runtime/heap/origin.h"
+#include "runtime/cells/cache.h"
+#include "runtime/profile/origin.h"
 #include "runtime/config/options.h"
 
 enum { BLOCKS = 20000, STACKS = 300 };

@@ -6,7 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include "runtime/heap/control.h"
+#include "runtime/control/control.h"
 #include "tests/unit/support.h"
 #include "tests/unit/pool_tests.h"
 

@@ -5,7 +5,7 @@
 #include <linux/seccomp.h>
 
 #include "pool/pool.h"
-#include "runtime/heap/control.h"
+#include "runtime/control/control.h"
 #include "runtime/config/options.h"
 #include "tests/unit/support.h"
 #include "tests/unit/pool_tests.h"

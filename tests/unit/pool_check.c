@@ -3,7 +3,7 @@
 #include <signal.h>
 
 #include "pool/pool.h"
-#include "runtime/heap/cycle.h"
+#include "runtime/cycle/cycle.h"
 #include "runtime/config/options.h"
 #include "tests/unit/support.h"
 

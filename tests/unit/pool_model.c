@@ -12,8 +12,8 @@
 #include <stdatomic.h>
 
 #include "pool/pool.h"
-#include "runtime/heap/control.h"
-#include "runtime/heap/cycle.h"
+#include "runtime/control/control.h"
+#include "runtime/cycle/cycle.h"
 #include "runtime/config/options.h"
 #include "tests/unit/support.h"
 

@@ -7,7 +7,7 @@
 #include <linux/seccomp.h>
 #include <stdatomic.h>
 #include "pool/pool.h"
-#include "runtime/heap/cycle.h"
+#include "runtime/cycle/cycle.h"
 #include "runtime/config/options.h"
 #include "tests/unit/support.h"
 

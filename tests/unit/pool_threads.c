@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 
 #include "pool/pool.h"
-#include "runtime/heap/cycle.h"
+#include "runtime/cycle/cycle.h"
 #include "tests/unit/support.h"
 #include "tests/unit/pool_tests.h"
 

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "pool/pool.h"
-#include "runtime/heap/cycle.h"
+#include "runtime/cycle/cycle.h"
 #include "tests/unit/heaptrack.h"
 
 static void *make(void *ctx)

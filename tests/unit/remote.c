@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdatomic.h>
 
-#include "runtime/heap/account.h"
+#include "runtime/control/account.h"
 #include "tests/unit/support.h"
 
 enum { CELLS = 20000 };

@@ -11,7 +11,7 @@
 #include <weir/gc.h>
 #include <weir/pool.h>
 
-#include "runtime/heap/cycle.h"
+#include "runtime/cycle/cycle.h"
 #include "runtime/config/options.h"
 #include "runtime/base/cpu.h"
 #include "tests/unit/hidden.h"

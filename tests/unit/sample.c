@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdint.h>
 
-#include "runtime/heap/sample.h"
+#include "runtime/profile/sample.h"
 
 Test(sample, a_weight_is_the_inverse_of_the_probability)
 {

@@ -7,7 +7,7 @@
 #include <weir/pool.h>
 #include <weir/stats.h>
 
-#include "runtime/heap/shed.h"
+#include "runtime/control/shed.h"
 #include "tests/unit/support.h"
 #include "tests/unit/shed_tests.h"
 

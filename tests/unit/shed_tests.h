@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 #include <sys/time.h>
 #include <weir/control.h>
-#include "runtime/heap/shed.h"
+#include "runtime/control/shed.h"
 #include "tests/unit/support.h"
 
 enum { OBJECT = 100 * 1000, OBJECTS = 160 /* 16 MiB */, SMALL = 1000 };

@@ -9,7 +9,7 @@
 #include <weir/gc.h>
 #include <weir/pool.h>
 
-#include "runtime/heap/shed.h"
+#include "runtime/control/shed.h"
 #include "tests/unit/support.h"
 #include "tests/unit/shed_tests.h"
 

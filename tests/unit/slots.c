@@ -1,5 +1,5 @@
 /* slots: a large heap of collected objects lies on huge pages, and the account knows what that costs. */
-#include "runtime/heap/slots.h"
+#include "runtime/cells/slots.h"
 
 #include <criterion/criterion.h>
 #include <sys/prctl.h>

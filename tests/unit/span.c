@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/heap/control.h"
+#include "runtime/control/control.h"
 #include "tests/unit/support.h"
 
 enum { MOST = 5 * SLOT_SIZE / 16 };

@@ -1,10 +1,10 @@
 /* spare: a thread's free runs: when it gets a share, what comes out of it, and that all of it goes back. */
 #include <criterion/criterion.h>
 
-#include "runtime/heap/cache.h"
-#include "runtime/heap/control.h"
-#include "runtime/heap/large.h"
-#include "runtime/heap/spare.h"
+#include "runtime/cells/cache.h"
+#include "runtime/control/control.h"
+#include "runtime/malloc/large.h"
+#include "runtime/malloc/spare.h"
 #include "tests/unit/support.h"
 
 enum { LIVE = 64 };

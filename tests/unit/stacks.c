@@ -8,7 +8,7 @@
 #include <weir/gc.h>
 
 #include "runtime/collect/gc.h"
-#include "runtime/heap/collected.h"
+#include "runtime/gc/cells/collected.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 

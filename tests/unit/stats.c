@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <stdatomic.h>
 
-#include "runtime/heap/control.h"
+#include "runtime/control/control.h"
 #include "tests/unit/support.h"
 
 static void check_identities(const weir_mem_stats *s)

@@ -14,8 +14,8 @@
 #include <weir/gc.h>
 
 #include "runtime/collect/gc.h"
-#include "runtime/heap/halt.h"
-#include "runtime/heap/world.h"
+#include "runtime/threads/halt.h"
+#include "runtime/threads/world.h"
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/stop/signal.h"

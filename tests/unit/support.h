@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/heap/heap.h"
-#include "runtime/heap/verify.h"
+#include "runtime/debug/verify.h"
 #include "runtime/pages/pages.h"
 #include "tests/unit/check.h"
 

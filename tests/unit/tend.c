@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "runtime/heap/cache.h"
+#include "runtime/cells/cache.h"
 #include "runtime/process/asleep.h"
 #include "runtime/os/fence.h"
 #include "runtime/os/os.h"

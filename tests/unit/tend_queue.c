@@ -6,9 +6,9 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "runtime/heap/cycle.h"
-#include "runtime/heap/shed.h"
-#include "runtime/heap/tend.h"
+#include "runtime/cycle/cycle.h"
+#include "runtime/control/shed.h"
+#include "runtime/malloc/tend.h"
 #include "runtime/process/asleep.h"
 #include "runtime/os/os.h"
 #include "runtime/stop/signal.h"

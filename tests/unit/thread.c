@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "runtime/heap/account.h"
+#include "runtime/control/account.h"
 #include "runtime/stop/signal.h"
 #include "tests/unit/support.h"
 

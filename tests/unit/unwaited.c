@@ -5,8 +5,8 @@
 #include <semaphore.h>
 #include <signal.h>
 
-#include "runtime/heap/cache.h"
-#include "runtime/heap/bias.h"
+#include "runtime/cells/cache.h"
+#include "runtime/threads/bias.h"
 #include "runtime/os/os.h"
 #include "tests/unit/support.h"
 

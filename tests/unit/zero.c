@@ -3,7 +3,7 @@
 #include <stdatomic.h>
 #include <sys/wait.h>
 
-#include "runtime/heap/zero.h"
+#include "runtime/malloc/zero.h"
 #include "runtime/config/options.h"
 #include "tests/unit/support.h"
 

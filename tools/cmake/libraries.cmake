@@ -85,7 +85,7 @@ if(NOT WEIR_API_ONLY)
     set_target_properties(weir_command PROPERTIES OUTPUT_NAME weir)
     # Of the core the command needs the options, what they stand on, the version, and how a profile is written.
     target_sources(weir_command PRIVATE
-        "$<FILTER:$<TARGET_OBJECTS:weir_core>,INCLUDE,${system_objects}|/heap/classes.c|/version.c|/observe/proto.c>")
+        "$<FILTER:$<TARGET_OBJECTS:weir_core>,INCLUDE,${system_objects}|/cells/classes.c|/version.c|/observe/proto.c>")
     target_link_libraries(weir_command PRIVATE weir_warnings m)
     # `weir report` names addresses by elfutils, `weir layout` reads types.
     find_library(elfutils_library NAMES dw)

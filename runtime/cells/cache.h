@@ -1,0 +1,262 @@
+/* cache: a thread's share of the heap.
+ *
+ * The thread cache is one list of cells per size class, in thread-local storage: malloc pops it. free pushes
+ * the cell onto its span's own list (span->free). When a class's list runs empty it is refilled in bulk: from
+ * what was freed to the active span meanwhile, from the span's untouched end, from a partial span, or from a
+ * new one. All counting is done there, in bulk, or falls out of span->frees_until_event.
+ *
+ *     bins[class] --> cell --> cell --> 0           popped by malloc; all of one span: heap->active[class]
+ *     span->free  --> cell --> cell --> 0           pushed by free
+ *     heap->inbox --> cell --> cell --> 0           pushed by other threads, a chain at a time
+ *
+ * After the design of mimalloc (Leijen, Zorn, de Moura, "Mimalloc: free list sharding in action", 2019), with
+ * the descriptors outside of the heap and with snmalloc's batched remote frees (Liétar et al., 2019).
+ *
+ * Where a cell that is not the program's can be: in a thread cache's list; in its span's free list; in a
+ * remote chain (outbox or inbox); in a hollow page (hollow.h); untouched beyond span->initialized. A free
+ * cell's first word is its link, its second word the address of its span, which tells a double free; malloc
+ * clears it.
+ */
+#ifndef WEIR_CELLS_CACHE_H
+#define WEIR_CELLS_CACHE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/cells/classes.h"
+#include "runtime/cells/thread_state.h"
+#include "runtime/os/lock.h"
+#include "runtime/region/region.h"
+
+typedef struct cell {
+    struct cell *next;
+    span_t *tag; /* its span, while it is free */
+} cell_t;
+
+enum { OUTBOX_SIZE = 8, OUTBOX_BYTES = 16 * 1024 };
+
+/* Cells of one other heap, freed here and not yet sent. Touched by the thread of this heap only. */
+typedef struct chain {
+    struct heap *to;
+    cell_t *first, *last;
+    uint32_t bytes;
+} chain_t;
+
+/* Free runs of slots that the thread keeps: see spare.h. The owner's, under its biased lock. */
+enum { SPARE_BINS = 41 };
+struct spare {
+    uint32_t bins[SPARE_BINS]; /* slots, linked by span->next; LIFO */
+    uint32_t bytes, share;     /* of all runs; the most that they may be */
+    uint8_t next;              /* the bin to make room in */
+    uint8_t wishes;            /* for more share */
+    bool was_full : 1;         /* a run was not kept since one was missed last */
+    bool gave_up : 1;          /* near a limit, ever */
+    uint8_t releases;          /* page_stats.limit_releases modulo 256, as the thread saw it last */
+};
+
+enum heap_status { HEAP_LIVE, HEAP_ORPHAN, HEAP_LOST /* its thread vanished in a fork */ };
+
+/* Bulk counts, so that totals are exact. Each only grows. Written by the owner, read by any thread: account.c
+ * says in which order. */
+typedef struct heap_counts {
+    uint64_t taken[CLASS_COUNT];    /* cells that went into bins, */
+    uint64_t returned[CLASS_COUNT]; /* of them, back from there into their spans, unused */
+    uint64_t freed[CLASS_COUNT];    /* free cells that left their spans: into bins, or with the whole span */
+    uint64_t sent[CLASS_COUNT];     /* cells of others that this thread freed */
+    uint64_t drained[CLASS_COUNT];  /* cells of this heap that came back through the inbox */
+    uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
+    uint64_t arena_taken, arena_given; /* bytes of blocks that arenas took from this heap, and gave back */
+} heap_counts_t;
+
+/* All of a thread's spans, and what else is one thread's. Heaps are never freed: a thread that ends leaves
+ * its heap to the next one that starts, and its spans to threads that need some (HEAP_ORPHAN; orphans.c). */
+typedef struct heap {
+    /* Manual cells. The owner's, under the heap's biased lock (bias.h). */
+    uintptr_t word; /* the thread's os_thread_word, for its spans' owner words; 0 when hardened */
+    /* The thread's cache; NULL without a thread; hardened or in collect mode, those behind the heap. */
+    cell_t **bins;
+    span_t *active[CLASS_COUNT];
+    uint32_t partial[CLASS_COUNT]; /* slots; LIFO */
+    uint32_t spans;                /* slot; every small span of this heap */
+    chain_t outbox[OUTBOX_SIZE];
+    uint32_t chains; /* of the outbox that hold cells */
+    uint32_t volume; /* bytes handed out that cycles do not know of yet: cycle.h */
+    heap_counts_t counts;
+    uint16_t filled[CLASS_COUNT]; /* cells that the bin had when it was last filled, with the first one */
+    uint16_t refills;             /* with cells that were freed, modulo 65536 */
+    struct spare spare;
+
+    /* The owner's. */
+    struct collected *collected; /* its share of the collected heap, from first use on; see collected.h */
+    struct sampling *sampling;   /* the heap profile's part, if there is one: see sampled.h */
+
+    thread_state_t thread;
+
+    /* The biased lock (bias.h), and the queue of heaps to be tended (tend_queue.h). */
+    _Atomic uint32_t busy; /* the owner is in a slow path, so deep; written by the owner */
+    _Atomic uint32_t bias; /* enum bias_state */
+    bool closed;           /* no fast path finds the heap; written by who revokes the bias or takes it back */
+    _Atomic uint32_t queued;  /* it is in the queue, */
+    struct heap *next_queued; /* and so is this */
+
+    /* Lists of heaps. */
+    struct heap *next;        /* of all; written once, under the lock of the heaps */
+    struct heap *next_idle;   /* without a thread; under the lock of the heaps */
+    struct heap *number_next; /* in the table of numbers.h; under the lock of the heaps */
+    int number;               /* there, of a thread that it has or had; 0: none. Likewise */
+    _Atomic int status;       /* enum heap_status; written under the lock of the heaps */
+
+    _Alignas(64) _Atomic(cell_t *) inbox; /* pushed by any thread, taken whole by the owner */
+} heap_t;
+
+/* The cache itself. Initial-exec: the library is preloaded or linked, not dlopen'ed. */
+typedef struct cache {
+    cell_t *bins[CLASS_COUNT];
+    /* class_of(16 * granule), once there is a heap; until then class 0, whose bin is always empty */
+    uint8_t class_of[GRANULES];
+    heap_t *heap; /* NULL before first use and after the thread's end */
+    bool ended;   /* the thread has left its heap */
+    bool stays; /* the thread has ended but keeps its heap, because more destructors may run: see thread.c */
+    bool starting;                /* the thread is getting one: see bootstrap.h */
+    bool cycling;                 /* the thread is in a cycle: see cycle.h */
+    uint32_t no_stop;             /* how many no-stop sections the thread is in: see world.h */
+    struct alloc_buffer *buffers; /* heap->collected's, or NULL */
+} cache_t;
+extern __thread cache_t cache __attribute__((tls_model("initial-exec")));
+
+/* Is the thread cache what allocations come from? Not before the first use, past the thread's end, hardened,
+ * or under WEIR_COLLECT. */
+static inline bool cache_is_used(const heap_t *self)
+{
+    return LIKELY(self && self->bins == cache.bins && !cache.ended);
+}
+
+/* A count that others read: a thread that sees it grown sees all that the owner did before. */
+static inline void count_add(uint64_t *count, uint64_t more)
+{
+    __atomic_store_n(count, *count + more, __ATOMIC_RELEASE);
+}
+
+/* --- span.c --- */
+
+/* The span's cells up to this one are written from now on: count their pages. The caller owns the span.
+ * False: the hard limit refuses them. */
+bool span_touch(span_t *span, uint32_t end_cell);
+/* The class's list is empty: take a cell from somewhere, and fill the list. size: what the program asks for.
+ * NULL: out of memory. */
+void *span_refill(heap_t *heap, uint32_t cls, size_t size);
+/* Give a cell back to its span; the caller owns the span. */
+void span_free_cell(span_t *span, void *p);
+/* span->frees_until_event has reached zero. */
+void span_event(span_t *span);
+/* Move a span that is not active between heaps; the caller owns both. */
+void span_move(heap_t *from, heap_t *to, span_t *span);
+/* Put the class's list back into its span, and the span where it belongs. */
+void span_deactivate(heap_t *heap, uint32_t cls);
+/* Give back the spans of which no cell is in use. */
+void span_release_empty(heap_t *heap);
+/* Look through the latest frees for addresses that are no cells, up to a few thousand; the fast path does not
+ * ask. The caller owns the heap. */
+void span_check_freed(const heap_t *heap);
+static inline uint32_t span_used(const span_t *span)
+{
+    return span->frees_until_event + span->used_base;
+}
+/* span->waits of a span with so many cells used, by arithmetic: a word put together from halves in memory is
+ * read late. */
+static inline uint64_t span_waits(uint32_t used, uint32_t wait)
+{
+    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? (uint64_t)(used - wait) << 32 | wait
+                                                     : (uint64_t)wait << 32 | (used - wait);
+}
+
+/* --- remote.c --- */
+
+/* Free a cell of another heap: chain it, and send the chain when it is long. */
+void remote_free(heap_t *self, span_t *span, void *p);
+void remote_flush(heap_t *self);
+/* Take back what others sent. True if anything came. */
+bool remote_drain(heap_t *self);
+
+/* --- thread.c --- */
+
+extern struct heaps {
+    lock_t lock;
+    _Atomic(heap_t *) all;
+    _Atomic uint32_t orphans; /* 1 once there may be spans without a thread */
+} heaps;
+
+/* The calling thread's heap; makes or adopts one. NULL: out of memory. */
+heap_t *thread_heap(void);
+/* A heap without a thread yet. The caller has the lock. NULL: out of memory. */
+heap_t *thread_heap_make(void);
+/* With the world stopped: the thread of the heap is gone and has not left it. Under WEIR_COLLECT it becomes
+ * an orphan. */
+void thread_retire(heap_t *heap);
+/* Have the hook called on every thread that ends, once there is one, while its heap still works: it may free,
+ * and not allocate. NULL until then. There is one such listener. */
+void thread_call_at_end(void (*hook)(void));
+/* After an operation of a thread that is past its end and runs other people's destructors: it borrowed a heap
+ * for this one operation. Does nothing for any other thread. */
+void thread_return_borrowed(void);
+
+/* --- orphans.c --- */
+
+/* Under the lock: a heap of which no class is active has no thread any more; its spans are for everybody. */
+void orphans_leave(heap_t *heap);
+/* The same for one that may be in any state that a thread leaves between two operations: it goes on with the
+ * next thread. */
+void orphans_leave_whole(heap_t *heap);
+/* Under the lock: a heap without a thread, or NULL. */
+heap_t *orphans_take_heap(void);
+/* A span with free cells of the class that has no thread, now in this heap; or NULL. */
+span_t *orphans_take_span(heap_t *self, uint32_t cls);
+/* Drain the inbox of a heap without a thread, in its stead. */
+void orphans_tend(heap_t *heap);
+/* Give back the spans of ended threads of which no cell is in use. */
+void orphans_release_empty(void);
+
+/* --- lists of spans; the head is the slot of the first, 0: none --- */
+
+/* By all_next and all_prev: every span of a heap; collected large objects. */
+static inline void span_link_all(uint32_t *head, span_t *span)
+{
+    span->all_prev = 0;
+    span->all_next = *head;
+    if (*head)
+        span_of_slot(*head)->all_prev = span_slot(span);
+    *head = span_slot(span);
+}
+
+static inline void span_unlink_all(uint32_t *head, span_t *span)
+{
+    if (span->all_prev)
+        span_of_slot(span->all_prev)->all_next = span->all_next;
+    else
+        *head = span->all_next;
+    if (span->all_next)
+        span_of_slot(span->all_next)->all_prev = span->all_prev;
+}
+
+/* By next and prev: partial spans of a class; collected ones of a kind and class. */
+static inline void span_link(uint32_t *head, span_t *span)
+{
+    span->prev = 0;
+    span->next = *head;
+    if (*head)
+        span_of_slot(*head)->prev = span_slot(span);
+    *head = span_slot(span);
+}
+
+static inline void span_unlink(uint32_t *head, span_t *span)
+{
+    if (span->prev)
+        span_of_slot(span->prev)->next = span->next;
+    else
+        *head = span->next;
+    if (span->next)
+        span_of_slot(span->next)->prev = span->prev;
+}
+
+#endif

@@ -1,0 +1,22 @@
+/* account: what the heaps have counted in bulk, added up: the source of the statistics. */
+#ifndef WEIR_CONTROL_ACCOUNT_H
+#define WEIR_CONTROL_ACCOUNT_H
+
+#include <stdint.h>
+
+#include "runtime/cells/classes.h"
+
+typedef struct account {
+    uint64_t mallocs[CLASS_COUNT], frees[CLASS_COUNT]; /* cells, ever; class 0: objects of zero bytes */
+    uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
+    uint64_t arena_taken, arena_given; /* bytes in blocks of arenas, ever: a part of the allocated ones */
+    uint64_t heaps;                    /* how many there are */
+    uint64_t heap_bytes;
+} account_t;
+
+/* No count is ever less than in an account before, and none is more than the truth: of threads that allocate
+ * meanwhile it may lag by what they have at hand. Exact for threads that do not. Takes the lock of the
+ * heaps. */
+void account_read(account_t *account);
+
+#endif

@@ -1,0 +1,140 @@
+/* control: see control.h. */
+#include "runtime/control/control.h"
+
+#include <stdatomic.h>
+
+#include "runtime/cells/cache.h"
+#include "runtime/cycle/cycle.h"
+#include "runtime/heap/heap.h"
+#include "runtime/config/options.h"
+#include "runtime/pages/pages.h"
+
+static struct {
+    _Atomic int gc_percent;
+    uint64_t started_ns; /* written once, at the start */
+} knobs = {.gc_percent = 100};
+
+/* The start of the runtime reads the environment, so a knob that is turned before the first allocation has to
+ * come after it. */
+static void start(void)
+{
+    thread_heap();
+    thread_return_borrowed();
+}
+
+void control_init(void)
+{
+    knobs.gc_percent = options.gogc > INT32_MAX ? INT32_MAX : (int)options.gogc;
+    knobs.started_ns = os_now_ns();
+    pages_set_gc_percent(knobs.gc_percent);
+    pages_set_limit_scope(options.memlimit_scope == OPTIONS_SCOPE_PROCESS);
+    pages_set_soft_limit(options.memlimit);
+    pages_set_hard_limit(options.hardlimit);
+    pages_follow_memory(options.shares[OPTIONS_memlimit], options.shares[OPTIONS_hardlimit]);
+    pages_subscribe_limit();
+}
+
+int control_set_gc_percent(int percent)
+{
+    start();
+    int old = atomic_exchange(&knobs.gc_percent, percent < 0 ? -1 : percent);
+    pages_set_gc_percent(knobs.gc_percent);
+    return old;
+}
+
+static void subscribe(void)
+{
+    if (cycle_is_requested())
+        cycle_run_requested(false);
+}
+
+int64_t control_set_memory_limit(int64_t bytes)
+{
+    start();
+    if (bytes < 0)
+        return pages_soft_limit();
+    int64_t old = pages_set_soft_limit(bytes);
+    subscribe();
+    return old;
+}
+
+int64_t control_set_hard_limit(int64_t bytes)
+{
+    start();
+    if (bytes < 0)
+        return pages_hard_limit();
+    int64_t old = pages_set_hard_limit(bytes);
+    subscribe();
+    return old;
+}
+
+bool control_set_limit_scope(bool is_process)
+{
+    start();
+    bool old = pages_set_limit_scope(is_process);
+    subscribe();
+    return old;
+}
+
+void control_set_hard_limit_callback(void (*callback)(void *context, size_t wanted), void *context)
+{
+    pages_set_refusal_callback(callback, context);
+}
+
+void control_set_pressure_callback(int percent, void (*callback)(void *context, size_t inuse, size_t limit),
+                                   void *context)
+{
+    start();
+    pages_watch_pressure(percent, callback, context);
+    subscribe();
+}
+
+void control_thread_idle(void)
+{
+    if (!cache.heap)
+        return;
+    heap_shed_own();
+    pages_apply_rule();
+    subscribe();
+}
+
+/* One thread at a time: the one that moves the time on. */
+void control_tick(void)
+{
+    static const uint64_t pause_ns = 100 * 1000 * 1000;
+    static _Atomic uint64_t next_ns;
+    uint64_t now = os_now_coarse_ns(), next = next_ns;
+    if (now < next || !atomic_compare_exchange_strong(&next_ns, &next, now + pause_ns))
+        return;
+    start();
+    pages_look(0);
+    pages_apply_rule();
+    cycle_age_if_older(10 * (uint64_t)1000 * 1000 * 1000);
+    subscribe();
+}
+
+void control_free_os_memory(void)
+{
+    cycle_run(CYCLE_FORCED);
+    heap_trim(0);
+}
+
+uint64_t control_started_ns(void)
+{
+    return knobs.started_ns;
+}
+
+int control_gc_percent(void)
+{
+    return knobs.gc_percent;
+}
+
+int64_t control_memory_limit(void)
+{
+    return pages_soft_limit();
+}
+
+int64_t control_hard_limit(void)
+{
+    return pages_hard_limit();
+}

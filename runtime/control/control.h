@@ -1,0 +1,35 @@
+/* control: the knobs. All may be turned from any thread and act at once. */
+#ifndef WEIR_CONTROL_CONTROL_H
+#define WEIR_CONTROL_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Once, after options_load: what the environment asks for. */
+void control_init(void);
+
+/* In percent; negative: off. Returns the old value, -1 for off. */
+int control_set_gc_percent(int percent);
+/* Bytes; negative: only asks; INT64_MAX: none. Returns the old limit. */
+int64_t control_set_memory_limit(int64_t bytes);
+int64_t control_set_hard_limit(int64_t bytes);
+/* Does the soft limit count all of the process? The old scope. */
+bool control_set_limit_scope(bool is_process);
+void control_set_hard_limit_callback(void (*callback)(void *context, size_t wanted), void *context);
+/* Percent of the limit. */
+void control_set_pressure_callback(int percent, void (*callback)(void *context, size_t inuse, size_t limit),
+                                   void *context);
+/* The calling thread waits; time has passed: see weir/control.h. */
+void control_thread_idle(void);
+void control_tick(void);
+/* Release all that is idle to the kernel. */
+void control_free_os_memory(void);
+
+/* When the runtime began, on the monotonic clock. */
+uint64_t control_started_ns(void);
+int control_gc_percent(void);
+int64_t control_memory_limit(void);
+int64_t control_hard_limit(void);
+
+#endif

@@ -1,0 +1,59 @@
+/* trim: the entry points of heap.h that give memory back: what threads cache becomes idle memory, idle memory
+ * goes to the kernel.
+ */
+#include "runtime/threads/bias.h"
+#include "runtime/cells/cache.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/harden/harden.h"
+#include "runtime/heap/heap.h"
+#include "runtime/cells/hollow.h"
+#include "runtime/malloc/spare.h"
+#include "runtime/malloc/tend.h"
+#include "runtime/config/options.h"
+#include "runtime/pages/pages.h"
+
+static bool has_mail(const heap_t *self)
+{
+    return atomic_load_explicit(&self->inbox, memory_order_relaxed) != NULL;
+}
+
+static void shed_own(heap_t *self)
+{
+    bias_enter(self);
+    remote_flush(self);
+    remote_drain(self);
+    span_release_empty(self);
+    spare_release(self);
+    hollow_heap(self, NULL);
+    bias_leave(self);
+}
+
+void heap_shed(bool every)
+{
+    heap_t *self = thread_heap();
+    if (!self)
+        return;
+    if (options.harden)
+        harden_shed(self);
+    shed_own(self);
+    tend_all(every);
+    if (has_mail(self))
+        shed_own(self); /* what others had of ours */
+    orphans_release_empty();
+    thread_return_borrowed();
+}
+
+void heap_shed_own(void)
+{
+    heap_t *self = thread_heap();
+    if (self)
+        shed_own(self);
+    thread_return_borrowed();
+}
+
+bool heap_trim(size_t keep)
+{
+    heap_shed(true);
+    bool trimmed = collected_trim();
+    return pages_trim(keep) || trimmed;
+}

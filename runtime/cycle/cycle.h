@@ -1,0 +1,96 @@
+/* cycle: one round of what the runtime does to shrink.
+ *
+ * A cycle has no thread and no timer of its own. It is triggered when the heap has grown by GOGC percent
+ * (pages/growth.h), when the limit cannot be held by releasing idle memory, and when the program asks. The
+ * first two request it in pages_requested, under the pages' lock; the thread that next ends a slow allocation
+ * sees it and runs the cycle, with no lock held and with every structure of the heap in order, since
+ * listeners may run the program's code.
+ *
+ * A heap that is flat never grows, and still allocates: when so much has been allocated since the last cycle
+ * as growth would ask for, a cycle of the volume runs. It only lets what is not used grow older (AGE,
+ * SETTLE): nothing is traced for it, and growth is not measured anew. It comes while AGE has a listener.
+ *
+ * A cycle has phases, in this order; in each the listeners run in the order in which they came:
+ *
+ *     GATHER   have what the trace will need           without a lock: the C library's are taken (threads
+ *                                                        are started), and under them other threads may
+ *                                                        wait for the cycle
+ *     AGE      let what was not used grow older        under the cycle's lock: one thread at a time,
+ *     TRACE    find what is reachable                    no code of the program's, no allocation
+ *     SETTLE   give back what has come of age          without a lock: callbacks of the program may allocate,
+ *                                                        free, and use pools; a cycle in them does nothing
+ *
+ * What has come of age need not be reached by the trace any more: as in Go, whose pools are emptied before it
+ * marks. A cycle for the limit takes them one by one, and only as far as it has to: shed.h. Afterwards growth
+ * is measured anew, and idle memory is released to what the limit allows.
+ */
+#ifndef WEIR_CYCLE_CYCLE_H
+#define WEIR_CYCLE_CYCLE_H
+
+#include <stdbool.h>
+#include <weir/event.h>
+
+#include "runtime/cells/cache.h"
+#include "runtime/os/lock.h"
+#include "runtime/os/os.h"
+#include "runtime/pages/pages.h"
+
+enum cycle_reason { CYCLE_FORCED, CYCLE_GROWTH, CYCLE_LIMIT, CYCLE_VOLUME };
+enum cycle_phase { CYCLE_GATHER, CYCLE_AGE, CYCLE_TRACE, CYCLE_SETTLE, CYCLE_PHASES };
+
+/* As the program knows them. */
+static inline weir_event_reason cycle_event_reason(enum cycle_reason reason)
+{
+    return reason == CYCLE_FORCED  ? WEIR_EVENT_FORCED
+           : reason == CYCLE_LIMIT ? WEIR_EVENT_LIMIT
+                                   : WEIR_EVENT_GROWTH;
+}
+
+typedef void cycle_listener(void *context, enum cycle_reason reason);
+
+/* Have the listener called in the phase of every cycle from now on. There is room for a few, and no way to
+ * leave; the caller is subscribed to cycles from then on. */
+void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *context);
+
+/* From now on cycles run: there is a subscriber. */
+void cycle_subscribe(void);
+
+/* Run a cycle now. A forced one waits for one that another thread is in, and then runs; one for growth leaves
+ * it to that thread. False: none ran, because this thread is in a cycle already, or at its end, or a child of
+ * vfork in its parent's memory (world_vfork_begin). Keeps errno. */
+bool cycle_run(enum cycle_reason reason);
+
+/* For a cycle for the limit's sake (shed.h): run one phase, in its lock if it has one; and: does the phase
+ * have a listener? */
+void cycle_phase(enum cycle_phase phase, enum cycle_reason reason);
+bool cycle_is_listened(enum cycle_phase phase);
+
+/* Wait until no other thread is in TRACE or AGE. Not from there. */
+void cycle_wait(void);
+
+/* Run the cycle that is requested. One for the limit is left to a thread that is in one, unless `is_refused`:
+ * the caller's allocation was. True: one ran, and what was refused may be tried again. */
+bool cycle_run_requested(bool is_refused);
+
+/* If the last cycle was longer ago: request one of the volume. */
+void cycle_age_if_older(uint64_t ns);
+
+/* So many bytes have been allocated, reused ones too. That may trigger a cycle. */
+void cycle_add_volume(size_t bytes);
+
+/* The same for a thread, which tells it a megabyte at a time. */
+static inline void cycle_note_volume(heap_t *heap, size_t bytes)
+{
+    enum { STEP = 1024 * 1024 };
+    size_t sum = heap->volume + bytes;
+    heap->volume = sum < STEP ? (uint32_t)sum : 0;
+    if (UNLIKELY(sum >= STEP))
+        cycle_add_volume(sum);
+}
+
+static inline bool cycle_is_requested(void)
+{
+    return UNLIKELY(atomic_load_explicit(&pages_requested, memory_order_relaxed) != PAGES_REQUEST_NONE);
+}
+
+#endif

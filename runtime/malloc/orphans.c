@@ -1,0 +1,104 @@
+/* orphans: what threads that have ended leave behind.
+ *
+ *     heap of a thread --its end--> spans: to the orphanage       the heap itself, empty: to the idle heaps
+ *                                     |                             |
+ *                       thread in need of a span: takes one       new thread: takes one
+ *
+ * The orphanage is a heap without a thread that owns every span left behind. It receives remote frees like
+ * any heap; a sender drains them in its stead. All of it is under the lock of the heaps; no call here costs
+ * more for more threads, orphans or spans, but that a thread's end costs in proportion to the spans it had.
+ */
+#include "runtime/cells/cache.h"
+#include "runtime/threads/tend_queue.h"
+#include "runtime/os/os.h"
+
+static heap_t *idle;      /* under the lock: heaps without a thread, linked by next_idle */
+static heap_t *orphanage; /* under the lock; made by the first thread that leaves a span; never goes */
+static bool has_changed;  /* under the lock: a span came, or cells, since empty spans were given back */
+
+/* False: there is no memory for it. */
+static bool have_orphanage(void)
+{
+    if (!orphanage && (orphanage = thread_heap_make()) != NULL) {
+        atomic_store_explicit(&orphanage->status, HEAP_ORPHAN, memory_order_release);
+        atomic_fetch_add(&heaps.orphans, 1);
+    }
+    return orphanage != NULL;
+}
+
+static void push_idle(heap_t *heap)
+{
+    heap->next_idle = idle;
+    idle = heap;
+    atomic_store(&heap->status, HEAP_ORPHAN);
+}
+
+void orphans_leave(heap_t *heap)
+{
+    if (heap->spans && have_orphanage()) {
+        while (heap->spans)
+            span_move(heap, orphanage, span_of_slot(heap->spans));
+        has_changed = true;
+        tend_queue_add(orphanage);
+    }
+    push_idle(heap);
+    remote_drain(
+        heap); /* what came between the last time and the mark, of which its sender has not seen the mark */
+}
+
+void orphans_leave_whole(heap_t *heap)
+{
+    push_idle(heap);
+}
+
+heap_t *orphans_take_heap(void)
+{
+    heap_t *heap = idle;
+    if (heap)
+        idle = heap->next_idle;
+    return heap;
+}
+
+/* Without the lock: a guess, which may be wrong for as long as another thread is at it. */
+__attribute__((no_sanitize("thread"))) static bool may_have(uint32_t cls)
+{
+    return atomic_load_explicit(&heaps.orphans, memory_order_acquire) != 0 &&
+           (__atomic_load_n(&orphanage->partial[cls], __ATOMIC_RELAXED) ||
+            atomic_load_explicit(&orphanage->inbox, memory_order_relaxed));
+}
+
+/* Waits for the lock: threads that come together would otherwise leave what there is, and each take a new
+ * span. */
+span_t *orphans_take_span(heap_t *self, uint32_t cls)
+{
+    if (LIKELY(!may_have(cls)))
+        return NULL;
+    lock_acquire(&heaps.lock);
+    has_changed |= remote_drain(orphanage);
+    span_t *span = orphanage->partial[cls] ? span_of_slot(orphanage->partial[cls]) : NULL;
+    if (span)
+        span_move(orphanage, self, span);
+    lock_release(&heaps.lock);
+    return span;
+}
+
+void orphans_tend(heap_t *heap)
+{
+    if (!lock_try(&heaps.lock)) /* busy, perhaps with this very call: the next sender or adopter will do it */
+        return;
+    if (heap->status == HEAP_ORPHAN)
+        has_changed |= remote_drain(heap);
+    lock_release(&heaps.lock);
+}
+
+void orphans_release_empty(void)
+{
+    if (atomic_load_explicit(&heaps.orphans, memory_order_acquire) == 0)
+        return;
+    lock_acquire(&heaps.lock);
+    has_changed |= remote_drain(orphanage);
+    if (has_changed)
+        span_release_empty(orphanage);
+    has_changed = false;
+    lock_release(&heaps.lock);
+}

@@ -1,0 +1,234 @@
+/* tend: see tend.h. */
+#include "runtime/malloc/tend.h"
+
+#include <string.h>
+
+#include "runtime/cells/cache.h"
+#include "runtime/threads/bias.h"
+#include "runtime/cells/hollow.h"
+#include "runtime/malloc/spare.h"
+#include "runtime/threads/tend_queue.h"
+#include "runtime/threads/world.h"
+#include "runtime/process/asleep.h"
+#include "runtime/base/filter.h"
+#include "runtime/base/futex.h"
+#include "runtime/config/options.h"
+
+/* --- the fast paths: of the owner, or of the thread that has revoked the bias --- */
+
+static cache_t *cache_of(const heap_t *heap)
+{
+    return (cache_t *)(void *)heap->bins; /* its first member */
+}
+
+static void set_owners(heap_t *heap, uintptr_t word)
+{
+    for (uint32_t slot = heap->spans; slot; slot = span_of_slot(slot)->all_next)
+        __atomic_store_n(&span_of_slot(slot)->owner, word, __ATOMIC_RELAXED);
+}
+
+/* Without effect on a hardened heap, which has no fast paths. */
+static void set_classes(heap_t *heap, bool known)
+{
+    if (options.harden)
+        return;
+    uint8_t *class_of_granule = cache_of(heap)->class_of;
+    for (size_t granule = 0; granule < GRANULES; granule++)
+        __atomic_store_n(&class_of_granule[granule], known ? (uint8_t)class_of(granule * 16) : 0,
+                         __ATOMIC_RELAXED);
+}
+
+static void close_fast_paths(heap_t *heap)
+{
+    if (heap->closed)
+        return;
+    set_classes(heap, false);
+    set_owners(heap, 0);
+    heap->closed = true;
+}
+
+static void open_fast_paths(heap_t *heap)
+{
+    if (!heap->closed)
+        return;
+    set_owners(heap, heap->word);
+    set_classes(heap, true);
+    heap->closed = false;
+}
+
+/* --- the owner's side --- */
+
+/* The bias is not the owner's: take it back, or wait for it. */
+static void ask_back(heap_t *self, uint32_t state)
+{
+    if (state == BIAS_RESTING) {
+        if (atomic_compare_exchange_strong(&self->bias, &state, BIAS_OWNER))
+            tend_queue_add(self);
+    } else if (state == BIAS_AWAITED || atomic_compare_exchange_strong(&self->bias, &state, BIAS_AWAITED)) {
+        os_futex_wait(&self->bias, BIAS_AWAITED);
+    }
+}
+
+COLD void bias_wait(heap_t *self)
+{
+    do {
+        atomic_store_explicit(&self->busy, 0, memory_order_release);
+        uint32_t state;
+        while ((state = atomic_load_explicit(&self->bias, memory_order_acquire)) != BIAS_OWNER)
+            ask_back(self, state);
+        atomic_store_explicit(&self->busy, 1, memory_order_relaxed);
+        fence_hot();
+    } while (atomic_load_explicit(&self->bias, memory_order_acquire) != BIAS_OWNER);
+    open_fast_paths(self);
+}
+
+/* --- the tender's side: all of it under the lock of the heaps --- */
+
+/* An owner that waits for its bias may have freed the cell that a full span waited for, and not said so
+ * yet. */
+static void run_missed_events(heap_t *heap)
+{
+    for (uint32_t slot = heap->spans; slot; slot = span_of_slot(slot)->all_next) {
+        span_t *span = span_of_slot(slot);
+        if (span->state == SPAN_FULL && span->frees_until_event == 0)
+            span_event(span);
+    }
+}
+
+/* Pages go back by many calls of the kernel's: not while the owner waits for its bias, or another thread for
+ * the lock. */
+static bool is_awaited(const heap_t *heap)
+{
+    return atomic_load_explicit(&heap->bias, memory_order_relaxed) == BIAS_AWAITED ||
+           lock_is_wanted(&heaps.lock);
+}
+
+/* What the owner would do: as at its end, but that it stays. False: it was broken off. */
+static bool give_back_all(heap_t *heap)
+{
+    remote_flush(heap);
+    remote_drain(heap);
+    span_release_empty(heap);
+    spare_release(heap);
+    return hollow_heap(heap, is_awaited);
+}
+
+/* The owner changes these meanwhile: a guess. */
+__attribute__((no_sanitize("thread"))) static bool is_worth_it(const heap_t *heap)
+{
+    if (atomic_load_explicit(&heap->inbox, memory_order_relaxed))
+        return true;
+    for (uint32_t i = 0; i < OUTBOX_SIZE; i++)
+        if (heap->outbox[i].first)
+            return true;
+    if (heap->spare.share)
+        return true;
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+        if (heap->active[cls] || heap->partial[cls])
+            return true;
+    return false;
+}
+
+/* The bias is revoked, and the owner is in no slow path. True: there is nothing to be had any more. */
+static bool tend_revoked(heap_t *heap)
+{
+    if (!is_worth_it(heap))
+        return true;
+    close_fast_paths(heap);
+    fence_cold();
+    bool asleep = asleep_is(heap->thread.id, heap->thread.stack_to), done = false;
+    if (asleep) {
+        fence_cold();
+        run_missed_events(heap);
+        done = give_back_all(heap);
+        fence_cold(); /* a thread that finds the fast paths open sees all of this */
+    }
+    if (!done)
+        open_fast_paths(heap);
+    return done;
+}
+
+/* True: the heap is at rest. */
+static bool tend(heap_t *heap)
+{
+    uint32_t before = atomic_exchange_explicit(&heap->bias, BIAS_REVOKED, memory_order_acquire),
+             after = before;
+    fence_cold();
+    if (!atomic_load_explicit(&heap->busy, memory_order_acquire))
+        after = tend_revoked(heap) ? BIAS_RESTING : BIAS_OWNER;
+    atomic_store_explicit(&heap->bias, after, memory_order_release);
+    os_futex_wake_all(&heap->bias);
+    return after == BIAS_RESTING;
+}
+
+/* Is there a thread, and will it be there as long as we have the lock? An owner that runs is left alone. */
+static bool may_be_tended(const heap_t *heap)
+{
+    return heap != cache.heap && heap->thread.id != WORLD_NO_THREAD && !heap->thread.ended &&
+           (!is_worth_it(heap) || asleep_may_be(heap->thread.id));
+}
+
+/* Asked under the lock: a filter of system calls is installed under it too (swap/sandbox.c). */
+static bool may_look(void)
+{
+    return filter_permits(FILTER_FENCE | FILTER_PROC | FILTER_COPY);
+}
+
+static uint64_t looks;
+
+uint64_t tend_looks(void)
+{
+    return looks;
+}
+
+/* False: to be tried again. */
+static bool tend_one(heap_t *heap)
+{
+    looks++;
+    if (heap->status == HEAP_LIVE)
+        return may_look() && may_be_tended(heap) && tend(heap);
+    return heap->status != HEAP_ORPHAN || give_back_all(heap);
+}
+
+/* False: there is none. */
+static bool tend_next(uint32_t *failures)
+{
+    lock_acquire(&heaps.lock);
+    heap_t *heap = tend_queue_take();
+    if (heap && !tend_one(heap)) {
+        tend_queue_fail(heap);
+        ++*failures;
+    }
+    lock_release(&heaps.lock);
+    return heap != NULL;
+}
+
+/* Collect mode has a cache of another kind. A program that filters its system calls may not allow the proof.
+ * ThreadSanitizer does not know what the kernel proves. */
+static bool is_possible(void)
+{
+#ifdef __SANITIZE_THREAD__
+    return false;
+#else
+    return fence_is_cheap() && !options.collect;
+#endif
+}
+
+/* Twice: in the first round the heaps send each other what was theirs. */
+void tend_all(bool every)
+{
+    enum { FAILURES = 32 };
+    uint32_t failures = 0;
+    if (!is_possible())
+        return;
+    for (int round = 0; round < 2; round++) {
+        lock_acquire(&heaps.lock);
+        tend_queue_gather();
+        lock_release(&heaps.lock);
+        while ((every || failures < FAILURES) && tend_next(&failures))
+            ;
+    }
+    lock_acquire(&heaps.lock);
+    tend_queue_put_back();
+    lock_release(&heaps.lock);
+}
