@@ -6,7 +6,7 @@
 
 #include "arena/arena.h"
 #include "arena/quarantine.h"
-#include "runtime/collect/roots.h"
+#include "runtime/gc/roots/roots.h"
 #include "runtime/threads/fork.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/os.h"

@@ -13,7 +13,7 @@
  */
 #include "pool/check.h"
 #include "pool/pool.h"
-#include "runtime/collect/roots.h"
+#include "runtime/gc/roots/roots.h"
 #include "runtime/heap/heap.h"
 
 /* --- before the stop --- */

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/collect/death.h"
-#include "runtime/collect/gc.h"
-#include "runtime/collect/mark.h"
-#include "runtime/collect/stacks.h"
+#include "runtime/gc/refs/death.h"
+#include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/mark/mark.h"
+#include "runtime/gc/roots/stacks.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/heap/heap.h"
 #include "runtime/malloc/large.h"

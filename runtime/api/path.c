@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-#include "runtime/collect/gc.h"
-#include "runtime/collect/path.h"
+#include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/debug/path.h"
 #include "runtime/process/place.h"
 
 /* What the process has written may be static data: asked with all threads at work, since the linker has a

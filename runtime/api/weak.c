@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdint.h>
 
-#include "runtime/collect/ephemeron.h"
-#include "runtime/collect/mark.h"
-#include "runtime/collect/weak.h"
+#include "runtime/gc/refs/ephemeron.h"
+#include "runtime/gc/mark/mark.h"
+#include "runtime/gc/refs/weak.h"
 #include "runtime/cells/cache.h"
 
 static bool is_weak_target(const void *p)

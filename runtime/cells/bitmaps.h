@@ -6,7 +6,7 @@
  *               frees, acquired by the one that allocates
  *     marks     the last trace reached it; zero but between the trace and the sweep of the span. A cell that
  *               the program frees loses first the one bit, then the other
- *     scanned   what it points to was reached too (collect/mark.c). From the end of a trace to the sweep the
+ *     scanned   what it points to was reached too (gc/mark/mark.c). From the end of a trace to the sweep the
  *               same as marks in spans that hold pointers, but for cells freed since
  *
  * And, beside them, what each slot holds, in two bytes, and what is left to scan there. Four claims
@@ -65,11 +65,11 @@ static inline void bitmaps_set_slot_kind(size_t slot, slot_kind_t brief)
     __atomic_store(&bitmaps_slot_kinds[slot], &brief, __ATOMIC_RELEASE);
 }
 
-/* What is left to scan in a span. Markers' (collect/mark.c); words is zero between collections. */
+/* What is left to scan in a span. Markers' (gc/mark/mark.c); words is zero between collections. */
 typedef struct grey {
     uint64_t words; /* of its bitmap, one bit each, in which cells may be marked and not scanned */
     uint32_t next;  /* slot in the same queue */
-    uint32_t watch; /* the collector's: the trace in which the span's pages are watched (collect/watch.h) */
+    uint32_t watch; /* the collector's: the trace in which the span's pages are watched (gc/cycle/watch.h) */
 } grey_t;
 extern grey_t *bitmaps_grey; /* one a slot */
 

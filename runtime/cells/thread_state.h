@@ -50,7 +50,7 @@ typedef struct thread_state {
     tracer_call_t call;      /* a system call that a stop may cut short */
     _Atomic uint32_t vforks; /* 1: it makes a child that shares its memory; `blocked` is its frame */
 
-    /* Coroutines (collect/stacks.h). The owner's. */
+    /* Coroutines (gc/roots/stacks.h). The owner's. */
     struct weir_gc_stack *coroutine; /* the stack that it said it is on; NULL: its own */
     saved_frame_t left;              /* of its own stack, while it is on another one */
 } thread_state_t;

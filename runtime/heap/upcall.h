@@ -7,7 +7,7 @@
 #include "runtime/os/os.h"
 #include "runtime/region/region.h"
 
-/* runtime/collect/gc.c: what malloc gets under WEIR_COLLECT: zeroed, scanned, collected. alignment: a power
+/* runtime/gc/cycle/gc.c: what malloc gets under WEIR_COLLECT: zeroed, scanned, collected. alignment: a power
  * of two; size > 0. NULL and ENOMEM. */
 void *upcall_collected(size_t size, size_t alignment);
 
@@ -15,7 +15,7 @@ void *upcall_collected(size_t size, size_t alignment);
  * (base/rules.h). */
 HIDDEN enum span_kind upcall_kind(size_t size) __attribute__((weak));
 
-/* runtime/collect/death.c: an object of a span with COLLECTED_HAS_RECORD is about to be freed by hand. */
+/* runtime/gc/refs/death.c: an object of a span with COLLECTED_HAS_RECORD is about to be freed by hand. */
 void upcall_freed(const void *object);
 
 /* runtime/swap/start.c: is there if this is libweir-malloc.so. */

@@ -9,8 +9,8 @@
 #include <weir/control.h>
 #include <weir/pool.h>
 
-#include "runtime/collect/gc.h"
-#include "runtime/collect/pauses.h"
+#include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/cycle/pauses.h"
 #include "runtime/cells/classes.h"
 #include "runtime/control/control.h"
 #include "runtime/observe/stats.h"

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "runtime/collect/gc.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/control/account.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/control/control.h"

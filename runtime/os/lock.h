@@ -29,8 +29,8 @@ enum lock_rank {
     LOCK_RANK_START,        /* runtime/threads/fork.c: the start of the runtime and of its parts */
     LOCK_RANK_FORK,         /* runtime/threads/fork.c: the locks that a fork takes */
     LOCK_RANK_CYCLE,        /* runtime/cycle/cycle.c: one cycle at a time */
-    LOCK_RANK_GC,           /* runtime/collect/gc.c: the pacer and the trace */
-    LOCK_RANK_SIDE_TABLE,   /* runtime/collect/side_table.c: what hangs on objects */
+    LOCK_RANK_GC,           /* runtime/gc/cycle/gc.c: the pacer and the trace */
+    LOCK_RANK_SIDE_TABLE,   /* runtime/gc/cells/side_table.c: what hangs on objects */
     LOCK_RANK_ARENAS,       /* arena/quarantine.c; those of arena/live.c come just before it */
     LOCK_RANK_POOLS,        /* pool: the list of pools, their biased locks */
     LOCK_RANK_HEAPS,        /* runtime/heap/thread.c: the list of heaps */

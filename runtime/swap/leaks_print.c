@@ -10,8 +10,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "runtime/collect/gc.h"
-#include "runtime/collect/leaks.h"
+#include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/debug/leaks.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/profile/origin.h"
 #include "runtime/observe/stats_print.h"

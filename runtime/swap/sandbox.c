@@ -19,7 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "runtime/collect/gc.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/cells/cache.h"
 #include "runtime/threads/world.h"
 #include "runtime/base/filter.h"

@@ -21,7 +21,7 @@
 #include <weir/control.h>
 #include <weir/gc.h>
 
-#include "runtime/collect/gc.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cells/collected.h"
 #include "tests/soak/graph.h"
 #include "tests/unit/support.h"

@@ -13,7 +13,7 @@
 #include <weir/gc.h>
 #include <weir/weak.h>
 
-#include "runtime/collect/trace.h"
+#include "runtime/gc/cycle/trace.h"
 #include "runtime/threads/world.h"
 #include "runtime/config/options.h"
 #include "tests/unit/hidden.h"

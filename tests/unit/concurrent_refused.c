@@ -11,8 +11,8 @@
 #include <sys/uio.h>
 #include <weir/gc.h>
 
-#include "runtime/collect/trace.h"
-#include "runtime/collect/watch.h"
+#include "runtime/gc/cycle/trace.h"
+#include "runtime/gc/cycle/watch.h"
 #include "runtime/config/options.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"

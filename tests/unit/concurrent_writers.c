@@ -10,7 +10,7 @@
 #include <weir/event.h>
 #include <weir/gc.h>
 
-#include "runtime/collect/trace.h"
+#include "runtime/gc/cycle/trace.h"
 #include "runtime/config/options.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"

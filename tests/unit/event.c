@@ -10,7 +10,7 @@
 #include <weir/gc.h>
 #include <weir/pool.h>
 
-#include "runtime/collect/gc.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/control/control.h"
 #include "runtime/cycle/cycle.h"

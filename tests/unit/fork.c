@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "runtime/collect/gc.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/threads/fork.h"
 #include "runtime/heap/heap.h"
 #include "runtime/os/lock.h"

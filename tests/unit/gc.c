@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <weir/gc.h>
 
-#include "runtime/collect/gc.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/base/cpu.h"
 #include "runtime/config/options.h"

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <weir/gc.h>
 
-#include "runtime/collect/gc.h"
-#include "runtime/collect/work.h"
+#include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/mark/work.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 #include "tests/unit/gc_tests.h"

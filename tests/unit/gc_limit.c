@@ -4,7 +4,7 @@
 #include <weir/gc.h>
 #include <weir/stats.h>
 
-#include "runtime/collect/gc.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/pages/pages.h"
 #include "tests/unit/support.h"
 

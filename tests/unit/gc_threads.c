@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <weir/gc.h>
 
-#include "runtime/collect/gc.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/base/cpu.h"
 #include "runtime/config/options.h"

@@ -1,7 +1,7 @@
 /* gctrace: lines worked out by hand, and lines of a real Go program taken apart and put together again. */
 #include <criterion/criterion.h>
 
-#include "runtime/collect/gctrace.h"
+#include "runtime/gc/cycle/gctrace.h"
 #include "support.h"
 
 static char room[GCTRACE_LINE];

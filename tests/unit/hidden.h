@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <weir/gc.h>
 
-#include "runtime/collect/background.h"
+#include "runtime/gc/cycle/background.h"
 #include "runtime/gc/cells/collected.h"
 
 /* An address that the collector does not recognise. */

@@ -11,7 +11,7 @@
 #include <weir.h>
 #include <weir/metrics.h>
 
-#include "runtime/collect/pauses.h"
+#include "runtime/gc/cycle/pauses.h"
 
 static uint64_t read_one(const char *name)
 {

@@ -1,7 +1,7 @@
 /* program_roots: against a list that is searched from its end. */
 #include <criterion/criterion.h>
 
-#include "runtime/collect/program_roots.h"
+#include "runtime/gc/roots/program_roots.h"
 #include "tests/unit/support.h"
 
 enum { MOST = 1000, STEPS = 200000, STARTS = 700 };

@@ -9,9 +9,9 @@
 #include <weir/gc.h>
 #include <weir/weak.h>
 
-#include "runtime/collect/mark.h"
-#include "runtime/collect/side_table.h"
-#include "runtime/collect/work.h"
+#include "runtime/gc/mark/mark.h"
+#include "runtime/gc/cells/side_table.h"
+#include "runtime/gc/mark/work.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 

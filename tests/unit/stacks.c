@@ -7,7 +7,7 @@
 #include <ucontext.h>
 #include <weir/gc.h>
 
-#include "runtime/collect/gc.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cells/collected.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"

@@ -13,7 +13,7 @@
 #include <weir/event.h>
 #include <weir/gc.h>
 
-#include "runtime/collect/gc.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/threads/halt.h"
 #include "runtime/threads/world.h"
 #include "runtime/config/options.h"

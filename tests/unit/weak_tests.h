@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 #include <weir/gc.h>
 #include <weir/weak.h>
-#include "runtime/collect/side_table.h"
+#include "runtime/gc/cells/side_table.h"
 #include "runtime/config/options.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"

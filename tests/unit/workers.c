@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "runtime/collect/workers.h"
+#include "runtime/threads/workers.h"
 
 enum { WANTED = 4, RUNS = 2000 };
 

@@ -66,12 +66,12 @@ __attribute__((always_inline)) static inline void *collected_alloc_fast(enum spa
 
 /* What the collector notes about a span of its, small or large, in the word that spans of manual cells count
  * in.
- *   HAS_RECORD   something hangs on one of its objects, or did (collect/side_table.h). Set by any thread,
+ *   HAS_RECORD   something hangs on one of its objects, or did (gc/cells/side_table.h). Set by any thread,
  *                for good
- *   WATCHED      while marking: news of one of its objects is waited for (collect/ephemeron.h). By the
+ *   WATCHED      while marking: news of one of its objects is waited for (gc/refs/ephemeron.h). By the
  *                collector
  *   PUT_OFF      while marking beside the program: an object of its is to be scanned in the stop
- *                (collect/mark.c). Markers'
+ *                (gc/mark/mark.c). Markers'
  *   SAMPLED      a large object that the heap profile has as a sample (profile/sampled.h) */
 enum { COLLECTED_HAS_RECORD = 1, COLLECTED_WATCHED = 2, COLLECTED_PUT_OFF = 4, COLLECTED_SAMPLED = 8 };
 static inline bool collected_has_flag(const span_t *span, uint32_t flag)

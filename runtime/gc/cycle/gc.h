@@ -1,0 +1,85 @@
+/* gc: the collector's cycle, and the entries for collected memory.
+ *
+ *     1  wait for other collectors; find the roots in static data; sweep what is not swept
+ *     2  stop the world; spans leave their threads, cells in buffers become black
+ *     3  mark from the roots, on all processors if the heap is large; weak references, finalizers: death.h
+ *     4  all spans are to be swept; start the world
+ *     5  give back spans without a live object; ask the pacer for the next trigger
+ *
+ * The thread whose allocation finds the heap at the pacer's trigger is the one that collects.
+ */
+#ifndef WEIR_GC_CYCLE_GC_H
+#define WEIR_GC_CYCLE_GC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/gc/cells/collected.h"
+#include "runtime/os/check.h"
+
+/* A zeroed object; NULL and ENOMEM. */
+void *gc_alloc_slow(enum span_kind kind, size_t size);
+__attribute__((always_inline)) static inline void *gc_alloc(enum span_kind kind, size_t size)
+{
+    void *p = collected_alloc_fast(kind, size);
+    return LIKELY(p != NULL) ? p : gc_alloc_slow(kind, size);
+}
+
+/* The same with a byte more than asked for, in which the end of the object lies: C allows a pointer there,
+ * and it keeps the object. */
+__attribute__((always_inline)) static inline void *gc_alloc_with_end(enum span_kind kind, size_t size)
+{
+    void *p = LIKELY(size < MEDIUM_MAX) ? collected_alloc_fast(kind, size + 1) : NULL;
+    return LIKELY(p != NULL) ? p : gc_alloc_slow(kind, size < PTRDIFF_MAX ? size + 1 : size);
+}
+
+void gc_collect(void);
+/* Sweep for so many nanoseconds; true: there is more to do. */
+bool gc_step(uint64_t ns);
+/* The same for the search for leaks: of the caller's stack and registers only what the frame says counts;
+ * NULL: all. Not by two threads at a time. */
+struct origin_frame;
+void gc_look(const struct origin_frame *from);
+void gc_enable(int change); /* -1: enabled once more */
+/* Does a filter of the program's let a collection make the system calls that it needs (base/filter.h)? */
+bool gc_is_permitted(void);
+/* No cycle traces between the two; they nest. In one thread. */
+void gc_forbid_begin(void);
+void gc_forbid_end(void);
+
+/* Under the collector's lock. */
+bool gc_add_roots(uintptr_t start, size_t size);
+void gc_remove_roots(uintptr_t start);
+
+struct weir_gc_stack *gc_stack_add(uintptr_t low, size_t size);
+void gc_stack_remove(struct weir_gc_stack *stack);
+
+/* A path to the object that p points into: see path.h. 0, or what errno is to say. */
+struct path;
+int gc_path(const void *p, struct path *path);
+
+/* Of all cycles so far. */
+typedef struct gc_stats {
+    uint64_t cycles, forced;
+    uint64_t goal;                                         /* of the next; UINT64_MAX: none */
+    uint64_t live;                                         /* marked by the last */
+    uint64_t heap;                                         /* live, and handed out since */
+    uint64_t pause_total_ns, pauses[256], pause_ends[256]; /* circular; the last at (cycles + 255) % 256 */
+    uint64_t pause_max_ns;                                 /* the longest */
+    uint64_t last_end_ns;                                  /* since 1970 */
+    uint64_t collector_ns,
+        available_ns;       /* of all processors, since the runtime began; available: when the last ended */
+    uint64_t objects;       /* marked by the last */
+    uint64_t limiter_cycle; /* the last after which the limiter was on; 0: it never was */
+} gc_stats_t;
+gc_stats_t gc_read_stats(void); /* waits for a cycle that is under way */
+
+/* The part of them that can be read without waiting for a cycle: during one, what was before it. All of one
+ * moment. */
+typedef struct gc_counts {
+    uint64_t cycles, forced, goal, live, heap, pause_max_ns, collector_ns, available_ns, limiter_cycle;
+} gc_counts_t;
+void gc_read_counts(gc_counts_t *counts);
+
+#endif

@@ -1,0 +1,258 @@
+/* ephemeron: see ephemeron.h. */
+#include "runtime/gc/refs/ephemeron.h"
+
+#include <stdatomic.h>
+
+#include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/mark/mark.h"
+#include "runtime/gc/cells/side_table.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/os/spin.h"
+
+static struct {
+    size_t entries; /* of all maps; under the lock of the side table */
+    spin_t lock;    /* among markers: the list of those awake, linked by wake_next */
+    _Atomic uint32_t awake;
+} ephemerons;
+
+/* --- maps; under the lock --- */
+
+static uint32_t find_map(const void *map)
+{
+    return side_table_find((uintptr_t)map, SIDE_MAP);
+}
+
+static bool is_entry_of(uint32_t number, const void *map)
+{
+    return side_table_at(number)->kind == SIDE_ENTRY && side_table_at(number)->map == (uintptr_t)map;
+}
+
+/* The entry is among what hangs on the key, and among the map's: both are gone through in step, until the
+ * shorter ends. One key may be in many maps, and one map have many keys. */
+static uint32_t find_entry(const void *map, const void *key)
+{
+    uint32_t owner = find_map(map), of_map = owner ? side_table_at(owner)->first : 0;
+    uint32_t of_key = side_table_next_of((uintptr_t)key, 0);
+    while (of_map && of_key) {
+        if (is_entry_of(of_key, map))
+            return of_key;
+        if (side_table_at(of_map)->object == (uintptr_t)key)
+            return of_map;
+        of_key = side_table_next_of((uintptr_t)key, of_key);
+        of_map = side_table_at(of_map)->map_next;
+    }
+    return 0;
+}
+
+static uint32_t add_entry(uint32_t map, const void *key)
+{
+    uint32_t entry = side_table_add((uintptr_t)key, SIDE_ENTRY);
+    if (!entry)
+        return 0;
+    side_record_t *record = side_table_at(entry), *owner = side_table_at(map);
+    record->map = owner->object;
+    record->map_next = owner->first;
+    if (owner->first)
+        side_table_at(owner->first)->map_prev = entry;
+    owner->first = entry;
+    owner->entries++;
+    ephemerons.entries++;
+    return entry;
+}
+
+void map_drop_entry(uint32_t entry)
+{
+    const side_record_t *record = side_table_at(entry);
+    side_record_t *owner = side_table_at(side_table_find(record->map, SIDE_MAP));
+    if (record->map_prev)
+        side_table_at(record->map_prev)->map_next = record->map_next;
+    else
+        owner->first = record->map_next;
+    if (record->map_next)
+        side_table_at(record->map_next)->map_prev = record->map_prev;
+    owner->entries--;
+    ephemerons.entries--;
+    side_table_drop(entry);
+}
+
+void map_drop(uint32_t map)
+{
+    while (side_table_at(map)->first)
+        map_drop_entry(side_table_at(map)->first);
+    side_table_drop(map);
+}
+
+/* --- for the program's threads --- */
+
+void *map_new(void)
+{
+    void *map = gc_alloc(KIND_NOSCAN, 1);
+    if (!map)
+        return NULL;
+    if (!side_table_lock())
+        return NULL;
+    uint32_t number = side_table_add((uintptr_t)map, SIDE_MAP);
+    side_table_unlock();
+    return number ? map : NULL;
+}
+
+enum map_result map_set(const void *map, const void *key, const void *value)
+{
+    if (!side_table_lock())
+        return MAP_NO_MEMORY;
+    uint32_t owner = find_map(map), entry = owner ? find_entry(map, key) : 0;
+    if (owner && !entry)
+        entry = add_entry(owner, key);
+    if (entry)
+        side_table_at(entry)->value = (uintptr_t)value;
+    side_table_unlock();
+    return entry ? MAP_DONE : owner ? MAP_NO_MEMORY : MAP_NO_MAP;
+}
+
+uintptr_t map_get(const void *map, const void *key)
+{
+    if (!side_table_lock())
+        return 0;
+    uint32_t entry = find_entry(map, key);
+    uintptr_t value = entry ? side_table_at(entry)->value : 0;
+    side_table_unlock();
+    return value;
+}
+
+bool map_remove(const void *map, const void *key)
+{
+    if (!side_table_lock())
+        return false;
+    uint32_t entry = find_entry(map, key);
+    if (entry)
+        map_drop_entry(entry);
+    side_table_unlock();
+    return entry != 0;
+}
+
+size_t map_count(const void *map)
+{
+    if (!side_table_lock())
+        return 0;
+    uint32_t number = find_map(map);
+    size_t count = number ? side_table_at(number)->entries : 0;
+    side_table_unlock();
+    return count;
+}
+
+/* --- marking --- */
+
+static bool is_key_marked(uintptr_t object)
+{
+    return collected_is_marked((const void *)object);
+}
+
+static bool is_resolved(const side_record_t *entry)
+{
+    return !entry->lost && is_key_marked(entry->object) && is_key_marked(entry->map);
+}
+
+static span_t *key_span(uintptr_t object)
+{
+    return span_of_slot(region_slot((const void *)object));
+}
+
+/* First all are watched, then values are marked: what that reaches wakes those it should. */
+static void begin_resolving(void)
+{
+    for (uint32_t number = 1; number < side_table_end(); number++) {
+        side_record_t *entry = side_table_at(number);
+        if (entry->kind != SIDE_ENTRY)
+            continue;
+        entry->dead = !is_resolved(entry);
+        if (entry->dead) {
+            collected_set_flag(key_span(entry->object), COLLECTED_WATCHED);
+            collected_set_flag(key_span(entry->map), COLLECTED_WATCHED);
+        }
+    }
+    mark_watch(true);
+    for (uint32_t number = 1; number < side_table_end(); number++)
+        if (side_table_at(number)->kind == SIDE_ENTRY && !side_table_at(number)->dead)
+            mark_word((const void *)side_table_at(number)->value);
+}
+
+static void end_resolving(bool again)
+{
+    for (uint32_t number = 1; number < side_table_end(); number++) {
+        side_record_t *entry = side_table_at(number);
+        if (entry->kind != SIDE_ENTRY || !entry->dead)
+            continue;
+        entry->dead = !is_resolved(entry);
+        entry->lost = again ? entry->lost : !is_key_marked(entry->object);
+        collected_clear_flag(key_span(entry->object), COLLECTED_WATCHED);
+        collected_clear_flag(key_span(entry->map), COLLECTED_WATCHED);
+    }
+}
+
+static void forget_lost(void)
+{
+    for (uint32_t number = 1; number < side_table_end(); number++)
+        side_table_at(number)->lost = false;
+}
+
+void ephemerons_mark(uint32_t members, bool again)
+{
+    if (!ephemerons.entries)
+        return;
+    if (!again)
+        forget_lost();
+    begin_resolving();
+    mark_run(members);
+    mark_watch(false);
+    end_resolving(again);
+}
+
+/* --- for markers --- */
+
+void ephemerons_wake(uintptr_t object)
+{
+    uint32_t number = side_table_next_of(object, 0);
+    for (; number; number = side_table_next_of(object, number)) {
+        side_record_t *record = side_table_at(number);
+        if (record->kind != SIDE_ENTRY && record->kind != SIDE_MAP)
+            continue;
+        spin_acquire(&ephemerons.lock);
+        record->wake_next = ephemerons.awake;
+        atomic_store_explicit(&ephemerons.awake, number, memory_order_relaxed);
+        spin_release(&ephemerons.lock);
+    }
+}
+
+bool ephemerons_are_awake(void)
+{
+    return atomic_load_explicit(&ephemerons.awake, memory_order_relaxed) != 0;
+}
+
+static uint32_t take_awake(void)
+{
+    spin_acquire(&ephemerons.lock);
+    uint32_t number = ephemerons.awake;
+    if (number)
+        atomic_store_explicit(&ephemerons.awake, side_table_at(number)->wake_next, memory_order_relaxed);
+    spin_release(&ephemerons.lock);
+    return number;
+}
+
+/* Key and map are marked by different markers perhaps; each wakes after it has marked, so the later of the
+ * two finds both marked. */
+bool ephemerons_resolve(void (*visit)(void *context, const void *p), void *context)
+{
+    uint32_t number = ephemerons_are_awake() ? take_awake() : 0;
+    if (!number)
+        return false;
+    const side_record_t *record = side_table_at(number);
+    if (record->kind == SIDE_ENTRY) {
+        if (is_resolved(record))
+            visit(context, (const void *)record->value);
+        return true;
+    }
+    for (uint32_t entry = record->first; entry; entry = side_table_at(entry)->map_next)
+        if (is_resolved(side_table_at(entry)))
+            visit(context, (const void *)side_table_at(entry)->value);
+    return true;
+}

@@ -1,0 +1,31 @@
+/* weak: references that do not keep their object alive.
+ *
+ * A reference is a noscan object of one word: the address of its target, or 0. There is one for each target,
+ * which is an object and an offset into it, so that references are equal when their targets are. The record
+ * that hangs on the target (side_table.h) knows the word, and the collector clears it before the world starts
+ * again. So reading it is one load: a thread that was stopped before the load finds 0, one that was stopped
+ * behind it has the target in a register, which is a root. A collector that marks while the program runs
+ * would have to mark what reference_get returns.
+ */
+#ifndef WEIR_GC_REFS_WEAK_H
+#define WEIR_GC_REFS_WEAK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* To the place `offset` bytes into the object. NULL: out of memory. */
+uintptr_t *reference_to(const void *object, size_t offset);
+
+static inline void *reference_get(const uintptr_t *reference)
+{
+    return (void *)__atomic_load_n(reference, __ATOMIC_ACQUIRE);
+}
+
+/* --- under the lock of the side table, or in the stopped world --- */
+
+/* The object is gone (0), or elsewhere. */
+void reference_set(uint32_t number, uintptr_t object);
+/* An object is about to be freed by hand: is it a reference? */
+void reference_freed(const void *p);
+
+#endif
