@@ -15,11 +15,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/profile/budget.h"
 #include "runtime/cells/cache.h"
-#include "runtime/os/check.h"
 #include "runtime/config/options.h"
+#include "runtime/os/check.h"
 #include "runtime/os/os.h"
+#include "runtime/profile/budget.h"
 #include "runtime/region/region.h"
 
 enum {

@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "arena/quarantine.h"
-#include "runtime/profile/budget.h"
 #include "runtime/cells/cache.h"
-#include "runtime/heap/heap.h"
-#include "runtime/profile/profile.h"
-#include "runtime/os/check.h"
 #include "runtime/config/options.h"
+#include "runtime/heap/heap.h"
+#include "runtime/os/check.h"
 #include "runtime/os/os.h"
+#include "runtime/profile/budget.h"
+#include "runtime/profile/profile.h"
 
 static arena_block_t *make(void *memory, size_t bytes, enum block_kind kind)
 {

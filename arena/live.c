@@ -7,9 +7,9 @@
 #include "arena/arena.h"
 #include "arena/quarantine.h"
 #include "runtime/gc/roots/roots.h"
-#include "runtime/threads/fork.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/os.h"
+#include "runtime/threads/fork.h"
 
 enum { PARTS = 16 };
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "pool/check.h"
-#include "runtime/profile/budget.h"
-#include "runtime/heap/heap.h"
 #include "runtime/debug/misuse.h"
+#include "runtime/heap/heap.h"
+#include "runtime/profile/budget.h"
 #include "runtime/profile/profile.h"
 
 /* A thread keeps two magazines to itself, each of so many bytes or one object, so that few large objects are

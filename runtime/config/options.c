@@ -10,9 +10,9 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-#include "runtime/process/memory_size.h"
 #include "runtime/base/piece.h"
 #include "runtime/base/rules.h"
+#include "runtime/process/memory_size.h"
 #include "runtime/stop/signal.h"
 
 #define PREFIX "WEIR_"

@@ -14,8 +14,8 @@
 
 #include "runtime/cells/cache.h"
 #include "runtime/gc/cells/collected.h"
-#include "runtime/profile/sampled.h"
 #include "runtime/malloc/zero.h"
+#include "runtime/profile/sampled.h"
 
 /* The largest counts that were told. Under the lock of the heaps. */
 static struct {

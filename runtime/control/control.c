@@ -4,9 +4,9 @@
 #include <stdatomic.h>
 
 #include "runtime/cells/cache.h"
+#include "runtime/config/options.h"
 #include "runtime/cycle/cycle.h"
 #include "runtime/heap/heap.h"
-#include "runtime/config/options.h"
 #include "runtime/pages/pages.h"
 
 static struct {

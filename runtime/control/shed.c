@@ -1,8 +1,8 @@
 /* shed: see shed.h. */
 #include "runtime/control/shed.h"
 
-#include "runtime/heap/heap.h"
 #include "runtime/cycle/shrinker.h"
+#include "runtime/heap/heap.h"
 
 static struct {
     _Atomic uint64_t taken, bytes;

@@ -1,16 +1,16 @@
 /* trim: the entry points of heap.h that give memory back: what threads cache becomes idle memory, idle memory
  * goes to the kernel.
  */
-#include "runtime/threads/bias.h"
 #include "runtime/cells/cache.h"
+#include "runtime/cells/hollow.h"
+#include "runtime/config/options.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/harden/harden.h"
 #include "runtime/heap/heap.h"
-#include "runtime/cells/hollow.h"
 #include "runtime/malloc/spare.h"
 #include "runtime/malloc/tend.h"
-#include "runtime/config/options.h"
 #include "runtime/pages/pages.h"
+#include "runtime/threads/bias.h"
 
 static bool has_mail(const heap_t *self)
 {

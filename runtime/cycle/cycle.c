@@ -5,15 +5,15 @@
 
 #include "runtime/cells/cache.h"
 #include "runtime/control/control.h"
-#include "runtime/cycle/event.h"
-#include "runtime/threads/fork.h"
-#include "runtime/heap/heap.h"
 #include "runtime/control/shed.h"
+#include "runtime/cycle/event.h"
 #include "runtime/cycle/shrinker.h"
-#include "runtime/threads/world.h"
+#include "runtime/heap/heap.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
 #include "runtime/stop/signal.h"
+#include "runtime/threads/fork.h"
+#include "runtime/threads/world.h"
 
 enum { LISTENERS = 8 /* of one phase */ };
 

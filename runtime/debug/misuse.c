@@ -3,10 +3,10 @@
 
 #include <unistd.h>
 
+#include "runtime/base/text.h"
 #include "runtime/cells/bootstrap.h"
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/base/text.h"
 
 static void say_misuse(const char *what, const void *p, size_t size, const char *call, const char *end)
 {

@@ -4,15 +4,15 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/harden/block.h"
-#include "runtime/threads/bias.h"
-#include "runtime/malloc/large.h"
 #include "runtime/debug/misuse.h"
+#include "runtime/harden/block.h"
 #include "runtime/harden/quarantine.h"
+#include "runtime/malloc/large.h"
 #include "runtime/malloc/raw.h"
 #include "runtime/os/copy.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/os.h"
+#include "runtime/threads/bias.h"
 
 enum { RECENT = 4, SHUFFLED_MAX = 512 };
 

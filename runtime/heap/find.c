@@ -4,12 +4,12 @@
 
 #include <stdint.h>
 
-#include "runtime/threads/bias.h"
-#include "runtime/profile/guard.h"
+#include "runtime/debug/misuse.h"
 #include "runtime/heap/heap.h"
 #include "runtime/malloc/large.h"
-#include "runtime/debug/misuse.h"
 #include "runtime/malloc/zero.h"
+#include "runtime/profile/guard.h"
+#include "runtime/threads/bias.h"
 
 /* Was this the start of a block, in the last span or large object before its slot became free? A guess, for
  * the words of a report. */

@@ -9,17 +9,17 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "runtime/threads/bias.h"
 #include "runtime/cells/bootstrap.h"
-#include "runtime/heap/calls.h"
-#include "runtime/malloc/fast.h"
+#include "runtime/config/options.h"
 #include "runtime/harden/harden.h"
-#include "runtime/malloc/large.h"
-#include "runtime/malloc/raw.h"
+#include "runtime/heap/calls.h"
 #include "runtime/heap/retry.h"
 #include "runtime/heap/upcall.h"
+#include "runtime/malloc/fast.h"
+#include "runtime/malloc/large.h"
+#include "runtime/malloc/raw.h"
 #include "runtime/malloc/zero.h"
-#include "runtime/config/options.h"
+#include "runtime/threads/bias.h"
 
 /* Whatever the kernel's error was. */
 static void *or_enomem(void *p)

@@ -2,20 +2,20 @@
 #include <stdint.h>
 
 #include "runtime/cells/bootstrap.h"
-#include "runtime/profile/budget.h"
-#include "runtime/malloc/fast.h"
-#include "runtime/heap/find.h"
-#include "runtime/profile/guard.h"
-#include "runtime/harden/harden.h"
-#include "runtime/heap/heap.h"
-#include "runtime/malloc/large.h"
+#include "runtime/config/options.h"
 #include "runtime/debug/misuse.h"
-#include "runtime/profile/origin.h"
+#include "runtime/harden/harden.h"
+#include "runtime/heap/find.h"
+#include "runtime/heap/heap.h"
 #include "runtime/heap/retry.h"
 #include "runtime/heap/upcall.h"
+#include "runtime/malloc/fast.h"
+#include "runtime/malloc/large.h"
 #include "runtime/malloc/zero.h"
 #include "runtime/os/copy.h"
-#include "runtime/config/options.h"
+#include "runtime/profile/budget.h"
+#include "runtime/profile/guard.h"
+#include "runtime/profile/origin.h"
 
 static void *move_block(void *p, size_t old, size_t size)
 {

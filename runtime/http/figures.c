@@ -11,8 +11,8 @@
 
 #include <weir/pool.h>
 
-#include "runtime/http/samples.h"
 #include "runtime/base/file.h"
+#include "runtime/http/samples.h"
 
 enum { POOLS_SHOWN = 200 };
 

@@ -7,13 +7,13 @@
 #include <string.h>
 
 #include "runtime/cycle/cycle.h"
-#include "runtime/threads/bias.h"
 #include "runtime/heap/heap.h"
-#include "runtime/profile/sampled.h"
 #include "runtime/malloc/spare.h"
 #include "runtime/os/copy.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
+#include "runtime/profile/sampled.h"
+#include "runtime/threads/bias.h"
 
 /* Moving page tables costs two system calls and the faults of the tables: it beats copying from about
  * here. */

@@ -9,8 +9,8 @@
  * more for more threads, orphans or spans, but that a thread's end costs in proportion to the spans it had.
  */
 #include "runtime/cells/cache.h"
-#include "runtime/threads/tend_queue.h"
 #include "runtime/os/os.h"
+#include "runtime/threads/tend_queue.h"
 
 static heap_t *idle;      /* under the lock: heaps without a thread, linked by next_idle */
 static heap_t *orphanage; /* under the lock; made by the first thread that leaves a span; never goes */

@@ -9,8 +9,8 @@
  * or another thread tends its heap (tend.h).
  */
 #include "runtime/cells/cache.h"
-#include "runtime/threads/tend_queue.h"
 #include "runtime/os/os.h"
+#include "runtime/threads/tend_queue.h"
 
 static chain_t *outbox_place(heap_t *self, const heap_t *to)
 {

@@ -10,16 +10,16 @@
  * frees and allocates around a span's boundary would give and take it each time.
  */
 #include "runtime/cells/cache.h"
-#include "runtime/cycle/cycle.h"
-#include "runtime/heap/heap.h"
 #include "runtime/cells/hollow.h"
-#include "runtime/profile/sampled.h"
-#include "runtime/malloc/spare.h"
+#include "runtime/cycle/cycle.h"
 #include "runtime/debug/span_check.h"
 #include "runtime/debug/verify.h"
+#include "runtime/heap/heap.h"
+#include "runtime/malloc/spare.h"
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
+#include "runtime/profile/sampled.h"
 
 enum { WAKE_MAX = 32 };
 

@@ -1,9 +1,9 @@
 /* spare: see spare.h. */
 #include "runtime/malloc/spare.h"
 
+#include "runtime/config/options.h"
 #include "runtime/control/control.h"
 #include "runtime/malloc/large.h"
-#include "runtime/config/options.h"
 #include "runtime/pages/pages.h"
 
 enum {

@@ -3,16 +3,16 @@
 
 #include <string.h>
 
-#include "runtime/cells/cache.h"
-#include "runtime/threads/bias.h"
-#include "runtime/cells/hollow.h"
-#include "runtime/malloc/spare.h"
-#include "runtime/threads/tend_queue.h"
-#include "runtime/threads/world.h"
-#include "runtime/process/asleep.h"
 #include "runtime/base/filter.h"
 #include "runtime/base/futex.h"
+#include "runtime/cells/cache.h"
+#include "runtime/cells/hollow.h"
 #include "runtime/config/options.h"
+#include "runtime/malloc/spare.h"
+#include "runtime/process/asleep.h"
+#include "runtime/threads/bias.h"
+#include "runtime/threads/tend_queue.h"
+#include "runtime/threads/world.h"
 
 /* --- the fast paths: of the owner, or of the thread that has revoked the bias --- */
 

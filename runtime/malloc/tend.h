@@ -8,8 +8,8 @@
  *   2. its fast paths are turned into slow ones: malloc finds no class (cache.class_of), free no span of its
  *   own
  *      (span->owner). Both are harmless to an owner that runs at the time;
- *   3. after a fence of all threads the kernel is asked where the owner is (process/asleep.h). If it waits in a
- *   system
+ *   3. after a fence of all threads the kernel is asked where the owner is (process/asleep.h). If it waits in
+ *   a system
  *      call, it is not in the middle of a fast path that it began before, and cannot begin one;
  *   4. so it stays until the owner comes to a slow path: the heap is at rest, and is not looked at before
  *   (tend_queue.h).

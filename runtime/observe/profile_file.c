@@ -13,15 +13,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "runtime/profile/profile.h"
+#include "runtime/base/filter.h"
+#include "runtime/base/text.h"
+#include "runtime/config/options.h"
 #include "runtime/observe/file_name.h"
 #include "runtime/observe/gzip.h"
 #include "runtime/observe/profile_encode.h"
-#include "runtime/base/filter.h"
-#include "runtime/config/options.h"
 #include "runtime/os/os.h"
+#include "runtime/profile/profile.h"
 #include "runtime/stop/signal.h"
-#include "runtime/base/text.h"
 
 static struct {
     file_name_t names;                        /* no pattern: there is no profile to be written */

@@ -3,13 +3,13 @@
 
 #include <string.h>
 
-#include "runtime/gc/cycle/gc.h"
 #include "runtime/control/account.h"
-#include "runtime/gc/cells/collected.h"
 #include "runtime/control/control.h"
-#include "runtime/profile/profile.h"
 #include "runtime/control/shed.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/pages/pages.h"
+#include "runtime/profile/profile.h"
 
 _Static_assert((int)WEIR_RUNGS == (int)WEIR_STATS_RUNGS, "each rung has its counts");
 

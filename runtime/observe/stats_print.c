@@ -15,12 +15,12 @@
 
 #include <weir/version.h>
 
+#include "runtime/base/file.h"
+#include "runtime/base/text.h"
+#include "runtime/config/options.h"
 #include "runtime/observe/account_print.h"
 #include "runtime/observe/pool_print.h"
 #include "runtime/observe/stats.h"
-#include "runtime/base/file.h"
-#include "runtime/config/options.h"
-#include "runtime/base/text.h"
 
 static struct {
     int fd; /* a second descriptor of stderr, out of the way of the program's; 0: none */

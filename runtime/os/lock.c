@@ -1,9 +1,9 @@
 /* lock: the slow halves of the futex lock: spin a little, then sleep in the kernel. */
 #include "runtime/os/lock.h"
 
-#include "runtime/os/check.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/futex.h"
+#include "runtime/os/check.h"
 
 enum { SPINS = 60 }; /* about the length of the longest section that is held without a system call */
 

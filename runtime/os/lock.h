@@ -4,10 +4,10 @@
  *     word == holder | waits        the holder's number (lock_self), and bit 0: a thread sleeps on the word
  *
  * A word of zero is unlocked, so a forked child can reset a lock by storing it. The holder's number is there
- * for fork in a signal handler (runtime/threads/fork.h): the child resets what vanished threads held, and leaves
- * what the interrupted frame below the handler holds. The lock is not recursive and never allocates. Order of
- * acquisition: lock_rank below, smallest first; debug builds check it (lock_try may be out of order, since it
- * does not wait).
+ * for fork in a signal handler (runtime/threads/fork.h): the child resets what vanished threads held, and
+ * leaves what the interrupted frame below the handler holds. The lock is not recursive and never allocates.
+ * Order of acquisition: lock_rank below, smallest first; debug builds check it (lock_try may be out of order,
+ * since it does not wait).
  *
  * The world may stop any thread, but not one that holds a lock which a section of another may wait for, a
  * section that the stop waits for in turn. So a thread that takes a lock from LOCK_RANK_HEAPS on is in such a
@@ -160,8 +160,8 @@ static inline void lock_release(lock_t *lock)
 }
 
 /* True in the child of a fork that took no locks, because the forking thread was in one
- * (runtime/threads/fork.c), while the child repairs what the vanished threads held: what the thread holds itself
- * stays held. */
+ * (runtime/threads/fork.c), while the child repairs what the vanished threads held: what the thread holds
+ * itself stays held. */
 extern bool lock_keeps_own;
 
 /* In the child of a fork: may what the lock protects be repaired, or was this thread in the middle of it? */

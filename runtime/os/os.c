@@ -18,8 +18,8 @@
 #include "runtime/base/file.h"
 #include "runtime/base/filter.h"
 #include "runtime/base/futex.h"
-#include "runtime/os/own.h"
 #include "runtime/base/text.h"
+#include "runtime/os/own.h"
 
 static void *reserve(size_t size, size_t alignment, bool is_own)
 {

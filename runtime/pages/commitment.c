@@ -3,13 +3,13 @@
  * they are used again. */
 #include "runtime/pages/commitment.h"
 
-#include "runtime/region/bits.h"
-#include "runtime/region/extents.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/purge.h"
 #include "runtime/pages/runs.h"
+#include "runtime/region/bits.h"
+#include "runtime/region/extents.h"
 
 void commitment_give_run(uint32_t slot, uint32_t count)
 {

@@ -3,16 +3,16 @@
 
 #include <string.h>
 
-#include "runtime/os/check.h"
 #include "runtime/config/options.h"
+#include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/commitment.h"
-#include "runtime/region/extents.h"
 #include "runtime/pages/idle.h"
-#include "runtime/region/index.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/purge.h"
+#include "runtime/region/extents.h"
+#include "runtime/region/index.h"
 
 /* The program may never have touched a large block that it frees. So the largest are not cleared by hand,
  * which would make all of them resident, but by the kernel; so are all in collect mode, where every block of

@@ -2,10 +2,10 @@
 #include "runtime/pages/idle.h"
 
 #include "runtime/os/os.h"
-#include "runtime/region/extents.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/purge.h"
 #include "runtime/pages/release.h"
+#include "runtime/region/extents.h"
 
 static struct {
     release_t rule;

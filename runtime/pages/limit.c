@@ -4,15 +4,15 @@
 #include <stdatomic.h>
 
 #include "runtime/os/check.h"
-#include "runtime/process/memory_size.h"
-#include "runtime/process/resident.h"
-#include "runtime/stop/signal.h"
 #include "runtime/pages/foreign.h"
 #include "runtime/pages/growth.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/purge.h"
 #include "runtime/pages/slack.h"
+#include "runtime/process/memory_size.h"
+#include "runtime/process/resident.h"
+#include "runtime/stop/signal.h"
 
 _Atomic uint32_t pages_requested;
 

@@ -15,8 +15,8 @@
  * The soft limit is the process's, unless the scope says otherwise: what is not the runtime's is taken off
  * the room.
  *
- *     room  = soft - foreign                foreign: foreign.h, read every few milliseconds (process/resident.h)
- *     total = held + foreign                what triggers the next cycle for the limit
+ *     room  = soft - foreign     foreign: foreign.h, read every few milliseconds (process/resident.h)
+ *     total = held + foreign     what triggers the next cycle for the limit
  *
  * A limit that was given as a share of the memory there is follows it (process/memory_size.h).
  *

@@ -5,11 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/os/check.h"
 #include "runtime/config/options.h"
+#include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/commitment.h"
-#include "runtime/region/extents.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/metadata.h"
@@ -17,6 +16,7 @@
 #include "runtime/pages/purge.h"
 #include "runtime/pages/runs.h"
 #include "runtime/pages/slack.h"
+#include "runtime/region/extents.h"
 
 /* --- slots --- */
 

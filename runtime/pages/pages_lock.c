@@ -2,10 +2,10 @@
 #include "runtime/pages/pages_lock.h"
 
 #include "runtime/os/os.h"
-#include "runtime/region/extents.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/purge.h"
+#include "runtime/region/extents.h"
 
 page_stats_t page_stats;
 

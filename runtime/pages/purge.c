@@ -3,15 +3,15 @@
 
 #include <errno.h>
 
-#include "runtime/os/os.h"
 #include "runtime/base/probe.h"
-#include "runtime/region/bits.h"
-#include "runtime/region/extents.h"
+#include "runtime/os/os.h"
 #include "runtime/pages/idle.h"
-#include "runtime/region/index.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/pages_lock.h"
 #include "runtime/pages/runs.h"
+#include "runtime/region/bits.h"
+#include "runtime/region/extents.h"
+#include "runtime/region/index.h"
 
 enum {
     PIECES = 8,

@@ -3,14 +3,14 @@
 
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
-#include "runtime/region/bits.h"
 #include "runtime/pages/commitment.h"
-#include "runtime/region/extents.h"
 #include "runtime/pages/idle.h"
-#include "runtime/region/index.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/purge.h"
+#include "runtime/region/bits.h"
+#include "runtime/region/extents.h"
+#include "runtime/region/index.h"
 
 /* Waking the extent allocator costs about 0.2 MiB: a program of many classes and few objects should not have
  * to. */

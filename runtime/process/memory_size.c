@@ -7,9 +7,9 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include "runtime/process/cgroup.h"
 #include "runtime/base/descriptor.h"
 #include "runtime/base/file.h"
+#include "runtime/process/cgroup.h"
 
 /* "max", and whatever else is not a number, is no limit; so is a number beyond 64 bits. */
 static uint64_t parse_limit(const char *content)

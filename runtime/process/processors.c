@@ -6,11 +6,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "runtime/process/cgroup.h"
 #include "runtime/base/file.h"
 #include "runtime/base/filter.h"
-#include "runtime/os/os.h"
 #include "runtime/base/text.h"
+#include "runtime/os/os.h"
+#include "runtime/process/cgroup.h"
 
 static unsigned lowest; /* of the walk that is under way */
 

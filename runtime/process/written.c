@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "runtime/base/filter.h"
-#include "runtime/process/maps.h"
 #include "runtime/os/os.h"
+#include "runtime/process/maps.h"
 #include "runtime/process/pagemap.h"
 
 /* Of a page in the file. A private page that was written is the process's, no longer the file's. */

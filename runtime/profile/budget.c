@@ -4,16 +4,16 @@
 
 #include <string.h>
 
-#include "runtime/threads/bias.h"
-#include "runtime/profile/block_map.h"
 #include "runtime/cells/cache.h"
+#include "runtime/config/options.h"
 #include "runtime/gc/cells/collected.h"
-#include "runtime/profile/sampled.h"
-#include "runtime/threads/world.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
-#include "runtime/config/options.h"
+#include "runtime/profile/block_map.h"
+#include "runtime/profile/sampled.h"
 #include "runtime/stop/signal.h"
+#include "runtime/threads/bias.h"
+#include "runtime/threads/world.h"
 
 enum { NUMBER_BITS = 16 };
 

@@ -5,15 +5,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/cells/classes.h"
-#include "runtime/profile/profile.h"
-#include "runtime/os/lock.h"
-#include "runtime/process/modules.h"
-#include "runtime/config/options.h"
-#include "runtime/os/os.h"
 #include "runtime/base/text.h"
-#include "runtime/unwind/unwind.h"
+#include "runtime/cells/classes.h"
+#include "runtime/config/options.h"
+#include "runtime/os/lock.h"
+#include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
+#include "runtime/process/modules.h"
+#include "runtime/profile/profile.h"
+#include "runtime/unwind/unwind.h"
 
 enum { CALLS = 16, FILLING = 0xa5, MODULES = 128, NAMES = 16 * 1024 };
 

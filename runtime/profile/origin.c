@@ -5,11 +5,11 @@
 
 #include <string.h>
 
-#include "runtime/profile/sample.h"
-#include "runtime/os/lock.h"
 #include "runtime/config/options.h"
+#include "runtime/os/lock.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
+#include "runtime/profile/sample.h"
 
 enum { BLOCKS_FIRST = 4096, INDEX = 2 * ORIGIN_STACKS, COMMIT = 1 << 20 };
 

@@ -6,11 +6,11 @@
 
 #include <string.h>
 
-#include "runtime/profile/sample.h"
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/unwind/unwind.h"
 #include "runtime/pages/pages.h"
+#include "runtime/profile/sample.h"
+#include "runtime/unwind/unwind.h"
 
 enum {
     SITES = 256 * 1024,

@@ -5,16 +5,16 @@
 
 #include <string.h>
 
-#include "runtime/profile/budget.h"
-#include "runtime/profile/guard.h"
+#include "runtime/base/probe.h"
+#include "runtime/config/options.h"
 #include "runtime/malloc/large.h"
-#include "runtime/profile/profile.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
-#include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/base/probe.h"
 #include "runtime/pages/pages.h"
+#include "runtime/profile/budget.h"
+#include "runtime/profile/guard.h"
+#include "runtime/profile/profile.h"
 
 static struct {
     lock_t lock;

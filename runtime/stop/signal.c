@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "runtime/base/file.h"
+#include "runtime/base/text.h"
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/base/text.h"
 #include "runtime/stop/tracer.h"
 #include "runtime/stop/tracer_task.h"
 

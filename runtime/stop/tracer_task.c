@@ -17,8 +17,8 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 
-#include "runtime/os/os.h"
 #include "runtime/base/text.h"
+#include "runtime/os/os.h"
 
 #define CALL1(number, a) tracer_call(number, (long)(a), 0, 0, 0, 0, 0)
 #define CALL2(number, a, b) tracer_call(number, (long)(a), (long)(b), 0, 0, 0, 0)

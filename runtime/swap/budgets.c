@@ -1,15 +1,15 @@
-/* budgets: see budgets.h. The calls are found by runtime/unwind/unwind.h, the file of each by the linker's own
- * index, which needs no lock. */
+/* budgets: see budgets.h. The calls are found by runtime/unwind/unwind.h, the file of each by the linker's
+ * own index, which needs no lock. */
 #include "runtime/swap/budgets.h"
 
 #include <string.h>
 
-#include "runtime/profile/budget.h"
+#include "runtime/base/rules.h"
 #include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
-#include "runtime/base/rules.h"
-#include "runtime/unwind/unwind.h"
+#include "runtime/profile/budget.h"
 #include "runtime/swap/callers.h"
+#include "runtime/unwind/unwind.h"
 
 static const char *option(void)
 {

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <unwind.h>
 
-#include "runtime/os/own.h"
 #include "runtime/base/text.h"
+#include "runtime/os/own.h"
 
 /* Of libgcc_s; set once, before threads. */
 static _Unwind_Reason_Code (*unwind)(_Unwind_Trace_Fn, void *);

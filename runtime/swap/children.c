@@ -1,9 +1,9 @@
 /* children: what makes a child that shares the process's memory until it becomes another program: vfork, and
  * of the C library posix_spawn, popen, system and wordexp. The thread that makes one waits in the kernel
  * meanwhile, where neither a tracer nor a signal reaches it; so it says before what it has in its registers
- * (runtime/threads/world.h), and the others are collected for. What those functions hold beyond that, they have
- * saved on the stack by then, which counts down to its end. fork is another matter: its child has memory of
- * its own.
+ * (runtime/threads/world.h), and the others are collected for. What those functions hold beyond that, they
+ * have saved on the stack by then, which counts down to its end. fork is another matter: its child has memory
+ * of its own.
  *
  * vfork returns twice, and the child may overwrite what lies below its caller's frame, the return address
  * among it. So it is kept in a register over the call, as the C library does.
@@ -17,10 +17,10 @@
 #include <unistd.h>
 #include <wordexp.h>
 
-#include "runtime/heap/heap.h"
-#include "runtime/threads/world.h"
 #include "runtime/config/options.h"
+#include "runtime/heap/heap.h"
 #include "runtime/swap/swap.h"
+#include "runtime/threads/world.h"
 
 /* The options are known as soon as there is a heap. */
 static bool is_watched_child(void)

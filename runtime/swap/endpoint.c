@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/observe/metrics.h"
 #include "runtime/base/text.h"
+#include "runtime/observe/metrics.h"
 
 static bool is_asked(const char *address)
 {

@@ -1,9 +1,9 @@
 /* exclude: see exclude.h. */
 #include "runtime/swap/exclude.h"
 
-#include "runtime/heap/upcall.h"
-#include "runtime/config/options.h"
 #include "runtime/base/rules.h"
+#include "runtime/config/options.h"
+#include "runtime/heap/upcall.h"
 #include "runtime/swap/callers.h"
 #include "runtime/swap/calls.h"
 

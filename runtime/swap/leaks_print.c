@@ -10,14 +10,14 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "runtime/base/text.h"
+#include "runtime/config/options.h"
+#include "runtime/gc/cells/collected.h"
 #include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/debug/leaks.h"
-#include "runtime/gc/cells/collected.h"
-#include "runtime/profile/origin.h"
 #include "runtime/observe/stats_print.h"
-#include "runtime/config/options.h"
 #include "runtime/process/place.h"
-#include "runtime/base/text.h"
+#include "runtime/profile/origin.h"
 #include "runtime/swap/calls.h"
 #include "runtime/swap/leaks_signal.h"
 

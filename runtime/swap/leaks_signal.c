@@ -4,12 +4,12 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "runtime/threads/world.h"
 #include "runtime/base/futex.h"
-#include "runtime/config/options.h"
 #include "runtime/base/text.h"
+#include "runtime/config/options.h"
 #include "runtime/swap/leaks_print.h"
 #include "runtime/swap/turns.h"
+#include "runtime/threads/world.h"
 
 static turns_t turns;
 

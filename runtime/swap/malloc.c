@@ -15,8 +15,8 @@
 #include <stdlib.h>
 
 #include "runtime/heap/calls.h"
-#include "runtime/malloc/fast.h"
 #include "runtime/heap/heap.h"
+#include "runtime/malloc/fast.h"
 #include "runtime/os/os.h"
 #include "runtime/swap/swap.h"
 

@@ -18,9 +18,9 @@
 
 #include <weir/stats.h>
 
+#include "runtime/base/text.h"
 #include "runtime/observe/stats.h"
 #include "runtime/os/os.h"
-#include "runtime/base/text.h"
 #include "runtime/swap/swap.h"
 
 /* What these functions tell. A weir_mem_stats has 7 KiB, too much for a small stack: it is read into memory

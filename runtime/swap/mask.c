@@ -1,5 +1,5 @@
-/* mask: where a signal stops threads for the collector (threads/halt.h), it stays deliverable in a program that
- * knows nothing of it: the calls that block signals, or wait for them, leave it out of the set they are
+/* mask: where a signal stops threads for the collector (threads/halt.h), it stays deliverable in a program
+ * that knows nothing of it: the calls that block signals, or wait for them, leave it out of the set they are
  * given.
  *
  * Changing the mask has to work anywhere, in a signal handler or between fork and exec: so it is the system

@@ -16,10 +16,10 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "runtime/base/text.h"
 #include "runtime/heap/calls.h"
 #include "runtime/heap/heap.h"
 #include "runtime/os/os.h"
-#include "runtime/base/text.h"
 #include "runtime/swap/swap.h"
 
 typedef void (*new_handler)(void);

@@ -19,15 +19,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "runtime/gc/cycle/gc.h"
-#include "runtime/cells/cache.h"
-#include "runtime/threads/world.h"
 #include "runtime/base/filter.h"
-#include "runtime/os/lock.h"
-#include "runtime/config/options.h"
 #include "runtime/base/text.h"
+#include "runtime/cells/cache.h"
+#include "runtime/config/options.h"
+#include "runtime/gc/cycle/gc.h"
+#include "runtime/os/lock.h"
 #include "runtime/stop/tracer_task.h"
 #include "runtime/swap/swap.h"
+#include "runtime/threads/world.h"
 
 enum filter_mode { STRICT, FILTER, OTHER };
 

@@ -14,10 +14,10 @@
 #include <threads.h>
 
 #include "runtime/cells/cache.h"
-#include "runtime/heap/heap.h"
-#include "runtime/threads/world.h"
 #include "runtime/config/options.h"
+#include "runtime/heap/heap.h"
 #include "runtime/swap/swap.h"
+#include "runtime/threads/world.h"
 
 /* The program's memory: a collected object. */
 typedef struct start {

@@ -5,14 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/control/control.h"
-#include "runtime/threads/world.h"
-#include "runtime/observe/stats_print.h"
 #include "runtime/base/futex.h"
-#include "runtime/config/options.h"
-#include "runtime/os/os.h"
 #include "runtime/base/text.h"
+#include "runtime/config/options.h"
+#include "runtime/control/control.h"
+#include "runtime/observe/stats_print.h"
+#include "runtime/os/os.h"
 #include "runtime/swap/turns.h"
+#include "runtime/threads/world.h"
 
 enum { TICK_NS = 100 * 1000 * 1000, STACK = 256 * 1024 /* callbacks of the program's run on it */ };
 static const uint64_t second_ns = 1000 * 1000 * 1000;

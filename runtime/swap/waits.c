@@ -1,9 +1,9 @@
 /* waits: calls that wait, as far as a stop of the threads could show in them.
  *
  * A call with a timeout that Linux does not begin again by itself is begun again with what is left of its
- * time (stop/tracer_again.c): for that the thread notes when the time is over. And the task which holds threads
- * is a child of the process for that time: a wait for children of all kinds (__WALL, __WCLONE) does not see
- * it.
+ * time (stop/tracer_again.c): for that the thread notes when the time is over. And the task which holds
+ * threads is a child of the process for that time: a wait for children of all kinds (__WALL, __WCLONE) does
+ * not see it.
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,12 +1,12 @@
 /* fork: see fork.h. */
 #include "runtime/threads/fork.h"
 
+#include "runtime/base/futex.h"
+#include "runtime/base/stdio.h"
 #include "runtime/cells/cache.h"
 #include "runtime/os/check.h"
-#include "runtime/base/futex.h"
 #include "runtime/os/os.h"
 #include "runtime/stop/signal.h"
-#include "runtime/base/stdio.h"
 
 enum { PARTS = 16 };
 

@@ -6,7 +6,7 @@
  * others' preparation is done, and may have allocated or waited for threads that allocate, before they take a
  * lock; and they take the streams' lock first.
  *
- *     others' handlers | streams (base/stdio.h) | start | this module | the parts, by their locks' rank | clone
+ *     others' handlers | streams (base/stdio.h) | start | this module | the parts, by rank | clone
  *
  * A signal handler may fork while the thread it interrupts holds one of these locks, or waits for it; is in a
  * section that the collector waits for (world.h); or is itself in fork. Taking locks then would wait for

@@ -1,15 +1,15 @@
 /* halt: see halt.h. */
 #include "runtime/threads/halt.h"
 
-#include "runtime/cells/cache.h"
-#include "runtime/threads/world.h"
 #include "runtime/base/filter.h"
 #include "runtime/base/futex.h"
+#include "runtime/base/text.h"
+#include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/base/text.h"
-#include "runtime/stop/tracer.h"
 #include "runtime/pages/pages.h"
+#include "runtime/stop/tracer.h"
+#include "runtime/threads/world.h"
 
 static const uint64_t STOP_TIMEOUT_NS = 2000000000u; /* for a thread that stands in the way */
 static const uint64_t MOST_NS = 10000000000u;        /* for one that does not get to run */

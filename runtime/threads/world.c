@@ -4,14 +4,14 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "runtime/base/futex.h"
+#include "runtime/base/range.h"
+#include "runtime/config/options.h"
+#include "runtime/os/check.h"
+#include "runtime/os/os.h"
+#include "runtime/stop/signal.h"
 #include "runtime/threads/halt.h"
 #include "runtime/threads/numbers.h"
-#include "runtime/os/check.h"
-#include "runtime/base/futex.h"
-#include "runtime/config/options.h"
-#include "runtime/os/os.h"
-#include "runtime/base/range.h"
-#include "runtime/stop/signal.h"
 
 _Atomic uint32_t world_stopping;
 static _Atomic uint32_t parked; /* threads in stand_still */

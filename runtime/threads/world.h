@@ -19,8 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/cells/cache.h"
 #include "runtime/base/cpu.h"
+#include "runtime/cells/cache.h"
 
 /* Stop every thread with a heap but the caller's; start them again. One stop at a time: the caller holds the
  * collector's lock, and its signals are blocked meanwhile. False: a thread could not be stopped for as long

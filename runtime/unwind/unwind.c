@@ -9,10 +9,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "runtime/unwind/cfi.h"
 #include "runtime/base/filter.h"
 #include "runtime/os/os.h"
 #include "runtime/os/own.h"
+#include "runtime/unwind/cfi.h"
 
 /* --- how much of a stack may be read --- */
 

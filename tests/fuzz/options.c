@@ -6,8 +6,8 @@
 #include <stdarg.h>
 #include <weir.h>
 
-#include "runtime/observe/file_name.h"
 #include "runtime/base/rules.h"
+#include "runtime/observe/file_name.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/tracked.h"
 #include "tools/weir/command.h"

@@ -9,8 +9,8 @@
 #include "arena/arena.h"
 #include "runtime/control/control.h"
 #include "runtime/observe/stats.h"
-#include "tests/unit/support.h"
 #include "tests/unit/arena_tests.h"
+#include "tests/unit/support.h"
 
 static size_t blocks_of(const weir_arena *arena)
 {

@@ -4,8 +4,8 @@
 #include <criterion/criterion.h>
 
 #include "arena/arena.h"
-#include "tests/unit/support.h"
 #include "tests/unit/arena_tests.h"
+#include "tests/unit/support.h"
 
 /* --- going back --- */
 

@@ -8,9 +8,9 @@
 #include <weir/heap.h>
 #include <weir/pool.h>
 
+#include "runtime/debug/verify.h"
 #include "runtime/profile/block_map.h"
 #include "runtime/profile/budget.h"
-#include "runtime/debug/verify.h"
 #include "tests/unit/support.h"
 
 static weir_account_stats figures(const weir_account *account)

@@ -10,8 +10,8 @@
 #include <ucontext.h>
 #include <unwind.h>
 
-#include "runtime/unwind/cfi.h"
 #include "runtime/os/os.h"
+#include "runtime/unwind/cfi.h"
 #include "runtime/unwind/unwind.h"
 #include "tests/fuzz/fuzz.h"
 

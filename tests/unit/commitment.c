@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include "runtime/config/options.h"
-#include "tests/unit/support.h"
 #include "tests/unit/pages_tests.h"
+#include "tests/unit/support.h"
 
 /* --- the kernel refuses to commit --- */
 

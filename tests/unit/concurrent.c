@@ -13,12 +13,12 @@
 #include <weir/gc.h>
 #include <weir/weak.h>
 
+#include "runtime/config/options.h"
 #include "runtime/gc/cycle/trace.h"
 #include "runtime/threads/world.h"
-#include "runtime/config/options.h"
+#include "tests/unit/concurrent_tests.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
-#include "tests/unit/concurrent_tests.h"
 
 static void move_by_pipe(void)
 {

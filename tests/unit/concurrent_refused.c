@@ -11,12 +11,12 @@
 #include <sys/uio.h>
 #include <weir/gc.h>
 
+#include "runtime/config/options.h"
 #include "runtime/gc/cycle/trace.h"
 #include "runtime/gc/cycle/watch.h"
-#include "runtime/config/options.h"
+#include "tests/unit/concurrent_tests.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
-#include "tests/unit/concurrent_tests.h"
 
 /* --- where it is not to be had --- */
 

@@ -14,9 +14,9 @@
 #include <sys/uio.h>
 #include <weir/event.h>
 #include <weir/gc.h>
+#include "runtime/config/options.h"
 #include "runtime/gc/cycle/trace.h"
 #include "runtime/process/dirty.h"
-#include "runtime/config/options.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 

@@ -11,9 +11,9 @@
 #include <weir/gc.h>
 
 #include "runtime/config/options.h"
+#include "tests/unit/concurrent_tests.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
-#include "tests/unit/concurrent_tests.h"
 
 /* --- threads that come and go --- */
 

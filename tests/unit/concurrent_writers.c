@@ -10,11 +10,11 @@
 #include <weir/event.h>
 #include <weir/gc.h>
 
-#include "runtime/gc/cycle/trace.h"
 #include "runtime/config/options.h"
+#include "runtime/gc/cycle/trace.h"
+#include "tests/unit/concurrent_tests.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
-#include "tests/unit/concurrent_tests.h"
 
 static void write_steps(size_t number)
 {

@@ -11,8 +11,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "runtime/process/dirty.h"
 #include "runtime/os/os.h"
+#include "runtime/process/dirty.h"
 #include "tests/unit/support.h"
 
 enum { PAGES = 3000 };

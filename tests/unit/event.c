@@ -10,10 +10,10 @@
 #include <weir/gc.h>
 #include <weir/pool.h>
 
-#include "runtime/gc/cycle/gc.h"
-#include "runtime/gc/cells/collected.h"
 #include "runtime/control/control.h"
 #include "runtime/cycle/cycle.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/threads/world.h"
 #include "tests/unit/support.h"
 

@@ -8,9 +8,9 @@
 #include <weir/stats.h>
 
 #include "runtime/base/filter.h"
+#include "runtime/pages/foreign.h"
 #include "runtime/process/memory_size.h"
 #include "runtime/process/resident.h"
-#include "runtime/pages/foreign.h"
 #include "tests/unit/support.h"
 
 enum { STEP = 1 << 20, READING_NS = 4 * 1000 * 1000 };

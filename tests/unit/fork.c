@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "runtime/gc/cycle/gc.h"
-#include "runtime/threads/fork.h"
 #include "runtime/heap/heap.h"
 #include "runtime/os/lock.h"
+#include "runtime/threads/fork.h"
 #include "tests/unit/support.h"
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;

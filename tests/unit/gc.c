@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <weir/gc.h>
 
-#include "runtime/gc/cycle/gc.h"
-#include "runtime/gc/cells/collected.h"
 #include "runtime/base/cpu.h"
 #include "runtime/config/options.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cycle/gc.h"
+#include "tests/unit/gc_tests.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
-#include "tests/unit/gc_tests.h"
 
 static void check_kept_then_freed(size_t size, size_t offset)
 {

@@ -3,13 +3,13 @@
 #include <weir/control.h>
 #include <weir/gc.h>
 
-#include "runtime/gc/cycle/gc.h"
-#include "runtime/gc/cells/collected.h"
 #include "runtime/base/cpu.h"
 #include "runtime/config/options.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cycle/gc.h"
+#include "tests/unit/gc_tests.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
-#include "tests/unit/gc_tests.h"
 
 /* --- what is collected, and when --- */
 

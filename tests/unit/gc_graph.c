@@ -6,9 +6,9 @@
 
 #include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/mark/work.h"
+#include "tests/unit/gc_tests.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
-#include "tests/unit/gc_tests.h"
 
 /* --- a graph and its model --- */
 

@@ -5,13 +5,13 @@
 #include <sys/wait.h>
 #include <weir/gc.h>
 
-#include "runtime/gc/cycle/gc.h"
-#include "runtime/gc/cells/collected.h"
 #include "runtime/base/cpu.h"
 #include "runtime/config/options.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cycle/gc.h"
+#include "tests/unit/gc_tests.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
-#include "tests/unit/gc_tests.h"
 
 static atomic_bool stop;
 

@@ -3,8 +3,8 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-#include "runtime/harden/block.h"
 #include "runtime/control/control.h"
+#include "runtime/harden/block.h"
 #include "tests/unit/support.h"
 
 /* Before the first call into the heap, which reads the environment. */

@@ -9,8 +9,8 @@
 #include <unistd.h>
 #include <weir/gc.h>
 
-#include "runtime/gc/cycle/background.h"
 #include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cycle/background.h"
 
 /* An address that the collector does not recognise. */
 typedef struct hidden {

@@ -4,8 +4,8 @@
 #include <errno.h>
 
 #include "runtime/cells/cache.h"
-#include "runtime/control/control.h"
 #include "runtime/config/options.h"
+#include "runtime/control/control.h"
 #include "tests/unit/support.h"
 
 enum { BLOCKS = 40000 };

@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "runtime/process/memory_size.h"
 #include "runtime/config/options.h"
+#include "runtime/process/memory_size.h"
 #include "runtime/stop/signal.h"
 
 #define KIB ((int64_t)1 << 10)

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "runtime/cells/cache.h"
-#include "runtime/profile/origin.h"
 #include "runtime/config/options.h"
+#include "runtime/profile/origin.h"
 
 enum { BLOCKS = 20000, STACKS = 300 };
 

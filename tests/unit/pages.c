@@ -4,8 +4,8 @@
 
 #include "runtime/config/options.h"
 #include "runtime/region/index.h"
-#include "tests/unit/support.h"
 #include "tests/unit/pages_tests.h"
+#include "tests/unit/support.h"
 
 /* --- a model of slots --- */
 

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "runtime/config/options.h"
-#include "tests/unit/support.h"
 #include "tests/unit/pages_tests.h"
+#include "tests/unit/support.h"
 
 static size_t held_of(const page_stats_t *held)
 {

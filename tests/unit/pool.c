@@ -7,8 +7,8 @@
 #include <sys/syscall.h>
 
 #include "runtime/control/control.h"
-#include "tests/unit/support.h"
 #include "tests/unit/pool_tests.h"
+#include "tests/unit/support.h"
 
 static void reset_counted(void *ctx, void *p)
 {

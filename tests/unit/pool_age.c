@@ -5,10 +5,10 @@
 #include <linux/seccomp.h>
 
 #include "pool/pool.h"
-#include "runtime/control/control.h"
 #include "runtime/config/options.h"
-#include "tests/unit/support.h"
+#include "runtime/control/control.h"
 #include "tests/unit/pool_tests.h"
+#include "tests/unit/support.h"
 
 /* --- cycles --- */
 

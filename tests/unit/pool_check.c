@@ -3,8 +3,8 @@
 #include <signal.h>
 
 #include "pool/pool.h"
-#include "runtime/cycle/cycle.h"
 #include "runtime/config/options.h"
+#include "runtime/cycle/cycle.h"
 #include "tests/unit/support.h"
 
 static int dropped;

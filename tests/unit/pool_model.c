@@ -12,9 +12,9 @@
 #include <stdatomic.h>
 
 #include "pool/pool.h"
+#include "runtime/config/options.h"
 #include "runtime/control/control.h"
 #include "runtime/cycle/cycle.h"
-#include "runtime/config/options.h"
 #include "tests/unit/support.h"
 
 enum { POOLS = 5, THREADS = 4, LIVES = 6, HELD = 300, BOXES = 32, STEPS = SANITIZED ? 4000 : 40000 };

@@ -4,8 +4,8 @@
 #include <stdatomic.h>
 
 #include "pool/pool.h"
-#include "runtime/cycle/cycle.h"
 #include "runtime/config/options.h"
+#include "runtime/cycle/cycle.h"
 #include "tests/unit/support.h"
 
 static void start(void)

@@ -3,8 +3,8 @@
 #include <semaphore.h>
 
 #include "pool/pool.h"
-#include "runtime/cycle/cycle.h"
 #include "runtime/config/options.h"
+#include "runtime/cycle/cycle.h"
 #include "tests/unit/support.h"
 
 static atomic_int made, dropped, resets;

@@ -7,8 +7,8 @@
 #include <linux/seccomp.h>
 #include <stdatomic.h>
 #include "pool/pool.h"
-#include "runtime/cycle/cycle.h"
 #include "runtime/config/options.h"
+#include "runtime/cycle/cycle.h"
 #include "tests/unit/support.h"
 
 /* Under AddressSanitizer too it is the magazines that are tested. */

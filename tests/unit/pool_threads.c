@@ -6,8 +6,8 @@
 
 #include "pool/pool.h"
 #include "runtime/cycle/cycle.h"
-#include "tests/unit/support.h"
 #include "tests/unit/pool_tests.h"
+#include "tests/unit/support.h"
 
 /* --- threads --- */
 

@@ -16,11 +16,11 @@
 #include <unistd.h>
 #include <weir/gc.h>
 
-#include "runtime/config/options.h"
 #include "runtime/base/cpu.h"
+#include "runtime/config/options.h"
 #include "tests/unit/hidden.h"
-#include "tests/unit/support.h"
 #include "tests/unit/roots_tests.h"
+#include "tests/unit/support.h"
 
 Test(roots, the_base_is_known_before_the_first_collection)
 {

@@ -8,11 +8,11 @@
 #include <weir/arena.h>
 #include <weir/gc.h>
 
-#include "runtime/config/options.h"
 #include "runtime/base/cpu.h"
+#include "runtime/config/options.h"
 #include "tests/unit/hidden.h"
-#include "tests/unit/support.h"
 #include "tests/unit/roots_tests.h"
+#include "tests/unit/support.h"
 
 /* --- arenas --- */
 

@@ -11,12 +11,12 @@
 #include <weir/gc.h>
 #include <weir/pool.h>
 
-#include "runtime/cycle/cycle.h"
-#include "runtime/config/options.h"
 #include "runtime/base/cpu.h"
+#include "runtime/config/options.h"
+#include "runtime/cycle/cycle.h"
 #include "tests/unit/hidden.h"
-#include "tests/unit/support.h"
 #include "tests/unit/roots_tests.h"
+#include "tests/unit/support.h"
 
 /* --- pools --- */
 

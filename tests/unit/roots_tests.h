@@ -10,8 +10,8 @@
 #include <unistd.h>
 #include <weir/arena.h>
 #include <weir/gc.h>
-#include "runtime/config/options.h"
 #include "runtime/base/cpu.h"
+#include "runtime/config/options.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 

@@ -8,8 +8,8 @@
 #include <weir/stats.h>
 
 #include "runtime/control/shed.h"
-#include "tests/unit/support.h"
 #include "tests/unit/shed_tests.h"
+#include "tests/unit/support.h"
 
 /* --- the runtime's own --- */
 

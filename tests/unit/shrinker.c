@@ -10,8 +10,8 @@
 #include <weir/pool.h>
 
 #include "runtime/control/shed.h"
-#include "tests/unit/support.h"
 #include "tests/unit/shed_tests.h"
+#include "tests/unit/support.h"
 
 Test(shrinker, shrinkers_by_priority_and_no_more_than_it_takes, .init = begin)
 {

@@ -9,8 +9,8 @@
 #include <weir/gc.h>
 #include <weir/weak.h>
 
-#include "runtime/gc/mark/mark.h"
 #include "runtime/gc/cells/side_table.h"
+#include "runtime/gc/mark/mark.h"
 #include "runtime/gc/mark/work.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"

@@ -7,8 +7,8 @@
 #include <ucontext.h>
 #include <weir/gc.h>
 
-#include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cycle/gc.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 

@@ -10,8 +10,8 @@
 
 #include <weir/pool.h>
 
-#include "runtime/observe/stats_print.h"
 #include "runtime/config/options.h"
+#include "runtime/observe/stats_print.h"
 
 static char printed[64 * 1024];
 

@@ -13,13 +13,13 @@
 #include <weir/event.h>
 #include <weir/gc.h>
 
-#include "runtime/gc/cycle/gc.h"
-#include "runtime/threads/halt.h"
-#include "runtime/threads/world.h"
 #include "runtime/config/options.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/os/os.h"
 #include "runtime/stop/signal.h"
 #include "runtime/stop/tracer.h"
+#include "runtime/threads/halt.h"
+#include "runtime/threads/world.h"
 #include "tests/unit/support.h"
 
 static atomic_bool blocked, stop;

@@ -13,8 +13,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "runtime/heap/heap.h"
 #include "runtime/debug/verify.h"
+#include "runtime/heap/heap.h"
 #include "runtime/pages/pages.h"
 #include "tests/unit/check.h"
 

@@ -9,9 +9,9 @@
 #include <sys/wait.h>
 
 #include "runtime/cells/cache.h"
-#include "runtime/process/asleep.h"
 #include "runtime/os/fence.h"
 #include "runtime/os/os.h"
+#include "runtime/process/asleep.h"
 #include "runtime/stop/signal.h"
 #include "tests/unit/support.h"
 

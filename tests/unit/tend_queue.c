@@ -6,11 +6,11 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "runtime/cycle/cycle.h"
 #include "runtime/control/shed.h"
+#include "runtime/cycle/cycle.h"
 #include "runtime/malloc/tend.h"
-#include "runtime/process/asleep.h"
 #include "runtime/os/os.h"
+#include "runtime/process/asleep.h"
 #include "runtime/stop/signal.h"
 #include "tests/unit/support.h"
 

@@ -6,8 +6,8 @@
 #include <signal.h>
 
 #include "runtime/cells/cache.h"
-#include "runtime/threads/bias.h"
 #include "runtime/os/os.h"
+#include "runtime/threads/bias.h"
 #include "tests/unit/support.h"
 
 static _Atomic(void (*)(void)) during; /* what happens in each release by another thread than it is itself */

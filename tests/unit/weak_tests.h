@@ -5,8 +5,8 @@
 #include <criterion/criterion.h>
 #include <weir/gc.h>
 #include <weir/weak.h>
-#include "runtime/gc/cells/side_table.h"
 #include "runtime/config/options.h"
+#include "runtime/gc/cells/side_table.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 

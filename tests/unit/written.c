@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "runtime/process/maps.h"
 #include "runtime/os/os.h"
 #include "runtime/os/own.h"
+#include "runtime/process/maps.h"
 #include "tests/unit/support.h"
 
 static uintptr_t wanted;

@@ -3,8 +3,8 @@
 #include <stdatomic.h>
 #include <sys/wait.h>
 
-#include "runtime/malloc/zero.h"
 #include "runtime/config/options.h"
+#include "runtime/malloc/zero.h"
 #include "tests/unit/support.h"
 
 enum { ADDRESSES = ZERO_ZONE / 16 };

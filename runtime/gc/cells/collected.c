@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "runtime/config/options.h"
 #include "runtime/gc/cells/collected_span.h"
 #include "runtime/malloc/large.h"
 #include "runtime/malloc/raw.h"
-#include "runtime/profile/sampled.h"
-#include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
+#include "runtime/profile/sampled.h"
 
 /* Zeroed at once: in the first-level cache when the program comes to it. */
 enum { RUN_BYTES = 4096 };

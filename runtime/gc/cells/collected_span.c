@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/profile/sampled.h"
 #include "runtime/cells/slots.h"
-#include "runtime/os/check.h"
 #include "runtime/config/options.h"
+#include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
+#include "runtime/profile/sampled.h"
 
 struct collected_lists collected_lists = {.lock = LOCK_INIT(LOCK_RANK_COLLECTED)};
 

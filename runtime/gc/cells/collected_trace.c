@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "runtime/malloc/large.h"
-#include "runtime/threads/world.h"
 #include "runtime/os/os.h"
+#include "runtime/threads/world.h"
 
 /* --- before and after a trace; in the stopped world --- */
 

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "runtime/gc/cells/collected.h"
-#include "runtime/threads/world.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
+#include "runtime/threads/world.h"
 
 enum { ROOM_MIN = 1 << 8, ROOM_SHIFT_MAX = 31 };
 

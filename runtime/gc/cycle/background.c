@@ -4,10 +4,10 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "runtime/threads/helper.h"
-#include "runtime/cells/cache.h"
-#include "runtime/threads/world.h"
 #include "runtime/base/futex.h"
+#include "runtime/cells/cache.h"
+#include "runtime/threads/helper.h"
+#include "runtime/threads/world.h"
 
 /* While it is STARTING no thread waits for it: the creation waits for locks of the C library's, under which a
  * thread may allocate. */

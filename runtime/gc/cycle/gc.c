@@ -4,23 +4,23 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/gc/cycle/background.h"
-#include "runtime/gc/refs/finalize.h"
-#include "runtime/gc/cycle/gc_state.h"
-#include "runtime/gc/cycle/gctrace.h"
-#include "runtime/gc/mark/mark.h"
-#include "runtime/gc/roots/roots.h"
-#include "runtime/gc/cells/side_table.h"
-#include "runtime/gc/cycle/trace.h"
-#include "runtime/threads/workers.h"
-#include "runtime/threads/fork.h"
-#include "runtime/profile/origin.h"
-#include "runtime/threads/world.h"
-#include "runtime/process/dirty.h"
 #include "runtime/base/filter.h"
 #include "runtime/config/options.h"
+#include "runtime/gc/cells/side_table.h"
+#include "runtime/gc/cycle/background.h"
+#include "runtime/gc/cycle/gc_state.h"
+#include "runtime/gc/cycle/gctrace.h"
+#include "runtime/gc/cycle/trace.h"
+#include "runtime/gc/mark/mark.h"
+#include "runtime/gc/refs/finalize.h"
+#include "runtime/gc/roots/roots.h"
 #include "runtime/os/os.h"
+#include "runtime/process/dirty.h"
+#include "runtime/profile/origin.h"
 #include "runtime/stop/signal.h"
+#include "runtime/threads/fork.h"
+#include "runtime/threads/workers.h"
+#include "runtime/threads/world.h"
 
 /* Marking less than this takes longer to share than to do. */
 enum { SHARED_MIN = 4 * 1024 * 1024 };

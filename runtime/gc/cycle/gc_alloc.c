@@ -7,17 +7,17 @@
  */
 #include <errno.h>
 
+#include "runtime/config/options.h"
 #include "runtime/gc/cycle/background.h"
 #include "runtime/gc/cycle/gc_state.h"
 #include "runtime/gc/cycle/trace.h"
+#include "runtime/heap/upcall.h"
+#include "runtime/os/os.h"
+#include "runtime/pages/pages.h"
 #include "runtime/profile/budget.h"
 #include "runtime/profile/origin.h"
 #include "runtime/profile/profile.h"
-#include "runtime/heap/upcall.h"
 #include "runtime/threads/world.h"
-#include "runtime/config/options.h"
-#include "runtime/os/os.h"
-#include "runtime/pages/pages.h"
 
 static void run_in_background(void)
 {

@@ -1,11 +1,11 @@
 /* gc_pace: between the cycle and the pacer (pacer.h), which is told sizes and times and says when the next
  * cycle is triggered; and the figures of all cycles, for events and for readers.
  */
-#include "runtime/gc/cycle/gc_state.h"
 #include "runtime/control/control.h"
+#include "runtime/gc/cycle/gc_state.h"
 #include "runtime/os/os.h"
-#include "runtime/process/processors.h"
 #include "runtime/pages/pages.h"
+#include "runtime/process/processors.h"
 
 /* After a thread could not be stopped: so many times as long as the others stood for nothing, but within
  * these bounds. */

@@ -12,12 +12,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/cycle/cycle.h"
+#include "runtime/cycle/event.h"
+#include "runtime/gc/cells/collected.h"
 #include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cycle/pacer.h"
 #include "runtime/gc/cycle/trace.h"
-#include "runtime/gc/cells/collected.h"
-#include "runtime/cycle/cycle.h"
-#include "runtime/cycle/event.h"
 #include "runtime/os/lock.h"
 
 /* Handed out at a time, at least: what the heap may grow by between two questions. */

@@ -3,9 +3,9 @@
 
 #include <unistd.h>
 
-#include "runtime/gc/cycle/trace.h"
 #include "runtime/control/control.h"
 #include "runtime/cycle/event.h"
+#include "runtime/gc/cycle/trace.h"
 #include "runtime/os/os.h"
 
 /* Two digits, in microseconds at the finest; from 10 ms on, whole milliseconds. */

@@ -1,9 +1,9 @@
 /* rescan: see rescan.h. */
 #include "runtime/gc/cycle/rescan.h"
 
+#include "runtime/cells/bitmaps.h"
 #include "runtime/gc/mark/mark.h"
 #include "runtime/gc/mark/objref.h"
-#include "runtime/cells/bitmaps.h"
 #include "runtime/malloc/large.h"
 
 /* Cells that begin in the slot and reach into [from, to), which lies in it. */

@@ -1,21 +1,21 @@
 /* trace: see trace.h. */
 #include "runtime/gc/cycle/trace.h"
 
-#include "runtime/gc/refs/death.h"
-#include "runtime/gc/debug/leaks.h"
-#include "runtime/gc/cycle/pauses.h"
-#include "runtime/gc/debug/reftrace.h"
-#include "runtime/gc/cycle/rescan.h"
-#include "runtime/gc/roots/roots.h"
-#include "runtime/gc/cycle/watch.h"
-#include "runtime/gc/cells/collected.h"
-#include "runtime/cycle/event.h"
-#include "runtime/profile/origin.h"
-#include "runtime/threads/world.h"
-#include "runtime/process/dirty.h"
 #include "runtime/base/futex.h"
 #include "runtime/config/options.h"
+#include "runtime/cycle/event.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cycle/pauses.h"
+#include "runtime/gc/cycle/rescan.h"
+#include "runtime/gc/cycle/watch.h"
+#include "runtime/gc/debug/leaks.h"
+#include "runtime/gc/debug/reftrace.h"
+#include "runtime/gc/refs/death.h"
+#include "runtime/gc/roots/roots.h"
 #include "runtime/os/os.h"
+#include "runtime/process/dirty.h"
+#include "runtime/profile/origin.h"
+#include "runtime/threads/world.h"
 
 /* Less than this is rescanned in the stop at once. */
 enum { FEW_WRITTEN = 16 * OS_PAGE };

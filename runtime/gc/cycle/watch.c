@@ -1,12 +1,12 @@
 /* watch: see watch.h. */
 #include "runtime/gc/cycle/watch.h"
 
-#include "runtime/gc/mark/objref.h"
-#include "runtime/cells/bitmaps.h"
-#include "runtime/malloc/large.h"
-#include "runtime/process/dirty.h"
 #include "runtime/base/range.h"
+#include "runtime/cells/bitmaps.h"
+#include "runtime/gc/mark/objref.h"
+#include "runtime/malloc/large.h"
 #include "runtime/pages/pages.h"
+#include "runtime/process/dirty.h"
 
 /* Each range is a question to the kernel, and perhaps a mapping of its own. */
 enum { RANGES = 2048 };

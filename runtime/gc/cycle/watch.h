@@ -10,8 +10,8 @@
  * What is watched is a list of ranges, neighbouring spans together. Each first write to a page costs the
  * program a fault, so spans without pointers are never watched, and between traces nothing is. While
  * something is watched no span goes: the collecting thread has the collector's lock, and large objects that
- * are freed by hand stay (gc/cells/collected.c). Objects so large that their page tables would be felt are not
- * watched: all of them counts as written each time.
+ * are freed by hand stay (gc/cells/collected.c). Objects so large that their page tables would be felt are
+ * not watched: all of them counts as written each time.
  *
  * The collector's, under its lock.
  */

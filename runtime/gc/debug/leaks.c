@@ -3,12 +3,12 @@
 
 #include <string.h>
 
-#include "runtime/gc/mark/mark.h"
+#include "runtime/config/options.h"
 #include "runtime/gc/cells/collected.h"
+#include "runtime/gc/mark/mark.h"
+#include "runtime/os/os.h"
 #include "runtime/profile/origin.h"
 #include "runtime/profile/sample.h"
-#include "runtime/config/options.h"
-#include "runtime/os/os.h"
 
 enum { REACHED, DIRECT, INDIRECT }; /* origin_t.state */
 

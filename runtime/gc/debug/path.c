@@ -4,16 +4,16 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/gc/mark/mark.h"
-#include "runtime/gc/debug/reftrace.h"
-#include "runtime/gc/roots/roots.h"
 #include "runtime/gc/cells/side_table.h"
+#include "runtime/gc/debug/reftrace.h"
+#include "runtime/gc/mark/mark.h"
+#include "runtime/gc/roots/roots.h"
 #include "runtime/gc/roots/stacks.h"
 #include "runtime/malloc/large.h"
+#include "runtime/os/os.h"
 #include "runtime/profile/origin.h"
 #include "runtime/profile/profile.h"
 #include "runtime/threads/world.h"
-#include "runtime/os/os.h"
 
 /* The collector's, with the world stopped. No object's address is in here: it may be linked into a program,
  * and then is among the roots. */

@@ -4,17 +4,17 @@
 #include <string.h>
 #include <weir/gc.h>
 
+#include "runtime/config/options.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cells/side_table.h"
 #include "runtime/gc/mark/mark.h"
 #include "runtime/gc/roots/roots.h"
-#include "runtime/gc/cells/side_table.h"
-#include "runtime/threads/workers.h"
-#include "runtime/gc/cells/collected.h"
 #include "runtime/malloc/large.h"
-#include "runtime/threads/world.h"
 #include "runtime/os/check.h"
-#include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/stop/signal.h"
+#include "runtime/threads/workers.h"
+#include "runtime/threads/world.h"
 
 enum { STEP = 1 << 20 /* bytes of the queue that are committed at a time */ };
 

@@ -5,13 +5,13 @@
 
 #include <weir/gc.h>
 
-#include "runtime/gc/refs/ephemeron.h"
+#include "runtime/gc/cells/collected.h"
 #include "runtime/gc/mark/marker.h"
 #include "runtime/gc/mark/objref.h"
-#include "runtime/gc/roots/roots.h"
 #include "runtime/gc/mark/sparse.h"
 #include "runtime/gc/mark/work.h"
-#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/refs/ephemeron.h"
+#include "runtime/gc/roots/roots.h"
 #include "runtime/malloc/large.h"
 
 /* --- large objects --- */

@@ -7,8 +7,8 @@
 #include "runtime/gc/mark/marker.h"
 #include "runtime/gc/mark/sparse.h"
 #include "runtime/gc/mark/work.h"
-#include "runtime/threads/workers.h"
 #include "runtime/pages/pages.h"
+#include "runtime/threads/workers.h"
 
 marker_t *marker_all;
 marker_state_t marker_state;

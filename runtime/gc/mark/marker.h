@@ -13,10 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/gc/refs/ephemeron.h"
+#include "runtime/gc/cells/collected.h"
 #include "runtime/gc/mark/objref.h"
 #include "runtime/gc/mark/work.h"
-#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/refs/ephemeron.h"
 
 enum {
     CANDIDATES = 16,

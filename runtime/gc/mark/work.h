@@ -17,8 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/cells/bitmaps.h"
 #include "runtime/base/range.h"
+#include "runtime/cells/bitmaps.h"
 
 /* Of grey spans, linked by their grey_t; first in, first out. */
 typedef struct queue {

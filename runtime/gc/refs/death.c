@@ -1,12 +1,12 @@
 /* death: see death.h. */
 #include "runtime/gc/refs/death.h"
 
+#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cells/side_table.h"
+#include "runtime/gc/mark/mark.h"
 #include "runtime/gc/refs/ephemeron.h"
 #include "runtime/gc/refs/finalize.h"
-#include "runtime/gc/mark/mark.h"
-#include "runtime/gc/cells/side_table.h"
 #include "runtime/gc/refs/weak.h"
-#include "runtime/gc/cells/collected.h"
 #include "runtime/heap/upcall.h"
 
 static bool is_reached(uintptr_t object)

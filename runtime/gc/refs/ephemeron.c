@@ -3,10 +3,10 @@
 
 #include <stdatomic.h>
 
+#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cells/side_table.h"
 #include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/mark/mark.h"
-#include "runtime/gc/cells/side_table.h"
-#include "runtime/gc/cells/collected.h"
 #include "runtime/os/spin.h"
 
 static struct {

@@ -5,14 +5,14 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "runtime/threads/helper.h"
-#include "runtime/gc/cells/side_table.h"
-#include "runtime/cells/cache.h"
-#include "runtime/threads/world.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/futex.h"
+#include "runtime/cells/cache.h"
+#include "runtime/gc/cells/side_table.h"
 #include "runtime/os/os.h"
 #include "runtime/stop/signal.h"
+#include "runtime/threads/helper.h"
+#include "runtime/threads/world.h"
 
 enum { CALLERS = 4 };
 

@@ -3,10 +3,10 @@
 
 #include <stddef.h>
 
+#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cells/side_table.h"
 #include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/mark/mark.h"
-#include "runtime/gc/cells/side_table.h"
-#include "runtime/gc/cells/collected.h"
 
 static uintptr_t *find_weak(const void *object, size_t offset)
 {

@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "runtime/gc/roots/roots.h"
-#include "runtime/threads/world.h"
 #include "runtime/os/os.h"
 #include "runtime/os/own.h"
-#include "runtime/process/written.h"
 #include "runtime/pages/pages.h"
+#include "runtime/process/written.h"
+#include "runtime/threads/world.h"
 
 /* The collector's, while the world is stopped: what the call in progress is about. */
 static struct {

@@ -1,8 +1,9 @@
 /* process: the roots of a program that knows nothing of the collector: whatever the process has written that
  * is neither the runtime's own nor collected: data of all libraries, thread-local memory, stacks, memory from
- * mmap. It is found in what the kernel says of the process (process/written.h), with the world stopped; so what is
- * loaded, mapped and unmapped meanwhile needs no watching, and no lock of the dynamic linker is waited for.
- * The Boehm collector's USE_PROC_FOR_LIBRARIES does the same by mappings; here it is by written pages.
+ * mmap. It is found in what the kernel says of the process (process/written.h), with the world stopped; so
+ * what is loaded, mapped and unmapped meanwhile needs no watching, and no lock of the dynamic linker is
+ * waited for. The Boehm collector's USE_PROC_FOR_LIBRARIES does the same by mappings; here it is by written
+ * pages.
  *
  * Of a stack what lies below the thread's stack pointer is left out:
  *

@@ -5,23 +5,23 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "runtime/base/range.h"
+#include "runtime/base/text.h"
+#include "runtime/config/options.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cells/side_table.h"
 #include "runtime/gc/roots/process.h"
 #include "runtime/gc/roots/program_roots.h"
-#include "runtime/gc/cells/side_table.h"
 #include "runtime/gc/roots/stacks.h"
-#include "runtime/threads/workers.h"
-#include "runtime/gc/cells/collected.h"
-#include "runtime/threads/world.h"
-#include "runtime/config/options.h"
 #include "runtime/os/os.h"
+#include "runtime/pages/pages.h"
 #include "runtime/process/place.h"
-#include "runtime/base/range.h"
-#include "runtime/stop/signal.h"
-#include "runtime/base/text.h"
-#include "runtime/stop/thread_local.h"
 #include "runtime/process/written.h"
 #include "runtime/region/extents.h"
-#include "runtime/pages/pages.h"
+#include "runtime/stop/signal.h"
+#include "runtime/stop/thread_local.h"
+#include "runtime/threads/workers.h"
+#include "runtime/threads/world.h"
 
 /* A growing array in the runtime's own memory, which is never given back: old arrays are lost, half of the
  * new one at most in all. */

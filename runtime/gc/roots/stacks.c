@@ -1,8 +1,8 @@
 /* stacks: see stacks.h. */
 #include "runtime/gc/roots/stacks.h"
 
-#include "runtime/threads/world.h"
 #include "runtime/pages/pages.h"
+#include "runtime/threads/world.h"
 
 /* Under the collector's lock. */
 static struct {
