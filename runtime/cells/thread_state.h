@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/stop/tracer.h"
+#include "runtime/stop/tracer_thread.h"
 #include "runtime/unwind/unwind.h"
 
 /* A stack that its thread has left, for the kernel or for another stack: where it stood, and the registers

@@ -12,8 +12,8 @@
 
 #include "runtime/base/piece.h"
 #include "runtime/base/rules.h"
+#include "runtime/os/self.h"
 #include "runtime/process/memory_size.h"
-#include "runtime/stop/signal.h"
 
 #define PREFIX "WEIR_"
 enum { LINE = 512 }; /* room for any line that is printed here */

@@ -11,7 +11,7 @@
 #include "runtime/heap/heap.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
-#include "runtime/stop/signal.h"
+#include "runtime/os/mask.h"
 #include "runtime/threads/fork.h"
 #include "runtime/threads/world.h"
 

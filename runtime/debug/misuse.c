@@ -7,6 +7,7 @@
 #include "runtime/cells/bootstrap.h"
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
+#include "runtime/os/self.h"
 
 static void say_misuse(const char *what, const void *p, size_t size, const char *call, const char *end)
 {

@@ -6,13 +6,11 @@
  *
  *   1. the bias of its slow paths is revoked (bias.h);
  *   2. its fast paths are turned into slow ones: malloc finds no class (cache.class_of), free no span of its
- *   own
- *      (span->owner). Both are harmless to an owner that runs at the time;
+ *      own (span->owner). Both are harmless to an owner that runs at the time;
  *   3. after a fence of all threads the kernel is asked where the owner is (process/asleep.h). If it waits in
- *   a system
- *      call, it is not in the middle of a fast path that it began before, and cannot begin one;
+ *      a system call, it is not in the middle of a fast path that it began before, and cannot begin one;
  *   4. so it stays until the owner comes to a slow path: the heap is at rest, and is not looked at before
- *   (tend_queue.h).
+ *      (tend_queue.h).
  *
  * An owner that runs is left alone: it has slow paths of its own soon. So is one whose place cannot be
  * known. */

@@ -19,9 +19,10 @@
 #include "runtime/observe/file_name.h"
 #include "runtime/observe/gzip.h"
 #include "runtime/observe/profile_encode.h"
+#include "runtime/os/mask.h"
 #include "runtime/os/os.h"
+#include "runtime/os/self.h"
 #include "runtime/profile/profile.h"
-#include "runtime/stop/signal.h"
 
 static struct {
     file_name_t names;                        /* no pattern: there is no profile to be written */

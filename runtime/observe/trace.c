@@ -11,10 +11,10 @@
 #include "runtime/observe/trace_file.h"
 #include "runtime/observe/trace_record.h"
 #include "runtime/os/os.h"
+#include "runtime/os/self.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/purge.h"
 #include "runtime/region/region.h"
-#include "runtime/stop/signal.h"
 
 enum { SAMPLE_NS = 10 * 1000 * 1000 };
 

@@ -10,14 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { OS_PAGE = 4096, OS_HUGE_PAGE = 2 * 1024 * 1024 };
+#include "runtime/base/compiler.h"
 
-#define HIDDEN __attribute__((visibility("hidden")))
-#define COLD __attribute__((cold, noinline))
-#define NOINLINE __attribute__((noinline))
-#define ALWAYS_INLINE __attribute__((always_inline)) static inline
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+enum { OS_PAGE = 4096, OS_HUGE_PAGE = 2 * 1024 * 1024 };
 
 /* Reserve address space, aligned, inaccessible and free of charge (what alignment leaves over
  * stays reserved as well). NULL when there is none. */

@@ -5,7 +5,7 @@
 
 #include "runtime/pages/idle.h"
 #include "runtime/pages/limit.h"
-#include "runtime/pages/pages.h"
+#include "runtime/pages/pages_state.h"
 #include "runtime/pages/purge.h"
 #include "runtime/pages/runs.h"
 #include "runtime/region/bits.h"
@@ -51,7 +51,7 @@ bool commitment_make_room(void)
     idle_forget_learnt();
     purge_await(region_address(0), region.used);
     bool any = give_up_chunks();
-    return idle_give_up_commitment() || any;
+    return purge_give_up_commitment() || any;
 }
 
 void commitment_give_huge(void *memory, size_t size)
@@ -60,6 +60,6 @@ void commitment_give_huge(void *memory, size_t size)
     extents_give(memory, size);
     page_stats.huge_inuse -= size;
     page_stats.huge_count--;
-    idle_give_up_commitment();
+    purge_give_up_commitment();
     limit_fell();
 }

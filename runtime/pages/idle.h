@@ -13,15 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-size_t idle_bytes(void);
-/* In spans and large objects. */
-size_t idle_inuse_bytes(void);
-/* What may be resident: the touched pages of slots, in use or idle, huge objects, and the runtime's own
- * tables. */
-size_t idle_held_bytes(void);
-/* The most of it, since the start or since it was reset. */
-size_t idle_peak_held_bytes(bool reset);
-
 /* < 0: idle memory is kept. */
 void idle_set_gc_percent(int64_t percent);
 int64_t idle_gc_percent(void);
@@ -32,11 +23,6 @@ void idle_note_taken(size_t fresh);
 /* Memory was taken: when more is held than ever, release idle memory in exchange. The lock is given up on the
  * way. */
 void idle_spare_peak(void);
-/* The chunk becomes the extent allocator's. */
-void idle_forget_chunk(uint32_t index);
-/* The kernel may have refused to commit: what the extent allocator holds for reuse gives up its share. True:
- * it had one. */
-bool idle_give_up_commitment(void);
 /* The release rule holds back nothing of what it has learnt to hold: a request for memory was refused. */
 void idle_forget_learnt(void);
 

@@ -4,15 +4,17 @@
 #include <stdatomic.h>
 
 #include "runtime/os/check.h"
+#include "runtime/os/mask.h"
+#include "runtime/os/os.h"
 #include "runtime/pages/foreign.h"
 #include "runtime/pages/growth.h"
+#include "runtime/pages/held.h"
 #include "runtime/pages/idle.h"
-#include "runtime/pages/pages.h"
+#include "runtime/pages/pages_state.h"
 #include "runtime/pages/purge.h"
 #include "runtime/pages/slack.h"
 #include "runtime/process/memory_size.h"
 #include "runtime/process/resident.h"
-#include "runtime/stop/signal.h"
 
 _Atomic uint32_t pages_requested;
 
@@ -86,7 +88,7 @@ static size_t share_of_limit(size_t share)
 /* What the limits count. */
 static size_t total_bytes(void)
 {
-    return idle_held_bytes() + limit.foreign.bytes;
+    return held_bytes() + limit.foreign.bytes;
 }
 
 /* --- the process --- */
@@ -103,7 +105,7 @@ static void read_process(uint64_t now)
 {
     size_t resident, step = share_of_limit(FOREIGN_SHARE);
     if (resident_read(&resident))
-        foreign_note(&limit.foreign, resident, idle_held_bytes() + purge_bytes_in_work(),
+        foreign_note(&limit.foreign, resident, held_bytes() + purge_bytes_in_work(),
                      step > OS_PAGE ? step : OS_PAGE, now);
 }
 
@@ -183,13 +185,13 @@ static void request_cycle(enum pages_request reason)
 
 void limit_fell(void)
 {
-    growth_fell(&limit.growth, idle_inuse_bytes(), idle_gc_percent());
+    growth_fell(&limit.growth, held_inuse(), idle_gc_percent());
     idle_apply_rule();
 }
 
 void limit_restart_growth(void)
 {
-    growth_restart(&limit.growth, idle_inuse_bytes(), idle_gc_percent());
+    growth_restart(&limit.growth, held_inuse(), idle_gc_percent());
 }
 
 /* A share of the limit, or of what is counted beyond it. A cycle looks at what it can of the heap, so its
@@ -217,7 +219,7 @@ static void set_refill_step(void)
 /* Idle memory first, then the touched ends of slots behind large objects. */
 static void release_for_limit(size_t excess)
 {
-    size_t idle = idle_bytes();
+    size_t idle = held_idle();
     size_t before = page_stats.released_pages;
     bool released = purge_to(idle > excess ? idle - excess : 0);
     size_t slack = page_stats.pages_slack * OS_PAGE;
@@ -231,7 +233,7 @@ static void release_for_limit(size_t excess)
 
 static size_t pressing_bytes(void)
 {
-    size_t idle = idle_bytes(), total = total_bytes();
+    size_t idle = held_idle(), total = total_bytes();
     return total > idle ? total - idle : 0;
 }
 
@@ -275,7 +277,7 @@ static void note_wanted(size_t bytes)
 
 static size_t excess_now(bool with_room)
 {
-    size_t needed = idle_held_bytes() + limit.wanted + (with_room ? share_of_limit(LIMIT_SHARE) : 0);
+    size_t needed = held_bytes() + limit.wanted + (with_room ? share_of_limit(LIMIT_SHARE) : 0);
     return needed > lower_limit() ? needed - lower_limit() : 0;
 }
 
@@ -292,22 +294,22 @@ size_t limit_excess(bool with_room)
 
 bool limit_would_refuse(void)
 {
-    return idle_held_bytes() + limit.wanted > hard_limit();
+    return held_bytes() + limit.wanted > hard_limit();
 }
 
 bool limit_admit(size_t fresh)
 {
     if (limit_wants_look(fresh))
         limit_look();
-    size_t lower = lower_limit(), held = idle_held_bytes();
-    if (UNLIKELY(idle_inuse_bytes() + fresh >= limit.growth.trigger))
+    size_t lower = lower_limit(), held = held_bytes();
+    if (UNLIKELY(held_inuse() + fresh >= limit.growth.trigger))
         request_cycle(PAGES_REQUEST_GROWTH);
     if (LIKELY(lower == INT64_MAX))
         return true;
     note_total(total_bytes());
     if (held + fresh > lower) {
         release_for_limit(held + fresh - lower);
-        held = idle_held_bytes();
+        held = held_bytes();
         lower = lower_limit(); /* others have had the lock */
     }
     if (UNLIKELY(limit.pressure_percent > 0))
@@ -323,7 +325,7 @@ bool limit_admit(size_t fresh)
 
 bool limit_refuses(size_t bytes)
 {
-    bool refused = idle_held_bytes() + bytes > hard_limit();
+    bool refused = held_bytes() + bytes > hard_limit();
     if (refused)
         note_wanted(bytes);
     if (refused && limit.subscribed && !retrying)
@@ -430,5 +432,5 @@ bool limit_is_set(void)
 
 bool limit_has_room(size_t bytes)
 {
-    return idle_held_bytes() + bytes <= lower_limit();
+    return held_bytes() + bytes <= lower_limit();
 }

@@ -2,8 +2,8 @@
 #include "runtime/pages/slack.h"
 
 #include "runtime/os/os.h"
-#include "runtime/pages/pages.h"
 #include "runtime/pages/pages_lock.h"
+#include "runtime/pages/pages_state.h"
 #include "runtime/pages/purge.h"
 #include "runtime/region/index.h"
 

@@ -3,6 +3,7 @@
 
 #include "runtime/base/descriptor.h"
 #include "runtime/os/os.h"
+#include "runtime/os/self.h"
 
 enum { CLOSED = -1 };
 

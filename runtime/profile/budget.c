@@ -9,9 +9,9 @@
 #include "runtime/gc/cells/collected.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
+#include "runtime/os/mask.h"
 #include "runtime/profile/block_map.h"
 #include "runtime/profile/sampled.h"
-#include "runtime/stop/signal.h"
 #include "runtime/threads/bias.h"
 #include "runtime/threads/world.h"
 

@@ -31,4 +31,13 @@ static inline uint64_t bits_multiples(size_t alignment)
     return word;
 }
 
+/* The ones in a row that the one at `bit` is among. */
+static inline uint64_t bits_run_around(uint64_t word, uint32_t bit)
+{
+    uint64_t below = ~word & bits_run(0, bit), above = ~word & ~bits_run(0, bit);
+    uint32_t first = below ? 64 - (uint32_t)__builtin_clzll(below) : 0;
+    uint32_t end = above ? (uint32_t)__builtin_ctzll(above) : CHUNK_SLOTS;
+    return bits_run(first, end - first);
+}
+
 #endif

@@ -6,7 +6,7 @@
 #include <pthread.h>
 
 #include "runtime/os/os.h"
-#include "runtime/stop/signal.h"
+#include "runtime/os/self.h"
 
 #ifdef __x86_64__
 

@@ -13,12 +13,13 @@
 
 #include "runtime/base/file.h"
 #include "runtime/base/futex.h"
+#include "runtime/os/mask.h"
 #include "runtime/os/os.h"
-#include "runtime/stop/signal.h"
 #include "runtime/stop/tracer_task.h"
 
 #if __has_include(<valgrind/valgrind.h>)
 #include <valgrind/valgrind.h>
+#include "runtime/stop/tracer_thread.h"
 #else
 #define RUNNING_ON_VALGRIND 0
 #endif

@@ -25,6 +25,7 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 
+#include "runtime/os/mask.h"
 #include "runtime/os/os.h"
 
 #ifndef SYS_epoll_pwait2
@@ -83,7 +84,7 @@ bool tracer_is_ignored(const tracer_order_t *order, int number)
 {
     const uint64_t by_default =
         UINT64_C(1) << (SIGCONT - 1) | UINT64_C(1) << (SIGURG - 1) | UINT64_C(1) << (SIGWINCH - 1);
-    tracer_action_t action = {.handler = SIG_DFL};
+    mask_action_t action = {.handler = SIG_DFL};
     if (number == SIGCHLD)
         return !order->hears_of_children;
     tracer_call(SYS_rt_sigaction, number, 0, (long)&action, sizeof action.mask, 0, 0);

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 
 #include "runtime/base/text.h"
+#include "runtime/os/mask.h"
 #include "runtime/os/os.h"
 
 #define CALL1(number, a) tracer_call(number, (long)(a), 0, 0, 0, 0, 0)
@@ -281,8 +282,8 @@ static void wait_until_released(tracer_order_t *order)
  * program's handlers is its own: none may run, and SIGCHLD may not be ignored. */
 __attribute__((used)) static void run(tracer_order_t *order)
 {
-    const tracer_action_t usual = {.handler = SIG_DFL};
-    tracer_action_t before = usual;
+    const mask_action_t usual = {.handler = SIG_DFL};
+    mask_action_t before = usual;
     CALL2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
     CALL4(SYS_rt_sigaction, SIGCHLD, &usual, &before, sizeof usual.mask);
     order->hears_of_children = before.handler != SIG_DFL && before.handler != SIG_IGN;

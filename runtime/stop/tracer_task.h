@@ -6,7 +6,7 @@
 
 #include <stdatomic.h>
 
-#include "runtime/stop/tracer.h"
+#include "runtime/stop/tracer_thread.h"
 
 enum { TRACER_TO_WAIT, TRACER_STARTS, TRACER_HAS_HELD, TRACER_TO_END };
 
@@ -22,6 +22,12 @@ typedef struct tracer_order {
 
 /* A task with the order, on a stack of its own that ends at `stack_end`: its number, or -errno. */
 long tracer_task_start(tracer_order_t *order, char *stack_end);
+
+/* Does the thread wait in the kernel for a child that it made by vfork, or clone? */
+bool tracer_is_parent(int process, int thread);
+
+/* Copy the red zone below a stack pointer; zeros if nothing is mapped there. */
+void tracer_copy_red_zone(uintptr_t stack, uintptr_t words[TRACER_RED_ZONE / 8]);
 
 /* Is the signal ignored? The kernel drops it as it is sent, but not where a thread is traced or blocks it, as
  * the collecting one does. */
@@ -39,14 +45,6 @@ bool tracer_begin_again(const tracer_order_t *order, const tracer_thread_t *thre
 void tracer_note_rest(const tracer_order_t *order, tracer_thread_t *thread,
                       const struct user_regs_struct *registers);
 void tracer_put_rest(const tracer_order_t *order, const tracer_thread_t *thread);
-
-/* As rt_sigaction has it. */
-typedef struct tracer_action {
-    void (*handler)(int);
-    unsigned long flags;
-    void (*restorer)(void);
-    uint64_t mask;
-} tracer_action_t;
 
 /* A system call, without errno: the result, or -errno. */
 static inline long tracer_call(long number, long a, long b, long c, long d, long e, long f)

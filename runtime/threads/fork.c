@@ -6,7 +6,7 @@
 #include "runtime/cells/cache.h"
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
-#include "runtime/stop/signal.h"
+#include "runtime/os/self.h"
 
 enum { PARTS = 16 };
 

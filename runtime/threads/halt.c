@@ -7,8 +7,11 @@
 #include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
+#include "runtime/os/self.h"
 #include "runtime/pages/pages.h"
 #include "runtime/stop/tracer.h"
+#include "runtime/stop/tracer_task.h"
+#include "runtime/stop/tracer_thread.h"
 #include "runtime/threads/world.h"
 
 static const uint64_t STOP_TIMEOUT_NS = 2000000000u; /* for a thread that stands in the way */

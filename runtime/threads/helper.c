@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stddef.h>
 
+#include "runtime/os/mask.h"
 #include "runtime/stop/signal.h"
 
 /* Signals are the business of the program's own threads. */

@@ -8,7 +8,9 @@
 
 #include "runtime/base/filter.h"
 #include "runtime/base/futex.h"
+#include "runtime/os/mask.h"
 #include "runtime/os/os.h"
+#include "runtime/os/self.h"
 #include "runtime/stop/signal.h"
 
 enum {

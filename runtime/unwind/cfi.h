@@ -17,8 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* DWARF's numbers of the registers of x86-64. */
-enum { CFI_RBX = 3, CFI_RBP = 6, CFI_RSP = 7, CFI_RETURN = 16, CFI_REGISTERS = 17 };
+#include "runtime/unwind/cfi_reader.h"
 
 /* Where the caller's register is. */
 enum cfi_how {
@@ -48,12 +47,6 @@ typedef struct cfi_row {
     bool is_signal_frame;             /* its address is that of an instruction, and not behind a call */
     const uint8_t *expressions, *end; /* the file's mapping, as far as it is read */
 } cfi_row_t;
-
-/* Where the tables of a file are: its .eh_frame_hdr, and the addresses that may be read: those that the file
- * is mapped at. */
-typedef struct cfi_tables {
-    const uint8_t *header, *low, *high;
-} cfi_tables_t;
 
 /* The row for the instruction at pc. False: no table describes it, or not in a way that is understood
  * here. */

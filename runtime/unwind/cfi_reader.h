@@ -11,7 +11,14 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "runtime/unwind/cfi.h"
+/* DWARF's numbers of the registers of x86-64. */
+enum { CFI_RBX = 3, CFI_RBP = 6, CFI_RSP = 7, CFI_RETURN = 16, CFI_REGISTERS = 17 };
+
+/* Where the tables of a file are: its .eh_frame_hdr, and the addresses that may be read: those that the file
+ * is mapped at. */
+typedef struct cfi_tables {
+    const uint8_t *header, *low, *high;
+} cfi_tables_t;
 
 typedef struct cfi_reader {
     const uint8_t *at, *end;

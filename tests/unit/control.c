@@ -33,7 +33,7 @@ Test(control, the_environment_is_read_once_and_first)
     cr_expect_eq(control_gc_percent(), 20);
 }
 
-static size_t idle_bytes(void)
+static size_t held_idle(void)
 {
     page_stats_t held = pages_stats();
     return held.pages_idle * OS_PAGE + held.huge_idle;
@@ -53,17 +53,17 @@ Test(control, a_knob_that_is_turned_acts_at_once)
 {
     control_set_gc_percent(-1);
     fill_and_free();
-    cr_expect_geq(idle_bytes(), MIB(64));
+    cr_expect_geq(held_idle(), MIB(64));
     control_set_gc_percent(100);
-    cr_expect_leq(idle_bytes(), MIB(17));
+    cr_expect_leq(held_idle(), MIB(17));
     control_set_gc_percent(-1);
     fill_and_free();
     control_set_memory_limit((int64_t)MIB(12));
-    cr_expect_leq(idle_bytes(), MIB(12));
+    cr_expect_leq(held_idle(), MIB(12));
     control_set_hard_limit((int64_t)MIB(6));
-    cr_expect_leq(idle_bytes(), MIB(6));
+    cr_expect_leq(held_idle(), MIB(6));
     control_free_os_memory();
-    cr_expect_eq(idle_bytes(), 0);
+    cr_expect_eq(held_idle(), 0);
     cr_expect_leq(resident_region(), MIB(1));
 }
 

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "runtime/config/options.h"
+#include "runtime/os/self.h"
 #include "runtime/process/memory_size.h"
-#include "runtime/stop/signal.h"
 
 #define KIB ((int64_t)1 << 10)
 #define MIB ((int64_t)1 << 20)

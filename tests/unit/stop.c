@@ -16,6 +16,7 @@
 #include "runtime/config/options.h"
 #include "runtime/gc/cycle/gc.h"
 #include "runtime/os/os.h"
+#include "runtime/os/self.h"
 #include "runtime/stop/signal.h"
 #include "runtime/stop/tracer.h"
 #include "runtime/threads/halt.h"

@@ -11,8 +11,8 @@
 #include "runtime/cells/cache.h"
 #include "runtime/os/fence.h"
 #include "runtime/os/os.h"
+#include "runtime/os/self.h"
 #include "runtime/process/asleep.h"
-#include "runtime/stop/signal.h"
 #include "tests/unit/support.h"
 
 /* --- where is it? --- */

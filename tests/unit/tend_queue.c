@@ -10,8 +10,8 @@
 #include "runtime/cycle/cycle.h"
 #include "runtime/malloc/tend.h"
 #include "runtime/os/os.h"
+#include "runtime/os/self.h"
 #include "runtime/process/asleep.h"
-#include "runtime/stop/signal.h"
 #include "tests/unit/support.h"
 
 #ifdef WEIR_DEBUG_CHECKS

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "runtime/control/account.h"
-#include "runtime/stop/signal.h"
+#include "runtime/os/self.h"
 #include "tests/unit/support.h"
 
 enum { AT_ONCE = 4, THREADS = SANITIZED ? 2000 : 10000 };

@@ -10,7 +10,7 @@
 #include "runtime/observe/trace_file.h"
 #include "runtime/observe/trace_record.h"
 #include "runtime/os/os.h"
-#include "runtime/stop/signal.h"
+#include "runtime/os/self.h"
 #include "support.h"
 
 enum { THREADS = 4, RECORDS = 500 };

@@ -7,7 +7,7 @@
 #include "runtime/gc/debug/path.h"
 #include "runtime/gc/roots/roots.h"
 #include "runtime/gc/roots/stacks.h"
-#include "runtime/stop/signal.h"
+#include "runtime/os/mask.h"
 #include "runtime/threads/world.h"
 
 bool gc_add_roots(uintptr_t start, size_t size)

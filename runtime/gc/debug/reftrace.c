@@ -12,7 +12,7 @@
 #include "runtime/malloc/large.h"
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
-#include "runtime/stop/signal.h"
+#include "runtime/os/self.h"
 #include "runtime/threads/workers.h"
 #include "runtime/threads/world.h"
 

@@ -10,7 +10,6 @@
 #include "runtime/cells/cache.h"
 #include "runtime/gc/cells/side_table.h"
 #include "runtime/os/os.h"
-#include "runtime/stop/signal.h"
 #include "runtime/threads/helper.h"
 #include "runtime/threads/world.h"
 
