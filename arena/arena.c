@@ -21,6 +21,7 @@
 #include "runtime/os/os.h"
 #include "runtime/profile/budget.h"
 #include "runtime/region/region.h"
+#include "runtime/threads/attach.h"
 
 enum {
     HUGE_FROM =

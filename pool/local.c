@@ -3,6 +3,7 @@
 #include "runtime/base/cpu.h"
 #include "runtime/cells/cache.h"
 #include "runtime/heap/heap.h"
+#include "runtime/threads/attach.h"
 #include "runtime/threads/fork.h"
 #include "runtime/threads/world.h"
 

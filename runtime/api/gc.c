@@ -10,8 +10,8 @@
 #include "runtime/gc/refs/death.h"
 #include "runtime/gc/roots/stacks.h"
 #include "runtime/heap/heap.h"
-#include "runtime/malloc/large.h"
 #include "runtime/os/copy.h"
+#include "runtime/threads/attach.h"
 #include "runtime/threads/world.h"
 
 void *weir_gc_alloc(size_t size)

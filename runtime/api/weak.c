@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdint.h>
 
-#include "runtime/cells/cache.h"
 #include "runtime/gc/mark/mark.h"
 #include "runtime/gc/refs/ephemeron.h"
 #include "runtime/gc/refs/weak.h"
+#include "runtime/threads/attach.h"
 
 static bool is_weak_target(const void *p)
 {

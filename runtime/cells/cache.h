@@ -125,6 +125,15 @@ typedef struct cache {
 } cache_t;
 extern __thread cache_t cache __attribute__((tls_model("initial-exec")));
 
+/* In place of a thread's number: it is gone, and its stack with it. */
+enum { HEAP_NO_THREAD = 0 };
+
+/* Is there a thread to be stopped, or the caller, whose stack is to be looked at? */
+static inline bool heap_has_thread(const heap_t *heap)
+{
+    return heap->status == HEAP_LIVE && heap->thread.id != HEAP_NO_THREAD;
+}
+
 /* Is the thread cache what allocations come from? Not before the first use, past the thread's end, hardened,
  * or under WEIR_COLLECT. */
 static inline bool cache_is_used(const heap_t *self)
@@ -138,27 +147,14 @@ static inline void count_add(uint64_t *count, uint64_t more)
     __atomic_store_n(count, *count + more, __ATOMIC_RELEASE);
 }
 
-/* --- span.c --- */
+extern struct heaps {
+    lock_t lock;
+    _Atomic(heap_t *) all;
+    _Atomic uint32_t orphans; /* 1 once there may be spans without a thread */
+} heaps;
 
-/* The span's cells up to this one are written from now on: count their pages. The caller owns the span.
- * False: the hard limit refuses them. */
-bool span_touch(span_t *span, uint32_t end_cell);
-/* The class's list is empty: take a cell from somewhere, and fill the list. size: what the program asks for.
- * NULL: out of memory. */
-void *span_refill(heap_t *heap, uint32_t cls, size_t size);
-/* Give a cell back to its span; the caller owns the span. */
-void span_free_cell(span_t *span, void *p);
-/* span->frees_until_event has reached zero. */
-void span_event(span_t *span);
-/* Move a span that is not active between heaps; the caller owns both. */
-void span_move(heap_t *from, heap_t *to, span_t *span);
-/* Put the class's list back into its span, and the span where it belongs. */
-void span_deactivate(heap_t *heap, uint32_t cls);
-/* Give back the spans of which no cell is in use. */
-void span_release_empty(heap_t *heap);
-/* Look through the latest frees for addresses that are no cells, up to a few thousand; the fast path does not
- * ask. The caller owns the heap. */
-void span_check_freed(const heap_t *heap);
+/* --- counts of a span --- */
+
 static inline uint32_t span_used(const span_t *span)
 {
     return span->frees_until_event + span->used_base;
@@ -170,52 +166,6 @@ static inline uint64_t span_waits(uint32_t used, uint32_t wait)
     return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? (uint64_t)(used - wait) << 32 | wait
                                                      : (uint64_t)wait << 32 | (used - wait);
 }
-
-/* --- remote.c --- */
-
-/* Free a cell of another heap: chain it, and send the chain when it is long. */
-void remote_free(heap_t *self, span_t *span, void *p);
-void remote_flush(heap_t *self);
-/* Take back what others sent. True if anything came. */
-bool remote_drain(heap_t *self);
-
-/* --- thread.c --- */
-
-extern struct heaps {
-    lock_t lock;
-    _Atomic(heap_t *) all;
-    _Atomic uint32_t orphans; /* 1 once there may be spans without a thread */
-} heaps;
-
-/* The calling thread's heap; makes or adopts one. NULL: out of memory. */
-heap_t *thread_heap(void);
-/* A heap without a thread yet. The caller has the lock. NULL: out of memory. */
-heap_t *thread_heap_make(void);
-/* With the world stopped: the thread of the heap is gone and has not left it. Under WEIR_COLLECT it becomes
- * an orphan. */
-void thread_retire(heap_t *heap);
-/* Have the hook called on every thread that ends, once there is one, while its heap still works: it may free,
- * and not allocate. NULL until then. There is one such listener. */
-void thread_call_at_end(void (*hook)(void));
-/* After an operation of a thread that is past its end and runs other people's destructors: it borrowed a heap
- * for this one operation. Does nothing for any other thread. */
-void thread_return_borrowed(void);
-
-/* --- orphans.c --- */
-
-/* Under the lock: a heap of which no class is active has no thread any more; its spans are for everybody. */
-void orphans_leave(heap_t *heap);
-/* The same for one that may be in any state that a thread leaves between two operations: it goes on with the
- * next thread. */
-void orphans_leave_whole(heap_t *heap);
-/* Under the lock: a heap without a thread, or NULL. */
-heap_t *orphans_take_heap(void);
-/* A span with free cells of the class that has no thread, now in this heap; or NULL. */
-span_t *orphans_take_span(heap_t *self, uint32_t cls);
-/* Drain the inbox of a heap without a thread, in its stead. */
-void orphans_tend(heap_t *heap);
-/* Give back the spans of ended threads of which no cell is in use. */
-void orphans_release_empty(void);
 
 /* --- lists of spans; the head is the slot of the first, 0: none --- */
 

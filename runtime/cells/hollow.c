@@ -1,6 +1,7 @@
 /* hollow: see hollow.h. */
 #include "runtime/cells/hollow.h"
 
+#include "runtime/cells/cache.h"
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"

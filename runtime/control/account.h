@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "runtime/cells/cache.h"
 #include "runtime/cells/classes.h"
 
 typedef struct account {

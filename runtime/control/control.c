@@ -5,14 +5,14 @@
 
 #include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
+#include "runtime/control/shed.h"
+#include "runtime/control/trim.h"
 #include "runtime/cycle/cycle.h"
-#include "runtime/heap/heap.h"
+#include "runtime/cycle/percent.h"
 #include "runtime/pages/pages.h"
+#include "runtime/threads/attach.h"
 
-static struct {
-    _Atomic int gc_percent;
-    uint64_t started_ns; /* written once, at the start */
-} knobs = {.gc_percent = 100};
+static uint64_t started_ns; /* written once, at the start */
 
 /* The start of the runtime reads the environment, so a knob that is turned before the first allocation has to
  * come after it. */
@@ -24,22 +24,19 @@ static void start(void)
 
 void control_init(void)
 {
-    knobs.gc_percent = options.gogc > INT32_MAX ? INT32_MAX : (int)options.gogc;
-    knobs.started_ns = os_now_ns();
-    pages_set_gc_percent(knobs.gc_percent);
+    started_ns = os_now_ns();
+    percent_set(options.gogc > INT32_MAX ? INT32_MAX : (int)options.gogc);
     pages_set_limit_scope(options.memlimit_scope == OPTIONS_SCOPE_PROCESS);
     pages_set_soft_limit(options.memlimit);
     pages_set_hard_limit(options.hardlimit);
     pages_follow_memory(options.shares[OPTIONS_memlimit], options.shares[OPTIONS_hardlimit]);
-    pages_subscribe_limit();
+    cycle_serve_limit(shed_run, shed_tell);
 }
 
 int control_set_gc_percent(int percent)
 {
     start();
-    int old = atomic_exchange(&knobs.gc_percent, percent < 0 ? -1 : percent);
-    pages_set_gc_percent(knobs.gc_percent);
-    return old;
+    return percent_set(percent);
 }
 
 static void subscribe(void)
@@ -93,7 +90,7 @@ void control_thread_idle(void)
 {
     if (!cache.heap)
         return;
-    heap_shed_own();
+    trim_own();
     pages_apply_rule();
     subscribe();
 }
@@ -116,17 +113,12 @@ void control_tick(void)
 void control_free_os_memory(void)
 {
     cycle_run(CYCLE_FORCED);
-    heap_trim(0);
+    trim_all(0);
 }
 
 uint64_t control_started_ns(void)
 {
-    return knobs.started_ns;
-}
-
-int control_gc_percent(void)
-{
-    return knobs.gc_percent;
+    return started_ns;
 }
 
 int64_t control_memory_limit(void)

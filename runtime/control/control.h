@@ -28,7 +28,6 @@ void control_free_os_memory(void);
 
 /* When the runtime began, on the monotonic clock. */
 uint64_t control_started_ns(void);
-int control_gc_percent(void);
 int64_t control_memory_limit(void);
 int64_t control_hard_limit(void);
 

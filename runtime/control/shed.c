@@ -1,8 +1,8 @@
 /* shed: see shed.h. */
 #include "runtime/control/shed.h"
 
+#include "runtime/control/trim.h"
 #include "runtime/cycle/shrinker.h"
-#include "runtime/heap/heap.h"
 
 static struct {
     _Atomic uint64_t taken, bytes;
@@ -33,7 +33,7 @@ static bool limit_has_room_now(void)
 static void shed_caches(void)
 {
     size_t before = pages_inuse();
-    heap_shed(pages_would_refuse());
+    trim_caches(pages_would_refuse());
     excess();
     count(WEIR_RUNG_CACHES, before);
 }
@@ -44,14 +44,14 @@ static void shed_pools(weir_rung rung, enum cycle_reason reason)
     size_t before = pages_inuse();
     cycle_phase(CYCLE_AGE, reason);
     cycle_phase(CYCLE_SETTLE, reason);
-    heap_shed_own();
+    trim_own();
     excess();
     count(rung, before);
 }
 
 static size_t excess_of_own(void)
 {
-    heap_shed_own(); /* what the last one freed */
+    trim_own(); /* what the last one freed */
     return excess();
 }
 
@@ -72,7 +72,7 @@ static void shed_collection(void)
         return;
     cycle_phase(CYCLE_TRACE, CYCLE_LIMIT);
     cycle_phase(CYCLE_SETTLE, CYCLE_LIMIT);
-    heap_shed_own();
+    trim_own();
     excess();
     count(WEIR_RUNG_COLLECTION, before);
 }

@@ -1,15 +1,18 @@
-/* trim: the entry points of heap.h that give memory back: what threads cache becomes idle memory, idle memory
- * goes to the kernel.
- */
+/* trim: see trim.h. */
+#include "runtime/control/trim.h"
+
 #include "runtime/cells/cache.h"
 #include "runtime/cells/hollow.h"
 #include "runtime/config/options.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/harden/harden.h"
-#include "runtime/heap/heap.h"
+#include "runtime/malloc/orphans.h"
+#include "runtime/malloc/remote.h"
+#include "runtime/malloc/span.h"
 #include "runtime/malloc/spare.h"
 #include "runtime/malloc/tend.h"
 #include "runtime/pages/pages.h"
+#include "runtime/threads/attach.h"
 #include "runtime/threads/bias.h"
 
 static bool has_mail(const heap_t *self)
@@ -28,7 +31,7 @@ static void shed_own(heap_t *self)
     bias_leave(self);
 }
 
-void heap_shed(bool every)
+void trim_caches(bool every)
 {
     heap_t *self = thread_heap();
     if (!self)
@@ -43,7 +46,7 @@ void heap_shed(bool every)
     thread_return_borrowed();
 }
 
-void heap_shed_own(void)
+void trim_own(void)
 {
     heap_t *self = thread_heap();
     if (self)
@@ -51,9 +54,9 @@ void heap_shed_own(void)
     thread_return_borrowed();
 }
 
-bool heap_trim(size_t keep)
+bool trim_all(size_t keep)
 {
-    heap_shed(true);
+    trim_caches(true);
     bool trimmed = collected_trim();
     return pages_trim(keep) || trimmed;
 }

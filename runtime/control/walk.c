@@ -3,8 +3,9 @@
 
 #include <string.h>
 
+#include "runtime/cells/cache.h"
 #include "runtime/cells/hollow.h"
-#include "runtime/malloc/large.h"
+#include "runtime/cells/span_size.h"
 #include "runtime/pages/pages.h"
 
 uint32_t walk_first(void)

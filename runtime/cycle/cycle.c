@@ -4,11 +4,9 @@
 #include <errno.h>
 
 #include "runtime/cells/cache.h"
-#include "runtime/control/control.h"
-#include "runtime/control/shed.h"
 #include "runtime/cycle/event.h"
+#include "runtime/cycle/percent.h"
 #include "runtime/cycle/shrinker.h"
-#include "runtime/heap/heap.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/mask.h"
@@ -49,6 +47,15 @@ static void have_fork_handlers(void)
     static _Atomic bool have;
     if (!atomic_load_explicit(&have, memory_order_relaxed) && !atomic_exchange(&have, true))
         fork_call(LOCK_RANK_CYCLE, cycle_before_fork, cycle_after_fork);
+}
+
+static void (*make_room)(void), (*tell_program)(void); /* written once, before threads */
+
+void cycle_serve_limit(void (*room)(void), void (*tell)(void))
+{
+    make_room = room;
+    tell_program = tell;
+    pages_subscribe_limit();
 }
 
 void cycle_subscribe(void)
@@ -110,7 +117,7 @@ static struct {
 static void restart_volume(void)
 {
     enum { FLOOR = 16 * 1024 * 1024 };
-    int percent = control_gc_percent();
+    int percent = percent_get();
     page_stats_t held = pages_stats();
     size_t base = held.slots_inuse * SLOT_SIZE + held.huge_inuse, trigger;
     base = base > FLOOR ? base : FLOOR;
@@ -171,7 +178,7 @@ static void run_for_volume(weir_event *event)
 static void shed(void)
 {
     atomic_fetch_add(&cycle.shedding, 1);
-    shed_run();
+    make_room();
     atomic_fetch_sub(&cycle.shedding, 1);
 }
 
@@ -237,7 +244,7 @@ static bool tell_pressure(void)
     enum pages_request requested = PAGES_REQUEST_PRESSURE;
     cache.cycling = true;
     if (atomic_compare_exchange_strong(&pages_requested, &requested, PAGES_REQUEST_NONE))
-        shed_tell();
+        tell_program();
     cache.cycling = false;
     os_cancel_restore(cancel);
     errno = saved;

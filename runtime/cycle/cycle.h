@@ -65,6 +65,10 @@ bool cycle_run(enum cycle_reason reason);
 void cycle_phase(enum cycle_phase phase, enum cycle_reason reason);
 bool cycle_is_listened(enum cycle_phase phase);
 
+/* Once, at the start: what makes room when the limit is reached, and what tells the program that a share of
+ * it was passed. Cycles for the limit run from then on. */
+void cycle_serve_limit(void (*room)(void), void (*tell)(void));
+
 /* Wait until no other thread is in TRACE or AGE. Not from there. */
 void cycle_wait(void);
 

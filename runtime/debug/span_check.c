@@ -1,6 +1,7 @@
 /* span_check: see span_check.h. */
 #include "runtime/debug/span_check.h"
 
+#include "runtime/cells/cache.h"
 #include "runtime/cells/hollow.h"
 
 COLD cell_t *span_check_absent(span_t *span, cell_t *list)

@@ -45,4 +45,8 @@ static inline void span_check_list(const span_t *span, const cell_t *cell, uint3
  * is not seen before here. */
 cell_t *span_check_absent(span_t *span, cell_t *list);
 
+/* Look through the latest frees for addresses that are no cells, up to a few thousand; the fast path does not
+ * ask. The caller owns the heap. */
+void span_check_freed(const heap_t *heap);
+
 #endif

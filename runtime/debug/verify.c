@@ -1,6 +1,7 @@
 /* verify: see verify.h. */
 #include "runtime/debug/verify.h"
 
+#include "runtime/cells/cache.h"
 #include "runtime/cells/hollow.h"
 #include "runtime/debug/misuse.h"
 #include "runtime/pages/pages.h"

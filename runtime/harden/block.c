@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "runtime/cells/span_size.h"
 #include "runtime/harden/canary.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"

@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/cells/heap_call.h"
 #include "runtime/harden/records.h"
-#include "runtime/heap/heap.h"
 #include "runtime/region/region.h"
 
 enum { CANARY_MIN = 32 };

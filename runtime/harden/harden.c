@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "runtime/cells/cache.h"
 #include "runtime/debug/misuse.h"
 #include "runtime/harden/block.h"
 #include "runtime/harden/quarantine.h"

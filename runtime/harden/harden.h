@@ -16,7 +16,7 @@
 #include <stddef.h>
 
 #include "runtime/cells/cache.h"
-#include "runtime/heap/heap.h"
+#include "runtime/cells/heap_call.h"
 
 /* alignment: a power of two; NULL: no memory */
 void *harden_malloc(heap_t *self, size_t size, size_t alignment, enum heap_call call);

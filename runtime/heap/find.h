@@ -17,15 +17,4 @@ static inline bool find_is_hardened(const void *p)
     return UNLIKELY(options.harden) && span_of_slot(region_slot(p))->kind == KIND_MANUAL;
 }
 
-/* Is the cell tagged as a free one of its span? The program may have written the tag's value itself. */
-static inline bool find_is_tagged(const span_t *span, const void *p)
-{
-    return ((const cell_t *)p)->tag == span;
-}
-
-/* Is the cell in one of the lists of free cells of its span? The owner asks. */
-bool find_is_free(heap_t *self, span_t *span, const void *p);
-/* The same outside of the heap's biased lock. */
-bool find_is_free_here(heap_t *self, span_t *span, const void *p);
-
 #endif

@@ -4,8 +4,12 @@
 #include <errno.h>
 #include <stdint.h>
 
+#include "runtime/cells/cache.h"
+#include "runtime/cells/heap_call.h"
+#include "runtime/cells/span_size.h"
 #include "runtime/config/options.h"
 #include "runtime/debug/misuse.h"
+#include "runtime/debug/span_check.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/harden/harden.h"
 #include "runtime/heap/calls.h"
@@ -15,27 +19,15 @@
 #include "runtime/malloc/fast.h"
 #include "runtime/malloc/large.h"
 #include "runtime/malloc/raw.h"
+#include "runtime/malloc/remote.h"
+#include "runtime/malloc/span.h"
 #include "runtime/malloc/zero.h"
 #include "runtime/profile/guard.h"
 #include "runtime/profile/origin.h"
 #include "runtime/profile/sampled.h"
+#include "runtime/threads/attach.h"
 #include "runtime/threads/bias.h"
 #include "runtime/threads/world.h"
-
-static void free_cell(heap_t *self, span_t *span, void *p)
-{
-    bool own = __atomic_load_n(&span->heap, __ATOMIC_RELAXED) == self;
-    bias_enter(self);
-    if (UNLIKELY(find_is_tagged(span, p)) && (!own || find_is_free(self, span, p)))
-        misuse_report("double free of", p, span->cell_size, "free()");
-    else if (own)
-        span_free_cell(span, p);
-    else if (span_state(span) == SPAN_SAMPLED)
-        sampled_free(span, p);
-    else
-        remote_free(self, span, p);
-    bias_leave(self);
-}
 
 static void free_collected(heap_t *self, span_t *span, void *p)
 {
@@ -50,14 +42,12 @@ static void free_collected(heap_t *self, span_t *span, void *p)
         misuse_report("double free of", p, span->cell_size, "free()");
 }
 
-void raw_free(heap_t *self, span_t *span, void *p)
+static void free_of_span(heap_t *self, span_t *span, void *p)
 {
     if (span->kind != KIND_MANUAL)
         free_collected(self, span, p);
-    else if (span_is_large(span))
-        large_free(self, span);
     else
-        free_cell(self, span, p);
+        raw_free(self, span, p);
 }
 
 static void free_zero_size(void *p)
@@ -123,7 +113,7 @@ static void free_anything(void *p, enum heap_call call, size_t size)
         if (span && UNLIKELY(size != HEAP_SIZE_UNKNOWN && size > span_usable(span)))
             misuse_report("size mismatch at", p, span_usable(span), "sized free");
         else if (span)
-            raw_free(self, span, p);
+            free_of_span(self, span, p);
     }
     thread_return_borrowed();
     errno = saved;

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/cells/heap_call.h"
+
 void *heap_malloc(size_t size);
 void *heap_calloc(size_t count, size_t size);
 /* realloc(p, 0) frees p and returns NULL, as glibc's does. */
@@ -28,19 +30,7 @@ size_t heap_usable_size(const void *p);
 /* Bytes of the cell that starts at p or holds it; 0 if there is none. Asks no questions: for estimates. */
 size_t heap_cell_size(const void *p);
 bool heap_owns(const void *p);
-/* Give back what is idle but for `keep` bytes, the empty spans of this thread and of those that sleep
- * included. True if anything went to the kernel. */
-bool heap_trim(size_t keep);
-/* Give up what this thread and those that sleep cache: empty spans become idle memory. `every`: see
- * tend_all. */
-void heap_shed(bool every);
-/* This thread alone. */
-void heap_shed_own(void);
-
-/* The same for callers whose allocations and frees go in pairs, which hardening checks; the fast ones are in
- * calls.h. */
-enum heap_call { HEAP_CALL_MALLOC, HEAP_CALL_NEW, HEAP_CALL_NEW_ARRAY };
-#define HEAP_SIZE_UNKNOWN SIZE_MAX
+/* The same for callers whose allocations and frees go in pairs; the fast ones are in calls.h. */
 void *heap_aligned_as(size_t alignment, size_t size, enum heap_call call);
 
 #endif

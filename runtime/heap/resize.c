@@ -2,7 +2,10 @@
 #include <stdint.h>
 
 #include "runtime/cells/bootstrap.h"
+#include "runtime/cells/cache.h"
+#include "runtime/cells/span_size.h"
 #include "runtime/config/options.h"
+#include "runtime/control/divert.h"
 #include "runtime/debug/misuse.h"
 #include "runtime/harden/harden.h"
 #include "runtime/heap/find.h"
@@ -11,19 +14,21 @@
 #include "runtime/heap/upcall.h"
 #include "runtime/malloc/fast.h"
 #include "runtime/malloc/large.h"
+#include "runtime/malloc/raw.h"
 #include "runtime/malloc/zero.h"
 #include "runtime/os/copy.h"
 #include "runtime/profile/budget.h"
 #include "runtime/profile/guard.h"
 #include "runtime/profile/origin.h"
+#include "runtime/threads/attach.h"
 
 static void *move_block(void *p, size_t old, size_t size)
 {
     bool may_be_charged = UNLIKELY(atomic_load_explicit(&budget_is_used, memory_order_relaxed));
-    weir_account *before = may_be_charged ? budget_enter_of(p) : NULL;
+    weir_account *before = may_be_charged ? divert_to_account_of(p) : NULL;
     void *to = heap_malloc_fast(size);
     if (may_be_charged)
-        budget_enter(before);
+        divert_to(before);
     if (!to)
         return NULL;
     os_copy_written(to, p, old < size ? old : size);
@@ -45,13 +50,13 @@ static void *realloc_outside(void *p, size_t size)
 
 static void *realloc_large(span_t *span, size_t size)
 {
-    weir_account *before = budget_enter_of(span_start(span));
+    weir_account *before = divert_to_account_of(span_start(span));
     heap_t *self = thread_heap();
-    void *p = self ? large_realloc(self, span, size) : retry_no_memory();
+    void *p = self ? large_realloc(self, span, size, heap_malloc) : retry_no_memory();
     thread_return_borrowed();
     if (retry_is_worth(p))
-        p = retry_result(large_realloc(thread_heap(), span, size));
-    budget_enter(before);
+        p = retry_result(large_realloc(thread_heap(), span, size, heap_malloc));
+    divert_to(before);
     return p;
 }
 
@@ -113,7 +118,7 @@ void *heap_realloc(void *p, size_t size)
     if (span_is_large(span))
         return realloc_large(span, size);
     heap_t *owner = __atomic_load_n(&span->heap, __ATOMIC_RELAXED);
-    if (UNLIKELY(find_is_tagged(span, p)) && owner == cache.heap && find_is_free_here(owner, span, p)) {
+    if (UNLIKELY(raw_is_tagged(span, p)) && owner == cache.heap && raw_is_free_here(owner, span, p)) {
         misuse_report("use after free of", p, span->cell_size, "realloc()");
         return retry_no_memory();
     }

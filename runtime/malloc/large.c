@@ -6,8 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "runtime/cells/cache.h"
+#include "runtime/cells/span_size.h"
 #include "runtime/cycle/cycle.h"
-#include "runtime/heap/heap.h"
 #include "runtime/malloc/spare.h"
 #include "runtime/os/copy.h"
 #include "runtime/os/os.h"
@@ -217,11 +218,11 @@ static bool resize_in_place(heap_t *self, span_t *span, size_t bytes)
 
 /* Growing blocks grow again: a huge one gets an eighth more addresses, untouched and so unpaid, to grow into;
  * but not under a limit, which they would count for. */
-static void *alloc_to_grow_into(heap_t *self, size_t size, size_t old)
+static void *alloc_to_grow_into(heap_t *self, size_t size, size_t old, void *(*alloc)(size_t size))
 {
     bool roomy = size > old && size > HUGE_MIN && size < PTRDIFF_MAX / 2 && !pages_is_limited();
     void *to = roomy ? large_alloc(self, size + size / 8, 1, false) : NULL;
-    return to ? to : heap_malloc(size);
+    return to ? to : alloc(size);
 }
 
 /* Of the front of a span, to another one. */
@@ -283,7 +284,7 @@ static void *grow_by_moving(heap_t *self, span_t *span, size_t size, bool *moves
     return NULL;
 }
 
-void *large_realloc(heap_t *self, span_t *span, size_t size)
+void *large_realloc(heap_t *self, span_t *span, size_t size, void *(*alloc)(size_t size))
 {
     size_t bytes = round_to(size, OS_PAGE), old = large_usable(span);
     if (size > PTRDIFF_MAX) {
@@ -304,7 +305,7 @@ void *large_realloc(heap_t *self, span_t *span, size_t size)
     void *from = span_start(span), *to = grow_by_moving(self, span, size, &moves);
     if (moves)
         return to;
-    to = alloc_to_grow_into(self, size, old);
+    to = alloc_to_grow_into(self, size, old, alloc);
     if (!to)
         return NULL;
     size_t kept = old < size ? old : size, moved = kept & ~(size_t)(OS_PAGE - 1);

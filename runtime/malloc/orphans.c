@@ -9,7 +9,13 @@
  * more for more threads, orphans or spans, but that a thread's end costs in proportion to the spans it had.
  */
 #include "runtime/cells/cache.h"
+#include "runtime/debug/span_check.h"
+#include "runtime/malloc/heaps.h"
+#include "runtime/malloc/orphans.h"
+#include "runtime/malloc/remote.h"
+#include "runtime/malloc/span.h"
 #include "runtime/os/os.h"
+#include "runtime/threads/numbers.h"
 #include "runtime/threads/tend_queue.h"
 
 static heap_t *idle;      /* under the lock: heaps without a thread, linked by next_idle */
@@ -19,7 +25,7 @@ static bool has_changed;  /* under the lock: a span came, or cells, since empty 
 /* False: there is no memory for it. */
 static bool have_orphanage(void)
 {
-    if (!orphanage && (orphanage = thread_heap_make()) != NULL) {
+    if (!orphanage && (orphanage = heaps_make()) != NULL) {
         atomic_store_explicit(&orphanage->status, HEAP_ORPHAN, memory_order_release);
         atomic_fetch_add(&heaps.orphans, 1);
     }
@@ -49,6 +55,16 @@ void orphans_leave(heap_t *heap)
 void orphans_leave_whole(heap_t *heap)
 {
     push_idle(heap);
+}
+
+/* Only if nothing of it was in the thread's own memory, which is gone. */
+void orphans_retire(heap_t *heap)
+{
+    if (heap->bins != heaps_own_bins(heap) || heap->status != HEAP_LIVE)
+        return;
+    heaps_set_owner(heap, 0);
+    numbers_leave(heap);
+    orphans_leave_whole(heap);
 }
 
 heap_t *orphans_take_heap(void)

@@ -9,6 +9,10 @@
  * or another thread tends its heap (tend.h).
  */
 #include "runtime/cells/cache.h"
+#include "runtime/debug/span_check.h"
+#include "runtime/malloc/orphans.h"
+#include "runtime/malloc/remote.h"
+#include "runtime/malloc/span.h"
 #include "runtime/os/os.h"
 #include "runtime/threads/tend_queue.h"
 

@@ -11,10 +11,13 @@
  */
 #include "runtime/cells/cache.h"
 #include "runtime/cells/hollow.h"
+#include "runtime/cells/span_size.h"
 #include "runtime/cycle/cycle.h"
 #include "runtime/debug/span_check.h"
 #include "runtime/debug/verify.h"
-#include "runtime/heap/heap.h"
+#include "runtime/malloc/orphans.h"
+#include "runtime/malloc/remote.h"
+#include "runtime/malloc/span.h"
 #include "runtime/malloc/spare.h"
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
@@ -180,11 +183,6 @@ ALWAYS_INLINE void *take_free(heap_t *heap, span_t *span)
     span->free = NULL;
     count_add(&heap->counts.freed[span->cls], count);
     return bin_fill(heap, span, list, count);
-}
-
-bool span_touch(span_t *span, uint32_t end_cell)
-{
-    return pages_touch(span, (end_cell * span->cell_size + OS_PAGE - 1) / OS_PAGE);
 }
 
 /* First use of the next page's worth of cells. */

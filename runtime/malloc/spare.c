@@ -1,9 +1,10 @@
 /* spare: see spare.h. */
 #include "runtime/malloc/spare.h"
 
+#include "runtime/cells/cache.h"
+#include "runtime/cells/span_size.h"
 #include "runtime/config/options.h"
-#include "runtime/control/control.h"
-#include "runtime/malloc/large.h"
+#include "runtime/cycle/percent.h"
 #include "runtime/pages/pages.h"
 
 enum {
@@ -61,7 +62,7 @@ __attribute__((no_sanitize("thread"))) static size_t shares_bound(void)
 {
     size_t inuse = __atomic_load_n(&page_stats.pages_inuse, __ATOMIC_RELAXED) * OS_PAGE;
     size_t bound = inuse / SHARES_PART > SHARES_FLOOR ? inuse / SHARES_PART : SHARES_FLOOR;
-    int percent = control_gc_percent();
+    int percent = percent_get();
     return percent < 0 || percent >= 100 ? bound : bound / 100 * (size_t)percent;
 }
 

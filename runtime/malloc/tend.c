@@ -8,79 +8,13 @@
 #include "runtime/cells/cache.h"
 #include "runtime/cells/hollow.h"
 #include "runtime/config/options.h"
+#include "runtime/malloc/remote.h"
+#include "runtime/malloc/span.h"
 #include "runtime/malloc/spare.h"
 #include "runtime/process/asleep.h"
 #include "runtime/threads/bias.h"
 #include "runtime/threads/tend_queue.h"
 #include "runtime/threads/world.h"
-
-/* --- the fast paths: of the owner, or of the thread that has revoked the bias --- */
-
-static cache_t *cache_of(const heap_t *heap)
-{
-    return (cache_t *)(void *)heap->bins; /* its first member */
-}
-
-static void set_owners(heap_t *heap, uintptr_t word)
-{
-    for (uint32_t slot = heap->spans; slot; slot = span_of_slot(slot)->all_next)
-        __atomic_store_n(&span_of_slot(slot)->owner, word, __ATOMIC_RELAXED);
-}
-
-/* Without effect on a hardened heap, which has no fast paths. */
-static void set_classes(heap_t *heap, bool known)
-{
-    if (options.harden)
-        return;
-    uint8_t *class_of_granule = cache_of(heap)->class_of;
-    for (size_t granule = 0; granule < GRANULES; granule++)
-        __atomic_store_n(&class_of_granule[granule], known ? (uint8_t)class_of(granule * 16) : 0,
-                         __ATOMIC_RELAXED);
-}
-
-static void close_fast_paths(heap_t *heap)
-{
-    if (heap->closed)
-        return;
-    set_classes(heap, false);
-    set_owners(heap, 0);
-    heap->closed = true;
-}
-
-static void open_fast_paths(heap_t *heap)
-{
-    if (!heap->closed)
-        return;
-    set_owners(heap, heap->word);
-    set_classes(heap, true);
-    heap->closed = false;
-}
-
-/* --- the owner's side --- */
-
-/* The bias is not the owner's: take it back, or wait for it. */
-static void ask_back(heap_t *self, uint32_t state)
-{
-    if (state == BIAS_RESTING) {
-        if (atomic_compare_exchange_strong(&self->bias, &state, BIAS_OWNER))
-            tend_queue_add(self);
-    } else if (state == BIAS_AWAITED || atomic_compare_exchange_strong(&self->bias, &state, BIAS_AWAITED)) {
-        os_futex_wait(&self->bias, BIAS_AWAITED);
-    }
-}
-
-COLD void bias_wait(heap_t *self)
-{
-    do {
-        atomic_store_explicit(&self->busy, 0, memory_order_release);
-        uint32_t state;
-        while ((state = atomic_load_explicit(&self->bias, memory_order_acquire)) != BIAS_OWNER)
-            ask_back(self, state);
-        atomic_store_explicit(&self->busy, 1, memory_order_relaxed);
-        fence_hot();
-    } while (atomic_load_explicit(&self->bias, memory_order_acquire) != BIAS_OWNER);
-    open_fast_paths(self);
-}
 
 /* --- the tender's side: all of it under the lock of the heaps --- */
 
@@ -134,7 +68,7 @@ static bool tend_revoked(heap_t *heap)
 {
     if (!is_worth_it(heap))
         return true;
-    close_fast_paths(heap);
+    bias_close_fast_paths(heap);
     fence_cold();
     bool asleep = asleep_is(heap->thread.id, heap->thread.stack_to), done = false;
     if (asleep) {
@@ -144,7 +78,7 @@ static bool tend_revoked(heap_t *heap)
         fence_cold(); /* a thread that finds the fast paths open sees all of this */
     }
     if (!done)
-        open_fast_paths(heap);
+        bias_open_fast_paths(heap);
     return done;
 }
 
@@ -164,7 +98,7 @@ static bool tend(heap_t *heap)
 /* Is there a thread, and will it be there as long as we have the lock? An owner that runs is left alone. */
 static bool may_be_tended(const heap_t *heap)
 {
-    return heap != cache.heap && heap->thread.id != WORLD_NO_THREAD && !heap->thread.ended &&
+    return heap != cache.heap && heap->thread.id != HEAP_NO_THREAD && !heap->thread.ended &&
            (!is_worth_it(heap) || asleep_may_be(heap->thread.id));
 }
 

@@ -11,6 +11,7 @@
 
 #include "runtime/cells/classes.h"
 #include "runtime/control/control.h"
+#include "runtime/cycle/percent.h"
 #include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cycle/pauses.h"
 #include "runtime/observe/stats.h"

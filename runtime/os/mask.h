@@ -1,5 +1,5 @@
-/* mask: what reaches the calling thread: signals and cancellation, held off for a time. May be called in signal
- * handlers; errno is kept.
+/* mask: what reaches the calling thread: signals and cancellation, held off for a time. May be called in
+ * signal handlers; errno is kept.
  */
 #ifndef WEIR_OS_MASK_H
 #define WEIR_OS_MASK_H

@@ -1,4 +1,5 @@
-/* held: how much memory is held from the kernel, as sums of the page statistics; bytes. Under the pages' lock. */
+/* held: how much memory is held from the kernel, as sums of the page statistics; bytes. Under the pages'
+ * lock. */
 #ifndef WEIR_PAGES_HELD_H
 #define WEIR_PAGES_HELD_H
 

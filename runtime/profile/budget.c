@@ -5,15 +5,10 @@
 #include <string.h>
 
 #include "runtime/cells/cache.h"
-#include "runtime/config/options.h"
-#include "runtime/gc/cells/collected.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/mask.h"
 #include "runtime/profile/block_map.h"
-#include "runtime/profile/sampled.h"
-#include "runtime/threads/bias.h"
-#include "runtime/threads/world.h"
 
 enum { NUMBER_BITS = 16 };
 
@@ -108,6 +103,11 @@ weir_account *budget_next(const weir_account *before)
 
 /* --- threads --- */
 
+void budget_set_caller(weir_account *(*of_caller)(const heap_t *heap))
+{
+    budget.of_caller = of_caller;
+}
+
 bool budget_asks_caller(void)
 {
     return budget.of_caller != NULL;
@@ -116,54 +116,6 @@ bool budget_asks_caller(void)
 weir_account *budget_account(const heap_t *heap)
 {
     return budget_current ? budget_current : budget.of_caller ? budget.of_caller(heap) : NULL;
-}
-
-/* Its lists of free cells go back to their spans, so that its next allocation of each class finds none. */
-static void empty_lists(heap_t *heap)
-{
-    world_enter();
-    collected_thread_end(heap);
-    world_leave();
-    bias_enter(heap);
-    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
-        span_deactivate(heap, cls);
-    bias_leave(heap);
-}
-
-static void divert(heap_t *heap, bool diverted)
-{
-    if (!heap->sampling)
-        heap->sampling = sampled_make_idle();
-    if (!heap->sampling || sampled_is_diverted(heap->sampling) == diverted)
-        return;
-    empty_lists(heap);
-    sampled_divert(heap->sampling, diverted);
-}
-
-void budget_ask_caller(weir_account *(*of_caller)(const heap_t *heap))
-{
-    budget.of_caller = of_caller;
-    if (cache.heap)
-        divert(cache.heap, true);
-}
-
-weir_account *budget_enter(weir_account *account)
-{
-    weir_account *before = budget_current;
-    heap_t *heap = account != before && !options.harden ? thread_heap() : NULL;
-    if (!heap)
-        return before;
-    budget_current = account;
-    divert(heap, account != NULL || budget_asks_caller());
-    thread_return_borrowed();
-    return before;
-}
-
-void budget_thread_begin(heap_t *heap)
-{
-    budget_current = NULL;
-    if (heap->sampling && sampled_is_diverted(heap->sampling) != budget_asks_caller())
-        sampled_divert(heap->sampling, budget_asks_caller());
 }
 
 /* --- what is held --- */
@@ -303,12 +255,6 @@ weir_account *budget_find(const void *block)
     weir_account *account = entry ? account_of(entry->value) : NULL;
     lock_release(&budget.lock);
     return account;
-}
-
-weir_account *budget_enter_of(const void *block)
-{
-    weir_account *account = budget_find(block);
-    return account ? budget_enter(account) : budget_current;
 }
 
 bool budget_resize(const void *block, size_t bytes)

@@ -41,15 +41,8 @@ weir_account *budget_next(const weir_account *before);
 /* What the thread allocates for; NULL: for none, or for that of the library which asks. */
 extern __thread weir_account *budget_current __attribute__((tls_model("initial-exec")));
 
-/* The one before. Outside of locks and gates. */
-weir_account *budget_enter(weir_account *account);
-
-/* The heap has a new thread, which is in no account. */
-void budget_thread_begin(struct heap *heap);
-
-/* From now on: which account the caller of malloc belongs to, if the thread is in none; NULL: to none.
- * Once, before other threads: all are diverted from then on. */
-void budget_ask_caller(weir_account *(*of_caller)(const struct heap *heap));
+/* Which account the caller of malloc belongs to, if the thread is in none: see divert_for_caller. */
+void budget_set_caller(weir_account *(*of_caller)(const struct heap *heap));
 bool budget_asks_caller(void);
 
 /* The account that the thread's next allocation is for. NULL: none. */
@@ -68,9 +61,6 @@ extern _Atomic bool budget_is_used;
 void budget_forget(const void *block);
 void budget_forget_cells(const char *start, size_t size, const uint64_t *cells, uint32_t words);
 weir_account *budget_find(const void *block); /* NULL: to none */
-/* A block stays with its account where it is resized: enter that, if it is charged to one. The account that
- * the thread was in. */
-weir_account *budget_enter_of(const void *block);
 /* It is going to have so many bytes. False: the limit refuses that. */
 bool budget_resize(const void *block, size_t bytes);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "runtime/base/text.h"
+#include "runtime/cells/cache.h"
 #include "runtime/cells/classes.h"
 #include "runtime/config/options.h"
 #include "runtime/os/lock.h"

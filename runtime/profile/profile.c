@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"

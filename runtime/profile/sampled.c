@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "runtime/base/probe.h"
+#include "runtime/cells/bitmaps.h"
+#include "runtime/cells/cache.h"
+#include "runtime/cells/span_size.h"
 #include "runtime/config/options.h"
-#include "runtime/malloc/large.h"
 #include "runtime/os/check.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/os.h"

@@ -26,7 +26,8 @@
 #ifndef WEIR_PROFILE_SAMPLED_H
 #define WEIR_PROFILE_SAMPLED_H
 
-#include "runtime/gc/cells/collected.h"
+#include "runtime/cells/cache.h"
+#include "runtime/cells/collected_flags.h"
 #include "runtime/profile/sample.h"
 
 /* A thread's part; its heap's, made with it if there is a profile, or once it is diverted. Written by the

@@ -7,6 +7,7 @@
 #include "runtime/base/rules.h"
 #include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
+#include "runtime/control/divert.h"
 #include "runtime/profile/budget.h"
 #include "runtime/swap/callers.h"
 #include "runtime/unwind/unwind.h"
@@ -55,5 +56,5 @@ void budgets_prepare(void)
         rest = rule_next_budget(rest, &rule);
         budget_account_new(rule.name, rule.length, (int64_t)rule.low);
     }
-    budget_ask_caller(of_caller);
+    divert_for_caller(of_caller);
 }

@@ -18,8 +18,8 @@
 #include <wordexp.h>
 
 #include "runtime/config/options.h"
-#include "runtime/heap/heap.h"
 #include "runtime/swap/swap.h"
+#include "runtime/threads/attach.h"
 #include "runtime/threads/world.h"
 
 /* The options are known as soon as there is a heap. */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "runtime/base/text.h"
+#include "runtime/cells/heap_call.h"
 #include "runtime/heap/calls.h"
 #include "runtime/heap/heap.h"
 #include "runtime/os/os.h"

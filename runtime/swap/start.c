@@ -2,6 +2,7 @@
  * they are asked for, and a last look for misuse.
  */
 #include "runtime/cells/cache.h"
+#include "runtime/debug/span_check.h"
 #include "runtime/heap/upcall.h"
 #include "runtime/observe/profile_file.h"
 #include "runtime/observe/stats_print.h"
@@ -11,6 +12,7 @@
 #include "runtime/swap/exclude.h"
 #include "runtime/swap/leaks_print.h"
 #include "runtime/swap/ticker.h"
+#include "runtime/threads/attach.h"
 #include "runtime/threads/bias.h"
 
 const char upcall_swapped_in = 1;

@@ -17,6 +17,7 @@
 #include "runtime/config/options.h"
 #include "runtime/heap/heap.h"
 #include "runtime/swap/swap.h"
+#include "runtime/threads/attach.h"
 #include "runtime/threads/world.h"
 
 /* The program's memory: a collected object. */

@@ -37,6 +37,9 @@ enum bias_state {
     BIAS_RESTING  /* nothing was done here since it was tended; the owner takes it back */
 };
 
+/* By the thread that has revoked the bias: the owner's fast paths are slow ones, until it takes them back. */
+void bias_close_fast_paths(heap_t *heap);
+void bias_open_fast_paths(heap_t *heap);
 /* Wait until the bias is the owner's, and be busy. */
 void bias_wait(heap_t *self);
 

@@ -12,7 +12,6 @@
 #include "runtime/stop/tracer.h"
 #include "runtime/stop/tracer_task.h"
 #include "runtime/stop/tracer_thread.h"
-#include "runtime/threads/world.h"
 
 static const uint64_t STOP_TIMEOUT_NS = 2000000000u; /* for a thread that stands in the way */
 static const uint64_t MOST_NS = 10000000000u;        /* for one that does not get to run */
@@ -31,7 +30,7 @@ enum outcome { HALTED, REFUSED, GIVEN_UP };
 
 static bool has_to_stop(const heap_t *heap)
 {
-    return heap != cache.heap && world_scans(heap);
+    return heap != cache.heap && heap_has_thread(heap);
 }
 
 static bool stands(heap_t *heap)
@@ -41,7 +40,7 @@ static bool stands(heap_t *heap)
 
 static void forget(heap_t *heap)
 {
-    heap->thread.id = WORLD_NO_THREAD;
+    heap->thread.id = HEAP_NO_THREAD;
 }
 
 /* What is thread-local is at the same distance from each thread's pointer. */

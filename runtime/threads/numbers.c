@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "runtime/cells/cache.h"
 #include "runtime/os/check.h"
 #include "runtime/pages/pages.h"
 

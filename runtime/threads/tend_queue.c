@@ -1,4 +1,5 @@
 /* tend_queue: see tend_queue.h. */
+#include "runtime/cells/cache.h"
 #include "runtime/threads/tend_queue.h"
 
 /* Linked by next_queued. */

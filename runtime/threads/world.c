@@ -6,12 +6,14 @@
 
 #include "runtime/base/futex.h"
 #include "runtime/base/range.h"
+#include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 #include "runtime/os/check.h"
 #include "runtime/os/mask.h"
 #include "runtime/os/os.h"
 #include "runtime/os/self.h"
 #include "runtime/stop/signal.h"
+#include "runtime/threads/attach.h"
 #include "runtime/threads/halt.h"
 #include "runtime/threads/numbers.h"
 
@@ -71,7 +73,7 @@ static void disown(int thread)
 {
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
         if (heap->status == HEAP_LIVE && heap->thread.id == thread) {
-            heap->thread.id = WORLD_NO_THREAD;
+            heap->thread.id = HEAP_NO_THREAD;
             os_futex_wake(&heap->thread.parked);
         }
 }
@@ -108,7 +110,7 @@ void world_thread_begin(heap_t *heap)
     heap->thread.id = os_own_thread();
     heap_t *before = numbers_enter(heap, heap->thread.id);
     if (before)
-        before->thread.id = WORLD_NO_THREAD; /* its thread is gone, and had the same number */
+        before->thread.id = HEAP_NO_THREAD; /* its thread is gone, and had the same number */
     heap->thread.pointer = os_thread_word();
     heap->thread.stack_to = os_stack_end();
     heap->thread.stack_limit = os_is_first_thread() ? 0 : UINTPTR_MAX;

@@ -95,15 +95,6 @@ static inline void world_enter_as(const heap_t *self)
 /* What the thread's stack was made with, in bytes: for a thread that is not the first. */
 void world_thread_stack_size(size_t size);
 
-/* In place of a thread's number: it is gone, and its stack with it. */
-enum { WORLD_NO_THREAD = 0 };
-
-/* Is there a thread to be stopped, or the caller, whose stack is to be looked at? */
-static inline bool world_scans(const heap_t *heap)
-{
-    return heap->status == HEAP_LIVE && heap->thread.id != WORLD_NO_THREAD;
-}
-
 /* Of a stopped thread: [*from, *to) is what it has on its stack, registers and thread-local memory
  * included. */
 void world_stack(const heap_t *heap, uintptr_t *from, uintptr_t *to);

@@ -6,6 +6,8 @@
 #include <weir/gc.h>
 
 #include "runtime/cells/cache.h"
+#include "runtime/control/trim.h"
+#include "runtime/malloc/remote.h"
 #include "runtime/observe/stats.h"
 #include "tests/unit/support.h"
 
@@ -127,7 +129,7 @@ Test(account, calls_that_fail_or_do_nothing_count_nothing)
     heap_realloc(q, PTRDIFF_MAX);
     heap_aligned(64, SIZE_MAX);
     heap_usable_size(p);
-    heap_trim(0);
+    trim_all(0);
     expect_since(0, 0, 0, "nothing");
 }
 
@@ -150,7 +152,7 @@ Test(account, every_class_for_itself)
         cr_expect_eq(account.mallocs[cls] - before.mallocs[cls], cls * 5u, "class %u", cls);
         cr_expect_eq(account.frees[cls] - before.frees[cls], cls * 2u, "class %u", cls);
     }
-    heap_trim(0);
+    trim_all(0);
     account_t after;
     account_read(&after);
     cr_expect_arr_eq(after.mallocs, account.mallocs, sizeof after.mallocs, "caches went back into spans");

@@ -10,7 +10,6 @@
 
 #include "runtime/debug/verify.h"
 #include "runtime/profile/block_map.h"
-#include "runtime/profile/budget.h"
 #include "tests/unit/support.h"
 
 static weir_account_stats figures(const weir_account *account)

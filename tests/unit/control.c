@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "runtime/control/control.h"
+#include "runtime/cycle/percent.h"
 #include "runtime/observe/stats.h"
 #include "tests/unit/support.h"
 
@@ -11,7 +12,7 @@ Test(control, each_knob_returns_the_old_value)
     cr_expect_eq(control_set_gc_percent(50), 100);
     cr_expect_eq(control_set_gc_percent(-7), 50);
     cr_expect_eq(control_set_gc_percent(0), -1);
-    cr_expect_eq(control_gc_percent(), 0);
+    cr_expect_eq(percent_get(), 0);
 
     cr_expect_eq(control_set_memory_limit((int64_t)MIB(100)), INT64_MAX);
     cr_expect_eq(control_set_memory_limit(-1), (int64_t)MIB(100), "a negative one only asks");
@@ -30,7 +31,7 @@ Test(control, the_environment_is_read_once_and_first)
     cr_expect_eq(control_set_memory_limit(-1), (int64_t)3 << 30, "before the first allocation");
     cr_expect_eq(control_set_gc_percent(20), 35);
     heap_free(heap_malloc(1));
-    cr_expect_eq(control_gc_percent(), 20);
+    cr_expect_eq(percent_get(), 20);
 }
 
 static size_t held_idle(void)

@@ -10,7 +10,6 @@
 #include <weir/gc.h>
 #include <weir/pool.h>
 
-#include "runtime/control/control.h"
 #include "runtime/cycle/cycle.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/gc/cycle/gc.h"

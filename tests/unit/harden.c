@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "runtime/control/control.h"
+#include "runtime/control/trim.h"
 #include "runtime/harden/block.h"
 #include "tests/unit/support.h"
 
@@ -172,7 +173,7 @@ Test(harden, a_trim_empties_the_quarantine)
 {
     harden();
     free_memory(fill_memory(1000), 0);
-    heap_trim(0);
+    trim_all(0);
     cr_expect_leq(resident_region(), MIB(1));
     verify_own();
 }
@@ -184,7 +185,7 @@ Test(harden, a_trim_gives_back_pages_inside_spans)
     for (size_t i = 0; i < COUNT(sizes); i++) {
         size_t of = MIB(1) / 16 / sizes[i], count = fill_memory(sizes[i]);
         free_memory(count, of);
-        heap_trim(0);
+        trim_all(0);
         cr_expect_leq(resident_region(), TOTAL / 8 + MIB(2), "%zu: %zu", sizes[i], resident_region());
         for (size_t k = 0; k < count; k += of)
             CHECK(held[k][0] == 1 && memcmp(held[k], held[k] + 1, sizes[i] - 1) == 0);
@@ -205,7 +206,7 @@ Test(harden, records_take_what_the_blocks_are_worth_whatever_the_sizes_are)
     for (size_t i = 0; i < COUNT(sizes); i++) {
         size_t count = fill_memory(sizes[i]);
         free_memory(count, 0);
-        heap_trim(0);
+        trim_all(0);
         most = count > most ? count : most;
         size_t records = PAGE_STAT(metadata) - before;
         cr_expect_leq(records, most * 8 * 3 / 2 + MIB(1), "%zu: %zu", sizes[i], records);
@@ -236,7 +237,7 @@ Test(harden, what_others_free_of_a_sleeping_thread_is_had, .disabled = SANITIZED
     free_memory(count, 0);
     for (int i = 0; i < 10000 && resident_region() > MIB(2); i++) { /* until it sleeps */
         usleep(1000);
-        heap_trim(0);
+        trim_all(0);
     }
     cr_expect_leq(resident_region(), MIB(2));
     control_set_hard_limit(TOTAL + TOTAL / 2);
@@ -277,7 +278,7 @@ Test(harden, what_a_slot_had_before_is_forgotten_with_its_size)
     block_t block;
     heap_free(p);
     cr_expect_null(block_find(p, &block).what, "as long as it is not used anew a second free is one");
-    heap_trim(0);
+    trim_all(0);
     cr_expect_null(block_find(p, &block).what, "nor when its slot is free");
     char *q = NULL;
     for (size_t i = 0; i < 300 * 1000 && !(q >= first && q < first + SLOT_SIZE); i++)

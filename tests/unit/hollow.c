@@ -6,6 +6,7 @@
 #include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 #include "runtime/control/control.h"
+#include "runtime/control/trim.h"
 #include "tests/unit/support.h"
 
 enum { BLOCKS = 40000 };
@@ -58,7 +59,7 @@ static size_t pages_of_live(void)
 
 static void check_trimmed(void)
 {
-    heap_trim(0);
+    trim_all(0);
     verify_own();
     size_t touched = PAGE_STAT(touched);
     cr_expect_leq(touched, pages_of_live());
@@ -86,7 +87,7 @@ static void fill_and_thin_out(uint32_t first_class, uint32_t last_class, size_t 
     for (size_t i = 0; i < BLOCKS; i++)
         if (blocks[i].at)
             give(&blocks[i]);
-    heap_trim(0);
+    trim_all(0);
     cr_expect_eq(PAGE_STAT(touched), 0);
     cr_expect_eq(PAGE_STAT(slots_inuse), 0);
     verify_own();
@@ -137,7 +138,7 @@ Test(hollow, a_second_free_is_seen)
         cells[i] = heap_malloc(64);
     for (size_t i = 1; i < COUNT(cells); i++)
         heap_free(cells[i]);
-    heap_trim(0);
+    trim_all(0);
     char *gone = cells[COUNT(cells) / 2];
     cr_assert_eq(span_of_slot(region_slot(gone))->hollow, 0xfffe);
     heap_free(gone);

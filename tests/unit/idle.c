@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "runtime/config/options.h"
+#include "runtime/control/trim.h"
 #include "tests/unit/pages_tests.h"
 #include "tests/unit/support.h"
 
@@ -237,7 +238,7 @@ Test(idle, locked_memory_holds_back_itself_alone)
     heap_free(large);
     for (size_t i = 0; i < OBJECTS; i++)
         heap_free(objects[i]);
-    cr_expect(heap_trim(0));
+    cr_expect(trim_all(0));
     cr_expect_leq(resident_region(), before + MIB(2));
     cr_expect_gt(PAGE_STAT(pages_idle), 0);
     pages_verify();

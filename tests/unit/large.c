@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 
 #include "runtime/control/control.h"
-#include "runtime/malloc/large.h"
+#include "runtime/control/trim.h"
 #include "tests/unit/support.h"
 
 static const size_t sizes[] = {SMALL_MAX + 1, KIB(40),  SLOT_SIZE,    SLOT_SIZE + 1, KIB(300), MIB(1),
@@ -147,7 +147,7 @@ Test(large, what_shrinks_gives_back)
     cr_assert(is_zero(zeroed, MIB(100)));
     cr_expect_eq(PAGE_STAT(huge_inuse), heap_usable_size(zeroed));
     heap_free(zeroed);
-    heap_trim(0);
+    trim_all(0);
     cr_expect_leq(resident_region(), MIB(8));
 }
 

@@ -5,6 +5,7 @@
 
 #include "runtime/cells/cache.h"
 #include "runtime/control/control.h"
+#include "runtime/control/trim.h"
 #include "tests/unit/support.h"
 
 static void *blocks[200 * 1024];
@@ -13,7 +14,7 @@ static void *blocks[200 * 1024];
 static void leave(size_t bytes)
 {
     heap_free(heap_malloc(1));
-    heap_trim(0);
+    trim_all(0);
     page_stats_t held = pages_stats();
     control_set_hard_limit((int64_t)(held.touched * OS_PAGE + held.huge_inuse + held.huge_idle +
                                      region_table_bytes() + held.metadata + bytes));
@@ -157,7 +158,7 @@ Test(limit, what_is_charged_is_what_the_kernel_counts, .disabled = SANITIZED)
     for (int round = 0; round < ROUNDS; round++) {
         threads_run(THREADS, run_program);
         if (round % 4 == 3)
-            heap_trim(random_below(&random, MIB(8)));
+            trim_all(random_below(&random, MIB(8)));
         check_charge(round);
     }
     pages_verify();

@@ -16,6 +16,7 @@
 
 #include "runtime/control/account.h"
 #include "runtime/control/control.h"
+#include "runtime/control/trim.h"
 #include "tests/unit/support.h"
 
 enum { THREADS = 4, BLOCKS = 400, BOXES = 64, STEPS = SANITIZED ? 10000 : 60000 };
@@ -211,7 +212,7 @@ static void do_maintenance(worker_t *worker, block_t *block)
     (void)block;
     size_t kind = pick(worker, 200);
     if (kind == 0)
-        heap_trim(0);
+        trim_all(0);
     else if (kind < 10)
         verify_own();
 }
@@ -260,7 +261,7 @@ static void check_the_end(void)
     cr_expect_eq(account.large_allocs, account.large_frees);
     for (uint32_t cls = 0; cls < CLASS_COUNT; cls++)
         cr_expect_eq(account.mallocs[cls], account.frees[cls], "class %u", cls);
-    heap_trim(0);
+    trim_all(0);
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
         verify_heap(heap);
 }

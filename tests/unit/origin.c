@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 #include "runtime/profile/origin.h"
+#include "runtime/threads/attach.h"
 
 enum { BLOCKS = 20000, STACKS = 300 };
 

@@ -5,13 +5,14 @@
 #include <criterion/criterion.h>
 #include <unistd.h>
 #include "runtime/config/options.h"
+#include "runtime/control/trim.h"
 #include "runtime/pages/release.h"
 #include "tests/unit/support.h"
 
 static inline void start(int64_t gc_percent)
 {
     heap_free(heap_malloc(1));
-    heap_trim(0);
+    trim_all(0);
     pages_set_gc_percent(gc_percent);
 }
 

@@ -78,7 +78,7 @@ static void *hammer(void *argument)
 static void start(int64_t gc_percent, int64_t soft)
 {
     heap_free(heap_malloc(1));
-    heap_trim(0);
+    trim_all(0);
     pages_set_gc_percent(gc_percent);
     set_limits(soft, INT64_MAX);
 }

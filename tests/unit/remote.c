@@ -3,6 +3,9 @@
 #include <stdatomic.h>
 
 #include "runtime/control/account.h"
+#include "runtime/control/trim.h"
+#include "runtime/malloc/orphans.h"
+#include "runtime/malloc/remote.h"
 #include "tests/unit/support.h"
 
 enum { CELLS = 20000 };
@@ -62,7 +65,7 @@ Test(remote, what_others_freed_comes_back)
     threads_run(1, free_all);
     cr_expect_eq(live_objects(), 0);
     verify_own();
-    heap_trim(0);
+    trim_all(0);
     cr_expect_eq(PAGE_STAT(slots_inuse), 0);
 }
 
@@ -74,7 +77,7 @@ Test(remote, what_an_exited_thread_left_can_be_freed)
     cr_expect_eq(live_objects(), CELLS);
     free_all(0);
     cr_expect_eq(live_objects(), 0);
-    heap_trim(0);
+    trim_all(0);
     threads_run(1, come_and_go); /* takes the orphan over, and leaves it empty */
     cr_expect_eq(PAGE_STAT(slots_inuse), 0);
 }
@@ -120,7 +123,7 @@ Test(remote, spans_of_exited_threads_are_adopted)
                   "the same slots again, but for wakes not reached");
     verify_own();
     free_all(0);
-    heap_trim(0);
+    trim_all(0);
     threads_run(1, come_and_go);
     cr_expect_eq(PAGE_STAT(slots_inuse), 0);
 }
@@ -177,7 +180,7 @@ Test(remote, a_ring_of_threads)
     for (size_t i = 0; i < RING * BOX; i++)
         heap_free(boxes[i / BOX][i % BOX]);
     cr_expect_eq(live_objects(), 0);
-    heap_trim(0);
+    trim_all(0);
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
         verify_heap(heap);
     cr_expect_leq(PAGE_STAT(slots_inuse), RING * CLASS_COUNT);

@@ -6,6 +6,7 @@
 #include <sys/time.h>
 #include <weir/control.h>
 #include "runtime/control/shed.h"
+#include "runtime/control/trim.h"
 #include "tests/unit/support.h"
 
 enum { OBJECT = 100 * 1000, OBJECTS = 160 /* 16 MiB */, SMALL = 1000 };
@@ -29,7 +30,7 @@ static inline void begin(void)
 /* Nothing is idle, and the limit is so many bytes above what is held. */
 static inline void leave(size_t bytes)
 {
-    heap_trim(0);
+    trim_all(0);
     weir_set_memory_limit((int64_t)(held_now() + bytes));
 }
 

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "runtime/control/control.h"
+#include "runtime/control/trim.h"
+#include "runtime/malloc/span.h"
 #include "tests/unit/support.h"
 
 enum { MOST = 5 * SLOT_SIZE / 16 };
@@ -94,7 +96,7 @@ Test(span, all_are_given_back_when_empty)
         cr_expect_eq(PAGE_STAT(slots_inuse), 5);
         give(0, count);
         cr_expect_leq(PAGE_STAT(slots_inuse), 2, "%zu", sizes[i]);
-        heap_trim(0);
+        trim_all(0);
         cr_expect_eq(PAGE_STAT(slots_inuse), 0, "%zu", sizes[i]);
         cr_expect_eq(cache.heap->spans, 0);
         verify_own();
@@ -104,7 +106,7 @@ Test(span, all_are_given_back_when_empty)
 Test(span, pages_are_touched_one_after_the_other)
 {
     for (size_t i = 0; i < COUNT(sizes); i++) {
-        heap_trim(0);
+        trim_all(0);
         size_t count = SLOT_SIZE / sizes[i] / 2;
         take(sizes[i], 0, count);
         size_t pages = (count * sizes[i] + OS_PAGE - 1) / OS_PAGE;
@@ -148,7 +150,7 @@ Test(span, freed_and_taken_at_random)
             verify_own();
     }
     give(0, CELLS);
-    heap_trim(0);
+    trim_all(0);
     cr_expect_eq(PAGE_STAT(slots_inuse), 0);
 }
 

@@ -3,7 +3,7 @@
 
 #include "runtime/cells/cache.h"
 #include "runtime/control/control.h"
-#include "runtime/malloc/large.h"
+#include "runtime/control/trim.h"
 #include "runtime/malloc/spare.h"
 #include "tests/unit/support.h"
 
@@ -51,7 +51,7 @@ static void churn_end(churn_t *churn)
 static void start(void)
 {
     heap_free(heap_malloc(1));
-    heap_trim(0);
+    trim_all(0);
 }
 
 Test(spare, who_replaces_blocks_gets_a_share_and_gives_it_back)
@@ -64,7 +64,7 @@ Test(spare, who_replaces_blocks_gets_a_share_and_gives_it_back)
     cr_expect_leq(spare->bytes, spare->share);
     cr_expect_eq(PAGE_STAT(spare), spare->share);
     churn_end(&churn);
-    heap_trim(0);
+    trim_all(0);
     cr_expect_eq(spare->bytes, 0);
     cr_expect_eq(PAGE_STAT(spare), 0);
     cr_expect_eq(PAGE_STAT(slots_inuse), 0);
@@ -79,7 +79,7 @@ Test(spare, so_does_who_replaces_cells_that_fill_spans)
     churn_run(&churn, 20000);
     cr_expect_gt(cache.heap->spare.share, 0);
     churn_end(&churn);
-    heap_trim(0);
+    trim_all(0);
     cr_expect_eq(PAGE_STAT(spare), 0);
     cr_expect_leq(PAGE_STAT(slots_inuse), 0);
 }
@@ -113,7 +113,7 @@ Test(spare, sizes_and_zeroes)
     }
     cr_expect_gt(cache.heap->spare.share, 0);
     churn_end(&churn);
-    heap_trim(0);
+    trim_all(0);
     cr_expect_eq(PAGE_STAT(touched), 0);
     pages_verify();
 }

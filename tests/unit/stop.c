@@ -328,7 +328,7 @@ Test(stop, the_number_of_a_thread_that_is_gone_is_a_stranger_s)
     uint64_t cycles = gc_read_stats().cycles;
     weir_gc();
     cr_expect_eq(gc_read_stats().cycles, cycles + 1);
-    cr_expect_eq(heap->thread.id, WORLD_NO_THREAD);
+    cr_expect_eq(heap->thread.id, HEAP_NO_THREAD);
     stop = true;
     pthread_join(second, NULL);
 }

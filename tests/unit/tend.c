@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "runtime/cells/cache.h"
+#include "runtime/control/trim.h"
 #include "runtime/os/fence.h"
 #include "runtime/os/os.h"
 #include "runtime/os/self.h"
@@ -184,7 +185,7 @@ static void end_sleepers(pthread_t *threads)
 static void trim_until(size_t touched)
 {
     while (PAGE_STAT(touched) > touched) {
-        heap_trim(0);
+        trim_all(0);
         usleep(1000);
     }
 }
@@ -255,7 +256,7 @@ static void work(size_t number)
     uint64_t random = number + 1;
     if (number == 0) {
         while (working > 0)
-            heap_trim(0);
+            trim_all(0);
         return;
     }
     for (int i = 0; i < 60000; i++) {
@@ -276,7 +277,7 @@ Test(tend, sleepers_may_wake_at_any_time)
     threads_run(WORKERS, work);
     for (size_t i = 0; i < COUNT(shared); i++)
         heap_free(shared[i]);
-    heap_trim(0);
+    trim_all(0);
     verify_own();
     if (!SANITIZED)
         cr_expect_eq(PAGE_STAT(slots_inuse), 0);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "runtime/control/shed.h"
+#include "runtime/control/trim.h"
 #include "runtime/cycle/cycle.h"
 #include "runtime/malloc/tend.h"
 #include "runtime/os/os.h"
@@ -85,9 +86,9 @@ Test(tend_queue, each_of_many_sleepers_is_looked_at_once, .disabled = SANITIZED)
     wait_until_asleep(MANY);
     uint64_t before = tend_looks();
     for (int i = 0; i < CYCLES; i++)
-        heap_shed(false);
+        trim_caches(false);
     cr_expect_leq(tend_looks() - before, MANY + 3 * CYCLES);
-    heap_shed(true);
+    trim_caches(true);
     cr_expect_leq(tend_looks() - before, MANY + 3 * CYCLES + 3);
     end_threads(MANY);
 }
@@ -115,10 +116,10 @@ Test(tend_queue, those_that_cannot_be_tended_are_tried_by_turns, .disabled = SAN
     start_threads(MANY, in_handler);
     uint64_t before = tend_looks();
     for (int i = 0; i < CYCLES; i++)
-        heap_shed(false);
+        trim_caches(false);
     cr_expect_leq(tend_looks() - before, LOOKS * CYCLES);
     before = tend_looks();
-    heap_shed(true);
+    trim_caches(true);
     cr_expect_geq(tend_looks() - before, MANY, "who trims looks at all of them");
     end_threads(MANY);
 }
@@ -149,7 +150,7 @@ static void *allocate_then_free_most(void *number)
 static void shed_until_touched_is(size_t pages)
 {
     while (PAGE_STAT(touched) > pages) {
-        heap_shed(true);
+        trim_caches(true);
         pages_trim(0);
         usleep(1000);
     }
@@ -160,11 +161,11 @@ Test(tend_queue, a_sleeper_that_frees_is_tended_again, .disabled = SANITIZED)
 {
     start_threads(1, allocate_then_free_most);
     wait_until_asleep(1);
-    heap_shed(true);
+    trim_caches(true);
     pages_trim(0);
     size_t full = PAGE_STAT(touched);
     uint64_t before = tend_looks();
-    heap_shed(true);
+    trim_caches(true);
     cr_expect_leq(tend_looks() - before, 1, "this thread alone may be looked at");
     sem_post(&wake);
     sem_wait(&done);
@@ -186,11 +187,11 @@ Test(tend_queue, what_is_sent_to_a_heap_at_rest_is_had, .disabled = SANITIZED)
 {
     start_threads(1, allocate_and_sleep);
     wait_until_asleep(1);
-    heap_shed(true);
+    trim_caches(true);
     size_t full = PAGE_STAT(touched);
     for (size_t i = 0; i < BLOCKS; i++)
         heap_free(blocks[i]);
-    heap_shed(true);
+    trim_caches(true);
     pages_trim(0);
     cr_expect_lt(PAGE_STAT(touched), full / 4);
     end_threads(1);
@@ -239,7 +240,7 @@ Test(tend_queue, before_a_refusal_all_are_tended, .disabled = SANITIZED)
 Test(tend_queue, a_child_begins_anew, .disabled = SANITIZED)
 {
     start_threads(8, keep_some_and_sleep);
-    heap_shed(true);
+    trim_caches(true);
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
@@ -249,7 +250,7 @@ Test(tend_queue, a_child_begins_anew, .disabled = SANITIZED)
         size_t full = PAGE_STAT(touched);
         for (size_t i = 0; i < BLOCKS; i++)
             heap_free(blocks[i]);
-        heap_shed(true);
+        trim_caches(true);
         pages_trim(0);
         _exit(PAGE_STAT(touched) < full - BLOCKS * SIZE / OS_PAGE / 2 ? 0 : 1);
     }

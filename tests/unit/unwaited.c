@@ -6,7 +6,9 @@
 #include <signal.h>
 
 #include "runtime/cells/cache.h"
+#include "runtime/control/trim.h"
 #include "runtime/os/os.h"
+#include "runtime/threads/attach.h"
 #include "runtime/threads/bias.h"
 #include "tests/unit/support.h"
 
@@ -62,7 +64,7 @@ static void begin(size_t size)
     CHECK(pthread_create(&thread, NULL, takes_when_asked, NULL) == 0);
     take_by_other(); /* it has its heap */
     pages_set_gc_percent(-1);
-    heap_trim(0);
+    trim_all(0);
 }
 
 static void end(void)
@@ -92,7 +94,7 @@ static void trim_with(size_t size, size_t others)
     take_all(size);
     free_all();
     during = take_by_other;
-    heap_trim(0);
+    trim_all(0);
     end();
 }
 
@@ -142,7 +144,7 @@ static void clear_again(size_t size)
     cr_expect(is_zero(cleared, size), "%zu bytes", size);
     memset(cleared, 1, size);
     heap_free(cleared);
-    heap_trim(0);
+    trim_all(0);
 }
 
 Test(unwaited, a_block_that_the_kernel_clears)
@@ -192,10 +194,10 @@ Test(unwaited, hollow_pages_and_the_spans_they_were_in)
     take_cells();
     free_most_cells();
     during = take_by_other;
-    heap_trim(0);
+    trim_all(0);
     size_t hollowed = releases;
     free_other_cells();
-    heap_trim(0);
+    trim_all(0);
     cr_expect_gt(releases, hollowed);
     end();
 }
@@ -269,7 +271,7 @@ static void tend_while(void (*happens)(void))
     sem_wait(&has_freed);
     during = happens;
     while (!is_asked) /* until it is seen asleep */
-        heap_trim(0);
+        trim_all(0);
     while (!has_gone_on)
         sched_yield();
     cr_expect_leq(since, OF_A_SPAN, "%zu releases were waited for", since);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "runtime/cells/cache.h"
+#include "runtime/cells/span_size.h"
 #include "runtime/config/options.h"
 #include "runtime/gc/cells/collected_span.h"
 #include "runtime/malloc/large.h"
@@ -17,8 +19,6 @@ enum { RUN_BYTES = 4096 };
 /* A thread that looks for free cells sweeps at most so many spans that have none, unless the limit is
  * near. */
 enum { SWEEPS_MAX = 8 };
-
-_Atomic size_t collected_bytes_since, collected_bytes_held;
 
 /* --- allocating --- */
 

@@ -29,8 +29,9 @@
 
 #include "runtime/cells/bitmaps.h"
 #include "runtime/cells/cache.h"
-
-enum { COLLECTED_KINDS = KIND_COUNT - KIND_SCAN };
+#include "runtime/cells/collected_flags.h"
+#include "runtime/cells/span_size.h"
+#include "runtime/gc/cells/collected_span.h"
 
 /* Free cells that a thread has, all zero; at == end: none. Written by the thread. */
 typedef struct alloc_buffer {
@@ -64,29 +65,6 @@ __attribute__((always_inline)) static inline void *collected_alloc_fast(enum spa
     return p;
 }
 
-/* What the collector notes about a span of its, small or large, in the word that spans of manual cells count
- * in.
- *   HAS_RECORD   something hangs on one of its objects, or did (gc/cells/side_table.h). Set by any thread,
- *                for good
- *   WATCHED      while marking: news of one of its objects is waited for (gc/refs/ephemeron.h). By the
- *                collector
- *   PUT_OFF      while marking beside the program: an object of its is to be scanned in the stop
- *                (gc/mark/mark.c). Markers'
- *   SAMPLED      a large object that the heap profile has as a sample (profile/sampled.h) */
-enum { COLLECTED_HAS_RECORD = 1, COLLECTED_WATCHED = 2, COLLECTED_PUT_OFF = 4, COLLECTED_SAMPLED = 8 };
-static inline bool collected_has_flag(const span_t *span, uint32_t flag)
-{
-    return __atomic_load_n(&span->flags, __ATOMIC_RELAXED) & flag;
-}
-static inline void collected_set_flag(span_t *span, uint32_t flag)
-{
-    __atomic_fetch_or(&span->flags, flag, __ATOMIC_RELAXED);
-}
-static inline void collected_clear_flag(span_t *span, uint32_t flag)
-{
-    __atomic_fetch_and(&span->flags, ~flag, __ATOMIC_RELAXED);
-}
-
 /* Free an object before the collector finds out; p is the start of a cell of the span, or of a large object.
  * False: it was not allocated. */
 bool collected_free(heap_t *self, span_t *span, const void *p);
@@ -99,17 +77,8 @@ static inline bool collected_is_marked(const void *p)
     return bitmaps_of(span_slot(span))[cell / 64].marks >> cell % 64 & 1;
 }
 
-/* Every word of an object that was freed, under WEIR_DEBUG=poison. */
-#define COLLECTED_POISON 0xdbdbdbdbdbdbdbdbu
-
 /* --- for the collector --- */
 
-/* Bytes allocated since the last trace ended: cells in buffers count as allocated. Less what was freed by
- * hand: it may be "below zero". */
-extern _Atomic size_t collected_bytes_since;
-/* Bytes of the spans and large objects: those allocated, and the free cells that more can go into. Written
- * under the lock of their lists. */
-extern _Atomic size_t collected_bytes_held;
 /* Is there any collected memory? */
 bool collected_is_used(void);
 

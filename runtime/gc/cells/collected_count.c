@@ -1,6 +1,8 @@
 /* collected_count: see collected.h. Counting, checking, and giving free pages back. */
 #include "runtime/gc/cells/collected_span.h"
 
+#include "runtime/cells/cache.h"
+#include "runtime/gc/cells/collected.h"
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/threads/world.h"

@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <string.h>
 
+#include "runtime/cells/bitmaps.h"
+#include "runtime/cells/cache.h"
 #include "runtime/cells/slots.h"
 #include "runtime/config/options.h"
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 #include "runtime/profile/sampled.h"
+
+_Atomic size_t collected_bytes_since, collected_bytes_held;
 
 struct collected_lists collected_lists = {.lock = LOCK_INIT(LOCK_RANK_COLLECTED)};
 

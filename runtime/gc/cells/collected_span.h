@@ -1,10 +1,11 @@
-/* collected_span: the spans of collected cells: their lists, sweeping and claiming (collected.h). For the
- * sources of `collected` alone: collected.c allocates and frees, collected_trace.c is what the collector
- * calls, collected_count.c counts, checks and gives back. */
+/* collected_span: the spans of collected cells: their lists, sweeping and claiming (collected.h). But for
+ * the counts of bytes for the sources of `collected` alone: collected.c allocates and frees,
+ * collected_trace.c is what the collector calls, collected_count.c counts, checks and gives back. */
 #ifndef WEIR_GC_CELLS_COLLECTED_SPAN_H
 #define WEIR_GC_CELLS_COLLECTED_SPAN_H
 
-#include "runtime/gc/cells/collected.h"
+#include "runtime/cells/cache.h"
+#include "runtime/cells/collected_flags.h"
 #include "runtime/os/lock.h"
 
 /* All of it under the lock, but in the stopped world. */
@@ -50,5 +51,12 @@ void collected_span_offer(span_t *span);
 void collected_span_discard(span_t *span);
 /* A large object is none any more. */
 void collected_large_forget(span_t *span);
+
+/* Bytes allocated since the last trace ended: cells in buffers count as allocated. Less what was freed by
+ * hand: it may be "below zero". */
+extern _Atomic size_t collected_bytes_since;
+/* Bytes of the spans and large objects: those allocated, and the free cells that more can go into. Written
+ * under the lock of their lists. */
+extern _Atomic size_t collected_bytes_held;
 
 #endif

@@ -4,7 +4,11 @@
 
 #include <string.h>
 
+#include "runtime/cells/cache.h"
+#include "runtime/cells/span_size.h"
+#include "runtime/gc/cells/collected.h"
 #include "runtime/malloc/large.h"
+#include "runtime/malloc/orphans.h"
 #include "runtime/os/os.h"
 #include "runtime/threads/world.h"
 
@@ -131,9 +135,9 @@ static size_t shares_blacken(bool ends)
         collected_t *share = heap->collected;
         if (!share)
             continue;
-        if (heap->status == HEAP_LIVE && heap->thread.id == WORLD_NO_THREAD) {
+        if (heap->status == HEAP_LIVE && heap->thread.id == HEAP_NO_THREAD) {
             share_drop_runs(share);
-            thread_retire(heap);
+            orphans_retire(heap);
         }
         black += share_blacken(share, ends);
     }

@@ -8,6 +8,7 @@
 #include "runtime/os/lock.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
+#include "runtime/threads/attach.h"
 #include "runtime/threads/world.h"
 
 enum { ROOM_MIN = 1 << 8, ROOM_SHIFT_MAX = 31 };

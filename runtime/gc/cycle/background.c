@@ -6,6 +6,7 @@
 
 #include "runtime/base/futex.h"
 #include "runtime/cells/cache.h"
+#include "runtime/threads/attach.h"
 #include "runtime/threads/helper.h"
 #include "runtime/threads/world.h"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/base/filter.h"
+#include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 #include "runtime/gc/cells/side_table.h"
 #include "runtime/gc/cycle/background.h"
@@ -18,6 +19,7 @@
 #include "runtime/os/os.h"
 #include "runtime/process/dirty.h"
 #include "runtime/profile/origin.h"
+#include "runtime/threads/attach.h"
 #include "runtime/threads/fork.h"
 #include "runtime/threads/workers.h"
 #include "runtime/threads/world.h"

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 
+#include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 #include "runtime/gc/cycle/background.h"
 #include "runtime/gc/cycle/gc_state.h"
@@ -17,6 +18,7 @@
 #include "runtime/profile/budget.h"
 #include "runtime/profile/origin.h"
 #include "runtime/profile/profile.h"
+#include "runtime/threads/attach.h"
 #include "runtime/threads/world.h"
 
 static void run_in_background(void)

@@ -2,6 +2,7 @@
  * cycle is triggered; and the figures of all cycles, for events and for readers.
  */
 #include "runtime/control/control.h"
+#include "runtime/cycle/percent.h"
 #include "runtime/gc/cycle/gc_state.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
@@ -63,7 +64,7 @@ void gc_pace_start(void)
 {
     gc.told_ns = os_now_ns();
     gc.cores = processors_available();
-    pacer_init(&gc.pacer, control_gc_percent(), limit_now(), GC_RUNWAY, gc.cores);
+    pacer_init(&gc.pacer, percent_get(), limit_now(), GC_RUNWAY, gc.cores);
     gc.trigger = gc.pacer.trigger;
     publish();
     gc.started = true;
@@ -82,8 +83,8 @@ static void tell_of_goal(void)
 
 void gc_pace_by_knobs(void)
 {
-    if (gc.pacer.gc_percent != control_gc_percent())
-        pacer_set_gc_percent(&gc.pacer, control_gc_percent());
+    if (gc.pacer.gc_percent != percent_get())
+        pacer_set_gc_percent(&gc.pacer, percent_get());
     if (gc.pacer.limit != limit_now())
         pacer_set_limit(&gc.pacer, limit_now());
     gc.trigger = gc.pacer.trigger;
@@ -92,7 +93,7 @@ void gc_pace_by_knobs(void)
 
 bool gc_knobs_have_turned(void)
 {
-    return gc.pacer.gc_percent != control_gc_percent() || gc.pacer.limit != limit_now();
+    return gc.pacer.gc_percent != percent_get() || gc.pacer.limit != limit_now();
 }
 
 /* --- after a cycle --- */

@@ -3,11 +3,13 @@
  */
 #include <errno.h>
 
+#include "runtime/cells/cache.h"
 #include "runtime/gc/cycle/gc_state.h"
 #include "runtime/gc/debug/path.h"
 #include "runtime/gc/roots/roots.h"
 #include "runtime/gc/roots/stacks.h"
 #include "runtime/os/mask.h"
+#include "runtime/threads/attach.h"
 #include "runtime/threads/world.h"
 
 bool gc_add_roots(uintptr_t start, size_t size)

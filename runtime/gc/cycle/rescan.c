@@ -4,7 +4,6 @@
 #include "runtime/cells/bitmaps.h"
 #include "runtime/gc/mark/mark.h"
 #include "runtime/gc/mark/objref.h"
-#include "runtime/malloc/large.h"
 
 /* Cells that begin in the slot and reach into [from, to), which lies in it. */
 static void rescan_cells(uint32_t slot, uint32_t cls, uintptr_t from, uintptr_t to)

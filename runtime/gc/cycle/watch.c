@@ -3,8 +3,8 @@
 
 #include "runtime/base/range.h"
 #include "runtime/cells/bitmaps.h"
+#include "runtime/cells/span_size.h"
 #include "runtime/gc/mark/objref.h"
-#include "runtime/malloc/large.h"
 #include "runtime/pages/pages.h"
 #include "runtime/process/dirty.h"
 

@@ -4,12 +4,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "runtime/cells/cache.h"
+#include "runtime/cells/span_size.h"
 #include "runtime/gc/cells/side_table.h"
 #include "runtime/gc/debug/reftrace.h"
 #include "runtime/gc/mark/mark.h"
 #include "runtime/gc/roots/roots.h"
 #include "runtime/gc/roots/stacks.h"
-#include "runtime/malloc/large.h"
 #include "runtime/os/os.h"
 #include "runtime/profile/origin.h"
 #include "runtime/profile/profile.h"
@@ -147,7 +148,7 @@ static void name_root(uintptr_t here, path_t *found)
     if (root->root != WEIR_ROOT_STACK && root->root != WEIR_ROOT_MAPPING)
         return;
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
-        if (world_scans(heap) && is_of_thread(heap, root))
+        if (heap_has_thread(heap) && is_of_thread(heap, root))
             return;
     if (of && path.word >= of->thread.stack_from)
         root->offset = path.word - of->thread.stack_from; /* on a coroutine's stack */

@@ -4,12 +4,13 @@
 #include <string.h>
 #include <weir/gc.h>
 
+#include "runtime/cells/cache.h"
+#include "runtime/cells/span_size.h"
 #include "runtime/config/options.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/gc/cells/side_table.h"
 #include "runtime/gc/mark/mark.h"
 #include "runtime/gc/roots/roots.h"
-#include "runtime/malloc/large.h"
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/os/self.h"
@@ -42,7 +43,7 @@ static bool is_anybody_unknown(void)
 {
     uint32_t known = workers_started();
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
-        known += world_scans(heap);
+        known += heap_has_thread(heap);
     return os_thread_count() > known;
 }
 

@@ -5,6 +5,7 @@
 
 #include <weir/gc.h>
 
+#include "runtime/cells/span_size.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/gc/mark/marker.h"
 #include "runtime/gc/mark/objref.h"
@@ -12,7 +13,6 @@
 #include "runtime/gc/mark/work.h"
 #include "runtime/gc/refs/ephemeron.h"
 #include "runtime/gc/roots/roots.h"
-#include "runtime/malloc/large.h"
 
 /* --- large objects --- */
 

@@ -1,6 +1,7 @@
 /* mark_again: what has to be scanned once more. What was written while the program ran beside the markers
  * (watch.h), and what only a stop may scan: objects whose type has a function of the program's.
  */
+#include "runtime/cells/span_size.h"
 #include "runtime/gc/mark/mark.h"
 #include "runtime/gc/mark/marker.h"
 #include "runtime/pages/pages.h"

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/cells/span_size.h"
 #include "runtime/gc/cells/collected.h"
-#include "runtime/malloc/large.h"
 #include "runtime/os/check.h"
 
 /* What a word points to: a cell of a span of small ones, by its number among all, or a large object, by that

@@ -10,6 +10,7 @@
 #include "runtime/cells/cache.h"
 #include "runtime/gc/cells/side_table.h"
 #include "runtime/os/os.h"
+#include "runtime/threads/attach.h"
 #include "runtime/threads/helper.h"
 #include "runtime/threads/world.h"
 

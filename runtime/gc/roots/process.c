@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "runtime/cells/cache.h"
 #include "runtime/gc/roots/roots.h"
 #include "runtime/os/os.h"
 #include "runtime/os/own.h"
@@ -85,7 +86,7 @@ static bool unused_find(void)
     unused.count = 0;
     bool found = true;
     for (const heap_t *heap = heaps.all; heap && found; heap = heap->next)
-        found = !world_scans(heap) || (unused_add_stack(heap) && unused_add_own(heap));
+        found = !heap_has_thread(heap) || (unused_add_stack(heap) && unused_add_own(heap));
     unused_sort();
     return found;
 }

@@ -7,6 +7,7 @@
 
 #include "runtime/base/range.h"
 #include "runtime/base/text.h"
+#include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/gc/cells/side_table.h"
@@ -377,7 +378,7 @@ static void add_threads_and_data(uintptr_t here, void (*range)(uintptr_t from, u
 {
     stacks_begin();
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
-        if (world_scans(heap))
+        if (heap_has_thread(heap))
             add_thread(heap, here, range);
     add_suspended(range);
     source.kind = WEIR_ROOT_STATIC;
@@ -390,7 +391,7 @@ static void add_threads_and_data(uintptr_t here, void (*range)(uintptr_t from, u
 static void add_process(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
 {
     for (const heap_t *heap = heaps.all; heap; heap = heap->next)
-        if (world_scans(heap)) {
+        if (heap_has_thread(heap)) {
             source = (root_source_t){.kind = WEIR_ROOT_REGISTERS, .heap = heap};
             if (heap == cache.heap)
                 cache.heap->thread.stack_from = here;

@@ -1,7 +1,9 @@
 /* stacks: see stacks.h. */
 #include "runtime/gc/roots/stacks.h"
 
+#include "runtime/cells/cache.h"
 #include "runtime/pages/pages.h"
+#include "runtime/threads/attach.h"
 #include "runtime/threads/world.h"
 
 /* Under the collector's lock. */

@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/cells/cache.h"
+#include "runtime/cells/thread_state.h"
 
 /* Registered memory. */
 typedef struct weir_gc_stack {
