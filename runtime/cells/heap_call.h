@@ -1,5 +1,5 @@
-/* heap_call: which call of the program allocates or frees: its allocations and frees go in pairs, which hardening
- * checks. */
+/* heap_call: which call of the program allocates or frees: its allocations and frees go in pairs, which
+ * hardening checks. */
 #ifndef WEIR_CELLS_HEAP_CALL_H
 #define WEIR_CELLS_HEAP_CALL_H
 

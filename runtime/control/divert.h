@@ -1,5 +1,6 @@
-/* divert: the account that a thread allocates for. Its allocations are charged where samples of the heap profile
- * are taken (profile/sampled.h): so its lists of free cells are emptied, and each allocation comes there.
+/* divert: the account that a thread allocates for. Its allocations are charged where samples of the heap
+ * profile are taken (profile/sampled.h): so its lists of free cells are emptied, and each allocation comes
+ * there.
  */
 #ifndef WEIR_CONTROL_DIVERT_H
 #define WEIR_CONTROL_DIVERT_H

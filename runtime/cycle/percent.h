@@ -1,5 +1,5 @@
-/* percent: by how many percent of what is live the heap grows before a cycle (GOGC); what it may hold idle, and
- * what threads keep, follow it. Negative: off.
+/* percent: by how many percent of what is live the heap grows before a cycle (GOGC); what it may hold idle,
+ * and what threads keep, follow it. Negative: off.
  */
 #ifndef WEIR_CYCLE_PERCENT_H
 #define WEIR_CYCLE_PERCENT_H

@@ -15,7 +15,7 @@
 #include "runtime/heap/calls.h"
 #include "runtime/heap/find.h"
 #include "runtime/heap/heap.h"
-#include "runtime/heap/upcall.h"
+#include "runtime/heap/hooks.h"
 #include "runtime/malloc/fast.h"
 #include "runtime/malloc/large.h"
 #include "runtime/malloc/raw.h"
@@ -32,7 +32,7 @@
 static void free_collected(heap_t *self, span_t *span, void *p)
 {
     if (UNLIKELY(collected_has_flag(span, COLLECTED_HAS_RECORD)))
-        upcall_freed(p);
+        hook_freed(p);
     if (UNLIKELY(options.leaks))
         origin_forget(p);
     world_enter_as(self);

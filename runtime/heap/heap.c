@@ -16,8 +16,8 @@
 #include "runtime/debug/span_check.h"
 #include "runtime/harden/harden.h"
 #include "runtime/heap/calls.h"
+#include "runtime/heap/hooks.h"
 #include "runtime/heap/retry.h"
-#include "runtime/heap/upcall.h"
 #include "runtime/malloc/fast.h"
 #include "runtime/malloc/large.h"
 #include "runtime/malloc/raw.h"
@@ -56,7 +56,7 @@ static void *malloc_anywhere_once(size_t size, enum heap_call call)
     if (UNLIKELY(size == 0))
         p = malloc_zero_size(self, call);
     else if (UNLIKELY(options.collect))
-        p = upcall_collected(size, 1);
+        p = hook_collected(size, 1);
     else if (UNLIKELY(options.harden))
         p = harden_malloc(self, size, 16, call);
     else
@@ -133,7 +133,7 @@ static void *aligned_once(size_t alignment, size_t size, enum heap_call call)
         return retry_no_memory();
     void *p;
     if (options.collect)
-        p = upcall_collected(size ? size : 1, alignment);
+        p = hook_collected(size ? size : 1, alignment);
     else if (options.harden)
         p = harden_malloc(self, size, alignment, call);
     else

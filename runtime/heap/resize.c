@@ -10,8 +10,8 @@
 #include "runtime/harden/harden.h"
 #include "runtime/heap/find.h"
 #include "runtime/heap/heap.h"
+#include "runtime/heap/hooks.h"
 #include "runtime/heap/retry.h"
-#include "runtime/heap/upcall.h"
 #include "runtime/malloc/fast.h"
 #include "runtime/malloc/large.h"
 #include "runtime/malloc/raw.h"
@@ -75,7 +75,7 @@ static bool may_stay(span_t *span, size_t size)
     size_t old = span_usable(span);
     if (!options.collect || size > old || size < old / 2)
         return false;
-    return LIKELY(!options.keep && !options.noscan) || upcall_kind(size) == span->kind;
+    return LIKELY(!options.keep && !options.noscan) || hook_kind(size) == span->kind;
 }
 
 /* What asks for manual memory gets it, but under WEIR_COLLECT, where all is collected. When leaks are looked

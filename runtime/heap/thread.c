@@ -19,7 +19,7 @@
 #include "runtime/debug/verify.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/harden/harden.h"
-#include "runtime/heap/upcall.h"
+#include "runtime/heap/hooks.h"
 #include "runtime/malloc/heaps.h"
 #include "runtime/malloc/orphans.h"
 #include "runtime/malloc/remote.h"
@@ -150,7 +150,7 @@ static void settle_collecting(void)
         text_say("weir: WEIR_COLLECT=1: not together with harden=1; nothing is collected\n");
     if (options.leaks && options.harden)
         text_say("weir: WEIR_DEBUG=leaks=1: not together with harden=1; no leaks are looked for\n");
-    if (options.harden || !&upcall_swapped_in)
+    if (options.harden || !&hook_swapped_in)
         options.collect = options.leaks = 0;
     if (options.leaks)
         options.collect = 1;

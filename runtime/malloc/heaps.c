@@ -1,10 +1,10 @@
 /* heaps: see heaps.h. */
 #include "runtime/malloc/heaps.h"
 
+#include "runtime/cells/cache.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 #include "runtime/profile/sampled.h"
-#include "runtime/cells/cache.h"
 
 void heaps_set_owner(heap_t *heap, uintptr_t word)
 {

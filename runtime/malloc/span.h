@@ -1,5 +1,5 @@
-/* span: the life of a small span: refilling a thread's list of cells from it, taking cells back, and giving the
- * span up when it is empty. Which list a span is on: cells/cache.h.
+/* span: the life of a small span: refilling a thread's list of cells from it, taking cells back, and giving
+ * the span up when it is empty. Which list a span is on: cells/cache.h.
  */
 #ifndef WEIR_MALLOC_SPAN_H
 #define WEIR_MALLOC_SPAN_H

@@ -3,7 +3,7 @@
 
 #include "runtime/base/rules.h"
 #include "runtime/config/options.h"
-#include "runtime/heap/upcall.h"
+#include "runtime/heap/hooks.h"
 #include "runtime/swap/callers.h"
 #include "runtime/swap/calls.h"
 
@@ -45,7 +45,7 @@ void exclude_prepare(void)
         calls_prepare("WEIR_KEEP, WEIR_NOSCAN: no libgcc_s.so.1: libraries cannot be told apart");
 }
 
-enum span_kind upcall_kind(size_t size)
+enum span_kind hook_kind(size_t size)
 {
     bool keeps_names = rules_have_names(keep());
     const char *caller = keeps_names || rules_have_names(noscan()) ? find_caller() : NULL;

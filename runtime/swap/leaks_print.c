@@ -38,7 +38,7 @@ void leaks_print_prepare(void)
     printer.program[length > 0 ? length : 0] = '\0';
     if (calls_prepare("WEIR_DEBUG=leaks=1: no libgcc_s.so.1: it cannot be said where leaks come from"))
         calls_note_origins();
-    leaks_signal_prepare();
+    leaks_signal_prepare(leaks_print_now);
 }
 
 static void add_frame(text_t *text, uintptr_t address)

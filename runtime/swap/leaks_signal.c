@@ -7,11 +7,11 @@
 #include "runtime/base/futex.h"
 #include "runtime/base/text.h"
 #include "runtime/config/options.h"
-#include "runtime/swap/leaks_print.h"
 #include "runtime/swap/turns.h"
 #include "runtime/threads/world.h"
 
 static turns_t turns;
+static void (*print_report)(void);
 
 static void on_leaks_signal(int number)
 {
@@ -31,13 +31,14 @@ static void *leaks_main(void *unused)
         seen = atomic_load(&turns.asked);
         if (!turns_begin(&turns))
             return unused;
-        leaks_print_now();
+        print_report();
         turns_end(&turns);
     }
 }
 
-void leaks_signal_prepare(void)
+void leaks_signal_prepare(void (*print)(void))
 {
+    print_report = print;
     int64_t number = options.leaksignal;
     if (number == 0)
         return;

@@ -7,8 +7,8 @@
 #ifndef WEIR_SWAP_LEAKS_SIGNAL_H
 #define WEIR_SWAP_LEAKS_SIGNAL_H
 
-/* When the program begins. */
-void leaks_signal_prepare(void);
+/* When the program begins. `print` prints a report. */
+void leaks_signal_prepare(void (*print)(void));
 /* At exit: no report is under way afterwards, and none will be. */
 void leaks_signal_end(void);
 

@@ -3,7 +3,7 @@
  */
 #include "runtime/cells/cache.h"
 #include "runtime/debug/span_check.h"
-#include "runtime/heap/upcall.h"
+#include "runtime/heap/hooks.h"
 #include "runtime/observe/profile_file.h"
 #include "runtime/observe/stats_print.h"
 #include "runtime/observe/trace.h"
@@ -15,7 +15,7 @@
 #include "runtime/threads/attach.h"
 #include "runtime/threads/bias.h"
 
-const char upcall_swapped_in = 1;
+const char hook_swapped_in = 1;
 
 __attribute__((constructor)) static void swap_start(void)
 {

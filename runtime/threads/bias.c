@@ -2,9 +2,9 @@
 #include "runtime/threads/bias.h"
 
 #include "runtime/base/futex.h"
+#include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 #include "runtime/threads/tend_queue.h"
-#include "runtime/cells/cache.h"
 
 /* --- the fast paths: of the owner, or of the thread that has revoked the bias --- */
 

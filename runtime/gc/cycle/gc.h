@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cycle/gc_stats.h"
 #include "runtime/os/check.h"
 
 /* A zeroed object; NULL and ENOMEM. */
@@ -59,27 +60,8 @@ void gc_stack_remove(struct weir_gc_stack *stack);
 struct path;
 int gc_path(const void *p, struct path *path);
 
-/* Of all cycles so far. */
-typedef struct gc_stats {
-    uint64_t cycles, forced;
-    uint64_t goal;                                         /* of the next; UINT64_MAX: none */
-    uint64_t live;                                         /* marked by the last */
-    uint64_t heap;                                         /* live, and handed out since */
-    uint64_t pause_total_ns, pauses[256], pause_ends[256]; /* circular; the last at (cycles + 255) % 256 */
-    uint64_t pause_max_ns;                                 /* the longest */
-    uint64_t last_end_ns;                                  /* since 1970 */
-    uint64_t collector_ns,
-        available_ns;       /* of all processors, since the runtime began; available: when the last ended */
-    uint64_t objects;       /* marked by the last */
-    uint64_t limiter_cycle; /* the last after which the limiter was on; 0: it never was */
-} gc_stats_t;
 gc_stats_t gc_read_stats(void); /* waits for a cycle that is under way */
 
-/* The part of them that can be read without waiting for a cycle: during one, what was before it. All of one
- * moment. */
-typedef struct gc_counts {
-    uint64_t cycles, forced, goal, live, heap, pause_max_ns, collector_ns, available_ns, limiter_cycle;
-} gc_counts_t;
 void gc_read_counts(gc_counts_t *counts);
 
 #endif

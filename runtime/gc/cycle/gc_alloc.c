@@ -10,9 +10,10 @@
 #include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 #include "runtime/gc/cycle/background.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cycle/gc_state.h"
 #include "runtime/gc/cycle/trace.h"
-#include "runtime/heap/upcall.h"
+#include "runtime/heap/hooks.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 #include "runtime/profile/budget.h"
@@ -145,13 +146,13 @@ void *gc_alloc_slow(enum span_kind kind, size_t size)
 }
 
 /* A byte more: a pointer to the end of a block, which C allows, points into it all the same. */
-void *upcall_collected(size_t size, size_t alignment)
+void *hook_collected(size_t size, size_t alignment)
 {
     if (size > PTRDIFF_MAX) {
         errno = ENOMEM;
         return NULL;
     }
-    enum span_kind kind = UNLIKELY(options.keep || options.noscan) ? upcall_kind(size) : KIND_SCAN;
+    enum span_kind kind = UNLIKELY(options.keep || options.noscan) ? hook_kind(size) : KIND_SCAN;
     if (UNLIKELY(world_is_child()))
         kind = KIND_KEPT; /* nothing scans the child's registers */
     void *p = alignment > 16 ? alloc_slow(kind, size + 1, alignment) : gc_alloc(kind, size + 1);

@@ -3,6 +3,7 @@
  */
 #include "runtime/control/control.h"
 #include "runtime/cycle/percent.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cycle/gc_state.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "runtime/cells/cache.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cycle/gc_state.h"
 #include "runtime/gc/debug/path.h"
 #include "runtime/gc/roots/roots.h"

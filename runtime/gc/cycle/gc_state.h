@@ -15,7 +15,7 @@
 #include "runtime/cycle/cycle.h"
 #include "runtime/cycle/event.h"
 #include "runtime/gc/cells/collected.h"
-#include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/cycle/gc_stats.h"
 #include "runtime/gc/cycle/pacer.h"
 #include "runtime/gc/cycle/trace.h"
 #include "runtime/os/lock.h"

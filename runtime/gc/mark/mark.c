@@ -7,11 +7,11 @@
 
 #include "runtime/cells/span_size.h"
 #include "runtime/gc/cells/collected.h"
+#include "runtime/gc/mark/awake.h"
 #include "runtime/gc/mark/marker.h"
 #include "runtime/gc/mark/objref.h"
 #include "runtime/gc/mark/sparse.h"
 #include "runtime/gc/mark/work.h"
-#include "runtime/gc/refs/ephemeron.h"
 #include "runtime/gc/roots/roots.h"
 
 /* --- large objects --- */
@@ -320,7 +320,7 @@ static void drain(marker_t *self)
 
 static bool has_more(marker_t *self)
 {
-    return work_take(&self->queue) || ephemerons_resolve(reach, self);
+    return work_take(&self->queue) || awake_resolve(reach, self);
 }
 
 void marker_work(uint32_t member)

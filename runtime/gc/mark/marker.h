@@ -14,9 +14,9 @@
 #include <stdint.h>
 
 #include "runtime/gc/cells/collected.h"
+#include "runtime/gc/mark/awake.h"
 #include "runtime/gc/mark/objref.h"
 #include "runtime/gc/mark/work.h"
-#include "runtime/gc/refs/ephemeron.h"
 
 enum {
     CANDIDATES = 16,
@@ -136,7 +136,7 @@ AS_MODE void marker_mark(marker_t *self, objref_t target, mark_mode_t mode)
         return;
     if (mode.special && marker_state.watching &&
         collected_has_flag(span_of_slot(objref_slot(target)), COLLECTED_WATCHED))
-        ephemerons_wake(objref_start(target));
+        awake_add(objref_start(target));
     if (LIKELY(target >> KIND_SHIFT & 1)) {
         marker_make_grey(self, objref_slot(target), objref_cell(target) / 64, mode);
     } else if (objref_cls(target)) {

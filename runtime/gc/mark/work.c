@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "runtime/gc/refs/ephemeron.h"
+#include "runtime/gc/mark/awake.h"
 #include "runtime/os/spin.h"
 #include "runtime/pages/pages.h"
 
@@ -124,7 +124,7 @@ bool work_wait(void)
 {
     atomic_fetch_add(&work.idle, 1);
     for (uint32_t turns = 0;; turns++) {
-        if (atomic_load(&work.packets) || atomic_load(&work.ranges) || ephemerons_are_awake()) {
+        if (atomic_load(&work.packets) || atomic_load(&work.ranges) || awake_any()) {
             atomic_fetch_sub(&work.idle, 1);
             return true;
         }

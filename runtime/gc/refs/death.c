@@ -7,7 +7,7 @@
 #include "runtime/gc/refs/ephemeron.h"
 #include "runtime/gc/refs/finalize.h"
 #include "runtime/gc/refs/weak.h"
-#include "runtime/heap/upcall.h"
+#include "runtime/heap/hooks.h"
 
 static bool is_reached(uintptr_t object)
 {
@@ -131,7 +131,7 @@ static void free_record(uint32_t number)
 }
 
 /* Its finalizer goes, references to it are cleared, its cleanups are queued. */
-void upcall_freed(const void *object)
+void hook_freed(const void *object)
 {
     if (!side_table_lock())
         return;

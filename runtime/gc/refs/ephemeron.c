@@ -1,19 +1,12 @@
 /* ephemeron: see ephemeron.h. */
 #include "runtime/gc/refs/ephemeron.h"
 
-#include <stdatomic.h>
-
 #include "runtime/gc/cells/collected.h"
 #include "runtime/gc/cells/side_table.h"
-#include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/mark/awake.h"
 #include "runtime/gc/mark/mark.h"
-#include "runtime/os/spin.h"
 
-static struct {
-    size_t entries; /* of all maps; under the lock of the side table */
-    spin_t lock;    /* among markers: the list of those awake, linked by wake_next */
-    _Atomic uint32_t awake;
-} ephemerons;
+static size_t entries; /* of all maps; under the lock of the side table */
 
 /* --- maps; under the lock --- */
 
@@ -56,7 +49,7 @@ static uint32_t add_entry(uint32_t map, const void *key)
         side_table_at(owner->first)->map_prev = entry;
     owner->first = entry;
     owner->entries++;
-    ephemerons.entries++;
+    entries++;
     return entry;
 }
 
@@ -71,7 +64,7 @@ void map_drop_entry(uint32_t entry)
     if (record->map_next)
         side_table_at(record->map_next)->map_prev = record->map_prev;
     owner->entries--;
-    ephemerons.entries--;
+    entries--;
     side_table_drop(entry);
 }
 
@@ -84,16 +77,13 @@ void map_drop(uint32_t map)
 
 /* --- for the program's threads --- */
 
-void *map_new(void)
+bool map_make(const void *object)
 {
-    void *map = gc_alloc(KIND_NOSCAN, 1);
-    if (!map)
-        return NULL;
     if (!side_table_lock())
-        return NULL;
-    uint32_t number = side_table_add((uintptr_t)map, SIDE_MAP);
+        return false;
+    uint32_t number = side_table_add((uintptr_t)object, SIDE_MAP);
     side_table_unlock();
-    return number ? map : NULL;
+    return number != 0;
 }
 
 enum map_result map_set(const void *map, const void *key, const void *value)
@@ -142,16 +132,6 @@ size_t map_count(const void *map)
 
 /* --- marking --- */
 
-static bool is_key_marked(uintptr_t object)
-{
-    return collected_is_marked((const void *)object);
-}
-
-static bool is_resolved(const side_record_t *entry)
-{
-    return !entry->lost && is_key_marked(entry->object) && is_key_marked(entry->map);
-}
-
 static span_t *key_span(uintptr_t object)
 {
     return span_of_slot(region_slot((const void *)object));
@@ -164,7 +144,7 @@ static void begin_resolving(void)
         side_record_t *entry = side_table_at(number);
         if (entry->kind != SIDE_ENTRY)
             continue;
-        entry->dead = !is_resolved(entry);
+        entry->dead = !awake_is_resolved(entry);
         if (entry->dead) {
             collected_set_flag(key_span(entry->object), COLLECTED_WATCHED);
             collected_set_flag(key_span(entry->map), COLLECTED_WATCHED);
@@ -182,8 +162,8 @@ static void end_resolving(bool again)
         side_record_t *entry = side_table_at(number);
         if (entry->kind != SIDE_ENTRY || !entry->dead)
             continue;
-        entry->dead = !is_resolved(entry);
-        entry->lost = again ? entry->lost : !is_key_marked(entry->object);
+        entry->dead = !awake_is_resolved(entry);
+        entry->lost = again ? entry->lost : !collected_is_marked((const void *)entry->object);
         collected_clear_flag(key_span(entry->object), COLLECTED_WATCHED);
         collected_clear_flag(key_span(entry->map), COLLECTED_WATCHED);
     }
@@ -197,7 +177,7 @@ static void forget_lost(void)
 
 void ephemerons_mark(uint32_t members, bool again)
 {
-    if (!ephemerons.entries)
+    if (!entries)
         return;
     if (!again)
         forget_lost();
@@ -205,54 +185,4 @@ void ephemerons_mark(uint32_t members, bool again)
     mark_run(members);
     mark_watch(false);
     end_resolving(again);
-}
-
-/* --- for markers --- */
-
-void ephemerons_wake(uintptr_t object)
-{
-    uint32_t number = side_table_next_of(object, 0);
-    for (; number; number = side_table_next_of(object, number)) {
-        side_record_t *record = side_table_at(number);
-        if (record->kind != SIDE_ENTRY && record->kind != SIDE_MAP)
-            continue;
-        spin_acquire(&ephemerons.lock);
-        record->wake_next = ephemerons.awake;
-        atomic_store_explicit(&ephemerons.awake, number, memory_order_relaxed);
-        spin_release(&ephemerons.lock);
-    }
-}
-
-bool ephemerons_are_awake(void)
-{
-    return atomic_load_explicit(&ephemerons.awake, memory_order_relaxed) != 0;
-}
-
-static uint32_t take_awake(void)
-{
-    spin_acquire(&ephemerons.lock);
-    uint32_t number = ephemerons.awake;
-    if (number)
-        atomic_store_explicit(&ephemerons.awake, side_table_at(number)->wake_next, memory_order_relaxed);
-    spin_release(&ephemerons.lock);
-    return number;
-}
-
-/* Key and map are marked by different markers perhaps; each wakes after it has marked, so the later of the
- * two finds both marked. */
-bool ephemerons_resolve(void (*visit)(void *context, const void *p), void *context)
-{
-    uint32_t number = ephemerons_are_awake() ? take_awake() : 0;
-    if (!number)
-        return false;
-    const side_record_t *record = side_table_at(number);
-    if (record->kind == SIDE_ENTRY) {
-        if (is_resolved(record))
-            visit(context, (const void *)record->value);
-        return true;
-    }
-    for (uint32_t entry = record->first; entry; entry = side_table_at(entry)->map_next)
-        if (is_resolved(side_table_at(entry)))
-            visit(context, (const void *)side_table_at(entry)->value);
-    return true;
 }

@@ -22,8 +22,8 @@
 
 /* --- for the program's threads; the map is the start of its object --- */
 
-/* NULL: out of memory. */
-void *map_new(void);
+/* The object, noscan and new, is a map from now on. False: out of memory. */
+bool map_make(const void *object);
 enum map_result { MAP_DONE, MAP_NO_MEMORY, MAP_NO_MAP };
 enum map_result map_set(const void *map, const void *key, const void *value);
 /* 0 if there is none. */
@@ -42,12 +42,5 @@ void map_drop(uint32_t map);
 /* Mark the values of all entries that live, and tell the dead. `again`: more maps are marked since; keys that
  * were not marked then do not count. */
 void ephemerons_mark(uint32_t members, bool again);
-
-/* For markers: an object of a WATCHED span has been marked. */
-void ephemerons_wake(uintptr_t object);
-/* Is anything awake? */
-bool ephemerons_are_awake(void);
-/* Resolve one record that is awake, if there is one: its values are visited. */
-bool ephemerons_resolve(void (*visit)(void *context, const void *p), void *context);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include "runtime/gc/cells/collected.h"
 #include "runtime/gc/cells/side_table.h"
-#include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/mark/mark.h"
 
 static uintptr_t *find_weak(const void *object, size_t offset)
@@ -32,7 +31,7 @@ static uintptr_t *attach(const void *object, size_t offset, uintptr_t *reference
 }
 
 /* The lock is not held while memory is asked for, so another thread may be faster. */
-uintptr_t *reference_to(const void *object, size_t offset)
+uintptr_t *reference_to(const void *object, size_t offset, reference_alloc *alloc)
 {
     if (!side_table_lock())
         return NULL;
@@ -40,7 +39,7 @@ uintptr_t *reference_to(const void *object, size_t offset)
     side_table_unlock();
     if (reference)
         return reference;
-    uintptr_t *fresh = gc_alloc(KIND_NOSCAN, sizeof *fresh);
+    uintptr_t *fresh = alloc(KIND_NOSCAN, sizeof *fresh);
     if (!fresh)
         return NULL;
     if (!side_table_lock())

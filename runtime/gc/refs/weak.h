@@ -13,8 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* To the place `offset` bytes into the object. NULL: out of memory. */
-uintptr_t *reference_to(const void *object, size_t offset);
+#include "runtime/region/region.h"
+
+/* To the place `offset` bytes into the object; `alloc` gives a zeroed collected object, or NULL. NULL: out of
+ * memory. */
+typedef void *reference_alloc(enum span_kind kind, size_t size);
+uintptr_t *reference_to(const void *object, size_t offset, reference_alloc *alloc);
 
 static inline void *reference_get(const uintptr_t *reference)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "runtime/cells/cache.h"
-#include "runtime/gc/roots/roots.h"
+#include "runtime/gc/roots/stacks.h"
 #include "runtime/os/os.h"
 #include "runtime/os/own.h"
 #include "runtime/pages/pages.h"
@@ -64,7 +64,7 @@ static bool unused_add_stack(const heap_t *heap)
 static bool unused_add_own(const heap_t *heap)
 {
     uintptr_t from, to;
-    roots_own_thread_local(heap, &from, &to);
+    stacks_own_thread_local(heap, &from, &to);
     return from >= to || unused_add((unused_t){from, to, to});
 }
 

@@ -319,16 +319,6 @@ static void add_modules(const heap_t *heap, void (*range)(uintptr_t from, uintpt
     }
 }
 
-/* It is at the same distance from each thread's pointer: the library is of the initial-exec model. */
-void roots_own_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to)
-{
-    uintptr_t start;
-    size_t size = extents_thread_local(&start);
-    start += heap->thread.pointer - os_thread_word();
-    *from = (start + 7) & ~(uintptr_t)7;
-    *to = (start + size) & ~(uintptr_t)7;
-}
-
 /* Of the thread that is looked at. */
 static struct {
     uintptr_t from, to;
@@ -352,7 +342,7 @@ static void add_thread(heap_t *heap, uintptr_t here, void (*range)(uintptr_t fro
     uintptr_t from, to;
     world_stack(heap, &from, &to);
     from = heap == cache.heap ? here : from;
-    roots_own_thread_local(heap, &own.from, &own.to);
+    stacks_own_thread_local(heap, &own.from, &own.to);
     own.range = range;
     range = add_but_own;
     source = (root_source_t){.kind = WEIR_ROOT_STACK, .heap = heap};

@@ -40,9 +40,6 @@ root_source_t roots_source(void);
 /* Where the thread-local memory of a thread begins and ends that it has from its start on, with the world
  * stopped. Before that roots_find_thread_local has been called, outside of locks. */
 void roots_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to);
-/* jemalloc's part of it, which is no root: it has addresses, multiples of 1 GiB, that would keep the object
- * that lies there. from >= to: its size is not known. */
-void roots_own_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to);
 void roots_find_thread_local(void);
 
 /* A module whose memory the collector has to scan: arenas, pools. In each cycle begin is called with the

@@ -2,7 +2,9 @@
 #include "runtime/gc/roots/stacks.h"
 
 #include "runtime/cells/cache.h"
+#include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
+#include "runtime/region/extents.h"
 #include "runtime/threads/attach.h"
 #include "runtime/threads/world.h"
 
@@ -85,4 +87,14 @@ void stacks_each_suspended(void (*range)(uintptr_t from, uintptr_t to))
             range(stack->frame.from, stack->high);
             stacks_registers(&stack->frame, range);
         }
+}
+
+/* It is at the same distance from each thread's pointer: the library is of the initial-exec model. */
+void stacks_own_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to)
+{
+    uintptr_t start;
+    size_t size = extents_thread_local(&start);
+    start += heap->thread.pointer - os_thread_word();
+    *from = (start + 7) & ~(uintptr_t)7;
+    *to = (start + size) & ~(uintptr_t)7;
 }

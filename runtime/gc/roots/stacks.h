@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/cells/thread_state.h"
+#include "runtime/cells/cache.h"
 
 /* Registered memory. */
 typedef struct weir_gc_stack {
@@ -47,5 +47,9 @@ void stacks_begin(void);
 void stacks_each_suspended(void (*range)(uintptr_t from, uintptr_t to));
 /* The registers of a stack that was left. */
 void stacks_registers(const saved_frame_t *frame, void (*range)(uintptr_t from, uintptr_t to));
+
+/* jemalloc's part of it, which is no root: it has addresses, multiples of 1 GiB, that would keep the object
+ * that lies there. from >= to: its size is not known. */
+void stacks_own_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to);
 
 #endif
