@@ -1,7 +1,7 @@
 /* cycle: one round of what the runtime does to shrink.
  *
  * A cycle has no thread and no timer of its own. It is triggered when the heap has grown by GOGC percent
- * (pages/growth.h), when the limit cannot be held by releasing idle memory, and when the program asks. The
+ * (policy/growth.h), when the limit cannot be held by releasing idle memory, and when the program asks. The
  * first two request it in pages_requested, under the pages' lock; the thread that next ends a slow allocation
  * sees it and runs the cycle, with no lock held and with every structure of the heap in order, since
  * listeners may run the program's code.

@@ -5,7 +5,7 @@
 #include "runtime/pages/held.h"
 #include "runtime/pages/pages_state.h"
 #include "runtime/pages/purge.h"
-#include "runtime/pages/release.h"
+#include "runtime/policy/release.h"
 #include "runtime/region/extents.h"
 #include "runtime/region/region.h"
 

@@ -8,7 +8,7 @@
 #include <weir/stats.h>
 
 #include "runtime/base/filter.h"
-#include "runtime/pages/foreign.h"
+#include "runtime/policy/foreign.h"
 #include "runtime/process/memory_size.h"
 #include "runtime/process/resident.h"
 #include "tests/unit/support.h"

@@ -1,7 +1,7 @@
 /* growth: the trigger of cycles, as arithmetic. */
 #include <criterion/criterion.h>
 
-#include "runtime/pages/growth.h"
+#include "runtime/policy/growth.h"
 #include "tests/unit/support.h"
 
 Test(growth, unsubscribed_it_requests_nothing)

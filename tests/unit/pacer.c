@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <limits.h>
 
-#include "runtime/gc/cycle/pacer.h"
+#include "runtime/policy/pacer.h"
 #include "support.h"
 #include "tests/unit/pacer_tests.h"
 

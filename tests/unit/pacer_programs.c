@@ -2,7 +2,7 @@
  * than half of the time be spent collecting. */
 #include <criterion/criterion.h>
 
-#include "runtime/gc/cycle/pacer.h"
+#include "runtime/policy/pacer.h"
 #include "support.h"
 #include "tests/unit/pacer_tests.h"
 

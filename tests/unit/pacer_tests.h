@@ -3,7 +3,7 @@
 #define WEIR_TESTS_UNIT_PACER_TESTS_H
 
 #include <criterion/criterion.h>
-#include "runtime/gc/cycle/pacer.h"
+#include "runtime/policy/pacer.h"
 #include "support.h"
 
 __attribute__((unused)) static const uint64_t SECOND = 1000000000; /* of CPU time */

@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include "runtime/config/options.h"
 #include "runtime/control/trim.h"
-#include "runtime/pages/release.h"
+#include "runtime/policy/release.h"
 #include "tests/unit/support.h"
 
 static inline void start(int64_t gc_percent)

@@ -2,7 +2,7 @@
  * simulation's. */
 #include <criterion/criterion.h>
 
-#include "runtime/pages/release.h"
+#include "runtime/policy/release.h"
 #include "tests/unit/support.h"
 
 static const uint64_t SECOND = 1000000000, MILLISECOND = 1000000;

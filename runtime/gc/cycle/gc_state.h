@@ -16,9 +16,9 @@
 #include "runtime/cycle/event.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/gc/cycle/gc_stats.h"
-#include "runtime/gc/cycle/pacer.h"
 #include "runtime/gc/cycle/trace.h"
 #include "runtime/os/lock.h"
+#include "runtime/policy/pacer.h"
 
 /* Handed out at a time, at least: what the heap may grow by between two questions. */
 enum { GC_RUNWAY = 64 * 1024 };

@@ -1,5 +1,5 @@
-/* awake: records of weak maps (refs/ephemeron.h) of which a key or a map has just been marked: they wait for a
- * marker that has nothing else to do.
+/* awake: records of weak maps (refs/ephemeron.h) of which a key or a map has just been marked: they wait for
+ * a marker that has nothing else to do.
  */
 #ifndef WEIR_GC_MARK_AWAKE_H
 #define WEIR_GC_MARK_AWAKE_H

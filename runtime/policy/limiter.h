@@ -18,8 +18,8 @@
  *
  * A pure module: times in, state out; no lock, no clock.
  */
-#ifndef WEIR_GC_CYCLE_LIMITER_H
-#define WEIR_GC_CYCLE_LIMITER_H
+#ifndef WEIR_POLICY_LIMITER_H
+#define WEIR_POLICY_LIMITER_H
 
 #include <stdbool.h>
 #include <stdint.h>

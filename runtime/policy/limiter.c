@@ -1,5 +1,5 @@
 /* limiter: see limiter.h. */
-#include "runtime/gc/cycle/limiter.h"
+#include "runtime/policy/limiter.h"
 
 static const uint64_t NS_A_CORE = 1000000000;
 

@@ -41,13 +41,13 @@
  * Invariants: trigger <= goal, and both exceed live by at least 45/64 of the step; no cycle is wanted before
  * the heap has grown by a quarter of the step.
  */
-#ifndef WEIR_GC_CYCLE_PACER_H
-#define WEIR_GC_CYCLE_PACER_H
+#ifndef WEIR_POLICY_PACER_H
+#define WEIR_POLICY_PACER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/gc/cycle/limiter.h"
+#include "runtime/policy/limiter.h"
 
 /* As a limit, a goal or a trigger: none. */
 #define PACER_NONE UINT64_MAX

@@ -1,5 +1,5 @@
 /* growth: see growth.h. */
-#include "runtime/pages/growth.h"
+#include "runtime/policy/growth.h"
 
 enum { GROWTH_FLOOR = 4 * 1024 * 1024 };
 

@@ -1,5 +1,5 @@
 /* foreign: see foreign.h. */
-#include "runtime/pages/foreign.h"
+#include "runtime/policy/foreign.h"
 
 static size_t larger(size_t a, size_t b)
 {

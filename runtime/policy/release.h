@@ -30,8 +30,8 @@
  *
  * A burst comes back never: it teaches nothing, and is given back at the frees that end it, down to
  * `plain`. */
-#ifndef WEIR_PAGES_RELEASE_H
-#define WEIR_PAGES_RELEASE_H
+#ifndef WEIR_POLICY_RELEASE_H
+#define WEIR_POLICY_RELEASE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -8,8 +8,8 @@
  *
  * The limit asks for cycles of its own: see limit.h.
  */
-#ifndef WEIR_PAGES_GROWTH_H
-#define WEIR_PAGES_GROWTH_H
+#ifndef WEIR_POLICY_GROWTH_H
+#define WEIR_POLICY_GROWTH_H
 
 #include <stdbool.h>
 #include <stddef.h>

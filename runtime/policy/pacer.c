@@ -1,6 +1,6 @@
 /* pacer: see pacer.h. All sums saturate: a percentage may be INT_MAX, and a goal beyond the address space is
  * none. */
-#include "runtime/gc/cycle/pacer.h"
+#include "runtime/policy/pacer.h"
 
 #define KIB(n) ((uint64_t)(n) << 10)
 #define MIB(n) ((uint64_t)(n) << 20)

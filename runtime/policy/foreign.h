@@ -18,8 +18,8 @@
  *
  *     difference <= foreign < difference + 2 * step            for the highest difference of the window
  */
-#ifndef WEIR_PAGES_FOREIGN_H
-#define WEIR_PAGES_FOREIGN_H
+#ifndef WEIR_POLICY_FOREIGN_H
+#define WEIR_POLICY_FOREIGN_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* release: see release.h. */
-#include "runtime/pages/release.h"
+#include "runtime/policy/release.h"
 
 static size_t add(size_t a, size_t b)
 {
