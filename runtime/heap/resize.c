@@ -20,6 +20,7 @@
 #include "runtime/profile/budget.h"
 #include "runtime/profile/guard.h"
 #include "runtime/profile/origin.h"
+#include "runtime/profile/profile.h"
 #include "runtime/threads/attach.h"
 
 static void *move_block(void *p, size_t old, size_t size)
@@ -32,6 +33,8 @@ static void *move_block(void *p, size_t old, size_t size)
     if (!to)
         return NULL;
     os_copy_written(to, p, old < size ? old : size);
+    if (UNLIKELY(options.escape))
+        profile_becomes(p, to);
     heap_free_fast(p);
     return to;
 }

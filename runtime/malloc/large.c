@@ -9,10 +9,12 @@
 #include "runtime/cells/cache.h"
 #include "runtime/cells/span_size.h"
 #include "runtime/cycle/cycle.h"
+#include "runtime/heap/heap.h"
 #include "runtime/malloc/spare.h"
 #include "runtime/os/copy.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
+#include "runtime/profile/profile.h"
 #include "runtime/profile/sampled.h"
 #include "runtime/threads/bias.h"
 
@@ -308,6 +310,8 @@ void *large_realloc(heap_t *self, span_t *span, size_t size, void *(*alloc)(size
     to = alloc_to_grow_into(self, size, old, alloc);
     if (!to)
         return NULL;
+    if (UNLIKELY(self->sampling != NULL))
+        profile_becomes(from, to);
     size_t kept = old < size ? old : size, moved = kept & ~(size_t)(OS_PAGE - 1);
     enum os_move result =
         kept >= MOVE_MIN ? move_pages(span_of_slot(region_slot(to)), span, moved) : OS_MOVE_REFUSED;

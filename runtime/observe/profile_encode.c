@@ -29,14 +29,41 @@ enum string {
     STRING_POOL,
     STRING_ARENA,
     STRING_BUDGET,
+    STRING_ESCAPE,
+    STRING_ESCAPE_FIRST,
+    STRING_FRAME = STRING_ESCAPE_FIRST + ESCAPE_HOWS,
+    STRING_FREE,
+    STRING_CHANGED,
+    STRING_RETURNED,
+    STRING_LEAST,
+    STRING_MOST,
+    STRING_LIVE,
+    STRING_LIVE_BYTES,
+    STRING_GROWN,
+    STRING_EMPTIED,
+    STRING_PLACE,
+    STRING_CHAINS,
+    STRING_LINKS,
+    STRING_COPIED,
+    STRING_FINAL_LEAST,
+    STRING_FINAL_MOST,
     STRING_LIFETIME_FIRST,
     STRING_MODULES = STRING_LIFETIME_FIRST + PROFILE_LIFETIMES
 };
 
 static const char *const strings[STRING_MODULES] = {
-    "",          "alloc_objects", "count",  "alloc_space", "bytes",  "inuse_objects", "inuse_space", "space",
-    "requested", "lifetime",      "passed", "stack",       "cut",    "pool",          "arena",       "budget",
-    "<10us",     "<100us",        "<1ms",   "<10ms",       "<100ms", "<1s",           "<10s",        ">=10s"};
+    "",           "alloc_objects", "count",       "alloc_space",
+    "bytes",      "inuse_objects", "inuse_space", "space",
+    "requested",  "lifetime",      "passed",      "stack",
+    "cut",        "pool",          "arena",       "budget",
+    "escape",     "frame",         "thread",      "unknown",
+    "moved",      "frame",         "free",        "changed",
+    "returned",   "least",         "most",        "live",
+    "live_bytes", "grown",         "emptied",     "place",
+    "chains",     "links",         "copied",      "final_least",
+    "final_most", "<10us",         "<100us",      "<1ms",
+    "<10ms",      "<100ms",        "<1s",         "<10s",
+    ">=10s"};
 
 static const enum string owner_keys[] = {
     [PROFILE_POOL] = STRING_POOL, [PROFILE_ARENA] = STRING_ARENA, [PROFILE_BUDGET] = STRING_BUDGET};
@@ -70,7 +97,7 @@ static struct {
     size_t module_count;
     uintptr_t *addresses; /* by hash; 0: free. A location's id is its place + 1 */
     size_t address_room;  /* a power of two */
-    uint8_t sample[1024],
+    uint8_t sample[2048],
         ids[PROFILE_FRAMES * 5]; /* of the sample that is being written: stacks may be small */
 } encoder;
 
@@ -169,14 +196,15 @@ static void put_type(proto_t *to, uint32_t field, enum string type, enum string 
 
 /* --- samples --- */
 
-static void put_label(proto_t *to, enum string key, uint32_t field, uint64_t value)
+/* unit: of a number. */
+static void put_label(proto_t *to, enum string key, uint32_t field, uint64_t value, enum string unit)
 {
     uint8_t room[32];
     proto_t label = {room, sizeof room, 0};
     proto_number(&label, LABEL_KEY, key);
     proto_number(&label, field, value);
     if (field == LABEL_NUM)
-        proto_number(&label, LABEL_NUM_UNIT, STRING_BYTES);
+        proto_number(&label, LABEL_NUM_UNIT, unit);
     proto_bytes(to, SAMPLE_LABEL, room, label.length);
 }
 
@@ -194,41 +222,103 @@ static void put_values(proto_t *to, const profile_site_t *site, uint64_t allocat
     proto_bytes(to, SAMPLE_VALUE, room, values.length);
 }
 
-/* lifetime: of which they are; PROFILE_LIFETIMES: they are in use. */
-static void put_sample(proto_t *to, const profile_site_t *site, uint64_t samples, uint32_t lifetime)
+static void put_bytes(proto_t *to, enum string key, uint64_t bytes)
+{
+    put_label(to, key, LABEL_NUM, bytes, STRING_BYTES);
+}
+
+static void put_count(proto_t *to, enum string key, uint64_t count)
+{
+    put_label(to, key, LABEL_NUM, count, STRING_COUNT);
+}
+
+static void put_text(proto_t *to, enum string key, uint64_t text)
+{
+    put_label(to, key, LABEL_STR, text, STRING_EMPTY);
+}
+
+/* What of them ended alike: all of a lifetime, or those that were freed in the same way. */
+typedef struct ended {
+    uint64_t samples, passed;
+    uint32_t lifetime;       /* PROFILE_LIFETIMES: they are in use */
+    const escape_end_t *end; /* NULL: it is not known how */
+} ended_t;
+
+static void put_end(proto_t *to, const escape_end_t *end)
+{
+    put_text(to, STRING_ESCAPE, STRING_ESCAPE_FIRST + end->how);
+    if (end->how != ESCAPE_FRAME)
+        return;
+    put_count(to, STRING_FRAME, end->frame);
+    put_count(to, STRING_FREE, end->call);
+    put_count(to, STRING_CHANGED, end->changed);
+    put_count(to, STRING_RETURNED, end->has_moved);
+}
+
+static void put_place(proto_t *to, const escape_place_t *place)
+{
+    put_count(to, STRING_PLACE, place->hash >> 1);
+    put_bytes(to, STRING_LEAST, place->least);
+    put_bytes(to, STRING_MOST, place->most);
+    put_count(to, STRING_LIVE, place->most_live);
+    put_bytes(to, STRING_LIVE_BYTES, place->most_live_bytes);
+    put_count(to, STRING_GROWN, place->grown);
+    put_count(to, STRING_EMPTIED, place->emptied);
+    if (place->chains == 0)
+        return;
+    put_count(to, STRING_CHAINS, place->chains);
+    put_count(to, STRING_LINKS, place->links);
+    put_bytes(to, STRING_COPIED, place->copied);
+    put_bytes(to, STRING_FINAL_LEAST, place->least_final);
+    put_bytes(to, STRING_FINAL_MOST, place->most_final);
+}
+
+static void put_sample(proto_t *to, const profile_site_t *site, uint32_t number, const ended_t *ended)
 {
     proto_t sample = {encoder.sample, sizeof encoder.sample, 0};
     proto_t locations = {encoder.ids, sizeof encoder.ids, 0};
-    bool ended = lifetime < PROFILE_LIFETIMES;
-    if (samples == 0)
+    bool has_ended = ended->lifetime < PROFILE_LIFETIMES;
+    if (ended->samples == 0)
         return;
     const uintptr_t *frames = profile_frames(site);
     for (uint32_t i = 0; i < site->depth; i++)
         proto_varint(&locations, place_of(frames[i]) + 1);
     proto_bytes(&sample, SAMPLE_LOCATION_ID, encoder.ids, locations.length);
-    put_values(&sample, site, samples, ended ? 0 : samples);
-    put_label(&sample, STRING_BYTES, LABEL_NUM, site->size);
-    put_label(&sample, STRING_REQUESTED, LABEL_NUM, site->requested / site->allocs);
-    if (ended) {
-        put_label(&sample, STRING_LIFETIME, LABEL_STR, STRING_LIFETIME_FIRST + lifetime);
-        put_label(&sample, STRING_PASSED, LABEL_NUM, (site->passed[lifetime] << 10) / samples);
+    put_values(&sample, site, ended->samples, has_ended ? 0 : ended->samples);
+    put_bytes(&sample, STRING_BYTES, site->size);
+    put_bytes(&sample, STRING_REQUESTED, site->requested / site->allocs);
+    if (has_ended) {
+        put_text(&sample, STRING_LIFETIME, STRING_LIFETIME_FIRST + ended->lifetime);
+        put_bytes(&sample, STRING_PASSED, (ended->passed << 10) / ended->samples);
     }
+    if (ended->end)
+        put_end(&sample, ended->end);
+    if (escape_place_of(number))
+        put_place(&sample, escape_place_of(number));
     if (site->owner)
-        put_label(&sample, owner_keys[profile_owner_at(site->owner).kind], LABEL_STR,
-                  STRING_MODULES + 2 * encoder.module_count + site->owner - 1);
+        put_text(&sample, owner_keys[profile_owner_at(site->owner).kind],
+                 STRING_MODULES + 2 * encoder.module_count + site->owner - 1);
     if (!site->whole)
-        put_label(&sample, STRING_STACK, LABEL_STR, STRING_CUT);
+        put_text(&sample, STRING_STACK, STRING_CUT);
     proto_bytes(to, PROFILE_SAMPLE, encoder.sample, sample.length);
 }
 
-static void put_site(proto_t *to, const profile_site_t *site)
+static void put_site(proto_t *to, uint32_t number)
 {
-    uint64_t ended = 0;
+    const profile_site_t *site = profile_site(number);
+    ended_t of[PROFILE_LIFETIMES + 1] = {{.lifetime = PROFILE_LIFETIMES, .samples = site->allocs}};
     for (uint32_t i = 0; i < PROFILE_LIFETIMES; i++) {
-        put_sample(to, site, site->ended[i], i);
-        ended += site->ended[i];
+        of[i + 1] = (ended_t){site->ended[i], site->passed[i], i, NULL};
+        of[0].samples -= site->ended[i];
     }
-    put_sample(to, site, site->allocs - ended, PROFILE_LIFETIMES);
+    for (uint32_t at = escape_first(number); at; at = escape_end(at)->next) {
+        const escape_end_t *end = escape_end(at);
+        put_sample(to, site, number, &(ended_t){end->count, end->passed, end->lifetime, end});
+        of[end->lifetime + 1].samples -= end->count;
+        of[end->lifetime + 1].passed -= end->passed;
+    }
+    for (uint32_t i = 0; i <= PROFILE_LIFETIMES; i++)
+        put_sample(to, site, number, &of[i]);
 }
 
 /* --- the whole --- */
@@ -240,7 +330,7 @@ static void put_profile(proto_t *to)
     put_type(to, PROFILE_SAMPLE_TYPE, STRING_INUSE_OBJECTS, STRING_COUNT);
     put_type(to, PROFILE_SAMPLE_TYPE, STRING_INUSE_SPACE, STRING_BYTES);
     for (uint32_t number = 0; number < profile_sites(); number++)
-        put_site(to, profile_site(number));
+        put_site(to, number);
     put_mappings(to);
     put_locations(to);
     put_strings(to);

@@ -10,26 +10,21 @@
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
+#include "runtime/profile/column.h"
+#include "runtime/profile/escape.h"
 #include "runtime/profile/sample.h"
 #include "runtime/unwind/unwind.h"
 
-enum {
-    SITES = 256 * 1024,
-    INDEX = 2 * SITES,
-    FRAMES = 4 * 1024 * 1024,
-    COMMIT = 1 << 18,
-    SAMPLES_FIRST = 1024,
-    OWNERS = 256
-};
+enum { SITES = 256 * 1024, INDEX = 2 * SITES, FRAMES = 4 * 1024 * 1024, SAMPLES_FIRST = 1024, OWNERS = 256 };
 
 const uint64_t profile_lifetime_bounds[PROFILE_LIFETIMES] = {10000,     100000,     1000000,     10000000,
                                                              100000000, 1000000000, 10000000000, UINT64_MAX};
 
 typedef struct sample {
-    uintptr_t block; /* 0: a free entry */
-    uint32_t site;
-    uint64_t born_at;   /* nanoseconds of the monotonic clock */
-    uint64_t born_past; /* bytes that the process had allocated */
+    uintptr_t block;      /* 0: a free entry */
+    uint32_t site, trail; /* trail: see escape.h; 0: none */
+    uint64_t born_at;     /* nanoseconds of the monotonic clock */
+    uint64_t born_past;   /* bytes that the process had allocated */
 } sample_t;
 
 __thread profile_owner_t profile_owner;
@@ -40,17 +35,11 @@ typedef struct owner {
     enum profile_owner_kind kind;
 } owner_t;
 
-/* An array that is reserved for all that may come, and committed as it is used. */
-typedef struct profile_column {
-    char *start;
-    size_t committed, reserved;
-} profile_column_t;
-
 static struct {
     lock_t lock;
     sample_t *samples; /* `room` of them, a power of two */
     size_t count, room;
-    profile_column_t sites, frames;
+    heap_column_t sites, frames;
     uint32_t *index; /* numbers of sites by hash; 0: free */
     uint32_t site_count, frame_count;
     owner_t owners[OWNERS]; /* beyond that there is none */
@@ -85,7 +74,7 @@ static void count_tables(size_t bytes)
 
 size_t profile_table_bytes(void)
 {
-    return atomic_load(&profile.table_bytes);
+    return atomic_load(&profile.table_bytes) + column_bytes();
 }
 
 static void *take_sample_entry(size_t bytes)
@@ -95,25 +84,6 @@ static void *take_sample_entry(size_t bytes)
         return NULL;
     count_tables(bytes);
     return memory;
-}
-
-static bool column_reserve(profile_column_t *column, size_t bytes)
-{
-    column->reserved = (bytes + COMMIT - 1) & ~(size_t)(COMMIT - 1);
-    column->start = os_reserve(column->reserved, OS_PAGE);
-    return column->start != NULL;
-}
-
-/* Room for the first `bytes` bytes. */
-static bool column_extend(profile_column_t *column, size_t bytes)
-{
-    while (bytes > column->committed) {
-        if (column->committed == column->reserved || !os_commit(column->start + column->committed, COMMIT))
-            return false;
-        column->committed += COMMIT;
-        count_tables(COMMIT);
-    }
-    return true;
 }
 
 /* --- sites --- */
@@ -179,14 +149,19 @@ typedef struct profile_calls {
     bool whole;
 } profile_calls_t;
 
-static void find_site_calls(const heap_t *heap, size_t size, profile_calls_t *calls)
+static void hash_site_calls(size_t size, profile_calls_t *calls)
 {
-    calls->depth =
-        unwind_calls(thread_state_stack(&heap->thread), calls->frames, PROFILE_FRAMES, &calls->whole);
     uint64_t hash = calls->depth ^ size * 0x9e3779b97f4a7c15u;
     for (uint32_t i = 0; i < calls->depth; i++)
         hash = (hash ^ calls->frames[i]) * 0x9e3779b97f4a7c15u, hash ^= hash >> 29;
     calls->hash = (uint32_t)(hash >> 8);
+}
+
+static void find_site_calls(const heap_t *heap, size_t size, profile_calls_t *calls)
+{
+    calls->depth =
+        unwind_calls(thread_state_stack(&heap->thread), calls->frames, PROFILE_FRAMES, &calls->whole);
+    hash_site_calls(size, calls);
 }
 
 static bool is_site(const profile_site_t *site, const profile_calls_t *calls, size_t size)
@@ -284,70 +259,60 @@ static void remove_sample(size_t hole)
     profile.count--;
 }
 
-/* --- allocated and freed --- */
+/* --- allocated --- */
 
 uint64_t profile_scaled(size_t size)
 {
     return (uint64_t)((double)size * sample_weight(size, profile_rate()));
 }
 
-bool profile_note(const heap_t *heap, const void *p, size_t size, size_t requested)
+static bool note_sample_now(const void *p, size_t size, size_t requested, profile_calls_t *calls,
+                            const escape_stack_t *stack)
 {
-    profile_calls_t calls;
-    find_site_calls(heap, size, &calls);
     uint64_t now = os_now_ns();
     lock_acquire(&profile.lock);
     bool noted = have_sample_room();
     if (noted) {
         sample_t *sample = place_of_sample((uintptr_t)p);
-        calls.owner = find_owner();
+        calls->owner = find_owner();
         profile.count += sample->block == 0;
-        *sample = (sample_t){.block = (uintptr_t)p, .site = find_site(&calls, size), .born_at = now};
+        *sample = (sample_t){.block = (uintptr_t)p, .site = find_site(calls, size), .born_at = now};
         profile_site_t *site = site_at(sample->site);
         site->allocs++;
         site->requested += requested;
         uint64_t bytes = profile_scaled(size);
         sample->born_past = atomic_fetch_add_explicit(&profile.allocated, bytes, memory_order_relaxed);
         atomic_fetch_add_explicit(&profile.live, bytes, memory_order_relaxed);
+        if (stack)
+            sample->trail = escape_born(sample->site, stack, requested);
     }
     lock_release(&profile.lock);
     return noted;
 }
 
-/* --- growth --- */
-
-static struct {
-    void (*write)(void);
-    bool (*is_asked)(void);
-    _Atomic uint64_t next; /* bytes in use at which the next profile is due */
-    _Atomic bool was_pressed;
-} watch;
-
-void profile_watch(void (*write)(void), bool (*is_asked)(void))
+/* Apart, since stacks may be small and this takes more of them. */
+__attribute__((noinline)) static bool note_with_trail(const heap_t *heap, const void *p, size_t size,
+                                                      size_t requested, profile_calls_t *calls)
 {
-    watch.next = options.profile_growth == OPTIONS_NO_LIMIT ? UINT64_MAX : (uint64_t)options.profile_growth;
-    watch.is_asked = is_asked;
-    watch.write = write;
+    escape_stack_t stack;
+    escape_look(heap->thread.stack_limit, heap->thread.stack_to, &stack);
+    calls->depth = stack.depth;
+    calls->whole = stack.is_whole;
+    memcpy(calls->frames, stack.calls, stack.depth * sizeof stack.calls[0]);
+    hash_site_calls(size, calls);
+    return note_sample_now(p, size, requested, calls, &stack);
 }
 
-/* Of several threads that find it at once, one goes on. */
-static bool has_grown(void)
+bool profile_note(const heap_t *heap, const void *p, size_t size, size_t requested)
 {
-    uint64_t live = profile_live_bytes(), next = atomic_load_explicit(&watch.next, memory_order_relaxed);
-    return live >= next &&
-           atomic_compare_exchange_strong(&watch.next, &next, live + (uint64_t)options.profile_growth);
+    profile_calls_t calls;
+    if (escape_is_on())
+        return note_with_trail(heap, p, size, requested, &calls);
+    find_site_calls(heap, size, &calls);
+    return note_sample_now(p, size, requested, &calls, NULL);
 }
 
-static bool is_pressed_first(void)
-{
-    return pages_is_pressed() && !atomic_exchange(&watch.was_pressed, true);
-}
-
-void profile_look_at_growth(void)
-{
-    if (watch.write && !cache.no_stop && (has_grown() || is_pressed_first() || watch.is_asked()))
-        watch.write();
-}
+/* --- freed --- */
 
 static uint32_t lifetime_of(uint64_t ns)
 {
@@ -357,27 +322,51 @@ static uint32_t lifetime_of(uint64_t ns)
     return lifetime;
 }
 
-/* Under the lock. */
-static void forget_sample(const void *p, uint64_t now)
+/* Under the lock. stack: see escape_died. */
+static void forget_sample(const void *p, uint64_t now, const escape_stack_t *stack)
 {
     const sample_t *sample = profile.room ? place_of_sample((uintptr_t)p) : NULL;
     if (!sample || !sample->block)
         return;
     profile_site_t *site = site_at(sample->site);
     uint32_t lifetime = lifetime_of(now - sample->born_at);
-    uint64_t allocated = atomic_load_explicit(&profile.allocated, memory_order_relaxed);
+    uint64_t passed =
+        (atomic_load_explicit(&profile.allocated, memory_order_relaxed) - sample->born_past) >> 10;
     site->ended[lifetime]++;
-    site->passed[lifetime] += (allocated - sample->born_past) >> 10;
+    site->passed[lifetime] += passed;
+    if (sample->trail)
+        escape_died(sample->trail, stack, lifetime, passed);
     atomic_fetch_sub_explicit(&profile.live, profile_scaled(site->size), memory_order_relaxed);
     remove_sample((size_t)(sample - profile.samples));
 }
 
-void profile_forget(const void *p)
+static void forget_locked(const void *p, const escape_stack_t *stack)
 {
     uint64_t now = os_now_ns();
     lock_acquire(&profile.lock);
-    forget_sample(p, now);
+    forget_sample(p, now, stack);
     lock_release(&profile.lock);
+}
+
+__attribute__((noinline)) static void forget_with_trail(const void *p)
+{
+    const heap_t *heap = cache.heap;
+    escape_stack_t stack;
+    escape_look(heap ? heap->thread.stack_limit : UINTPTR_MAX, heap ? heap->thread.stack_to : 0, &stack);
+    forget_locked(p, &stack);
+}
+
+void profile_forget(const void *p)
+{
+    if (escape_is_on())
+        forget_with_trail(p);
+    else
+        forget_locked(p, NULL);
+}
+
+void profile_forget_collected(const void *p)
+{
+    forget_locked(p, NULL);
 }
 
 void profile_forget_cells(const char *start, size_t size, const uint64_t *cells, uint32_t words)
@@ -386,8 +375,43 @@ void profile_forget_cells(const char *start, size_t size, const uint64_t *cells,
     lock_acquire(&profile.lock);
     for (uint32_t word = 0; word < words; word++)
         for (uint64_t left = cells[word]; left; left &= left - 1)
-            forget_sample(start + (64 * word + (size_t)__builtin_ctzll(left)) * size, now);
+            forget_sample(start + (64 * word + (size_t)__builtin_ctzll(left)) * size, now, NULL);
     lock_release(&profile.lock);
+}
+
+/* --- realloc --- */
+
+static uint32_t trail_of(const void *p)
+{
+    const sample_t *sample = profile.room ? place_of_sample((uintptr_t)p) : NULL;
+    return sample && sample->block ? sample->trail : 0;
+}
+
+escape_chain_t profile_chain_of(const void *p)
+{
+    escape_chain_t chain = {0, 0};
+    if (!escape_is_on())
+        return chain;
+    lock_acquire(&profile.lock);
+    if (trail_of(p))
+        chain = escape_chain_of(trail_of(p));
+    lock_release(&profile.lock);
+    return chain;
+}
+
+void profile_chain_set(const void *p, escape_chain_t chain)
+{
+    if (chain.links == 0)
+        return;
+    lock_acquire(&profile.lock);
+    if (trail_of(p))
+        escape_chain_set(trail_of(p), chain);
+    lock_release(&profile.lock);
+}
+
+void profile_becomes(const void *from, const void *to)
+{
+    profile_chain_set(to, profile_chain_of(from));
 }
 
 /* --- readers, fork --- */

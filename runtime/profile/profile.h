@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "runtime/cells/cache.h"
+#include "runtime/profile/escape.h"
 
 enum { PROFILE_FRAMES = 64 };
 
@@ -76,10 +77,17 @@ uint64_t profile_scaled(size_t size);
  * requested: what the program asked for. False: there is no memory for it. Outside of locks from
  * LOCK_RANK_HEAPS on. */
 bool profile_note(const heap_t *heap, const void *p, size_t size, size_t requested);
-/* The sample is freed. What is none may be asked about. */
+/* The sample is freed, by the program; by a collection. What is none may be asked about. */
 void profile_forget(const void *p);
+void profile_forget_collected(const void *p);
 /* The same of many: cells of `size` bytes from `start` on, those whose bits are set. */
 void profile_forget_cells(const char *start, size_t size, const uint64_t *cells, uint32_t words);
+
+/* realloc has made another block of this one, which it is about to free. */
+void profile_becomes(const void *from, const void *to);
+/* It resizes this one: what it was, to be told when it has been noted anew. */
+escape_chain_t profile_chain_of(const void *p);
+void profile_chain_set(const void *p, escape_chain_t chain);
 
 /* Bytes of its tables, which count as the runtime's other metadata as well. */
 size_t profile_table_bytes(void);

@@ -229,23 +229,27 @@ void *sampled_alloc(heap_t *self, uint32_t cls, size_t size, bool *is_refused)
     return p;
 }
 
-static void forget_in_profile(const void *p)
+/* kind: collected blocks may be freed by a collection as well, and it is not told which it was. */
+static void forget_in_profile(const void *p, enum span_kind kind)
 {
     if (!profile_is_on())
         return;
     probe_sample_free(p);
-    profile_forget(p);
+    if (kind == KIND_MANUAL)
+        profile_forget(p);
+    else
+        profile_forget_collected(p);
 }
 
-static void forget_allocated(const void *p)
+static void forget_allocated(const void *p, enum span_kind kind)
 {
     budget_forget(p);
-    forget_in_profile(p);
+    forget_in_profile(p, kind);
 }
 
 void sampled_free(span_t *span, void *p)
 {
-    forget_allocated(p);
+    forget_allocated(p, KIND_MANUAL);
     atomic_fetch_add(&sampled.frees[span->cls], 1);
     free_sampled_cell(span, p);
 }
@@ -300,14 +304,16 @@ bool sampled_large_may_resize(const span_t *span, size_t bytes)
 void sampled_large_resized(heap_t *self, span_t *span, size_t size)
 {
     const weir_account *account = NULL;
+    escape_chain_t chain = profile_chain_of(span_start(span));
     if (sampled_has_large(span)) {
         budget_resize(span_start(span), large_usable(span));
-        forget_in_profile(span_start(span));
+        forget_in_profile(span_start(span), span->kind);
         account = budget_find(span_start(span));
         if (!account)
             collected_clear_flag(span, LARGE_SAMPLED);
     }
     if (self->sampling && draw_large(self, span, size, account)) {
+        profile_chain_set(span_start(span), chain);
         collected_set_flag(span, LARGE_SAMPLED);
         profile_look_at_growth();
     }
@@ -315,7 +321,7 @@ void sampled_large_resized(heap_t *self, span_t *span, size_t size)
 
 void sampled_large_free(span_t *span)
 {
-    forget_allocated(span_start(span));
+    forget_allocated(span_start(span), span->kind);
     collected_clear_flag(span, LARGE_SAMPLED);
 }
 
@@ -392,7 +398,7 @@ void sampled_collected_free(span_t *span, const void *p)
     uint32_t cell = cell_of(span, p);
     if (has != SAMPLED_SEVERAL && has != cell + 1)
         return;
-    forget_allocated(p);
+    forget_allocated(p, span->kind);
     if (has != SAMPLED_SEVERAL)
         forget_only(span, has);
 }
@@ -410,7 +416,7 @@ void sampled_collected_sweep(span_t *span)
         budget_forget_cells(span_start(span), span->cell_size, dead, bitmaps_words(span));
     } else if (dead[(has - 1) / 64] >> (has - 1) % 64 & 1) {
         const char *cell = span_start(span) + (size_t)(has - 1) * span->cell_size;
-        profile_forget(cell);
+        profile_forget_collected(cell);
         budget_forget(cell);
         forget_only(span, has);
     }

@@ -55,7 +55,44 @@ static bool note(uintptr_t address, uintptr_t *calls, uint32_t room, uint32_t *c
     return true;
 }
 
+/* --- places --- */
+
+static uint32_t mix(uint64_t hash, uint64_t value)
+{
+    hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
+    return (uint32_t)(hash ^ hash >> 32);
+}
+
+/* Like no other. */
+static uint32_t another(void)
+{
+    static _Atomic uint32_t last;
+    return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed);
+}
+
 #ifdef __x86_64__
+
+__attribute__((no_sanitize("address"))) static uint64_t hash_words(uint64_t hash, uintptr_t from,
+                                                                   uintptr_t to)
+{
+    for (; from + sizeof(uint64_t) <= to; from += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, (const void *)from, sizeof word);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
+
+static uint32_t hash_contents(const cfi_bounds_t *bounds, uintptr_t from, uintptr_t to)
+{
+    enum { END = 1024 };
+    if (from < bounds->low || to > bounds->high || from > to)
+        return another();
+    if (to - from <= 2 * END)
+        return mix(hash_words(0, from, to), 0);
+    return mix(hash_words(hash_words(0, from, from + END), to - END, to), to - from);
+}
 
 /* --- the cache ---
  *
@@ -176,58 +213,119 @@ static inline __attribute__((always_inline)) void capture(cfi_frame_t *frame)
     frame->known = 1u << CFI_RBX | 1u << CFI_RBP | 1u << CFI_RSP | 0xf000u | 1u << CFI_RETURN;
 }
 
+static uint32_t hash_registers(const cfi_frame_t *frame)
+{
+    uint32_t hash = 0;
+    for (uint32_t i = 0; i < KEPT; i++)
+        hash = mix(hash, frame->reg[kept[i]]);
+    return hash;
+}
+
+/* The place is of the function that calls here; where it ends is known after one more step. A function that
+ * a signal has interrupted does not call: an odd number stands for its frame. */
+static void begin_place(unwind_place_t *place, const cfi_frame_t *frame, bool is_call)
+{
+    *place = (unwind_place_t){.frame = is_call ? frame->reg[CFI_RSP] : 2 * (uintptr_t)another() + 1,
+                              .registers = hash_registers(frame)};
+}
+
+static void end_place(unwind_place_t *place, const cfi_frame_t *frame, const cfi_bounds_t *bounds)
+{
+    if (place->frame % 2)
+        return;
+    place->contents = hash_contents(bounds, place->frame, frame->reg[CFI_RSP]);
+    place->frame = frame->reg[CFI_RSP];
+}
+
 /* A signal handler's frame may lie on another stack than what it interrupted: the bounds are found again
  * there. */
-__attribute__((noinline, no_sanitize("address"))) uint32_t unwind_calls(unwind_stack_t own, uintptr_t *calls,
-                                                                        uint32_t room, bool *whole)
+static inline __attribute__((always_inline)) uint32_t walk(cfi_frame_t *frame, unwind_stack_t own,
+                                                           uintptr_t *calls, unwind_place_t *places,
+                                                           uint32_t room, bool *whole)
 {
     enum { FRAMES = 512 };
-    cfi_frame_t frame;
-    capture(&frame);
-    cfi_bounds_t bounds = bounds_of(own, frame.reg[CFI_RSP]);
-    uint32_t count = 0;
+    cfi_bounds_t bounds = bounds_of(own, frame->reg[CFI_RSP]);
+    uint32_t count = 0, before = 0;
     bool behind_call = true;
     *whole = false;
     for (uint32_t i = 0; i < FRAMES; i++) {
-        uintptr_t sp = frame.reg[CFI_RSP];
-        enum step stepped = step(&frame, &bounds, &behind_call);
-        uintptr_t pc = frame.reg[CFI_RETURN];
+        uintptr_t sp = frame->reg[CFI_RSP];
+        enum step stepped = step(frame, &bounds, &behind_call);
+        uintptr_t pc = frame->reg[CFI_RETURN];
         if (stepped == OUTERMOST || (stepped == STEPPED && pc == 0)) {
             *whole = true;
             return count;
         }
         if (stepped == LOST)
             return count;
+        if (places && count > before)
+            end_place(&places[count - 1], frame, &bounds);
+        before = count;
         if (!behind_call)
-            bounds = bounds_of(own, frame.reg[CFI_RSP]);
-        else if (frame.reg[CFI_RSP] <= sp)
+            bounds = bounds_of(own, frame->reg[CFI_RSP]);
+        else if (frame->reg[CFI_RSP] <= sp)
             return count;
         if (!note(behind_call ? pc - 1 : pc, calls, room, &count))
             return count;
+        if (places && count > before)
+            begin_place(&places[count - 1], frame, behind_call);
     }
     return count;
 }
 
-#else
-
-/* A frame's record is its caller's and the return address, on AArch64 and others. */
 __attribute__((noinline, no_sanitize("address"))) uint32_t unwind_calls(unwind_stack_t own, uintptr_t *calls,
                                                                         uint32_t room, bool *whole)
 {
-    uintptr_t at = (uintptr_t)__builtin_frame_address(0);
+    cfi_frame_t frame;
+    capture(&frame);
+    return walk(&frame, own, calls, NULL, room, whole);
+}
+
+__attribute__((noinline, no_sanitize("address"))) uint32_t
+unwind_places(unwind_stack_t own, uintptr_t *calls, unwind_place_t *places, uint32_t room, bool *whole)
+{
+    cfi_frame_t frame;
+    capture(&frame);
+    return walk(&frame, own, calls, places, room, whole);
+}
+
+#else
+
+/* A frame's record is its caller's and the return address, on AArch64 and others. Which registers calls
+ * keep is not known there, so the contents are never the same. */
+static inline __attribute__((always_inline, no_sanitize("address"))) uint32_t
+walk(uintptr_t at, unwind_stack_t own, uintptr_t *calls, unwind_place_t *places, uint32_t room, bool *whole)
+{
     cfi_bounds_t bounds = bounds_of(own, at);
     uint32_t count = 0;
     *whole = false;
     while (at >= bounds.low && at <= bounds.high - 2 * sizeof at && at % sizeof at == 0) {
         uintptr_t record[2];
+        uint32_t before = count;
         memcpy(record, (const void *)at, sizeof record);
         if (record[1] == 0 || record[0] == 0)
             *whole = true;
-        if (*whole || !note(record[1] - 1, calls, room, &count) || record[0] <= at)
+        if (*whole || !note(record[1] - 1, calls, room, &count))
+            return count;
+        if (places && count > before)
+            places[count - 1] = (unwind_place_t){record[0], mix(0, record[0]), another()};
+        if (record[0] <= at)
             return count;
         at = record[0];
     }
     return count;
+}
+
+__attribute__((noinline)) uint32_t unwind_calls(unwind_stack_t own, uintptr_t *calls, uint32_t room,
+                                                bool *whole)
+{
+    return walk((uintptr_t)__builtin_frame_address(0), own, calls, NULL, room, whole);
+}
+
+__attribute__((noinline)) uint32_t unwind_places(unwind_stack_t own, uintptr_t *calls, unwind_place_t *places,
+                                                 uint32_t room, bool *whole)
+{
+    return walk((uintptr_t)__builtin_frame_address(0), own, calls, places, room, whole);
 }
 
 #endif

@@ -25,4 +25,18 @@ typedef struct unwind_stack {
  * because there was no more room, or no table describes a frame. */
 uint32_t unwind_calls(unwind_stack_t own, uintptr_t *calls, uint32_t room, bool *whole);
 
+/* A function that calls, as it stands at the call: two stacks of a thread in which all of this and the
+ * calls are the same down to some frame have most likely not left that frame in between; another frame or
+ * other registers prove that they have. */
+typedef struct unwind_place {
+    uintptr_t frame; /* its CFA; of the outermost its stack pointer */
+    uint32_t
+        registers; /* those that calls keep, as a hash; of what a signal interrupted never the same twice */
+    uint32_t contents; /* its part of the stack, both ends of it if that is large, as a hash */
+} unwind_place_t;
+
+/* The same, and the place of each; both arrays have the room. */
+uint32_t unwind_places(unwind_stack_t own, uintptr_t *calls, unwind_place_t *places, uint32_t room,
+                       bool *whole);
+
 #endif

@@ -41,6 +41,7 @@ part_signal() {
 part_profiled() {
     local profile=("WEIR_PROFILE=$SCRATCH/storm-%p.pb.gz" WEIR_PROFILE_RATE=2048 WEIR_PROFILE_GROWTH=16MiB)
     passes "${profile[@]}" "$WEIR_PROGRAMS/storm" rounds=1 seed=8
+    passes "${profile[@]}" WEIR_DEBUG=escape=1 "$WEIR_PROGRAMS/storm" rounds=1 seed=10
     passes "${profile[@]}" WEIR_COLLECT=1 WEIR_DEBUG=gcverify=1,poison=1 "$WEIR_PROGRAMS/storm" rounds=1 seed=9 drop=1
     gzip -t "$SCRATCH"/storm-*.pb.gz
     rm "$SCRATCH"/storm-*.pb.gz*

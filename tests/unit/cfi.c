@@ -205,6 +205,77 @@ Test(unwind, the_cache_gives_the_same_again)
     cr_assert_eq(memcmp(first, calls, count * sizeof calls[0]), 0);
 }
 
+static unwind_place_t places[ROOM];
+static uint32_t place_count;
+
+static int compare_and_find_places(const void *a, const void *b)
+{
+    place_count = unwind_places((unwind_stack_t){0, 0}, calls, places, ROOM, &whole);
+    return *(const int *)a - *(const int *)b;
+}
+
+static void sort_and_find_places(void)
+{
+    int numbers[] = {2, 1};
+    qsort(numbers, 2, sizeof numbers[0], compare_and_find_places);
+}
+
+Test(unwind, places_are_of_the_calls_and_further_out_each)
+{
+    int numbers[] = {2, 1};
+    sort_and_find_places();
+    qsort(numbers, 2, sizeof numbers[0], compare_and_unwind);
+    cr_assert_eq(place_count, count);
+    for (uint32_t i = 1; i < place_count; i++)
+        cr_assert_gt(places[i].frame, places[i - 1].frame);
+}
+
+/* The outermost ones have not moved in between. */
+Test(unwind, places_are_the_same_again)
+{
+    unwind_place_t first[ROOM];
+    for (int i = 0; i < 2; i++) {
+        memcpy(first, places, sizeof first);
+        sort_and_find_places();
+    }
+#ifdef __x86_64__
+    cr_assert_gt(place_count, 1u);
+    const unwind_place_t *then = &first[place_count - 1], *now = &places[place_count - 1];
+    cr_assert_eq(then->frame, now->frame);
+    cr_assert_eq(then->registers, now->registers);
+    cr_assert_eq(then->contents, now->contents);
+#endif
+}
+
+#ifdef __x86_64__
+
+static void find_places_on_signal(int number)
+{
+    (void)number;
+    place_count = unwind_places((unwind_stack_t){0, 0}, calls, places, ROOM, &whole);
+}
+
+static uintptr_t interrupted(void)
+{
+    raise(SIGUSR1);
+    for (uint32_t i = 0; i < place_count; i++)
+        if (places[i].frame % 2)
+            return places[i].frame;
+    return 0;
+}
+
+/* It has not called, so it cannot be told whether it stands where it stood. */
+Test(unwind, what_a_signal_interrupts_is_never_the_same)
+{
+    signal(SIGUSR1, find_places_on_signal);
+    uintptr_t first = interrupted(), second = interrupted();
+    cr_assert_neq(first, 0u);
+    cr_assert_neq(second, 0u);
+    cr_assert_neq(first, second);
+}
+
+#endif
+
 Test(unwind, room_for_fewer_frames)
 {
     count = unwind_calls((unwind_stack_t){0, 0}, calls, 1, &whole);

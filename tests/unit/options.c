@@ -86,6 +86,7 @@ static const struct {
     {"WEIR_TRACE", "off", OPTIONS_trace, 0},
     {"WEIR_TRACE_SIZE", "4KiB", OPTIONS_trace_size, 4096},
     {"profilesignal", "12", OPTIONS_profilesignal, 12},
+    {"escape", "1", OPTIONS_escape, 1},
     {"help", "1", OPTIONS_help, 1},
 };
 

@@ -395,8 +395,9 @@ static void cancel_in_a_stop(void)
     CHECK(pthread_join(thread, NULL) == 0);
 }
 
-/* The next thread that has the heap may be the one that collects: nothing is noted of it, so what is there is read. */
-Test(stop, a_thread_that_is_cancelled_in_a_stop_leaves_no_registers_behind, .disabled = WATCHED)
+/* The next thread that has the heap may be the one that collects: nothing is noted of it, so what is there is read.
+ * AddressSanitizer's marks on a stack stay when a thread is cancelled in the middle of a function. */
+Test(stop, a_thread_that_is_cancelled_in_a_stop_leaves_no_registers_behind, .disabled = SANITIZED)
 {
     options.stop = OPTIONS_STOP_SIGNAL;
     void *volatile kept = weir_gc_alloc(100);

@@ -20,7 +20,7 @@ struct command {
 };
 
 extern const struct command command_run, command_sweep, command_tune, command_top, command_ctl, command_bench,
-    command_pins, command_why, command_metrics, command_env, command_report, command_layout,
+    command_pins, command_why, command_metrics, command_env, command_report, command_layout, command_advise,
     command_benchstat, command_help;
 
 extern const struct command *const commands[]; /* ends with NULL */

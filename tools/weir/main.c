@@ -8,9 +8,9 @@
 #include "tools/weir/command.h"
 
 const struct command *const commands[] = {
-    &command_run,    &command_sweep,  &command_tune,      &command_top,     &command_ctl,
-    &command_bench,  &command_pins,   &command_why,       &command_metrics, &command_env,
-    &command_report, &command_layout, &command_benchstat, &command_help,    NULL};
+    &command_run,    &command_sweep,     &command_tune,    &command_top, &command_ctl,    &command_bench,
+    &command_pins,   &command_why,       &command_metrics, &command_env, &command_report, &command_layout,
+    &command_advise, &command_benchstat, &command_help,    NULL};
 
 const struct command *command_find(const char *name)
 {

@@ -27,16 +27,17 @@ static const char *last_part(const char *path)
     return slash ? slash + 1 : path ? path : "?";
 }
 
-void draw_change(const advice_t *advice)
+void draw_change(const advice_t *advice, FILE *to)
 {
     const member_t *members = advice->record->members;
     const member_order_t *order = &advice->order;
     if (order->is_move) {
-        printf("move `%s` behind `%s`", name_of(&members[order->moved]), name_of(&members[order->after]));
+        fprintf(to, "move `%s` behind `%s`", name_of(&members[order->moved]),
+                name_of(&members[order->after]));
         return;
     }
     for (size_t i = 0; i < advice->record->count; i++)
-        printf("%s%s", i ? ", " : "", name_of(&members[order->members[i]]));
+        fprintf(to, "%s%s", i ? ", " : "", name_of(&members[order->members[i]]));
 }
 
 /* --- the table --- */
@@ -85,7 +86,7 @@ void draw_table_row(const advice_t *advice, bool has_uses)
     printf("%s %s, %s:%d", record->keyword, record->name, last_part(record->file), record->line);
     if (advice->order.members) {
         fputs(": ", stdout);
-        draw_change(advice);
+        draw_change(advice, stdout);
     }
     printf("%s%s\n", advice->order.check ? "; check: " : "", advice->order.check ? advice->order.check : "");
 }
@@ -145,7 +146,7 @@ void draw_record(const advice_t *advice)
     if (advice->order.members) {
         print_size("  smaller: ", advice->order.size);
         fputs("    ", stdout);
-        draw_change(advice);
+        draw_change(advice, stdout);
         putchar('\n');
     }
     if (advice->order.check)

@@ -2,6 +2,8 @@
 #ifndef WEIR_TOOLS_LAYOUT_DRAW_H
 #define WEIR_TOOLS_LAYOUT_DRAW_H
 
+#include <stdio.h>
+
 #include "tools/weir/layout/order.h"
 #include "tools/weir/layout/types.h"
 #include "tools/weir/layout/uses.h"
@@ -26,6 +28,6 @@ void draw_json(const advice_t *advice, bool is_first);
 uint64_t draw_objects(const advice_t *advice);
 uint64_t draw_saving(const advice_t *advice);
 /* "move `kind` behind `flags`", or the members in order; no newline. */
-void draw_change(const advice_t *advice);
+void draw_change(const advice_t *advice, FILE *to);
 
 #endif

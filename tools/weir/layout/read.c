@@ -403,7 +403,8 @@ bool records_read(const char *path, const char *type, const char *debug_folder, 
     }
     if (problem)
         fprintf(stderr, "weir layout: %s: %s\n", path, problem);
-    qsort(records->of, records->count, sizeof *records->of, by_name);
+    if (records->count)
+        qsort(records->of, records->count, sizeof *records->of, by_name);
     tdestroy(reader.seen, free);
     tdestroy(definitions, free_definition);
     definitions = NULL;

@@ -2,27 +2,10 @@
 #include "tools/weir/layout/uses.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The line of a source; NULL: it is not there. The caller frees it. */
-static char *source_line(const char *path, int number)
-{
-    FILE *file = path && number > 0 ? fopen(path, "r") : NULL;
-    char *line = NULL;
-    size_t room = 0;
-    bool found = file != NULL;
-    for (int i = 0; found && i < number; i++)
-        found = getline(&line, &room, file) > 0;
-    if (file)
-        fclose(file);
-    if (!found) {
-        free(line);
-        line = NULL;
-    }
-    return line;
-}
+#include "tools/weir/report/source.h"
 
 static bool is_of_word(char c)
 {

@@ -34,3 +34,47 @@ Dwfl *debug_files_open(const char *file, Dwfl_Module **module)
     dwfl_end(dwfl);
     return NULL;
 }
+
+bool debug_files_address(Dwfl_Module *module, uint64_t offset, GElf_Addr *found)
+{
+    GElf_Addr bias;
+    Elf *elf = dwfl_module_getelf(module, &bias);
+    size_t count = 0;
+    if (!elf || elf_getphdrnum(elf, &count) != 0)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        GElf_Phdr part;
+        if (gelf_getphdr(elf, (int)i, &part) && part.p_type == PT_LOAD && offset >= part.p_offset &&
+            offset - part.p_offset < part.p_filesz) {
+            *found = offset - part.p_offset + part.p_vaddr + bias;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* clang writes no table of which unit has which addresses (.debug_aranges). */
+Dwarf_Die *debug_files_unit(Dwfl_Module *module, GElf_Addr address, Dwarf_Addr *bias)
+{
+    Dwarf_Die *unit = dwfl_module_addrdie(module, address, bias);
+    for (Dwarf_Die *next = NULL; !unit && (next = dwfl_module_nextcu(module, next, bias));)
+        if (dwarf_haspc(next, address - *bias) == 1)
+            unit = next;
+    return unit;
+}
+
+bool debug_files_is(Dwfl_Module *module, const char *build_id)
+{
+    const unsigned char *bits;
+    GElf_Addr where;
+    int length = dwfl_module_build_id(module, &bits, &where);
+    if (length <= 0 || !build_id || !*build_id)
+        return true;
+    for (int i = 0; i < length; i++) {
+        char two[3];
+        snprintf(two, sizeof two, "%02x", bits[i]);
+        if (strncmp(build_id + 2 * i, two, 2) != 0)
+            return false;
+    }
+    return true;
+}

@@ -15,6 +15,7 @@
 enum { MAPPING_HAS_FUNCTIONS = 7, MAPPING_HAS_FILENAMES, MAPPING_HAS_LINES, MAPPING_HAS_INLINED };
 enum { LOCATION_ID = 1, LOCATION_MAPPING_ID, LOCATION_ADDRESS, LOCATION_LINE };
 enum { LINE_FUNCTION_ID = 1, LINE_NUMBER };
+enum { SAMPLE_LABEL = 3, LABEL_KEY = 1, LABEL_TEXT };
 enum { FUNCTION_ID = 1, FUNCTION_NAME, FUNCTION_SYSTEM_NAME, FUNCTION_FILE };
 
 /* The frames with a name, each function once, in order. */
@@ -95,6 +96,64 @@ static void put_functions(proto_t *to, const functions_t *functions, size_t stri
     }
 }
 
+/* --- advice: a label of the samples that weir advise has something to say of --- */
+
+enum { ADVICE_MOST = 16 };
+
+/* Its texts, each once; their numbers follow that of the key. */
+typedef struct advice_texts {
+    const char *texts[ADVICE_MOST];
+    size_t count, key; /* key: the number of its string */
+} advice_texts_t;
+
+static size_t advice_number(const advice_texts_t *advice, const char *text)
+{
+    size_t number = 0;
+    while (number < advice->count && strcmp(advice->texts[number], text) != 0)
+        number++;
+    return number;
+}
+
+static advice_texts_t find_advice(const profile_t *profile, const functions_t *functions)
+{
+    advice_texts_t advice = {.key = profile->string_count + 2 * functions->count};
+    for (size_t i = 0; i < profile->sample_count; i++) {
+        const char *text = profile->samples[i].advice;
+        if (text && advice.count < ADVICE_MOST && advice_number(&advice, text) == advice.count)
+            advice.texts[advice.count++] = text;
+    }
+    return advice;
+}
+
+static void put_labelled(proto_t *to, wire_t bytes, const advice_texts_t *advice, const char *text)
+{
+    uint8_t label_room[32], message_room[40];
+    proto_t label = {label_room, sizeof label_room, 0}, more = {message_room, sizeof message_room, 0};
+    size_t length = (size_t)(bytes.end - bytes.at),
+           number = text ? advice_number(advice, text) : advice->count;
+    if (number < advice->count) {
+        proto_number(&label, LABEL_KEY, advice->key);
+        proto_number(&label, LABEL_TEXT, advice->key + 1 + number);
+        proto_bytes(&more, SAMPLE_LABEL, label_room, label.length);
+    }
+    uint8_t *room = profile_room(length + more.length, 1);
+    memcpy(room, bytes.at, length);
+    memcpy(room + length, message_room, more.length);
+    proto_bytes(to, P_SAMPLE, room, length + more.length);
+    free(room);
+}
+
+static void put_advice_texts(proto_t *to, const advice_texts_t *advice)
+{
+    static const char key[] = "advice";
+    if (advice->count)
+        proto_bytes(to, P_STRING, key, sizeof key - 1);
+    for (size_t i = 0; i < advice->count; i++)
+        proto_bytes(to, P_STRING, advice->texts[i], strlen(advice->texts[i]));
+}
+
+/* --- the whole --- */
+
 /* Readers then look for no names of their own. */
 static void put_mapping(proto_t *to, wire_t bytes)
 {
@@ -124,11 +183,17 @@ static void put_field(proto_t *to, const wire_field_t *field)
 
 static void put_all(proto_t *to, wire_t in, const functions_t *functions, const profile_t *profile)
 {
+    advice_texts_t advice = find_advice(profile, functions);
+    size_t sample = 0;
     for (wire_field_t field; wire_next(&in, &field);)
-        put_field(to, &field);
+        if (field.number == P_SAMPLE && field.bytes.at && sample < profile->sample_count)
+            put_labelled(to, field.bytes, &advice, profile->samples[sample++].advice);
+        else
+            put_field(to, &field);
     for (size_t i = 0; i < profile->location_count; i++)
         put_location(to, functions, &profile->locations[i]);
     put_functions(to, functions, profile->string_count);
+    put_advice_texts(to, &advice);
 }
 
 uint8_t *named_encode(const uint8_t *bytes, size_t length, const profile_t *profile, size_t *named_length)

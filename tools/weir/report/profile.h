@@ -35,6 +35,15 @@ typedef struct location {
     size_t frame_count;
 } location_t;
 
+/* What WEIR_DEBUG=escape=1 adds: see runtime/profile/escape.h. */
+typedef struct escape {
+    const char *how; /* "frame", ...; NULL: in use, or not known */
+    uint64_t frame, free, changed, returned;
+    uint64_t place; /* 0: none was noted */
+    uint64_t least, most, live, live_bytes, grown, emptied;
+    uint64_t chains, links, copied, final_least, final_most;
+} escape_t;
+
 typedef struct sample {
     size_t *locations; /* places in profile.locations, innermost first */
     size_t depth;
@@ -42,7 +51,9 @@ typedef struct sample {
     uint64_t size, requested, passed;  /* bytes: of a block, asked for, allocated while it lived */
     const char *lifetime;              /* NULL: in use */
     const char *pool, *arena, *budget; /* names; NULL: of none */
+    const char *advice;                /* what weir advise says of its place; NULL: nothing */
     bool is_cut;
+    escape_t escape;
 } sample_t;
 
 typedef struct profile {

@@ -150,6 +150,54 @@ static void take_location(raw_t *raw, wire_t in)
     raw->bad |= in.bad;
 }
 
+/* Where a sample keeps a label's text, or number. */
+typedef struct label {
+    const char *key;
+    size_t text, number; /* offset in sample_t; 0: not kept */
+} label_t;
+
+static const label_t labels[] = {
+    {"bytes", 0, offsetof(sample_t, size)},
+    {"requested", 0, offsetof(sample_t, requested)},
+    {"passed", 0, offsetof(sample_t, passed)},
+    {"lifetime", offsetof(sample_t, lifetime), 0},
+    {"pool", offsetof(sample_t, pool), 0},
+    {"arena", offsetof(sample_t, arena), 0},
+    {"budget", offsetof(sample_t, budget), 0},
+    {"advice", offsetof(sample_t, advice), 0},
+    {"escape", offsetof(sample_t, escape.how), 0},
+    {"frame", 0, offsetof(sample_t, escape.frame)},
+    {"free", 0, offsetof(sample_t, escape.free)},
+    {"changed", 0, offsetof(sample_t, escape.changed)},
+    {"returned", 0, offsetof(sample_t, escape.returned)},
+    {"place", 0, offsetof(sample_t, escape.place)},
+    {"least", 0, offsetof(sample_t, escape.least)},
+    {"most", 0, offsetof(sample_t, escape.most)},
+    {"live", 0, offsetof(sample_t, escape.live)},
+    {"live_bytes", 0, offsetof(sample_t, escape.live_bytes)},
+    {"emptied", 0, offsetof(sample_t, escape.emptied)},
+    {"grown", 0, offsetof(sample_t, escape.grown)},
+    {"chains", 0, offsetof(sample_t, escape.chains)},
+    {"links", 0, offsetof(sample_t, escape.links)},
+    {"copied", 0, offsetof(sample_t, escape.copied)},
+    {"final_least", 0, offsetof(sample_t, escape.final_least)},
+    {"final_most", 0, offsetof(sample_t, escape.final_most)},
+};
+
+static void keep_label(sample_t *sample, const char *key, const char *text, uint64_t number)
+{
+    for (const label_t *label = labels; label < labels + sizeof labels / sizeof labels[0]; label++) {
+        if (strcmp(key, label->key) != 0)
+            continue;
+        if (label->text)
+            memcpy((char *)sample + label->text, &text, sizeof text);
+        else
+            memcpy((char *)sample + label->number, &number, sizeof number);
+    }
+    if (strcmp(key, "stack") == 0)
+        sample->is_cut = true;
+}
+
 static void take_label(raw_t *raw, sample_t *sample, wire_t in)
 {
     const char *key = "", *text = NULL;
@@ -168,22 +216,7 @@ static void take_label(raw_t *raw, sample_t *sample, wire_t in)
         default:
             break;
         }
-    if (strcmp(key, "bytes") == 0)
-        sample->size = number;
-    else if (strcmp(key, "requested") == 0)
-        sample->requested = number;
-    else if (strcmp(key, "passed") == 0)
-        sample->passed = number;
-    else if (strcmp(key, "lifetime") == 0)
-        sample->lifetime = text;
-    else if (strcmp(key, "pool") == 0)
-        sample->pool = text;
-    else if (strcmp(key, "arena") == 0)
-        sample->arena = text;
-    else if (strcmp(key, "budget") == 0)
-        sample->budget = text;
-    else if (strcmp(key, "stack") == 0)
-        sample->is_cut = true;
+    keep_label(sample, key, text, number);
     raw->bad |= in.bad;
 }
 

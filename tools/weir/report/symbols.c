@@ -23,27 +23,6 @@ static const mapping_t *mapping_of(const profile_t *profile, const location_t *l
 
 /* --- one file at a time --- */
 
-/* The address in the file's own terms, as if it were loaded at `base`: by the segment that the offset lies
- * in. */
-static bool address_in(Dwfl_Module *module, const mapping_t *mapping, uint64_t address, GElf_Addr *found)
-{
-    GElf_Addr bias;
-    Elf *elf = dwfl_module_getelf(module, &bias);
-    size_t count = 0;
-    uint64_t offset = address - mapping->start + mapping->offset;
-    if (!elf || elf_getphdrnum(elf, &count) != 0)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        GElf_Phdr part;
-        if (gelf_getphdr(elf, (int)i, &part) && part.p_type == PT_LOAD && offset >= part.p_offset &&
-            offset - part.p_offset < part.p_filesz) {
-            *found = offset - part.p_offset + part.p_vaddr + bias;
-            return true;
-        }
-    }
-    return false;
-}
-
 static void set_source(frame_t *frame, const char *file, int line)
 {
     frame->file = file ? profile_copy(file, strlen(file)) : NULL;
@@ -66,7 +45,7 @@ static bool is_function(Dwarf_Die *die)
 static size_t take_scopes(Dwfl_Module *module, GElf_Addr address, frame_t *frames, size_t room)
 {
     Dwarf_Addr bias;
-    Dwarf_Die *unit = dwfl_module_addrdie(module, address, &bias), *scopes = NULL;
+    Dwarf_Die *unit = debug_files_unit(module, address, &bias), *scopes = NULL;
     Dwarf_Files *files = NULL;
     int count = unit ? dwarf_getscopes(unit, address - bias, &scopes) : 0;
     Dwarf_Die *all = NULL;
@@ -95,14 +74,26 @@ static size_t take_scopes(Dwfl_Module *module, GElf_Addr address, frame_t *frame
     return used;
 }
 
+static void set_line(Dwfl_Module *module, GElf_Addr address, frame_t *frame)
+{
+    Dwfl_Line *line = dwfl_module_getsrc(module, address);
+    Dwarf_Addr bias;
+    Dwarf_Die *unit = line ? NULL : debug_files_unit(module, address, &bias);
+    Dwarf_Line *found = unit ? dwarf_getsrc_die(unit, address - bias) : NULL;
+    int number = 0;
+    const char *file = line    ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL)
+                       : found ? dwarf_linesrc(found, NULL, NULL)
+                               : NULL;
+    if (found)
+        dwarf_lineno(found, &number);
+    set_source(frame, file, number);
+}
+
 static void name_location(Dwfl_Module *module, GElf_Addr address, location_t *location)
 {
     enum { INLINED = 32 };
     frame_t frames[INLINED] = {{.function = NULL}};
-    Dwfl_Line *line = dwfl_module_getsrc(module, address);
-    int number = 0;
-    const char *file = line ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
-    set_source(&frames[0], file, number);
+    set_line(module, address, &frames[0]);
     size_t count = take_scopes(module, address, frames, INLINED);
     if (count == 0) {
         const char *name = dwfl_module_addrname(module, address);
@@ -130,33 +121,16 @@ static void name_by_place(const mapping_t *mapping, location_t *location)
     location->frames[0] = (frame_t){.function = profile_copy(place, strlen(place))};
 }
 
-/* Has the file been replaced since? Then its names would be wrong. */
-static bool is_the_file(Dwfl_Module *module, const mapping_t *mapping)
-{
-    const unsigned char *bits;
-    GElf_Addr where;
-    int length = dwfl_module_build_id(module, &bits, &where);
-    if (length <= 0 || !mapping->build_id || !*mapping->build_id)
-        return true;
-    for (int i = 0; i < length; i++) {
-        char two[3];
-        snprintf(two, sizeof two, "%02x", bits[i]);
-        if (strncmp(mapping->build_id + 2 * i, two, 2) != 0)
-            return false;
-    }
-    return true;
-}
-
 static void name_all_of(profile_t *profile, const mapping_t *mapping)
 {
     Dwfl_Module *module;
     Dwfl *dwfl = mapping->file ? debug_files_open(mapping->file, &module) : NULL;
-    if (dwfl && is_the_file(module, mapping))
+    if (dwfl && debug_files_is(module, mapping->build_id))
         for (size_t i = 0; i < profile->location_count; i++) {
             location_t *location = &profile->locations[i];
             GElf_Addr address;
             if (location->mapping == mapping->id && !location->frames &&
-                address_in(module, mapping, location->address, &address))
+                debug_files_address(module, location->address - mapping->start + mapping->offset, &address))
                 name_location(module, address, location);
         }
     dwfl_end(dwfl);
