@@ -11,9 +11,9 @@
 /* `size`: of the cell the address belongs to; 0: none is known. */
 void misuse_report(const char *what, const void *p, size_t size, const char *call);
 
-/* An address that is not in the region, given to `call`. What no allocator can have handed out (unaligned,
- * unmapped, on the caller's stack) is a misuse; the rest is another allocator's: said, and ignored. So are,
- * in silence, the blocks of bootstrap.h. */
+/* `call` was given an address outside of the region. If no allocator can have handed it out (it is unaligned,
+ * unmapped, or on the caller's stack), this reports a misuse. Any other is taken for another allocator's: a
+ * line says so, and the call does nothing. Blocks of bootstrap.h are ignored without a line. */
 void misuse_outside(const void *p, const char *call);
 
 /* The structures of the heap contradict each other: always abort. */

@@ -4,6 +4,20 @@
 #include "runtime/cells/cache.h"
 #include "runtime/cells/hollow.h"
 
+COLD void span_check_report(const span_t *span, const cell_t *cell)
+{
+    const char *what = span_check_handed_out(span, cell) ? "interior address at" : "unallocated address at";
+    misuse_report(what, cell, span->cell_size, "free()");
+}
+
+COLD void span_check_undo(span_t *span)
+{
+    cell_t *cell = span->free;
+    span_check_report(span, cell);
+    span->free = cell->next;
+    span->frees_until_event = 1;
+}
+
 COLD cell_t *span_check_absent(span_t *span, cell_t *list)
 {
     cell_t *kept = NULL, *next;
@@ -26,7 +40,7 @@ static uint32_t check_cells(const span_t *span, const cell_t *cell, uint32_t ste
     for (; cell && steps > 0; cell = cell->next, steps--)
         if (!span_check_holds(span, cell) || (uintptr_t)cell % 16 != 0)
             misuse_corrupted("free list overwritten at", span_start(span));
-        else if (span_check_interior(span, cell))
+        else if (span_check_stray(span, cell))
             return 0;
     return steps;
 }

@@ -1,6 +1,10 @@
 /* span_check: lists of free cells against what a program may have done to them: freed an address that is no
- * cell, freed a cell twice, written to one after its free. The fast paths do not ask; here it is noticed when
- * a list is handed out.
+ * cell, freed a cell twice, written to one after its free. The fast paths do not ask; here it is noticed
+ *
+ *     at a span's event,     the cell whose free brought it was never handed out
+ *     unless it was full
+ *     at a refill            the head of the list is no cell; links and tags of the first cells are wrong
+ *     at the process's end   a cell of any list is none, of a few thousand
  */
 #ifndef WEIR_DEBUG_SPAN_CHECK_H
 #define WEIR_DEBUG_SPAN_CHECK_H
@@ -11,14 +15,24 @@
 #include "runtime/cells/cache.h"
 #include "runtime/debug/misuse.h"
 
-/* A free on the fast path takes any multiple of 16 in a span for a cell. True: it was none, and has been
- * reported. */
-static inline bool span_check_interior(const span_t *span, const cell_t *cell)
+/* Of an address in the span: may it be in a cell that was handed out? */
+static inline bool span_check_handed_out(const span_t *span, const cell_t *cell)
+{
+    return (uintptr_t)cell - (uintptr_t)span_start(span) < (size_t)span->initialized * span->cell_size;
+}
+
+/* It was given to free, and is no cell that was handed out. */
+void span_check_report(const span_t *span, const cell_t *cell);
+
+/* A free on the fast path takes any multiple of 16 in a span for a cell. True: it was none, or was never
+ * handed out, and has been reported. */
+static inline bool span_check_stray(const span_t *span, const cell_t *cell)
 {
     uint32_t offset = (uint32_t)((uintptr_t)cell - (uintptr_t)span_start(span));
-    if (LIKELY(class_cell_at(class_reciprocals[span->cls], offset) * span->cell_size == offset))
+    uint32_t index = class_cell_at(class_reciprocals[span->cls], offset);
+    if (LIKELY(index * span->cell_size == offset && index < span->initialized))
         return false;
-    misuse_report("interior address at", cell, span->cell_size, "free()");
+    span_check_report(span, cell);
     return true;
 }
 
@@ -45,8 +59,11 @@ static inline void span_check_list(const span_t *span, const cell_t *cell, uint3
  * is not seen before here. */
 cell_t *span_check_absent(span_t *span, cell_t *list);
 
-/* Look through the latest frees for addresses that are no cells, up to a few thousand; the fast path does not
- * ask. The caller owns the heap. */
+/* The free of the first cell on span->free, which was never handed out, has brought the span's event: report
+ * it, and take it back. */
+void span_check_undo(span_t *span);
+
+/* Look through the lists of the heap, a few thousand cells, for what is no cell. The caller owns the heap. */
 void span_check_freed(const heap_t *heap);
 
 #endif

@@ -9,7 +9,6 @@
 #include "runtime/cells/cache.h"
 #include "runtime/cells/span_size.h"
 #include "runtime/cycle/cycle.h"
-#include "runtime/heap/heap.h"
 #include "runtime/malloc/spare.h"
 #include "runtime/os/copy.h"
 #include "runtime/os/os.h"
@@ -23,7 +22,7 @@
 enum { MOVE_MIN = 1024 * 1024 };
 /* Each object with moved pages is up to four mappings more, of the 65,530 that a process may have. */
 enum { MOVED_MAX = 2048 };
-static _Atomic uint32_t moved_objects; /* more than there are, if the kernel refused to renew one */
+static _Atomic uint32_t moved_objects; /* one too many for each that the kernel refused to renew */
 
 static size_t round_to(size_t size, size_t unit)
 {
@@ -146,8 +145,8 @@ static void give_without(heap_t *self, span_t *span, size_t gone, bool moved)
         pages_give_huge_without(span_start(span), bytes, gone, moved);
 }
 
-/* From `from` on a moved object is one mapping with what lies around it, and without pages, or still
- * counts. */
+/* Map a moved object anew from `from` on: then that part has no pages, and is one mapping with what lies
+ * around it. If the kernel refuses, the object still counts among those moved. */
 static bool renew(span_t *span, size_t from)
 {
     size_t bytes = large_usable(span);
@@ -156,26 +155,56 @@ static bool renew(span_t *span, size_t from)
     return renewed;
 }
 
-void large_free(heap_t *self, span_t *span)
-{
-    size_t gone = UNLIKELY(span->is_moved) && renew(span, 0) ? large_usable(span) : 0;
-    give_without(self, span, gone, false);
-}
-
-/* The pages are given up: the next owner of the addresses asks for new ones. If the kernel refuses that too,
- * they are lost for ever. */
-void large_free_inaccessible(heap_t *self, span_t *span)
+/* The pages are given up: the next owner of the addresses asks for new ones. False: the kernel refuses, and
+ * nothing has changed. */
+static bool free_inaccessible(heap_t *self, span_t *span)
 {
     size_t bytes = large_usable(span);
     uint32_t count = large_slots(bytes);
     bool is_huge = span->state == SPAN_HUGE;
     if (!region_decommit(span_start(span), is_huge ? bytes : (size_t)count << SLOT_SHIFT))
-        return;
+        return false;
     note_free(self, span);
     if (is_huge)
         pages_give_huge_uncommitted(span_start(span), bytes);
     else
         pages_give_uncommitted(span_slot(span), count, bytes / OS_PAGE);
+    return true;
+}
+
+/* Is this free of the thread's the 1st, 2nd, 4th, 8th, ..., or a multiple of 65536? A short program has
+ * one, a long one has them for ever. One costs as much as some hundred frees, most of it the page faults of
+ * the next use. */
+static bool is_watched(const heap_t *self, const span_t *span)
+{
+    enum { EACH = 65536 };
+    uint64_t number = self->counts.large_frees + 1;
+    if (LIKELY((number & (number - 1)) != 0 && number % EACH != 0))
+        return false;
+    return span->state == SPAN_LARGE && span->kind == KIND_MANUAL && !span->is_moved;
+}
+
+/* Pages that the program has locked stay: the kernel does not release them. */
+static bool free_watched(heap_t *self, span_t *span)
+{
+    int saved = errno;
+    bool done = os_release(span_start(span), large_usable(span)) && free_inaccessible(self, span);
+    errno = saved;
+    return done;
+}
+
+void large_free(heap_t *self, span_t *span)
+{
+    if (UNLIKELY(is_watched(self, span)) && free_watched(self, span))
+        return;
+    size_t gone = UNLIKELY(span->is_moved) && renew(span, 0) ? large_usable(span) : 0;
+    give_without(self, span, gone, false);
+}
+
+/* If the kernel refuses that too, the addresses are lost for ever. */
+void large_free_inaccessible(heap_t *self, span_t *span)
+{
+    free_inaccessible(self, span);
 }
 
 /* --- realloc --- */

@@ -16,7 +16,7 @@ void *large_alloc(heap_t *self, size_t size, size_t alignment, bool zeroed);
 /* The same; the thread may have a spare run for it (spare.h). */
 void *large_malloc(heap_t *self, size_t size, size_t alignment, bool zeroed);
 void large_free(heap_t *self, span_t *span);
-/* The same if the kernel refuses to make its pages accessible again. */
+/* The same for an object whose pages are inaccessible, when the kernel refuses to change that. */
 void large_free_inaccessible(heap_t *self, span_t *span);
 /* Grow or shrink; may move, as cheaply as the kernel can, to a block from `alloc`. NULL: out of memory, and
  * nothing has changed. */

@@ -173,7 +173,7 @@ ALWAYS_INLINE void *take_free(heap_t *heap, span_t *span)
 {
     cell_t *list = span->free;
     span_check_list(span, list, check_steps(heap));
-    span_check_interior(span, list);
+    span_check_stray(span, list);
     if (UNLIKELY(span->absent) && !(list = span_check_absent(span, list)))
         return NULL;
     uint32_t present = span->initialized - span->absent, count = present - span_used(span);
@@ -321,6 +321,10 @@ void span_event(span_t *span)
     DEBUG_CHECK(span->frees_until_event == 0 && span->state != SPAN_NONE);
     if (span->state == SPAN_FULL) {
         partial_push(heap, span);
+        return;
+    }
+    if (UNLIKELY(!span_check_handed_out(span, span->free))) {
+        span_check_undo(span);
         return;
     }
     if (span->state != SPAN_PARTIAL || (span->next == 0 && span->prev == 0))

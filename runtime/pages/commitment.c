@@ -1,6 +1,6 @@
-/* commitment: see commitment.h. The extent allocator takes what it gets for committed until it purges it. So
- * a chunk that is that in part, and a huge object that is not, are decommitted throughout, and purged before
- * they are used again. */
+/* commitment: see commitment.h. The extent allocator takes all memory for committed until it purges it. So
+ * a chunk that is committed in part is decommitted as a whole before it goes there, and so that a
+ * decommitted huge object is not handed out as it is, the extent allocator purges it first. */
 #include "runtime/pages/commitment.h"
 
 #include "runtime/pages/idle.h"
@@ -11,11 +11,37 @@
 #include "runtime/region/bits.h"
 #include "runtime/region/extents.h"
 
+/* The last run that went back, which is not handed out before another one has: what still uses its former
+ * block meets addresses where nothing is. Its slots count neither as free nor as in use. */
+static struct {
+    uint32_t slot, count; /* 0: none */
+} held;
+
+/* True: there was one. */
+static bool let_go(void)
+{
+    uint32_t slot = held.slot, count = held.count;
+    if (!count)
+        return false;
+    held.count = 0;
+    page_stats.slots_inuse += count;
+    region.chunks[slot / CHUNK_SLOTS].committed &= ~bits_run(slot % CHUNK_SLOTS, count);
+    runs_give(slot, count);
+    return true;
+}
+
 void commitment_give_run(uint32_t slot, uint32_t count)
 {
-    region.chunks[slot / CHUNK_SLOTS].committed &= ~bits_run(slot % CHUNK_SLOTS, count);
     runs_forget(slot, count);
-    runs_give(slot, count);
+    let_go();
+    held.slot = slot;
+    held.count = count;
+    page_stats.slots_inuse -= count;
+}
+
+size_t commitment_held_slots(void)
+{
+    return held.count;
 }
 
 /* Its slots are free. */
@@ -50,7 +76,8 @@ bool commitment_make_room(void)
 {
     idle_forget_learnt();
     purge_await(region_address(0), region.used);
-    bool any = give_up_chunks();
+    bool any = let_go();
+    any |= give_up_chunks();
     return purge_give_up_commitment() || any;
 }
 

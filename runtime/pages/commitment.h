@@ -1,8 +1,11 @@
-/* commitment: where the kernel has a bound on what is committed (RLIMIT_DATA, RLIMIT_AS, strict overcommit)
- * and has just refused more. What is free gives up its commitment, and so what it was refused for can be had;
- * and memory that the kernel does not make accessible again goes back without any.
+/* commitment: memory that is committed, and the kernel's bounds on it (RLIMIT_DATA, RLIMIT_AS, strict
+ * overcommit).
  *
- * All of this is under the pages' lock, which is given up on the way: see purge_await. */
+ * When the kernel refuses to commit more, free memory is decommitted; then the request is tried again.
+ * Blocks whose pages were decommitted while they were in use are given back here too.
+ *
+ * All of this is under the pages' lock. Functions that wait for a purge give the lock up meanwhile: see
+ * purge_await. */
 #ifndef WEIR_PAGES_COMMITMENT_H
 #define WEIR_PAGES_COMMITMENT_H
 
@@ -14,8 +17,10 @@
  * throughout. True: ask again. */
 bool commitment_make_room(void);
 /* A run of slots, or a huge object, goes back whose pages were decommitted: they are committed again when a
- * thread takes them. */
+ * thread takes them. The last such run is not taken before the next one goes back, or room has to be made. */
 void commitment_give_run(uint32_t slot, uint32_t count);
 void commitment_give_huge(void *memory, size_t size);
+/* Slots of that run. */
+size_t commitment_held_slots(void);
 
 #endif

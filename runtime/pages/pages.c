@@ -277,7 +277,7 @@ void pages_verify(void)
     size_t slots_free = 0, idle = 0;
     lock_acquire(&pages_lock);
     runs_verify(&slots_free, &idle);
-    ALWAYS_CHECK(slots_free + page_stats.slots_inuse == page_stats.slots);
+    ALWAYS_CHECK(slots_free + page_stats.slots_inuse + commitment_held_slots() == page_stats.slots);
     ALWAYS_CHECK(idle == page_stats.pages_idle);
     ALWAYS_CHECK(page_stats.touched <=
                  page_stats.pages_inuse + page_stats.pages_idle + page_stats.pages_slack);

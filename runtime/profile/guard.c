@@ -23,7 +23,7 @@ typedef struct guard_calls {
     uintptr_t frames[CALLS];
 } guard_calls_t;
 
-/* Of one page. Written under the lock; read by the handler of faults without. */
+/* What is known of one page. Written under the lock; the handler of faults reads it without. */
 typedef struct guarded {
     char *start; /* of the block; NULL: there never was one */
     uint32_t size, cls;
@@ -122,7 +122,8 @@ static bool has_block(size_t slot)
     return slot < GUARD_SLOTS && guard.slots[slot].start;
 }
 
-/* On a page between two: the nearer block, if there is one. */
+/* The block on this page, or, of an inaccessible page, the nearer of the two beside it. NULL: there is
+ * none. */
 static const guarded_t *block_near(uintptr_t at)
 {
     size_t page = (at - guard_range.start) / OS_PAGE, left = page / 2 - 1, right = page / 2;
@@ -134,7 +135,8 @@ static const guarded_t *block_near(uintptr_t at)
     return has_block(right) ? &guard.slots[right] : NULL;
 }
 
-/* The access is begun again afterwards, and meets what the signal did before. */
+/* The instruction runs again when this returns, faults again, and the signal then does what it did before
+ * guard_init. */
 static void on_fault(int number, siginfo_t *info, void *context)
 {
     (void)context;
@@ -174,8 +176,7 @@ static void find_guard_calls(const heap_t *heap, guard_calls_t *calls)
     calls->depth = unwind_calls(thread_state_stack(&heap->thread), calls->frames, CALLS, &whole);
 }
 
-/* GUARD_SLOTS: all are in use. Those that were never used come first, then the one that was freed longest
- * ago. */
+/* A page that was never used, or else the one that was freed longest ago. GUARD_SLOTS: all are in use. */
 static uint32_t take_slot(void)
 {
     if (guard.used < GUARD_SLOTS)
@@ -194,8 +195,8 @@ static void give_slot(uint32_t slot)
     guard.waiting++;
 }
 
-/* At the page's end it is aligned to 16 bytes. A caller that asks for more asks for a size that is a multiple
- * of it (raw_aligned). */
+/* A block at the page's end is aligned to 16 bytes. For a larger alignment raw_aligned has rounded the size
+ * up to a multiple of it, which aligns the block as well. */
 static char *place_in(char *page, size_t size)
 {
     bool at_end = guard.turn++ % 2 == 0;
@@ -231,7 +232,7 @@ static guarded_t *slot_of(const void *p, uint32_t *number)
     return page % 2 == 1 && guard.slots[*number].start == p ? &guard.slots[*number] : NULL;
 }
 
-/* What was written to between the page's ends and the block: NULL: nothing. */
+/* The first byte beside the block that was written to; NULL: none was. */
 static const char *find_damage(const guarded_t *slot, const char *page)
 {
     for (const char *at = page; at < page + OS_PAGE; at++) {

@@ -2,21 +2,15 @@
 #include "runtime/threads/helper.h"
 
 #include <pthread.h>
-#include <signal.h>
-#include <stddef.h>
 
 #include "runtime/os/mask.h"
 #include "runtime/stop/signal.h"
 
-/* Signals are the business of the program's own threads. */
+/* Signals are the business of the program's own threads. abort() unblocks its own. */
 void helper_block_signals(void)
 {
-    sigset_t blocked;
-    sigfillset(&blocked);
-    const int let_through[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, os_stop_signal()};
-    for (size_t i = 0; i < sizeof let_through / sizeof *let_through; i++)
-        sigdelset(&blocked, let_through[i]);
-    pthread_sigmask(SIG_SETMASK, &blocked, NULL);
+    os_block_signals();
+    os_unblock_stop_signal();
 }
 
 bool helper_start(void *(*main)(void *argument), void *argument)

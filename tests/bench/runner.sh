@@ -51,6 +51,32 @@ printf '<!-- begin pool -->\n<!-- end pool -->\n' >document.md
 "$SOURCE/bench/report" --family pool=pool.md document.md >out || fail "$(cat out)"
 grep -q '^| Pair/make=4KiB' document.md || fail "$(cat document.md)"
 
+echo "security programs: counted by what comes of them"
+mkdir -p public/bench/security
+cat >public/bench/security/twice.c <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+int main(void)
+{
+    char *volatile p = malloc(ALLOCATION_SIZE);
+    free(p);
+    free(p);
+    puts("NOT_CAUGHT");
+}
+END
+cat >public/bench/security/nothing.cc <<'END'
+#include <cstdio>
+int main() { std::puts("NOT_CAUGHT"); }
+END
+"$SOURCE/bench/security" public --weir "$WEIR_MALLOC" >table 2>err || fail "$(cat err)"
+grep -q '^4 programs' table || fail "$(cat table)"
+for row in 'weir +3 +0 +1' 'weir, harden=1 +3 +0 +1'; do
+    grep -qE "^$row\$" table || fail "$row: $(cat table)"
+done
+[ "$(grep -c '^    nothing$' table)" = 2 ] || fail "$(cat table)"
+! "$SOURCE/bench/security" . --weir "$WEIR_MALLOC" 2>err >out || fail "$(cat out)"
+grep -q 'no programs there' err || fail "$(cat err)"
+
 echo "bad usage"
 ! "$SOURCE/tools/bench" walk 2>err || fail "walks"
 ! "$SOURCE/tools/bench" malloc --build "$BUILD" --bench Nothing --count 1 2>err >out || fail "$(cat out)"

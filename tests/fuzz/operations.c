@@ -6,6 +6,7 @@
  *     collected   a graph of objects with weak references, finalizers, cleanups and a weak map: what is
  *                 reached is whole, and nothing has happened to it; what is not reached may go, once
  *     knobs       turned in between; counters of the account never fall
+ *     budgets     the thread enters and leaves two accounts, which hold no more than their limits and the heap
  *
  * Each part is in a file of its own, operations_*.c. After the input all is given back, and what is left of
  * the heap is verified.
@@ -21,6 +22,9 @@ bool operations_may_fail;
 
 /* --- knobs --- */
 
+/* Does the hard limit refuse, or the account that the thread is in? */
+static bool limit_may_refuse, account_may_refuse;
+
 static void turn(input_t *input)
 {
     static const int percents[] = {100, 0, 10, 1000, -1, 1, INT32_MAX};
@@ -33,12 +37,42 @@ static void turn(input_t *input)
         weir_set_memory_limit(limits[input_below(input, COUNT(limits))]);
         break;
     case 2:
-        operations_may_fail = input_byte(input) & 1;
-        weir_set_hard_limit(operations_may_fail ? 64 << 20 : WEIR_NO_LIMIT);
+        limit_may_refuse = input_byte(input) & 1;
+        weir_set_hard_limit(limit_may_refuse ? 64 << 20 : WEIR_NO_LIMIT);
         break;
     case 3:
         weir_free_os_memory();
         break;
+    }
+    operations_may_fail = limit_may_refuse || account_may_refuse;
+}
+
+/* --- budgets --- */
+
+static weir_account *accounts[2]; /* the second has a limit */
+
+static void budget_begin(void)
+{
+    accounts[0] = weir_account_new("unlimited", WEIR_NO_LIMIT);
+    accounts[1] = weir_account_new("limited", 1 << 20);
+}
+
+static void enter_account(input_t *input)
+{
+    uint32_t which = input_below(input, 3);
+    weir_account_enter(which < 2 ? accounts[which] : NULL);
+    account_may_refuse = which == 1;
+    operations_may_fail = limit_may_refuse || account_may_refuse;
+}
+
+static void check_accounts(void)
+{
+    weir_account_stats stats;
+    weir_mem_stats all;
+    weir_read_mem_stats(&all);
+    for (size_t i = 0; i < COUNT(accounts); i++) {
+        weir_account_read(accounts[i], &stats);
+        CHECK(stats.held <= stats.peak && stats.held <= (uint64_t)stats.limit && stats.held <= all.heap_alloc);
     }
 }
 
@@ -67,7 +101,7 @@ static const struct {
     unsigned weight;
     void (*run)(input_t *input);
 } operations[] = {{10, manual_step}, {6, arena_step},   {4, pool_step}, {9, collected_step},
-                  {1, turn},         {1, read_account}, {1, verify}};
+                  {1, turn},         {1, read_account}, {1, verify},    {1, enter_account}};
 
 static void step(input_t *input)
 {
@@ -85,6 +119,7 @@ static void begin(void)
     begun = true;
     pool_begin();
     collected_begin();
+    budget_begin();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -94,7 +129,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (input.at < input.end)
         step(&input);
     weir_set_hard_limit(WEIR_NO_LIMIT);
-    operations_may_fail = false;
+    weir_account_enter(NULL);
+    operations_may_fail = limit_may_refuse = account_may_refuse = false;
+    check_accounts();
     manual_end();
     arena_end();
     pool_end();

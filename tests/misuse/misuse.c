@@ -172,6 +172,14 @@ static void free_never_allocated(size_t size)
     give(get(size) + size * 7 / 16 * 16 + ((uintptr_t)1 << 33)); /* in the region, never handed out */
 }
 
+/* In the block's own slot, behind what was ever handed out of it. */
+static void free_not_yet_allocated(size_t size)
+{
+    char *p = get(size);
+    size_t cell = malloc_usable_size(p);
+    give(p + (8192 / cell + 1) * cell);
+}
+
 static void free_stack(size_t size)
 {
     (void)size;
@@ -372,6 +380,15 @@ static void reuse_at_once(size_t size)
     }
 }
 
+static void reuse_of_first(size_t size)
+{
+    char *p = get(size);
+    give(p);
+    for (int i = 0; i < 20; i++)
+        if (get(size / 20 * (size_t)(i + 1)) == p)
+            harmed("a freed block was handed out again at once");
+}
+
 static void predictable_order(size_t size)
 {
     char *previous = get(size);
@@ -531,6 +548,7 @@ static const struct misuse {
     EACH_SIZE("free-unaligned", free_unaligned, REPORT, REPORT, "[a-z ]+"),
     EACH_SIZE("realloc-interior", realloc_interior, ANY, REPORT, "[a-z ]+"),
     {"free-never-allocated", SMALL, free_never_allocated, REPORT, REPORT, "[a-z ]+"},
+    SHARED_SLOTS("free-not-yet-allocated", free_not_yet_allocated, REPORT, REPORT, "[a-z ]+"),
     {"free-stack", 0, free_stack, REPORT, REPORT, "[a-z ]+"},
     {"free-stack-of-thread", 0, free_stack_of_thread, REPORT, REPORT, "[a-z ]+"},
     {"free-null-plus-1", 0, free_null_plus_1, REPORT, REPORT, "[a-z ]+"},
@@ -560,7 +578,10 @@ static const struct misuse {
     /* A page or more is inaccessible after free. */
     {"write-after-free-medium", MEDIUM, write_after_free, ANY, STOP, "-"},
     {"write-after-free-first-word-medium", MEDIUM, write_after_free_first_word, ANY, STOP, "-"},
-    {"write-after-free-large", LARGE, write_after_free, ANY, STOP, "-"},
+    /* So is what a thread frees first of those in slots of their own, in the default build too. */
+    {"write-after-free-large", LARGE, write_after_free, STOP, STOP, "-"},
+    {"secret-after-free-large", LARGE, secret_after_free, STOP, STOP, "-"},
+    {"reuse-of-first-large", LARGE, reuse_of_first, SURVIVE, SURVIVE, "-"},
     {"secret-after-free-small", SMALL, secret_after_free, ANY, SURVIVE, "-"},
     {"secret-after-free-medium", MEDIUM, secret_after_free, ANY, STOP, "-"},
     SHARED_SLOTS("reuse-at-once", reuse_at_once, ANY, SURVIVE, "-"),

@@ -80,7 +80,7 @@ if command -v script >/dev/null && ldd "$WEIR" | grep ncurses >/dev/null; then
     order=$(printf '%s\n' $first $second | sort -n | head -n 1)
     "$WEIR" ctl "$order" gogc=100 >/dev/null
     (
-        sleep 1
+        until grep -q PROGRAM screen 2>/dev/null; do sleep 0.02; done
         printf -- '-'
         until line "$order" | awk '{ exit !($9 == "50") }'; do sleep 0.1; done
         printf 'gfjkq'

@@ -45,6 +45,8 @@ __attribute__((noinline)) static void make_garbage(int megabytes)
         memset(hide(malloc(1000)), 0xee, 1000);
 }
 
+static atomic_int making;
+
 /* What it keeps must be as it was. */
 static void *make_garbage_until_over(void *argument)
 {
@@ -52,6 +54,7 @@ static void *make_garbage_until_over(void *argument)
     unsigned char *kept[KEPT];
     for (int i = 0; i < KEPT; i++)
         memset(kept[i] = malloc(SIZE), i, SIZE);
+    making++;
     while (!over)
         memset(hide(malloc(1000)), 0xee, 1000);
     for (int i = 0; i < KEPT; i++)
@@ -320,7 +323,8 @@ static void with_garbage(void (*function)(void))
     pthread_t threads[2];
     for (int i = 0; i < 2; i++)
         threads[i] = start(make_garbage_until_over, NULL);
-    usleep(20000);
+    while (making < 2)
+        usleep(1000);
     function();
     over = true;
     for (int i = 0; i < 2; i++)

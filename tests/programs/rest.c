@@ -1,6 +1,9 @@
 /* Threads that wait with a timeout while others' garbage is collected, in stops that are long against it. The kernel begins
  * select, pselect and ppoll again with what was left when the thread was stopped: none may be later by the stops than poll
- * is, of which the kernel keeps the end. */
+ * is, of which the kernel keeps the end.
+ *
+ * A thread may be late because others have the processors. So a call counts as late by the stops if it is so in each of some
+ * rounds. */
 #define _GNU_SOURCE
 #include <poll.h>
 #include <pthread.h>
@@ -58,11 +61,13 @@ typedef struct wait_case {
     const char *name;
     void (*wait)(void);
     double took; /* seconds; its thread's */
+    bool was_in_time;
 } wait_case_t;
 
 static wait_case_t cases[] = {
-    {"poll", w_poll, 0},       {"select", w_select, 0}, {"the call select", w_old_select, 0},
-    {"pselect", w_pselect, 0}, {"ppoll", w_ppoll, 0},   {"epoll_wait", w_epoll, 0},
+    {.name = "poll", .wait = w_poll},       {.name = "select", .wait = w_select},
+    {.name = "pselect", .wait = w_pselect}, {.name = "the call select", .wait = w_old_select},
+    {.name = "ppoll", .wait = w_ppoll},     {.name = "epoll_wait", .wait = w_epoll},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -91,29 +96,47 @@ typedef struct node {
 } node_t;
 static node_t *list;
 
-int main(void)
+/* Were all in time, now or in an earlier round? What ends too early fails at once. */
+static bool judge(bool is_last)
+{
+    bool all = true;
+    for (int i = 0; i < CASES; i++) {
+        char line[200];
+        bool is_there = cases[i].wait != w_old_select || cases[i].took > 0.001;
+        snprintf(line, sizeof line, "%s: %.3f s; poll: %.3f s\n", cases[i].name, cases[i].took,
+                 cases[0].took);
+        if (getenv("WAITS_SAYS"))
+            fputs(line, stderr);
+        cases[i].was_in_time |= !is_there || cases[i].took <= 1.5 * cases[0].took;
+        if ((is_there && cases[i].took < WAIT_MS / 1e3) || (is_last && !cases[i].was_in_time))
+            check_failed(line);
+        all &= cases[i].was_in_time;
+    }
+    return all;
+}
+
+static bool round_of_waits(bool is_last)
 {
     pthread_t threads[CASES];
-    char line[200];
-    for (int i = 0; i < NODES; i++) {
-        node_t *node = malloc(sizeof *node);
-        node->next = list;
-        list = node;
-    }
+    finished = 0;
     for (int i = 0; i < CASES; i++)
         CHECK(pthread_create(&threads[i], NULL, run, &cases[i]) == 0);
     while (finished < CASES)
         memset(hide(malloc(100000)), 0xee, 100000);
     for (int i = 0; i < CASES; i++)
         pthread_join(threads[i], NULL);
-    for (int i = 0; i < CASES; i++) {
-        bool is_there = cases[i].wait != w_old_select || cases[i].took > 0.001;
-        snprintf(line, sizeof line, "%s: %.3f s; poll: %.3f s\n", cases[i].name, cases[i].took,
-                 cases[0].took);
-        if (getenv("WAITS_SAYS"))
-            fputs(line, stderr);
-        if (is_there && (cases[i].took < WAIT_MS / 1e3 || cases[i].took > 1.5 * cases[0].took))
-            check_failed(line);
+    return judge(is_last);
+}
+
+int main(void)
+{
+    enum { ROUNDS = 4 };
+    for (int i = 0; i < NODES; i++) {
+        node_t *node = malloc(sizeof *node);
+        node->next = list;
+        list = node;
     }
+    for (int left = ROUNDS - 1; !round_of_waits(left == 0); left--)
+        ;
     return 0;
 }

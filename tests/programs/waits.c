@@ -47,8 +47,8 @@ static double now(void)
     return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* Each case is a thread of its own. What it waits for without a timeout is done after WAIT_MS by the thread
- * of `serve`. */
+/* Each case is a thread of its own. What it waits for without a timeout is done WAIT_MS after all of them have begun, by the
+ * first thread. */
 typedef struct wait_case {
     const char *name;
     long (*wait)(void);
@@ -66,7 +66,8 @@ typedef struct wait_case {
         until;                                                                                               \
     })
 
-static int empty[2], late[2], pair[2], late_pair[2], epoll, late_event, timer, inotify, listener, locked_file;
+static int empty[2], late[2], pair[2], late_pair[2], child_ends[2], epoll, late_event, timer, inotify,
+    listener, locked_file;
 static char late_name[] = "/tmp/weir-waits.XXXXXX", directory[] = "/tmp/weir-waits-d.XXXXXX";
 static int queue, semaphores;
 static mqd_t posix_queue;
@@ -372,16 +373,15 @@ static void prepare(void)
     mq_unlink(name);
     sem_init(&late_semaphore, 0, 0);
     pthread_mutex_lock(&late_mutex);
+    CHECK(pipe(child_ends) == 0);
     child = fork();
     if (child == 0) {
-        sleep_ms(WAIT_MS + 50);
-        _exit(0);
+        char c;
+        _exit(read(child_ends[0], &c, 1) != 1);
     }
-    struct itimerspec in = {.it_value = {0, (WAIT_MS + 50) * 1000000}};
-    timerfd_settime(timer, 0, &in, NULL);
 }
 
-static atomic_int finished;
+static atomic_int begun, finished;
 static pthread_t threads[CASES];
 
 static void serve(void)
@@ -392,6 +392,8 @@ static void serve(void)
     } message = {1, 'x'};
     struct sembuf give = {1, 1, 0};
     char path[100];
+    struct itimerspec soon = {.it_value = {0, 1}};
+    CHECK(timerfd_settime(timer, 0, &soon, NULL) == 0 && write(child_ends[1], "x", 1) == 1);
     CHECK(write(late[1], "xx", 2) == 2 && write(late_pair[1], "xx", 2) == 2);
     CHECK(write(late_event, &(uint64_t){1}, 8) == 8);
     snprintf(path, sizeof path, "%s/x", directory);
@@ -414,6 +416,7 @@ static void *run_case(void *argument)
 {
     const wait_case_t *one = argument;
     double began = now();
+    begun++;
     long result = one->wait();
     double took = now() - began;
     char line[200];
@@ -430,13 +433,15 @@ static void *run_case(void *argument)
 int main(void)
 {
     prepare();
-    double began = now();
+    double all_begun = 0;
     bool served = false;
     for (int i = 0; i < CASES; i++)
         pthread_create(&threads[i], NULL, run_case, (void *)&cases[i]);
     for (unsigned i = 0; finished < CASES; i++) {
         memset(hide(malloc(1000)), 0xee, 1000);
-        if (!served && i % 1000 == 0 && now() - began > (WAIT_MS + 50) / 1e3) {
+        if (all_begun == 0 && begun == CASES)
+            all_begun = now();
+        if (!served && all_begun != 0 && i % 1000 == 0 && now() - all_begun > WAIT_MS / 1e3) {
             serve();
             served = true;
         }

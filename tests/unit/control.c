@@ -52,6 +52,7 @@ static void fill_and_free(void)
 
 Test(control, a_knob_that_is_turned_acts_at_once)
 {
+    pass_held_frees();
     control_set_gc_percent(-1);
     fill_and_free();
     cr_expect_geq(held_idle(), MIB(64));

@@ -1,12 +1,14 @@
 /* finalize: finalizers: that they come, once, in order, and not too early; objects freed and resized by hand. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <signal.h>
 #include <weir/finalize.h>
 #include <weir/gc.h>
 
+#include "runtime/stop/signal.h"
+#include "tests/unit/finalize_tests.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
-#include "tests/unit/finalize_tests.h"
 
 __attribute__((noinline)) static void change_finalizer(void (*to)(void *object, void *context))
 {
@@ -178,6 +180,31 @@ Test(finalize, a_finalizer_may_allocate_and_collect)
     settle();
     for (uintptr_t i = 0; i < 5; i++)
         cr_expect_eq(finalized[i], 1);
+}
+
+static sigset_t blocked_inside;
+
+static void read_mask(void *object, void *context)
+{
+    (void)object;
+    (void)context;
+    pthread_sigmask(SIG_BLOCK, NULL, &blocked_inside);
+}
+
+/* Signals to the process go to threads of the program; faults, and what a filter of system calls raises, to who did it. */
+Test(finalize, a_finalizer_hears_no_signal_but_faults)
+{
+    static const int of_program[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGALRM, SIGPROF, SIGCHLD, SIGABRT};
+    static const int of_thread[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+    put(1, NULL);
+    change_finalizer(read_mask);
+    drop();
+    settle();
+    for (size_t i = 0; i < COUNT(of_program); i++)
+        cr_expect_eq(sigismember(&blocked_inside, of_program[i]), 1, "%d", of_program[i]);
+    for (size_t i = 0; i < COUNT(of_thread); i++)
+        cr_expect_eq(sigismember(&blocked_inside, of_thread[i]), 0, "%d", of_thread[i]);
+    cr_expect_eq(sigismember(&blocked_inside, os_stop_signal()), 0);
 }
 
 static void not_one(const void *p)

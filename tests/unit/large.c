@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "runtime/control/control.h"
 #include "runtime/control/trim.h"
@@ -153,6 +154,7 @@ Test(large, what_shrinks_gives_back)
 
 Test(large, grows_in_place_where_the_neighbour_is_free)
 {
+    pass_held_frees();
     char *p = heap_malloc(KIB(100)), *next = heap_malloc(KIB(100));
     cr_assert_eq(next, p + KIB(128));
     heap_free(next);
@@ -297,4 +299,28 @@ Test(large, moving_leaves_no_mappings)
         cr_expect_leq(mappings(), before + 50);
     }
     pages_verify();
+}
+
+/* --- blocks that are inaccessible after their free --- */
+
+static bool is_accessible(const void *p)
+{
+    unsigned char resident;
+    return syscall(SYS_mincore, p, OS_PAGE, &resident) == 0;
+}
+
+/* Of a thread's frees the 1st, 2nd, 4th, 8th, ... */
+Test(large, the_first_freed_are_inaccessible_and_come_again_late)
+{
+    for (uint64_t number = 1; number <= 70; number++) {
+        char *p = memset(heap_malloc(KIB(300)), 1, KIB(300));
+        heap_free(p);
+        bool is_held = (number & (number - 1)) == 0;
+        cr_expect_eq(is_accessible(p), !is_held, "%d", (int)number);
+        char *q = heap_malloc(KIB(300));
+        cr_expect_eq(q == p, !is_held, "%d", (int)number);
+        memset(q, 1, KIB(300));
+        pages_verify();
+    }
+    cr_expect_leq(resident_region(), MIB(22));
 }

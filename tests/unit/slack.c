@@ -19,7 +19,7 @@ static void *written(size_t size)
 /* Blocks that use nearly all of their slots, in 40 chunks. */
 static void fill(void)
 {
-    heap_free(heap_malloc(1));
+    pass_held_frees();
     pages_set_gc_percent(-1);
     for (size_t i = 0; i < SLOTS; i++)
         blocks[i] = written(WHOLE);

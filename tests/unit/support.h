@@ -54,6 +54,14 @@ static inline void set_limits(int64_t soft, int64_t hard)
     pages_set_hard_limit(hard);
 }
 
+/* As if the thread had freed so many large blocks that none of its next thousand is held out of use (malloc/large.c). */
+static inline void pass_held_frees(void)
+{
+    heap_t *heap = thread_heap();
+    heap->counts.large_allocs += 1025;
+    heap->counts.large_frees += 1025;
+}
+
 /* splitmix64 (Steele, Lea, Flood, 2014) */
 static inline uint64_t random_next(uint64_t *state)
 {

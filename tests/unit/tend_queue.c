@@ -39,9 +39,10 @@ static void note_place(size_t number)
 static void start_threads(size_t count, void *(*run)(void *))
 {
     pthread_attr_t small;
+    size_t least = (size_t)sysconf(_SC_THREAD_STACK_MIN);
     heap_free(heap_malloc(1));
     cr_assert_eq(pthread_attr_init(&small), 0);
-    cr_assert_eq(pthread_attr_setstacksize(&small, KIB(64)), 0);
+    cr_assert_eq(pthread_attr_setstacksize(&small, least > KIB(64) ? least : KIB(64)), 0);
     pthread_barrier_init(&all_there, NULL, (unsigned)count + 1);
     sem_init(&wake, 0, 0);
     sem_init(&done, 0, 0);
