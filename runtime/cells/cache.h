@@ -151,6 +151,8 @@ extern struct heaps {
     lock_t lock;
     _Atomic(heap_t *) all;
     _Atomic uint32_t orphans; /* 1 once there may be spans without a thread */
+    bool
+        orphans_changed; /* under the lock: they came, or cells of theirs, since empty spans were given back */
 } heaps;
 
 /* --- counts of a span --- */

@@ -20,8 +20,6 @@
 
 static heap_t *idle;      /* under the lock: heaps without a thread, linked by next_idle */
 static heap_t *orphanage; /* under the lock; made by the first thread that leaves a span; never goes */
-static bool has_changed;  /* under the lock: a span came, or cells, since empty spans were given back */
-
 /* False: there is no memory for it. */
 static bool have_orphanage(void)
 {
@@ -44,7 +42,7 @@ void orphans_leave(heap_t *heap)
     if (heap->spans && have_orphanage()) {
         while (heap->spans)
             span_move(heap, orphanage, span_of_slot(heap->spans));
-        has_changed = true;
+        heaps.orphans_changed = true;
         tend_queue_add(orphanage);
     }
     push_idle(heap);
@@ -90,7 +88,7 @@ span_t *orphans_take_span(heap_t *self, uint32_t cls)
     if (LIKELY(!may_have(cls)))
         return NULL;
     lock_acquire(&heaps.lock);
-    has_changed |= remote_drain(orphanage);
+    heaps.orphans_changed |= remote_drain(orphanage);
     span_t *span = orphanage->partial[cls] ? span_of_slot(orphanage->partial[cls]) : NULL;
     if (span)
         span_move(orphanage, self, span);
@@ -98,23 +96,14 @@ span_t *orphans_take_span(heap_t *self, uint32_t cls)
     return span;
 }
 
-void orphans_tend(heap_t *heap)
-{
-    if (!lock_try(&heaps.lock)) /* busy, perhaps with this very call: the next sender or adopter will do it */
-        return;
-    if (heap->status == HEAP_ORPHAN)
-        has_changed |= remote_drain(heap);
-    lock_release(&heaps.lock);
-}
-
 void orphans_release_empty(void)
 {
     if (atomic_load_explicit(&heaps.orphans, memory_order_acquire) == 0)
         return;
     lock_acquire(&heaps.lock);
-    has_changed |= remote_drain(orphanage);
-    if (has_changed)
+    heaps.orphans_changed |= remote_drain(orphanage);
+    if (heaps.orphans_changed)
         span_release_empty(orphanage);
-    has_changed = false;
+    heaps.orphans_changed = false;
     lock_release(&heaps.lock);
 }

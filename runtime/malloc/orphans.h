@@ -19,8 +19,6 @@ void orphans_retire(heap_t *heap);
 heap_t *orphans_take_heap(void);
 /* A span with free cells of the class that has no thread, now in this heap; or NULL. */
 span_t *orphans_take_span(heap_t *self, uint32_t cls);
-/* Drain the inbox of a heap without a thread, in its stead. */
-void orphans_tend(heap_t *heap);
 /* Give back the spans of ended threads of which no cell is in use. */
 void orphans_release_empty(void);
 

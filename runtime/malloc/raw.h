@@ -3,6 +3,7 @@
 #define WEIR_MALLOC_RAW_H
 
 #include "runtime/cells/cache.h"
+#include "runtime/malloc/refill.h"
 #include "runtime/malloc/span.h"
 #include "runtime/threads/bias.h"
 
@@ -27,7 +28,7 @@ ALWAYS_INLINE void *raw_malloc_cell(heap_t *self, size_t size)
         self->bins[cls] = cell->next;
         cell->tag = NULL;
     } else {
-        cell = span_refill(self, cls, size);
+        cell = refill_bin(self, cls, size);
     }
     bias_leave(self);
     return cell;

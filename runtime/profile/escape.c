@@ -10,7 +10,6 @@
 #include "runtime/os/os.h"
 #include "runtime/os/self.h"
 #include "runtime/profile/column.h"
-#include "runtime/profile/profile.h"
 
 enum {
     SITES = 256 * 1024,
@@ -294,7 +293,8 @@ static void compare(const trail_t *trail, const uintptr_t *calls, const escape_s
 }
 
 /* Fills in how it is freed. */
-static void judge_end(const trail_t *trail, const escape_stack_t *here, escape_end_t *end)
+static void judge_end(const trail_t *trail, const uintptr_t *frames, const escape_stack_t *here,
+                      escape_end_t *end)
 {
     if (trail->is_moved)
         end->how = ESCAPE_MOVED;
@@ -305,7 +305,7 @@ static void judge_end(const trail_t *trail, const escape_stack_t *here, escape_e
     else if (!trail->is_whole || !here->is_whole)
         end->how = ESCAPE_UNKNOWN;
     else
-        compare(trail, profile_frames(profile_site(trail->site)), here, end);
+        compare(trail, frames, here, end);
 }
 
 static bool is_same_end(const escape_end_t *a, const escape_end_t *b)
@@ -336,12 +336,13 @@ static escape_end_t *find_end(const escape_end_t *like, fact_t *fact)
     return end_at(number);
 }
 
-void escape_died(uint32_t number, const escape_stack_t *stack, uint32_t lifetime, uint64_t passed)
+void escape_died(uint32_t number, const uintptr_t *frames, const escape_stack_t *stack, uint32_t lifetime,
+                 uint64_t passed)
 {
     trail_t *trail = trail_at(number);
     fact_t *fact = fact_of(trail->site);
     escape_end_t like = {.how = ESCAPE_UNKNOWN};
-    judge_end(trail, stack, &like);
+    judge_end(trail, frames, stack, &like);
     uint64_t changed = like.changed;
     like.changed = 0;
     like.site = trail->site;

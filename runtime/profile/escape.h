@@ -91,8 +91,9 @@ void escape_look(uintptr_t limit, uintptr_t end, escape_stack_t *stack);
 
 /* A sample of the site was allocated: its trail; 0: there is no memory for one. */
 uint32_t escape_born(uint32_t site, const escape_stack_t *stack, uint64_t requested);
-/* It is freed. NULL: not by the program. */
-void escape_died(uint32_t trail, const escape_stack_t *stack, uint32_t lifetime, uint64_t passed);
+/* It is freed; the frames are those of its site. No stack: not by the program. */
+void escape_died(uint32_t trail, const uintptr_t *frames, const escape_stack_t *stack, uint32_t lifetime,
+                 uint64_t passed);
 
 /* The sample becomes another one, whose trail it will be told: its end counts as ESCAPE_MOVED. */
 escape_chain_t escape_chain_of(uint32_t trail);

@@ -335,7 +335,7 @@ static void forget_sample(const void *p, uint64_t now, const escape_stack_t *sta
     site->ended[lifetime]++;
     site->passed[lifetime] += passed;
     if (sample->trail)
-        escape_died(sample->trail, stack, lifetime, passed);
+        escape_died(sample->trail, frames_of(site), stack, lifetime, passed);
     atomic_fetch_sub_explicit(&profile.live, profile_scaled(site->size), memory_order_relaxed);
     remove_sample((size_t)(sample - profile.samples));
 }
