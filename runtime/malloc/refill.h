@@ -1,5 +1,5 @@
-/* refill: the list of a class in a thread's cache is empty: take a cell from somewhere, and fill the list. What
- * was freed comes first, here, by other threads, in other spans; untouched memory comes last.
+/* refill: the list of a class in a thread's cache is empty: take a cell from somewhere, and fill the list.
+ * What was freed comes first, here, by other threads, in other spans; untouched memory comes last.
  */
 #ifndef WEIR_MALLOC_REFILL_H
 #define WEIR_MALLOC_REFILL_H

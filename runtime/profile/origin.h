@@ -32,7 +32,7 @@ typedef struct origin {
     uint32_t state; /* the leak finder's */
 } origin_t;
 
-/* Fills in frames and depth, which is 0 before; runtime/swap/calls.c sets it once. NULL: no stack is
+/* Fills in frames and depth, which is 0 before; runtime/service/calls.c sets it once. NULL: no stack is
  * known. */
 extern void (*_Atomic origin_unwind)(origin_stack_t *stack);
 

@@ -1,6 +1,6 @@
 /* callers: which file the code of a call is from. */
-#ifndef WEIR_SWAP_CALLERS_H
-#define WEIR_SWAP_CALLERS_H
+#ifndef WEIR_SERVICE_CALLERS_H
+#define WEIR_SERVICE_CALLERS_H
 
 #include <stdint.h>
 

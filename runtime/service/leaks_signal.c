@@ -1,5 +1,5 @@
 /* leaks_signal: see leaks_signal.h. */
-#include "runtime/swap/leaks_signal.h"
+#include "runtime/service/leaks_signal.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -7,7 +7,7 @@
 #include "runtime/base/futex.h"
 #include "runtime/base/text.h"
 #include "runtime/config/options.h"
-#include "runtime/swap/turns.h"
+#include "runtime/service/turns.h"
 #include "runtime/threads/world.h"
 
 static turns_t turns;

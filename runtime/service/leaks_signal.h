@@ -4,8 +4,8 @@
  * allocation. The thread lives in the process that the library was loaded into, not in children of fork; what
  * they have, they say at exit. A program that handles the signal itself has it for itself.
  */
-#ifndef WEIR_SWAP_LEAKS_SIGNAL_H
-#define WEIR_SWAP_LEAKS_SIGNAL_H
+#ifndef WEIR_SERVICE_LEAKS_SIGNAL_H
+#define WEIR_SERVICE_LEAKS_SIGNAL_H
 
 /* When the program begins. `print` prints a report. */
 void leaks_signal_prepare(void (*print)(void));

@@ -1,5 +1,5 @@
 /* calls: see calls.h. */
-#include "runtime/swap/calls.h"
+#include "runtime/service/calls.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* turns: see turns.h. */
-#include "runtime/swap/turns.h"
+#include "runtime/service/turns.h"
 
 #include <errno.h>
 #include <pthread.h>

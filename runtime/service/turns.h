@@ -7,8 +7,8 @@
  *
  * A child of fork has no such thread.
  */
-#ifndef WEIR_SWAP_TURNS_H
-#define WEIR_SWAP_TURNS_H
+#ifndef WEIR_SERVICE_TURNS_H
+#define WEIR_SERVICE_TURNS_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

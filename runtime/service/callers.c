@@ -1,6 +1,6 @@
 /* callers: see callers.h. */
 #define _GNU_SOURCE
-#include "runtime/swap/callers.h"
+#include "runtime/service/callers.h"
 
 #include <dlfcn.h>
 #include <errno.h>

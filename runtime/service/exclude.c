@@ -1,11 +1,11 @@
 /* exclude: see exclude.h. */
-#include "runtime/swap/exclude.h"
+#include "runtime/service/exclude.h"
 
 #include "runtime/base/rules.h"
 #include "runtime/config/options.h"
 #include "runtime/heap/hooks.h"
-#include "runtime/swap/callers.h"
-#include "runtime/swap/calls.h"
+#include "runtime/service/callers.h"
+#include "runtime/service/calls.h"
 
 static const char *keep(void)
 {

@@ -1,5 +1,5 @@
 /* ticker: see ticker.h. */
-#include "runtime/swap/ticker.h"
+#include "runtime/service/ticker.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 #include "runtime/control/control.h"
 #include "runtime/observe/stats_print.h"
 #include "runtime/os/os.h"
-#include "runtime/swap/turns.h"
+#include "runtime/service/turns.h"
 #include "runtime/threads/world.h"
 
 enum { TICK_NS = 100 * 1000 * 1000, STACK = 256 * 1024 /* callbacks of the program's run on it */ };

@@ -1,7 +1,7 @@
 /* calls: the stack of calls, by the unwinder of libgcc_s.so.1, which is loaded for it and needs no frame
  * pointers. */
-#ifndef WEIR_SWAP_CALLS_H
-#define WEIR_SWAP_CALLS_H
+#ifndef WEIR_SERVICE_CALLS_H
+#define WEIR_SERVICE_CALLS_H
 
 #include "runtime/profile/origin.h"
 

@@ -10,8 +10,8 @@
  *
  * It goes to stderr, or to the end of the file that WEIR_LEAKS_FILE names.
  */
-#ifndef WEIR_SWAP_LEAKS_PRINT_H
-#define WEIR_SWAP_LEAKS_PRINT_H
+#ifndef WEIR_SERVICE_LEAKS_PRINT_H
+#define WEIR_SERVICE_LEAKS_PRINT_H
 
 /* When the program begins: note where the report goes, and have the origin of blocks noted. */
 void leaks_print_prepare(void);

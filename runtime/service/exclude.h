@@ -6,8 +6,8 @@
  * library that is the dynamic linker knows. That costs a microsecond or two; rules for sizes alone cost
  * nothing of the kind.
  */
-#ifndef WEIR_SWAP_EXCLUDE_H
-#define WEIR_SWAP_EXCLUDE_H
+#ifndef WEIR_SERVICE_EXCLUDE_H
+#define WEIR_SERVICE_EXCLUDE_H
 
 /* Once, when the program begins. What is allocated before, by constructors of libraries, is kept if any
  * library's is. */

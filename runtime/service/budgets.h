@@ -4,8 +4,8 @@
  * libraries with a budget the innermost call counts. So what the C library allocates for a library is that
  * library's.
  */
-#ifndef WEIR_SWAP_BUDGETS_H
-#define WEIR_SWAP_BUDGETS_H
+#ifndef WEIR_SERVICE_BUDGETS_H
+#define WEIR_SERVICE_BUDGETS_H
 
 /* If the option is set: make the accounts, and have callers told apart from now on. By the first thread. */
 void budgets_prepare(void);

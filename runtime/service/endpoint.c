@@ -1,6 +1,6 @@
 /* endpoint: see endpoint.h. */
 #define _GNU_SOURCE
-#include "runtime/swap/endpoint.h"
+#include "runtime/service/endpoint.h"
 
 #include <dlfcn.h>
 #include <errno.h>

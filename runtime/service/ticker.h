@@ -7,8 +7,8 @@
  *
  * It takes no signals of the program's. A child of fork has no such thread: it is gone, and the signal does
  * nothing there. */
-#ifndef WEIR_SWAP_TICKER_H
-#define WEIR_SWAP_TICKER_H
+#ifndef WEIR_SERVICE_TICKER_H
+#define WEIR_SERVICE_TICKER_H
 
 /* After stats_print_prepare. */
 void ticker_prepare(void);

@@ -1,6 +1,6 @@
 /* budgets: see budgets.h. The calls are found by runtime/unwind/unwind.h, the file of each by the linker's
  * own index, which needs no lock. */
-#include "runtime/swap/budgets.h"
+#include "runtime/service/budgets.h"
 
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "runtime/config/options.h"
 #include "runtime/control/divert.h"
 #include "runtime/profile/budget.h"
-#include "runtime/swap/callers.h"
+#include "runtime/service/callers.h"
 #include "runtime/unwind/unwind.h"
 
 static const char *option(void)

@@ -1,6 +1,6 @@
 /* leaks_print: see leaks_print.h. */
 #define _GNU_SOURCE
-#include "runtime/swap/leaks_print.h"
+#include "runtime/service/leaks_print.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +18,8 @@
 #include "runtime/observe/stats_print.h"
 #include "runtime/process/place.h"
 #include "runtime/profile/origin.h"
-#include "runtime/swap/calls.h"
-#include "runtime/swap/leaks_signal.h"
+#include "runtime/service/calls.h"
+#include "runtime/service/leaks_signal.h"
 
 static struct {
     char path[PATH_MAX]; /* empty: stderr. The environment may change while the program runs */
