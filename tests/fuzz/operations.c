@@ -72,7 +72,8 @@ static void check_accounts(void)
     weir_read_mem_stats(&all);
     for (size_t i = 0; i < COUNT(accounts); i++) {
         weir_account_read(accounts[i], &stats);
-        CHECK(stats.held <= stats.peak && stats.held <= (uint64_t)stats.limit && stats.held <= all.heap_alloc);
+        CHECK(stats.held <= stats.peak && stats.held <= (uint64_t)stats.limit &&
+              stats.held <= all.heap_alloc);
     }
 }
 
