@@ -1,4 +1,8 @@
-/* compiler: what the language has no words for, and the compiler does. */
+/* compiler: what the language has no words for, and the compiler does.
+ *
+ * This folder: words, text and files: what needs nothing of the runtime's own, and no memory. Below all
+ * other rooms.
+ */
 #ifndef WEIR_BASE_COMPILER_H
 #define WEIR_BASE_COMPILER_H
 

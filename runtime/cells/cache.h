@@ -16,6 +16,9 @@
  * remote chain (outbox or inbox); in a hollow page (hollow.h); untouched beyond span->initialized. A free
  * cell's first word is its link, its second word the address of its span, which tells a double free; malloc
  * clears it.
+ *
+ * This folder: the data of a heap: size classes, the thread's cache and record, which cells of a span are
+ * free. It allocates nothing.
  */
 #ifndef WEIR_CELLS_CACHE_H
 #define WEIR_CELLS_CACHE_H
@@ -151,8 +154,7 @@ extern struct heaps {
     lock_t lock;
     _Atomic(heap_t *) all;
     _Atomic uint32_t orphans; /* 1 once there may be spans without a thread */
-    bool
-        orphans_changed; /* under the lock: they came, or cells of theirs, since empty spans were given back */
+    bool orphans_changed;     /* cells came to them since empty spans were given back; under the lock */
 } heaps;
 
 /* --- counts of a span --- */

@@ -3,6 +3,8 @@
  * options.def is the one table; everything here is made from it. A bad value is reported in one line and the
  * default kept; so is a name that does not exist. Nothing allocates, and nothing needs libc to be
  * initialised: the first malloc of a process may well come before that.
+ *
+ * This folder: the options, from the environment: one table of them.
  */
 #ifndef WEIR_CONFIG_OPTIONS_H
 #define WEIR_CONFIG_OPTIONS_H

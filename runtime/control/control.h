@@ -1,4 +1,8 @@
-/* control: the knobs. All may be turned from any thread and act at once. */
+/* control: the knobs. All may be turned from any thread and act at once.
+ *
+ * This folder: the knobs, and what they set off: what goes when memory is short, which account a thread is
+ * in, what is counted.
+ */
 #ifndef WEIR_CONTROL_CONTROL_H
 #define WEIR_CONTROL_CONTROL_H
 

@@ -23,6 +23,9 @@
  * What has come of age need not be reached by the trace any more: as in Go, whose pools are emptied before it
  * marks. A cycle for the limit takes them one by one, and only as far as it has to: shed.h. Afterwards growth
  * is measured anew, and idle memory is released to what the limit allows.
+ *
+ * This folder: the cycle, which all that shrinks hangs on, what is told of it, and the percentage that
+ * triggers it.
  */
 #ifndef WEIR_CYCLE_CYCLE_H
 #define WEIR_CYCLE_CYCLE_H

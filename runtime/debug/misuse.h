@@ -2,6 +2,8 @@
  * WEIR_DEBUG=onerror=warn, back to the caller, which does nothing.
  *
  *     weir: double free of 0x7f00c0010040 (96-byte cell) in free()
+ *
+ * This folder: finding and telling what a program does wrong, and checking the heap itself.
  */
 #ifndef WEIR_DEBUG_MISUSE_H
 #define WEIR_DEBUG_MISUSE_H

@@ -8,6 +8,8 @@
  *
  * One lock for records, canaries and quarantine; the heap underneath works as always, without it. Lines are
  * written with the lock released, for abort may run a handler that allocates.
+ *
+ * This folder: the hardened heap (WEIR_DEBUG=harden=1): canaries, quarantine, records of blocks.
  */
 #ifndef WEIR_HARDEN_HARDEN_H
 #define WEIR_HARDEN_HARDEN_H

@@ -2,6 +2,9 @@
  *
  * Any thread may call any of these; what one thread allocated another may free. All results are aligned to 16
  * bytes. On failure they return NULL with errno = ENOMEM.
+ *
+ * This folder: the entry points: which part of the heap a size or an address belongs to; how threads come to
+ * a heap and leave it.
  */
 #ifndef WEIR_HEAP_HEAP_H
 #define WEIR_HEAP_HEAP_H

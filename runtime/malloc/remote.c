@@ -20,8 +20,7 @@ static chain_t *outbox_place(heap_t *self, const heap_t *to)
     return &self->outbox[((uintptr_t)to >> 12 ^ (uintptr_t)to >> 6) % OUTBOX_SIZE];
 }
 
-/* Drain the inbox of a heap without a thread, in its stead. */
-static void tend_orphan(heap_t *heap)
+void remote_tend_orphan(heap_t *heap)
 {
     if (!lock_try(&heaps.lock)) /* busy, perhaps with this very call: the next sender or adopter will do it */
         return;
@@ -43,7 +42,7 @@ static void chain_send(heap_t *self, chain_t *chain)
     *chain = (chain_t){.to = NULL};
     tend_queue_add(to);
     if (UNLIKELY(atomic_load_explicit(&to->status, memory_order_acquire) == HEAP_ORPHAN))
-        tend_orphan(to);
+        remote_tend_orphan(to);
 }
 
 void remote_free(heap_t *self, span_t *span, void *p)

@@ -12,4 +12,7 @@ void remote_flush(heap_t *self);
 /* Take back what others sent. True if anything came. */
 bool remote_drain(heap_t *self);
 
+/* Drain the inbox of a heap without a thread, in its stead. */
+void remote_tend_orphan(heap_t *heap);
+
 #endif

@@ -1,4 +1,7 @@
-/* stats: the page statistics read into the account that include/weir/stats.h defines. */
+/* stats: the page statistics read into the account that include/weir/stats.h defines.
+ *
+ * This folder: the account, metrics, heap profiles and traces: read, encoded and printed.
+ */
 #ifndef WEIR_OBSERVE_STATS_H
 #define WEIR_OBSERVE_STATS_H
 

@@ -2,6 +2,9 @@
  *
  * Nothing here allocates, and nothing here takes a lock that a caller could hold. All sizes are bytes; all
  * ranges are multiples of OS_PAGE. Functions that can fail return false and leave the range as it was.
+ *
+ * This folder: the only code, with process and stop, that knows Linux: address space, threads and their
+ * ends, locks, fences.
  */
 #ifndef WEIR_OS_OS_H
 #define WEIR_OS_OS_H

@@ -6,6 +6,9 @@
  * a program that goes idle has been trimmed by its last frees. Where releasing is not enough, and when the
  * heap has grown (growth.h), a cycle is requested: the flag is raised here, and read without the lock
  * (cycle/cycle.h).
+ *
+ * This folder: slots and huge objects: taking and giving them, what is held idle, giving it back to the
+ * kernel, the limits. One lock for all of it.
  */
 #ifndef WEIR_PAGES_PAGES_H
 #define WEIR_PAGES_PAGES_H

@@ -29,7 +29,11 @@
  * in use than ever: that pays once for each byte of growth.
  *
  * A burst comes back never: it teaches nothing, and is given back at the frees that end it, down to
- * `plain`. */
+ * `plain`.
+ *
+ * This folder: arithmetic that decides: how much may be held, when a cycle is due, how long it may take.
+ * Sizes and times are arguments; no lock, no clock, no state of others. Tested by simulation.
+ */
 #ifndef WEIR_POLICY_RELEASE_H
 #define WEIR_POLICY_RELEASE_H
 

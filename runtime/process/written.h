@@ -1,6 +1,9 @@
 /* written: all that a process has written, as the kernel knows it: the mappings of /proc/thread-self/maps
  * and, page by page, /proc/thread-self/pagemap. Pages that were never touched are not touched by looking, so
  * that neither a large reservation nor what lies behind the end of a mapped file is a danger.
+ *
+ * This folder: what the kernel says of this process and its machine: what is mapped and from which file,
+ * what was written, how much memory and how many processors there are.
  */
 #ifndef WEIR_PROCESS_WRITTEN_H
 #define WEIR_PROCESS_WRITTEN_H

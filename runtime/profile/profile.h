@@ -14,6 +14,9 @@
  * probability
  * (sample.h). A reader of the profile scales the counts: a sampled block of n bytes stands for
  * sample_weight(n, rate).
+ *
+ * This folder: what is known of single blocks: samples and the calls that made them, accounts, guarded
+ * blocks, origins for leak reports.
  */
 #ifndef WEIR_PROFILE_PROFILE_H
 #define WEIR_PROFILE_PROFILE_H

@@ -16,6 +16,9 @@
  * The region grows: it ends where the descriptors end (region_units), at or above what is carved, so that
  * asking about any address of it is safe. The zero zone is never mapped: objects of zero bytes live there,
  * and it catches what runs off the lower end of the heap.
+ *
+ * This folder: where addresses come from: the reserved range, its chunks and slots with their descriptors,
+ * and the extent allocator behind it (jemalloc).
  */
 #ifndef WEIR_REGION_REGION_H
 #define WEIR_REGION_REGION_H

@@ -6,6 +6,9 @@
  *     the end             turns_at_exit
  *
  * A child of fork has no such thread.
+ *
+ * This folder: what the environment asks of libweir-malloc.so beside malloc: at the program's start and end,
+ * by signals, at intervals, by rules for callers.
  */
 #ifndef WEIR_SERVICE_TURNS_H
 #define WEIR_SERVICE_TURNS_H

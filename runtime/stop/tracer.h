@@ -15,6 +15,9 @@
  * Signals that come meanwhile wait, or hold the thread by themselves, and are delivered when the task ends.
  * After the tracer of LeakSanitizer (compiler-rt, sanitizer_stoptheworld_linux_libcdep.cpp), which works by
  * signals.
+ *
+ * This folder: the two means of making another thread of the process stand still: a task that traces it, and
+ * a signal.
  */
 #ifndef WEIR_STOP_TRACER_H
 #define WEIR_STOP_TRACER_H

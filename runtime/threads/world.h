@@ -11,6 +11,9 @@
  *
  * A thread that comes while the world is stopped waits until it starts (world_admits). One that waits in the
  * kernel for long may declare it (world_block_begin): it is left alone, and stops on its way back if need be.
+ *
+ * This folder: threads as heaps have them: who may touch a heap, stopping all of them, their numbers, fork,
+ * and the runtime's own.
  */
 #ifndef WEIR_THREADS_WORLD_H
 #define WEIR_THREADS_WORLD_H

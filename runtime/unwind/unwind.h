@@ -8,6 +8,8 @@
  *
  * What a row says about frequent registers is kept in a cache of all threads, by address: a frame takes some
  * 20 ns then.
+ *
+ * This folder: from a stack to the calls that made it, by call frame information.
  */
 #ifndef WEIR_UNWIND_UNWIND_H
 #define WEIR_UNWIND_UNWIND_H

@@ -16,6 +16,7 @@
 #include "runtime/debug/verify.h"
 #include "runtime/heap/heap.h"
 #include "runtime/pages/pages.h"
+#include "runtime/threads/attach.h"
 #include "tests/unit/check.h"
 
 #ifndef MADV_POPULATE_WRITE /* by musl's headers */

@@ -23,6 +23,9 @@
  * Of a descriptor the small ones use, beside what the pages need: next and prev for the list of their class;
  * heap for whose they are; and what region.h names as theirs: epoch, flags, freed, position, next_offered,
  * is_offered, samples.
+ *
+ * This folder: collected cells: allocating them, their spans and sweeping, and the records that hang on
+ * objects.
  */
 #ifndef WEIR_GC_CELLS_COLLECTED_H
 #define WEIR_GC_CELLS_COLLECTED_H

@@ -7,6 +7,8 @@
  *     5  give back spans without a live object; ask the pacer for the next trigger
  *
  * The thread whose allocation finds the heap at the pacer's trigger is the one that collects.
+ *
+ * This folder: one collection from its trigger to its figures, in a stop or beside the program.
  */
 #ifndef WEIR_GC_CYCLE_GC_H
 #define WEIR_GC_CYCLE_GC_H

@@ -4,6 +4,9 @@
  *
  * WEIR_DEBUG=gcverify=1 has it run after each marking; both have to find the same objects. And path.h asks
  * it.
+ *
+ * This folder: questions about the graph of objects: a second tracer that has to agree with the first,
+ * leaks, paths from roots.
  */
 #ifndef WEIR_GC_DEBUG_REFTRACE_H
 #define WEIR_GC_DEBUG_REFTRACE_H

@@ -14,6 +14,8 @@
  * pending bit, and marks 64 of these by one instruction.
  *
  * Several threads mark at once: work.h.
+ *
+ * This folder: from the roots to all that can be reached, by several threads.
  */
 #ifndef WEIR_GC_MARK_MARK_H
 #define WEIR_GC_MARK_MARK_H

@@ -15,6 +15,9 @@
  *
  * So nothing weak leads to an object that a finalizer sees, be it its own or one that it reaches. After 6 no
  * record hangs on an unmarked object, and the sweeper need not know about them.
+ *
+ * This folder: what hangs on objects, and what becomes of it when they die: finalizers, weak references,
+ * weak maps.
  */
 #ifndef WEIR_GC_REFS_DEATH_H
 #define WEIR_GC_REFS_DEATH_H

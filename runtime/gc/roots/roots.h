@@ -1,5 +1,9 @@
 /* roots: where tracing starts: static data, stacks, registers, thread-local memory, ranges that the program
- * names. */
+ * names.
+ *
+ * This folder: where marking starts: stacks, registers, static data, thread-local memory, or all that the
+ * process has written.
+ */
 #ifndef WEIR_GC_ROOTS_ROOTS_H
 #define WEIR_GC_ROOTS_ROOTS_H
 
