@@ -1,10 +1,10 @@
-/* os: the only code that knows Linux: address space, clock, stderr, thread exit and fork.
+/* os: address space, clock, stderr, thread exit and fork.
  *
  * Nothing here allocates, and nothing here takes a lock that a caller could hold. All sizes are bytes; all
  * ranges are multiples of OS_PAGE. Functions that can fail return false and leave the range as it was.
  *
- * This folder: the only code, with process and stop, that knows Linux: address space, threads and their
- * ends, locks, fences.
+ * This folder: what the kernel does for us: address space, threads and their ends, locks, fences. With base,
+ * process, config and stop it is the only code that knows Linux.
  */
 #ifndef WEIR_OS_OS_H
 #define WEIR_OS_OS_H

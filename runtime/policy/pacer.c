@@ -2,28 +2,10 @@
  * none. */
 #include "runtime/policy/pacer.h"
 
+#include "runtime/policy/saturate.h"
+
 #define KIB(n) ((uint64_t)(n) << 10)
 #define MIB(n) ((uint64_t)(n) << 20)
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint64_t most(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-static uint64_t add(uint64_t a, uint64_t b)
-{
-    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
-static uint64_t subtract(uint64_t a, uint64_t b)
-{
-    return a > b ? a - b : 0;
-}
 
 static uint64_t percent_of(uint64_t bytes, int percent)
 {

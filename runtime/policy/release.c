@@ -1,25 +1,7 @@
 /* release: see release.h. */
 #include "runtime/policy/release.h"
 
-static size_t add(size_t a, size_t b)
-{
-    return a > SIZE_MAX - b ? SIZE_MAX : a + b;
-}
-
-static size_t subtract(size_t a, size_t b)
-{
-    return a > b ? a - b : 0;
-}
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t most(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
+#include "runtime/policy/saturate.h"
 
 static size_t share(size_t bytes, int64_t percent)
 {
