@@ -1,14 +1,13 @@
-/* arena: the life of an arena, and how it comes to memory: see arena/arena.h.
+/* arena: how an arena begins and ends, and how it gets memory: see arena/arena.h.
  *
- * What a request does that the current block has no room for:
+ * How a request is met if the current block has no room for it:
  *
- *     1. find a spare block that has, or take a new one: of the usual size, or, if the request is more than a
- *        quarter of that, of its own
- *     2. if that leaves more room in it than the current block has, it becomes the current one; else it is
- *     taken,
- *        and the current block stays
+ *     1. find a spare block with enough room, or take a new one: of the usual size, or, if the request is
+ *        more than a quarter of that, of the request's size
+ *     2. if that block then has more room left than the current one, it becomes the current one; else it is
+ *        taken, and the current block stays
  *
- * So at most a quarter of a block is lost at its end, and a large object costs no more than itself.
+ * So at most a quarter of a block is lost at its end, and a large object takes no more than its own size.
  */
 #include "arena/arena.h"
 
@@ -29,7 +28,7 @@ enum {
     SPARES_TRIED = 4,    /* by a large request; a small one tries all, and mostly takes the first */
     ARENA_SIZE = (sizeof(arena_t) + 15) & ~15u,
 };
-/* Of an ordinary block: rounding it up to a page does not overflow. */
+/* The most bytes of an ordinary block: rounding them up to a page does not overflow. */
 static const size_t BLOCK_SIZE_MAX = PTRDIFF_MAX & ~(size_t)(OS_PAGE - 1);
 _Static_assert(BLOCK_HEAD + ARENA_SIZE + 64 <= WEIR_ARENA_FIRST_BLOCK_MIN, "there is room for something");
 _Static_assert((int)WATCH_GAP % 16 == 0 && (int)BLOCK_HEAD % 16 == 0, "what follows is aligned");
@@ -62,7 +61,7 @@ static size_t usual_size(const arena_t *arena)
     return arena->next_size == BLOCK_LARGE && arena->held >= HUGE_FROM ? BLOCK_HUGE : arena->next_size;
 }
 
-/* A new block with room for `need` bytes, behind the current one. NULL: ENOMEM. */
+/* Add a new block with room for `need` bytes after the current one. NULL: ENOMEM. */
 static arena_block_t *add_block(arena_t *arena, size_t need, bool large)
 {
     size_t least = round_block(need + BLOCK_HEAD, arena->checked);
@@ -86,7 +85,7 @@ static arena_block_t *add_block(arena_t *arena, size_t need, bool large)
     return block;
 }
 
-/* Of a scanned arena: so that nothing is found there. */
+/* Clear a range of a scanned arena, so that the collector finds no pointer there. */
 static void clear(const arena_t *arena, char *from, char *to)
 {
     if (arena->watch)
@@ -192,13 +191,13 @@ void *arena_take(arena_t *arena, size_t alignment, size_t size)
 
 /* --- the beginning --- */
 
-/* In a program that is collected as a whole any object may hold a pointer. */
+/* In collect mode any object may hold a pointer. */
 static bool is_scanned(const weir_arena_options *wanted)
 {
     return wanted->scan || options.collect;
 }
 
-/* It is the account's of the thread that makes it. */
+/* An arena is charged to the account of the thread that makes it. */
 static block_owner_t owner_of(const weir_arena_options *wanted)
 {
     return (block_owner_t){.name = wanted->name, .account = budget_current};
@@ -227,8 +226,8 @@ static arena_block_t *first_block(const weir_arena_options *wanted, bool checked
     return NULL;
 }
 
-/* In its first block. Objects of a checked arena begin on a page of their own, and never in the caller's
- * memory. */
+/* Make the arena in its first block. Objects of a checked arena begin on a page of their own, and never lie
+ * in the caller's memory. */
 static arena_t *lay_arena(arena_block_t *first, const weir_arena_options *wanted, bool checked)
 {
     arena_t *arena = (arena_t *)(void *)first->start;
@@ -281,7 +280,7 @@ weir_arena *weir_arena_new(const weir_arena_options *wanted)
 weir_arena_place weir_arena_mark(weir_arena *window)
 {
     arena_t *arena = arena_of(window);
-    /* What comes after a place shall have pages of its own, which can be made inaccessible. */
+    /* What comes after a place has to have pages of its own, which can be made inaccessible. */
     if (UNLIKELY(arena->checked) && arena->window.next < arena->end)
         arena_set_next(arena, align_up(arena->window.next, OS_PAGE));
     return (weir_arena_place){.block = arena->current,
@@ -302,7 +301,7 @@ COLD static void quarantine_rest(arena_t *arena)
     make_current(arena, block, block->end);
 }
 
-/* What is given up of the block that becomes the current one. */
+/* Clear what is given up in the block that becomes the current one. */
 COLD static void clear_behind(const arena_t *arena, const weir_arena_place *place)
 {
     const arena_block_t *block = place->block;
@@ -341,7 +340,7 @@ void weir_arena_release(weir_arena *window)
     arena->next_size = arena->first_size;
 }
 
-/* The arena lies in its first block, which goes last. */
+/* The arena lies in its first block, so that is given back last. */
 void weir_arena_free(weir_arena *window)
 {
     if (!window)
@@ -360,9 +359,9 @@ void weir_arena_free(weir_arena *window)
 
 /* --- adopting --- */
 
-/* The used blocks of `from` become taken ones of `into`, the others spare, all behind its current block; in
- * their order, so that the taken ones fall. In both chains for a moment, as it should be while `from` is in
- * the list of live arenas. */
+/* Insert the blocks of `from` after the current block of `into`, in their order: the used ones become taken,
+ * the others spare. For a moment they are in both chains. That has to be so as long as `from` is in the list
+ * of live arenas: the collector must find them all the time. */
 static void move_blocks(arena_t *into, arena_t *from)
 {
     arena_block_t *last = from->first;
@@ -388,7 +387,7 @@ void weir_arena_adopt(weir_arena *into_window, weir_arena *from_window)
     arena_t *into = arena_of(into_window), *from = arena_of(from_window);
     cleanup_leave_parent(from);
     if (into->watch && from->watch && !watch_move(into->watch, from->watch))
-        from->watch->count = 0; /* not told when they end; and they stay as they are */
+        from->watch->count = 0; /* the tools are not told when the objects end; the objects stay valid */
     if (from->watch) {
         from->watch->count = 0;
         watch_end(from->watch);

@@ -21,7 +21,7 @@ static arena_block_t *make(void *memory, size_t bytes, enum block_kind kind)
     return block;
 }
 
-/* In the counts of the calling thread's heap, like those of all allocations: no word that threads share. */
+/* Blocks are counted in the calling thread's heap, like all allocations, so that threads share no word. */
 static void count(size_t taken, size_t given)
 {
     heap_t *self = thread_heap();
@@ -78,7 +78,8 @@ size_t block_held(const arena_block_t *block)
     return block->kind == BLOCK_OF_CALLER ? 0 : (size_t)(block->end - (const char *)block);
 }
 
-/* The heap cuts slots as it likes: of a huge page's worth it may use one cell, and shall not pay for all. */
+/* The heap may next use one cell of these slots only, which must not make a whole huge page resident: so the
+ * advice for huge pages is taken back. */
 static void give_to_heap(arena_block_t *block, size_t bytes)
 {
     if (bytes == BLOCK_HUGE)

@@ -23,32 +23,34 @@ enum {
 
 enum block_kind { BLOCK_OF_HEAP, BLOCK_MAPPED, BLOCK_OF_CALLER };
 
-/* The head of a block, in it. For the thread of the arena; `newer` is also read by live.h. */
+/* The head of a block, at its start. For use by the thread of the arena; `newer` is also read by live.h. */
 typedef struct arena_block {
     _Atomic(struct arena_block *) newer; /* the chain of the arena */
     struct arena_block *older_taken;     /* while taken */
-    uint64_t serial;                     /* when it was taken; 0: it is not */
+    uint64_t serial;                     /* of a taken block; 0: it is not taken */
     char *start, *end;                   /* for objects */
     enum block_kind kind;
 } arena_block_t;
 
 enum { BLOCK_HEAD = (sizeof(arena_block_t) + 15) & ~15u };
 
-/* Of the arena: its name for the heap profile, or NULL; and what its blocks are charged to, or NULL. */
+/* What the blocks of an arena belong to: the arena's name for the heap profile, or NULL; and the account that
+ * they are charged to, or NULL. */
 typedef struct block_owner {
     const char *name;
     struct weir_account *account;
 } block_owner_t;
 
-/* A block of so many bytes, head included; all zero, if asked for. NULL: ENOMEM. */
+/* Take a block of `bytes` bytes, head included; all zero, if asked for. NULL: ENOMEM. */
 arena_block_t *block_take(size_t bytes, enum block_kind kind, bool zero, block_owner_t owner);
-/* A block in the caller's memory. */
+/* Make a block in the caller's memory. */
 arena_block_t *block_lay(void *memory, size_t bytes);
 /* Give it back: to the heap, into quarantine, or not at all. */
 void block_give(arena_block_t *block);
 /* Bytes of it that count as held. */
 size_t block_held(const arena_block_t *block);
-/* The end of a mapped block, from a page's start on, goes into quarantine. Returns how many bytes. */
+/* Cut off the end of a mapped block, from a page's start on, and put it into quarantine. Returns how many
+ * bytes that is. */
 size_t block_cut(arena_block_t *block, char *from);
 
 static inline arena_block_t *block_newer(const arena_block_t *block)
@@ -61,7 +63,7 @@ static inline void block_link(arena_block_t *block, arena_block_t *newer)
     atomic_store_explicit(&block->newer, newer, memory_order_release);
 }
 
-/* The next block that is not taken: spare, if `block` is the current one. */
+/* The next block that is not taken. After the current block, that is a spare one. */
 static inline arena_block_t *block_next_spare(const arena_block_t *block)
 {
     arena_block_t *next = block_newer(block);

@@ -5,9 +5,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { LEAST = 32 /* bytes: below, doubling would be all there is */ };
+enum { LEAST = 32 /* bytes: smaller ones would be doubled all the time */ };
 
-/* A run of `used` of `capacity` bytes, with room for `more`; how many there are then in *capacity. */
+/* Grow a run of *capacity bytes, of which `used` are in use, until there is room for `more`. Updates
+ * *capacity. */
 static void *grow(weir_arena *arena, void *run, size_t *capacity, size_t used, size_t more)
 {
     size_t wanted = *capacity > PTRDIFF_MAX / 2 ? PTRDIFF_MAX : *capacity * 2;

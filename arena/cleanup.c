@@ -1,5 +1,5 @@
-/* cleanup: what is to be done when an arena goes back in its history: a stack of notes, and among them its
- * children. A note of the program's is an object of the arena; that of a child lies in the child.
+/* cleanup: what is to be called when an arena is rewound: a stack of notes. The children of an arena are
+ * notes, too. A note of the program's is an object of the arena; the note of a child lies in the child.
  */
 #include <stddef.h>
 

@@ -13,8 +13,8 @@
 
 enum { PARTS = 16 };
 
-/* The locks have no rank because one thread takes them all, in this order; nothing else is taken under
- * one. */
+/* The locks have no rank because one thread may take them all, in this order. They come just before
+ * LOCK_RANK_ARENAS: only locks of that rank and above are taken under them. */
 static struct part {
     _Alignas(64) lock_t lock;
     arena_t *arenas;

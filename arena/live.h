@@ -1,7 +1,7 @@
-/* live: all arenas that there are, and the blocks of those that the collector looks through.
+/* live: the list of all arenas, and the blocks of those that the collector scans.
  *
- * A list under a lock, in sixteen parts, so that threads which make and free arenas all the time seldom meet:
- * an arena goes into the part of the thread that makes it.
+ * The list has sixteen parts, each under its own lock, so that threads which make and free arenas all the
+ * time seldom wait for each other: an arena goes into the part of the thread that makes it.
  */
 #ifndef WEIR_ARENA_LIVE_H
 #define WEIR_ARENA_LIVE_H
@@ -21,18 +21,19 @@ typedef struct live {
 void live_add(struct arena *arena);
 void live_remove(struct arena *arena);
 
-/* Take all locks of the list, before other threads are stopped; none of them then is within a change of
- * it. */
+/* Take all locks of the list, before other threads are stopped: so none of them is stopped in the middle of a
+ * change. */
 void live_lock(void);
 void live_unlock(void);
 
-/* Every stretch of memory in which a scanned arena may have objects: each block that is in use, whole, the
- * current one too, for where its free part begins is in a register of the thread now and then. Between
- * live_lock and live_unlock. An arena whose thread is running may be seen with blocks it has already given
- * back, so its thread is the caller, or stopped. What is free in these blocks is zero. */
+/* Call `range` for each range in which a scanned arena may have objects: each of its blocks in use, as a
+ * whole. That includes the whole current block, because only a register of the thread may know where its free
+ * part begins. The free parts of these blocks are zero. Called between live_lock and live_unlock. The thread
+ * of each arena has to be stopped, or be the caller: otherwise blocks might be visited that it has already
+ * given back. */
 void arena_each_block(void (*range)(uintptr_t from, uintptr_t to));
 
-/* There is a scanned arena: have the collector look. */
+/* Called when there is a scanned arena: has the collector scan arenas from now on. */
 void live_provide_roots(void);
 
 #endif

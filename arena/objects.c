@@ -1,5 +1,5 @@
-/* objects: what is allocated from an arena besides plain room: aligned, zeroed, arrays, copies, printed
- * strings; and objects that change their size.
+/* objects: the allocating functions besides weir_arena_alloc: aligned and zeroed objects, arrays, copies,
+ * printed strings; and objects that change their size.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "arena/arena.h"
 
-/* The symbol, for callers that cannot use the header. */
+/* Makes the symbol, for callers that cannot use the header. */
 extern inline void *weir_arena_alloc(weir_arena *arena, size_t size);
 
 void *weir_arena_alloc_slow(weir_arena *arena, size_t size)
@@ -104,7 +104,8 @@ char *weir_arena_strdup(weir_arena *arena, const char *string)
 
 /* --- printing --- */
 
-/* Printed to where it will be, as far as there is room: once, mostly. */
+/* The string is printed to where it will lie, as far as there is room: so most strings are printed only
+ * once. */
 char *weir_arena_vprintf(weir_arena *arena, const char *format, va_list arguments)
 {
     va_list again;

@@ -48,8 +48,8 @@ static void drop_oldest(void)
     quarantine.count--;
 }
 
-/* Where the kernel refuses (too many mappings), the range is unmapped at once: inaccessible too, though for
- * less long. */
+/* If the kernel refuses (too many mappings), the range is unmapped at once: it is inaccessible then, too, but
+ * its addresses may be used again sooner. */
 void arena_quarantine_put(void *start, size_t size)
 {
     int saved = errno;

@@ -1,4 +1,5 @@
-/* quarantine: the memory of checked arenas: mapped for them alone, and after its use inaccessible for long.
+/* quarantine: the memory of checked arenas. It is mapped for them alone, and stays inaccessible for long
+ * after its use.
  *
  * A range that is put here gives its memory back at once and keeps its addresses: a late use faults, and the
  * address in the fault is of no other object. The oldest ranges are unmapped when there are more than a
@@ -12,7 +13,8 @@
 
 #include <stddef.h>
 
-/* Sizes are multiples of the page; any part of a mapping may be put. From any thread. NULL: ENOMEM. */
+/* Map memory; put a mapping, or any part of one, into quarantine. Sizes are multiples of the page. Any thread
+ * may call these. NULL: ENOMEM. */
 void *arena_quarantine_map(size_t size);
 void arena_quarantine_put(void *start, size_t size);
 

@@ -1,13 +1,15 @@
 /* shared: arenas that many threads allocate from.
  *
- * A confined arena under a lock, and in front of it a sheet: a large object of it from which threads take
- * room by one atomic addition. The thread for whom the sheet has no room left lays a new one, under the lock.
- * Large objects come from the arena itself, and so do all when a tool watches, which wants to know each.
+ * A shared arena is a confined arena under a lock, with a sheet in front: a large object of that arena, from
+ * which threads take room by one atomic addition. A thread that finds no room in the sheet makes a new one,
+ * under the lock. Large objects come from the arena itself. So do all objects while a tool watches, which has
+ * to be told of each.
  *
  *     current -->  | used | size | object | object | ...   used may grow beyond size: then there is no room
  *
- * An object belongs to the thread that added; no one takes part of a sheet back. A sheet is published by a
- * store with release and found by a load with acquire, so its head and what the arena did to it is seen.
+ * An object belongs to the thread whose addition took its room; no part of a sheet is ever given back alone.
+ * A sheet is published by a store with release and found by a load with acquire: so a thread that finds it
+ * sees its head, and its contents as the arena left them.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -27,10 +29,10 @@ typedef struct sheet {
 } sheet_t;
 
 struct weir_shared_arena {
-    weir_arena *arena; /* the pointer for any thread, the arena under the lock; this struct lies in it */
+    weir_arena *arena; /* any thread reads the pointer; the arena is under the lock. This struct lies in it */
     _Atomic(sheet_t *) current; /* written under the lock */
     size_t next_size;           /* of the next sheet; under the lock */
-    weir_arena_place empty;     /* how the arena was when it held this struct only; constant */
+    weir_arena_place empty;     /* the place just after this struct; constant */
     lock_t lock;
 };
 

@@ -12,14 +12,14 @@
 
 enum { ASAN = 1, VALGRIND = 2, HEAPTRACK = 4 };
 
-/* In the process with the tool, or not there. Those of heaptrack are what its header calls
- * heaptrack_report_alloc and heaptrack_report_free. */
+/* Defined if the tool is in the process. Those of heaptrack are what its header calls heaptrack_report_alloc
+ * and heaptrack_report_free. */
 __attribute__((weak)) void __asan_poison_memory_region(const volatile void *start, size_t size);
 __attribute__((weak)) void __asan_unpoison_memory_region(const volatile void *start, size_t size);
 __attribute__((weak)) void heaptrack_malloc(void *object, size_t size);
 __attribute__((weak)) void heaptrack_free(void *object);
 
-/* --- valgrind, in so far as there was its header --- */
+/* --- valgrind, if its header was there --- */
 
 #ifdef HAS_VALGRIND
 static bool valgrind_is_there(void)
@@ -62,7 +62,8 @@ static void valgrind_forget(const watch_t *watch, char *start)
     VALGRIND_MEMPOOL_FREE(watch, start);
 }
 
-/* A pool has no way to hand over one object. Which of its bytes are defined is lost on the way. */
+/* valgrind cannot move one object from a pool to another, so the object is freed and allocated. Which of its
+ * bytes were defined is lost by that: all count as defined. */
 static void valgrind_move(const watch_t *into, const watch_t *from, char *start, size_t size)
 {
     VALGRIND_MEMPOOL_FREE(from, start);

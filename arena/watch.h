@@ -5,9 +5,9 @@
  *     valgrind     RUNNING_ON_VALGRIND                 the same, and who allocated it (a memory pool)
  *     heaptrack    its functions are in the process    each object allocated and given up
  *
- * The signs are looked for when an arena is made, so the library needs no build of its own for a tool, and
- * programs are not charged where there is none. A watched arena keeps a list of its objects, for it cannot
- * find them, and leaves a gap of WATCH_GAP bytes behind each.
+ * The signs are looked for when an arena is made: so the library needs no special build for a tool, and
+ * programs pay nothing where there is none. A watched arena keeps a list of its objects, which it could not
+ * find otherwise, and leaves a gap of WATCH_GAP bytes after each.
  */
 #ifndef WEIR_ARENA_WATCH_H
 #define WEIR_ARENA_WATCH_H
@@ -33,7 +33,7 @@ bool watch_is_wanted(void);
 watch_t *watch_begin(void);
 void watch_end(watch_t *watch);
 
-/* Memory is the arena's, and not to be accessed; and is no longer. */
+/* The memory is the arena's from now on, and must not be accessed; this is so no longer. */
 void watch_hide(watch_t *watch, char *start, char *end);
 void watch_show(watch_t *watch, char *start, char *end);
 
@@ -43,7 +43,7 @@ bool watch_object(watch_t *watch, char *start, size_t size);
 void watch_resize(watch_t *watch, char *start, size_t size, size_t new_size);
 /* All objects but the first `count` are gone. */
 void watch_forget(watch_t *watch, size_t count);
-/* The objects of `from` are objects of `into`; false, and nothing has changed: no memory. */
+/* Make the objects of `from` objects of `into`. False, and nothing has changed: no memory. */
 bool watch_move(watch_t *into, watch_t *from);
 
 #endif

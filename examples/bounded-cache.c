@@ -1,8 +1,8 @@
-/* bounded-cache: a cache that takes what memory there is, and no more.
+/* bounded-cache: a cache that stays below a memory limit.
  *
- * The program states one limit. When an allocation is about to pass it, the runtime calls the program back;
- * the cache drops its oldest entries and the allocation is tried again. There is no count of bytes in the
- * program, and none to get wrong: what an entry really takes is the runtime's to know.
+ * The program sets one limit. When an allocation is about to exceed it, the runtime calls the program back;
+ * the cache drops its oldest entries, and the allocation is tried again. The program does not count bytes, so
+ * it cannot count them wrong: the runtime knows how much an entry really takes.
  *
  *     cc bounded-cache.c $(pkg-config --cflags --libs weir) -o bounded-cache
  *
@@ -24,8 +24,8 @@ typedef struct cache {
     size_t oldest, newest;
 } cache;
 
-/* Called on the allocating thread, without a lock of the runtime's. Frees a sixteenth at once, so that not
- * every allocation calls. */
+/* Called on the allocating thread, with no lock of the runtime held. It frees a sixteenth of the entries, so
+ * that not every allocation has to call it. */
 static void cache_shed(void *context, size_t wanted)
 {
     (void)wanted;

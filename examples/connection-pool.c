@@ -1,8 +1,8 @@
-/* connection-pool: threads that share connections which are dear to open.
+/* connection-pool: threads that share connections which are expensive to open.
  *
- * A pool keeps what is not in use, ready for the next thread that wants one. It opens a connection when it
- * has none, and closes those that nobody used for two cycles: a peak does not stay for ever. A store, which
- * has to keep what it was given, is another thing; a pool may drop any object at any time.
+ * A pool keeps connections that are not in use for the next thread that needs one. It opens a connection when
+ * it has none, and closes those that nobody used for two cycles, so the connections of a peak do not stay for
+ * ever. A pool may drop any object at any time; it is not for objects that have to be kept.
  *
  *     cc connection-pool.c $(pkg-config --cflags --libs weir) -pthread -o connection-pool
  *
@@ -20,7 +20,7 @@
 
 enum { THREADS = 4, REQUESTS = 100 };
 
-/* Stands for a connection to a database: a pair of sockets, of which the other end echoes by itself. */
+/* In place of a connection to a database: a pair of sockets; one end echoes what the other sends. */
 typedef struct connection {
     int near, far;
 } connection;
@@ -34,7 +34,7 @@ static void *connection_open(void *ctx)
     connection *made = weir_malloc(sizeof *made);
     if (!made || socketpair(AF_UNIX, SOCK_STREAM, 0, ends)) {
         weir_free(made);
-        return NULL; /* weir_pool_get returns it: the caller sees that there is none to be had */
+        return NULL; /* weir_pool_get returns it: the caller sees that it gets no connection */
     }
     *made = (connection){ends[0], ends[1]};
     atomic_fetch_add(&opened, 1);
@@ -67,7 +67,7 @@ static void *worker(void *connections)
         if (request(mine, (char)i))
             weir_pool_put(connections, mine);
         else
-            connection_close(NULL, mine); /* broken: not for the next one */
+            connection_close(NULL, mine); /* broken: do not give it back to the pool */
     }
     return NULL;
 }
@@ -89,7 +89,7 @@ int main(void)
     if (atomic_load(&opened) <= THREADS)
         printf("%d requests over at most %d connections\n", THREADS * REQUESTS, THREADS);
 
-    weir_free_os_memory(); /* a cycle; they come by themselves as the program allocates */
+    weir_free_os_memory(); /* runs a cycle; usually cycles come as the program allocates */
     weir_free_os_memory();
     printf("after two idle cycles: %d connections open\n", atomic_load(&open_now));
     weir_pool_free(connections);

@@ -1,9 +1,9 @@
 /* interpreter: a language whose values the collector owns.
  *
- * An interpreter cannot know when a value is last used. Here values come from weir_gc_alloc_exact and nobody frees
- * them. The collector finds what is reachable from the C stack and from static data by itself: no
- * registration, no handles, no barrier. The language is a small Lisp: numbers, symbols, lists, `if`, `fn`,
- * arithmetic.
+ * An interpreter cannot know when a value is used for the last time. Here values come from
+ * weir_gc_alloc_exact, and nobody frees them. The collector finds the values that are reachable from the C
+ * stack and from static data by itself: the interpreter needs no registration, no handles and no barrier. The
+ * language is a small Lisp: numbers, symbols, lists, `if`, `fn`, arithmetic.
  *
  *     cc interpreter.c $(pkg-config --cflags --libs weir) -o interpreter
  *

@@ -1,9 +1,8 @@
 /* request-arena: a server's request loop in which nothing is freed by hand.
  *
- * Each request allocates from one arena: the parsed parameters, the strings, the reply. When the reply is
- * out, the arena is
- * reset: one call instead of a free for each object, and no path of an early return can leak. The arena
- * begins on the stack, so that a small request takes no heap memory at all.
+ * Each request allocates from one arena: the parsed parameters, the strings, the reply. When the reply has
+ * been sent, the arena is reset: this is one call instead of a free for each object, and an early return
+ * cannot leak. The arena's first block is on the stack, so a small request takes no heap memory at all.
  *
  *     cc request-arena.c $(pkg-config --cflags --libs weir) -o request-arena
  *
@@ -24,7 +23,7 @@ typedef struct parameter {
     struct parameter *next;
 } parameter;
 
-/* "a=1&b=2" as a list in the arena; the text is copied, so that the caller's may go. */
+/* Parses "a=1&b=2" into a list in the arena. The text is copied, so the caller may free its own. */
 static parameter *parameters_parse(weir_arena *arena, const char *query)
 {
     parameter *list = NULL, **end = &list;

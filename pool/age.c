@@ -1,13 +1,13 @@
-/* age: pools and the runtime's cycle. What is in a pool at a cycle becomes a victim, what is a victim is
- * pending drop: dropped unless it was used across two cycles, as in Go 1.13 and later. A cycle for the
- * limit's sake has all of it pending drop at once.
+/* age: pools and the runtime's cycle. At a cycle, what is in a pool becomes a victim, and what was a victim
+ * already becomes pending drop. So an object is dropped if it was not used for two cycles, as in Go 1.13 and
+ * later. A cycle for a limit makes all objects pending drop at once.
  *
- * AGE moves whole chains of magazines by a word each, biases revoked, and allocates nothing. SETTLE calls the
- * program's drop callbacks, one thread a pool at a time, without a lock.
+ * AGE moves each chain of magazines as a whole, by one word, with biases revoked, and allocates nothing.
+ * SETTLE calls the program's drop callbacks, one thread a pool at a time, without a lock.
  *
- * Magazines are given back to the heap here only. While all biases of a pool are revoked and no thread was
- * skipped no thread is in a pop of its depots, and what is then in no depot is out of reach of all
- * (depot.h).
+ * Magazines that were in a depot are given back to the heap only here, and when nobody uses the pool any more
+ * (pool_dispose). While all biases of a pool are revoked and no thread was skipped, no thread is in a pop of
+ * its depots: so no thread can reach a magazine that is in no depot then (depot.h).
  */
 #include "pool/check.h"
 #include "pool/pool.h"
@@ -33,7 +33,7 @@ static void push_chain(depot_t *depot, magazine_t *chain)
     }
 }
 
-/* The magazines in hand are at most two; those of the stack go in one piece. */
+/* At most two magazines are in hand; those of a stack are moved as a whole. */
 static void local_age(local_t *local)
 {
     pend(local->pool, depot_replace(&local->victims, NULL));
@@ -61,7 +61,7 @@ void pool_pend_all(weir_pool *pool)
 void pools_age(void *context, enum cycle_reason reason)
 {
     (void)context;
-    if (!fence_works()) /* what threads have may not be taken */
+    if (!fence_works()) /* then what threads have in hand must not be taken */
         return;
     lock_acquire(&pools.lock);
     pools_revoke();
@@ -90,7 +90,7 @@ void pool_drop(weir_pool *pool, void *p)
     atomic_fetch_add_explicit(&pool->drops, 1, memory_order_relaxed);
 }
 
-/* Under pools.lock: the first of what is pending drop, in no chain any more. */
+/* Take the first magazine that is pending drop out of its chain. Called under pools.lock. */
 static magazine_t *take_pending_drop(weir_pool *pool)
 {
     magazine_t *first = pool->pending_drop;
@@ -105,7 +105,7 @@ static magazine_t *take_pending_drop(weir_pool *pool)
     return first;
 }
 
-/* An object counts as the pool's until it has been dropped: a collection may come while it is. */
+/* An object counts as the pool's until it has been dropped, because a collection may run meanwhile. */
 static void drop_magazine(weir_pool *pool, magazine_t *magazine)
 {
     for (; magazine->count > 0; magazine->count--) {
@@ -116,7 +116,8 @@ static void drop_magazine(weir_pool *pool, magazine_t *magazine)
     }
 }
 
-/* Under pools.lock, which is let go meanwhile. A freed pool waits for its dropper, so the pool stays. */
+/* Called under pools.lock, which is released meanwhile. weir_pool_free waits for the dropper, so the pool
+ * stays. */
 static void drop_pending(weir_pool *pool)
 {
     __atomic_store_n(&pool->dropper, os_thread_word(), __ATOMIC_RELAXED);

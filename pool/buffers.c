@@ -50,8 +50,8 @@ void *weir_buffer_pool_get(size_t size)
     return pool ? weir_pool_get(pool) : heap_malloc(size);
 }
 
-/* By what the buffer has, rounded down, so that any block will do. Larger ones than the largest would be
- * wasted. */
+/* The pool is chosen by the buffer's usable size, rounded down: so any block will do. A buffer above the
+ * largest size is freed, since most of it would be wasted in a pool. */
 void weir_buffer_pool_put(void *buffer)
 {
     int saved = errno;

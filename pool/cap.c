@@ -1,9 +1,10 @@
-/* cap: what a pool does not take in: objects that the program refuses, and those beyond a number of bytes.
+/* cap: what a pool refuses: objects that the program does not want kept, and objects beyond a number of
+ * bytes.
  *
  * The cap is exact: each object is counted, by its usable size, when it comes and when it goes. So a pool
  * with a cap is unbiased to the fast paths, and each get and put goes out of line. A magazine says whether
- * its objects are counted; when a cap is set or taken away, all that the pool has is dropped, so that those
- * in use agree. */
+ * its objects are counted. When a cap is set or taken away, all that the pool has is dropped: so the
+ * magazines in use agree. */
 #include "pool/check.h"
 #include "pool/pool.h"
 
@@ -48,7 +49,7 @@ void weir_pool_set_limit(weir_pool *pool, size_t bytes)
     pool_settle(pool);
 }
 
-/* What was loaded for puts on the fast path is no longer. */
+/* A capacity of 0 takes puts off the fast path. */
 void weir_pool_set_refusal(weir_pool *pool, bool (*refuses)(void *ctx, void *p))
 {
     lock_acquire(&pools.lock);

@@ -22,18 +22,19 @@
 #define VALGRIND_MAKE_MEM_DEFINED(p, size) ((void)(p), (void)(size))
 #endif
 
-/* There if the program is built with AddressSanitizer. */
+/* Defined if the program is built with AddressSanitizer. */
 extern void __asan_poison_memory_region(const volatile void *p, size_t size) __attribute__((weak));
 extern void __asan_unpoison_memory_region(const volatile void *p, size_t size) __attribute__((weak));
 
-/* There if the program runs under heaptrack: its heaptrack_report_alloc and heaptrack_report_free. */
+/* Defined if the program runs under heaptrack: its heaptrack_report_alloc and heaptrack_report_free. */
 extern void heaptrack_malloc(void *p, size_t size) __attribute__((weak));
 extern void heaptrack_free(void *p) __attribute__((weak));
 
 enum { BUCKETS = 1024, POISON = 0xd5 };
-enum check_state { OUT, IN, IN_OLD /* for a cycle already */, PENDING_DROP };
+enum check_state { OUT, IN, IN_OLD /* IN since before the last cycle */, PENDING_DROP };
 
-/* An object; all fields under pools.lock, but the contents are the holder's of the record. */
+/* The record of an object. All fields are under pools.lock; the contents of the object, and `copy`, belong to
+ * the thread that puts or takes it. */
 typedef struct check_record {
     struct check_record *next; /* in the bucket */
     char *object;
@@ -46,7 +47,7 @@ typedef struct check_record {
 struct check {
     check_record_t *buckets[BUCKETS];
     uint64_t in, pending_drop; /* how many records are in these states */
-    check_record_t *dropping;  /* of no bucket any more. Written by the dropper under pools.lock */
+    check_record_t *dropping;  /* in no bucket any more. Written by the dropper under pools.lock */
 };
 
 static bool heaptrack_is_there(void)
@@ -114,7 +115,7 @@ static bool is_poison(const char *p, size_t size)
     return (unsigned char)p[0] == POISON && memcmp(p, p + 1, size - 1) == 0;
 }
 
-/* The object as it was put. False: it was written to in the pool. */
+/* Make the object what it was when it was put. False: it was written to in the pool. */
 static bool unpoison(check_record_t *record)
 {
     bool whole = true;
@@ -162,8 +163,8 @@ static check_record_t *find_state(struct check *check, enum check_state state)
     return NULL;
 }
 
-/* A record of p, which is not the pool's yet: *fresh, unless there is one from an object that was here
- * before. */
+/* Make *fresh the record of p, which is not the pool's yet, unless an earlier object at this address has left
+ * one. Returns the record; NULL: there is none, and no *fresh. */
 static check_record_t *note(struct check *check, char *p, check_record_t **fresh)
 {
     check_record_t **at = find(check, p);
@@ -177,8 +178,9 @@ static check_record_t *note(struct check *check, char *p, check_record_t **fresh
 
 /* --- heaptrack ---
  *
- * To heaptrack an object is allocated where it is got, and freed where it is put. Only those on weir's heap:
- * what came from another malloc it has seen. Told without pools.lock: a tool may allocate. */
+ * heaptrack is told of a get as of an allocation, and of a put as of a free. It is told only of objects on
+ * weir's heap: those of another malloc it has seen itself. It is told without pools.lock, because a tool may
+ * allocate. */
 
 static void tell_got(void *p)
 {
@@ -186,7 +188,8 @@ static void tell_got(void *p)
         heaptrack_malloc(p, heap_usable_size(p));
 }
 
-/* Before the object can be got anew. Of one that was never got heaptrack knows nothing. */
+/* Called before another thread can get the object. heaptrack knows nothing of an object that was never handed
+ * out. */
 static void tell_put(struct check *check, void *p)
 {
     if (!heaptrack_is_there() || !heap_cell_size(p))
@@ -201,7 +204,7 @@ static void tell_put(struct check *check, void *p)
 
 /* --- get --- */
 
-/* Hand out what is in the pool; not busy with it are others once it is OUT. */
+/* Take an object out of the pool. Once it is OUT no other thread touches it. NULL: a miss. */
 static check_record_t *take_checked(weir_pool *pool)
 {
     struct check *check = pool->check;
@@ -231,7 +234,7 @@ static void *make(weir_pool *pool)
         return NULL;
     lock_acquire(&pools.lock);
     if (!note(pool->check, p, &fresh))
-        pool->takes_any = true; /* without a note it cannot be told from a foreign one when it is put */
+        pool->takes_any = true; /* without a record it cannot be told from a foreign object when it is put */
     lock_release(&pools.lock);
     heap_free(fresh);
     return p;
@@ -250,7 +253,8 @@ void *check_get(weir_pool *pool)
 
 /* --- put --- */
 
-/* What is wrong with putting p, whose record this is, if it has one? */
+/* What is wrong with a put of the object with this record? `record` is NULL if it has none. Returns NULL if
+ * nothing is wrong. */
 static const char *wrong_with(const weir_pool *pool, const check_record_t *record)
 {
     if (record && record->state != OUT)
@@ -258,7 +262,7 @@ static const char *wrong_with(const weir_pool *pool, const check_record_t *recor
     return !record && pool->new_object && !pool->takes_any ? "foreign object at" : NULL;
 }
 
-/* The record of p, now in the pool; NULL and *wrong, or NULL and out of memory. */
+/* Take p into the pool, and return its record. NULL: *wrong says what is wrong, or there is no memory. */
 static check_record_t *take_in(weir_pool *pool, char *p, check_record_t **fresh, char **copy,
                                const char **wrong)
 {
@@ -283,7 +287,7 @@ static check_record_t *take_in(weir_pool *pool, char *p, check_record_t **fresh,
     return record;
 }
 
-/* It was handed out, and is the pool's no more. */
+/* Remove the record of an object that was handed out and is the pool's no more. */
 static check_record_t *forget(struct check *check, const char *p)
 {
     check_record_t **at = find(check, p), *record = *at;
@@ -292,7 +296,8 @@ static check_record_t *forget(struct check *check, const char *p)
     return record;
 }
 
-/* Under pools.lock. The record that is to be freed; *wrong: what is wrong with the put. */
+/* Refuse p. Returns its record, which the caller has to free; *wrong: what is wrong with the put. Called
+ * under pools.lock. */
 static check_record_t *turn_away(weir_pool *pool, char *p, const char **wrong)
 {
     *wrong = wrong_with(pool, *find(pool->check, p));

@@ -1,17 +1,17 @@
 /* depot: magazines of objects, and stacks of magazines that any thread may push to and pop from, without a
  * lock.
  *
- * Magazines are Bonwick's ("Magazines and Vmem", 2001): objects move between threads by the magazine, so that
- * what a shared word costs is shared by many objects. The stack is Treiber's (1986), with a tag in the spare
+ * Magazines are Bonwick's ("Magazines and Vmem", 2001): objects move between threads in whole magazines, so
+ * that many objects share the cost of a shared word. The stack is Treiber's (1986), with a tag in the spare
  * bits of its head:
  *
  *     head    63        37 36                       0
  *             |   tag    |  address of the top >> 10 |   addresses: 47 bits; magazines are aligned to 1024
  *
  * Each change adds one to the tag, so that a pop that was interrupted between reading top->next and its
- * exchange fails if anything has changed. The tag comes around after 2^27 changes: a thread would have to be
- * held up in those few instructions while others change the same stack for seconds without pause, and be
- * woken at exactly the wrong one.
+ * exchange fails if anything has changed. The tag wraps around after 2^27 changes. To be deceived, a thread
+ * would have to be held up between those few instructions for seconds, while others change the same stack
+ * without pause, and would have to wake at exactly the same tag.
  *
  * A pop reads top->next although another thread may have popped top meanwhile. So magazines may be given back
  * to the heap only when no thread is in a pop: age.c sees to that.
@@ -35,8 +35,8 @@ enum {
 /* Belongs to its holder: a thread, a stack, or the list of what is pending drop. */
 typedef struct magazine {
     _Atomic(struct magazine *) next; /* in a stack or chain; read by pops that are too late */
-    struct magazine *next_chain;     /* of the first of a chain that is pending drop */
-    uint32_t count;                  /* rounds, while it is no thread's loaded one */
+    struct magazine *next_chain;     /* in the first magazine of a chain that is pending drop */
+    uint32_t count;                  /* rounds, unless a thread has it loaded */
     uint32_t keep;                   /* a late pop may read it: not to be given back */
     bool counted;                    /* its objects are among the pool's `pooled` */
     _Alignas(MAGAZINE_HEAD) void *rounds[MAGAZINE_ROUNDS];

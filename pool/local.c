@@ -1,4 +1,4 @@
-/* local: how threads come to their part of a pool and leave it, the biased locks, and fork. See pool.h. */
+/* local: how threads get their part of a pool and leave it, the biased locks, and fork. See pool.h. */
 #include "pool/pool.h"
 #include "runtime/base/cpu.h"
 #include "runtime/cells/cache.h"
@@ -56,7 +56,7 @@ static void table_set(table_t *table)
     pool_thread = (struct weir_pool_thread){table->size, table->of};
 }
 
-/* Under pools.lock: the thread's table gives way to a larger one. */
+/* Replace the thread's table by a larger one. Called under pools.lock. */
 static void table_replace(table_t *old, table_t *table)
 {
     table_link(table);
@@ -78,8 +78,8 @@ static void table_free(table_t *table)
         heap_free(table);
 }
 
-/* Have room in the table for a pool's number. Allocating may run a cycle, whose callbacks may come here
- * too. */
+/* Make room in the thread's table for a pool's number. Allocating may run a cycle, whose callbacks may call
+ * this, too. */
 static bool table_reach(size_t id)
 {
     enum { FEWEST = 14 };
@@ -117,7 +117,7 @@ static local_t *find_orphan(weir_pool *pool)
     return NULL;
 }
 
-/* Take over a local without a thread, or else *fresh, which is then NULL. NULL: there is neither. */
+/* Take over a local without a thread, or else *fresh, which becomes NULL. NULL: there is neither. */
 static local_t *join(weir_pool *pool, local_t **fresh)
 {
     lock_acquire(&pools.lock);
@@ -161,7 +161,8 @@ local_t *local_here(weir_pool *pool)
 
 /* --- operations off the fast path --- */
 
-/* A local without a thread belongs to the holder of the lock, under which no bias is revoked. */
+/* Begin an operation on the common local, whose owner is the holder of pools.lock. No other thread can revoke
+ * biases meanwhile. */
 static bool enter_common(weir_pool *pool)
 {
     lock_acquire(&pools.lock);
@@ -257,7 +258,7 @@ static void revoke_all(weir_pool *pool)
 static bool await(const local_t *local, int spin_limit)
 {
     enum { SPINS = 128 };
-    bool is_own = local->thread == pool_table; /* busy in a frame below us, a signal's: waiting is no use */
+    bool is_own = local->thread == pool_table; /* waiting is no use: a signal interrupted it */
     for (int i = 0; __atomic_load_n(&local->hot.busy, __ATOMIC_ACQUIRE); i++) {
         if (is_own || (spin_limit != REVOKE_FOR_EVER && i > SPINS + spin_limit))
             return false;
@@ -291,7 +292,7 @@ void pools_revoke(void)
         await_all(pool, REVOKE_SPIN_LIMIT);
 }
 
-/* What the fast paths find while the bias is not revoked. */
+/* What the fast paths find in `unbiased` while the bias is not revoked. */
 static uint32_t bias_at_rest(const weir_pool *pool)
 {
     return fence_is_cheap() && !pool->cap ? 0 : POOL_UNBIASED;
@@ -332,7 +333,7 @@ bool pool_any_skipped(const weir_pool *pool)
 
 /* --- a thread ends --- */
 
-/* What it had in hand, others may steal; its locals wait for the next thread. */
+/* Others may steal what the thread had in hand. The local waits for the next thread. */
 static void local_abandon(local_t *local)
 {
     for (magazine_t *chain = local_unload(local), *next; chain; chain = next) {
@@ -369,7 +370,8 @@ static bool before_fork(void)
     return true;
 }
 
-/* The thread is gone. If it was in mid-operation, what it had in hand may be in any state, and is let go. */
+/* The local's thread is gone. If it was in the middle of an operation, what it had in hand may be in any
+ * state, and is lost. */
 static void local_lose_thread(local_t *local)
 {
     if (local->skipped) {

@@ -12,8 +12,8 @@
 #include "runtime/profile/budget.h"
 #include "runtime/profile/profile.h"
 
-/* A thread keeps two magazines to itself, each of so many bytes or one object, so that few large objects are
- * not all out of the others' reach. */
+/* A thread keeps two magazines to itself. Each of them has objects of at most this many bytes, or one object:
+ * otherwise one thread might have all of a few large objects. */
 enum { MAGAZINE_BYTES = 128 * 1024 };
 
 /* --- magazines --- */
@@ -25,7 +25,8 @@ static uint32_t capacity_for(size_t object_bytes)
     return object_bytes < MAGAZINE_BYTES ? (uint32_t)(MAGAZINE_BYTES / object_bytes) : 1;
 }
 
-/* A magazine to take from: the thread's own, another's, a victim. */
+/* Find a magazine with objects: the thread's own full ones first, then those of others, then victims. NULL:
+ * there is none. */
 static magazine_t *find_full(local_t *local)
 {
     magazine_t *found = depot_pop(&local->full);
@@ -61,8 +62,8 @@ static bool reload(local_t *local)
     return true;
 }
 
-/* The loaded magazine is full, or there is none: load an empty one. *fresh is one to spare, or NULL. False:
- * it takes one. */
+/* The loaded magazine is full, or there is none: load an empty one. *fresh: a spare magazine, or NULL. False:
+ * a spare one is needed. */
 static bool load_empty(local_t *local, uint32_t capacity, magazine_t **fresh)
 {
     magazine_t *full = local_loaded(local), *empty = local->previous;
@@ -106,7 +107,7 @@ void *pool_make_object(weir_pool *pool)
     return p;
 }
 
-/* Something is loaded. */
+/* Take an object from the loaded magazine, which is not empty. */
 static void *pop(local_t *local)
 {
     uint32_t left = local_count(local) - 1;
@@ -118,7 +119,7 @@ static void *pop(local_t *local)
     return p;
 }
 
-/* What is in the pool, or NULL, which counts as a miss. False: the pool is freed. */
+/* Take an object from the pool. *p is NULL after a miss, which is counted. False: the pool is freed. */
 static bool take(local_t *local, void **p)
 {
     *p = NULL;
@@ -132,7 +133,7 @@ static bool take(local_t *local, void **p)
     return true;
 }
 
-/* After a miss: what another thread had in hand; or NULL. */
+/* After a miss: take an object from what another thread has in hand, or return NULL. */
 static void *take_stolen(weir_pool *pool, local_t *local)
 {
     if (!pool_steal(pool, local))
@@ -160,7 +161,8 @@ extern inline void *weir_pool_get(weir_pool *pool);
 
 /* --- put --- */
 
-/* The pool is freed, but its handle is kept for this: the holder of one of its objects is done with it. */
+/* Put an object after the pool was freed. The pool's handle is kept until all of its objects have been
+ * put. */
 static void put_late(weir_pool *pool, void *p)
 {
     pool_drop(pool, p);
@@ -171,7 +173,7 @@ static void put_late(weir_pool *pool, void *p)
         pool_dispose(pool);
 }
 
-/* There is no memory to note the object. */
+/* Drop an object that never came in, and count it. */
 void pool_put_unkept(weir_pool *pool, void *p)
 {
     atomic_fetch_add_explicit(&pool->unkept, 1, memory_order_relaxed);
@@ -184,7 +186,7 @@ void pool_put_refused(weir_pool *pool, void *p)
     pool_put_unkept(pool, p);
 }
 
-/* False: it takes a fresh magazine. */
+/* False: a fresh magazine is needed. */
 static bool store(local_t *local, void *p, size_t object_bytes, magazine_t **fresh)
 {
     uint32_t capacity = capacity_for(object_bytes);
@@ -205,7 +207,7 @@ static bool store(local_t *local, void *p, size_t object_bytes, magazine_t **fre
 
 enum put_result { PUT_STORED, PUT_NOT_YET, PUT_UNKEPT, PUT_REFUSED, PUT_FREED };
 
-/* Once; PUT_NOT_YET: it takes a fresh magazine. */
+/* One attempt. PUT_NOT_YET: a fresh magazine is needed. */
 static enum put_result try_put(weir_pool *pool, local_t *local, void *p, magazine_t **fresh)
 {
     enum put_result result = PUT_STORED;
@@ -299,7 +301,7 @@ static void list_remove(weir_pool **first, const weir_pool *pool)
         pool->next->prev = pool->prev;
 }
 
-/* Room for one more number. */
+/* Make room for one more number. */
 static bool have_number(void)
 {
     if (pools.free_id != POOL_NO_ID || pools.ids < pools.ids_room)
@@ -310,8 +312,8 @@ static bool have_number(void)
     return by_id != NULL;
 }
 
-/* Numbers are used again, the last first, so that the threads' tables stay as small as there were pools at
- * once. */
+/* Give the pool a number and put it on the list. Numbers are used again, the last freed one first: so the
+ * threads' tables need only as many entries as there were pools at the same time. */
 static bool enlist(weir_pool *pool)
 {
     if (!have_number())
@@ -392,7 +394,7 @@ void pool_dispose(weir_pool *pool)
     heap_free(pool);
 }
 
-/* From here on only late puts come, and find their biases revoked. */
+/* Close a pool. From here on it only gets late puts, which find their biases revoked. */
 static void pool_close(weir_pool *pool)
 {
     lock_acquire(&pools.lock);

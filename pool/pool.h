@@ -12,11 +12,12 @@
  *                        pool    empty     .. ..               magazines without objects
  *                                pending   ## ##               what was a victim at the last cycle: to drop
  *
- * An object of the pool's is in exactly one of these places. get looks in this order: loaded, previous, own
- * full ones, others', own victims, others', and then in others' hands (steal.c).
+ * An object of the pool's is in exactly one of these places. get looks in this order: loaded, previous, its
+ * own full magazines, those of others, its own victims, those of others, and then in the hands of others,
+ * which are loaded and previous (steal.c).
  *
  * The biased lock. A cycle takes the magazines of threads that may be anywhere in get or put, or asleep for
- * ever outside of them, and the fast paths shall have no atomic operation. So a local has a lock that is
+ * ever outside of them; and yet the fast paths must have no atomic operation. So a local has a lock that is
  * biased towards its thread. The thread says that it is busy, by a plain store, and then looks whether the
  * bias is revoked. A thread that wants the local to itself revokes the bias, fences all threads (os/fence.h)
  * and waits until the thread is not busy. A thread that then finds its bias revoked turns back and waits for
@@ -26,7 +27,7 @@
  *     thread    busy = 1; [compiler fence] read unbiased; 0: go on ... busy = 0
  *     revoker   unbiased = more than any count; [fence all threads] read busy; 0: it is ours ... unbiased = 0
  *
- * Callbacks of the program run outside of all that: not busy, no lock.
+ * Callbacks of the program run outside of this: the thread is not busy and holds no lock.
  */
 #ifndef WEIR_POOL_POOL_H
 #define WEIR_POOL_POOL_H
@@ -44,34 +45,34 @@
 
 struct table;
 
-/* A thread's part of a pool. "Owner" is that thread while it is busy, or the thread that has revoked its
- * bias, or of a local without a thread the holder of pools.lock. Locals live as long as their pool; when a
- * thread ends the next one takes its local. */
+/* A thread's part of a pool. Its owner is that thread while it is busy, or the thread that has revoked its
+ * bias. The owner of a local without a thread is the holder of pools.lock. Locals live as long as their pool;
+ * when a thread ends, the next thread that needs one takes its local. */
 typedef struct local {
     /* What others write to, and what is seldom used. */
     _Alignas(64) depot_t full;
     depot_t victims;
-    _Atomic bool revoked; /* written under pools.lock; what operations off the fast path ask */
+    _Atomic bool revoked; /* written under pools.lock; read by operations off the fast path */
     bool skipped;         /* under pools.lock: the bias is revoked, but the thread was busy */
-    uint8_t debt;         /* the thread's: misses until it may steal from others' hands again, */
-    uint8_t left;         /* and under pools.lock: rounds that the last theft left to it, */
-    uint32_t robbed_at;   /* and its hits then, the lower half (steal.c) */
+    uint8_t debt;         /* the thread's: misses until it may steal again (steal.c) */
+    uint8_t left;         /* under pools.lock: rounds that the last theft from it left to it */
+    uint32_t robbed_at;   /* under pools.lock: its hits at that theft, the lower half */
     weir_pool *pool;
-    struct table *thread;            /* under pools.lock: of whose table it is an entry; NULL: none's */
-    _Atomic(struct local *) next;    /* of the pool's; written once */
-    uint64_t sampled, sampled_bytes; /* owner: objects whose size was looked at, and its sum */
+    struct table *thread;            /* under pools.lock: the table that has it; NULL: it has no thread */
+    _Atomic(struct local *) next;    /* the pool's next one; written once */
+    uint64_t sampled, sampled_bytes; /* owner: objects whose size was looked at; the sum of these sizes */
     /* The line of the fast paths.
      *   busy       written by the thread: it is in an operation
      *   unbiased   written under pools.lock: 0 or POOL_UNBIASED; never 0 where fences are not cheap
      *   count      owner: rounds in the loaded magazine; read, not used, by a thread whose bias is revoked
-     *   capacity   owner, likewise: rounds that put may load without looking further: 0 if no magazine is
-     *              loaded, or if there is a reset to be called
+     *   capacity   owner, likewise: rounds up to which put may load without looking further; 0 if no magazine
+     *              is loaded, or if put has to call the program (reset, refusal)
      *   rounds     owner: of the loaded magazine; NULL: none
      *   hits       owner: objects handed out, ever */
     _Alignas(64) struct weir_pool_local hot;
     magazine_t *previous;    /* owner; NULL: none */
-    uint64_t given;          /* owner: objects that went by the magazine, less those that came so, ever. So
-                              * puts == rounds here + hits + given, modulo 2^64 */
+    uint64_t given;          /* owner: objects that left in whole magazines, less those that came in them,
+                              * ever. So puts == rounds in hand + hits + given, modulo 2^64 */
     uint64_t misses, stolen; /* owner */
 } local_t;
 
@@ -91,20 +92,21 @@ typedef struct table {
     struct weir_pool_local *of[];
 } table_t;
 
-/* The thread's table, and what of it the fast paths see: weir_pool_thread_1. The two change together. */
+/* The thread's table, and the part of it that the fast paths read (weir_pool_thread_1). The two change
+ * together. */
 HIDDEN extern __thread table_t *pool_table __attribute__((tls_model("initial-exec")));
 HIDDEN extern __thread struct weir_pool_thread pool_thread __attribute__((tls_model("initial-exec")));
 
-/* The fast paths do not ask whether there is a table or a local: a thread without a table has one of no
- * entries, and what it has no local of has this, which is never biased. It is no thread's; its word `busy`
- * means nothing. */
+/* The fast paths do not test whether there is a table or a local. A thread without a table has table_none,
+ * which has no entries. The entry of a pool in which the thread has no local is local_none, which is never
+ * biased; it belongs to no thread, and its word `busy` means nothing. */
 HIDDEN extern table_t table_none;
 HIDDEN extern local_t local_none;
 
 struct check;
 
 struct weir_pool {
-    /* First. */
+    /* First, because the public header casts the pool to it. */
     struct weir_pool_head
         head; /* id: index into the tables; POOL_NO_ID once freed. Written under pools.lock */
     /* Written once. */
@@ -113,33 +115,32 @@ struct weir_pool {
     void (*drop)(void *ctx, void *p);
     void *ctx;
     struct check *check; /* NULL: not a checked pool */
-    bool takes_any;      /* under pools.lock: objects that it is not known to have handed out may be put */
+    bool takes_any;      /* under pools.lock: objects of unknown origin may be put */
     char name[WEIR_POOL_NAME];
-    struct weir_account *account; /* of the thread that made it: what its objects are charged to; or NULL */
+    struct weir_account *account; /* its maker's, which its objects are charged to; or NULL */
     /* Shared. */
     _Atomic(local_t *) locals; /* all; grows under pools.lock, read by all */
     depot_t empty;
     _Atomic uint64_t made; /* by new_object */
     _Atomic uint64_t drops;
-    _Atomic uint64_t unkept;  /* of them, those that never came in: refused, or no memory to note them */
-    _Atomic uint64_t refused; /* of them, by the program or the cap */
+    _Atomic uint64_t unkept;  /* drops of objects that never came in: refused, or no memory to note them */
+    _Atomic uint64_t refused; /* those of `unkept` that the program or the cap refused */
     bool (*_Atomic refuses)(void *ctx, void *p);
     _Atomic size_t pooled; /* bytes of the objects in the pool, while there is a cap */
-    /* Bytes; 0: none. Written under pools.lock, biases revoked, when nothing is counted. While there is one
-     * the locals stay unbiased to the fast paths, as where fences are not cheap. */
+    /* Bytes; 0: there is no cap. Written under pools.lock with biases revoked. While there is a cap, the
+     * locals stay unbiased to the fast paths, as they do where fences are not cheap. */
     size_t cap;
     _Atomic bool freed; /* written under pools.lock */
     /* Under pools.lock. */
     bool is_emptied;          /* freed, and weir_pool_free is through with it */
-    int64_t out;              /* freed: objects that may still be put */
+    int64_t out;              /* once freed: objects that may still be put */
     magazine_t *pending_drop; /* chains */
-    magazine_t
-        *dropping; /* the magazine whose objects are being dropped. The dropper's; read by the collector */
-    uintptr_t
-        dropper; /* the thread that drops what is pending drop, read by itself without the lock; 0: none */
+    magazine_t *dropping; /* whose objects are being dropped. Written by the dropper; read by the collector */
+    uintptr_t dropper; /* the thread that drops objects now, which may read this without the lock; 0: none */
     uint64_t cycles;
     struct weir_pool *next, *prev; /* pools.first, or pools.closing */
-    /* For threads without a local: at their end or without memory. Its thread is the holder of pools.lock. */
+    /* For threads without a local, because they are ending or there is no memory. Its owner is the holder of
+     * pools.lock. */
     local_t common;
 };
 
@@ -147,8 +148,8 @@ extern struct pools {
     lock_t lock;
     weir_pool *first;
     weir_pool *closing; /* freed, and perhaps with objects still to be dropped */
-    /* Whose a number is: a pool, or 2 * the next free number + 1. Grows, and is never given back: old arrays
-     * are lost. */
+    /* By number: the pool that has the number; or, if the number is free, 2 * the next free number + 1. It
+     * grows and is never given back: old arrays are lost. */
     uintptr_t *by_id;
     size_t ids, ids_room; /* numbers that were ever used; entries of by_id */
     size_t free_id;       /* the first free number; POOL_NO_ID: none below `ids` */
@@ -167,42 +168,42 @@ static inline weir_pool *pool_of_id(size_t id)
 /* Free the handle and what belongs to it; no thread uses it any more. */
 void pool_dispose(weir_pool *pool);
 
-/* By new_object; NULL if there is none to be had. */
+/* Make an object by new_object. NULL: there is no new_object, or it returned NULL. */
 void *pool_make_object(weir_pool *pool);
-/* There is no memory to note an object that was put: drop it. */
+/* Drop an object that was put, because there is no memory to note it. */
 void pool_put_unkept(weir_pool *pool, void *p);
-/* The program or the cap wants it dropped. */
+/* Drop an object that was put, because the program or the cap refuses it. */
 void pool_put_refused(weir_pool *pool, void *p);
 
 /* --- cap.c --- */
 
-/* Does the program refuse the object? Outside of an operation. */
+/* Does the program refuse the object? Called outside of an operation. */
 bool pool_refuses(weir_pool *pool, void *p);
-/* So many bytes come; they count, if there is a cap. False: they are too many, and do not. In an
- * operation. */
+/* Count `bytes` that come in, if there is a cap. False: they exceed the cap, and are not counted. Called in
+ * an operation. */
 bool pool_count(weir_pool *pool, size_t bytes);
-/* Those of an object that was counted have gone. */
+/* Take back the bytes of an object that was counted and has left. */
 void pool_uncount(weir_pool *pool, size_t bytes);
 
 /* --- steal.c --- */
 
-/* Nothing was found: take what another thread has in hand. True: it is loaded, and an operation of the
- * local's has begun. Outside of an operation. */
+/* Called after a miss, outside of an operation: take what another thread has in hand. True: it is loaded, and
+ * an operation on the local has begun. */
 bool pool_steal(weir_pool *pool, local_t *self);
 
 /* --- local.c --- */
 
 void local_init(local_t *local, weir_pool *pool);
 
-/* Once, before the first pool. */
+/* Called before a pool is made. Only the first call does something. */
 void pools_start(void);
 /* The calling thread's local; NULL: the pool is freed. */
 local_t *local_here(weir_pool *pool);
 /* Begin and end an operation off the fast path. False: the pool is freed, and nothing was begun. */
 bool local_enter(local_t *local);
 void local_leave(local_t *local);
-/* Take what is in the hands of the thread; the caller is the owner. A chain of magazines with objects; those
- * without go to the pool's empty ones. */
+/* Take what the thread has in hand; the caller is the owner. Returns a chain of the magazines with objects.
+ * Those without go to the pool's empty ones. */
 magazine_t *local_unload(local_t *local);
 
 /* For the owner: load a magazine that was in no thread's hands, instead of an empty one or none. */
@@ -215,10 +216,10 @@ void pools_revoke(void);
 void pools_restore(void);
 void pool_revoke(weir_pool *pool, int spin_limit);
 void pool_restore(weir_pool *pool);
-/* That of one local. False: its thread was busy. Restore it then, too. */
+/* The same for one local. False: its thread stayed busy; local_restore has to be called then, too. */
 bool local_revoke(local_t *local);
 void local_restore(local_t *local);
-/* Could not all be waited for? */
+/* Did any thread stay busy when the biases were revoked? */
 bool pool_any_skipped(const weir_pool *pool);
 
 static inline local_t *local_first(const weir_pool *pool)
@@ -277,7 +278,7 @@ static inline void local_set_capacity(local_t *local, uint32_t capacity)
     __atomic_store_n(&local->hot.capacity, capacity, __ATOMIC_RELAXED);
 }
 
-/* NULL: nothing; then it takes no puts either. */
+/* NULL: nothing is loaded; then nothing can be put on the fast path either. */
 static inline void local_load(local_t *local, magazine_t *magazine, uint32_t count)
 {
     local->hot.rounds = magazine ? magazine->rounds : NULL;
@@ -291,16 +292,16 @@ static inline void local_load(local_t *local, magazine_t *magazine, uint32_t cou
 /* The listeners of the cycle. */
 void pools_age(void *context, enum cycle_reason reason);
 void pools_settle(void *context, enum cycle_reason reason);
-/* All that the pool holds is pending drop. Under pools.lock, biases revoked. */
+/* Make all that the pool holds pending drop. Called under pools.lock with biases revoked. */
 void pool_pend_all(weir_pool *pool);
 /* Drop what is pending drop, and wait for another thread that does. */
 void pool_settle(weir_pool *pool);
-/* Without a lock. */
+/* Drop one object. Called without a lock. */
 void pool_drop(weir_pool *pool, void *p);
 
 /* --- roots.c --- */
 
-/* The collector is to look into pools. */
+/* Have the collector scan pools. */
 void pools_provide_roots(void);
 
 /* --- stats.c --- */

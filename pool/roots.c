@@ -1,15 +1,14 @@
 /* roots: what pools hold, for the collector.
  *
  * A pooled object is reached as long as the pool may hand it out or has to drop it: it is in a thread's
- * hands, full, a victim, or on its way to `drop`. Pools age before the trace (cycle/cycle.h), so what was a
- * victim then is pending drop. A pool without `drop` has nothing to do for an object pending drop that is
- * collected: it is forgotten before the trace, which so frees it and all that only it reaches. That is Go's
- * rule: what is in a sync.Pool survives one collection and not two.
+ * hands, in a full magazine, a victim, or pending drop. Pools age before the trace (cycle/cycle.h), which
+ * makes victims pending drop. If a pool has no `drop`, nothing has to be done for a collected object that is
+ * pending drop. So the pool forgets it before the trace, which then frees it and all that only it reaches.
+ * That is Go's rule: what is in a sync.Pool survives one collection and not two.
  *
- * With the world stopped no thread is between two states of what is read here: off the fast paths a thread
- * cannot be stopped (local_enter), the holder of pools.lock is not stopped, since the collector has it, and
- * on the fast paths only the count is in motion: of a thread that was stopped there (it is busy) one round
- * more counts.
+ * What is read here is consistent while the world is stopped. A thread is not stopped in an operation off the
+ * fast paths (local_enter). The holder of pools.lock is the collector itself. On the fast paths only the
+ * count changes: if a thread was stopped there (it is busy), one round more is scanned.
  */
 #include "pool/check.h"
 #include "pool/pool.h"
@@ -18,7 +17,8 @@
 
 /* --- before the stop --- */
 
-/* The trace is about to find out what else there is to find out about it. */
+/* Does the collector decide about the object's life? Whether p is an object at all, the trace will find
+ * out. */
 static bool is_collected(const void *p)
 {
     if (!region_owns(p))

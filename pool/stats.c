@@ -1,5 +1,5 @@
-/* stats: a pool's counters, added up. Puts are not counted where they happen: they are what came, less what
- * the pool had from elsewhere. */
+/* stats: a pool's counters, added up. Puts are not counted where they happen: their number follows from the
+ * other counters (`given` in pool.h). */
 #include <string.h>
 
 #include "pool/pool.h"
@@ -54,7 +54,7 @@ void weir_read_pool_stats_sized(weir_pool *pool, void *stats, size_t size)
         memset((char *)stats + sizeof known, 0, size - sizeof known);
 }
 
-/* The pool with the lowest number from `id` on. */
+/* Read the statistics of the pool with the lowest number from `id` on. False: there is none. */
 static bool read_from(size_t id, weir_pool_stats *stats, size_t *found)
 {
     lock_acquire(&pools.lock);

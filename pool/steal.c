@@ -1,13 +1,14 @@
-/* steal: what other threads have in hand. Magazines that are full are on stacks, from which any thread pops
- * (pool.c). Of what a thread has in its two hands a thread that misses takes the previous magazine, or half
- * of the loaded one, or all of it if the thread has not used the pool since the last theft: with the bias of
- * that one thread revoked (pool.h), of the one that seems to have the most. So a few objects, which never
- * fill a magazine, are found too.
+/* steal: taking what other threads have in hand. Full magazines are on stacks, from which any thread pops
+ * (pool.c). After a miss, a thread takes from the two magazines that another thread has in hand: the previous
+ * one, or half of the loaded one, or all of that if its thread has not used the pool since the last theft. It
+ * takes from the thread that seems to have the most, and revokes the bias of that thread alone (pool.h). So a
+ * few objects, which never fill a magazine, are found, too.
  *
- * Revoking a bias costs a fence of all threads, some microseconds. A theft is paid by what it brings: it
- * makes a debt of THEFT, less one for each object; each further miss pays one back. Two threads that take one
- * object from each other by turns soon have one each, and where there is plenty nothing is owed. Where no
- * thread has anything in hand no bias is revoked. */
+ * Revoking a bias costs a fence of all threads, some microseconds. So a theft has to bring enough: it makes a
+ * debt of THEFT misses, less one for each object that it brought, and each further miss pays one back. A
+ * thread in debt does not steal. So two threads that take one object from each other by turns soon have one
+ * each, and a theft that brings many objects leaves no debt. Where no thread has anything in hand, no bias is
+ * revoked. */
 #include <string.h>
 
 #include "pool/pool.h"
@@ -15,7 +16,7 @@
 
 enum { THEFT = 4 /* misses */ };
 
-/* Its owner changes it meanwhile: a guess. */
+/* A guess, since the owner changes what is read here. */
 __attribute__((no_sanitize("thread"))) static uint32_t seems_to_have(const local_t *local)
 {
     return local_count(local) + (local->previous != NULL);
@@ -31,8 +32,9 @@ static local_t *richest(const weir_pool *pool, const local_t *self)
     return best;
 }
 
-/* Of a thread that has got and put nothing since the last theft, all; else half, those that were put first:
- * they are the least likely to be in its processor's cache. */
+/* How many rounds to take of a loaded magazine: all, if its thread has got and put nothing since the last
+ * theft; else half. Those that were put first are taken: they are the least likely to be in that processor's
+ * cache. */
 static uint32_t share_of(local_t *local)
 {
     uint32_t count = local_count(local);
@@ -55,7 +57,8 @@ static magazine_t *take_share(local_t *local, magazine_t **spare)
     return taken;
 }
 
-/* Under pools.lock, its bias revoked. *spare: an empty magazine, or NULL. */
+/* Take objects from a thread's hands. Called under pools.lock, with the bias of the local revoked. *spare: an
+ * empty magazine, or NULL. NULL: nothing was taken. */
 static magazine_t *take_from(local_t *local, magazine_t **spare)
 {
     magazine_t *taken = local->previous;
@@ -80,17 +83,17 @@ static magazine_t *rob(weir_pool *pool, const local_t *self, magazine_t **spare)
     return taken;
 }
 
-/* An operation begins, and what was taken is loaded before the lock is given up: so the collector finds it,
- * and so does the next thief. How many objects. */
+/* Steal, begin an operation, and load what was stolen. All of this is done before the lock is released, so
+ * that the collector and the next thief find the objects. Returns how many objects were stolen. */
 static uint32_t rob_and_load(weir_pool *pool, local_t *self, magazine_t **spare)
 {
     lock_acquire(&pools.lock);
     magazine_t *taken = rob(pool, self, spare);
     uint32_t brought = taken ? taken->count : 0;
-    if (taken && local_enter(self)) { /* the bias is its: no other thread has the lock */
+    if (taken && local_enter(self)) { /* succeeds: no other thread has the lock, so the bias is not revoked */
         self->stolen += brought;
         if (local_count(self) > 0)
-            depot_push(&self->full, taken); /* a handler was here */
+            depot_push(&self->full, taken); /* a signal handler has loaded some */
         else
             local_load_full(self, taken);
     }
@@ -98,8 +101,9 @@ static uint32_t rob_and_load(weir_pool *pool, local_t *self, magazine_t **spare)
     return brought;
 }
 
-/* Does another thread seem to hold objects? While a thief carries some, under the lock, they are in no
- * thread's hands; once the lock is free they are in the thief's. So it is looked again. */
+/* Does another thread seem to have objects in hand? Objects that a thief carries are in no thread's hands,
+ * while it has the lock: so a taken lock is promising, too. If the lock is free, a thief may have released it
+ * after the first look, with objects in its hands: so a second look follows. */
 static bool is_promising(const weir_pool *pool, const local_t *self)
 {
     return richest(pool, self) || lock_is_taken(&pools.lock) || richest(pool, self);

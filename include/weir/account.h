@@ -1,22 +1,23 @@
-/* weir/account.h: budgets: what a part of the program holds, and at most may hold.
+/* weir/account.h: budgets: how much memory a part of the program holds, and how much it may hold at most.
  *
- * A thread enters an account, and from then on what it allocates is charged to it: blocks of malloc and
- * weir_malloc, collected objects, and with them what libraries allocate on the way. The blocks of an arena
- * and the objects of a pool are charged to the account in which the arena or pool was made, whichever
- * thread takes them. A block is charged with all that it takes (its size class, or whole pages), until it
- * is freed by any thread or collected.
+ * A thread enters an account. From then on all that the thread allocates is charged to the account: blocks of
+ * malloc and weir_malloc, and collected objects, also those that libraries allocate on its behalf. The blocks
+ * of an arena and the objects of a pool are charged to the account in which the arena or pool was made,
+ * whichever thread takes them. The charge for a block is the size of its cell or of its pages. It lasts until
+ * any thread frees the block, or the collector does.
  *
  *     weir_account *parser = weir_account_new("parser", 64 << 20);
  *     weir_account *before = weir_account_enter(parser);
  *     ...
  *     weir_account_enter(before);
  *
- * At its limit an account first asks its shrinker; an allocation that still does not fit fails with NULL
- * and ENOMEM, though other parts of the program get theirs. WEIR_BUDGET=libfoo.so:200MiB does the same for
- * libraries of programs that know nothing of it (docs/limit.md).
+ * When an account has reached its limit, its shrinker is called first. An allocation that still does not fit
+ * fails with NULL and ENOMEM; other parts of the program are not affected. WEIR_BUDGET=libfoo.so:200MiB does
+ * the same for a library, in a program that does not use this header (docs/limit.md).
  *
- * A thread that is in an account allocates on the slow path, at some 100 ns a block; to enter or leave one
- * takes some microseconds. Others pay nothing. Not with WEIR_DEBUG=harden=1, where nothing is charged.
+ * A thread that is in an account allocates on the slow path, at some 100 ns a block. To enter or leave an
+ * account takes some microseconds. Threads that are in no account pay nothing. With WEIR_DEBUG=harden=1
+ * nothing is charged.
  */
 #ifndef WEIR_ACCOUNT_H
 #define WEIR_ACCOUNT_H
@@ -42,37 +43,38 @@ typedef struct weir_account_stats {
 
 WEIR_API_BEGIN
 
-/* An account of that name, of which the first 31 bytes count, with a limit in bytes or WEIR_NO_LIMIT. It
- * lives as long as the process, which may have WEIR_ACCOUNTS of them. NULL with ENOMEM: there are so many;
- * with EINVAL: there is no name, or the limit is negative. Any thread. */
+/* A new account with this name, of which the first 31 bytes count, and a limit in bytes or WEIR_NO_LIMIT. The
+ * account lives as long as the process. NULL with ENOMEM: the process has WEIR_ACCOUNTS of them already; with
+ * EINVAL: there is no name, or the limit is negative. Any thread may call it. */
 WEIR_API weir_account *weir_account_new(const char *name, int64_t limit) WEIR_NOEXCEPT;
 
-/* The calling thread allocates for this account from here on; NULL: for none, as at its start. Returns the
- * one before. Keeps errno. */
+/* From now on the calling thread allocates for this account; NULL: for none, as at its start. Returns the
+ * account that it was in. Keeps errno. */
 WEIR_API weir_account *weir_account_enter(weir_account *account) WEIR_NOEXCEPT;
 
-/* A new limit, which refuses what does not fit and takes nothing away; a negative value changes nothing.
- * Returns the old one. Any thread. */
+/* Set a new limit. If the account holds more, further allocations are refused, but nothing is taken away. A
+ * negative value changes nothing. Returns the old limit. Any thread may call it. */
 WEIR_API int64_t weir_account_set_limit(weir_account *account, int64_t limit) WEIR_NOEXCEPT;
 
-/* Have the shrinker asked when an allocation does not fit into the account; NULL: none. It runs as those of
- * weir_shrinker_add do, but on more than one thread at a time perhaps. If it has given up anything, the
- * allocation is tried once more. Any thread. */
+/* Have the shrinker called when an allocation does not fit into the account; NULL: none. The rules of
+ * weir_shrinker_add hold for it, except that it may run on several threads at a time. If it has freed
+ * anything, the allocation is tried once more. Any thread may call this. */
 WEIR_API void weir_account_set_shrinker(weir_account *account, weir_shrinker *shrinker,
                                         void *context) WEIR_NOEXCEPT;
 
-/* Fill the first `size` bytes of the figures; as weir_read_mem_stats_sized. Any thread; no lock. */
+/* Fill the first `size` bytes of the figures; as weir_read_mem_stats_sized. Any thread may call it; it takes
+ * no lock. */
 WEIR_API size_t weir_account_read_sized(const weir_account *account, void *stats, size_t size) WEIR_NOEXCEPT;
 static inline void weir_account_read(const weir_account *account, weir_account_stats *stats) WEIR_NOEXCEPT
 {
     (void)weir_account_read_sized(account, stats, sizeof *stats);
 }
 
-/* The peak is what is held now. Any thread. */
+/* Set the peak to what the account holds now. Any thread may call it. */
 WEIR_API void weir_account_reset_peak(weir_account *account) WEIR_NOEXCEPT;
 
-/* All accounts in the order in which they were made, those of WEIR_BUDGET first: the one after it; NULL:
- * the first. NULL is returned after the last. Any thread. */
+/* For a loop over all accounts: the account that was made after `before`; with NULL, the first one. The
+ * accounts of WEIR_BUDGET come first. Returns NULL after the last. Any thread may call it. */
 WEIR_API weir_account *weir_account_next(const weir_account *before) WEIR_NOEXCEPT;
 
 WEIR_API_END

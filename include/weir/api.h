@@ -20,7 +20,7 @@
 #define WEIR_ATTRIBUTE(list)
 #endif
 
-/* A result that must be freed by weir_free (so says gcc's -Wmismatched-dealloc). */
+/* The result must be freed by this function; gcc's -Wmismatched-dealloc checks it. */
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
 #define WEIR_FREED_BY(function) __attribute__((malloc, malloc(function, 1)))
 #else

@@ -14,11 +14,12 @@
  *
  *     BenchmarkMalloc_64-2    144811320    8.132 ns/op
  *
- * This library is apart from libweir and not included by weir/weir.h: programs under any malloc can be
- * measured with it. docs/bench.md is the manual, with the flags.
+ * This library is separate from libweir, and weir/weir.h does not include this header: it can measure
+ * programs under any malloc. docs/bench.md is the manual, with the flags.
  *
- * A struct bench belongs to the thread that its body was called on; no call here may be made from another
- * thread, except bench_next by each worker with its own. Times are nanoseconds of CLOCK_MONOTONIC.
+ * A struct bench belongs to the thread on which its body was called. No function here may be called from
+ * another thread, except bench_next, which each worker calls with its own struct. Times are nanoseconds of
+ * CLOCK_MONOTONIC.
  */
 #ifndef WEIR_BENCH_H
 #define WEIR_BENCH_H
@@ -29,18 +30,18 @@
 #include <weir/api.h>
 
 struct bench {
-    int64_t n;    /* iterations to run (the b.N form), or that bench_loop has run; set by the harness */
-    int64_t left; /* of bench_loop: iterations before it has to look at the clock; private */
+    int64_t n;    /* iterations: to run (the b.N form), or run so far by bench_loop; set by the harness */
+    int64_t left; /* iterations that bench_loop may run before it reads the clock again; private */
     void *run;    /* private */
 };
 
 struct bench_worker {
-    int64_t left; /* iterations of its share before it has to take another one; private */
+    int64_t left; /* iterations left of its share, before it has to take another share; private */
     void *shared; /* private */
 };
 
-/* What is measured. A body that uses neither bench_loop nor b->n measures nothing, and fits if it only calls
- * bench_run. `context` is the caller's and is passed along. */
+/* The function that is measured. A body that uses neither bench_loop nor b->n measures nothing; this is right
+ * if it only calls bench_run. `context` is passed to it unchanged. */
 typedef void bench_body(struct bench *b, void *context);
 typedef void bench_parallel_body(struct bench_worker *worker, void *context);
 
@@ -53,9 +54,9 @@ struct bench_entry {
 
 WEIR_API_BEGIN
 
-/* BENCH(name) { ... } defines and registers the benchmark "BenchmarkName": the first letter is put in upper
- * case, as the format asks. The braces have `struct bench *b`. Benchmarks of one file run in their order
- * there. */
+/* BENCH(name) { ... } defines and registers the benchmark "BenchmarkName": the first letter becomes upper
+ * case, as the format requires. The code in the braces has `struct bench *b`. The benchmarks of a file run in
+ * the order in which they are defined. */
 #define BENCH(name)                                                                                          \
     static void bench_body_##name(struct bench *, void *);                                                   \
     __attribute__((constructor)) static void bench_register_##name(void)                                     \
@@ -75,9 +76,9 @@ WEIR_API int bench_main(int count, char **arguments);
 
 /* --- How often: one of two forms in a body --- */
 
-/* True as long as another iteration is wanted. The first call starts the timer anew, so that what stands
- * before it is not measured; the last one stops it. The body runs once per measurement. After Go 1.24's
- * B.Loop. */
+/* True as long as another iteration is to run. The first call resets and starts the timer, so that the code
+ * before it is not measured; the last call stops the timer. The body runs once per measurement. After Go
+ * 1.24's B.Loop. */
 WEIR_API bool bench_loop_more(struct bench *b);
 
 static inline bool bench_loop(struct bench *b)
@@ -91,11 +92,11 @@ static inline bool bench_loop(struct bench *b)
 
 /* --- The timer --- */
 
-/* Forget time, allocations and metrics so far; a running timer goes on. After B.ResetTimer. */
+/* Set the measured time, allocations and metrics to zero; a running timer goes on. After B.ResetTimer. */
 WEIR_API void bench_reset_timer(struct bench *b);
-/* Stop and go on. A pair of them leaves about 25 ns in the measured time, and takes 0.1 us beside it, or 2 us
- * where weir's account is read: too much for every iteration of something short. After B.StopTimer,
- * B.StartTimer. */
+/* Stop the timer, and start it again. Each pair of calls adds about 25 ns to the measured time, and takes 0.1
+ * us that are not measured (2 us if weir's account is read). This is too much for every iteration of a short
+ * operation. After B.StopTimer, B.StartTimer. */
 WEIR_API void bench_stop_timer(struct bench *b);
 WEIR_API void bench_start_timer(struct bench *b);
 /* Measured nanoseconds so far. After B.Elapsed. */
@@ -106,15 +107,15 @@ WEIR_API int64_t bench_elapsed(struct bench *b);
 /* Bytes that one iteration processes: reported as MB/s, of 10^6 bytes. After B.SetBytes. */
 WEIR_API void bench_set_bytes(struct bench *b, int64_t bytes);
 
-/* Report B/op and allocs/op, as -benchmem does for all benchmarks (which reports more: docs/bench.md). They
- * are those of all threads, counted by weir's account (weir_read_mem_stats: total_alloc and mallocs): of
- * weir_malloc and its kin if libweir is linked, of malloc too if libweir-malloc is linked or preloaded. In a
- * process without weir nothing is reported. After B.ReportAllocs. */
+/* Report B/op and allocs/op, as -benchmem does for all benchmarks (and more: docs/bench.md). They count the
+ * allocations of all threads, by weir's account (weir_read_mem_stats: total_alloc and mallocs): those of
+ * weir_malloc and its relatives if libweir is linked, and also those of malloc if libweir-malloc is linked or
+ * preloaded. In a process without weir nothing is reported. After B.ReportAllocs. */
 WEIR_API void bench_report_allocs(struct bench *b);
 
-/* A figure of one's own, per iteration if the unit ends in "/op" and computed so by the caller. A unit given
- * again replaces its value; "ns/op", "MB/s", "B/op" and "allocs/op" replace the built-in ones. `unit` is
- * copied; it must not be empty or hold white space. After B.ReportMetric. */
+/* Report a figure of your own. If the unit ends in "/op", the caller has to compute the value per iteration.
+ * A later call with the same unit replaces the value; "ns/op", "MB/s", "B/op" and "allocs/op" replace the
+ * built-in figures. `unit` is copied; it must not be empty or contain white space. After B.ReportMetric. */
 WEIR_API void bench_report_metric(struct bench *b, double value, const char *unit);
 
 /* Say how a unit is to be read, in a Unit line of the output, once per unit: "better=higher", "better=lower",
@@ -123,15 +124,15 @@ WEIR_API void bench_describe_unit(struct bench *b, const char *unit, const char 
 
 /* --- Parts and threads --- */
 
-/* Run a part under the name "parent/name", with its own measurements ("key=value" is the usual form of a
- * name; spaces become '_'). A body with parts is called once and not measured itself. False if the part
- * failed. After B.Run. */
+/* Run a part of the benchmark under the name "parent/name", with its own measurement. ("key=value" is the
+ * usual form of a name; spaces become '_'.) A body with parts is called once, and is not measured itself.
+ * False if the part failed. After B.Run. */
 WEIR_API bool bench_run(struct bench *b, const char *name, bench_body *body, void *context);
 
-/* Share b->n iterations among bench_threads() threads: each calls `body` once, whose loop is
- * while (bench_next(worker)). Threads start together; the time is that from their start to the end of the
- * last, so ns/op is wall time over all iterations. Belongs to the b.N form. A thread that cannot be started
- * fails the benchmark. After B.RunParallel. */
+/* Share b->n iterations among bench_threads() threads. Each thread calls `body` once, whose loop is while
+ * (bench_next(worker)). The threads start together. The time runs from their start to the end of the last
+ * thread, so ns/op is wall time divided by all iterations. This belongs to the b.N form. If a thread cannot
+ * be started, the benchmark fails. After B.RunParallel. */
 WEIR_API void bench_run_parallel(struct bench *b, bench_parallel_body *body, void *context);
 WEIR_API bool bench_next_share(struct bench_worker *worker);
 
@@ -141,26 +142,27 @@ static inline bool bench_next(struct bench_worker *worker)
     return __builtin_expect(--worker->left >= 0, 1) || bench_next_share(worker);
 }
 
-/* bench_run_parallel starts so many threads for each of bench_threads(). Less than 1 changes nothing. Holds
- * for the rest of the call of the body. After B.SetParallelism. */
+/* Have bench_run_parallel start `threads` times bench_threads() threads, until the body returns. Less than 1
+ * changes nothing. After B.SetParallelism. */
 WEIR_API void bench_set_parallelism(struct bench *b, int threads);
 
-/* The value of -cpu that holds: how many threads bench_run_parallel starts, and the suffix of the name. It
- * binds nothing to processors. */
+/* The present value of -cpu: how many threads bench_run_parallel starts, and the suffix of the name. It does
+ * not bind threads to processors. */
 WEIR_API int bench_threads(struct bench *b);
 
 /* --- Ends --- */
 
-/* The benchmark has failed, or cannot run here: printed with the reason, and no result is. The body goes on
- * until it returns; bench_loop is false from then on. After B.Errorf, B.Skipf. */
+/* Say that the benchmark has failed, or cannot run here. The reason is printed instead of a result. The body
+ * runs on until it returns; bench_loop returns false from then on. After B.Errorf, B.Skipf. */
 WEIR_API void bench_fail(struct bench *b, const char *format, ...) WEIR_ATTRIBUTE((format(printf, 2, 3)));
 WEIR_API void bench_skip(struct bench *b, const char *format, ...) WEIR_ATTRIBUTE((format(printf, 2, 3)));
 
 /* --- The sink --- */
 
-/* The compiler must have the value and all memory ready here, and cannot drop what computed it. Costs no
- * instruction, or one store. bench_keep returns the pointer, and the compiler no longer knows where that came
- * from: a pair of malloc and free stays. bench_keep_value takes a value of any type. */
+/* These make the compiler compute the value and write all memory before this point, so it cannot remove the
+ * computation. They cost no instruction, or one store. bench_keep returns the pointer in a way that hides its
+ * origin from the compiler: so a pair of malloc and free is not removed. bench_keep_value takes a value of
+ * any type. */
 static inline void *bench_keep(const void *pointer)
 {
     __asm__ volatile("" : "+r"(pointer) : : "memory");

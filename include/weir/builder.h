@@ -1,20 +1,21 @@
 /* weir/builder.h: strings and arrays that grow in an arena.
  *
- * A weir_builder is Go's strings.Builder: pre-size it if the length is known, append, and take the string,
- * which is where it was built. A weir_array is Go's slice made by make([]T, 0, cap) and append.
+ * A weir_builder is like Go's strings.Builder: give it a capacity if the length is known, append, and take
+ * the string, which is not copied. A weir_array is like a Go slice from make([]T, 0, cap) and append.
  *
  *     weir_builder text = weir_builder_on(arena, 0);
  *     weir_builder_add_str(&text, "total: ");
  *     weir_builder_printf(&text, "%d", total);
  *     char *line = weir_builder_string(&text);
  *
- * Both double when they are full. While nothing else is allocated from the arena meanwhile, they grow in
- * place and nothing is copied; else the contents move, and the old room is lost until the arena is reset.
+ * Both double their capacity when they are full. If nothing else was allocated from the arena meanwhile, they
+ * grow in place and nothing is copied. Otherwise the contents move, and the old room is wasted until the
+ * arena is reset.
  *
- * They belong to the thread that the arena is confined to, hold nothing that would have to be freed, and end
- * with the arena or by being forgotten. Sizes are bytes, counts and capacities of arrays are items. Functions
- * return false or NULL with errno = ENOMEM when the arena refuses; what was built so far is then untouched.
- * The fields may be read, and written by these functions only.
+ * Only the thread that uses the arena may use them. They hold nothing that has to be freed: they end with the
+ * arena, or when the program does not use them any more. Sizes are bytes; counts and capacities of arrays are
+ * items. If the arena has no memory, functions return false or NULL with errno = ENOMEM, and what was built
+ * so far is unchanged. The program may read the fields, but only these functions may write them.
  */
 #ifndef WEIR_BUILDER_H
 #define WEIR_BUILDER_H
@@ -32,7 +33,7 @@ typedef struct weir_builder {
     char *bytes;     /* NULL while the capacity is 0; no '\0' at the end before weir_builder_string */
     size_t length;   /* bytes in use */
     size_t capacity; /* bytes there is room for */
-    bool failed;     /* some addition since the beginning was refused: the string lacks it */
+    bool failed;     /* some addition was refused: the string lacks it */
 } weir_builder;
 
 typedef struct weir_array {
@@ -47,15 +48,15 @@ WEIR_API_BEGIN
 
 /* --- Strings and bytes --- */
 
-/* An empty builder with room for `capacity` bytes (0: none yet; if the arena refuses, none, and failed is
- * set). */
+/* An empty builder with room for `capacity` bytes. With 0 it has no room yet. If the arena has no memory, it
+ * has no room, and `failed` is set. */
 WEIR_API weir_builder weir_builder_on(weir_arena *arena, size_t capacity) WEIR_NOEXCEPT;
 
-/* Room for so many more bytes. */
+/* Make room for `more` bytes beyond the length. */
 WEIR_API bool weir_builder_reserve(weir_builder *builder, size_t more) WEIR_NOEXCEPT;
 
-/* Append bytes; the characters of a string; one; what printf would print (false also where vsnprintf
- * fails). */
+/* Append bytes; the characters of a string; what printf would print (also false if vsnprintf fails); one
+ * character. */
 static inline bool weir_builder_add(weir_builder *builder, const void *bytes, size_t size) WEIR_NOEXCEPT
 {
     if (builder->capacity - builder->length < size && !weir_builder_reserve(builder, size))
@@ -84,22 +85,23 @@ static inline bool weir_builder_add_char(weir_builder *builder, char c) WEIR_NOE
     return true;
 }
 
-/* What was built, with a '\0' behind it that does not count; room that is left over goes back to the arena.
- * The builder may go on, and its string may then be elsewhere. NULL also if any addition had failed: so a
- * caller that checks this needs to check nothing else. */
+/* The string that was built, with a '\0' behind it that does not count for the length. Unused room goes back
+ * to the arena. The builder may be used further, but its string may then move. The result is NULL if any
+ * addition has failed, so a caller that checks this result needs to check nothing else. */
 WEIR_API char *weir_builder_string(weir_builder *builder) WEIR_NOEXCEPT;
 
 /* --- Arrays --- */
 
-/* An empty array of items of so many bytes, with room for `capacity` of them, or none if the arena refuses.
- * An item has at least one byte: with an item_size of 0 the array has no room, and is refused any, with
- * EINVAL. */
+/* An empty array of items of item_size bytes, with room for `capacity` items, or for none if the arena has no
+ * memory. An item has at least one byte: with an item_size of 0 the array has no room, and to ask for room
+ * fails with EINVAL. */
 WEIR_API weir_array weir_array_on(weir_arena *arena, size_t item_size, size_t capacity) WEIR_NOEXCEPT;
 
-/* Room for so many more items. */
+/* Make room for `more` items beyond the count. */
 WEIR_API bool weir_array_reserve(weir_array *array, size_t more) WEIR_NOEXCEPT;
 
-/* One more item, contents undefined: where to write it. Valid until the next one. */
+/* Append one item with undefined contents. Returns its address, which is valid until the next item is
+ * appended. */
 static inline void *weir_array_push(weir_array *array) WEIR_NOEXCEPT
 {
     if (array->count == array->capacity && !weir_array_reserve(array, 1))

@@ -1,9 +1,9 @@
-/* weir/path.h: why is this object kept? A shortest chain of pointers that leads from a root to it.
+/* weir/path.h: why an object is kept: a shortest chain of pointers that leads from a root to it.
  *
  *     static data of prog+0x4040 --> object of 64 bytes, +16 --> object of 4096 bytes, +8 --> the object
  *
- * For collected memory: of weir/gc.h, and that of malloc in collect mode (WEIR_COLLECT=1) and under
- * WEIR_DEBUG=leaks=1. `weir why` prints the same of a running program.
+ * It works for collected memory: objects of weir/gc.h, and blocks of malloc in collect mode (WEIR_COLLECT=1)
+ * and under WEIR_DEBUG=leaks=1. `weir why` prints the same for a running program.
  */
 #ifndef WEIR_PATH_H
 #define WEIR_PATH_H
@@ -34,39 +34,41 @@ enum { WEIR_PATH_CALLS = 8 };
 /* The first step of a path is the root, the last is the object. Sizes and offsets are bytes. */
 typedef struct weir_path_step {
     weir_root_kind root;
-    int thread;     /* the kernel's number; of WEIR_ROOT_STACK, _REGISTERS and _THREAD_LOCAL; 0: not known */
-    const void *at; /* an object's start; of a root the word with the pointer; NULL: there is none */
+    int thread;     /* the kernel's thread id, for WEIR_ROOT_STACK, _REGISTERS, _THREAD_LOCAL; 0: unknown */
+    const void *at; /* the object's start; of a root, the word with the pointer; NULL: there is none */
     size_t size;    /* of an object; else 0 */
-    /* Where the pointer to the next step is: in the object; above the thread's stack pointer; in the module,
-     * as its symbol table counts; in the range. SIZE_MAX: nowhere, a weak map's entry or a type's function
-     * leads on. */
+    /* The offset of the pointer to the next step: in the object; above the thread's stack pointer; in the
+     * module, as its symbol table counts; in the range. SIZE_MAX: no word leads to the next step, but an
+     * entry of a weak map or a type's trace function. */
     size_t offset;
-    /* Of WEIR_ROOT_STATIC, as dladdr says; "", NULL: not known, or not exported. Of WEIR_ROOT_ARENA and
-     * _POOL: its name, valid until visit returns; NULL: none. */
+    /* Of WEIR_ROOT_STATIC: what dladdr says; "" and NULL mean not known, or not exported. Of WEIR_ROOT_ARENA
+     * and _POOL: the name of the arena or pool, valid until visit returns; NULL: it has none. */
     const char *module, *symbol;
-    size_t skipped; /* objects of the path left out before this one: of a long one the middle is */
-    /* The calls that allocated the object, the innermost first, then NULL: if the heap profile has it as a
-     * sample, or under WEIR_DEBUG=leaks=1. */
+    size_t skipped; /* objects left out before this one: a long path is told without its middle */
+    /* The calls that allocated the object, the innermost first, followed by NULL. They are known if the heap
+     * profile has sampled the object, or under WEIR_DEBUG=leaks=1. */
     const void *calls[WEIR_PATH_CALLS];
 } weir_path_step;
 
 WEIR_API_BEGIN
 
 /* Call visit(ctx, step, size) for the steps of a path to the object that p points into, until it returns
- * false; p NULL: to one that is picked at random, by bytes, of all that are reached. Of what leaks the most a
- * random object probably is. `size`: how many bytes of the struct the library knows.
+ * false. `size` is the number of bytes of the struct that the library knows. If p is NULL, an object is
+ * picked at random from all that are reached, with a probability in proportion to its size: if something
+ * leaks, the object probably belongs to it.
  *
- *   result    how many objects the path has, this one included. 0: nothing leads to it, the next collection
- *             frees it. -1 with EINVAL: it is no collected object; EDEADLK: called by a listener or callback
- *             of a collection; ENOMEM; EAGAIN: the threads could not be stopped, or not all roots be found.
- *   own stack the calling thread's registers and stack probably hold p: they are looked at only if nothing
- *             else leads to the object. So of a path from there nothing follows but that there is no other.
+ *   result    how many objects the path has, this one included. 0: nothing leads to the object, and the next
+ *             collection frees it. -1 with EINVAL: it is not a collected object; EDEADLK: the caller is a
+ *             listener or callback of a collection; ENOMEM; EAGAIN: the threads could not be stopped, or not
+ *             all roots could be found.
+ *   own stack the calling thread's registers and stack probably hold p, so they are scanned only if nothing
+ *             else leads to the object. A path that begins there says no more than that there is no other.
  *   threads   any thread may call it, except from a signal handler. It waits for a collection that runs.
- *   cost      all other threads stand still while every object that is reached is looked at, by this thread
- *             alone: some ten times as long as a collection. Meanwhile memory of 1.6 times the collected
- *             heap's size may be taken from the kernel at worst; none of it is kept, and nothing is
- *             allocated, collected or freed.
- *   visit     is called when all threads run again, with no lock held: an object may be gone by then. */
+ *   cost      all other threads are stopped while this thread alone scans every object that is reached, some
+ *             ten times as long as a collection takes. In the worst case it takes 1.6 times the size of the
+ *             collected heap from the kernel, and gives all of it back. Nothing is allocated, collected or
+ *             freed.
+ *   visit     is called when all threads run again, with no lock held; an object may be gone by then. */
 WEIR_API ptrdiff_t weir_gc_path(const void *p,
                                 bool (*visit)(void *ctx, const weir_path_step *step, size_t size),
                                 void *ctx) WEIR_NOEXCEPT;

@@ -1,10 +1,10 @@
-/* weir/pool.h: pools of objects that are made once and used again, as Go's sync.Pool.
+/* weir/pool.h: pools of objects that are made once and used many times, as Go's sync.Pool.
  *
- * A pool keeps objects that are not in use, ready as they were put back, so that the next user is spared
- * making one. It is a cache, not a store: what is not used across two cycles of the runtime is
- * dropped, and all of it at once when the memory limit needs it. A cycle comes when the heap has grown by
- * WEIR_GOGC percent, or when so much has been allocated since the last one (of a small heap, 16 MiB times
- * that), so that a steady program's pools shrink as well; when the limit is near; and with
+ * A pool keeps objects that are not in use, as they were put back, so that the next user need not make one.
+ * It is a cache, not a store: an object that is not used across two cycles of the runtime is dropped, and all
+ * objects are dropped at once when a memory limit requires it. A cycle comes when the heap has grown by
+ * WEIR_GOGC percent; when as much has been allocated since the last cycle (of a small heap, 16 MiB *
+ * WEIR_GOGC percent), so that the pools of a steady program shrink as well; when a limit is near; and with
  * weir_free_os_memory().
  *
  *     static void *buffer_new(void *ctx) { (void)ctx; return weir_malloc(4096); }
@@ -14,27 +14,27 @@
  *     ...
  *     weir_pool_put(buffers, buffer);
  *
- * Holds for every function here:
+ * These rules hold for every function here:
  *   ownership    an object belongs to the pool from weir_pool_put on, and to the caller from weir_pool_get
- *                on. The pool does not look into objects and changes nothing in them. An object that was got
- *                need not be put back; the caller then disposes of it as `drop` would.
- *   order        none is promised: get may return any object that was put, by any thread, or a new one. What
- *                a thread did to an object before it put it is visible to the thread that gets it.
+ *                on. The pool neither reads nor changes the contents of objects. The caller need not put an
+ *                object back; then it has to dispose of it as `drop` would.
+ *   order        get may return any object that any thread has put, or a new one. What a thread wrote to an
+ *                object before it put it is visible to the thread that gets it.
  *   threads      all functions may be called from any thread at any time, callbacks included, except from a
  *                signal handler that may have interrupted one of them. weir_pool_free: see there.
- *   callbacks    run on the calling thread (drop: on any thread that allocates) with no lock held. They may
- *                allocate, free, and use pools, this one included. They may not leave by longjmp or an
+ *   callbacks    run on the calling thread, and `drop` on any thread that allocates, with no lock held. They
+ *                may allocate, free, and use pools, this one included. They may not leave by longjmp or an
  *                exception.
- *   collected    what the pool holds may be collected objects (weir/gc.h): they and what they point to are
- *                reached until they are dropped. A pool without `drop` leaves them to the collector then,
- *                which frees them in that very cycle, as Go's does.
- *   fork         the child has the objects that the pools held. Those that another thread was about to get or
- *                put, or had got, are lost to it, as all that was only that thread's.
- *   misuse       is undefined, as with any free list; with WEIR_DEBUG=poolcheck=1 a double put, a put of what
- *                the pool did not hand out, and a write after a put end the program with one line on stderr
- *                (onerror=warn: go on). Pools that are made under AddressSanitizer or valgrind have these
- *                tools watch their objects; under heaptrack a get is an allocation and a put is a free, of
- *                objects on weir's heap.
+ *   collected    the objects may be collected ones (weir/gc.h). Until they are dropped, the pool keeps them
+ *                and what they point to alive. A pool without `drop` then leaves them to the collector, which
+ *                frees them in the same cycle, as Go's does.
+ *   fork         the child has the objects that the pools held. Objects that another thread had got, or was
+ *                about to get or put, are lost to the child, as is everything that only that thread had.
+ *   misuse       has undefined results, as with any free list. With WEIR_DEBUG=poolcheck=1 a double put, a
+ *                put of an object that the pool did not hand out, and a write after a put end the program
+ *                with one line on stderr (with onerror=warn it goes on). AddressSanitizer and valgrind watch
+ *                the objects in pools that are made under them. For heaptrack, a get is an allocation and a
+ *                put is a free, of objects on weir's heap.
  */
 #ifndef WEIR_POOL_H
 #define WEIR_POOL_H
@@ -47,48 +47,48 @@
 
 typedef struct weir_pool weir_pool;
 
-/* --- What the inline paths of weir_pool_get and weir_pool_put see, for them alone to read or write ---
+/* --- For the inline functions weir_pool_get and weir_pool_put only: nobody else may read or write this ---
  *
  *     weir_pool_thread_1 --> of[number of the pool] --> weir_pool_local --> rounds   ######......    objects
  *
- * The digit is the version: a library with another layout has another name, and keeps this one of size 0, so
- * that what was compiled with this header goes out of line. */
+ * The digit is the version. A library with another layout uses another name, and also has this one with size
+ * 0; so programs that were compiled with this header call the functions out of line. */
 
-/* A thread's part of a pool. The protocol of busy and unbiased is in pool/pool.h of the sources. */
+/* A thread's part of a pool. The sources' pool/pool.h describes the protocol of busy and unbiased. */
 struct weir_pool_local {
-    uint32_t busy;     /* the thread is at it */
-    uint32_t unbiased; /* 0; or more than any count: the operation goes out of line */
+    uint32_t busy;     /* the thread is using this struct */
+    uint32_t unbiased; /* 0; or more than any count: then the operation goes out of line */
     uint32_t count;    /* objects in rounds */
     uint32_t capacity; /* of rounds, for puts */
     void **rounds;
     uint64_t hits; /* objects handed out */
 };
 
-/* The calling thread's, by the number of the pool. */
+/* The calling thread's parts of all pools, by the number of the pool. */
 struct weir_pool_thread {
     size_t size;
     struct weir_pool_local **of;
 };
 
-/* What a weir_pool begins with. */
+/* The beginning of a weir_pool. */
 struct weir_pool_head {
     size_t id;
 };
 
-/* How a pool makes and drops its objects. All members may be 0; those of a later version of this header are
- * added at the end, and mean what the library does today when they are 0. */
+/* How a pool makes and drops its objects. All members may be 0. Later versions of this header add members at
+ * the end; with these 0, a pool works as it does today. */
 typedef struct weir_pool_options {
-    /* Make an object; NULL when there is none to be had, which weir_pool_get returns. Without it
-     * weir_pool_get returns NULL when the pool is empty. */
+    /* Make an object. If it returns NULL, so does weir_pool_get. Without this function weir_pool_get returns
+     * NULL when the pool is empty. */
     void *(*new_object)(void *ctx);
-    /* Dispose of an object that the pool gives up. Without it objects are given to weir_free. */
+    /* Dispose of an object that the pool gives up. Without this function objects are given to weir_free. */
     void (*drop)(void *ctx, void *p);
-    /* Handed to every callback. The caller's; must live until the pool is freed and all its objects are
-     * back. */
+    /* Passed to every callback. It belongs to the caller, and must live until the pool is freed and all its
+     * objects are back. */
     void *ctx;
     /* For statistics and messages: the first 31 bytes are copied. NULL: none. */
     const char *name;
-    /* Make an object as good as new; called by weir_pool_put before the pool has it. */
+    /* Make an object as good as new. weir_pool_put calls it before the pool takes the object. */
     void (*reset)(void *ctx, void *p);
 } weir_pool_options;
 
@@ -100,55 +100,54 @@ typedef struct weir_pool_stats {
     char name[WEIR_POOL_NAME]; /* terminated */
     uint64_t gets;             /* objects asked for, */
     uint64_t hits;             /* of them served from the pool, */
-    uint64_t misses;           /* and not: these called new_object, or returned NULL */
+    uint64_t misses;           /* and not served: these called new_object, or returned NULL */
     uint64_t steals; /* objects taken over from other threads, many at a time; not all were needed yet */
     uint64_t puts;   /* objects put */
     uint64_t drops;  /* objects given up */
     uint64_t held;   /* objects in the pool now */
-    uint64_t
-        bytes_held;   /* held times the mean size of objects put, in bytes: exact if they are of one size. Of
-                                * objects on weir's heap; others count 0. One put of several is looked at. */
+    /* held times the mean size of objects put, in bytes; exact if all are of one size. Only objects on weir's
+     * heap count, others count 0. The mean is of a sample of the puts. */
+    uint64_t bytes_held;
     uint64_t cycles;  /* of the runtime that the pool has seen */
-    uint64_t refused; /* of the drops: objects that were refused when they were put */
+    uint64_t refused; /* of the drops: objects that were dropped when they were put */
 } weir_pool_stats;
 
 WEIR_API_BEGIN
 
-/* Drop all objects of a pool, then the pool. NULL does nothing. Objects that were got stay their holders',
- * which may still put them: they are dropped on the spot, and the last one takes the handle (some hundred
- * bytes) with it. A put without a get lowers the count of objects outstanding, so the handle may then be
- * freed early. No other use of the pool may come later or at the same time; a drop callback may not free its
- * own pool. Waits for drop callbacks that other threads are in. */
+/* Drop all objects of a pool, then free the pool. NULL does nothing. Objects that were got still belong to
+ * their holders, who may put them: each is then dropped at once, and the last put frees the handle (some
+ * hundred bytes). A put without a get lowers the count of objects outstanding, so the handle may then be
+ * freed too early. Otherwise the pool may not be used later or at the same time. A drop callback may not free
+ * its own pool. The function waits for drop callbacks that run on other threads. */
 WEIR_API void weir_pool_free(weir_pool *pool) WEIR_NOEXCEPT;
 
 /* A new pool, empty; NULL with ENOMEM. The options are copied; NULL is the same as all 0. */
 WEIR_API weir_pool *weir_pool_new(const weir_pool_options *options) WEIR_NOEXCEPT;
 
-/* The pool holds objects of so many usable bytes at the most, of those on weir's heap; one that would pass it
- * is dropped when it is put. 0: no limit. Setting a first limit, removing it, and setting one that is passed
- * already drop what the pool has. A pool with a limit counts each object: gets and puts cost a call and an
- * atomic addition more. */
+/* Limit the usable bytes of the objects in the pool; only objects on weir's heap count. An object that would
+ * exceed the limit is dropped when it is put. 0: no limit. All objects in the pool are dropped when a first
+ * limit is set, when the limit is removed, and when the new limit is exceeded already. A pool with a limit
+ * counts each object: a get or put costs a call and an atomic addition more. */
 WEIR_API void weir_pool_set_limit(weir_pool *pool, size_t bytes) WEIR_NOEXCEPT;
 
-/* From now on ask `refuses` at each put, before `reset`: true, and the object is dropped. For objects that
- * have outgrown what the next user needs. NULL: ask no more. */
+/* From now on call `refuses` at each put, before `reset`; if it returns true, the object is dropped. For
+ * objects that have become larger than the next user needs. NULL: no more. */
 WEIR_API void weir_pool_set_refusal(weir_pool *pool, bool (*refuses)(void *ctx, void *p)) WEIR_NOEXCEPT;
 
-/* An object: one that was put and not got since, or else a new one. NULL if there is neither. Where an object
- * of the calling thread's is at hand this takes no lock and writes no memory that other threads read. After
+/* Get an object: one from the pool, or else a new one. NULL if there is neither. If the calling thread's part
+ * of the pool has an object, this takes no lock and writes no memory that other threads read. After
  * sync.Pool.Get. */
 WEIR_API inline void *weir_pool_get(weir_pool *pool) WEIR_NOEXCEPT;
 
-/* Hand an object to the pool. NULL does nothing. When the pool has no memory to note it, it is dropped. errno
- * is kept
- * (unless a callback changes it). After sync.Pool.Put. */
+/* Put an object into the pool. NULL does nothing. If there is no memory to record the object, it is dropped.
+ * errno is kept, unless a callback changes it. After sync.Pool.Put. */
 WEIR_API inline void weir_pool_put(weir_pool *pool, void *p) WEIR_NOEXCEPT;
 
-/* What they do when there is nothing, or no room, at hand. */
+/* The two above call these when the thread's part of the pool is empty, or full. */
 WEIR_API void *weir_pool_get_slow(weir_pool *pool) WEIR_NOEXCEPT;
 WEIR_API void weir_pool_put_slow(weir_pool *pool, void *p) WEIR_NOEXCEPT;
 
-/* Compiled into the program, found without a call. */
+/* Accessed by the code that is inlined into the program, without a call. */
 extern WEIR_API __thread struct weir_pool_thread
     weir_pool_thread_1 WEIR_ATTRIBUTE((tls_model("initial-exec")));
 
@@ -197,30 +196,31 @@ inline void weir_pool_put(weir_pool *pool, void *p) WEIR_NOEXCEPT
 
 /* --- Buffers by size: pools that the library has, one for each power of two --- */
 
-/* A buffer of at least size bytes, aligned to 16, contents undefined; weir_usable_size tells how many it has.
- * NULL with ENOMEM. Sizes are rounded up to a power of two from 64 bytes to 1 MiB, and each has a pool
- * "buffer-SIZE"; from there on it is weir_malloc. */
+/* A buffer of at least size bytes, aligned to 16, contents undefined; weir_usable_size tells its size. NULL
+ * with ENOMEM. Sizes up to 1 MiB are rounded up to a power of two, at least 64 bytes, and each has a pool
+ * "buffer-SIZE". Larger buffers come from weir_malloc. */
 WEIR_API void *weir_buffer_pool_get(size_t size) WEIR_NOEXCEPT;
 
-/* Hand in a buffer, from weir_buffer_pool_get or any other function that weir_free takes. NULL does nothing.
- * Keeps errno. weir_free is as good, but then the buffer is not used again as it is. */
+/* Put a buffer from weir_buffer_pool_get, or any other block that weir_free takes. NULL does nothing. Keeps
+ * errno. weir_free is also allowed, but then the buffer does not go to a pool. */
 WEIR_API void weir_buffer_pool_put(void *buffer) WEIR_NOEXCEPT;
 
 /* --- Statistics --- */
 
-/* Fill the first `size` bytes of the statistics that the caller compiled with; use weir_read_pool_stats. */
+/* Fill the first `size` bytes of the statistics, the size that the caller was compiled with; use
+ * weir_read_pool_stats. */
 WEIR_API void weir_read_pool_stats_sized(weir_pool *pool, void *stats, size_t size) WEIR_NOEXCEPT;
 
-/* Read the statistics of a pool; keeps its users out for a few microseconds. Never allocates, keeps errno. */
+/* Read the statistics of a pool. Its users wait for a few microseconds. Never allocates, keeps errno. */
 static inline void weir_read_pool_stats(weir_pool *pool, weir_pool_stats *stats) WEIR_NOEXCEPT
 {
     weir_read_pool_stats_sized(pool, stats, sizeof *stats);
 }
 
 /* Call visit(ctx, stats, size) for every pool, the library's own included, in no particular order, until it
- * returns false. `size`: how many bytes of the statistics the library knows. Pools that come or go meanwhile
- * may be seen or not. visit is called with no lock held and may do anything; the statistics are gone when it
- * returns. */
+ * returns false. `size` is the number of bytes of the statistics that the library knows. A pool that is made
+ * or freed meanwhile may be visited or not. visit is called with no lock held and may do anything; the
+ * statistics are valid until it returns. */
 WEIR_API void weir_pool_each(bool (*visit)(void *ctx, const weir_pool_stats *stats, size_t size),
                              void *ctx) WEIR_NOEXCEPT;
 

@@ -1,9 +1,10 @@
 /* weir/stats.h: the account: where every byte is.
  *
  * The fields are those of Go's runtime.MemStats by the same names in snake case, with Go's definitions
- * restated for a C heap, and weir's own at the end. Sizes are bytes, counts are counts since the program
- * began, times are nanoseconds. What threads cache counts as free, not as allocated. Counts that grow only
- * never fall from one account to the next, and are exact for threads that do not allocate meanwhile.
+ * restated for a C heap; weir's own fields follow at the end. Sizes are in bytes, counts begin at the start
+ * of the program, times are in nanoseconds. Cells that threads cache count as free, not as allocated. Counts
+ * that only grow never fall from one account to the next, and are exact for threads that do not allocate
+ * meanwhile.
  *
  * Identities that hold in every account:
  *
@@ -34,14 +35,14 @@ enum {
 };
 
 typedef struct weir_size_class_stats {
-    uint64_t size;    /* of a cell of this class: the largest request it serves */
+    uint64_t size;    /* of a cell of this class, and the largest request that it serves */
     uint64_t mallocs; /* blocks ever allocated in it */
     uint64_t frees;   /* blocks ever freed in it; mallocs - frees are live */
 } weir_size_class_stats;
 
 typedef struct weir_shed_stats {
     uint64_t taken; /* how often the rung was taken, ever */
-    uint64_t bytes; /* bytes by which less was in use after it, in all; of idle memory, what was given back */
+    uint64_t bytes; /* by how much less was in use after it, in all; of idle memory, what was given back */
 } weir_shed_stats;
 
 typedef struct weir_mem_stats {
@@ -51,10 +52,10 @@ typedef struct weir_mem_stats {
     uint64_t alloc;
     /* Bytes ever allocated; grows only. total_alloc - alloc were freed. */
     uint64_t total_alloc;
-    /* Bytes of memory obtained from the kernel, released ones included: the sum of the *_sys fields. Address
-     * space that is reserved and was never used does not count. */
+    /* Bytes of memory obtained from the kernel, including those that were given back: the sum of the *_sys
+     * fields. Address space that is reserved and was never used does not count. */
     uint64_t sys;
-    /* 0: as in Go, kept for the name; pointer look-ups are not counted. */
+    /* Always 0, as in Go: pointer look-ups are not counted. */
     uint64_t lookups;
     /* Blocks ever allocated, and ever freed. */
     uint64_t mallocs;
@@ -64,14 +65,14 @@ typedef struct weir_mem_stats {
 
     uint64_t heap_alloc;    /* bytes in allocated blocks; unreachable collected ones too, until swept */
     uint64_t heap_sys;      /* bytes obtained for the heap: in use, idle and released */
-    uint64_t heap_idle;     /* bytes in no span: they can be given back, or cut anew for any size */
+    uint64_t heap_idle;     /* bytes in no span: they can be given back, or be used for blocks of any size */
     uint64_t heap_inuse;    /* bytes in spans that have at least one allocated or cached cell */
     uint64_t heap_released; /* the part of heap_idle that is not held: given back, or never touched */
     uint64_t heap_objects;  /* allocated blocks */
 
     /* --- Memory of the runtime's own, outside the heap --- */
 
-    uint64_t stack_inuse;   /* bytes of stacks held by the runtime: 0, thread stacks are the C library's */
+    uint64_t stack_inuse;   /* bytes of stacks held by the runtime: 0; thread stacks are the C library's */
     uint64_t stack_sys;     /* bytes obtained for stacks: 0 likewise */
     uint64_t mspan_inuse;   /* bytes of slot and span descriptors in use */
     uint64_t mspan_sys;     /* bytes obtained for descriptors */
@@ -86,8 +87,8 @@ typedef struct weir_mem_stats {
     uint64_t next_gc;        /* size of the collected heap (gc_heap) that the next cycle aims to finish at */
     uint64_t last_gc;        /* when the last cycle finished, in nanoseconds since 1970; 0: never */
     uint64_t pause_total_ns; /* nanoseconds the world was stopped, all cycles together */
-    /* Of the last cycles: nanoseconds for which the world was stopped, and when that ended (since 1970);
-     * rings, of which the most recent entry is [(num_gc + 255) % 256]. */
+    /* Of the last cycles: for how many nanoseconds the world was stopped, and when the stop ended (since
+     * 1970). These are circular; the most recent entry is [(num_gc + 255) % 256]. */
     uint64_t pause_ns[WEIR_STATS_PAUSES];
     uint64_t pause_end[WEIR_STATS_PAUSES];
     uint64_t num_gc;        /* cycles finished */
@@ -111,15 +112,15 @@ typedef struct weir_mem_stats {
     int64_t hard_limit;           /* weir_set_hard_limit (INT64_MAX: none) */
     uint64_t hard_limit_refusals; /* allocations that failed on the hard limit */
     uint64_t os_releases;         /* how often memory was given back to the kernel, */
-    uint64_t os_released_bytes;   /* how much in all (heap_released is what of it is out now), */
+    uint64_t os_released_bytes;   /* how much in all (heap_released is the part that has not come back), */
     uint64_t limit_releases;      /* and how often because a limit was near */
     uint64_t gc_live;             /* bytes of collected objects that the last cycle reached, */
-    uint64_t gc_heap;             /* and with those handed out since: what is held against next_gc */
+    uint64_t gc_heap;             /* and the same with those allocated since: compare it with next_gc */
     uint64_t pause_max_ns;        /* the longest world stop of all cycles, nanoseconds */
     uint64_t gc_cpu_ns;           /* nanoseconds that collections took so far, of all processors together */
     /* While the soft limit counts all of the process (weir_set_memory_limit_scope), otherwise 0: */
     uint64_t process_resident; /* bytes of anonymous memory of the process that are resident, */
-    uint64_t foreign_bytes;    /* and what of that is not weir's, as the limit counts it (up to 1 % more) */
+    uint64_t foreign_bytes;    /* and the part that is not weir's, as the limit counts it (up to 1 % more) */
     /* What the limits made the runtime give up, by rung (weir_rung of weir/control.h). */
     weir_shed_stats shed[WEIR_STATS_RUNGS];
     uint64_t peak_held; /* the most of sys - heap_released, since the start or since weir_reset_peak_held */
@@ -127,22 +128,22 @@ typedef struct weir_mem_stats {
 
 WEIR_API_BEGIN
 
-/* Fill the first `size` bytes of an account that the caller compiled with. Fields are only ever added at the
- * end, so an old program on a new library gets the fields it knows, and a new program on an old library gets
- * zeros in those the library does not know. Returns how many bytes the library knows: a field at or beyond
- * that offset was not filled. Use weir_read_mem_stats. */
+/* Fill the first `size` bytes of an account, the size that the caller was compiled with; use
+ * weir_read_mem_stats. Fields are only ever added at the end. So an old program on a new library gets the
+ * fields that it knows, and a new program on an old library gets zeros in the fields that the library does
+ * not know. Returns how many bytes the library knows: a field at or beyond that offset was set to zero. */
 WEIR_API size_t weir_read_mem_stats_sized(void *stats, size_t size) WEIR_NOEXCEPT;
 
-/* Read the account. Callable from any thread; takes locks for a few microseconds, never allocates, keeps
- * errno. After Go's runtime.ReadMemStats, but without stopping the world: fields are exact each by itself,
- * and threads that allocate meanwhile may be seen before or after. The size is passed along unseen, so there
- * is no field to initialise and none to forget. */
+/* Read the account. Any thread may call it; it takes locks for a few microseconds, never allocates, and keeps
+ * errno. After Go's runtime.ReadMemStats, but it does not stop the world: each field is exact by itself, and
+ * what other threads allocate meanwhile may be in it or not. The struct need not be initialized: this
+ * function passes its size. */
 static inline void weir_read_mem_stats(weir_mem_stats *stats) WEIR_NOEXCEPT
 {
     (void)weir_read_mem_stats_sized(stats, sizeof *stats);
 }
 
-/* From now on peak_held is the most that is held from now on. Any thread; keeps errno. */
+/* Let peak_held begin again from what is held now. Any thread may call it; it keeps errno. */
 WEIR_API void weir_reset_peak_held(void) WEIR_NOEXCEPT;
 
 WEIR_API_END

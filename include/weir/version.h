@@ -1,7 +1,8 @@
-/* weir/version.h: which weir this is. The macros tell what was compiled against, weir_version() what runs.
+/* weir/version.h: the version. The macros are the version that a program is compiled against, weir_version()
+ * is the version of the library that runs.
  *
- * Semantic versioning: programs built for MAJOR.MINOR run on every later MINOR of the same MAJOR. While MAJOR
- * is 0, that holds within one MINOR only.
+ * Versions are semantic: a program built for MAJOR.MINOR runs on every later MINOR of the same MAJOR. While
+ * MAJOR is 0, it runs only on the same MINOR.
  */
 #ifndef WEIR_VERSION_H
 #define WEIR_VERSION_H

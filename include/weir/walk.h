@@ -1,14 +1,16 @@
-/* weir/walk.h: the heap, span by span: what is in use, and what holds memory that would otherwise go back.
+/* weir/walk.h: a walk through the heap, span by span: which blocks are in use, and which blocks keep pages
+ * from going back to the kernel.
  *
- * A span is a run of pages that is cut into blocks of one size, or one large block. The kernel can have a
- * page back when no block in use reaches into it: so a few survivors hold much more than they take. `weir
- * pins` prints that for a running program; these functions are what it stands on.
+ * A span is a range of pages that is cut into blocks of one size, or that has one large block. A page can be
+ * given back to the kernel only if no block in use reaches into it. So a few surviving blocks can hold much
+ * more memory than they take. `weir pins` prints this for a running program; it uses these functions.
  *
  *     blocks      | used |      | used |      |      |      |      | used |        used_blocks == 3
  *     pages       |  resident   |  resident   |   released  |  resident   |        resident == 3 pages
  *
- * Any thread may call these, outside of signal handlers. They allocate nothing and stop no thread: a block
- * that is allocated or freed meanwhile may be seen or not. In a program that stands still all is exact.
+ * Any thread may call these functions, except from signal handlers. They allocate nothing and stop no thread:
+ * a block that is allocated or freed meanwhile may be seen as used or as free. If no other thread runs,
+ * everything is exact.
  */
 #ifndef WEIR_WALK_H
 #define WEIR_WALK_H
@@ -28,10 +30,10 @@ typedef enum weir_span_kind {
 typedef struct weir_span {
     const void *start;  /* of the first block; block i begins at start + i * block_size */
     size_t block_size;  /* the whole of a large block */
-    size_t blocks;      /* that there is room for; 1: a large block */
-    size_t used_blocks; /* in the program's hands; of collected ones, not yet found unreachable */
-    size_t resident;    /* of the span's pages, at most */
-    size_t pinned;      /* of these, on pages that a block in use reaches into */
+    size_t blocks;      /* how many blocks the span has room for; 1: a large block */
+    size_t used_blocks; /* allocated and not freed; of collected blocks: not yet found unreachable */
+    size_t resident;    /* bytes of the span's pages that are resident, at most */
+    size_t pinned;      /* of these, bytes on pages that a block in use reaches into */
     weir_span_kind kind;
     const uint64_t *used; /* bit i % 64 of word i / 64: block i is in use. Valid until visit returns */
 } weir_span;
@@ -39,9 +41,9 @@ typedef struct weir_span {
 WEIR_API_BEGIN
 
 /* Call visit(ctx, span, size) for every span in which a block is in use, by ascending address, until it
- * returns false. `size`: how many bytes of the struct the library knows. visit is called with no lock held
- * and may do anything; it should allocate little, since what it allocates may be visited too. Takes some
- * hundred nanoseconds a span. */
+ * returns false. `size` is the number of bytes of the struct that the library knows. visit is called with no
+ * lock held and may do anything; it should allocate little, since what it allocates may be visited too. The
+ * walk takes some hundred nanoseconds for each span. */
 WEIR_API void weir_heap_walk(bool (*visit)(void *ctx, const weir_span *span, size_t size),
                              void *ctx) WEIR_NOEXCEPT;
 

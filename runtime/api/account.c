@@ -1,4 +1,4 @@
-/* account: the public face of budgets. */
+/* account: the public functions for budgets. */
 #include <weir/account.h>
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* control: the public face of the knobs. */
+/* control: the public functions for the knobs. */
 #include <weir/control.h>
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* event: the public face of events. */
+/* event: the public functions for events. */
 #include <weir/event.h>
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* finalize: the public face of finalizers and cleanups. */
+/* finalize: the public functions for finalizers and cleanups. */
 #include <weir/finalize.h>
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 static bool is_object(const void *p)
 {
     bool is = p && mark_base(p) == p;
-    errno = is ? ENOMEM : EINVAL; /* what else can go wrong */
+    errno = is ? ENOMEM : EINVAL; /* the error that may still follow */
     return is;
 }
 
@@ -22,7 +22,8 @@ int weir_gc_set_finalizer(void *object, void (*finalizer)(void *object, void *co
     return 0;
 }
 
-/* An argument in the object would keep it alive for ever: the simplest case of it is refused, as in Go. */
+/* A cleanup whose argument leads to the object would keep it alive for ever. The simplest case, an argument
+ * that points into the object, is refused, as in Go. */
 weir_cleanup weir_gc_add_cleanup(const void *object, void (*cleanup)(void *argument), const void *argument)
 {
     int saved = errno;

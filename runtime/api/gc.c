@@ -1,4 +1,4 @@
-/* gc: the public face of collected memory. */
+/* gc: the public functions for collected memory. */
 #include <weir/gc.h>
 
 #include <errno.h>
@@ -48,8 +48,8 @@ void *weir_gc_alloc_typed(const weir_type *type, size_t count)
     return p;
 }
 
-/* Before its type is in place, the new object is not looked into; the old one still is. It holds `held`
- * bytes. */
+/* Move an object that holds `held` bytes. The new object is not scanned before its type is in place; until
+ * then the old one still is. */
 static void *move(void *object, span_t *span, size_t held, size_t size)
 {
     void *to = span->kind == KIND_TYPED ? gc_alloc(KIND_TYPED, size + sizeof(weir_type *))

@@ -1,4 +1,4 @@
-/* heap: the public face of manual memory; each function is the heap's by its public name. */
+/* heap: the public functions for manual memory: functions of the heap under their public names. */
 #include <weir/heap.h>
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* metrics: the public face of observe/metrics. */
+/* metrics: the public functions for metrics. */
 #include "runtime/observe/metrics.h"
 
 const weir_metric *weir_metrics_all(size_t *count)

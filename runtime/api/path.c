@@ -1,4 +1,4 @@
-/* path: the public face of paths to objects. */
+/* path: the public functions for paths to objects. */
 #include <weir/path.h>
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include "runtime/gc/debug/path.h"
 #include "runtime/process/place.h"
 
-/* What the process has written may be static data: asked with all threads at work, since the linker has a
+/* A root in a mapping may be static data. The linker is asked while all threads run again, since it takes a
  * lock. */
 static void name_static(weir_path_step *root)
 {

@@ -1,4 +1,4 @@
-/* profile: the public face of the heap profile. */
+/* profile: the public functions for the heap profile. */
 #include <weir/profile.h>
 
 #include "runtime/observe/profile_file.h"

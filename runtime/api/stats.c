@@ -1,4 +1,4 @@
-/* stats: the public face of the account, cut to the size that the caller was compiled with. */
+/* stats: the public functions for the account, cut to the size that the caller was compiled with. */
 #include <weir/stats.h>
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* trace: the public face of the execution trace. */
+/* trace: the public functions for the execution trace. */
 #include <weir/trace.h>
 
 #include "runtime/observe/trace.h"

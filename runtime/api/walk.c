@@ -1,4 +1,4 @@
-/* walk: the public face of the walk through the heap. */
+/* walk: the public functions for the walk through the heap. */
 #include <weir/walk.h>
 
 #include "runtime/control/walk.h"

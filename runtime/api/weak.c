@@ -1,4 +1,4 @@
-/* weak: the public face of weak references and maps. */
+/* weak: the public functions for weak references and maps. */
 #include <weir/weak.h>
 
 #include <errno.h>
@@ -31,7 +31,7 @@ weir_weak *weir_weak_new(const void *object)
     return (weir_weak *)reference;
 }
 
-/* The thread is to be known before it holds the object. */
+/* The thread needs a heap before it holds the object: only then are its registers and its stack scanned. */
 void *weir_weak_get(const weir_weak *weak)
 {
     thread_heap();

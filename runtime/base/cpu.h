@@ -1,7 +1,7 @@
-/* cpu: the few instructions that C has no words for, by processor: x86-64 and AArch64. Another one needs its
- * lines here, in stack.c (a call on another stack), tracer_task.h (system calls without the C library),
- * asleep.c (what tells a signal's frame) and unwind.c; all but the first two have a way around for a
- * processor that they do not know.
+/* cpu: the few instructions that C cannot express, for each processor: x86-64 and AArch64. A port to another
+ * one adds its lines here, in stack.c (a call on another stack), tracer_task.h (system calls without the C
+ * library), asleep.c (how a signal's frame is recognized) and unwind.c. Only this file and stack.c have no
+ * fallback for a processor that they do not know.
  */
 #ifndef WEIR_BASE_CPU_H
 #define WEIR_BASE_CPU_H
@@ -12,15 +12,17 @@
 #error "weir runs on x86-64 and AArch64: see docs/platforms.md"
 #endif
 
-/* Where a frame has the registers that a call keeps, after __builtin_unwind_init, in words from its frame
- * address: x86-64 pushes them below it, AArch64 stores them above the frame's record, which is the lowest. */
+/* Where a frame holds the callee-saved registers after __builtin_unwind_init, in words from the frame
+ * address. x86-64 pushes them below that address. AArch64 stores them above the frame record, which lies
+ * lowest in the frame. */
 #ifdef __x86_64__
 enum { CPU_SAVED_FROM = -8 };
 #else
 enum { CPU_SAVED_FROM = 2 };
 #endif
 
-/* The lowest address of the frame that it is in; `local` is a variable there. */
+/* The lowest address of the frame of the function that uses the macro; `local` is a variable of that
+ * function. */
 #define CPU_FRAME_LOW(local)                                                                                 \
     ((uintptr_t) & (local) < (uintptr_t)__builtin_frame_address(0) ? (uintptr_t) & (local)                   \
                                                                    : (uintptr_t)__builtin_frame_address(0))
@@ -35,8 +37,8 @@ static inline void cpu_pause(void)
 #endif
 }
 
-/* Clear the vector registers that calls may change: a copy leaves words there, and the frame of a signal
- * holds them. */
+/* Clear the caller-saved vector registers. A copy leaves words in them, which the collector would find in the
+ * frame of a signal. */
 static inline void cpu_clear_vectors(void)
 {
 #ifdef __x86_64__

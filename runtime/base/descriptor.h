@@ -1,8 +1,8 @@
 /* descriptor: small files of the kernel's that are opened once and read often.
  *
- * The descriptor lies where programs have none, is closed by exec, and is read by pread alone: no position
- * moves, should the program have closed it and opened something else there. A reader checks what it says.
- * errno is kept. */
+ * The descriptor has a high number, which programs rarely use, and is closed by exec. The program may have
+ * closed it and opened another file under its number: so it is read by pread alone, which moves no file
+ * position, and the caller checks the content. errno is kept. */
 #ifndef WEIR_BASE_DESCRIPTOR_H
 #define WEIR_BASE_DESCRIPTOR_H
 
@@ -11,7 +11,8 @@
 
 /* -1: it cannot be opened, or a filter of the program's does not allow it (filter.h). */
 int descriptor_open(const char *path);
-/* The whole file, which is shorter than size, from its beginning; terminated. One system call. */
+/* Read the whole file and terminate it, by one system call. False: it cannot be read, is empty, or does not
+ * fit. */
 bool descriptor_read(int descriptor, char *content, size_t size);
 void descriptor_close(int descriptor);
 

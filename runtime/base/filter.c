@@ -97,7 +97,7 @@ static bool is_so(uint16_t comparison, uint32_t a, uint32_t b)
     }
 }
 
-/* One that ends without an answer the kernel refuses. */
+/* A program that ends without an answer counts as KILLED; the kernel refuses to install it. */
 uint32_t filter_answer(const struct sock_fprog *program, const struct seccomp_data *data)
 {
     const struct sock_filter *code = program->filter;
@@ -146,8 +146,8 @@ uint32_t filter_answer(const struct sock_fprog *program, const struct seccomp_da
 
 /* --- the calls --- */
 
-/* With the arguments that a filter may look at. Addresses and descriptors differ from call to call: 0 stands
- * for them. */
+/* Each call with the arguments that a filter may look at. Addresses and descriptors differ from call to call:
+ * 0 stands for an address, 3 (or 0) for a descriptor. */
 static const struct call {
     uint32_t uses;
     int number;
@@ -205,8 +205,8 @@ static const struct call {
     {FILTER_FILES, SYS_rt_sigtimedwait, {0, 0, 0, 8}},
 };
 
-/* An error of PAGEMAP_SCAN is answered by another way to the same (written.c): only what kills is not let
- * through. */
+/* written.c has a fallback for a PAGEMAP_SCAN that fails, so a filter that answers it with an error counts as
+ * letting it through. */
 static bool lets_through(const struct sock_fprog *program, const struct call *call)
 {
     struct seccomp_data data = {.nr = call->number, .arch = (uint32_t)ARCHITECTURE};
@@ -217,7 +217,8 @@ static bool lets_through(const struct sock_fprog *program, const struct call *ca
            (call->number == SYS_ioctl && answer == SECCOMP_RET_ERRNO);
 }
 
-/* What the program has given may be no memory: the kernel, which says so by an error, is asked first. */
+/* The program's pointer may be invalid, so the kernel copies first: it returns an error instead of a
+ * fault. */
 static bool is_readable(const void *start, size_t size)
 {
     char copy[512];

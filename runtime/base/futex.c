@@ -17,8 +17,8 @@ static bool futex_wait(_Atomic uint32_t *word, uint32_t value, const struct time
     return woken;
 }
 
-/* ThreadSanitizer keeps a signal back until the thread comes to something that it watches. This system call
- * is not: without an end to it the thread would never stop for the collector. */
+/* ThreadSanitizer delays a signal until the thread makes a call that it intercepts, which this system call is
+ * not. So the wait has a timeout here: without one the thread would never stop for the collector. */
 #ifdef __SANITIZE_THREAD__
 enum { MOST_NS = 5 * 1000 * 1000 };
 #define MOST (&(const struct timespec){.tv_nsec = MOST_NS})

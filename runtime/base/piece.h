@@ -22,7 +22,7 @@ static inline bool piece_is(struct piece piece, const char *string)
     return strlen(string) == piece.length && memcmp(piece.start, string, piece.length) == 0;
 }
 
-/* The piece up to the separator, which is taken off `rest` with it. */
+/* Cut the piece up to the separator off `rest`, and the separator with it. */
 static inline struct piece piece_cut(struct piece *rest, char separator)
 {
     const char *found = memchr(rest->start, separator, rest->length);

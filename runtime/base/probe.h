@@ -2,18 +2,18 @@
  * sys/sdt.h.
  *
  * A probe is a nop in the code and a note in the file (`readelf -n`) that says where it is and where its
- * arguments are. It stands behind its semaphore, a word that a tracer raises while it listens: until then it
- * costs the test of that word, on slow paths only. Without systemtap-sdt-dev at build time there are no
- * probes, and the functions do nothing.
+ * arguments are. Its semaphore, a word that a tracer raises while it listens, guards it: otherwise it costs
+ * the test of that word, on slow paths only. Without systemtap-sdt-dev at build time there are no probes, and
+ * the functions do nothing.
  *
  *     otel_memory:alloc (p, size, weight)   a sampled block; weight: the bytes that it stands for
  *                                           (OpenTelemetry's pair)
  *     otel_memory:free  (p)                 of a sampled block
  *     weir:sample_alloc, weir:sample_free   the same
  *     weir:gc_start     (number, heap)      a collection begins to stop the world; bytes before it
- *     weir:gc_done      (number, live)      and is done
- *     weir:stop         (ns)                how long the world stood
- *     weir:goal         (bytes)             the size at which the next one shall end
+ *     weir:gc_done      (number, live)      the collection is done; bytes after it
+ *     weir:stop         (ns)                how long the world was stopped
+ *     weir:goal         (bytes)             the heap goal of the next collection
  *     weir:limit        ()                  a cycle begins because a limit is near
  *     weir:release      (bytes)             given back to the kernel
  */

@@ -18,7 +18,7 @@ static bool is_of_name(char c)
     return is_letter(c) || is_digit(c) || c == '.' || c == '+' || c == '-';
 }
 
-/* Behind the size; NULL: there is none. */
+/* Parse a size. Returns what follows it; NULL: there is none. */
 static const char *cut_size(const char *text, uint64_t *size)
 {
     static const struct {

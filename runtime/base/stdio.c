@@ -1,5 +1,5 @@
-/* stdio: see stdio.h. The functions are of glibc's interface for old libraries of C++; its headers do not
- * show them. */
+/* stdio: see stdio.h. The functions belong to glibc's interface for old C++ libraries; its headers do not
+ * declare them. */
 #include "runtime/base/stdio.h"
 
 #include <features.h> /* says whether this is glibc */

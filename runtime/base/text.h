@@ -1,8 +1,8 @@
 /* text: lines of text without an allocation: a cursor over a buffer that the caller owns.
  *
- * For what must be said where malloc, stdio and the locale may not be touched: inside the allocator, before
- * libc is ready, at exit. What does not fit is dropped, never written past the end; the text is a C string at
- * all times. No function changes errno.
+ * For output where malloc, stdio and the locale must not be used: inside the allocator, before libc is ready,
+ * at exit. What does not fit is dropped, never written past the end; the text is a C string at all times. No
+ * function changes errno.
  *
  *     char room[128];
  *     text_t line = text_on(room, sizeof room);
@@ -34,8 +34,8 @@ void text_add_chars(text_t *text, const char *chars, size_t length);
 /* In quotes, unprintable characters as '?', cut at about 60 characters: safe for foreign strings in messages.
  */
 void text_add_quoted(text_t *text, const char *chars, size_t length);
-/* As a string of JSON. What is not plain ASCII becomes '?': it is no matter for a name, and may be half a
- * character at its end. */
+/* As a string of JSON. What is not printable ASCII becomes '?': a name can do without it, and a cut name may
+ * end in half a character. */
 void text_add_json_string(text_t *text, const char *string);
 void text_add_u64(text_t *text, uint64_t number);
 void text_add_i64(text_t *text, int64_t number);
@@ -48,7 +48,8 @@ void text_add_bytes(text_t *text, uint64_t bytes);
 /* For programs: exact, in the grammar of the limits, "256MiB", "1000". */
 void text_add_size(text_t *text, uint64_t bytes);
 
-/* Spaces up to the column (counted from 0 at the start of the current line); at least none. */
+/* Add spaces up to the column (counted from 0 at the start of the current line); none if the line is
+ * longer. */
 void text_pad_to(text_t *text, size_t column);
 /* Move what was added since `from` (an earlier text->length) to the right, so that it ends at the column. */
 void text_align_right(text_t *text, size_t from, size_t column);

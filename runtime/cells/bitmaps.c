@@ -18,11 +18,11 @@ uint64_t *bitmaps_scanned;
 slot_kind_t *bitmaps_slot_kinds;
 grey_t *bitmaps_grey;
 
-/* Under the lock of the collected spans. So many slots, from the front, */
+/* Under the lock of the collected spans. Each is a number of slots, from the region's base on. */
 static struct {
-    size_t mapped;    /* have their tables, */
-    size_t described; /* are counted in the page statistics, */
-    size_t huge;      /* have huge pages */
+    size_t mapped;    /* slots whose tables are mapped */
+    size_t described; /* slots whose tables the page statistics count */
+    size_t huge;      /* slots whose bitmaps lie on huge pages */
 } tables;
 
 static bool init(void)
@@ -40,14 +40,15 @@ static bool init(void)
     return true;
 }
 
-/* A table of which `have` entries are mapped, up to the end of their last page, for `want` of them. */
+/* Map more of a table, for `want` entries. `have` entries are mapped, up to the end of their last page. */
 static bool reach(void *table, size_t entry, size_t have, size_t want)
 {
     size_t from = os_page_up(have * entry), to = os_page_up(want * entry);
     return from == to || claim_map((char *)table + from, to - from);
 }
 
-/* One that fails leaves those before it as they are: what they have more is known by its own count. */
+/* If one table fails, those before it stay as long as they have become: have[] counts for each table by
+ * itself. */
 static bool reach_all(size_t want)
 {
     static const size_t entries[] = {BITS_BYTES, SCANNED_BYTES, sizeof(grey_t), sizeof(slot_kind_t)};
@@ -71,8 +72,8 @@ static void describe(size_t end)
     tables.described = end;
 }
 
-/* Marking looks at them as often as at the objects: those of a large heap have huge pages too, one behind
- * what is scanned for each two behind the others. */
+/* Marking reads the bitmaps as often as the objects, so those of a large heap lie on huge pages too: one huge
+ * page of scanned bits for every two of allocs and marks. */
 static void make_huge(uint32_t slot)
 {
     enum { HUGE_SLOTS = OS_HUGE_PAGE / SCANNED_BYTES };
@@ -87,7 +88,7 @@ static void make_huge(uint32_t slot)
     }
 }
 
-/* A quarter more than needed, for fewer calls. */
+/* Maps a quarter more than needed, for fewer system calls. */
 bool bitmaps_prepare(uint32_t slot, uint32_t count)
 {
     if (!init())

@@ -1,17 +1,18 @@
-/* bitmaps: which cells of collected spans are allocated, and which were reached. One bit a cell, the first at
- * the slot's first bit; a slot has 512 bytes of each bitmap, so that a cell has one number among all: its
- * slot's times CELLS_MAX, and its own. A large object has one bit.
+/* bitmaps: which cells of collected spans are allocated, and which were reached. Each bitmap has one bit per
+ * cell. A slot has 512 bytes of each, beginning with its first cell, so bit slot * CELLS_MAX + cell is that
+ * cell's. A large object has one bit.
  *
- *     allocs    the cell is the program's, or in a thread's allocation buffer. Released by the thread that
- *               frees, acquired by the one that allocates
- *     marks     the last trace reached it; zero but between the trace and the sweep of the span. A cell that
- *               the program frees loses first the one bit, then the other
- *     scanned   what it points to was reached too (gc/mark/mark.c). From the end of a trace to the sweep the
- *               same as marks in spans that hold pointers, but for cells freed since
+ *     allocs    the cell is the program's, or in a thread's allocation buffer. Memory order: the thread that
+ *               frees releases, the one that allocates acquires
+ *     marks     the last trace reached the cell; zero except between the trace and the sweep of the span.
+ *               Freeing a cell clears its allocs bit first, then its marks bit
+ *     scanned   the trace has looked into the cell: what it points to is marked, too (gc/mark/mark.c). From
+ *               the end of a trace to the sweep, scanned == marks in spans that hold pointers, except for
+ *               cells freed since
  *
- * And, beside them, what each slot holds, in two bytes, and what is left to scan there. Four claims
- * (os/claim.h), made at first use and mapped as the heap grows; where the heap is large the bitmaps lie on
- * huge pages.
+ * Two more tables have one entry per slot: what the slot holds (slot_kind_t), and what is left to scan there
+ * (grey_t). Each of the four tables is a claim of address space (os/claim.h), made at first use and mapped as
+ * the heap grows. The bitmaps of a large heap lie on huge pages.
  */
 #ifndef WEIR_CELLS_BITMAPS_H
 #define WEIR_CELLS_BITMAPS_H
@@ -23,14 +24,14 @@
 #include "runtime/cells/classes.h"
 #include "runtime/region/region.h"
 
-/* 64 cells: marking asks for one and changes the other. */
+/* The bits of 64 cells, side by side because marking reads allocs and then changes marks. */
 typedef struct bits {
     uint64_t allocs, marks;
 } bits_t;
 enum { CELLS_MAX = SLOT_SIZE / 16, SLOT_WORDS = CELLS_MAX / 64 };
 extern bits_t *bitmaps_bits; /* NULL until there is collected memory */
-/* Bytes of the region, from its base, that have these tables: beyond there is nothing collected. Grows, under
- * the lock of the collected spans; read by markers. */
+/* The tables cover this many bytes of the region, from its base; no collected memory lies beyond. Grows,
+ * under the lock of the collected spans; markers read it. */
 extern size_t bitmaps_reach;
 static inline bool bitmaps_cover(const void *p)
 {
@@ -46,10 +47,11 @@ static inline uint64_t *bitmaps_scanned_of(uint32_t slot)
     return bitmaps_scanned + (size_t)slot * SLOT_WORDS;
 }
 
-/* What a slot holds, again: marking asks about every word it finds, and the descriptors of a large heap do
- * not fit into the caches. Written as the span's state is; read by markers. */
+/* What a slot holds: a copy of two fields of its descriptor. Marking asks about every word it finds, and the
+ * descriptors of a large heap do not fit into the processor's caches. Written together with the span's state;
+ * markers read it. */
 typedef struct slot_kind {
-    _Alignas(2) uint8_t cls; /* 0: no span of small cells that are collected */
+    _Alignas(2) uint8_t cls; /* 0: the slot is not a span of small collected cells */
     uint8_t kind;            /* enum span_kind: the lowest bit says whether there are pointers */
 } slot_kind_t;
 extern slot_kind_t *bitmaps_slot_kinds; /* one a slot; NULL until there is collected memory */
@@ -65,9 +67,9 @@ static inline void bitmaps_set_slot_kind(size_t slot, slot_kind_t brief)
     __atomic_store(&bitmaps_slot_kinds[slot], &brief, __ATOMIC_RELEASE);
 }
 
-/* What is left to scan in a span. Markers' (gc/mark/mark.c); words is zero between collections. */
+/* What is left to scan in a span. Written by markers (gc/mark/mark.c); words is zero between collections. */
 typedef struct grey {
-    uint64_t words; /* of its bitmap, one bit each, in which cells may be marked and not scanned */
+    uint64_t words; /* one bit for each word of the bitmaps that may have cells marked and not scanned */
     uint32_t next;  /* slot in the same queue */
     uint32_t watch; /* the collector's: the trace in which the span's pages are watched (gc/cycle/watch.h) */
 } grey_t;
@@ -79,8 +81,9 @@ static inline uint32_t bitmaps_cell(uint32_t cls, size_t offset)
     return class_cell_at(class_reciprocals[cls], offset);
 }
 
-/* Have those of a slot, the first of `count` of a span; the others are covered, so that markers may ask about
- * them. False: out of memory. Under the lock of the collected spans. */
+/* Map the tables for the `count` slots of a span, of which `slot` is the first. Only the first slot's entries
+ * are used; the others are mapped because markers may ask about them. False: out of memory. Under the lock of
+ * the collected spans. */
 bool bitmaps_prepare(uint32_t slot, uint32_t count);
 /* Bytes of the tables that the page statistics count as metadata; under the same lock. */
 size_t bitmaps_bytes(void);
@@ -92,7 +95,8 @@ static inline uint32_t bitmaps_words(const span_t *span)
 }
 /* From `first` on, the first cell that is allocated, or not, as asked for; or `count`. */
 uint32_t bitmaps_find(const bits_t *bits, uint32_t first, uint32_t count, bool allocated);
-/* Of the cells [*first, end) those in its word, a bit each; *first moves on to the next one. */
+/* The mask of those of the cells [*first, end) that share *first's word. *first moves on to the cell after
+ * them. */
 static inline uint64_t bitmaps_next_ones(uint32_t *first, uint32_t end)
 {
     uint32_t stop = (*first | 63) + 1 < end ? (*first | 63) + 1 : end;
@@ -100,13 +104,14 @@ static inline uint64_t bitmaps_next_ones(uint32_t *first, uint32_t end)
     *first = stop;
     return ones;
 }
-/* Of the slot's cells [first, end): they are allocated; others may change other bits of the same words
+/* Set the allocs bits of the slot's cells [first, end). Other threads may change other bits of the same words
  * meanwhile. */
 void bitmaps_allocate(uint32_t slot, uint32_t first, uint32_t end);
-/* They are marked and scanned, others changing other bits meanwhile: the collector, in the stopped world; a
- * thread that allocates while a trace runs beside the program. */
+/* Set their marks and scanned bits. Other threads may change other bits meanwhile. Called by the collector in
+ * the stopped world, and by a thread that allocates while a trace runs beside the program. */
 void bitmaps_blacken(uint32_t slot, uint32_t first, uint32_t end);
-/* Nothing in so many words of the slot's bitmaps is marked, scanned or grey; in the stopped world. */
+/* Clear so many words of the slot's marks and scanned bits, and have nothing grey in it; in the stopped
+ * world. */
 void bitmaps_whiten(uint32_t slot, uint32_t words);
 
 #endif

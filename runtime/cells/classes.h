@@ -2,14 +2,14 @@
  * about four per doubling up to 32 KiB; class 0 is for objects of zero bytes (zero.h). Larger objects have
  * spans of their own (large.h).
  *
- * Finer steps waste less inside cells, but every class in use costs a thread a page that it does not fill:
- * small programs came out smaller with fewer classes, and large ones within a percent. From 4 KiB on a cell
- * takes pages of its own anyway, so there a class more costs nothing; larger cells are left untouched at the
- * end by a block that needs less.
+ * Finer steps waste less inside cells, but each class in use costs a thread a page that it does not fill.
+ * With fewer classes small programs took less memory, and large ones the same within a percent. A cell of
+ * 4 KiB or more has pages of its own anyway, so one more class costs nothing there; and a block that is
+ * shorter than its cell leaves the pages at the cell's end untouched.
  *
- * What programs keep many of is often a power of two and a header: sqlite's 1,032 and 4,368 bytes. So a class
- * follows 1, 2, 4 and 8 KiB whose cells fill a slot: 63 of 1,040 bytes, 31 of 2,112, 15 of 4,368, 7 of
- * 9,360. */
+ * The objects of which programs keep many are often a power of two and a header, such as sqlite's of 1,032
+ * and 4,368 bytes. So each of the classes of 1, 2, 4 and 8 KiB is followed by one whose cells fill a slot: 63
+ * of 1,040 bytes, 31 of 2,112, 15 of 4,368, 7 of 9,360. */
 #ifndef WEIR_CELLS_CLASSES_H
 #define WEIR_CELLS_CLASSES_H
 

@@ -9,15 +9,15 @@
 
 enum { COLLECTED_KINDS = KIND_COUNT - KIND_SCAN };
 
-/* What the collector notes about a span of its, small or large, in the word that spans of manual cells count
- * in.
- *   HAS_RECORD   something hangs on one of its objects, or did (gc/cells/side_table.h). Set by any thread,
- *                for good
- *   WATCHED      while marking: news of one of its objects is waited for (gc/refs/ephemeron.h). By the
- *                collector
- *   PUT_OFF      while marking beside the program: an object of its is to be scanned in the stop
- *                (gc/mark/mark.c). Markers'
- *   SAMPLED      a large object that the heap profile has as a sample (profile/sampled.h) */
+/* The flags of a collected span, small or large: span->flags, the word in which spans of manual cells count.
+ *   HAS_RECORD   one of its objects has, or had, a record in the side table (gc/cells/side_table.h). Set by
+ *                any thread, never cleared
+ *   WATCHED      while marking: an ephemeron waits for one of its objects to be marked (gc/refs/ephemeron.h).
+ *                Written by the collector
+ *   PUT_OFF      while marking beside the program: the stop has to scan one of its objects (gc/mark/mark.c).
+ *                Written by markers
+ *   SAMPLED      a large object, manual ones too, that is a sample of the heap profile or charged to an
+ *                account (profile/sampled.h) */
 enum { COLLECTED_HAS_RECORD = 1, COLLECTED_WATCHED = 2, COLLECTED_PUT_OFF = 4, COLLECTED_SAMPLED = 8 };
 static inline bool collected_has_flag(const span_t *span, uint32_t flag)
 {

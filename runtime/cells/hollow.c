@@ -45,7 +45,7 @@ static uint32_t pages_in_use(const span_t *span)
     return pages;
 }
 
-/* Take the cells that reach into the pages off the list; how many. */
+/* Take the cells that reach into the pages off the list; returns how many. */
 static uint32_t unlink_cells(span_t *span, uint32_t pages)
 {
     uint32_t count = 0;
@@ -63,7 +63,7 @@ static uint32_t unlink_cells(span_t *span, uint32_t pages)
     return count;
 }
 
-/* Those that the kernel takes, of a set of pages. */
+/* Release a set of pages; returns those that the kernel has taken. */
 static uint32_t release_pages(const span_t *span, uint32_t pages)
 {
     uint32_t released = 0;
@@ -99,7 +99,7 @@ static void hollow_span(span_t *span)
     span->free = list;
 }
 
-/* Those with cells on their list come first: see partial_with_free. */
+/* Relinks the spans, too: those with cells on their lists first, for partial_with_free. */
 static bool hollow_class(heap_t *heap, uint32_t cls, bool (*stop)(const heap_t *heap))
 {
     bool stopped = false;
@@ -131,8 +131,8 @@ bool hollow_heap(heap_t *heap, bool (*stop)(const heap_t *heap))
 
 /* --- bringing back --- */
 
-/* Put the cells that reach into one of the pages, and into none that is hollow, in front of a list; how
- * many. */
+/* Put the cells that reach into one of the pages, and into none that is hollow, in front of a list. Returns
+ * how many. */
 static uint32_t link_cells(span_t *span, uint32_t pages, cell_t **list)
 {
     uint32_t count = 0;
@@ -143,7 +143,7 @@ static uint32_t link_cells(span_t *span, uint32_t pages, cell_t **list)
         for (uint32_t cell = first; cell < end && cell < span->initialized; cell++) {
             uint32_t reached = pages_of_cell(span, cell);
             if (reached & span->hollow || reached & pages & ~(1u << page))
-                continue; /* the latter's turn comes */
+                continue; /* in the second case it is linked with the last of its pages */
             cell_t *free = (cell_t *)(void *)(span_start(span) + (size_t)cell * span->cell_size);
             *free = (cell_t){.next = *list, .tag = span};
             *list = free;

@@ -1,8 +1,8 @@
 /* hollow: pages of small spans that are partly in use, given back to the kernel.
  *
- * A page of a span that no cell in use reaches into can go back, but free cells are linked through their
- * first words: those of such a page would be lost. So they are taken off the list, and the descriptor stands
- * in for them: a bit for each hollow page, and a cell is absent if it reaches into one.
+ * A page of a span that no cell in use reaches into can go back. But free cells are linked through their
+ * first words, and the words in such a page would be lost. So its cells are taken off the list, and the
+ * descriptor has a bit for each hollow page instead. A cell is absent if it reaches into a hollow page.
  *
  *     pages     |  resident   |   hollow    |   hollow    |  resident   |   hollow & pages below touched
  *     cells     | u | f | u | a . a . a . a . a . a . a . a | f | u | ...   u used, f on the list, a absent
@@ -19,15 +19,15 @@
 
 #include "runtime/cells/cache.h"
 
-/* Give back what can be of all partial spans of the heap. None of them is active. What is left is left when
- * `stop` says so, which is asked before each span; NULL: never. False: it did. */
+/* Give back the pages of the heap's partial spans that can be given back. `stop` is asked before each span,
+ * and ends this by saying true; NULL: nothing does. False: it was ended. */
 bool hollow_heap(heap_t *heap, bool (*stop)(const heap_t *heap));
 
-/* Bring pages back until there is a cell: their cells as a list, and how many. NULL: the hard limit
- * refuses. */
+/* Bring hollow pages back until there is a cell that reaches into no hollow one. Returns the cells as a list,
+ * and their number. NULL: the hard limit refuses. */
 cell_t *hollow_revive(span_t *span, uint32_t *count);
 
-/* The cell reaches into a hollow page: a free of it is the second one. */
+/* Does the cell reach into a hollow page? Then it is free, and to free it is a double free. */
 bool hollow_has(const span_t *span, const cell_t *cell);
 
 #endif

@@ -6,7 +6,7 @@
 #include "runtime/pages/pages.h"
 
 enum { RUN_SLOTS = OS_HUGE_PAGE / SLOT_SIZE };
-/* Slots in use from which on the heap is large: 2 MiB are 3 % of it. And what has to be left below the
+/* A heap with so many slots in use is large: 2 MiB are 3 % of it. And so many bytes have to be left below the
  * limit. */
 enum { LARGE_MIN = 64 * 1024 * 1024 / SLOT_SIZE, ROOM_MIN = 32 * 1024 * 1024 };
 
@@ -14,26 +14,28 @@ static struct {
     lock_t lock; /* only ever tried: see slots_take */
     struct {
         uint32_t next, left;
-    } runs[2];         /* of slots for scan and typed; for noscan */
+    } runs[2];         /* for spans that may hold pointers; for noscan spans */
     bool no_huge_page; /* there was none for the last run */
 } slots = {.lock = LOCK_INIT(LOCK_RANK_NONE)};
 
-/* The page statistics are written under the lock of the pages; here and below it is peeked at for a guess. */
+/* The page statistics are written under the lock of the pages. Here and below they are read without it, for a
+ * guess. */
 __attribute__((no_sanitize("thread"))) bool slots_want_huge(void)
 {
     return __atomic_load_n(&page_stats.slots_inuse, __ATOMIC_RELAXED) >= LARGE_MIN && !slots.no_huge_page &&
            pages_has_room(ROOM_MIN);
 }
 
-/* The page statistics count a run as touched from the start, so it has to be. */
+/* The page statistics count all of a run as resident from the start, so make it resident. */
 static void touch(char *memory)
 {
     for (size_t at = 0; at < OS_HUGE_PAGE; at += OS_PAGE)
         *(volatile char *)(memory + at) = 0;
 }
 
-/* What is idle comes first, slot by slot: scattered among slots in use it is no run, and a heap whose spans
- * die one by one would hold twice its goal. Of a large heap it lies in huge pages already. */
+/* Are idle slots to be used first, one by one? Scattered among slots in use, they make no run: if runs were
+ * taken nevertheless, a heap whose spans die one by one would hold twice its goal. In a large heap idle slots
+ * lie on huge pages already. */
 __attribute__((no_sanitize("thread"))) static bool idle_comes_first(void)
 {
     return __atomic_load_n(&page_stats.pages_idle, __ATOMIC_RELAXED) >= OS_HUGE_PAGE / OS_PAGE;

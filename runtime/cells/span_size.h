@@ -10,7 +10,7 @@
 #include "runtime/pages/pages.h"
 #include "runtime/region/region.h"
 
-/* The span's cells up to this one are written from now on: count their pages. The caller owns the span.
+/* The span's cells before end_cell may be written from now on: charge their pages. The caller owns the span.
  * False: the hard limit refuses them. */
 static inline bool span_touch(span_t *span, uint32_t end_cell)
 {

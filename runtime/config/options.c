@@ -1,6 +1,6 @@
-/* options: see options.h. One pass over the environment; for a variable that does not begin with WEIR_ it
- * costs one comparison. How a value is parsed and printed depends on its kind alone, so a new option is one
- * row of options.def.
+/* options: see options.h. The environment is read in one pass, at the cost of one comparison for a variable
+ * that does not begin with WEIR_. How a value is parsed and printed depends on its kind alone, so a new
+ * option is one row of options.def.
  */
 #include "runtime/config/options.h"
 
@@ -56,7 +56,7 @@ static const char *const reserved[] = {
 static const char WRONG[] = "", TOO_LARGE[] = "too large",
                   UNKNOWN_MEMORY[] = "the machine does not say how much it has";
 
-/* Leading digits, taken off the piece. */
+/* Read the leading digits and cut them off the piece. */
 static const char *parse_digits(struct piece *piece, int64_t *number)
 {
     size_t used = 0;
@@ -90,7 +90,7 @@ static const char *parse_share(uint64_t (*memory)(void), int64_t percent, int64_
 
 enum { AUTO_PERCENT = 90 };
 
-/* Of a size that has been parsed: which share it is; 0: none. */
+/* The percentage that a size, already parsed, was given as; 0: it was given in bytes. */
 static uint8_t share_of(const struct options_row *row, struct piece value)
 {
     int64_t percent = 0;
@@ -138,7 +138,7 @@ static const char *parse_choice(struct piece value, const char *words, int64_t *
     return WRONG;
 }
 
-/* Of a variable: the piece goes on to the end of its string. */
+/* For a variable only: the rules go on to the end of the string that the piece is cut from. */
 static const char *parse_rules(struct piece value, const char *next(const char *rules, rule_t *rule),
                                int64_t *start)
 {
@@ -153,7 +153,7 @@ static const char *parse_rules(struct piece value, const char *next(const char *
     return rest ? NULL : WRONG;
 }
 
-/* Of a variable; printed as it is, so nothing in it may need to be escaped. */
+/* For a variable only. The value is printed as it is, so nothing in it may need to be escaped. */
 static const char *parse_file(struct piece value, int64_t *start)
 {
     *start = 0;
@@ -208,7 +208,7 @@ static bool is_reserved(struct piece name)
     return false;
 }
 
-/* Set the row's option; `item` is what a report quotes, `value` the part of it that counts. */
+/* Set the row's option. A report quotes `item`; `value` is the part of it that is parsed. */
 static bool set_row(struct options *into, const struct options_row *row, struct piece name, struct piece item,
                     struct piece value, struct options_problem *problem)
 {
@@ -281,8 +281,8 @@ static void report(void *context, const struct options_problem *problem)
     text_flush(&line, STDERR_FILENO);
 }
 
-/* libc fills in `environ` when it initialises itself. Before that, the environment stands where the kernel
- * put it: above the argument count. */
+/* libc fills in `environ` when it initialises itself. Before that, the environment is found where the kernel
+ * put it: on the first stack, after the argument count and the arguments. */
 static char **environment(void)
 {
     if (environ != NULL)

@@ -1,7 +1,7 @@
 /* options: what the environment asks of the runtime: WEIR_GOGC, WEIR_MEMLIMIT, WEIR_HARDLIMIT and WEIR_DEBUG.
  *
- * options.def is the one table; everything here is made from it. A bad value is reported in one line and the
- * default kept; so is a name that does not exist. Nothing allocates, and nothing needs libc to be
+ * options.def is the one table; everything here is made from it. A bad value is reported in one line, and the
+ * default kept. An unknown name is reported in the same way. Nothing allocates, and nothing needs libc to be
  * initialised: the first malloc of a process may well come before that.
  *
  * This folder: the options, from the environment: one table of them.
@@ -52,15 +52,14 @@ struct options {
         int64_t values[OPTIONS_COUNT];
     };
     uint8_t sources[OPTIONS_COUNT]; /* enum options_source */
-    uint8_t shares
-        [OPTIONS_COUNT]; /* of a size that was given as a share of the memory there is: percent; else 0 */
-    uint64_t (*memory)(void); /* asked by "90%" and "auto": bytes there are for this process */
+    uint8_t shares[OPTIONS_COUNT];  /* of a size given as a share of the available memory: percent; else 0 */
+    uint64_t (*memory)(void);       /* bytes that this process may use, for "90%" and "auto" */
 };
 
 #undef RESERVED
 
-/* In force from the first instruction with the defaults, after options_load with what the environment says;
- * not written after that. */
+/* The options in force: the defaults until options_load, then what the environment says. Not written after
+ * that. */
 extern struct options options;
 
 /* Read the environment; once, before any other thread. A setuid program ignores it. */
@@ -91,9 +90,9 @@ extern const struct options_row options_table[OPTIONS_COUNT];
 /* --- Parsing: functions of their arguments alone --- */
 
 struct options_problem {
-    const char *name; /* the variable that holds it; neither string is terminated */
+    const char *name; /* the variable with the problem; neither string is terminated */
     size_t name_length;
-    const char *value; /* what it says; of WEIR_DEBUG the one item */
+    const char *value; /* its value; for WEIR_DEBUG the one item */
     size_t length;
     const struct options_row *row; /* the option that rejects it; NULL: there is none of this name */
     int64_t kept;                  /* the value that stays in force */

@@ -4,11 +4,11 @@
  *     frees   = freed - returned + free cells in spans + cells on their way home         (sent - drained)
  *               + frees of the profile's samples, which are counted one by one
  *
- * Threads go on while this is read, so that the terms are of different moments. Each is only ever read so
- * that the sum comes out too small, never too large: what adds is read before what takes away, and a cell
- * that moves from one term to another is written in that order, too: it may be missed, and is not counted
- * twice. Since the true counts only grow, so do these, as the largest that was ever told is told again. Of
- * threads that do nothing meanwhile they are exact.
+ * Threads go on allocating meanwhile, so the terms are read at different moments. A sum may come out too
+ * small, but never too large: terms that are added are read before terms that are subtracted, and an owner
+ * that moves a cell from one term to another writes the two terms in that order, too. So a cell may be
+ * missed, but is not counted twice. The true counts only grow, so a count that comes out below the last one
+ * reported is replaced by that one. For threads that do nothing meanwhile the counts are exact.
  */
 #include "runtime/control/account.h"
 
@@ -17,13 +17,14 @@
 #include "runtime/malloc/zero.h"
 #include "runtime/profile/sampled.h"
 
-/* The largest counts that were told. Under the lock of the heaps. */
+/* The largest counts reported so far. Under the lock of the heaps. */
 static struct {
     uint64_t mallocs[CLASS_COUNT], frees[CLASS_COUNT];
 } told;
 
-/* Cells in the list of the class. Its owner may pop meanwhile: every step is checked to stay in the active
- * span, and their number is bounded. The words read may be the program's by then. */
+/* The number of cells in the heap's list of the class. The owner may pop meanwhile, so the words read may
+ * be the program's by then: each step is checked to stay in the active span, and the number of steps is
+ * bounded. */
 __attribute__((no_sanitize("thread", "address"))) static uint32_t walk(const heap_t *heap, uint32_t cls,
                                                                        const cell_t *cell)
 {
@@ -37,10 +38,11 @@ __attribute__((no_sanitize("thread", "address"))) static uint32_t walk(const hea
     return count;
 }
 
-/* What the program has had of the class, not less `returned`. If the list changed while it was walked, what
- * was handed out before it was filled is certain; when `taken` has changed, it was used up in between. A heap
- * without a thread has no
- * cache: what its bins point to may be gone. */
+/* How many cells of the class the heap has handed out to the program; `returned` is not subtracted yet. If
+ * the owner popped while the list was walked, it is walked again. If `taken` has changed, the list was used
+ * up and refilled in between, so all of the old `taken` was handed out. After the last try only what was
+ * handed out before the last refill is certain. A heap without a thread has no cache: its bins may point to
+ * memory that is gone. */
 __attribute__((no_sanitize("thread"))) static uint64_t handed_out(const heap_t *heap, uint32_t cls)
 {
     enum { TRIES = 3 };
@@ -67,8 +69,8 @@ static void add_frees(account_t *account, const heap_t *heap)
                                __atomic_load_n(&heap->counts.sent[cls], __ATOMIC_ACQUIRE);
 }
 
-/* The slot may become another span between any two of these; then it is left out. `end` is read by the
- * caller, for ThreadSanitizer to see what that reading orders. */
+/* A slot may be given to another span between any two of these reads; then it is left out. The caller reads
+ * `end`, because ThreadSanitizer does not see the synchronizing reads of this function. */
 __attribute__((no_sanitize("thread"))) static void add_free_cells(account_t *account, uint32_t end)
 {
     for (uint32_t slot = ZERO_ZONE / SLOT_SIZE; slot < end; slot++) {
@@ -104,8 +106,8 @@ __attribute__((no_sanitize("thread"))) static void add_large(account_t *account,
     account->arena_taken += heap->counts.arena_taken;
 }
 
-/* Before any allocs are read: a block freed meanwhile may have been allocated by a heap that was read
- * already, and frees would exceed allocs. */
+/* Called before any allocs are read. Otherwise frees could exceed allocs: a block that is freed meanwhile may
+ * have been allocated by a heap whose allocs were read before. */
 __attribute__((no_sanitize("thread"))) static void add_large_frees(account_t *account, const heap_t *heap)
 {
     account->large_frees += heap->counts.large_frees;
@@ -113,7 +115,7 @@ __attribute__((no_sanitize("thread"))) static void add_large_frees(account_t *ac
     account->arena_given += heap->counts.arena_given;
 }
 
-/* A sum that is short of the last one is of moments that do not fit. */
+/* A sum below the last one was put together from terms of different moments: the last one counts. */
 static uint64_t grown(uint64_t count, uint64_t *last)
 {
     if ((int64_t)(count - *last) > 0)

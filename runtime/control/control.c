@@ -14,8 +14,8 @@
 
 static uint64_t started_ns; /* written once, at the start */
 
-/* The start of the runtime reads the environment, so a knob that is turned before the first allocation has to
- * come after it. */
+/* Start the runtime before a knob is turned: the start sets the knobs from the environment, and would undo
+ * what was turned before the first allocation. */
 static void start(void)
 {
     thread_heap();
@@ -95,7 +95,7 @@ void control_thread_idle(void)
     subscribe();
 }
 
-/* One thread at a time: the one that moves the time on. */
+/* Does nothing within 100 ms of the last time. Of several threads one goes on: the one that moves next_ns. */
 void control_tick(void)
 {
     static const uint64_t pause_ns = 100 * 1000 * 1000;

@@ -15,16 +15,16 @@ void control_init(void);
 
 /* In percent; negative: off. Returns the old value, -1 for off. */
 int control_set_gc_percent(int percent);
-/* Bytes; negative: only asks; INT64_MAX: none. Returns the old limit. */
+/* Bytes; negative: change nothing; INT64_MAX: no limit. Returns the old limit. */
 int64_t control_set_memory_limit(int64_t bytes);
 int64_t control_set_hard_limit(int64_t bytes);
-/* Does the soft limit count all of the process? The old scope. */
+/* Whether the soft limit counts all memory of the process. Returns the old scope. */
 bool control_set_limit_scope(bool is_process);
 void control_set_hard_limit_callback(void (*callback)(void *context, size_t wanted), void *context);
-/* Percent of the limit. */
+/* percent: of the limit. */
 void control_set_pressure_callback(int percent, void (*callback)(void *context, size_t inuse, size_t limit),
                                    void *context);
-/* The calling thread waits; time has passed: see weir/control.h. */
+/* weir_thread_idle (the calling thread is about to wait) and weir_tick: see weir/control.h. */
 void control_thread_idle(void);
 void control_tick(void);
 /* Release all that is idle to the kernel. */

@@ -11,7 +11,8 @@
 #include "runtime/threads/bias.h"
 #include "runtime/threads/world.h"
 
-/* Its lists of free cells go back to their spans, so that its next allocation of each class finds none. */
+/* Give the cells of the heap's lists and buffers back to their spans, so that the next allocation of each
+ * class takes the slow path. */
 static void empty_lists(heap_t *heap)
 {
     world_enter();

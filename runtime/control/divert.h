@@ -9,17 +9,18 @@
 
 struct heap;
 
-/* The one before. Outside of locks and gates. */
+/* The thread allocates for this account from now on. Returns the account before. The caller holds no lock. */
 weir_account *divert_to(weir_account *account);
 
-/* The heap has a new thread, which is in no account. */
+/* The heap has a new thread, which has entered no account. */
 void divert_thread_begin(struct heap *heap);
 
-/* From now on: which account the caller of malloc belongs to, if the thread is in none; NULL: to none.
- * Once, before other threads: all are diverted from then on. */
+/* From now on, of_caller says for a thread that has entered no account to which one the caller of malloc
+ * belongs; NULL: to none. Called once, before there are other threads: all threads are diverted from then
+ * on. */
 void divert_for_caller(weir_account *(*of_caller)(const struct heap *heap));
-/* A block stays with its account where it is resized: enter that, if it is charged to one. The account that
- * the thread was in. */
+/* Before a block is resized: enter the account that it is charged to, if any, so that it stays with that one.
+ * Returns the account that the thread was in. */
 weir_account *divert_to_account_of(const void *block);
 
 #endif

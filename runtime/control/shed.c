@@ -16,7 +16,7 @@ static void count(weir_rung rung, size_t before)
         atomic_fetch_add_explicit(&rungs[rung].bytes, before - after, memory_order_relaxed);
 }
 
-/* Too much, by as many bytes, after what is idle went back; 0: it fits. */
+/* How many bytes too many are in use, after idle memory went back; 0: it fits. */
 static size_t excess(void)
 {
     return pages_excess(false);
@@ -29,7 +29,7 @@ static bool limit_has_room_now(void)
 
 /* --- rungs --- */
 
-/* Before an allocation is refused every thread is looked at. */
+/* Before an allocation is refused all threads are tended. */
 static void shed_caches(void)
 {
     size_t before = pages_inuse();
@@ -88,7 +88,8 @@ void shed_tell(void)
     count(WEIR_RUNG_CALLBACK, before);
 }
 
-/* What pools and shrinkers have freed of other threads' cells is with these: they are tended once more. */
+/* Cells of other threads that pools and shrinkers have freed were sent to those threads, so the threads are
+ * tended once more. */
 void shed_run(void)
 {
     bool asked = false;

@@ -1,4 +1,4 @@
-/* shed: what goes when a limit cannot be held by releasing idle memory, in this order, rung by rung:
+/* shed: what is given up when releasing idle memory is not enough for a limit; rung by rung, in this order:
  *
  *     IDLE         idle memory                              pages/limit.c, before what does not fit is taken
  *     CACHES       free cells of this thread and of those that sleep, and free pages in spans
@@ -9,10 +9,11 @@
  *     CALLBACK     the program is told
  *     REFUSAL      under the hard limit alone: ENOMEM        pages/limit.c
  *
- * A rung is left out when the ones before have made room: a 64th of the limit, for rungs of the runtime's
- * own, so that the next request is not at the limit again; any, for what the program would feel. Memory that
- * a rung frees is given back to the kernel before the next is asked. Each rung counts how often it was taken,
- * and by how much less was in use after it: held and not idle. */
+ * A rung is skipped when the rungs before have made enough room. For a rung inside the runtime enough is a
+ * 64th of the limit, so that the next request does not meet the limit again; for a rung that the program
+ * notices, that the request fits. Memory that a rung frees is given back to the kernel before the next rung
+ * is tried. Each rung counts how often it was taken, and by how many bytes it has reduced what is in use,
+ * that is, held and not idle. */
 #ifndef WEIR_CONTROL_SHED_H
 #define WEIR_CONTROL_SHED_H
 
@@ -24,13 +25,13 @@ typedef struct shed_count {
     uint64_t taken, bytes;
 } shed_count_t;
 
-/* A cycle for the limit's sake: CACHES to CALLBACK. No lock is held. */
+/* A cycle for the limit: CACHES to CALLBACK. No lock is held. */
 void shed_run(void);
 
-/* The share of the limit was passed: the callback alone. */
+/* The pressure callback's share of the limit was passed: the callback alone. */
 void shed_tell(void);
 
-/* Ever. */
+/* The counts of the rung since the start. */
 shed_count_t shed_count(weir_rung rung);
 
 #endif

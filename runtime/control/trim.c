@@ -41,7 +41,7 @@ void trim_caches(bool every)
     shed_own(self);
     tend_all(every);
     if (has_mail(self))
-        shed_own(self); /* what others had of ours */
+        shed_own(self); /* cells of this heap that other threads had in their outboxes */
     orphans_release_empty();
     thread_return_borrowed();
 }

@@ -5,13 +5,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Give back what is idle but for `keep` bytes, the empty spans of this thread and of those that sleep
- * included. True if anything went to the kernel. */
+/* Release idle memory to the kernel, except for `keep` bytes, after trim_caches(true). True if anything was
+ * released. */
 bool trim_all(size_t keep);
-/* Give up what this thread and those that sleep cache: empty spans become idle memory. `every`: see
+/* Give up what this thread and sleeping threads cache: empty spans become idle memory. `every`: see
  * tend_all. */
 void trim_caches(bool every);
-/* This thread alone. */
+/* The same for this thread alone. */
 void trim_own(void);
 
 #endif

@@ -70,8 +70,8 @@ static void read_large(span_t *copy, walk_slot_t *found)
     note_used(found, 0);
 }
 
-/* A thread that keeps the span for itself may make it one of another size meanwhile: a copy that is half old
- * is left out. */
+/* A thread may turn a spare span of its own into one of another size meanwhile: a copy that is half old and
+ * half new is left out. */
 static void read_small(const span_t *copy, walk_slot_t *found)
 {
     if (copy->cell_size == 0 || copy->cells != SLOT_SIZE / copy->cell_size)
@@ -92,7 +92,7 @@ __attribute__((no_sanitize("thread"))) static span_t copy_of(const span_t *span)
     return *span;
 }
 
-/* A slot of no span needs no lock to be seen as such. */
+/* No lock is needed to see that no span begins in a slot. */
 __attribute__((no_sanitize("thread"))) static bool is_empty_span(const span_t *span)
 {
     return *(const volatile uint8_t *)&span->state == SPAN_NONE;

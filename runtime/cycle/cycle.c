@@ -41,7 +41,7 @@ static void cycle_after_fork(bool child)
     lock_after_fork(&cycle.lock, child);
 }
 
-/* The cycle's lock is taken around fork from the first use of it on. */
+/* From its first use on, the cycle's lock is taken around fork. */
 static void have_fork_handlers(void)
 {
     static _Atomic bool have;
@@ -92,7 +92,7 @@ static void tell(enum cycle_phase phase, enum cycle_reason reason)
         cycle.listeners[phase][i].call(cycle.listeners[phase][i].context, reason);
 }
 
-/* GATHER, and then: is it this thread's turn? If so the lock is taken. */
+/* Run GATHER, and take the lock. False, without the lock: another thread runs the cycle, or has run it. */
 static bool enter(enum cycle_reason reason)
 {
     tell(CYCLE_GATHER, reason);
@@ -113,7 +113,8 @@ static struct {
     _Atomic uint64_t restarted_ns; /* when the last cycle ended */
 } volume = {.trigger = SIZE_MAX};
 
-/* As much as the heap may grow by; of a small one more, for a cycle has its price. */
+/* Begin to count anew, with as many bytes until the next volume cycle as the heap may grow by. A small heap
+ * counts as FLOOR bytes, because a cycle has its price. */
 static void restart_volume(void)
 {
     enum { FLOOR = 16 * 1024 * 1024 };
@@ -182,7 +183,7 @@ static void shed(void)
     atomic_fetch_sub(&cycle.shedding, 1);
 }
 
-/* The limit is soft for a thread that has its memory: it does not wait for the one that makes room. */
+/* The limit is soft: a thread whose allocation was not refused does not wait for the one that makes room. */
 static bool run_for_limit(bool is_refused)
 {
     if (!is_refused && atomic_load_explicit(&cycle.shedding, memory_order_relaxed))
@@ -190,8 +191,9 @@ static bool run_for_limit(bool is_refused)
     return cycle_run(CYCLE_LIMIT);
 }
 
-/* A child of vfork has its parent's memory, and `cache` with it. It may end, or become another program, in
- * the middle of a cycle, and its parent may die with the locks that it waits for. */
+/* A child of vfork runs in its parent's memory, `cache` included. It must not begin a cycle: it may exit, or
+ * become another program, in the middle of it, and its parent may be killed with locks that the child waits
+ * for. */
 static bool may_run(void)
 {
     return !cache.cycling && !cache.starting && !cache.ended && !world_is_child();
@@ -235,7 +237,7 @@ COLD void cycle_wait(void)
     lock_release(&cycle.lock);
 }
 
-/* Not inside of a cycle: the program is told outside of all of them. */
+/* Call the program's pressure callback, never from within a cycle. */
 static bool tell_pressure(void)
 {
     if (!may_run())

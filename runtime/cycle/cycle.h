@@ -6,23 +6,24 @@
  * sees it and runs the cycle, with no lock held and with every structure of the heap in order, since
  * listeners may run the program's code.
  *
- * A heap that is flat never grows, and still allocates: when so much has been allocated since the last cycle
- * as growth would ask for, a cycle of the volume runs. It only lets what is not used grow older (AGE,
- * SETTLE): nothing is traced for it, and growth is not measured anew. It comes while AGE has a listener.
+ * A program may allocate and free without growing. So when the bytes allocated since the last cycle reach the
+ * amount by which the heap may grow, a volume cycle runs. It only lets what is not used grow older (AGE,
+ * SETTLE): it traces nothing, and growth is not measured anew. There are volume cycles only if AGE has a
+ * listener.
  *
- * A cycle has phases, in this order; in each the listeners run in the order in which they came:
+ * A cycle has phases, in this order. In each phase the listeners run in the order in which they were added:
  *
- *     GATHER   have what the trace will need           without a lock: the C library's are taken (threads
- *                                                        are started), and under them other threads may
+ *     GATHER   have what the trace will need           without a lock: it starts threads, which takes locks
+ *                                                        of the C library; threads that hold those may
  *                                                        wait for the cycle
  *     AGE      let what was not used grow older        under the cycle's lock: one thread at a time,
  *     TRACE    find what is reachable                    no code of the program's, no allocation
  *     SETTLE   give back what has come of age          without a lock: callbacks of the program may allocate,
  *                                                        free, and use pools; a cycle in them does nothing
  *
- * What has come of age need not be reached by the trace any more: as in Go, whose pools are emptied before it
- * marks. A cycle for the limit takes them one by one, and only as far as it has to: shed.h. Afterwards growth
- * is measured anew, and idle memory is released to what the limit allows.
+ * AGE comes before TRACE so that the trace does not reach what has come of age: Go, too, empties its pools
+ * before it marks. A cycle for the limit runs the phases one by one, and only as far as it has to: shed.h.
+ * After a cycle growth is measured anew, and idle memory is released to what the limit allows.
  *
  * This folder: the cycle, which all that shrinks hangs on, what is told of it, and the percentage that
  * triggers it.
@@ -41,7 +42,7 @@
 enum cycle_reason { CYCLE_FORCED, CYCLE_GROWTH, CYCLE_LIMIT, CYCLE_VOLUME };
 enum cycle_phase { CYCLE_GATHER, CYCLE_AGE, CYCLE_TRACE, CYCLE_SETTLE, CYCLE_PHASES };
 
-/* As the program knows them. */
+/* The reason as include/weir/event.h names it. */
 static inline weir_event_reason cycle_event_reason(enum cycle_reason reason)
 {
     return reason == CYCLE_FORCED  ? WEIR_EVENT_FORCED
@@ -51,20 +52,20 @@ static inline weir_event_reason cycle_event_reason(enum cycle_reason reason)
 
 typedef void cycle_listener(void *context, enum cycle_reason reason);
 
-/* Have the listener called in the phase of every cycle from now on. There is room for a few, and no way to
- * leave; the caller is subscribed to cycles from then on. */
+/* Have the listener called in this phase of every cycle from now on, and subscribe. There is room for a few
+ * listeners, and no way to remove one. */
 void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *context);
 
-/* From now on cycles run: there is a subscriber. */
+/* There is a subscriber: cycles run from now on. */
 void cycle_subscribe(void);
 
-/* Run a cycle now. A forced one waits for one that another thread is in, and then runs; one for growth leaves
- * it to that thread. False: none ran, because this thread is in a cycle already, or at its end, or a child of
- * vfork in its parent's memory (world_vfork_begin). Keeps errno. */
+/* Run a cycle now. If another thread is in a cycle, a forced one waits until that has ended and then runs;
+ * one for growth is left to that thread. False: none ran, because this thread is in a cycle already, or at
+ * its end, or a child of vfork in its parent's memory (world_vfork_begin). Keeps errno. */
 bool cycle_run(enum cycle_reason reason);
 
-/* For a cycle for the limit's sake (shed.h): run one phase, in its lock if it has one; and: does the phase
- * have a listener? */
+/* For a cycle for the limit (shed.h): run one phase, under the cycle's lock unless it is SETTLE. And: does
+ * the phase have a listener? */
 void cycle_phase(enum cycle_phase phase, enum cycle_reason reason);
 bool cycle_is_listened(enum cycle_phase phase);
 
@@ -72,20 +73,21 @@ bool cycle_is_listened(enum cycle_phase phase);
  * it was passed. Cycles for the limit run from then on. */
 void cycle_serve_limit(void (*room)(void), void (*tell)(void));
 
-/* Wait until no other thread is in TRACE or AGE. Not from there. */
+/* Wait until no other thread is in AGE or TRACE. Not to be called from those phases. */
 void cycle_wait(void);
 
-/* Run the cycle that is requested. One for the limit is left to a thread that is in one, unless `is_refused`:
- * the caller's allocation was. True: one ran, and what was refused may be tried again. */
+/* Run the requested cycle. One for the limit is left to another thread that is in one already, unless
+ * is_refused: the caller's allocation was refused. True: this or another thread has run it, and a refused
+ * allocation may be tried again. */
 bool cycle_run_requested(bool is_refused);
 
-/* If the last cycle was longer ago: request one of the volume. */
+/* Request a volume cycle if the last cycle ended at least this long ago. */
 void cycle_age_if_older(uint64_t ns);
 
-/* So many bytes have been allocated, reused ones too. That may trigger a cycle. */
+/* So many bytes have been allocated, in reused memory or new. That may trigger a cycle. */
 void cycle_add_volume(size_t bytes);
 
-/* The same for a thread, which tells it a megabyte at a time. */
+/* The same for a thread's heap, which reports a megabyte at a time. */
 static inline void cycle_note_volume(heap_t *heap, size_t bytes)
 {
     enum { STEP = 1024 * 1024 };

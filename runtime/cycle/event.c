@@ -5,13 +5,14 @@
 
 enum { LISTENERS = 16 };
 
-/* A slot is free, being filled, or listens; `kinds` is written last and cleared first. */
+/* A slot is free (FREE), being filled (FILLED, kinds == 0), or listens (FILLED, kinds != 0). `kinds` is
+ * written last and cleared first. */
 enum { FREE, FILLED };
 static struct slot {
     _Atomic int state;
     _Atomic uint32_t kinds; /* 0: not yet, or no more */
     weir_event_listener *_Atomic listener;
-    void *_Atomic context; /* both written before kinds, and compared by a thread that looks for its own */
+    void *_Atomic context; /* both written before kinds; read by event_unlisten, too, to find its slot */
 } slots[LISTENERS];
 
 _Atomic uint32_t event_wanted;
@@ -68,7 +69,8 @@ bool event_listen(uint32_t kinds, weir_event_listener *listener, void *context)
     return false;
 }
 
-/* A thread that saw the kinds before they were cleared counts as telling until it is through. */
+/* A thread that has read `kinds` before it was cleared may still call the listener: it counts in `telling`
+ * until it has called all of them. */
 static void wait_for_tellers(void)
 {
     if (own_telling)

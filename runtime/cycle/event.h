@@ -1,7 +1,7 @@
 /* event: listeners to what the runtime does; include/weir/event.h is the manual.
  *
- * A fixed table without a lock: events come with the world stopped, where a stopped thread may have been
- * about to enter or to leave.
+ * A fixed table without a lock: events are told while the world is stopped, too, and a stopped thread may
+ * have been in the middle of adding or removing a listener.
  */
 #ifndef WEIR_CYCLE_EVENT_H
 #define WEIR_CYCLE_EVENT_H
@@ -11,8 +11,7 @@
 
 #include "runtime/os/os.h"
 
-/* The kinds that have listeners, and perhaps some that have none any
- * more. */
+/* The kinds of events that have listeners, and perhaps some that have none any more. */
 extern _Atomic uint32_t event_wanted;
 
 /* Fills in the size, the kind and the time. */
@@ -32,7 +31,7 @@ static inline void event_tell(weir_event *event, weir_event_kind kind)
 bool event_listen(uint32_t kinds, weir_event_listener *listener, void *context);
 void event_unlisten(weir_event_listener *listener, void *context);
 
-/* In the child of a fork: other threads that were telling are gone. */
+/* In the child of a fork: other threads that were calling listeners are gone. */
 void event_after_fork_child(void);
 
 #endif

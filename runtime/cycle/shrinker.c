@@ -14,7 +14,7 @@ enum shrinker_state { FREE, FILLED, LISTENS, LEAVING };
 static struct entry {
     _Atomic int state;
     _Atomic uintptr_t runner; /* os_thread_word of the thread that runs it; 0: none */
-    /* Written while FILLED, and read by a thread that has said that it runs it or looks for its own. */
+    /* Written while FILLED; read by a thread that has set `runner`, or that looks for an entry. */
     shrinker_t *_Atomic call;
     void *_Atomic context;
     _Atomic int priority;
@@ -40,8 +40,8 @@ bool shrinker_add(shrinker_t *shrinker, void *context, int priority)
     return false;
 }
 
-/* No thread runs it, or the one that does is the last to touch it: the first that comes makes the entry
- * free. */
+/* Make the entry free if it is LEAVING. Called by the thread that removes it, when no thread runs it any
+ * more, and by a thread that has run it; the first of them does it. */
 static void leave(struct entry *entry)
 {
     int leaving = LEAVING;
@@ -57,7 +57,7 @@ void shrinker_remove(shrinker_t *shrinker, void *context)
             !atomic_compare_exchange_strong(&entry->state, &listens, LEAVING))
             continue;
         if (atomic_load(&entry->runner) == os_thread_word())
-            return; /* this is inside of it: its caller makes the entry free */
+            return; /* called from within the shrinker: `run` makes the entry free */
         while (atomic_load(&entry->runner))
             os_yield();
         leave(entry);
@@ -67,7 +67,7 @@ void shrinker_remove(shrinker_t *shrinker, void *context)
 
 /* --- running --- */
 
-/* Where one is in the order. */
+/* The place of an entry in the order of calls. */
 typedef struct turn {
     int64_t priority;
     uint64_t number;
@@ -78,8 +78,8 @@ static bool is_before(turn_t a, turn_t b)
     return a.priority < b.priority || (a.priority == b.priority && a.number < b.number);
 }
 
-/* The first behind *place, which becomes its own; NULL: there is none. Those that come or leave meanwhile may
- * be missed. */
+/* The first entry after *place, which is set to that entry's; NULL: there is none. Entries that are added or
+ * removed meanwhile may be missed. */
 static struct entry *next_after(turn_t *place)
 {
     struct entry *found = NULL;
@@ -95,7 +95,7 @@ static struct entry *next_after(turn_t *place)
     return found;
 }
 
-/* False: it has left, or another thread runs it. */
+/* False: the shrinker was removed, or another thread runs it. */
 static bool run(struct entry *entry, size_t wanted, size_t *bytes)
 {
     uintptr_t nobody = 0;

@@ -1,5 +1,5 @@
-/* misuse: what is said when a program misuses the heap: one line on stderr, then abort, or, with
- * WEIR_DEBUG=onerror=warn, back to the caller, which does nothing.
+/* misuse: reports that the program misuses the heap: one line on stderr, then abort. With
+ * WEIR_DEBUG=onerror=warn it returns instead, and the caller does nothing.
  *
  *     weir: double free of 0x7f00c0010040 (96-byte cell) in free()
  *

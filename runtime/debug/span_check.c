@@ -34,7 +34,7 @@ COLD cell_t *span_check_absent(span_t *span, cell_t *list)
     return kept;
 }
 
-/* The cells of one list of the heap's; the steps that are left. */
+/* Check the cells of one list; returns how many steps are left. */
 static uint32_t check_cells(const span_t *span, const cell_t *cell, uint32_t steps)
 {
     for (; cell && steps > 0; cell = cell->next, steps--)

@@ -55,8 +55,8 @@ static inline void span_check_list(const span_t *span, const cell_t *cell, uint3
     }
 }
 
-/* Of a list of cells just freed, without those in hollow pages: these carry no tag, so a second free of one
- * is not seen before here. */
+/* The list of cells just freed, without those that reach into hollow pages. Such a cell was free already, but
+ * carried no tag, so the second free of it is only noticed here, and reported. */
 cell_t *span_check_absent(span_t *span, cell_t *list);
 
 /* The free of the first cell on span->free, which was never handed out, has brought the span's event: report

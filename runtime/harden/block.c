@@ -86,8 +86,9 @@ static bool find_cell(const void *p, block_t *block)
     return true;
 }
 
-/* The first slot of a large block says so; the object may be in one that says nothing, as those that are free
- * do. A free slot is asked what it was last: to free that once more is a double free. */
+/* Only the first slot of a large block has the block's state. The object may begin in a later slot, whose
+ * state is SPAN_NONE, as a free slot's is. A free slot's record says what it held last: freeing that again is
+ * a double free. */
 finding_t block_find(const void *p, block_t *block)
 {
     const span_t *span = span_of_slot(region_slot(p));
@@ -142,7 +143,8 @@ finding_t block_check(const block_t *block)
 
 /* --- from cell to block and back --- */
 
-/* What is known by an address: the object's, if alignment has put that into another slot. */
+/* The record for a block at `start`. A large block's is that of the slot of its object, if alignment has put
+ * the object into another slot than the start. */
 static record_t *have_record(char *start, bool large, size_t front)
 {
     uint32_t slot = region_slot(large && front >= SLOT_SIZE ? start + front : start);
@@ -212,7 +214,7 @@ void block_poison(const block_t *block)
 finding_t block_check_poison(const block_t *block)
 {
     const uint64_t *word = (const void *)block->start, *end = (const void *)block->end;
-    /* Inaccessible; or too many are, and it is not worth the pages that reading would cost. */
+    /* A large block is inaccessible; or it was released, and reading it would make its pages resident. */
     if (block->large)
         return (finding_t){0};
     for (; word < end; word++)

@@ -1,10 +1,10 @@
 /* block: how an object lies in its cell when the heap is hardened, and what is known about it.
  *
  *     cell:   |<- front canary, 32 B or the alignment ->|<- the program's ->|<- rear canary, >= 32 B ->|
- *     large:  the same in whole pages, and at least one page after them, to the end of the memory, that is
- *             inaccessible
+ *     large:  the same in whole pages; then, to the end of the memory, the guard: at least one inaccessible
+ *             page
  *
- * Of canaries (canary.h) longer than a page, the page next to the object is used.
+ * Of a front canary (canary.h) longer than a page only the page next to the object is filled and checked.
  *
  * What is known about a block stands in its record (records.h).
  */
@@ -36,8 +36,7 @@ typedef struct finding {
     size_t cell;
 } finding_t;
 
-/* Must the object have whole pages? Then it is aligned to its alignment or a slot, and takes this many
- * bytes. */
+/* Must the object have whole pages? And how many bytes its block takes, canaries and guard included. */
 bool block_is_large(size_t size, size_t alignment);
 size_t block_room(size_t size, size_t alignment);
 
@@ -50,18 +49,18 @@ block_t block_at(void *user);
 /* The block whose object is at p, in whatever state; or what is wrong with the address. */
 finding_t block_find(const void *p, block_t *block);
 
-/* Resize a large live block in its memory. False: it has no room there, or is to be moved for being half
- * empty. */
+/* Resize a large live block in place. False: it does not fit there, or it shrinks so far, below half its size
+ * or below a page, that the caller should move it. */
 bool block_resize(block_t *block, size_t size);
 
-/* Is a live block's canary damaged? If so it is made good again: one report is enough. */
+/* Is a canary of a live block damaged? A damaged one is filled anew, so that it is reported once. */
 finding_t block_check(const block_t *block);
-/* Empty a block and make it inaccessible where it has pages of its own. */
+/* Zero a block that was freed, or release its pages if it is large. One with a guard becomes inaccessible. */
 void block_poison(const block_t *block);
-/* Has a poisoned block been written to? Then it is emptied again. */
+/* Was a poisoned block written to? Then it is zeroed again. Large blocks are not looked into. */
 finding_t block_check_poison(const block_t *block);
-/* Ready for the heap again. False: its memory is, and is inaccessible still: under RLIMIT_DATA the kernel
- * counts only what can be written, and another block has the room. */
+/* Make the block's memory ready for the heap again. False: it is still inaccessible, because the kernel did
+ * not make it writable: RLIMIT_DATA counts writable memory only, and others have used the room meanwhile. */
 bool block_release(const block_t *block);
 
 static inline finding_t block_finding(const block_t *block, const char *what)

@@ -1,6 +1,6 @@
 /* canary: bytes around a block that no correct program writes: each word is made of its own address and a
- * secret of the process, so that it can neither be copied nor guessed. No byte is ASCII or zero: what runs
- * over it shows.
+ * secret of the process, so that it can neither be copied nor guessed. No byte is ASCII or zero, so text or
+ * zeros written over it are noticed.
  *
  * A canary ends at a multiple of 8, and starts anywhere. The caller holds the lock of hardening (harden.c).
  */

@@ -39,9 +39,8 @@ static uint32_t random_below(uint32_t bound)
     return (uint32_t)((x >> 32) * bound >> 32);
 }
 
-/* The list that came with a cell at a refill, in random order, and any of its cells instead of the first. All
- * are of one
- * span: what is kept of each on the stack is its place in there. */
+/* Shuffle the list that a refill has brought, its first cell included, and return any of the cells. All are
+ * of one span, so the stack keeps only their places in it. */
 static void *shuffle(heap_t *self, uint32_t cls, void *first)
 {
     uint16_t places[SHUFFLED_MAX];
@@ -92,7 +91,7 @@ static void *take_hardened(heap_t *self, size_t size, size_t more, size_t alignm
                : take_hardened_cell(self, size, alignment);
 }
 
-/* Give blocks in quarantine back to the heap: those too many, or all. */
+/* Give blocks in quarantine back to the heap: those that are too many there, or all. */
 static void evict(heap_t *self, bool all, const char *call)
 {
     for (;;) {
@@ -256,7 +255,7 @@ size_t harden_usable(const void *p)
     return finding.what ? 0 : block.record->size;
 }
 
-/* A damaged canary is found before it is laid anew. */
+/* The canary is checked before block_resize lays it anew. */
 static bool resize(block_t *block, size_t size)
 {
     lock_acquire(&harden.lock);

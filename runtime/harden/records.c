@@ -1,5 +1,4 @@
-/* records: see records.h. Arrays that no slot has wait in a list of those of their size, rounded up as sizes
- * of cells are. */
+/* records: see records.h. Unused arrays are kept in lists by size, rounded up to that of a size class. */
 #include "runtime/harden/records.h"
 
 #include <string.h>
@@ -9,8 +8,8 @@
 
 typedef struct cell_records {
     struct cell_records *next; /* in the list of its size */
-    uint32_t cell_size;        /* of the cells that they are for */
-    uint32_t cls;              /* its own size */
+    uint32_t cell_size;        /* of the cells that the records are for */
+    uint32_t cls;              /* the size class of this array */
     record_t of[];             /* by the cell's number in the slot */
 } cell_records_t;
 

@@ -2,8 +2,8 @@
  * overflow.
  *
  * A large block has the record of the slot that its object begins in. A slot that has cells has an array with
- * a record for each of them, made for cells of that size: as much as the cells need, and not as the smallest
- * would. When the slot has cells of another size its array goes to the slots that come to have the old one.
+ * one record for each cell, as long as cells of that size need. When the slot gets cells of another size, its
+ * array is kept for other slots that need one of that length.
  *
  * The caller holds the lock of hardening (harden.c). */
 #ifndef WEIR_HARDEN_RECORDS_H
@@ -35,7 +35,8 @@ _Static_assert(sizeof(record_t) == sizeof(uint64_t), "there is one for each bloc
 record_t *records_large(uint32_t slot);
 record_t *records_cell(uint32_t slot, uint32_t cell_size, uint32_t cell);
 
-/* Have them. False: no memory. Those that a slot had of cells of another size are forgotten. */
+/* Make the records, unless they are there. False: no memory. Records for cells of another size that the slot
+ * had are forgotten. */
 bool records_make_large(uint32_t slot);
 bool records_make_cells(uint32_t slot, uint32_t cell_size);
 

@@ -1,7 +1,8 @@
-/* calls: the fast paths for operators new and delete, and for frees that say a size. They are those of
- * fast.h; what these turn away, and a size larger than the cell, goes to slow paths that know the call.
+/* calls: the fast paths for operators new and delete, and for frees that say a size. They use those of
+ * fast.h. What these do not handle, and a free whose size is larger than the cell, goes to slow paths that
+ * know which call it was.
  *
- * The conditions here repeat what the fast paths ask first; the compiler asks once.
+ * The conditions here repeat the first tests of those fast paths; the compiler tests once.
  */
 #ifndef WEIR_HEAP_CALLS_H
 #define WEIR_HEAP_CALLS_H

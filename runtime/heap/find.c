@@ -1,5 +1,5 @@
-/* find: see find.h. An address leads to its slot's descriptor, which says which span it is of, and in what
- * state. */
+/* find: see find.h. An address leads to its slot's descriptor, which says which span the slot belongs to and
+ * in what state that is. */
 #include "runtime/heap/find.h"
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* find: whose is an address? What free, realloc and malloc_usable_size ask first. */
+/* find: which span does an address belong to? free, realloc and malloc_usable_size ask that first. */
 #ifndef WEIR_HEAP_FIND_H
 #define WEIR_HEAP_FIND_H
 
@@ -7,8 +7,8 @@
 #include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 
-/* The span that p is the start of a cell of; NULL, and a line that names the call, if there is none. Racy by
- * nature when a program frees what is not its own; never reads what is not mapped. */
+/* The span of which p is the start of a cell. NULL: there is none, and a line that names the call was
+ * written. Never reads unmapped memory; the answer is a guess if the program frees what it does not own. */
 span_t *find_span(const void *p, const char *call);
 
 /* Only manual memory is hardened. p lies in the region. */

@@ -56,7 +56,7 @@ static void free_zero_size(void *p)
         misuse_report((uintptr_t)p % 16 ? "interior address at" : "double free of", p, 0, "free()");
 }
 
-/* p is where a large object starts. */
+/* Keeps errno. */
 static void free_large(heap_t *self, span_t *span)
 {
     int saved = errno;
@@ -64,7 +64,7 @@ static void free_large(heap_t *self, span_t *span)
     errno = saved;
 }
 
-/* The ordinary cases of the slow path: a cell of another thread's, not tagged as free; a large object. */
+/* The ordinary cases of the slow path: a cell of another thread, not tagged as free; a large object. */
 static bool free_ordinary(void *p)
 {
     size_t unit = region_unit(p);
@@ -136,7 +136,7 @@ void heap_free_slow_as(void *p, enum heap_call call, size_t size)
         free_anything(p, call, size);
 }
 
-/* The span may go back to the pages. */
+/* The span may be given back to the pages, which may change errno. */
 static void event_keeping_errno(span_t *span)
 {
     int saved = errno;
@@ -144,8 +144,8 @@ static void event_keeping_errno(span_t *span)
     errno = saved;
 }
 
-/* While this waited for the bias, the thread that tended the heap may have seen to it, and the span may be
- * another's. */
+/* While this thread waited for its bias, the tender may have handled the event (run_missed_events), and the
+ * span may be in another heap now. */
 void heap_free_event(span_t *span)
 {
     heap_t *self = cache.heap;

@@ -26,7 +26,7 @@
 #include "runtime/threads/attach.h"
 #include "runtime/threads/bias.h"
 
-/* Whatever the kernel's error was. */
+/* The error is always ENOMEM, whatever the kernel's was. */
 static void *or_enomem(void *p)
 {
     return p ? p : retry_no_memory();

@@ -71,8 +71,8 @@ static void *realloc_hardened(void *p, size_t size)
     return to;
 }
 
-/* May the block keep its place with this size? With rules of WEIR_KEEP or WEIR_NOSCAN what held for its old
- * size, or for the code that asked first, may not hold any more. */
+/* May the block keep its place with this size? With rules of WEIR_KEEP or WEIR_NOSCAN the new size, or the
+ * code that resizes the block, may demand another kind. */
 static bool may_stay(span_t *span, size_t size)
 {
     size_t old = span_usable(span);
@@ -81,9 +81,9 @@ static bool may_stay(span_t *span, size_t size)
     return LIKELY(!options.keep && !options.noscan) || hook_kind(size) == span->kind;
 }
 
-/* What asks for manual memory gets it, but under WEIR_COLLECT, where all is collected. When leaks are looked
- * for, the code that resizes a block is the one that allocated it. Large blocks that grow get an eighth more
- * to grow into: else each of many small steps would copy all of it. */
+/* realloc of a collected block. The result is manual memory, except under WEIR_COLLECT. When leaks are looked
+ * for, the code that resizes a block counts as the one that allocated it. A large block that grows gets an
+ * eighth more to grow into: else each of many small steps would copy all of it. */
 static void *realloc_collected(span_t *span, void *p, size_t size)
 {
     size_t old = span_usable(span), room = size;

@@ -1,5 +1,5 @@
-/* retry: what ends an allocation that memory was not there for. A refused one is tried once more after the
- * cycle, or the shrinker of an account, that may have made room; what fails has errno = ENOMEM.
+/* retry: the end of an allocation on a slow path. A refused allocation is tried once more after a cycle, or
+ * an account's shrinker, that may have made room. One that fails sets errno to ENOMEM.
  */
 #ifndef WEIR_HEAP_RETRY_H
 #define WEIR_HEAP_RETRY_H
@@ -18,9 +18,9 @@ static inline void *retry_no_memory(void)
     return NULL;
 }
 
-/* After an allocation on a slow path, p its result: run the cycle if one is requested, and ask the account
- * that has refused it. True: p was refused and either may have made room; the caller allocates again and
- * passes the result through `retry_result`. */
+/* Called after an allocation on a slow path; p is its result. If an account has refused it, ask the account's
+ * shrinker; otherwise run the cycle that is requested, if one is. True: p is NULL and this may have made
+ * room: the caller allocates again and passes the result through `retry_result`. */
 static inline bool retry_is_worth(const void *p)
 {
     bool is_answered = UNLIKELY(!p) && budget_answer();

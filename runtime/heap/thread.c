@@ -1,14 +1,15 @@
-/* thread: how threads come to a heap and leave it.
+/* thread: how threads get a heap and leave it.
  *
  *   attach   at a thread's first slow path: take an idle heap if there is one, else make a new one
  *   end      at the last round of the thread's key destructors: lists go back into spans, chains are sent,
  *            the spans become orphans (orphans.c) and the heap idle. Destructors that still allocate after
  *            that borrow a heap per operation.
- *   fork     the child keeps the forking thread's heap. The others were interrupted anywhere: no thread
- *            allocates from them again (HEAP_LOST), what the child frees of theirs is not reused.
+ *   fork     the child keeps the forking thread's heap. The owners of the others may have been in the middle
+ *            of a change: no thread allocates from those heaps again (HEAP_LOST), and what the child frees of
+ *            their cells is not reused.
  *
- * A span's owner word is a thread's identity and identities are reused, so it is cleared whenever a heap has
- * no thread.
+ * A span's owner word identifies a thread. The next thread may get the same word, so a heap that loses its
+ * thread clears the words of its spans.
  */
 #include "runtime/base/text.h"
 #include "runtime/cells/cache.h"
@@ -72,14 +73,15 @@ void thread_call_at_end(void (*hook)(void))
     end_hook = hook;
 }
 
-/* A thread that uses collected memory has to be stopped as long as code of the program runs on it. If there
- * is some to come, the heap is not left at all: the next stop of the world finds that the thread is gone. */
+/* A stop has to reach a thread that uses collected memory as long as it runs code of the program. If more
+ * destructors of the program may run on it, the thread does not leave its heap at all: the next stop of the
+ * world finds out that the thread is gone. */
 static bool has_to_stay(void)
 {
     return cache.heap && collected_is_used() && os_thread_has_destructors();
 }
 
-/* No other thread may tend it: its own may end at any time. */
+/* No other thread may tend the heap from now on, because its own thread may vanish at any time. */
 static void heap_stay(heap_t *heap)
 {
     lock_acquire(&heaps.lock);
@@ -112,7 +114,7 @@ void thread_return_borrowed(void)
 
 /* --- coming --- */
 
-/* The heap for the calling thread, its own from here on. */
+/* Take or make a heap for the calling thread. NULL: out of memory. */
 static heap_t *heap_enter(void)
 {
     lock_acquire(&heaps.lock);
@@ -142,8 +144,9 @@ static heap_t *heap_enter(void)
 
 static void call_at_forks(void);
 
-/* Only what is swapped in for malloc can be collected, and hardening has its own ideas of when a block is
- * free. Leaks are what could be collected. */
+/* Which of collecting, looking for leaks and hardening are possible together. malloc can only be collected in
+ * the swap-in library, and not when hardened, where quarantine decides when a block is free. Looking for
+ * leaks needs collecting: a leak is what could be collected. */
 static void settle_collecting(void)
 {
     if (options.collect && options.harden)
@@ -156,8 +159,8 @@ static void settle_collecting(void)
         options.collect = 1;
 }
 
-/* Once per process, by the first thread that comes; before that every list is empty, so every call ends up
- * here. */
+/* The first thread that comes here starts the runtime, once per process. Before that every list is empty, so
+ * every allocation takes the slow path and comes here. */
 static bool runtime_start(bool *first)
 {
     static _Atomic int state; /* 0 not yet, 1 started, 2 impossible */
@@ -180,7 +183,7 @@ static bool runtime_start(bool *first)
     return started;
 }
 
-/* The registrations may allocate: by then there is a heap. */
+/* The registrations with the C library come last: they may allocate, and need the heap for that. */
 COLD static heap_t *thread_start(void)
 {
     if (cache.starting)
@@ -232,8 +235,8 @@ static void after_fork(bool child)
     lock_after_fork(&heaps.lock, child);
 }
 
-/* The extent allocator knows every thread that was in it, as it does the one that forks; a thread without a
- * heap would end without telling it. */
+/* The extent allocator keeps state for every thread that has called it, as the forking thread just did. A
+ * thread without a heap has no exit handler that would release that state, so it is released here. */
 static void pages_after(bool child)
 {
     pages_after_fork(child);

@@ -36,7 +36,7 @@ static answer say(unsigned status, text_t *body, const char *line)
 
 /* --- who asks --- */
 
-/* In a time that tells nothing of how much of it is right. */
+/* The comparison takes a time that does not tell how much of the token is right. */
 static bool has_token(const answer_request *request)
 {
     static const char scheme[] = "Bearer ";
@@ -109,7 +109,7 @@ static void add_file(text_t *body, int fd)
         text_add_chars(body, piece, (size_t)got);
 }
 
-/* It is written to a file of memory: what is compressed for it needs no block of the heap. */
+/* The profile is written to a file in memory (memfd), so that it needs no block of the heap. */
 static answer show_profile(const answer_request *request, text_t *body)
 {
     (void)request;
@@ -201,7 +201,7 @@ static bool query_value(const char *query, const char *key, char *value, size_t 
     return false;
 }
 
-/* It stops the process for longer than a collection. */
+/* The search stops the process for longer than a collection does. */
 static answer show_why(const answer_request *request, text_t *body)
 {
     char value[20] = "", *end = value;
@@ -212,7 +212,7 @@ static answer show_why(const answer_request *request, text_t *body)
     return (answer){.status = why_write(body, (const void *)(uintptr_t)address) ? 200 : 404, .type = PLAIN};
 }
 
-/* The trace is made without a thread that waits here: what it takes is told to the caller. */
+/* No thread waits here for the trace: the answer tells the caller to record one (record_seconds). */
 static answer record(const answer_request *request, text_t *body)
 {
     char value[8] = "1", *end;
@@ -240,7 +240,7 @@ static answer give_back(const answer_request *request, text_t *body)
     return say(200, body, "given back");
 }
 
-/* Both values are looked at before either knob is turned. */
+/* Both values are checked before either knob is turned. */
 static answer tune(const answer_request *request, text_t *body)
 {
     char gogc[32], memlimit[32];

@@ -1,6 +1,6 @@
-/* answer: what the endpoint says to a request: a pure function of the request but for what it reads of the
- * runtime, and for the few requests that change something. It knows nothing of sockets, so that it can be
- * tested and fuzzed by itself.
+/* answer: the endpoint's answer to a request. It depends on the request and on what it reads of the runtime
+ * alone; a few requests change something. It knows nothing of sockets, so that it can be tested and fuzzed by
+ * itself.
  *
  * Which client may do what:
  *
@@ -8,10 +8,10 @@
  *     reading    from a Unix socket or the loopback interface: any client; from elsewhere: with the token
  *     changing   from a Unix socket: every process that can open it; over TCP: with the token
  *
- * A browser may be made to send requests to loopback by any page that it shows. So over TCP, and of a browser
- * that came to the Unix socket through a forwarded port, the Host has to be a name of loopback (a page's own
- * name that was made to lead here is not), unless the token is given; and an Origin, or Sec-Fetch-Site, that
- * says that another site is behind the request is refused everywhere.
+ * Any page that a browser shows may make the browser send requests to loopback. So over TCP, and from a
+ * browser that came to the Unix socket through a forwarded port, the Host has to be a name of loopback,
+ * unless the token is given; a page's own name that was made to resolve to loopback is refused. A request
+ * whose Origin or Sec-Fetch-Site names another site is refused everywhere.
  */
 #ifndef WEIR_HTTP_ANSWER_H
 #define WEIR_HTTP_ANSWER_H
@@ -45,7 +45,7 @@ typedef struct answer {
     unsigned record_seconds; /* a trace of so many seconds is sent instead; 0: none */
 } answer;
 
-/* Into `body`, which the caller has made empty. */
+/* Answer the request. The body of the answer is written into `body`, which the caller has made empty. */
 answer answer_to(const answer_request *request, text_t *body);
 
 #endif

@@ -65,8 +65,8 @@ static void add_head(text_t *text, const char *name, const char *suffix, const c
     add_strings(text, kind, "\n", "");
 }
 
-/* Buckets in which nothing was are left out: those around tell the same. `le` is inclusive, and the bounds
- * are exclusive: for sizes, which are whole, one less is exact. */
+/* Empty buckets are left out, since counts are cumulative. `le` is inclusive, and the bounds are exclusive:
+ * for sizes, which are whole numbers, one less is exact. */
 static void add_histogram(text_t *text, const char *name, const weir_metric_histogram *histogram)
 {
     uint64_t count = 0;

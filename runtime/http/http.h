@@ -1,4 +1,4 @@
-/* http: the face of libweir-http.so, which the swap-in opens when WEIR_HTTP asks for an endpoint.
+/* http: the interface of libweir-http.so, which the swap-in opens when WEIR_HTTP asks for an endpoint.
  *
  * This folder: libweir-http.so, the endpoint. It uses the public API alone.
  */
@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /* Serve at 127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:/PATH from a thread of its own, until the
- * process ends. What is wrong is said in a line, and the program goes on without. What the endpoint has of
- * memory is kept in *bytes. */
+ * process ends. If that is not possible, a line says why, and the program goes on without an endpoint. *bytes
+ * is kept at the size of the endpoint's memory. */
 __attribute__((visibility("default"))) void weir_http_start(const char *address, _Atomic uint64_t *bytes);
 
 #endif

@@ -1,5 +1,5 @@
-/* page: see page.h. The build makes page_files.inc of the files (tools/cmake/embed.cmake), and defines
- * WEIR_PAGE if it could.
+/* page: see page.h. The build makes page_files.inc from the files (tools/cmake/embed.cmake), and defines
+ * WEIR_PAGE if it has them.
  */
 #include "runtime/http/page.h"
 

@@ -9,7 +9,7 @@
 enum {
     ROWS_MAX = 128,
     SHOWN = 12,
-    ENOUGH = 64 * 1024 /* less than that, pinned in all, is not worth a word */
+    ENOUGH = 64 * 1024 /* less than that is not mentioned */
 };
 
 typedef struct row {
@@ -32,7 +32,7 @@ static void row_add(row_t *row, const weir_span *span)
     row->pinned += span->pinned;
 }
 
-/* A large block holds what it takes: nothing to see there. */
+/* A large block, alone in its span, is left out: it holds no more than it takes. */
 static bool add(void *ctx, const weir_span *span, size_t size)
 {
     (void)size;
@@ -51,7 +51,7 @@ static bool add(void *ctx, const weir_span *span, size_t size)
     return true;
 }
 
-/* On pages that are held by survivors, beside the survivors. */
+/* Bytes on pages that live blocks pin, without the blocks themselves. */
 static uint64_t held_beside(const row_t *row)
 {
     return row->pinned > row->used ? row->pinned - row->used : 0;
@@ -88,7 +88,7 @@ static void add_row(text_t *text, const char *name, const row_t *row)
     text_add_char(text, '\n');
 }
 
-/* "3112 blocks of 96 bytes, 291.8 KiB, hold 11.6 MiB"; and what no block holds. */
+/* "3112 blocks of 96 bytes, 291.8 KiB, hold 11.6 MiB". */
 static void add_verdict(text_t *text, const row_t *worst)
 {
     if (held_beside(worst) < ENOUGH) {

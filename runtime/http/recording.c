@@ -50,7 +50,7 @@ bool recording_start(unsigned seconds, void (*done)(void *context), void *contex
         errno = EBUSY;
         return false;
     }
-    static bool knows_forks; /* of the one caller that is not busy */
+    static bool knows_forks; /* used by the caller that has set `busy` */
     if (!knows_forks)
         knows_forks = pthread_atfork(NULL, NULL, recording_after_fork_child) == 0;
     recording.file = memfd_create("weir-trace", MFD_CLOEXEC);

@@ -5,8 +5,7 @@
 #include <stdbool.h>
 
 /* Begin to trace into memory, and call done(context) in another thread after so many seconds, when the trace
- * is complete. False, and
- * errno: EBUSY, there is a trace; or what else is missing. */
+ * is complete. False, and errno: EBUSY, there is a trace already; or the error of what failed. */
 bool recording_start(unsigned seconds, void (*done)(void *context), void *context);
 
 /* After done was called: the file of the trace, which is the caller's from then on; another may be

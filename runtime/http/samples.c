@@ -16,7 +16,7 @@ static weir_metric_histogram histograms[HISTOGRAMS_MAX];
 static char cmdline[16 * 1024];
 
 /* A reading looks at the descriptors of all spans, in cache lines that the program's threads write: thousands
- * of requests a second would slow these down. */
+ * of requests a second would slow those threads down. */
 static bool may_read(void)
 {
     static uint64_t began_ns;

@@ -10,21 +10,21 @@
 
 #include "runtime/base/text.h"
 
-/* Held by the one thread that is in a function of this module, or has what samples_read gave. */
+/* Held by the one thread that is in a function of this module, or uses what samples_read has returned. */
 extern pthread_mutex_t samples_mutex;
 
 typedef struct samples {
     const weir_metric *metrics;
-    const weir_metric_sample *values; /* of the same places; kind WEIR_METRIC_BAD: not read */
+    const weir_metric_sample *values; /* values[i] is of metrics[i]; kind WEIR_METRIC_BAD: not read */
     size_t count;
     bool is_fresh; /* read by this call */
 } samples_t;
 
-/* They stand until the next call. By one thread at a time. Of more than 16 calls in a tenth of a second the
- * others get what the last of these has read. */
+/* The result is valid until the next call. By one thread at a time. After 16 calls in a tenth of a second,
+ * further calls get what was read last. */
 samples_t samples_read(void);
 
-/* A string as JSON has it. Bytes that are not UTF-8 would make it no JSON: what is not ASCII becomes '?'. */
+/* Add a JSON string. What is not ASCII becomes '?', since bytes that are not UTF-8 would not be JSON. */
 void samples_add_string(text_t *text, const char *string, size_t length);
 
 /* "cmdline": the arguments of the process, as a JSON array behind its name. By one thread at a time. */

@@ -1,10 +1,10 @@
-/* server: the endpoint, libweir-http.so: libmicrohttpd with one thread of its own around answer.c.
+/* server: the endpoint, libweir-http.so: libmicrohttpd, with one thread of its own, around answer.c.
  *
- * The program must not notice it. So there is one thread, with all signals blocked but the collector's; at
- * most CONNECTIONS connections, each with CONNECTION_MEMORY for its request and IDLE_SECONDS of silence; what
- * comes beyond them waits in the kernel, or is refused by it. Answers are made in a buffer that is mapped and
- * not allocated. libmicrohttpd itself allocates as any library does, some kilobytes a connection, on that
- * thread.
+ * The program must not notice it. So libmicrohttpd has one thread, with all signals blocked but the
+ * collector's (share.c has another, recording.c one while a trace is recorded); at most CONNECTIONS
+ * connections, each with CONNECTION_MEMORY for its request and IDLE_SECONDS of silence; what comes beyond
+ * them waits in the kernel, or is refused by it. Answers are made in a buffer that is mapped and not
+ * allocated. libmicrohttpd itself allocates as any library does, some kilobytes a connection, on that thread.
  *
  * A child of fork has no such thread, and closes the socket.
  */
@@ -41,8 +41,8 @@ enum {
     TOKEN_MIN = 16,
 };
 
-/* The page has all that it needs from here, and connects to no other host; no page may show it inside of
- * another. */
+/* The page loads all that it needs from here, and connects to no other host; no other page may show it in a
+ * frame. */
 static const char POLICY[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -55,7 +55,7 @@ static struct {
     char token[256];                                        /* empty: there is none */
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* of the Unix socket, to be removed at the end */
     _Atomic uint64_t *bytes; /* of memory; written by the thread of libmicrohttpd */
-    size_t touched;          /* of the body */
+    size_t touched;          /* the longest answer so far: bytes of `body` that are in memory */
     char *body;              /* BODY_ROOM bytes; one answer at a time is made in it */
 } server = {.socket = -1};
 
@@ -143,7 +143,7 @@ static bool parse(const char *value, address_t *address)
     return parse_host(strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, (uint16_t)port, address);
 }
 
-/* A socket file on which no process listens any more is in the way. */
+/* Remove a socket file on which no process listens any more: it would be in the way. */
 static void remove_dead(const address_t *address)
 {
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -181,7 +181,8 @@ static int listen_at(const address_t *address)
 
 /* --- requests --- */
 
-/* What the state of a request points to: its header has come; its trace is made. */
+/* What the state of a request points to: `seen` when its header has come, `recorded` once its trace was
+ * begun. */
 static char seen, recorded;
 
 /* libmicrohttpd has cut the query into pairs and decoded them; the answer wants it whole. */
@@ -228,7 +229,7 @@ static void on_recorded(void *connection)
     MHD_resume_connection(connection);
 }
 
-/* The connection sleeps meanwhile, and the others are served. */
+/* The connection is suspended meanwhile, and the others are served. */
 static enum MHD_Result start_recording(struct MHD_Connection *connection, unsigned seconds, void **state,
                                        text_t *body)
 {
@@ -270,8 +271,7 @@ static void count_body(size_t length)
     server.touched = length;
 }
 
-/* Called for the header, then for each piece of a body, which nothing here has a use for, and last with
- * none. */
+/* Called for the header, then for each piece of the body, which is ignored, and last without a piece. */
 static enum MHD_Result on_request(void *unused, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **state)
@@ -372,7 +372,8 @@ static bool take_token(const char *value)
     return true;
 }
 
-/* A reader of this line may turn the knobs: it goes where the program's own errors go. */
+/* Whoever reads this line may turn the knobs, since it has the token: it goes where the program's own errors
+ * go. */
 static void say_where(void)
 {
     char room[512], host[INET6_ADDRSTRLEN];

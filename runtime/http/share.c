@@ -49,7 +49,7 @@ static void *serve(void *unused)
     return NULL;
 }
 
-/* A child has no such thread. Its readers find nothing, and neither do they find its parent through it. */
+/* A child of fork has no such thread. So its readers find no page, not even that of its parent. */
 static void share_after_fork_child(void)
 {
     if (!share.page)
@@ -64,7 +64,7 @@ size_t share_start(void)
     int file = memfd_create(SHARED_PAGE_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (file < 0)
         return 0;
-    /* A reader that made it shorter would kill the process. */
+    /* Sealed: a reader that made the file shorter would kill the process. */
     void *page = MAP_FAILED;
     if (ftruncate(file, SHARED_PAGE_SIZE) == 0 &&
         fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)

@@ -7,10 +7,10 @@
  *     reads, if `sequence` was the same       answered = what `asked` was before, wake
  *     before and after             <----      sleeps again
  *
- * While no process asks, nothing runs. The process reads `asked` and nothing else here, so a reader can make
- * it work, at most once in SHARED_PAGE_REST_NS, and no more. It is a memfd (SHARED_PAGE_NAME) sealed against
- * shrinking, which a reader finds in /proc and the kernel lets only the user's own processes open. No thread
- * of the program waits for it.
+ * While no process asks, nothing runs. The process reads nothing here but `asked`. So all that a reader can
+ * do to it is to make it work, at most once in SHARED_PAGE_REST_NS. The page is a memfd (SHARED_PAGE_NAME)
+ * that is sealed against shrinking. Readers find it in /proc, where the kernel lets only the user's own
+ * processes open it. No thread of the program waits for it.
  */
 #ifndef WEIR_HTTP_SHARED_PAGE_H
 #define WEIR_HTTP_SHARED_PAGE_H
@@ -29,7 +29,7 @@ enum { SHARED_PAGE_SIZE = 64 * 1024, SHARED_PAGE_VERSION = 1, SHARED_PAGE_REST_N
 typedef struct shared_page {
     _Atomic uint32_t version;  /* SHARED_PAGE_VERSION; written once, last */
     _Atomic uint32_t asked;    /* readers count it up */
-    _Atomic uint32_t answered; /* the process: the value of `asked` that the text came after */
+    _Atomic uint32_t answered; /* the process: the value of `asked` that the text answers */
     _Atomic uint32_t sequence; /* the process: odd while it writes `length` and `text` */
     _Atomic uint32_t length;
     char text[]; /* a JSON object: all metrics that are numbers, by their names */
@@ -37,8 +37,7 @@ typedef struct shared_page {
 
 enum { SHARED_PAGE_ROOM = SHARED_PAGE_SIZE - sizeof(shared_page_t) };
 
-/* Between processes: the kernel has to find the page itself, so these are not the runtime's private
- * futexes. */
+/* Futexes between processes: the runtime's own are private to one process. */
 static inline void shared_page_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *timeout)
 {
     syscall(SYS_futex, word, FUTEX_WAIT, value, timeout, NULL, 0);

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 /* Start a detached thread, with a stack of so many bytes and all signals blocked: they are the program's.
- * False, and errno: there is none to be had. */
+ * False, and errno: no thread could be created. */
 bool thread_start_detached(void *(*run)(void *argument), size_t stack);
 
 #endif

@@ -42,7 +42,7 @@ static void add_sizes(text_t *text)
     text_add_char(text, ']');
 }
 
-/* `is_fresh`: read it; else what was read last, as the samples are. */
+/* `is_fresh`: read the statistics now; otherwise use what was read last, as for the samples. */
 static void add_memstats(text_t *text, bool is_fresh)
 {
     static bool was_read;

@@ -1,5 +1,5 @@
-/* why: see why.h. Places in files are written FILE+0xADDRESS, as symbol tables count; `weir why` names
- * them. */
+/* why: see why.h. Places in files are written FILE+0xADDRESS, with addresses as in the file's symbol table;
+ * `weir why` finds their names. */
 #include "runtime/http/why.h"
 
 #include <errno.h>
@@ -69,7 +69,7 @@ static void add_root(text_t *text, const weir_path_step *root)
     text_add_char(text, '\n');
 }
 
-/* Lists have one origin: it is not said again for each. */
+/* Objects of one list have the same origin, which is not repeated for each. */
 static void add_object(text_t *text, const weir_path_step *before, const weir_path_step *step)
 {
     if (step->skipped)
@@ -118,7 +118,7 @@ bool why_write(text_t *text, const void *p)
             text, errno == EINVAL
                       ? "no object of collected memory: weir_gc_alloc, WEIR_COLLECT=1, WEIR_DEBUG=leaks=1\n"
                   : errno == ENOMEM ? "no memory to look\n"
-                                    : "the process cannot be looked through now\n");
+                                    : "the roots of the process cannot be found now\n");
     if (length == 0)
         text_add_str(text, "nothing leads to it: the next collection frees it\n");
     return length > 0;

@@ -7,7 +7,8 @@
 
 #include "runtime/base/text.h"
 
-/* To the object that p points into; NULL: to one at random. False: the text says why there is none. */
+/* Write the path to the object that p points into; NULL: to an object chosen at random. False: the text says
+ * why there is no path. */
 bool why_write(text_t *text, const void *p);
 
 #endif

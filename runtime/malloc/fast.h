@@ -1,4 +1,5 @@
-/* fast: the two paths that everything is measured by. docs/design.md shows them as assembly. */
+/* fast: the fast paths of malloc and free, for which all else is made. docs/design.md shows them as
+ * assembly. */
 #ifndef WEIR_MALLOC_FAST_H
 #define WEIR_MALLOC_FAST_H
 

@@ -87,7 +87,7 @@ void *large_alloc(heap_t *self, size_t size, size_t alignment, bool zeroed)
     return large_describe(self, memory, bytes, size, SPAN_HUGE);
 }
 
-/* All of it may have been written. */
+/* In a spare run, all of which may have been written. NULL: there is none that fits. */
 static void *malloc_spare(heap_t *self, size_t bytes, size_t size, bool zeroed)
 {
     bias_enter(self);
@@ -247,8 +247,8 @@ static bool resize_in_place(heap_t *self, span_t *span, size_t bytes)
     return done;
 }
 
-/* Growing blocks grow again: a huge one gets an eighth more addresses, untouched and so unpaid, to grow into;
- * but not under a limit, which they would count for. */
+/* A block that grows will probably grow again. So a huge one gets an eighth more addresses to grow into,
+ * which cost no memory as long as they are untouched. Under a limit it does not: there they would count. */
 static void *alloc_to_grow_into(heap_t *self, size_t size, size_t old, void *(*alloc)(size_t size))
 {
     bool roomy = size > old && size > HUGE_MIN && size < PTRDIFF_MAX / 2 && !pages_is_limited();
@@ -256,7 +256,7 @@ static void *alloc_to_grow_into(heap_t *self, size_t size, size_t old, void *(*a
     return to ? to : alloc(size);
 }
 
-/* Of the front of a span, to another one. */
+/* Move the pages at the front of a span to another one. */
 static enum os_move move_pages(span_t *to, span_t *from, size_t bytes)
 {
     if (atomic_load_explicit(&moved_objects, memory_order_relaxed) >= MOVED_MAX)
@@ -269,7 +269,7 @@ static enum os_move move_pages(span_t *to, span_t *from, size_t bytes)
     return result;
 }
 
-/* Its pages are in another one. */
+/* Free a span whose pages were moved to another one. */
 static void free_moved(heap_t *self, span_t *span, size_t bytes, bool under_limit)
 {
     if (span->is_moved)
@@ -277,15 +277,16 @@ static void free_moved(heap_t *self, span_t *span, size_t bytes, bool under_limi
     give_without(self, span, bytes, under_limit);
 }
 
-/* The kernel has unmapped the target of a move, and has no memory to map it anew: those addresses are
- * free from now on. */
+/* The kernel has unmapped the target of a move, and has no memory to map it anew: the runtime has lost those
+ * addresses. */
 static void *lost(void)
 {
     errno = ENOMEM;
     return NULL;
 }
 
-/* Under a limit the pages count once, as they are resident once. *moves: they can be moved at all. */
+/* Grow under a limit by moving the pages: so they count once, as they are resident once. *moves: false if
+ * they cannot be moved; then nothing was done. */
 static void *grow_by_moving(heap_t *self, span_t *span, size_t size, bool *moves)
 {
     size_t old = large_usable(span), bytes = round_to(size, OS_PAGE);

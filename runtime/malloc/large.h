@@ -1,7 +1,7 @@
-/* large: objects over SMALL_MAX, or aligned more strictly than a page-sized cell can be. Up to HUGE_MIN they
- * are runs of slots in a chunk, at the front of one if they are aligned to a chunk or beyond; larger ones are
- * the page extent allocator's. The descriptor of the first slot tells: state, and the bytes that may be used,
- * a multiple of the page.
+/* large: objects larger than SMALL_MAX, or aligned to more than that. Up to HUGE_MIN they are runs of slots
+ * in a chunk, at its front if they are aligned to a chunk or more. Larger ones come from the extent
+ * allocator. The descriptor of the first slot has the state and the bytes that may be used, a multiple of the
+ * page.
  */
 #ifndef WEIR_MALLOC_LARGE_H
 #define WEIR_MALLOC_LARGE_H
@@ -18,7 +18,7 @@ void *large_malloc(heap_t *self, size_t size, size_t alignment, bool zeroed);
 void large_free(heap_t *self, span_t *span);
 /* The same for an object whose pages are inaccessible, when the kernel refuses to change that. */
 void large_free_inaccessible(heap_t *self, span_t *span);
-/* Grow or shrink; may move, as cheaply as the kernel can, to a block from `alloc`. NULL: out of memory, and
- * nothing has changed. */
+/* Grow or shrink the object. If it moves, to a block from `alloc`, its pages are moved instead of copied
+ * where that is cheaper. NULL: out of memory, and nothing has changed. */
 void *large_realloc(heap_t *self, span_t *span, size_t size, void *(*alloc)(size_t size));
 #endif

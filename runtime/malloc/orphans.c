@@ -5,8 +5,9 @@
  *                       thread in need of a span: takes one       new thread: takes one
  *
  * The orphanage is a heap without a thread that owns every span left behind. It receives remote frees like
- * any heap; a sender drains them in its stead. All of it is under the lock of the heaps; no call here costs
- * more for more threads, orphans or spans, but that a thread's end costs in proportion to the spans it had.
+ * any heap, but the sender drains its inbox. All of this is under the lock of the heaps. The cost of a call
+ * does not depend on how many threads, orphans or spans there are, except that a thread's end takes time in
+ * proportion to the spans it had.
  */
 #include "runtime/cells/cache.h"
 #include "runtime/debug/span_check.h"
@@ -47,7 +48,7 @@ void orphans_leave(heap_t *heap)
     }
     push_idle(heap);
     remote_drain(
-        heap); /* what came between the last time and the mark, of which its sender has not seen the mark */
+        heap); /* cells that came since the last time, whose sender did not see HEAP_ORPHAN in the status */
 }
 
 void orphans_leave_whole(heap_t *heap)
@@ -55,7 +56,7 @@ void orphans_leave_whole(heap_t *heap)
     push_idle(heap);
 }
 
-/* Only if nothing of it was in the thread's own memory, which is gone. */
+/* Only if the bins follow the heap. Bins in thread-local storage went with the thread. */
 void orphans_retire(heap_t *heap)
 {
     if (heap->bins != heaps_own_bins(heap) || heap->status != HEAP_LIVE)
@@ -73,7 +74,7 @@ heap_t *orphans_take_heap(void)
     return heap;
 }
 
-/* Without the lock: a guess, which may be wrong for as long as another thread is at it. */
+/* Without the lock: a guess, which may be wrong while another thread changes the orphanage. */
 __attribute__((no_sanitize("thread"))) static bool may_have(uint32_t cls)
 {
     return atomic_load_explicit(&heaps.orphans, memory_order_acquire) != 0 &&
@@ -81,8 +82,8 @@ __attribute__((no_sanitize("thread"))) static bool may_have(uint32_t cls)
             atomic_load_explicit(&orphanage->inbox, memory_order_relaxed));
 }
 
-/* Waits for the lock: threads that come together would otherwise leave what there is, and each take a new
- * span. */
+/* Waits for the lock instead of trying it: otherwise threads that come at the same time would leave the
+ * orphans where they are, and each take a new span. */
 span_t *orphans_take_span(heap_t *self, uint32_t cls)
 {
     if (LIKELY(!may_have(cls)))

@@ -7,19 +7,19 @@
 
 #include "runtime/cells/cache.h"
 
-/* Under the lock: a heap of which no class is active has no thread any more; its spans are for everybody. */
+/* Under the lock: the heap, which has no active spans, loses its thread. Any thread may take its spans. */
 void orphans_leave(heap_t *heap);
-/* The same for one that may be in any state that a thread leaves between two operations: it goes on with the
- * next thread. */
+/* The same for a heap that may still have active spans. They stay with it, for the next thread that takes the
+ * heap. */
 void orphans_leave_whole(heap_t *heap);
-/* With the world stopped: the thread of the heap is gone and has not left it. Under WEIR_COLLECT it becomes
- * an orphan. */
+/* The heap's thread is gone and has not left the heap: under WEIR_COLLECT the heap becomes an orphan. With
+ * the world stopped. */
 void orphans_retire(heap_t *heap);
 /* Under the lock: a heap without a thread, or NULL. */
 heap_t *orphans_take_heap(void);
-/* A span with free cells of the class that has no thread, now in this heap; or NULL. */
+/* Move an orphaned span with free cells of the class into this heap. NULL: there is none. */
 span_t *orphans_take_span(heap_t *self, uint32_t cls);
-/* Give back the spans of ended threads of which no cell is in use. */
+/* Give back the orphaned spans of which no cell is in use. */
 void orphans_release_empty(void);
 
 #endif

@@ -27,7 +27,7 @@ bool raw_is_free(heap_t *self, span_t *span, const void *p)
         if (cell == p)
             return true;
         else if (!region_owns(cell))
-            return true; /* the list was overwritten after a free: nothing to be trusted here */
+            return true; /* the list was overwritten after a free, and cannot be trusted */
     left = span->cells;
     if (span->state == SPAN_ACTIVE)
         for (cell_t *cell = self->bins[span->cls]; cell && left--; cell = cell->next)

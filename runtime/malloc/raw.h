@@ -44,9 +44,10 @@ static inline bool raw_is_tagged(const span_t *span, const void *p)
     return ((const cell_t *)p)->tag == span;
 }
 
-/* Is the cell in one of the lists of free cells of its span? The owner asks. */
+/* Is the cell in one of the lists of free cells of its span? The caller owns the span, and is in the heap's
+ * biased lock. */
 bool raw_is_free(heap_t *self, span_t *span, const void *p);
-/* The same outside of the heap's biased lock. */
+/* The same for a caller that is not in the biased lock. */
 bool raw_is_free_here(heap_t *self, span_t *span, const void *p);
 
 /* p is the start of a cell of the span, or of a large object; manual. */

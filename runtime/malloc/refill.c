@@ -15,9 +15,9 @@
 #include "runtime/pages/pages.h"
 #include "runtime/profile/sampled.h"
 
-/* A sample is due after the first until[class] cells of the list, which has `count`: the others go back to
- * their span. How many stay. To a child of fork, which may see this half done, used may be too high, never
- * too low. */
+/* The list has `count` cells, and a sample is due after the first until[class] of them: the others go back to
+ * their span. Returns how many stay. A child of fork may see this half done: the used count may then be too
+ * high, but never too low. */
 COLD static uint32_t cut_before_sample(heap_t *heap, span_t *span, cell_t *list, uint32_t count)
 {
     uint32_t *until = &heap->sampling->until[span->cls];
@@ -55,10 +55,11 @@ ALWAYS_INLINE void *bin_fill(heap_t *heap, span_t *span, cell_t *list, uint32_t 
     return list;
 }
 
-/* How far a refill looks. The first cells are read anyway. Those behind are cache misses in a row, for each
- * address comes out of the cell before; malloc's own reads of them overlap with what the program does in
- * between. In a thread that replaces 8 MiB of blocks at random to look at all took a quarter of the time. So
- * the first 1024 refills of a heap do, and then one in 16. (The count begins again after 65536.) */
+/* How many cells of its list a refill checks. It reads the first ones anyway. The others are cache misses one
+ * after the other, since each address comes out of the cell before; when malloc reads them, the misses
+ * overlap with what the program does in between. In a thread that replaces 8 MiB of blocks at random,
+ * checking all cells took a quarter of the time. So the first 1024 refills of a heap check all (ALL), and
+ * then one in 16 does. (The count begins again after 65536.) */
 static uint32_t check_steps(heap_t *heap)
 {
     enum { ALL_UNTIL = 1024, ALL_EACH = 16, ALL = 64, FIRST = 2 };
@@ -66,8 +67,9 @@ static uint32_t check_steps(heap_t *heap)
     return refills < ALL_UNTIL || refills % ALL_EACH == 0 ? ALL : FIRST;
 }
 
-/* What was freed to the span goes to the cache, all of it. The order matters to a child of fork, which may
- * see a span of a vanished thread between any two of these: used may then be too high, never too low. */
+/* Move all cells that were freed to the span into the bin. The order of the stores matters to a child of
+ * fork, which may see the span of a vanished thread between any two of them: the used count may then be too
+ * high, but never too low. */
 ALWAYS_INLINE void *take_free(heap_t *heap, span_t *span)
 {
     cell_t *list = span->free;
@@ -128,9 +130,9 @@ static void span_activate(heap_t *heap, span_t *span)
     heap->active[span->cls] = span;
 }
 
-/* A partial span with cells that were in use before, if there is one: they are resident, untouched and hollow
- * ones are not. Those without come last after hollow_heap, and one at a time before the others from refills
- * that prefer another: the first few are looked at. */
+/* A partial span with freed cells, which are resident, as untouched and hollow ones are not. NULL: none was
+ * found. Only the first few spans are looked at: hollow_heap puts spans without freed cells last, and a
+ * refill puts at most one at a time in front (span_rest). */
 static span_t *partial_with_free(const heap_t *heap, uint32_t cls)
 {
     enum { LOOKS = 8 };
@@ -169,14 +171,15 @@ static void *refill_from_next(heap_t *heap, uint32_t cls)
     return span->free ? take_free(heap, span) : take_fresh(heap, span);
 }
 
-/* The next sample of the class is this allocation. NULL, and not *is_refused: it is an ordinary one. */
+/* If a sample of the class is due, allocate it. NULL without *is_refused: make an ordinary allocation. */
 static void *take_sample(heap_t *heap, uint32_t cls, size_t size, bool *is_refused)
 {
     bool is_due = UNLIKELY(heap->sampling != NULL) && heap->sampling->until[cls] == 0;
     return is_due ? sampled_alloc(heap, cls, size, is_refused) : NULL;
 }
 
-/* What was freed comes first, here, by other threads, in other spans; untouched memory comes last. */
+/* Freed cells are taken first: those of the active span, then those that other threads have sent, then those
+ * of other spans. Untouched memory comes last. */
 void *refill_bin(heap_t *heap, uint32_t cls, size_t size)
 {
     span_t *span = heap->active[cls];

@@ -1,12 +1,11 @@
-/* remote: freeing what another thread allocated, after snmalloc: cells are chained per owner on this side and
- * sent by one compare-and-swap a chain, when the chain holds OUTBOX_BYTES, when its place in the outbox is
- * needed, when this thread needs another span, and when it ends. The owner takes its inbox whole, at a
- * refill.
+/* remote: freeing what another thread allocated, after snmalloc. The freeing thread gathers the cells in
+ * chains, one for each owner, and sends a chain by one compare-and-swap: when the chain has OUTBOX_BYTES,
+ * when its place in the outbox is needed, when this thread needs another span, and when it ends. The owner
+ * takes its whole inbox at a refill.
  *
- * So a thread that only frees holds back at most OUTBOX_SIZE chains of OUTBOX_BYTES. An owner that sleeps
- * takes
- * nothing: what others free of its cells can be neither used nor released until it allocates again or ends,
- * or another thread tends its heap (tend.h).
+ * So a thread that only frees keeps back at most OUTBOX_SIZE chains of OUTBOX_BYTES. An owner that sleeps
+ * takes nothing: cells that others have sent to it can be neither used nor released until it allocates again
+ * or ends, or another thread tends its heap (tend.h).
  */
 #include "runtime/cells/cache.h"
 #include "runtime/debug/span_check.h"
@@ -22,7 +21,7 @@ static chain_t *outbox_place(heap_t *self, const heap_t *to)
 
 void remote_tend_orphan(heap_t *heap)
 {
-    if (!lock_try(&heaps.lock)) /* busy, perhaps with this very call: the next sender or adopter will do it */
+    if (!lock_try(&heaps.lock)) /* perhaps this very thread has it: the next sender or adopter will drain */
         return;
     if (heap->status == HEAP_ORPHAN)
         heaps.orphans_changed |= remote_drain(heap);
@@ -73,8 +72,8 @@ void remote_flush(heap_t *self)
         chain_send(self, &self->outbox[i]);
 }
 
-/* A cell may have been sent here after its span had moved to another heap: then it is sent on, at once, since
- * an orphan that is drained in its stead does nothing of its own accord. */
+/* A cell may have been sent here after its span had moved to another heap. Then it is sent on, at once: the
+ * heap drained here may be an orphan, which has no thread that would send it later. */
 bool remote_drain(heap_t *self)
 {
     if (!atomic_load_explicit(&self->inbox, memory_order_relaxed))

@@ -12,7 +12,7 @@ void remote_flush(heap_t *self);
 /* Take back what others sent. True if anything came. */
 bool remote_drain(heap_t *self);
 
-/* Drain the inbox of a heap without a thread, in its stead. */
+/* Drain the inbox of a heap without a thread. Does nothing if another thread has the lock. */
 void remote_tend_orphan(heap_t *heap);
 
 #endif

@@ -6,8 +6,8 @@
  *                                                                                 +------> given back (empty)
  *
  * A full span waits until a sixteenth of its cells is free (at most 32), so that a refill brings more than
- * one. A partial span that empties is given back unless it is the class's only partial one: a program that
- * frees and allocates around a span's boundary would give and take it each time.
+ * one. A partial span that empties is given back unless it is the class's only partial one: otherwise a
+ * program that frees and allocates around a span's boundary would give and take it each time.
  */
 #include "runtime/cells/cache.h"
 #include "runtime/cells/hollow.h"
@@ -45,9 +45,9 @@ void span_move(heap_t *from, heap_t *to, span_t *span)
 
 /* --- new and old spans --- */
 
-/* Is the span that the heap takes going to be used up soon, so that a huge page pays? Its cells leave no page
- * of a slot untouched, and the heap has handed out many of the class: a thread that needs one cell of each
- * class would have 2 MiB for each. */
+/* Will the new span be used up soon, so that a huge page pays? Yes if its cells leave no page of the slot
+ * untouched, and the heap has handed out many cells of the class. Otherwise a thread that needs one cell of
+ * each class would get 2 MiB for each. */
 static bool is_worth_huge(const heap_t *heap, uint32_t cls)
 {
     enum { HANDED_OUT = 1024 * 1024 };
@@ -88,7 +88,8 @@ static void span_discard(heap_t *heap, span_t *span)
         pages_give(span_slot(span), 1, SLOT_PAGES);
 }
 
-/* The active span has nothing free: it waits for frees, or, untouched cells left, for its next turn. */
+/* The active span has no freed cells. If it has untouched or hollow ones it becomes partial; else it is full
+ * and waits for frees. */
 void span_rest(heap_t *heap, span_t *span)
 {
     heap->active[span->cls] = NULL;
@@ -142,7 +143,7 @@ void span_deactivate(heap_t *heap, uint32_t cls)
         returned++;
     count_add(&heap->counts.returned[cls], returned);
     __atomic_store_n(&heap->bins[cls], NULL, __ATOMIC_RELAXED);
-    /* A thread that walks the list in pieces sees that it is not the bin's any more. */
+    /* A thread that walks the list meanwhile (account.c) sees that it is not the bin's any more. */
     atomic_thread_fence(memory_order_release);
     for (cell_t *cell = list, *next; cell; cell = next) {
         next = cell->next;

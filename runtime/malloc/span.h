@@ -16,7 +16,8 @@
 
 /* A span of the class without cells, active. NULL: out of memory. */
 span_t *span_new(heap_t *heap, uint32_t cls);
-/* The active span has nothing free: it waits for frees, or, untouched cells left, for its next turn. */
+/* The active span has no freed cells. If it has untouched or hollow ones it becomes partial; else it is full
+ * and waits for frees. */
 void span_rest(heap_t *heap, span_t *span);
 /* Give a cell back to its span; the caller owns the span. */
 void span_free_cell(span_t *span, void *p);
@@ -24,14 +25,15 @@ void span_free_cell(span_t *span, void *p);
 void span_event(span_t *span);
 /* Move a span that is not active between heaps; the caller owns both. */
 void span_move(heap_t *from, heap_t *to, span_t *span);
-/* Put the class's list back into its span, and the span where it belongs. */
+/* Put the class's list back into its span. The span becomes partial or full, or is given back if it is
+ * empty. */
 void span_deactivate(heap_t *heap, uint32_t cls);
 /* Give back the spans of which no cell is in use. */
 void span_release_empty(heap_t *heap);
 
 /* --- for span.c and refill.c --- */
 
-/* In one piece: their sum is read by others. */
+/* Both halves are stored as one word, because other threads read their sum. */
 static inline void span_set_wait(span_t *span, uint32_t used, uint32_t wait)
 {
     __atomic_store_n(&span->waits, span_waits(used, wait), __ATOMIC_RELAXED);

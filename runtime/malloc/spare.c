@@ -8,8 +8,8 @@
 #include "runtime/pages/pages.h"
 
 enum {
-    WISHES = 16,             /* before a share grows, */
-    WISHES_AGAIN = 255,      /* once one was given up near a limit */
+    WISHES = 16,             /* times that a larger share would have served, before it grows */
+    WISHES_AGAIN = 255,      /* the same, once the share was given up near a limit */
     SHARE_STEP = 256 * 1024, /* bytes; then it doubles */
     SHARE_MAX = 8 * 1024 * 1024,
     SHARES_FLOOR = 16 * 1024 * 1024,
@@ -19,13 +19,13 @@ enum {
 
 /* --- bins --- */
 
-/* The pages of a bin are 9 to 16, times a power of two. */
+/* The number of pages of a bin is 9 to 16 times a power of two. */
 static uint32_t scale_of(uint32_t pages)
 {
     return pages <= 16 ? 0 : 28 - (uint32_t)__builtin_clz(pages - 1);
 }
 
-/* The bin of the runs that may be smaller than `pages` by rounding. */
+/* The lowest bin all of whose runs have at least so many pages. */
 static uint32_t bin_above(uint32_t pages)
 {
     uint32_t scale = scale_of(pages);
@@ -38,7 +38,7 @@ static uint32_t bin_pages(uint32_t bin)
     return (bin - scale * 8 + 8) << scale;
 }
 
-/* The bin whose requests a run of so many pages serves. */
+/* The highest bin whose requests a run of so many pages can serve. */
 static uint32_t bin_below(uint32_t pages)
 {
     uint32_t bin = bin_above(pages);
@@ -57,7 +57,7 @@ static bool may_have_spares(const heap_t *self)
     return self == cache.heap && self->bins == cache.bins && !cache.ended && !pages_is_pressed();
 }
 
-/* What is in use is peeked at, for a guess. */
+/* What is in use is read without the lock: a guess. */
 __attribute__((no_sanitize("thread"))) static size_t shares_bound(void)
 {
     size_t inuse = __atomic_load_n(&page_stats.pages_inuse, __ATOMIC_RELAXED) * OS_PAGE;
@@ -80,14 +80,15 @@ static void grow_share(heap_t *self)
 
 /* --- taking and keeping --- */
 
-/* Peeked at: a thread that sees it late gives up late. */
+/* Read without the lock: a thread that sees a new value late gives up its share late. */
 __attribute__((no_sanitize("thread"))) static uint8_t releases_for_limit(void)
 {
     return (uint8_t)__atomic_load_n(&page_stats.limit_releases, __ATOMIC_RELAXED);
 }
 
-/* Idle memory has gone back for a limit since the thread looked last. What it keeps would have served instead
- * of it, and the next that needs memory has to fault pages in. */
+/* If idle memory was released for a limit since the thread looked last, give up the share. While the thread
+ * keeps its runs, other memory is released in their place, which has to be faulted in again when it is
+ * needed. */
 static void give_up_near_limit(heap_t *self)
 {
     uint8_t releases = releases_for_limit();
@@ -107,7 +108,8 @@ static uint32_t pop(heap_t *self, uint32_t bin, size_t bytes)
     return slot;
 }
 
-/* The run has to come from the pages, and one that came before was not kept. */
+/* No spare run fits. If one was not kept before, a larger share would have served. Returns 0: take a run from
+ * the pages. */
 static uint32_t missed(heap_t *self)
 {
     struct spare *spare = &self->spare;
@@ -141,7 +143,7 @@ static void give_one(heap_t *self, uint32_t bin)
     pages_give(pop(self, bin, bytes), large_slots(bytes), bytes / OS_PAGE);
 }
 
-/* Something else goes, from one bin after the other: what is not asked for does not stay. */
+/* Give up other runs, from one bin after the other, so that no run stays for ever without being used. */
 static void make_room(heap_t *self, size_t bytes)
 {
     struct spare *spare = &self->spare;

@@ -18,8 +18,8 @@
 
 /* --- the tender's side: all of it under the lock of the heaps --- */
 
-/* An owner that waits for its bias may have freed the cell that a full span waited for, and not said so
- * yet. */
+/* An owner that waits for its bias may have freed the cell that a full span waited for, and not yet called
+ * span_event. */
 static void run_missed_events(heap_t *heap)
 {
     for (uint32_t slot = heap->spans; slot; slot = span_of_slot(slot)->all_next) {
@@ -29,15 +29,15 @@ static void run_missed_events(heap_t *heap)
     }
 }
 
-/* Pages go back by many calls of the kernel's: not while the owner waits for its bias, or another thread for
- * the lock. */
+/* Giving pages back takes many system calls. The tender stops if the owner waits for its bias, or another
+ * thread for the lock of the heaps. */
 static bool is_awaited(const heap_t *heap)
 {
     return atomic_load_explicit(&heap->bias, memory_order_relaxed) == BIAS_AWAITED ||
            lock_is_wanted(&heaps.lock);
 }
 
-/* What the owner would do: as at its end, but that it stays. False: it was broken off. */
+/* Do what the owner does at its end, except that it keeps the heap. False: stopped before the end. */
 static bool give_back_all(heap_t *heap)
 {
     remote_flush(heap);
@@ -63,7 +63,7 @@ __attribute__((no_sanitize("thread"))) static bool is_worth_it(const heap_t *hea
     return false;
 }
 
-/* The bias is revoked, and the owner is in no slow path. True: there is nothing to be had any more. */
+/* The bias is revoked, and the owner is in no slow path. True: there is nothing left to give back. */
 static bool tend_revoked(heap_t *heap)
 {
     if (!is_worth_it(heap))
@@ -95,7 +95,8 @@ static bool tend(heap_t *heap)
     return after == BIAS_RESTING;
 }
 
-/* Is there a thread, and will it be there as long as we have the lock? An owner that runs is left alone. */
+/* Does the heap have another thread, which will exist as long as the caller has the lock? And may that thread
+ * be asleep, if there is anything to give back? */
 static bool may_be_tended(const heap_t *heap)
 {
     return heap != cache.heap && heap->thread.id != HEAP_NO_THREAD && !heap->thread.ended &&
@@ -137,8 +138,8 @@ static bool tend_next(uint32_t *failures)
     return heap != NULL;
 }
 
-/* Collect mode has a cache of another kind. A program that filters its system calls may not allow the proof.
- * ThreadSanitizer does not know what the kernel proves. */
+/* Not without a fence of all threads (os/fence.h). Not in collect mode, where the bins are not in the
+ * thread's cache. Not under ThreadSanitizer, which does not know what the kernel proves. */
 static bool is_possible(void)
 {
 #ifdef __SANITIZE_THREAD__
@@ -148,7 +149,7 @@ static bool is_possible(void)
 #endif
 }
 
-/* Twice: in the first round the heaps send each other what was theirs. */
+/* Two rounds: in the first one the heaps send each other cells, which the second one can give back. */
 void tend_all(bool every)
 {
     enum { FAILURES = 32 };

@@ -1,28 +1,29 @@
-/* tend: taking from the heaps of other threads what they do not use.
+/* tend: giving back what the heaps of other threads do not use.
  *
- * A thread that sleeps keeps the cells of its cache and takes back nothing of what others have freed of its
- * cells. So when memory is wanted, another thread does that in its stead, while the owner is provably outside
- * the heap:
+ * A thread that sleeps keeps the cells in its cache, and does not take back those of its cells that others
+ * have freed. So when memory is short another thread, the tender, does that for it, while the owner is
+ * provably outside of the heap:
  *
- *   1. the bias of its slow paths is revoked (bias.h);
- *   2. its fast paths are turned into slow ones: malloc finds no class (cache.class_of), free no span of its
- *      own (span->owner). Both are harmless to an owner that runs at the time;
- *   3. after a fence of all threads the kernel is asked where the owner is (process/asleep.h). If it waits in
- *      a system call, it is not in the middle of a fast path that it began before, and cannot begin one;
- *   4. so it stays until the owner comes to a slow path: the heap is at rest, and is not looked at before
- *      (tend_queue.h).
+ *   1. The tender revokes the bias of the heap's slow paths (bias.h).
+ *   2. It turns the heap's fast paths into slow ones: malloc finds no class (cache.class_of), and free no
+ *      span of its own (span->owner). Both are harmless to an owner that is running.
+ *   3. After a fence of all threads it asks the kernel where the owner is (process/asleep.h). If the owner
+ *      waits in a system call, it is not in the middle of a fast path that it began before, and cannot begin
+ *      one.
+ *   4. The tender gives back what it can. The heap is then at rest until its owner comes to a slow path, and
+ *      is not looked at before (tend_queue.h).
  *
- * An owner that runs is left alone: it has slow paths of its own soon. So is one whose place cannot be
- * known. */
+ * An owner that runs is left alone, because it will come to a slow path soon. So is an owner whose place the
+ * kernel does not tell. */
 #ifndef WEIR_MALLOC_TEND_H
 #define WEIR_MALLOC_TEND_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Tend the other heaps in which something was done since they were tended last, if they may be. `every`: all
- * of them; else it is given up after so many in vain, and goes on there next time. Not with a lock from
- * LOCK_RANK_HEAPS on. The calling thread has a heap. */
+/* Tend the other heaps in which something was done since they were tended last. `every`: try all of them;
+ * else give up after several that could not be tended, and go on there the next time. The calling thread has
+ * a heap, and holds no lock of rank LOCK_RANK_HEAPS or higher. */
 void tend_all(bool every);
 
 /* How often a heap was looked at, ever: for tests. */

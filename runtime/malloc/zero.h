@@ -1,6 +1,6 @@
 /* zero: objects of zero bytes. Each has an address of its own in the zero zone, which is never readable: a
- * program that uses what it did not ask for stops there (as with OpenBSD's malloc). One bit an address, in a
- * table that appears as it is touched; first free address first.
+ * program that uses what it did not ask for stops there (as with OpenBSD's malloc). A table has one bit for
+ * each address; its pages become resident as they are touched, and the lowest free address is taken first.
  */
 #ifndef WEIR_MALLOC_ZERO_H
 #define WEIR_MALLOC_ZERO_H

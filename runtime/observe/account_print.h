@@ -1,10 +1,10 @@
-/* account_print: the budgets (weir/account.h) within the account that is printed. */
+/* account_print: prints the budgets (weir/account.h), as a part of the account of memory. */
 #ifndef WEIR_OBSERVE_ACCOUNT_PRINT_H
 #define WEIR_OBSERVE_ACCOUNT_PRINT_H
 
 #include "runtime/base/text.h"
 
-/* A line for each. Text that becomes full is written to the file. */
+/* Add a line for each budget. When the text is full it is written to the file. */
 void account_print_lines(text_t *text, int fd);
 /* The elements of a JSON array. */
 void account_print_json(text_t *text, int fd);

@@ -50,7 +50,7 @@ static const char *meaning_of(int error)
 #endif
 }
 
-/* Of a long path the end is shown. */
+/* Only the end of a long path is shown. */
 void file_name_report(const char *what, const char *path)
 {
     enum { SHOWN = 256 };

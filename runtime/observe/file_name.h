@@ -2,8 +2,8 @@
  *
  *     pattern  weir-%p-%n.json        %p: the process, %n: the number of the file
  *
- * A relative name is one of the directory where the program began. A child of fork whose pattern has no %p
- * gets its process behind the name, so that it does not write over its parent's file.
+ * A relative name is relative to the directory in which the program began. If the pattern has no %p, a child
+ * of fork appends its process id to the name, so that it does not write over its parent's file.
  */
 #ifndef WEIR_OBSERVE_FILE_NAME_H
 #define WEIR_OBSERVE_FILE_NAME_H
@@ -16,7 +16,7 @@
 /* Written by file_name_settle alone, before there are threads that read it. */
 typedef struct file_name {
     char pattern[PATH_MAX]; /* absolute; empty: there is none, or it is too long */
-    int process;            /* that settled it */
+    int process;            /* that called file_name_settle */
 } file_name_t;
 
 /* Remember the pattern, and where it is relative to. */

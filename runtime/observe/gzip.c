@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The C library's write would be where a thread is cancelled. */
+/* By the system call, since the C library's write is a point where a thread is cancelled. */
 static bool write_all(int fd, const void *bytes, size_t length)
 {
     const char *at = bytes;

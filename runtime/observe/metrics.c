@@ -1,5 +1,5 @@
-/* metrics: see metrics.h. Of the sources that the rows of metrics.def name, those are read that the samples
- * need, once for all samples. Names are found by bisection.
+/* metrics: see metrics.h. The rows of metrics.def name their sources. Only the sources that the samples need
+ * are read, once for all samples. Names are found by bisection.
  */
 #include "runtime/observe/metrics.h"
 

@@ -1,4 +1,4 @@
-/* metrics: the table of metrics.def, and reading by it. weir/metrics.h is its public face. */
+/* metrics: the table of metrics.def, and reading metrics by it. weir/metrics.h is the public header. */
 #ifndef WEIR_OBSERVE_METRICS_H
 #define WEIR_OBSERVE_METRICS_H
 

@@ -1,4 +1,4 @@
-/* pool_print: see pool_print.h. Pools are read through the public face: weir_pool_each. */
+/* pool_print: see pool_print.h. Pools are read by the public function weir_pool_each. */
 #include "runtime/observe/pool_print.h"
 
 #include <string.h>

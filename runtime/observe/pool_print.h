@@ -1,4 +1,4 @@
-/* pool_print: what the printed account says of pools, after all else. */
+/* pool_print: prints the pools, as the last part of the account of memory. */
 #ifndef WEIR_OBSERVE_POOL_PRINT_H
 #define WEIR_OBSERVE_POOL_PRINT_H
 

@@ -1,5 +1,5 @@
-/* profile_encode: see profile_encode.h. All under the profile's lock, twice: for the length, and into memory
- * of that length. */
+/* profile_encode: see profile_encode.h. The profile is encoded twice under the profile's lock: first to find
+ * its length, then into memory of that length. */
 #include "runtime/observe/profile_encode.h"
 
 #include <string.h>
@@ -97,8 +97,8 @@ static struct {
     size_t module_count;
     uintptr_t *addresses; /* by hash; 0: free. A location's id is its place + 1 */
     size_t address_room;  /* a power of two */
-    uint8_t sample[2048],
-        ids[PROFILE_FRAMES * 5]; /* of the sample that is being written: stacks may be small */
+    /* Of the sample that is being written. Not on the stack, which may be small. */
+    uint8_t sample[2048], ids[PROFILE_FRAMES * 5];
 } encoder;
 
 /* --- locations --- */
@@ -121,7 +121,7 @@ static void collect_addresses(void)
     }
 }
 
-/* Its number from 1 on; 0: none. */
+/* The number of the address's module, from 1 on; 0: none. */
 static size_t module_of(uintptr_t address)
 {
     size_t low = 0, high = encoder.module_count;
@@ -196,7 +196,7 @@ static void put_type(proto_t *to, uint32_t field, enum string type, enum string 
 
 /* --- samples --- */
 
-/* unit: of a number. */
+/* `unit`: of a number; STRING_EMPTY for a string. */
 static void put_label(proto_t *to, enum string key, uint32_t field, uint64_t value, enum string unit)
 {
     uint8_t room[32];
@@ -237,7 +237,7 @@ static void put_text(proto_t *to, enum string key, uint64_t text)
     put_label(to, key, LABEL_STR, text, STRING_EMPTY);
 }
 
-/* What of them ended alike: all of a lifetime, or those that were freed in the same way. */
+/* The blocks of a site that ended alike: those of one lifetime, or those that were freed in the same way. */
 typedef struct ended {
     uint64_t samples, passed;
     uint32_t lifetime;       /* PROFILE_LIFETIMES: they are in use */
@@ -349,7 +349,7 @@ static bool read_modules(void)
         return false;
     size_t count = modules_read(encoder.modules, MODULES,
                                 (char *)encoder.modules + os_page_up(MODULES * sizeof(module_t)), NAMES);
-    if (count > 0) /* else they are as they were */
+    if (count > 0) /* else the modules found before are kept */
         encoder.module_count = count;
     return true;
 }

@@ -28,9 +28,9 @@ static struct {
     file_name_t names;                        /* no pattern: there is no profile to be written */
     char name[PATH_MAX], temporary[PATH_MAX]; /* of the file that is being written */
     uint32_t number;
-    _Atomic int writer;          /* the process that is at it, 0: none. A child of fork has its parent's */
+    _Atomic int writer;          /* the process that is writing; 0: none. A child of fork has its parent's */
     _Atomic bool has_complained; /* the latest could not be written: those that follow fail without a line */
-    _Atomic bool signalled;      /* a signal came at a bad moment */
+    _Atomic bool signalled;      /* a signal came while the profile was in use */
 } file;
 
 /* --- writing --- */
@@ -50,8 +50,8 @@ static bool write_encoded(int fd, bool wait)
     return written;
 }
 
-/* By system calls of its own: those of the C library may end a thread that was cancelled. Where the program
- * has closed a standard stream, the file does not take its place: others would write to it. */
+/* System calls are made directly: the C library's functions may end a thread that was cancelled. If the
+ * program has closed a standard stream, the file must not get its number: other code would write to it. */
 static int open_profile(const char *path)
 {
     int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -79,7 +79,7 @@ static void remove_file(const char *path)
     syscall(SYS_unlinkat, AT_FDCWD, path, 0);
 }
 
-/* Under a name beside it first. */
+/* The file is written under a temporary name beside `path`, then renamed. */
 static bool write_file(const char *path, bool wait)
 {
     text_t temporary = text_on(file.temporary, sizeof file.temporary);
@@ -104,8 +104,8 @@ static bool write_file(const char *path, bool wait)
     return done;
 }
 
-/* A file that is larger than the process may make one is an error; its signal, which would end the process,
- * is taken away. What the program has blocked stays its own affair. */
+/* A file larger than the process may write is an error, and raises SIGXFSZ, which would end the process: so
+ * the signal is taken away, unless the program itself has blocked it. */
 static void drop_size_signal(uint64_t blocked_before)
 {
     const uint64_t set = (uint64_t)1 << (SIGXFSZ - 1);
@@ -116,7 +116,8 @@ static void drop_size_signal(uint64_t blocked_before)
     errno = saved;
 }
 
-/* No handler runs meanwhile: one that forks would leave the child in the middle of the parent's file. */
+/* Signals are blocked meanwhile: a handler that forks would leave the child in the middle of the parent's
+ * file. */
 static bool write_undisturbed(const char *path, bool wait)
 {
     uint64_t before = os_block_signals();
@@ -129,7 +130,7 @@ static bool write_undisturbed(const char *path, bool wait)
     return done;
 }
 
-/* Of failures that follow each other the first has a line. */
+/* When several profiles fail in a row, only the first failure is reported. */
 static void note_outcome(bool done, const char *path)
 {
     bool is_failure = !done && errno != EBUSY;
@@ -205,7 +206,7 @@ bool profile_file_write_fd(int fd)
 
 /* --- when --- */
 
-/* What the signal interrupts may be at the profile: then the next sample writes it. */
+/* If the code that the signal interrupts uses the profile, the next sample writes the file. */
 static void on_signal(int number)
 {
     (void)number;
@@ -244,7 +245,7 @@ static void prepare_signal(void)
     if (number == 0 || sigaction(number, NULL, &has) != 0 || has.sa_handler != SIG_DFL ||
         sigaction(number, &handler, NULL) != 0)
         text_say(
-            "weir: WEIR_DEBUG=profilesignal: the signal cannot be had; there is a profile at exit only\n");
+            "weir: WEIR_DEBUG=profilesignal: the signal cannot be used; there is a profile at exit only\n");
 }
 
 void profile_file_prepare(void)
@@ -261,8 +262,8 @@ void profile_file_prepare(void)
     errno = saved;
 }
 
-/* Another thread may be writing one: it ends with the process, so its file is waited for, but not for a disk
- * that hangs. */
+/* Another thread may be writing a profile, and would end with the process. So this waits until it has
+ * written, but not for ever: a disk may hang. */
 void profile_file_at_exit(void)
 {
     enum { WAITS = 10000 };

@@ -7,23 +7,22 @@
  *     at the soft limit          when it is passed first
  *     when the program asks      weir_profile_write
  *
- * In the name %p is the process, %n the number of the profile. A profile of the same name is replaced at
- * once, by renaming: there is never half a file under the name. A child of fork that has no %p in its name
- * gets its number behind the name. Files are written by the thread that finds that one is due, outside of all
- * locks.
+ * In the name %p is the process, %n the number of the profile. A profile of the same name is replaced in one
+ * step, by renaming, so there is never half a file under the name. If the name has no %p, a child of fork
+ * appends its process id. Files are written by the thread that finds that one is due, outside of all locks.
  */
 #ifndef WEIR_OBSERVE_PROFILE_FILE_H
 #define WEIR_OBSERVE_PROFILE_FILE_H
 
 #include <stdbool.h>
 
-/* Settle the name, while the working directory is the one that the user meant, and the signal. Once, after
- * options_load. */
+/* Fix the name, while the working directory is the one that the user meant, and take the signal. Called once,
+ * after options_load. */
 void profile_file_prepare(void);
 void profile_file_at_exit(void);
 
 /* Write a profile. NULL: under the name of WEIR_PROFILE. False, and errno: it could not be written; EBUSY,
- * another thread is at it; ENOTSUP, there is no profile. */
+ * another thread is writing one; ENOTSUP, there is no profile. */
 bool profile_file_write(const char *path);
 /* To a descriptor, which stays open. */
 bool profile_file_write_fd(int fd);

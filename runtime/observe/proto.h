@@ -13,7 +13,7 @@
 typedef struct proto {
     uint8_t *start; /* NULL: count only */
     size_t size;    /* of the buffer */
-    size_t length;  /* of the message so far, be there room or not */
+    size_t length;  /* of the message so far, whether it has room or not */
 } proto_t;
 
 void proto_varint(proto_t *to, uint64_t value);

@@ -38,8 +38,8 @@ static void fill_objects(weir_mem_stats *stats, const account_t *account)
     stats->alloc = stats->heap_alloc;
 }
 
-/* Blocks were counted before the pages. What was freed of them since counts as in use still, and not as idle
- * as well: under a limit that would seem to be more than there ever was. */
+/* Blocks were counted before pages. What was freed in between still counts as in use, and must not count as
+ * idle as well: the sum would be more than was ever held, and might seem to pass a limit. */
 static void count_freed_since(weir_mem_stats *stats)
 {
     if (stats->heap_inuse >= stats->heap_alloc)
@@ -51,7 +51,8 @@ static void count_freed_since(weir_mem_stats *stats)
         stats->heap_released = stats->heap_idle;
 }
 
-/* Slots in use of which the end was never touched count as released there: the kernel has not given it. */
+/* The ends of slots in use that were never touched count as released: the kernel has provided no memory for
+ * them. */
 static void fill_heap(weir_mem_stats *stats, const page_stats_t *held)
 {
     uint64_t resident_slots = (uint64_t)held->touched * OS_PAGE;
@@ -94,7 +95,7 @@ static void fill_collector(weir_mem_stats *stats)
     stats->gc_cpu_fraction = gc.available_ns ? (double)gc.collector_ns / (double)gc.available_ns : 0;
 }
 
-/* The tables that the page statistics know by another sum are part of what is held. */
+/* The peak is at least what is held now: this sum has tables that the page statistics count differently. */
 static void fill_peak(weir_mem_stats *stats)
 {
     uint64_t held = stats->sys - stats->heap_released, peak = pages_peak_held(false);

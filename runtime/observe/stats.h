@@ -1,4 +1,5 @@
-/* stats: the page statistics read into the account that include/weir/stats.h defines.
+/* stats: reads the heap's counts and the page statistics into the account that include/weir/stats.h
+ * defines.
  *
  * This folder: the account, metrics, heap profiles and traces: read, encoded and printed.
  */
@@ -9,7 +10,7 @@
 
 /* Fill in every field. Takes the heap's locks, never allocates. */
 void stats_read(weir_mem_stats *stats);
-/* All but what the collector tells of its cycles, which are 0: waits for no cycle. */
+/* The same without the collector's figures on its cycles, which are set to 0: so this waits for no cycle. */
 void stats_read_memory(weir_mem_stats *stats);
 
 #endif

@@ -1,5 +1,5 @@
-/* stats_print: see stats_print.h. Text is built in one static buffer: the account is printed once, at exit,
- * on whatever stack exit was called on, and that may be a small one.
+/* stats_print: see stats_print.h. Text is built in one static buffer: at exit the account is printed on
+ * whatever stack exit was called on, and that may be a small one.
  */
 #include "runtime/observe/stats_print.h"
 
@@ -23,12 +23,12 @@
 #include "runtime/observe/stats.h"
 
 static struct {
-    int fd; /* a second descriptor of stderr, out of the way of the program's; 0: none */
+    int fd; /* a duplicate of stderr, with a number that programs hardly use; 0: none */
     dev_t device;
     ino_t inode; /* what it was opened on: the program may close it and reuse the number */
-    char path
-        [PATH_MAX]; /* of WEIR_STATS_FILE; empty: stderr. The environment may change while the program runs */
-    weir_mem_stats stats; /* of stats_print_at_exit */
+    /* Of WEIR_STATS_FILE; empty: stderr. A copy, since the environment may change while the program runs. */
+    char path[PATH_MAX];
+    weir_mem_stats stats; /* of stats_print_now */
     char room[32 * 1024]; /* fits the JSON with every counter at its largest */
 } printer;
 
@@ -66,8 +66,8 @@ int stats_print_fd(void)
     return is_ours ? printer.fd : STDERR_FILENO;
 }
 
-/* The most memory the process ever had resident. The kernel's own file says it for this program; getrusage
- * also counts what stood in the process before it called exec. */
+/* The most memory the process ever had resident. /proc/self/status has it for this program; getrusage also
+ * counts what was resident before the process called exec. */
 static uint64_t peak_resident(void)
 {
     char status[4096];
@@ -362,8 +362,8 @@ static void add_table(text_t *text, const weir_mem_stats *stats, int fd)
 
 /* --- The two entries --- */
 
-/* Processes that print at the same time take turns: the file is locked until it is closed. Negative: stderr
- * it is. */
+/* Processes that print at the same time take turns: the file is locked until it is closed. Negative: use
+ * stderr. */
 static int open_stats(void)
 {
     int file = printer.path[0] ? open(printer.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;

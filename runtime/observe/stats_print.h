@@ -6,20 +6,21 @@
 
 #include <weir/stats.h>
 
-/* Keep a way to stderr: many programs close it in their own exit handlers (all of coreutils do), before the
- * account can be printed. Once, after options_load; does nothing unless stats or leaks were asked of this
- * process. */
+/* Keep a duplicate of stderr: many programs close stderr in their own exit handlers (all of coreutils do),
+ * before the account can be printed. Once, after options_load; does nothing unless stats or leaks were asked
+ * of this process. */
 void stats_print_prepare(void);
-/* That way: a descriptor of stderr. The account, but not what is said of leaks, goes to the end of the file
- * that WEIR_STATS_FILE names, if it can be opened. */
+/* The duplicate of stderr, or stderr itself. The account goes to the end of the file that WEIR_STATS_FILE
+ * names instead, if the file can be opened; the report of leaks does not. */
 int stats_print_fd(void);
 
 /* Does options.stats ask for the account in this process? */
 bool stats_print_is_asked(void);
-/* While the program runs, by one thread at a time: likewise. */
+/* Read the account and print it, if options.stats asks for it in this process. While the program runs, by one
+ * thread at a time. */
 void stats_print_now(void);
 
-/* At exit: read the account and print it, if options.stats asks for it in this process. */
+/* The same at exit. */
 void stats_print_at_exit(void);
 
 /* Print an account on stderr: an aligned table in human units, or one line of JSON with every field. */

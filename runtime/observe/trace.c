@@ -18,15 +18,15 @@
 
 enum { SAMPLE_NS = 10 * 1000 * 1000 };
 
-/* The stops of the present collection: when it began to stop the world, when that stood, was marked (0: not
- * in this stop), ran again. Marking beside the program has two: the first begins it, the last ends it.
- * Written by the thread that collects; there is one at a time. */
+/* The stops of the present collection: when it began to stop the world, when all threads stood still, when
+ * marking ended (0: not in this stop), when the threads ran again. A concurrent collection has two stops.
+ * Written by the collecting thread; there is one at a time. */
 static struct {
     uint64_t begin, stood, marked, started;
 } stops[2];
 static unsigned stop_count;
 
-/* When the cycle began that this thread runs. */
+/* When the cycle that this thread runs began. */
 static __thread uint64_t cycle_began_ns;
 
 static _Atomic bool is_on;
@@ -168,8 +168,8 @@ static void put_cycle(const weir_event *event)
     cycle_began_ns = 0;
 }
 
-/* Between STOP_BEGIN and STARTED nothing is written: the time is all that is noted. True: the event was one
- * of these. */
+/* Between STOP_BEGIN and STARTED nothing is written; only the times are noted. True: the event was one of
+ * these. */
 static bool note_stop(const weir_event *event)
 {
     switch ((int)event->kind) {
@@ -269,8 +269,8 @@ static void listen_end(void)
     event_unlisten(on_event, NULL);
 }
 
-/* The last trace may have been given up (trace_file.c), which a listener cannot tell: its end is here
- * then. */
+/* If the last trace was given up because of an error (trace_file.c), its listener is still there, and is
+ * removed here. */
 bool trace_begin(const char *path)
 {
     if (!trace_file_open(path, put_names))

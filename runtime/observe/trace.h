@@ -6,9 +6,9 @@
  *
  *     event --> record --> | buffer being filled |  swap  | buffer being written | --> write --> file
  *
- * The file is a JSON array whose end is not there yet: each record begins with the comma, so at any moment,
- * after SIGKILL too, what is in the file is complete but for the bracket, which readers of this format do not
- * ask for. When both buffers are full, or the file has reached WEIR_TRACE_SIZE, records are dropped and
+ * The file is a JSON array that lacks its closing bracket until the trace ends. Each record begins with the
+ * comma, so at any moment, even after SIGKILL, only the bracket is missing, which readers of this format do
+ * not need. When both buffers are full, or the file has reached WEIR_TRACE_SIZE, records are dropped and
  * counted; the last record has the count.
  */
 #ifndef WEIR_OBSERVE_TRACE_H
@@ -21,8 +21,8 @@ void trace_prepare(void);
 
 void trace_at_exit(void);
 
-/* Begin a trace to the file, which is emptied; patterns as in file_name.h. False, and errno: EBUSY, there is
- * one; what open says. */
+/* Begin a trace to the file, which is emptied; patterns as in file_name.h. False, and errno: EBUSY, a trace
+ * is under way; or the error of open. */
 bool trace_begin(const char *path);
 /* Write what there is and close the file. False, and errno: it could not be written; EINVAL, there is no
  * trace. */

@@ -28,8 +28,8 @@ typedef struct room {
     char buffers[2][BUFFER];
 } room_t;
 
-/* Under the lock, but for the buffer that is being written, which is its writer's, and the descriptor
- * meanwhile. */
+/* Under the lock. While a buffer is being written, that buffer and the descriptor belong to the thread that
+ * writes it. */
 static struct {
     lock_t lock;
     room_t *room;   /* NULL before the first opening; is_open implies that there is one */
@@ -46,7 +46,7 @@ static struct {
 
 /* --- the descriptor --- */
 
-/* A filter of the program's may kill for what it takes. Else errno says so. */
+/* Does the program's filter (seccomp) permit the system calls that this takes? False, and errno. */
 static bool is_permitted(void)
 {
     if (filter_permits(FILTER_GROWING | FILTER_FILES))
@@ -108,7 +108,8 @@ static bool is_allowed(uint64_t end)
     return getrlimit(RLIMIT_FSIZE, &size) != 0 || end <= size.rlim_cur;
 }
 
-/* All of it, behind the first `size` bytes of the file, or nothing: half a record would end the array. */
+/* Write all of it behind the first `size` bytes of the file, or nothing: half a record would end the
+ * array. */
 static bool write_whole(const char *from, size_t length, uint64_t size)
 {
     if (!is_permitted())
@@ -167,7 +168,7 @@ static bool descriptor_ready(void)
     return false;
 }
 
-/* Gives the lock up meanwhile. */
+/* Releases the lock while it writes. */
 static void write_filled(void)
 {
     if (file.is_writing || file.length == 0 || !file.is_open || !descriptor_ready())
@@ -227,7 +228,8 @@ static bool before_fork(void)
     return lock_acquire_soon(&file.lock);
 }
 
-/* The descriptor is the parent's. What the parent has not written yet, it writes. */
+/* In the child: the descriptor is the parent's, and the parent writes the records that are not yet
+ * written. */
 static void after_fork(bool child)
 {
     bool begins = child && lock_may_repair(&file.lock) && file.is_open && is_permitted();

@@ -21,8 +21,7 @@ static void add_string(text_t *record, const char *string)
     text_add_char(record, '"');
 }
 
-/* The arguments begin with the first one, so that their object is open exactly if there are any: `args`
- * stands at the end. */
+/* The object `args` is the last one in the record, and has no member yet if the record ends in its brace. */
 static void add_key(text_t *record, const char *key)
 {
     bool is_first = record->start[record->length - 1] == '{';
@@ -55,7 +54,7 @@ void record_begin(text_t *record, char phase, const char *name, uint64_t ns, int
     text_add_str(record, ",\"args\":{");
 }
 
-/* Before the arguments. */
+/* The duration goes before `args`, which has no member yet: it is cut off, and added again. */
 void record_add_duration(text_t *record, uint64_t ns)
 {
     static const char args[] = ",\"args\":{";

@@ -17,8 +17,8 @@ enum { TRACE_RECORD = 400 }; /* room for any record of ours */
 /* The track that shows when the world stands; other tracks are threads. */
 enum { TRACE_WORLD = 0 };
 
-/* At the beginning of each file, before its first record: whose records they are. Later, a filter of the
- * program's may forbid to ask. */
+/* Note the process id that records have: at the beginning of each file, before its first record. Later, a
+ * filter of the program may forbid asking for it. */
 void record_note_process(void);
 
 /* Phases: X a slice, i an instant, C a counter, M a name. */

@@ -1,6 +1,6 @@
-/* check: what has to be true. DEBUG_CHECK stands beside the code that relies on it and is compiled away
- * unless WEIR_DEBUG_CHECKS is set; it is for what can be seen in a few instructions. Whole structures are
- * compared by pages_verify and verify_heap.
+/* check: assertions. A DEBUG_CHECK stands beside the code that relies on its condition, which takes a few
+ * instructions to test; it is compiled away unless WEIR_DEBUG_CHECKS is set. pages_verify and verify_heap
+ * check whole structures.
  */
 #ifndef WEIR_OS_CHECK_H
 #define WEIR_OS_CHECK_H

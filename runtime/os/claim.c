@@ -10,7 +10,7 @@
 #include "runtime/os/os.h"
 #include "runtime/os/own.h"
 
-/* Linux 4.17. An older kernel takes it for a wish: then the address is another. */
+/* Since Linux 4.17. An older kernel takes the address as a hint only, and may return another one. */
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
@@ -22,8 +22,8 @@ static const size_t TRY_STEP = (size_t)1 << 38; /* 256 GiB */
 
 static _Atomic uintptr_t zone_next; /* 0: not chosen yet */
 
-/* As random as the addresses of the library and the kernel's page are: with randomization switched off always
- * the same, so that a debugger meets every address again. */
+/* Derived from the addresses of this library and of the vDSO, which the kernel randomizes. With randomization
+ * switched off the result is always the same, so that a debugger sees the same addresses in each run. */
 static uintptr_t first_start(void)
 {
     uint64_t mix = (uint64_t)getauxval(AT_SYSINFO_EHDR) * 3 + (uintptr_t)&zone_next;
@@ -68,8 +68,8 @@ static void zone_skip(void)
     atomic_fetch_add(&zone_next, TRY_STEP);
 }
 
-/* ThreadSanitizer's mmap takes an address that is not its own for 0, and keeps the demand for just that
- * one. */
+/* ThreadSanitizer's mmap replaces an address outside of its own ranges by 0, and keeps
+ * MAP_FIXED_NOREPLACE. */
 #ifdef __SANITIZE_THREAD__
 enum { TRIES_HERE = 0 };
 #else

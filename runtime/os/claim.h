@@ -1,18 +1,18 @@
-/* claim: addresses set aside for a table that grows, without a mapping behind them.
+/* claim: addresses set aside for a table that grows. Nothing is mapped at them until it is needed.
  *
- * What is reserved by mapping it inaccessible is counted by others: by RLIMIT_AS, by mlockall, by gcore,
- * which writes it out. So only what is used is mapped, piece by piece, at addresses where no other code maps
- * anything. On x86-64 the kernel loads programs from 2/3 of the addresses upwards, and places mappings
- * downwards from below the stack, or, with an unlimited stack, upwards from 1/3; each may be moved by up to
- * 16 TiB at random:
+ * Addresses that are reserved by an inaccessible mapping have a cost: RLIMIT_AS and mlockall count them, and
+ * gcore writes them out. So only the pieces in use are mapped, at addresses where no other code maps
+ * anything. On x86-64 the kernel loads programs from 2/3 of the address space upwards. It places mappings
+ * downwards from below the stack, or upwards from 1/3 if the stack is unlimited. It moves each of these by up
+ * to 16 TiB at random:
  *
  *     0                2aaa..3aaa       5555..6555        6800     7000       6fff..7fff
  *     |      ...       | upwards ->     | program, brk ->  | zone  |        <- mappings | stack
  *
- * Sanitizers, JavaScript engines and runtimes that choose addresses themselves choose others. A piece is
- * mapped with MAP_FIXED_NOREPLACE: where another mapping is nevertheless, it is refused, and that one stays
- * whole. Where no piece can be had there (ThreadSanitizer and valgrind allow no program that), a claim is a
- * reservation as before.
+ * Sanitizers, JavaScript engines and runtimes that choose their addresses themselves choose others. A piece
+ * is mapped with MAP_FIXED_NOREPLACE: if another mapping is there nevertheless, the kernel refuses and that
+ * mapping stays whole. Where no program can map anything in the zone (under ThreadSanitizer and valgrind), a
+ * claim is an inaccessible mapping (os_reserve).
  *
  * May be called by any thread. */
 #ifndef WEIR_OS_CLAIM_H
@@ -21,19 +21,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Addresses for `size` bytes, aligned (a power of two of at least a page); they are the runtime's own
- * (own.h). For good. NULL: there are none. */
+/* Set addresses for `size` bytes aside, for good. `alignment` is a power of two, at least a page. The
+ * addresses count as the runtime's own (own.h). NULL: there are none. */
 void *claim(size_t size, size_t alignment);
-/* Is the claim reserved, and so counted by RLIMIT_AS in full? */
+/* Is the claim an inaccessible mapping, which RLIMIT_AS counts in full? */
 bool claim_is_reserved(const void *start);
 
-/* Is a piece of a claim free, which nothing of ours is in yet? False, and errno: another mapping is there
- * (EEXIST), or the kernel does not say. */
+/* Is a piece of a claim free of other code's mappings? The runtime must not have mapped anything in it yet.
+ * False, with errno: another mapping is there (EEXIST), or the kernel refused to say. */
 bool claim_is_free(void *start, size_t size);
-/* Have a piece of a claim, which nothing was mapped into so far, readable, writable and zero. False, and
- * errno: the kernel refused it, or another mapping is there (EEXIST). */
+/* Make a piece of a claim, in which nothing is mapped yet, readable, writable and zero. False, with errno:
+ * the kernel refused, or another mapping is there (EEXIST). */
 bool claim_map(void *start, size_t size);
-/* As if the piece had never been mapped. False: it is as it was. */
+/* Undo claim_map: nothing is mapped there any more. False: nothing has changed. */
 bool claim_unmap(void *start, size_t size);
 
 #endif

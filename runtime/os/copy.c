@@ -9,13 +9,13 @@
 
 enum { WORTHWHILE = 64 * 1024 /* bytes */, RUN = 64 * 1024 /* written pages that are copied at once */ };
 
-/* The rest is compared with itself, a byte further. */
+/* The first byte is 0, and each byte is compared with the one after it. */
 static bool is_zero(const char *p, size_t size)
 {
     return *p == 0 && memcmp(p, p + 1, size - 1) == 0;
 }
 
-/* To the end of the page, at most `size`. */
+/* The bytes from p to the end of its page, at most `size`. */
 static size_t part_of_page(const char *p, size_t size)
 {
     size_t part = OS_PAGE - (uintptr_t)p % OS_PAGE;

@@ -1,8 +1,8 @@
-/* copy: memory that was never written stays so in the copy, and where it is cleared.
+/* copy: copying and clearing memory without writing zeros to pages that were never written.
  *
- * A block of a gigabyte of which two pages were written has two pages. Copied by memcpy it has a gigabyte,
- * twice while both are there. So what holds zeros only is not written where the target holds zeros as well;
- * to look at a page that was never written costs a fault, but no memory.
+ * A block of a gigabyte of which two pages were written has two pages of memory. memcpy would give its copy a
+ * gigabyte. So a page of zeros is not written where the target reads as zero already. Reading a page that was
+ * never written costs a fault, but no memory.
  */
 #ifndef WEIR_OS_COPY_H
 #define WEIR_OS_COPY_H

@@ -1,11 +1,11 @@
-/* lock: the slow halves of the futex lock: spin a little, then sleep in the kernel. */
+/* lock: the slow paths of the futex lock: spin a little, then sleep in the kernel. */
 #include "runtime/os/lock.h"
 
 #include "runtime/base/cpu.h"
 #include "runtime/base/futex.h"
 #include "runtime/os/check.h"
 
-enum { SPINS = 60 }; /* about the length of the longest section that is held without a system call */
+enum { SPINS = 60 }; /* about as long as the longest critical section without a system call */
 
 __thread uint32_t lock_depth, lock_sections;
 bool lock_keeps_own;

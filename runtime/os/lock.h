@@ -3,15 +3,16 @@
  *     word == 0                     free
  *     word == holder | waits        the holder's number (lock_self), and bit 0: a thread sleeps on the word
  *
- * A word of zero is unlocked, so a forked child can reset a lock by storing it. The holder's number is there
- * for fork in a signal handler (runtime/threads/fork.h): the child resets what vanished threads held, and
- * leaves what the interrupted frame below the handler holds. The lock is not recursive and never allocates.
- * Order of acquisition: lock_rank below, smallest first; debug builds check it (lock_try may be out of order,
- * since it does not wait).
+ * A word of zero is unlocked, so a forked child can reset a lock by storing it. The holder's number serves a
+ * fork in a signal handler (runtime/threads/fork.h): the child resets the locks that the vanished threads
+ * held, and leaves those that the interrupted code of its own thread holds. The lock is not recursive and
+ * never allocates. Order of acquisition: lock_rank below, smallest first; debug builds check it (lock_try may
+ * be out of order, since it does not wait).
  *
- * The world may stop any thread, but not one that holds a lock which a section of another may wait for, a
- * section that the stop waits for in turn. So a thread that takes a lock from LOCK_RANK_HEAPS on is in such a
- * section, from before it has the lock until after (runtime/threads/world.h).
+ * The collector may stop a thread anywhere except in a no-stop section (runtime/threads/world.h), whose end
+ * it waits for. If it stopped a thread that holds a lock, a thread in a no-stop section might wait for that
+ * lock, and the collector for the section, for ever. So taking a lock of rank LOCK_RANK_HEAPS or above begins
+ * a no-stop section before the thread waits for the lock, and releasing it ends the section afterwards.
  */
 #ifndef WEIR_OS_LOCK_H
 #define WEIR_OS_LOCK_H
@@ -30,8 +31,8 @@ enum lock_rank {
     LOCK_RANK_FORK,         /* runtime/threads/fork.c: the locks that a fork takes */
     LOCK_RANK_CYCLE,        /* runtime/cycle/cycle.c: one cycle at a time */
     LOCK_RANK_GC,           /* runtime/gc/cycle/gc.c: the pacer and the trace */
-    LOCK_RANK_SIDE_TABLE,   /* runtime/gc/cells/side_table.c: what hangs on objects */
-    LOCK_RANK_ARENAS,       /* arena/quarantine.c; those of arena/live.c come just before it */
+    LOCK_RANK_SIDE_TABLE,   /* runtime/gc/cells/side_table.c: finalizers, weak references */
+    LOCK_RANK_ARENAS,       /* arena/quarantine.c; the locks of arena/live.c come just before */
     LOCK_RANK_POOLS,        /* pool: the list of pools, their biased locks */
     LOCK_RANK_HEAPS,        /* runtime/heap/thread.c: the list of heaps */
     LOCK_RANK_COLLECTED,    /* runtime/gc/cells/collected_span.c */
@@ -47,12 +48,13 @@ enum lock_rank {
     LOCK_RANKS
 };
 
-/* How many locks of any rank the thread holds or waits for: its own, read by its signal handlers. */
+/* How many locks of any rank the thread holds or waits for. Only the thread writes it; its signal handlers
+ * read it. */
 extern __thread uint32_t lock_depth __attribute__((tls_model("initial-exec")));
-/* How many locks from LOCK_RANK_HEAPS on the thread holds or waits for: its own, read by its signal
- * handlers. */
+/* How many locks of rank LOCK_RANK_HEAPS or above the thread holds or waits for. Only the thread writes it;
+ * its signal handlers read it. */
 extern __thread uint32_t lock_sections __attribute__((tls_model("initial-exec")));
-/* Called where the last of them was given up; set once. */
+/* Called when a thread has released the last of these. Set once. */
 extern void (*_Atomic lock_section_ended)(void);
 
 typedef struct lock {
@@ -62,9 +64,9 @@ typedef struct lock {
 
 enum { LOCK_WAITS = 1 };
 
-/* The calling thread's number as a holder: not 0, bit 0 clear. Two threads may have the same if their thread
- * pointers are 128 GiB apart; then a child of a fork in a signal handler may leave a lock to itself that the
- * other one held. */
+/* The calling thread's number as a holder: not 0, bit 0 clear. Two threads have the same number if their
+ * thread pointers are 128 GiB apart. Then the child of a fork in a signal handler may take a lock for its own
+ * that the other thread held. */
 static inline uint32_t lock_self(void)
 {
     return (uint32_t)(os_thread_word() >> 5 & ~(uintptr_t)3) | 2;
@@ -75,13 +77,13 @@ static inline bool lock_is_own(const lock_t *lock)
     return (atomic_load_explicit(&lock->word, memory_order_relaxed) & ~(uint32_t)LOCK_WAITS) == lock_self();
 }
 
-/* Does a thread hold it? If not, the caller sees what was done under it. */
+/* Does any thread hold it? If not, the caller sees everything that was written under the lock. */
 static inline bool lock_is_taken(const lock_t *lock)
 {
     return atomic_load_explicit(&lock->word, memory_order_acquire) != 0;
 }
 
-/* Does a thread sleep until the lock is free? For the holder. */
+/* Does a thread sleep until the lock is free? Called by the holder. */
 static inline bool lock_is_wanted(const lock_t *lock)
 {
     return atomic_load_explicit(&lock->word, memory_order_relaxed) & LOCK_WAITS;
@@ -94,14 +96,14 @@ static inline bool lock_is_wanted(const lock_t *lock)
 
 /* Take the lock if it is free. */
 bool lock_try(lock_t *lock);
-/* For a thread that holds what others may need before they release this one: take it if it can be had within
- * some 50 ms. */
+/* Take the lock, but give up after about 50 ms. For a thread that holds something which the lock's holder may
+ * need before it can release the lock. */
 bool lock_acquire_soon(lock_t *lock);
 void lock_wait(lock_t *lock);
 void lock_wake(lock_t *lock);
 
 #ifdef WEIR_DEBUG_CHECKS
-/* Before a wait; after a lock was taken; before it is given up. */
+/* Called before a wait, after a lock was taken, and before it is released. */
 void lock_check_order(const lock_t *lock);
 void lock_note_taken(const lock_t *lock);
 void lock_note_given(const lock_t *lock);
@@ -159,19 +161,20 @@ static inline void lock_release(lock_t *lock)
     lock_section_end(lock);
 }
 
-/* True in the child of a fork that took no locks, because the forking thread was in one
- * (runtime/threads/fork.c), while the child repairs what the vanished threads held: what the thread holds
- * itself stays held. */
+/* The forking thread may hold a lock; then the fork takes none (runtime/threads/fork.c). True in the child of
+ * such a fork, while it repairs what the vanished threads held: the locks that the child's own thread holds
+ * stay held. */
 extern bool lock_keeps_own;
 
-/* In the child of a fork: may what the lock protects be repaired, or was this thread in the middle of it? */
+/* In the child of a fork: may what the lock protects be repaired? Not if this thread itself holds the
+ * lock. */
 static inline bool lock_may_repair(const lock_t *lock)
 {
     return !lock_keeps_own || !lock_is_own(lock);
 }
 
-/* Give up what was taken before a fork, in the parent or in the child. In the child another thread that held
- * it is gone. */
+/* Release a lock that was taken before a fork, in the parent or in the child. The child also resets a lock
+ * whose holder is gone. */
 static inline void lock_after_fork(lock_t *lock, bool child)
 {
     if (!child) {

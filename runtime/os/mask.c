@@ -10,7 +10,7 @@
 
 #define BIT(number) ((uint64_t)1 << ((number)-1))
 
-/* Those that tell of what the thread did itself are not blocked, nor are these. */
+/* Block all signals except those that report what the thread itself did, and those in `but`. */
 static uint64_t block(uint64_t but)
 {
     const uint64_t all =
@@ -27,7 +27,7 @@ uint64_t os_block_signals(void)
     return block(0);
 }
 
-/* SIGCHLD is dropped as it is sent: its default is that, too. */
+/* Does the kernel drop SIGCHLD as it is sent? It does so by default, too. */
 static bool no_child_is_heard_of(void)
 {
     mask_action_t action;

@@ -15,16 +15,18 @@ typedef struct mask_action {
     uint64_t mask;
 } mask_action_t;
 
-/* Block every signal of the calling thread but those that tell of what it did itself (SIGSEGV, SIGTRAP and
- * their like: the kernel would end the process), past wrappers of the calls for masks: what it has blocked
- * before, to be given back. */
+/* Block every signal of the calling thread except those that report what the thread itself did (SIGSEGV,
+ * SIGTRAP and their like: if one of them came while blocked, the kernel would end the process). Returns the
+ * old mask, for os_restore_signals. Interposed wrappers of the calls for masks are bypassed. */
 uint64_t os_block_signals(void);
-/* All but SIGCHLD, if that is ignored: blocked, it would not be dropped but go to another thread, and cut
- * short what that waits in. A handler that another thread installs between this and the stop may run here. */
+/* The same, but an ignored SIGCHLD is not blocked: if it were, the kernel would not drop it but send it to
+ * another thread, and interrupt the system call which that thread waits in. If another thread installs a
+ * handler for it between this call and the stop, the handler may run on this thread. */
 uint64_t os_block_heard_signals(void);
 void os_restore_signals(uint64_t before);
-/* The calling thread is not cancelled until the result is given back. For functions of the program that the
- * runtime calls: a thread that is cancelled in one never comes back to what it was doing. */
+/* Disable cancellation of the calling thread, until the result is passed to os_cancel_restore. For calls of
+ * the program's functions by the runtime: a thread that is cancelled in one would never return to the
+ * runtime. */
 static inline int os_cancel_off(void)
 {
     int before = PTHREAD_CANCEL_ENABLE;

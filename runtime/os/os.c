@@ -1,5 +1,5 @@
-/* os: see os.h. Every function saves nothing and restores nothing of errno unless it says so: callers that
- * must keep errno (free) save it themselves. */
+/* os: see os.h. A function may change errno unless it says otherwise: callers that must keep errno (free)
+ * save it themselves. */
 #include "runtime/os/os.h"
 
 #include <errno.h>
@@ -65,7 +65,7 @@ bool os_forbid(void *start, size_t size)
     return mprotect(start, size, PROT_NONE) == 0;
 }
 
-/* A new mapping: taking access away alone leaves the charge. */
+/* By a new mapping: mprotect alone would leave the charge. */
 bool os_decommit(void *start, size_t size)
 {
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
@@ -105,7 +105,7 @@ void os_prefer_huge_pages(void *start, size_t size, bool prefer)
     errno = saved;
 }
 
-/* MADV_COLLAPSE looks at no setting; a user who set "never" means it. */
+/* MADV_COLLAPSE ignores the system's setting of transparent huge pages; "never" is respected here. */
 static bool may_make_huge(void)
 {
     static _Atomic int answer; /* 0: not asked yet */
@@ -118,7 +118,7 @@ static bool may_make_huge(void)
     return answer > 0;
 }
 
-/* No page at all is nothing to collapse, so the first is written. */
+/* The kernel collapses only a range with at least one page, so the first page is written. */
 bool os_make_huge(void *start)
 {
     enum { MADV_COLLAPSE_ = 25 }; /* Linux 6.1; named here because older headers lack it */
@@ -129,8 +129,8 @@ bool os_make_huge(void *start)
     return made;
 }
 
-/* The advice is taken back at once: the kernel's thread that looks for such memory would fill the holes in
- * it. */
+/* The advice is taken back at once: otherwise khugepaged would later fill the holes that releases leave in
+ * the page. */
 void os_touch_huge(void *inside)
 {
     int saved = errno;
@@ -148,8 +148,8 @@ bool os_renew(void *start, size_t size)
     return mmap(start, size, PROT_READ | PROT_WRITE, flags, -1, 0) != MAP_FAILED;
 }
 
-/* A refusal may come after the kernel has unmapped the target (the source spans two mappings, say). What is
- * locked is mapped, too. */
+/* Is the range still mapped? mremap may fail after it has unmapped the target, for instance because the
+ * source spans two mappings. EINVAL means that the range is locked, and so it is mapped. */
 static bool is_whole(void *start, size_t size)
 {
     return madvise(start, size, MADV_DONTNEED) == 0 || errno == EINVAL;
@@ -172,8 +172,8 @@ bool os_is_mapped(const void *address)
     return filter_permits(FILTER_PAGES) && mincore(page, OS_PAGE, &resident) == 0;
 }
 
-/* The stack's lower end is where we stand; its upper end is found by walking mapped pages upwards, so that no
- * call is made that allocates (pthread_getattr_np does). Only the way to a fatal report comes here. */
+/* The current frame is taken as the stack's lower end. The pages from there to the address have to be mapped:
+ * pthread_getattr_np, which knows the upper end, allocates. Called only for a report of misuse. */
 bool os_is_on_stack(const void *address)
 {
     enum { REACH = 64 * 1024 * 1024 };
@@ -243,10 +243,10 @@ unsigned os_processors(void)
 }
 
 /* glibc runs the destructors of a thread's keys in up to PTHREAD_DESTRUCTOR_ITERATIONS rounds, as long as
- * some key was set again. The hook waits, so that what other destructors free finds its heap, but not for the
- * very last
- * round: a thread that asks for the hook in a destructor of the first one has a round less, and
- * ThreadSanitizer leaves the thread in the last one. */
+ * some key was set again. Each round sets our key again until the last but one, which calls the hook: so what
+ * other destructors free still finds its heap. The hook does not wait for the very last round, for two
+ * reasons: a thread whose key is first set by a destructor of the first round has one round less, and
+ * ThreadSanitizer leaves the thread in the last round. */
 enum { LAST_ROUND = PTHREAD_DESTRUCTOR_ITERATIONS - 1 };
 
 static struct {
@@ -276,8 +276,8 @@ void os_call_at_thread_exit(void (*exit_hook)(void))
     pthread_setspecific(thread_exit.key, (void *)(uintptr_t)1);
 }
 
-/* In the last round those of keys above ours come after it; glibc's keys are small numbers. A value without a
- * destructor counts too. */
+/* A round runs the destructors in the order of the keys, so those of higher keys than ours come after the
+ * hook. glibc's keys are small numbers. A value whose key has no destructor counts too. */
 bool os_thread_has_destructors(void)
 {
     for (pthread_key_t key = thread_exit.key + 1; key < PTHREAD_KEYS_MAX; key++)
@@ -291,7 +291,7 @@ void os_call_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(
     pthread_atfork(prepare, parent, child);
 }
 
-/* Behind a filter that knows no sched_yield: a sleep on a word that never changes. */
+/* Where a filter forbids sched_yield: sleep for a while on a word that never changes. */
 void os_yield(void)
 {
     enum { SLEEP_NS = 20 * 1000 };

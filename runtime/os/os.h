@@ -1,4 +1,4 @@
-/* os: address space, clock, stderr, thread exit and fork.
+/* os: what the runtime asks of Linux: address space, clocks, thread exit and fork.
  *
  * Nothing here allocates, and nothing here takes a lock that a caller could hold. All sizes are bytes; all
  * ranges are multiples of OS_PAGE. Functions that can fail return false and leave the range as it was.
@@ -20,12 +20,13 @@ enum { OS_PAGE = 4096, OS_HUGE_PAGE = 2 * 1024 * 1024 };
 /* Reserve address space, aligned, inaccessible and free of charge (what alignment leaves over
  * stays reserved as well). NULL when there is none. */
 void *os_reserve(size_t size, size_t alignment);
-/* The same for memory that the program gets; the above is the runtime's own (own.h). */
+/* The same for memory that the program will get. Only what os_reserve returns counts as the runtime's own
+ * (own.h). */
 void *os_reserve_for_program(size_t size);
-/* Both at once, for the runtime's own tables: committed zero pages, or NULL and nothing is left reserved. The
- * size is a number of whole pages. */
+/* Reserve and commit at once, for the runtime's own tables: zero pages. The size is a multiple of the page.
+ * NULL: nothing is left reserved. */
 void *os_take(size_t size);
-/* A size in whole pages. */
+/* A size rounded up to whole pages. */
 ALWAYS_INLINE size_t os_page_up(size_t bytes)
 {
     return (bytes + OS_PAGE - 1) & ~(size_t)(OS_PAGE - 1);
@@ -37,28 +38,28 @@ bool os_make_readable(void *start, size_t size);
 bool os_commit(void *start, size_t size);
 /* Make a committed range inaccessible, until os_commit. */
 bool os_forbid(void *start, size_t size);
-/* Reserved again: inaccessible, and free of charge. */
+/* Make a committed range reserved again: inaccessible, and free of charge. */
 bool os_decommit(void *start, size_t size);
 /* Does the kernel count what is committed against a bound: RLIMIT_AS, RLIMIT_DATA, or strict overcommit? */
 bool os_commit_is_scarce(void);
 /* Give the memory of a committed range back to the kernel; it stays committed and reads as zero. */
 bool os_release(void *start, size_t size);
-/* Addresses that were reserved are free again; of the runtime's own all of a reservation without
- * alignment. */
+/* Free reserved addresses. What os_reserve returned can only be freed as a whole, and only if it was reserved
+ * without alignment. */
 void os_unreserve(void *start, size_t size);
-/* Shall the kernel back a committed range by huge pages, where it has them? It may ignore that. */
+/* Tell the kernel whether to back a committed range by huge pages. It may ignore that. */
 void os_prefer_huge_pages(void *start, size_t size, bool prefer);
-/* Have a huge page behind OS_HUGE_PAGE bytes, aligned to as much and committed: all of it becomes resident,
- * and keeps what it holds. False: the kernel is too old (before 6.1), is told never to, or has none; nothing
- * has changed. */
+/* Back OS_HUGE_PAGE bytes, committed and so aligned, by one huge page: all of it becomes resident and keeps
+ * its content. False, and nothing has changed: the kernel is too old (before 6.1), is set never to do it, or
+ * has no huge page. */
 bool os_make_huge(void *start);
-/* Move the pages of one committed range to another, which loses what it held; the source reads as zero. The
- * kernel keeps a mapping of its own for pages that were moved, until os_renew, and a process has 65,530 at
- * most. Refused: both ranges are still committed, the source as it was. Lost: so is the source, but the
- * target is no longer mapped. */
+/* Move the pages of one committed range to another, whose content is lost; the source then reads as zero. The
+ * kernel keeps a separate mapping for moved pages until os_renew, and a process may have 65,530 mappings at
+ * most. OS_MOVE_REFUSED: both ranges are still committed, and the source is unchanged. OS_MOVE_LOST: the
+ * source is unchanged, but the target is no longer mapped. */
 enum os_move { OS_MOVED, OS_MOVE_REFUSED, OS_MOVE_LOST };
 enum os_move os_move_pages(void *to, void *from, size_t size);
-/* A committed range is committed anew, and reads as zero: one mapping with its neighbours. */
+/* Map a committed range anew: it reads as zero, and becomes one mapping with its neighbours. */
 bool os_renew(void *start, size_t size);
 
 /* Is the address the start of a readable page of this process? */
@@ -66,22 +67,21 @@ bool os_is_mapped(const void *address);
 /* Does the address lie on the calling thread's stack? */
 bool os_is_on_stack(const void *address);
 
-/* The kernel's pages have to be of OS_PAGE bytes, which all arithmetic here takes as given. Of others: one
- * line, and the end of the program; what it would come to instead are refused calls and pages given back that
- * are in use. */
+/* End the program with one line if the kernel's pages are not of OS_PAGE bytes, as all arithmetic here
+ * assumes. Otherwise calls would be refused, and pages in use would be given back. */
 void os_require_pages(void);
 
 /* A number that other processes do not know. */
 uint64_t os_random(void);
 
-/* Fault a huge page in at once, around `inside`, if the kernel grants one; 0 is written where `inside`
- * points, which the caller owns and which reads as zero. Nothing of it is left: what is given up of the page
- * comes back in small ones. */
+/* Fault in the huge page around `inside` at once, if the kernel grants one, by writing 0 to where `inside`
+ * points: a byte that the caller owns and that reads as zero. The kernel keeps no advice: what is later given
+ * back of the page comes back in small pages. */
 void os_touch_huge(void *inside);
 
 /* Nanoseconds on the monotonic clock. */
 uint64_t os_now_ns(void);
-/* The same clock as of its last tick, some milliseconds ago at most: without reading a counter. */
+/* The same clock at its last tick, at most some milliseconds ago. It is cheaper: no counter is read. */
 uint64_t os_now_coarse_ns(void);
 
 /* Nanoseconds since 1970. */
@@ -95,12 +95,14 @@ static inline uintptr_t os_thread_word(void)
     return (uintptr_t)__builtin_thread_pointer();
 }
 
-/* Have exit_hook called on the calling thread when it ends, after the destructors of everybody else so far
- * as the C library lets us. May allocate through the interposed malloc: the caller is ready for that. */
+/* Have exit_hook called on the calling thread when it ends, after all other destructors as far as the C
+ * library permits. This function may allocate through the interposed malloc, so the caller has to be ready
+ * for that. */
 void os_call_at_thread_exit(void (*exit_hook)(void));
 /* In the exit hook: may destructors of others still run on this thread? */
 bool os_thread_has_destructors(void);
-/* Have the hooks called around fork. The first that is registered is prepared last (POSIX). */
+/* Have the hooks called around fork. Of several registrations, the prepare of the first is called last
+ * (POSIX). */
 void os_call_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
 /* Let another thread run. Keeps errno. */

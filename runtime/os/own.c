@@ -8,14 +8,14 @@
 
 enum { RANGES = 4096 };
 
-/* from == 0: free; to == 0: being entered or taken out, and of no account. */
+/* from == 0: the entry is free. to == 0: the range is being added or removed, and is ignored. */
 static struct {
     _Atomic uintptr_t from, to;
 } ranges[RANGES];
-static _Atomic uint32_t count; /* those behind were never entered */
+static _Atomic uint32_t count; /* the entries from here on were never used */
 
-/* This library, or the program that it is linked into, from its first header to the end of its data: the
- * linker's. */
+/* Defined by the linker: the first header of this library, or of the program that it is linked into, and the
+ * end of its data. */
 HIDDEN extern const char __ehdr_start[], _end[];
 
 static void count_at_least(uint32_t wanted)
@@ -52,7 +52,7 @@ bool own_has_in_image(uintptr_t address)
     return address - (uintptr_t)__ehdr_start < (uintptr_t)(_end - __ehdr_start);
 }
 
-/* The lowest of the own ranges that reach into [at, to): *from and *end; false: there is none. */
+/* Find the lowest own range that overlaps [at, to): *from and *end. False: there is none. */
 static bool next_own(uintptr_t at, uintptr_t to, uintptr_t *from, uintptr_t *end)
 {
     uint32_t known = count;

@@ -1,8 +1,8 @@
-/* own: the address ranges that the runtime has reserved for itself. A scan of all that the
- * process has written leaves them out.
+/* own: the address ranges that the runtime has reserved for itself. The collector leaves them out when it
+ * scans all that the process has written.
  *
- * Read while all other threads are stopped, wherever they stand: so without a lock. A range that is being
- * entered cannot be accessed yet, and so is nothing to look through.
+ * They are read without a lock, while all other threads are stopped at arbitrary points. A range that such a
+ * thread was adding is not accessible yet, so there is nothing in it to scan.
  */
 #ifndef WEIR_OS_OWN_H
 #define WEIR_OS_OWN_H
@@ -12,7 +12,7 @@
 
 /* There is room for a few thousand; beyond that a range counts as the program's. */
 void own_add(uintptr_t from, uintptr_t to);
-/* The addresses are about to be free. Nothing happens if the range was not added as it is. */
+/* Called before the addresses become free. Does nothing unless exactly this range was added. */
 void own_remove(uintptr_t from, uintptr_t to);
 
 /* Does the address lie in this library, its data and code? */

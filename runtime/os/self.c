@@ -13,7 +13,7 @@
 #include "runtime/base/file.h"
 #include "runtime/os/os.h"
 
-/* 1234 (name) S ...: the count is the 20th field; the state behind the name is the third. */
+/* The file is "1234 (name) S ...": the count is the 20th field; the state, after the name, is the third. */
 uint32_t os_thread_count(void)
 {
     char content[1024];
@@ -39,9 +39,9 @@ int os_process_id(void)
     return (int)syscall(SYS_getpid);
 }
 
-/* The clock of a thread has its number: ~number << 3, and three bits for what it counts (Linux,
- * posix-timers.h). The C library makes it of what it knows. Not everybody's does: the first answer is
- * compared with the kernel's. */
+/* The id of a thread's clock contains the thread's number: ~number << 3, and three bits for what it counts
+ * (Linux, posix-timers.h). glibc makes the id of what it knows, without a system call. Other C libraries may
+ * not, so the first answer is compared with the kernel's. */
 int os_own_thread(void)
 {
     static _Atomic int known; /* 1: the clock tells; -1: it does not */
@@ -76,7 +76,8 @@ const uintptr_t *os_first_stack_start(void)
 
 #else
 
-/* `environ` points there before main may change it: below it are NULL, the arguments, and their number. */
+/* Before main can change it, `environ` points to what the kernel put on the stack: below it are NULL, the
+ * arguments, and their number. */
 static const uintptr_t *first_stack_start;
 __attribute__((constructor)) static void find_first_stack(void)
 {
@@ -95,9 +96,9 @@ const uintptr_t *os_first_stack_start(void)
 
 #endif
 
-/* The kernel has laid out above the first stack: the number of arguments, these and NULL, the environment and
- * NULL, pairs of the auxiliary vector up to one of AT_NULL (System V ABI). The program may have changed some:
- * then nothing of it counts. */
+/* Above the first stack the kernel has put the number of arguments, the arguments and NULL, the environment
+ * and NULL, and the pairs of the auxiliary vector up to one of AT_NULL (System V ABI). If the program has
+ * overwritten some of it so that it no longer parses, none of it counts as part of the stack. */
 static uintptr_t first_stack_end(void)
 {
     enum { MOST = 1 << 20 };

@@ -11,16 +11,16 @@ int os_thread_id(void);
 /* How many threads the kernel counts in this process; 0 where /proc cannot be read. */
 uint32_t os_thread_count(void);
 int os_process_id(void);
-/* The calling thread's number as the C library knows it: no system call, but for the first time. Not in a
- * child of vfork. */
+/* The calling thread's number as the C library knows it, without a system call except the first time. Not
+ * valid in a child of vfork. */
 int os_own_thread(void);
-/* Is the caller the thread that the process began with? Likewise. */
+/* Is the caller the thread that the process began with? Not valid in a child of vfork. */
 bool os_is_first_thread(void);
-/* In the child of a fork. */
+/* Called in the child of a fork. */
 void os_note_process(void);
 
-/* Where the calling thread's stack ends. Of the first thread that includes the pointers to the arguments and
- * the environment, of all others their thread-local memory. */
+/* The upper end of the calling thread's stack. The stack of the first thread includes the pointers to the
+ * arguments and the environment, any other one the thread's thread-local memory. */
 uintptr_t os_stack_end(void);
 /* Where the kernel has put the number of the program's arguments: the arguments lie above it, the first stack
  * below. */

@@ -1,4 +1,4 @@
-/* spin: a lock for a few instructions among threads that do nothing else. */
+/* spin: a spin lock for critical sections of a few instructions. */
 #ifndef WEIR_OS_SPIN_H
 #define WEIR_OS_SPIN_H
 
@@ -12,7 +12,7 @@ typedef struct spin {
     _Atomic uint32_t held;
 } spin_t;
 
-/* One turn of waiting: soon the other side may need this processor. */
+/* Wait for one turn. After many turns, yield: the thread that is waited for may need this processor. */
 static inline void spin_pause(uint32_t turns)
 {
     enum { TURNS = 200 };

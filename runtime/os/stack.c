@@ -46,7 +46,7 @@ __asm__(".pushsection .text\n"
         ".size stack_call, . - stack_call\n"
         ".popsection\n");
 
-/* Claimed once, mapped when there is memory. */
+/* The addresses are claimed once. If there is no memory to map, a later call tries again. */
 void *stack_make(void)
 {
     static char *addresses;

@@ -1,7 +1,8 @@
 /* stack: a call on another stack than the thread's.
  *
- * For code that is not ours and takes more stack than a thread may have left. While it runs, a signal handler
- * of the program that has no stack of its own runs there too: so the stack is larger than the call needs. */
+ * For foreign code that takes more stack than a thread may have left. While it runs, a signal handler of the
+ * program runs on this stack too, unless it has an alternate stack: so the stack is larger than the call
+ * needs. */
 #ifndef WEIR_OS_STACK_H
 #define WEIR_OS_STACK_H
 
@@ -10,8 +11,8 @@
 
 enum { STACK_BYTES = 256 * 1024 };
 
-/* A stack that only what is used of is resident, with inaccessible addresses below it; its upper end. For
- * good; one caller at a time. NULL: no memory. */
+/* Make a stack, for good, and return its upper end. Only the part that is used becomes resident; the
+ * addresses below the stack are inaccessible. One caller at a time. NULL: no memory. */
 void *stack_make(void);
 
 /* call(argument) on the stack, whose upper end is a multiple of 16. */

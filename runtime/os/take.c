@@ -1,4 +1,4 @@
-/* take: os_take of os.h, in a file of its own: a test refuses what it asks for, by wrapping the two calls. */
+/* take: os_take of os.h. It has a file of its own so that a test can wrap the two calls and refuse them. */
 #include <errno.h>
 
 #include "runtime/os/os.h"

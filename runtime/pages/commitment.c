@@ -1,6 +1,7 @@
-/* commitment: see commitment.h. The extent allocator takes all memory for committed until it purges it. So
- * a chunk that is committed in part is decommitted as a whole before it goes there, and so that a
- * decommitted huge object is not handed out as it is, the extent allocator purges it first. */
+/* commitment: see commitment.h. The extent allocator takes all memory for committed until it purges it. So a
+ * chunk that is committed in part is decommitted as a whole before it goes to the extent allocator. And the
+ * extent allocator purges at once after it got a decommitted huge object: otherwise it would hand the object
+ * out as committed. */
 #include "runtime/pages/commitment.h"
 
 #include "runtime/pages/idle.h"
@@ -11,8 +12,8 @@
 #include "runtime/region/bits.h"
 #include "runtime/region/extents.h"
 
-/* The last run that went back, which is not handed out before another one has: what still uses its former
- * block meets addresses where nothing is. Its slots count neither as free nor as in use. */
+/* The last run that was given back. It is not handed out before another one is given back: so code that still
+ * uses the former block faults. Its slots count neither as free nor as in use. */
 static struct {
     uint32_t slot, count; /* 0: none */
 } held;
@@ -44,7 +45,7 @@ size_t commitment_held_slots(void)
     return held.count;
 }
 
-/* Its slots are free. */
+/* Decommit a chunk whose slots are all free. False: the kernel refused. */
 static bool chunk_decommit(uint32_t index)
 {
     chunk_t *chunk = &region.chunks[index];
@@ -56,7 +57,8 @@ static bool chunk_decommit(uint32_t index)
     return true;
 }
 
-/* True: some were decommitted. Others are the extent allocator's now, and are when it purges what it has. */
+/* Decommit the chunks whose slots are all free. Some of them go to the extent allocator instead, which
+ * decommits them when it purges. True: some were decommitted here. */
 static bool give_up_chunks(void)
 {
     bool any = false;

@@ -13,14 +13,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whatever is free gives up its commitment: what the extent allocator holds, and the chunks that are free
- * throughout. True: ask again. */
+/* Decommit all free memory: what the extent allocator holds for reuse, and the chunks whose slots are all
+ * free. True: the request that was refused may succeed now. */
 bool commitment_make_room(void);
-/* A run of slots, or a huge object, goes back whose pages were decommitted: they are committed again when a
- * thread takes them. The last such run is not taken before the next one goes back, or room has to be made. */
+/* Give back a run of slots, or a huge object, whose pages were decommitted: they are committed again when a
+ * thread takes them. The last such run is withheld until the next one is given back, or until
+ * commitment_make_room needs it. */
 void commitment_give_run(uint32_t slot, uint32_t count);
 void commitment_give_huge(void *memory, size_t size);
-/* Slots of that run. */
+/* How many slots the withheld run has. */
 size_t commitment_held_slots(void);
 
 #endif

@@ -13,7 +13,7 @@ size_t held_inuse(void);
 /* What may be resident: the touched pages of slots, in use or idle, huge objects, and the runtime's own
  * tables. */
 size_t held_bytes(void);
-/* The most of it, since the start or since it was reset. */
+/* The most of it since the start, or since the last reset. `reset`: begin anew with what is held now. */
 size_t held_peak(bool reset);
 /* So much is held at the moment, or about to be. */
 void held_raise_peak(size_t held);

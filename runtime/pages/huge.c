@@ -14,9 +14,9 @@
 #include "runtime/region/extents.h"
 #include "runtime/region/index.h"
 
-/* The program may never have touched a large block that it frees. So the largest are not cleared by hand,
- * which would make all of them resident, but by the kernel; so are all in collect mode, where every block of
- * malloc is cleared. */
+/* The program may never have touched a large block that it frees. So the kernel clears the largest blocks:
+ * clearing them by hand would make all of them resident. In collect mode, where every block of malloc is
+ * cleared, the kernel clears all huge blocks. */
 enum { CLEARED_BY_KERNEL = 32 << 20 };
 
 static bool clear_by_kernel(char *memory, size_t size)
@@ -24,8 +24,8 @@ static bool clear_by_kernel(char *memory, size_t size)
     return (size >= CLEARED_BY_KERNEL || options.collect) && os_release(memory, size);
 }
 
-/* How much of a range the extent allocator had for reuse, in bytes; it is no longer. Those pages may hold
- * anything, the others are zero. */
+/* Count the touched pages of a range as no longer for reuse by the extent allocator, and return their bytes.
+ * Those pages may hold anything, the others are zero. */
 static size_t huge_take_touched(const char *memory, size_t size, bool zeroed)
 {
     size_t touched = 0;
@@ -54,7 +54,7 @@ void huge_clear(void *memory, size_t size)
     }
 }
 
-/* What was expected to come out of idle memory may have come fresh instead, so the limit is asked again. */
+/* Memory that was expected to come from idle memory may be fresh instead, so the limit is asked again. */
 static void huge_taken(void *memory, size_t size, bool zeroed)
 {
     region_note_used(memory, size);
@@ -65,7 +65,8 @@ static void huge_taken(void *memory, size_t size, bool zeroed)
     limit_admit(0);
 }
 
-/* Part of it may come out of idle memory, as long as that is not released to make room. */
+/* Does the limit admit the object? Part of it may come from idle memory; but if some of that was released to
+ * make room, the limit is asked again. */
 static bool admit_huge(size_t size)
 {
     size_t idle;
@@ -100,7 +101,7 @@ void *huge_take(size_t *size, size_t alignment, bool zeroed, size_t moved, bool 
     return memory;
 }
 
-/* [from, to) of a block is idle; all of it may have been touched. */
+/* Count [from, to) of a block as idle. All of it may have been touched. */
 static void huge_gone(char *memory, size_t from, size_t to)
 {
     span_t *span = span_of_slot(region_slot(memory));

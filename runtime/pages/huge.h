@@ -7,18 +7,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* *size becomes what it really has. `moved` bytes of it are held already, in a block that they will be moved
- * from (page_stats.huge_moving). NULL: none; *refused: by the hard limit. */
+/* Take an object. *size becomes its real size. `moved` bytes of it are held already, in a block from which
+ * they will be moved (page_stats.huge_moving). NULL: there is none; *refused: the hard limit refused it. */
 void *huge_take(size_t *size, size_t alignment, bool zeroed, size_t moved, bool *refused);
-/* Zero what was taken `zeroed`; without the lock. */
+/* Zero an object that was taken with `zeroed`. Called without the lock. */
 void huge_clear(void *memory, size_t size);
-/* Of its front, `moved` bytes have no pages any more. */
+/* Give an object back, whose first `moved` bytes have no pages any more. */
 void huge_give(void *memory, size_t size, size_t moved);
-/* Grow in place; the size it has then, or 0. */
+/* Grow an object in place. Returns its new size, or 0 if that cannot be done. */
 size_t huge_extend(void *memory, size_t size, size_t wanted);
 
-/* Give up what is beyond `wanted` bytes, as far as the extent allocator's sizes allow; the size it has
- * then. */
+/* Give back what lies beyond `wanted` bytes, as far as the extent allocator's sizes allow. Returns the
+ * object's new size. */
 size_t huge_shrink(void *memory, size_t size, size_t wanted);
 
 #endif

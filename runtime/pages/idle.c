@@ -19,9 +19,10 @@ void idle_forget_learnt(void)
     release_forget(&idle.rule);
 }
 
-/* --- what is in spans and in no use --- */
+/* --- what is in spans but unused --- */
 
-/* Their owners count meanwhile: each number is read whole, before or after. */
+/* The bytes of free cells and hollow pages of a span. Its owner may change the counts meanwhile: each is read
+ * either before or after a change. */
 __attribute__((no_sanitize("thread"))) static size_t unused_of(const span_t *span)
 {
     bool is_small = span->state == SPAN_ACTIVE || span->state == SPAN_PARTIAL || span->state == SPAN_FULL;
@@ -60,7 +61,7 @@ static void count_all(void)
 
 /* --- the rule --- */
 
-/* Beyond live as well, and not to be released. */
+/* The tables are held beyond what is live, as idle memory is, but cannot be released. */
 static size_t own_tables(void)
 {
     return region_table_bytes() + atomic_load(&page_stats.metadata);
@@ -99,7 +100,8 @@ void idle_note_taken(size_t fresh)
     }
 }
 
-/* More may exceed it afterwards: others go on meanwhile, and leave it to this thread. */
+/* Release what exceeds the rule, once. Other threads go on meanwhile and leave the releasing to this one, so
+ * more may exceed the rule afterwards. False: nothing was released. */
 static bool release_what_exceeds(void)
 {
     if (idle.rule.learnt > 0)
@@ -114,8 +116,8 @@ static bool release_what_exceeds(void)
     return true;
 }
 
-/* Counting is left to when the bound is not far, and looking at the clock to when something was learnt or is
- * released. */
+/* To save time, cells are counted only if idle memory has reached half of the bound, and the clock is read
+ * only if something was learnt or is released. */
 void idle_apply_rule(void)
 {
     if (idle.rule.percent < 0 || held_idle() <= release_floor(&idle.rule))

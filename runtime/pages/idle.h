@@ -1,9 +1,9 @@
-/* idle: memory that is held from the kernel in no span, and how much of it.
+/* idle: memory that is held from the kernel and in no span: how much there is, and when it is released.
  *
- * How much may be held is the rule's (release.h). It is applied at the free that exceeds it; no more is
- * released than exceeds it (purge.h). What the free cells of spans take, which the rule wants to know, is
- * counted in their descriptors, a few at each application: nothing here is linear in the heap but what is
- * released, and setting the percentage.
+ * A rule says how much memory may be idle (release.h). It is applied at the free that exceeds it, and only
+ * the excess is released (purge.h). The rule needs to know what the free cells of spans take. That is counted
+ * from the descriptors, one chunk at each application. So only setting the percentage takes time that is
+ * linear in the heap; the rest is linear in what is released.
  *
  * All of this is under the pages' lock. */
 #ifndef WEIR_PAGES_IDLE_H
@@ -13,17 +13,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* < 0: idle memory is kept. */
+/* The percentage; < 0: no idle memory is released. */
 void idle_set_gc_percent(int64_t percent);
 int64_t idle_gc_percent(void);
 /* Release until the rule holds, if it does not. The lock is given up on the way: see purge_to. */
 void idle_apply_rule(void);
-/* Memory was taken, `fresh` bytes of it not resident. */
+/* Note that memory was taken, of which `fresh` bytes were not resident. */
 void idle_note_taken(size_t fresh);
-/* Memory was taken: when more is held than ever, release idle memory in exchange. The lock is given up on the
- * way. */
+/* Called after memory was taken: if more is held than ever before, release idle memory in exchange. The lock
+ * is given up meanwhile. */
 void idle_spare_peak(void);
-/* The release rule holds back nothing of what it has learnt to hold: a request for memory was refused. */
+/* Called when a request for memory was refused: the release rule forgets what it has learnt to hold. */
 void idle_forget_learnt(void);
 
 #endif

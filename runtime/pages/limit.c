@@ -26,7 +26,7 @@ _Atomic bool pages_limited, pages_pressed;
 
 static struct {
     _Atomic int64_t bytes[LIMITS]; /* INT64_MAX: none. Read by any thread */
-    unsigned shares[LIMITS];       /* of the memory there is, in percent: they follow it; 0: not */
+    unsigned shares[LIMITS];       /* in percent of the available memory, which the limit follows; 0: none */
     bool counts_process;           /* the scope */
     bool is_watching;              /* the process is read */
     foreign_t foreign;             /* zeros unless it is */
@@ -40,7 +40,7 @@ static struct {
     int pressure_percent; /* of the limit; 0: there is no callback */
     void (*pressure_callback)(void *context, size_t inuse, size_t limit);
     void *pressure_context;
-    bool is_told;    /* and it has not been less since */
+    bool is_told;    /* the program was told, and less has not been in use since */
     bool subscribed; /* a subscriber runs the cycles for the limit */
     void (*refused)(void *context, size_t wanted);
     void *refused_context;
@@ -78,7 +78,7 @@ static size_t lower_limit(void)
     return room < hard_limit() ? room : hard_limit();
 }
 
-/* A share of the limit as it was set: the room may be nothing. */
+/* A share of the limit as it was set. It is not a share of the room, which may be 0. */
 static size_t share_of_limit(size_t share)
 {
     size_t soft = (size_t)limit_bytes(LIMIT_SOFT);
@@ -100,7 +100,7 @@ static void publish_room(void)
     atomic_store_explicit(&limit.room, room, memory_order_relaxed);
 }
 
-/* What is being given back is held no more, and may still be resident. */
+/* What is being given back no longer counts as held, but may still be resident, so it is added. */
 static void read_process(uint64_t now)
 {
     size_t resident, step = share_of_limit(FOREIGN_SHARE);
@@ -127,7 +127,8 @@ static bool follows(void)
     return limit.shares[LIMIT_SOFT] || limit.shares[LIMIT_HARD];
 }
 
-/* The coarse time changes every few milliseconds, in which a program may allocate much. */
+/* The coarse clock ticks every few milliseconds. A program may allocate much in between, so the volume is
+ * looked at as well. */
 bool limit_wants_look(size_t bytes)
 {
     uint64_t at = atomic_load_explicit(&limit.look_at, memory_order_relaxed);
@@ -194,15 +195,16 @@ void limit_restart_growth(void)
     growth_restart(&limit.growth, held_inuse(), idle_gc_percent());
 }
 
-/* A share of the limit, or of what is counted beyond it. A cycle looks at what it can of the heap, so its
- * cost grows with that; so does what is allocated between two. */
+/* A share of the limit, or of `total` if that is larger. The cost of a cycle grows with the heap; so the
+ * bytes allocated between two cycles have to grow with it. */
 static size_t share_of_total(size_t total, size_t share)
 {
     size_t of_limit = share_of_limit(share);
     return total / share > of_limit ? total / share : of_limit;
 }
 
-/* So much is counted: a growth by 1/64 from the least that was since the last cycle triggers one. */
+/* `total` bytes count now. The next cycle is triggered by a growth by 1/64 from the least total since the
+ * last cycle. */
 static void note_total(size_t total)
 {
     size_t step = share_of_total(total, LIMIT_SHARE);
@@ -216,7 +218,7 @@ static void set_refill_step(void)
                           memory_order_relaxed);
 }
 
-/* Idle memory first, then the touched ends of slots behind large objects. */
+/* Release idle memory first, then slack. */
 static void release_for_limit(size_t excess)
 {
     size_t idle = held_idle();
@@ -242,7 +244,8 @@ static size_t pressure_threshold(void)
     return (size_t)((__uint128_t)share_of_limit(1) * (unsigned)limit.pressure_percent / 100);
 }
 
-/* `fresh` more are in use, perhaps. It has to be less by a 64th of the limit before it counts again. */
+/* Does what is in use, with `fresh` more bytes, reach the threshold? Then request that the program is told.
+ * It is told again only after less was in use, by 1/64 of the limit. */
 static void note_pressure(size_t fresh)
 {
     size_t now = pressing_bytes() + fresh, at = pressure_threshold();
@@ -375,7 +378,8 @@ void limit_retry_ends(void)
 
 /* --- knobs --- */
 
-/* Of a new limit it is not known yet whether a cycle helps. */
+/* After a knob was turned. Whether a cycle helps under the new limit is not known yet, so the first excess
+ * triggers one. */
 static void begin_anew(void)
 {
     watch();

@@ -1,5 +1,5 @@
-/* pages: see pages.h. The entry points for slots and metadata; what they do is in runs, idle, slack and
- * metadata. The others are in pages_huge.c and pages_limit.c, the lock in pages_lock.c. */
+/* pages: see pages.h. The entry points for slots and metadata, which take the lock and call runs, idle, slack
+ * and metadata. The other entry points are in pages_huge.c and pages_limit.c, the lock in pages_lock.c. */
 #include "runtime/pages/pages.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@
 /* --- slots --- */
 
 /* Huge pages pay for spans of small cells in a heap that has grown: 2 MiB are at most a twelfth of it, and
- * are soon used up. Not where the rule would give them back at once, and not near a limit. */
+ * are soon used up. They do not pay where the release rule would give them back at once, nor near a limit. */
 static bool wants_huge(void)
 {
     enum { LARGE_MIN = 24 * 1024 * 1024, ROOM_MIN = 32 * 1024 * 1024, PERCENT_MIN = 50 };
@@ -32,7 +32,7 @@ static bool wants_huge(void)
            limit_has_room(ROOM_MIN);
 }
 
-/* One attempt; *refused: by the hard limit. */
+/* One attempt; *refused: the hard limit refused it. */
 static uint32_t try_take(uint32_t count, size_t use, size_t alignment, bool is_full, uint8_t *before,
                          bool *refused)
 {
@@ -84,8 +84,8 @@ uint32_t pages_take_span(bool is_full)
     return take(1, SLOT_PAGES, 1, is_full, NULL);
 }
 
-/* Count pages of small spans as touched. Without a limit no rule needs it: then the owner does it without the
- * lock. */
+/* Count pages of small spans as touched. The lock is taken only if there is a limit that has to admit
+ * them. */
 static bool try_touch(uint32_t pages, bool *refused)
 {
     bool limited = pages_is_limited(), granted = true;
@@ -122,7 +122,7 @@ bool pages_touch(span_t *span, uint32_t pages)
     return true;
 }
 
-/* No other thread waits for the kernel: the pages are the caller's. */
+/* The kernel is called without the lock, so that no other thread waits for it: the pages are the caller's. */
 bool pages_release_inside(void *start, uint32_t pages)
 {
     if (!os_release(start, pages * OS_PAGE))

@@ -1,4 +1,4 @@
-/* pages: slots for spans and large objects, huge objects, and what is held idle.
+/* pages: slots for spans and large objects, huge objects, and idle memory.
  *
  * Slots come from runs (runs.h), huge objects from the extent allocator (huge.h). Idle memory is bounded by a
  * rule of its own (idle.h). Before memory is taken that would bring what is held over the soft limit, idle
@@ -27,104 +27,109 @@ enum { HUGE_MIN = 2 * 1024 * 1024 }; /* larger objects are the extent allocator'
 /* Reserve the region and carve the first chunk. */
 bool pages_init(void);
 
-/* Take `count` slots (at most a chunk's), the first at a multiple of `alignment` slots, for a use of `pages`
- * pages from the start. Their descriptors are as a former user left them but for `touched`; what that was
- * before, slot by slot, goes into `before` unless it is NULL: those pages may hold anything, the others read
- * as zero. With `before` the run is one object, and its bytes are noted in the first descriptor (span_bytes);
- * without, a small span, of which the owner tells what is touched (pages_touch). 0: refused, ENOMEM. */
+/* Take `count` slots (at most a chunk's), the first at a multiple of `alignment` slots. The caller will use
+ * the first `pages` pages. The descriptors are as a former user left them, except `touched`. With `before`
+ * the run is one object: its bytes are noted in the first descriptor (span_bytes), and `before` gets what
+ * `touched` was for each slot: those pages may hold anything, the others read as zero. Without it the run is
+ * a small span, whose owner reports what is touched (pages_touch). 0: refused, ENOMEM. */
 uint32_t pages_take(uint32_t count, size_t pages, size_t alignment, uint8_t *before);
-/* A slot for a span of small cells, whose pages are touched one by one (pages_touch). is_full: it is going to
- * be used up soon, all of it, so the memory may come by huge pages. */
+/* A slot for a span of small cells, whose pages are touched one by one (pages_touch). is_full: all of it will
+ * be used soon, so the memory may come by huge pages. */
 uint32_t pages_take_span(bool is_full);
 void pages_give(uint32_t slot, uint32_t count, size_t pages);
-/* Take the slots after a run as well, in place, if they are free. */
+/* Extend a run, in place, by the slots after it if they are free. */
 bool pages_extend(uint32_t slot, uint32_t count, size_t pages, uint32_t new_count, size_t new_pages);
 /* Give the end of a run back. */
 void pages_shrink(uint32_t slot, uint32_t count, size_t pages, uint32_t new_count, size_t new_pages);
 
-/* Huge objects: any size and alignment. *size becomes what it really has. */
+/* Huge objects: any size and alignment. *size becomes the real size. */
 void *pages_take_huge(size_t *size, size_t alignment, bool zeroed);
 void pages_give_huge(void *memory, size_t size);
-/* Take one that `moved` bytes of another block will be moved to (os_move_pages): the limits count them
- * once. */
+/* Take a huge object to which `moved` bytes of another block will be moved (os_move_pages): the limits count
+ * these bytes once. */
 void *pages_take_huge_to_move(size_t *size, size_t moved);
-/* A block, of slots or huge, goes back; of its front, `gone` bytes have no pages any more. `moved`: those are
- * in the block that was taken for them. */
+/* Give back a block, of slots or huge, whose first `gone` bytes have no pages any more. `moved`: those pages
+ * are now in the block that pages_take_huge_to_move took. */
 void pages_give_without(uint32_t slot, uint32_t count, size_t pages, size_t gone, bool moved);
 void pages_give_huge_without(void *memory, size_t size, size_t gone, bool moved);
-/* One whose pages, all of its slots', were decommitted (region_decommit). */
+/* Give back a block of which all slots were decommitted (region_decommit). */
 void pages_give_uncommitted(uint32_t slot, uint32_t count, size_t pages);
 void pages_give_huge_uncommitted(void *memory, size_t size);
-/* They cannot be moved: from now on they count in both. False: the hard limit refuses that. */
+/* The `moved` bytes could not be moved: from now on they count in both blocks. False: the hard limit refuses
+ * that. */
 bool pages_not_moved(size_t moved);
 size_t pages_extend_huge(void *memory, size_t size, size_t wanted);
-/* Give up what is beyond `wanted` bytes, about; the size it has then. */
+/* Give back about what lies beyond `wanted` bytes. Returns the object's new size. */
 size_t pages_shrink_huge(void *memory, size_t size, size_t wanted);
 
-/* The kernel has just refused to commit: what is free gives up its commitment. True: ask again. */
+/* Called when the kernel has just refused to commit: decommits free memory. True: ask again. */
 bool pages_make_room(void);
 
 /* Memory for the runtime's own structures: zeroed, never given back. */
 void *pages_metadata(size_t size);
-/* An array of such memory that is full, with *room elements of `size` bytes, twice as long; of none, one of
- * `first`. The old one is free. NULL: no memory, and nothing has changed. */
+/* Grow a full array in such memory: copies its *room elements of `size` bytes to an array twice as long, or
+ * makes one of `first` elements if *room is 0. Returns the new array and updates *room; the old array stays
+ * as it is, for good. NULL: no memory, and nothing has changed. */
 void *pages_grown(const void *array, size_t *room, size_t first, size_t size);
 
-/* Release until no more than `keep` bytes are idle, and the touched ends of slots behind large objects. True
- * if anything was released. */
+/* Release until no more than `keep` bytes are idle, and release slack (slack.h). True if anything was
+ * released. */
 bool pages_trim(size_t keep);
 
-/* Time has passed: what the rule remembers has faded, and what it no longer allows goes back. */
+/* Called after time has passed: what the release rule remembers fades, and what it no longer allows is
+ * released. */
 void pages_apply_rule(void);
 
 /* The knobs; all act at once. */
 void pages_set_gc_percent(int64_t percent);
-/* The old limit; see limit.h. */
+/* Return the old limit; see limit.h. */
 int64_t pages_set_soft_limit(int64_t bytes);
 int64_t pages_set_hard_limit(int64_t bytes);
-/* They are shares of the memory there is, in percent, and follow it; 0: not. */
+/* Make the limits shares of the available memory, in percent, which they follow from then on; 0: no share. */
 void pages_follow_memory(unsigned soft_percent, unsigned hard_percent);
-/* Does the soft limit count all of the process? The old scope. */
+/* Does the soft limit count all of the process? Returns the old scope. */
 bool pages_set_limit_scope(bool is_process);
-/* As they are now; the soft one also less what is not the runtime's. Without the lock. */
+/* The limits as they are now; pages_soft_room is the soft limit less the memory that is not the runtime's.
+ * Without the lock. */
 int64_t pages_soft_limit(void);
 int64_t pages_hard_limit(void);
 int64_t pages_soft_room(void);
-/* Anonymous memory of the process that is resident, and what of it is not the runtime's, as the soft limit
- * counts it; bytes. Zeros if it counts what the runtime holds. */
+/* The anonymous memory of the process that is resident, and the part of it that is not the runtime's, as the
+ * soft limit counts them; bytes. Zeros if the soft limit counts only what the runtime holds. */
 void pages_read_process(size_t *resident, size_t *foreign);
-/* So many bytes were allocated, reused ones too: other libraries may hold more than before. Not with a lock
- * of this rank. */
+/* Called after `bytes` were allocated, fresh or reused: other libraries may hold more by now, so it is looked
+ * at how much, if it is time. The caller must hold no lock of the pages' rank or above. */
 void pages_look(size_t bytes);
 void pages_set_refusal_callback(void (*callback)(void *context, size_t wanted), void *context);
-/* While that is so, cells of so many bytes went into a thread's cache. */
+/* Called while pages_is_pressed: free cells of `bytes` bytes went into a thread's cache. */
 void pages_note_refill(size_t bytes);
-/* How many bytes too many are held for what was wanted last to fit within the limits, after idle memory went
- * back; with_room: for a 64th of the limit to be free besides. 0: it fits. */
+/* How many bytes too many are held for the largest request that did not fit since the last cycle? 0: it fits
+ * now. Releases idle memory first. with_room: 1/64 of the limit has to stay free besides. */
 size_t pages_excess(bool with_room);
-/* Would the hard limit refuse what was wanted last? */
+/* Would the hard limit refuse that request? */
 bool pages_would_refuse(void);
-/* What may be resident of the runtime's, and is not idle; bytes. */
+/* The bytes of the runtime's that may be resident and are not idle. */
 size_t pages_inuse(void);
 /* The most that was held from the kernel, in bytes: since the beginning, or since it was reset. */
 size_t pages_peak_held(bool reset);
-/* The program wants to know when so many percent of the limit are in use, idle memory left out: then
- * PAGES_REQUEST_PRESSURE is raised, once, and again when less was in use meanwhile. A callback of NULL: no
- * more. */
+/* pages_watch_pressure asks to be told when `percent` percent of the limit are in use, not counting idle
+ * memory. Then PAGES_REQUEST_PRESSURE is raised, once; it is raised again only after less was in use
+ * meanwhile. A callback of NULL ends this. */
 void pages_watch_pressure(int percent, void (*callback)(void *context, size_t inuse, size_t limit),
                           void *context);
-/* It is about to be told this. */
+/* What to tell the program, which the caller is about to do. */
 pages_pressure_t pages_tell_pressure(void);
-/* May so much more be held without coming near a limit? */
+/* Can `bytes` more be held within the limits? */
 bool pages_has_room(size_t bytes);
 /* Is what is held within the limits? */
 bool pages_fit(void);
 
-/* The first `pages` pages of a small span are written from now on. The caller owns the span. False: the hard
- * limit refuses it. */
+/* Called before the first `pages` pages of a small span are written, by the owner of the span. False: the
+ * hard limit refuses it. */
 bool pages_touch(span_t *span, uint32_t pages);
-/* Pages inside a small span go back to the kernel, and come again; the caller owns the span and notes which.
- * False: the kernel does not take them; the hard limit refuses them. */
+/* Give pages inside a small span back to the kernel; count such pages as touched again, before they are
+ * written. The caller owns the span and notes which pages they are. False: the kernel does not take them; the
+ * hard limit refuses them. */
 bool pages_release_inside(void *start, uint32_t pages);
 bool pages_touch_inside(uint32_t pages);
 
@@ -134,7 +139,7 @@ size_t pages_extents_metadata(void);
 bool pages_before_fork(void);
 void pages_after_fork(bool child);
 
-/* Every structure checked against every other; aborts with a line on the first contradiction. */
+/* Check every structure against every other. Aborts with a line on the first contradiction. */
 void pages_verify(void);
 
 #endif

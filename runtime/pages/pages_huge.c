@@ -1,4 +1,4 @@
-/* pages_huge: the entry points of pages.h for huge objects; what they do is in huge. */
+/* pages_huge: the entry points of pages.h for huge objects, which take the lock and call huge. */
 #include <errno.h>
 
 #include "runtime/pages/commitment.h"

@@ -8,7 +8,7 @@ page_stats_t page_stats;
 
 lock_t pages_lock = LOCK_INIT(LOCK_RANK_PAGES);
 
-/* The thread stays in a section all the while: a stop of the world waits for it. */
+/* The thread stays in a no-stop section all the while (os/lock.h): a stop of the world waits for it. */
 void pages_lock_pause(void)
 {
     lock_section_begin(&pages_lock);
@@ -31,7 +31,7 @@ bool pages_lock_breathe(void)
     return true;
 }
 
-/* What the lock does not protect is a word each, read before or after it changes. */
+/* Each field that the lock does not protect is one word, read either before or after a change. */
 __attribute__((no_sanitize("thread"))) page_stats_t pages_stats(void)
 {
     lock_acquire(&pages_lock);

@@ -1,4 +1,4 @@
-/* pages_lock: the lock of all that is in this folder, and the page statistics, which are written under it. */
+/* pages_lock: the one lock of this folder. It also protects the page statistics. */
 #ifndef WEIR_PAGES_PAGES_LOCK_H
 #define WEIR_PAGES_PAGES_LOCK_H
 
@@ -9,10 +9,11 @@
 
 HIDDEN extern lock_t pages_lock;
 
-/* Give the lock up for a while, in the middle of what one does under it. */
+/* Give the lock up in the middle of some work under it, and take it again. */
 void pages_lock_pause(void);
 void pages_lock_resume(void);
-/* In the middle of what takes long: let threads that sleep on the lock have it first. True: one had it. */
+/* In the middle of long work: if threads sleep on the lock, let them have it first. True: the lock was given
+ * up. */
 bool pages_lock_breathe(void);
 
 #endif

@@ -38,26 +38,29 @@ extern page_stats_t page_stats;
 /* What the lock protects, read together. */
 page_stats_t pages_stats(void);
 
-/* From now on pages_requested has a subscriber. Before, it is never raised. */
+/* From now on a subscriber runs the cycles that are requested for growth. Before, none are. */
 void pages_subscribe_growth(void);
 /* From now on the heap runs the cycles that are requested for the limit. */
 void pages_subscribe_limit(void);
-/* A cycle has ended: growth is measured from here, and idle memory released to what the limit allows. */
+/* Called when a cycle has ended: growth is measured from here, and idle memory that a limit does not allow is
+ * released. */
 void pages_cycle_done(void);
-/* The calling thread repeats a request that was refused, after a cycle: if it is refused again the program is
- * asked. */
+/* Called before and after the calling thread repeats a refused request after a cycle. If the repeated request
+ * is refused, the program's callback is asked for room. */
 void pages_retry_begins(void);
 void pages_retry_ends(void);
 
-/* The calling thread ends; it may come again, and has to tell again. */
+/* Called when the calling thread ends. If the thread allocates again afterwards, it has to be called
+ * again. */
 void pages_thread_end(void);
 
-/* For a reader of descriptors: between the two no slot changes hands, and no page of one is unmapped.
- * Short. */
+/* For a reader of descriptors: between these two calls no slot changes its owner, and no page of a slot is
+ * unmapped. They take the lock, so the time between them has to be short. */
 void pages_read_begin(void);
 void pages_read_end(void);
 
-/* Was memory taken beyond the soft limit although nothing idle was left? Then the heap gives what it can. */
+/* Was memory taken beyond the lower limit although no idle memory was left? Then the heap gives back what it
+ * can. */
 HIDDEN extern _Atomic bool pages_pressed;
 static inline bool pages_is_pressed(void)
 {
@@ -76,7 +79,8 @@ typedef struct pages_pressure {
     size_t inuse, limit; /* bytes */
 } pages_pressure_t;
 
-/* Why a cycle is requested (cycle/cycle.h): raised here, under the lock, read by any thread. */
+/* Why a cycle is requested, the least urgent reason first. Raised here and in cycle/cycle.c, read by any
+ * thread. */
 enum pages_request {
     PAGES_REQUEST_NONE,
     PAGES_REQUEST_VOLUME, /* cycle/cycle.h */

@@ -29,10 +29,10 @@ typedef struct purge_run {
 /* Under the pages' lock. */
 static struct {
     purge_run_t pieces[PIECES]; /* being purged */
-    uint32_t busy;              /* of them */
-    uint32_t pause;             /* attempts to let go by: the kernel refused the last one */
-    uint32_t round; /* of the memory of what was refused (chunk->refused): until then it is not tried again */
-    uint32_t attempts; /* in which something was left out, in this round */
+    uint32_t busy;              /* how many of them */
+    uint32_t pause;             /* attempts to skip, because the kernel refused the last one */
+    uint32_t round;    /* what was refused in it (chunk->refused) is not tried again before the next one */
+    uint32_t attempts; /* of this round, in which something was left out */
     uint64_t turns;
 } purge;
 
@@ -66,7 +66,7 @@ size_t purge_bytes_in_work(void)
 
 /* --- pieces --- */
 
-/* The slots of a chunk that are being purged for the extent allocator's part of it. */
+/* The slots in the range of a chunk that are the extent allocator's and are being purged. */
 static uint64_t in_work(uint32_t chunk)
 {
     uint64_t slots = 0;
@@ -78,7 +78,7 @@ static uint64_t in_work(uint32_t chunk)
     return slots;
 }
 
-/* Something in the chunk was refused in this round: slots are tried one by one. */
+/* Was something in the chunk refused in this round? Then its slots are tried one by one. */
 static bool is_refused(const chunk_t *chunk)
 {
     return chunk->refused_round == purge.round + 1;
@@ -100,7 +100,7 @@ static void note_refused(const purge_run_t *piece)
         chunk->refused |= bits_run(piece->slot % CHUNK_SLOTS, 1);
 }
 
-/* The highest run of ones, within a huge page. */
+/* The highest run of ones that lies within one huge page. */
 static purge_run_t highest_run(uint32_t chunk, uint64_t idle)
 {
     uint32_t last = 63 - (uint32_t)__builtin_clzll(idle), first = last;
@@ -109,7 +109,7 @@ static purge_run_t highest_run(uint32_t chunk, uint64_t idle)
     return (purge_run_t){.slot = chunk * CHUNK_SLOTS + first, .count = last - first + 1};
 }
 
-/* Take the next piece at or below the chunk; it counts as gone from here on. False: there is none. */
+/* Take the highest piece below the chunk *end; it counts as given back from here on. False: there is none. */
 static bool take_run(purge_run_t *piece, uint32_t *end)
 {
     uint32_t index;
@@ -137,7 +137,7 @@ static bool take_run(purge_run_t *piece, uint32_t *end)
     return false;
 }
 
-/* It was purged, or is put back as it was. */
+/* Put a piece back: it was purged, or it is as it was. */
 static void put_run(const purge_run_t *piece, bool is_purged)
 {
     if (is_purged) {
@@ -181,7 +181,8 @@ COLD static int release_watched(const purge_run_t *piece)
     return error;
 }
 
-/* No place to note the piece: then under the lock. 0, or the kernel's error. */
+/* Give a piece back to the kernel, without the lock. If there is no place to note the piece, the lock is
+ * kept. Returns 0, or the kernel's error. */
 static int release_pieces(const purge_run_t *piece)
 {
     purge_run_t *place = free_place();
@@ -202,7 +203,7 @@ static int release_pieces(const purge_run_t *piece)
     return error;
 }
 
-/* Where commitment is scarce the program shall have that, too. */
+/* Where commitment is scarce, idle memory of the extent allocator is decommitted, too. */
 static bool give_up_if_scarce(size_t bound)
 {
     return extents_is_frugal() && page_stats.huge_idle > 0 && held_idle() > bound &&
@@ -215,8 +216,8 @@ void purge_retry(void)
     purge.attempts = 0;
 }
 
-/* True: go on. A piece with a locked page is refused as EINVAL, others may not be; but not for ever, since
- * all that the process has may be locked. */
+/* Does purging go on after a refusal? EINVAL means that the piece has a locked page; others may have none.
+ * But it does not go on for ever, since all memory of the process may be locked. */
 static bool goes_on_after(const purge_run_t *piece, int error, uint32_t refusals)
 {
     if (error == EINVAL)
@@ -276,7 +277,9 @@ void purge_await(const void *memory, size_t size)
     }
 }
 
-/* Twice what it takes at the most: the extent allocator gives no memory again that it has given. */
+/* If the first memory is being purged, a second request gets other memory, since the first is not given back
+ * before. For a moment that takes twice the size, and not more: if the second is being purged as well, the
+ * thread waits. */
 void *purge_take_provided(size_t size, size_t alignment)
 {
     void *memory = extents_take(size, alignment);
@@ -291,7 +294,7 @@ void *purge_take_provided(size_t size, size_t alignment)
     return memory;
 }
 
-/* The extent allocator purges all that it has, so no other thread may be at it. */
+/* The extent allocator purges all that it has, so no other thread may be purging a part of that. */
 bool purge_give_up_commitment(void)
 {
     purge_await(region_address(0), region.used);

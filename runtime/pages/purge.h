@@ -1,18 +1,19 @@
-/* purge: giving idle memory back to the kernel, without the pages' lock while the kernel is at it.
+/* purge: giving idle memory back to the kernel; while the kernel works, the pages' lock is not held.
  *
  *     under the lock     take a piece: a run of idle slots within 2 MiB, from the upper end of the heap
  *                        downwards
  *     without it         madvise
  *     under the lock     put the piece back, clean; or as it was, if the kernel refused
  *
- * Slots of a chunk are no thread's meanwhile; others allocate from other slots. Memory of the extent
- * allocator's cannot be withheld from it: a thread that gets some of a piece from there asks for other
- * memory, and only where there is none waits until the piece has been purged. A piece counts as gone from
- * when it was taken. The rule purges one piece at a time; a limit, whose threads need the room, a few.
+ * Meanwhile the slots of a piece belong to no thread, and other threads allocate from other slots. Memory of
+ * the extent allocator cannot be withheld from it. So a thread that gets a part of such a piece from it asks
+ * for other memory; only if there is none does it wait until the piece has been purged. A piece counts as
+ * given back from the moment it was taken. The rule purges one piece at a time. Threads that are at a limit
+ * need the room, so several of them may purge at once.
  *
- * Where the kernel refuses (a sandbox without madvise), trying at each free would cost and change nothing:
- * then so many attempts are let go by. Of memory that is locked in parts what is not goes back, and what is
- * is left out for as many attempts, or until purge_retry. */
+ * Where the kernel refuses (a sandbox without madvise), trying again at each free would cost time and change
+ * nothing: so a number of attempts are skipped. Where a part of the memory is locked (mlock), the rest of it
+ * goes back. The locked slots are left out for a number of attempts, or until purge_retry. */
 #ifndef WEIR_PAGES_PURGE_H
 #define WEIR_PAGES_PURGE_H
 
@@ -24,26 +25,27 @@
  * what was found under it before has to be found anew if purge_turns has changed. True: anything was
  * purged. */
 bool purge_to(size_t bound);
-/* What was refused may be granted now: the caller can wait. */
+/* Try again what the kernel refused. For a caller that has the time. */
 void purge_retry(void);
-/* The round of attempts: what was refused in this one is not tried again. */
+/* The number of the current round of attempts. What was refused in a round is not tried again before the next
+ * one. */
 uint32_t purge_round(void);
 /* How often the lock was given up on the way, ever. */
 uint64_t purge_turns(void);
-/* A piece is being purged. */
+/* Is any piece being purged? */
 bool purge_is_busy(void);
-/* So much is: held no more, and perhaps still resident. */
+/* The bytes that are being purged: they no longer count as held, but may still be resident. */
 size_t purge_bytes_in_work(void);
-/* The lock was given up in the middle of something else. */
+/* Count one more turn: the lock was given up in the middle of other work. */
 void purge_note_turn(void);
-/* Memory from the extent allocator of which nothing is being purged; NULL: there is none. */
+/* Take memory from the extent allocator, no part of which is being purged. NULL: there is none. */
 void *purge_take_provided(size_t size, size_t alignment);
-/* Is any of the memory? */
+/* Is any part of the memory being purged? */
 bool purge_has(const void *memory, size_t size);
 /* Wait until nothing of the memory is being purged. The lock is given up meanwhile. */
 void purge_await(const void *memory, size_t size);
-/* The kernel may have refused to commit: what the extent allocator holds for reuse gives up its share. True:
- * it had one. */
+/* Decommit what the extent allocator holds for reuse, for instance after the kernel has refused to commit.
+ * True: something was decommitted. */
 bool purge_give_up_commitment(void);
 /* For the execution trace: called by the thread that has given bytes back, after that, without the pages'
  * lock; NULL: there is no trace. */

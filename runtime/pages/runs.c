@@ -9,7 +9,7 @@
 #include "runtime/region/index.h"
 
 static struct {
-    uint32_t end; /* all chunks are below */
+    uint32_t end; /* all chunks are below this one */
 } runs = {.end = ZERO_ZONE / CHUNK_SIZE};
 
 /* --- chunks --- */
@@ -26,8 +26,7 @@ void runs_add_chunk(void *memory, bool from_extents, uint64_t committed)
     index_raise(index, INDEX_FREE, CHUNK_SLOTS);
 }
 
-/* All slots are free: the extent allocator may have it for something else. Its pages come along as they
- * are. */
+/* The extent allocator may use the chunk for something else. Its touched pages count there from now on. */
 void runs_put_chunk(uint32_t index)
 {
     chunk_t *chunk = &region.chunks[index];
@@ -41,7 +40,7 @@ void runs_put_chunk(uint32_t index)
     extents_give(region_address(index * CHUNK_SLOTS), CHUNK_SIZE);
 }
 
-/* What is committed before the kernel refuses stays so. */
+/* What was committed before the kernel refuses stays committed. */
 static bool commit_slots(uint32_t index, uint64_t slots)
 {
     chunk_t *chunk = &region.chunks[index];
@@ -72,7 +71,7 @@ bool runs_commit(uint32_t slot, uint32_t count)
 
 /* --- slots --- */
 
-/* Of those that a user of the kind may have. */
+/* The slots of a chunk that this user may have, a bit each. */
 static uint64_t bits_of(const chunk_t *chunk, enum runs_which which, bool is_small)
 {
     uint64_t free = is_small ? chunk->free : chunk->free & ~chunk->small;
@@ -83,7 +82,8 @@ static uint64_t bits_of(const chunk_t *chunk, enum runs_which which, bool is_sma
     return free;
 }
 
-/* In the chunks [from, to); 0: none. *hidden: they have slots that this user may not have. */
+/* Find a run of free slots in the chunks [from, to); 0: there is none. *hidden: the chunks have slots that
+ * this user may not have. */
 static uint32_t find_among(uint32_t from, uint32_t to, uint32_t count, size_t alignment,
                            enum runs_which which, bool is_small, bool *hidden)
 {
@@ -135,7 +135,7 @@ void runs_mark_taken(uint32_t slot, uint32_t count)
     page_stats.slots_inuse += count;
 }
 
-/* Of `word`, the slots `given` are ones now. */
+/* The slots `given` were set in `word`: raise the index for the runs that they are part of. */
 static void raise(uint32_t index, enum index_kind kind, uint64_t word, uint64_t given)
 {
     while (given) {
@@ -145,7 +145,7 @@ static void raise(uint32_t index, enum index_kind kind, uint64_t word, uint64_t 
     }
 }
 
-/* If the kernel refuses, all count again. */
+/* If the kernel refuses, the hollow pages count as touched again. */
 size_t runs_release_hollow(uint32_t slot)
 {
     span_t *span = span_of_slot(slot);
@@ -186,7 +186,7 @@ void runs_give(uint32_t slot, uint32_t count)
 
 /* --- what of a run is touched --- */
 
-/* Count the pages of a large run as touched from the start: what the program asked for it will write. */
+/* Count the pages of a large run as touched from the start: the program will write what it has asked for. */
 void runs_touch(uint32_t slot, uint32_t count, size_t use)
 {
     size_t added = 0;
@@ -236,7 +236,7 @@ static bool is_no_longer(uint64_t word, uint32_t longest)
     return longest >= CHUNK_SLOTS || !bits_starts(word, longest + 1);
 }
 
-/* Owners of spans write `touched` meanwhile, one byte: any value between is as good. */
+/* Owners of spans write `touched` meanwhile, which is one byte: each value that it has is consistent. */
 __attribute__((no_sanitize("thread"))) static void verify_chunk(uint32_t index, size_t *slots_free,
                                                                 size_t *idle)
 {

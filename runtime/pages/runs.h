@@ -24,7 +24,7 @@ enum runs_which { RUNS_DIRTY, RUNS_COMMITTED, RUNS_ANY };
 uint32_t runs_find(uint32_t count, size_t alignment, enum runs_which which, bool is_small);
 /* They are free, and in use from now on. */
 void runs_mark_taken(uint32_t slot, uint32_t count);
-/* The bytes to which a chunk is aligned, if the first slot of a run in it is to be. */
+/* The alignment of a chunk, in bytes, in which a run can begin at a multiple of `alignment` slots. */
 static inline size_t runs_chunk_alignment(size_t alignment)
 {
     return alignment > CHUNK_SLOTS ? alignment << SLOT_SHIFT : CHUNK_SIZE;
@@ -33,24 +33,24 @@ static inline size_t runs_chunk_alignment(size_t alignment)
 /* Have the slots of a run committed, and some more of a chunk that the region itself has given. False: the
  * kernel refuses. */
 bool runs_commit(uint32_t slot, uint32_t count);
-/* Give a run back. A chunk that is free throughout goes back to the extent allocator, unless few slots are
- * free. */
+/* Give a run back. If the slots of its chunk are all free then, the chunk goes back to the extent allocator,
+ * unless few slots are free elsewhere. */
 void runs_give(uint32_t slot, uint32_t count);
-/* A chunk that is free throughout goes back to the extent allocator. */
+/* Give a chunk whose slots are all free back to the extent allocator. */
 void runs_put_chunk(uint32_t chunk);
-/* Before a span with hollow pages is given back, without the lock: the others go back to the kernel too, so
- * that none is touched. How many went. */
+/* Called before a span with hollow pages is given back, without the lock: releases its other pages as well,
+ * so that none is touched. Returns how many pages it released. */
 size_t runs_release_hollow(uint32_t slot);
-/* The run is the first of a huge page's slots to be touched: count all of them as touched, the free ones as
- * idle, as they are if the kernel gives a huge page for it. False: it is not the first, or the page is not
- * free otherwise. */
+/* If the run's slots are the first of a huge page to be touched, and the page's other slots are free, count
+ * all slots of the page as touched and the free ones as idle: so it will be if the kernel backs the run by a
+ * huge page. False: this is not so, and nothing was counted. */
 bool runs_touch_huge(uint32_t slot, uint32_t count);
 
 /* Count the first `use` pages of a run as touched. */
 void runs_touch(uint32_t slot, uint32_t count, size_t use);
-/* The first slots of a run in use have no pages any more. */
+/* Count the first slots of a run in use as not touched: they have no pages any more. */
 void runs_forget(uint32_t slot, uint32_t count);
-/* Check every chunk; the free slots and the idle pages of all. */
+/* Check every chunk, and add up the free slots and the idle pages. */
 void runs_verify(size_t *slots_free, size_t *idle);
 
 #endif

@@ -17,7 +17,8 @@
 enum { DIRECT_CHUNKS = 8 };
 enum { FIRST_COMMIT = 4 /* slots */ };
 
-/* The extent allocator's memory may have been used before: what was touched comes along. */
+/* The memory of a chunk from the extent allocator may have been used before: count its touched pages here
+ * from now on. */
 static void chunk_take_touched(uint32_t index)
 {
     size_t touched = region_touched(index * CHUNK_SLOTS, CHUNK_SLOTS);
@@ -31,7 +32,7 @@ static void chunk_take_touched(uint32_t index)
     atomic_fetch_add_explicit(&page_stats.touched, touched, memory_order_relaxed);
 }
 
-/* A chunk from the region itself; never goes back. */
+/* Carve a chunk from the region itself. It is never given back. */
 static bool chunk_carve(size_t alignment)
 {
     void *memory = region_carve(CHUNK_SIZE, alignment, FIRST_COMMIT * SLOT_SIZE);
@@ -51,8 +52,8 @@ static bool chunk_get(size_t alignment)
 }
 
 /* The pages of a run that using its first `use` pages would make resident. If the lock was given up since the
- * run was found, it may be another thread's, which writes there: then any value is as good, for the run is
- * looked for again. */
+ * run was found, it may belong to another thread, which writes there. Then any value will do, because the run
+ * is looked for again. */
 __attribute__((no_sanitize("thread"))) static size_t untouched(uint32_t slot, uint32_t count, size_t use)
 {
     size_t sum = 0;
@@ -64,7 +65,8 @@ __attribute__((no_sanitize("thread"))) static size_t untouched(uint32_t slot, ui
     return sum;
 }
 
-/* Does the limit admit the run? To make room it may release the very run, which then needs more. */
+/* Does the limit admit the run? To make room it may release pages of this very run, which then needs more: so
+ * it is asked again. */
 static bool admit_run(uint32_t slot, uint32_t count, size_t use)
 {
     size_t fresh, before;
@@ -83,7 +85,7 @@ uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, 
     uint32_t slot;
     uint64_t turns;
     *full = false;
-    do { /* until the lock was not given up since the run was found */
+    do { /* again, if the lock was given up since the run was found */
         turns = purge_turns();
         slot = page_stats.pages_idle ? runs_find(count, alignment, RUNS_DIRTY, is_small) : 0;
         if (!slot)
@@ -100,9 +102,9 @@ uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, 
     return slot;
 }
 
-/* A request that finds the direct chunks full wakes the extent allocator; so does one for a chunk at a
- * multiple of its size, for the extent allocator uses the addresses in front of it for something else.
- * `carve`: a chunk without memory is of use too. */
+/* A request that finds the direct chunks full wakes the extent allocator; so does one that needs a chunk of a
+ * larger alignment, because the extent allocator can use the addresses that are skipped. `carve`: a chunk
+ * that is carved from the region and hardly committed would be of use, too. */
 static void more_room(size_t alignment, bool carve)
 {
     bool direct =

@@ -21,7 +21,7 @@ bool runs_init(void);
 uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, bool *full);
 /* The same after runs_take found nothing, from another chunk. */
 uint32_t runs_take_new(uint32_t count, size_t use, size_t alignment, bool is_small, bool full);
-/* Take the slots from `count` up to `new_count` as well, if they are free and the limit admits a use of
+/* Extend a run from `count` to `new_count` slots, if those after it are free and the limit admits a use of
  * `new_use` pages.
  */
 bool runs_extend(uint32_t slot, uint32_t count, uint32_t new_count, size_t new_use);

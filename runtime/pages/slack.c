@@ -8,7 +8,7 @@
 #include "runtime/region/index.h"
 
 static struct {
-    uint32_t round; /* of attempts, as the groups know it */
+    uint32_t round; /* the round of attempts that the groups' flags are of */
     uint64_t searches;
 } slack;
 
@@ -26,9 +26,9 @@ void slack_count(uint32_t slot, size_t before, size_t now)
     index_groups[chunk / INDEX_CHUNKS].slack |= now > 0;
 }
 
-/* The slots of a large object of the heap's, whose first this is; 0: it is something else. *last: what is
- * used of the last of them, in pages. Its size changes under the lock only (span_bytes). What is becoming a
- * small span meanwhile is none, before and after. */
+/* How many slots has the large object that begins in this slot? 0: none begins here. *last: how many pages of
+ * its last slot are in use. Its size changes only under the lock (span_bytes). A slot that is becoming a
+ * small span meanwhile is no large object either before or after. */
 __attribute__((no_sanitize("thread"))) static uint32_t large_extent(uint32_t slot, size_t *last)
 {
     span_t *span = span_of_slot(slot);
@@ -40,7 +40,7 @@ __attribute__((no_sanitize("thread"))) static uint32_t large_extent(uint32_t slo
     return count;
 }
 
-/* Pages of the object that ends in this slot after `use` pages. */
+/* Release the pages after the end of the object that uses the first `use` pages of this slot. */
 static bool release_tail(uint32_t slot, size_t use)
 {
     span_t *span = span_of_slot(slot);
@@ -59,13 +59,13 @@ static bool release_tail(uint32_t slot, size_t use)
     return true;
 }
 
-/* Nothing was refused here in this round, or there is nothing else. */
+/* Has the chunk slack, and was nothing in it refused in this round? */
 static bool is_worth_a_search(const chunk_t *chunk)
 {
     return chunk->slack > 0 && chunk->slack_round != purge_round() + 1;
 }
 
-/* An object that is being made says later how large it is: then the chunk stays worth a search. */
+/* The size of an object that is just being made is not known yet: then the chunk stays worth a search. */
 static bool search_chunk(uint32_t chunk)
 {
     bool released = false;

@@ -6,7 +6,8 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* The window has ended: it becomes the one before, unless that is long past as well. */
+/* If the window has ended, it becomes the one before. If the window after it has ended as well, neither
+ * counts any more. */
 static void turn_windows(foreign_t *foreign, uint64_t now)
 {
     if (now < foreign->window_ends)

@@ -2,11 +2,11 @@
  *
  *     trigger = low + max(low, 4 MiB) * GOGC / 100
  *
- * with low the least that was in use since the last cycle: a heap that grows by GOGC percent triggers a
- * cycle, as in Go, and so does one that breathes. Manual memory has no garbage, so what counts is what is in
- * use, not what was allocated.
+ * where low is the least that was in use since the last cycle. A heap that grows by GOGC percent triggers a
+ * cycle, as in Go; so does one that shrinks and grows again by as much. Manual memory has no garbage, so what
+ * counts is what is in use, not what was allocated.
  *
- * The limit asks for cycles of its own: see limit.h.
+ * A limit requests cycles, too: see limit.h.
  */
 #ifndef WEIR_POLICY_GROWTH_H
 #define WEIR_POLICY_GROWTH_H

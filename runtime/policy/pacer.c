@@ -1,5 +1,5 @@
-/* pacer: see pacer.h. All sums saturate: a percentage may be INT_MAX, and a goal beyond the address space is
- * none. */
+/* pacer: see pacer.h. All sums saturate: a percentage may be INT_MAX, and a goal beyond the address space
+ * means no goal. */
 #include "runtime/policy/pacer.h"
 
 #include "runtime/policy/saturate.h"
@@ -91,9 +91,9 @@ void pacer_set_outside(pacer_t *pacer, uint64_t outside)
     set_trigger(pacer);
 }
 
-/* While the limiter holds back, growth is the only measure: to ask after every step costs nothing beside the
- * allocation of that step, and notices soon that the bucket has drained. Without a limit to hold to, trigger
- * and percent_trigger are the same. */
+/* While the limiter is on, the trigger moves up one step at a time. To ask once a step costs nothing compared
+ * with allocating the step, and notices soon that the bucket has drained. Without a limit, trigger and
+ * percent_trigger are the same. */
 bool pacer_wants_cycle(pacer_t *pacer, uint64_t heap, uint64_t request, uint64_t program_ns)
 {
     uint64_t grown = add(heap, request);

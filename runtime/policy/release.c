@@ -31,7 +31,8 @@ size_t release_bound(const release_t *rule, size_t inuse, size_t unused)
     return most(plain, least(add(plain, learnt), limit));
 }
 
-/* Few calls that release much, instead of one at each free: down to somewhat less than what may be idle. */
+/* Releases are few and large, instead of one at each free: each goes down to somewhat less than what may be
+ * idle. */
 
 size_t release_excess(const release_t *rule, release_sizes_t sizes)
 {

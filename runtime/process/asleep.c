@@ -12,14 +12,14 @@
 
 enum { STACK_MOST = 1024 * 1024, PIECE = 64 /* words: they lie on the stack */ };
 
-/* Of a signal's frame on the stack: on x86-64 cs, gs, fs and ss in one word (struct sigcontext); on AArch64
- * the head of the floating point record, which each frame has. */
+/* A word that every signal frame on a stack contains. x86-64: cs, gs, fs and ss in one word (struct
+ * sigcontext). AArch64: the head of the floating point record. */
 #if defined(__x86_64__)
 static const uint64_t frame_word = 0x002b000000000033;
 #elif defined(__aarch64__)
 static const uint64_t frame_word = 0x0000021046508001;
 #else
-static const uint64_t frame_word = 0; /* not known: most stacks have one */
+static const uint64_t frame_word = 0; /* not known: asleep_is is always false */
 #endif
 
 static bool has_frame_word(const uint64_t *words, size_t count)
@@ -30,7 +30,8 @@ static bool has_frame_word(const uint64_t *words, size_t count)
     return false;
 }
 
-/* Copied by the kernel: if the thread wakes and ends meanwhile, its stack may be gone. */
+/* Does [from, to) of the stack contain a signal frame? Also true if it cannot be read. The kernel copies it
+ * (process_vm_readv), because the thread may wake and end meanwhile, and its stack be unmapped. */
 static bool has_interrupted(uintptr_t from, uintptr_t to)
 {
     uint64_t words[PIECE];
@@ -53,7 +54,8 @@ static uint64_t parse_hex(const char *digits)
     return value;
 }
 
-/* The address space is lent to a child until it execs: the child may be anywhere. */
+/* May the system call lend the address space to a child until the child execs? Such a child may run any code
+ * of the program. */
 static bool lends_memory(const char *number)
 {
     static const int lenders[] = {
@@ -70,7 +72,8 @@ static bool lends_memory(const char *number)
     return false;
 }
 
-/* "N 0xARG ... 0xARG 0xSP 0xPC", six arguments; "running"; "-1 0xSP 0xPC": not in a system call. */
+/* The line is "N 0xARG ... 0xARG 0xSP 0xPC" with six arguments for a thread in a system call, "-1 0xSP 0xPC"
+ * for one that is blocked outside of a system call, else "running". */
 static bool parse_call(const char *line, uintptr_t *stack)
 {
     enum { ARGUMENTS = 6 };

@@ -1,25 +1,25 @@
-/* asleep: proof that another thread of the process is in the middle of no code of the program.
+/* asleep: shows that another thread of the process waits in a system call and has interrupted no code of the
+ * program.
  *
- * A thread that waits in a system call has its program counter at that call: /proc/self/task/N/syscall says
- * so, with its stack pointer, and only of a thread that is off the processor. It may be a signal handler that
- * waits, which has interrupted other code: then the frame that the kernel made for the handler lies on the
- * stack, between the stack pointer and the stack's end. It holds the interrupted segment registers in one
- * word of a value that nothing else has. So a thread of which that part of the stack has no such word has
- * interrupted nothing.
+ * /proc/self/task/N/syscall gives the system call that a thread waits in, and its stack pointer; it does so
+ * only for a thread that is off the processor. The code that waits may be a signal handler, which has
+ * interrupted other code. In that case the frame that the kernel built for the signal lies between the stack
+ * pointer and the stack's end. Each such frame contains a word whose value occurs nowhere else (asleep.c). So
+ * if that part of the stack does not contain the word, the thread has interrupted nothing.
  *
- * The answer is about the moment of the call: the thread may wake at any time. */
+ * The answer holds at the moment of the call: the thread may wake at any time. */
 #ifndef WEIR_PROCESS_ASLEEP_H
 #define WEIR_PROCESS_ASLEEP_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Does the thread, by the kernel's number, wait in a system call that no signal handler of its has made?
- * `stack_end`: the upper end of its stack. False also where it cannot be known: another stack, no /proc, a
- * stack deeper than 1 MiB, an architecture of which the frames are not known. Three system calls or more, no
- * allocation; keeps errno. */
+/* Does the thread with this kernel number wait in a system call that was not made by a signal handler?
+ * `stack_end` is the upper end of its stack. Also false where this cannot be found out: on another stack, on
+ * a stack deeper than 1 MiB, without /proc, on an architecture whose signal frames are not known here. Makes
+ * three or more system calls, allocates nothing, keeps errno. */
 bool asleep_is(int thread, uintptr_t stack_end);
-/* The first part of it: false where the other would say so of a thread that runs. */
+/* The first check of asleep_is alone, without reading the stack: false for a thread that is running. */
 bool asleep_may_be(int thread);
 
 #endif

@@ -9,9 +9,9 @@
 #include "runtime/base/text.h"
 
 #define MOUNT "/sys/fs/cgroup"
-enum { LONGEST = 4096 }; /* of a path, and of /proc/self/cgroup; the lines beyond are not seen */
+enum { LONGEST = 4096 }; /* bytes of a path, and of what is read of /proc/self/cgroup */
 
-/* The files of one group and of those above it. No controller: version 2. */
+/* Visit the file of one group and of each group above it. `controller` is "" for version 2. */
 static void visit_group(const char *root, const char *controller, const char *file, const char *group,
                         size_t length, cgroup_visitor_t *visit)
 {

@@ -1,11 +1,11 @@
 /* cgroup: the files of the process's control groups, from its own group up to the root of the hierarchy.
  *
- * /proc/self/cgroup names the process's group in each hierarchy, one line "id:controllers:path": version 2
- * has the id 0 and no controllers, version 1's hierarchy of a controller has its name among them. Each
+ * /proc/self/cgroup names the process's group in each hierarchy, one line "id:controllers:path". The line of
+ * version 2 has the id 0 and no controllers; a line of version 1 lists the controllers of its hierarchy. Each
  * directory from that path up to the hierarchy's root may hold a limit, and all of them apply. Inside a
  * container the path is often one that only the host can see; then the walk finds nothing until it reaches
- * the mount's root, which is the container's own group. The hierarchies are expected where everybody mounts
- * them: /sys/fs/cgroup, and of version 1 a folder in there that has the controller's name.
+ * the mount's root, which is the container's own group. The hierarchies are expected at their usual mount
+ * points: version 2 at /sys/fs/cgroup, version 1 at the folder in it that has the controller's name.
  *
  * Allocates nothing. One caller at a time.
  */

@@ -13,7 +13,7 @@
 #include "runtime/os/os.h"
 #include "runtime/process/pagemap.h"
 
-/* Younger than the headers that this may be built with. */
+/* Newer than the headers that this may be built with. */
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1
 #endif
@@ -23,7 +23,7 @@
 static struct {
     _Atomic int state;                  /* 0 not asked yet, 1 supported, -1 not */
     _Atomic int faults, scan;           /* descriptors, while supported: userfaultfd, /proc/self/pagemap */
-    struct stat faults_file, scan_file; /* what they are */
+    struct stat faults_file, scan_file; /* which files these are: see close_own */
 } dirty = {.faults = -1, .scan = -1};
 
 /* --- the system calls; errno is kept by the entries --- */
@@ -54,7 +54,7 @@ static long scan_dirty_pages(int fd, pagemap_scan_t *scan, uint64_t flags)
     return pagemap_scan(fd, scan);
 }
 
-/* An empty range: a kernel that knows the request says so. */
+/* Asks about an empty range, which succeeds if the kernel knows the request. */
 static bool knows_scan(int fd)
 {
     pagemap_scan_t nothing = {.start = OS_PAGE, .end = OS_PAGE};
@@ -148,7 +148,7 @@ void dirty_end(uintptr_t from, uintptr_t to)
     errno = saved;
 }
 
-/* Unless the number is another file's by now. */
+/* Close the descriptor, unless another file has its number by now. */
 static void close_own(int fd, const struct stat *file)
 {
     struct stat now;
@@ -156,7 +156,7 @@ static void close_own(int fd, const struct stat *file)
         syscall(SYS_close, fd);
 }
 
-/* In a child the descriptors are the parent's: they speak of its memory. */
+/* In a child the descriptors are inherited, and refer to the parent's memory. */
 void dirty_close(void)
 {
     int saved = errno;

@@ -36,7 +36,7 @@ static int next_byte(maps_t *maps)
     return (unsigned char)maps->piece[maps->at++];
 }
 
-/* A number, and the character behind it: a '-' or a blank. */
+/* Read a number and the character that ends it: a '-' or a blank. */
 static uint64_t next_hex(maps_t *maps)
 {
     uint64_t number = 0;
@@ -51,7 +51,7 @@ static uint64_t next_hex(maps_t *maps)
     return number;
 }
 
-/* Over the rest of the word and the blanks behind it. Returns the first character of the next word. */
+/* Skip the rest of the word and the blanks that follow. Returns the first character of the next word. */
 static int skip_word(maps_t *maps)
 {
     int c = next_byte(maps);

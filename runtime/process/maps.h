@@ -24,12 +24,12 @@ typedef struct maps_line {
 typedef struct maps {
     int fd;
     char *piece;
-    size_t size, at, length; /* of the piece; in it: what is read next, what there is */
+    size_t size, at, length; /* of the piece: its size, the next byte to read, the bytes read */
     size_t position;         /* in the file: where the piece ends */
 } maps_t;
 
-/* Open the file of the calling thread: that of the process is empty when the first thread has ended. `piece`
- * is in use until maps_close. False: there is no such file. */
+/* Open /proc/thread-self/maps: /proc/self/maps is empty once the first thread has ended. `piece` is in use
+ * until maps_close. False: there is no such file. */
 bool maps_open(maps_t *maps, char *piece, size_t size);
 void maps_close(maps_t *maps);
 

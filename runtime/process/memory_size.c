@@ -1,4 +1,4 @@
-/* memory_size: see memory_size.h. The lowest limit on the way up is the one that holds: see cgroup.h. */
+/* memory_size: see memory_size.h. The lowest limit on the way up applies: see cgroup.h. */
 #include "runtime/process/memory_size.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include "runtime/base/file.h"
 #include "runtime/process/cgroup.h"
 
-/* "max", and whatever else is not a number, is no limit; so is a number beyond 64 bits. */
+/* "max", anything else that is not a number, and a number beyond 64 bits all mean that there is no limit. */
 static uint64_t parse_limit(const char *content)
 {
     uint64_t limit = 0;
@@ -94,7 +94,7 @@ void memory_size_watch(const char *root)
     errno = saved;
 }
 
-/* "max" or a number, and the end of the line: what else is there is not the kernel's. */
+/* "max" or a number, and the end of the line. Anything else is not the kernel's file. */
 static bool is_limit(const char *content)
 {
     size_t digits = strspn(content, "0123456789");

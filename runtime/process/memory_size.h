@@ -1,7 +1,8 @@
-/* memory_size: how much memory there is for this process: the least of its control groups' limits and the
- * machine.
+/* memory_size: how much memory this process may use: the lowest of its control groups' limits and the
+ * machine's memory.
  *
- * What "90%" and "auto" are a share of. Allocates nothing, reads with plain system calls, keeps errno.
+ * The options "90%" and "auto" are shares of it. Allocates nothing, reads with plain system calls, keeps
+ * errno.
  */
 #ifndef WEIR_PROCESS_MEMORY_SIZE_H
 #define WEIR_PROCESS_MEMORY_SIZE_H
@@ -22,14 +23,14 @@ uint64_t memory_size_of_cgroup(const char *root);
 /* All of the machine's memory; MEMORY_SIZE_UNLIMITED if unknown. */
 uint64_t memory_size_of_machine(void);
 
-/* So many percent of it; whole MiB when there are many, so that the value reads well where it is printed. */
+/* `percent` percent of `all`. From 100 MiB on it is a multiple of 1 MiB, so that it prints well. */
 int64_t memory_size_share(uint64_t all, int64_t percent);
 
-/* Control groups are resized while the program runs. Open the files that hold a limit now, so that asking
- * again is one system call for each, pread; those of the group itself and the seven next to it. Once, before
- * any other thread; the second time for another root. */
+/* Control groups may be resized while the program runs. Open the files that hold a limit now, so that each
+ * later reading is one pread for each file: at most eight, those of the process's own group first. Call it
+ * once, before there are other threads; tests call it again for another root. */
 void memory_size_watch(const char *root);
-/* As memory_size_available, as it is now. False: none of the files can be read any more. One caller at a
+/* The present value of memory_size_available. False: none of the files can be read any more. One caller at a
  * time. */
 bool memory_size_watched(uint64_t *bytes);
 

@@ -77,7 +77,7 @@ typedef struct file {
     uintptr_t base;
 } file_t;
 
-/* The lines of a file follow each other, the one of its first byte first. */
+/* The lines of a file follow each other. The first of them maps the file's first byte. */
 static void note_file(file_t *file, const maps_line_t *line, const char *name)
 {
     size_t length = line->length < sizeof file->name ? line->length : sizeof file->name;

@@ -1,7 +1,7 @@
 /* modules: what code is mapped where: the executable mappings of files, from /proc/self/maps, with the build
  * ids of the files, so that addresses can be named later and elsewhere.
  *
- * Reads without an allocation or a lock; the ELF headers through process_vm_readv, since a library may be
+ * Neither allocates nor locks. Reads the ELF headers through process_vm_readv, since a library may be
  * unmapped meanwhile.
  */
 #ifndef WEIR_PROCESS_MODULES_H

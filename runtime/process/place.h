@@ -1,7 +1,7 @@
 /* place: which file the code or data at an address is from, and where in it.
  *
- * The linker is asked, which has a lock: not with the world stopped, and not by a thread that holds a lock of
- * the runtime's.
+ * These functions ask the dynamic linker, which takes a lock: so they may be called neither while the world
+ * is stopped nor by a thread that holds a lock of the runtime's.
  */
 #ifndef WEIR_PROCESS_PLACE_H
 #define WEIR_PROCESS_PLACE_H
@@ -14,8 +14,8 @@
 
 typedef struct place {
     const char *file;   /* as the linker calls it; "": the program itself */
-    const char *module; /* as dladdr calls it: of the program argv[0] */
-    const char *symbol; /* the one before the address, of those that are exported; NULL: none */
+    const char *module; /* as dladdr calls it; for the program argv[0] */
+    const char *symbol; /* the nearest exported one at or before the address; NULL: none */
     uintptr_t offset;   /* as the file's symbol table counts */
 } place_t;
 

@@ -12,9 +12,9 @@
 #include "runtime/os/os.h"
 #include "runtime/process/cgroup.h"
 
-static unsigned lowest; /* of the walk that is under way */
+static unsigned lowest; /* the lowest so far, in the current walk */
 
-/* The digits at *text, which goes on behind them. False: there are none, or it is too large. */
+/* Read the number at *text and move *text past it. False: there are no digits, or the number is too large. */
 static bool read_number(const char **text, uint64_t *number)
 {
     const char *from = *text;

@@ -1,6 +1,6 @@
-/* processors: how many processors the process may use at a time: those that its affinity leaves, and no more
- * than its control groups' quota of processor time pays for. Plain system calls; nothing is allocated; errno
- * is kept. One caller at a time. */
+/* processors: how many processors the process may use at a time: those in its affinity mask, but no more than
+ * its control groups' quota of processor time pays for. Plain system calls; nothing is allocated; errno is
+ * kept. One caller at a time. */
 #ifndef WEIR_PROCESS_PROCESSORS_H
 #define WEIR_PROCESS_PROCESSORS_H
 

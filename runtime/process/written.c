@@ -14,7 +14,8 @@
 #include "runtime/process/maps.h"
 #include "runtime/process/pagemap.h"
 
-/* Of a page in the file. A private page that was written is the process's, no longer the file's. */
+/* Bits of a page's word in /proc/thread-self/pagemap. A private page of a file is OF_FILE until it is
+ * written. */
 #define PRESENT ((uint64_t)1 << 63)
 #define SWAPPED ((uint64_t)1 << 62)
 #define OF_FILE ((uint64_t)1 << 61)
@@ -26,7 +27,7 @@ static int open_for_reading(const char *path)
 
 /* --- the mappings --- */
 
-/* While the mappings are gone through; else -1. */
+/* Open while written_each_mapping runs; else -1. */
 static int open_pagemap = -1;
 
 bool written_each_mapping(written_mapping *mapping)
@@ -153,7 +154,7 @@ static enum written_copied copy_page(int fd, void *to, uintptr_t from, size_t si
     return WRITTEN_REFUSED;
 }
 
-/* The file is read without regard to what the process may do with the page. */
+/* /proc/thread-self/mem can be read whatever access the mapping allows. */
 enum written_copied written_copy(void *to, uintptr_t from, size_t size)
 {
     int error = errno, fd = open_for_reading("/proc/thread-self/mem");

@@ -1,6 +1,6 @@
 /* written: all that a process has written, as the kernel knows it: the mappings of /proc/thread-self/maps
- * and, page by page, /proc/thread-self/pagemap. Pages that were never touched are not touched by looking, so
- * that neither a large reservation nor what lies behind the end of a mapped file is a danger.
+ * and, page by page, /proc/thread-self/pagemap. Looking does not touch the pages: so a large reservation does
+ * not become resident, and a mapping beyond the end of its file does not fault.
  *
  * This folder: what the kernel says of this process and its machine: what is mapped and from which file,
  * what was written, how much memory and how many processors there are.
@@ -16,7 +16,7 @@
 
 typedef void written_range(uintptr_t from, uintptr_t to);
 
-/* Of a mapping: what may be done with it now. What was written before counts, whatever is allowed by now. */
+/* The access that a mapping allows now. Pages that were written earlier count, whatever it allows now. */
 enum {
     WRITTEN_MAY_READ = MAPS_MAY_READ,
     WRITTEN_MAY_WRITE = MAPS_MAY_WRITE,
@@ -31,7 +31,8 @@ bool written_each_mapping(written_mapping *mapping);
 /* Of a mapping, those pages that have been written; false: it cannot be found out. */
 bool written_each_range(uintptr_t from, uintptr_t to, written_range *visit);
 
-/* Copy through the kernel what may not be read, or may be unmapped meanwhile; all of it lies in one page. */
+/* Copy, through the kernel, memory that may be unreadable or may be unmapped meanwhile. All of it lies in one
+ * page. */
 enum written_copied {
     WRITTEN_COPIED,
     WRITTEN_GONE,   /* nothing is mapped there any more */
@@ -39,7 +40,7 @@ enum written_copied {
 };
 enum written_copied written_copy(void *to, uintptr_t from, size_t size);
 
-/* May the process ask at all? */
+/* Can the process find these things out at all? */
 bool written_is_known(void);
 
 #endif

@@ -1,7 +1,7 @@
-/* block_map: from the address of a block to a number.
+/* block_map: maps the address of a block to a number.
  *
- * A hash table of open addressing in the runtime's own memory. A free entry ends a search, so one that is
- * removed is filled from behind (Knuth, The Art of Computer Programming 3, 6.4, algorithm R). Not
+ * A hash table of open addressing in the runtime's own memory. A free entry ends a search, so removing an
+ * entry moves later ones up into its place (Knuth, The Art of Computer Programming 3, 6.4, algorithm R). Not
  * synchronized: the caller has a lock.
  *
  *     count <= 3/4 of room,   room is a power of two
@@ -24,9 +24,9 @@ typedef struct block_map {
     size_t count, room;
 } block_map_t;
 
-/* In place of what the block had. False: there is no memory for it. */
+/* Set the block's value, in place of any that it had. False: there is no memory for the entry. */
 bool block_map_put(block_map_t *map, const void *block, uint64_t value);
-/* The block's entry, until the map changes; NULL: it has none. */
+/* The block's entry, valid until the map changes; NULL: it has none. */
 block_entry_t *block_map_find(const block_map_t *map, const void *block);
 void block_map_remove(block_map_t *map, block_entry_t *entry);
 

@@ -1,5 +1,5 @@
-/* budget: see budget.h. In the map a block has its bytes in the upper 48 bits, and the number of its
- * account below. */
+/* budget: see budget.h. The map's value for a block is its bytes in the upper 48 bits, and the number of its
+ * account in the lower 16. */
 #include "runtime/profile/budget.h"
 
 #include <string.h>
@@ -23,7 +23,7 @@ struct weir_account {
 static struct {
     lock_t lock;
     block_map_t charges;                            /* under the lock */
-    weir_account accounts[WEIR_ACCOUNTS];           /* the first `count` are there */
+    weir_account accounts[WEIR_ACCOUNTS];           /* the first `count` are in use */
     _Atomic uint32_t count;                         /* grows, under the lock */
     weir_account *(*of_caller)(const heap_t *heap); /* written once, before threads */
 } budget = {.lock = LOCK_INIT(LOCK_RANK_BUDGET)};
@@ -31,8 +31,9 @@ static struct {
 __thread weir_account *budget_current;
 _Atomic bool budget_is_used;
 
-/* Of the thread: the account that has refused its last allocation and how many bytes, until it is answered;
- * and is the allocation tried again, or a shrinker at work? */
+/* Of the thread. `account` has refused its last allocation, of `wanted` bytes, and budget_answer has not been
+ * called since; NULL: none has. is_retried: that allocation is being tried again. is_answering: the thread is
+ * in a shrinker. */
 static __thread struct {
     weir_account *account;
     size_t wanted;
@@ -158,7 +159,7 @@ void budget_give(weir_account *account, size_t bytes)
     (void)before;
 }
 
-/* A child of a thread's in the middle of its own: not asked again. */
+/* Ask the account's shrinker. What the shrinker itself allocates does not come here: see budget_answer. */
 static bool shrink(weir_account *account, size_t wanted)
 {
     lock_acquire(&budget.lock);

@@ -1,5 +1,5 @@
-/* column: an array in the runtime's own memory that is reserved for all that may come, and committed as it
- * is used. What it holds never moves. Its users have a lock. */
+/* column: an array in the runtime's own memory. Addresses are reserved for its largest size, and committed as
+ * it grows, so its contents never move. Its users hold a lock. */
 #ifndef WEIR_PROFILE_COLUMN_H
 #define WEIR_PROFILE_COLUMN_H
 
@@ -18,7 +18,7 @@ bool column_reserve(heap_column_t *column, size_t bytes);
  * reserved. */
 bool column_extend(heap_column_t *column, size_t bytes);
 
-/* Bytes of all columns; they count as the runtime's other metadata as well. */
+/* Bytes of all columns. They count in page_stats.metadata, too. */
 size_t column_bytes(void);
 
 #endif

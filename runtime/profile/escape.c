@@ -1,6 +1,6 @@
-/* escape: see escape.h. Places and ends are found by hash, open addressing (Knuth, The Art of Computer
- * Programming 3, 6.4); none is ever removed. Trails are cut from one column in units; those of a number of
- * units that are free hang on a list of their own. */
+/* escape: see escape.h. Places and ends are found in hash tables of open addressing (Knuth, The Art of
+ * Computer Programming 3, 6.4); none is ever removed. Trails are cut from one column in units. Free trails of
+ * the same number of units are on one list. */
 #include "runtime/profile/escape.h"
 
 #include <stdatomic.h>
@@ -41,7 +41,7 @@ static struct {
     heap_column_t facts; /* by site */
     heap_column_t places, place_index, ends, end_index;
     heap_column_t trails;
-    uint32_t place_count, end_count, units; /* number 0 is none of each */
+    uint32_t place_count, end_count, units; /* from 1 on; number 0 stands for none */
     uint32_t free_trails[(sizeof(trail_t) + ESCAPE_FRAMES * sizeof(unwind_place_t)) / sizeof(unit_t) + 2];
     bool is_ready, without; /* there is no memory for it */
 } escape;
@@ -98,7 +98,7 @@ static uint32_t units_of(uint32_t depth)
                       sizeof(unit_t));
 }
 
-/* A free one has the number of the next in place of the site. */
+/* A free trail has the number of the next free one in place of its site. */
 static uint32_t take_trail(uint32_t depth)
 {
     uint32_t units = units_of(depth), number = escape.free_trails[units];
@@ -175,7 +175,8 @@ static uint32_t find_place(uint64_t hash)
     return index[at] = number;
 }
 
-/* Before the next change: a block that realloc makes and the one that it is made of are never both in use. */
+/* Called before a count changes, not after: when realloc replaces a block, both count for a moment, although
+ * they are never both in use. */
 static void note_peak(escape_place_t *place)
 {
     if (place->live > place->most_live)
@@ -235,7 +236,7 @@ uint32_t escape_born(uint32_t site, const escape_stack_t *stack, uint64_t reques
         add_to_place(place, requested);
     uint32_t number = take_trail(stack->depth);
     if (!number)
-        return 0; /* the block counts as in use from now on: too many are safe, too few are not */
+        return 0; /* the block counts as in use for ever: to count too many is safe, too few is not */
     *trail_at(number) = (trail_t){.site = site,
                                   .thread = stack->thread,
                                   .depth = (uint16_t)stack->depth,
@@ -292,7 +293,7 @@ static void compare(const trail_t *trail, const uintptr_t *calls, const escape_s
     }
 }
 
-/* Fills in how it is freed. */
+/* Fills in how the sample was freed. */
 static void judge_end(const trail_t *trail, const uintptr_t *frames, const escape_stack_t *here,
                       escape_end_t *end)
 {
@@ -314,7 +315,7 @@ static bool is_same_end(const escape_end_t *a, const escape_end_t *b)
            a->has_moved == b->has_moved && a->call == b->call;
 }
 
-/* NULL: there is no room. What it would have counted has no end then, as if it were in use. */
+/* NULL: there is no room. Then the sample is not counted as freed. */
 static escape_end_t *find_end(const escape_end_t *like, fact_t *fact)
 {
     uint32_t *index = (uint32_t *)(void *)escape.end_index.start;

@@ -244,7 +244,7 @@ static const char *find_damage(const guarded_t *slot, const char *page)
     return NULL;
 }
 
-/* Under the lock, which a report gives up. */
+/* Under the lock, which is released for a report. */
 static void check_fillings(const guarded_t *slot, const char *page)
 {
     const char *damage = find_damage(slot, page);

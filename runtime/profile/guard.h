@@ -9,8 +9,9 @@
  *               .... block                           at the page's end, or, every other time,
  *               block ....                           at its start; the dots are filled, and looked at by free
  *
- * A freed page is inaccessible until the others have been freed after it. While all pages are in use, blocks
- * are as always. Each block has the calls that allocated and freed it, which the report names.
+ * A freed page is inaccessible until its turn comes again: pages are reused in the order in which they were
+ * freed. While all pages are in use, no block is guarded. The report names the calls that allocated and freed
+ * the block.
  */
 #ifndef WEIR_PROFILE_GUARD_H
 #define WEIR_PROFILE_GUARD_H
@@ -43,9 +44,10 @@ static inline bool guard_owns(const void *p)
 
 /* A guarded block of this class; NULL: all pages are in use, or it is too large for one. */
 void *guard_alloc(const heap_t *heap, uint32_t cls, size_t size);
-/* guard_owns(p). The class of the block; 0: it was none, and has been reported. */
+/* Free the block at p, for which guard_owns. Returns its class; 0: there is no such block, which was
+ * reported. */
 uint32_t guard_free(const heap_t *heap, void *p);
-/* Its bytes; SIZE_MAX: there is no such block, and `call` has been reported. */
+/* The bytes of the block at p; SIZE_MAX: there is no such block, which was reported as misuse by `call`. */
 size_t guard_size(const void *p, const char *call);
 
 bool guard_before_fork(void);

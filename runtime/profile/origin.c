@@ -1,5 +1,5 @@
-/* origin: see origin.h. A free entry of the blocks' table ends a search, so a removed one is filled from
- * behind (Knuth, The Art of Computer Programming 3, 6.4, algorithm R).
+/* origin: see origin.h. A free entry of the blocks' table ends a search, so removing an entry moves later
+ * ones up into its place (Knuth, The Art of Computer Programming 3, 6.4, algorithm R).
  */
 #include "runtime/profile/origin.h"
 
@@ -20,7 +20,7 @@ static struct {
     origin_stack_t *stacks; /* reserved for all; committed as they come */
     size_t stacks_committed;
     uint32_t *index; /* of stacks by hash; 0: free */
-    uint32_t known;  /* stacks, with number 0 */
+    uint32_t known;  /* number of stacks, stack 0 included */
     bool without;    /* there was no memory for the tables: no block has an origin any more */
 } origins = {.lock = LOCK_INIT(LOCK_RANK_ORIGIN)};
 

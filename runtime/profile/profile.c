@@ -1,6 +1,5 @@
-/* profile: see profile.h. A free entry of the table of samples ends a search, so one that is removed is
- * filled from behind
- * (Knuth, The Art of Computer Programming 3, 6.4, algorithm R).
+/* profile: see profile.h. A free entry of the table of samples ends a search, so removing an entry moves
+ * later ones up into its place (Knuth, The Art of Computer Programming 3, 6.4, algorithm R).
  */
 #include "runtime/profile/profile.h"
 
@@ -42,8 +41,8 @@ static struct {
     heap_column_t sites, frames;
     uint32_t *index; /* numbers of sites by hash; 0: free */
     uint32_t site_count, frame_count;
-    owner_t owners[OWNERS]; /* beyond that there is none */
-    uint32_t owner_count;   /* beside number 0 */
+    owner_t owners[OWNERS]; /* from number 1 on; when they are used up, samples have no owner */
+    uint32_t owner_count;   /* without number 0 */
     bool without;           /* there was no memory for the tables */
     _Atomic uint64_t live, allocated;
     _Atomic size_t table_bytes;
@@ -171,7 +170,7 @@ static bool is_site(const profile_site_t *site, const profile_calls_t *calls, si
            memcmp(frames_of(site), calls->frames, calls->depth * sizeof calls->frames[0]) == 0;
 }
 
-/* Its number; site 0, which has no frames, takes what there is no room for. Under the lock. */
+/* The number of the site. If there is no room for one, site 0, which has no frames. Under the lock. */
 static uint32_t find_site(const profile_calls_t *calls, size_t size)
 {
     uint32_t place = (calls->hash + calls->owner) % INDEX;
@@ -290,7 +289,7 @@ static bool note_sample_now(const void *p, size_t size, size_t requested, profil
     return noted;
 }
 
-/* Apart, since stacks may be small and this takes more of them. */
+/* Not inlined, since it needs much stack, and the program's stacks may be small. */
 __attribute__((noinline)) static bool note_with_trail(const heap_t *heap, const void *p, size_t size,
                                                       size_t requested, profile_calls_t *calls)
 {

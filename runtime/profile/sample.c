@@ -1,10 +1,11 @@
-/* sample: see sample.h. Neither function may need libm: a swapped-in process does not get it from here. */
+/* sample: see sample.h. No function here may need libm: the swap-in library must not load it into the
+ * process. */
 #include "runtime/profile/sample.h"
 
 #include "runtime/os/os.h"
 
-/* -ln u for u in (0, 1], to some 1e-4: the exponent, and of the mantissa ln m = 2 atanh((m - 1) / (m +
- * 1)). */
+/* -ln u for u in (0, 1], with an error of about 1e-4: the exponent times ln 2, and for the mantissa m
+ * ln m = 2 atanh((m - 1) / (m + 1)). */
 static double minus_log(uint64_t bits)
 {
     const double ln2 = 0.6931471805599453;
@@ -42,7 +43,7 @@ bool sample_take(sampler_t *sampler, size_t size, uint64_t rate)
     if (sampler->until > 0)
         return false;
     sampler->until =
-        next_distance(sampler, rate); /* anew from the block's end: the distances have no memory */
+        next_distance(sampler, rate); /* counted from the block's end: the distribution has no memory */
     return true;
 }
 
@@ -54,7 +55,7 @@ uint32_t sample_skip(sampler_t *sampler, size_t size, uint64_t rate)
     return blocks < (double)UINT32_MAX ? (uint32_t)blocks : UINT32_MAX;
 }
 
-/* exp(-x) is (exp(-x / 256))^256, and that near 1. */
+/* exp(-x) = exp(-x / 256)^256, and exp(-x / 256) is near 1, where few terms are enough. */
 double sample_weight(size_t size, uint64_t rate)
 {
     double x = (double)size / (double)rate;

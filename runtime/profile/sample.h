@@ -1,4 +1,4 @@
-/* sample: which blocks are sampled, and what one that was stands for.
+/* sample: which blocks are sampled, and how much a sample stands for.
  *
  * Each byte allocated is hit with probability 1/rate, and a block is sampled if one of its bytes is: the
  * distance from hit to hit is exponentially distributed, as in Go's runtime (mcache.nextSample) and jemalloc
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A thread's, all zero at first. */
+/* One for a thread; all zero at first. */
 typedef struct sampler {
     uint64_t random;
     int64_t until; /* bytes to the next hit */

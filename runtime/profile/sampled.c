@@ -1,5 +1,6 @@
-/* sampled: see sampled.h. Of the descriptor of a span of samples: free lists its free cells, wait counts
- * those in use, next and prev link the spans of a class that have room. All under the lock.
+/* sampled: see sampled.h. In the descriptor of a span of samples, `free` lists its free cells,
+ * frees_until_event counts those in use, and next and prev link the spans of a class that have room. All of
+ * them are protected by the lock.
  */
 #include "runtime/profile/sampled.h"
 
@@ -26,8 +27,8 @@ static struct {
 
 /* --- when --- */
 
-/* Guarded blocks are one in so many of all, whatever their size; a class that is too large for a page is
- * never due. */
+/* How many cells of the class the thread gets before the next sample. With guarded blocks one block in N is
+ * due, whatever its size, except that one that does not fit into a page never is. */
 static uint32_t drawn(sampling_t *sampling, uint32_t cls)
 {
     if (guard_is_on())
@@ -79,7 +80,7 @@ void sampled_divert(sampling_t *sampling, bool diverted)
     }
 }
 
-/* Is a block of the thread's a sample of the profile, which has come here? */
+/* Is the block that is allocated here a sample of the profile? If the thread is diverted, that is drawn. */
 static bool is_drawn(heap_t *self, size_t bytes)
 {
     return profile_is_on() &&
@@ -105,7 +106,7 @@ static void span_begin(uint32_t slot, uint32_t cls)
                      .touched = span->touched};
 }
 
-/* The last span of a class with room stays. */
+/* An empty span is given back, unless it is the only one of its class with room. */
 static void free_sampled_cell(span_t *span, cell_t *cell)
 {
     uint32_t *list = &sampled.with_room[span->cls];
@@ -128,7 +129,7 @@ static void free_sampled_cell(span_t *span, cell_t *cell)
         pages_give(span_slot(span), 1, SLOT_PAGES);
 }
 
-/* Counts as used from here on. */
+/* The cell counts as used from here on. */
 static void *take_sampled_cell(uint32_t cls)
 {
     span_t *span = span_of_slot(sampled.with_room[cls]);
@@ -146,8 +147,8 @@ static void *take_sampled_cell(uint32_t cls)
     return cell;
 }
 
-/* A span that no other thread knows yet; all its pages are charged at once. 0: refused. What may call the
- * program back, when a limit refuses, is done without the lock. */
+/* A span that no other thread knows yet; all its pages are charged at once. 0: refused. Called without the
+ * lock, since a limit that refuses may call the program back. */
 static uint32_t take_span(uint32_t cls)
 {
     uint32_t slot = pages_take_span(false);
@@ -192,7 +193,7 @@ static bool note_sample(const heap_t *self, const void *p, size_t bytes, size_t 
     return is_noted;
 }
 
-/* NULL, and not *is_refused: neither charged nor drawn. */
+/* NULL without *is_refused: the block is neither charged nor drawn, or there is no memory for it. */
 static void *alloc_diverted(heap_t *self, uint32_t cls, size_t size, bool *is_refused)
 {
     size_t bytes = class_size(cls);
@@ -229,7 +230,7 @@ void *sampled_alloc(heap_t *self, uint32_t cls, size_t size, bool *is_refused)
     return p;
 }
 
-/* kind: collected blocks may be freed by a collection as well, and it is not told which it was. */
+/* kind: a collected block counts as freed by a collection, since the caller does not know who freed it. */
 static void forget_in_profile(const void *p, enum span_kind kind)
 {
     if (!profile_is_on())
@@ -269,10 +270,10 @@ void sampled_count(uint64_t frees[CLASS_COUNT])
 
 /* --- large objects --- */
 
-/* In span->frees_until_event, which no list counts; collected ones have the collector's flags there too. */
+/* In span->flags, where collected objects have the collector's flags, too. */
 enum { LARGE_SAMPLED = COLLECTED_SAMPLED };
 
-/* As a sample of the profile. */
+/* Draw whether the object is a sample of the profile, and note it if it is. */
 static bool draw_large(heap_t *self, span_t *span, size_t size, const weir_account *account)
 {
     size_t bytes = large_usable(span);
@@ -300,7 +301,7 @@ bool sampled_large_may_resize(const span_t *span, size_t bytes)
     return !sampled_has_large(span) || budget_resize(span_start(span), bytes);
 }
 
-/* The profile draws it anew. */
+/* Whether it is a sample of the profile is drawn anew, by its new size. */
 void sampled_large_resized(heap_t *self, span_t *span, size_t size)
 {
     const weir_account *account = NULL;
@@ -337,7 +338,7 @@ uint32_t sampled_cut(sampling_t *sampling, const span_t *span, uint32_t cells)
     return taken;
 }
 
-/* Others free cells of the span meanwhile. */
+/* Other threads may free cells of the span meanwhile. */
 static void note_cell(span_t *span, uint16_t cell)
 {
     uint16_t has = __atomic_load_n(&span->samples, __ATOMIC_RELAXED), shall;
@@ -386,7 +387,7 @@ void sampled_collected(heap_t *self, void *p, size_t size)
         note_cell(span, (uint16_t)cell_of(span, p));
 }
 
-/* The one sample of the span, if it has no more, is gone. */
+/* The sample `only` is gone: if it was the only one of the span, the span has none now. */
 static void forget_only(span_t *span, uint16_t only)
 {
     __atomic_compare_exchange_n(&span->samples, &only, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);

@@ -22,7 +22,7 @@ static inline uint64_t bits_starts(uint64_t word, uint32_t count)
     return word;
 }
 
-/* Of a chunk's slots, those whose number is a multiple. */
+/* The slots of a chunk whose numbers are multiples of `alignment`. */
 static inline uint64_t bits_multiples(size_t alignment)
 {
     uint64_t word = 1;

@@ -9,18 +9,19 @@
  *   tcache:false, narenas:1 we cache above
  *   dss:disabled            the break is the program's
  *
- * It commits what it uses and nothing ahead. Purging is decommitting where that is scarce
- * (os_commit_is_scarce), or was refused.
+ * jemalloc commits what it uses, and nothing ahead. Purging also decommits where commitment is scarce
+ * (os_commit_is_scarce), or after the kernel has refused to commit.
  *
  * jemalloc's calls take about 2 KiB of stack and its start 12, more than a thread may have left: they run on
- * a stack of their own. The start takes what it needs beforehand: either it is refused, and may be tried
- * again, or it succeeds.
+ * a stack of their own. The memory that the start needs is taken beforehand: so either that is refused, and
+ * the start may be tried again, or the start succeeds.
  *
  * Two functions of jemalloc 5.3 that are not its interface are called, arena_decay and base_stats_get: the
  * ways to them in its interface (mallctl) allocate tables for statistics, 0.2 MiB, at the time when memory
  * has just run out.
  *
- * MALLOC_CONF is meant for another jemalloc: malloc_conf_2_conf_harder is applied after it and wins.
+ * MALLOC_CONF is meant for a program's own jemalloc, and is not read here (tools/cmake/jemalloc-standins.c).
+ * Options are given by malloc_conf_2_conf_harder, which is applied last.
  */
 #include "runtime/region/extents.h"
 
@@ -246,8 +247,9 @@ size_t extents_decommits(void)
     return extents_os.decommited;
 }
 
-/* Of the radix tree from addresses to extents a leaf of 2 MiB describes 1 GiB; of it a page is written for 2
- * MiB at most. The rest is written as it is allocated. */
+/* What jemalloc has allocated for its metadata, without the parts that were never written. Those are in the
+ * radix tree from addresses to extents: a leaf has 2 MiB and describes 1 GiB, and at most one page of it is
+ * written for each 2 MiB described. All other metadata is written as it is allocated. */
 size_t extents_metadata_bytes(void)
 {
     enum { LEAF = 2 * 1024 * 1024, LEAF_SHIFT = 30, WRITTEN_SHIFT = 9 };

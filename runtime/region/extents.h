@@ -1,8 +1,8 @@
 /* extents: jemalloc as the extent allocator. It owns the reuse and the coalescing of address space for chunks
  * and for objects over 2 MiB; its extents are carved from the region.
  *
- * Only the pages module calls this, under its lock. jemalloc sleeps until extents_wake. It calls nothing of
- * libc that allocates.
+ * Only the pages module calls this, under its lock. jemalloc is not started before extents_wake. It calls
+ * nothing of libc that allocates.
  */
 #ifndef WEIR_REGION_EXTENTS_H
 #define WEIR_REGION_EXTENTS_H
@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* At the start of the process: what is asked of the kernel is asked here. */
+/* Called at the start of the process: asks the kernel whether commitment is scarce. */
 void extents_init(void);
-/* Does the kernel count what is committed against a bound? Then idle memory gives up its commitment too. */
+/* Does the kernel count what is committed against a bound? Then idle memory is decommitted, too. */
 bool extents_is_frugal(void);
 
 /* Start jemalloc, unless that was done. False: there is no memory for it now. */
@@ -23,28 +23,29 @@ bool extents_is_awake(void);
 /* Around fork. */
 void extents_before_fork(void);
 void extents_after_fork(bool child);
-/* A thread that jemalloc knows has to be forgotten before it ends. */
+/* Does jemalloc know the calling thread? Then extents_thread_end has to be called before the thread ends. */
 bool extents_knows_thread(void);
 void extents_thread_end(void);
 
-/* Committed memory, aligned to `alignment`, at least a slot. Its slots' `touched` say what of it may be other
- * than
- * zero: jemalloc does not know what was released behind its back. NULL: none. */
+/* Take committed memory, aligned to `alignment`, which is at least a slot. Only what its slots count as
+ * `touched` may be other than zero; jemalloc cannot tell, because pages are released without its knowledge.
+ * NULL: there is none. */
 void *extents_take(size_t size, size_t alignment);
 void extents_give(void *memory, size_t size);
-/* Grow a block in place; the size it has then, at least `size`, or 0 if it cannot. */
+/* Grow a block in place. Returns its new size, at least `wanted`, or 0 if that cannot be done. */
 size_t extents_extend(void *memory, size_t size, size_t wanted);
-/* Give the end of a block back; the size it has then, at least `wanted`. What is given back is for reuse. */
+/* Give the end of a block back, which jemalloc keeps for reuse. Returns the block's new size, at least
+ * `wanted`. */
 size_t extents_shrink(void *memory, size_t size, size_t wanted);
-/* Give what jemalloc holds for reuse back to the kernel, its commitment too if asked for; the bytes of it
- * that were touched. Slots of which the kernel refuses to take the pages stay touched. */
+/* Give what jemalloc holds for reuse back to the kernel, and decommit it if asked to. Returns how many bytes
+ * of it were touched. Slots whose pages the kernel refuses to take stay touched. */
 size_t extents_purge(bool decommit);
-/* How often purging has also given up a commitment, ever. */
+/* How often purging has also decommitted, ever. */
 size_t extents_decommits(void);
 /* jemalloc's own metadata (some microseconds). */
 size_t extents_metadata_bytes(void);
-/* By any thread: what jemalloc keeps of the caller lies in its thread-local memory: start, and bytes; 0: not
- * known. */
+/* The part of the calling thread's thread-local memory that is jemalloc's: *start, and its bytes; 0: not
+ * known. Any thread may call it. */
 size_t extents_thread_local(uintptr_t *start);
 /* The size jemalloc would make of a request; 0: none so large. */
 size_t extents_rounded(size_t size, size_t alignment);

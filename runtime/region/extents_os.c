@@ -13,7 +13,7 @@
 #include "runtime/os/os.h"
 #include "runtime/region/region.h"
 
-enum { BASE_BLOCK = 2 * 1024 * 1024 }; /* the first that jemalloc asks for; the multiple of all */
+enum { BASE_BLOCK = 2 * 1024 * 1024 }; /* what jemalloc asks for first; it always asks for multiples of it */
 
 struct extents_os extents_os;
 __thread void *extents_os_thread;
@@ -102,7 +102,7 @@ void *weir_je_base_alloc_mmap(void *at, size_t size, size_t alignment, bool *zer
     return memory && claim_map(memory, size) ? memory : NULL;
 }
 
-/* --- what is left of its layer --- */
+/* --- the rest of jemalloc's layer --- */
 
 bool weir_je_pages_boot(void);
 bool weir_je_pages_boot(void)
@@ -110,7 +110,7 @@ bool weir_je_pages_boot(void)
     return false;
 }
 
-/* Not with the options that it is given (extents.c), or of no use here. */
+/* Not called with the options of extents.c, or of no use here. */
 #define FAILS(name)                                                                                          \
     bool weir_je_##name(void *start, size_t size);                                                           \
     bool weir_je_##name(void *start, size_t size)                                                            \
@@ -144,10 +144,11 @@ enum { THP_DEFAULT, THP_NOT_SUPPORTED = 3 };
 int weir_je_opt_thp = THP_DEFAULT, weir_je_init_system_thp_mode = THP_NOT_SUPPORTED;
 const char *weir_je_thp_mode_names[] = {"default", "always", "never", "not supported", NULL};
 
-/* --- what it gets in place of libc --- */
+/* --- in place of libc's functions --- */
 
-/* It makes one key. Setting one of libc's allocates where a program has many, here, under the pages' lock;
- * and one that is set in the last round of a thread's destructors is forgotten. */
+/* jemalloc makes one key, which is not one of libc's for two reasons. Setting one of libc's allocates if the
+ * program has many, and jemalloc would do that under the pages' lock. And libc forgets a key that is set in
+ * the last round of a thread's destructors. */
 int weir_je_pthread_key_create(unsigned *key, void (*destructor)(void *));
 int weir_je_pthread_key_create(unsigned *key, void (*destructor)(void *))
 {
@@ -164,7 +165,8 @@ int weir_je_pthread_setspecific(unsigned key, const void *thread)
     return 0;
 }
 
-/* Registered with libc they would be run before ours, and take its locks before ours. */
+/* If these were registered with libc, they would run before our fork handlers, and take jemalloc's locks
+ * before ours. */
 int weir_je_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 int weir_je_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 {

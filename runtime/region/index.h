@@ -1,9 +1,9 @@
 /* index: which chunks are worth a look, so that a search is not linear in the heap.
  *
  * For each group of 64 chunks (256 MiB) it has an upper bound on the longest run of free slots in any of
- * them, one on the longest run of dirty slots, and whether any may hold idle memory, or touched pages behind
- * large objects. Giving a run back raises the bounds; a search of the group in vain lowers them. So each
- * search in vain is paid for by a run that was given back.
+ * them, and another one on the longest run of dirty slots. It also notes whether any of them may hold idle
+ * memory, or slack (slack.h). Giving a run back raises the bounds; a search of the group that finds nothing
+ * lowers them. So each search in vain is paid for by a run that was given back.
  *
  * All of this is under the pages' lock. */
 #ifndef WEIR_REGION_INDEX_H
@@ -23,7 +23,7 @@ extern struct index_group {
     bool slack;                   /* chunk->slack of any of them, which may be released */
 } index_groups[INDEX_GROUPS];
 
-/* The chunk has a run of so many slots. */
+/* The chunk has a run of so many slots now: raise the group's bound. */
 static inline void index_raise(uint32_t chunk, enum index_kind kind, uint32_t slots)
 {
     uint8_t *longest = &index_groups[chunk / INDEX_CHUNKS].longest[kind];
@@ -31,7 +31,7 @@ static inline void index_raise(uint32_t chunk, enum index_kind kind, uint32_t sl
         *longest = (uint8_t)slots;
 }
 
-/* No chunk of the group has one. */
+/* No chunk of the group has a run of so many slots: lower the bound. */
 static inline void index_lower(uint32_t group, enum index_kind kind, uint32_t slots)
 {
     index_groups[group].longest[kind] = (uint8_t)(slots - 1);

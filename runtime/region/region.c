@@ -1,6 +1,6 @@
-/* region: see region.h. Where the addresses cannot be claimed without reserving them, the size is reduced by
- * quarters until the kernel grants it, and is never more than half of RLIMIT_AS, since the program needs
- * addresses for its code, stacks and files too. */
+/* region: see region.h. Where a claim is an inaccessible mapping (os/claim.h), the kernel may refuse the full
+ * size. Then the size begins at half of RLIMIT_AS, since the program needs addresses for its code, stacks and
+ * files too, and is reduced by quarters until the kernel grants it. */
 #include "runtime/region/region.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ static size_t at_most(size_t value, size_t limit)
     return value < limit ? value : limit;
 }
 
-/* Have a table, of which *have bytes are mapped, reach up to `want`. */
+/* Map a table, of which *have bytes are mapped, up to `want` bytes. */
 static bool table_reach(void *table, size_t *have, size_t want)
 {
     if (want <= *have)
@@ -37,7 +37,7 @@ static bool table_reach(void *table, size_t *have, size_t want)
     return true;
 }
 
-/* Have the descriptors up to an offset of the region. */
+/* Map the descriptors up to an offset of the region. */
 static bool region_describe(size_t end)
 {
     size_t spans = at_most(round_up(end / SLOT_SIZE * sizeof(span_t), TABLE_STEP),
@@ -81,15 +81,16 @@ bool region_init(void)
     return region_base && region_describe(REGION_MIN);
 }
 
-/* No other code may have mapped anything there. */
+/* Commit the front of a place in the region. False: other code has mapped something there, or the kernel
+ * refused. */
 static bool region_obtain(char *memory, size_t size, size_t committed)
 {
     return (size == committed || claim_is_free(memory + committed, size - committed)) &&
            (committed == 0 || claim_map(memory, committed));
 }
 
-/* The first place from `start` on, a multiple of `alignment`, that is free; it may be large, what somebody
- * has there, so steps grow. 0: there is none. */
+/* Find and commit the first free place from `start` on, at a multiple of `alignment`. Another mapping in the
+ * way may be large, so the steps grow. 0: there is none. */
 static size_t region_find(size_t start, size_t size, size_t alignment, size_t committed)
 {
     for (size_t step = 0;; step = step ? 2 * step : CHUNK_SIZE) {

@@ -14,8 +14,8 @@
  *    ####         ####                      ^base           ^first ######## carved^
  *
  * The region grows: it ends where the descriptors end (region_units), at or above what is carved, so that
- * asking about any address of it is safe. The zero zone is never mapped: objects of zero bytes live there,
- * and it catches what runs off the lower end of the heap.
+ * every address in it has a descriptor. The zero zone is never mapped: objects of zero bytes live there, and
+ * it catches what runs off the lower end of the heap.
  *
  * This folder: where addresses come from: the reserved range, its chunks and slots with their descriptors,
  * and the extent allocator behind it (jemalloc).
@@ -48,9 +48,9 @@ enum span_state {
     SPAN_PARTIAL,   /* on heap->partial[class] */
     SPAN_FULL,      /* on no list; enough frees make it partial */
     SPAN_LARGE,     /* a large object of slots */
-    SPAN_HUGE,      /* a large object from the extent allocator; its first slot says so, the others nothing */
+    SPAN_HUGE,      /* a large object from the extent allocator; only its first slot has this state */
     SPAN_COLLECTED, /* small, of a kind that is collected: see runtime/gc/cells/collected.h */
-    SPAN_TAIL,      /* a later slot of a large object that is collected; next: its first */
+    SPAN_TAIL,      /* a later slot of a large object that is collected; first: its first slot */
     SPAN_SAMPLED,   /* small, of blocks that the heap profile samples: see runtime/profile/sampled.h */
 };
 
@@ -60,11 +60,11 @@ enum span_kind {
     KIND_SCAN,   /* collected; every word may be a pointer */
     KIND_NOSCAN, /* collected; no pointers */
     KIND_TYPED,  /* collected; its last word is its weir_type, which says where the pointers are */
-    KIND_KEPT,   /* looked through as KIND_SCAN is, and freed by hand alone: WEIR_KEEP */
+    KIND_KEPT,   /* scanned as KIND_SCAN is, but only the program frees it: WEIR_KEEP */
     KIND_COUNT
 };
 
-/* The descriptor of one slot; of a span, its first slot's. One cache line.
+/* The descriptor of one slot: one cache line. The descriptor of a span is that of its first slot.
  *
  *   cells: |<------------ initialized ------------>|<- never touched ->|
  *          |<- used: with the program, or in ->|<- free ->|
@@ -80,13 +80,13 @@ enum span_kind {
  *   a huge object    bytes    flags                         -                          -             unclear
  *   a tail           -        -                             first, in place of next    -             -
  *
- * Except where noted a field belongs to the thread that owns the span's heap, or, of an orphaned heap, to
- * whoever holds the lock of the list of heaps; of a collected one, to the thread that has claimed it, or to
- * whoever holds the lock of collected.c. */
+ * Except where noted, a field belongs to the thread that owns the span's heap. If the heap is orphaned, it
+ * belongs to the holder of the lock of the list of heaps. In a collected span it belongs to the thread that
+ * has claimed the span, or to the holder of the lock of collected.c. */
 typedef struct span {
-    uintptr_t owner; /* os_thread_word of the owner; 0: none's, or not to be freed on the fast path.
-                       * Read by all threads (relaxed): equal to the reader's own word only if it is its
-                       * own. */
+    uintptr_t owner; /* os_thread_word of the owner; 0: no owner, or not to be freed on the fast path.
+                       * Read by all threads (relaxed): it equals the reader's own word only if the
+                       * reader is the owner. */
     union {
         void *free;      /* cells freed by the owner since it last took them, linked by their first words */
         uintptr_t epoch; /* the trace after which the span was swept */
@@ -104,32 +104,33 @@ typedef struct span {
                 uint32_t freed; /* cells that the program has freed since the sweep; any thread, atomically */
             };
         };
-        uint64_t waits; /* both at once: for the account, which counts beside the owner */
+        uint64_t waits; /* both at once, for the statistics: their reader does not stop the owner */
     };
     uint32_t cell_size;
     uint16_t cells;
     union {
         uint16_t initialized; /* cells ever handed out, from the front */
-        uint16_t position;    /* of the cell from which on the next buffer is looked for */
+        uint16_t position;    /* the cell at which the search for the next allocation buffer begins */
     };
     uint8_t cls;
     uint8_t kind;  /* enum span_kind */
     uint8_t state; /* enum span_state; read by all threads */
-    /* Pages at the front of this slot that may be resident; under the pages' lock or owner's. 0 while a huge
-     * object has the slot; after it, what the extent allocator has for reuse. */
+    /* How many pages at the front of this slot may be resident. Written under the pages' lock, or by the
+     * owner. 0 while a huge object has the slot; after that, the pages that the extent allocator has for
+     * reuse. */
     uint8_t touched;
     union {
         uint32_t next; /* with prev: the neighbours' slots: heap->partial[class] or a class's list; 0: none */
-        uint32_t first; /* slot of the object that the tail is of */
+        uint32_t first; /* first slot of the object that the tail belongs to */
     };
     uint32_t prev;
     union {
         uint32_t all_next;     /* with all_prev: on heap->spans, or on the list of large objects */
-        uint32_t next_offered; /* span that may be claimed again */
+        uint32_t next_offered; /* the next of the spans that may be claimed again */
     };
     union {
         uint32_t all_prev;
-        uint32_t is_offered; /* it is on that list */
+        uint32_t is_offered; /* whether it is on that list */
     };
     uint16_t hollow; /* of a small span: pages below `touched` that were given back, a bit each */
     union {
@@ -137,7 +138,7 @@ typedef struct span {
         uint16_t
             samples; /* which cell the heap profile samples; any thread, atomically (profile/sampled.h) */
         uint16_t unclear; /* of a slot of a huge object: pages that are to be cleared (huge.h) */
-        bool is_moved;    /* the pages were moved there (malloc/large.c) */
+        bool is_moved;    /* pages of another block were moved here (malloc/large.c) */
     };
     struct heap *heap; /* which receives remote frees; read by all threads (relaxed) */
 } span_t;
@@ -154,29 +155,29 @@ typedef struct chunk {
     uint64_t free;
     uint64_t dirty; /* of the free ones: may be resident */
     uint64_t
-        small; /* of the dirty ones: came with a huge page and were never used. For small spans, which use
-                         * all of a slot; a large object would leave the rest of its last one resident */
+        small; /* dirty slots that came with a huge page and were never used. Only small spans get them, which
+                         * use all of a slot: a large object would leave the rest of its last slot resident */
     uint64_t committed; /* slots that are readable and writable: all that are in use, and free ones */
     bool from_extents;  /* goes back there when all its slots are free */
-    bool known;
+    bool known;         /* its slots are handed out here; else it is the extent allocator's, or nobody's */
     bool idle; /* idle memory may be in it: in its free slots, or the extent allocator's if it is not known */
-    uint32_t unused;        /* bytes of cells in no use, as idle.c counted them last */
+    uint32_t unused;        /* bytes of unused cells, as idle.c counted them last */
     uint64_t refused;       /* idle slots that the kernel would not take back, */
     uint32_t refused_round; /* if in this round of attempts: purge.c */
     uint32_t slack;         /* pages of page_stats.pages_slack that lie in it, */
     uint32_t slack_round;   /* and the round in which some of them were refused: slack.c */
 } chunk_t;
 
-/* Written once, at start-up; `carved`, `used` and what is mapped under the pages' lock, and the former two
- * read by any thread. used <= carved <= described <= size; used < carved: in a small region the extent
- * allocator has all of it from the start. */
+/* Written once, at start-up, except `carved`, `used` and the mapped bytes: these are written under the pages'
+ * lock, and any thread may read the first two. used <= carved <= described <= size. In a small region the
+ * extent allocator gets everything at its start, so `used` stays below `carved`. */
 extern struct region {
     chunk_t *chunks;
     size_t size;                        /* what it may grow to */
     _Atomic size_t carved;              /* bytes from base that are in use, the zero zone included */
-    _Atomic size_t used;                /* bytes from base below which all lies that was ever handed out */
+    _Atomic size_t used;                /* bytes from base up to the end of what was ever handed out */
     size_t mapped_chunks, mapped_spans; /* bytes of the tables */
-    bool is_small;                      /* less than is usually had: addresses are scarce */
+    bool is_small;                      /* smaller than usual: addresses are scarce */
 } region;
 
 /* The three that free() reads: symbols of their own, so that each is one operand of one instruction. */
@@ -187,17 +188,19 @@ HIDDEN extern span_t *region_spans;
 /* Claim the region, as much as can be had; false if that is less than one chunk. */
 bool region_init(void);
 
-/* Take address space from the end, for chunks or for the extent allocator: aligned (a power of two, at least
- * a chunk) and a multiple of chunks. It is described, and its first `committed` bytes are. NULL: no more. */
+/* Take address space from the end, for chunks or for the extent allocator. `size` is a multiple of a chunk;
+ * `alignment` is a power of two, at least a chunk. The result has descriptors, and its first `committed`
+ * bytes are committed. NULL: there is no more. */
 void *region_carve(size_t size, size_t alignment, size_t committed);
-/* Of what was carved: make a part that is not readable, writable and zero; and the other way round. */
+/* Commit an uncommitted part of what was carved: it becomes readable, writable and zero. Decommit a committed
+ * part. */
 bool region_commit(void *start, size_t size);
 bool region_decommit(void *start, size_t size);
 
-/* Memory of the region is handed out from here on. */
+/* Note that this memory is handed out from here on: see `used`. */
 void region_note_used(const void *memory, size_t size);
 
-/* Bytes of side tables that are committed, as far as they are written. */
+/* The bytes of the side tables that are written, and so resident. */
 size_t region_table_bytes(void);
 
 /* The slot of an address of the region, and back. */
@@ -220,8 +223,8 @@ static inline size_t region_touched(uint32_t slot, uint32_t count)
     return touched;
 }
 
-/* They are released, or another owner's: how many they were. What is zero is not written: those that were
- * never used are not resident. */
+/* Set `touched` to 0, because the pages were released or have another owner now. Returns how many pages that
+ * were. A 0 is not written again: descriptors that were never used are not resident, and stay so. */
 static inline size_t region_forget_touched(uint32_t slot, uint32_t count)
 {
     size_t touched = 0;
@@ -289,8 +292,8 @@ static inline uint32_t span_slot(const span_t *span)
     return (uint32_t)(span - region_spans);
 }
 
-/* The owner's word, as any thread may read it: a plain load, which can be an operand of a comparison. To
- * ThreadSanitizer it is what it is to the machine, an atomic one. */
+/* The owner's word, as any thread may read it: a plain load, which can be an operand of a comparison. For
+ * ThreadSanitizer it is an atomic load, as it is to the machine. */
 static inline uintptr_t span_owner(const span_t *span)
 {
 #ifdef __SANITIZE_THREAD__
@@ -300,7 +303,7 @@ static inline uintptr_t span_owner(const span_t *span)
 #endif
 }
 
-/* The state and the extent of a span, which its owner changes while others read them. */
+/* The state and the initialized cells of a span, which its owner changes while others read them. */
 static inline enum span_state span_state(const span_t *span)
 {
     return (enum span_state)__atomic_load_n(&span->state, __ATOMIC_RELAXED);

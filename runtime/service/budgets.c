@@ -17,7 +17,8 @@ static const char *option(void)
     return (const char *)(intptr_t)options.budget;
 }
 
-/* The accounts are in the order of the rules, and were made first. NULL: there is none of that name. */
+/* The account for a file. The rules' accounts are the first that were made, in the order of the rules. NULL:
+ * no rule names the file. */
 static weir_account *account_of(const char *file)
 {
     rule_t rule;

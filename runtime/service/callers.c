@@ -7,8 +7,8 @@
 #include <link.h>
 #include <string.h>
 
-/* The linker's own index needs no lock (glibc 2.35); the one around its list, which dl_iterate_phdr takes,
- * would be held for ever in the child of a fork. */
+/* The linker's own index needs no lock (glibc 2.35); the lock around its list, which dl_iterate_phdr takes,
+ * may be held for ever in the child of a fork. */
 const char *callers_file(uintptr_t address)
 {
     struct dl_find_object found;

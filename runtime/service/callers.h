@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* The name of the file that the address is mapped from, without folders; NULL: it is from none. No lock, no
- * allocation; the linker's own. */
+/* The name of the file that the address is mapped from, without folders; NULL: it is from none. Takes no lock
+ * and does not allocate; the string is the linker's. */
 const char *callers_file(uintptr_t address);
 
 #endif

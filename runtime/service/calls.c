@@ -8,12 +8,12 @@
 #include "runtime/base/text.h"
 #include "runtime/os/own.h"
 
-/* Of libgcc_s; set once, before threads. */
+/* Functions of libgcc_s; set once, before there are threads. */
 static _Unwind_Reason_Code (*unwind)(_Unwind_Trace_Fn, void *);
 static uintptr_t (*unwind_ip)(struct _Unwind_Context *);
 static uintptr_t (*unwind_cfa)(struct _Unwind_Context *);
 static uintptr_t (*unwind_register)(struct _Unwind_Context *, int);
-/* The thread's: it is in the unwinder or in the linker for it. */
+/* The thread is in the unwinder, or in the linker to load it: it does not unwind meanwhile. */
 static __thread bool busy __attribute__((tls_model("initial-exec")));
 
 /* A frame holds the address after its call, which may belong to the next line, or to the next function. The
@@ -76,7 +76,7 @@ bool calls_prepare(const char *why)
 
 #ifdef __x86_64__
 
-/* In the library that the other address is in? */
+/* Are both addresses in the same library? */
 static bool is_beside(uintptr_t address, const void *other)
 {
     Dl_info one, two;

@@ -101,7 +101,7 @@ static void print(const leak_group_t *groups, uint32_t count, bool so_far, int f
     text_flush(&text, fd);
 }
 
-/* Processes that print at the same time take turns: a file is locked. */
+/* Processes that print at the same time take turns: the file is locked. */
 static void look_and_print(const origin_frame_t *from, bool so_far)
 {
     int saved = errno;
@@ -110,7 +110,7 @@ static void look_and_print(const origin_frame_t *from, bool so_far)
     const leak_group_t *groups = leaks_found(&count);
     if (!groups) {
         text_say(
-            "weir: WEIR_DEBUG=leaks=1: the process cannot be looked through; no leaks were looked for\n");
+            "weir: WEIR_DEBUG=leaks=1: the roots of the process cannot be found; no leaks were looked for\n");
         return;
     }
     int file = printer.path[0] ? open(printer.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;

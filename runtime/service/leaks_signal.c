@@ -19,7 +19,7 @@ static void on_leaks_signal(int number)
     turns_ask(&turns);
 }
 
-/* Several signals before it comes to it are one. */
+/* Several signals that arrive before the thread wakes count as one. */
 static void *leaks_main(void *unused)
 {
     uint32_t seen = 0;
@@ -44,7 +44,7 @@ void leaks_signal_prepare(void (*print)(void))
         return;
     if (!turns_signal_is_free(number) || !turns_start(&turns, leaks_main, 0) ||
         !turns_take_signal(number, on_leaks_signal))
-        text_say("weir: WEIR_DEBUG=leaksignal: the signal cannot be had; there is a report at exit only\n");
+        text_say("weir: WEIR_DEBUG=leaksignal: the signal cannot be used; there is a report at exit only\n");
 }
 
 void leaks_signal_end(void)

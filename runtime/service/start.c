@@ -1,5 +1,5 @@
-/* start: what the swap-in does at the ends of a process besides serving malloc: the account and the leaks, if
- * they are asked for, and a last look for misuse.
+/* start: what the swap-in does when a process begins and when it ends: it prepares what the options ask for;
+ * at the end it looks for misuse a last time, and prints the reports.
  */
 #include "runtime/cells/cache.h"
 #include "runtime/debug/span_check.h"

@@ -41,7 +41,7 @@ static bool wait_for_turn(uint32_t seen, uint64_t print_at)
     return atomic_load(&turns.asked) != seen;
 }
 
-/* Several signals before it comes to it are one. */
+/* Several signals that arrive before the thread wakes count as one. */
 static void *ticker_main(void *unused)
 {
     const uint64_t every = (uint64_t)options.statsevery * second_ns;
@@ -66,12 +66,13 @@ static void *ticker_main(void *unused)
 static void ticker_start(void)
 {
     if (!turns_start(&turns, ticker_main, STACK)) {
-        text_say("weir: WEIR_BACKGROUND, statsevery, statssignal: no thread can be had; they do nothing\n");
+        text_say(
+            "weir: WEIR_BACKGROUND, statsevery, statssignal: no thread can be created; they have no effect\n");
         return;
     }
     int64_t number = options.statssignal;
     if (number != 0 && !(turns_signal_is_free(number) && turns_take_signal(number, on_ticker_signal)))
-        text_say("weir: WEIR_DEBUG=statssignal: the signal cannot be had\n");
+        text_say("weir: WEIR_DEBUG=statssignal: the signal cannot be used\n");
 }
 
 void ticker_prepare(void)

@@ -20,19 +20,19 @@
 #include <sys/types.h>
 
 typedef struct turns {
-    pid_t process;          /* the thread is in; 0: there is none. Written by turns_start */
+    pid_t process;          /* of the thread; 0: there is none. Written by turns_start */
     _Atomic uint32_t asked; /* how often; several before the thread comes to it are one turn */
     _Atomic uint32_t busy;  /* 1: a turn is under way, or the process is ending */
 } turns_t;
 
 /* Start the thread: detached, with all signals blocked, on a stack of so many bytes, or with 0 of the usual
- * size. False: there is none to be had. */
+ * size. False: no thread could be created. */
 bool turns_start(turns_t *turns, void *(*thread_main)(void *unused), size_t stack);
 
 /* Async-signal-safe; keeps errno. */
 void turns_ask(turns_t *turns);
 
-/* Of the thread. False: the process is ending, and the thread has to return. */
+/* Called by the thread. False: the process is ending, and the thread has to return. */
 bool turns_begin(turns_t *turns);
 void turns_end(turns_t *turns);
 
@@ -41,7 +41,7 @@ bool turns_signal_is_free(int64_t number);
 /* False: the kernel refused. */
 bool turns_take_signal(int64_t number, void (*handler)(int number));
 
-/* Of the process that is ending: the thread does not come back from its next turns_begin. */
+/* When the process ends: wait for a turn that is under way; the thread's next turns_begin returns false. */
 void turns_at_exit(turns_t *turns);
 
 #endif

@@ -30,7 +30,7 @@ static struct sigaction replaced; /* what the program had for it when the handle
 
 /* --- the handler --- */
 
-/* The kernel drops what comes with a signal when the queue is full: then its sender is not known. */
+/* When the queue of signals is full, the kernel drops the data of a signal: then its sender is not known. */
 static bool has_no_sender(const siginfo_t *info)
 {
     return info->si_code == SI_USER && info->si_pid == 0;
@@ -51,8 +51,8 @@ static void hand_on(int number, siginfo_t *info, void *context)
 
 /* ThreadSanitizer calls the handler later, on the thread's own stack. */
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-/* The kernel lays a signal's frame out as the registers, and the vector registers above them, whose size they
- * tell (Linux, arch/x86/include/uapi/asm/sigcontext.h). `red_zone` is in the handler's frame, below. */
+/* In a signal's frame the kernel stores the general registers and, above them, the vector registers with
+ * their size (Linux, arch/x86/include/uapi/asm/sigcontext.h). `red_zone` is in the handler's frame, below. */
 static os_frame_t frame_of(const ucontext_t *context, uintptr_t red_zone[TRACER_RED_ZONE / 8])
 {
     enum { LEGACY = 512, SOFTWARE = 464, MAGIC = 0x46505853 };
@@ -106,7 +106,7 @@ bool os_stop_signal_is_used(void)
     return stop_handler != NULL || options.stop == OPTIONS_STOP_SIGNAL;
 }
 
-/* One that the kernel has no room for is sent again by the thread that waits. */
+/* A signal that the kernel has no room for counts as sent: the thread that waits sends it again. */
 bool os_signal_thread(int thread)
 {
     int saved = errno, process = getpid();
@@ -125,7 +125,7 @@ void os_mask_without_stop(sigset_t *set)
     sigdelset(set, os_stop_signal());
 }
 
-/* Past wrappers of the calls for masks: they see no change. */
+/* Interposed wrappers of the calls for masks are bypassed, and so see no change. */
 void os_unblock_stop_signal(void)
 {
     uint64_t stop = (uint64_t)1 << (os_stop_signal() - 1);
@@ -157,8 +157,8 @@ static bool is_there(int thread)
     return found;
 }
 
-/* 1234 (name) Z ...: the name may hold anything, so the last parenthesis counts. Without a file the kernel
- * has forgotten it, or there is no /proc. */
+/* The file is "1234 (name) Z ...": the name may contain anything, so the last parenthesis counts. If it
+ * cannot be read, the kernel has forgotten the thread or there is no /proc. */
 bool os_thread_has_ended(int thread)
 {
     char content[512];

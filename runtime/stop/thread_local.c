@@ -36,7 +36,8 @@ static uintptr_t record_of(uintptr_t word)
 enum { UNKNOWN_STATIC = 16 }; /* the two words of the vector */
 static size_t static_bytes = UNKNOWN_STATIC;
 
-/* What glibc keeps free for libraries that are opened later is part of it. Sanitizers ask in the same way. */
+/* Ask glibc for the size of static thread-local memory, which includes what it keeps free for libraries that
+ * are opened later. Sanitizers ask in the same way. */
 void thread_local_prepare(void)
 {
     size_t size, alignment;
@@ -49,7 +50,7 @@ void thread_local_prepare(void)
     }
 }
 
-/* The record's size is the same for all threads. */
+/* The distance of a thread's record from its word is the same for all threads. */
 static uintptr_t record_of(uintptr_t word)
 {
     return word - (os_thread_word() - (uintptr_t)pthread_self());
@@ -70,9 +71,10 @@ uintptr_t thread_local_to(uintptr_t word)
 
 #ifdef __GLIBC__
 
-/* Of a vector: the number of modules that there is room for comes before its first. */
+/* An entry of a dynamic thread vector. The entry before the first holds the number of modules that the vector
+ * has room for. */
 typedef struct dtv_entry {
-    uintptr_t block; /* NOT_YET: none, until the thread comes to it */
+    uintptr_t block; /* NOT_YET: none, until the thread first uses it */
     uintptr_t to_free;
 } dtv_entry_t;
 
@@ -98,7 +100,8 @@ uintptr_t thread_local_module(uintptr_t word, size_t module)
 
 enum { KEYS = 32 /* of a block */, BLOCKS = 32, BLOCK_BYTES = KEYS * 2 * sizeof(uintptr_t) };
 
-/* The array is the one place whose first word points just one block before itself. 0: there is none. */
+/* The distance from a thread's record to its array of blocks. No other word of the record points exactly one
+ * block below itself, as the array's first word does. 0: not found. */
 static size_t array_away(uintptr_t record)
 {
     static _Atomic size_t known;

@@ -26,17 +26,17 @@
 
 enum { STACK = 16 * 1024 };
 
-/* One at a time: the holder's. */
+/* There is one task at a time: this belongs to the thread that holds. */
 static struct {
-    char *stack; /* the runtime's own memory, which is no root: registers of threads are left on it */
+    char *stack; /* the runtime's own memory, not a root: the task leaves threads' registers on it */
     tracer_order_t order;
-    _Atomic int task;       /* its number; 0: there was none yet */
-    bool lives;             /* it was made, and not waited for */
+    _Atomic int task;       /* its number, kept if the program has reaped it; 0: there is none */
+    bool lives;             /* it was made, and not reaped here */
     _Atomic uint32_t tasks; /* see tracer_tasks */
-    uint64_t mask;          /* the signals that the caller blocks otherwise */
+    uint64_t mask;          /* the caller's signal mask before */
 } tracer;
 
-/* --- may there be one? --- */
+/* --- may there be a task? --- */
 
 static uint64_t inode_of(const char *path)
 {
@@ -44,16 +44,16 @@ static uint64_t inode_of(const char *path)
     return stat(path, &found) == 0 ? found.st_ino : 0;
 }
 
-/* The first child in a new namespace of process numbers becomes that namespace's init, and ends it. valgrind
- * knows no such tasks. */
+/* If children go to a new namespace of process numbers, the task would become that namespace's init, and its
+ * end would end the namespace. valgrind does not support such tasks. */
 static bool is_possible(void)
 {
     return !RUNNING_ON_VALGRIND &&
            inode_of("/proc/self/ns/pid") == inode_of("/proc/self/ns/pid_for_children");
 }
 
-/* 1: only the process that is named may trace. It replaces what the program may have said itself, until the
- * task ends. */
+/* Does Yama require the task to be named (PR_SET_PTRACER) before it may trace? It does if the scope is 1.
+ * Until the task ends, the name replaces one that the program may have given. */
 static bool has_to_be_named(void)
 {
     static int known; /* 0: not asked yet */
@@ -66,8 +66,8 @@ static bool has_to_be_named(void)
 
 /* --- its life --- */
 
-/* A thread of the program that waited for any child may have reaped it: then its number is kept, for a thread
- * that asks (tracer_is_task). */
+/* Wait for the end of the task. A thread of the program that waited for any child may have reaped it: then
+ * the task's number is kept, for that thread to ask about (tracer_is_task). */
 static void reap(void)
 {
     long reaped;
@@ -98,8 +98,9 @@ bool tracer_holds(void)
     return lives;
 }
 
-/* The task ends by itself when its time is over; it may have been killed, or wait in the kernel for a thread
- * that is about to run another program. */
+/* Wait until the task has held the threads. It does not wait for them longer than its timeout, but it may
+ * have been killed, or wait in the kernel for a thread that is about to execute another program. False: it is
+ * dead or about to be. */
 static bool wait_until_held(uint64_t timeout_ns)
 {
     enum { LOOK_NS = 20 * 1000 * 1000 };

@@ -1,15 +1,16 @@
-/* tracer_again: system calls that a stop cuts short with EINTR, and that the kernel does not begin again
- * (signal(7): "interrupted by stop signals"). The program counter goes back to the call, and its number into
- * the register where it was. A relative timeout begins anew with that; so what is left of it is put in its
- * place:
+/* tracer_again: restarts system calls that a stop interrupts with EINTR and that the kernel does not restart
+ * (signal(7): "interrupted by stop signals"). The task sets the program counter back to the call, and puts
+ * the call's number back into its register. By that alone a relative timeout would begin anew; so what is
+ * left of it is put in its place:
  *
  *     a pointer to a timespec      points to one in the thread's tracer_call_t from then on
- *     milliseconds in a register   are fewer; the upper half of the register, which the kernel ignores, says
- *                                  by whom
- *     SO_RCVTIMEO, SO_SNDTIMEO     stays; the descriptor's register is marked in the same way
+ *     milliseconds in a register   are reduced; the upper half of the register, which the kernel ignores,
+ *                                  gets a mark
+ *     SO_RCVTIMEO, SO_SNDTIMEO     is not changed; the descriptor's register gets the same mark
  *
- * So a call that is cut short again is told from a new one. If the time is over, the call gets the result
- * that it has then. Not begun again is what may not be (close), and what a signal of the program ends.
+ * By these a call that is interrupted again is told from a new one. If the time is over, the call returns
+ * what it returns on a timeout. Two kinds of calls are not restarted: those that must not be (close), and
+ * those that a signal of the program interrupts.
  */
 #include "runtime/stop/tracer_task.h"
 
@@ -79,7 +80,7 @@ static const struct again *find(long number)
     return NULL;
 }
 
-/* The task has a copy of the program's handlers, but for SIGCHLD. */
+/* The task has a copy of the program's signal handlers, except the one for SIGCHLD, which it has replaced. */
 bool tracer_is_ignored(const tracer_order_t *order, int number)
 {
     const uint64_t by_default =
@@ -91,7 +92,8 @@ bool tracer_is_ignored(const tracer_order_t *order, int number)
     return action.handler == SIG_IGN || (action.handler == SIG_DFL && by_default >> (number - 1) & 1);
 }
 
-/* Does a signal wait that the thread does not block? Then that has cut the call short. */
+/* Is a signal pending that the thread neither blocks nor ignores? Then that signal has interrupted the
+ * call. */
 static bool has_signal(const tracer_order_t *order, int thread)
 {
     enum { SOME = 8, GET_MASK = 0x420a /* PTRACE_GETSIGMASK */ };
@@ -108,7 +110,7 @@ static bool has_signal(const tracer_order_t *order, int thread)
     return false;
 }
 
-/* It may be unmapped by now: the kernel reads. */
+/* The kernel reads it, because the address may be unmapped by now. */
 static bool read_time(int process, uintptr_t address, struct timespec *time)
 {
     struct iovec to = {time, sizeof *time}, from = {(void *)address, sizeof *time};
@@ -200,10 +202,10 @@ bool tracer_begin_again(const tracer_order_t *order, const tracer_thread_t *thre
     return true;
 }
 
-/* --- begun again by the kernel --- */
+/* --- restarted by the kernel --- */
 
-/* In the kernel's ERESTARTNOHAND, which no program sees, the rest was written: else it is EINTR. All but
- * select count in nanoseconds. */
+/* Where the kernel has written the rest of the call's time; 0: nowhere. It has done so if the result is
+ * ERESTARTNOHAND, which no program ever sees; otherwise the result is EINTR. */
 static uintptr_t rest_of(const struct user_regs_struct *registers)
 {
     enum { RESTART_NO_HANDLER = 514 };
@@ -231,7 +233,8 @@ void tracer_note_rest(const tracer_order_t *order, tracer_thread_t *thread,
         return;
     thread->rest_at = at;
     thread->is_timeval = (long)registers->orig_rax == SYS_select;
-    /* A little late, as if it had stopped just now; unless the thread has noted the end. */
+    /* The rest counts from the stop, which was a moment ago: so this end is a little late. If the thread has
+     * noted the end itself, that is exact. */
     uint64_t latest = os_now_ns() + (uint64_t)rest.tv_sec * SECOND +
                       (uint64_t)rest.tv_nsec * (thread->is_timeval ? 1000 : 1);
     uint64_t noted = thread->call->ends_ns;

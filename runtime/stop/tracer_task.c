@@ -34,7 +34,8 @@ static long trace(long request, int thread, long address, const void *data)
 
 /* --- one thread --- */
 
-/* A page that the stack pointer is in is mapped. The one below it may not be: then the kernel reads. */
+/* The page of the stack pointer is mapped. If the red zone reaches into the page below, which may not be
+ * mapped, the kernel copies it. */
 void tracer_copy_red_zone(uintptr_t stack, uintptr_t words[TRACER_RED_ZONE / 8])
 {
     uintptr_t from = (stack - TRACER_RED_ZONE) & ~(uintptr_t)7;
@@ -46,7 +47,8 @@ void tracer_copy_red_zone(uintptr_t stack, uintptr_t words[TRACER_RED_ZONE / 8])
         tracer_call(SYS_process_vm_readv, CALL1(SYS_getpid, 0), (long)&to, 1, (long)&there, 1, 0);
 }
 
-/* Of a stop by a signal the signal has to be given back. `status`: a signal, and the event above it. */
+/* The signal to give back when the thread goes on: a stop for the delivery of a signal has taken it.
+ * `status`: the signal, and the event in the bits above it. */
 static long signal_of(int status)
 {
     return status >> 8 == PTRACE_EVENT_STOP ? 0 : status;
@@ -58,9 +60,10 @@ static void let_go(tracer_thread_t *thread, int status, enum tracer_state state)
     thread->state = state;
 }
 
-/* It stands as before, but takes part when the process is stopped meanwhile (SIGSTOP, ^Z): else the parent
- * would hear of that only when we let go, which the stopped process cannot have us do. After that it has to
- * be asked again. Refused to a thread that was about to get a signal, and to one that listens already. */
+/* Keep the thread stopped, but let it take part in a stop of the whole process (SIGSTOP, ^Z). Otherwise the
+ * parent of the process would hear of such a stop only when the task lets the threads go, and the stopped
+ * process cannot have it do that. After such a stop the thread has to be asked again. The kernel refuses it
+ * for a thread that was about to get a signal, and for one that listens already. */
 static void have_listen(const tracer_thread_t *thread)
 {
     trace(PTRACE_LISTEN, thread->thread, 0, NULL);
@@ -76,8 +79,8 @@ static void note_vectors(tracer_thread_t *thread)
     thread->words = GENERAL + RED_ZONE + (error ? 0 : vectors.iov_len / 8);
 }
 
-/* A thread of another heap's number has another thread pointer: that heap's thread is gone. Where a thread
- * stands in a section that the caller may not interrupt, it goes on. */
+/* If the thread pointer is another one, the number belongs to another thread by now, and the thread that is
+ * meant is gone. A thread in a section that may not be interrupted (`judge`) goes on. */
 static void hold_thread(const tracer_order_t *order, tracer_thread_t *thread, int status)
 {
     struct user_regs_struct registers;
@@ -107,7 +110,8 @@ static void hold_thread(const tracer_order_t *order, tracer_thread_t *thread, in
     thread->state = TRACER_HELD;
 }
 
-/* The stop is only looked at (WNOWAIT): else a signal that it is for would be lost when the task ends. */
+/* WNOWAIT leaves the stop in place: otherwise the signal that a stop is for would be lost when the task
+ * ends. */
 static void look(const tracer_order_t *order, tracer_thread_t *thread)
 {
     siginfo_t info = {0};
@@ -141,7 +145,7 @@ static bool read_of_thread(int process, int thread, const char *file, char *cont
     return got > 0;
 }
 
-/* D: it waits in the kernel for what no signal ends. */
+/* State D: the thread waits in the kernel, and no signal can interrupt it. */
 static bool is_uninterruptible(int process, int thread)
 {
     char content[512];
@@ -150,8 +154,8 @@ static bool is_uninterruptible(int process, int thread)
     return end && end[1] == ' ' && end[2] == 'D';
 }
 
-/* 56 0x4111 ... sp pc: the call that a thread waits in and its arguments; -1: in none, for a page. False: it
- * runs, or is gone. */
+/* The file is "56 0x4111 ... sp pc": the number of the call that a thread waits in, and its arguments; -1: it
+ * waits outside of a call, for a page. False: the thread runs, or is gone. */
 static bool read_call(int process, int thread, long *number, unsigned long *argument)
 {
     char content[256];
@@ -181,8 +185,8 @@ bool tracer_is_parent(int process, int thread)
            (number == SYS_vfork || number == SYS_clone || number == SYS_clone3);
 }
 
-/* Does it wait for the memory of the process, which another thread of it is about to change or to copy? It is
- * soon over. */
+/* Does the thread wait for the memory map of the process, which another thread is changing or copying? Such a
+ * wait is soon over. */
 static bool waits_for_memory(int process, int thread)
 {
     static const long calls[] = {-1, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_brk};
@@ -235,9 +239,9 @@ static void wait_for(const tracer_order_t *order, tracer_thread_t *thread, uint6
     }
 }
 
-/* The first thread is seized last, and so the kernel lets it go first when the task ends: a signal to the
- * process that is ignored is dropped as it is sent, unless that thread is traced. Then it wakes any thread,
- * so all have to be held. */
+/* The first thread is seized last, so that the kernel lets it go first when the task ends. The kernel drops
+ * an ignored signal to the process as it is sent, unless the first thread is traced. While that is so, the
+ * signal may wake any thread, so all of them have to be held. */
 static void seize_all(const tracer_order_t *order)
 {
     tracer_thread_t *first = NULL;
@@ -266,7 +270,8 @@ static void wait_while(tracer_order_t *order, uint32_t stage, const struct times
     tracer_call(SYS_futex, (long)&order->stage, FUTEX_WAIT_PRIVATE, stage, (long)most, 0, 0);
 }
 
-/* The process may be stopped and go on, again and again. */
+/* The process may be stopped and continued several times, so the threads are asked to listen again and
+ * again. */
 static void wait_until_released(tracer_order_t *order)
 {
     const struct timespec most = {.tv_nsec = 20 * 1000 * 1000};
@@ -278,8 +283,9 @@ static void wait_until_released(tracer_order_t *order)
     }
 }
 
-/* If the thread that made it dies, by exec or by a signal to the process, it dies as well. A copy of the
- * program's handlers is its own: none may run, and SIGCHLD may not be ignored. */
+/* The body of the task. When the thread that made it dies, by exec or by a signal to the process, the task
+ * dies as well. It has a copy of the program's signal handlers: none of them may run, and SIGCHLD must not be
+ * ignored. */
 __attribute__((used)) static void run(tracer_order_t *order)
 {
     const mask_action_t usual = {.handler = SIG_DFL};
@@ -302,9 +308,9 @@ __attribute__((used)) static void run(tracer_order_t *order)
     CALL1(SYS_exit, 0);
 }
 
-/* Without CLONE_FS: the kernel takes a program's privileges away that begins in a process whose working
- * directory is shared. Without a signal at its end: only a wait for all kinds of children (__WALL) sees
- * it. */
+/* Without CLONE_FS: if the task shared the working directory, a setuid program that this process executes
+ * would get no privileges. Without a signal at its end: so only a wait for all kinds of children (__WALL)
+ * sees it. */
 long tracer_task_start(tracer_order_t *order, char *stack_end)
 {
     const long flags = CLONE_VM | CLONE_FILES | CLONE_UNTRACED;

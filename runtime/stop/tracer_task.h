@@ -1,6 +1,6 @@
 /* tracer_task: what the task of tracer.h does. It runs with the thread-local memory of the thread that made
- * it, and so calls nothing of the C library; its files are compiled without sanitizers and stack
- * protector. */
+ * it. So it calls no function of the C library that uses thread-local memory (errno), and its files are
+ * compiled without sanitizers and stack protector. */
 #ifndef WEIR_STOP_TRACER_TASK_H
 #define WEIR_STOP_TRACER_TASK_H
 
@@ -16,11 +16,12 @@ typedef struct tracer_order {
     tracer_judge *judge;
     uint64_t timeout_ns;
     int process;            /* whose threads they are */
-    bool hears_of_children; /* the program has a handler for SIGCHLD: the task's */
-    _Atomic uint32_t stage; /* TO_WAIT, STARTS, TO_END: the caller's; HAS_HELD: the task's */
+    bool hears_of_children; /* the program has a handler for SIGCHLD; written by the task */
+    _Atomic uint32_t stage; /* the caller writes TO_WAIT, STARTS, TO_END; the task HAS_HELD */
 } tracer_order_t;
 
-/* A task with the order, on a stack of its own that ends at `stack_end`: its number, or -errno. */
+/* Start a task that executes the order, on a stack of its own that ends at `stack_end`. Returns its number,
+ * or -errno. */
 long tracer_task_start(tracer_order_t *order, char *stack_end);
 
 /* Does the thread wait in the kernel for a child that it made by vfork, or clone? */
@@ -29,19 +30,19 @@ bool tracer_is_parent(int process, int thread);
 /* Copy the red zone below a stack pointer; zeros if nothing is mapped there. */
 void tracer_copy_red_zone(uintptr_t stack, uintptr_t words[TRACER_RED_ZONE / 8]);
 
-/* Is the signal ignored? The kernel drops it as it is sent, but not where a thread is traced or blocks it, as
- * the collecting one does. */
+/* Does the program ignore the signal? The kernel drops an ignored signal as it is sent, but not to a thread
+ * that is traced, or that blocks it as the collecting thread does. */
 bool tracer_is_ignored(const tracer_order_t *order, int number);
 
-/* Have a call begun again that was cut short by the stop, with what is left of its time. The thread is held
- * and has registers as PTRACE_GETREGSET gives them; true: they were changed. */
+/* Make the thread restart a call that the stop interrupted, with what is left of its time. The thread is
+ * stopped; `registers` are what PTRACE_GETREGSET gave. True: they were changed. */
 struct user_regs_struct;
 bool tracer_begin_again(const tracer_order_t *order, const tracer_thread_t *thread,
                         struct user_regs_struct *registers);
 
-/* select and its like: the kernel writes what is left of the time as a thread stops, and begins with that
- * when it goes on. Note when the time is over, as the thread is held; put what is left then in its place,
- * before it goes on. */
+/* For select and its like: when a thread stops, the kernel writes what is left of the time, and restarts the
+ * call with that when the thread goes on. tracer_note_rest notes, when the thread is held, at what time the
+ * call is over. tracer_put_rest writes what is left then, before the thread goes on. */
 void tracer_note_rest(const tracer_order_t *order, tracer_thread_t *thread,
                       const struct user_regs_struct *registers);
 void tracer_put_rest(const tracer_order_t *order, const tracer_thread_t *thread);

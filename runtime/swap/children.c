@@ -1,12 +1,12 @@
-/* children: what makes a child that shares the process's memory until it becomes another program: vfork, and
- * of the C library posix_spawn, popen, system and wordexp. The thread that makes one waits in the kernel
- * meanwhile, where neither a tracer nor a signal reaches it; so it says before what it has in its registers
- * (runtime/threads/world.h), and the others are collected for. What those functions hold beyond that, they
- * have saved on the stack by then, which counts down to its end. fork is another matter: its child has memory
- * of its own.
+/* children: the calls that make a child which shares the process's memory until it executes another program:
+ * vfork, and posix_spawn, popen, system and wordexp of the C library. Meanwhile the thread that made the
+ * child waits in the kernel, where neither a tracer nor a signal reaches it. So it saves its registers before
+ * the call (runtime/threads/world.h), and other threads may collect. What those functions keep in registers
+ * later, they have saved on the stack by the time they wait; all of the stack is scanned, down to its end.
+ * fork is different: its child has memory of its own.
  *
- * vfork returns twice, and the child may overwrite what lies below its caller's frame, the return address
- * among it. So it is kept in a register over the call, as the C library does.
+ * vfork returns twice, and the child may overwrite what lies below its caller's frame, including vfork's
+ * return address. So the return address is kept in a register over the call, as in the C library.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -126,7 +126,7 @@ static void end_watched(void *watched)
         world_vfork_end();
 }
 
-/* It waits for the child, and may be cancelled there. */
+/* system waits for the child, and may be cancelled there. */
 EXPORT int system(const char *command)
 {
     typedef int call(const char *);
@@ -143,7 +143,7 @@ EXPORT int system(const char *command)
     return status;
 }
 
-/* A command in the words is run by a shell; what that prints is read meanwhile, which may be cancelled. */
+/* wordexp has a shell run each command in the words, and reads what it prints; it may be cancelled there. */
 EXPORT int wordexp(const char *words, wordexp_t *result, int how)
 {
     typedef int call(const char *, wordexp_t *, int);

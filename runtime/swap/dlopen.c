@@ -1,12 +1,12 @@
 /* dlopen: libraries find this malloc also when they are opened with RTLD_DEEPBIND.
  *
  * The flag has a library look for symbols in its own dependencies first, libc among them, before the program
- * and what is preloaded. So it would call libc's free on blocks of this heap, and give the program blocks of
- * libc's. It is taken away here, as sanitizers have to ask for. A library that uses it to have symbols of its
- * own before the program's of the same name loses that.
+ * and what is preloaded. So such a library would call libc's free on blocks of this heap, and give the
+ * program blocks of libc's. The flag is cleared here; sanitizers ask their users to do that. A library that
+ * relies on the flag, to have its own symbols preferred to the program's of the same name, loses that.
  *
- * Whom dlopen is called by it knows from its return address: whose search path holds, in which namespace. So
- * the call goes on as a jump, with the caller's address where it was.
+ * dlopen finds its caller by the return address, and uses the caller's search path and namespace. So this
+ * function continues with a jump, which leaves the return address in its place.
  */
 #include <dlfcn.h>
 #include <stdint.h>

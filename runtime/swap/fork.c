@@ -1,6 +1,6 @@
-/* fork: the program's fork handlers are registered after the heap's, in any order of the calls: so theirs are
- * prepared before the heap's locks are taken, and may allocate (runtime/threads/fork.h). pthread_atfork,
- * which is linked into each library, calls this function.
+/* fork: the heap's fork handlers are registered before any of the program's, whoever calls first. So the
+ * program's prepare handlers run before the heap's locks are taken, and may allocate
+ * (runtime/threads/fork.h). pthread_atfork, which is linked into each library, calls this function.
  */
 #include "runtime/threads/fork.h"
 

@@ -52,8 +52,8 @@ EXPORT void *reallocarray(void *p, size_t count, size_t size)
     return heap_realloc(p, total);
 }
 
-/* C23: the caller repeats what it asked for, so that an allocator may save the look-up. Ours needs none: it
- * takes the size as a check. */
+/* C23: the caller repeats what it asked for, so that an allocator may save the look-up. This heap has no
+ * look-up to save; it checks the size. */
 EXPORT void free_sized(void *p, size_t size)
 {
     heap_free_sized_as(p, size, HEAP_CALL_MALLOC);

@@ -1,5 +1,5 @@
-/* malloc_report: what the C library's malloc tells about itself, told from the heap's account (weir/stats.h),
- * and the knobs that glibc has and this heap has not.
+/* malloc_report: the C library's functions that report on malloc, answered from the heap's account
+ * (weir/stats.h); and glibc's knobs, which this heap does not have.
  *
  *     arena, "system bytes"      bytes held from the kernel for the heap: heap_sys - heap_released
  *     uordblks, "in use bytes"   bytes in allocated blocks: heap_alloc
@@ -23,9 +23,8 @@
 #include "runtime/os/os.h"
 #include "runtime/swap/swap.h"
 
-/* What these functions tell. A weir_mem_stats has 7 KiB, too much for a small stack: it is read into memory
- * of its own. All
- * zero: the kernel has none. */
+/* The figures that these functions report. A weir_mem_stats has 7 KiB, too much for a small stack, so it is
+ * read into memory of its own. All zero: the kernel has no memory for it. */
 typedef struct report {
     uint64_t held, system, in_use, idle_held;
 } report_t;
@@ -126,9 +125,9 @@ EXPORT int malloc_info(int options, FILE *to)
     return 0;
 }
 
-/* The known parameters steer what this heap does not have, and what it has (WEIR_GOGC, WEIR_MEMLIMIT) belongs
- * to the user that starts the program. They are accepted where glibc accepts them, since programs check that,
- * and have no effect. */
+/* glibc's parameters control mechanisms that this heap does not have; its own knobs (WEIR_GOGC,
+ * WEIR_MEMLIMIT) belong to the user who starts the program. The parameters are accepted where glibc accepts
+ * them, since programs check that, and have no effect. */
 EXPORT int mallopt(int parameter, int value)
 {
     enum { MXFAST_LARGEST = 80 * sizeof(size_t) / 4 };

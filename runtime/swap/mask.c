@@ -1,10 +1,10 @@
-/* mask: where a signal stops threads for the collector (threads/halt.h), it stays deliverable in a program
- * that knows nothing of it: the calls that block signals, or wait for them, leave it out of the set they are
- * given.
+/* mask: where a signal stops threads for the collector (threads/halt.h), it has to stay deliverable in a
+ * program that knows nothing of it. So the functions that block signals, or wait for them, leave this signal
+ * out of the set that they are given.
  *
- * Changing the mask has to work anywhere, in a signal handler or between fork and exec: so it is the system
- * call, without a look-up of the C library's function; like that it leaves out the two signals which are the
- * library's own.
+ * Changing the mask has to work anywhere, also in a signal handler or between fork and exec. So the system
+ * call is made directly, without looking up the C library's function. Like that function, ours leaves out the
+ * two signals that the C library uses itself.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -32,7 +32,7 @@ sigset_t mask_without_stop(const sigset_t *set)
     return rest;
 }
 
-/* sigdelset refuses those of the library. */
+/* By hand, since sigdelset refuses the C library's own signals. */
 static void without_library(sigset_t *set)
 {
     for (int number = LIBRARY_FIRST; number <= LIBRARY_LAST; number++)
@@ -95,7 +95,8 @@ EXPORT int signalfd(int fd, const sigset_t *set, int flags)
 
 /* --- masks for the time of a call, or of a handler --- */
 
-/* The C library's own other names for two of them: a child of fork may call them, and not look them up. */
+/* Other names that the C library has for two of its functions: a child of fork may call them, but may not
+ * look names up. */
 int __sigaction(int number, const struct sigaction *action, struct sigaction *old);
 int __sigsuspend(const sigset_t *set);
 

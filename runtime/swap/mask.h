@@ -4,7 +4,7 @@
 
 #include <signal.h>
 
-/* The set less the signal that stops threads, if a signal does. */
+/* The set without the signal that stops threads, if threads are stopped by a signal. */
 sigset_t mask_without_stop(const sigset_t *set);
 
 #endif

@@ -1,12 +1,11 @@
 /* operator_new: the operators new and delete of C++ over the heap, in C, under their mangled names (Itanium
  * C++ ABI, 5.1.5, for a size_t that is unsigned long).
  *
- * The library must not need libstdc++: most programs it is preloaded into are C. What the operators want from
- * it is only wanted when memory has run out, and is looked up then: in the libraries the program was started
- * with, or, where a C program has loaded a C++ library later (Python and its extensions), in the libstdc++
- * that came with it. The standard's loop follows ([new.delete.single]): call the new handler and try again,
- * until there is memory or no handler; then throw std::bad_alloc, which unwinds through this file
- * (-fexceptions).
+ * The library must not need libstdc++: most programs it is preloaded into are C. The operators need it only
+ * when memory has run out, and look up its functions then: in the libraries the program was started with, or,
+ * where a C program has loaded a C++ library later (Python and its extensions), in the libstdc++ that came
+ * with it. They follow the standard's loop ([new.delete.single]): call the new handler and try again, until
+ * there is memory or no handler; then throw std::bad_alloc, which unwinds through this file (-fexceptions).
  *
  * The nothrow forms must turn an exception of the handler into NULL, and C cannot catch. libstdc++ can: its
  * own nothrow forms call the throwing form, which is ours, inside of try and catch. So when there is a
@@ -117,7 +116,7 @@ static inline void *new_aligned_nothrow(size_t size, size_t alignment, enum heap
     return LIKELY(p != NULL) ? p : new_aligned_or_null(size, alignment, nothrow, name);
 }
 
-/* A definition, and the declaration it answers to. */
+/* The declaration of an operator, and the head of its definition. */
 #define OPERATOR(result, name, parameters)                                                                   \
     EXPORT result name parameters;                                                                           \
     EXPORT result name parameters

@@ -1,11 +1,11 @@
 /* sandbox: the calls by which a program installs a filter of system calls: prctl, and seccomp(2), for which
- * the C library has no function but syscall(). What the filter would kill the process for is given up before
- * it is there (runtime/base/filter.h).
+ * the C library has no function but syscall(). Before the filter is installed, the runtime gives up all that
+ * the filter would kill the process for (runtime/base/filter.h).
  *
- *     wait until no thread is in the middle of such a use; give up; install; the kernel refused: take back
+ *     wait until no thread is in the middle of such a use; give up; install; if the kernel refuses: undo
  *
- * A thread of the process may be in a collection, or tend another one's heap. The lock of the collector and
- * that of the heaps are held meanwhile: after them no thread begins either.
+ * Such uses are a collection, and tending another thread's heap. Collecting is forbidden meanwhile and the
+ * lock of the heaps is held, so that neither is under way and neither begins.
  */
 #ifdef __x86_64__
 
@@ -31,13 +31,13 @@
 
 enum filter_mode { STRICT, FILTER, OTHER };
 
-/* Has something been lost that the program would miss? */
+/* Is this collect mode, and can it still collect? */
 static bool collects(void)
 {
     return options.collect && gc_is_permitted();
 }
 
-/* Once: what was given up is not given up again. */
+/* The line is printed once, because what was given up is not given up again. */
 static void say_if_lost(bool collected)
 {
     if (collected && !collects())
@@ -46,14 +46,14 @@ static void say_if_lost(bool collected)
             "nothing is collected from now on\n");
 }
 
-/* A child that shares the process's memory gives nothing up for it. */
+/* In a child that shares the process's memory, the filter is the child's alone, so nothing is given up. */
 static bool is_shared(void)
 {
     return world_is_child();
 }
 
-/* In a signal handler the interrupted frame may hold one of the locks; in a child that was not made by the C
- * library, a thread that is not there. */
+/* May this thread wait for the locks? Not in a signal handler, if the interrupted code may hold one of them;
+ * nor in a child that was not made by the C library, where a thread that does not exist may hold one. */
 static bool may_wait(void)
 {
     return lock_depth == 0 && cache.no_stop == 0 && !cache.cycling && world_is_ours();
@@ -71,7 +71,8 @@ static void let_users_go(void)
     gc_forbid_end();
 }
 
-/* A filter that refuses a thread of the process (SECCOMP_FILTER_FLAG_TSYNC) answers with its number. */
+/* A positive result is a listener's descriptor; or the number of the thread for which the filter could not be
+ * installed (SECCOMP_FILTER_FLAG_TSYNC). */
 static bool is_installed(long number, const unsigned long arguments[5], long result)
 {
     bool has_listener = number == SYS_seccomp && arguments[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER;

@@ -8,10 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The library hides its symbols; what takes the place of the C library's functions is seen. */
+/* The library hides its symbols, except the functions that replace those of the C library. */
 #define EXPORT __attribute__((visibility("default")))
 
-/* Functions of the face that the headers of this C library do not declare (any more, or yet). */
+/* Exported functions that the headers of this C library do not declare (any more, or yet). */
 void cfree(void *p);
 int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library);
 void free_sized(void *p, size_t size);

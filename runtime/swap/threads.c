@@ -1,10 +1,10 @@
-/* threads: under WEIR_COLLECT every thread has to be known before it holds a pointer in a register alone: it
- * would not be stopped. So what starts threads is wrapped, and the first thing that a thread does is to come
- * to a heap.
+/* threads: under WEIR_COLLECT every thread needs a heap before it holds a pointer only in a register, since a
+ * thread without a heap is not stopped. So the functions that start threads are wrapped, and the first thing
+ * that a thread does is to get a heap.
  *
- * Until then its argument is found where it waits: in this file's record, which the C library keeps for the
- * thread at the end of its stack. Threads that the C library starts for itself (timers, asynchronous I/O)
- * come to a heap with their first allocation.
+ * Until then this file's record keeps the thread's argument alive; the C library keeps the record's address
+ * at the end of the thread's stack. Threads that the C library starts for itself (timers, asynchronous I/O)
+ * get a heap by their first allocation.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 #include "runtime/threads/attach.h"
 #include "runtime/threads/world.h"
 
-/* The program's memory: a collected object. */
+/* In the program's memory: a collected object. */
 typedef struct start {
     void *(*run)(void *);
     int (*run_c11)(void *); /* of thrd_create; else NULL */
@@ -28,7 +28,7 @@ typedef struct start {
     size_t stack_size;
 } start_t;
 
-/* Frees the record and comes to know the thread. */
+/* In the new thread: gets a heap, and frees the record. */
 static start_t begin(void *record)
 {
     start_t start = *(start_t *)record;
@@ -39,8 +39,7 @@ static start_t begin(void *record)
     return start;
 }
 
-/* The C library keeps the stacks of threads that have ended. What they point to there has leaked
- * nevertheless. */
+/* The C library keeps the stacks of threads that have ended. What is left there must not hide a leak. */
 __attribute__((noinline)) static void wipe_below(void)
 {
     char below[4096];
@@ -79,8 +78,8 @@ static size_t stack_size_of(const pthread_attr_t *attributes)
     return size;
 }
 
-/* Threads that the runtime starts in the middle of a cycle are its own: they hold nothing of the program's.
- * The options are known as soon as there is a heap. */
+/* Threads that are started in the middle of a cycle are the runtime's own, and hold no pointer of the
+ * program. The options are known as soon as there is a heap. */
 static bool is_watched(void)
 {
     thread_heap();

@@ -1,9 +1,9 @@
-/* waits: calls that wait, as far as a stop of the threads could show in them.
+/* waits: blocking calls in which the program could notice a stop of its threads.
  *
  * A call with a timeout that Linux does not begin again by itself is begun again with what is left of its
- * time (stop/tracer_again.c): for that the thread notes when the time is over. And the task which holds
- * threads is a child of the process for that time: a wait for children of all kinds (__WALL, __WCLONE) does
- * not see it.
+ * time (stop/tracer_again.c); for that the thread notes when the timeout will be over. During a stop, the
+ * task that holds the threads is a child of the process; a wait for children of all kinds (__WALL, __WCLONE)
+ * is kept from reporting it.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -67,7 +67,8 @@ EXPORT int semtimedop(int set, struct sembuf *operations, size_t count, const st
     return result;
 }
 
-/* The C library's own name for it: a look-up would not be safe in a signal handler, as select is. */
+/* Another name that the C library has for select: it may be called in a signal handler, where a look-up is
+ * not safe. */
 extern int __select(int count, fd_set *in, fd_set *out, fd_set *other, struct timeval *timeout);
 
 EXPORT int select(int count, fd_set *in, fd_set *out, fd_set *other, struct timeval *timeout)
@@ -85,8 +86,8 @@ static bool may_see_task(int how)
     return how & (__WALL | __WCLONE);
 }
 
-/* What tracer_tasks says when there is no task, or after a second: in the child of a bare clone, which runs
- * no fork handlers, no thread ends the parent's. */
+/* Wait until there is no task; returns what tracer_tasks says then. Gives up after a second: in the child of
+ * a bare clone, which runs no fork handlers, nothing ends the parent's task. */
 static uint32_t await_no_task(int how)
 {
     const uint64_t second = 1000000000u;
@@ -102,8 +103,8 @@ static uint32_t await_no_task(int how)
     return tasks;
 }
 
-/* Is what the call says due to the task? It got that; or it says that there is a child, of which there is no
- * news yet, and the task came or went meanwhile. */
+/* Is the result due to the task? Either the call reports the task; or it reports that there are children
+ * without news, and the task came or went meanwhile. */
 static bool is_due_to_task(int how, pid_t child, uint32_t tasks)
 {
     if (!may_see_task(how) || child < 0)
@@ -132,7 +133,7 @@ EXPORT pid_t wait4(pid_t which, int *status, int how, struct rusage *usage)
     return child;
 }
 
-/* The C library's own other name for it: signal handlers may call it, and not look it up. */
+/* Another name that the C library has for waitpid: signal handlers may call it, but may not look names up. */
 pid_t __waitpid(pid_t which, int *status, int how);
 
 EXPORT pid_t waitpid(pid_t which, int *status, int how)

@@ -8,11 +8,11 @@
 
 /* The calling thread's heap; makes or adopts one. NULL: out of memory. */
 heap_t *thread_heap(void);
-/* Have the hook called on every thread that ends, once there is one, while its heap still works: it may free,
- * and not allocate. NULL until then. There is one such listener. */
+/* Set the one function that every thread calls when it ends, while its heap still works. It may free, but not
+ * allocate. */
 void thread_call_at_end(void (*hook)(void));
-/* After an operation of a thread that is past its end and runs other people's destructors: it borrowed a heap
- * for this one operation. Does nothing for any other thread. */
+/* Called after each operation. A thread that is past its end, and still runs destructors of the program,
+ * borrows a heap for each operation and gives it back here. Does nothing for any other thread. */
 void thread_return_borrowed(void);
 
 #endif

@@ -1,5 +1,5 @@
-/* bias: the lock of a heap's slow paths, biased towards the heap's owner. A thread that tends the heap
- * (tend.h) revokes the bias meanwhile.
+/* bias: the lock of a heap's slow paths, biased towards the heap's owner: the owner takes it without an
+ * atomic read-modify-write. A thread that tends the heap (tend.h) revokes the bias for that time.
  *
  *     owner:   busy = 1; compiler fence; not its own?  then busy = 0 and wait     ... work ...  busy = 0
  *     tender:  revoke; fence of all threads; busy?  then as before, and leave     ... tend ...  at rest
@@ -9,18 +9,21 @@
  *        |                                                                          ^
  *        +---------------------- tender: others have sent it cells -----------------+
  *
- * An owner that waits says so (AWAITED), and has its bias back as soon as the tender has done with the span
- * it is at.
+ * An owner that waits sets AWAITED. The tender then finishes the span it is at and gives the bias back.
  *
  * Biased locks: Kawachiya, Koseki, Onodera, "Lock reservation", 2002; Dice, Moir, Scherer, "Quickly
  * reacquirable locks", 2003.
  *
- * Dekker's protocol, with the owner's fence paid by the tender (os/fence.h). The fast paths do not come here:
- * the tender turns them into slow ones (heap->closed), and leaves them so if the owner sleeps. Then nothing
- * changes in the heap until its owner comes here, takes both back and puts the heap into the queue of those
- * that are worth tending (tend_queue.h). Where such a fence cannot be had no bias is ever revoked. The lock
- * nests; a thread that waits for it is in the middle of nothing, and may hold locks of layers above the heap,
- * but none from LOCK_RANK_HEAPS on. */
+ * This is Dekker's protocol, except that the tender executes the owner's fence for it (os/fence.h). Where the
+ * kernel refuses such a fence, no bias is ever revoked.
+ *
+ * The fast paths do not take the lock. The tender turns them into slow ones (heap->closed), and leaves them
+ * so if the owner sleeps (RESTING). Then nothing changes in the heap until its owner comes to a slow path.
+ * The owner takes the bias back, opens the fast paths, and puts the heap into the queue of heaps that are
+ * worth tending (tend_queue.h).
+ *
+ * The lock nests. Only the outermost bias_enter waits: the thread is then in no slow path of its heap. It may
+ * hold locks of layers above the heap, but none of rank LOCK_RANK_HEAPS or higher. */
 #ifndef WEIR_THREADS_BIAS_H
 #define WEIR_THREADS_BIAS_H
 
@@ -34,13 +37,13 @@ enum bias_state {
     BIAS_OWNER,
     BIAS_REVOKED, /* another thread tends the heap, under the lock of the heaps */
     BIAS_AWAITED, /* revoked, and the owner waits: the tender leaves what it has not begun */
-    BIAS_RESTING  /* nothing was done here since it was tended; the owner takes it back */
+    BIAS_RESTING  /* tended, and nothing was done in the heap since; the owner may take the bias back */
 };
 
 /* By the thread that has revoked the bias: the owner's fast paths are slow ones, until it takes them back. */
 void bias_close_fast_paths(heap_t *heap);
 void bias_open_fast_paths(heap_t *heap);
-/* Wait until the bias is the owner's, and be busy. */
+/* Wait until the owner has the bias again. On return self->busy is 1. */
 void bias_wait(heap_t *self);
 
 /* The calling thread's own heap. */

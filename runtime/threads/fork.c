@@ -22,8 +22,8 @@ static struct {
     uint32_t count;
 } forks = {.lock = LOCK_INIT(LOCK_RANK_FORK)};
 
-/* Of the calling thread, and of its signal handlers: how many of the forks that it is in are empty, and for
- * each, the innermost lowest, whether it has the streams' lock. */
+/* Of the forks that the calling thread is in, those in its signal handlers included: how many are empty; and
+ * one bit for each, the lowest for the innermost: does it have the streams' lock? */
 static __thread struct {
     uint32_t empty;
     uint64_t streams;
@@ -71,8 +71,8 @@ static bool take_own(void)
     return false;
 }
 
-/* Forks in signal handlers nest; an empty one is inside of all that are not, and what it contains is empty
- * too. */
+/* Forks in signal handlers nest. A fork inside another one is empty: the thread holds the outer one's locks,
+ * or that is empty itself. */
 static bool is_empty_fork(void)
 {
     return own.empty || lock_depth || cache.no_stop;
@@ -123,11 +123,11 @@ static void after_in_parent(void)
         stdio_unlock();
 }
 
-/* fork has made the streams' lock new. Frames below that are in a fork which had taken it will give it up
- * once each. */
+/* glibc's fork has reset the streams' lock in the child. Each outer fork that had taken it will release it
+ * once, so it is taken once for each. */
 static void after_in_child(void)
 {
-    os_note_process(); /* here, and not in a part: also where the runtime has not started */
+    os_note_process(); /* not in a part's `after`: needed even if the runtime has not started */
     lock_keeps_own = own.empty > 0;
     give_up_own(true);
     if (lock_keeps_own)
@@ -141,7 +141,7 @@ static void after_in_child(void)
 
 void fork_handle(void)
 {
-    static _Atomic uintptr_t registers; /* the thread that does; 1: it has */
+    static _Atomic uintptr_t registers; /* the thread that registers them; 1: they are registered */
     uintptr_t nobody = 0, self = os_thread_word();
     if (LIKELY(atomic_load_explicit(&registers, memory_order_acquire) == 1))
         return;
@@ -153,7 +153,7 @@ void fork_handle(void)
         os_yield();
 }
 
-/* Before the program's, also where the runtime is linked and starts later. */
+/* Before the program's handlers, even if the runtime is linked into the program and starts later. */
 __attribute__((constructor)) static void register_early(void)
 {
     fork_handle();

@@ -13,17 +13,17 @@
 #include "runtime/stop/tracer_task.h"
 #include "runtime/stop/tracer_thread.h"
 
-static const uint64_t STOP_TIMEOUT_NS = 2000000000u; /* for a thread that stands in the way */
-static const uint64_t MOST_NS = 10000000000u;        /* for one that does not get to run */
-static const uint64_t AGAIN_NS = 10000000000u;       /* after the tracer was refused */
+static const uint64_t STOP_TIMEOUT_NS = 2000000000u; /* for a thread that prevents the stop */
+static const uint64_t MOST_NS = 10000000000u;        /* for a thread that may be waiting for a processor */
+static const uint64_t AGAIN_NS = 10000000000u;       /* the tracer was refused: until it is tried again */
 
-/* The collector's, under its lock. */
+/* Used by the collector, under its lock. */
 static struct {
-    tracer_thread_t *threads; /* never given back: of two rooms the smaller is lost */
+    tracer_thread_t *threads; /* never freed: when it grows, the old array is lost */
     size_t room, count;
-    bool holds;          /* the tracer's task does */
-    uint64_t not_before; /* the signal is the means until then */
-    bool said;           /* that it is */
+    bool holds;          /* the tracer's task holds the threads */
+    uint64_t not_before; /* until then threads are stopped by the signal */
+    bool said;           /* that was reported */
 } halt;
 
 enum outcome { HALTED, REFUSED, GIVEN_UP };
@@ -43,7 +43,7 @@ static void forget(heap_t *heap)
     heap->thread.id = HEAP_NO_THREAD;
 }
 
-/* What is thread-local is at the same distance from each thread's pointer. */
+/* A thread-local variable is at the same distance from the thread pointer in every thread. */
 static const void *of_thread(uintptr_t word, const void *mine)
 {
     return (const char *)mine + (ptrdiff_t)(word - os_thread_word());
@@ -62,8 +62,9 @@ static bool is_parent(heap_t *heap)
     return atomic_load(&heap->thread.vforks) && tracer_is_parent(os_process_id(), heap->thread.id);
 }
 
-/* When its child becomes another program, it stops before it runs again. One that blocks the stop's signal,
- * as the C library's posix_spawn does, first goes on to where it allows it, and unmaps the child's stack:
+/* The thread waits for its child of vfork, and counts as parked. When the child exits or becomes another
+ * program, the thread stops before it runs on. If it blocks the stop signal, as the C library's posix_spawn
+ * does, it first runs to where it unblocks it, and unmaps the child's stack on the way: see
  * halt_has_loose_thread. */
 static void accept_parent(heap_t *heap)
 {
@@ -71,7 +72,7 @@ static void accept_parent(heap_t *heap)
     atomic_store(&heap->thread.waits_for_child, 1);
 }
 
-/* A child of vfork is not stopped: it may be in a section that it has begun before. */
+/* A child of vfork is not stopped. Wait until it has left the no-stop section that it entered before. */
 static bool wait_for_children(void)
 {
     uint64_t since = os_now_ns();
@@ -88,8 +89,8 @@ static bool wait_for_children(void)
     return true;
 }
 
-/* `ask`: again after a while, since a signal may be lost: the thread had just ended, or the program had
- * replaced the handler. */
+/* Wait until the thread stands still. ask: called again from time to time, since a signal may be lost if the
+ * program had replaced the handler; NULL: not by the signal. */
 static bool wait_for(heap_t *heap, uint64_t since, void (*ask)(heap_t *heap))
 {
     enum { LOOK_NS = 10 * 1000 * 1000 };
@@ -164,8 +165,8 @@ static bool list_threads(void)
     return true;
 }
 
-/* The thread has stopped: it reads its own as they are. One that has not this heap has its number, and
- * perhaps its memory, from a thread that is gone. */
+/* Called when the tracer has stopped the thread, so its thread-local variables do not change. If it does not
+ * have this heap, it is a new thread, with the number and perhaps the memory of one that is gone. */
 static enum tracer_state judge(const tracer_thread_t *thread)
 {
     heap_t *const *heap = of_thread(thread->word, &cache.heap);
@@ -232,7 +233,7 @@ static enum outcome by_tracer(void)
     return outcome;
 }
 
-/* The memory in which their registers were noted is free then. */
+/* Clears the threads' pointers to their registers first: tracer_release frees the memory where those are. */
 void halt_end(void)
 {
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
@@ -263,7 +264,7 @@ bool halt_has_loose_thread(void)
 
 /* --- by the signal --- */
 
-/* A thread may end without leaving its heap: it took one in the last of its destructors. */
+/* There may be no thread to signal: one that took a heap in its last destructor ends without leaving it. */
 static void ask(heap_t *heap)
 {
     if (!os_signal_thread(heap->thread.id))
@@ -294,7 +295,7 @@ static bool by_signal(void (*at_signal)(const os_frame_t *frame))
 
 /* --- which --- */
 
-/* ThreadSanitizer keeps signals back until a thread may be interrupted; a tracer would not ask. */
+/* ThreadSanitizer delays signals until a thread may be interrupted; a tracer would interrupt it anywhere. */
 static bool is_by_signal(void)
 {
 #ifdef __SANITIZE_THREAD__
@@ -312,7 +313,7 @@ static void say_which(void)
     halt.said = true;
 }
 
-/* The signal is the means from now on, for a while: a debugger may go. */
+/* Stop threads by the signal for a while. Then the tracer is tried again: a debugger may have detached. */
 static void refuse_tracer(void)
 {
     halt.not_before = os_now_ns() + AGAIN_NS;

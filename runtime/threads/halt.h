@@ -6,7 +6,7 @@
  *              the kernel's settings or a filter of system calls forbid it, when the process may have no
  *              further task
  *
- * Those that run in a section are waited for in both. WEIR_DEBUG=stop chooses one for good.
+ * In both, a thread in a no-stop section is waited for. WEIR_DEBUG=stop fixes the choice.
  */
 #ifndef WEIR_THREADS_HALT_H
 #define WEIR_THREADS_HALT_H
@@ -15,17 +15,18 @@
 
 #include "runtime/stop/signal.h"
 
-/* Room for what has to be noted of each thread is made before the stop, and asked for once no thread may come
- * any more. False: there is none to be had. */
+/* Before the stop: allocate what is noted of each thread. False: out of memory. */
 bool halt_make_room(void);
+/* Once no more threads may get a heap: is there enough? */
 bool halt_has_room(void);
-/* All threads stand still, or none does any more. In the stop. */
+/* With world_stopping set: stop all threads. at_signal: the handler of the stop signal. True: all stand
+ * still, until halt_end. False: one could not be stopped, and the caller starts the world again. */
 bool halt_all(void (*at_signal)(const os_frame_t *frame));
 void halt_end(void);
-/* Since halt_all. */
+/* Have all threads stood still since halt_all? */
 bool halt_holds(void);
-/* May a thread go on a little before it stops, in the C library with all signals blocked? It touches no
- * object that is collected, but may unmap memory that holds none. */
+/* May some thread still run, in the C library with all signals blocked, before it stops? It touches no
+ * collected object, but may unmap memory that holds none. */
 bool halt_has_loose_thread(void);
 void halt_after_fork_child(void);
 

@@ -1,5 +1,5 @@
-/* helper: threads of the runtime's own that have a heap and may call the program: for finalizers, for
- * collecting. */
+/* helper: threads of the runtime that have a heap and may call functions of the program: for finalizers, and
+ * for concurrent cycles. */
 #ifndef WEIR_THREADS_HELPER_H
 #define WEIR_THREADS_HELPER_H
 
@@ -8,8 +8,8 @@
 /* Block every signal of the calling thread but the one that stops it, and faults. */
 void helper_block_signals(void);
 
-/* Detached. `main` calls helper_block_signals first: a signal that the program ignores is not blocked in the
- * caller, so the thread does not inherit all. False: there is none to be had. */
+/* Start a detached thread. `main` calls helper_block_signals first: the thread does not inherit a full mask,
+ * because the caller leaves signals unblocked that the program ignores. False: no thread could be created. */
 bool helper_start(void *(*main)(void *argument), void *argument);
 
 #endif

@@ -12,7 +12,7 @@ enum { FIRST_BUCKETS = 64 };
 
 static struct {
     heap_t *first[FIRST_BUCKETS]; /* the table until it grows */
-    heap_t **buckets;             /* NULL: `first`. Old ones are lost: less than the new one in all */
+    heap_t **buckets;             /* NULL: `first`. Old tables are not freed; all are smaller than this one */
     uint32_t count;               /* of buckets, a power of two; 0: FIRST_BUCKETS */
     uint32_t heaps;               /* in the table */
     uint64_t steps;
@@ -37,7 +37,8 @@ static void link(heap_t *heap, int number)
     *bucket = heap;
 }
 
-/* Where the heap is linked from, or the end of the bucket's chain. */
+/* The link to the wanted heap or, if wanted is NULL, to the one that has the number. Or the end of the chain:
+ * there is none. */
 static heap_t **find(int number, const heap_t *wanted)
 {
     heap_t **at = bucket_of(number);
@@ -55,7 +56,7 @@ static void unlink(heap_t **at)
     numbers.heaps--;
 }
 
-/* Without memory the chains get longer. */
+/* If there is no memory the table stays as it is, and the chains get longer. */
 static void grow_numbers(void)
 {
     uint32_t old_count = bucket_count();

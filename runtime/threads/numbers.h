@@ -1,5 +1,5 @@
-/* numbers: which heap belongs to the thread of a number, so that of two heaps with the same number the older
- * one is found: its thread ended without leaving it, and the kernel has given the number to another one.
+/* numbers: finds a heap by the kernel's number of its thread. If a new thread's number is that of an older
+ * heap, that heap's thread has ended without leaving it, and the kernel has given the number out again.
  *
  *     buckets[number % count] --> heap --number_next--> heap --> 0
  *
@@ -13,12 +13,12 @@
 
 #include "runtime/cells/cache.h"
 
-/* The heap is the thread's from here on; the one that had the number before, which has it no longer, or
- * NULL. */
+/* The heap belongs to the thread with this number from now on. Returns the heap that had the number before
+ * and has lost it; NULL: none. */
 heap_t *numbers_enter(heap_t *heap, int number);
 /* The heap has no thread any more. */
 void numbers_leave(heap_t *heap);
-/* In the child of a fork: there is one thread, the heap's. */
+/* In the child of a fork: the only thread is the one that has this heap. */
 void numbers_forget_others(heap_t *heap, int number);
 
 /* For tests: how many heaps were looked at so far. */

@@ -1,15 +1,15 @@
 /* tend_queue: the heaps that a tending thread should look at (tend.h).
  *
- * A heap at rest (bias.h) has nothing to be had until its owner comes to a slow path, or another thread sends
- * it cells: either puts it here. So what tending costs is paid for by what threads did since, and not by how
- * many there are.
+ * A heap at rest (bias.h) has nothing to give back until its owner comes to a slow path, or another thread
+ * sends it cells. Either of the two puts the heap into the queue. So the cost of tending depends on what
+ * threads have done since the last time, and not on how many threads there are.
  *
  *     any thread --> arrived (a stack, pushed without a lock) --> waiting --> tended: at rest, in no list
  *                                                                 |
  *                       put_back: next time, after the others <-- failed
  *
- * heap->queued is 1 from before a heap is in one of the three until after: the thread that changes it to 1
- * puts it there. */
+ * heap->queued is 1 as long as the heap is in one of the three lists. The thread that changes it from 0 to 1
+ * then puts the heap in. */
 #ifndef WEIR_THREADS_TEND_QUEUE_H
 #define WEIR_THREADS_TEND_QUEUE_H
 
@@ -17,8 +17,8 @@
 
 void tend_queue_add_absent(heap_t *heap);
 
-/* Cells that were sent before are seen by the thread that takes the heap off afterwards: both sides are
- * sequentially consistent. */
+/* Put the heap into the queue, unless it is there. The thread that takes it off afterwards sees the cells
+ * that were sent before this call, since both sides are sequentially consistent. */
 static inline void tend_queue_add(heap_t *heap)
 {
     if (UNLIKELY(!atomic_load(&heap->queued)))
@@ -27,16 +27,16 @@ static inline void tend_queue_add(heap_t *heap)
 
 /* --- under the lock of the heaps --- */
 
-/* What has arrived waits. */
+/* Move the heaps that have arrived to those that wait. */
 void tend_queue_gather(void);
-/* The one that has waited longest, off the queue; NULL: none does. */
+/* Take off the heap that has waited longest; NULL: none waits. */
 heap_t *tend_queue_take(void);
-/* It was taken, and could not be tended. */
+/* The heap was taken off, and could not be tended: put it with those that failed. */
 void tend_queue_fail(heap_t *heap);
-/* What has failed waits again. */
+/* Move the heaps that failed to those that wait. */
 void tend_queue_put_back(void);
 
-/* The lists may be in the middle of a change: they are made anew. */
+/* Make the lists anew: they may have been in the middle of a change. */
 void tend_queue_after_fork_child(void);
 
 #endif

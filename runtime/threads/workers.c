@@ -18,13 +18,14 @@ enum {
     READY_NS = 2 * 1000 * 1000 /* a thread that needs longer is not waited for */
 };
 
-/* A round is one word, its number and how many threads take part, so that a thread that wakes knows whether
- * it does. */
+/* A round is one word, which holds its number and how many members take part, so that a thread that wakes
+ * knows whether it takes part. */
 typedef uint32_t round_t;
 _Static_assert(WORKERS_MAX < 32, "round_t has five bits for them");
 
-/* A stack's root is all of it from before the thread is created, since the record is written at once, until
- * the record is known: marking leaves addresses of objects on it. */
+/* From before the thread is created, all of its stack is a root, because the C library writes the thread's
+ * record there at once. When the record's address is known, only the record is a root, because marking leaves
+ * addresses of objects on the stack. */
 typedef struct member {
     _Atomic uintptr_t stack;  /* 0: never needed; written by the thread that has `starting` */
     _Atomic uintptr_t record; /* 0: not known yet; likewise */
@@ -35,7 +36,7 @@ static struct {
     _Atomic uint32_t started; /* threads; changed by the thread that has `starting` */
     member_t of[WORKERS_MAX]; /* member n + 1 is of[n] */
     void (*work)(uint32_t);   /* of this round */
-    _Atomic uint32_t ready;   /* threads that have come so far that they wait for a round */
+    _Atomic uint32_t ready;   /* threads that have begun to run, and take part in later rounds */
     _Atomic round_t round;    /* the present one, or the last */
     _Atomic uint32_t working; /* members that have not finished it */
 } workers;
@@ -50,9 +51,9 @@ static inline round_t round_after(round_t round, uint32_t members)
     return (round / 32 + 1) * 32 + members;
 }
 
-/* A thread is counted when it runs, not when it was made: in the child of a fork what it needs before may be
- * locked for ever by a thread of the parent's (AddressSanitizer's allocator is). A thread that is counted has
- * read the round before. */
+/* A thread is counted as ready when it runs, not when it is created: in the child of a fork a lock that it
+ * needs before that may be held for ever, by a thread of the parent (AddressSanitizer's allocator has one). A
+ * thread reads the round before it is counted. */
 static void *member_main(void *argument)
 {
     (void)argument;
@@ -104,8 +105,8 @@ static void wait_until_ready(void)
         os_futex_wait_for(&workers.ready, ready, until - now);
 }
 
-/* No handler of the program's runs in the middle of it, but the thread can be stopped while it waits for a
- * lock of the C library's. */
+/* Signals of the program are blocked meanwhile, but not the one that stops this thread: it may wait for a
+ * lock of the C library, which a stopped thread holds. */
 static void start_undisturbed(uint32_t wanted)
 {
     uint64_t signals = os_block_heard_signals();
@@ -165,7 +166,7 @@ void workers_run(uint32_t members, void (*work)(uint32_t member))
         os_futex_wait(&workers.working, left);
 }
 
-/* The stacks and records were those of the parent's members: the C library knows them no more. */
+/* The stacks and records are those of the parent's threads, which the child's C library no longer knows. */
 void workers_forget(void)
 {
     memset(workers.of, 0, sizeof workers.of);

@@ -1,5 +1,5 @@
-/* workers: the threads that mark beside the one that collects. They belong to no heap, block every signal,
- * and sleep between collections.
+/* workers: the mark workers: threads that help the collecting thread to mark. They have no heap, block every
+ * signal, and sleep between collections.
  *
  * They are started before a cycle, with no lock of the runtime held. pthread_create takes locks of the C
  * library (in glibc the stacks' and the dynamic linker's), and a thread that holds one of these may wait for
@@ -12,21 +12,21 @@
 
 enum { WORKERS_MAX = 16 };
 
-/* Start threads until there are so many members, the caller included, as far as they can be had; those just
- * started are waited for a moment. Without any lock; while one thread starts them, another returns at
- * once. */
+/* Start threads until there are `wanted` members, the caller included, or until no more can be created; wait
+ * a moment for those that were started. The caller holds no lock. While one thread is in here, another
+ * returns at once. */
 void workers_start(uint32_t wanted);
-/* how many members the next round may have, at most `wanted`. With the collector's lock. */
+/* How many members the next round may have, at most `wanted`. Under the collector's lock. */
 uint32_t workers_ready(uint32_t wanted);
 /* Threads that were started; some may not have begun to run. */
 uint32_t workers_started(void);
-/* What the C library has allocated for the threads is known by their records, which lie on stacks of the
- * runtime's own: nothing else scans those. In a stopped world. */
+/* The threads' records, which point to what the C library has allocated for the threads. They lie on stacks
+ * in the runtime's own memory, which nothing else scans. With the world stopped. */
 void workers_each_root(void (*range)(uintptr_t from, uintptr_t to));
-/* Run work(i) for each member i below `members`, at most as many as are ready, in threads of their own, 0
- * in the caller's; returns when all have. */
+/* Run work(i) for each member i below `members`, which is at most workers_ready(): member 0 in the calling
+ * thread, the others in their own. Returns when all have ended. */
 void workers_run(uint32_t members, void (*work)(uint32_t member));
-/* In the child of a fork. */
+/* Called in the child of a fork. */
 void workers_forget(void);
 
 #endif

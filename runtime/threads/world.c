@@ -18,20 +18,19 @@
 #include "runtime/threads/numbers.h"
 
 _Atomic uint32_t world_stopping;
-static _Atomic uint32_t parked; /* threads in stand_still */
-static _Atomic int process; /* whose world it is; not that of a child of vfork, which shares all of this */
-static heap_t *_Atomic stopper; /* whose thread stops the world, or has; NULL: none's */
+static _Atomic uint32_t parked; /* threads in wait_parked */
+static _Atomic int process; /* the one that the threads belong to; a child of vfork shares this variable */
+static heap_t *_Atomic stopper; /* heap of the thread that stops the world, or did last; NULL: it has none */
 
 /* --- the thread's side --- */
 
 /* What the collector reads of the thread is valid while it is parked. `registers`: where they are, outside of
  * its stack; from == to: nowhere.
  *
- * A thread that goes on takes the mark away first and then looks whether the next stop has begun, which may
- * have seen the mark. All signals are blocked from before the first of it is noted until nothing of it is
- * left: the collector has been told of the frames above this one alone, the next stop waits for this thread,
- * and a signal that cancels the thread would leave its heap with the address of registers on a stack that is
- * gone. */
+ * A thread that goes on clears `parked` first and then looks whether the next stop has begun, because that
+ * stop may have seen it parked. All signals are blocked from before anything is noted until all of it is
+ * cleared: the collector knows only of the frames above this one; the next stop waits for this thread; and a
+ * signal that cancels the thread would leave its heap with the address of registers on a lost stack. */
 static inline __attribute__((always_inline)) void wait_parked(heap_t *heap, uintptr_t stack,
                                                               range_t registers)
 {
@@ -53,7 +52,7 @@ static inline __attribute__((always_inline)) void wait_parked(heap_t *heap, uint
     os_restore_signals(signals);
 }
 
-/* The collector scans from this frame upwards; the registers that a callee saves are put into it. */
+/* The collector scans from this frame upwards; the callee-saved registers are stored in it. */
 __attribute__((noinline)) static void stand_still(heap_t *heap)
 {
     uintptr_t here;
@@ -67,8 +66,8 @@ void world_park(void)
         stand_still(cache.heap);
 }
 
-/* A thread that the signal was not meant for: it is new, and has the number of one that is gone. Nobody waits
- * for that one. */
+/* A thread without a heap has got the stop signal: it is new, and has the number of a thread that is gone,
+ * for which the signal was meant. The stop need not wait for that one. */
 static void disown(int thread)
 {
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
@@ -78,7 +77,7 @@ static void disown(int thread)
         }
 }
 
-/* Where a section ends that put it off. */
+/* Called where a lock section ends: the stop may have been put off because of it. */
 static void stop_if_asked(void)
 {
     if (cache.no_stop > 0 || lock_sections > 0 || !atomic_load(&world_stopping))
@@ -89,8 +88,9 @@ static void stop_if_asked(void)
         disown(os_thread_id());
 }
 
-/* Interrupted in a section, the thread stops at its end. A late signal may find the thread parked: then the
- * collector is at work on what it has said of its stack. */
+/* The handler of the stop signal. A thread that is interrupted in a section stops at the section's end. A
+ * late signal may find the thread parked; then nothing is noted anew, since the collector reads what was
+ * noted. */
 static void stop_at_signal(const os_frame_t *frame)
 {
     heap_t *heap = cache.heap;
@@ -99,7 +99,7 @@ static void stop_at_signal(const os_frame_t *frame)
     if (!heap) {
         disown(os_thread_id());
     } else if (atomic_load(&heap->thread.waits_for_child)) {
-        world_wait_to_start(); /* it does no more; the collector is at work on what it said before */
+        world_wait_to_start(); /* notes nothing: the collector reads what was noted before vfork */
     } else if (heap != stopper && !atomic_load(&heap->thread.parked)) {
         wait_parked(heap, frame->stack & ~(uintptr_t)7, (range_t){frame->from, frame->to});
     }
@@ -172,7 +172,7 @@ void world_block_end(void)
         return;
     atomic_store(&heap->thread.parked, 0);
     if (atomic_load(&world_stopping))
-        wait_parked(heap, heap->thread.stack_from, (range_t){0, 0}); /* as it was said at the beginning */
+        wait_parked(heap, heap->thread.stack_from, (range_t){0, 0}); /* as noted by world_block_begin */
     memset(heap->thread.blocked.saved, 0, sizeof heap->thread.blocked.saved);
 }
 
@@ -182,7 +182,7 @@ __attribute__((noinline, no_sanitize("address"))) void world_vfork_begin(void)
     if (!heap)
         return;
     WORLD_SAVE_FRAME(&heap->thread.blocked);
-    cache.buffers = NULL; /* the child asks in a section for each block */
+    cache.buffers = NULL; /* so the child allocates each block in a no-stop section */
     atomic_store(&heap->thread.vforks, 1);
 }
 
@@ -195,8 +195,8 @@ void world_vfork_end(void)
     memset(heap->thread.blocked.saved, 0, sizeof heap->thread.blocked.saved);
 }
 
-/* In the section already: the thread that stops the world looks at `no_stop` after it has said so, this one
- * the other way round. */
+/* Called in the no-stop section. The thread that stops the world sets world_stopping and then reads no_stop;
+ * this one sets no_stop and then reads world_stopping. So at least one of them sees the other. */
 void world_wait_as_child(void)
 {
     if (cache.no_stop > 1)
@@ -217,7 +217,8 @@ bool world_is_ours(void)
     return atomic_load(&process) == os_process_id();
 }
 
-/* From then on no thread gets a heap. False: others came since room was made. */
+/* Set world_stopping: from then on no thread gets a heap. False: it is not set, since more threads have come
+ * than there is room for. */
 static bool close_world(bool has_made_room)
 {
     lock_acquire(&heaps.lock);
@@ -227,8 +228,8 @@ static bool close_world(bool has_made_room)
     return closed;
 }
 
-/* Those that stood for the last stop get off first: collections that follow each other closely would
- * otherwise keep them parked for ever. */
+/* Waits first until the threads that parked for the last stop have gone on: otherwise collections that follow
+ * each other closely would keep them parked for ever. */
 bool world_stop(void)
 {
     if (!world_is_ours())

@@ -73,7 +73,7 @@ static void set_offset(machine_t *machine, uint64_t reg, enum cfi_how how, uint6
              (cfi_rule_t){.how = (uint8_t)how, .offset = (int32_t)(factored * machine->cie->data_factor)});
 }
 
-/* A register that no frame has a value of stands for all that are not known here. */
+/* CFI_REGISTERS, for which no frame has a value, stands for every register that is not known here. */
 static cfi_rule_t in_register(uint64_t reg)
 {
     return (cfi_rule_t){.how = CFI_IN_REGISTER, .reg = (uint8_t)(reg < CFI_REGISTERS ? reg : CFI_REGISTERS)};
@@ -143,7 +143,7 @@ static bool execute_cfa(machine_t *machine, cfi_reader_t *in, uint8_t operation)
     }
 }
 
-/* Those that say where a register is. */
+/* The instructions that say where a register is. False: it is none of them. */
 static bool execute_register(machine_t *machine, cfi_reader_t *in, uint8_t operation)
 {
     uint64_t reg = cfi_read_uleb(in);
@@ -184,7 +184,7 @@ static bool execute_register(machine_t *machine, cfi_reader_t *in, uint8_t opera
     }
 }
 
-/* Run the instructions as far as they are about addresses up to pc. False: one is not understood. */
+/* Run the instructions that apply to addresses up to pc. False: one is not supported here. */
 static bool execute(machine_t *machine, cfi_reader_t in, uintptr_t pc)
 {
     while (in.at < in.end && machine->location <= pc) {

@@ -7,8 +7,9 @@
  *
  *     address --_dl_find_object--> .eh_frame_hdr --binary search--> FDE --its instructions--> row
  *
- * A row says how the registers of the caller are found, once the CFA is known: the stack pointer before the
- * call. Nothing here allocates, locks, or reads anything but the sections and what the caller allows.
+ * A row says how the caller's registers are found from the CFA (canonical frame address), which is the stack
+ * pointer before the call. Nothing here allocates or locks. Only the sections and the memory within the
+ * caller's bounds are read.
  */
 #ifndef WEIR_UNWIND_CFI_H
 #define WEIR_UNWIND_CFI_H
@@ -22,7 +23,7 @@
 /* Where the caller's register is. */
 enum cfi_how {
     CFI_SAME,          /* it was not changed */
-    CFI_UNDEFINED,     /* it is lost; of the return address: this is the outermost frame */
+    CFI_UNDEFINED,     /* its value is lost; for the return address: this is the outermost frame */
     CFI_AT_OFFSET,     /* in memory, at CFA + offset */
     CFI_IS_OFFSET,     /* it is CFA + offset */
     CFI_IN_REGISTER,   /* in another register */
@@ -44,18 +45,18 @@ typedef struct cfi_row {
     cfi_rule_t rules[CFI_REGISTERS];
     cfi_rule_t cfa; /* CFI_IN_REGISTER: register + cfa_offset; CFI_IS_EXPRESSION */
     int32_t cfa_offset;
-    bool is_signal_frame;             /* its address is that of an instruction, and not behind a call */
-    const uint8_t *expressions, *end; /* the file's mapping, as far as it is read */
+    bool is_signal_frame;             /* its return address is the interrupted instruction itself */
+    const uint8_t *expressions, *end; /* base of the expressions' offsets; end of the mapping */
 } cfi_row_t;
 
-/* The row for the instruction at pc. False: no table describes it, or not in a way that is understood
- * here. */
+/* The row for the instruction at pc. False: no table describes it, or the description uses what is not
+ * supported here. */
 bool cfi_find(uintptr_t pc, cfi_row_t *row);
-/* The same by these tables. Whatever is in them, nothing outside of [low, high) is read. */
+/* The same with the given tables. Whatever they contain, nothing outside of [low, high) is read. */
 bool cfi_find_in(const cfi_tables_t *tables, uintptr_t pc, cfi_row_t *row);
 
-/* An address of the tables that describe pc: the same as long as the same file is mapped there. NULL: nobody
- * describes it. */
+/* The address of the tables that describe pc. It stays the same as long as the same file is mapped there.
+ * NULL: no table describes pc. */
 const void *cfi_tables(uintptr_t pc);
 
 /* The registers of a frame; `known` has a bit for each that has a value. */

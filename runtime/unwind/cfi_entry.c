@@ -1,4 +1,4 @@
-/* cfi_entry: see cfi_entry.h. The sections may be damaged: each length and pointer in them is held against
+/* cfi_entry: see cfi_entry.h. The sections may be damaged: each length and pointer in them is checked against
  * the file's mapping. */
 #include "runtime/unwind/cfi_entry.h"
 
@@ -41,12 +41,12 @@ uintptr_t cfi_entry_find(const cfi_tables_t *tables, uintptr_t pc)
     return pair.start <= wanted ? header + (uintptr_t)(intptr_t)pair.fde : 0;
 }
 
-/* The bytes of an entry behind its length. */
+/* The bytes of an entry that follow its length. */
 static cfi_reader_t entry_bytes(const cfi_tables_t *tables, uintptr_t at)
 {
     cfi_reader_t in = cfi_reader_at(tables, at);
     uint64_t length = cfi_read_fixed(&in, 4);
-    if (length == 0xffffffff) /* 64-bit DWARF is not for .eh_frame sections of less than 4 GiB */
+    if (length == 0xffffffff) /* 64-bit DWARF is not supported: only sections of 4 GiB or more need it */
         length = 0;
     if (length < (uint64_t)(in.end - in.at))
         in.end = in.at + length;

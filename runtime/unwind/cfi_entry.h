@@ -1,4 +1,5 @@
-/* cfi_entry: the entries of .eh_frame: what is common to many functions (CIE), and one a function (FDE).
+/* cfi_entry: the entries of .eh_frame. An FDE describes one function; a CIE holds what many FDEs have in
+ * common.
  *
  *     pc --binary search in .eh_frame_hdr--> FDE --its first word leads back--> CIE
  */
@@ -10,7 +11,7 @@
 
 #include "runtime/unwind/cfi_reader.h"
 
-/* One of either. */
+/* A CIE or an FDE. */
 typedef struct cfi_entry {
     cfi_reader_t instructions;
     uint64_t code_factor, data_factor; /* multiplied modulo 2^64 */
@@ -21,8 +22,8 @@ typedef struct cfi_entry {
 
 /* The address of the last FDE that begins at or before pc; 0: none. */
 uintptr_t cfi_entry_find(const cfi_tables_t *tables, uintptr_t pc);
-/* Parse the FDE at that address, and its CIE. False: they are damaged, of a form that is not understood here,
- * or the function that they describe has ended before pc. */
+/* Parse the FDE at that address, and its CIE. False: they are damaged, have a form that is not supported
+ * here, or describe a function that ends before pc. */
 bool cfi_entry_parse(const cfi_tables_t *tables, uintptr_t at, uintptr_t pc, cfi_entry_t *cie,
                      cfi_entry_t *fde);
 

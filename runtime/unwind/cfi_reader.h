@@ -1,5 +1,5 @@
-/* cfi_reader: a reader of the bytes of call frame information. The sections may be damaged: nothing behind
- * the end of what may be read is read. Past the end every value is 0.
+/* cfi_reader: a reader of the bytes of call frame information. The sections may be damaged, so nothing past
+ * the end of the mapping is read: a value that would lie there is 0.
  *
  * Numbers are those of DWARF 5, 7.6 (LEB128), pointers those of the Linux Standard Base 5.0, 10.5.
  */
@@ -14,8 +14,8 @@
 /* DWARF's numbers of the registers of x86-64. */
 enum { CFI_RBX = 3, CFI_RBP = 6, CFI_RSP = 7, CFI_RETURN = 16, CFI_REGISTERS = 17 };
 
-/* Where the tables of a file are: its .eh_frame_hdr, and the addresses that may be read: those that the file
- * is mapped at. */
+/* The tables of one file: its .eh_frame_hdr, and [low, high), the addresses that the file is mapped at, which
+ * are the only ones that may be read. */
 typedef struct cfi_tables {
     const uint8_t *header, *low, *high;
 } cfi_tables_t;
@@ -24,7 +24,7 @@ typedef struct cfi_reader {
     const uint8_t *at, *end;
 } cfi_reader_t;
 
-/* What may be read from an address on. Empty: nothing. */
+/* A reader from an address to the end of the mapping; empty if the address lies outside of the mapping. */
 static inline cfi_reader_t cfi_reader_at(const cfi_tables_t *tables, uintptr_t address)
 {
     if (address - (uintptr_t)tables->low >= (uintptr_t)(tables->high - tables->low))

@@ -1,5 +1,5 @@
 /* cfi_step: from a frame to its caller's, by a row (cfi.h). Some rules are expressions: programs for a stack
- * machine (DWARF 5, 2.5); of its operations those that compilers and the C library write are known here. */
+ * machine (DWARF 5, 2.5); only the operations that compilers and the C library write are supported. */
 #include <string.h>
 
 #include "runtime/unwind/cfi.h"

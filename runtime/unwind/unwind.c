@@ -35,7 +35,8 @@ static uintptr_t probe(uintptr_t from)
     return page + (got > 0 ? (uintptr_t)got : 1) * OS_PAGE; /* the page of `from` is in use */
 }
 
-/* Of a first thread the lower end is not known: what is near its upper end is its own. */
+/* The lower end of the first thread's stack is not known: what lies within NEAR bytes of its upper end counts
+ * as that stack. */
 static cfi_bounds_t bounds_of(unwind_stack_t own, uintptr_t sp)
 {
     uintptr_t low = own.low ? own.low : own.high - NEAR;
@@ -44,7 +45,8 @@ static cfi_bounds_t bounds_of(unwind_stack_t own, uintptr_t sp)
     return (cfi_bounds_t){sp, probe(sp)};
 }
 
-/* An address behind a call may belong to the next line, or to the next function. */
+/* Add an address, unless it is this library's. False: there is no room. A caller passes an address within the
+ * call, because the return address may belong to the next line, or to the next function. */
 static bool note(uintptr_t address, uintptr_t *calls, uint32_t room, uint32_t *count)
 {
     if (own_has_in_image(address))
@@ -63,7 +65,7 @@ static uint32_t mix(uint64_t hash, uint64_t value)
     return (uint32_t)(hash ^ hash >> 32);
 }
 
-/* Like no other. */
+/* A number that no other place has had (until it wraps). */
 static uint32_t another(void)
 {
     static _Atomic uint32_t last;
@@ -96,21 +98,23 @@ static uint32_t hash_contents(const cfi_bounds_t *bounds, uintptr_t from, uintpt
 
 /* --- the cache ---
  *
- * A plain row in one word: the CFA is rsp or rbp and a distance, the return address lies just below it, and
- * each register that calls keep is where it was or at a distance below the CFA.
+ * A plain row fits in one word: the CFA is rsp or rbp plus a distance, the return address lies just below the
+ * CFA, and each callee-saved register is unchanged or saved at a distance below the CFA.
  *
  *     63        48 47     40 39 ...                  0
  *     | cfa: 15+1 |   rbp   | rbx, r12, r13, r14, r15 |  distances in words; 0: not changed
  *
- * Beside it lies its key, combined with it by exclusive or: a reader of one half of one entry and one of
- * another finds no match. So no lock is needed (Hyatt and Mann, "A lockless transposition table
- * implementation", 2002).
+ * The row of an outermost frame, which each walk ends with, says only that it is one (ROW_OUTERMOST: no plain
+ * row has a distance of 0). Beside the row lies its key, combined with the row by exclusive or: a reader that
+ * gets the halves of two different entries finds no match. So no lock is needed (Hyatt and Mann, "A lockless
+ * transposition table implementation", 2002).
  */
 enum { CACHED = 2048 };
 static struct {
     _Atomic uint64_t mixed, row;
 } cache_rows[CACHED];
 
+static const uint64_t ROW_OUTERMOST = (uint64_t)1 << 48;
 static const uint8_t kept[] = {CFI_RBX, 12, 13, 14, 15, CFI_RBP};
 enum { KEPT = sizeof kept };
 
@@ -122,6 +126,8 @@ static uint64_t key_of(uintptr_t pc)
 /* 0: the row is not plain. */
 static uint64_t pack(const cfi_row_t *row)
 {
+    if (row->rules[CFI_RETURN].how == CFI_UNDEFINED)
+        return ROW_OUTERMOST;
     if (row->is_signal_frame || row->cfa.how != CFI_IN_REGISTER || row->cfa_offset % 8 ||
         row->cfa_offset < 8 || row->cfa_offset >= 8 << 15 ||
         (row->cfa.reg != CFI_RSP && row->cfa.reg != CFI_RBP))
@@ -178,24 +184,27 @@ static enum step step(cfi_frame_t *frame, const cfi_bounds_t *bounds, bool *behi
     size_t place = key >> 40 & (CACHED - 1);
     uint64_t row = atomic_load_explicit(&cache_rows[place].row, memory_order_relaxed);
     if (row && (atomic_load_explicit(&cache_rows[place].mixed, memory_order_relaxed) ^ row) == key) {
+        if (row == ROW_OUTERMOST)
+            return OUTERMOST;
         *behind_call = true;
         return step_packed(row, bounds, frame) ? STEPPED : LOST;
     }
     cfi_row_t found;
     if (!cfi_find(pc, &found))
         return LOST;
-    if (found.rules[CFI_RETURN].how == CFI_UNDEFINED)
-        return OUTERMOST;
     row = pack(&found);
     if (row) {
         atomic_store_explicit(&cache_rows[place].row, row, memory_order_relaxed);
         atomic_store_explicit(&cache_rows[place].mixed, key ^ row, memory_order_relaxed);
     }
+    if (row == ROW_OUTERMOST)
+        return OUTERMOST;
     *behind_call = !found.is_signal_frame;
     return cfi_step(&found, bounds, frame) ? STEPPED : LOST;
 }
 
-/* The registers that calls keep, here. */
+/* Fill in the current frame: the callee-saved registers, the stack pointer, and an address in the
+ * function. */
 static inline __attribute__((always_inline)) void capture(cfi_frame_t *frame)
 {
     __asm__ volatile("movq %%rbx, 24(%0)\n\t"
@@ -221,8 +230,9 @@ static uint32_t hash_registers(const cfi_frame_t *frame)
     return hash;
 }
 
-/* The place is of the function that calls here; where it ends is known after one more step. A function that
- * a signal has interrupted does not call: an odd number stands for its frame. */
+/* Begin the place of the function whose call was just noted: where its part of the stack ends is known only
+ * after the next step. A function that a signal has interrupted makes no call: an odd number stands for its
+ * frame. */
 static void begin_place(unwind_place_t *place, const cfi_frame_t *frame, bool is_call)
 {
     *place = (unwind_place_t){.frame = is_call ? frame->reg[CFI_RSP] : 2 * (uintptr_t)another() + 1,
@@ -291,8 +301,8 @@ unwind_places(unwind_stack_t own, uintptr_t *calls, unwind_place_t *places, uint
 
 #else
 
-/* A frame's record is its caller's and the return address, on AArch64 and others. Which registers calls
- * keep is not known there, so the contents are never the same. */
+/* On AArch64 and others a frame record holds the address of the caller's record and the return address. The
+ * callee-saved registers are not known there, so no two places have the same contents. */
 static inline __attribute__((always_inline, no_sanitize("address"))) uint32_t
 walk(uintptr_t at, unwind_stack_t own, uintptr_t *calls, unwind_place_t *places, uint32_t room, bool *whole)
 {

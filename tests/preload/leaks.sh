@@ -216,7 +216,7 @@ SUMMARY: weir: 1500 byte(s) leaked in 15 allocation(s).' ] || fail "$(<report)"
 [ "$(grep -c 'leaked memory so far$' report)" = 3 ] || fail "$(<report)"
 [ "$(function_of Direct 500 report)" = leak ] || ! command -v addr2line >/dev/null || fail "$(<report)"
 on_weir WEIR_DEBUG=leaks=1,leaksignal=9 "$WEIR_PROGRAMS/leaks" clean >/dev/null 2>err
-[ "$(<err)" = 'weir: WEIR_DEBUG=leaksignal: the signal cannot be had; there is a report at exit only' ] || fail "$(<err)"
+[ "$(<err)" = 'weir: WEIR_DEBUG=leaksignal: the signal cannot be used; there is a report at exit only' ] || fail "$(<err)"
 
 echo "sampled: exact in all, the groups nearly"
 cat >many.c <<'END'

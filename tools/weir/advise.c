@@ -220,21 +220,21 @@ const struct command command_advise = {
     .usage = "[OPTION]... [--] PROGRAM [ARGUMENT]...",
     .summary = "Say what of a program need not be on the heap, and what is allocated in too many pieces",
     .details =
-        "The program has debug information (gcc -g) and runs once, on weir. Each place that allocates is judged by what\n"
-        "became of its blocks: a local variable, an arena of the function that outlives them, a pool, a size to begin with,\n"
-        "a builder, fewer and larger blocks, another order of a struct's members.\n"
-        "  --exact            note each block, not a sample: slow, and it can tell more\n"
+        "The program needs debug information (gcc -g), and runs once, on weir. For each place that allocates, the advice\n"
+        "follows from what happened to its blocks: a local variable, an arena of the function that outlives them, a pool,\n"
+        "a larger first size, a builder, fewer and larger blocks, another order of a struct's members.\n"
+        "  --exact            record every block, not a sample: slower, but the advice is surer\n"
         "  --profile-rate=N   bytes from sample to sample; 512 KiB\n"
-        "  --sort=ORDER       the largest first of bytes, objects or time; or of both bytes and time, as shares\n"
-        "  --top=N            so many; 20\n"
-        "  --least=N          only places with so many blocks; 100\n"
-        "  --json             all that is known, for programs; what the program prints goes to stderr\n"
-        "  --html=FILE        a page with the lines of source\n"
-        "  --fail-over=BYTES  exit status 1 if more than so many bytes could be saved\n"
-        "  --baseline=FILE    beyond those of an earlier run's --json\n"
+        "  --sort=ORDER       sort by bytes, objects or time; or by both bytes and time, as shares (both)\n"
+        "  --top=N            print N entries (20)\n"
+        "  --least=N          only places with at least N blocks (100)\n"
+        "  --json             print all that is known as JSON; the output of the program goes to stderr\n"
+        "  --html=FILE        write a page with the lines of source\n"
+        "  --fail-over=BYTES  end with status 1 if more than so many bytes could be saved\n"
+        "  --baseline=FILE    count only what could be saved beyond an earlier run's --json\n"
         "  --keep=FILE        keep the heap profile, with names: for weir report and go tool pprof\n"
-        "  --profile=FILE     read one instead of running a program: of weir run --profile --debug escape=1\n"
-        "  --debug-path=DIR   look for debug files there too, by build id\n"
+        "  --profile=FILE     read a profile of weir run --profile --debug escape=1 instead of running a program\n"
+        "  --debug-path=DIR   look for debug files here too, by build id\n"
         "Exit status: 0; 1: --fail-over, or a file that cannot be read or written; 125: there is no profile of the program.\n",
     .run = run,
 };

@@ -149,12 +149,12 @@ const struct command command_bench = {
         "  arena                 weir's arena, malloc and free, and obstack\n"
         "  malloc                malloc and free under each malloc\n"
         "  malloc -- PROGRAM     the program under each malloc: time, processor time, peak, average memory\n"
-        "  --count N             rounds (6); with fewer than 4 no difference can be told from noise\n"
+        "  --count N             rounds (6); fewer than 4 cannot tell a difference from noise\n"
         "  --benchtime T         for each benchmark, such as 1s or 100x (100ms)\n"
         "  --bench REGEX         only benchmarks that match (.)\n"
         "  --keep FOLDER         keep the results there, a file for each column, for weir benchstat\n"
         "\n"
-        "Each malloc that is installed: the C library's, weir, jemalloc, mimalloc, tcmalloc. The runs are\n"
-        "interleaved. The first column is what the others are compared with.\n",
+        "The mallocs are those that are installed: the C library's, weir, jemalloc, mimalloc, tcmalloc. The runs\n"
+        "are interleaved. The other columns are compared with the first.\n",
     .run = run_bench,
 };

@@ -133,14 +133,14 @@ const struct command command_benchstat = {
         "                      [-format text|csv] [LABEL=]FILE...",
     .summary = "Summarise benchmark results, and compare files of them",
     .details =
-        "Reads Go's benchmark format: what programs with weir/bench.h print, and go test -bench. A file - is\n"
-        "the standard input. Medians with the reach of their confidence interval (0.95); the difference to\n"
-        "the first column in percent, or ~ if the U test gives it a p above alpha (0.05).\n"
+        "Reads Go's benchmark format, which programs with weir/bench.h and go test -bench print. A file - is\n"
+        "the standard input. Prints medians and how far their confidence intervals (0.95) reach; then the\n"
+        "difference to the first column in percent, or ~ if the U test gives a p above alpha (0.05).\n"
         "\n"
-        "KEYS say what tables, rows and columns are made by: -table .config -row .fullname -col .file unless\n"
-        "asked otherwise. A key is .name, .fullname, .file, /size (of BenchmarkCopy/size=4k), goos (any line\n"
+        "KEYS say which keys make tables, rows and columns: -table .config -row .fullname -col .file unless\n"
+        "given. A key is .name, .fullname, .file, /size (of BenchmarkCopy/size=4k), goos (any line\n"
         "\"goos: linux\"), .config (all of these). KEY@alpha, KEY@num and KEY@(b a) order its values; the last\n"
-        "one leaves out all others. -ignore KEYS does not tell results apart by these.\n"
-        "QUERY says which results count: -filter '/alloc:(weir OR glibc) -.name:/^Copy/ .unit:ns/op'.\n",
+        "form leaves out all other values. Results that differ only in the keys of -ignore belong together.\n"
+        "QUERY says which results are used: -filter '/alloc:(weir OR glibc) -.name:/^Copy/ .unit:ns/op'.\n",
     .run = run_benchstat,
 };

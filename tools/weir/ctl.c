@@ -51,8 +51,8 @@ static int run_ctl(int count, char **arguments)
 const struct command command_ctl = {
     .name = "ctl",
     .usage = "PID gogc=PERCENT|memlimit=SIZE... | PID gc | PID free",
-    .summary = "Turn the knobs of a running process, have it collect, or give memory back",
-    .details = "The process was started with weir run --control, by the same user.\n"
-               "Exit status: 0; 1: it cannot be asked, or refuses.\n",
+    .summary = "Set the knobs of a running process, have it collect, or have it give memory back",
+    .details = "The process has to be started with weir run --control, by the same user.\n"
+               "Exit status: 0; 1: it cannot be reached, or refuses.\n",
     .run = run_ctl,
 };

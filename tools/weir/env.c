@@ -22,7 +22,7 @@ static int run_env(int count, char **arguments)
 const struct command command_env = {
     .name = "env",
     .usage = "[--json]",
-    .summary = "Print every option, its value, where that comes from, and what it means",
-    .details = "What is wrong in the environment is reported on stderr, as a program on weir would do.\n",
+    .summary = "Print every option, its value, where the value comes from, and what it means",
+    .details = "Errors in the environment are reported on stderr, as a program on weir does.\n",
     .run = run_env,
 };

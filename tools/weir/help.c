@@ -19,7 +19,7 @@ static void print_all(void)
     printf("usage: weir COMMAND ...\n\n");
     for (const struct command *const *command = commands; *command != NULL; command++)
         printf("  %-10s %s\n", (*command)->name, (*command)->summary);
-    printf("\nweir help COMMAND says more; weir --version says which weir this is.\n");
+    printf("\nweir help COMMAND says more; weir --version prints the version.\n");
 }
 
 static int run_help(int count, char **arguments)

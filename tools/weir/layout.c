@@ -164,17 +164,18 @@ const struct command command_layout = {
     .usage = "[--profile PROFILE] [--type NAME] [--all] [--system] [--json] [--debug-path DIR] FILE",
     .summary = "Show the structs of a program that would be smaller with their members in another order",
     .details =
-        "FILE has debug information (gcc -g), or a separate debug file that is found by its build id.\n"
-        "size: bytes; cell: what malloc takes for one; holes and padding: bytes between members, and behind the last.\n"
-        "Bases, tables of virtual functions and a first member that is a struct stay where they are. Nothing is suggested\n"
-        "for what is packed, or has members with an alignment of their own. \"check\" says what to look at first.\n"
-        "  --profile PROFILE  count the objects of each struct in a heap profile of the program (weir run --profile): what saves\n"
-        "                     the most comes first. sure: the line that allocates names it; likely: no other has its size\n"
+        "FILE needs debug information (gcc -g), or a separate debug file that is found by its build id.\n"
+        "size: bytes; cell: what malloc takes for one; holes, padding: unused bytes between members, after the last.\n"
+        "Base classes, pointers to virtual tables and a first member that is a struct keep their places. Nothing is\n"
+        "suggested for packed structs, or members with an alignment of their own. \"check\" says what to check first.\n"
+        "  --profile PROFILE  count the objects of each struct in a heap profile of the program (weir run --profile); the\n"
+        "                     struct that saves the most comes first. sure: the line that allocates names the struct;\n"
+        "                     likely: no other struct has its size\n"
         "  --type NAME        draw the structs of that name\n"
-        "  --all              those too that cannot be smaller\n"
-        "  --system           those too that headers in /usr declare\n"
-        "  --json             all that is known of each, for programs\n"
-        "  --debug-path DIR   look for debug files there too, by build id\n"
+        "  --all              also show structs that cannot be smaller\n"
+        "  --system           also show structs that headers in /usr declare\n"
+        "  --json             print all that is known of each struct as JSON\n"
+        "  --debug-path DIR   look for debug files here too, by build id\n"
         "Exit status: 0; 1: the file cannot be read, has no debug information, or no such struct.\n",
     .run = run_layout,
 };

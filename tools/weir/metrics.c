@@ -44,8 +44,8 @@ static int run_metrics(int count, char **arguments)
 const struct command command_metrics = {
     .name = "metrics",
     .usage = "[--markdown]",
-    .summary = "List the metrics that a program on weir can be asked for",
+    .summary = "List the metrics of a program on weir",
     .details =
-        "Names are those of Go's runtime/metrics where they mean the same; weir/metrics.h reads them.\n",
+        "The names are those of Go's runtime/metrics where the meaning is the same; weir/metrics.h reads them.\n",
     .run = run_metrics,
 };

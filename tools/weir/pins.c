@@ -17,8 +17,8 @@ static int run_pins(int count, char **arguments)
 const struct command command_pins = {
     .name = "pins",
     .usage = "PID",
-    .summary = "Show which blocks of a running process hold memory that would otherwise go back",
-    .details = "The process was started with weir run --control, by the same user.\n"
-               "Exit status: 0; 1: it cannot be asked.\n",
+    .summary = "Show which blocks of a running process keep memory from going back to the kernel",
+    .details = "The process has to be started with weir run --control, by the same user.\n"
+               "Exit status: 0; 1: it cannot be reached.\n",
     .run = run_pins,
 };

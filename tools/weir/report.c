@@ -163,20 +163,20 @@ static int report_profile(int count, char **arguments)
 const struct command command_report = {
     .name = "report",
     .usage = "[OPTION]... PROFILE",
-    .summary = "Say who allocated the memory, by a heap profile",
+    .summary = "Say which functions allocated the memory, by a heap profile",
     .details =
         "  --index=VALUE       inuse_space (the default), inuse_objects, alloc_space or alloc_objects\n"
-        "  --top=N             so many functions; 20\n"
-        "  --cum               sorted by what they and all that they called allocated\n"
+        "  --top=N             print N functions (20)\n"
+        "  --cum               sort by what each function and its callees allocated\n"
         "  --peek=TEXT         callers and callees of the functions whose names contain the text\n"
         "  --tree              the tree of calls\n"
         "  --lifetimes         how long blocks lived, by the function that allocated them\n"
-        "  --owners            by the pools and arenas that have names\n"
+        "  --owners            add up by the pools, arenas and budgets that have names\n"
         "  --svg=FILE          a flame graph that can be clicked\n"
-        "  --base=PROFILE      the difference to an earlier profile\n"
+        "  --base=PROFILE      print the difference to an earlier profile\n"
         "  --named=FILE        write the profile again, with names and lines: for go tool pprof, and for\n"
         "                      machines that do not have the program\n"
-        "  --debug-path=FOLDER look for debug information there too: FOLDER/.build-id/..., as in /usr/lib/debug\n"
-        "The column \"rounding\" is what the sizes of cells take beyond what was asked for.\n",
+        "  --debug-path=FOLDER look for debug information here too: FOLDER/.build-id/..., as in /usr/lib/debug\n"
+        "The column \"rounding\" is the part of the cells that the program did not ask for.\n",
     .run = report_profile,
 };

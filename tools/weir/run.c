@@ -252,18 +252,19 @@ static void print_options(void)
     printf("  %-34s %s\n", "--stats, --stats=json", "print the account on stderr when the program ends");
     printf("  %-34s %s\n", "--http ADDRESS:PORT, unix:/PATH",
            "serve /metrics, /debug/vars and the page there");
-    printf("  %-34s %s\n", "--page", "serve the page at a free port, and say where it is");
-    printf("  %-34s %s\n", "--control", "let weir top and weir ctl see it and turn its knobs");
-    printf("  %-34s %s\n", "--stats-children", "also when the processes end that it starts");
-    printf("  %-34s %s\n", "--leaks, --leaks=FILE", "say at the end which blocks nothing points to any more");
+    printf("  %-34s %s\n", "--page", "serve the page at a free port, and print its address");
+    printf("  %-34s %s\n", "--control", "let weir top and weir ctl see it and set its knobs");
+    printf("  %-34s %s\n", "--stats-children", "also when a process that it starts ends");
+    printf("  %-34s %s\n", "--leaks, --leaks=FILE", "report at the end the blocks to which nothing points");
 }
 
 const struct command command_run = {
     .name = "run",
     .usage = "[OPTION]... [--] PROGRAM [ARGUMENT]...",
-    .summary = "Run a program with its malloc swapped for weir",
-    .details = "Signals and the exit status are the program's own; 127: it was not found, 126: it cannot be\n"
-               "executed, 125: weir could not go on, 2: the command line makes no sense.\n",
+    .summary = "Run a program on weir in place of its malloc",
+    .details = "Signals and the exit status are those of the program. Other statuses: 127, it was not\n"
+               "found; 126, it cannot be executed; 125, weir could not go on; 2, the command line makes no\n"
+               "sense.\n",
     .run = run_run,
     .print_options = print_options,
 };

@@ -92,14 +92,14 @@ const struct command command_sweep = {
         "                        or the path of a library\n"
         "  --collect             the program's memory is collected (WEIR_COLLECT=1)\n"
         "  --repeat N            runs of each setting (3)\n"
-        "  --time wall|cpu       what memory is weighed against (wall)\n"
-        "  --memory average|peak which memory (average)\n"
+        "  --time wall|cpu       which time memory is compared with (wall)\n"
+        "  --memory average|peak which memory is compared with it (average)\n"
         "  --picture NAME        draw NAME.svg and NAME.png (weir-sweep); none: draw nothing\n"
         "  --json                print all runs as one JSON object instead of the table\n"
         "  --stdout              let the program write to stdout; otherwise it goes to /dev/null\n"
         "\n"
         "Time, CPU and peak are those of time(1); the average is over time, of the largest process.\n"
-        "The figures are medians; a spread is half of the range, in percent. The program's stdin is\n"
-        "/dev/null, or the file that stdin is, from its beginning. Exit status: 0; 1: a run failed.\n",
+        "The figures are medians; a spread is half of the range, in percent. The program reads /dev/null; if\n"
+        "stdin is a file, it reads that from its beginning. Exit status: 0; 1: a run failed.\n",
     .run = run_sweep,
 };

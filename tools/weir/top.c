@@ -153,9 +153,9 @@ static int run_top(int count, char **arguments)
 const struct command command_top = {
     .name = "top",
     .usage = "[--once | PID]",
-    .summary = "Show the memory of running processes, and turn their knobs",
+    .summary = "Show the memory of running processes, and set their knobs",
     .details =
-        "Of the user's processes that were started with weir run --control. In a terminal it is live, and keys\n"
-        "act on the chosen process; otherwise, or with --once, the table is printed once.\n",
+        "Shows the user's processes that were started with weir run --control. In a terminal the table is live,\n"
+        "and keys act on the chosen process; otherwise, or with --once, the table is printed once.\n",
     .run = run_top,
 };

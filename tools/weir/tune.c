@@ -162,16 +162,16 @@ const struct command command_tune = {
     .usage = "--max-rss SIZE | --max-slowdown PERCENT [OPTION]... [--] PROGRAM [ARGUMENT]...",
     .summary = "Find the knobs that keep a bound on a program's memory or time",
     .details =
-        "  --max-rss SIZE         the peak of every run stays below it; the fastest setting is taken\n"
-        "  --max-slowdown P       at most so many percent slower than with --gogc 100; the smallest is taken\n"
+        "  --max-rss SIZE         find the fastest setting whose peak in every run is at most this\n"
+        "  --max-slowdown P       find the smallest setting that is at most P percent slower than --gogc 100\n"
         "  --collect              the program's memory is collected (WEIR_COLLECT=1)\n"
         "  --repeat N             runs of each setting (3)\n"
         "  --time wall|cpu        which time (wall)\n"
-        "  --memory average|peak  which memory --max-slowdown makes small (average)\n"
+        "  --memory average|peak  which memory --max-slowdown minimises (average)\n"
         "  --json                 print all runs as one JSON object instead of the table\n"
         "  --stdout               let the program write to stdout; otherwise it goes to /dev/null\n"
         "\n"
-        "Prints what was tried, and the line to put in front of the program. Exit status: 0; 1: no setting\n"
-        "keeps the bound. weir help sweep says what the figures are.\n",
+        "Prints all settings that were tried, and the line to put in front of the program. Exit status: 0;\n"
+        "1: no setting keeps the bound. weir help sweep explains the figures.\n",
     .run = run_tune,
 };

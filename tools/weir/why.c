@@ -68,9 +68,10 @@ const struct command command_why = {
     .usage = "PID [ADDRESS]",
     .summary = "Show why an object of a running process is kept: a path from a root to it",
     .details =
-        "The process was started with weir run --control, by the same user. The object is one of collected memory: of\n"
-        "weir_gc_alloc, or of malloc in collect mode (weir run --collect) and under weir run --leaks. Without an\n"
-        "address it is one at random: of what leaks the most, probably. The process stands still meanwhile.\n"
-        "Exit status: 0; 1: it cannot be asked, or nothing keeps the object.\n",
+        "The process has to be started with weir run --control, by the same user. The object has to be in collected\n"
+        "memory: of weir_gc_alloc, or of malloc in collect mode (weir run --collect) or under weir run --leaks.\n"
+        "Without an address, an object is chosen at random, in proportion to its size: if something leaks, it\n"
+        "probably belongs to it. The process is stopped meanwhile.\n"
+        "Exit status: 0; 1: it cannot be reached, or nothing keeps the object.\n",
     .run = run_why,
 };

@@ -14,10 +14,11 @@
 #include "runtime/pages/pages.h"
 #include "runtime/profile/sampled.h"
 
-/* Zeroed at once: in the first-level cache when the program comes to it. */
+/* Of an allocation buffer. It is zeroed when it is taken, and is in the first-level cache when the program
+ * comes to use it. */
 enum { RUN_BYTES = 4096 };
-/* A thread that looks for free cells sweeps at most so many spans that have none, unless the limit is
- * near. */
+/* A thread that looks for free cells sweeps at most so many spans that have none before it takes a new span,
+ * if it may take one. */
 enum { SWEEPS_MAX = 8 };
 
 /* --- allocating --- */
@@ -38,8 +39,8 @@ static collected_t *share_of(heap_t *self)
 
 enum buffer_result { BUFFER_NONE, BUFFER_TAKEN, BUFFER_REFUSED };
 
-/* The next free cells of a span, as an allocation buffer. None: it has no more; refused: by the hard
- * limit. */
+/* Make the next free cells of the span the allocation buffer. NONE: the span has no more. REFUSED: the hard
+ * limit does not allow their pages. */
 static enum buffer_result buffer_take(heap_t *self, alloc_buffer_t *buffer, span_t *span)
 {
     bits_t *bits = bitmaps_of(span_slot(span));
@@ -88,7 +89,7 @@ static bool buffer_refill(heap_t *self, collected_t *share, enum span_kind kind,
 
 /* --- large objects --- */
 
-/* Markers may look at them meanwhile. */
+/* Markers may read the bits meanwhile. */
 static void large_set_bits(uint32_t slot, bool allocated, bool marked)
 {
     bits_t *bits = bitmaps_of(slot);
@@ -132,7 +133,7 @@ static void *large_new(heap_t *self, enum span_kind kind, size_t size, size_t al
     return p;
 }
 
-/* Under the lock; the caller frees it as a manual one. */
+/* The object is not a collected one any more: the caller frees it as a manual one. Under the lock. */
 void collected_large_forget(span_t *span)
 {
     span_unlink_all(&collected_lists.large, span);
@@ -171,8 +172,8 @@ void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_
     return p;
 }
 
-/* While a trace runs beside the program, markers may be in the middle of the object: its memory stays, and
- * counts, until the trace has ended. It goes with the unmarked ones then. */
+/* While a trace runs beside the program, a marker may be scanning the object. So its memory stays, and counts
+ * as allocated, until the trace has ended; then it is given back with the unmarked objects. */
 static bool free_collected_large(heap_t *self, span_t *span)
 {
     lock_acquire(&collected_lists.lock);
@@ -190,10 +191,10 @@ static bool free_collected_large(heap_t *self, span_t *span)
     return was_allocated;
 }
 
-/* The mark goes too: until the span is swept it is what counts. It goes last: it may be what keeps the span,
- * which as soon as it has gone can be given back, and be any thread's. If the span is swept between the two,
- * or over them, the cell is free, or is found to be garbage by the next trace. The cell can be had when the
- * span is claimed next. */
+/* Clears the allocs bit and then the marks bit. The mark has to go, too: an unswept span is kept as long as
+ * one of its cells is marked. It goes last, because without it the span may be given back at once, and become
+ * any thread's. If the span is swept meanwhile, the cell is free afterwards, or is garbage that the next
+ * trace finds. The cell can be allocated again when the span is claimed next. */
 bool collected_free(heap_t *self, span_t *span, const void *p)
 {
     if (span_is_large(span))
@@ -229,7 +230,7 @@ bool collected_is_used(void)
 
 /* --- threads --- */
 
-/* What is left of its allocation buffers is free again from the next sweep on. */
+/* Frees the cells that are left in its allocation buffers, and gives up its spans. */
 void collected_thread_end(heap_t *self)
 {
     collected_t *share = self->collected;
@@ -257,8 +258,8 @@ bool collected_before_fork(void)
     return lock_acquire_soon(&collected_lists.lock);
 }
 
-/* A thread that is not in the child may have been about to change its buffers: half of one says nothing.
- * Their cells are free again from the sweep after the next trace. */
+/* A thread that is not in the child may have been in the middle of changing its buffers, so they cannot be
+ * trusted and are dropped. The next trace does not reach their cells, so the sweep after it frees them. */
 static void forget_runs(void)
 {
     for (heap_t *heap = heaps.all; heap; heap = heap->next) {

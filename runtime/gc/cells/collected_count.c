@@ -9,7 +9,8 @@
 
 /* --- giving back --- */
 
-/* The pages that only free cells of the span reach into. A thread that takes those clears them first. */
+/* Release the pages that only free cells of the span reach into. A thread that takes those cells zeroes them
+ * first. */
 static size_t release_free_pages(const span_t *span)
 {
     const bits_t *bits = bitmaps_of(span_slot(span));
@@ -25,7 +26,8 @@ static size_t release_free_pages(const span_t *span)
     return released;
 }
 
-/* Cells are only taken from a span that a thread has claimed, which is done under the lock. */
+/* The spans that no thread has claimed: cells are taken only from claimed spans, and claiming needs the
+ * lock. */
 static size_t trim_spans(uint32_t kind, uint32_t cls)
 {
     size_t released = 0;
@@ -64,8 +66,8 @@ __attribute__((no_sanitize("thread"))) static uint64_t count_bits(const span_t *
     return count;
 }
 
-/* Of a buffer that is just being filled the two ends may not fit: then it was empty, which is no more than
- * was taken. */
+/* The two ends of a buffer may not fit together while its owner refills it. The buffer was empty then, and
+ * counts as empty if at >= end: the new cells are not in the `taken` that was read before. */
 __attribute__((no_sanitize("thread"))) static uint64_t count_in_runs(const collected_t *share, uint32_t cls)
 {
     uint64_t cells = 0;
@@ -93,8 +95,8 @@ static const collected_t *share_read(const heap_t *heap)
     return __atomic_load_n(&heap->collected, __ATOMIC_ACQUIRE);
 }
 
-/* frees = taken - returned - allocated bits. In the order that account.c asks for: first what adds, last what
- * takes away. */
+/* frees = taken - returned - allocated bits. Read in the order that account.c asks for: what is added first,
+ * what is subtracted last. */
 void collected_count(uint64_t mallocs[CLASS_COUNT], uint64_t frees[CLASS_COUNT])
 {
     if (!collected_is_used())

@@ -66,7 +66,7 @@ span_t *collected_span_new(heap_t *self, enum span_kind kind, uint32_t cls)
     return NULL;
 }
 
-/* Word by word: markers may look at one beside the program, and know it. */
+/* Written word by word: markers may read the words beside the program, and know a poisoned one. */
 void collected_poison(char *cell, size_t size)
 {
     for (size_t at = 0; at < size; at += sizeof(uint64_t))
@@ -84,8 +84,8 @@ static void poison_dead(const span_t *span)
     }
 }
 
-/* Swept, and nothing freed since; under the lock. A thread that vanished in a fork may have claimed it, and
- * not got so far as to say so where a trace would look. */
+/* The state of a span that was just swept; under the lock. `heap` is cleared, too: a thread that vanished in
+ * a fork may have claimed the span and not yet entered it in `active`, where the end of a trace looks. */
 static void span_renew(span_t *span)
 {
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
@@ -95,7 +95,7 @@ static void span_renew(span_t *span)
     span->position = 0;
 }
 
-/* What was freed by hand and can be had again no longer counts as allocated; under the lock. */
+/* Cells freed by hand can be allocated again, and so no longer count as allocated; under the lock. */
 static void settle(span_t *span)
 {
     size_t freed = __atomic_exchange_n(&span->freed, 0, __ATOMIC_RELAXED);
@@ -125,7 +125,8 @@ COLD void collected_span_reclaim(span_t *span)
     lock_release(&collected_lists.lock);
 }
 
-/* Its thread goes on to another one. */
+/* Clears `heap`, then reads `freed`; collected_free raises `freed`, then reads `heap`. So at least one of the
+ * two threads offers the span. */
 void collected_span_leave(span_t *span)
 {
     __atomic_store_n(&span->heap, NULL, __ATOMIC_SEQ_CST);
@@ -133,8 +134,8 @@ void collected_span_leave(span_t *span)
         collected_span_reclaim(span);
 }
 
-/* Cells in use. Others ask meanwhile whether what they hold is allocated, and free it: so each word changes
- * at once. */
+/* Returns the number of cells in use. Other threads may meanwhile ask whether their objects are allocated,
+ * and free them: so each word is written at once. */
 uint32_t collected_span_sweep(span_t *span)
 {
     bits_t *bits = bitmaps_of(span_slot(span));

@@ -8,16 +8,16 @@
 #include "runtime/cells/collected_flags.h"
 #include "runtime/os/lock.h"
 
-/* All of it under the lock, but in the stopped world. */
+/* All of it is protected by the lock; in the stopped world the collector does without. */
 HIDDEN extern struct collected_lists {
     lock_t lock;
     uint32_t spans[COLLECTED_KINDS][CLASS_COUNT];   /* slots, linked by next and prev; 0: none */
     uint32_t cursor[COLLECTED_KINDS][CLASS_COUNT];  /* the next to sweep; those before it are swept */
-    uint32_t reclaim[COLLECTED_KINDS][CLASS_COUNT]; /* swept, unclaimed, a quarter of them freed by hand */
-    uintptr_t epoch;                                /* how many traces there were */
+    uint32_t reclaim[COLLECTED_KINDS][CLASS_COUNT]; /* swept spans that may be claimed again; 0: none */
+    uintptr_t epoch;                                /* how many traces have ended */
     uint32_t large;                                 /* large objects, linked by all_next and all_prev */
     size_t kept;                                    /* bytes of KIND_KEPT, at the last trace */
-    /* Large objects: from the beginning of a trace on until the unmarked ones have been freed. */
+    /* New large objects are marked: from the beginning of a trace until its unmarked ones have been freed. */
     bool born_marked;
     bool tracing; /* between collected_begin_trace and collected_end_trace; changed in the stopped world */
 } collected_lists;
@@ -29,9 +29,9 @@ span_t *collected_span_new(heap_t *self, enum span_kind kind, uint32_t cls);
 /* The next span at the cursor that has free cells, swept; else one that was offered. At most so many are
  * swept. */
 span_t *collected_span_claim(heap_t *self, enum span_kind kind, uint32_t cls, uint32_t sweeps);
-/* Its thread goes on to another one. */
+/* The thread that has claimed the span gives it up. */
 void collected_span_leave(span_t *span);
-/* Enough of the span has been freed to claim it once more, if it is swept and unclaimed. */
+/* Enough of the span has been freed by hand: offer it, if it is swept and unclaimed. */
 void collected_span_reclaim(span_t *span);
 /* How many cells freed by hand are enough for that. */
 static inline uint32_t collected_span_worth(const span_t *span)
@@ -43,20 +43,20 @@ void collected_poison(char *cell, size_t size);
 
 /* --- under the lock --- */
 
-/* Free what is not marked; how many cells are in use then. */
+/* Free the unmarked cells. Returns how many cells are in use then. */
 uint32_t collected_span_sweep(span_t *span);
 /* The span has free cells and no thread: it may be claimed. */
 void collected_span_offer(span_t *span);
-/* It has no live cell: its slot goes back. */
+/* The span has no live cell: give its slot back. */
 void collected_span_discard(span_t *span);
-/* A large object is none any more. */
+/* The large object is not a collected one any more; the caller frees it. */
 void collected_large_forget(span_t *span);
 
-/* Bytes allocated since the last trace ended: cells in buffers count as allocated. Less what was freed by
- * hand: it may be "below zero". */
+/* Bytes allocated since the last trace ended, less those freed by hand; so it may wrap below zero. Cells in
+ * buffers count as allocated. */
 extern _Atomic size_t collected_bytes_since;
-/* Bytes of the spans and large objects: those allocated, and the free cells that more can go into. Written
- * under the lock of their lists. */
+/* Bytes of all collected spans, their free cells included, and of all collected large objects. Written under
+ * the lock of their lists. */
 extern _Atomic size_t collected_bytes_held;
 
 #endif

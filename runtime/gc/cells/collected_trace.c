@@ -14,7 +14,7 @@
 
 /* --- before and after a trace; in the stopped world --- */
 
-/* How many cells it had. */
+/* Blacken the cells of the buffer; returns how many. */
 static size_t buffer_blacken(const alloc_buffer_t *buffer)
 {
     if (buffer->at == buffer->end)
@@ -26,7 +26,7 @@ static size_t buffer_blacken(const alloc_buffer_t *buffer)
     return count;
 }
 
-/* What was left in the buffers of a thread that is gone is garbage. */
+/* The thread is gone: the cells left in its buffers are garbage. */
 static void share_drop_runs(collected_t *share)
 {
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
@@ -37,7 +37,8 @@ static void share_drop_runs(collected_t *share)
         }
 }
 
-/* What lives without being reached. How many cells that were, of those that are not black. */
+/* Blacken the allocated cells of a span, which live without being reached. Returns how many were not marked
+ * before. */
 static size_t span_blacken(uint32_t slot)
 {
     size_t count = 0;
@@ -69,7 +70,7 @@ static size_t kept_blacken(void)
     return black;
 }
 
-/* Neighbours together. */
+/* Pass the span's allocated cells to `range`, neighbours as one range. */
 static void span_ranges(uint32_t slot, void (*range)(uintptr_t from, uintptr_t to))
 {
     const span_t *span = span_of_slot(slot);
@@ -101,8 +102,8 @@ void collected_count_kept(size_t *live, size_t *roots)
     *roots -= collected_lists.kept < *roots ? collected_lists.kept : *roots;
 }
 
-/* What a trace has left that was abandoned, or whose large objects were not released, as in a child of fork
- * that has not the collector: no cell is marked, and nothing is grey. */
+/* Clear the marks of a trace that was abandoned, or whose dead large objects were never released: the latter
+ * in a child of fork, which does not have the thread that collected. After this no cell is marked or grey. */
 static void forget_marks(void)
 {
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
@@ -113,7 +114,8 @@ static void forget_marks(void)
         bitmaps_whiten(slot, 1);
 }
 
-/* How many cells are black for it. `ends`: the heap is to have no more buffers, or none of its spans. */
+/* Blacken the cells in the heap's buffers; returns how many. ends: the heap gives up its spans as well. It
+ * keeps its buffers in either case. */
 static size_t share_blacken(collected_t *share, bool ends)
 {
     size_t black = 0;
@@ -204,7 +206,7 @@ static bool is_unmarked(const span_t *span)
     return any == 0;
 }
 
-/* From the cursor on: what was claimed before is swept and some thread's. */
+/* Starts at the cursor: the spans before it are swept already, and may be some thread's. */
 static void release_dead_spans(uint32_t kind, uint32_t cls)
 {
     world_enter();
@@ -219,7 +221,7 @@ static void release_dead_spans(uint32_t kind, uint32_t cls)
     world_leave();
 }
 
-/* Marked ones begin the next cycle white. */
+/* Give back the unmarked large objects. The marked ones become white again, for the next cycle. */
 static void release_dead_large(heap_t *self)
 {
     world_enter();
@@ -249,7 +251,8 @@ void collected_release_dead(heap_t *self)
             release_dead_spans(kind, cls);
 }
 
-/* Under the lock. No thread has it: what it has free is offered. */
+/* Sweep the span at the cursor, which no thread has claimed, and offer it if it has free cells. Under the
+ * lock. */
 static void sweep_ahead(uint32_t *cursor)
 {
     span_t *span = span_of_slot(*cursor);

@@ -21,7 +21,7 @@ static struct {
     uint32_t *buckets;
     uint32_t room; /* a power of two; 0: nothing yet */
     uint32_t end;  /* records ever used, the first included */
-    uint32_t free; /* of them */
+    uint32_t free; /* the first free record, linked by next; 0: none */
 } store = {.lock = LOCK_INIT(LOCK_RANK_SIDE_TABLE)};
 
 uint32_t side_table_end(void)
@@ -58,7 +58,7 @@ void side_table_unlock(void)
 
 /* --- the chains --- */
 
-/* Fibonacci hashing (Knuth, 6.4): objects are neighbours, 16 bytes apart. */
+/* Fibonacci hashing (Knuth, 6.4): needed because objects lie side by side, 16 bytes apart. */
 static uint32_t *record_bucket(uintptr_t object)
 {
     uint64_t hash = (object >> CELL_SHIFT) * 0x9e3779b97f4a7c15u;
@@ -139,7 +139,7 @@ static bool store_grow(void)
     memcpy(store.strong, strong, old * sizeof *strong);
     os_unreserve(records, store_bytes(old));
     for (uint32_t number = 1; number < store.end; number++)
-        if (store.records[number].object) /* not if it is free or waits */
+        if (store.records[number].object) /* not one that is free or in the finalizer queue */
             link_record(number);
     return true;
 }

@@ -1,19 +1,20 @@
-/* side_table: what hangs on collected objects: finalizers, cleanups, weak references, entries of weak maps.
+/* side_table: the records attached to collected objects: finalizers, cleanups, weak references, entries of
+ * weak maps.
  *
- * Each is a record in the runtime's own memory, which is no root, found by the address of its object: a table
- * of chains by hash, and an array of records that doubles. A record's place in the array is its number; 0 is
- * none. Records of objects that are gone are taken out before the world starts again, so an address in here
- * is that of an allocated object.
+ * Records lie in the runtime's own memory, which is no root. A record is found by the address of its object,
+ * in a hash table with chains; all records are in one array, which doubles as needed. A record's place in the
+ * array is its number; 0 is none. Records of dead objects are taken out before the world starts again, so
+ * every address in the table is that of an allocated object.
  *
  *     buckets   hash(object) --> number --> number --> 0          by next and prev
  *     records   | - | finalizer | free | entry | ...              a free one is linked by next
  *     strong    | - |  context  |   0  |   0   | ...              beside the records, two words each: the
  *                                                                   only part that is a root
  *
- * A record that waits for the finalizer thread (finalize.h) is in no chain any more.
+ * A record that waits for the finalizer thread (finalize.h) is in no chain.
  *
- * Everything is read and written under one lock, inside a no-stop section (world.h): a stop does not fall
- * into; in the stopped world the collector has it without the lock.
+ * Everything is read and written under one lock, inside a no-stop section (world.h). So no stopped thread
+ * holds the lock, and in the stopped world the collector uses the table without it.
  */
 #ifndef WEIR_GC_CELLS_SIDE_TABLE_H
 #define WEIR_GC_CELLS_SIDE_TABLE_H
@@ -41,7 +42,7 @@ typedef struct side_record {
         size_t entries;                  /* of a map */
     };
     uintptr_t value;     /* of an entry; of a reference: the offset of its target in the object */
-    uint32_t next, prev; /* in the bucket; next: in the queue, or free */
+    uint32_t next, prev; /* in the bucket; next: also in the queue, or in the free list */
     union {
         uint32_t map_next; /* entries of one map */
         uint32_t first;    /* of a map: its first entry */
@@ -50,8 +51,8 @@ typedef struct side_record {
     uint32_t wake_next;  /* while marking: see ephemeron.h */
     uint32_t generation; /* uses of this record, so that an old handle is told from a new one */
     uint8_t kind;        /* enum side_kind */
-    bool dead;           /* the collector's, in the stopped world: see death.h */
-    bool lost;           /* of an entry, the same: its key was not reached before finalizers were looked at */
+    bool dead;           /* decided in the stopped world: see death.h */
+    bool lost;           /* likewise, of an entry: its key was not reached before finalizers were followed */
 } side_record_t;
 
 /* The strong references: two words that are roots. */
@@ -65,28 +66,28 @@ uint32_t side_table_end(void);
 side_record_t *side_table_at(uint32_t number);
 strong_t *side_table_strong(uint32_t number);
 
-/* False: the thread has no heap and gets none, memory being out. */
+/* False: the thread has no heap, and there is no memory for one. */
 bool side_table_lock(void);
 void side_table_unlock(void);
 
 /* --- under the lock, or in the stopped world --- */
 
-/* A new record that hangs on the object; its span is flagged. 0: out of memory. */
+/* Attach a new record to the object, and flag the object's span. 0: out of memory. */
 uint32_t side_table_add(uintptr_t object, enum side_kind kind);
 /* The records of an object, one after the other: `after` 0 for the first. 0: no more. */
 uint32_t side_table_next_of(uintptr_t object, uint32_t after);
 /* The first of the kind. */
 uint32_t side_table_find(uintptr_t object, enum side_kind kind);
-/* Out of its chain: it hangs on nothing any more. */
+/* Take the record out of its chain: it is attached to nothing any more. */
 void side_table_unhook(uint32_t number);
-/* An unhooked record is free. */
+/* Free a record that was unhooked. */
 void side_table_free(uint32_t number);
 static inline void side_table_drop(uint32_t number)
 {
     side_table_unhook(number);
     side_table_free(number);
 }
-/* Hang it on another object. */
+/* Attach the record to another object. */
 void side_table_rehang(uint32_t number, uintptr_t object);
 
 /* The words that are roots. */
@@ -94,7 +95,7 @@ void side_table_roots(uintptr_t *from, uintptr_t *to);
 
 bool side_table_before_fork(void);
 void side_table_after_fork(bool child);
-/* Is the thread not in the middle of a change to the records? See lock_may_repair. */
+/* May the child use the table: was no change to the records interrupted? See lock_may_repair. */
 bool side_table_may_repair(void);
 
 #endif

@@ -10,12 +10,12 @@
 #include "runtime/threads/helper.h"
 #include "runtime/threads/world.h"
 
-/* While it is STARTING no thread waits for it: the creation waits for locks of the C library's, under which a
- * thread may allocate. */
+/* No thread waits while the state is STARTING: pthread_create may wait for a lock of the C library that
+ * another thread holds while it allocates. If that thread waited here, neither would go on. */
 enum background_state { NONE, STARTING, IDLE, ASKED, SETTLING };
 
 static struct {
-    _Atomic uint32_t state; /* enum background_state; slept on by the thread, and by those that wait for it */
+    _Atomic uint32_t state; /* enum background_state; a futex for the thread and for those that wait for it */
     void (*run_cycle)(void);
 } background;
 static __thread bool is_background;
@@ -26,8 +26,8 @@ static void set_state(enum background_state state)
     os_futex_wake_all(&background.state);
 }
 
-/* What it sleeps in is no section that a stop waits for. It is idle there only: so no frame of the cycle is
- * scanned then. */
+/* The thread sleeps in a blocking section (world.h), so that a stop need not wait for it. It becomes IDLE
+ * only there: while it is idle, no frame of its last cycle is scanned. */
 static void sleep_while_not_asked(bool has_run)
 {
     world_block_begin();
@@ -67,7 +67,7 @@ bool background_ask(void (*run_cycle)(void))
         }
         bool asked = atomic_compare_exchange_strong(&background.state, &starting, ASKED);
         os_futex_wake_all(&background.state);
-        return asked; /* not: the thread got no heap, and is gone */
+        return asked; /* false: the thread got no heap and has ended */
     }
     if (!atomic_compare_exchange_strong(&background.state, &idle, ASKED))
         return false;

@@ -24,17 +24,18 @@
 #include "runtime/threads/workers.h"
 #include "runtime/threads/world.h"
 
-/* Marking less than this takes longer to share than to do. */
+/* A smaller heap is marked by one thread: sharing would take longer than marking. */
 enum { SHARED_MIN = 4 * 1024 * 1024 };
 
-/* Of gc.forbidden, the calling thread's: the only ones that a child of fork has. */
+/* The calling thread's share of gc.forbidden; in the child of a fork it is all that is left. */
 static __thread uint32_t forbidden_here;
-/* Of the calling thread's stack nothing counts below it; NULL: what is in use does. */
+/* In a search for leaks the calling thread's stack is scanned from this frame on; NULL: all that is in
+ * use. */
 static __thread const origin_frame_t *looks_from;
-/* A thread waits for what the next cycle finds. One at a time. */
+/* A thread searches for leaks by the next cycle. Only one thread at a time may. */
 static _Atomic bool looking;
-/* The frame from which the calling thread went into the cycle; 0: not known. Below it is the runtime alone,
- * and sweeping has left addresses of objects there. */
+/* The frame in which the calling thread entered the cycle; 0: not known. The frames below it are the
+ * runtime's, and are not scanned: sweeping leaves addresses of objects in them. */
 static __thread uintptr_t entered_at;
 
 /* --- the cycle; under the lock --- */
@@ -89,7 +90,7 @@ bool gc_is_permitted(void)
 
 /* --- the listeners of the runtime's cycle --- */
 
-/* No handler of the program's runs in the middle of it: it may fork, or install a filter of system calls. */
+/* Signals are blocked meanwhile: a handler of the program might fork, or install a filter of system calls. */
 static void collect_undisturbed(heap_t *self, enum cycle_reason reason)
 {
     uint64_t signals = os_block_heard_signals();
@@ -115,7 +116,7 @@ static void trace(void *context, enum cycle_reason reason)
     background_traced();
 }
 
-/* Threads that the trace will need, if there is one. */
+/* Start the mark workers, if there will be a trace. */
 static void gather(void *context, enum cycle_reason reason)
 {
     (void)context;
@@ -146,7 +147,8 @@ static bool before_fork(void)
 
 static void after_fork(bool child)
 {
-    /* Also where the lock is held below the handler: only a cycle changes it, and in one no handler runs. */
+    /* Even if this fork comes from a signal handler, and the interrupted code holds the lock: only a cycle
+     * changes the workers, and no handler runs during one. */
     if (child)
         workers_forget();
     if (child && lock_may_repair(&gc.lock) && side_table_may_repair()) {
@@ -181,7 +183,7 @@ COLD void gc_start(void)
 
 /* --- the entries --- */
 
-/* The program's registers are in this frame. */
+/* Saves the program's registers in this frame, where they are scanned. */
 COLD void gc_run_cycle(enum cycle_reason reason)
 {
     uintptr_t here, before = entered_at;
@@ -229,7 +231,7 @@ void gc_enable(int change)
     atomic_fetch_add(&gc.disabled, change);
 }
 
-/* A cycle that another thread is in is over when begin returns, and none begins before the end. */
+/* When begin returns, a cycle of another thread has ended; none traces before the end. */
 void gc_forbid_begin(void)
 {
     lock_acquire(&gc.lock);

@@ -42,10 +42,10 @@ static void wait_for_background(void)
     atomic_fetch_add(&gc.wait_ns, os_now_ns() - began);
 }
 
-/* Many threads may find the trigger reached. The first runs the cycle, or has it run; the others go on to the
- * goal, and wait there: the first may have lost its processor to just those that allocate. `at_limit`: the
- * request would pass the limit, though nothing idle is left and no cell of its class: what the spans hold
- * beyond the heap cannot be used now. */
+/* Many threads may find the trigger reached. The first runs the cycle, or has the background thread run it.
+ * The others allocate up to the goal and wait there: otherwise they might keep the processor from the thread
+ * that collects. `at_limit`: the request would pass the limit, no memory is idle, and no free cell is of its
+ * class. Then the free cells that spans hold count as memory that the heap cannot use. */
 COLD static void collect_if_triggered(size_t request, bool at_limit)
 {
     if (background_is_asked()) {
@@ -111,7 +111,7 @@ static void *alloc_as_limited(heap_t *self, enum span_kind kind, size_t size, si
     return alloc_once(self, kind, size, alignment, true);
 }
 
-/* Under WEIR_COLLECT the runtime itself comes here from a cycle: it starts threads for marking. */
+/* Under WEIR_COLLECT a cycle itself calls this: it starts mark workers, and pthread_create allocates. */
 static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
 {
     heap_t *self = thread_heap();
@@ -145,7 +145,8 @@ void *gc_alloc_slow(enum span_kind kind, size_t size)
     return alloc_slow(kind, size, 1);
 }
 
-/* A byte more: a pointer to the end of a block, which C allows, points into it all the same. */
+/* One byte more is allocated, so that a pointer to the end of a block, which C allows, points into its
+ * cell. */
 void *hook_collected(size_t size, size_t alignment)
 {
     if (size > PTRDIFF_MAX) {

@@ -1,5 +1,5 @@
-/* gc_pace: between the cycle and the pacer (pacer.h), which is told sizes and times and says when the next
- * cycle is triggered; and the figures of all cycles, for events and for readers.
+/* gc_pace: connects the cycle with the pacer (pacer.h): it tells the pacer sizes and times, and takes the
+ * next trigger from it. It also keeps the figures of all cycles, for events and for readers.
  */
 #include "runtime/control/control.h"
 #include "runtime/cycle/percent.h"
@@ -9,8 +9,8 @@
 #include "runtime/pages/pages.h"
 #include "runtime/process/processors.h"
 
-/* After a thread could not be stopped: so many times as long as the others stood for nothing, but within
- * these bounds. */
+/* If a thread cannot be stopped, the next cycle is put off: for RETRY_TIMES as long as the others stood still
+ * for nothing, but within these bounds. */
 enum { RETRY_TIMES = 10 };
 static const uint64_t RETRY_LEAST_NS = 100000000u, RETRY_MOST_NS = 10000000000u;
 
@@ -24,7 +24,7 @@ static uint64_t limit_now(void)
     return limit == INT64_MAX ? PACER_NONE : (uint64_t)limit;
 }
 
-/* Held, but neither idle nor, of what is collected, `usable`. */
+/* All that is held, less idle memory, less the `usable` bytes of collected memory. */
 uint64_t gc_outside_of(uint64_t usable)
 {
     page_stats_t held = pages_stats();
@@ -33,7 +33,7 @@ uint64_t gc_outside_of(uint64_t usable)
     return bytes > usable ? bytes - usable : 0;
 }
 
-/* On all processors, as the pacer wants it. */
+/* The time that has passed since the last call, times the processors, as the pacer wants it. */
 uint64_t gc_program_time(void)
 {
     uint64_t now = os_now_ns(), passed = now - gc.told_ns;
@@ -71,7 +71,7 @@ void gc_pace_start(void)
     gc.started = true;
 }
 
-/* Whether a cycle or a knob has changed it. */
+/* Tell listeners of the goal if it has changed, be it by a cycle or by a knob. */
 static void tell_of_goal(void)
 {
     uint64_t goal = gc.pacer.goal;
@@ -99,7 +99,7 @@ bool gc_knobs_have_turned(void)
 
 /* --- after a cycle --- */
 
-/* On all processors. */
+/* CPU time. A stop takes all processors. */
 static uint64_t collector_time(const trace_result_t *result)
 {
     uint64_t stopped = result->stop_ns + result->mark_ns + result->start_ns;
@@ -128,8 +128,8 @@ void gc_note_cycle(const trace_result_t *result, bool forced)
     gc.stats.objects = result->found.objects;
 }
 
-/* What the program would have allocated beside this trace, had it not waited: as much as before it, in the
- * same time, and a quarter more. */
+/* The runway is what the program would allocate during a concurrent trace if no thread waited: the rate
+ * before this trace, times its duration, and a quarter more. It shrinks by at most a quarter in a cycle. */
 static void pace_runway(const trace_result_t *result)
 {
     uint64_t needed = result->beside ? (uint64_t)((double)result->beside_ns * gc.rate * 1.25) : 0;
@@ -138,7 +138,7 @@ static void pace_runway(const trace_result_t *result)
     pacer_set_runway(&gc.pacer, needed > GC_RUNWAY ? needed : GC_RUNWAY);
 }
 
-/* Since the last trace. */
+/* The rate of allocation since the end of the last trace. */
 void gc_note_rate(void)
 {
     uint64_t now = os_now_ns();

@@ -86,8 +86,8 @@ void gctrace_add_limiter(text_t *text, bool on, uint64_t number)
 
 /* --- the listener --- */
 
-/* As long as the world stands still, all of it counts for all processors. Of a trace beside the program the
- * first and the last are its stops; of one in a stop they are the parts of that. */
+/* A stop counts for all processors. For a concurrent trace the first and the last time are its two stops; for
+ * a trace in one stop, the three times are the parts of that stop. */
 static void describe_time(gctrace_cycle_t *cycle, const weir_event *event, const trace_result_t *trace)
 {
     unsigned cores = event->processors;

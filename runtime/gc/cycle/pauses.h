@@ -1,5 +1,5 @@
-/* pauses: how long collections stopped the program, as histograms: what a ring of the last few and a sum do
- * not tell.
+/* pauses: histograms of how long collections stopped the program. They tell what a sum and a list of the last
+ * few pauses do not.
  *
  * Buckets are of durations, four to each doubling, from 2^8 ns (one bucket below) to 2^34 ns, 17 seconds (one
  * above).

@@ -5,7 +5,7 @@
 #include "runtime/gc/mark/mark.h"
 #include "runtime/gc/mark/objref.h"
 
-/* Cells that begin in the slot and reach into [from, to), which lies in it. */
+/* Rescan the cells that begin in the slot and overlap [from, to), which lies in the slot. */
 static void rescan_cells(uint32_t slot, uint32_t cls, uintptr_t from, uintptr_t to)
 {
     uintptr_t start = (uintptr_t)region_address(slot);
@@ -15,7 +15,7 @@ static void rescan_cells(uint32_t slot, uint32_t cls, uintptr_t from, uintptr_t 
         mark_again(slot, first, end < cells ? end : cells);
 }
 
-/* Of the large object around `from`; where the part of it ends. */
+/* Rescan the part of the large object around `from` that lies in the range. Returns the end of that part. */
 static uintptr_t rescan_large(uint32_t slot, uintptr_t from, uintptr_t to)
 {
     uint32_t first = objref_first(slot);
@@ -36,7 +36,7 @@ void rescan(uintptr_t from, uintptr_t to)
             rescan_cells(slot, is.cls, from, end);
         } else if (objref_at((const void *)from)) {
             uintptr_t part = rescan_large(slot, from, to);
-            end = part > end ? part : end; /* behind its end there is nothing in the slot */
+            end = part > end ? part : end; /* the rest of its last slot is unused */
         }
         from = end;
     }

@@ -17,7 +17,7 @@
 #include "runtime/profile/origin.h"
 #include "runtime/threads/world.h"
 
-/* Less than this is rescanned in the stop at once. */
+/* When a round finds no more than this, the last stop follows. */
 enum { FEW_WRITTEN = 16 * OS_PAGE };
 
 static struct {
@@ -28,7 +28,7 @@ static struct {
     bool lost;               /* it is not known what was written */
     _Atomic bool hurry;
     trace_result_t last;
-    _Atomic uint64_t stop_ns; /* a stop to mark in would have taken the last trace so long */
+    _Atomic uint64_t stop_ns; /* how long the last trace would have taken in one stop */
 } trace;
 
 /* --- stops --- */
@@ -79,8 +79,8 @@ static void start_world(void)
 
 /* --- with the world stopped --- */
 
-/* Leaks are looked for, not freed; and where not all roots were found, or not everybody stood still, nothing
- * may be. */
+/* Ends a trace after which nothing is freed: leaks are only looked for, or not all roots were found, or a
+ * thread did not stand still. */
 COLD static mark_result_t keep_all(void)
 {
     mark_result_t found = mark_end();
@@ -90,7 +90,7 @@ COLD static mark_result_t keep_all(void)
     return found;
 }
 
-/* The registers of the caller are in this frame or below it. */
+/* Saves the caller's registers in this frame: they are scanned if the stack is scanned from here on. */
 __attribute__((noinline)) static uintptr_t take_roots(void)
 {
     const trace_request_t *request = trace.request;
@@ -107,8 +107,8 @@ __attribute__((noinline)) static uintptr_t take_roots(void)
     return from;
 }
 
-/* On a stack that is an object itself, what is found changes with each call that we make. Beside the program
- * more was marked than is reached now. */
+/* Checks the marks. Not on a stack that is itself a collected object: what is found there changes with each
+ * call made here. A concurrent trace may have marked more than is reached now. */
 static void verify_trace(uintptr_t from, size_t objects, size_t black)
 {
     if (LIKELY(!options.gcverify) || region_owns((const void *)from))
@@ -119,7 +119,7 @@ static void verify_trace(uintptr_t from, size_t objects, size_t black)
         reftrace_verify(from, objects, black, false);
 }
 
-/* Marks from the roots and from what is grey, and decides. */
+/* Marks from the roots and from grey objects, and decides what is dead. */
 static mark_result_t finish(size_t black)
 {
     uint32_t members = trace.request->alone ? 1 : trace.request->members;
@@ -162,7 +162,7 @@ static bool run_in_a_stop(void)
 
 /* --- beside the program --- */
 
-/* What is allocated while it runs counts as live, as it is marked. */
+/* What the program has allocated during the trace counts as live, because it is marked. */
 static size_t allocated_since(size_t began)
 {
     size_t bytes = collected_bytes_since - began;
@@ -182,7 +182,7 @@ static bool begin_beside(void)
     return true;
 }
 
-/* As long as it pays. */
+/* Rescans in rounds, as long as each finds clearly less than the one before. */
 static void mark_in_rounds(void)
 {
     trace_result_t *result = trace.result;
@@ -198,7 +198,7 @@ static void mark_in_rounds(void)
     }
 }
 
-/* Nothing of what was marked holds. */
+/* Marks again from the beginning, because it is not known what was written. */
 static mark_result_t finish_anew(void)
 {
     trace.result->beside = false;
@@ -245,7 +245,7 @@ static uint32_t members_beside(uint32_t members)
     return members > 1 ? members / 2 : 1;
 }
 
-/* Of the first trace nothing is known but the heap's size. */
+/* Before the first trace nothing is known but the heap's size. */
 bool trace_would_be_beside(size_t heap)
 {
     enum { FIRST_MIN = 16 * 1024 * 1024 };

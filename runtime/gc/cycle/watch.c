@@ -8,7 +8,7 @@
 #include "runtime/pages/pages.h"
 #include "runtime/process/dirty.h"
 
-/* Each range is a question to the kernel, and perhaps a mapping of its own. */
+/* Each range costs a system call at every question, and perhaps a mapping of its own. */
 enum { RANGES = 2048 };
 /* The page tables of what is watched take 1/512 of it, be it touched or not. */
 static const size_t OBJECT_MAX = (size_t)1 << 30;
@@ -16,7 +16,7 @@ static const size_t OBJECT_MAX = (size_t)1 << 30;
 static struct {
     range_t *ranges; /* of RANGES */
     uint32_t count;
-    uint32_t number; /* of this arming, not 0: bitmaps_grey[slot].watch of a span that is watched */
+    uint32_t number; /* of this arming, not 0; bitmaps_grey[slot].watch has it if the span is watched */
     size_t bytes;    /* written, in this question */
     watch_visit *visit;
 } watch;
@@ -35,7 +35,7 @@ static size_t span_extent(uint32_t slot)
     return objref_kind(span) & 1 ? objref_large_bytes(span) : 0;
 }
 
-/* Those of all spans that there are now; more may come. */
+/* All spans that exist now lie in slots below this one; more may come. */
 static uint32_t slots_end(void)
 {
     size_t reach = __atomic_load_n(&bitmaps_reach, __ATOMIC_ACQUIRE), used = atomic_load(&region.used);
@@ -64,8 +64,8 @@ static bool is_new(uint32_t slot, size_t extent)
     return extent && bitmaps_grey[slot].watch != watch.number;
 }
 
-/* Calls each(first, end, from, to) for neighbouring new spans: their slots and their memory. False: one of
- * the calls was. */
+/* Calls each(first, end, from, to) for every group of neighbouring new spans: their slots and their memory.
+ * False: one of the calls returned false. */
 static bool each_new(bool (*each)(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to))
 {
     uint32_t end = slots_end();
@@ -84,7 +84,7 @@ static bool each_new(bool (*each)(uint32_t first, uint32_t end, uintptr_t from, 
     return all;
 }
 
-/* A span that comes between the two passes is new the next time. */
+/* A span that is made while this runs is new at the next question. */
 bool watch_arm(void)
 {
     if (!watch.ranges)
@@ -134,14 +134,15 @@ static bool note_new(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to)
     return true;
 }
 
-/* Watched first, then looked through. If it cannot be watched it is new again the next time. */
+/* New spans are watched first, then reported as written. Those that cannot be watched are new again at the
+ * next question. */
 static bool begin_and_note(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to)
 {
     begin_watching(first, end, from, to);
     return note_new(first, end, from, to);
 }
 
-/* Objects that are never watched. */
+/* Report the objects that are never watched. */
 static void note_largest(void)
 {
     uint32_t end = slots_end();

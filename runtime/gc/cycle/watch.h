@@ -1,19 +1,19 @@
 /* watch: which pages of the collected memory that holds pointers were written, from one question to the next
  * (process/dirty.h).
  *
- *     arm      every span that there is, small or large, and of a kind with pointers, is watched
- *     ask      what was written since; spans that have come are watched from now on, and all of them counts
+ *     arm      watch every span that there is, small or large, of a kind with pointers
+ *     ask      report what was written since; watch the spans that have come since, and report all of them
  *              as written
  *     look     the same for the last time, with the world stopped
  *     disarm   nothing is watched
  *
  * What is watched is a list of ranges, neighbouring spans together. Each first write to a page costs the
  * program a fault, so spans without pointers are never watched, and between traces nothing is. While
- * something is watched no span goes: the collecting thread has the collector's lock, and large objects that
- * are freed by hand stay (gc/cells/collected.c). Objects so large that their page tables would be felt are
- * not watched: all of them counts as written each time.
+ * something is watched, no span is given back: the collecting thread has the collector's lock, and large
+ * objects that are freed by hand stay (gc/cells/collected.c). The largest objects are not watched, because of
+ * the memory that their page tables would take: they count as written each time.
  *
- * The collector's, under its lock.
+ * Used by the collector, under its lock.
  */
 #ifndef WEIR_GC_CYCLE_WATCH_H
 #define WEIR_GC_CYCLE_WATCH_H
@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* From `from` to `to` something was written: within a range that is watched, or within one new span. */
+/* Something was written in [from, to), which lies in a watched range or consists of new spans. */
 typedef void watch_visit(uintptr_t from, uintptr_t to);
 
 /* False: the kernel cannot, or there is too much to note; nothing is watched. */

@@ -12,7 +12,7 @@
 
 enum { REACHED, DIRECT, INDIRECT }; /* origin_t.state */
 
-/* The collector's. */
+/* Used by the collector, and by the thread that asked for the search. */
 static struct {
     leak_group_t *groups; /* for every stack that there may be */
     uint32_t count;       /* one more than the highest number of a stack with a leak */
@@ -25,7 +25,7 @@ static void judge(origin_t *origin)
     origin->state = mark_base(block) == block && !collected_is_marked(block) ? DIRECT : REACHED;
 }
 
-/* Pointers to itself do not count. */
+/* A leaked block makes the blocks that it points to indirect leaks; pointers to itself do not count. */
 __attribute__((no_sanitize("address", "thread"))) static void follow(origin_t *origin)
 {
     if (origin->state == REACHED)

@@ -16,19 +16,20 @@
 #include "runtime/profile/profile.h"
 #include "runtime/threads/world.h"
 
-/* The collector's, with the world stopped. No object's address is in here: it may be linked into a program,
- * and then is among the roots. */
+/* The state of the search, with the world stopped. No address of an object may be in here: if the library is
+ * linked into the program, this variable is among the roots. */
 static struct {
     uintptr_t own_from, own_to; /* the caller's stack */
     enum phase { OTHERS, THREADS, OWN } phase;
-    uintptr_t word;  /* of the roots: what is it? */
-    uintptr_t range; /* where the range begins that it is in; 0: not found yet */
+    uintptr_t word;  /* a root, whose kind is to be found */
+    uintptr_t range; /* start of the range that holds the word; 0: not found yet */
     root_source_t source;
 } path;
 
 /* --- reaching the object --- */
 
-/* Of two shortest paths the one from what is not a thread's says more. */
+/* In which phase the word is visited. Roots that belong to no thread come first: a path from them says
+ * more. */
 static enum phase phase_of(uintptr_t word)
 {
     root_source_t source = roots_source();
@@ -51,7 +52,7 @@ static void visit_roots(uintptr_t here, enum phase phase)
     roots_each(here, visit_path_range);
 }
 
-/* What has a finalizer lives until that has run. */
+/* An object with a finalizer lives until that has run. */
 static void visit_finalizers(void)
 {
     for (uint32_t number = 1; number < side_table_end(); number++)
@@ -59,7 +60,7 @@ static void visit_finalizers(void)
             reftrace_visit_object(side_table_at(number)->object);
 }
 
-/* False: memory is out. */
+/* False: out of memory. */
 static bool reach_by_others(uintptr_t here)
 {
     visit_roots(here, OTHERS);
@@ -81,7 +82,8 @@ static size_t size_of(uintptr_t object)
     return span_usable(span_of_slot(region_slot((const void *)object)));
 }
 
-/* Number of an object; each byte is as probable as any other. */
+/* The number of an object chosen at random, where each byte is as probable as any other; 0: there is no
+ * object. */
 static size_t pick(void)
 {
     size_t bytes = 0, number = 1;
@@ -93,7 +95,7 @@ static size_t pick(void)
     return reftrace_count() ? number : 0;
 }
 
-/* The thread's own thread-local memory is no part of its stack. */
+/* Find the part of the calling thread's stack that is in use, without the thread-local memory above it. */
 static void find_own(uintptr_t here)
 {
     uintptr_t from, to;
@@ -130,7 +132,8 @@ static bool is_of_thread(const heap_t *heap, weir_path_step *root)
     return true;
 }
 
-/* A thread's stack is in one mapping with its thread-local memory, and with more. */
+/* One mapping may hold a thread's stack, its thread-local memory and more, so a root there is looked up in
+ * every thread. */
 static void name_root(uintptr_t here, path_t *found)
 {
     weir_path_step *root = &found->steps[0];
@@ -156,7 +159,7 @@ static void name_root(uintptr_t here, path_t *found)
 
 /* --- the path --- */
 
-/* The one that led to it; 0: a root. */
+/* The number of the object that led to this one; 0: a root did. */
 static size_t before(const reached_t *reached)
 {
     if (reached->from == NAIVE_ENTRY)
@@ -177,7 +180,7 @@ static void fill_calls(const void *p, weir_path_step *step)
         calls[i] = stack->frames[i];
 }
 
-/* `next`: what its pointer leads to; NULL: it is the last. */
+/* `next`: the next object on the path; NULL: this is the last. */
 static void fill(weir_path_step *step, const reached_t *reached, const reached_t *next)
 {
     *step = (weir_path_step){.at = (const void *)reached->object, .size = size_of(reached->object)};
@@ -186,7 +189,7 @@ static void fill(weir_path_step *step, const reached_t *reached, const reached_t
     fill_calls(step->at, step);
 }
 
-/* Backwards; of a long one the middle is left out. */
+/* Fill in the path, from its end to its root. The middle of a long path is left out. */
 static void fill_all(uintptr_t here, size_t number, path_t *found)
 {
     for (size_t i = number; i; i = before(reftrace_at(i)))

@@ -1,9 +1,9 @@
 /* path: a shortest path from a root to an object; include/weir/path.h is the manual.
  *
- * With the world stopped the second tracer (reftrace.h) runs, without a marking before: it goes breadth
- * first, and notes which word led to each object. From the object these notes lead back to the root, whose
- * kind is then asked for once more (roots.h). The calling thread's stack comes last, and only if nothing else
- * leads to the object.
+ * With the world stopped, the reference tracer (reftrace.h) runs, without marking before it. It goes breadth
+ * first, and notes which word led to each object. These notes lead from the object back to the root; another
+ * pass over the roots (roots.h) then finds what kind of root it is. The calling thread's stack comes last,
+ * and only if nothing else leads to the object.
  */
 #ifndef WEIR_GC_DEBUG_PATH_H
 #define WEIR_GC_DEBUG_PATH_H
@@ -21,8 +21,8 @@ typedef struct path {
     weir_path_step steps[PATH_STEPS]; /* modules and their symbols are not filled in */
 } path_t;
 
-/* Under the collector's lock, everything being swept; the caller's own stack begins at `here`. 0, or what
- * errno is to say. */
+/* Under the collector's lock, when everything is swept; the caller's own stack begins at `here`. Returns 0 or
+ * an errno value. */
 int path_find(uintptr_t here, const void *p, path_t *path);
 
 #endif

@@ -19,7 +19,7 @@
 
 enum { STEP = 1 << 20 /* bytes of the queue that are committed at a time */ };
 
-/* The collector's, with the world stopped. */
+/* Used by the collector, with the world stopped. */
 static struct {
     uint8_t *seen;    /* a byte for each 16 bytes of the region, at the start of an object */
     reached_t *queue; /* reserved for as many objects as there may be; number 0 is none */
@@ -30,15 +30,16 @@ static struct {
     bool failed;                               /* there was no memory for all that is reached */
     bool verifies;
     bool in_roots; /* what is visited is a word of the roots */
-    bool floats;   /* marked beside the program: garbage of the trace itself may be marked */
+    bool floats;   /* the trace was concurrent: floating garbage may be marked */
     bool moves;    /* a thread that was not stopped has run since the marker took the roots, or may have */
 } reftrace;
 
 /* --- threads that run while the world is stopped --- */
 
-/* In collect mode a thread that has just begun runs until it asks for a heap, one that has given its heap
- * back until it is gone. Neither loads a pointer that the marker has not seen; but what it spills on its
- * stack may look like an object: a register of which one byte was overwritten, say. */
+/* Does a thread run that the stop does not know? In collect mode a new thread runs until it asks for a heap,
+ * and an ending one after it has given its heap back. Neither loads a pointer that the marker has not seen.
+ * But what it spills on its stack may look like a pointer: a register of which one byte was overwritten,
+ * say. */
 static bool is_anybody_unknown(void)
 {
     uint32_t known = workers_started();
@@ -62,21 +63,22 @@ static bool is_seen(uintptr_t object)
     return reftrace.seen[(object - region_base) / 16];
 }
 
-/* On a coroutine's stack that was not registered what lies below the stack pointer may be the program's, and
- * is a root. So are the collector's frames there, then, and what earlier calls have left: addresses of
- * objects that change as it works. */
+/* Does the word lie in a frame of the collector? On a coroutine's stack that was not registered, the memory
+ * below the stack pointer may be the program's, and is a root. Then the collector's frames there, and what
+ * earlier calls have left there, are roots as well: they hold addresses of objects, which change as the
+ * collector works. */
 static bool is_own_frame(uintptr_t word)
 {
     enum { DEEPEST = 64 * 1024 };
     return reftrace.here - word - 1 < DEEPEST;
 }
 
-/* Is it marked? It must be, unless a word on the stack of a thread that moves has led to it, or of the
- * collector. */
+/* Is the object marked? It must be, unless the word that led to it lies on the stack of a running thread or
+ * of the collector. */
 static bool is_marked_or_stray(uintptr_t object)
 {
     bool is_marked = collected_is_marked((const void *)object);
-    /* Else the collector has missed an object that is reached. */
+    /* If this fails, the collector has missed an object that is reached. */
     ALWAYS_CHECK(is_marked || (reftrace.in_roots && (reftrace.moves || is_own_frame(reftrace.at))));
     return is_marked;
 }
@@ -120,7 +122,7 @@ static void visit_range(uintptr_t from, uintptr_t to)
         reftrace_visit_word(from);
 }
 
-/* Pools poison what they hold. */
+/* Unchecked by sanitizers: pools poison what they hold. */
 __attribute__((no_sanitize("address", "thread"))) static void visit_word_inside(uintptr_t at)
 {
     reftrace.at = at;
@@ -186,11 +188,12 @@ static void drain_references(void)
         reftrace.from = ++reftrace.scanned;
         scan_references(reftrace.queue[reftrace.from].object);
     }
-    /* Linked into a program this is a root: no address inside an object may stay. */
+    /* If the library is linked into a program, these are roots: no address inside an object may stay in
+     * them. */
     reftrace.at = reftrace.from = 0;
 }
 
-/* --- what hangs on objects: death.h, less cleverly --- */
+/* --- records of objects: the steps of death.h, in the simplest way --- */
 
 static void follow_entries(bool again)
 {
@@ -210,13 +213,14 @@ static void follow_entries(bool again)
     } while (reftrace.count > before);
 }
 
-/* What the collector holds to be gone is just what was not seen; or, where garbage floats, a part of it. */
+/* The collector must have found exactly those objects dead that were not seen here; with floating garbage,
+ * only some of them. */
 static void check_gone(bool gone, bool seen)
 {
     ALWAYS_CHECK(reftrace.failed || (reftrace.floats ? !(gone && seen) : gone == !seen));
 }
 
-/* The collector has decided before finalizers were looked at, as is done here. */
+/* Checked before finalizers are followed, since that is when the collector has decided. */
 static void check_weak(void)
 {
     for (uint32_t number = 1; number < side_table_end(); number++) {
@@ -270,9 +274,9 @@ static void verify_marks(uintptr_t here, size_t objects, size_t black)
     follow_entries(false);
     check_weak();
     follow_finalizers();
-    /* Else the collector has marked more than is reached. In collect mode a thread that has just begun, or is
-     * about to be gone, runs while the world is stopped, and overwrites on its stack what an earlier one has
-     * left there. */
+    /* If this fails, the collector has marked more than is reached. Not in collect mode: there a new or an
+     * ending thread runs while the world is stopped, and overwrites on its stack what an earlier thread has
+     * left. */
     ALWAYS_CHECK(reftrace.failed || reftrace.count >= objects || options.collect || reftrace.floats);
     ALWAYS_CHECK(reftrace.count <= objects + black);
 }

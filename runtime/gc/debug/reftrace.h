@@ -1,9 +1,9 @@
-/* reftrace: a second tracer that shares nothing with the first but the roots: one thread, one queue, no
+/* reftrace: the reference tracer. It shares nothing with the marker but the roots: one thread, one queue, no
  * prefetching, its own bits. It goes breadth first and notes which word led to each object, so a chain of
  * these notes is a shortest path from a root.
  *
- * WEIR_DEBUG=gcverify=1 has it run after each marking; both have to find the same objects. And path.h asks
- * it.
+ * WEIR_DEBUG=gcverify=1 has it run after each marking; both have to find the same objects. path.h uses it,
+ * too.
  *
  * This folder: questions about the graph of objects: a second tracer that has to agree with the first,
  * leaks, paths from roots.
@@ -15,33 +15,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* With the world stopped, before the marker takes the roots: does a thread run all the same? */
+/* With the world stopped, before the marker takes the roots: note whether a thread runs all the same. */
 void reftrace_prepare(void);
 
-/* With the world stopped and marking done: ends the program with a line if an object that the roots reach is
- * not marked, or if they reach another number of objects; a stray word may also lead to some of the `black`
- * cells, which were marked before. False: there was no memory to look. */
+/* Check the marks, with the world stopped and marking done. Ends the program with a line if the roots reach
+ * an object that is not marked, or do not reach `objects` objects. They may reach up to `black` more: a stray
+ * word may lead to a cell that was marked before marking began. False: there was no memory for the check. */
 bool reftrace_verify(uintptr_t here, size_t objects, size_t black, bool floats);
 
 /* --- for path.c; all of it in one stop of the world --- */
 
-/* An object that was reached. Those that a word of the roots points to come from number 0, which is none. */
+/* An object that was reached. If a root points to it, `from` is 0, which is the number of no object. */
 typedef struct reached {
     uintptr_t object;
-    uintptr_t
-        at; /* the word that points to it; 0: a type's function has said so, or a finalizer waits for it; of
-                       what comes from NAIVE_ENTRY: the number of the weak map's entry */
+    /* The word that points to it; 0: a type's trace function has named it, or it has a finalizer. If `from`
+     * is NAIVE_ENTRY: the number of the weak map's entry. */
+    uintptr_t at;
     uintptr_t from; /* the number of the object that the word is in */
 } reached_t;
 #define NAIVE_ENTRY UINTPTR_MAX
 
-/* Nothing is reached. False: no memory. */
+/* Begin, with nothing reached. False: out of memory. */
 bool reftrace_begin(void);
 void reftrace_end(void);
-/* A word of the roots; the start of an object that is one by itself. */
+/* Visit a word of the roots; visit an object that is a root by itself, named by its start. */
 void reftrace_visit_word(uintptr_t at);
 void reftrace_visit_object(uintptr_t object);
-/* All that is reached from what was visited so far. False: there was no memory for all of it. */
+/* Trace everything that is reached from what was visited so far. False: out of memory. */
 bool reftrace_run(void);
 /* Objects are numbered from 1 in the order in which they were reached. */
 size_t reftrace_count(void);

@@ -7,7 +7,7 @@
 #include "runtime/os/spin.h"
 
 static struct {
-    spin_t lock; /* among markers: the list, linked by wake_next */
+    spin_t lock; /* between markers: protects `first`, a list of records linked by wake_next */
     _Atomic uint32_t first;
 } awake;
 
@@ -50,8 +50,8 @@ static uint32_t take_awake(void)
     return number;
 }
 
-/* Key and map are marked by different markers perhaps; each wakes after it has marked, so the later of the
- * two finds both marked. */
+/* Different markers may mark the key and the map of an entry. Each wakes the records after it has marked, so
+ * the later of the two finds both marked. */
 bool awake_resolve(void (*visit)(void *context, const void *p), void *context)
 {
     uint32_t number = awake_any() ? take_awake() : 0;

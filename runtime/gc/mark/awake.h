@@ -11,9 +11,9 @@
 
 /* For markers: an object of a WATCHED span has been marked. */
 void awake_add(uintptr_t object);
-/* Is anything awake? */
+/* Is any record awake? */
 bool awake_any(void);
-/* Resolve one record that is awake, if there is one: its values are visited. */
+/* Take one record off the list of those awake, and visit its values if they live. False: none was awake. */
 bool awake_resolve(void (*visit)(void *context, const void *p), void *context);
 
 /* Are the entry's key and map marked, and so its value alive? */

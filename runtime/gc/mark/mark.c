@@ -45,8 +45,8 @@ void marker_found_large(marker_t *self, uint32_t slot, mark_mode_t mode)
 
 /* --- scanning --- */
 
-/* Of a stopped thread's stack, too, about which sanitizers have opinions; and of what the program writes to
- * meanwhile: what it writes after this its page remembers. */
+/* The word may lie on a stopped thread's stack, to which sanitizers would object. In a concurrent trace the
+ * program may write it at the same time: a write after this load is found by its page (watch.h). */
 __attribute__((no_sanitize("address", "thread"))) static inline uintptr_t word_at(const uintptr_t *word)
 {
     return __atomic_load_n(word, __ATOMIC_RELAXED);
@@ -72,7 +72,7 @@ AS_MODE void scan_words(marker_t *self, uintptr_t from, uintptr_t to, mark_mode_
     }
 }
 
-/* Words in collected objects, where not every pointer counts. */
+/* Scan words of collected objects, where only a pointer to an object's start counts (mark_set_base_only). */
 __attribute__((noinline)) static void scan_bases(marker_t *self, uintptr_t from, uintptr_t to)
 {
     for (const uintptr_t *word = (const uintptr_t *)from; word < (const uintptr_t *)to; word++) {
@@ -105,8 +105,8 @@ static void scan_bitmap(marker_t *self, uintptr_t object, size_t bytes, const we
             }
 }
 
-/* The last word says what type it is; none as long as the object is being made, or of one that has just been
- * freed. */
+/* The last word of the object points to its type. It is null while the object is being made, and poison after
+ * it was freed. */
 static void scan_typed(marker_t *self, uintptr_t object, size_t bytes)
 {
     bytes -= sizeof(uintptr_t);
@@ -169,8 +169,8 @@ static void prefetch_word(uint32_t slot)
     __builtin_prefetch(&bitmaps_scanned_of(slot)[word], 1);
 }
 
-/* The first span of the queue is the one that the marker is at. False: there is none. Its link is another's
- * to use as soon as no word is grey. */
+/* Take the first span of the queue, to scan it. False: the queue is empty. The span's link is read before its
+ * grey words are cleared: from then on another marker may queue the span, and use the link. */
 AS_MODE bool take_span(marker_t *self, mark_mode_t mode)
 {
     uint32_t slot = self->queue.first;
@@ -193,8 +193,8 @@ AS_MODE bool take_span(marker_t *self, mark_mode_t mode)
     return true;
 }
 
-/* The next one of its words, from the present one on and round: what is noted further up is met in the same
- * round. */
+/* The next grey word of the span after the present one, in a circle: so bits that become pending further up
+ * are found in the same round. */
 static inline uint32_t take_word(marker_t *self)
 {
     uint32_t after = (self->word + 1) % 64;
@@ -205,7 +205,7 @@ static inline uint32_t take_word(marker_t *self)
 }
 _Static_assert(SLOT_WORDS == 64, "all words fit into one");
 
-/* Marks the pending cells of a word. All that are marked there now. */
+/* Mark the pending cells of a word. Returns all marks of that word. */
 AS_MODE uint64_t take_marks(marker_t *self, uint32_t word, mark_mode_t mode)
 {
     bits_t *bits = &bitmaps_of(self->slot)[word];
@@ -219,8 +219,7 @@ AS_MODE uint64_t take_marks(marker_t *self, uint32_t word, mark_mode_t mode)
     return marks | pending;
 }
 
-/* The cells of a word that are marked and not scanned: this marker scans them. How
- * many? */
+/* Claim the cells of a word that are marked and not scanned; this marker scans them. Returns their number. */
 AS_MODE uint32_t take_cells(marker_t *self, uint32_t word, mark_mode_t mode)
 {
     uint64_t *scanned = &bitmaps_scanned_of(self->slot)[word];
@@ -247,7 +246,7 @@ AS_MODE void scan_ranges(marker_t *self, mark_mode_t mode)
         scan_piece(self, piece.from, piece.to, mode);
 }
 
-/* Where many cells of a word are to be scanned the processor sees by itself what is read next. */
+/* Scan without prefetching: with many cells in a word, the processor itself sees what is read next. */
 AS_MODE void scan_cells(marker_t *self, mark_mode_t mode)
 {
     prefetch_t object = {.size = self->size, .kind = self->kind};
@@ -258,8 +257,8 @@ AS_MODE void scan_cells(marker_t *self, mark_mode_t mode)
     self->cells = 0;
 }
 
-/* What ranges lead to is marked before any of it is scanned: the more of a span is grey, the more is read one
- * after the other. */
+/* Find the next cells to scan. Ranges come first, and what they point to is marked before any of it is
+ * scanned: the more objects of a span are grey, the more are read in sequence. */
 AS_MODE bool find_cells(marker_t *self, mark_mode_t mode)
 {
     do {

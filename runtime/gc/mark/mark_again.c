@@ -1,5 +1,5 @@
-/* mark_again: what has to be scanned once more. What was written while the program ran beside the markers
- * (watch.h), and what only a stop may scan: objects whose type has a function of the program's.
+/* mark_again: objects that are scanned once more: those that were written during a concurrent trace
+ * (watch.h), and those that only a stop may scan, because their type has a trace function of the program.
  */
 #include "runtime/cells/span_size.h"
 #include "runtime/gc/mark/mark.h"

@@ -1,4 +1,4 @@
-/* mark_phases: the phases of a marking: prepared, begun, run, ended; the questions of mark.h about
+/* mark_phases: the phases of marking (prepare, begin, run, end), and the questions of mark.h about
  * addresses. */
 #include <stdatomic.h>
 #include <string.h>

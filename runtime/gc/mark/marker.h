@@ -1,9 +1,9 @@
-/* marker: what a mark worker has at work, and the inner steps of marking: from a word that was found to a
- * mark and a grey span. Inline, for the loop in mark.c is compiled once for each mode.
+/* marker: the state of a mark worker, and the inner steps of marking, from a word that was found to a mark
+ * and a grey span. The steps are inline, because the loop in mark.c is compiled once for each mode.
  *
- * An object is white while its mark is not set, grey while its mark is set and it has not been scanned, black
- * then. Invariant: when nothing is grey, no black object points to a white one. While the program runs beside
- * the markers it is suspended: rescan.h restores it in the last stop.
+ * An object is white while its mark is not set, grey while its mark is set and it has not been scanned, and
+ * black once it has been scanned. Invariant: when nothing is grey, no black object points to a white one. A
+ * concurrent trace suspends the invariant, and restores it in its last stop: rescan.h.
  */
 #ifndef WEIR_GC_MARK_MARKER_H
 #define WEIR_GC_MARK_MARKER_H
@@ -21,7 +21,7 @@
 enum {
     CANDIDATES = 16,
     PREFETCH = 32,
-    DENSE = 16, /* cells of 64 */
+    DENSE = 16, /* cells to scan, of the 64 of a word; from so many on they are not prefetched */
 };
 
 /* An object that is being prefetched. */
@@ -30,36 +30,39 @@ typedef struct prefetch {
     uint32_t size, kind;
 } prefetch_t;
 
-/* One for each mark worker; only its own, but `bytes` and `objects`, which the collector adds up. */
+/* One for each mark worker, which alone uses it. The collector adds up `bytes` and `objects` when no marker
+ * is at work. */
 typedef struct marker {
     queue_t queue;
-    /* The span that it is at, its present word of the bitmap, and what is left: other words, and cells of
-     * this one. */
+    /* The span being scanned, the present word of its bitmaps, and what is left: other words of the span,
+     * cells of this word. */
     uint32_t slot, size, kind, word;
     uint64_t words, cells;
     uintptr_t at; /* the first cell of the present word */
-    /* Pending bits: cells of that same span that were found, and are marked when their word's turn comes.
-     * What a program builds at once points mostly to what lies nearby. pending[i] ≠ 0 ⇒ words has bit i. */
+    /* Pending bits: cells of the same span that were found, and are marked when their word's turn comes.
+     * These are many, because objects that are built together lie together, and mostly point to each other.
+     * pending[i] ≠ 0 ⇒ words has bit i. */
     uintptr_t pending_start;
-    size_t pending_size; /* bytes; 0: at no span, or at one where there is more to do than to mark */
+    size_t pending_size; /* bytes; 0: no span, or one whose cells cannot be marked by bits alone */
     uint32_t pending_reciprocal;
     uint64_t pending[SLOT_WORDS];
-    /* Both circular; counted are those that ever left, and ever entered. */
-    objref_t candidates[CANDIDATES]; /* whose bits are on their way */
+    /* Two circular queues. _out and _in count what has ever left and entered. */
+    objref_t candidates[CANDIDATES]; /* whose bits are being prefetched */
     uint32_t candidates_out, candidates_in;
     prefetch_t prefetch[PREFETCH]; /* the prefetch queue */
     uint32_t prefetch_out, prefetch_in;
     size_t bytes, objects;
 } __attribute__((aligned(64))) marker_t;
 
-/* What the loop is compiled for. */
+/* The modes for which the loop is compiled. */
 typedef struct mark_mode {
     bool alone;   /* no other marker, and the world stands still: changes need not be atomic */
     bool special; /* some span is WATCHED, or not every pointer counts */
 } mark_mode_t;
 #define AS_MODE static inline __attribute__((always_inline))
 
-/* One for each mark worker. In the runtime's own memory, which is no root: they are full of addresses. */
+/* One for each mark worker. They lie in the runtime's own memory, which is no root, since they are full of
+ * addresses of objects. */
 HIDDEN extern marker_t *marker_all;
 
 /* Written by the collector, with no marker at work. */
@@ -82,17 +85,17 @@ static inline mark_mode_t marker_mode(void)
 
 /* --- mark.c --- */
 
-/* The large object in that slot was reached, and was not before. */
+/* The large object in that slot has just been marked. */
 void marker_found_large(marker_t *self, uint32_t slot, mark_mode_t mode);
-/* Have the markers scan that part of a large object. False: not all of it found a place among the ranges. */
+/* Share that part of a large object among the markers. False: there was no room for all of its ranges. */
 bool marker_share_object(uintptr_t from, uintptr_t to);
-/* What marker number `member` does, until nothing is left to be marked by any. */
+/* The work of marker number `member`, until no marker has anything left to mark. */
 void marker_work(uint32_t member);
 
 /* --- mark_again.c --- */
 
-/* A function of the program's is only called in a stop: it may expect what it reads not to change. The object
- * is scanned again then, and counts as not yet scanned. */
+/* In a concurrent trace, leave an object whose type has a trace function to the last stop: the function may
+ * expect that what it reads does not change. The object counts as not scanned. */
 void marker_put_off(marker_t *self, uintptr_t object);
 
 /* --- marking --- */
@@ -115,7 +118,7 @@ AS_MODE void marker_make_grey(marker_t *self, uint32_t slot, uint32_t word, mark
         work_add(&self->queue, slot);
 }
 
-/* True: it was not, until now. */
+/* True: this call has set the mark. */
 AS_MODE bool marker_set_mark(objref_t target, mark_mode_t mode)
 {
     bits_t *bits = objref_bits(target);
@@ -147,8 +150,8 @@ AS_MODE void marker_mark(marker_t *self, objref_t target, mark_mode_t mode)
     }
 }
 
-/* A word with that offset in the region has been found: what it points to is looked at when its bits have
- * come, CANDIDATES words later. */
+/* A word has been found that points to this offset in the region. Its object is marked CANDIDATES words
+ * later, when the bits have been prefetched. */
 AS_MODE void marker_found(marker_t *self, size_t offset, mark_mode_t mode)
 {
     objref_t target = objref_of(offset);

@@ -10,8 +10,9 @@
 #include "runtime/gc/cells/collected.h"
 #include "runtime/os/check.h"
 
-/* What a word points to: a cell of a span of small ones, by its number among all, or a large object, by that
- * of its first slot's first cell; 0: nothing. In one word, as it goes through a queue.
+/* A reference to an object: a cell of a small span, by its number among all cells of the region; or a large
+ * object, by the number of the first cell of its first slot; 0: no object. It is one word, since it goes
+ * through a queue.
  *
  *     63       56 55      48 47                   12 11      0
  *     |  kind    |   cls    |         slot          |  cell   |      cls 0: a large object, and kind is even
@@ -21,13 +22,13 @@ typedef uint64_t objref_t;
 enum { CLS_SHIFT = 48, KIND_SHIFT = 56, KIND_LARGE = 2 * KIND_COUNT };
 _Static_assert((KIND_SCAN & KIND_TYPED & 1) && !((KIND_NOSCAN | KIND_LARGE) & 1), "odd kinds are made grey");
 
-/* Beside the program these read descriptors that others are writing. Of a large object the kind is written
- * last and stays as long as a trace goes on: a thread that reads it sees the rest. Until then, and for all
- * other spans, whatever of a descriptor is new and whatever is old, it is that of no large object with a
- * kind; so this race does no harm. */
+/* In a concurrent trace these functions read descriptors that other threads are writing. This race is benign.
+ * The kind of a large collected object is written last, and does not change during a trace: a thread that
+ * reads the kind sees the other fields. The descriptors of other spans, with any mixture of old and new
+ * fields, never look like a large collected object. */
 #define TARGET_RACES __attribute__((noinline, no_sanitize("thread"), unused)) static
 
-/* KIND_MANUAL: it is not that of a large object that is collected. */
+/* KIND_MANUAL: this is not a large collected object. */
 TARGET_RACES enum span_kind objref_kind(const span_t *span)
 {
     uint8_t state = __atomic_load_n(&span->state, __ATOMIC_ACQUIRE);
@@ -41,7 +42,7 @@ TARGET_RACES size_t objref_large_bytes(span_t *span)
     return __atomic_load_n(span_bytes(span), __ATOMIC_RELAXED);
 }
 
-/* The first slot of the large object there may be. */
+/* The first slot of the large object that this slot may belong to. */
 TARGET_RACES uint32_t objref_first(uint32_t slot)
 {
     const span_t *span = span_of_slot(slot);
@@ -49,7 +50,7 @@ TARGET_RACES uint32_t objref_first(uint32_t slot)
     return is_tail ? __atomic_load_n(&span->first, __ATOMIC_RELAXED) : slot;
 }
 
-/* Outside of spans of small cells. */
+/* The reference for a slot that is not in a small span. */
 __attribute__((noinline)) static objref_t objref_large(uint32_t slot)
 {
     slot = objref_first(slot);
@@ -58,7 +59,7 @@ __attribute__((noinline)) static objref_t objref_large(uint32_t slot)
     return (objref_t)slot * CELLS_MAX | (objref_t)KIND_LARGE << KIND_SHIFT;
 }
 
-/* At that offset in the region. It may still be a free cell. */
+/* The reference for an offset in the region. The cell may still be a free one. */
 static inline objref_t objref_of(size_t offset)
 {
     size_t slot = offset >> SLOT_SHIFT;

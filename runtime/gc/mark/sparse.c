@@ -17,7 +17,7 @@ typedef struct written_ranges {
 } written_ranges_t;
 
 static spin_t lock;              /* one asks at a time */
-static written_ranges_t *asking; /* under the lock: whose the ranges are */
+static written_ranges_t *asking; /* under the lock: where the ranges are noted */
 
 void sparse_clear(void)
 {
@@ -45,7 +45,7 @@ static bool ask(uintptr_t from, uintptr_t to, written_ranges_t *ranges)
     return known;
 }
 
-/* False: it is not known. */
+/* False: it is not known what was written. */
 static bool each_of_piece(uintptr_t from, uintptr_t to, sparse_visit *visit, void *context)
 {
     written_ranges_t ranges;

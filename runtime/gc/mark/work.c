@@ -9,14 +9,15 @@
 #include "runtime/pages/pages.h"
 
 enum {
-    GIVE_MIN = 2,   /* spans that a queue has to hold */
-    GIVE_MAX = 256, /* handed over at once */
+    GIVE_MIN = 2,   /* a queue of fewer spans is not shared */
+    GIVE_MAX = 256, /* spans handed over at once */
     PACKETS = 64,
     PIECE = 32 * 1024, /* bytes of a range scanned at once */
     RANGES = 4096,
 };
 
-/* Under the lock; but others peek at the counts, and `members` stays as it is while markers are at work. */
+/* Under the lock. The counts are also read without it; `members` does not change while markers are at
+ * work. */
 static struct {
     spin_t lock;
     _Atomic uint32_t packets, ranges, idle;

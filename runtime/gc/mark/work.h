@@ -1,15 +1,15 @@
-/* work: what is left to mark, and how markers share it. Each has a queue of grey spans of its own. One that
- * has much leaves a part of its queue, a packet, for those that have nothing. Large objects and root ranges
- * are everybody's: pieces are taken of them.
+/* work: what is left to mark, and how markers share it. Each marker has its own queue of grey spans. A marker
+ * that has many leaves a part of its queue, a packet, for those that have none. Ranges, of large objects and
+ * of roots, are shared by all: markers take pieces of them.
  *
  *     marker's queue --half of it--> packets --> another marker's queue
  *     large objects, roots --------> ranges  --> pieces
  *
- * A span is in one queue or packet at most, so the memory for marking is bounded: a link for each slot. For a
- * large object that finds no place among the ranges the caller makes its first slot grey.
+ * A span is in one queue or packet at most, so the memory for marking is bounded: a link for each slot. If
+ * there is no room among the ranges for a large object, the caller makes its first slot grey.
  *
- * All of this by any marker, in the stopped world, but work_prepare, work_clear and work_set_range_limit.
- * Beside the program the same, as it makes nothing grey.
+ * Any marker may call these functions, except work_prepare, work_clear and work_set_range_limit: in the
+ * stopped world, or beside the program, which makes nothing grey.
  */
 #ifndef WEIR_GC_MARK_WORK_H
 #define WEIR_GC_MARK_WORK_H
@@ -20,14 +20,14 @@
 #include "runtime/base/range.h"
 #include "runtime/cells/bitmaps.h"
 
-/* Of grey spans, linked by their grey_t; first in, first out. */
+/* A queue of grey spans, linked by their grey_t; first in, first out. */
 typedef struct queue {
     uint32_t first, last, count; /* slots; 0: none */
 } queue_t;
 
 /* False: out of memory. With the world running. */
 bool work_prepare(void);
-/* Nothing is left to mark, and no marker runs. A child of fork may be told so too. */
+/* Forget all work, while no marker runs; also in the child of a fork. */
 void work_clear(void);
 /* So many markers begin. */
 void work_begin(uint32_t members);
@@ -44,9 +44,10 @@ static inline void work_add(queue_t *queue, uint32_t slot)
 
 /* Has another marker nothing to do, and no packet to take? */
 bool work_is_wanted(void);
-/* Half of the queue, from its front, if it is long enough to be shared and there is room for a packet. */
+/* Make a packet of half of the queue, from its front, if the queue is long enough and there is room for a
+ * packet. */
 void work_give(queue_t *queue);
-/* A packet into an empty queue; false: there is none. */
+/* Take a packet into an empty queue. False: there is none. */
 bool work_take(queue_t *queue);
 
 /* False: there is no room for it. */
@@ -54,7 +55,7 @@ bool work_share_range(uintptr_t from, uintptr_t to);
 /* The next piece to scan; false: nothing is left. */
 bool work_take_piece(range_t *piece);
 
-/* By a marker that has no work. False: no marker has any, so none can come. */
+/* Wait for work; called by a marker that has none. False: no marker has any, so none can come. */
 bool work_wait(void);
 
 /* How many ranges can be shared, for tests: 0 for the usual. */

@@ -14,7 +14,7 @@ static bool is_reached(uintptr_t object)
     return collected_is_marked((const void *)object);
 }
 
-/* Records that hang on an object, of one kind; not those in the queue. */
+/* Is the record of this kind and attached to an object? A record in the finalizer queue is not. */
 static bool is_of(const side_record_t *record, enum side_kind kind)
 {
     return record->kind == kind && record->object;
@@ -29,7 +29,7 @@ static void decide_references(void)
             side_table_at(number)->dead = !is_reached(side_table_at(number)->object);
 }
 
-/* True: there were any. */
+/* Mark what unmarked objects with finalizers point to, but not those objects. True if there were any. */
 static bool mark_what_finalizers_see(void)
 {
     bool any = false;
@@ -62,7 +62,7 @@ void death_mark(uint32_t members)
     bool any = mark_what_finalizers_see();
     if (any) {
         mark_run(members);
-        ephemerons_mark(members, true); /* maps that finalizers come to */
+        ephemerons_mark(members, true); /* maps that only finalizers reach */
     }
     decide_finalizers();
     if (any)
@@ -96,7 +96,7 @@ static void carry_out(uint32_t number)
     }
 }
 
-/* Maps last: their entries are dead with them, and are taken off their lists. */
+/* Maps go last: entries of an unreached map are dead, and the first loop has taken them off its list. */
 void death_carry_out(void)
 {
     for (uint32_t number = 1; number < side_table_end(); number++)
@@ -130,7 +130,8 @@ static void free_record(uint32_t number)
     }
 }
 
-/* Its finalizer goes, references to it are cleared, its cleanups are queued. */
+/* An object is freed by hand: its finalizer is dropped, references to it are cleared, its cleanups are
+ * queued. */
 void hook_freed(const void *object)
 {
     if (!side_table_lock())
@@ -142,7 +143,7 @@ void hook_freed(const void *object)
     finalize_wake();
 }
 
-/* A map stays: it is not the program's to move. */
+/* The record of a weak map is left where it is: the program may not move a map. */
 void death_moved(const void *from, const void *to)
 {
     if (!side_table_lock())

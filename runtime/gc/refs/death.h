@@ -1,20 +1,21 @@
-/* death: what becomes of what hangs on an object (side_table.h) that is no longer reached, is freed by hand,
- * or moves.
+/* death: what happens to the records attached to an object (side_table.h) when the object is no longer
+ * reached, is freed by hand, or moves.
  *
- * In the stopped world, when all is marked that the roots reach:
+ * In the stopped world, when everything that the roots reach is marked:
  *
- *     1  values of weak maps whose keys are marked: ephemeron.h
- *     2  decided: references to what is unmarked now, and entries whose keys are, are dead
- *     3  what unmarked objects with finalizers point to is marked, they themselves are not; then the values
- *        of weak maps among it whose keys were marked in 1: those entries live
- *     4  those that are still unmarked are finalized, and marked. Of a chain a --> b that is a; of a ring,
- *        none: each is reached from the next. Go's rule, and its fault
- *     5  WEIR_DEBUG=gcverify=1: the second tracer comes to the same decisions
- *     6  carried out: references cleared, entries dropped; finalizers queued, and the cleanups of all that is
- *        unmarked
+ *     1  mark the values of weak maps whose keys are marked: ephemeron.h
+ *     2  decide: references to unmarked objects, and entries with unmarked keys, are dead
+ *     3  mark what unmarked objects with finalizers point to, but not those objects. This may reach further
+ *        weak maps: mark the values of their entries whose keys were marked in 1; those entries live
+ *     4  objects with finalizers that are still unmarked are to be finalized; mark them. Of a chain a --> b
+ *        that is a alone; of a ring, none, since each is reached from another. Go has this rule and this flaw
+ *     5  WEIR_DEBUG=gcverify=1: check that the reference tracer (reftrace.h) decides the same
+ *     6  carry out: clear references, drop entries, queue finalizers, and queue the cleanups of all
+ *        unmarked objects
  *
- * So nothing weak leads to an object that a finalizer sees, be it its own or one that it reaches. After 6 no
- * record hangs on an unmarked object, and the sweeper need not know about them.
+ * So no weak reference and no weak map leads to an object that a finalizer sees, whether its own object or
+ * one reached from it. After 6 no record is attached to an unmarked object, and the sweeper need not know
+ * about records.
  *
  * This folder: what hangs on objects, and what becomes of it when they die: finalizers, weak references,
  * weak maps.
@@ -24,11 +25,11 @@
 
 #include <stdint.h>
 
-/* 1 to 4, and 6. */
+/* Steps 1 to 4, and step 6. */
 void death_mark(uint32_t members);
 void death_carry_out(void);
 
-/* An object's contents are at another address now; the old is about to be freed. */
+/* An object has been copied from `from` to `to`; the old copy is about to be freed. */
 void death_moved(const void *from, const void *to);
 
 #endif

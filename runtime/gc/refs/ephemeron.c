@@ -20,8 +20,8 @@ static bool is_entry_of(uint32_t number, const void *map)
     return side_table_at(number)->kind == SIDE_ENTRY && side_table_at(number)->map == (uintptr_t)map;
 }
 
-/* The entry is among what hangs on the key, and among the map's: both are gone through in step, until the
- * shorter ends. One key may be in many maps, and one map have many keys. */
+/* An entry is on two lists: the key's records, and the map's entries. One key may be in many maps, and one
+ * map may have many keys, so both lists are searched in step until the shorter one ends. */
 static uint32_t find_entry(const void *map, const void *key)
 {
     uint32_t owner = find_map(map), of_map = owner ? side_table_at(owner)->first : 0;
@@ -137,7 +137,8 @@ static span_t *key_span(uintptr_t object)
     return span_of_slot(region_slot((const void *)object));
 }
 
-/* First all are watched, then values are marked: what that reaches wakes those it should. */
+/* All unresolved entries are watched before any value is marked: so an object that a value reaches wakes the
+ * entries that wait for it. */
 static void begin_resolving(void)
 {
     for (uint32_t number = 1; number < side_table_end(); number++) {

@@ -1,13 +1,13 @@
-/* ephemeron: weak maps. An entry's value is kept alive as long as both its key and its map are, and not by
- * itself: a value that points to its own key does not keep it (Hayes, "Ephemerons: a new finalization
+/* ephemeron: weak maps. An entry keeps its value alive as long as its key and its map are reached by other
+ * ways: a value that points to its own key does not keep the entry (Hayes, "Ephemerons: a new finalization
  * mechanism", 1997).
  *
- * Maps and entries are records that hang on the map's object and on the key (side_table.h). When all is
- * marked that the roots reach, each entry is looked at once. If key and map are marked, so is the value.
- * Otherwise the spans of those two are WATCHED: marking an object of such a span looks whether it is one that
- * is waited for, and if so wakes its records; markers that have nothing else to do resolve these. So a chain
- * of entries, each the key of the next, takes time linear in its length, and ordinary marking pays one test
- * of a word that it has at hand.
+ * A map is a record attached to the map's object, an entry is one attached to the key (side_table.h). When
+ * everything that the roots reach is marked, each entry is visited once. If its key and its map are marked,
+ * its value is marked. Otherwise the spans of the two are flagged WATCHED. A marker that marks an object in a
+ * watched span wakes the object's records, and markers that have nothing else to do resolve them. So a chain
+ * of entries, where each value is the key of the next entry, takes time linear in its length; and ordinary
+ * marking pays one test of a word that is already loaded.
  *
  *     entry --key or map unmarked--> watched --marked--> awake --resolved--> value marked --> ...
  *
@@ -39,8 +39,8 @@ void map_drop(uint32_t map);
 
 /* --- in the stopped world --- */
 
-/* Mark the values of all entries that live, and tell the dead. `again`: more maps are marked since; keys that
- * were not marked then do not count. */
+/* Mark the values of all live entries, and set `dead` in the others. `again`: the second pass, after
+ * finalizers have reached more maps. Entries whose keys were not marked in the first pass stay dead. */
 void ephemerons_mark(uint32_t members, bool again);
 
 #endif

@@ -16,25 +16,26 @@
 
 enum { CALLERS = 4 };
 
-/* A thread that calls. */
+/* A thread that calls finalizers and cleanups. */
 typedef struct caller {
     _Atomic bool exists; /* or is being started */
-    _Atomic uint32_t
-        calls; /* the number of the record that it is at, from 1; 0: none. Written under the lock */
+    /* The record that it is calling, by its number in the order of the queue, from 1; 0: none. Written under
+     * the lock. */
+    _Atomic uint32_t calls;
 } caller_t;
 
-/* Under the lock of the side table; `queued` is peeked at by sleeping threads, the rest by threads that
- * wait. */
+/* Under the lock of the side table. Without it, sleeping callers read `queued`, and threads in finalize_wait
+ * read the other atomics. */
 static struct {
     uint32_t first, last;    /* the queue, linked by next */
-    _Atomic uint32_t queued; /* records that went in, ever; wraps around, and leaves out 0 */
-    _Atomic uint32_t taken;  /* of them, by callers: in their order */
-    _Atomic uint32_t done;   /* how often a call has ended: to sleep on */
+    _Atomic uint32_t queued; /* how many records were ever put in; wraps around, and skips 0 */
+    _Atomic uint32_t taken;  /* how many of them callers have taken */
+    _Atomic uint32_t done;   /* how many calls have ended; a futex */
     caller_t callers[CALLERS];
-    _Atomic uint32_t stuck[CALLERS]; /* what each was at when the last cycle ended */
+    _Atomic uint32_t stuck[CALLERS]; /* `calls` of each when the last cycle ended */
 } finalize;
 
-/* The calling thread's; NULL: it is none. */
+/* The calling thread's entry in finalize.callers; NULL: it is not a caller. */
 static __thread caller_t *own_caller;
 
 static uint32_t number_after(uint32_t number)
@@ -76,7 +77,8 @@ uint64_t cleanup_add(const void *object, cleanup_t *cleanup, const void *argumen
     return handle;
 }
 
-/* One that waits stays in the queue, which has one link only: there is nothing left to call. */
+/* A cleanup that is in the queue stays there, since the queue is linked in one direction only. Without its
+ * function nothing is called. */
 bool cleanup_stop(uint64_t handle)
 {
     uint32_t number = (uint32_t)handle, generation = (uint32_t)(handle >> 32);
@@ -118,7 +120,7 @@ typedef struct job {
     strong_t strong;
 } job_t;
 
-/* What it points to is from here on on this thread's stack. */
+/* Take the first record of the queue. From here on the caller's stack keeps alive what the job points to. */
 static bool take(job_t *job)
 {
     if (!side_table_lock())
@@ -138,7 +140,8 @@ static bool take(job_t *job)
     return number != 0;
 }
 
-/* A frame of its own, which is cleared behind it: what it leaves there must not keep the object alive. */
+/* Not inlined: the caller then overwrites this frame (clear_stack), so that what is left in it keeps no
+ * object alive. */
 __attribute__((noinline)) static bool run_one(void)
 {
     job_t job;
@@ -171,8 +174,8 @@ static void call_all(void)
     }
 }
 
-/* The first stays, and while it sleeps the world stops without it. The others end when nothing waits; what is
- * queued later wakes the first, or has another one started. */
+/* The first caller stays; a stop need not wait for it while it sleeps. The others end when the queue is
+ * empty; what is queued later wakes the first, or starts another one. */
 static void *finalizer_main(void *caller)
 {
     helper_block_signals();
@@ -196,7 +199,7 @@ static bool anything_waits(void)
     return atomic_load(&finalize.queued) != atomic_load(&finalize.taken);
 }
 
-/* Does it exist, or can it be had? */
+/* Start the caller if it does not exist. False: it could not be started. */
 static bool have_caller(caller_t *caller)
 {
     if (atomic_exchange(&caller->exists, true))
@@ -213,8 +216,8 @@ void finalize_wake(void)
         os_futex_wake(&finalize.queued);
 }
 
-/* All that exist are in the calls that they were in when the last cycle ended, and something waits: one
- * more. */
+/* Start one more caller if records wait, and every caller is still in the call that it was in when the last
+ * cycle ended. */
 void finalize_wake_after_cycle(void)
 {
     bool stuck = anything_waits();
@@ -231,7 +234,7 @@ void finalize_wake_after_cycle(void)
         }
 }
 
-/* Has all been called that was queued when `until` was the last number? */
+/* Have the calls of all records up to number `until` ended? */
 static bool all_done(uint32_t until)
 {
     if ((int32_t)(atomic_load(&finalize.taken) - until) < 0)
@@ -244,7 +247,8 @@ static bool all_done(uint32_t until)
     return true;
 }
 
-/* Looks again now and then: a thread that another has started may come to nothing. */
+/* Looks again every LOOK_NS: a caller that another thread has started may end without a call, and wake
+ * nobody. */
 int finalize_wait(int64_t ns)
 {
     enum { LOOK_NS = 100 * 1000 * 1000 };
@@ -266,8 +270,8 @@ int finalize_wait(int64_t ns)
     return 0;
 }
 
-/* What threads were calling at the fork counts as done here: they will not come back, but for this one, in a
- * finalizer that forks. */
+/* In the child, the calls that other threads were in count as done, because those threads do not exist. A
+ * finalizer that forks itself goes on. */
 void finalize_after_fork_child(void)
 {
     for (size_t i = 0; i < CALLERS; i++)

@@ -1,10 +1,10 @@
 /* finalize: finalizers and cleanups, and the thread that runs them.
  *
- * After Go's runtime.SetFinalizer and runtime.AddCleanup. A record (side_table.h) whose turn has come leaves
- * its chain for the queue; a thread of its own takes one after the other and calls it, as any thread of the
- * program would, with no lock held. The thread is started when something first waits, and again after a fork.
- * A call that takes from one cycle to the next delays no other call: another thread then calls the
- * others, and ends when nothing is left; four at most.
+ * After Go's runtime.SetFinalizer and runtime.AddCleanup. A record (side_table.h) whose object is found
+ * unreachable moves from its chain to the queue. A thread of the runtime takes the records one by one and
+ * calls their functions, with no lock held, as any thread of the program would. The thread is started when a
+ * record first waits, and again after a fork. If a call lasts from one cycle to the next, another thread is
+ * started to make the other calls, and ends when none is left. There are at most four threads.
  *
  *     attached --object unreachable--> queue --thread--> called, the record free
  *
@@ -19,24 +19,24 @@
 typedef void finalizer_t(void *object, void *context);
 typedef void cleanup_t(void *argument);
 
-/* NULL: none from now on. False: out of memory. */
+/* Set the object's finalizer; NULL removes it. False: out of memory. */
 bool finalizer_set(void *object, finalizer_t *finalizer, const void *context);
-/* A handle to it; 0: out of memory. */
+/* Returns a handle for cleanup_stop; 0: out of memory. */
 uint64_t cleanup_add(const void *object, cleanup_t *cleanup, const void *argument);
-/* False: it has run, or is about to. */
+/* False: the cleanup has run, or is about to. */
 bool cleanup_stop(uint64_t handle);
 
-/* A record's turn has come: under the lock of the side table, or in the stopped world. */
+/* Move a record from its chain to the queue: under the lock of the side table, or in the stopped world. */
 void finalize_queue(uint32_t number);
-/* Have a thread at work if anything waits. With no lock held. */
+/* Wake or start the thread if a record waits. The caller holds no lock. */
 void finalize_wake(void);
-/* The same at the end of a cycle: one more, if those that there are are held up. */
+/* The same at the end of a cycle; also starts one more thread if all threads are in long calls. */
 void finalize_wake_after_cycle(void);
-/* Wait until all that waits now has been called. 0, or ETIMEDOUT, EAGAIN: there is no thread to be had,
- * EDEADLK: this is that thread. ns < 0: as long as it takes. */
+/* Wait until the functions of all records that wait now have been called. Returns 0; ETIMEDOUT; EAGAIN if no
+ * thread can be started; EDEADLK in a finalizer or cleanup. ns < 0: without a limit. */
 int finalize_wait(int64_t ns);
 
-/* The child of a fork has the queue, and no thread. Under the lock of the side table. */
+/* In the child of a fork, which has the queue but no thread. Under the lock of the side table. */
 void finalize_after_fork_child(void);
 
 #endif

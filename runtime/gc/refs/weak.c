@@ -30,7 +30,7 @@ static uintptr_t *attach(const void *object, size_t offset, uintptr_t *reference
     return reference;
 }
 
-/* The lock is not held while memory is asked for, so another thread may be faster. */
+/* The lock is released while memory is allocated, so another thread may attach a reference first. */
 uintptr_t *reference_to(const void *object, size_t offset, reference_alloc *alloc)
 {
     if (!side_table_lock())

@@ -1,11 +1,12 @@
 /* weak: references that do not keep their object alive.
  *
- * A reference is a noscan object of one word: the address of its target, or 0. There is one for each target,
- * which is an object and an offset into it, so that references are equal when their targets are. The record
- * that hangs on the target (side_table.h) knows the word, and the collector clears it before the world starts
- * again. So reading it is one load: a thread that was stopped before the load finds 0, one that was stopped
- * behind it has the target in a register, which is a root. A collector that marks while the program runs
- * would have to mark what reference_get returns.
+ * A reference is a noscan object of one word: the address of its target, or 0. There is one reference for
+ * each target, which is an object and an offset into it; so references are equal when their targets are. The
+ * target's record (side_table.h) knows the word, and the collector clears the word before the world starts
+ * again. So reading a reference is one load: a thread that was stopped before the load finds 0; one that was
+ * stopped after it has the target in a register, which is a root. This holds for a concurrent trace as well:
+ * a target that was read meanwhile is found in the last stop, on a stack, in a register, or on a page that
+ * was written.
  */
 #ifndef WEIR_GC_REFS_WEAK_H
 #define WEIR_GC_REFS_WEAK_H
@@ -15,8 +16,8 @@
 
 #include "runtime/region/region.h"
 
-/* To the place `offset` bytes into the object; `alloc` gives a zeroed collected object, or NULL. NULL: out of
- * memory. */
+/* The reference to the place `offset` bytes into the object. `alloc` gives a zeroed collected object, or
+ * NULL. NULL: out of memory. */
 typedef void *reference_alloc(enum span_kind kind, size_t size);
 uintptr_t *reference_to(const void *object, size_t offset, reference_alloc *alloc);
 
@@ -27,9 +28,9 @@ static inline void *reference_get(const uintptr_t *reference)
 
 /* --- under the lock of the side table, or in the stopped world --- */
 
-/* The object is gone (0), or elsewhere. */
+/* Set a reference's word: to the object's new address, or to 0 if the object is dead. */
 void reference_set(uint32_t number, uintptr_t object);
-/* An object is about to be freed by hand: is it a reference? */
+/* An object is about to be freed by hand: if it is a reference, drop its record. */
 void reference_freed(const void *p);
 
 #endif

@@ -12,28 +12,28 @@
 #include "runtime/process/written.h"
 #include "runtime/threads/world.h"
 
-/* The collector's, while the world is stopped: what the call in progress is about. */
+/* The state of process_each, while the world is stopped. */
 static struct {
     uintptr_t here;
     void (*range)(uintptr_t from, uintptr_t to);
-    uintptr_t guard_end; /* the last mapping ends there, if nothing may be done with it; else 0 */
+    uintptr_t guard_end; /* end of the last mapping, if it permits no access; else 0 */
     bool any_may_vanish; /* a thread may still unmap any mapping */
-    unsigned may;        /* of the mapping that is looked at, */
-    bool may_vanish;     /* and this */
+    unsigned may;        /* what the present mapping permits */
+    bool may_vanish;     /* a thread may still unmap the present mapping */
     bool failed;
 } now;
 
 /* --- stacks --- */
 
-/* What a thread has below its stack pointer on its own stack is not in use. Where its pointer is elsewhere,
- * on a coroutine's stack or a handler's, it is not known what is: then all of both counts, and the thread has
- * no entry. Of the first thread's stack the mapping tells the lower end. */
+/* The part of a thread's own stack below the stack pointer is not in use. If the pointer lies elsewhere, on
+ * the stack of a coroutine or of a handler, it is not known what is in use: then both stacks count in full,
+ * and the thread has no entry here. For the first thread, the mapping tells the lower end of the stack. */
 typedef struct unused {
     uintptr_t low, pointer, end; /* low: 0 if the mapping tells; low < pointer < end */
 } unused_t;
 
-/* And what is jemalloc's of its thread-local memory, [low, pointer) as well. By their pointers, ascending:
- * the parts are disjoint, so they are by their lower ends as well. */
+/* These parts of all threads, and jemalloc's part of each thread's thread-local memory, also as [low,
+ * pointer). Sorted by `pointer`, ascending; as the parts are disjoint, they are sorted by `low` too. */
 static struct {
     unused_t *at;
     size_t count, room;
@@ -68,7 +68,7 @@ static bool unused_add_own(const heap_t *heap)
     return from >= to || unused_add((unused_t){from, to, to});
 }
 
-/* Shell's: threads may be thousands, and libc's may allocate. */
+/* Shell sort: there may be thousands of threads, and the C library's qsort may allocate. */
 static void unused_sort(void)
 {
     for (size_t gap = unused.count / 2; gap > 0; gap /= 2)
@@ -91,7 +91,7 @@ static bool unused_find(void)
     return found;
 }
 
-/* The first whose pointer is above the address. */
+/* The first part whose `pointer` is above the address. */
 static size_t unused_above(uintptr_t address)
 {
     size_t first = 0, end = unused.count;
@@ -119,9 +119,10 @@ static bool unused_next(uintptr_t from, uintptr_t to, uintptr_t *low, uintptr_t 
     return false;
 }
 
-/* A thread that has given its heap up is not stopped, and may still unmap stacks of threads that have ended:
- * the C library does so when it keeps too many. Such a stack lies above a guard page, and no thread that is
- * stopped has it, nor its thread-local memory there. The size: larger ones are not kept. */
+/* Might the mapping be unmapped meanwhile? A thread that has given up its heap is not stopped, and may still
+ * unmap stacks of threads that have ended: the C library does so when it keeps too many. Such a stack lies
+ * above a guard page, has neither the stack nor the thread-local memory of a stopped thread in it, and is no
+ * larger than what the C library keeps. */
 static bool may_vanish(uintptr_t from, uintptr_t to)
 {
     enum { KEPT_MAX = 64 * 1024 * 1024 };
@@ -133,7 +134,7 @@ static bool may_vanish(uintptr_t from, uintptr_t to)
 
 /* --- pages that may not be read or may vanish, and code --- */
 
-/* The words there that may be addresses of blocks. */
+/* Words of such pages that may be addresses of blocks. */
 static struct {
     uintptr_t *at;
     size_t count, room;
@@ -147,7 +148,7 @@ static bool words_grow(void)
     return at != NULL;
 }
 
-/* Every so many bytes there may be one. */
+/* Look for words every `step` bytes. */
 static void note_words(const char *from, size_t size, size_t step)
 {
     for (size_t i = 0; i + sizeof(uintptr_t) <= size && !now.failed; i += step) {
@@ -162,7 +163,7 @@ static void note_words(const char *from, size_t size, size_t step)
     }
 }
 
-/* What is gone when it is copied holds no root. */
+/* Note the words of pages that are read by copying. A page that is unmapped by then holds no root. */
 static void note_copied(uintptr_t from, uintptr_t to)
 {
     static char copy[OS_PAGE];
@@ -177,7 +178,7 @@ static void note_copied(uintptr_t from, uintptr_t to)
     }
 }
 
-/* What compilers at run time leave has addresses in its instructions, at any byte. */
+/* Code that was compiled at run time has addresses in its instructions, at any byte. */
 static void note_code(uintptr_t from, uintptr_t to)
 {
     note_words((const char *)from, to - from, 1);

@@ -1,5 +1,5 @@
-/* program_roots: see program_roots.h. The arrays are the runtime's own memory, which is never given back: old
- * ones are lost, half of the new ones at most in all. */
+/* program_roots: see program_roots.h. The arrays lie in the runtime's own memory, which is never given back:
+ * arrays that were outgrown are lost; together they are smaller than the present ones. */
 #include "runtime/gc/roots/program_roots.h"
 
 #include <string.h>
@@ -32,7 +32,7 @@ static void link_root(size_t index)
     *bucket = index + 1;
 }
 
-/* What leads to the entry; of its bucket. */
+/* The link that leads to the entry, in its bucket. */
 static size_t *link_to(size_t index)
 {
     size_t *link = root_bucket(roots.at[index].start);
@@ -41,7 +41,8 @@ static size_t *link_to(size_t index)
     return link;
 }
 
-/* A chain of the old buckets goes to the new ones, in reverse twice: ranges of one start keep their order. */
+/* Move a chain of an old bucket to the new buckets. It is reversed twice, so that ranges with the same start
+ * keep their order. */
 static void rehook(size_t first)
 {
     size_t reversed = 0;

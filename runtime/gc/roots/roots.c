@@ -24,8 +24,8 @@
 #include "runtime/threads/workers.h"
 #include "runtime/threads/world.h"
 
-/* A growing array in the runtime's own memory, which is never given back: old arrays are lost, half of the
- * new one at most in all. */
+/* A growing array in the runtime's own memory, which is never given back: arrays that were outgrown are lost;
+ * together they are smaller than the present one. */
 typedef struct ranges {
     range_t *at;
     size_t count, room;
@@ -35,10 +35,10 @@ static ranges_t data_ranges;
 static struct {
     unsigned long long adds, subs;
 } loaded;                            /* how often libraries came and went before data_ranges was filled */
-static bool missing;                 /* a stack was not found in this cycle; the collector's */
+static bool missing;                 /* a stack was not found in this cycle */
 static _Atomic uintptr_t static_tls; /* bytes below the thread pointer */
-static root_source_t source;         /* the collector's, in roots_each */
-static ranges_t modules;             /* with thread-local memory: what the linker calls each, and its size */
+static root_source_t source;         /* of the range that roots_each hands out */
+static ranges_t modules;             /* those with thread-local memory: the linker's number, and the size */
 static bool is_incomplete;           /* there was no memory to note a root: nothing may be collected */
 static const roots_provider_t *providers[LOCK_RANKS]; /* by the rank of their lock; set once, by any thread */
 static const roots_provider_t *begun[LOCK_RANKS];     /* in this cycle */
@@ -80,7 +80,7 @@ static void add_segment(uintptr_t from, uintptr_t to, uintptr_t relro_from, uint
 }
 
 /* Modules loaded at the start have their thread-local memory just below the thread pointer, at the same place
- * in every thread. Later ones have it elsewhere in each, from its first use on: add_modules. */
+ * in every thread. Later modules have it elsewhere in each thread, from its first use on: add_modules. */
 static void note_static_tls(const struct dl_phdr_info *object)
 {
     enum { STATIC_MAX = 1 << 20 };
@@ -114,8 +114,8 @@ void roots_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to)
     *to = thread_local_to(heap->thread.pointer);
 }
 
-/* The library's own data, 2 MiB of it jemalloc's, point to no object that counts. Linked into a program they
- * are in one segment with the program's. */
+/* The library's own data, 2 MiB of it jemalloc's, hold no root. If the library is linked into the program,
+ * they lie in one segment with the program's data, and are scanned with them. */
 static bool is_own(const struct dl_phdr_info *object, uintptr_t start, size_t size)
 {
     bool is_program = (uintptr_t)object->dlpi_phdr == getauxval(AT_PHDR);
@@ -164,8 +164,8 @@ static int add_object(struct dl_phdr_info *object, size_t info_size, void *conte
     return 0;
 }
 
-/* The collector has the dynamic linker's lock, or waits for it; and: a child of fork has that from its
- * parent, for ever. */
+/* The collector has the dynamic linker's lock, or waits for it. If a handler forks then, that lock is lost in
+ * the child: it stays taken for ever. */
 static _Atomic bool in_linker, linker_is_lost;
 
 void roots_after_fork_child(void)
@@ -189,7 +189,7 @@ bool roots_are_open(void)
     return known > 0;
 }
 
-/* For the first object that the linker names, under its lock. */
+/* Called for the first object that the linker names, under its lock. */
 enum stop { CHANGED = 1, STOPPED, FAILED };
 static int stop_if_unchanged(struct dl_phdr_info *object, size_t info_size, void *context)
 {
@@ -219,11 +219,10 @@ bool roots_find_and_stop(void)
 
 enum { STACK_MAX = 64 * 1024 * 1024 };
 
-/* What may be read and written around an address, without a hole: the collector's, for the length of one
- * call. */
+/* The memory around an address that may be read and written, without a hole; used during one look_around. */
 static struct {
     uintptr_t inside, from, to;
-    uintptr_t run_from, run_to; /* of the mappings so far, those that touch each other */
+    uintptr_t run_from, run_to; /* the present sequence of mappings that touch each other */
 } around;
 
 static void note_mapping(uintptr_t from, uintptr_t to, unsigned may)
@@ -247,28 +246,29 @@ static bool look_around(uintptr_t inside)
     return written_each_mapping(note_mapping);
 }
 
-/* Of what may be read that was touched: a mapped file may end before its mapping does. */
+/* Only pages that were touched are scanned: a mapped file may end before its mapping does. */
 static void add_touched(uintptr_t from, uintptr_t to, void (*range)(uintptr_t from, uintptr_t to))
 {
     if (!written_each_range(from, to, range))
         range(from, to);
 }
 
-/* How far down it is used is not known. */
+/* All of the stack, since it is not known how far down it is in use. */
 static void add_all_of_own_stack(uintptr_t to, void (*range)(uintptr_t from, uintptr_t to))
 {
     missing |= !look_around(to - 8);
     add_touched(around.from > to - STACK_MAX ? around.from : to - STACK_MAX, to, range);
 }
 
-/* Some stack that was not registered. */
+/* A stack that was not registered. */
 static void add_foreign_stack(uintptr_t from, void (*range)(uintptr_t from, uintptr_t to))
 {
     missing |= !look_around(from);
     add_touched(from, around.to < from + STACK_MAX ? around.to : from + STACK_MAX, range);
 }
 
-/* Is there no hole from here to its end? The mappings are looked at when it is deeper than ever before. */
+/* Is `from` on the thread's own stack, which ends at `to`: is there no hole between the two? The mappings are
+ * read only if the stack is deeper than ever before. */
 static bool is_on_own_stack(heap_t *heap, uintptr_t from, uintptr_t to)
 {
     if (from > to || to - from >= STACK_MAX)
@@ -278,7 +278,7 @@ static bool is_on_own_stack(heap_t *heap, uintptr_t from, uintptr_t to)
     return from >= heap->thread.stack_low || heap->thread.stack_low == to;
 }
 
-/* The stack that the thread stands on, and the one that it left or was interrupted on: see stacks.h. */
+/* The stack that the thread is on, and the one that it left or was interrupted on: see stacks.h. */
 static void add_stacks(heap_t *heap, uintptr_t from, uintptr_t to,
                        void (*range)(uintptr_t from, uintptr_t to))
 {
@@ -303,7 +303,8 @@ static void add_stacks(heap_t *heap, uintptr_t from, uintptr_t to,
     stacks_registers(&heap->thread.left, range);
 }
 
-/* Beside what its stack holds. */
+/* The registers that are not on the stack: those that the stop has saved, and those saved by a blocking
+ * section. */
 static void add_registers(const heap_t *heap, void (*range)(uintptr_t from, uintptr_t to))
 {
     range(heap->thread.registers_from, heap->thread.registers_to);
@@ -319,7 +320,7 @@ static void add_modules(const heap_t *heap, void (*range)(uintptr_t from, uintpt
     }
 }
 
-/* Of the thread that is looked at. */
+/* jemalloc's part of the thread-local memory of the thread that is being scanned: it is left out. */
 static struct {
     uintptr_t from, to;
     void (*range)(uintptr_t from, uintptr_t to);
@@ -440,7 +441,7 @@ bool roots_were_found(void)
     return found;
 }
 
-/* --- of other parts of the runtime --- */
+/* --- roots of other parts of the runtime --- */
 
 void roots_provide(enum lock_rank rank, const roots_provider_t *provider)
 {
@@ -463,7 +464,7 @@ void roots_end(void)
             begun[i]->end();
 }
 
-/* --- the program's --- */
+/* --- the program's roots --- */
 
 bool roots_add(uintptr_t start, size_t size)
 {

@@ -14,7 +14,7 @@ static struct {
     weir_gc_stack *unused; /* records, linked by next */
 } stacks;
 
-/* Of a stack on which no thread has run yet: what makecontext or its like may have put there. */
+/* The top of a stack on which no thread has run yet, where makecontext or its like may have put something. */
 enum { FIRST_FRAME = 1024 };
 
 weir_gc_stack *stacks_add(uintptr_t low, size_t size)
@@ -49,7 +49,8 @@ void stacks_remove(weir_gc_stack *stack)
     stacks.unused = stack;
 }
 
-/* The mark first: a stop in between finds it, and the thread where it was. */
+/* The frame is saved first: a stop in between finds the thread still on the stack that it is leaving, and
+ * ignores the saved frame. */
 __attribute__((noinline, no_sanitize("address"))) void stacks_switch(weir_gc_stack *to)
 {
     heap_t *self = thread_heap();
@@ -89,7 +90,7 @@ void stacks_each_suspended(void (*range)(uintptr_t from, uintptr_t to))
         }
 }
 
-/* It is at the same distance from each thread's pointer: the library is of the initial-exec model. */
+/* It has the same offset from every thread pointer, because the library uses the initial-exec model. */
 void stacks_own_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to)
 {
     uintptr_t start;

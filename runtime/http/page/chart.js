@@ -1,4 +1,4 @@
-// One chart: a heading, a plot by uPlot (its script defines it for all), and a legend of buttons that show and hide series.
+// One chart: a heading, a plot by uPlot (a global of its script), and a legend of buttons that show and hide series.
 // The plot itself is an image to a screen reader; its label says the latest values in words.
 import {shortened} from "./format.js";
 
@@ -39,7 +39,7 @@ const turnsPlugin = turns => ({
                 if (!plot.root.closest(".large"))
                     continue;
                 const width = ctx.measureText(turn.short).width + 8 * devicePixelRatio;
-                const left = x + width > bbox.left + bbox.width; // of the line, for want of room
+                const left = x + width > bbox.left + bbox.width; // left of the line, if there is no room right of it
                 row = (left ? x - width : x) < end ? (row + 1) % 5 : 0;
                 end = Math.max(end, left ? x : x + width);
                 ctx.textAlign = left ? "right" : "left";
@@ -112,7 +112,7 @@ export class Chart {
         };
     }
 
-    // Of sizes the axis has round numbers in powers of 1024.
+    // The ticks on an axis of sizes are at multiples of powers of two.
     #increments() {
         if (!this.about.format(2048).includes("KiB"))
             return {};

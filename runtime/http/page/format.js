@@ -1,4 +1,4 @@
-// Values as text. What weir means by "none" is 2^63 - 1 or 2^64 - 1, which no figure reaches.
+// Values as text. weir writes "none" as 2^63 - 1 or 2^64 - 1, which no figure reaches.
 const NONE = 2 ** 62;
 
 export const isNone = value => value >= NONE;
@@ -13,7 +13,7 @@ export function bytes(value) {
     return `${value.toFixed(digits)} ${["B", "KiB", "MiB", "GiB", "TiB"][unit]}`;
 }
 
-// On an axis nothing stands behind the point for the sake of width.
+// On an axis zeros after the point are left out, to save width.
 export const shortened = format => value => format(value).replace(/\.0+ /, " ");
 
 export function count(value) {
@@ -37,7 +37,7 @@ export const percent = value => isNone(value) ? "off" : `${value < 10 && value >
 
 export const rate = format => value => `${format(value)}/s`;
 
-// In the grammar of the knobs: 96MiB.
+// As the knobs are written: 96 MiB.
 export function size(value) {
     if (isNone(value))
         return "off";

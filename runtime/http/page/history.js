@@ -1,5 +1,5 @@
-// What was read, as columns: one array of times, one array for each series. A series that is a rate is the growth of a
-// figure since the reading before, in each second. null: nothing to draw there.
+// What was read, as columns: one array of times, one array for each series. A rate is the growth of a figure since the last
+// reading, per second. null: nothing is drawn there.
 const LONGEST = 3600; // readings
 
 export class History {
@@ -11,7 +11,7 @@ export class History {
         this.before = null;
     }
 
-    // The value of a series now: of the reading, or of what changed since the one before.
+    // The value of a series now: from the reading, or from the change since the last one.
     #value(one, now) {
         const before = this.last;
         if (one.read)

@@ -1,9 +1,9 @@
-// The knobs: each a slider over sensible settings and a field for exact ones. A knob that is being moved is left alone by
-// what is read from the process; it is turned when it is let go. What a turn did is measured and told.
+// The knobs: each a slider over sensible settings and a field for exact ones. A reading does not change a knob that is being
+// moved; the knob is turned when it is released. The effect of each turn is measured and shown.
 import * as format from "./format.js";
 
-const SECONDS = 10;  // that are compared, before and after a turn
-const SETTLING = 2;  // seconds right after it that count in neither
+const SECONDS = 10;  // compared, before and after a turn
+const SETTLING = 2;  // seconds right after a turn that are not compared
 
 const GROWTHS = [5, 10, 25, 50, 75, 100, 150, 200, 300, 400, 800];
 const OFF = 2 ** 63;
@@ -44,7 +44,7 @@ class Knob {
         this.slider.setAttribute("aria-valuetext", this.speak(value));
     }
 
-    // What the process says. A setting between two steps becomes a step of its own.
+    // Take over the setting of the process. One between two steps becomes a step of its own.
     set(value, steps) {
         value = format.isNone(value) ? OFF : value;
         if (this.moving || document.activeElement === this.field || (value === this.value && steps.length === this.given))
@@ -90,7 +90,7 @@ export class Knobs {
         this.told.classList.toggle("wrong", wrong);
     }
 
-    // Who may turn: see answer.h. "token": who knows it; "never": nobody; "free": whoever got here.
+    // Who may turn a knob: see answer.h. "free": every client; "token": a client that has the token; "never": nobody.
     #rights() {
         const may = this.changeable === "free" || (this.changeable === "token" && Boolean(this.source.token));
         this.unlock.hidden = this.changeable !== "token" || may;
@@ -129,7 +129,7 @@ export class Knobs {
         this.onTurned();
     }
 
-    // A knob that is turned on at once, on its way, is one turn.
+    // Turns of one knob within SETTLING seconds of each other are one turn.
     #note(key, name) {
         const time = Date.now() / 1000, last = this.turns.at(-1);
         if (last?.key === key && time < last.time + SETTLING) {
@@ -139,7 +139,7 @@ export class Knobs {
         this.turns.push({key, time, short: name, done: false});
     }
 
-    // The means of some seconds before a turn beside those after it, once they are there.
+    // Compare the means of some seconds before a turn with those after it, once these are known.
     #judge(turn) {
         const before = key => this.history.mean(key, turn.time - SECONDS, turn.time);
         const after = key => this.history.mean(key, turn.time + SETTLING, turn.time + SETTLING + SECONDS);

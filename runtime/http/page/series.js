@@ -1,5 +1,5 @@
 // What is plotted: each chart with its series, and where their values come from. `read` takes a value from a reading;
-// `total` takes a figure that only grows, of which the rate is plotted; `has`: whether the program has such things at all.
+// `total` takes a figure that only grows, whose rate is plotted; `has` says whether the program has such things at all.
 // `tone` is a colour of page.css.
 import * as format from "./format.js";
 
@@ -8,7 +8,7 @@ const limited = name => now => format.isNone(now.metrics[name]) ? null : now.met
 const collects = now => now.metrics["/gc/cycles/total:gc-cycles"] > 0;
 const pooled = now => now.pools.length > 0;
 
-// The upper end of the highest bucket that has more than at the reading before.
+// The upper end of the highest bucket that has grown since the last reading.
 function longestStop(now, before) {
     if (!before)
         return null;
