@@ -14,12 +14,13 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/heap/budget.h"
-#include "runtime/heap/cache.h"
+#include "runtime/cells/cache.h"
+#include "runtime/config/options.h"
 #include "runtime/os/check.h"
-#include "runtime/os/options.h"
 #include "runtime/os/os.h"
-#include "runtime/pages/region.h"
+#include "runtime/profile/budget.h"
+#include "runtime/region/region.h"
+#include "runtime/threads/attach.h"
 
 enum {
     HUGE_FROM =

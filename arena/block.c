@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "arena/quarantine.h"
-#include "runtime/heap/budget.h"
-#include "runtime/heap/cache.h"
+#include "runtime/cells/cache.h"
+#include "runtime/config/options.h"
+#include "runtime/control/divert.h"
 #include "runtime/heap/heap.h"
-#include "runtime/heap/profile.h"
 #include "runtime/os/check.h"
-#include "runtime/os/options.h"
 #include "runtime/os/os.h"
+#include "runtime/profile/profile.h"
+#include "runtime/threads/attach.h"
 
 static arena_block_t *make(void *memory, size_t bytes, enum block_kind kind)
 {
@@ -50,9 +51,9 @@ static arena_block_t *take_of_heap(size_t bytes, bool zero)
 static arena_block_t *take_owned(size_t bytes, bool zero, block_owner_t owner)
 {
     profile_owner_t before = profile_own(owner.name, PROFILE_ARENA);
-    weir_account *account = budget_enter(owner.account);
+    weir_account *account = divert_to(owner.account);
     arena_block_t *block = take_of_heap(bytes, zero);
-    budget_enter(account);
+    divert_to(account);
     profile_owner = before;
     return block;
 }

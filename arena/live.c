@@ -6,10 +6,10 @@
 
 #include "arena/arena.h"
 #include "arena/quarantine.h"
-#include "runtime/collect/roots.h"
-#include "runtime/heap/fork.h"
+#include "runtime/gc/roots/roots.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/os.h"
+#include "runtime/threads/fork.h"
 
 enum { PARTS = 16 };
 

@@ -11,7 +11,7 @@
  */
 #include "pool/check.h"
 #include "pool/pool.h"
-#include "runtime/heap/event.h"
+#include "runtime/cycle/event.h"
 #include "runtime/heap/heap.h"
 
 /* --- AGE; under pools.lock, biases revoked --- */

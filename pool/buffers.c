@@ -3,8 +3,8 @@
 #include <errno.h>
 
 #include "pool/pool.h"
+#include "runtime/base/text.h"
 #include "runtime/heap/heap.h"
-#include "runtime/os/text.h"
 
 enum { SMALLEST_SHIFT = 6, LARGEST_SHIFT = 20, SIZES = LARGEST_SHIFT - SMALLEST_SHIFT + 1 };
 

@@ -7,7 +7,6 @@
  * magazines in use agree. */
 #include "pool/check.h"
 #include "pool/pool.h"
-#include "runtime/heap/heap.h"
 
 bool pool_refuses(weir_pool *pool, void *p)
 {

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "pool/pool.h"
+#include "runtime/base/text.h"
+#include "runtime/config/options.h"
+#include "runtime/debug/misuse.h"
 #include "runtime/heap/heap.h"
-#include "runtime/heap/misuse.h"
-#include "runtime/os/options.h"
-#include "runtime/os/text.h"
 
 #if defined(__has_include)
 #if __has_include(<valgrind/memcheck.h>)

@@ -1,10 +1,11 @@
 /* local: how threads get their part of a pool and leave it, the biased locks, and fork. See pool.h. */
 #include "pool/pool.h"
-#include "runtime/heap/cache.h"
-#include "runtime/heap/fork.h"
+#include "runtime/base/cpu.h"
+#include "runtime/cells/cache.h"
 #include "runtime/heap/heap.h"
-#include "runtime/heap/world.h"
-#include "runtime/os/cpu.h"
+#include "runtime/threads/attach.h"
+#include "runtime/threads/fork.h"
+#include "runtime/threads/world.h"
 
 table_t table_none;
 local_t local_none = {.hot.unbiased = POOL_UNBIASED};

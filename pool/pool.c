@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "pool/check.h"
-#include "runtime/heap/budget.h"
+#include "runtime/control/divert.h"
+#include "runtime/debug/misuse.h"
 #include "runtime/heap/heap.h"
-#include "runtime/heap/misuse.h"
-#include "runtime/heap/profile.h"
+#include "runtime/profile/budget.h"
+#include "runtime/profile/profile.h"
 
 /* A thread keeps two magazines to itself. Each of them has objects of at most this many bytes, or one object:
  * otherwise one thread might have all of a few large objects. */
@@ -97,9 +98,9 @@ static bool load_empty(local_t *local, uint32_t capacity, magazine_t **fresh)
 void *pool_make_object(weir_pool *pool)
 {
     profile_owner_t before = profile_own(pool->name, PROFILE_POOL);
-    weir_account *account = budget_enter(pool->account);
+    weir_account *account = divert_to(pool->account);
     void *p = pool->new_object ? pool->new_object(pool->ctx) : NULL;
-    budget_enter(account);
+    divert_to(account);
     profile_owner = before;
     if (p)
         atomic_fetch_add_explicit(&pool->made, 1, memory_order_relaxed);

@@ -35,7 +35,7 @@
 #include <weir/pool.h>
 
 #include "pool/depot.h"
-#include "runtime/heap/cycle.h"
+#include "runtime/cycle/cycle.h"
 #include "runtime/os/fence.h"
 #include "runtime/os/lock.h"
 #include "runtime/os/os.h"

@@ -1,7 +1,7 @@
 /* roots: what pools hold, for the collector.
  *
  * A pooled object is reached as long as the pool may hand it out or has to drop it: it is in a thread's
- * hands, in a full magazine, a victim, or pending drop. Pools age before the trace (heap/cycle.h), which
+ * hands, in a full magazine, a victim, or pending drop. Pools age before the trace (cycle/cycle.h), which
  * makes victims pending drop. If a pool has no `drop`, nothing has to be done for a collected object that is
  * pending drop. So the pool forgets it before the trace, which then frees it and all that only it reaches.
  * That is Go's rule: what is in a sync.Pool survives one collection and not two.
@@ -12,7 +12,7 @@
  */
 #include "pool/check.h"
 #include "pool/pool.h"
-#include "runtime/collect/roots.h"
+#include "runtime/gc/roots/roots.h"
 #include "runtime/heap/heap.h"
 
 /* --- before the stop --- */

@@ -17,7 +17,7 @@ none() {
 }
 
 none '[^_]TIMEOUT [0-9]' 'leave it to ctest' $(find tests bench -name CMakeLists.txt)
-none '\.timeout *=' 'leave it to ctest' tests/unit/*.c
+none '\.timeout *=' 'leave it to ctest' $(find tests/unit -name '*.c')
 none '\balarm\([^H]' 'alarm(HANG)' $(find tests -name '*.c')
 none '\btimeout +(-[^ ]+ +)*[0-9]|TIME_LIMIT' 'timeout $HANG' $(find tests -name '*.sh' ! -name clocks.sh) tests/preload/support.bash
 exit $failed

@@ -6,8 +6,8 @@
 //     holes  <= sum over classes (most cells ever - cells now)  a span is cut only when its class has no free cell: so
 //               + threads * classes * span                      each class has spans for the most cells it ever had,
 //               + large objects * (slot - page)                 and each thread one in hand. Large objects end in a slot
-//               + 2 runs, in heaps of 64 MiB                    with and without pointers (runtime/heap/slots.h)
-//     idle   <= 65/64 * min(plain + peak * min(G, 1), most)     the release rule (runtime/pages/release.h), which may have
+//               + 2 runs, in heaps of 64 MiB                    with and without pointers (runtime/cells/slots.h)
+//     idle   <= 65/64 * min(plain + peak * min(G, 1), most)     the release rule (runtime/policy/release.h), which may have
 //               + 256 KiB                                       learnt as much as the peak, the most in use so far, and
 //       plain = max(G * spans, G * 16 MiB)                      acts when a 64th more is idle, in steps of 256 KiB
 //       most  = peak - spans + max(G * peak, G * 16 MiB)

@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/heap/budget.h"
+#include "runtime/control/divert.h"
+#include "runtime/profile/budget.h"
 
 weir_account *weir_account_new(const char *name, int64_t limit)
 {
@@ -20,7 +21,7 @@ weir_account *weir_account_new(const char *name, int64_t limit)
 
 weir_account *weir_account_enter(weir_account *account)
 {
-    return budget_enter(account);
+    return divert_to(account);
 }
 
 int64_t weir_account_set_limit(weir_account *account, int64_t limit)

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-#include "runtime/heap/control.h"
-#include "runtime/heap/shrinker.h"
+#include "runtime/control/control.h"
+#include "runtime/cycle/shrinker.h"
 
 int weir_set_gc_percent(int percent)
 {

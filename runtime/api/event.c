@@ -3,9 +3,9 @@
 
 #include <errno.h>
 
-#include "runtime/heap/cache.h"
-#include "runtime/heap/cycle.h"
-#include "runtime/heap/event.h"
+#include "runtime/cycle/cycle.h"
+#include "runtime/cycle/event.h"
+#include "runtime/threads/attach.h"
 
 /* A listener alone would be told nothing: without a subscriber no cycle runs. */
 int weir_event_listen(uint32_t kinds, weir_event_listener *listener, void *context)

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-#include "runtime/collect/finalize.h"
-#include "runtime/collect/mark.h"
+#include "runtime/gc/mark/mark.h"
+#include "runtime/gc/refs/finalize.h"
 
 static bool is_object(const void *p)
 {

@@ -4,15 +4,15 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/collect/death.h"
-#include "runtime/collect/gc.h"
-#include "runtime/collect/mark.h"
-#include "runtime/collect/stacks.h"
-#include "runtime/heap/collected.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/mark/mark.h"
+#include "runtime/gc/refs/death.h"
+#include "runtime/gc/roots/stacks.h"
 #include "runtime/heap/heap.h"
-#include "runtime/heap/large.h"
-#include "runtime/heap/world.h"
 #include "runtime/os/copy.h"
+#include "runtime/threads/attach.h"
+#include "runtime/threads/world.h"
 
 void *weir_gc_alloc(size_t size)
 {

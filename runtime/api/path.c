@@ -3,9 +3,9 @@
 
 #include <errno.h>
 
-#include "runtime/collect/gc.h"
-#include "runtime/collect/path.h"
-#include "runtime/os/place.h"
+#include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/debug/path.h"
+#include "runtime/process/place.h"
 
 /* A root in a mapping may be static data. The linker is asked while all threads run again, since it takes a
  * lock. */

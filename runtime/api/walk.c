@@ -1,7 +1,7 @@
 /* walk: the public functions for the walk through the heap. */
 #include <weir/walk.h>
 
-#include "runtime/heap/walk.h"
+#include "runtime/control/walk.h"
 
 void weir_heap_walk(bool (*visit)(void *ctx, const weir_span *span, size_t size), void *ctx)
 {

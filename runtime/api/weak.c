@@ -4,10 +4,11 @@
 #include <errno.h>
 #include <stdint.h>
 
-#include "runtime/collect/ephemeron.h"
-#include "runtime/collect/mark.h"
-#include "runtime/collect/weak.h"
-#include "runtime/heap/cache.h"
+#include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/mark/mark.h"
+#include "runtime/gc/refs/ephemeron.h"
+#include "runtime/gc/refs/weak.h"
+#include "runtime/threads/attach.h"
 
 static bool is_weak_target(const void *p)
 {
@@ -24,7 +25,7 @@ weir_weak *weir_weak_new(const void *object)
         errno = EINVAL;
         return NULL;
     }
-    uintptr_t *reference = reference_to(base, (size_t)((const char *)object - base));
+    uintptr_t *reference = reference_to(base, (size_t)((const char *)object - base), gc_alloc_slow);
     if (!reference)
         errno = ENOMEM;
     return (weir_weak *)reference;
@@ -39,7 +40,9 @@ void *weir_weak_get(const weir_weak *weak)
 
 weir_weak_map *weir_weak_map_new(void)
 {
-    weir_weak_map *map = map_new();
+    weir_weak_map *map = gc_alloc(KIND_NOSCAN, 1);
+    if (map && !map_make(map))
+        map = NULL;
     if (!map)
         errno = ENOMEM;
     return map;

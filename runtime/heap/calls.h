@@ -7,8 +7,9 @@
 #ifndef WEIR_HEAP_CALLS_H
 #define WEIR_HEAP_CALLS_H
 
-#include "runtime/heap/fast.h"
-#include "runtime/heap/heap.h"
+#include "runtime/cells/cache.h"
+#include "runtime/cells/heap_call.h"
+#include "runtime/malloc/fast.h"
 
 void *heap_malloc_slow_as(size_t size, enum heap_call call);
 /* size: HEAP_SIZE_UNKNOWN if the caller does not say. */

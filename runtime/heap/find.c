@@ -4,12 +4,14 @@
 
 #include <stdint.h>
 
-#include "runtime/heap/bias.h"
-#include "runtime/heap/guard.h"
+#include "runtime/cells/cache.h"
+#include "runtime/cells/span_size.h"
+#include "runtime/debug/misuse.h"
 #include "runtime/heap/heap.h"
-#include "runtime/heap/large.h"
-#include "runtime/heap/misuse.h"
-#include "runtime/heap/zero.h"
+#include "runtime/malloc/raw.h"
+#include "runtime/malloc/zero.h"
+#include "runtime/profile/guard.h"
+#include "runtime/threads/bias.h"
 
 /* Was this the start of a block, in the last span or large object before its slot became free? A guess, for
  * the words of a report. */
@@ -49,30 +51,6 @@ span_t *find_span(const void *p, const char *call)
                                                                     : "unallocated address at",
                   p, span->cell_size, call);
     return NULL;
-}
-
-bool find_is_free(heap_t *self, span_t *span, const void *p)
-{
-    uint32_t left = span->cells;
-    for (cell_t *cell = span->free; cell && left--; cell = cell->next)
-        if (cell == p)
-            return true;
-        else if (!region_owns(cell))
-            return true; /* the list was overwritten after a free, and cannot be trusted */
-    left = span->cells;
-    if (span->state == SPAN_ACTIVE)
-        for (cell_t *cell = self->bins[span->cls]; cell && left--; cell = cell->next)
-            if (cell == p)
-                return true;
-    return false;
-}
-
-bool find_is_free_here(heap_t *self, span_t *span, const void *p)
-{
-    bias_enter(self);
-    bool free = find_is_free(self, span, p);
-    bias_leave(self);
-    return free;
 }
 
 size_t heap_cell_size(const void *p)

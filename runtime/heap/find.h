@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "runtime/heap/cache.h"
-#include "runtime/os/options.h"
+#include "runtime/cells/cache.h"
+#include "runtime/config/options.h"
 
 /* The span of which p is the start of a cell. NULL: there is none, and a line that names the call was
  * written. Never reads unmapped memory; the answer is a guess if the program frees what it does not own. */
@@ -16,17 +16,5 @@ static inline bool find_is_hardened(const void *p)
 {
     return UNLIKELY(options.harden) && span_of_slot(region_slot(p))->kind == KIND_MANUAL;
 }
-
-/* Is the cell tagged as a free one of its span? The program may have written the tag's value itself. */
-static inline bool find_is_tagged(const span_t *span, const void *p)
-{
-    return ((const cell_t *)p)->tag == span;
-}
-
-/* Is the cell in one of the lists of free cells of its span? The caller owns the span, and is in the heap's
- * biased lock. */
-bool find_is_free(heap_t *self, span_t *span, const void *p);
-/* The same for a caller that is not in the biased lock. */
-bool find_is_free_here(heap_t *self, span_t *span, const void *p);
 
 #endif

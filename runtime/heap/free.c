@@ -4,43 +4,35 @@
 #include <errno.h>
 #include <stdint.h>
 
-#include "runtime/heap/bias.h"
+#include "runtime/cells/cache.h"
+#include "runtime/cells/heap_call.h"
+#include "runtime/cells/span_size.h"
+#include "runtime/config/options.h"
+#include "runtime/debug/misuse.h"
+#include "runtime/debug/span_check.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/harden/harden.h"
 #include "runtime/heap/calls.h"
-#include "runtime/heap/collected.h"
-#include "runtime/heap/fast.h"
 #include "runtime/heap/find.h"
-#include "runtime/heap/guard.h"
-#include "runtime/heap/harden.h"
 #include "runtime/heap/heap.h"
-#include "runtime/heap/large.h"
-#include "runtime/heap/misuse.h"
-#include "runtime/heap/origin.h"
-#include "runtime/heap/raw.h"
-#include "runtime/heap/sampled.h"
-#include "runtime/heap/upcall.h"
-#include "runtime/heap/world.h"
-#include "runtime/heap/zero.h"
-#include "runtime/os/options.h"
-
-static void free_cell(heap_t *self, span_t *span, void *p)
-{
-    bool own = __atomic_load_n(&span->heap, __ATOMIC_RELAXED) == self;
-    bias_enter(self);
-    if (UNLIKELY(find_is_tagged(span, p)) && (!own || find_is_free(self, span, p)))
-        misuse_report("double free of", p, span->cell_size, "free()");
-    else if (own)
-        span_free_cell(span, p);
-    else if (span_state(span) == SPAN_SAMPLED)
-        sampled_free(span, p);
-    else
-        remote_free(self, span, p);
-    bias_leave(self);
-}
+#include "runtime/heap/hooks.h"
+#include "runtime/malloc/fast.h"
+#include "runtime/malloc/large.h"
+#include "runtime/malloc/raw.h"
+#include "runtime/malloc/remote.h"
+#include "runtime/malloc/span.h"
+#include "runtime/malloc/zero.h"
+#include "runtime/profile/guard.h"
+#include "runtime/profile/origin.h"
+#include "runtime/profile/sampled.h"
+#include "runtime/threads/attach.h"
+#include "runtime/threads/bias.h"
+#include "runtime/threads/world.h"
 
 static void free_collected(heap_t *self, span_t *span, void *p)
 {
     if (UNLIKELY(collected_has_flag(span, COLLECTED_HAS_RECORD)))
-        upcall_freed(p);
+        hook_freed(p);
     if (UNLIKELY(options.leaks))
         origin_forget(p);
     world_enter_as(self);
@@ -50,14 +42,12 @@ static void free_collected(heap_t *self, span_t *span, void *p)
         misuse_report("double free of", p, span->cell_size, "free()");
 }
 
-void raw_free(heap_t *self, span_t *span, void *p)
+static void free_of_span(heap_t *self, span_t *span, void *p)
 {
     if (span->kind != KIND_MANUAL)
         free_collected(self, span, p);
-    else if (span_is_large(span))
-        large_free(self, span);
     else
-        free_cell(self, span, p);
+        raw_free(self, span, p);
 }
 
 static void free_zero_size(void *p)
@@ -123,7 +113,7 @@ static void free_anything(void *p, enum heap_call call, size_t size)
         if (span && UNLIKELY(size != HEAP_SIZE_UNKNOWN && size > span_usable(span)))
             misuse_report("size mismatch at", p, span_usable(span), "sized free");
         else if (span)
-            raw_free(self, span, p);
+            free_of_span(self, span, p);
     }
     thread_return_borrowed();
     errno = saved;

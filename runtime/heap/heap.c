@@ -9,17 +9,22 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "runtime/heap/bias.h"
-#include "runtime/heap/bootstrap.h"
+#include "runtime/cells/bootstrap.h"
+#include "runtime/cells/cache.h"
+#include "runtime/cells/heap_call.h"
+#include "runtime/config/options.h"
+#include "runtime/debug/span_check.h"
+#include "runtime/harden/harden.h"
 #include "runtime/heap/calls.h"
-#include "runtime/heap/fast.h"
-#include "runtime/heap/harden.h"
-#include "runtime/heap/large.h"
-#include "runtime/heap/raw.h"
+#include "runtime/heap/hooks.h"
 #include "runtime/heap/retry.h"
-#include "runtime/heap/upcall.h"
-#include "runtime/heap/zero.h"
-#include "runtime/os/options.h"
+#include "runtime/malloc/fast.h"
+#include "runtime/malloc/large.h"
+#include "runtime/malloc/raw.h"
+#include "runtime/malloc/span.h"
+#include "runtime/malloc/zero.h"
+#include "runtime/threads/attach.h"
+#include "runtime/threads/bias.h"
 
 /* The error is always ENOMEM, whatever the kernel's was. */
 static void *or_enomem(void *p)
@@ -42,29 +47,6 @@ static void *malloc_zero_size(heap_t *self, enum heap_call call)
     return options.harden ? harden_malloc(self, 0, 16, call) : raw_malloc(self, 1);
 }
 
-/* 0 < size <= SMALL_MAX */
-ALWAYS_INLINE void *malloc_cell(heap_t *self, size_t size)
-{
-    uint32_t cls = class_of(size);
-    bias_enter(self);
-    cell_t *cell = self->bins[cls];
-    if (LIKELY(cell != NULL)) {
-        self->bins[cls] = cell->next;
-        cell->tag = NULL;
-    } else {
-        cell = span_refill(self, cls, size);
-    }
-    bias_leave(self);
-    return cell;
-}
-
-void *raw_malloc(heap_t *self, size_t size)
-{
-    if (UNLIKELY(size > SMALL_MAX))
-        return large_malloc(self, size, 1, false);
-    return malloc_cell(self, size);
-}
-
 static void *malloc_anywhere_once(size_t size, enum heap_call call)
 {
     heap_t *self = thread_heap();
@@ -74,7 +56,7 @@ static void *malloc_anywhere_once(size_t size, enum heap_call call)
     if (UNLIKELY(size == 0))
         p = malloc_zero_size(self, call);
     else if (UNLIKELY(options.collect))
-        p = upcall_collected(size, 1);
+        p = hook_collected(size, 1);
     else if (UNLIKELY(options.harden))
         p = harden_malloc(self, size, 16, call);
     else
@@ -94,7 +76,8 @@ void *heap_malloc_slow(size_t size)
 {
     heap_t *self = cache.heap;
     if (LIKELY(size != 0) && cache_is_used(self)) {
-        void *p = LIKELY(size <= SMALL_MAX) ? malloc_cell(self, size) : large_malloc(self, size, 1, false);
+        void *p =
+            LIKELY(size <= SMALL_MAX) ? raw_malloc_cell(self, size) : large_malloc(self, size, 1, false);
         return retry_is_worth(p) ? retry_result(malloc_anywhere_once(size, HEAP_CALL_MALLOC)) : or_enomem(p);
     }
     return malloc_anywhere(size, HEAP_CALL_MALLOC);
@@ -136,13 +119,6 @@ void *heap_calloc(size_t count, size_t size)
     return p && total && !is_clear ? memset(p, 0, total) : p;
 }
 
-void *raw_aligned(heap_t *self, size_t alignment, size_t size)
-{
-    if (size > SMALL_MAX || alignment > SMALL_MAX)
-        return large_malloc(self, size, alignment, false);
-    return raw_malloc(self, class_size(raw_class(alignment, size)));
-}
-
 void *heap_aligned(size_t alignment, size_t size)
 {
     return heap_aligned_as(alignment, size, HEAP_CALL_MALLOC);
@@ -157,7 +133,7 @@ static void *aligned_once(size_t alignment, size_t size, enum heap_call call)
         return retry_no_memory();
     void *p;
     if (options.collect)
-        p = upcall_collected(size ? size : 1, alignment);
+        p = hook_collected(size ? size : 1, alignment);
     else if (options.harden)
         p = harden_malloc(self, size, alignment, call);
     else

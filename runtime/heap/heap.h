@@ -2,6 +2,9 @@
  *
  * Any thread may call any of these; what one thread allocated another may free. All results are aligned to 16
  * bytes. On failure they return NULL with errno = ENOMEM.
+ *
+ * This folder: the entry points: which part of the heap a size or an address belongs to; how threads come to
+ * a heap and leave it.
  */
 #ifndef WEIR_HEAP_HEAP_H
 #define WEIR_HEAP_HEAP_H
@@ -9,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "runtime/cells/heap_call.h"
 
 void *heap_malloc(size_t size);
 void *heap_calloc(size_t count, size_t size);
@@ -28,19 +33,7 @@ size_t heap_usable_size(const void *p);
 /* Bytes of the cell that starts at p or holds it; 0 if there is none. Checks nothing: for estimates. */
 size_t heap_cell_size(const void *p);
 bool heap_owns(const void *p);
-/* Release idle memory to the kernel, except for `keep` bytes, after heap_shed(true). True if anything was
- * released. */
-bool heap_trim(size_t keep);
-/* Give up what this thread and sleeping threads cache: empty spans become idle memory. `every`: see
- * tend_all. */
-void heap_shed(bool every);
-/* The same for this thread alone. */
-void heap_shed_own(void);
-
-/* heap_aligned for callers that say which call it is. Calls go in pairs (malloc and free, new and delete),
- * which hardening checks. The functions with fast paths are in calls.h. */
-enum heap_call { HEAP_CALL_MALLOC, HEAP_CALL_NEW, HEAP_CALL_NEW_ARRAY };
-#define HEAP_SIZE_UNKNOWN SIZE_MAX
+/* heap_aligned for callers that say which call it is. The functions with fast paths are in calls.h. */
 void *heap_aligned_as(size_t alignment, size_t size, enum heap_call call);
 
 #endif

@@ -1,30 +1,35 @@
 /* resize: the entry points of heap.h for realloc and malloc_usable_size. */
 #include <stdint.h>
 
-#include "runtime/heap/bootstrap.h"
-#include "runtime/heap/budget.h"
-#include "runtime/heap/fast.h"
+#include "runtime/cells/bootstrap.h"
+#include "runtime/cells/cache.h"
+#include "runtime/cells/span_size.h"
+#include "runtime/config/options.h"
+#include "runtime/control/divert.h"
+#include "runtime/debug/misuse.h"
+#include "runtime/harden/harden.h"
 #include "runtime/heap/find.h"
-#include "runtime/heap/guard.h"
-#include "runtime/heap/harden.h"
 #include "runtime/heap/heap.h"
-#include "runtime/heap/large.h"
-#include "runtime/heap/misuse.h"
-#include "runtime/heap/origin.h"
-#include "runtime/heap/profile.h"
+#include "runtime/heap/hooks.h"
 #include "runtime/heap/retry.h"
-#include "runtime/heap/upcall.h"
-#include "runtime/heap/zero.h"
+#include "runtime/malloc/fast.h"
+#include "runtime/malloc/large.h"
+#include "runtime/malloc/raw.h"
+#include "runtime/malloc/zero.h"
 #include "runtime/os/copy.h"
-#include "runtime/os/options.h"
+#include "runtime/profile/budget.h"
+#include "runtime/profile/guard.h"
+#include "runtime/profile/origin.h"
+#include "runtime/profile/profile.h"
+#include "runtime/threads/attach.h"
 
 static void *move_block(void *p, size_t old, size_t size)
 {
     bool may_be_charged = UNLIKELY(atomic_load_explicit(&budget_is_used, memory_order_relaxed));
-    weir_account *before = may_be_charged ? budget_enter_of(p) : NULL;
+    weir_account *before = may_be_charged ? divert_to_account_of(p) : NULL;
     void *to = heap_malloc_fast(size);
     if (may_be_charged)
-        budget_enter(before);
+        divert_to(before);
     if (!to)
         return NULL;
     os_copy_written(to, p, old < size ? old : size);
@@ -48,13 +53,13 @@ static void *realloc_outside(void *p, size_t size)
 
 static void *realloc_large(span_t *span, size_t size)
 {
-    weir_account *before = budget_enter_of(span_start(span));
+    weir_account *before = divert_to_account_of(span_start(span));
     heap_t *self = thread_heap();
-    void *p = self ? large_realloc(self, span, size) : retry_no_memory();
+    void *p = self ? large_realloc(self, span, size, heap_malloc) : retry_no_memory();
     thread_return_borrowed();
     if (retry_is_worth(p))
-        p = retry_result(large_realloc(thread_heap(), span, size));
-    budget_enter(before);
+        p = retry_result(large_realloc(thread_heap(), span, size, heap_malloc));
+    divert_to(before);
     return p;
 }
 
@@ -73,7 +78,7 @@ static bool may_stay(span_t *span, size_t size)
     size_t old = span_usable(span);
     if (!options.collect || size > old || size < old / 2)
         return false;
-    return LIKELY(!options.keep && !options.noscan) || upcall_kind(size) == span->kind;
+    return LIKELY(!options.keep && !options.noscan) || hook_kind(size) == span->kind;
 }
 
 /* realloc of a collected block. The result is manual memory, except under WEIR_COLLECT. When leaks are looked
@@ -116,7 +121,7 @@ void *heap_realloc(void *p, size_t size)
     if (span_is_large(span))
         return realloc_large(span, size);
     heap_t *owner = __atomic_load_n(&span->heap, __ATOMIC_RELAXED);
-    if (UNLIKELY(find_is_tagged(span, p)) && owner == cache.heap && find_is_free_here(owner, span, p)) {
+    if (UNLIKELY(raw_is_tagged(span, p)) && owner == cache.heap && raw_is_free_here(owner, span, p)) {
         misuse_report("use after free of", p, span->cell_size, "realloc()");
         return retry_no_memory();
     }

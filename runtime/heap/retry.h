@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "runtime/heap/budget.h"
-#include "runtime/heap/cycle.h"
+#include "runtime/cycle/cycle.h"
 #include "runtime/pages/pages.h"
+#include "runtime/profile/budget.h"
 
 static inline void *retry_no_memory(void)
 {

@@ -11,49 +11,35 @@
  * A span's owner word identifies a thread. The next thread may get the same word, so a heap that loses its
  * thread clears the words of its spans.
  */
-#include "runtime/heap/budget.h"
-#include "runtime/heap/cache.h"
-#include "runtime/heap/collected.h"
-#include "runtime/heap/control.h"
-#include "runtime/heap/fork.h"
-#include "runtime/heap/bias.h"
-#include "runtime/heap/guard.h"
-#include "runtime/heap/harden.h"
-#include "runtime/heap/numbers.h"
-#include "runtime/heap/origin.h"
-#include "runtime/heap/profile.h"
-#include "runtime/heap/sampled.h"
-#include "runtime/heap/spare.h"
-#include "runtime/heap/tend_queue.h"
-#include "runtime/heap/upcall.h"
-#include "runtime/heap/verify.h"
-#include "runtime/heap/world.h"
-#include "runtime/heap/zero.h"
-#include "runtime/os/options.h"
+#include "runtime/base/text.h"
+#include "runtime/cells/cache.h"
+#include "runtime/config/options.h"
+#include "runtime/control/control.h"
+#include "runtime/control/divert.h"
+#include "runtime/debug/span_check.h"
+#include "runtime/debug/verify.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/harden/harden.h"
+#include "runtime/heap/hooks.h"
+#include "runtime/malloc/heaps.h"
+#include "runtime/malloc/orphans.h"
+#include "runtime/malloc/remote.h"
+#include "runtime/malloc/span.h"
+#include "runtime/malloc/spare.h"
+#include "runtime/malloc/zero.h"
 #include "runtime/os/os.h"
-#include "runtime/os/text.h"
 #include "runtime/pages/pages.h"
-
-__thread cache_t cache;
-struct heaps heaps = {.lock = LOCK_INIT(LOCK_RANK_HEAPS)};
-
-static void set_owner(heap_t *heap, uintptr_t word)
-{
-    heap->word = word;
-    for (uint32_t slot = heap->spans; slot; slot = span_of_slot(slot)->all_next)
-        __atomic_store_n(&span_of_slot(slot)->owner, word, __ATOMIC_RELAXED);
-}
-
-static cell_t **own_bins(heap_t *heap)
-{
-    return (cell_t **)(heap + 1);
-}
-
-/* The bins in thread-local storage stay empty, so that every call takes the slow path. */
-static bool uses_own_bins(void)
-{
-    return options.harden || options.collect;
-}
+#include "runtime/profile/budget.h"
+#include "runtime/profile/guard.h"
+#include "runtime/profile/origin.h"
+#include "runtime/profile/profile.h"
+#include "runtime/profile/sampled.h"
+#include "runtime/threads/attach.h"
+#include "runtime/threads/bias.h"
+#include "runtime/threads/fork.h"
+#include "runtime/threads/numbers.h"
+#include "runtime/threads/tend_queue.h"
+#include "runtime/threads/world.h"
 
 /* --- leaving --- */
 
@@ -71,10 +57,10 @@ static void heap_leave(heap_t *heap)
     spare_release(heap);
     lock_acquire(&heaps.lock);
     bias_leave(heap); /* no other thread tends it as long as this one has the lock */
-    set_owner(heap, 0);
+    heaps_set_owner(heap, 0);
     numbers_leave(heap);
     cache.heap = NULL;
-    heap->bins = uses_own_bins() ? own_bins(heap) : NULL;
+    heap->bins = heaps_use_own_bins() ? heaps_own_bins(heap) : NULL;
     orphans_leave(heap);
     lock_release(&heaps.lock);
     world_thread_end(heap);
@@ -126,30 +112,7 @@ void thread_return_borrowed(void)
     }
 }
 
-/* Only if the bins follow the heap. Bins in thread-local storage went with the thread. */
-void thread_retire(heap_t *heap)
-{
-    if (heap->bins != own_bins(heap) || heap->status != HEAP_LIVE)
-        return;
-    set_owner(heap, 0);
-    numbers_leave(heap);
-    orphans_leave_whole(heap);
-}
-
 /* --- coming --- */
-
-heap_t *thread_heap_make(void)
-{
-    _Static_assert(sizeof(heap_t) <= OS_PAGE, "a program of one thread maps no metadata: pages/metadata.c");
-    heap_t *heap = pages_metadata(sizeof(heap_t) + (uses_own_bins() ? sizeof cache.bins : 0));
-    if (!heap)
-        return NULL;
-    heap->sampling = sampled_make();
-    heap->bins = uses_own_bins() ? own_bins(heap) : NULL;
-    heap->next = heaps.all;
-    heaps.all = heap;
-    return heap;
-}
 
 /* Take or make a heap for the calling thread. NULL: out of memory. */
 static heap_t *heap_enter(void)
@@ -162,16 +125,16 @@ static heap_t *heap_enter(void)
     }
     heap_t *heap = orphans_take_heap();
     if (!heap)
-        heap = thread_heap_make();
+        heap = heaps_make();
     if (heap) {
-        heap->bins = uses_own_bins() ? own_bins(heap) : cache.bins;
-        set_owner(heap, options.harden ? 0 : os_thread_word());
+        heap->bins = heaps_use_own_bins() ? heaps_own_bins(heap) : cache.bins;
+        heaps_set_owner(heap, options.harden ? 0 : os_thread_word());
         world_thread_begin(heap);
         cache.heap = heap;
         heap->thread.ended = cache.ended;
         heap->status = HEAP_LIVE;
         tend_queue_add(heap);
-        budget_thread_begin(heap);
+        divert_thread_begin(heap);
         for (size_t granule = 0; granule < GRANULES; granule++)
             cache.class_of[granule] = (uint8_t)class_of(granule * 16);
     }
@@ -190,7 +153,7 @@ static void settle_collecting(void)
         text_say("weir: WEIR_COLLECT=1: not together with harden=1; nothing is collected\n");
     if (options.leaks && options.harden)
         text_say("weir: WEIR_DEBUG=leaks=1: not together with harden=1; no leaks are looked for\n");
-    if (options.harden || !&upcall_swapped_in)
+    if (options.harden || !&hook_swapped_in)
         options.collect = options.leaks = 0;
     if (options.leaks)
         options.collect = 1;

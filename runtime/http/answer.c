@@ -14,12 +14,12 @@
 #include <weir/gc.h>
 #include <weir/profile.h>
 
+#include "runtime/config/options.h"
 #include "runtime/http/exposition.h"
 #include "runtime/http/figures.h"
 #include "runtime/http/pins.h"
 #include "runtime/http/vars.h"
 #include "runtime/http/why.h"
-#include "runtime/os/options.h"
 
 enum { RECORD_SECONDS_MAX = 60 };
 

@@ -19,8 +19,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "runtime/base/text.h"
 #include "runtime/http/page.h"
-#include "runtime/os/text.h"
 
 typedef enum answer_peer {
     ANSWER_UNIX,     /* the Unix socket */

@@ -11,8 +11,8 @@
 
 #include <weir/pool.h>
 
+#include "runtime/base/file.h"
 #include "runtime/http/samples.h"
-#include "runtime/os/file.h"
 
 enum { POOLS_SHOWN = 200 };
 

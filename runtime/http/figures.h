@@ -13,7 +13,7 @@
 #ifndef WEIR_HTTP_FIGURES_H
 #define WEIR_HTTP_FIGURES_H
 
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 /* By one thread at a time. */
 void figures_write(text_t *text, const char *changes);

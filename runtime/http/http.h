@@ -1,4 +1,7 @@
-/* http: the interface of libweir-http.so, which the swap-in opens when WEIR_HTTP asks for an endpoint. */
+/* http: the interface of libweir-http.so, which the swap-in opens when WEIR_HTTP asks for an endpoint.
+ *
+ * This folder: libweir-http.so, the endpoint. It uses the public API alone.
+ */
 #ifndef WEIR_HTTP_HTTP_H
 #define WEIR_HTTP_HTTP_H
 

@@ -3,7 +3,7 @@
 #ifndef WEIR_HTTP_PINS_H
 #define WEIR_HTTP_PINS_H
 
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 /* By one thread at a time. */
 void pins_write(text_t *text);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/os/file.h"
+#include "runtime/base/file.h"
 #include "runtime/os/os.h"
 
 enum { METRICS_MAX = 256, HISTOGRAMS_MAX = 16, READS_MAX = 16, READS_NS = 100 * 1000 * 1000 };

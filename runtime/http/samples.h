@@ -8,7 +8,7 @@
 
 #include <weir/metrics.h>
 
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 /* Held by the one thread that is in a function of this module, or uses what samples_read has returned. */
 extern pthread_mutex_t samples_mutex;

@@ -25,12 +25,12 @@
 
 #include <microhttpd.h>
 
+#include "runtime/base/text.h"
 #include "runtime/http/answer.h"
 #include "runtime/http/http.h"
 #include "runtime/http/recording.h"
 #include "runtime/http/samples.h"
 #include "runtime/http/share.h"
-#include "runtime/os/text.h"
 
 enum {
     CONNECTIONS = 128,

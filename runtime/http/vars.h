@@ -2,7 +2,7 @@
 #ifndef WEIR_HTTP_VARS_H
 #define WEIR_HTTP_VARS_H
 
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 /* A JSON object with cmdline, memstats (the fields of Go's runtime.MemStats, by Go's names) and weir (all
  * metrics that are numbers, by their names). By one thread at a time. */

@@ -10,7 +10,7 @@
 
 #include <weir/path.h>
 
-#include "runtime/os/place.h"
+#include "runtime/process/place.h"
 
 static void add_place(text_t *text, const void *address)
 {

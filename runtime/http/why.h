@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 /* Write the path to the object that p points into; NULL: to an object chosen at random. False: the text says
  * why there is no path. */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "runtime/heap/budget.h"
+#include "runtime/profile/budget.h"
 
 enum { LONGEST = 512 }; /* of one account's text: a name and five numbers at their largest */
 

@@ -2,7 +2,7 @@
 #ifndef WEIR_OBSERVE_ACCOUNT_PRINT_H
 #define WEIR_OBSERVE_ACCOUNT_PRINT_H
 
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 /* Add a line for each budget. When the text is full it is written to the file. */
 void account_print_lines(text_t *text, int fd);

@@ -11,7 +11,7 @@
 #include <limits.h>
 #include <stdint.h>
 
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 /* Written by file_name_settle alone, before there are threads that read it. */
 typedef struct file_name {

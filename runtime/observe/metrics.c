@@ -9,10 +9,11 @@
 #include <weir/control.h>
 #include <weir/pool.h>
 
-#include "runtime/collect/gc.h"
-#include "runtime/collect/pauses.h"
-#include "runtime/heap/classes.h"
-#include "runtime/heap/control.h"
+#include "runtime/cells/classes.h"
+#include "runtime/control/control.h"
+#include "runtime/cycle/percent.h"
+#include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/cycle/pauses.h"
 #include "runtime/observe/stats.h"
 
 _Atomic uint64_t metrics_endpoint_bytes;

@@ -2,7 +2,7 @@
 #ifndef WEIR_OBSERVE_POOL_PRINT_H
 #define WEIR_OBSERVE_POOL_PRINT_H
 
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 /* Add every pool that was used: as lines, or as the elements of a JSON array. The text is flushed to `fd`
  * whenever it has no room for one more. */

@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-#include "runtime/heap/profile.h"
-#include "runtime/heap/sample.h"
 #include "runtime/observe/proto.h"
-#include "runtime/os/modules.h"
 #include "runtime/os/os.h"
+#include "runtime/process/modules.h"
+#include "runtime/profile/profile.h"
+#include "runtime/profile/sample.h"
 
 /* --- the table of strings: fixed ones, then name and build id of each module --- */
 

@@ -13,7 +13,7 @@
  *     pool, arena, budget    the name of the owner, if there is one
  *
  * With WEIR_DEBUG=escape=1 there is one sample for each way in which blocks were freed
- * (runtime/heap/escape.h), with more labels:
+ * (runtime/profile/escape.h), with more labels:
  *
  *     escape     "frame", "thread", "unknown", "moved"
  *     frame      of "frame": the innermost frame that may outlive the blocks; 0 is the sample's innermost

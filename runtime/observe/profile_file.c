@@ -13,15 +13,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "runtime/heap/profile.h"
+#include "runtime/base/filter.h"
+#include "runtime/base/text.h"
+#include "runtime/config/options.h"
 #include "runtime/observe/file_name.h"
 #include "runtime/observe/gzip.h"
 #include "runtime/observe/profile_encode.h"
-#include "runtime/os/filter.h"
-#include "runtime/os/options.h"
+#include "runtime/os/mask.h"
 #include "runtime/os/os.h"
-#include "runtime/os/signal.h"
-#include "runtime/os/text.h"
+#include "runtime/os/self.h"
+#include "runtime/profile/profile.h"
 
 static struct {
     file_name_t names;                        /* no pattern: there is no profile to be written */

@@ -3,13 +3,14 @@
 
 #include <string.h>
 
-#include "runtime/collect/gc.h"
-#include "runtime/heap/account.h"
-#include "runtime/heap/collected.h"
-#include "runtime/heap/control.h"
-#include "runtime/heap/profile.h"
-#include "runtime/heap/shed.h"
+#include "runtime/control/account.h"
+#include "runtime/control/control.h"
+#include "runtime/control/shed.h"
+#include "runtime/cycle/percent.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/pages/pages.h"
+#include "runtime/profile/profile.h"
 
 _Static_assert((int)WEIR_RUNGS == (int)WEIR_STATS_RUNGS, "each rung has its counts");
 
@@ -111,7 +112,7 @@ void stats_read_memory(weir_mem_stats *stats)
     fill_objects(stats, &account);
     fill_heap(stats, &held);
     fill_overhead(stats, &held, &account);
-    stats->gc_percent = control_gc_percent();
+    stats->gc_percent = percent_get();
     stats->memory_limit = control_memory_limit();
     stats->hard_limit = control_hard_limit();
     stats->enable_gc = true;

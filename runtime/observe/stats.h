@@ -1,5 +1,8 @@
 /* stats: reads the heap's counts and the page statistics into the account that include/weir/stats.h
- * defines. */
+ * defines.
+ *
+ * This folder: the account, metrics, heap profiles and traces: read, encoded and printed.
+ */
 #ifndef WEIR_OBSERVE_STATS_H
 #define WEIR_OBSERVE_STATS_H
 

@@ -15,12 +15,12 @@
 
 #include <weir/version.h>
 
+#include "runtime/base/file.h"
+#include "runtime/base/text.h"
+#include "runtime/config/options.h"
 #include "runtime/observe/account_print.h"
 #include "runtime/observe/pool_print.h"
 #include "runtime/observe/stats.h"
-#include "runtime/os/file.h"
-#include "runtime/os/options.h"
-#include "runtime/os/text.h"
 
 static struct {
     int fd; /* a duplicate of stderr, with a number that programs hardly use; 0: none */

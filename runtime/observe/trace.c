@@ -5,16 +5,16 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/heap/event.h"
+#include "runtime/base/file.h"
+#include "runtime/config/options.h"
+#include "runtime/cycle/event.h"
 #include "runtime/observe/trace_file.h"
 #include "runtime/observe/trace_record.h"
-#include "runtime/os/file.h"
-#include "runtime/os/options.h"
 #include "runtime/os/os.h"
-#include "runtime/os/signal.h"
+#include "runtime/os/self.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/purge.h"
-#include "runtime/pages/region.h"
+#include "runtime/region/region.h"
 
 enum { SAMPLE_NS = 10 * 1000 * 1000 };
 

@@ -10,13 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/heap/fork.h"
+#include "runtime/base/filter.h"
+#include "runtime/config/options.h"
 #include "runtime/observe/file_name.h"
 #include "runtime/observe/trace_record.h"
-#include "runtime/os/filter.h"
 #include "runtime/os/lock.h"
-#include "runtime/os/options.h"
 #include "runtime/os/os.h"
+#include "runtime/threads/fork.h"
 
 enum { BUFFER = 32 * 1024, FLUSH_NS = 10 * 1000 * 1000, LEAST_DESCRIPTOR = 200 };
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 /* Begin the file; first() adds what comes first, also to the file that a child of fork begins when it has
  * something to write. False and errno: EBUSY, one is open; or the error of open, which is also reported on

@@ -1,7 +1,7 @@
 /* trace_record: see trace_record.h. */
 #include "runtime/observe/trace_record.h"
 
-#include "runtime/os/signal.h"
+#include "runtime/os/self.h"
 
 static void add_us(text_t *record, const char *key, uint64_t ns)
 {

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "runtime/os/text.h"
+#include "runtime/base/text.h"
 
 enum { TRACE_RECORD = 400 }; /* room for any record of ours */
 

@@ -3,8 +3,8 @@
 
 #include <unistd.h>
 
+#include "runtime/base/text.h"
 #include "runtime/os/os.h"
-#include "runtime/os/text.h"
 
 COLD _Noreturn void check_failed(const char *condition, const char *file, int line)
 {

@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "runtime/os/filter.h"
+#include "runtime/base/filter.h"
 
 static bool cheap; /* written once, by fence_init */
 

@@ -1,9 +1,9 @@
 /* lock: the slow paths of the futex lock: spin a little, then sleep in the kernel. */
 #include "runtime/os/lock.h"
 
+#include "runtime/base/cpu.h"
+#include "runtime/base/futex.h"
 #include "runtime/os/check.h"
-#include "runtime/os/cpu.h"
-#include "runtime/os/futex.h"
 
 enum { SPINS = 60 }; /* about as long as the longest critical section without a system call */
 

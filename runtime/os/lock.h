@@ -4,13 +4,13 @@
  *     word == holder | waits        the holder's number (lock_self), and bit 0: a thread sleeps on the word
  *
  * A word of zero is unlocked, so a forked child can reset a lock by storing it. The holder's number serves a
- * fork in a signal handler (runtime/heap/fork.h): the child resets the locks that the vanished threads held,
- * and leaves those that the interrupted code of its own thread holds. The lock is not recursive and never
- * allocates. Order of acquisition: lock_rank below, smallest first; debug builds check it (lock_try may be
- * out of order, since it does not wait).
+ * fork in a signal handler (runtime/threads/fork.h): the child resets the locks that the vanished threads
+ * held, and leaves those that the interrupted code of its own thread holds. The lock is not recursive and
+ * never allocates. Order of acquisition: lock_rank below, smallest first; debug builds check it (lock_try may
+ * be out of order, since it does not wait).
  *
- * The collector may stop a thread anywhere except in a no-stop section (runtime/heap/world.h), whose end it
- * waits for. If it stopped a thread that holds a lock, a thread in a no-stop section might wait for that
+ * The collector may stop a thread anywhere except in a no-stop section (runtime/threads/world.h), whose end
+ * it waits for. If it stopped a thread that holds a lock, a thread in a no-stop section might wait for that
  * lock, and the collector for the section, for ever. So taking a lock of rank LOCK_RANK_HEAPS or above begins
  * a no-stop section before the thread waits for the lock, and releasing it ends the section afterwards.
  */
@@ -27,22 +27,22 @@
 enum lock_rank {
     LOCK_RANK_NONE,         /* not checked */
     LOCK_RANK_SHARED_ARENA, /* arena/shared.c: one arena's */
-    LOCK_RANK_START,        /* runtime/heap/fork.c: the start of the runtime and of its parts */
-    LOCK_RANK_FORK,         /* runtime/heap/fork.c: the locks that a fork takes */
-    LOCK_RANK_CYCLE,        /* runtime/heap/cycle.c: one cycle at a time */
-    LOCK_RANK_GC,           /* runtime/collect/gc.c: the pacer and the trace */
-    LOCK_RANK_SIDE_TABLE,   /* runtime/collect/side_table.c: finalizers, weak references */
+    LOCK_RANK_START,        /* runtime/threads/fork.c: the start of the runtime and of its parts */
+    LOCK_RANK_FORK,         /* runtime/threads/fork.c: the locks that a fork takes */
+    LOCK_RANK_CYCLE,        /* runtime/cycle/cycle.c: one cycle at a time */
+    LOCK_RANK_GC,           /* runtime/gc/cycle/gc.c: the pacer and the trace */
+    LOCK_RANK_SIDE_TABLE,   /* runtime/gc/cells/side_table.c: finalizers, weak references */
     LOCK_RANK_ARENAS,       /* arena/quarantine.c; the locks of arena/live.c come just before */
     LOCK_RANK_POOLS,        /* pool: the list of pools, their biased locks */
     LOCK_RANK_HEAPS,        /* runtime/heap/thread.c: the list of heaps */
-    LOCK_RANK_COLLECTED,    /* runtime/heap/collected_span.c */
-    LOCK_RANK_ORIGIN,       /* runtime/heap/origin.c */
-    LOCK_RANK_SAMPLED,      /* runtime/heap/sampled.c: spans of samples */
-    LOCK_RANK_BUDGET,       /* runtime/heap/budget.c: what is charged */
-    LOCK_RANK_GUARD,        /* runtime/heap/guard.c: guarded blocks */
-    LOCK_RANK_PROFILE,      /* runtime/heap/profile.c: sites and samples */
-    LOCK_RANK_ZERO,         /* runtime/heap/zero.c */
-    LOCK_RANK_HARDEN,       /* runtime/heap/harden.c */
+    LOCK_RANK_COLLECTED,    /* runtime/gc/cells/collected_span.c */
+    LOCK_RANK_ORIGIN,       /* runtime/profile/origin.c */
+    LOCK_RANK_SAMPLED,      /* runtime/profile/sampled.c: spans of samples */
+    LOCK_RANK_BUDGET,       /* runtime/profile/budget.c: what is charged */
+    LOCK_RANK_GUARD,        /* runtime/profile/guard.c: guarded blocks */
+    LOCK_RANK_PROFILE,      /* runtime/profile/profile.c: sites and samples */
+    LOCK_RANK_ZERO,         /* runtime/malloc/zero.c */
+    LOCK_RANK_HARDEN,       /* runtime/harden/harden.c */
     LOCK_RANK_PAGES,        /* runtime/pages: slots, chunks, region, idle memory */
     LOCK_RANK_TRACE,        /* runtime/observe/trace_file.c: records of the execution trace */
     LOCK_RANKS
@@ -161,7 +161,7 @@ static inline void lock_release(lock_t *lock)
     lock_section_end(lock);
 }
 
-/* The forking thread may hold a lock; then the fork takes none (runtime/heap/fork.c). True in the child of
+/* The forking thread may hold a lock; then the fork takes none (runtime/threads/fork.c). True in the child of
  * such a fork, while it repairs what the vanished threads held: the locks that the child's own thread holds
  * stay held. */
 extern bool lock_keeps_own;

@@ -15,11 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "runtime/os/file.h"
-#include "runtime/os/filter.h"
-#include "runtime/os/futex.h"
+#include "runtime/base/file.h"
+#include "runtime/base/filter.h"
+#include "runtime/base/futex.h"
+#include "runtime/base/text.h"
 #include "runtime/os/own.h"
-#include "runtime/os/text.h"
 
 static void *reserve(size_t size, size_t alignment, bool is_own)
 {

@@ -2,6 +2,9 @@
  *
  * Nothing here allocates, and nothing here takes a lock that a caller could hold. All sizes are bytes; all
  * ranges are multiples of OS_PAGE. Functions that can fail return false and leave the range as it was.
+ *
+ * This folder: what the kernel does for us: address space, threads and their ends, locks, fences. With base,
+ * process, config and stop it is the only code that knows Linux.
  */
 #ifndef WEIR_OS_OS_H
 #define WEIR_OS_OS_H
@@ -10,14 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { OS_PAGE = 4096, OS_HUGE_PAGE = 2 * 1024 * 1024 };
+#include "runtime/base/compiler.h"
 
-#define HIDDEN __attribute__((visibility("hidden")))
-#define COLD __attribute__((cold, noinline))
-#define NOINLINE __attribute__((noinline))
-#define ALWAYS_INLINE __attribute__((always_inline)) static inline
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+enum { OS_PAGE = 4096, OS_HUGE_PAGE = 2 * 1024 * 1024 };
 
 /* Reserve address space, aligned, inaccessible and free of charge (what alignment leaves over
  * stays reserved as well). NULL when there is none. */

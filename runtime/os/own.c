@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "runtime/os/os.h"
+#include "runtime/base/compiler.h"
 
 enum { RANGES = 4096 };
 

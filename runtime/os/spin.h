@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "runtime/os/cpu.h"
+#include "runtime/base/cpu.h"
 #include "runtime/os/os.h"
 
 typedef struct spin {

@@ -4,13 +4,13 @@
  * out as committed. */
 #include "runtime/pages/commitment.h"
 
-#include "runtime/pages/bits.h"
-#include "runtime/pages/extents.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/limit.h"
-#include "runtime/pages/pages.h"
+#include "runtime/pages/pages_state.h"
 #include "runtime/pages/purge.h"
 #include "runtime/pages/runs.h"
+#include "runtime/region/bits.h"
+#include "runtime/region/extents.h"
 
 /* The last run that was given back. It is not handed out before another one is given back: so code that still
  * uses the former block faults. Its slots count neither as free nor as in use. */
@@ -80,7 +80,7 @@ bool commitment_make_room(void)
     purge_await(region_address(0), region.used);
     bool any = let_go();
     any |= give_up_chunks();
-    return idle_give_up_commitment() || any;
+    return purge_give_up_commitment() || any;
 }
 
 void commitment_give_huge(void *memory, size_t size)
@@ -89,6 +89,6 @@ void commitment_give_huge(void *memory, size_t size)
     extents_give(memory, size);
     page_stats.huge_inuse -= size;
     page_stats.huge_count--;
-    idle_give_up_commitment();
+    purge_give_up_commitment();
     limit_fell();
 }

@@ -3,16 +3,16 @@
 
 #include <string.h>
 
+#include "runtime/config/options.h"
 #include "runtime/os/check.h"
-#include "runtime/os/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/commitment.h"
-#include "runtime/pages/extents.h"
 #include "runtime/pages/idle.h"
-#include "runtime/pages/index.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/purge.h"
+#include "runtime/region/extents.h"
+#include "runtime/region/index.h"
 
 /* The program may never have touched a large block that it frees. So the kernel clears the largest blocks:
  * clearing them by hand would make all of them resident. In collect mode, where every block of malloc is

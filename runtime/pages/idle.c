@@ -2,62 +2,17 @@
 #include "runtime/pages/idle.h"
 
 #include "runtime/os/os.h"
-#include "runtime/pages/extents.h"
-#include "runtime/pages/pages.h"
+#include "runtime/pages/held.h"
+#include "runtime/pages/pages_state.h"
 #include "runtime/pages/purge.h"
-#include "runtime/pages/release.h"
+#include "runtime/policy/release.h"
+#include "runtime/region/extents.h"
+#include "runtime/region/region.h"
 
 static struct {
     release_t rule;
-    size_t unused; /* the sum of chunk->unused */
     uint32_t next; /* the chunk to be counted next */
-    size_t peak_held;
 } idle = {.rule = RELEASE_INIT, .next = ZERO_ZONE / CHUNK_SIZE};
-
-/* --- what is held --- */
-
-size_t idle_bytes(void)
-{
-    return page_stats.pages_idle * OS_PAGE + page_stats.huge_idle;
-}
-
-size_t idle_inuse_bytes(void)
-{
-    return page_stats.pages_inuse * OS_PAGE + page_stats.huge_inuse;
-}
-
-size_t idle_held_bytes(void)
-{
-    return atomic_load(&page_stats.touched) * OS_PAGE + page_stats.huge_inuse - page_stats.huge_moving +
-           page_stats.huge_idle + region_table_bytes() + atomic_load(&page_stats.metadata);
-}
-
-static void raise_peak(size_t held)
-{
-    if (held > idle.peak_held)
-        idle.peak_held = held;
-}
-
-size_t idle_peak_held_bytes(bool reset)
-{
-    if (reset)
-        idle.peak_held = 0;
-    raise_peak(idle_held_bytes());
-    return idle.peak_held;
-}
-
-/* --- releasing --- */
-
-/* The extent allocator purges all that it has, so no other thread may be purging a part of that. */
-bool idle_give_up_commitment(void)
-{
-    purge_await(region_address(0), region.used);
-    size_t decommits = extents_decommits(), purged = extents_purge(true);
-    page_stats.huge_idle -= purged;
-    page_stats.released_pages += purged / OS_PAGE;
-    page_stats.releases += purged > 0;
-    return extents_decommits() != decommits;
-}
 
 void idle_forget_learnt(void)
 {
@@ -79,7 +34,7 @@ __attribute__((no_sanitize("thread"))) static size_t unused_of(const span_t *spa
 
 static void set_unused(uint32_t index, uint32_t bytes)
 {
-    idle.unused += (size_t)bytes - region.chunks[index].unused;
+    page_stats.unused += (size_t)bytes - region.chunks[index].unused;
     region.chunks[index].unused = bytes;
 }
 
@@ -104,11 +59,6 @@ static void count_all(void)
         ;
 }
 
-void idle_forget_chunk(uint32_t index)
-{
-    set_unused(index, 0);
-}
-
 /* --- the rule --- */
 
 /* The tables are held beyond what is live, as idle memory is, but cannot be released. */
@@ -119,21 +69,21 @@ static size_t own_tables(void)
 
 static release_sizes_t sizes_now(void)
 {
-    size_t inuse = idle_inuse_bytes(), unused = idle.unused + atomic_load(&page_stats.spare);
-    return (release_sizes_t){inuse, unused < inuse ? unused : inuse, idle_bytes() + own_tables()};
+    size_t inuse = held_inuse(), unused = page_stats.unused + atomic_load(&page_stats.spare);
+    return (release_sizes_t){inuse, unused < inuse ? unused : inuse, held_idle() + own_tables()};
 }
 
 static void fade(void)
 {
-    release_fade(&idle.rule, idle_inuse_bytes(), os_now_coarse_ns());
+    release_fade(&idle.rule, held_inuse(), os_now_coarse_ns());
 }
 
 void idle_spare_peak(void)
 {
-    if (idle.rule.percent < 0 || idle_bytes() + idle_inuse_bytes() <= idle.rule.highest || purge_is_busy())
+    if (idle.rule.percent < 0 || held_idle() + held_inuse() <= idle.rule.highest || purge_is_busy())
         return;
     size_t excess = release_at_peak(&idle.rule, sizes_now()), before = page_stats.released_pages;
-    size_t idle_now = idle_bytes();
+    size_t idle_now = held_idle();
     if (excess > 0 && purge_to(idle_now > excess ? idle_now - excess : 0)) {
         fade();
         release_note_given(&idle.rule, (page_stats.released_pages - before) * OS_PAGE);
@@ -142,8 +92,8 @@ void idle_spare_peak(void)
 
 void idle_note_taken(size_t fresh)
 {
-    release_note_inuse(&idle.rule, idle_inuse_bytes());
-    raise_peak(idle_held_bytes() + fresh);
+    release_note_inuse(&idle.rule, held_inuse());
+    held_raise_peak(held_bytes() + fresh);
     if (fresh > 0 && idle.rule.given > 0) {
         fade();
         release_note_fresh(&idle.rule, fresh);
@@ -158,7 +108,7 @@ static bool release_what_exceeds(void)
         fade();
     release_sizes_t sizes = sizes_now();
     size_t excess = release_excess(&idle.rule, sizes), before = page_stats.released_pages;
-    size_t idle_now = idle_bytes();
+    size_t idle_now = held_idle();
     if (excess == 0 || !purge_to(idle_now > excess ? idle_now - excess : 0))
         return false;
     fade();
@@ -170,7 +120,7 @@ static bool release_what_exceeds(void)
  * only if something was learnt or is released. */
 void idle_apply_rule(void)
 {
-    if (idle.rule.percent < 0 || idle_bytes() <= release_floor(&idle.rule))
+    if (idle.rule.percent < 0 || held_idle() <= release_floor(&idle.rule))
         return;
     release_sizes_t sizes = sizes_now();
     if (sizes.idle > release_bound(&idle.rule, sizes.inuse, sizes.unused) / 2)

@@ -13,15 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-size_t idle_bytes(void);
-/* In spans and large objects. */
-size_t idle_inuse_bytes(void);
-/* What may be resident: the touched pages of slots, in use or idle, huge objects, and the runtime's own
- * tables. */
-size_t idle_held_bytes(void);
-/* The most of it since the start, or since the last reset. `reset`: begin anew with what is held now. */
-size_t idle_peak_held_bytes(bool reset);
-
 /* The percentage; < 0: no idle memory is released. */
 void idle_set_gc_percent(int64_t percent);
 int64_t idle_gc_percent(void);
@@ -32,11 +23,6 @@ void idle_note_taken(size_t fresh);
 /* Called after memory was taken: if more is held than ever before, release idle memory in exchange. The lock
  * is given up meanwhile. */
 void idle_spare_peak(void);
-/* Called when the chunk goes to the extent allocator: its cells no longer count. */
-void idle_forget_chunk(uint32_t index);
-/* Decommit what the extent allocator holds for reuse, for instance after the kernel has refused to commit.
- * True: something was decommitted. */
-bool idle_give_up_commitment(void);
 /* Called when a request for memory was refused: the release rule forgets what it has learnt to hold. */
 void idle_forget_learnt(void);
 

@@ -4,15 +4,17 @@
 #include <stdatomic.h>
 
 #include "runtime/os/check.h"
-#include "runtime/os/memory_size.h"
-#include "runtime/os/resident.h"
-#include "runtime/os/signal.h"
-#include "runtime/pages/foreign.h"
-#include "runtime/pages/growth.h"
+#include "runtime/os/mask.h"
+#include "runtime/os/os.h"
+#include "runtime/pages/held.h"
 #include "runtime/pages/idle.h"
-#include "runtime/pages/pages.h"
+#include "runtime/pages/pages_state.h"
 #include "runtime/pages/purge.h"
 #include "runtime/pages/slack.h"
+#include "runtime/policy/foreign.h"
+#include "runtime/policy/growth.h"
+#include "runtime/process/memory_size.h"
+#include "runtime/process/resident.h"
 
 _Atomic uint32_t pages_requested;
 
@@ -86,7 +88,7 @@ static size_t share_of_limit(size_t share)
 /* What the limits count. */
 static size_t total_bytes(void)
 {
-    return idle_held_bytes() + limit.foreign.bytes;
+    return held_bytes() + limit.foreign.bytes;
 }
 
 /* --- the process --- */
@@ -103,7 +105,7 @@ static void read_process(uint64_t now)
 {
     size_t resident, step = share_of_limit(FOREIGN_SHARE);
     if (resident_read(&resident))
-        foreign_note(&limit.foreign, resident, idle_held_bytes() + purge_bytes_in_work(),
+        foreign_note(&limit.foreign, resident, held_bytes() + purge_bytes_in_work(),
                      step > OS_PAGE ? step : OS_PAGE, now);
 }
 
@@ -184,13 +186,13 @@ static void request_cycle(enum pages_request reason)
 
 void limit_fell(void)
 {
-    growth_fell(&limit.growth, idle_inuse_bytes(), idle_gc_percent());
+    growth_fell(&limit.growth, held_inuse(), idle_gc_percent());
     idle_apply_rule();
 }
 
 void limit_restart_growth(void)
 {
-    growth_restart(&limit.growth, idle_inuse_bytes(), idle_gc_percent());
+    growth_restart(&limit.growth, held_inuse(), idle_gc_percent());
 }
 
 /* A share of the limit, or of `total` if that is larger. The cost of a cycle grows with the heap; so the
@@ -219,7 +221,7 @@ static void set_refill_step(void)
 /* Release idle memory first, then slack. */
 static void release_for_limit(size_t excess)
 {
-    size_t idle = idle_bytes();
+    size_t idle = held_idle();
     size_t before = page_stats.released_pages;
     bool released = purge_to(idle > excess ? idle - excess : 0);
     size_t slack = page_stats.pages_slack * OS_PAGE;
@@ -233,7 +235,7 @@ static void release_for_limit(size_t excess)
 
 static size_t pressing_bytes(void)
 {
-    size_t idle = idle_bytes(), total = total_bytes();
+    size_t idle = held_idle(), total = total_bytes();
     return total > idle ? total - idle : 0;
 }
 
@@ -278,7 +280,7 @@ static void note_wanted(size_t bytes)
 
 static size_t excess_now(bool with_room)
 {
-    size_t needed = idle_held_bytes() + limit.wanted + (with_room ? share_of_limit(LIMIT_SHARE) : 0);
+    size_t needed = held_bytes() + limit.wanted + (with_room ? share_of_limit(LIMIT_SHARE) : 0);
     return needed > lower_limit() ? needed - lower_limit() : 0;
 }
 
@@ -295,22 +297,22 @@ size_t limit_excess(bool with_room)
 
 bool limit_would_refuse(void)
 {
-    return idle_held_bytes() + limit.wanted > hard_limit();
+    return held_bytes() + limit.wanted > hard_limit();
 }
 
 bool limit_admit(size_t fresh)
 {
     if (limit_wants_look(fresh))
         limit_look();
-    size_t lower = lower_limit(), held = idle_held_bytes();
-    if (UNLIKELY(idle_inuse_bytes() + fresh >= limit.growth.trigger))
+    size_t lower = lower_limit(), held = held_bytes();
+    if (UNLIKELY(held_inuse() + fresh >= limit.growth.trigger))
         request_cycle(PAGES_REQUEST_GROWTH);
     if (LIKELY(lower == INT64_MAX))
         return true;
     note_total(total_bytes());
     if (held + fresh > lower) {
         release_for_limit(held + fresh - lower);
-        held = idle_held_bytes();
+        held = held_bytes();
         lower = lower_limit(); /* others have had the lock */
     }
     if (UNLIKELY(limit.pressure_percent > 0))
@@ -326,7 +328,7 @@ bool limit_admit(size_t fresh)
 
 bool limit_refuses(size_t bytes)
 {
-    bool refused = idle_held_bytes() + bytes > hard_limit();
+    bool refused = held_bytes() + bytes > hard_limit();
     if (refused)
         note_wanted(bytes);
     if (refused && limit.subscribed && !retrying)
@@ -434,5 +436,5 @@ bool limit_is_set(void)
 
 bool limit_has_room(size_t bytes)
 {
-    return idle_held_bytes() + bytes <= lower_limit();
+    return held_bytes() + bytes <= lower_limit();
 }

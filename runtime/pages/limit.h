@@ -15,10 +15,10 @@
  * The soft limit counts the memory of the whole process, unless its scope says otherwise: what is not the
  * runtime's reduces the room.
  *
- *     room  = soft - foreign                foreign: foreign.h, read every few milliseconds (os/resident.h)
- *     total = held + foreign                what triggers the next cycle for the limit
+ *     room  = soft - foreign     foreign: foreign.h, read every few milliseconds (process/resident.h)
+ *     total = held + foreign     what triggers the next cycle for the limit
  *
- * A limit that was given as a share of the available memory follows changes of that (os/memory_size.h).
+ * A limit that was given as a share of the available memory follows changes of that (process/memory_size.h).
  *
  * All of this is under the pages' lock, unless it says otherwise. */
 #ifndef WEIR_PAGES_LIMIT_H

@@ -3,7 +3,7 @@
 
 #include "runtime/os/os.h"
 #include "runtime/pages/commitment.h"
-#include "runtime/pages/pages.h"
+#include "runtime/pages/pages_state.h"
 
 enum { METADATA_PIECE = 256 * 1024 };
 

@@ -5,18 +5,20 @@
 #include <errno.h>
 #include <string.h>
 
+#include "runtime/config/options.h"
 #include "runtime/os/check.h"
-#include "runtime/os/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/commitment.h"
-#include "runtime/pages/extents.h"
+#include "runtime/pages/held.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/metadata.h"
 #include "runtime/pages/pages_lock.h"
 #include "runtime/pages/purge.h"
 #include "runtime/pages/runs.h"
+#include "runtime/pages/runs_take.h"
 #include "runtime/pages/slack.h"
+#include "runtime/region/extents.h"
 
 /* --- slots --- */
 
@@ -26,7 +28,7 @@ static bool wants_huge(void)
 {
     enum { LARGE_MIN = 24 * 1024 * 1024, ROOM_MIN = 32 * 1024 * 1024, PERCENT_MIN = 50 };
     int64_t percent = idle_gc_percent();
-    return idle_inuse_bytes() >= LARGE_MIN && (percent < 0 || percent >= PERCENT_MIN) && options.hugepages &&
+    return held_inuse() >= LARGE_MIN && (percent < 0 || percent >= PERCENT_MIN) && options.hugepages &&
            limit_has_room(ROOM_MIN);
 }
 

@@ -5,7 +5,10 @@
  * memory is released; over the hard limit the request is refused (limit.h). There is no thread and no timer:
  * a program that goes idle has been trimmed by its last frees. Where releasing is not enough, and when the
  * heap has grown (growth.h), a cycle is requested: the flag is raised here, and read without the lock
- * (heap/cycle.h).
+ * (cycle/cycle.h).
+ *
+ * This folder: slots and huge objects: taking and giving them, what is held idle, giving it back to the
+ * kernel, the limits. One lock for all of it.
  */
 #ifndef WEIR_PAGES_PAGES_H
 #define WEIR_PAGES_PAGES_H
@@ -16,37 +19,10 @@
 #include <stdint.h>
 
 #include "runtime/os/lock.h"
-#include "runtime/pages/region.h"
+#include "runtime/pages/pages_state.h"
+#include "runtime/region/region.h"
 
 enum { HUGE_MIN = 2 * 1024 * 1024 }; /* larger objects are the extent allocator's */
-
-/* Every byte that may be resident is counted once here; in pages of OS_PAGE unless it says bytes. Written
- * under the lock, except `touched`, which owners of spans add to as they extend. */
-typedef struct page_stats {
-    _Atomic size_t touched; /* of all slots, in use or free */
-    size_t slots;           /* slots of all chunks: free or in use */
-    size_t slots_inuse;
-    size_t pages_inuse; /* of slots in use, as if small spans were touched throughout */
-    size_t pages_idle;  /* touched, in free slots */
-    size_t pages_slack; /* resident pages past a large object's end, left by the former user of its slots */
-    size_t huge_inuse,
-        huge_idle; /* bytes; idle: what the extent allocator has for reuse and may be resident */
-    /* Bytes counted in huge_inuse of which the pages are still in another block: pages_take_huge_to_move. */
-    size_t huge_moving;
-    size_t huge_count;
-    size_t releases, released_pages; /* madvise calls and what they gave back, ever */
-    size_t limit_releases;           /* of those, for the soft limit */
-    size_t limit_released_pages;     /* and what they gave back */
-    size_t refusals;                 /* by the hard limit */
-    _Atomic size_t metadata;         /* bytes of heaps and other tables */
-    _Atomic size_t spare; /* bytes in use that threads may keep free for themselves (heap/spare.h) */
-} page_stats_t;
-extern page_stats_t page_stats;
-
-/* For a reader of descriptors: between these two calls no slot changes its owner, and no page of a slot is
- * unmapped. They take the lock, so the time between them has to be short. */
-void pages_read_begin(void);
-void pages_read_end(void);
 
 /* Reserve the region and carve the first chunk. */
 bool pages_init(void);
@@ -127,13 +103,6 @@ void pages_look(size_t bytes);
 void pages_set_refusal_callback(void (*callback)(void *context, size_t wanted), void *context);
 /* Called while pages_is_pressed: free cells of `bytes` bytes went into a thread's cache. */
 void pages_note_refill(size_t bytes);
-/* Was memory taken beyond the lower limit although no idle memory was left? Then the heap gives back what it
- * can. */
-HIDDEN extern _Atomic bool pages_pressed;
-static inline bool pages_is_pressed(void)
-{
-    return UNLIKELY(atomic_load_explicit(&pages_pressed, memory_order_relaxed));
-}
 /* How many bytes too many are held for the largest request that did not fit since the last cycle? 0: it fits
  * now. Releases idle memory first. with_room: 1/64 of the limit has to stay free besides. */
 size_t pages_excess(bool with_room);
@@ -146,23 +115,12 @@ size_t pages_peak_held(bool reset);
 /* pages_watch_pressure asks to be told when `percent` percent of the limit are in use, not counting idle
  * memory. Then PAGES_REQUEST_PRESSURE is raised, once; it is raised again only after less was in use
  * meanwhile. A callback of NULL ends this. */
-typedef struct pages_pressure {
-    void (*callback)(void *context, size_t inuse, size_t limit);
-    void *context;
-    size_t inuse, limit; /* bytes */
-} pages_pressure_t;
 void pages_watch_pressure(int percent, void (*callback)(void *context, size_t inuse, size_t limit),
                           void *context);
 /* What to tell the program, which the caller is about to do. */
 pages_pressure_t pages_tell_pressure(void);
 /* Can `bytes` more be held within the limits? */
 bool pages_has_room(size_t bytes);
-/* Is there a limit at all? Read by any thread. */
-HIDDEN extern _Atomic bool pages_limited;
-static inline bool pages_is_limited(void)
-{
-    return UNLIKELY(atomic_load_explicit(&pages_limited, memory_order_relaxed));
-}
 /* Is what is held within the limits? */
 bool pages_fit(void);
 
@@ -177,35 +135,6 @@ bool pages_touch_inside(uint32_t pages);
 
 /* The extent allocator's own memory, bytes. */
 size_t pages_extents_metadata(void);
-/* What the lock protects, read together. */
-page_stats_t pages_stats(void);
-
-/* Why a cycle is requested, the least urgent reason first. Raised here and in heap/cycle.c, read by any
- * thread. */
-enum pages_request {
-    PAGES_REQUEST_NONE,
-    PAGES_REQUEST_VOLUME, /* heap/cycle.h */
-    PAGES_REQUEST_GROWTH,
-    PAGES_REQUEST_PRESSURE, /* heap/shed.h: no cycle, but the program wants to know */
-    PAGES_REQUEST_LIMIT
-};
-HIDDEN extern _Atomic uint32_t pages_requested;
-/* From now on a subscriber runs the cycles that are requested for growth. Before, none are. */
-void pages_subscribe_growth(void);
-/* From now on the heap runs the cycles that are requested for the limit. */
-void pages_subscribe_limit(void);
-/* Called when a cycle has ended: growth is measured from here, and idle memory that a limit does not allow is
- * released. */
-void pages_cycle_done(void);
-/* Called before and after the calling thread repeats a refused request after a cycle. If the repeated request
- * is refused, the program's callback is asked for room. */
-void pages_retry_begins(void);
-void pages_retry_ends(void);
-
-/* Called when the calling thread ends. If the thread allocates again afterwards, it has to be called
- * again. */
-void pages_thread_end(void);
-
 /* Around fork. */
 bool pages_before_fork(void);
 void pages_after_fork(bool child);

@@ -1,9 +1,11 @@
 /* pages_limit: the entry points of pages.h for the limits, for requests of cycles, and for what is held. They
  * take the lock and call limit and idle. */
-#include "runtime/pages/idle.h"
+#include "runtime/pages/held.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/pages_lock.h"
+#include "runtime/pages/purge.h"
+#include "runtime/region/extents.h"
 
 void pages_set_gc_percent(int64_t percent)
 {
@@ -140,7 +142,7 @@ bool pages_would_refuse(void)
 size_t pages_inuse(void)
 {
     lock_acquire(&pages_lock);
-    size_t inuse = idle_held_bytes() - idle_bytes();
+    size_t inuse = held_bytes() - held_idle();
     lock_release(&pages_lock);
     return inuse;
 }
@@ -148,7 +150,7 @@ size_t pages_inuse(void)
 size_t pages_peak_held(bool reset)
 {
     lock_acquire(&pages_lock);
-    size_t peak = idle_peak_held_bytes(reset);
+    size_t peak = held_peak(reset);
     lock_release(&pages_lock);
     return peak;
 }
@@ -185,4 +187,24 @@ bool pages_has_room(size_t bytes)
 void pages_note_refill(size_t bytes)
 {
     limit_note_refill(bytes);
+}
+
+bool pages_before_fork(void)
+{
+    if (!lock_acquire_soon(&pages_lock))
+        return false;
+    extents_before_fork();
+    return true;
+}
+
+void pages_after_fork(bool child)
+{
+    if (lock_may_repair(&pages_lock)) {
+        extents_after_fork(child);
+        if (child) {
+            purge_after_fork_child();
+            limit_after_fork_child();
+        }
+    }
+    lock_after_fork(&pages_lock, child);
 }

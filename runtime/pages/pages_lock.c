@@ -2,10 +2,7 @@
 #include "runtime/pages/pages_lock.h"
 
 #include "runtime/os/os.h"
-#include "runtime/pages/extents.h"
-#include "runtime/pages/limit.h"
-#include "runtime/pages/pages.h"
-#include "runtime/pages/purge.h"
+#include "runtime/pages/pages_state.h"
 
 page_stats_t page_stats;
 
@@ -51,24 +48,4 @@ void pages_read_begin(void)
 void pages_read_end(void)
 {
     lock_release(&pages_lock);
-}
-
-bool pages_before_fork(void)
-{
-    if (!lock_acquire_soon(&pages_lock))
-        return false;
-    extents_before_fork();
-    return true;
-}
-
-void pages_after_fork(bool child)
-{
-    if (lock_may_repair(&pages_lock)) {
-        extents_after_fork(child);
-        if (child) {
-            purge_after_fork_child();
-            limit_after_fork_child();
-        }
-    }
-    lock_after_fork(&pages_lock, child);
 }

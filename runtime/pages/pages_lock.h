@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "runtime/os/lock.h"
+#include "runtime/pages/pages_state.h"
 
 HIDDEN extern lock_t pages_lock;
 

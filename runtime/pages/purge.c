@@ -3,15 +3,15 @@
 
 #include <errno.h>
 
+#include "runtime/base/probe.h"
 #include "runtime/os/os.h"
-#include "runtime/os/probe.h"
-#include "runtime/pages/bits.h"
-#include "runtime/pages/extents.h"
-#include "runtime/pages/idle.h"
-#include "runtime/pages/index.h"
-#include "runtime/pages/pages.h"
+#include "runtime/pages/held.h"
 #include "runtime/pages/pages_lock.h"
+#include "runtime/pages/pages_state.h"
 #include "runtime/pages/runs.h"
+#include "runtime/region/bits.h"
+#include "runtime/region/extents.h"
+#include "runtime/region/index.h"
 
 enum {
     PIECES = 8,
@@ -127,7 +127,7 @@ static bool take_run(purge_run_t *piece, uint32_t *end)
         piece->is_chunk = chunk->known;
         piece->pages = region_touched(piece->slot, piece->count);
         if (piece->is_chunk) {
-            runs_take_idle(piece->slot, piece->count);
+            runs_mark_taken(piece->slot, piece->count);
             atomic_fetch_sub_explicit(&page_stats.touched, piece->pages, memory_order_relaxed);
         } else {
             page_stats.huge_idle -= piece->pages * OS_PAGE;
@@ -204,10 +204,10 @@ static int release_pieces(const purge_run_t *piece)
 }
 
 /* Where commitment is scarce, idle memory of the extent allocator is decommitted, too. */
-static bool give_up_commitment(size_t bound)
+static bool give_up_if_scarce(size_t bound)
 {
-    return extents_is_frugal() && page_stats.huge_idle > 0 && idle_bytes() > bound &&
-           idle_give_up_commitment();
+    return extents_is_frugal() && page_stats.huge_idle > 0 && held_idle() > bound &&
+           purge_give_up_commitment();
 }
 
 void purge_retry(void)
@@ -230,14 +230,14 @@ static bool goes_on_after(const purge_run_t *piece, int error, uint32_t refusals
 
 bool purge_to(size_t bound)
 {
-    bool any = give_up_commitment(bound);
+    bool any = give_up_if_scarce(bound);
     if (purge.pause > 0) {
         purge.pause--;
         return any;
     }
     uint32_t end = (uint32_t)(region.used >> CHUNK_SHIFT), refusals = 0;
     purge_run_t piece;
-    while (idle_bytes() > bound && take_run(&piece, &end)) {
+    while (held_idle() > bound && take_run(&piece, &end)) {
         int error = release_pieces(&piece);
         put_run(&piece, error == 0);
         refusals = error ? refusals + 1 : 0;
@@ -245,7 +245,7 @@ bool purge_to(size_t bound)
         if (error && !goes_on_after(&piece, error, refusals))
             break;
     }
-    if (idle_bytes() > bound && ++purge.attempts >= REFUSED_PAUSE)
+    if (held_idle() > bound && ++purge.attempts >= REFUSED_PAUSE)
         purge_retry();
     return any;
 }
@@ -292,6 +292,17 @@ void *purge_take_provided(size_t size, size_t alignment)
     }
     purge_await(memory, size);
     return memory;
+}
+
+/* The extent allocator purges all that it has, so no other thread may be purging a part of that. */
+bool purge_give_up_commitment(void)
+{
+    purge_await(region_address(0), region.used);
+    size_t decommits = extents_decommits(), purged = extents_purge(true);
+    page_stats.huge_idle -= purged;
+    page_stats.released_pages += purged / OS_PAGE;
+    page_stats.releases += purged > 0;
+    return extents_decommits() != decommits;
 }
 
 void purge_after_fork_child(void)

@@ -44,6 +44,9 @@ void *purge_take_provided(size_t size, size_t alignment);
 bool purge_has(const void *memory, size_t size);
 /* Wait until nothing of the memory is being purged. The lock is given up meanwhile. */
 void purge_await(const void *memory, size_t size);
+/* Decommit what the extent allocator holds for reuse, for instance after the kernel has refused to commit.
+ * True: something was decommitted. */
+bool purge_give_up_commitment(void);
 /* For the execution trace: called by the thread that has given bytes back, after that, without the pages'
  * lock; NULL: there is no trace. */
 extern void (*_Atomic purge_watch)(size_t bytes, uint64_t from_ns, uint64_t to_ns);

@@ -3,27 +3,18 @@
 
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
-#include "runtime/pages/bits.h"
-#include "runtime/pages/commitment.h"
-#include "runtime/pages/extents.h"
-#include "runtime/pages/idle.h"
-#include "runtime/pages/index.h"
-#include "runtime/pages/limit.h"
-#include "runtime/pages/pages.h"
-#include "runtime/pages/purge.h"
-
-/* Waking the extent allocator costs about 0.2 MiB: a program of many classes and few objects should not have
- * to. */
-enum { DIRECT_CHUNKS = 8 };
-enum { FIRST_COMMIT = 4 /* slots */ };
+#include "runtime/pages/pages_state.h"
+#include "runtime/region/bits.h"
+#include "runtime/region/extents.h"
+#include "runtime/region/index.h"
 
 static struct {
     uint32_t end; /* all chunks are below this one */
-} runs;
+} runs = {.end = ZERO_ZONE / CHUNK_SIZE};
 
 /* --- chunks --- */
 
-static void chunk_add(void *memory, bool from_extents, uint64_t committed)
+void runs_add_chunk(void *memory, bool from_extents, uint64_t committed)
 {
     uint32_t index = region_slot(memory) / CHUNK_SLOTS;
     region.chunks[index] =
@@ -35,40 +26,6 @@ static void chunk_add(void *memory, bool from_extents, uint64_t committed)
     index_raise(index, INDEX_FREE, CHUNK_SLOTS);
 }
 
-/* The memory of a chunk from the extent allocator may have been used before: count its touched pages here
- * from now on. */
-static void chunk_take_touched(uint32_t index)
-{
-    size_t touched = region_touched(index * CHUNK_SLOTS, CHUNK_SLOTS);
-    region.chunks[index].dirty = region_dirty(index);
-    if (touched) {
-        index_raise(index, INDEX_DIRTY, CHUNK_SLOTS);
-        index_set_idle(index);
-    }
-    page_stats.huge_idle -= touched * OS_PAGE;
-    page_stats.pages_idle += touched;
-    atomic_fetch_add_explicit(&page_stats.touched, touched, memory_order_relaxed);
-}
-
-/* Carve a chunk from the region itself. It is never given back. */
-static bool chunk_carve(size_t alignment)
-{
-    void *memory = region_carve(CHUNK_SIZE, alignment, FIRST_COMMIT * SLOT_SIZE);
-    if (memory)
-        chunk_add(memory, false, bits_run(0, FIRST_COMMIT));
-    return memory != NULL;
-}
-
-static bool chunk_get(size_t alignment)
-{
-    void *memory = purge_take_provided(CHUNK_SIZE, alignment);
-    if (!memory)
-        return false;
-    chunk_add(memory, true, ~(uint64_t)0);
-    chunk_take_touched(region_slot(memory) / CHUNK_SLOTS);
-    return true;
-}
-
 /* The extent allocator may use the chunk for something else. Its touched pages count there from now on. */
 void runs_put_chunk(uint32_t index)
 {
@@ -78,18 +35,9 @@ void runs_put_chunk(uint32_t index)
     atomic_fetch_sub_explicit(&page_stats.touched, touched, memory_order_relaxed);
     page_stats.huge_idle += touched * OS_PAGE;
     page_stats.slots -= CHUNK_SLOTS;
-    idle_forget_chunk(index);
+    page_stats.unused -= chunk->unused;
     *chunk = (chunk_t){.idle = chunk->idle};
     extents_give(region_address(index * CHUNK_SLOTS), CHUNK_SIZE);
-}
-
-/* The longest run of ones around the one at `bit`. */
-static uint64_t run_around(uint64_t word, uint32_t bit)
-{
-    uint64_t below = ~word & bits_run(0, bit), above = ~word & ~bits_run(0, bit);
-    uint32_t first = below ? 64 - (uint32_t)__builtin_clzll(below) : 0;
-    uint32_t end = above ? (uint32_t)__builtin_ctzll(above) : CHUNK_SLOTS;
-    return bits_run(first, end - first);
 }
 
 /* What was committed before the kernel refuses stays committed. */
@@ -99,7 +47,7 @@ static bool commit_slots(uint32_t index, uint64_t slots)
     uint64_t missing;
     while ((missing = slots & ~chunk->committed)) {
         uint32_t first = (uint32_t)__builtin_ctzll(missing);
-        uint64_t run = run_around(missing, first);
+        uint64_t run = bits_run_around(missing, first);
         if (!region_commit(region_address(index * CHUNK_SLOTS + first), (size_t)__builtin_popcountll(run)
                                                                             << SLOT_SHIFT))
             return false;
@@ -109,8 +57,9 @@ static bool commit_slots(uint32_t index, uint64_t slots)
 }
 
 /* A chunk from the region itself is committed from the front, twice as much each time. */
-static bool chunk_commit(uint32_t index, uint32_t first, uint32_t count)
+bool runs_commit(uint32_t slot, uint32_t count)
 {
+    uint32_t index = slot / CHUNK_SLOTS, first = slot % CHUNK_SLOTS;
     chunk_t *chunk = &region.chunks[index];
     uint64_t slots = bits_run(first, count);
     if (LIKELY((slots & ~chunk->committed) == 0))
@@ -122,32 +71,24 @@ static bool chunk_commit(uint32_t index, uint32_t first, uint32_t count)
 
 /* --- slots --- */
 
-enum which { DIRTY, COMMITTED, ANY };
-
 /* The slots of a chunk that this user may have, a bit each. */
-static uint64_t bits_of(const chunk_t *chunk, enum which which, bool is_small)
+static uint64_t bits_of(const chunk_t *chunk, enum runs_which which, bool is_small)
 {
     uint64_t free = is_small ? chunk->free : chunk->free & ~chunk->small;
-    if (which == DIRTY)
+    if (which == RUNS_DIRTY)
         return free & chunk->dirty;
-    if (which == COMMITTED)
+    if (which == RUNS_COMMITTED)
         return free & chunk->committed;
     return free;
 }
 
-/* The alignment of a chunk, in bytes, in which a run can begin at a multiple of `alignment` slots. */
-static size_t chunk_alignment(size_t alignment)
-{
-    return alignment > CHUNK_SLOTS ? alignment << SLOT_SHIFT : CHUNK_SIZE;
-}
-
 /* Find a run of free slots in the chunks [from, to); 0: there is none. *hidden: the chunks have slots that
  * this user may not have. */
-static uint32_t find_among(uint32_t from, uint32_t to, uint32_t count, size_t alignment, enum which which,
-                           bool is_small, bool *hidden)
+static uint32_t find_among(uint32_t from, uint32_t to, uint32_t count, size_t alignment,
+                           enum runs_which which, bool is_small, bool *hidden)
 {
     uint64_t aligned = alignment > 1 ? bits_multiples(alignment) : ~(uint64_t)0;
-    size_t step = chunk_alignment(alignment) / CHUNK_SIZE, chunk = (region_base >> CHUNK_SHIFT) + from;
+    size_t step = runs_chunk_alignment(alignment) / CHUNK_SIZE, chunk = (region_base >> CHUNK_SHIFT) + from;
     *hidden = false;
     for (size_t i = from + (-chunk & (step - 1)); i < to; i += step) {
         *hidden |= !is_small && region.chunks[i].small;
@@ -162,9 +103,9 @@ static uint32_t find_among(uint32_t from, uint32_t to, uint32_t count, size_t al
 }
 
 /* Find a run of free slots; 0: none. */
-static uint32_t find_run(uint32_t count, size_t alignment, enum which which, bool is_small)
+uint32_t runs_find(uint32_t count, size_t alignment, enum runs_which which, bool is_small)
 {
-    enum index_kind kind = which == DIRTY ? INDEX_DIRTY : INDEX_FREE;
+    enum index_kind kind = which == RUNS_DIRTY ? INDEX_DIRTY : INDEX_FREE;
     for (uint32_t from = 0; from < runs.end; from += INDEX_CHUNKS) {
         uint32_t group = from / INDEX_CHUNKS, to = from + INDEX_CHUNKS;
         if (index_groups[group].longest[kind] < count)
@@ -174,13 +115,13 @@ static uint32_t find_run(uint32_t count, size_t alignment, enum which which, boo
             find_among(from, to < runs.end ? to : runs.end, count, alignment, which, is_small, &hidden);
         if (slot)
             return slot;
-        if (which != COMMITTED && alignment <= 1 && !hidden)
+        if (which != RUNS_COMMITTED && alignment <= 1 && !hidden)
             index_lower(group, kind, count);
     }
     return 0;
 }
 
-static void mark_taken(uint32_t slot, uint32_t count)
+void runs_mark_taken(uint32_t slot, uint32_t count)
 {
     chunk_t *chunk = &region.chunks[slot / CHUNK_SLOTS];
     uint64_t run = bits_run(slot % CHUNK_SLOTS, count);
@@ -194,92 +135,11 @@ static void mark_taken(uint32_t slot, uint32_t count)
     page_stats.slots_inuse += count;
 }
 
-void runs_take_idle(uint32_t slot, uint32_t count)
-{
-    mark_taken(slot, count);
-}
-
-/* The pages of a run that using its first `use` pages would make resident. If the lock was given up since the
- * run was found, it may belong to another thread, which writes there. Then any value will do, because the run
- * is looked for again. */
-__attribute__((no_sanitize("thread"))) static size_t untouched(uint32_t slot, uint32_t count, size_t use)
-{
-    size_t sum = 0;
-    for (uint32_t i = 0; i < count && use > 0; i++) {
-        size_t part = use > SLOT_PAGES ? SLOT_PAGES : use, touched = span_of_slot(slot + i)->touched;
-        sum += part > touched ? part - touched : 0;
-        use -= part;
-    }
-    return sum;
-}
-
-/* Does the limit admit the run? To make room it may release pages of this very run, which then needs more: so
- * it is asked again. */
-static bool admit_run(uint32_t slot, uint32_t count, size_t use)
-{
-    size_t fresh, before;
-    fresh = untouched(slot, count, use);
-    do {
-        before = fresh;
-        if (!limit_admit(before * OS_PAGE))
-            return false;
-        fresh = untouched(slot, count, use);
-    } while (fresh > before);
-    return true;
-}
-
-uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, bool *full)
-{
-    uint32_t slot;
-    uint64_t turns;
-    *full = false;
-    do { /* again, if the lock was given up since the run was found */
-        turns = purge_turns();
-        slot = page_stats.pages_idle ? find_run(count, alignment, DIRTY, is_small) : 0;
-        if (!slot)
-            slot = find_run(count, alignment, ANY, is_small);
-        bool is_admitted = slot ? admit_run(slot, count, use) : limit_admit(use * OS_PAGE);
-        *full = !slot && is_admitted;
-        if (!is_admitted)
-            return 0;
-    } while (purge_turns() != turns);
-    if (slot && !chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS, count))
-        slot = find_run(count, alignment, COMMITTED, is_small);
-    if (slot)
-        mark_taken(slot, count);
-    return slot;
-}
-
-/* A request that finds the direct chunks full wakes the extent allocator; so does one that needs a chunk of a
- * larger alignment, because the extent allocator can use the addresses that are skipped. `carve`: a chunk
- * that is carved from the region and hardly committed would be of use, too. */
-static void more_room(size_t alignment, bool carve)
-{
-    bool direct =
-        !extents_is_awake() && page_stats.slots < DIRECT_CHUNKS * CHUNK_SLOTS && alignment == CHUNK_SIZE;
-    if ((!carve || !direct) && extents_wake() && chunk_get(alignment))
-        return;
-    if (carve)
-        chunk_carve(alignment);
-}
-
-uint32_t runs_take_new(uint32_t count, size_t use, size_t alignment, bool is_small, bool full)
-{
-    uint32_t slot;
-    uint64_t turns;
-    do { /* others may take what came, while the lock is given up */
-        turns = purge_turns();
-        more_room(chunk_alignment(alignment), full);
-        slot = runs_take(count, use, alignment, is_small, &full);
-    } while (!slot && (purge_turns() != turns || commitment_make_room()));
-    return slot;
-}
-
 /* The slots `given` were set in `word`: raise the index for the runs that they are part of. */
 static void raise(uint32_t index, enum index_kind kind, uint64_t word, uint64_t given)
 {
     while (given) {
-        uint64_t run = run_around(word, (uint32_t)__builtin_ctzll(given));
+        uint64_t run = bits_run_around(word, (uint32_t)__builtin_ctzll(given));
         index_raise(index, kind, (uint32_t)__builtin_popcountll(run));
         given &= ~run;
     }
@@ -324,25 +184,6 @@ void runs_give(uint32_t slot, uint32_t count)
         runs_put_chunk(index);
 }
 
-bool runs_extend(uint32_t slot, uint32_t count, uint32_t new_count, size_t new_use)
-{
-    uint32_t more = new_count - count, next = slot + count;
-    if (slot % CHUNK_SLOTS + new_count > CHUNK_SLOTS)
-        return false;
-    uint64_t run = more ? bits_run(next % CHUNK_SLOTS, more) : 0, turns;
-    chunk_t *chunk = &region.chunks[slot / CHUNK_SLOTS];
-    do {
-        turns = purge_turns();
-        if ((chunk->free & run) != run || !admit_run(slot, new_count, new_use))
-            return false;
-    } while (purge_turns() != turns);
-    if (!chunk_commit(slot / CHUNK_SLOTS, slot % CHUNK_SLOTS, new_count))
-        return false;
-    if (more)
-        mark_taken(next, more);
-    return true;
-}
-
 /* --- what of a run is touched --- */
 
 /* Count the pages of a large run as touched from the start: the program will write what it has asked for. */
@@ -369,7 +210,8 @@ bool runs_touch_huge(uint32_t slot, uint32_t count)
     chunk_t *chunk = &region.chunks[index];
     uint64_t all = bits_run(first, HUGE_SLOTS), run = bits_run(slot % CHUNK_SLOTS, count), rest = all & ~run;
     if ((run & ~all) || (chunk->free & all) != rest ||
-        region_touched(index * CHUNK_SLOTS + first, HUGE_SLOTS) || !chunk_commit(index, first, HUGE_SLOTS))
+        region_touched(index * CHUNK_SLOTS + first, HUGE_SLOTS) ||
+        !runs_commit(index * CHUNK_SLOTS + first, HUGE_SLOTS))
         return false;
     for (uint32_t i = 0; i < HUGE_SLOTS; i++)
         span_of_slot(index * CHUNK_SLOTS + first + i)->touched = SLOT_PAGES;
@@ -427,9 +269,3 @@ void runs_verify(size_t *slots_free, size_t *idle)
 }
 
 /* --- the start --- */
-
-bool runs_init(void)
-{
-    runs.end = ZERO_ZONE / CHUNK_SIZE;
-    return chunk_carve(CHUNK_SIZE);
-}

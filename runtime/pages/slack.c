@@ -2,10 +2,10 @@
 #include "runtime/pages/slack.h"
 
 #include "runtime/os/os.h"
-#include "runtime/pages/index.h"
-#include "runtime/pages/pages.h"
 #include "runtime/pages/pages_lock.h"
+#include "runtime/pages/pages_state.h"
 #include "runtime/pages/purge.h"
+#include "runtime/region/index.h"
 
 static struct {
     uint32_t round; /* the round of attempts that the groups' flags are of */

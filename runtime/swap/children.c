@@ -1,7 +1,7 @@
 /* children: the calls that make a child which shares the process's memory until it executes another program:
  * vfork, and posix_spawn, popen, system and wordexp of the C library. Meanwhile the thread that made the
  * child waits in the kernel, where neither a tracer nor a signal reaches it. So it saves its registers before
- * the call (runtime/heap/world.h), and other threads may collect. What those functions keep in registers
+ * the call (runtime/threads/world.h), and other threads may collect. What those functions keep in registers
  * later, they have saved on the stack by the time they wait; all of the stack is scanned, down to its end.
  * fork is different: its child has memory of its own.
  *
@@ -17,10 +17,10 @@
 #include <unistd.h>
 #include <wordexp.h>
 
-#include "runtime/heap/heap.h"
-#include "runtime/heap/world.h"
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "runtime/swap/swap.h"
+#include "runtime/threads/attach.h"
+#include "runtime/threads/world.h"
 
 /* The options are known as soon as there is a heap. */
 static bool is_watched_child(void)

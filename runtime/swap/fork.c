@@ -1,8 +1,8 @@
 /* fork: the heap's fork handlers are registered before any of the program's, whoever calls first. So the
- * program's prepare handlers run before the heap's locks are taken, and may allocate (runtime/heap/fork.h).
- * pthread_atfork, which is linked into each library, calls this function.
+ * program's prepare handlers run before the heap's locks are taken, and may allocate
+ * (runtime/threads/fork.h). pthread_atfork, which is linked into each library, calls this function.
  */
-#include "runtime/heap/fork.h"
+#include "runtime/threads/fork.h"
 
 #include <dlfcn.h>
 #include <stdint.h>

@@ -14,9 +14,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "runtime/cells/heap_call.h"
+#include "runtime/control/trim.h"
 #include "runtime/heap/calls.h"
-#include "runtime/heap/fast.h"
 #include "runtime/heap/heap.h"
+#include "runtime/malloc/fast.h"
 #include "runtime/os/os.h"
 #include "runtime/swap/swap.h"
 
@@ -120,7 +122,7 @@ EXPORT size_t malloc_usable_size(void *p)
 
 EXPORT int malloc_trim(size_t keep)
 {
-    return heap_trim(keep);
+    return trim_all(keep);
 }
 
 /* glibc gave up cfree in 2.26 and keeps the symbol for the programs linked before. */

@@ -18,9 +18,9 @@
 
 #include <weir/stats.h>
 
+#include "runtime/base/text.h"
 #include "runtime/observe/stats.h"
 #include "runtime/os/os.h"
-#include "runtime/os/text.h"
 #include "runtime/swap/swap.h"
 
 /* The figures that these functions report. A weir_mem_stats has 7 KiB, too much for a small stack, so it is

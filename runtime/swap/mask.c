@@ -1,6 +1,6 @@
-/* mask: where a signal stops threads for the collector (heap/halt.h), it has to stay deliverable in a program
- * that knows nothing of it. So the functions that block signals, or wait for them, leave this signal out of
- * the set that they are given.
+/* mask: where a signal stops threads for the collector (threads/halt.h), it has to stay deliverable in a
+ * program that knows nothing of it. So the functions that block signals, or wait for them, leave this signal
+ * out of the set that they are given.
  *
  * Changing the mask has to work anywhere, also in a signal handler or between fork and exec. So the system
  * call is made directly, without looking up the C library's function. Like that function, ours leaves out the
@@ -16,8 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "runtime/os/options.h"
-#include "runtime/os/signal.h"
+#include "runtime/config/options.h"
+#include "runtime/stop/signal.h"
 #include "runtime/swap/mask.h"
 #include "runtime/swap/swap.h"
 #include "runtime/swap/timed.h"

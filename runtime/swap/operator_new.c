@@ -15,10 +15,11 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "runtime/base/text.h"
+#include "runtime/cells/heap_call.h"
 #include "runtime/heap/calls.h"
 #include "runtime/heap/heap.h"
 #include "runtime/os/os.h"
-#include "runtime/os/text.h"
 #include "runtime/swap/swap.h"
 
 typedef void (*new_handler)(void);

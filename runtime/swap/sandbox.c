@@ -1,6 +1,6 @@
 /* sandbox: the calls by which a program installs a filter of system calls: prctl, and seccomp(2), for which
  * the C library has no function but syscall(). Before the filter is installed, the runtime gives up all that
- * the filter would kill the process for (runtime/os/filter.h).
+ * the filter would kill the process for (runtime/base/filter.h).
  *
  *     wait until no thread is in the middle of such a use; give up; install; if the kernel refuses: undo
  *
@@ -19,15 +19,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "runtime/collect/gc.h"
-#include "runtime/heap/cache.h"
-#include "runtime/heap/world.h"
-#include "runtime/os/filter.h"
+#include "runtime/base/filter.h"
+#include "runtime/base/text.h"
+#include "runtime/cells/cache.h"
+#include "runtime/config/options.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/os/lock.h"
-#include "runtime/os/options.h"
-#include "runtime/os/text.h"
-#include "runtime/os/tracer_task.h"
+#include "runtime/stop/tracer_task.h"
 #include "runtime/swap/swap.h"
+#include "runtime/threads/world.h"
 
 enum filter_mode { STRICT, FILTER, OTHER };
 

@@ -1,4 +1,7 @@
-/* swap: what the sources of libweir-malloc.so share. */
+/* swap: what the sources of libweir-malloc.so share.
+ *
+ * This folder: functions of the C library and of C++ that libweir-malloc.so takes the place of.
+ */
 #ifndef WEIR_SWAP_SWAP_H
 #define WEIR_SWAP_SWAP_H
 

@@ -13,11 +13,12 @@
 #include <string.h>
 #include <threads.h>
 
-#include "runtime/heap/cache.h"
+#include "runtime/cells/cache.h"
+#include "runtime/config/options.h"
 #include "runtime/heap/heap.h"
-#include "runtime/heap/world.h"
-#include "runtime/os/options.h"
 #include "runtime/swap/swap.h"
+#include "runtime/threads/attach.h"
+#include "runtime/threads/world.h"
 
 /* In the program's memory: a collected object. */
 typedef struct start {

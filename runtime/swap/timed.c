@@ -1,8 +1,8 @@
 /* timed: see timed.h. */
 #include "runtime/swap/timed.h"
 
-#include "runtime/heap/cache.h"
-#include "runtime/os/options.h"
+#include "runtime/cells/cache.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
 
 static uint64_t note(uint64_t ends_ns)

@@ -1,5 +1,5 @@
 /* timed: a thread notes when the timeout of its call will be over. A call that a stop of the threads cuts
- * short goes on for the time that is left (os/tracer_again.c). */
+ * short goes on for the time that is left (stop/tracer_again.c). */
 #ifndef WEIR_SWAP_TIMED_H
 #define WEIR_SWAP_TIMED_H
 

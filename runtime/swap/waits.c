@@ -1,9 +1,9 @@
 /* waits: blocking calls in which the program could notice a stop of its threads.
  *
  * A call with a timeout that Linux does not begin again by itself is begun again with what is left of its
- * time (os/tracer_again.c); for that the thread notes when the timeout will be over. During a stop, the task
- * that holds the threads is a child of the process; a wait for children of all kinds (__WALL, __WCLONE) is
- * kept from reporting it.
+ * time (stop/tracer_again.c); for that the thread notes when the timeout will be over. During a stop, the
+ * task that holds the threads is a child of the process; a wait for children of all kinds (__WALL, __WCLONE)
+ * is kept from reporting it.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,10 +16,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "runtime/heap/cache.h"
-#include "runtime/os/options.h"
+#include "runtime/cells/cache.h"
+#include "runtime/config/options.h"
 #include "runtime/os/os.h"
-#include "runtime/os/tracer.h"
+#include "runtime/stop/tracer.h"
 #include "runtime/swap/mask.h"
 #include "runtime/swap/swap.h"
 #include "runtime/swap/timed.h"

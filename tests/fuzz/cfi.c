@@ -1,7 +1,7 @@
 /* cfi: damaged call frame information: the header, the table and the entries are the input, and so are the
  * stack and the addresses that are looked for. Nothing outside of them is read.
  */
-#include "runtime/os/cfi.h"
+#include "runtime/unwind/cfi.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -15,7 +15,7 @@
 
 #include <weir.h>
 
-#include "runtime/heap/collected.h"
+#include "runtime/gc/cells/collected.h"
 #include "tests/unit/support.h"
 
 bool operations_may_fail;

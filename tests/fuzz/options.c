@@ -1,13 +1,13 @@
 /* options: what the environment and command lines ask for: the options and their values, lists for
  * WEIR_DEBUG, rules, names of profiles, the knobs of `weir sweep`.
  */
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 
 #include <stdarg.h>
 #include <weir.h>
 
+#include "runtime/base/rules.h"
 #include "runtime/observe/file_name.h"
-#include "runtime/os/rules.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/tracked.h"
 #include "tools/weir/command.h"

@@ -5,11 +5,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "runtime/os/file.h"
-#include "runtime/os/maps.h"
-#include "runtime/os/memory_size.h"
-#include "runtime/os/modules.h"
-#include "runtime/os/written.h"
+#include "runtime/base/file.h"
+#include "runtime/process/maps.h"
+#include "runtime/process/memory_size.h"
+#include "runtime/process/modules.h"
+#include "runtime/process/written.h"
 #include "tests/fuzz/fuzz.h"
 #include "tools/weir/preload.h"
 

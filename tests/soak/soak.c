@@ -21,8 +21,8 @@
 #include <weir/control.h>
 #include <weir/gc.h>
 
-#include "runtime/collect/gc.h"
-#include "runtime/heap/collected.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cycle/gc.h"
 #include "tests/soak/graph.h"
 #include "tests/unit/support.h"
 

@@ -9,8 +9,8 @@
 #include <unistd.h>
 #include <weir/gc.h>
 
-#include "runtime/collect/background.h"
-#include "runtime/heap/collected.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cycle/background.h"
 
 /* An address that the collector does not recognise. */
 typedef struct hidden {

@@ -13,9 +13,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "runtime/debug/verify.h"
 #include "runtime/heap/heap.h"
-#include "runtime/heap/verify.h"
 #include "runtime/pages/pages.h"
+#include "runtime/threads/attach.h"
 #include "tests/unit/check.h"
 
 #ifndef MADV_POPULATE_WRITE /* by musl's headers */
@@ -54,7 +55,7 @@ static inline void set_limits(int64_t soft, int64_t hard)
     pages_set_hard_limit(hard);
 }
 
-/* As if the thread had freed so many large blocks that none of its next thousand is held out of use (heap/large.c). */
+/* As if the thread had freed so many large blocks that none of its next thousand is held out of use (malloc/large.c). */
 static inline void pass_held_frees(void)
 {
     heap_t *heap = thread_heap();

@@ -5,7 +5,7 @@
  * every process, nor what the dynamic linker touches to find their functions in libc. It leaves the program's
  * break alone, and asks the system nothing, since it may be started by a program that has locked itself in
  * (seccomp): there is one processor, and no time passes. The stand-ins for its thread key and its fork
- * handlers, and for its pages, are in runtime/pages/extents_os.c.
+ * handlers, and for its pages, are in runtime/region/extents_os.c.
  */
 #include <stddef.h>
 #include <string.h>

@@ -11,7 +11,7 @@ if(jemalloc_symbols MATCHES "je_tsd_tls [A-Za-z] [0-9a-f]+ ([0-9a-f]+)")
 else()
     message(STATUS "the thread-local memory of jemalloc was not found: it counts as the program's")
 endif()
-set_source_files_properties(${PROJECT_SOURCE_DIR}/runtime/pages/extents.c PROPERTIES
+set_source_files_properties(${PROJECT_SOURCE_DIR}/runtime/region/extents.c PROPERTIES
     COMPILE_DEFINITIONS WEIR_JEMALLOC_THREAD_LOCAL=${jemalloc_thread_local})
 
 set(prefixed_jemalloc ${PROJECT_BINARY_DIR}/libjemalloc_prefixed.a)

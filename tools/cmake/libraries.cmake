@@ -65,7 +65,7 @@ if(NOT WEIR_MICROHTTPD OR NOT WEIR_MICROHTTPD_INCLUDE)
     message(STATUS "libmicrohttpd (Debian: libmicrohttpd-dev) is missing: the HTTP endpoint is left out")
 elseif(TARGET weir_malloc)
     file(GLOB http_sources CONFIGURE_DEPENDS runtime/http/*.c)
-    add_library(weir_http MODULE ${http_sources} "$<FILTER:$<TARGET_OBJECTS:weir_core>,INCLUDE,/runtime/os/>")
+    add_library(weir_http MODULE ${http_sources} "$<FILTER:$<TARGET_OBJECTS:weir_core>,INCLUDE,${system_objects}>")
     set_target_properties(weir_http PROPERTIES OUTPUT_NAME weir-http PREFIX lib)
     target_include_directories(weir_http SYSTEM PRIVATE ${WEIR_MICROHTTPD_INCLUDE})
     target_link_libraries(weir_http PRIVATE weir_warnings ${WEIR_MICROHTTPD})
@@ -85,7 +85,7 @@ if(NOT WEIR_API_ONLY)
     set_target_properties(weir_command PROPERTIES OUTPUT_NAME weir)
     # Of the core the command needs the options, what they stand on, the version, and how a profile is written.
     target_sources(weir_command PRIVATE
-        "$<FILTER:$<TARGET_OBJECTS:weir_core>,INCLUDE,/runtime/os/|/heap/classes.c|/version.c|/observe/proto.c>")
+        "$<FILTER:$<TARGET_OBJECTS:weir_core>,INCLUDE,${system_objects}|/cells/classes.c|/version.c|/observe/proto.c>")
     target_link_libraries(weir_command PRIVATE weir_warnings m)
     # `weir report` names addresses by elfutils, `weir layout` reads types.
     find_library(elfutils_library NAMES dw)

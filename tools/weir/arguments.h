@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "tools/weir/command.h"
 
 /* --memlimit is the flag of WEIR_MEMLIMIT, --profile-rate that of WEIR_PROFILE_RATE. Valid until the next

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "tools/weir/command.h"
 
 static int run_env(int count, char **arguments)

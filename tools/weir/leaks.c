@@ -1,6 +1,6 @@
 /* leaks: see leaks.h. The runtime writes what it finds to a file of ours, which WEIR_LEAKS_FILE names
- * (runtime/swap/leaks_print.h); each report is read and printed when its writer closes the file, which it has
- * locked (leaks_report.h).
+ * (runtime/service/leaks_print.h); each report is read and printed when its writer closes the file, which it
+ * has locked (leaks_report.h).
  */
 #include "tools/weir/leaks.h"
 

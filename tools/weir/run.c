@@ -11,7 +11,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "runtime/os/options.h"
+#include "runtime/config/options.h"
 #include "tools/weir/arguments.h"
 #include "tools/weir/command.h"
 #include "tools/weir/control/client.h"

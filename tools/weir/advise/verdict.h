@@ -1,5 +1,5 @@
 /* verdict: which functions the blocks of each place in a program outlive, by a profile of
- * WEIR_DEBUG=escape=1 (runtime/heap/escape.h) and the program's code (code.h).
+ * WEIR_DEBUG=escape=1 (runtime/profile/escape.h) and the program's code (code.h).
  *
  *     _start   main@10   parse@3   make@7   malloc     a block was allocated there, and freed
  *     _start   main@10   parse@9            free       there

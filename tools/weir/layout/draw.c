@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/heap/classes.h"
+#include "runtime/cells/classes.h"
 
 enum { LINE = 64 /* bytes of a cache line */, ARRAY = 100 };
 

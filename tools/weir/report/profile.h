@@ -35,7 +35,7 @@ typedef struct location {
     size_t frame_count;
 } location_t;
 
-/* What WEIR_DEBUG=escape=1 adds: see runtime/heap/escape.h. */
+/* What WEIR_DEBUG=escape=1 adds: see runtime/profile/escape.h. */
 typedef struct escape {
     const char *how; /* "frame", ...; NULL: in use, or not known */
     uint64_t frame, free, changed, returned;

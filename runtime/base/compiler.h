@@ -1,0 +1,16 @@
+/* compiler: what the language has no words for, and the compiler does.
+ *
+ * This folder: words, text and files: what needs nothing of the runtime's own, and no memory. Below all
+ * other rooms.
+ */
+#ifndef WEIR_BASE_COMPILER_H
+#define WEIR_BASE_COMPILER_H
+
+#define HIDDEN __attribute__((visibility("hidden")))
+#define COLD __attribute__((cold, noinline))
+#define NOINLINE __attribute__((noinline))
+#define ALWAYS_INLINE __attribute__((always_inline)) static inline
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+#endif

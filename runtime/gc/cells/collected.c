@@ -1,0 +1,280 @@
+/* collected: see collected.h. Allocating and freeing. */
+#include "runtime/gc/cells/collected.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "runtime/cells/cache.h"
+#include "runtime/cells/span_size.h"
+#include "runtime/config/options.h"
+#include "runtime/gc/cells/collected_span.h"
+#include "runtime/malloc/large.h"
+#include "runtime/malloc/raw.h"
+#include "runtime/os/os.h"
+#include "runtime/pages/pages.h"
+#include "runtime/profile/sampled.h"
+
+/* Of an allocation buffer. It is zeroed when it is taken, and is in the first-level cache when the program
+ * comes to use it. */
+enum { RUN_BYTES = 4096 };
+/* A thread that looks for free cells sweeps at most so many spans that have none before it takes a new span,
+ * if it may take one. */
+enum { SWEEPS_MAX = 8 };
+
+/* --- allocating --- */
+
+static collected_t *share_of(heap_t *self)
+{
+    if (LIKELY(self->collected != NULL))
+        return self->collected;
+    collected_t *share = pages_metadata(sizeof *share);
+    if (!share)
+        return NULL;
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+            share->buffers[kind][cls].size = class_size(cls);
+    __atomic_store_n(&self->collected, share, __ATOMIC_RELEASE); /* the account reads it beside this thread */
+    return share;
+}
+
+enum buffer_result { BUFFER_NONE, BUFFER_TAKEN, BUFFER_REFUSED };
+
+/* Make the next free cells of the span the allocation buffer. NONE: the span has no more. REFUSED: the hard
+ * limit does not allow their pages. */
+static enum buffer_result buffer_take(heap_t *self, alloc_buffer_t *buffer, span_t *span)
+{
+    bits_t *bits = bitmaps_of(span_slot(span));
+    uint32_t first = bitmaps_find(bits, span->position, span->cells, false);
+    uint32_t limit = first + (RUN_BYTES > span->cell_size ? RUN_BYTES / span->cell_size : 1);
+    uint32_t end = first < span->cells
+                       ? bitmaps_find(bits, first, limit < span->cells ? limit : span->cells, true)
+                       : first;
+    span->position = (uint16_t)first;
+    if (first == end)
+        return BUFFER_NONE;
+    if (UNLIKELY(self->sampling != NULL))
+        end = first + sampled_cut(self->sampling, span, end - first);
+    if (!span_touch(span, end))
+        return BUFFER_REFUSED;
+    span->position = (uint16_t)end;
+    size_t bytes = (size_t)(end - first) * span->cell_size;
+    char *at = span_start(span) + (size_t)first * span->cell_size;
+    memset(at, 0, bytes);
+    if (UNLIKELY(collected_lists.tracing))
+        bitmaps_blacken(span_slot(span), first, end);
+    bitmaps_allocate(span_slot(span), first, end);
+    atomic_fetch_add_explicit(&collected_bytes_since, bytes, memory_order_relaxed);
+    buffer->at = at;
+    buffer->end = at + bytes;
+    count_add(&self->collected->taken[span->cls], end - first);
+    return BUFFER_TAKEN;
+}
+
+static bool buffer_refill(heap_t *self, collected_t *share, enum span_kind kind, uint32_t cls, bool fresh)
+{
+    alloc_buffer_t *buffer = &share->buffers[kind - KIND_SCAN][cls];
+    span_t **active = &share->active[kind - KIND_SCAN][cls];
+    enum buffer_result taken;
+    while (!*active || (taken = buffer_take(self, buffer, *active)) == BUFFER_NONE) {
+        if (*active)
+            collected_span_leave(*active);
+        *active = collected_span_claim(self, kind, cls, fresh ? SWEEPS_MAX : UINT32_MAX);
+        if (!*active && fresh)
+            *active = collected_span_new(self, kind, cls);
+        if (!*active)
+            return false;
+    }
+    return taken == BUFFER_TAKEN;
+}
+
+/* --- large objects --- */
+
+/* Markers may read the bits meanwhile. */
+static void large_set_bits(uint32_t slot, bool allocated, bool marked)
+{
+    bits_t *bits = bitmaps_of(slot);
+    __atomic_store_n(&bits->marks, marked, __ATOMIC_RELAXED);
+    __atomic_store_n(&bits->allocs, allocated, __ATOMIC_RELEASE);
+}
+
+/* Every slot of a collected large object leads to its first, for addresses inside it. */
+static void large_describe_tail(span_t *span, bool is_tail)
+{
+    uint32_t slot = span_slot(span);
+    for (uint32_t i = 1; i < large_slots(large_usable(span)); i++) {
+        span_t *tail = span_of_slot(slot + i);
+        __atomic_store_n(&tail->next, is_tail ? slot : 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&tail->state, (uint8_t)(is_tail ? SPAN_TAIL : SPAN_NONE), __ATOMIC_RELEASE);
+    }
+}
+
+static void *large_new(heap_t *self, enum span_kind kind, size_t size, size_t alignment)
+{
+    char *p = large_alloc(self, size, alignment, true);
+    if (!p)
+        return NULL;
+    span_t *span = span_of_slot(region_slot(p));
+    lock_acquire(&collected_lists.lock);
+    bool ready = bitmaps_prepare(span_slot(span), large_slots(large_usable(span)));
+    if (ready) {
+        large_set_bits(span_slot(span), true, collected_lists.born_marked);
+        large_describe_tail(span, true);
+        __atomic_store_n(&span->kind, (uint8_t)kind, __ATOMIC_RELEASE);
+        span_link_all(&collected_lists.large, span);
+        collected_bytes_held += large_usable(span);
+    }
+    lock_release(&collected_lists.lock);
+    if (!ready) {
+        large_free(self, span);
+        errno = ENOMEM;
+        return NULL;
+    }
+    atomic_fetch_add_explicit(&collected_bytes_since, large_usable(span), memory_order_relaxed);
+    return p;
+}
+
+/* The object is not a collected one any more: the caller frees it as a manual one. Under the lock. */
+void collected_large_forget(span_t *span)
+{
+    span_unlink_all(&collected_lists.large, span);
+    collected_bytes_held -= large_usable(span);
+    large_describe_tail(span, false);
+    large_set_bits(span_slot(span), false, false);
+    __atomic_store_n(&span->kind, KIND_MANUAL, __ATOMIC_RELAXED);
+}
+
+/* --- the entries --- */
+
+void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_t alignment, bool fresh)
+{
+    if (size > SMALL_MAX || alignment > SMALL_MAX)
+        return fresh ? large_new(self, kind, size, alignment) : NULL;
+    collected_t *share = share_of(self);
+    uint32_t cls = alignment > 16 ? raw_class(alignment, size) : class_of(size);
+    if (!share)
+        return NULL;
+    alloc_buffer_t *buffer = &share->buffers[kind - KIND_SCAN][cls];
+    bool is_empty = buffer->at == buffer->end,
+         is_sample = is_empty && UNLIKELY(sampled_is_due(self, kind, cls));
+    if (UNLIKELY(is_sample) && !sampled_collected_begin(self, cls))
+        return NULL;
+    if (is_empty && !buffer_refill(self, share, kind, cls, fresh)) {
+        if (UNLIKELY(is_sample))
+            sampled_collected_cancel(cls);
+        return NULL;
+    }
+    if (LIKELY(!options.gcstress))
+        cache.buffers = &share->buffers[0][0];
+    char *p = buffer->at;
+    buffer->at = p + buffer->size;
+    if (UNLIKELY(is_sample))
+        sampled_collected(self, p, size);
+    return p;
+}
+
+/* While a trace runs beside the program, a marker may be scanning the object. So its memory stays, and counts
+ * as allocated, until the trace has ended; then it is given back with the unmarked objects. */
+static bool free_collected_large(heap_t *self, span_t *span)
+{
+    lock_acquire(&collected_lists.lock);
+    bits_t *bits = bitmaps_of(span_slot(span));
+    bool was_allocated = __atomic_fetch_and(&bits->allocs, ~(uint64_t)1, __ATOMIC_RELEASE) & 1;
+    bool now = was_allocated && !collected_lists.tracing;
+    __atomic_fetch_and(&bits->marks, ~(uint64_t)1, __ATOMIC_RELEASE);
+    if (now) {
+        atomic_fetch_sub_explicit(&collected_bytes_since, large_usable(span), memory_order_relaxed);
+        collected_large_forget(span);
+    }
+    lock_release(&collected_lists.lock);
+    if (now)
+        large_free(self, span);
+    return was_allocated;
+}
+
+/* Clears the allocs bit and then the marks bit. The mark has to go, too: an unswept span is kept as long as
+ * one of its cells is marked. It goes last, because without it the span may be given back at once, and become
+ * any thread's. If the span is swept meanwhile, the cell is free afterwards, or is garbage that the next
+ * trace finds. The cell can be allocated again when the span is claimed next. */
+bool collected_free(heap_t *self, span_t *span, const void *p)
+{
+    if (span_is_large(span))
+        return free_collected_large(self, span);
+    uint32_t cell = bitmaps_cell(span->cls, (uintptr_t)p % SLOT_SIZE);
+    if (UNLIKELY(options.poison))
+        collected_poison((char *)(uintptr_t)p, span->cell_size);
+    if (UNLIKELY(sampled_has_span(span)))
+        sampled_collected_free(span, p);
+    uint64_t bit = (uint64_t)1 << cell % 64;
+    bits_t *word = &bitmaps_of(span_slot(span))[cell / 64];
+    if (!(__atomic_fetch_and(&word->allocs, ~bit, __ATOMIC_RELEASE) & bit))
+        return false;
+    bool enough = __atomic_add_fetch(&span->freed, 1, __ATOMIC_SEQ_CST) == collected_span_worth(span);
+    __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELEASE);
+    if (enough)
+        collected_span_reclaim(span);
+    return true;
+}
+
+size_t collected_table_bytes(void)
+{
+    lock_acquire(&collected_lists.lock);
+    size_t bytes = bitmaps_bytes();
+    lock_release(&collected_lists.lock);
+    return bytes;
+}
+
+bool collected_is_used(void)
+{
+    return __atomic_load_n(&bitmaps_bits, __ATOMIC_ACQUIRE) != NULL;
+}
+
+/* --- threads --- */
+
+/* Frees the cells that are left in its allocation buffers, and gives up its spans. */
+void collected_thread_end(heap_t *self)
+{
+    collected_t *share = self->collected;
+    cache.buffers = NULL;
+    if (!share)
+        return;
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+            alloc_buffer_t *buffer = &share->buffers[kind][cls];
+            uint64_t left = (uint64_t)(buffer->end - buffer->at) / (buffer->size ? buffer->size : 1);
+            count_add(&share->returned[cls], left);
+            if (UNLIKELY(left && self->sampling))
+                self->sampling->until_collected[kind][cls] += (uint32_t)left;
+            for (char *p = buffer->at; p != buffer->end; p += buffer->size)
+                collected_free(self, span_of_slot(region_slot(p)), p);
+            buffer->at = buffer->end = NULL;
+            if (share->active[kind][cls])
+                collected_span_leave(share->active[kind][cls]);
+            share->active[kind][cls] = NULL;
+        }
+}
+
+bool collected_before_fork(void)
+{
+    return lock_acquire_soon(&collected_lists.lock);
+}
+
+/* A thread that is not in the child may have been in the middle of changing its buffers, so they cannot be
+ * trusted and are dropped. The next trace does not reach their cells, so the sweep after it frees them. */
+static void forget_runs(void)
+{
+    for (heap_t *heap = heaps.all; heap; heap = heap->next) {
+        collected_t *share = heap == cache.heap ? NULL : heap->collected;
+        for (uint32_t kind = 0; share && kind < COLLECTED_KINDS; kind++)
+            for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+                share->buffers[kind][cls].at = share->buffers[kind][cls].end = NULL;
+                share->active[kind][cls] = NULL;
+            }
+    }
+}
+
+void collected_after_fork(bool child)
+{
+    if (child && lock_may_repair(&collected_lists.lock))
+        forget_runs();
+    lock_after_fork(&collected_lists.lock, child);
+}

@@ -1,0 +1,131 @@
+/* collected: memory that the collector reclaims: cells of scan, noscan and typed spans, and large objects.
+ *
+ * A free collected cell holds no link and no tag, unlike a manual one. Side bitmaps (bitmaps.h) say which
+ * cells are free, so neither the collector nor the sweeper writes among the objects, and a dirty page means
+ * that the program wrote there.
+ *
+ * A thread allocates from allocation buffers: neighbouring free cells, zeroed and marked as allocated when
+ * the buffer is taken.
+ *
+ *     span:  | live | buffer: |given out|at ... end| | live | free | live | never used |
+ *                                                   ^position
+ *
+ * A span belongs to one thread at a time: from the thread's claim until it has no more free cells, or until
+ * the stop that ends the next trace. All spans of a kind and class are on one list, and a cursor goes through
+ * it once in a cycle. A thread that needs cells sweeps the span at the cursor (allocs &= marks, marks = 0)
+ * and claims it if it has free cells. So sweeping is lazy, after Hughes ("A semi-incremental garbage
+ * collection algorithm", 1982); Go's mcentral does the same. A swept span may be claimed again in the same
+ * cycle when the program itself has freed a quarter of it; so may a span that was swept before a thread
+ * needed it.
+ *
+ *     unswept --claim--> a thread's --no more free cells--> swept --a quarter freed--> to be reclaimed
+ *                            ^------------------------------ claim -------------------------'
+ *
+ * Of its descriptor a small collected span uses the fields that the pages layer needs; next and prev, for the
+ * list of its class; heap, for the thread that has claimed it; and those that region.h names: epoch, flags,
+ * freed, position, next_offered, is_offered, samples.
+ *
+ * This folder: collected cells: allocating them, their spans and sweeping, and the records that hang on
+ * objects.
+ */
+#ifndef WEIR_GC_CELLS_COLLECTED_H
+#define WEIR_GC_CELLS_COLLECTED_H
+
+#include "runtime/cells/bitmaps.h"
+#include "runtime/cells/cache.h"
+#include "runtime/cells/collected_flags.h"
+#include "runtime/cells/span_size.h"
+#include "runtime/gc/cells/collected_span.h"
+
+/* Free cells that a thread hands out next, all zero; at == end: none. Written by the thread. */
+typedef struct alloc_buffer {
+    char *at, *end;
+    size_t size; /* of a cell */
+} alloc_buffer_t;
+
+/* A thread's share of the collected heap. Written by the thread; in the stopped world, by the collector. */
+typedef struct collected {
+    alloc_buffer_t buffers[COLLECTED_KINDS][CLASS_COUNT];
+    span_t *active[COLLECTED_KINDS][CLASS_COUNT];
+    uint64_t taken[CLASS_COUNT];    /* cells that went into buffers, ever; see account.c */
+    uint64_t returned[CLASS_COUNT]; /* of those, cells that left their buffer unused */
+} collected_t;
+
+/* A zeroed object of `size` > 0 bytes at a multiple of `alignment`, a power of two. fresh: a new span may be
+ * taken. NULL: out of memory; if not fresh, no span at hand has room. The caller is in a no-stop section
+ * (world_enter). */
+void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_t alignment, bool fresh);
+
+__attribute__((always_inline)) static inline void *collected_alloc_fast(enum span_kind kind, size_t size)
+{
+    if (UNLIKELY(size > MEDIUM_MAX || !cache.buffers))
+        return NULL;
+    alloc_buffer_t *buffer =
+        &cache.buffers[(size_t)(kind - KIND_SCAN) * CLASS_COUNT + cache.class_of[class_granule(size)]];
+    char *p = buffer->at;
+    if (UNLIKELY(p == buffer->end))
+        return NULL;
+    buffer->at = p + buffer->size;
+    return p;
+}
+
+/* Free an object before the collector finds out; p is the start of a cell of the span, or of a large object.
+ * False: it was not allocated. */
+bool collected_free(heap_t *self, span_t *span, const void *p);
+
+/* Has the last trace reached the object that starts at p? Only until its span is swept. */
+static inline bool collected_is_marked(const void *p)
+{
+    span_t *span = span_of_slot(region_slot(p));
+    uint32_t cell = span_is_large(span) ? 0 : bitmaps_cell(span->cls, (uintptr_t)p % SLOT_SIZE);
+    return bitmaps_of(span_slot(span))[cell / 64].marks >> cell % 64 & 1;
+}
+
+/* --- for the collector --- */
+
+/* Is there any collected memory? */
+bool collected_is_used(void);
+
+/* With the world stopped: begin a trace. Blackens the cells in allocation buffers and the objects of
+ * KIND_KEPT; returns how many. If the world runs before the end of the trace, objects allocated meanwhile are
+ * born black; the tracer has to scan them nevertheless, since the program fills them later. A trace without
+ * an end was abandoned: the next one clears its marks. */
+size_t collected_begin_trace(void);
+/* After that: pass the memory of the KIND_KEPT objects, which are scanned as roots, to `range`. */
+void collected_each_kept(void (*range)(uintptr_t from, uintptr_t to));
+/* Count the bytes of KIND_KEPT objects as live and not as roots: they are part of the heap, though they were
+ * scanned as roots. */
+void collected_count_kept(size_t *live, size_t *roots);
+/* With the world stopped, in place of marking: mark all that is allocated. Returns how many bytes. */
+size_t collected_keep_all(void);
+/* How many cells and large objects are marked; with the world stopped. */
+size_t collected_count_marked(void);
+/* With the world stopped, after marking: every span is taken from its thread, and all are to be swept. */
+void collected_end_trace(void);
+/* After the world has started: give back the spans and large objects in which nothing was marked. The other
+ * spans are swept when a thread needs cells. */
+void collected_release_dead(heap_t *self);
+/* Sweep so many spans that no thread has claimed yet. False: there were fewer. */
+bool collected_sweep(size_t spans);
+/* Sweep all of them, before the next trace. */
+void collected_sweep_rest(void);
+/* Release to the kernel the pages of spans that hold no object: of objects that the last trace has found
+ * dead, and of those freed by hand since. The spans stay, to be claimed or, at the next trace, given back.
+ * True: there were such pages; some may have been released before. */
+bool collected_trim(void);
+
+void collected_thread_end(heap_t *self);
+bool collected_before_fork(void);
+void collected_after_fork(bool child);
+
+/* Add the numbers of objects ever allocated and ever freed, by class. Garbage does not count as freed before
+ * it is swept. No count ever exceeds the true one. */
+void collected_count(uint64_t mallocs[CLASS_COUNT], uint64_t frees[CLASS_COUNT]);
+
+/* Bytes of the bitmaps; they are counted in the page statistics as metadata. */
+size_t collected_table_bytes(void);
+
+/* Every structure checked against every other. */
+void collected_verify(void);
+
+#endif

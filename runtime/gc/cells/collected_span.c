@@ -1,0 +1,196 @@
+/* collected_span: see collected_span.h. */
+#include "runtime/gc/cells/collected_span.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "runtime/cells/bitmaps.h"
+#include "runtime/cells/cache.h"
+#include "runtime/cells/slots.h"
+#include "runtime/config/options.h"
+#include "runtime/os/check.h"
+#include "runtime/os/os.h"
+#include "runtime/pages/pages.h"
+#include "runtime/profile/sampled.h"
+
+_Atomic size_t collected_bytes_since, collected_bytes_held;
+
+struct collected_lists collected_lists = {.lock = LOCK_INIT(LOCK_RANK_COLLECTED)};
+
+/* --- the lists of spans; under the lock --- */
+
+static uint32_t *list_of(const span_t *span)
+{
+    return &collected_lists.spans[span->kind - KIND_SCAN][span->cls];
+}
+
+static void list_remove(span_t *span)
+{
+    uint32_t *cursor = &collected_lists.cursor[span->kind - KIND_SCAN][span->cls];
+    if (*cursor == span_slot(span))
+        *cursor = span->next;
+    span_unlink(list_of(span), span);
+}
+
+/* --- spans --- */
+
+span_t *collected_span_new(heap_t *self, enum span_kind kind, uint32_t cls)
+{
+    uint32_t slot = slots_take(kind);
+    if (!slot)
+        return NULL;
+    lock_acquire(&collected_lists.lock);
+    bool ready = bitmaps_prepare(slot, 1);
+    if (ready) {
+        span_t *span = span_of_slot(slot);
+        uint32_t size = class_size(cls);
+        *span = (span_t){.cell_size = size,
+                         .cells = (uint16_t)(SLOT_SIZE / size),
+                         .cls = (uint8_t)cls,
+                         .kind = (uint8_t)kind,
+                         .touched = span->touched,
+                         .heap = self};
+        memset(bitmaps_of(slot), 0, SLOT_WORDS * sizeof(bits_t));
+        memset(bitmaps_scanned_of(slot), 0, SLOT_WORDS * sizeof(uint64_t));
+        span->epoch = collected_lists.epoch;
+        span_link(list_of(span), span);
+        collected_bytes_held += SLOT_SIZE;
+        span_set_state(span, SPAN_COLLECTED);
+        bitmaps_set_slot_kind(slot, (slot_kind_t){.cls = (uint8_t)cls, .kind = (uint8_t)kind});
+    }
+    lock_release(&collected_lists.lock);
+    if (ready)
+        return span_of_slot(slot);
+    pages_give(slot, 1, SLOT_PAGES);
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* Written word by word: markers may read the words beside the program, and know a poisoned one. */
+void collected_poison(char *cell, size_t size)
+{
+    for (size_t at = 0; at < size; at += sizeof(uint64_t))
+        __atomic_store_n((uint64_t *)(void *)(cell + at), COLLECTED_POISON, __ATOMIC_RELAXED);
+}
+
+static void poison_dead(const span_t *span)
+{
+    const bits_t *bits = bitmaps_of(span_slot(span));
+    for (uint32_t cell = 0; cell < span->cells; cell++) {
+        uint64_t allocs = __atomic_load_n(&bits[cell / 64].allocs, __ATOMIC_RELAXED);
+        uint64_t marks = __atomic_load_n(&bits[cell / 64].marks, __ATOMIC_RELAXED);
+        if ((allocs & ~marks) >> cell % 64 & 1)
+            collected_poison(span_start(span) + (size_t)cell * span->cell_size, span->cell_size);
+    }
+}
+
+/* The state of a span that was just swept; under the lock. `heap` is cleared, too: a thread that vanished in
+ * a fork may have claimed the span and not yet entered it in `active`, where the end of a trace looks. */
+static void span_renew(span_t *span)
+{
+    __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
+    span->epoch = collected_lists.epoch;
+    __atomic_store_n(&span->freed, 0, __ATOMIC_RELAXED);
+    span->is_offered = false;
+    span->position = 0;
+}
+
+/* Cells freed by hand can be allocated again, and so no longer count as allocated; under the lock. */
+static void settle(span_t *span)
+{
+    size_t freed = __atomic_exchange_n(&span->freed, 0, __ATOMIC_RELAXED);
+    atomic_fetch_sub_explicit(&collected_bytes_since, freed * span->cell_size, memory_order_relaxed);
+}
+
+/* The span is swept, unclaimed, and has free cells: a thread that needs some may claim it. Under the lock. */
+void collected_span_offer(span_t *span)
+{
+    uint32_t *list = &collected_lists.reclaim[span->kind - KIND_SCAN][span->cls];
+    DEBUG_CHECK(!span->heap && span->epoch == collected_lists.epoch);
+    if (span->is_offered)
+        return;
+    span->is_offered = true;
+    span->next_offered = *list;
+    *list = span_slot(span);
+}
+
+/* Enough of the span has been freed to claim it once more, if it is swept and unclaimed. */
+COLD void collected_span_reclaim(span_t *span)
+{
+    lock_acquire(&collected_lists.lock);
+    if (!__atomic_load_n(&span->heap, __ATOMIC_ACQUIRE) && span->epoch == collected_lists.epoch) {
+        settle(span);
+        collected_span_offer(span);
+    }
+    lock_release(&collected_lists.lock);
+}
+
+/* Clears `heap`, then reads `freed`; collected_free raises `freed`, then reads `heap`. So at least one of the
+ * two threads offers the span. */
+void collected_span_leave(span_t *span)
+{
+    __atomic_store_n(&span->heap, NULL, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&span->freed, __ATOMIC_SEQ_CST) >= collected_span_worth(span))
+        collected_span_reclaim(span);
+}
+
+/* Returns the number of cells in use. Other threads may meanwhile ask whether their objects are allocated,
+ * and free them: so each word is written at once. */
+uint32_t collected_span_sweep(span_t *span)
+{
+    bits_t *bits = bitmaps_of(span_slot(span));
+    uint64_t *scanned = bitmaps_scanned_of(span_slot(span));
+    uint32_t used = 0;
+    if (UNLIKELY(options.poison))
+        poison_dead(span);
+    if (UNLIKELY(sampled_has_span(span)))
+        sampled_collected_sweep(span);
+    for (uint32_t word = 0; word < bitmaps_words(span); word++) {
+        uint64_t live = __atomic_load_n(&bits[word].marks, __ATOMIC_RELAXED) &
+                        __atomic_load_n(&bits[word].allocs, __ATOMIC_ACQUIRE);
+        __atomic_store_n(&bits[word].allocs, live, __ATOMIC_RELAXED);
+        __atomic_store_n(&bits[word].marks, 0, __ATOMIC_RELAXED);
+        scanned[word] = 0;
+        used += (uint32_t)__builtin_popcountll(live);
+    }
+    span_renew(span);
+    return used;
+}
+
+void collected_span_discard(span_t *span)
+{
+    if (UNLIKELY(sampled_has_span(span)))
+        sampled_collected_sweep(span);
+    list_remove(span);
+    bitmaps_set_slot_kind(span_slot(span), (slot_kind_t){.cls = 0});
+    collected_bytes_held -= SLOT_SIZE;
+    span_set_state(span, SPAN_NONE);
+    span->kind = KIND_MANUAL;
+    __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
+    pages_give(span_slot(span), 1, SLOT_PAGES);
+}
+
+/* The next span at the cursor that has free cells, swept; else one to be reclaimed. */
+span_t *collected_span_claim(heap_t *self, enum span_kind kind, uint32_t cls, uint32_t sweeps)
+{
+    uint32_t *cursor = &collected_lists.cursor[kind - KIND_SCAN][cls];
+    uint32_t *reclaim = &collected_lists.reclaim[kind - KIND_SCAN][cls];
+    span_t *found = NULL;
+    lock_acquire(&collected_lists.lock);
+    for (; *cursor && !found && sweeps > 0; sweeps--) {
+        span_t *span = span_of_slot(*cursor);
+        *cursor = span->next;
+        if (collected_span_sweep(span) < span->cells)
+            found = span;
+    }
+    if (!found && *reclaim) {
+        found = span_of_slot(*reclaim);
+        *reclaim = found->next_offered;
+        settle(found);
+        span_renew(found);
+    }
+    if (found)
+        __atomic_store_n(&found->heap, self, __ATOMIC_RELAXED);
+    lock_release(&collected_lists.lock);
+    return found;
+}

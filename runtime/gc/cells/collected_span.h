@@ -1,0 +1,62 @@
+/* collected_span: the spans of collected cells: their lists, sweeping and claiming (collected.h). But for
+ * the counts of bytes for the sources of `collected` alone: collected.c allocates and frees,
+ * collected_trace.c is what the collector calls, collected_count.c counts, checks and gives back. */
+#ifndef WEIR_GC_CELLS_COLLECTED_SPAN_H
+#define WEIR_GC_CELLS_COLLECTED_SPAN_H
+
+#include "runtime/cells/cache.h"
+#include "runtime/cells/collected_flags.h"
+#include "runtime/os/lock.h"
+
+/* All of it is protected by the lock; in the stopped world the collector does without. */
+HIDDEN extern struct collected_lists {
+    lock_t lock;
+    uint32_t spans[COLLECTED_KINDS][CLASS_COUNT];   /* slots, linked by next and prev; 0: none */
+    uint32_t cursor[COLLECTED_KINDS][CLASS_COUNT];  /* the next to sweep; those before it are swept */
+    uint32_t reclaim[COLLECTED_KINDS][CLASS_COUNT]; /* swept spans that may be claimed again; 0: none */
+    uintptr_t epoch;                                /* how many traces have ended */
+    uint32_t large;                                 /* large objects, linked by all_next and all_prev */
+    size_t kept;                                    /* bytes of KIND_KEPT, at the last trace */
+    /* New large objects are marked: from the beginning of a trace until its unmarked ones have been freed. */
+    bool born_marked;
+    bool tracing; /* between collected_begin_trace and collected_end_trace; changed in the stopped world */
+} collected_lists;
+
+/* --- without the lock --- */
+
+/* A span of fresh cells, claimed by the heap's thread. NULL: none is to be had. */
+span_t *collected_span_new(heap_t *self, enum span_kind kind, uint32_t cls);
+/* The next span at the cursor that has free cells, swept; else one that was offered. At most so many are
+ * swept. */
+span_t *collected_span_claim(heap_t *self, enum span_kind kind, uint32_t cls, uint32_t sweeps);
+/* The thread that has claimed the span gives it up. */
+void collected_span_leave(span_t *span);
+/* Enough of the span has been freed by hand: offer it, if it is swept and unclaimed. */
+void collected_span_reclaim(span_t *span);
+/* How many cells freed by hand are enough for that. */
+static inline uint32_t collected_span_worth(const span_t *span)
+{
+    return span->cells / 4 + 1;
+}
+/* WEIR_DEBUG=poison=1. */
+void collected_poison(char *cell, size_t size);
+
+/* --- under the lock --- */
+
+/* Free the unmarked cells. Returns how many cells are in use then. */
+uint32_t collected_span_sweep(span_t *span);
+/* The span has free cells and no thread: it may be claimed. */
+void collected_span_offer(span_t *span);
+/* The span has no live cell: give its slot back. */
+void collected_span_discard(span_t *span);
+/* The large object is not a collected one any more; the caller frees it. */
+void collected_large_forget(span_t *span);
+
+/* Bytes allocated since the last trace ended, less those freed by hand; so it may wrap below zero. Cells in
+ * buffers count as allocated. */
+extern _Atomic size_t collected_bytes_since;
+/* Bytes of all collected spans, their free cells included, and of all collected large objects. Written under
+ * the lock of their lists. */
+extern _Atomic size_t collected_bytes_held;
+
+#endif

@@ -1,0 +1,280 @@
+/* collected_trace: see collected.h. What the collector does with the cells before and after a trace: black,
+ * white, swept. */
+#include "runtime/gc/cells/collected_span.h"
+
+#include <string.h>
+
+#include "runtime/cells/cache.h"
+#include "runtime/cells/span_size.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/malloc/large.h"
+#include "runtime/malloc/orphans.h"
+#include "runtime/os/os.h"
+#include "runtime/threads/world.h"
+
+/* --- before and after a trace; in the stopped world --- */
+
+/* Blacken the cells of the buffer; returns how many. */
+static size_t buffer_blacken(const alloc_buffer_t *buffer)
+{
+    if (buffer->at == buffer->end)
+        return 0;
+    span_t *span = span_of_slot(region_slot(buffer->at));
+    uint32_t first = bitmaps_cell(span->cls, (uintptr_t)buffer->at % SLOT_SIZE);
+    uint32_t count = (uint32_t)((size_t)(buffer->end - buffer->at) / buffer->size);
+    bitmaps_blacken(span_slot(span), first, first + count);
+    return count;
+}
+
+/* The thread is gone: the cells left in its buffers are garbage. */
+static void share_drop_runs(collected_t *share)
+{
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+            alloc_buffer_t *buffer = &share->buffers[kind][cls];
+            count_add(&share->returned[cls], (size_t)(buffer->end - buffer->at) / buffer->size);
+            buffer->at = buffer->end;
+        }
+}
+
+/* Blacken the allocated cells of a span, which live without being reached. Returns how many were not marked
+ * before. */
+static size_t span_blacken(uint32_t slot)
+{
+    size_t count = 0;
+    bits_t *bits = bitmaps_of(slot);
+    for (uint32_t word = 0; word < bitmaps_words(span_of_slot(slot)); word++) {
+        count += (size_t)__builtin_popcountll(bits[word].allocs & ~bits[word].marks);
+        bits[word].marks |= bits[word].allocs;
+        bitmaps_scanned_of(slot)[word] |= bits[word].allocs;
+    }
+    return count;
+}
+
+static size_t kept_blacken(void)
+{
+    size_t black = 0;
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+        for (uint32_t slot = collected_lists.spans[KIND_KEPT - KIND_SCAN][cls]; slot;
+             slot = span_of_slot(slot)->next) {
+            size_t count = span_blacken(slot);
+            black += count;
+            collected_lists.kept += count * class_size(cls);
+        }
+    for (uint32_t slot = collected_lists.large; slot; slot = span_of_slot(slot)->all_next)
+        if (span_of_slot(slot)->kind == KIND_KEPT && !bitmaps_of(slot)->marks) {
+            bitmaps_of(slot)->marks = bitmaps_of(slot)->allocs;
+            collected_lists.kept += large_usable(span_of_slot(slot));
+            black++;
+        }
+    return black;
+}
+
+/* Pass the span's allocated cells to `range`, neighbours as one range. */
+static void span_ranges(uint32_t slot, void (*range)(uintptr_t from, uintptr_t to))
+{
+    const span_t *span = span_of_slot(slot);
+    uintptr_t start = (uintptr_t)region_address(slot);
+    for (uint32_t first = 0, end = 0; first < span->cells; first = end) {
+        first = bitmaps_find(bitmaps_of(slot), first, span->cells, true);
+        end = bitmaps_find(bitmaps_of(slot), first, span->cells, false);
+        if (first < end)
+            range(start + (size_t)first * span->cell_size, start + (size_t)end * span->cell_size);
+    }
+}
+
+void collected_each_kept(void (*range)(uintptr_t from, uintptr_t to))
+{
+    for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+        for (uint32_t slot = collected_lists.spans[KIND_KEPT - KIND_SCAN][cls]; slot;
+             slot = span_of_slot(slot)->next)
+            span_ranges(slot, range);
+    for (uint32_t slot = collected_lists.large; slot; slot = span_of_slot(slot)->all_next)
+        if (span_of_slot(slot)->kind == KIND_KEPT) {
+            uintptr_t start = (uintptr_t)region_address(slot);
+            range(start, start + large_usable(span_of_slot(slot)));
+        }
+}
+
+void collected_count_kept(size_t *live, size_t *roots)
+{
+    *live += collected_lists.kept;
+    *roots -= collected_lists.kept < *roots ? collected_lists.kept : *roots;
+}
+
+/* Clear the marks of a trace that was abandoned, or whose dead large objects were never released: the latter
+ * in a child of fork, which does not have the thread that collected. After this no cell is marked or grey. */
+static void forget_marks(void)
+{
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+            for (uint32_t slot = collected_lists.spans[kind][cls]; slot; slot = span_of_slot(slot)->next)
+                bitmaps_whiten(slot, bitmaps_words(span_of_slot(slot)));
+    for (uint32_t slot = collected_lists.large; slot; slot = span_of_slot(slot)->all_next)
+        bitmaps_whiten(slot, 1);
+}
+
+/* Blacken the cells in the heap's buffers; returns how many. ends: the heap gives up its spans as well. It
+ * keeps its buffers in either case. */
+static size_t share_blacken(collected_t *share, bool ends)
+{
+    size_t black = 0;
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
+            black += buffer_blacken(&share->buffers[kind][cls]);
+            if (ends && share->active[kind][cls]) {
+                share->active[kind][cls]->heap = NULL;
+                share->active[kind][cls] = NULL;
+            }
+        }
+    return black;
+}
+
+static size_t shares_blacken(bool ends)
+{
+    size_t black = 0;
+    for (heap_t *heap = heaps.all; heap; heap = heap->next) {
+        collected_t *share = heap->collected;
+        if (!share)
+            continue;
+        if (heap->status == HEAP_LIVE && heap->thread.id == HEAP_NO_THREAD) {
+            share_drop_runs(share);
+            orphans_retire(heap);
+        }
+        black += share_blacken(share, ends);
+    }
+    return black + kept_blacken();
+}
+
+size_t collected_begin_trace(void)
+{
+    if (UNLIKELY(collected_lists.tracing || collected_lists.born_marked))
+        forget_marks();
+    collected_lists.kept = 0;
+    collected_lists.born_marked = collected_lists.tracing = true;
+    return shares_blacken(false);
+}
+
+size_t collected_keep_all(void)
+{
+    size_t bytes = 0;
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+            for (uint32_t slot = collected_lists.spans[kind][cls]; slot; slot = span_of_slot(slot)->next) {
+                bits_t *bits = bitmaps_of(slot);
+                for (uint32_t word = 0; word < bitmaps_words(span_of_slot(slot)); word++) {
+                    bits[word].marks = bits[word].allocs;
+                    bytes += (size_t)__builtin_popcountll(bits[word].marks) * class_size(cls);
+                }
+            }
+    for (uint32_t slot = collected_lists.large; slot; slot = span_of_slot(slot)->all_next) {
+        bitmaps_of(slot)->marks = bitmaps_of(slot)->allocs;
+        bytes += large_usable(span_of_slot(slot));
+    }
+    return bytes;
+}
+
+size_t collected_count_marked(void)
+{
+    size_t count = 0;
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+            for (uint32_t slot = collected_lists.spans[kind][cls]; slot; slot = span_of_slot(slot)->next)
+                for (uint32_t word = 0; word < bitmaps_words(span_of_slot(slot)); word++)
+                    count += (size_t)__builtin_popcountll(bitmaps_of(slot)[word].marks);
+    for (uint32_t slot = collected_lists.large; slot; slot = span_of_slot(slot)->all_next)
+        count += bitmaps_of(slot)->marks & 1;
+    return count;
+}
+
+void collected_end_trace(void)
+{
+    shares_blacken(true);
+    atomic_store_explicit(&collected_bytes_since, 0, memory_order_relaxed);
+    collected_lists.tracing = false;
+    memcpy(collected_lists.cursor, collected_lists.spans, sizeof collected_lists.cursor);
+    memset(collected_lists.reclaim, 0, sizeof collected_lists.reclaim);
+    collected_lists.epoch++;
+}
+
+static bool is_unmarked(const span_t *span)
+{
+    const bits_t *bits = bitmaps_of(span_slot(span));
+    uint64_t any = 0;
+    for (uint32_t word = 0; word < bitmaps_words(span); word++)
+        any |= __atomic_load_n(&bits[word].marks, __ATOMIC_ACQUIRE);
+    return any == 0;
+}
+
+/* Starts at the cursor: the spans before it are swept already, and may be some thread's. */
+static void release_dead_spans(uint32_t kind, uint32_t cls)
+{
+    world_enter();
+    lock_acquire(&collected_lists.lock);
+    for (uint32_t slot = collected_lists.cursor[kind][cls], next; slot; slot = next) {
+        span_t *span = span_of_slot(slot);
+        next = span->next;
+        if (is_unmarked(span))
+            collected_span_discard(span);
+    }
+    lock_release(&collected_lists.lock);
+    world_leave();
+}
+
+/* Give back the unmarked large objects. The marked ones become white again, for the next cycle. */
+static void release_dead_large(heap_t *self)
+{
+    world_enter();
+    lock_acquire(&collected_lists.lock);
+    for (uint32_t slot = collected_lists.large, next; slot; slot = next) {
+        span_t *span = span_of_slot(slot);
+        next = span->all_next;
+        if (!(bitmaps_of(slot)->marks & bitmaps_of(slot)->allocs)) {
+            if (!bitmaps_of(slot)->allocs) /* freed by hand: it has counted until now */
+                atomic_fetch_sub_explicit(&collected_bytes_since, large_usable(span), memory_order_relaxed);
+            collected_large_forget(span);
+            large_free(self, span);
+        } else {
+            bitmaps_of(slot)->marks = 0;
+        }
+    }
+    collected_lists.born_marked = false;
+    lock_release(&collected_lists.lock);
+    world_leave();
+}
+
+void collected_release_dead(heap_t *self)
+{
+    release_dead_large(self);
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+            release_dead_spans(kind, cls);
+}
+
+/* Sweep the span at the cursor, which no thread has claimed, and offer it if it has free cells. Under the
+ * lock. */
+static void sweep_ahead(uint32_t *cursor)
+{
+    span_t *span = span_of_slot(*cursor);
+    *cursor = span->next;
+    if (collected_span_sweep(span) < span->cells)
+        collected_span_offer(span);
+}
+
+bool collected_sweep(size_t spans)
+{
+    world_enter();
+    lock_acquire(&collected_lists.lock);
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+            for (uint32_t *cursor = &collected_lists.cursor[kind][cls]; *cursor && spans; spans--)
+                sweep_ahead(cursor);
+    lock_release(&collected_lists.lock);
+    world_leave();
+    return spans == 0;
+}
+
+void collected_sweep_rest(void)
+{
+    collected_sweep(SIZE_MAX);
+}

@@ -1,0 +1,251 @@
+/* gc: see gc.h. The cycle itself; gc_state.h says what is elsewhere. */
+#include "runtime/gc/cycle/gc.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "runtime/base/filter.h"
+#include "runtime/cells/cache.h"
+#include "runtime/config/options.h"
+#include "runtime/gc/cells/side_table.h"
+#include "runtime/gc/cycle/background.h"
+#include "runtime/gc/cycle/gc_state.h"
+#include "runtime/gc/cycle/gctrace.h"
+#include "runtime/gc/cycle/trace.h"
+#include "runtime/gc/mark/mark.h"
+#include "runtime/gc/refs/finalize.h"
+#include "runtime/gc/roots/roots.h"
+#include "runtime/os/mask.h"
+#include "runtime/os/os.h"
+#include "runtime/process/dirty.h"
+#include "runtime/profile/origin.h"
+#include "runtime/threads/attach.h"
+#include "runtime/threads/fork.h"
+#include "runtime/threads/workers.h"
+#include "runtime/threads/world.h"
+
+/* A smaller heap is marked by one thread: sharing would take longer than marking. */
+enum { SHARED_MIN = 4 * 1024 * 1024 };
+
+/* The calling thread's share of gc.forbidden; in the child of a fork it is all that is left. */
+static __thread uint32_t forbidden_here;
+/* In a search for leaks the calling thread's stack is scanned from this frame on; NULL: all that is in
+ * use. */
+static __thread const origin_frame_t *looks_from;
+/* A thread searches for leaks by the next cycle. Only one thread at a time may. */
+static _Atomic bool looking;
+/* The frame in which the calling thread entered the cycle; 0: not known. The frames below it are the
+ * runtime's, and are not scanned: sweeping leaves addresses of objects in them. */
+static __thread uintptr_t entered_at;
+
+/* --- the cycle; under the lock --- */
+
+static uint32_t members_wanted(void)
+{
+    return options.gcworkers > 0 ? (uint32_t)options.gcworkers : gc.cores;
+}
+
+static void collect(heap_t *self, enum cycle_reason reason)
+{
+    if (!roots_are_open())
+        return;
+    size_t heap = gc_heap_bytes();
+    trace_request_t request = {.entered_at = entered_at,
+                               .from = looks_from,
+                               .looks = looking,
+                               .members = workers_ready(members_wanted()),
+                               .alone = heap < SHARED_MIN};
+    if (!mark_prepare(request.members))
+        return;
+    uint64_t program_ns = gc_program_time(), outside = gc_outside_of(collected_bytes_held);
+    collected_sweep_rest();
+    gc_note_rate();
+    weir_event event = {.reason = cycle_event_reason(reason),
+                        .collection = gc.stats.cycles + 1,
+                        .heap_began = heap,
+                        .goal = gc.pacer.goal,
+                        .processors = gc.cores};
+    uint64_t began = os_now_ns();
+    trace_result_t result;
+    if (!trace_run(&request, reason != CYCLE_LIMIT && trace_is_beside(heap, &request), &event, &result)) {
+        gc_put_off(os_now_ns() - began);
+        return;
+    }
+    gc.live = result.found.bytes;
+    gc_note_cycle(&result, reason == CYCLE_FORCED);
+    gc_describe_cycle(&event, &result);
+    bool limiter_was_on = gc.pacer.limiter.on;
+    gc_pace_by_cycle(&result, outside, program_ns);
+    collected_release_dead(self);
+    event.collector_cpu_ns = gc.stats.collector_ns;
+    event.available_cpu_ns = gc.stats.available_ns;
+    event_tell(&event, WEIR_EVENT_COLLECTED);
+    gc_tell_of_pace(&event, limiter_was_on);
+}
+
+bool gc_is_permitted(void)
+{
+    return filter_permits(FILTER_PROC) && (filter_permits(FILTER_TRACE) || filter_permits(FILTER_SIGNAL));
+}
+
+/* --- the listeners of the runtime's cycle --- */
+
+/* Signals are blocked meanwhile: a handler of the program might fork, or install a filter of system calls. */
+static void collect_undisturbed(heap_t *self, enum cycle_reason reason)
+{
+    uint64_t signals = os_block_heard_signals();
+    collect(self, reason);
+    os_restore_signals(signals);
+}
+
+/* Under the lock. */
+static bool may_trace(enum cycle_reason reason)
+{
+    bool is_put_off = reason != CYCLE_FORCED && (gc.disabled > 0 || os_now_ns() < gc.not_before_ns);
+    return collected_is_used() && !gc.forbidden && !is_put_off && gc_is_permitted() && world_is_ours();
+}
+
+static void trace(void *context, enum cycle_reason reason)
+{
+    (void)context;
+    lock_acquire(&gc.lock);
+    gc_pace_by_knobs();
+    if (may_trace(reason))
+        collect_undisturbed(cache.heap, reason);
+    lock_release(&gc.lock);
+    background_traced();
+}
+
+/* Start the mark workers, if there will be a trace. */
+static void gather(void *context, enum cycle_reason reason)
+{
+    (void)context;
+    lock_acquire(&gc.lock);
+    bool will_trace = may_trace(reason) && roots_are_open();
+    lock_release(&gc.lock);
+    if (will_trace)
+        workers_start(members_wanted());
+}
+
+static void settle(void *context, enum cycle_reason reason)
+{
+    (void)context, (void)reason;
+    finalize_wake_after_cycle();
+}
+
+/* A trace that goes on beside the program ends before the fork, if it ends soon. */
+static bool before_fork(void)
+{
+    trace_hurry();
+    if (!lock_acquire_soon(&gc.lock))
+        return false;
+    if (side_table_before_fork())
+        return true;
+    lock_release(&gc.lock);
+    return false;
+}
+
+static void after_fork(bool child)
+{
+    /* Even if this fork comes from a signal handler, and the interrupted code holds the lock: only a cycle
+     * changes the workers, and no handler runs during one. */
+    if (child)
+        workers_forget();
+    if (child && lock_may_repair(&gc.lock) && side_table_may_repair()) {
+        roots_after_fork_child();
+        background_after_fork_child();
+        dirty_close();
+        finalize_after_fork_child();
+        gc.forbidden = forbidden_here;
+    }
+    side_table_after_fork(child);
+    lock_after_fork(&gc.lock, child);
+}
+
+COLD void gc_start(void)
+{
+    static _Atomic int state; /* 0 not yet, 1 a thread does it, or has */
+    int expected = 0;
+    if (!atomic_compare_exchange_strong(&state, &expected, 1))
+        return;
+    lock_acquire(&gc.lock);
+    gc_pace_start();
+    if (options.leaks)
+        gc.disabled++;
+    if (options.gctrace)
+        gctrace_listen();
+    lock_release(&gc.lock);
+    fork_call(LOCK_RANK_GC, before_fork, after_fork);
+    cycle_listen(CYCLE_GATHER, gather, NULL);
+    cycle_listen(CYCLE_TRACE, trace, NULL);
+    cycle_listen(CYCLE_SETTLE, settle, NULL);
+}
+
+/* --- the entries --- */
+
+/* Saves the program's registers in this frame, where they are scanned. */
+COLD void gc_run_cycle(enum cycle_reason reason)
+{
+    uintptr_t here, before = entered_at;
+    __builtin_unwind_init();
+    entered_at = CPU_FRAME_LOW(here);
+    cycle_run(reason);
+    entered_at = before;
+}
+
+/* As in Go, an explicit collection also sweeps. */
+void gc_collect(void)
+{
+    if (!thread_heap() || !collected_is_used())
+        return;
+    gc_run_cycle(CYCLE_FORCED);
+    collected_sweep_rest();
+}
+
+bool gc_step(uint64_t ns)
+{
+    enum { SPANS = 16 }; /* some 10 microseconds */
+    if (!thread_heap() || !collected_is_used())
+        return false;
+    uint64_t end;
+    if (__builtin_add_overflow(os_now_ns(), ns, &end))
+        end = UINT64_MAX;
+    bool more;
+    do
+        more = collected_sweep(SPANS);
+    while (more && os_now_ns() < end);
+    return more;
+}
+
+void gc_look(const origin_frame_t *from)
+{
+    looks_from = from;
+    looking = true;
+    gc_collect();
+    looking = false;
+    looks_from = NULL;
+}
+
+void gc_enable(int change)
+{
+    atomic_fetch_add(&gc.disabled, change);
+}
+
+/* When begin returns, a cycle of another thread has ended; none traces before the end. */
+void gc_forbid_begin(void)
+{
+    lock_acquire(&gc.lock);
+    gc.forbidden++;
+    forbidden_here++;
+    lock_release(&gc.lock);
+}
+
+void gc_forbid_end(void)
+{
+    lock_acquire(&gc.lock);
+    if (forbidden_here) {
+        gc.forbidden--;
+        forbidden_here--;
+    }
+    lock_release(&gc.lock);
+}

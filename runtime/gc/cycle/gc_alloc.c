@@ -1,0 +1,163 @@
+/* gc_alloc: allocation of collected memory, and the cycles that it triggers.
+ *
+ *     free cell in the thread's buffer: gc.h     else, in this order
+ *         trigger reached   a cycle runs, or one beside the program is asked for; past the goal, wait for it
+ *         limit pressed     free cells of the spans that there are, then a cycle, then fresh memory
+ *         still no memory   a forced cycle, and once more
+ */
+#include <errno.h>
+
+#include "runtime/cells/cache.h"
+#include "runtime/config/options.h"
+#include "runtime/gc/cycle/background.h"
+#include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/cycle/gc_state.h"
+#include "runtime/gc/cycle/trace.h"
+#include "runtime/heap/hooks.h"
+#include "runtime/os/os.h"
+#include "runtime/pages/pages.h"
+#include "runtime/profile/budget.h"
+#include "runtime/profile/origin.h"
+#include "runtime/profile/profile.h"
+#include "runtime/threads/attach.h"
+#include "runtime/threads/world.h"
+
+static void run_in_background(void)
+{
+    gc_run_cycle(CYCLE_GROWTH);
+}
+
+static bool is_beyond(uint64_t goal, size_t request)
+{
+    return gc_heap_bytes() + request > goal;
+}
+
+/* A thread that has reached the goal waits for the end of the concurrent trace. */
+static void wait_for_background(void)
+{
+    uint64_t began = os_now_ns();
+    trace_hurry();
+    background_wait();
+    atomic_fetch_add(&gc.waits, 1);
+    atomic_fetch_add(&gc.wait_ns, os_now_ns() - began);
+}
+
+/* Many threads may find the trigger reached. The first runs the cycle, or has the background thread run it.
+ * The others allocate up to the goal and wait there: otherwise they might keep the processor from the thread
+ * that collects. `at_limit`: the request would pass the limit, no memory is idle, and no free cell is of its
+ * class. Then the free cells that spans hold count as memory that the heap cannot use. */
+COLD static void collect_if_triggered(size_t request, bool at_limit)
+{
+    if (background_is_asked()) {
+        if (at_limit || is_beyond(__atomic_load_n(&gc.counts.goal, __ATOMIC_RELAXED), request))
+            wait_for_background();
+        return;
+    }
+    bool is_wanted = false;
+    lock_acquire(&gc.lock);
+    gc_pace_by_knobs();
+    uint64_t goal = gc.pacer.goal;
+    if (gc.disabled <= 0 && !gc.forbidden && gc_is_permitted() && os_now_ns() >= gc.not_before_ns) {
+        if (at_limit)
+            pacer_set_outside(&gc.pacer, gc_outside_of(gc_heap_bytes()));
+        is_wanted = pacer_wants_cycle(&gc.pacer, gc_heap_bytes(), request, gc_program_time());
+        gc.trigger = gc.pacer.trigger;
+    }
+    lock_release(&gc.lock);
+    if (!is_wanted)
+        return;
+    if (!at_limit && !is_beyond(goal, request) && trace_would_be_beside(gc_heap_bytes()) &&
+        background_ask(run_in_background))
+        return;
+    gc_run_cycle(CYCLE_GROWTH);
+    if (is_beyond(goal, request))
+        cycle_wait();
+}
+
+static bool may_be_triggered(size_t request)
+{
+    return gc.started && (gc_heap_bytes() + request + GC_RUNWAY > gc.trigger || gc_knobs_have_turned());
+}
+
+/* WEIR_DEBUG=gcstress=N: then every allocation comes here. */
+static bool is_stressed(void)
+{
+    static _Atomic int64_t count;
+    return options.gcstress > 0 && gc.disabled <= 0 &&
+           (atomic_fetch_add(&count, 1) + 1) % options.gcstress == 0;
+}
+
+static void *alloc_once(heap_t *self, enum span_kind kind, size_t size, size_t alignment, bool fresh)
+{
+    world_enter_as(self);
+    void *p = collected_alloc_slow(self, kind, size, alignment, fresh);
+    world_leave();
+    if (UNLIKELY(self->sampling != NULL) && !cache.cycling)
+        profile_look_at_growth();
+    return p;
+}
+
+/* At the limit free cells come first, then a cycle if the pacer agrees, and fresh memory last: the limit is
+ * soft. */
+static void *alloc_as_limited(heap_t *self, enum span_kind kind, size_t size, size_t alignment)
+{
+    if (LIKELY(!pages_is_pressed()))
+        return alloc_once(self, kind, size, alignment, true);
+    void *p = alloc_once(self, kind, size, alignment, false);
+    if (p)
+        return p;
+    if (!cache.cycling)
+        collect_if_triggered(size, true);
+    return alloc_once(self, kind, size, alignment, true);
+}
+
+/* Under WEIR_COLLECT a cycle itself calls this: it starts mark workers, and pthread_create allocates. */
+static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
+{
+    heap_t *self = thread_heap();
+    if (size >= region.size || !self) { /* what no collection could make room for */
+        errno = ENOMEM;
+        return NULL;
+    }
+    size = size ? size : 1;
+    pages_look(size);
+    if (UNLIKELY(!gc.started))
+        gc_start();
+    if (UNLIKELY(is_stressed()))
+        gc_run_cycle(CYCLE_GROWTH);
+    else if (may_be_triggered(size) && !cache.cycling)
+        collect_if_triggered(size, false);
+    void *p = alloc_as_limited(self, kind, size, alignment);
+    if (UNLIKELY(!p) && gc.disabled <= 0) {
+        gc_collect();
+        pages_retry_begins();
+        p = alloc_once(self, kind, size, alignment, true);
+        pages_retry_ends();
+    }
+    if (UNLIKELY(!p) && budget_answer())
+        p = alloc_once(self, kind, size, alignment, true);
+    thread_return_borrowed();
+    return p;
+}
+
+void *gc_alloc_slow(enum span_kind kind, size_t size)
+{
+    return alloc_slow(kind, size, 1);
+}
+
+/* One byte more is allocated, so that a pointer to the end of a block, which C allows, points into its
+ * cell. */
+void *hook_collected(size_t size, size_t alignment)
+{
+    if (size > PTRDIFF_MAX) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    enum span_kind kind = UNLIKELY(options.keep || options.noscan) ? hook_kind(size) : KIND_SCAN;
+    if (UNLIKELY(world_is_child()))
+        kind = KIND_KEPT; /* nothing scans the child's registers */
+    void *p = alignment > 16 ? alloc_slow(kind, size + 1, alignment) : gc_alloc(kind, size + 1);
+    if (UNLIKELY(options.leaks) && p)
+        origin_note(p, size);
+    return p;
+}

@@ -1,0 +1,222 @@
+/* gc_pace: connects the cycle with the pacer (pacer.h): it tells the pacer sizes and times, and takes the
+ * next trigger from it. It also keeps the figures of all cycles, for events and for readers.
+ */
+#include "runtime/control/control.h"
+#include "runtime/cycle/percent.h"
+#include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/cycle/gc_state.h"
+#include "runtime/os/os.h"
+#include "runtime/pages/pages.h"
+#include "runtime/process/processors.h"
+
+/* If a thread cannot be stopped, the next cycle is put off: for RETRY_TIMES as long as the others stood still
+ * for nothing, but within these bounds. */
+enum { RETRY_TIMES = 10 };
+static const uint64_t RETRY_LEAST_NS = 100000000u, RETRY_MOST_NS = 10000000000u;
+
+gc_state_t gc = {.lock = LOCK_INIT(LOCK_RANK_GC), .trigger = PACER_NONE};
+
+/* --- before a cycle --- */
+
+static uint64_t limit_now(void)
+{
+    int64_t limit = pages_soft_room();
+    return limit == INT64_MAX ? PACER_NONE : (uint64_t)limit;
+}
+
+/* All that is held, less idle memory, less the `usable` bytes of collected memory. */
+uint64_t gc_outside_of(uint64_t usable)
+{
+    page_stats_t held = pages_stats();
+    uint64_t bytes = (held.pages_inuse + held.pages_slack) * OS_PAGE + held.huge_inuse +
+                     region_table_bytes() + held.metadata;
+    return bytes > usable ? bytes - usable : 0;
+}
+
+/* The time that has passed since the last call, times the processors, as the pacer wants it. */
+uint64_t gc_program_time(void)
+{
+    uint64_t now = os_now_ns(), passed = now - gc.told_ns;
+    gc.told_ns = now;
+    return passed * gc.cores;
+}
+
+/* A sequence lock: a reader that overlaps a write reads again. */
+static void publish(void)
+{
+    const gc_counts_t now = {.cycles = gc.stats.cycles,
+                             .forced = gc.stats.forced,
+                             .goal = gc.pacer.goal,
+                             .live = gc.stats.live,
+                             .pause_max_ns = gc.stats.pause_max_ns,
+                             .collector_ns = gc.stats.collector_ns,
+                             .available_ns = gc.stats.available_ns,
+                             .limiter_cycle = gc.pacer.limiter_cycle};
+    const uint64_t *from = (const uint64_t *)&now;
+    uint64_t *to = (uint64_t *)&gc.counts;
+    atomic_fetch_add_explicit(&gc.version, 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    for (size_t i = 0; i < sizeof now / sizeof *to; i++)
+        __atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
+    atomic_fetch_add_explicit(&gc.version, 1, memory_order_release);
+}
+
+void gc_pace_start(void)
+{
+    gc.told_ns = os_now_ns();
+    gc.cores = processors_available();
+    pacer_init(&gc.pacer, percent_get(), limit_now(), GC_RUNWAY, gc.cores);
+    gc.trigger = gc.pacer.trigger;
+    publish();
+    gc.started = true;
+}
+
+/* Tell listeners of the goal if it has changed, be it by a cycle or by a knob. */
+static void tell_of_goal(void)
+{
+    uint64_t goal = gc.pacer.goal;
+    if (goal == gc.told_goal)
+        return;
+    gc.told_goal = goal;
+    publish();
+    event_tell(&(weir_event){.goal = goal}, WEIR_EVENT_GOAL_CHANGED);
+}
+
+void gc_pace_by_knobs(void)
+{
+    if (gc.pacer.gc_percent != percent_get())
+        pacer_set_gc_percent(&gc.pacer, percent_get());
+    if (gc.pacer.limit != limit_now())
+        pacer_set_limit(&gc.pacer, limit_now());
+    gc.trigger = gc.pacer.trigger;
+    tell_of_goal();
+}
+
+bool gc_knobs_have_turned(void)
+{
+    return gc.pacer.gc_percent != percent_get() || gc.pacer.limit != limit_now();
+}
+
+/* --- after a cycle --- */
+
+/* CPU time. A stop takes all processors. */
+static uint64_t collector_time(const trace_result_t *result)
+{
+    uint64_t stopped = result->stop_ns + result->mark_ns + result->start_ns;
+    return stopped * gc.cores + result->beside_ns * result->beside_members;
+}
+
+static uint64_t program_time_beside(const trace_result_t *result)
+{
+    return result->beside_ns * (gc.cores > result->beside_members ? gc.cores - result->beside_members : 0);
+}
+
+void gc_note_cycle(const trace_result_t *result, bool forced)
+{
+    size_t place = gc.stats.cycles % 256;
+    uint64_t pause = result->stop_ns + result->mark_ns + result->start_ns;
+    gc.stats.pauses[place] = pause;
+    gc.stats.pause_ends[place] = gc.stats.last_end_ns = os_wall_clock_ns();
+    gc.stats.pause_total_ns += pause;
+    if (result->longest > gc.stats.pause_max_ns)
+        gc.stats.pause_max_ns = result->longest;
+    gc.stats.collector_ns += collector_time(result);
+    gc.stats.available_ns = (os_now_ns() - control_started_ns()) * gc.cores;
+    gc.stats.cycles++;
+    gc.stats.forced += forced;
+    gc.stats.live = result->found.bytes;
+    gc.stats.objects = result->found.objects;
+}
+
+/* The runway is what the program would allocate during a concurrent trace if no thread waited: the rate
+ * before this trace, times its duration, and a quarter more. It shrinks by at most a quarter in a cycle. */
+static void pace_runway(const trace_result_t *result)
+{
+    uint64_t needed = result->beside ? (uint64_t)((double)result->beside_ns * gc.rate * 1.25) : 0;
+    uint64_t known = gc.pacer.runway / 4 * 3;
+    needed = needed > known ? needed : known;
+    pacer_set_runway(&gc.pacer, needed > GC_RUNWAY ? needed : GC_RUNWAY);
+}
+
+/* The rate of allocation since the end of the last trace. */
+void gc_note_rate(void)
+{
+    uint64_t now = os_now_ns();
+    double bytes = (double)(int64_t)collected_bytes_since;
+    gc.rate = bytes > 0 && gc.ended_ns ? bytes / (double)(now - gc.ended_ns + 1) : 0;
+}
+
+void gc_describe_cycle(weir_event *event, trace_result_t *result)
+{
+    result->waits = atomic_exchange(&gc.waits, 0);
+    result->wait_ns = atomic_exchange(&gc.wait_ns, 0);
+    trace_note(result);
+    event->stop_ns = result->stop_ns;
+    event->mark_ns = result->mark_ns;
+    event->start_ns = result->start_ns;
+}
+
+void gc_pace_by_cycle(const trace_result_t *result, uint64_t outside, uint64_t program_ns)
+{
+    gc.told_ns = gc.ended_ns = os_now_ns();
+    pace_runway(result);
+    pacer_end_cycle(&gc.pacer, &(pacer_cycle_t){.live = result->found.bytes,
+                                                .roots = result->found.root_bytes,
+                                                .outside = outside,
+                                                .collector_ns = collector_time(result),
+                                                .program_ns = program_ns + program_time_beside(result)});
+    gc.trigger = gc.pacer.trigger;
+    gc.stats.goal = gc.pacer.goal;
+    publish();
+}
+
+void gc_put_off(uint64_t stood_ns)
+{
+    uint64_t ns = RETRY_TIMES * stood_ns;
+    ns = ns < RETRY_LEAST_NS ? RETRY_LEAST_NS : ns > RETRY_MOST_NS ? RETRY_MOST_NS : ns;
+    gc.not_before_ns = os_now_ns() + ns;
+}
+
+void gc_tell_of_pace(weir_event *event, bool limiter_was_on)
+{
+    if (gc.pacer.limiter.on != limiter_was_on)
+        event_tell(event, limiter_was_on ? WEIR_EVENT_LIMITER_OFF : WEIR_EVENT_LIMITER_ON);
+    tell_of_goal();
+}
+
+/* --- the figures --- */
+
+/* A turned knob shows at once, unless a cycle is under way. */
+void gc_read_counts(gc_counts_t *counts)
+{
+    const uint64_t *from = (const uint64_t *)&gc.counts;
+    uint64_t *to = (uint64_t *)counts;
+    uint32_t before, after;
+    if (gc.started && gc_knobs_have_turned() && lock_try(&gc.lock)) {
+        gc_pace_by_knobs();
+        lock_release(&gc.lock);
+    }
+    do {
+        before = atomic_load_explicit(&gc.version, memory_order_acquire);
+        for (size_t i = 0; i < sizeof *counts / sizeof *to; i++)
+            to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+        atomic_thread_fence(memory_order_acquire);
+        after = atomic_load_explicit(&gc.version, memory_order_relaxed);
+        if (before % 2 == 1)
+            os_yield();
+    } while (before % 2 == 1 || before != after);
+    counts->heap = gc_heap_bytes();
+}
+
+gc_stats_t gc_read_stats(void)
+{
+    lock_acquire(&gc.lock);
+    if (gc.started)
+        gc_pace_by_knobs();
+    gc_stats_t stats = gc.stats;
+    stats.goal = gc.started ? gc.pacer.goal : 0;
+    stats.heap = gc_heap_bytes();
+    stats.limiter_cycle = gc.pacer.limiter_cycle;
+    lock_release(&gc.lock);
+    return stats;
+}

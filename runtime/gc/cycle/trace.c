@@ -1,0 +1,295 @@
+/* trace: see trace.h. */
+#include "runtime/gc/cycle/trace.h"
+
+#include "runtime/base/futex.h"
+#include "runtime/config/options.h"
+#include "runtime/cycle/event.h"
+#include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cycle/pauses.h"
+#include "runtime/gc/cycle/rescan.h"
+#include "runtime/gc/cycle/watch.h"
+#include "runtime/gc/debug/leaks.h"
+#include "runtime/gc/debug/reftrace.h"
+#include "runtime/gc/refs/death.h"
+#include "runtime/gc/roots/roots.h"
+#include "runtime/os/os.h"
+#include "runtime/process/dirty.h"
+#include "runtime/profile/origin.h"
+#include "runtime/threads/world.h"
+
+/* When a round finds no more than this, the last stop follows. */
+enum { FEW_WRITTEN = 16 * OS_PAGE };
+
+static struct {
+    const trace_request_t *request;
+    weir_event *event;
+    trace_result_t *result;
+    uint64_t asked, stopped; /* of the present stop */
+    bool lost;               /* it is not known what was written */
+    _Atomic bool hurry;
+    trace_result_t last;
+    _Atomic uint64_t stop_ns; /* how long the last trace would have taken in one stop */
+} trace;
+
+/* --- stops --- */
+
+/* WEIR_DEBUG=gcjitter=N: up to N microseconds, before each phase. */
+static void jitter(void)
+{
+    static uint64_t random = 1;
+    _Atomic uint32_t word = 0;
+    if (LIKELY(!options.gcjitter))
+        return;
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    os_futex_wait_for(&word, 0, (random >> 33) % ((uint64_t)options.gcjitter * 1000 + 1) + 1);
+}
+
+static bool stop(void)
+{
+    jitter();
+    roots_begin();
+    event_tell(trace.event, WEIR_EVENT_STOP_BEGIN);
+    trace.asked = os_now_ns();
+    if (!roots_find_and_stop()) {
+        roots_end();
+        return false;
+    }
+    trace.stopped = os_now_ns();
+    event_tell(trace.event, WEIR_EVENT_STOPPED);
+    return true;
+}
+
+static void start_world(void)
+{
+    trace_result_t *result = trace.result;
+    uint64_t marked = os_now_ns();
+    world_start();
+    uint64_t started = os_now_ns(), pause = started - trace.asked;
+    roots_end();
+    result->pauses[result->stops++] = pause;
+    result->longest = pause > result->longest ? pause : result->longest;
+    result->stop_ns += trace.stopped - trace.asked;
+    result->mark_ns += marked - trace.stopped;
+    result->start_ns += started - marked;
+    pauses_note(PAUSES_STOPPING, trace.stopped - trace.asked);
+    pauses_note(PAUSES_TOTAL, pause);
+    event_tell(trace.event, WEIR_EVENT_STARTED);
+    jitter();
+}
+
+/* --- with the world stopped --- */
+
+/* Ends a trace after which nothing is freed: leaks are only looked for, or not all roots were found, or a
+ * thread did not stand still. */
+COLD static mark_result_t keep_all(void)
+{
+    mark_result_t found = mark_end();
+    if (trace.request->looks && roots_were_found() && world_stands())
+        leaks_look();
+    found.bytes = collected_keep_all();
+    return found;
+}
+
+/* Saves the caller's registers in this frame: they are scanned if the stack is scanned from here on. */
+__attribute__((noinline)) static uintptr_t take_roots(void)
+{
+    const trace_request_t *request = trace.request;
+    uintptr_t here;
+    if (UNLIKELY(options.gcverify))
+        reftrace_prepare();
+    __builtin_unwind_init();
+    uintptr_t from = (request->entered_at ? request->entered_at : CPU_FRAME_LOW(here)) & ~(uintptr_t)7;
+    if (UNLIKELY(request->from != NULL))
+        from = request->from->from & ~(uintptr_t)7;
+    mark_roots(from);
+    for (size_t i = 0; UNLIKELY(request->from != NULL) && i < ORIGIN_SAVED; i++)
+        mark_word((const void *)request->from->saved[i]);
+    return from;
+}
+
+/* Checks the marks. Not on a stack that is itself a collected object: what is found there changes with each
+ * call made here. A concurrent trace may have marked more than is reached now. */
+static void verify_trace(uintptr_t from, size_t objects, size_t black)
+{
+    if (LIKELY(!options.gcverify) || region_owns((const void *)from))
+        return;
+    if (trace.result->beside)
+        reftrace_verify(from, 0, collected_count_marked(), true);
+    else
+        reftrace_verify(from, objects, black, false);
+}
+
+/* Marks from the roots and from grey objects, and decides what is dead. */
+static mark_result_t finish(size_t black)
+{
+    uint32_t members = trace.request->alone ? 1 : trace.request->members;
+    uintptr_t from = take_roots();
+    mark_run(members);
+    if (UNLIKELY(!roots_were_found() || !world_stands()))
+        return keep_all();
+    death_mark(members);
+    if (UNLIKELY(options.leaks))
+        return keep_all();
+    mark_result_t found = mark_end();
+    if (UNLIKELY(!world_stands()))
+        return keep_all();
+    collected_count_kept(&found.bytes, &found.root_bytes);
+    verify_trace(from, found.objects, black);
+    death_carry_out();
+    return found;
+}
+
+static void end_trace(mark_result_t found)
+{
+    collected_end_trace();
+    trace.result->found = found;
+    trace.event->live = found.bytes;
+    trace.event->live_objects = found.objects;
+    trace.event->roots = found.root_bytes;
+    event_tell(trace.event, WEIR_EVENT_MARKED);
+}
+
+static bool run_in_a_stop(void)
+{
+    if (!stop())
+        return false;
+    size_t black = collected_begin_trace();
+    mark_begin();
+    end_trace(finish(black));
+    start_world();
+    return true;
+}
+
+/* --- beside the program --- */
+
+/* What the program has allocated during the trace counts as live, because it is marked. */
+static size_t allocated_since(size_t began)
+{
+    size_t bytes = collected_bytes_since - began;
+    return (ptrdiff_t)bytes > 0 ? bytes : 0;
+}
+
+static bool begin_beside(void)
+{
+    if (!stop())
+        return false;
+    collected_begin_trace();
+    mark_begin();
+    mark_beside(true);
+    take_roots();
+    mark_scan_roots();
+    start_world();
+    return true;
+}
+
+/* Rescans in rounds, as long as each finds clearly less than the one before. */
+static void mark_in_rounds(void)
+{
+    trace_result_t *result = trace.result;
+    mark_run(result->beside_members);
+    for (size_t before = SIZE_MAX; result->rounds < TRACE_ROUNDS && !trace.hurry && !trace.lost;) {
+        jitter();
+        size_t *written = &result->written[result->rounds++];
+        trace.lost = !watch_ask(rescan, written);
+        mark_run(result->beside_members);
+        if (*written <= FEW_WRITTEN || *written > before / 4 * 3)
+            return;
+        before = *written;
+    }
+}
+
+/* Marks again from the beginning, because it is not known what was written. */
+static mark_result_t finish_anew(void)
+{
+    trace.result->beside = false;
+    size_t black = collected_begin_trace();
+    mark_begin();
+    return finish(black);
+}
+
+static mark_result_t finish_beside(void)
+{
+    mark_beside(false);
+    mark_resume();
+    trace.lost |= !watch_look(rescan, &trace.result->written[trace.result->rounds]);
+    return trace.lost ? finish_anew() : finish(0);
+}
+
+static bool run_beside(void)
+{
+    trace_result_t *result = trace.result;
+    result->beside = true;
+    trace.lost = false;
+    trace.hurry = false;
+    jitter();
+    if (!begin_beside())
+        return false;
+    size_t began = collected_bytes_since;
+    uint64_t started = os_now_ns();
+    mark_in_rounds();
+    result->beside_ns = os_now_ns() - started;
+    if (!stop())
+        return false;
+    mark_result_t found = finish_beside();
+    result->allocated = allocated_since(began);
+    found.bytes += result->allocated;
+    end_trace(found);
+    start_world();
+    return true;
+}
+
+/* --- the entries --- */
+
+static uint32_t members_beside(uint32_t members)
+{
+    return members > 1 ? members / 2 : 1;
+}
+
+/* Before the first trace nothing is known but the heap's size. */
+bool trace_would_be_beside(size_t heap)
+{
+    enum { FIRST_MIN = 16 * 1024 * 1024 };
+    static const uint64_t PAUSE_NS = 1000000;
+    if (options.gcconcurrent == OPTIONS_CONCURRENT_OFF || options.collect || options.leaks)
+        return false;
+    if (options.gcconcurrent == OPTIONS_CONCURRENT_ALWAYS)
+        return true;
+    return trace.stop_ns ? trace.stop_ns > PAUSE_NS : heap >= FIRST_MIN;
+}
+
+bool trace_is_beside(size_t heap, const trace_request_t *request)
+{
+    return !request->looks && !request->from && trace_would_be_beside(heap);
+}
+
+void trace_note(const trace_result_t *result)
+{
+    trace.last = *result;
+}
+
+const trace_result_t *trace_last(void)
+{
+    return &trace.last;
+}
+
+void trace_hurry(void)
+{
+    trace.hurry = true;
+}
+
+bool trace_run(const trace_request_t *request, bool beside, weir_event *event, trace_result_t *result)
+{
+    *result = (trace_result_t){.beside_members = members_beside(request->members)};
+    trace.request = request;
+    trace.event = event;
+    trace.result = result;
+    bool done = false, armed = beside && watch_arm();
+    if (armed) {
+        done = run_beside();
+        watch_disarm();
+    } else {
+        done = run_in_a_stop();
+    }
+    trace.stop_ns = result->mark_ns + result->beside_ns * result->beside_members / request->members;
+    return done;
+}

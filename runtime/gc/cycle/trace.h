@@ -1,0 +1,74 @@
+/* trace: one trace, from finding the roots to deciding what is dead: in one stop of the world, or concurrent,
+ * which is beside the program.
+ *
+ *     in a stop    | stop | roots, mark, weak references, finalizers | start |
+ *
+ *     beside       arm | stop | roots | start | mark | ask, rescan, mark | ...
+ *     program      runs         -               runs
+ *                  ... | stop | look, rescan, roots, mark, weak references, finalizers | start | disarm
+ *                                      -                                                 runs
+ *
+ * The concurrent trace is after Boehm, Demers, Shenker, "Mostly parallel garbage collection", 1991; the
+ * kernel tells which pages were written: watch.h, rescan.h. The first stop only finds something to begin
+ * with: the last one scans all roots again, and what it finds counts. Rounds of rescanning go on as long as
+ * each finds clearly less than the one before.
+ *
+ * A trace is concurrent if it would otherwise stop the program for longer than a budget. One that cannot go
+ * on (the kernel refuses, a descriptor was closed) begins anew, in a stop.
+ */
+#ifndef WEIR_GC_CYCLE_TRACE_H
+#define WEIR_GC_CYCLE_TRACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <weir/event.h>
+
+#include "runtime/gc/mark/mark.h"
+
+struct origin_frame;
+
+/* What is asked for. */
+typedef struct trace_request {
+    uintptr_t entered_at; /* the calling thread's stack is scanned from here on; 0: from the call */
+    const struct origin_frame *from; /* scan only this of its stack and registers; NULL: all */
+    bool looks;                      /* the caller searches for leaks; nothing is freed */
+    uint32_t members;                /* markers that there are */
+    bool alone;                      /* by one marker: too little to share */
+} trace_request_t;
+
+enum { TRACE_ROUNDS = 6 };
+
+/* The result; nanoseconds and bytes. */
+typedef struct trace_result {
+    mark_result_t found;
+    bool beside;
+    uint32_t stops, rounds;
+    uint64_t pauses[3], longest; /* of each stop, from the request to the restart */
+    /* Of all stops: until all threads stood still, until the work was done, until all could run. */
+    uint64_t stop_ns, mark_ns, start_ns;
+    uint64_t beside_ns;      /* between the stops */
+    uint32_t beside_members; /* markers at work between the stops */
+    /* How often, and for how long in all, threads waited at the goal, since the last trace. */
+    uint64_t waits, wait_ns;
+    size_t allocated;                 /* by the program between the stops: it counts as live */
+    size_t written[TRACE_ROUNDS + 1]; /* in each round, and in the last stop */
+} trace_result_t;
+
+/* Would a trace of a heap of so many bytes be concurrent? */
+bool trace_would_be_beside(size_t heap);
+/* Is this one to be? */
+bool trace_is_beside(size_t heap, const trace_request_t *request);
+
+/* Run a trace, under the collector's lock, when everything is swept. Listeners are told of each step by the
+ * event. False: the world could not be stopped, and nothing is decided. */
+bool trace_run(const trace_request_t *request, bool beside, weir_event *event, trace_result_t *result);
+
+/* The result of the last trace, for listeners to its end; the collecting thread has added what the pacer
+ * knows. */
+void trace_note(const trace_result_t *result);
+const trace_result_t *trace_last(void);
+
+/* End the trace soon, without more rounds. By any thread. */
+void trace_hurry(void);
+
+#endif

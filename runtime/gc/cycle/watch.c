@@ -1,0 +1,185 @@
+/* watch: see watch.h. */
+#include "runtime/gc/cycle/watch.h"
+
+#include "runtime/base/range.h"
+#include "runtime/cells/bitmaps.h"
+#include "runtime/cells/span_size.h"
+#include "runtime/gc/mark/objref.h"
+#include "runtime/pages/pages.h"
+#include "runtime/process/dirty.h"
+
+/* Each range costs a system call at every question, and perhaps a mapping of its own. */
+enum { RANGES = 2048 };
+/* The page tables of what is watched take 1/512 of it, be it touched or not. */
+static const size_t OBJECT_MAX = (size_t)1 << 30;
+
+static struct {
+    range_t *ranges; /* of RANGES */
+    uint32_t count;
+    uint32_t number; /* of this arming, not 0; bitmaps_grey[slot].watch has it if the span is watched */
+    size_t bytes;    /* written, in this question */
+    watch_visit *visit;
+} watch;
+
+static uint32_t range_limit = RANGES;
+
+/* --- what there is --- */
+
+/* Bytes of the span in that slot, if it is one that may hold pointers; 0: it is not. */
+static size_t span_extent(uint32_t slot)
+{
+    slot_kind_t is = bitmaps_slot_kind(slot);
+    if (is.cls)
+        return is.kind & 1 ? SLOT_SIZE : 0;
+    span_t *span = span_of_slot(slot);
+    return objref_kind(span) & 1 ? objref_large_bytes(span) : 0;
+}
+
+/* All spans that exist now lie in slots below this one; more may come. */
+static uint32_t slots_end(void)
+{
+    size_t reach = __atomic_load_n(&bitmaps_reach, __ATOMIC_ACQUIRE), used = atomic_load(&region.used);
+    return (uint32_t)((reach < used ? reach : used) >> SLOT_SHIFT);
+}
+
+static uint32_t slots_of(size_t extent)
+{
+    return extent ? large_slots(extent) : 1;
+}
+
+/* --- watching --- */
+
+static bool begin_watching(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to)
+{
+    if (watch.count == range_limit || dirty_begin(from, to) != DIRTY_OK)
+        return false;
+    watch.ranges[watch.count++] = (range_t){from, to};
+    for (uint32_t slot = first; slot < end; slot += slots_of(span_extent(slot)))
+        bitmaps_grey[slot].watch = watch.number;
+    return true;
+}
+
+static bool is_new(uint32_t slot, size_t extent)
+{
+    return extent && bitmaps_grey[slot].watch != watch.number;
+}
+
+/* Calls each(first, end, from, to) for every group of neighbouring new spans: their slots and their memory.
+ * False: one of the calls returned false. */
+static bool each_new(bool (*each)(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to))
+{
+    uint32_t end = slots_end();
+    bool all = true;
+    for (uint32_t slot = 0, first; slot < end;) {
+        uintptr_t to = 0;
+        size_t extent;
+        for (first = slot; slot < end && is_new(slot, extent = span_extent(slot)) && extent < OBJECT_MAX;
+             slot += slots_of(extent))
+            to = (uintptr_t)region_address(slot) + extent;
+        if (to)
+            all &= each(first, slot, (uintptr_t)region_address(first), to);
+        else
+            slot += slots_of(span_extent(slot));
+    }
+    return all;
+}
+
+/* A span that is made while this runs is new at the next question. */
+bool watch_arm(void)
+{
+    if (!watch.ranges)
+        watch.ranges = pages_metadata(RANGES * sizeof *watch.ranges);
+    if (!watch.ranges || !dirty_is_supported())
+        return false;
+    watch.count = 0;
+    watch.number += watch.number == UINT32_MAX ? 2 : 1;
+    if (each_new(begin_watching))
+        return true;
+    watch_disarm();
+    return false;
+}
+
+void watch_disarm(void)
+{
+    for (uint32_t i = 0; i < watch.count; i++)
+        dirty_end(watch.ranges[i].from, watch.ranges[i].to);
+    watch.count = 0;
+    dirty_close();
+}
+
+/* --- asking --- */
+
+static void note(void *context, uintptr_t from, uintptr_t to)
+{
+    (void)context;
+    watch.bytes += to - from;
+    watch.visit(from, to);
+}
+
+typedef enum dirty question_t(uintptr_t from, uintptr_t to,
+                              void (*written)(void *context, uintptr_t low, uintptr_t high), void *context);
+
+static bool ask_of_watched(question_t *question)
+{
+    for (uint32_t i = 0; i < watch.count; i++)
+        if (question(watch.ranges[i].from, watch.ranges[i].to, note, NULL) != DIRTY_OK)
+            return false;
+    return true;
+}
+
+static bool note_new(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to)
+{
+    (void)first, (void)end;
+    note(NULL, from, to);
+    return true;
+}
+
+/* New spans are watched first, then reported as written. Those that cannot be watched are new again at the
+ * next question. */
+static bool begin_and_note(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to)
+{
+    begin_watching(first, end, from, to);
+    return note_new(first, end, from, to);
+}
+
+/* Report the objects that are never watched. */
+static void note_largest(void)
+{
+    uint32_t end = slots_end();
+    for (uint32_t slot = 0; slot < end;) {
+        size_t extent = span_extent(slot);
+        uintptr_t from = (uintptr_t)region_address(slot);
+        if (extent >= OBJECT_MAX)
+            note(NULL, from, from + extent);
+        slot += slots_of(extent);
+    }
+}
+
+bool watch_ask(watch_visit *visit, size_t *bytes)
+{
+    watch.visit = visit;
+    watch.bytes = 0;
+    bool known = ask_of_watched(dirty_ask);
+    if (known)
+        each_new(begin_and_note);
+    *bytes = watch.bytes;
+    return known;
+}
+
+bool watch_look(watch_visit *visit, size_t *bytes)
+{
+    watch.visit = visit;
+    watch.bytes = 0;
+    bool known = ask_of_watched(dirty_look);
+    if (known) {
+        each_new(note_new);
+        note_largest();
+    }
+    *bytes = watch.bytes;
+    return known;
+}
+
+void watch_set_range_limit(uint32_t ranges)
+{
+    range_limit = ranges && ranges < RANGES ? ranges : RANGES;
+}

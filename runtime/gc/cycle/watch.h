@@ -1,0 +1,38 @@
+/* watch: which pages of the collected memory that holds pointers were written, from one question to the next
+ * (process/dirty.h).
+ *
+ *     arm      watch every span that there is, small or large, of a kind with pointers
+ *     ask      report what was written since; watch the spans that have come since, and report all of them
+ *              as written
+ *     look     the same for the last time, with the world stopped
+ *     disarm   nothing is watched
+ *
+ * What is watched is a list of ranges, neighbouring spans together. Each first write to a page costs the
+ * program a fault, so spans without pointers are never watched, and between traces nothing is. While
+ * something is watched, no span is given back: the collecting thread has the collector's lock, and large
+ * objects that are freed by hand stay (gc/cells/collected.c). The largest objects are not watched, because of
+ * the memory that their page tables would take: they count as written each time.
+ *
+ * Used by the collector, under its lock.
+ */
+#ifndef WEIR_GC_CYCLE_WATCH_H
+#define WEIR_GC_CYCLE_WATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Something was written in [from, to), which lies in a watched range or consists of new spans. */
+typedef void watch_visit(uintptr_t from, uintptr_t to);
+
+/* False: the kernel cannot, or there is too much to note; nothing is watched. */
+bool watch_arm(void);
+/* False: nothing is known. Else how many bytes were written: *bytes. */
+bool watch_ask(watch_visit *visit, size_t *bytes);
+bool watch_look(watch_visit *visit, size_t *bytes);
+void watch_disarm(void);
+
+/* How many ranges can be watched, for tests: 0 for the usual. */
+void watch_set_range_limit(uint32_t ranges);
+
+#endif

@@ -1,0 +1,74 @@
+/* mark: finding what can be reached.
+ *
+ * Marking mostly waits for memory, so it works by spans, not by objects. An object that is found is marked,
+ * and its span becomes grey: the span waits in a queue, and meanwhile more of its objects are found. At the
+ * span's turn all of them are scanned, in the order of their addresses. Two bitmaps tell which objects are
+ * grey: those that are marked and not scanned. (Go 1.25 marks so; Knyszek and others, "Green Tea", 2025.)
+ * Three more steps hide the waits that are left:
+ *
+ *     word --> candidates --16 words later--> mark --> queue of spans --> prefetch queue --32 later--> scan
+ *              its bits are prefetched                                    the object is prefetched
+ *
+ * The prefetch queue is after Cher, Hosking, Vitek, "Software prefetching for mark-sweep garbage collection",
+ * 2004. A word that points into the span being scanned takes none of these steps: the marker sets a pending
+ * bit, and later marks 64 of these by one instruction.
+ *
+ * Several threads mark at once: work.h.
+ *
+ * This folder: from the roots to all that can be reached, by several threads.
+ */
+#ifndef WEIR_GC_MARK_MARK_H
+#define WEIR_GC_MARK_MARK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct mark_result {
+    size_t bytes, objects; /* marked */
+    size_t root_bytes;     /* looked through as roots */
+} mark_result_t;
+
+/* With the world stopped: nothing is marked, and nothing left to be scanned. */
+void mark_begin(void);
+/* With the world stopped: take the roots, the caller's own stack beginning at `here`. */
+void mark_roots(uintptr_t here);
+/* Scan the roots now, on this thread alone, so that what they point to is grey. The program may change them
+ * afterwards. */
+void mark_scan_roots(void);
+/* Mark everything that is reached from the roots and words given so far, by `members` markers, the caller
+ * among them. More words may be given afterwards, and mark_run called again; mark_end counts all. */
+void mark_run(uint32_t members);
+mark_result_t mark_end(void);
+/* From now on the program does, or does not, run while markers do. While it does, objects whose type has a
+ * trace function are put off. */
+void mark_beside(bool beside);
+/* In a stop: the next mark_run scans the objects that were put off. */
+void mark_resume(void);
+
+/* Those of the slot's cells [first, end) that were scanned are to be scanned again; no marker is at work. */
+void mark_again(uint32_t slot, uint32_t first, uint32_t end);
+/* The same for a part of the large object in that slot. */
+void mark_large_again(uint32_t slot, uintptr_t from, uintptr_t to);
+
+/* Mark the object that p points into. */
+void mark_word(const void *p);
+/* Mark what the object points to, but not the object itself. */
+void mark_contents(const void *object);
+
+/* From now on markers do, or do not, heed WATCHED spans: see ephemeron.h. */
+void mark_watch(bool watching);
+
+/* From the next collection on, a word in a collected object keeps another alive only if it points to its
+ * start; a word in the roots, if it points anywhere into it. Returns the previous setting. */
+bool mark_set_base_only(bool base_only);
+/* Does p, found in a collected object, keep the object alive that it points into? */
+bool mark_keeps(const void *p);
+
+/* Get the memory for so many markers, while the world runs. False: out of memory. */
+bool mark_prepare(uint32_t members);
+
+/* The start of the collected object that p points into, or NULL. */
+void *mark_base(const void *p);
+
+#endif

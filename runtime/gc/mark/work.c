@@ -1,0 +1,136 @@
+/* work: see work.h. */
+#include "runtime/gc/mark/work.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "runtime/gc/mark/awake.h"
+#include "runtime/os/spin.h"
+#include "runtime/pages/pages.h"
+
+enum {
+    GIVE_MIN = 2,   /* a queue of fewer spans is not shared */
+    GIVE_MAX = 256, /* spans handed over at once */
+    PACKETS = 64,
+    PIECE = 32 * 1024, /* bytes of a range scanned at once */
+    RANGES = 4096,
+};
+
+/* Under the lock. The counts are also read without it; `members` does not change while markers are at
+ * work. */
+static struct {
+    spin_t lock;
+    _Atomic uint32_t packets, ranges, idle;
+    uint32_t members;
+    queue_t packet[PACKETS];
+    range_t *range;
+} work;
+
+static uint32_t range_limit = RANGES;
+
+bool work_prepare(void)
+{
+    if (!work.range)
+        work.range = pages_metadata(RANGES * sizeof *work.range);
+    return work.range != NULL;
+}
+
+void work_clear(void)
+{
+    spin_release(&work.lock);
+    work.packets = work.ranges = 0;
+}
+
+void work_begin(uint32_t members)
+{
+    work.members = members;
+    atomic_store(&work.idle, 0);
+}
+
+/* --- packets --- */
+
+bool work_is_wanted(void)
+{
+    return atomic_load_explicit(&work.idle, memory_order_relaxed) >
+           atomic_load_explicit(&work.packets, memory_order_relaxed);
+}
+
+void work_give(queue_t *queue)
+{
+    if (queue->count < GIVE_MIN)
+        return;
+    uint32_t half = queue->count / 2 < GIVE_MAX ? queue->count / 2 : GIVE_MAX, last = queue->first;
+    for (uint32_t i = 1; i < half; i++)
+        last = bitmaps_grey[last].next;
+    spin_acquire(&work.lock);
+    if (work.packets < PACKETS) {
+        work.packet[work.packets++] = (queue_t){queue->first, last, half};
+        queue->first = bitmaps_grey[last].next;
+        queue->count -= half;
+    }
+    spin_release(&work.lock);
+}
+
+bool work_take(queue_t *queue)
+{
+    if (!atomic_load_explicit(&work.packets, memory_order_relaxed))
+        return false;
+    spin_acquire(&work.lock);
+    bool taken = work.packets > 0;
+    if (taken)
+        *queue = work.packet[--work.packets];
+    spin_release(&work.lock);
+    return taken;
+}
+
+/* --- ranges --- */
+
+bool work_share_range(uintptr_t from, uintptr_t to)
+{
+    spin_acquire(&work.lock);
+    bool fits = work.ranges < range_limit;
+    if (fits)
+        work.range[work.ranges++] = (range_t){from, to};
+    spin_release(&work.lock);
+    return fits;
+}
+
+bool work_take_piece(range_t *piece)
+{
+    if (!atomic_load_explicit(&work.ranges, memory_order_relaxed))
+        return false;
+    spin_acquire(&work.lock);
+    bool taken = work.ranges > 0;
+    if (taken) {
+        range_t *last = &work.range[work.ranges - 1];
+        *piece = *last;
+        if (piece->to - piece->from > PIECE)
+            last->from = piece->to = piece->from + PIECE;
+        else
+            work.ranges--;
+    }
+    spin_release(&work.lock);
+    return taken;
+}
+
+void work_set_range_limit(uint32_t ranges)
+{
+    range_limit = ranges && ranges < RANGES ? ranges : RANGES;
+}
+
+/* --- the end --- */
+
+/* A marker that gives work is not idle: when all are idle, no work can come. */
+bool work_wait(void)
+{
+    atomic_fetch_add(&work.idle, 1);
+    for (uint32_t turns = 0;; turns++) {
+        if (atomic_load(&work.packets) || atomic_load(&work.ranges) || awake_any()) {
+            atomic_fetch_sub(&work.idle, 1);
+            return true;
+        }
+        if (atomic_load(&work.idle) == work.members)
+            return false;
+        spin_pause(turns);
+    }
+}

@@ -1,0 +1,232 @@
+/* process: see process.h. */
+#include "runtime/gc/roots/process.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "runtime/cells/cache.h"
+#include "runtime/gc/roots/stacks.h"
+#include "runtime/os/os.h"
+#include "runtime/os/own.h"
+#include "runtime/pages/pages.h"
+#include "runtime/process/written.h"
+#include "runtime/threads/world.h"
+
+/* The state of process_each, while the world is stopped. */
+static struct {
+    uintptr_t here;
+    void (*range)(uintptr_t from, uintptr_t to);
+    uintptr_t guard_end; /* end of the last mapping, if it permits no access; else 0 */
+    bool any_may_vanish; /* a thread may still unmap any mapping */
+    unsigned may;        /* what the present mapping permits */
+    bool may_vanish;     /* a thread may still unmap the present mapping */
+    bool failed;
+} now;
+
+/* --- stacks --- */
+
+/* The part of a thread's own stack below the stack pointer is not in use. If the pointer lies elsewhere, on
+ * the stack of a coroutine or of a handler, it is not known what is in use: then both stacks count in full,
+ * and the thread has no entry here. For the first thread, the mapping tells the lower end of the stack. */
+typedef struct unused {
+    uintptr_t low, pointer, end; /* low: 0 if the mapping tells; low < pointer < end */
+} unused_t;
+
+/* These parts of all threads, and jemalloc's part of each thread's thread-local memory, also as [low,
+ * pointer). Sorted by `pointer`, ascending; as the parts are disjoint, they are sorted by `low` too. */
+static struct {
+    unused_t *at;
+    size_t count, room;
+} unused;
+
+static bool unused_add(unused_t part)
+{
+    if (unused.count == unused.room) {
+        unused_t *at = pages_grown(unused.at, &unused.room, 512, sizeof *at);
+        if (!at)
+            return false;
+        unused.at = at;
+    }
+    unused.at[unused.count++] = part;
+    return true;
+}
+
+static bool unused_add_stack(const heap_t *heap)
+{
+    uintptr_t from, to;
+    world_stack(heap, &from, &to);
+    uintptr_t pointer = (heap == cache.heap ? now.here : from) & ~(uintptr_t)7;
+    return atomic_load(&heap->thread.vforks) /* its child runs there */ ||
+           heap->thread.stack_limit >= pointer || pointer >= heap->thread.stack_to ||
+           unused_add((unused_t){heap->thread.stack_limit, pointer, heap->thread.stack_to});
+}
+
+static bool unused_add_own(const heap_t *heap)
+{
+    uintptr_t from, to;
+    stacks_own_thread_local(heap, &from, &to);
+    return from >= to || unused_add((unused_t){from, to, to});
+}
+
+/* Shell sort: there may be thousands of threads, and the C library's qsort may allocate. */
+static void unused_sort(void)
+{
+    for (size_t gap = unused.count / 2; gap > 0; gap /= 2)
+        for (size_t i = gap; i < unused.count; i++) {
+            unused_t stack = unused.at[i];
+            size_t to = i;
+            for (; to >= gap && unused.at[to - gap].pointer > stack.pointer; to -= gap)
+                unused.at[to] = unused.at[to - gap];
+            unused.at[to] = stack;
+        }
+}
+
+static bool unused_find(void)
+{
+    unused.count = 0;
+    bool found = true;
+    for (const heap_t *heap = heaps.all; heap && found; heap = heap->next)
+        found = !heap_has_thread(heap) || (unused_add_stack(heap) && unused_add_own(heap));
+    unused_sort();
+    return found;
+}
+
+/* The first part whose `pointer` is above the address. */
+static size_t unused_above(uintptr_t address)
+{
+    size_t first = 0, end = unused.count;
+    while (first < end) {
+        size_t middle = first + (end - first) / 2;
+        if (unused.at[middle].pointer > address)
+            end = middle;
+        else
+            first = middle + 1;
+    }
+    return first;
+}
+
+/* The lowest unused part that reaches into the rest of a mapping, [from, to). */
+static bool unused_next(uintptr_t from, uintptr_t to, uintptr_t *low, uintptr_t *high)
+{
+    for (size_t i = unused_above(from); i < unused.count; i++) {
+        const unused_t *stack = &unused.at[i];
+        if (!stack->low && !(stack->end > from && stack->end <= to))
+            continue;
+        *low = stack->low ? stack->low : from;
+        *high = stack->pointer;
+        return *low < to;
+    }
+    return false;
+}
+
+/* Might the mapping be unmapped meanwhile? A thread that has given up its heap is not stopped, and may still
+ * unmap stacks of threads that have ended: the C library does so when it keeps too many. Such a stack lies
+ * above a guard page, has neither the stack nor the thread-local memory of a stopped thread in it, and is no
+ * larger than what the C library keeps. */
+static bool may_vanish(uintptr_t from, uintptr_t to)
+{
+    enum { KEPT_MAX = 64 * 1024 * 1024 };
+    if (from != now.guard_end || to - from > KEPT_MAX)
+        return false;
+    size_t i = unused_above(from);
+    return i == unused.count || unused.at[i].pointer > to;
+}
+
+/* --- pages that may not be read or may vanish, and code --- */
+
+/* Words of such pages that may be addresses of blocks. */
+static struct {
+    uintptr_t *at;
+    size_t count, room;
+} words;
+
+static bool words_grow(void)
+{
+    uintptr_t *at = pages_grown(words.at, &words.room, 512, sizeof *at);
+    if (at)
+        words.at = at;
+    return at != NULL;
+}
+
+/* Look for words every `step` bytes. */
+static void note_words(const char *from, size_t size, size_t step)
+{
+    for (size_t i = 0; i + sizeof(uintptr_t) <= size && !now.failed; i += step) {
+        uintptr_t word;
+        memcpy(&word, from + i, sizeof word);
+        if (!region_owns((const void *)word))
+            continue;
+        if (words.count == words.room && !words_grow())
+            now.failed = true;
+        else
+            words.at[words.count++] = word;
+    }
+}
+
+/* Note the words of pages that are read by copying. A page that is unmapped by then holds no root. */
+static void note_copied(uintptr_t from, uintptr_t to)
+{
+    static char copy[OS_PAGE];
+    size_t step = now.may & WRITTEN_MAY_EXECUTE ? 1 : sizeof(uintptr_t);
+    for (uintptr_t end; from < to && !now.failed; from = end) {
+        end = (from & ~(uintptr_t)(OS_PAGE - 1)) + OS_PAGE;
+        end = end < to ? end : to;
+        enum written_copied copied = written_copy(copy, from, end - from);
+        if (copied == WRITTEN_COPIED)
+            note_words(copy, end - from, step);
+        now.failed |= copied == WRITTEN_REFUSED;
+    }
+}
+
+/* Code that was compiled at run time has addresses in its instructions, at any byte. */
+static void note_code(uintptr_t from, uintptr_t to)
+{
+    note_words((const char *)from, to - from, 1);
+}
+
+/* --- all that was written --- */
+
+static void add_process_part(uintptr_t from, uintptr_t to)
+{
+    written_range *range = !(now.may & WRITTEN_MAY_READ) || now.may_vanish ? note_copied
+                           : now.may & WRITTEN_MAY_EXECUTE                 ? note_code
+                                                                           : now.range;
+    now.failed |= !written_each_range(from, to, range);
+}
+
+static void add_mapping(uintptr_t from, uintptr_t to, unsigned may)
+{
+    uintptr_t low, high;
+    now.may = may;
+    now.may_vanish = now.any_may_vanish || may_vanish(from, to);
+    now.guard_end = may ? 0 : to;
+    while (from < to && unused_next(from, to, &low, &high)) {
+        if (low > from)
+            own_subtract(from, low, add_process_part);
+        from = high;
+    }
+    if (from < to)
+        own_subtract(from, to, add_process_part);
+}
+
+bool process_is_open(void)
+{
+    return written_is_known();
+}
+
+void process_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
+{
+    now.here = here;
+    now.range = range;
+    now.guard_end = 0;
+    now.any_may_vanish = world_may_unmap();
+    words.count = 0;
+    now.failed = !unused_find();
+    now.failed |= !written_each_mapping(add_mapping);
+    range((uintptr_t)words.at, (uintptr_t)(words.at + words.count));
+}
+
+bool process_was_open(void)
+{
+    return !now.failed;
+}

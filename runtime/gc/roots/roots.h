@@ -1,0 +1,76 @@
+/* roots: where tracing starts: static data, stacks, registers, thread-local memory, ranges that the program
+ * names.
+ *
+ * This folder: where marking starts: stacks, registers, static data, thread-local memory, or all that the
+ * process has written.
+ */
+#ifndef WEIR_GC_ROOTS_ROOTS_H
+#define WEIR_GC_ROOTS_ROOTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/path.h>
+
+#include "runtime/cells/cache.h"
+#include "runtime/os/lock.h"
+
+/* Can they be found? If not, nothing may be collected. */
+bool roots_are_open(void);
+
+/* In the child of a fork. If a signal handler has forked in the middle of the collector, a lock may be lost
+ * there without which roots cannot be found. */
+void roots_after_fork_child(void);
+
+/* Find the data of the program and of its libraries, and stop the world while the result is still true. The
+ * dynamic linker's lock is held for both, and then released: so no stopped thread holds it, and none is in
+ * the middle of a dlopen that changes the list. False: the world cannot be stopped. */
+bool roots_find_and_stop(void);
+/* Were all roots of this cycle found? If not, nothing may be freed, and a line says so, once. Called with the
+ * world stopped, after roots_each. */
+bool roots_were_found(void);
+
+/* Call `range` for every range of roots, with the world stopped; the caller's own stack begins at `here`.
+ * Ends are multiples of 8. */
+void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to));
+
+/* What kind of root roots_each is handing out; asked by the function that it calls. In collect mode a
+ * thread's stack is WEIR_ROOT_MAPPING, like everything that the process has written. */
+typedef struct root_source {
+    enum weir_root_kind kind;
+    const char *name;   /* of the arena or pool; NULL: none */
+    const heap_t *heap; /* of the thread whose stack, registers or thread-local memory it is; else NULL */
+} root_source_t;
+root_source_t roots_source(void);
+/* The thread-local memory that a thread has from its start on, with the world stopped.
+ * roots_find_thread_local has to be called before the stop, without locks. */
+void roots_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to);
+void roots_find_thread_local(void);
+
+/* A module whose memory the collector has to scan: arenas, pools. In each cycle the collector calls three
+ * functions, under its lock. `begin`, with the world running, takes the locks that protect the module's
+ * lists, so that no stopped thread holds them. `each`, with the world stopped, hands out the ranges, perhaps
+ * more than once. `end` releases the locks when the world runs again. */
+typedef struct roots_provider {
+    void (*begin)(void);
+    void (*each)(void (*range)(uintptr_t from, uintptr_t to));
+    void (*end)(void);
+} roots_provider_t;
+
+/* Called by a module's `each`: the name of the arena or pool that the next ranges belong to. NULL: it has
+ * none. */
+void roots_say_name(const char *name);
+
+/* Register a provider, from the next cycle on and for ever; by any thread. Locks are taken in the order of
+ * the ranks. */
+void roots_provide(enum lock_rank rank, const roots_provider_t *provider);
+/* Around a trace; under the collector's lock. */
+void roots_begin(void);
+void roots_end(void);
+
+/* The program's own roots; under the collector's lock. False: out of memory. */
+bool roots_add(uintptr_t start, size_t size);
+void roots_remove(uintptr_t start);
+
+#endif

@@ -1,0 +1,24 @@
+/* large: objects larger than SMALL_MAX, or aligned to more than that. Up to HUGE_MIN they are runs of slots
+ * in a chunk, at its front if they are aligned to a chunk or more. Larger ones come from the extent
+ * allocator. The descriptor of the first slot has the state and the bytes that may be used, a multiple of the
+ * page.
+ */
+#ifndef WEIR_MALLOC_LARGE_H
+#define WEIR_MALLOC_LARGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runtime/cells/cache.h"
+
+/* alignment: a power of two; NULL: out of memory. `zeroed`: the block has to read as zero. */
+void *large_alloc(heap_t *self, size_t size, size_t alignment, bool zeroed);
+/* The same; the thread may have a spare run for it (spare.h). */
+void *large_malloc(heap_t *self, size_t size, size_t alignment, bool zeroed);
+void large_free(heap_t *self, span_t *span);
+/* The same for an object whose pages are inaccessible, when the kernel refuses to change that. */
+void large_free_inaccessible(heap_t *self, span_t *span);
+/* Grow or shrink the object. If it moves, to a block from `alloc`, its pages are moved instead of copied
+ * where that is cheaper. NULL: out of memory, and nothing has changed. */
+void *large_realloc(heap_t *self, span_t *span, size_t size, void *(*alloc)(size_t size));
+#endif

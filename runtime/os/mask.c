@@ -1,0 +1,48 @@
+/* mask: see mask.h. By system calls of their own: wrappers of the C library's functions see no change. */
+#include "runtime/os/mask.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define BIT(number) ((uint64_t)1 << ((number)-1))
+
+/* Block all signals except those that report what the thread itself did, and those in `but`. */
+static uint64_t block(uint64_t but)
+{
+    const uint64_t all =
+        ~(BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGSYS) | but);
+    uint64_t before = 0;
+    int saved = errno;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
+    errno = saved;
+    return before;
+}
+
+uint64_t os_block_signals(void)
+{
+    return block(0);
+}
+
+/* Does the kernel drop SIGCHLD as it is sent? It does so by default, too. */
+static bool no_child_is_heard_of(void)
+{
+    mask_action_t action;
+    return syscall(SYS_rt_sigaction, SIGCHLD, NULL, &action, sizeof action.mask) == 0 &&
+           (action.handler == SIG_DFL || action.handler == SIG_IGN);
+}
+
+uint64_t os_block_heard_signals(void)
+{
+    return block(no_child_is_heard_of() ? BIT(SIGCHLD) : 0);
+}
+
+void os_restore_signals(uint64_t before)
+{
+    int saved = errno;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
+    errno = saved;
+}

@@ -1,0 +1,41 @@
+/* mask: what reaches the calling thread: signals and cancellation, held off for a time. May be called in
+ * signal handlers; errno is kept.
+ */
+#ifndef WEIR_OS_MASK_H
+#define WEIR_OS_MASK_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+/* As rt_sigaction has it. */
+typedef struct mask_action {
+    void (*handler)(int);
+    unsigned long flags;
+    void (*restorer)(void);
+    uint64_t mask;
+} mask_action_t;
+
+/* Block every signal of the calling thread except those that report what the thread itself did (SIGSEGV,
+ * SIGTRAP and their like: if one of them came while blocked, the kernel would end the process). Returns the
+ * old mask, for os_restore_signals. Interposed wrappers of the calls for masks are bypassed. */
+uint64_t os_block_signals(void);
+/* The same, but an ignored SIGCHLD is not blocked: if it were, the kernel would not drop it but send it to
+ * another thread, and interrupt the system call which that thread waits in. If another thread installs a
+ * handler for it between this call and the stop, the handler may run on this thread. */
+uint64_t os_block_heard_signals(void);
+void os_restore_signals(uint64_t before);
+/* Disable cancellation of the calling thread, until the result is passed to os_cancel_restore. For calls of
+ * the program's functions by the runtime: a thread that is cancelled in one would never return to the
+ * runtime. */
+static inline int os_cancel_off(void)
+{
+    int before = PTHREAD_CANCEL_ENABLE;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    return before;
+}
+static inline void os_cancel_restore(int before)
+{
+    (void)pthread_setcancelstate(before, NULL);
+}
+
+#endif

@@ -1,0 +1,47 @@
+/* dirty: which pages of a range have been written since they were last asked about.
+ *
+ *     begin   every page that the range has is clean from now on; a page that is populated later is reported
+ *             as written
+ *     ask     reports the pages that were written since, as ranges, and makes each clean in the same atomic
+ *             step: a later write is reported by the next question
+ *     look    reports them and leaves them dirty: cheaper, for the last question
+ *     end     nothing is watched any more
+ *     close   the same for all ranges; also closes the two descriptors, which are open from the first
+ *             question on
+ *
+ * By userfaultfd in its asynchronous write-protect mode, and PAGEMAP_SCAN (Linux 6.7;
+ * Documentation/admin-guide/mm: userfaultfd.rst, pagemap.rst): the kernel handles the fault of the first
+ * write to a page by itself, clears the protection and lets the thread go on. No signal, no handler and no
+ * thread is needed. Where these are missing, nothing is watched: the result is DIRTY_UNSUPPORTED, and the
+ * caller has to treat every page as written.
+ *
+ * Only system calls; nothing allocates. Ranges are whole pages of private anonymous memory and do not
+ * overlap. Any thread may call them: ask and look at the same time as others, the rest one at a time. A
+ * program that closes descriptors it did not open may close these: then questions fail, and dirty_close
+ * closes no other file that has their numbers by then.
+ */
+#ifndef WEIR_PROCESS_DIRTY_H
+#define WEIR_PROCESS_DIRTY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* DIRTY_FAILED: the kernel supports it, but refused it now (no memory) or for this range. */
+enum dirty { DIRTY_OK, DIRTY_UNSUPPORTED, DIRTY_FAILED };
+
+/* Can this kernel do it, and may this process? Asked once, then remembered until dirty_close. */
+bool dirty_is_supported(void);
+
+enum dirty dirty_begin(uintptr_t from, uintptr_t to);
+/* Call written(context, low, high) for each run of written pages, in ascending order. Anything but DIRTY_OK:
+ * what was reported was written, and of the rest nothing is known. */
+enum dirty dirty_ask(uintptr_t from, uintptr_t to,
+                     void (*written)(void *context, uintptr_t low, uintptr_t high), void *context);
+enum dirty dirty_look(uintptr_t from, uintptr_t to,
+                      void (*written)(void *context, uintptr_t low, uintptr_t high), void *context);
+void dirty_end(uintptr_t from, uintptr_t to);
+/* Also to be called in the child of a fork, where nothing is watched. The parent's ranges stay watched. */
+void dirty_close(void);
+
+#endif

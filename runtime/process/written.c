@@ -1,0 +1,182 @@
+/* written: see written.h. The format of both files: Linux, Documentation/filesystems/proc.rst and
+ * Documentation/admin-guide/mm/pagemap.rst. */
+#include "runtime/process/written.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "runtime/base/filter.h"
+#include "runtime/os/os.h"
+#include "runtime/process/maps.h"
+#include "runtime/process/pagemap.h"
+
+/* Bits of a page's word in /proc/thread-self/pagemap. A private page of a file is OF_FILE until it is
+ * written. */
+#define PRESENT ((uint64_t)1 << 63)
+#define SWAPPED ((uint64_t)1 << 62)
+#define OF_FILE ((uint64_t)1 << 61)
+
+static int open_for_reading(const char *path)
+{
+    return (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+}
+
+/* --- the mappings --- */
+
+/* Open while written_each_mapping runs; else -1. */
+static int open_pagemap = -1;
+
+bool written_each_mapping(written_mapping *mapping)
+{
+    static char piece[4096]; /* not on a stack that may be small; one caller at a time */
+    maps_t maps;
+    maps_line_t line;
+    char name[2];
+    bool any = false;
+    if (!maps_open(&maps, piece, sizeof piece))
+        return false;
+    open_pagemap = open_for_reading("/proc/thread-self/pagemap");
+    for (; maps_next(&maps, &line, name, sizeof name); any = true)
+        if (line.may & MAPS_PRIVATE && !(line.length == 2 && name[0] == '[' && name[1] == 'v'))
+            mapping(line.from, line.to, line.may & ~(unsigned)MAPS_PRIVATE);
+    if (open_pagemap >= 0)
+        syscall(SYS_close, open_pagemap);
+    open_pagemap = -1;
+    maps_close(&maps);
+    return any;
+}
+
+/* --- the pages --- */
+
+static bool is_written(uint64_t page)
+{
+    return page & SWAPPED || (page & PRESENT && !(page & OF_FILE));
+}
+
+/* pages[0] is that of `from`, which may lie in the middle of it. */
+static void each_written(const uint64_t *pages, size_t count, uintptr_t from, uintptr_t to,
+                         written_range *visit)
+{
+    uintptr_t start = from & ~(uintptr_t)(OS_PAGE - 1);
+    for (size_t i = 0; i < count; i++) {
+        size_t first = i;
+        while (i < count && is_written(pages[i]))
+            i++;
+        uintptr_t low = start + first * OS_PAGE, high = start + i * OS_PAGE;
+        if (i > first)
+            visit(low > from ? low : from, high < to ? high : to);
+    }
+}
+
+static bool read_pages(int fd, uintptr_t from, uintptr_t to, written_range *visit)
+{
+    static uint64_t pages[2048];
+    long got = 1;
+    while (from < to && got > 0) {
+        size_t wanted = (to + OS_PAGE - 1) / OS_PAGE - from / OS_PAGE;
+        wanted = wanted < sizeof pages / sizeof *pages ? wanted : sizeof pages / sizeof *pages;
+        got = syscall(SYS_pread64, fd, pages, wanted * sizeof *pages, from / OS_PAGE * sizeof *pages);
+        if (got > 0) {
+            each_written(pages, (size_t)got / sizeof *pages, from, to, visit);
+            from = (from / OS_PAGE + (size_t)got / sizeof *pages) * OS_PAGE;
+        }
+    }
+    return got > 0;
+}
+
+/* Addresses that were left in static data or on the stack would be roots for the collector. */
+static void forget(void *addresses, size_t size)
+{
+    memset(addresses, 0, size);
+    __asm__ volatile("" : : "r"(addresses) : "memory");
+}
+
+/* False: the kernel has no such call. */
+static bool scan_written_pages(int fd, uintptr_t from, uintptr_t to, written_range *visit)
+{
+    enum { REGIONS = 512 };
+    static pagemap_region_t regions[REGIONS];
+    pagemap_scan_t scan = {.start = from & ~(uintptr_t)(OS_PAGE - 1),
+                           .end = to,
+                           .regions = (uintptr_t)regions,
+                           .region_count = REGIONS,
+                           .inverted = PAGEMAP_FILE | PAGEMAP_ZERO,
+                           .all_of = PAGEMAP_FILE | PAGEMAP_ZERO,
+                           .any_of = PAGEMAP_PRESENT | PAGEMAP_SWAPPED,
+                           .returned = PAGEMAP_PRESENT};
+    bool known = true;
+    for (; known && scan.start < to; scan.start = scan.walk_end) {
+        long count = pagemap_scan(fd, &scan);
+        known = count >= 0 && scan.walk_end > scan.start;
+        for (long i = 0; known && i < count; i++)
+            visit(regions[i].start > from ? regions[i].start : from,
+                  regions[i].end < to ? regions[i].end : to);
+        forget(regions, count > 0 ? (size_t)count * sizeof *regions : 0);
+    }
+    forget(&scan, sizeof scan);
+    return known;
+}
+
+bool written_each_range(uintptr_t from, uintptr_t to, written_range *visit)
+{
+    int fd = open_pagemap >= 0 ? open_pagemap : open_for_reading("/proc/thread-self/pagemap");
+    if (fd < 0)
+        return false;
+    bool known = scan_written_pages(fd, from, to, visit) || read_pages(fd, from, to, visit);
+    if (fd != open_pagemap)
+        syscall(SYS_close, fd);
+    return known;
+}
+
+/* Is it known that nothing is mapped there? */
+static bool is_unmapped(uintptr_t address)
+{
+    unsigned char resident;
+    uintptr_t page = address & ~(uintptr_t)(OS_PAGE - 1);
+    return filter_permits(FILTER_PAGES) && mincore((void *)page, OS_PAGE, &resident) < 0 && errno == ENOMEM;
+}
+
+/* Another task may unmap the page and map it again, between the reading and the question: so both are
+ * repeated. */
+static enum written_copied copy_page(int fd, void *to, uintptr_t from, size_t size)
+{
+    enum { TRIES = 16 };
+    for (int i = 0; i < TRIES; i++) {
+        if (syscall(SYS_pread64, fd, to, size, from) == (long)size)
+            return WRITTEN_COPIED;
+        if (is_unmapped(from))
+            return WRITTEN_GONE;
+    }
+    return WRITTEN_REFUSED;
+}
+
+/* /proc/thread-self/mem can be read whatever access the mapping allows. */
+enum written_copied written_copy(void *to, uintptr_t from, size_t size)
+{
+    int error = errno, fd = open_for_reading("/proc/thread-self/mem");
+    enum written_copied copied = fd < 0 ? WRITTEN_REFUSED : copy_page(fd, to, from, size);
+    if (fd >= 0)
+        syscall(SYS_close, fd);
+    errno = error;
+    return copied;
+}
+
+static void ignore_mapping(uintptr_t from, uintptr_t to, unsigned may)
+{
+    (void)from, (void)to, (void)may;
+}
+
+static void ignore_range(uintptr_t from, uintptr_t to)
+{
+    (void)from, (void)to;
+}
+
+bool written_is_known(void)
+{
+    uintptr_t here = (uintptr_t)&open_pagemap & ~(uintptr_t)(OS_PAGE - 1);
+    return written_each_mapping(ignore_mapping) && written_each_range(here, here + OS_PAGE, ignore_range);
+}

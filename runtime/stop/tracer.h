@@ -1,0 +1,52 @@
+/* tracer: stops ("holds") other threads of this process by a task that traces them. It needs no signal, and
+ * no mask or handler of the program can prevent it.
+ *
+ * The task shares memory and files with the process, but is not a thread of it: the kernel lets no thread
+ * trace another thread of its own process. It lives from tracer_hold to tracer_release. During that time all
+ * signals of the caller are blocked:
+ *
+ *     caller                    the task                                a thread
+ *     clone, wait               PTRACE_SEIZE, PTRACE_INTERRUPT, wait    stops on its way out of the kernel
+ *     work on what is held      note its registers                      is held
+ *     "release", wait           ends, by which the kernel lets all go   goes on; a system call begins again
+ *
+ * The stop interrupts system calls. A call that the kernel does not restart by itself, the task restarts
+ * (tracer_call_t). A call that the kernel restarts with the time that was left at the stop (select) gets less
+ * time from the task, by the length of the stop. A signal that arrives meanwhile stays pending, or stops the
+ * thread by itself; it is delivered when the task ends. After the tracer of LeakSanitizer (compiler-rt,
+ * sanitizer_stoptheworld_linux_libcdep.cpp), which works by signals.
+ *
+ * This folder: the two means of making another thread of the process stand still: a task that traces it, and
+ * a signal.
+ */
+#ifndef WEIR_STOP_TRACER_H
+#define WEIR_STOP_TRACER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/stop/tracer_thread.h"
+
+/* Hold all of the threads. For each that has stopped the task calls `judge`, which says what becomes of it:
+ * TRACER_HELD, _BUSY or _GONE; it may only read. A thread that has not stopped after `timeout_ns` becomes
+ * TRACER_DEAF. False: no task could be made, or it has died; no thread is held. True: the state of each
+ * thread is known, and the caller has to call tracer_release; until then its signals are blocked. One caller
+ * at a time. */
+bool tracer_hold(tracer_thread_t *threads, size_t count, tracer_judge *judge, uint64_t timeout_ns);
+void tracer_release(void);
+/* Is the task still alive, and so are the threads still held? Another process may have killed it. */
+bool tracer_holds(void);
+
+/* Is it the number of the task? Also true for a task that this module has not reaped, because a thread of the
+ * program that waits for any child (__WALL) has. */
+bool tracer_is_task(int process);
+/* Called when a wait of the program's has reaped the task: another child may get its number from now on. */
+void tracer_forget_task(int process);
+/* Called in the child of a fork: a task of the parent's is not one of its children. */
+void tracer_after_fork_child(void);
+/* Twice the number of tasks so far; odd while there is one. */
+uint32_t tracer_tasks(void);
+
+#endif

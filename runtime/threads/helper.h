@@ -1,0 +1,15 @@
+/* helper: threads of the runtime that have a heap and may call functions of the program: for finalizers, and
+ * for concurrent cycles. */
+#ifndef WEIR_THREADS_HELPER_H
+#define WEIR_THREADS_HELPER_H
+
+#include <stdbool.h>
+
+/* Block every signal of the calling thread but the one that stops it, and faults. */
+void helper_block_signals(void);
+
+/* Start a detached thread. `main` calls helper_block_signals first: the thread does not inherit a full mask,
+ * because the caller leaves signals unblocked that the program ignores. False: no thread could be created. */
+bool helper_start(void *(*main)(void *argument), void *argument);
+
+#endif
