@@ -7,6 +7,7 @@
 #include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cycle/gc_state.h"
 #include "runtime/gc/debug/path.h"
+#include "runtime/gc/roots/loaded.h"
 #include "runtime/gc/roots/roots.h"
 #include "runtime/gc/roots/stacks.h"
 #include "runtime/os/mask.h"
@@ -63,7 +64,7 @@ NOINLINE int gc_path(const void *p, path_t *path)
         return EDEADLK;
     if (!thread_heap() || !collected_is_used())
         return EINVAL;
-    roots_find_thread_local();
+    loaded_find_thread_local();
     lock_acquire(&gc.lock);
     int error = find_path(CPU_FRAME_LOW(here) & ~(uintptr_t)7, p, path);
     lock_release(&gc.lock);

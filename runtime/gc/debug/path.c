@@ -9,6 +9,7 @@
 #include "runtime/gc/cells/side_table.h"
 #include "runtime/gc/debug/reftrace.h"
 #include "runtime/gc/mark/mark.h"
+#include "runtime/gc/roots/loaded.h"
 #include "runtime/gc/roots/roots.h"
 #include "runtime/gc/roots/stacks.h"
 #include "runtime/os/os.h"
@@ -100,7 +101,7 @@ static void find_own(uintptr_t here)
 {
     uintptr_t from, to;
     const weir_gc_stack *on = stacks_around(here);
-    roots_thread_local(cache.heap, &from, &to);
+    loaded_thread_local(cache.heap, &from, &to);
     path.own_from = here;
     path.own_to = on ? on->high : cache.heap->thread.stack_to;
     if (from > here && from < path.own_to)
@@ -121,7 +122,7 @@ static bool is_of_thread(const heap_t *heap, weir_path_step *root)
 {
     uintptr_t word = (uintptr_t)root->at, from, to, local_from, local_to;
     world_stack(heap, &from, &to);
-    roots_thread_local(heap, &local_from, &local_to);
+    loaded_thread_local(heap, &local_from, &local_to);
     from = heap == cache.heap ? path.own_from : from;
     bool is_local = word >= local_from && word < local_to;
     if (!is_local && (word < from || word >= to))

@@ -1,168 +1,24 @@
 /* roots: see roots.h. */
 #include "runtime/gc/roots/roots.h"
 
-#include <link.h>
-#include <string.h>
-#include <sys/auxv.h>
-
-#include "runtime/base/range.h"
 #include "runtime/base/text.h"
 #include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/gc/cells/side_table.h"
+#include "runtime/gc/roots/loaded.h"
 #include "runtime/gc/roots/process.h"
 #include "runtime/gc/roots/program_roots.h"
 #include "runtime/gc/roots/stacks.h"
+#include "runtime/gc/roots/thread_roots.h"
 #include "runtime/os/mask.h"
-#include "runtime/os/os.h"
-#include "runtime/pages/pages.h"
-#include "runtime/process/place.h"
-#include "runtime/process/written.h"
-#include "runtime/region/extents.h"
 #include "runtime/stop/thread_local.h"
 #include "runtime/threads/workers.h"
 #include "runtime/threads/world.h"
 
-/* A growing array in the runtime's own memory, which is never given back: arrays that were outgrown are lost;
- * together they are smaller than the present one. */
-typedef struct ranges {
-    range_t *at;
-    size_t count, room;
-} ranges_t;
-
-static ranges_t data_ranges;
-static struct {
-    unsigned long long adds, subs;
-} loaded;                            /* how often libraries came and went before data_ranges was filled */
-static bool missing;                 /* a stack was not found in this cycle */
-static _Atomic uintptr_t static_tls; /* bytes below the thread pointer */
-static root_source_t source;         /* of the range that roots_each hands out */
-static ranges_t modules;             /* those with thread-local memory: the linker's number, and the size */
-static bool is_incomplete;           /* there was no memory to note a root: nothing may be collected */
+static root_source_t source;                          /* of the range that roots_each hands out */
 static const roots_provider_t *providers[LOCK_RANKS]; /* by the rank of their lock; set once, by any thread */
 static const roots_provider_t *begun[LOCK_RANKS];     /* in this cycle */
-
-static bool ranges_push(ranges_t *ranges, range_t range)
-{
-    if (ranges->count == ranges->room) {
-        range_t *at = pages_grown(ranges->at, &ranges->room, 64, sizeof *at);
-        if (!at)
-            return false;
-        ranges->at = at;
-    }
-    ranges->at[ranges->count++] = range;
-    return true;
-}
-
-static bool ranges_add(ranges_t *ranges, uintptr_t from, uintptr_t to)
-{
-    return ranges_push(ranges, (range_t){(from + 7) & ~(uintptr_t)7, to & ~(uintptr_t)7});
-}
-
-/* --- static data --- */
-
-static void add_part(uintptr_t from, uintptr_t to)
-{
-    if (from < to)
-        is_incomplete |= !ranges_add(&data_ranges, from, to);
-}
-
-/* What is read-only after relocation (PT_GNU_RELRO) points to no collected object. */
-static void add_segment(uintptr_t from, uintptr_t to, uintptr_t relro_from, uintptr_t relro_to)
-{
-    if (relro_from >= to || relro_to <= from) {
-        add_part(from, to);
-    } else {
-        add_part(from, relro_from);
-        add_part(relro_to, to);
-    }
-}
-
-/* Modules loaded at the start have their thread-local memory just below the thread pointer, at the same place
- * in every thread. Later modules have it elsewhere in each thread, from its first use on: add_modules. */
-static void note_static_tls(const struct dl_phdr_info *object)
-{
-    enum { STATIC_MAX = 1 << 20 };
-    uintptr_t start = (uintptr_t)object->dlpi_tls_data, pointer = os_thread_word();
-    if (start && start < pointer && pointer - start < STATIC_MAX && pointer - start > static_tls)
-        static_tls = pointer - start;
-}
-
-static void note_tls(const struct dl_phdr_info *object, size_t size)
-{
-    thread_local_prepare();
-    is_incomplete |= !ranges_push(&modules, (range_t){object->dlpi_tls_modid, size});
-    note_static_tls(object);
-}
-
-static int find_static_tls(struct dl_phdr_info *object, size_t info_size, void *context)
-{
-    (void)info_size, (void)context;
-    note_static_tls(object);
-    return 0;
-}
-
-void roots_find_thread_local(void)
-{
-    dl_iterate_phdr(find_static_tls, NULL);
-}
-
-void roots_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to)
-{
-    *from = thread_local_from(heap->thread.pointer, static_tls) & ~(uintptr_t)7;
-    *to = thread_local_to(heap->thread.pointer);
-}
-
-/* The library's own data, 2 MiB of it jemalloc's, hold no root. If the library is linked into the program,
- * they lie in one segment with the program's data, and are scanned with them. */
-static bool is_own(const struct dl_phdr_info *object, uintptr_t start, size_t size)
-{
-    bool is_program = (uintptr_t)object->dlpi_phdr == getauxval(AT_PHDR);
-    return !is_program && (uintptr_t)&region - start < size;
-}
-
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-extern void __tsan_init(void) __attribute__((weak));
-extern void __asan_init(void) __attribute__((weak));
-
-/* A sanitizer's own data, 50 MiB of ThreadSanitizer's, point to no object either. */
-static bool is_sanitizer(const struct dl_phdr_info *object)
-{
-    return place_is_in(object, __tsan_init ? (uintptr_t)__tsan_init : (uintptr_t)__asan_init);
-}
-#else
-static bool is_sanitizer(const struct dl_phdr_info *object)
-{
-    (void)object;
-    return false;
-}
-#endif
-
-static int add_object(struct dl_phdr_info *object, size_t info_size, void *context)
-{
-    (void)info_size, (void)context;
-    loaded.adds = object->dlpi_adds;
-    loaded.subs = object->dlpi_subs;
-    uintptr_t relro_from = 0, relro_to = 0;
-    for (size_t i = 0; i < object->dlpi_phnum; i++) {
-        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
-        if (header->p_type == PT_GNU_RELRO) {
-            relro_from = object->dlpi_addr + header->p_vaddr;
-            relro_to = (relro_from + header->p_memsz) & ~(uintptr_t)(OS_PAGE - 1);
-        }
-    }
-    for (size_t i = 0; i < object->dlpi_phnum; i++) {
-        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
-        uintptr_t from = object->dlpi_addr + header->p_vaddr;
-        if (header->p_type == PT_LOAD && (header->p_flags & PF_W) && !is_own(object, from, header->p_memsz) &&
-            !is_sanitizer(object))
-            add_segment(from, from + header->p_memsz, relro_from, relro_to);
-        if (header->p_type == PT_TLS)
-            note_tls(object, header->p_memsz);
-    }
-    return 0;
-}
 
 /* The collector has the dynamic linker's lock, or waits for it. If a handler forks then, that lock is lost in
  * the child: it stays taken for ever. */
@@ -194,7 +50,7 @@ enum stop { CHANGED = 1, STOPPED, FAILED };
 static int stop_if_unchanged(struct dl_phdr_info *object, size_t info_size, void *context)
 {
     (void)info_size, (void)context;
-    if (object->dlpi_adds != loaded.adds || object->dlpi_subs != loaded.subs)
+    if (!loaded_is_current(object))
         return CHANGED;
     return world_stop() ? STOPPED : FAILED;
 }
@@ -205,120 +61,15 @@ bool roots_find_and_stop(void)
         return world_stop();
     int result;
     do {
-        data_ranges.count = modules.count = 0;
-        is_incomplete = missing = false;
+        thread_roots_begin();
         in_linker = true;
-        dl_iterate_phdr(add_object, NULL);
-        result = is_incomplete ? FAILED : dl_iterate_phdr(stop_if_unchanged, NULL);
+        result = loaded_find() ? dl_iterate_phdr(stop_if_unchanged, NULL) : FAILED;
         in_linker = false;
     } while (result == CHANGED);
     return result == STOPPED;
 }
 
 /* --- threads --- */
-
-enum { STACK_MAX = 64 * 1024 * 1024 };
-
-/* The memory around an address that may be read and written, without a hole; used during one look_around. */
-static struct {
-    uintptr_t inside, from, to;
-    uintptr_t run_from, run_to; /* the present sequence of mappings that touch each other */
-} around;
-
-static void note_mapping(uintptr_t from, uintptr_t to, unsigned may)
-{
-    const unsigned both = WRITTEN_MAY_READ | WRITTEN_MAY_WRITE;
-    if ((may & both) != both)
-        return;
-    if (from != around.run_to)
-        around.run_from = from;
-    around.run_to = to;
-    if (around.inside >= around.run_from && around.inside < to) {
-        around.from = around.run_from;
-        around.to = to;
-    }
-}
-
-static bool look_around(uintptr_t inside)
-{
-    around.inside = around.from = around.to = inside;
-    around.run_from = around.run_to = 0;
-    return written_each_mapping(note_mapping);
-}
-
-/* Only pages that were touched are scanned: a mapped file may end before its mapping does. */
-static void add_touched(uintptr_t from, uintptr_t to, void (*range)(uintptr_t from, uintptr_t to))
-{
-    if (!written_each_range(from, to, range))
-        range(from, to);
-}
-
-/* All of the stack, since it is not known how far down it is in use. */
-static void add_all_of_own_stack(uintptr_t to, void (*range)(uintptr_t from, uintptr_t to))
-{
-    missing |= !look_around(to - 8);
-    add_touched(around.from > to - STACK_MAX ? around.from : to - STACK_MAX, to, range);
-}
-
-/* A stack that was not registered. */
-static void add_foreign_stack(uintptr_t from, void (*range)(uintptr_t from, uintptr_t to))
-{
-    missing |= !look_around(from);
-    add_touched(from, around.to < from + STACK_MAX ? around.to : from + STACK_MAX, range);
-}
-
-/* Is `from` on the thread's own stack, which ends at `to`: is there no hole between the two? The mappings are
- * read only if the stack is deeper than ever before. */
-static bool is_on_own_stack(heap_t *heap, uintptr_t from, uintptr_t to)
-{
-    if (from > to || to - from >= STACK_MAX)
-        return false;
-    if (from < heap->thread.stack_low && look_around(to - 8))
-        heap->thread.stack_low = around.from;
-    return from >= heap->thread.stack_low || heap->thread.stack_low == to;
-}
-
-/* The stack that the thread is on, and the one that it left or was interrupted on: see stacks.h. */
-static void add_stacks(heap_t *heap, uintptr_t from, uintptr_t to,
-                       void (*range)(uintptr_t from, uintptr_t to))
-{
-    const weir_gc_stack *on = stacks_around(from);
-    weir_gc_stack *said = heap->thread.coroutine;
-    if (said && said != on) {
-        stacks_around(said->low);
-        range(said->low, said->high);
-    }
-    if (!on && is_on_own_stack(heap, from, to)) {
-        range(from, to);
-        return;
-    }
-    if (on)
-        range(from, on->high);
-    else
-        add_foreign_stack(from, range);
-    if (said)
-        range(heap->thread.left.from, to);
-    else
-        add_all_of_own_stack(to, range);
-    stacks_registers(&heap->thread.left, range);
-}
-
-/* The registers that are not on the stack: those that the stop has saved, and those saved by a blocking
- * section. */
-static void add_registers(const heap_t *heap, void (*range)(uintptr_t from, uintptr_t to))
-{
-    range(heap->thread.registers_from, heap->thread.registers_to);
-    stacks_registers(&heap->thread.blocked, range);
-}
-
-static void add_modules(const heap_t *heap, void (*range)(uintptr_t from, uintptr_t to))
-{
-    for (size_t i = 0; i < modules.count; i++) {
-        uintptr_t block = thread_local_module(heap->thread.pointer, modules.at[i].from);
-        if (block)
-            range((block + 7) & ~(uintptr_t)7, (block + modules.at[i].to) & ~(uintptr_t)7);
-    }
-}
 
 /* jemalloc's part of the thread-local memory of the thread that is being scanned: it is left out. */
 static struct {
@@ -347,15 +98,15 @@ static void add_thread(heap_t *heap, uintptr_t here, void (*range)(uintptr_t fro
     own.range = range;
     range = add_but_own;
     source = (root_source_t){.kind = WEIR_ROOT_STACK, .heap = heap};
-    add_stacks(heap, from, to, range);
+    thread_roots_stacks(heap, from, to, range);
     source.kind = WEIR_ROOT_REGISTERS;
-    add_registers(heap, range);
+    thread_roots_registers(heap, range);
     source.kind = WEIR_ROOT_THREAD_LOCAL;
     uintptr_t tls, tls_end;
-    roots_thread_local(heap, &tls, &tls_end);
+    loaded_thread_local(heap, &tls, &tls_end);
     if (tls < from || tls_end > to) /* else it is part of the stack */
         range(tls, tls_end);
-    add_modules(heap, range);
+    loaded_each_module(heap, range);
     thread_local_each_values(heap->thread.pointer, range);
 }
 
@@ -373,8 +124,7 @@ static void add_threads_and_data(uintptr_t here, void (*range)(uintptr_t from, u
             add_thread(heap, here, range);
     add_suspended(range);
     source.kind = WEIR_ROOT_STATIC;
-    for (size_t i = 0; i < data_ranges.count; i++)
-        range(data_ranges.at[i].from, data_ranges.at[i].to);
+    loaded_each_data(range);
 }
 
 /* A stack may lie in a collected object. Then the stack pointer is a root, so that the whole object is
@@ -387,7 +137,7 @@ static void add_process(uintptr_t here, void (*range)(uintptr_t from, uintptr_t 
             if (heap == cache.heap)
                 cache.heap->thread.stack_from = here;
             range((uintptr_t)&heap->thread.stack_from, (uintptr_t)(&heap->thread.stack_from + 1));
-            add_registers(heap, range);
+            thread_roots_registers(heap, range);
             stacks_registers(&heap->thread.left, range);
         }
     stacks_begin();
@@ -432,7 +182,7 @@ root_source_t roots_source(void)
 bool roots_were_found(void)
 {
     static bool said;
-    bool found = !missing && process_was_open();
+    bool found = thread_roots_were_found() && process_was_open();
     if (!found && !said) {
         said = true;
         text_say(

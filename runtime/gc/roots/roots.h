@@ -43,11 +43,6 @@ typedef struct root_source {
     const heap_t *heap; /* of the thread whose stack, registers or thread-local memory it is; else NULL */
 } root_source_t;
 root_source_t roots_source(void);
-/* The thread-local memory that a thread has from its start on, with the world stopped.
- * roots_find_thread_local has to be called before the stop, without locks. */
-void roots_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to);
-void roots_find_thread_local(void);
-
 /* A module whose memory the collector has to scan: arenas, pools. In each cycle the collector calls three
  * functions, under its lock. `begin`, with the world running, takes the locks that protect the module's
  * lists, so that no stopped thread holds them. `each`, with the world stopped, hands out the ranges, perhaps
