@@ -106,7 +106,7 @@ static void look_and_print(const origin_frame_t *from, bool so_far)
 {
     int saved = errno;
     uint32_t count;
-    gc_look(from);
+    gc_find_leaks(from);
     const leak_group_t *groups = leaks_found(&count);
     if (!groups) {
         text_say(

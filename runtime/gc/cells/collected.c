@@ -16,7 +16,7 @@
 
 /* Of an allocation buffer. It is zeroed when it is taken, and is in the first-level cache when the program
  * comes to use it. */
-enum { RUN_BYTES = 4096 };
+enum { BUFFER_BYTES = 4096 };
 /* A thread that looks for free cells sweeps at most so many spans that have none before it takes a new span,
  * if it may take one. */
 enum { SWEEPS_MAX = 8 };
@@ -45,7 +45,7 @@ static enum buffer_result buffer_take(heap_t *self, alloc_buffer_t *buffer, span
 {
     bits_t *bits = bitmaps_of(span_slot(span));
     uint32_t first = bitmaps_find(bits, span->position, span->cells, false);
-    uint32_t limit = first + (RUN_BYTES > span->cell_size ? RUN_BYTES / span->cell_size : 1);
+    uint32_t limit = first + (BUFFER_BYTES > span->cell_size ? BUFFER_BYTES / span->cell_size : 1);
     uint32_t end = first < span->cells
                        ? bitmaps_find(bits, first, limit < span->cells ? limit : span->cells, true)
                        : first;
@@ -260,7 +260,7 @@ bool collected_before_fork(void)
 
 /* A thread that is not in the child may have been in the middle of changing its buffers, so they cannot be
  * trusted and are dropped. The next trace does not reach their cells, so the sweep after it frees them. */
-static void forget_runs(void)
+static void forget_buffers(void)
 {
     for (heap_t *heap = heaps.all; heap; heap = heap->next) {
         collected_t *share = heap == cache.heap ? NULL : heap->collected;
@@ -275,6 +275,6 @@ static void forget_runs(void)
 void collected_after_fork(bool child)
 {
     if (child && lock_may_repair(&collected_lists.lock))
-        forget_runs();
+        forget_buffers();
     lock_after_fork(&collected_lists.lock, child);
 }

@@ -68,7 +68,8 @@ __attribute__((no_sanitize("thread"))) static uint64_t count_bits(const span_t *
 
 /* The two ends of a buffer may not fit together while its owner refills it. The buffer was empty then, and
  * counts as empty if at >= end: the new cells are not in the `taken` that was read before. */
-__attribute__((no_sanitize("thread"))) static uint64_t count_in_runs(const collected_t *share, uint32_t cls)
+__attribute__((no_sanitize("thread"))) static uint64_t count_in_buffers(const collected_t *share,
+                                                                        uint32_t cls)
 {
     uint64_t cells = 0;
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++) {
@@ -111,7 +112,7 @@ void collected_count(uint64_t mallocs[CLASS_COUNT], uint64_t frees[CLASS_COUNT])
         const collected_t *share = share_read(heap);
         for (uint32_t cls = 1; share && cls < CLASS_COUNT; cls++) {
             mallocs[cls] += __atomic_load_n(&share->taken[cls], __ATOMIC_ACQUIRE);
-            mallocs[cls] -= count_in_runs(share, cls);
+            mallocs[cls] -= count_in_buffers(share, cls);
             uint64_t returned = __atomic_load_n(&share->returned[cls], __ATOMIC_ACQUIRE);
             mallocs[cls] -= returned;
             frees[cls] -= returned;

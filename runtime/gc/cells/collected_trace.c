@@ -27,7 +27,7 @@ static size_t buffer_blacken(const alloc_buffer_t *buffer)
 }
 
 /* The thread is gone: the cells left in its buffers are garbage. */
-static void share_drop_runs(collected_t *share)
+static void share_drop_buffers(collected_t *share)
 {
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
@@ -138,7 +138,7 @@ static size_t shares_blacken(bool ends)
         if (!share)
             continue;
         if (heap->status == HEAP_LIVE && heap->thread.id == HEAP_NO_THREAD) {
-            share_drop_runs(share);
+            share_drop_buffers(share);
             orphans_retire(heap);
         }
         black += share_blacken(share, ends);

@@ -168,7 +168,7 @@ void side_table_free(uint32_t number)
     store.free = number;
 }
 
-void side_table_rehang(uint32_t number, uintptr_t object)
+void side_table_move(uint32_t number, uintptr_t object)
 {
     side_table_unhook(number);
     side_table_at(number)->object = object;

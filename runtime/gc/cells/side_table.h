@@ -88,7 +88,7 @@ static inline void side_table_drop(uint32_t number)
     side_table_free(number);
 }
 /* Attach the record to another object. */
-void side_table_rehang(uint32_t number, uintptr_t object);
+void side_table_move(uint32_t number, uintptr_t object);
 
 /* The words that are roots. */
 void side_table_roots(uintptr_t *from, uintptr_t *to);

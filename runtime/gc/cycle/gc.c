@@ -31,9 +31,9 @@ enum { SHARED_MIN = 4 * 1024 * 1024 };
 static __thread uint32_t forbidden_here;
 /* In a search for leaks the calling thread's stack is scanned from this frame on; NULL: all that is in
  * use. */
-static __thread const origin_frame_t *looks_from;
+static __thread const origin_frame_t *leaks_from;
 /* A thread searches for leaks by the next cycle. Only one thread at a time may. */
-static _Atomic bool looking;
+static _Atomic bool finds_leaks;
 /* The frame in which the calling thread entered the cycle; 0: not known. The frames below it are the
  * runtime's, and are not scanned: sweeping leaves addresses of objects in them. */
 static __thread uintptr_t entered_at;
@@ -51,8 +51,8 @@ static void collect(heap_t *self, enum cycle_reason reason)
         return;
     size_t heap = gc_heap_bytes();
     trace_request_t request = {.entered_at = entered_at,
-                               .from = looks_from,
-                               .looks = looking,
+                               .from = leaks_from,
+                               .finds_leaks = finds_leaks,
                                .members = workers_ready(members_wanted()),
                                .alone = heap < SHARED_MIN};
     if (!mark_prepare(request.members))
@@ -217,13 +217,13 @@ bool gc_step(uint64_t ns)
     return more;
 }
 
-void gc_look(const origin_frame_t *from)
+void gc_find_leaks(const origin_frame_t *from)
 {
-    looks_from = from;
-    looking = true;
+    leaks_from = from;
+    finds_leaks = true;
     gc_collect();
-    looking = false;
-    looks_from = NULL;
+    finds_leaks = false;
+    leaks_from = NULL;
 }
 
 void gc_enable(int change)

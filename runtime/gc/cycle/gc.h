@@ -44,7 +44,7 @@ bool gc_step(uint64_t ns);
 /* Collect, and search for leaks. Of the caller's stack and registers only what the frame names is scanned;
  * NULL: all. Not by two threads at a time. */
 struct origin_frame;
-void gc_look(const struct origin_frame *from);
+void gc_find_leaks(const struct origin_frame *from);
 void gc_enable(int change); /* added to the number of calls that disable collection: 1, or -1 */
 /* Do the program's filters (seccomp) permit the system calls that a collection needs? See base/filter.h. */
 bool gc_is_permitted(void);

@@ -84,7 +84,7 @@ static void start_world(void)
 COLD static mark_result_t keep_all(void)
 {
     mark_result_t found = mark_end();
-    if (trace.request->looks && roots_were_found() && world_stands())
+    if (trace.request->finds_leaks && roots_were_found() && world_stands())
         leaks_look();
     found.bytes = collected_keep_all();
     return found;
@@ -259,7 +259,7 @@ bool trace_would_be_beside(size_t heap)
 
 bool trace_is_beside(size_t heap, const trace_request_t *request)
 {
-    return !request->looks && !request->from && trace_would_be_beside(heap);
+    return !request->finds_leaks && !request->from && trace_would_be_beside(heap);
 }
 
 void trace_note(const trace_result_t *result)

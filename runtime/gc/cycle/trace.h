@@ -31,7 +31,7 @@ struct origin_frame;
 typedef struct trace_request {
     uintptr_t entered_at; /* the calling thread's stack is scanned from here on; 0: from the call */
     const struct origin_frame *from; /* scan only this of its stack and registers; NULL: all */
-    bool looks;                      /* the caller searches for leaks; nothing is freed */
+    bool finds_leaks;                /* the caller searches for leaks; nothing is freed */
     uint32_t members;                /* markers that there are */
     bool alone;                      /* by one marker: too little to share */
 } trace_request_t;

@@ -163,7 +163,7 @@ static void name_root(uintptr_t here, path_t *found)
 /* The number of the object that led to this one; 0: a root did. */
 static size_t before(const reached_t *reached)
 {
-    if (reached->from == NAIVE_ENTRY)
+    if (reached->from == REFTRACE_MAP_ENTRY)
         return reftrace_find(side_table_at((uint32_t)reached->at)->object);
     return reached->from;
 }
@@ -186,7 +186,7 @@ static void fill(weir_path_step *step, const reached_t *reached, const reached_t
 {
     *step = (weir_path_step){.at = (const void *)reached->object, .size = size_of(reached->object)};
     if (next)
-        step->offset = next->at && next->from != NAIVE_ENTRY ? next->at - reached->object : SIZE_MAX;
+        step->offset = next->at && next->from != REFTRACE_MAP_ENTRY ? next->at - reached->object : SIZE_MAX;
     fill_calls(step->at, step);
 }
 

@@ -205,7 +205,7 @@ static void follow_entries(bool again)
             if (entry->kind == SIDE_ENTRY && !(again && entry->lost) && is_seen(entry->object) &&
                 is_seen(entry->map)) {
                 reftrace.at = number;
-                reftrace.from = NAIVE_ENTRY;
+                reftrace.from = REFTRACE_MAP_ENTRY;
                 visit_reference(NULL, (const void *)entry->value);
             }
         }

@@ -29,11 +29,11 @@ bool reftrace_verify(uintptr_t here, size_t objects, size_t black, bool floats);
 typedef struct reached {
     uintptr_t object;
     /* The word that points to it; 0: a type's trace function has named it, or it has a finalizer. If `from`
-     * is NAIVE_ENTRY: the number of the weak map's entry. */
+     * is REFTRACE_MAP_ENTRY: the number of the weak map's entry. */
     uintptr_t at;
     uintptr_t from; /* the number of the object that the word is in */
 } reached_t;
-#define NAIVE_ENTRY UINTPTR_MAX
+#define REFTRACE_MAP_ENTRY UINTPTR_MAX
 
 /* Begin, with nothing reached. False: out of memory. */
 bool reftrace_begin(void);

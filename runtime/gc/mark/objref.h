@@ -26,10 +26,10 @@ _Static_assert((KIND_SCAN & KIND_TYPED & 1) && !((KIND_NOSCAN | KIND_LARGE) & 1)
  * The kind of a large collected object is written last, and does not change during a trace: a thread that
  * reads the kind sees the other fields. The descriptors of other spans, with any mixture of old and new
  * fields, never look like a large collected object. */
-#define TARGET_RACES __attribute__((noinline, no_sanitize("thread"), unused)) static
+#define OBJREF_RACES __attribute__((noinline, no_sanitize("thread"), unused)) static
 
 /* KIND_MANUAL: this is not a large collected object. */
-TARGET_RACES enum span_kind objref_kind(const span_t *span)
+OBJREF_RACES enum span_kind objref_kind(const span_t *span)
 {
     uint8_t state = __atomic_load_n(&span->state, __ATOMIC_ACQUIRE);
     if (state != SPAN_LARGE && state != SPAN_HUGE)
@@ -37,13 +37,13 @@ TARGET_RACES enum span_kind objref_kind(const span_t *span)
     return (enum span_kind)__atomic_load_n(&span->kind, __ATOMIC_ACQUIRE);
 }
 
-TARGET_RACES size_t objref_large_bytes(span_t *span)
+OBJREF_RACES size_t objref_large_bytes(span_t *span)
 {
     return __atomic_load_n(span_bytes(span), __ATOMIC_RELAXED);
 }
 
 /* The first slot of the large object that this slot may belong to. */
-TARGET_RACES uint32_t objref_first(uint32_t slot)
+OBJREF_RACES uint32_t objref_first(uint32_t slot)
 {
     const span_t *span = span_of_slot(slot);
     bool is_tail = __atomic_load_n(&span->state, __ATOMIC_ACQUIRE) == SPAN_TAIL;

@@ -154,7 +154,7 @@ void death_moved(const void *from, const void *to)
             continue;
         if (side_table_at(number)->kind == SIDE_REFERENCE)
             reference_set(number, (uintptr_t)to);
-        side_table_rehang(number, (uintptr_t)to);
+        side_table_move(number, (uintptr_t)to);
     }
     side_table_unlock();
 }
