@@ -3,19 +3,25 @@
 
     tests/walk.py [SOURCE-DIR]
 
-A block after `<!-- walk -->` has lines `  name   file   comment`; two spaces are one level.
+A block after `<!-- walk -->` has lines `NN  name   file   comment`: a number, which counts the lines of an operation from 1, and
+a function; two more spaces before the name are one level.
 """
 
 import pathlib
 import re
 import sys
 
-LINE = re.compile(r"^( *)(\w+) +([\w./]+\.[ch])\b")
+LINE = re.compile(r"^ ?(\d+)  ( *)(\w+) +([\w./]+\.[ch])\b")
 
 
 def walks(text):
-    for block in re.findall(r"<!-- walk -->\n```text\n(.*?)```", text, re.S):
-        yield [LINE.match(line) or line for line in block.splitlines()]
+    """The blocks, each with the number that its first line has to have."""
+    for operation in re.split(r"^## ", text, flags=re.M):
+        first = 1
+        for block in re.findall(r"<!-- walk -->\n```text\n(.*?)```", operation, re.S):
+            lines = [LINE.match(line) or line for line in block.splitlines()]
+            yield first, lines
+            first += len(lines)
 
 
 def without_comments(code):
@@ -40,14 +46,16 @@ def body(code, name):
 def faults(root):
     document = root / "docs/walk.md"
     steps = 0
-    for lines in walks(document.read_text()):
+    for first, lines in walks(document.read_text()):
         callers = []  # of each level: name, body, where its last callee was found
-        for line in lines:
+        for number, line in enumerate(lines, first):
             if isinstance(line, str):
                 yield f"not a line of a walk: {line}"
                 continue
             steps += 1
-            level, name, path = len(line[1]) // 2, line[2], line[3]
+            if int(line[1]) != number:
+                yield f"{line[3]}: has number {line[1]}, and is number {number}"
+            level, name, path = len(line[2]) // 2, line[3], line[4]
             source = root / path
             text = body(without_comments(source.read_text()), name) if source.exists() else None
             if text is None:

@@ -58,13 +58,13 @@ extern slot_kind_t *bitmaps_slot_kinds; /* one a slot; NULL until there is colle
 _Static_assert(sizeof(slot_kind_t) == sizeof(uint16_t), "it is read and written at once");
 static inline slot_kind_t bitmaps_slot_kind(size_t slot)
 {
-    slot_kind_t brief;
-    __atomic_load(&bitmaps_slot_kinds[slot], &brief, __ATOMIC_ACQUIRE);
-    return brief;
+    slot_kind_t kind;
+    __atomic_load(&bitmaps_slot_kinds[slot], &kind, __ATOMIC_ACQUIRE);
+    return kind;
 }
-static inline void bitmaps_set_slot_kind(size_t slot, slot_kind_t brief)
+static inline void bitmaps_set_slot_kind(size_t slot, slot_kind_t kind)
 {
-    __atomic_store(&bitmaps_slot_kinds[slot], &brief, __ATOMIC_RELEASE);
+    __atomic_store(&bitmaps_slot_kinds[slot], &kind, __ATOMIC_RELEASE);
 }
 
 /* What is left to scan in a span. Written by markers (gc/mark/mark.c); words is zero between collections. */

@@ -56,7 +56,7 @@ void mark_word(const void *p);
 /* Mark what the object points to, but not the object itself. */
 void mark_contents(const void *object);
 
-/* From now on markers do, or do not, heed WATCHED spans: see ephemeron.h. */
+/* From now on markers do, or do not, look at WATCHED spans: see ephemeron.h. */
 void mark_watch(bool watching);
 
 /* From the next collection on, a word in a collected object keeps another alive only if it points to its
