@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "tools/weir/report/profile.h"
+
 /* Answers that were given, by hash; another with the same hash takes its place. */
 enum code_question {
     QUESTION_NONE,
@@ -22,12 +24,14 @@ typedef struct answer {
 
 enum { ANSWERS = 1 << 14 };
 
-static answer_t answers[ANSWERS];
+static answer_t *answers; /* made at the first question */
 
 /* Its question is set if it is the answer. */
 static answer_t *answer_to(enum code_question question, uint64_t first, uint64_t second)
 {
     uint64_t hash = (first * 0x9e3779b97f4a7c15u ^ second) * 0x9e3779b97f4a7c15u + (uint64_t)question * 977;
+    if (!answers)
+        answers = profile_room(ANSWERS, sizeof *answers);
     answer_t *answer = &answers[hash >> 40 & (ANSWERS - 1)];
     if (answer->question != question || answer->first != first || answer->second != second)
         *answer = (answer_t){.first = first, .second = second};

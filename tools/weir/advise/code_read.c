@@ -30,7 +30,7 @@ static struct {
     file_t *files;
     size_t file_count;
     code_function_t *functions;
-    found_t found[FOUND];
+    found_t *found; /* FOUND of them, made at the first question */
 } code;
 
 /* --- bytes --- */
@@ -283,6 +283,8 @@ static const file_t *find(const profile_t *profile, uint64_t address, uint64_t *
 
 const code_function_t *code_read_function(const profile_t *profile, uint64_t address)
 {
+    if (!code.found)
+        code.found = profile_room(FOUND, sizeof *code.found);
     found_t *found = &code.found[address * 0x9e3779b97f4a7c15u >> 50 & (FOUND - 1)];
     uint64_t in_file;
     if (found->address == address)
