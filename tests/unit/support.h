@@ -3,6 +3,7 @@
 #ifndef WEIR_UNIT_SUPPORT_H
 #define WEIR_UNIT_SUPPORT_H
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +37,34 @@ enum { SANITIZED = 1 };
 enum { SANITIZED = 0 };
 #endif
 
+/* Do all other threads of the process sleep in the kernel? */
+static inline bool others_sleep(void)
+{
+    char name[300], line[512];
+    bool all = true;
+    DIR *tasks = opendir("/proc/self/task");
+    CHECK(tasks != NULL);
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        snprintf(name, sizeof name, "/proc/self/task/%s/stat", task->d_name);
+        FILE *file = task->d_name[0] == '.' || atoi(task->d_name) == gettid() ? NULL : fopen(name, "r");
+        const char *state = file && fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
+        all &= !state || state[2] == 'S';
+        if (file)
+            fclose(file);
+    }
+    closedir(tasks);
+    return all;
+}
+
+/* fork. AddressSanitizer's allocator has no fork handlers: a child finds it locked for ever if another
+ * thread is in it at that moment, as threads are that begin. So under it the others have to sleep first. */
+static inline pid_t fork_beside_threads(void)
+{
+    while (SANITIZED && !others_sleep())
+        usleep(1000);
+    return fork();
+}
+
 #ifdef __SANITIZE_THREAD__
 enum { WATCHED = 1 }; /* ThreadSanitizer does not see what a thread does in its last round of destructors */
 #else
@@ -55,7 +84,8 @@ static inline void set_limits(int64_t soft, int64_t hard)
     pages_set_hard_limit(hard);
 }
 
-/* As if the thread had freed so many large blocks that none of its next thousand is held out of use (malloc/large.c). */
+/* As if the thread had freed so many large blocks that none of its next thousand is held out of use
+ * (malloc/large.c). */
 static inline void pass_held_frees(void)
 {
     heap_t *heap = thread_heap();
@@ -110,8 +140,8 @@ static inline bool is_zero(const void *p, size_t size)
     return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
-/* A block grows in steps to less than `below` bytes, and keeps what it held. In a heap that looks for misuse each step
- * moves it. */
+/* A block grows in steps to less than `below` bytes, and keeps what it held. In a heap that looks for
+ * misuse each step moves it. */
 static inline void realloc_moves_and_keeps(size_t below)
 {
     size_t size = 1;

@@ -417,7 +417,7 @@ Test(side_table_model, children_of_fork_go_on_alone)
     begin(4);
     for (int i = 0; i < 5; i++) {
         run(4);
-        pid_t child = fork();
+        pid_t child = fork_beside_threads();
         if (child == 0) {
             run(4);
             _exit(0);

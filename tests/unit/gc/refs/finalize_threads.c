@@ -85,7 +85,7 @@ Test(finalize_threads, a_child_of_fork_has_a_thread_of_its_own)
     for (int i = 0; i < 10; i++) {
         put(0, NULL);
         drop();
-        pid_t child = fork();
+        pid_t child = fork_beside_threads();
         if (child == 0)
             _exit(in_child());
         int status;
