@@ -77,7 +77,8 @@ static bool is_on_own_stack(heap_t *heap, uintptr_t from, uintptr_t to)
     return from >= heap->thread.stack_low || heap->thread.stack_low == to;
 }
 
-/* The stack that the thread is on, and the one that it left or was interrupted on: see stacks.h. */
+/* The stack that the thread is on, and the one that it left or was interrupted on: see stacks.h. One that
+ * it has announced and is not yet on has registers that were saved when it was left. */
 void thread_roots_stacks(heap_t *heap, uintptr_t from, uintptr_t to,
                          void (*range)(uintptr_t from, uintptr_t to))
 {
@@ -86,6 +87,7 @@ void thread_roots_stacks(heap_t *heap, uintptr_t from, uintptr_t to,
     if (said && said != on) {
         stacks_around(said->low);
         range(said->low, said->high);
+        stacks_registers(&said->frame, range);
     }
     if (!on && is_on_own_stack(heap, from, to)) {
         range(from, to);

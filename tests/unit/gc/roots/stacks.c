@@ -9,6 +9,7 @@
 
 #include "runtime/gc/cells/collected.h"
 #include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/roots/stacks.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 
@@ -188,6 +189,22 @@ Test(stacks, coroutines_that_collect)
     resume(self);
     collect();
     list_check(list, 77, LIST);
+    coroutine_free(self);
+}
+
+/* Until it is on the coroutine's stack, what the coroutine had in registers is nowhere but where they were saved. */
+Test(stacks, a_stack_that_is_announced_keeps_what_was_in_registers)
+{
+    weir_gc_disable();
+    coroutine_t *self = coroutine_new(0, true);
+    void *p = weir_gc_alloc(100);
+    hidden = hide(p);
+    self->stack->frame.saved[0] = (uintptr_t)p;
+    p = NULL;
+    weir_gc_stack_switch(self->stack);
+    collect();
+    weir_gc_stack_switch(NULL);
+    cr_expect(is_alive(hidden));
     coroutine_free(self);
 }
 
