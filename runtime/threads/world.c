@@ -18,11 +18,31 @@
 #include "runtime/threads/numbers.h"
 
 _Atomic uint32_t world_stopping;
-static _Atomic uint32_t parked; /* threads in wait_parked */
+static _Atomic uint32_t parked; /* threads between park and unpark */
 static _Atomic int process; /* the one that the threads belong to; a child of vfork shares this variable */
 static heap_t *_Atomic stopper; /* heap of the thread that stops the world, or did last; NULL: it has none */
 
 /* --- the thread's side --- */
+
+/* The caller's signals are blocked. */
+static inline __attribute__((always_inline)) void park(heap_t *heap)
+{
+    atomic_fetch_add(&parked, 1);
+    do {
+        atomic_store(&heap->thread.parked, 1);
+        os_futex_wake(&heap->thread.parked);
+        while (atomic_load(&world_stopping))
+            os_futex_wait(&world_stopping, 1);
+        atomic_store(&heap->thread.parked, 0);
+    } while (atomic_load(&world_stopping));
+}
+
+/* Until then no other stop begins. */
+static inline void unpark(void)
+{
+    if (atomic_fetch_sub(&parked, 1) == 1)
+        os_futex_wake_all(&parked);
+}
 
 /* What the collector reads of the thread is valid while it is parked. `registers`: where they are, outside of
  * its stack; from == to: nowhere.
@@ -38,17 +58,9 @@ static inline __attribute__((always_inline)) void wait_parked(heap_t *heap, uint
     heap->thread.stack_from = stack;
     heap->thread.registers_from = registers.from;
     heap->thread.registers_to = registers.to;
-    atomic_fetch_add(&parked, 1);
-    do {
-        atomic_store(&heap->thread.parked, 1);
-        os_futex_wake(&heap->thread.parked);
-        while (atomic_load(&world_stopping))
-            os_futex_wait(&world_stopping, 1);
-        atomic_store(&heap->thread.parked, 0);
-    } while (atomic_load(&world_stopping));
+    park(heap);
     heap->thread.registers_from = heap->thread.registers_to = 0;
-    if (atomic_fetch_sub(&parked, 1) == 1)
-        os_futex_wake_all(&parked);
+    unpark();
     os_restore_signals(signals);
 }
 
@@ -165,6 +177,15 @@ __attribute__((noinline, no_sanitize("address"))) void world_block_begin(void)
     atomic_store(&heap->thread.parked, 1);
 }
 
+/* The collector is at work on what world_block_begin has noted: none of it is written. */
+static void wait_blocked(heap_t *heap)
+{
+    uint64_t signals = os_block_heard_signals();
+    park(heap);
+    unpark();
+    os_restore_signals(signals);
+}
+
 void world_block_end(void)
 {
     heap_t *heap = cache.heap;
@@ -172,7 +193,7 @@ void world_block_end(void)
         return;
     atomic_store(&heap->thread.parked, 0);
     if (atomic_load(&world_stopping))
-        wait_parked(heap, heap->thread.stack_from, (range_t){0, 0}); /* as noted by world_block_begin */
+        wait_blocked(heap);
     memset(heap->thread.blocked.saved, 0, sizeof heap->thread.blocked.saved);
 }
 

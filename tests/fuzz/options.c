@@ -52,7 +52,8 @@ static void check_value(const struct options *taken, size_t i)
     text_t text = text_on(room, sizeof room);
     const struct options_row *row = &options_table[i];
     options_add_value(&text, row, taken->values[i]);
-    if (row->kind == OPTIONS_RULES || row->kind == OPTIONS_FILE || text.length == 0)
+    if (row->kind == OPTIONS_RULES || row->kind == OPTIONS_BUDGETS || row->kind == OPTIONS_FILE ||
+        text.length == 0)
         return;
     again.values[i] = row->initial;
     CHECK(options_parse(&again, row->name, room, &problem), "%s=%s", row->name, room);
