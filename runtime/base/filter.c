@@ -179,6 +179,7 @@ static const struct call {
     {FILTER_TRACE, SYS_process_vm_readv, {0, 0, 1, 0, 1}},
     {FILTER_TRACE | FILTER_SIGNAL | FILTER_THREADS, SYS_rt_sigprocmask, {SIG_SETMASK, 0, 0, 8}},
     {FILTER_TRACE | FILTER_SIGNAL, SYS_rt_sigaction, {SIGURG, 0, 0, 8}},
+    {FILTER_TRACE, SYS_restart_syscall, {0}}, /* the kernel's way back into a call with a timeout */
     {FILTER_SIGNAL, SYS_rt_tgsigqueueinfo, {0, 0, SIGURG}},
     {FILTER_SIGNAL, SYS_rt_sigreturn, {0}},
     {FILTER_SIGNAL, SYS_getuid, {0}},

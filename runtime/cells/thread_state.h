@@ -36,6 +36,10 @@ typedef struct thread_state {
     uintptr_t stack_limit; /* the lower end of its stack; 0: the first thread's, UINTPTR_MAX: not known */
     _Atomic int id; /* the kernel's number of the thread; 0: it has none (any more). world.c clears it */
     bool ended;     /* the thread is past its end, and may vanish at any time; under the lock of the heaps */
+    /* At its last stop by a tracer the thread was in a call that the kernel restarts by restart_syscall. The
+     * thread makes that call when it gets a processor again, which may be long after the stop. Written by the
+     * tracing task. */
+    bool restarts;
 
     /* How it stands still, from a stop to the restart. Written by the owner if it parks itself, else by the
      * stopper. */

@@ -16,10 +16,10 @@
 #include "runtime/os/mask.h"
 #include "runtime/os/os.h"
 #include "runtime/stop/tracer_task.h"
+#include "runtime/stop/tracer_thread.h"
 
 #if __has_include(<valgrind/valgrind.h>)
 #include <valgrind/valgrind.h>
-#include "runtime/stop/tracer_thread.h"
 #else
 #define RUNNING_ON_VALGRIND 0
 #endif

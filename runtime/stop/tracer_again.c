@@ -204,6 +204,12 @@ bool tracer_begin_again(const tracer_order_t *order, const tracer_thread_t *thre
 
 /* --- restarted by the kernel --- */
 
+bool tracer_is_restarted(const struct user_regs_struct *registers)
+{
+    enum { RESTART_BLOCK = 516 }; /* ERESTART_RESTARTBLOCK, which no program ever sees */
+    return (long)registers->orig_rax >= 0 && (long)registers->rax == -RESTART_BLOCK;
+}
+
 /* Where the kernel has written the rest of the call's time; 0: nowhere. It has done so if the result is
  * ERESTARTNOHAND, which no program ever sees; otherwise the result is EINTR. */
 static uintptr_t rest_of(const struct user_regs_struct *registers)

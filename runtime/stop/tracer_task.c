@@ -94,6 +94,7 @@ static void hold_thread(const tracer_order_t *order, tracer_thread_t *thread, in
         return;
     }
     int number = (int)signal_of(status);
+    *thread->restarts = tracer_is_restarted(&registers);
     if ((!number || tracer_is_ignored(order, number)) && tracer_begin_again(order, thread, &registers))
         trace(PTRACE_SETREGSET, thread->thread, NT_PRSTATUS, &general);
     enum tracer_state state = order->judge(thread);

@@ -40,6 +40,9 @@ struct user_regs_struct;
 bool tracer_begin_again(const tracer_order_t *order, const tracer_thread_t *thread,
                         struct user_regs_struct *registers);
 
+/* Will the kernel restart the call of the thread by restart_syscall? */
+bool tracer_is_restarted(const struct user_regs_struct *registers);
+
 /* For select and its like: when a thread stops, the kernel writes what is left of the time, and restarts the
  * call with that when the thread goes on. tracer_note_rest notes, when the thread is held, at what time the
  * call is over. tracer_put_rest writes what is left then, before the thread goes on. */

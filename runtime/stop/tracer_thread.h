@@ -39,6 +39,7 @@ typedef struct tracer_thread {
     void *owner;    /* whatever the caller wants */
     tracer_call_t *call;
     const _Atomic uint32_t *vforks; /* 1 while it may wait in a vfork; its frame there is noted then */
+    bool *restarts;                 /* written by the task: see thread_state.h */
 
     enum tracer_state state;
     uint64_t until_ns;                 /* when a call that the kernel restarts is over; 0: it waits in none */

@@ -1,11 +1,16 @@
 /* sandbox: the calls by which a program installs a filter of system calls: prctl, and seccomp(2), for which
- * the C library has no function but syscall(). Before the filter is installed, the runtime gives up all that
- * the filter would kill the process for (runtime/base/filter.h).
+ * the C library has no function but syscall(). Before the filter is installed, the runtime gives up each use
+ * of system calls that the filter would kill the process for (runtime/base/filter.h), in these steps:
  *
- *     wait until no thread is in the middle of such a use; give up; install; if the kernel refuses: undo
+ *     wait until no thread is in the middle of such a use
+ *     give the uses up
+ *     install the filter; if the kernel refuses it, undo the step before
  *
- * Such uses are a collection, and tending another thread's heap. Collecting is forbidden meanwhile and the
- * lock of the heaps is held, so that neither is under way and neither begins.
+ * Such a use is a collection, or tending another thread's heap. Collecting is forbidden meanwhile and the
+ * lock of the heaps is held, so that neither is under way and neither begins. A thread that a collection
+ * stopped in a call with a timeout returns to that call by restart_syscall, when it gets a processor again:
+ * that may be after the collection has ended. So before a filter for all threads (SECCOMP_FILTER_FLAG_TSYNC)
+ * that does not allow this call, the runtime waits until all threads have returned.
  */
 #ifdef __x86_64__
 
@@ -25,6 +30,8 @@
 #include "runtime/config/options.h"
 #include "runtime/gc/cycle/gc.h"
 #include "runtime/os/lock.h"
+#include "runtime/process/asleep.h"
+#include "runtime/stop/tracer.h"
 #include "runtime/stop/tracer_task.h"
 #include "runtime/swap/swap.h"
 #include "runtime/threads/world.h"
@@ -84,7 +91,7 @@ static long install_alone(const struct sock_fprog *program, long number, const u
     bool collected = collects();
     uint32_t forbidden = filter_forbids(program);
     uint32_t before = filter_give_up(forbidden);
-    if (forbidden & FILTER_WRITE) /* later it cannot be said */
+    if (forbidden & FILTER_WRITE) /* once the filter is installed, the line cannot be written */
         say_if_lost(collected);
     long result = tracer_call(number, (long)arguments[0], (long)arguments[1], (long)arguments[2],
                               (long)arguments[3], (long)arguments[4], 0);
@@ -95,14 +102,38 @@ static long install_alone(const struct sock_fprog *program, long number, const u
     return result;
 }
 
+static bool is_for_all_threads(long number, const unsigned long arguments[5])
+{
+    return number == SYS_seccomp && arguments[1] & SECCOMP_FILTER_FLAG_TSYNC;
+}
+
+/* Wait until each thread that may have to return is off the processor in a system call; at most RETURN_MS,
+ * since such a thread may have returned long ago, and compute. Under heaps.lock. */
+static void await_return(void)
+{
+    enum { RETURN_MS = 1000 };
+    const struct timespec millisecond = {.tv_nsec = 1000000};
+    int left = RETURN_MS;
+    for (const heap_t *heap = heaps.all; heap; heap = heap->next) {
+        if (!heap_has_thread(heap) || heap == cache.heap || !heap->thread.restarts)
+            continue;
+        for (; left > 0 && !asleep_may_be(heap->thread.id); left--)
+            tracer_call(SYS_nanosleep, (long)&millisecond, 0, 0, 0, 0, 0); /* no cancellation point */
+    }
+}
+
 static long install(const struct sock_fprog *program, long number, const unsigned long arguments[5])
 {
     if (is_shared())
         return tracer_call(number, (long)arguments[0], (long)arguments[1], (long)arguments[2],
                            (long)arguments[3], (long)arguments[4], 0);
     bool waits = may_wait();
-    if (waits)
+    if (waits) {
         stop_users();
+        if (is_for_all_threads(number, arguments) && tracer_tasks() > 0 &&
+            filter_forbids(program) & FILTER_TRACE)
+            await_return();
+    }
     long result = install_alone(program, number, arguments);
     if (waits)
         let_users_go();

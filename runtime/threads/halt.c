@@ -161,6 +161,7 @@ static bool list_threads(void)
         thread->owner = heap;
         thread->call = &heap->thread.call;
         thread->vforks = &heap->thread.vforks;
+        thread->restarts = &heap->thread.restarts;
     }
     return true;
 }

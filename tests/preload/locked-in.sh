@@ -31,6 +31,11 @@ for mode in alone threads busy signal; do
     done
     says_so WEIR_COLLECT=1 WEIR_DEBUG=stop=signal "$WEIR_PROGRAMS/locked-in" all $mode
 done
+# A thread that a collection stopped in a call with a timeout returns to it by restart_syscall, which the filter forbids.
+passes WEIR_DEBUG=harden=1 "$WEIR_PROGRAMS/locked-in" all resumed
+for _ in 1 2 3; do
+    says_so WEIR_COLLECT=1 "$WEIR_PROGRAMS/locked-in" all resumed
+done
 # A filter that allows what a collection needs changes nothing for it.
 for mode in alone threads busy signal; do
     passes "$WEIR_PROGRAMS/locked-in" open $mode

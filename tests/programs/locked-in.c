@@ -11,18 +11,22 @@
  *     MODE    alone      without other threads
  *             threads    threads that sleep, with blocks in their caches, and threads that come later
  *             busy       threads that allocate all the time
- *             signal     in a signal handler that interrupts an allocation */
+ *             signal     in a signal handler that interrupts an allocation
+ *             resumed    right after a collection; the threads that it stopped, which sleep, get no processor
+ *                        for a while: another process has it */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 
@@ -164,6 +168,52 @@ static void *late(void *argument)
     return argument;
 }
 
+/* --- right after a collection --- */
+
+static void *sleeper(void *argument)
+{
+    (void)argument;
+    CHECK(setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19) == 0);
+    ready++;
+    while (!locked)
+        sleep_ms(200);
+    return NULL;
+}
+
+/* Keeps the processor busy until its parent ends. */
+static void start_hog(void)
+{
+    pid_t hog = fork();
+    CHECK(hog >= 0);
+    if (hog > 0)
+        return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (time_t end = time(NULL) + HANG; time(NULL) < end && getppid() != 1;)
+        ;
+    _exit(0);
+}
+
+static void resumed(void)
+{
+    pthread_t sleepers[THREADS];
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    CHECK(sched_setaffinity(0, sizeof one, &one) == 0);
+    start_hog();
+    for (int i = 0; i < THREADS; i++)
+        CHECK(pthread_create(&sleepers[i], NULL, sleeper, NULL) == 0);
+    while (ready < THREADS)
+        sleep_ms(1);
+    sleep_ms(10);
+    for (int i = 0; i < 200; i++) /* garbage, for which there are collections */
+        fill(hide(malloc(1 << 20)), 1 << 20);
+    lock_in();
+    locked = 1;
+    for (int i = 0; i < THREADS; i++)
+        CHECK(pthread_join(sleepers[i], NULL) == 0);
+}
+
 static void threads(void)
 {
     pthread_t before[THREADS], after[THREADS];
@@ -222,6 +272,8 @@ int main(int argc, char **argv)
         lock_in();
         late(&lists[0]);
         give(&lists[0]);
+    } else if (strcmp(argv[2], "resumed") == 0) {
+        resumed();
     } else {
         threads();
     }
