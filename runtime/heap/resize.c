@@ -7,6 +7,7 @@
 #include "runtime/config/options.h"
 #include "runtime/control/divert.h"
 #include "runtime/debug/misuse.h"
+#include "runtime/gc/cells/collected.h"
 #include "runtime/harden/harden.h"
 #include "runtime/heap/find.h"
 #include "runtime/heap/heap.h"
@@ -22,6 +23,7 @@
 #include "runtime/profile/origin.h"
 #include "runtime/profile/profile.h"
 #include "runtime/threads/attach.h"
+#include "runtime/threads/world.h"
 
 static void *move_block(void *p, size_t old, size_t size)
 {
@@ -81,6 +83,18 @@ static bool may_stay(span_t *span, size_t size)
     return LIKELY(!options.keep && !options.noscan) || hook_kind(size) == span->kind;
 }
 
+/* Grow a large collected block without a copy. NULL: the caller copies. */
+static void *grow_collected(span_t *span, size_t size)
+{
+    heap_t *self = thread_heap();
+    if (!self || !span_is_large(span) || world_is_child())
+        return NULL;
+    world_enter_as(self);
+    void *to = collected_grow(self, span, size);
+    world_leave();
+    return to;
+}
+
 /* realloc of a collected block. The result is manual memory, except under WEIR_COLLECT. When leaks are looked
  * for, the code that resizes a block counts as the one that allocated it. A large block that grows gets an
  * eighth more to grow into: else each of many small steps would copy all of it. */
@@ -88,10 +102,15 @@ static void *realloc_collected(span_t *span, void *p, size_t size)
 {
     size_t old = span_usable(span), room = size;
     bool stays = may_stay(span, size);
-    if (!stays && options.collect && size > old && size > SMALL_MAX && size < PTRDIFF_MAX / 2 &&
-        !options.keep && !options.noscan)
+    bool grows = !stays && options.collect && size > old && size > SMALL_MAX && size < PTRDIFF_MAX / 2 &&
+                 !options.keep && !options.noscan;
+    if (grows)
         room += size / 8;
-    void *to = stays ? p : move_block(p, old, room);
+    void *to = stays ? p : NULL;
+    if (grows && !(to = grow_collected(span, room)))
+        to = grow_collected(span, size);
+    if (!to)
+        to = move_block(p, old, room);
     if (!to && room > size)
         to = move_block(p, old, size);
     if (to && UNLIKELY(options.leaks))

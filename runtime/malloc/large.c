@@ -285,9 +285,7 @@ static void *lost(void)
     return NULL;
 }
 
-/* Grow under a limit by moving the pages: so they count once, as they are resident once. *moves: false if
- * they cannot be moved; then nothing was done. */
-static void *grow_by_moving(heap_t *self, span_t *span, size_t size, bool *moves)
+void *large_grow_by_moving(heap_t *self, span_t *span, size_t size, large_prepare *prepare, bool *moves)
 {
     size_t old = large_usable(span), bytes = round_to(size, OS_PAGE);
     bool may_be_refused = self->sampling && sampled_is_diverted(self->sampling);
@@ -298,12 +296,13 @@ static void *grow_by_moving(heap_t *self, span_t *span, size_t size, bool *moves
     *span_bytes(span_of_slot(region_slot(to))) = bytes;
     large_describe(self, to, bytes, size, SPAN_HUGE);
     span_t *target = span_of_slot(region_slot(to));
-    enum os_move result = move_pages(target, span, old);
+    bool is_ready = !prepare || prepare(target);
+    enum os_move result = is_ready ? move_pages(target, span, old) : OS_MOVE_REFUSED;
     if (result == OS_MOVED) {
         free_moved(self, span, old, true);
         return to;
     }
-    bool granted = pages_not_moved(old);
+    bool granted = pages_not_moved(old) && is_ready;
     if (result == OS_MOVE_LOST)
         return lost();
     if (granted) {
@@ -334,7 +333,7 @@ void *large_realloc(heap_t *self, span_t *span, size_t size, void *(*alloc)(size
     }
     sampled_large_may_resize(span, old);
     bool moves;
-    void *from = span_start(span), *to = grow_by_moving(self, span, size, &moves);
+    void *from = span_start(span), *to = large_grow_by_moving(self, span, size, NULL, &moves);
     if (moves)
         return to;
     to = alloc_to_grow_into(self, size, old, alloc);

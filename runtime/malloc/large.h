@@ -21,4 +21,11 @@ void large_free_inaccessible(heap_t *self, span_t *span);
 /* Grow or shrink the object. If it moves, to a block from `alloc`, its pages are moved instead of copied
  * where that is cheaper. NULL: out of memory, and nothing has changed. */
 void *large_realloc(heap_t *self, span_t *span, size_t size, void *(*alloc)(size_t size));
+
+/* Make what the caller needs for the new block, before the pages are moved. False: no memory. */
+typedef bool large_prepare(span_t *target);
+/* Grow the object under a limit by moving its pages to a new block: so they count once, as they are resident
+ * once. NULL: nothing has changed; *moves tells why: false if objects like this are not moved, true if there
+ * is no memory. `prepare` may be NULL. */
+void *large_grow_by_moving(heap_t *self, span_t *span, size_t size, large_prepare *prepare, bool *moves);
 #endif

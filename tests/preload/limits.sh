@@ -26,6 +26,13 @@ for way in trim cycle limit; do
 done
 passes WEIR_HARDLIMIT=300MiB "$WEIR_PROGRAMS/idle-threads" 200 270
 passes WEIR_HARDLIMIT=300MiB WEIR_MEMLIMIT=200MiB "$WEIR_PROGRAMS/idle-threads" 200 270
+# One table that grows: its pages are moved, and count once.
+for settings in A=1 WEIR_COLLECT=1 "WEIR_COLLECT=1 WEIR_DEBUG=gcverify=1" "WEIR_COLLECT=1 WEIR_DEBUG=stop=signal,poison=1"; do
+    # shellcheck disable=SC2086
+    passes $settings WEIR_HARDLIMIT=400MiB "$WEIR_PROGRAMS/grows-full" 300 1024
+    # shellcheck disable=SC2086
+    passes $settings WEIR_HARDLIMIT=400MiB WEIR_MEMLIMIT=350MiB "$WEIR_PROGRAMS/grows-full" 300 20000
+done
 # Its tables, which are mapped, are not part of what it compares with the limit.
 export WEIR_MEMLIMIT_SCOPE=weir
 for seed in 1 2 3; do

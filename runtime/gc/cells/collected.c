@@ -108,29 +108,73 @@ static void large_describe_tail(span_t *span, bool is_tail)
     }
 }
 
+/* False: no memory. */
+static bool large_prepare_bits(span_t *span)
+{
+    lock_acquire(&collected_lists.lock);
+    bool done = bitmaps_prepare(span_slot(span), large_slots(large_usable(span)));
+    lock_release(&collected_lists.lock);
+    return done;
+}
+
+/* Make a collected object of a manual one, whose bits are prepared. */
+static void large_adopt(span_t *span, enum span_kind kind)
+{
+    lock_acquire(&collected_lists.lock);
+    large_set_bits(span_slot(span), true, collected_lists.born_marked);
+    large_describe_tail(span, true);
+    __atomic_store_n(&span->kind, (uint8_t)kind, __ATOMIC_RELEASE);
+    span_link_all(&collected_lists.large, span);
+    collected_bytes_held += large_usable(span);
+    lock_release(&collected_lists.lock);
+}
+
 static void *large_new(heap_t *self, enum span_kind kind, size_t size, size_t alignment)
 {
     char *p = large_alloc(self, size, alignment, true);
     if (!p)
         return NULL;
     span_t *span = span_of_slot(region_slot(p));
-    lock_acquire(&collected_lists.lock);
-    bool ready = bitmaps_prepare(span_slot(span), large_slots(large_usable(span)));
-    if (ready) {
-        large_set_bits(span_slot(span), true, collected_lists.born_marked);
-        large_describe_tail(span, true);
-        __atomic_store_n(&span->kind, (uint8_t)kind, __ATOMIC_RELEASE);
-        span_link_all(&collected_lists.large, span);
-        collected_bytes_held += large_usable(span);
-    }
-    lock_release(&collected_lists.lock);
-    if (!ready) {
+    if (large_prepare_bits(span)) {
+        large_adopt(span, kind);
+    } else {
         large_free(self, span);
         errno = ENOMEM;
         return NULL;
     }
     atomic_fetch_add_explicit(&collected_bytes_since, large_usable(span), memory_order_relaxed);
     return p;
+}
+
+/* Take a large object out of the collector's lists, if nothing else knows it: no record, no profile, and no
+ * trace that runs beside the program, whose markers may be scanning it. False: nothing was done. */
+static bool large_leave(span_t *span)
+{
+    lock_acquire(&collected_lists.lock);
+    bool leaves = !collected_lists.tracing && __atomic_load_n(&span->flags, __ATOMIC_RELAXED) == 0 &&
+                  bitmaps_of(span_slot(span))->allocs & 1;
+    if (leaves)
+        collected_large_forget(span);
+    lock_release(&collected_lists.lock);
+    return leaves;
+}
+
+/* No stop falls in between, so no trace sees the object as a manual one. */
+void *collected_grow(heap_t *self, span_t *span, size_t size)
+{
+    enum span_kind kind = span->kind;
+    size_t old = large_usable(span);
+    if (!pages_is_limited() || !large_leave(span))
+        return NULL;
+    bool moves;
+    char *to = large_grow_by_moving(self, span, size, large_prepare_bits, &moves);
+    if (to) {
+        span = span_of_slot(region_slot(to));
+        os_release(to + old, large_usable(span) - old); /* then it reads as zero */
+        atomic_fetch_add_explicit(&collected_bytes_since, large_usable(span) - old, memory_order_relaxed);
+    }
+    large_adopt(span, kind);
+    return to;
 }
 
 /* The object is not a collected one any more: the caller frees it as a manual one. Under the lock. */

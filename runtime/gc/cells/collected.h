@@ -69,6 +69,10 @@ __attribute__((always_inline)) static inline void *collected_alloc_fast(enum spa
     return p;
 }
 
+/* Grow a large object under a limit by moving its pages (large.h): they count once. The object moves; what is
+ * new reads as zero. NULL: nothing has changed, the caller copies. The caller is in a no-stop section. */
+void *collected_grow(heap_t *self, span_t *span, size_t size);
+
 /* Free an object before the collector finds out; p is the start of a cell of the span, or of a large object.
  * False: it was not allocated. */
 bool collected_free(heap_t *self, span_t *span, const void *p);
