@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/base/rules.h"
+#include "runtime/base/text.h"
 #include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
 #include "runtime/control/divert.h"
@@ -48,14 +49,31 @@ static weir_account *of_caller(const heap_t *heap)
     return found;
 }
 
+static void say_too_many(void)
+{
+    char line[96];
+    text_t text = text_on(line, sizeof line);
+    text_add_str(&text, "weir: WEIR_BUDGET names more than ");
+    text_add_u64(&text, WEIR_ACCOUNTS);
+    text_add_str(&text, " libraries; the rest have no budget\n");
+    text_say(line);
+}
+
 void budgets_prepare(void)
 {
     rule_t rule;
-    if (!option() || options.harden)
+    if (!option())
         return;
+    if (options.harden) {
+        text_say("weir: WEIR_BUDGET has no effect with harden=1\n");
+        return;
+    }
     for (const char *rest = option(); *rest;) {
         rest = rule_next_budget(rest, &rule);
-        budget_account_new(rule.name, rule.length, (int64_t)rule.low);
+        if (!budget_account_new(rule.name, rule.length, (int64_t)rule.low)) {
+            say_too_many();
+            break;
+        }
     }
     divert_for_caller(of_caller);
 }

@@ -32,3 +32,10 @@ for wrong in libz.so libz.so: libz.so:x :1MiB 5:1MiB libz.so:1MiB,; do
         grep -q "WEIR_BUDGET" <<<"$said" || fail "$wrong: $said"
     fi
 done
+
+echo "what cannot be had is said in one line, and the program runs"
+many=$(seq -f 'lib%g.so:1MiB' -s, 300)
+said=$(on_weir WEIR_BUDGET="$many" true 2>&1)
+[ "$said" = "weir: WEIR_BUDGET names more than 256 libraries; the rest have no budget" ] || fail "$said"
+said=$(on_weir WEIR_BUDGET=libz.so:1MiB WEIR_DEBUG=harden=1 true 2>&1)
+[ "$said" = "weir: WEIR_BUDGET has no effect with harden=1" ] || fail "$said"
