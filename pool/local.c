@@ -339,6 +339,7 @@ static void local_abandon(local_t *local)
     for (magazine_t *chain = local_unload(local), *next; chain; chain = next) {
         next = atomic_load_explicit(&chain->next, memory_order_relaxed);
         depot_push(&local->full, chain);
+        pool_count_move(local->pool);
     }
     local->thread = NULL;
 }

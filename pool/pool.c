@@ -52,10 +52,13 @@ static bool reload(local_t *local)
     if (full && full->count > 0) {
         local->previous = empty;
     } else {
+        uint64_t stolen = local->stolen;
         full = find_full(local);
         if (!full)
             return false;
         local_load_full(local, full);
+        if (local->stolen != stolen)
+            pool_count_move(local->pool);
         return true;
     }
     local_load(local, full, full->count);
@@ -119,7 +122,8 @@ static void *pop(local_t *local)
     return p;
 }
 
-/* Take an object from the pool. *p is NULL after a miss, which is counted. False: the pool is freed. */
+/* Take an object from what the thread has in hand, or from the depots. *p is NULL if there is none. False:
+ * the pool is freed. */
 static bool take(local_t *local, void **p)
 {
     *p = NULL;
@@ -127,8 +131,16 @@ static bool take(local_t *local, void **p)
         return false;
     if (local_count(local) > 0 || reload(local))
         *p = pop(local);
-    else
-        local->misses++;
+    local_leave(local);
+    return true;
+}
+
+/* False: the pool is freed. */
+static bool count_miss(local_t *local)
+{
+    if (!local_enter(local))
+        return false;
+    local->misses++;
     local_leave(local);
     return true;
 }
@@ -138,22 +150,36 @@ static void *take_stolen(weir_pool *pool, local_t *local)
 {
     if (!pool_steal(pool, local))
         return NULL;
-    local->misses--;
     void *p = pop(local);
     local_leave(local);
     return p;
 }
 
+/* Look in the pool, and in other threads' hands; and again if objects may have been on their way meanwhile.
+ * *p is NULL if there is none. False: the pool is freed. */
+static bool take_or_steal(weir_pool *pool, void **p)
+{
+    local_t *local = local_here(pool);
+    uint32_t moves;
+    if (!local)
+        return false;
+    do {
+        moves = pool_moves(pool);
+        if (!take(local, p))
+            return false;
+        if (!*p)
+            *p = take_stolen(pool, local);
+    } while (!*p && pool_moves(pool) != moves);
+    return *p || count_miss(local);
+}
+
 void *weir_pool_get_slow(weir_pool *pool)
 {
+    void *p;
     if (UNLIKELY(pool->check != NULL))
         return check_get(pool);
-    local_t *local = local_here(pool);
-    void *p;
-    if (!local || !take(local, &p))
+    if (!take_or_steal(pool, &p))
         return NULL;
-    if (!p)
-        p = take_stolen(pool, local);
     return p ? p : pool_make_object(pool);
 }
 
@@ -265,12 +291,13 @@ void weir_pool_put_slow(weir_pool *pool, void *p)
     bool is_refused = pool_refuses(pool, p);
     if (pool->reset && !is_refused)
         pool->reset(pool->ctx, p);
+    int saved = errno;
     if (UNLIKELY(pool->check != NULL)) {
         if (!check_put(pool, p, is_refused))
             put_late(pool, p);
+        errno = saved;
         return;
     }
-    int saved = errno;
     enum put_result result = put(pool, p, is_refused);
     errno = saved;
     if (result == PUT_FREED)

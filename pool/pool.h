@@ -121,6 +121,8 @@ struct weir_pool {
     /* Shared. */
     _Atomic(local_t *) locals; /* all; grows under pools.lock, read by all */
     depot_t empty;
+    _Atomic uint32_t
+        moves;             /* how often objects went from one thread to another, counted after they arrived */
     _Atomic uint64_t made; /* by new_object */
     _Atomic uint64_t drops;
     _Atomic uint64_t unkept;  /* drops of objects that never came in: refused, or no memory to note them */
@@ -221,6 +223,19 @@ bool local_revoke(local_t *local);
 void local_restore(local_t *local);
 /* Did any thread stay busy when the biases were revoked? */
 bool pool_any_skipped(const weir_pool *pool);
+
+/* A thread that looks for objects misses those that are on their way from one thread to another. If a move
+ * was counted since it began to look, it looks again. */
+static inline void pool_count_move(weir_pool *pool)
+{
+    atomic_fetch_add_explicit(&pool->moves, 1, memory_order_release);
+}
+
+static inline uint32_t pool_moves(const weir_pool *pool)
+{
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load_explicit(&pool->moves, memory_order_acquire);
+}
 
 static inline local_t *local_first(const weir_pool *pool)
 {

@@ -96,17 +96,17 @@ static uint32_t rob_and_load(weir_pool *pool, local_t *self, magazine_t **spare)
             depot_push(&self->full, taken); /* a signal handler has loaded some */
         else
             local_load_full(self, taken);
+        pool_count_move(pool);
     }
     lock_release(&pools.lock);
     return brought;
 }
 
-/* Does another thread seem to have objects in hand? Objects that a thief carries are in no thread's hands,
- * while it has the lock: so a taken lock is promising, too. If the lock is free, a thief may have released it
- * after the first look, with objects in its hands: so a second look follows. */
+/* Does another thread seem to have objects in hand? Objects that a thief carries are in no thread's hands
+ * while it has the lock: so a taken lock is promising, too. */
 static bool is_promising(const weir_pool *pool, const local_t *self)
 {
-    return richest(pool, self) || lock_is_taken(&pools.lock) || richest(pool, self);
+    return richest(pool, self) || lock_is_taken(&pools.lock);
 }
 
 bool pool_steal(weir_pool *pool, local_t *self)

@@ -103,6 +103,21 @@ Test(pool_steal, each_worker_finds_one_of_main_s, .init = begin)
     cr_expect_geq(stats.steals, WORKERS);
 }
 
+/* What is on its way from one thread to another is not missed: a thread that ends puts what it has stolen into
+ * a depot, from which the next one takes it. */
+Test(pool_steal, each_time, .init = begin)
+{
+    for (int round = 0; round < (SANITIZED ? 20 : 300); round++) {
+        next_taken = 0;
+        put_by_main(WORKERS);
+        threads_run(WORKERS, take_one);
+        check_distinct(WORKERS);
+        cr_assert_eq(made, WORKERS, "%d were made by round %d", made, round);
+        for (size_t i = 0; i < WORKERS; i++)
+            weir_pool_put(pool, taken[i]);
+    }
+}
+
 static void take_many(size_t number)
 {
     (void)number;
