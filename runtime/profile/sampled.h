@@ -101,7 +101,7 @@ void sampled_collected_free(span_t *span, const void *p);
 void sampled_collected_sweep(span_t *span);
 static inline bool sampled_has_span(const span_t *span)
 {
-    return __atomic_load_n(&span->absent, __ATOMIC_RELAXED) != 0;
+    return __atomic_load_n(&span->samples, __ATOMIC_RELAXED) != 0;
 }
 
 bool sampled_before_fork(void);

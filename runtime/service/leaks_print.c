@@ -111,6 +111,7 @@ static void look_and_print(const origin_frame_t *from, bool so_far)
     if (!groups) {
         text_say(
             "weir: WEIR_DEBUG=leaks=1: the roots of the process cannot be found; no leaks were looked for\n");
+        errno = saved;
         return;
     }
     int file = printer.path[0] ? open(printer.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
