@@ -1,4 +1,4 @@
-/* compiler: what the language has no words for, and the compiler does.
+/* compiler: short names for attributes and builtins of the compiler.
  *
  * This folder: words, text and files: what needs nothing of the runtime's own, and no memory. Below all
  * other rooms.

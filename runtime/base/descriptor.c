@@ -10,7 +10,7 @@
 
 int descriptor_open(const char *path)
 {
-    enum { HIGH = 910 }; /* below the usual soft limit of 1024, and above stats_print's */
+    enum { HIGH = 910 }; /* below the usual soft limit of 1024, above the descriptor of stats_print.c */
     if (!filter_permits(FILTER_PROC))
         return -1;
     int saved = errno;

@@ -1,5 +1,5 @@
-/* file: see file.h. System calls without libc's wrappers, which are what other preloaded libraries like to
- * replace. */
+/* file: see file.h. System calls without libc's wrappers, because other preloaded libraries may replace the
+ * wrappers. */
 #include "runtime/base/file.h"
 
 #include <errno.h>

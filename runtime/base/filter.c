@@ -1,4 +1,4 @@
-/* filter: see filter.h. The machine is the one of linux/filter.h as far as seccomp allows it
+/* filter: see filter.h. An interpreter of classic BPF, as far as seccomp allows it to filters
  * (kernel/seccomp.c, seccomp_check_filter): loads of words of struct seccomp_data, 16 words of scratch
  * memory, jumps forwards. */
 #include "runtime/base/filter.h"
@@ -218,8 +218,8 @@ static bool lets_through(const struct sock_fprog *program, const struct call *ca
            (call->number == SYS_ioctl && answer == SECCOMP_RET_ERRNO);
 }
 
-/* The program's pointer may be invalid, so the kernel copies first: it returns an error instead of a
- * fault. */
+/* The program's pointer may be invalid. So the memory is read by a system call first, which returns an error
+ * where a load would fault. */
 static bool is_readable(const void *start, size_t size)
 {
     char copy[512];

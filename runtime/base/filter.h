@@ -3,9 +3,9 @@
  * A filter may kill the process for a call that its author did not expect. It is taken to allow what the C
  * library's malloc and threads need: mmap, munmap, mprotect, mremap, madvise, brk, futex. Every other system
  * call that the runtime makes after its start belongs to one of the uses below. When the program is about to
- * install a filter, the runtime interprets it (it is a program for the kernel's packet filter,
- * linux/filter.h) for each call of each use. If the filter does not let one of the calls through, the use is
- * given up: the runtime makes none of its calls from then on.
+ * install a filter, the runtime interprets it (a filter is a classic BPF program, linux/filter.h) for each
+ * call of each use. If the filter does not let one of the calls through, the use is given up: the runtime
+ * makes none of its calls from then on.
  *
  * A filter applies to a thread and to what that thread starts; here it counts for the whole process. Two
  * kinds of filters are not seen: those installed before the program began, and those of programs that enter

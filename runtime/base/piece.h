@@ -22,7 +22,8 @@ static inline bool piece_is(struct piece piece, const char *string)
     return strlen(string) == piece.length && memcmp(piece.start, string, piece.length) == 0;
 }
 
-/* Cut the piece up to the separator off `rest`, and the separator with it. */
+/* Remove the part before the first separator, or all if there is none, from `rest`, and return it. The
+ * separator is dropped. */
 static inline struct piece piece_cut(struct piece *rest, char separator)
 {
     const char *found = memchr(rest->start, separator, rest->length);

@@ -2,9 +2,9 @@
  * sys/sdt.h.
  *
  * A probe is a nop in the code and a note in the file (`readelf -n`) that says where it is and where its
- * arguments are. Its semaphore, a word that a tracer raises while it listens, guards it: otherwise it costs
- * the test of that word, on slow paths only. Without systemtap-sdt-dev at build time there are no probes, and
- * the functions do nothing.
+ * arguments are. A tracer raises the probe's semaphore, a word, while it listens. Without a tracer a probe
+ * costs the test of that word, on slow paths only. Without systemtap-sdt-dev at build time there are no
+ * probes, and the functions do nothing.
  *
  *     otel_memory:alloc (p, size, weight)   a sampled block; weight: the bytes that it stands for
  *                                           (OpenTelemetry's pair)

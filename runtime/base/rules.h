@@ -19,7 +19,7 @@ typedef struct rule {
     size_t length;
 } rule_t;
 
-/* The same for WEIR_BUDGET: NAME:SIZE,NAME:SIZE... `low` and `high` are the size. */
+/* As rule_next below, for WEIR_BUDGET: NAME:SIZE,NAME:SIZE... `low` and `high` are the size. */
 const char *rule_next_budget(const char *budgets, rule_t *rule);
 
 /* Parse the first rule of the string. Returns the rest of the string; NULL: it does not begin with a rule. */

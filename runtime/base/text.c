@@ -155,7 +155,7 @@ void text_align_right(text_t *text, size_t from, size_t column)
     memset(text->start + from, ' ', shift);
 }
 
-/* The system call itself: write of the C library is a place where a thread may be cancelled. */
+/* The system call itself: write of the C library is a cancellation point. */
 void text_flush(text_t *text, int fd)
 {
     static const char ending[] = "...\n";

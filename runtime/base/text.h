@@ -34,8 +34,8 @@ void text_add_chars(text_t *text, const char *chars, size_t length);
 /* In quotes, unprintable characters as '?', cut at about 60 characters: safe for foreign strings in messages.
  */
 void text_add_quoted(text_t *text, const char *chars, size_t length);
-/* As a string of JSON. What is not printable ASCII becomes '?': a name can do without it, and a cut name may
- * end in half a character. */
+/* As a string of JSON. What is not printable ASCII becomes '?', because a name that was cut may end in half
+ * a UTF-8 character. */
 void text_add_json_string(text_t *text, const char *string);
 void text_add_u64(text_t *text, uint64_t number);
 void text_add_i64(text_t *text, int64_t number);

@@ -60,8 +60,8 @@ struct spare {
 
 enum heap_status { HEAP_LIVE, HEAP_ORPHAN, HEAP_LOST /* its thread vanished in a fork */ };
 
-/* Bulk counts, so that totals are exact. Each only grows. Written by the owner, read by any thread: account.c
- * says in which order. */
+/* Counts that refills and other slow paths add to; totals follow from them (control/account.c). Each only
+ * grows. Written by the owner, read by any thread: control/account.c says in which order. */
 typedef struct heap_counts {
     uint64_t taken[CLASS_COUNT];    /* cells that went into bins */
     uint64_t returned[CLASS_COUNT]; /* of those, cells that went back into their spans, unused */
@@ -108,7 +108,7 @@ typedef struct heap {
     struct heap *next;        /* of all; written once, under the lock of the heaps */
     struct heap *next_idle;   /* without a thread; under the lock of the heaps */
     struct heap *number_next; /* in the table of numbers.h; under the lock of the heaps */
-    int number;               /* there, of the thread that it has or had; 0: none. Under the same lock */
+    int number;               /* in that table: its thread's number, or its last one's; 0: none. Same lock */
     _Atomic int status;       /* enum heap_status; written under the lock of the heaps */
 
     _Alignas(64) _Atomic(cell_t *) inbox; /* pushed by any thread, taken whole by the owner */
@@ -122,7 +122,7 @@ typedef struct cache {
     heap_t *heap; /* NULL before first use and after the thread's end */
     bool ended;   /* the thread has left its heap */
     bool stays; /* the thread has ended but keeps its heap, because more destructors may run: see thread.c */
-    bool starting;                /* the thread is getting one: see bootstrap.h */
+    bool starting;                /* the thread is getting its heap: see bootstrap.h */
     bool cycling;                 /* the thread is in a cycle: see cycle.h */
     uint32_t no_stop;             /* how many no-stop sections the thread is in: see world.h */
     struct alloc_buffer *buffers; /* heap->collected's, or NULL */
@@ -156,7 +156,7 @@ extern struct heaps {
     lock_t lock;
     _Atomic(heap_t *) all;
     _Atomic uint32_t orphans; /* 1 once there may be spans without a thread */
-    bool orphans_changed;     /* spans or cells have come since empty ones were given back; under the lock */
+    bool orphans_changed;     /* orphans or their cells came since empty ones were released; under the lock */
 } heaps;
 
 /* --- counts of a span --- */

@@ -1,5 +1,5 @@
-/* heap_call: which call of the program allocates or frees: its allocations and frees go in pairs, which
- * hardening checks. */
+/* heap_call: which calls of the program allocate and free a block. A block of malloc, new or new[] has to be
+ * freed by the call that matches; hardening checks this. */
 #ifndef WEIR_CELLS_HEAP_CALL_H
 #define WEIR_CELLS_HEAP_CALL_H
 

@@ -1,4 +1,4 @@
-/* span_size: how much of a span is used, and how much of a block of it may be. */
+/* span_size: charges the pages of a span; says how many bytes of an object the program may use. */
 #ifndef WEIR_CELLS_SPAN_SIZE_H
 #define WEIR_CELLS_SPAN_SIZE_H
 

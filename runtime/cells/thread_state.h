@@ -31,7 +31,7 @@ typedef struct saved_frame {
 
 typedef struct thread_state {
     /* Who it is. Written by the owner when it gets the heap. */
-    uintptr_t pointer;     /* the thread pointer: its thread-local memory lies below */
+    uintptr_t pointer;     /* the thread pointer: beside it lies its thread-local memory (thread_local.h) */
     uintptr_t stack_to;    /* the end of its stack */
     uintptr_t stack_limit; /* the lower end of its stack; 0: the first thread's, UINTPTR_MAX: not known */
     _Atomic int id; /* the kernel's number of the thread; 0: it has none (any more). world.c clears it */

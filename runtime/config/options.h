@@ -1,4 +1,4 @@
-/* options: what the environment asks of the runtime: WEIR_GOGC, WEIR_MEMLIMIT, WEIR_HARDLIMIT and WEIR_DEBUG.
+/* options: what the environment asks of the runtime: variables that begin with WEIR_, and keys in WEIR_DEBUG.
  *
  * options.def is the one table; everything here is made from it. A bad value is reported in one line, and the
  * default kept. An unknown name is reported in the same way. Nothing allocates, and nothing needs libc to be
@@ -58,8 +58,8 @@ struct options {
 
 #undef RESERVED
 
-/* The options in force: the defaults until options_load, then what the environment says. Not written after
- * that. */
+/* The options in force: the defaults until options_load, then what the environment says. The start of the
+ * heap settles `collect` and `leaks` (heap/thread.c); not written after that. */
 extern struct options options;
 
 /* Read the environment; once, before any other thread. A setuid program ignores it. */

@@ -68,8 +68,8 @@ static void zone_skip(void)
     atomic_fetch_add(&zone_next, TRY_STEP);
 }
 
-/* ThreadSanitizer's mmap replaces an address outside of its own ranges by 0, and keeps
- * MAP_FIXED_NOREPLACE. */
+/* ThreadSanitizer's mmap replaces an address outside of its own ranges by 0, and keeps MAP_FIXED_NOREPLACE:
+ * a claim in the zone would be tried at address 0. */
 #ifdef __SANITIZE_THREAD__
 enum { TRIES_HERE = 0 };
 #else

@@ -33,7 +33,7 @@ bool claim_is_free(void *start, size_t size);
 /* Make a piece of a claim, in which nothing is mapped yet, readable, writable and zero. False, with errno:
  * the kernel refused, or another mapping is there (EEXIST). */
 bool claim_map(void *start, size_t size);
-/* Undo claim_map: nothing is mapped there any more. False: nothing has changed. */
+/* Undo claim_map: the piece is as it was before. False: nothing has changed. */
 bool claim_unmap(void *start, size_t size);
 
 #endif

@@ -65,8 +65,8 @@ typedef struct lock {
 enum { LOCK_WAITS = 1 };
 
 /* The calling thread's number as a holder: not 0, bit 0 clear. Two threads have the same number if their
- * thread pointers are 128 GiB apart. Then the child of a fork in a signal handler may take a lock for its own
- * that the other thread held. */
+ * thread pointers are 128 GiB apart. Then the child of a fork in a signal handler may mistake a lock that the
+ * other thread held for its own. */
 static inline uint32_t lock_self(void)
 {
     return (uint32_t)(os_thread_word() >> 5 & ~(uintptr_t)3) | 2;

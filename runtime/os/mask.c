@@ -1,4 +1,4 @@
-/* mask: see mask.h. By system calls of their own: wrappers of the C library's functions see no change. */
+/* mask: see mask.h. Direct system calls: interposed wrappers of the C library's functions do not see them. */
 #include "runtime/os/mask.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* mask: what reaches the calling thread: signals and cancellation, held off for a time. May be called in
- * signal handlers; errno is kept.
+/* mask: signals and cancellation, held off from the calling thread for a time. May be called in signal
+ * handlers; errno is kept.
  */
 #ifndef WEIR_OS_MASK_H
 #define WEIR_OS_MASK_H
@@ -20,8 +20,8 @@ typedef struct mask_action {
  * old mask, for os_restore_signals. Interposed wrappers of the calls for masks are bypassed. */
 uint64_t os_block_signals(void);
 /* The same, but an ignored SIGCHLD is not blocked: if it were, the kernel would not drop it but send it to
- * another thread, and interrupt the system call which that thread waits in. If another thread installs a
- * handler for it between this call and the stop, the handler may run on this thread. */
+ * another thread, and interrupt the system call which that thread waits in. If another thread, which the
+ * caller has not stopped yet, installs a handler for it, the handler may run on this thread. */
 uint64_t os_block_heard_signals(void);
 void os_restore_signals(uint64_t before);
 /* Disable cancellation of the calling thread, until the result is passed to os_cancel_restore. For calls of

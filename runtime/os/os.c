@@ -172,8 +172,9 @@ bool os_is_mapped(const void *address)
     return filter_permits(FILTER_PAGES) && mincore(page, OS_PAGE, &resident) == 0;
 }
 
-/* The current frame is taken as the stack's lower end. The pages from there to the address have to be mapped:
- * pthread_getattr_np, which knows the upper end, allocates. Called only for a report of misuse. */
+/* The current frame is taken as the stack's lower end. Every page from there to the address has to be mapped:
+ * this stands for a comparison with the upper end, because pthread_getattr_np, which knows it, allocates.
+ * Called only for a report of misuse. */
 bool os_is_on_stack(const void *address)
 {
     enum { REACH = 64 * 1024 * 1024 };
@@ -243,9 +244,9 @@ unsigned os_processors(void)
 }
 
 /* glibc runs the destructors of a thread's keys in up to PTHREAD_DESTRUCTOR_ITERATIONS rounds, as long as
- * some key was set again. Each round sets our key again until the last but one, which calls the hook: so what
- * other destructors free still finds its heap. The hook does not wait for the very last round, for two
- * reasons: a thread whose key is first set by a destructor of the first round has one round less, and
+ * some key was set again. Each round sets our key again until the last but one, which calls the hook: so the
+ * thread still has its heap when other destructors free. The hook does not wait for the very last round, for
+ * two reasons: a thread whose key is first set by a destructor of the first round has one round less, and
  * ThreadSanitizer leaves the thread in the last round. */
 enum { LAST_ROUND = PTHREAD_DESTRUCTOR_ITERATIONS - 1 };
 

@@ -1,7 +1,8 @@
 /* os: what the runtime asks of Linux: address space, clocks, thread exit and fork.
  *
- * Nothing here allocates, and nothing here takes a lock that a caller could hold. All sizes are bytes; all
- * ranges are multiples of OS_PAGE. Functions that can fail return false and leave the range as it was.
+ * Nothing here allocates, except the two functions that register hooks. Nothing here takes a lock that a
+ * caller could hold. All sizes are bytes; all ranges are multiples of OS_PAGE. Functions that can fail return
+ * false and leave the range as it was, unless they say otherwise.
  *
  * This folder: what the kernel does for us: address space, threads and their ends, locks, fences. With base,
  * process, config and stop it is the only code that knows Linux.
@@ -49,9 +50,9 @@ bool os_release(void *start, size_t size);
 void os_unreserve(void *start, size_t size);
 /* Tell the kernel whether to back a committed range by huge pages. It may ignore that. */
 void os_prefer_huge_pages(void *start, size_t size, bool prefer);
-/* Back OS_HUGE_PAGE bytes, committed and so aligned, by one huge page: all of it becomes resident and keeps
- * its content. False, and nothing has changed: the kernel is too old (before 6.1), is set never to do it, or
- * has no huge page. */
+/* Back a committed range by one huge page. Its size and its alignment are OS_HUGE_PAGE. All of it becomes
+ * resident and keeps its content. False, and nothing has changed: the kernel is too old (before 6.1), is set
+ * never to do it, or has no huge page. */
 bool os_make_huge(void *start);
 /* Move the pages of one committed range to another, whose content is lost; the source then reads as zero. The
  * kernel keeps a separate mapping for moved pages until os_renew, and a process may have 65,530 mappings at
@@ -62,7 +63,8 @@ enum os_move os_move_pages(void *to, void *from, size_t size);
 /* Map a committed range anew: it reads as zero, and becomes one mapping with its neighbours. */
 bool os_renew(void *start, size_t size);
 
-/* Is the address the start of a readable page of this process? */
+/* Does the address lie in a mapped page of this process? The page may be inaccessible. False, too, if a
+ * filter of the program's does not let the runtime ask. */
 bool os_is_mapped(const void *address);
 /* Does the address lie on the calling thread's stack? */
 bool os_is_on_stack(const void *address);
@@ -75,8 +77,8 @@ void os_require_pages(void);
 uint64_t os_random(void);
 
 /* Fault in the huge page around `inside` at once, if the kernel grants one, by writing 0 to where `inside`
- * points: a byte that the caller owns and that reads as zero. The kernel keeps no advice: what is later given
- * back of the page comes back in small pages. */
+ * points: a byte that the caller owns and that reads as zero. The advice to the kernel is withdrawn at once:
+ * parts of the page that are released later are faulted in again as small pages. */
 void os_touch_huge(void *inside);
 
 /* Nanoseconds on the monotonic clock. */

@@ -40,8 +40,8 @@ int os_process_id(void)
 }
 
 /* The id of a thread's clock contains the thread's number: ~number << 3, and three bits for what it counts
- * (Linux, posix-timers.h). glibc makes the id of what it knows, without a system call. Other C libraries may
- * not, so the first answer is compared with the kernel's. */
+ * (Linux, posix-timers.h). glibc computes the id from its record of the thread, without a system call. Other
+ * C libraries may not, so the first answer is compared with the kernel's. */
 int os_own_thread(void)
 {
     static _Atomic int known; /* 1: the clock tells; -1: it does not */

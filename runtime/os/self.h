@@ -20,12 +20,12 @@ bool os_is_first_thread(void);
 void os_note_process(void);
 
 /* The upper end of the calling thread's stack. The stack of the first thread includes the pointers to the
- * arguments and the environment, any other one the thread's thread-local memory. */
+ * arguments and the environment. Any other thread's stack includes its thread-local memory. */
 uintptr_t os_stack_end(void);
 /* Where the kernel has put the number of the program's arguments: the arguments lie above it, the first stack
  * below. */
 const uintptr_t *os_first_stack_start(void);
-/* Bytes above the thread pointer that belong to the C library's record of a thread. */
+/* Bytes of the C library's record of a thread: above the thread pointer on x86-64 (stop/thread_local.h). */
 #ifdef __GLIBC__
 enum { OS_THREAD_RECORD = 2304 };
 #else

@@ -1,4 +1,4 @@
-/* commitment: see commitment.h. The extent allocator takes all memory for committed until it purges it. So a
+/* commitment: see commitment.h. The extent allocator treats its memory as committed until it purges it. So a
  * chunk that is committed in part is decommitted as a whole before it goes to the extent allocator. And the
  * extent allocator purges at once after it got a decommitted huge object: otherwise it would hand the object
  * out as committed. */

@@ -21,8 +21,8 @@ void idle_forget_learnt(void)
 
 /* --- what is in spans but unused --- */
 
-/* The bytes of free cells and hollow pages of a span. Its owner may change the counts meanwhile: each is read
- * either before or after a change. */
+/* The bytes of a small span that are neither in used cells nor in hollow pages. Its owner may change the
+ * counts meanwhile: each is read either before or after a change. */
 __attribute__((no_sanitize("thread"))) static size_t unused_of(const span_t *span)
 {
     bool is_small = span->state == SPAN_ACTIVE || span->state == SPAN_PARTIAL || span->state == SPAN_FULL;

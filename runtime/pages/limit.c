@@ -40,7 +40,7 @@ static struct {
     int pressure_percent; /* of the limit; 0: there is no callback */
     void (*pressure_callback)(void *context, size_t inuse, size_t limit);
     void *pressure_context;
-    bool is_told;    /* the program was told, and less has not been in use since */
+    bool is_told;    /* the program was told, and what is in use has not fallen enough since: note_pressure */
     bool subscribed; /* a subscriber runs the cycles for the limit */
     void (*refused)(void *context, size_t wanted);
     void *refused_context;
@@ -85,7 +85,7 @@ static size_t share_of_limit(size_t share)
     return (soft < hard_limit() ? soft : hard_limit()) / share;
 }
 
-/* What the limits count. */
+/* What the soft limit counts. The hard limit counts held_bytes alone. */
 static size_t total_bytes(void)
 {
     return held_bytes() + limit.foreign.bytes;
@@ -177,7 +177,7 @@ void limit_after_fork_child(void)
 
 /* --- holding the limits --- */
 
-/* The limit is the more urgent reason. */
+/* Of several reasons the most urgent one stays. */
 static void request_cycle(enum pages_request reason)
 {
     if (pages_requested < reason)

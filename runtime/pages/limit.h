@@ -7,7 +7,7 @@
  * charged whole, since it may be written without a further call. Before memory is taken that would bring what
  * is held over the lower of the two limits, idle memory is released (idle.h), then slack (slack.h). If that
  * is not enough, the soft limit lets the request pass, and a cycle for the limit is requested. The next cycle
- * is triggered only by a growth by 1/64 of the limit: otherwise a heap whose live bytes exceed the limit
+ * is triggered only by a growth by max(limit, total) / 64: otherwise a heap whose live bytes exceed the limit
  * would run one cycle after another. The hard limit refuses the request: a cycle is requested, after which
  * the heap tries again (heap.c). If that is refused as well, the program's callback is asked for room, and
  * the request is tried for the last time.
@@ -45,8 +45,8 @@ bool limit_refuses(size_t bytes);
 bool limit_ask_program(size_t wanted);
 
 /* Called while memory is held beyond the limit, without the lock: free cells of `bytes` bytes went to a
- * thread. After 1/16 of the limit in such bytes a cycle is requested, since the program may have freed by now
- * what made the last one useless. */
+ * thread. After max(limit, total) / 16 in such bytes a cycle is requested: the last one did not help, but the
+ * program may have freed memory since. */
 void limit_note_refill(size_t bytes);
 
 /* Less is in use than before. */

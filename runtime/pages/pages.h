@@ -97,8 +97,8 @@ int64_t pages_soft_room(void);
 /* The anonymous memory of the process that is resident, and the part of it that is not the runtime's, as the
  * soft limit counts them; bytes. Zeros if the soft limit counts only what the runtime holds. */
 void pages_read_process(size_t *resident, size_t *foreign);
-/* Called after `bytes` were allocated, fresh or reused: other libraries may hold more by now, so it is looked
- * at how much, if it is time. The caller must hold no lock of the pages' rank or above. */
+/* Called after `bytes` were allocated, fresh or reused. Other libraries may hold more by now, so a reading is
+ * taken (limit.h) if one is due. The caller must hold no lock of the pages' rank or above. */
 void pages_look(size_t bytes);
 void pages_set_refusal_callback(void (*callback)(void *context, size_t wanted), void *context);
 /* Called while pages_is_pressed: free cells of `bytes` bytes went into a thread's cache. */
@@ -117,7 +117,7 @@ size_t pages_peak_held(bool reset);
  * meanwhile. A callback of NULL ends this. */
 void pages_watch_pressure(int percent, void (*callback)(void *context, size_t inuse, size_t limit),
                           void *context);
-/* What to tell the program, which the caller is about to do. */
+/* What to tell the program; it counts as told from now on, so the caller has to tell it. */
 pages_pressure_t pages_tell_pressure(void);
 /* Can `bytes` more be held within the limits? */
 bool pages_has_room(size_t bytes);

@@ -12,7 +12,7 @@
 #include "runtime/base/compiler.h"
 
 /* Every byte that may be resident is counted once here; in pages of OS_PAGE unless it says bytes. Written
- * under the lock, except `touched`, which owners of spans add to as they extend. */
+ * under the lock, except the atomic fields: owners of spans add to `touched` as they extend, for instance. */
 typedef struct page_stats {
     _Atomic size_t touched; /* of all slots, in use or free */
     size_t slots;           /* slots of all chunks: free or in use */
@@ -26,10 +26,10 @@ typedef struct page_stats {
     size_t huge_moving;
     size_t huge_count;
     size_t releases, released_pages; /* madvise calls and what they gave back, ever */
-    size_t limit_releases;           /* of those, for the soft limit */
-    size_t limit_released_pages;     /* and what they gave back */
+    size_t limit_releases;           /* how often memory was released for a limit */
+    size_t limit_released_pages;     /* and what that gave back */
     size_t refusals;                 /* by the hard limit */
-    size_t unused;                   /* bytes of spans in no use, as idle.c has counted them last */
+    size_t unused;                   /* bytes of free cells in spans, as idle.c has counted them last */
     _Atomic size_t metadata;         /* bytes of heaps and other tables */
     _Atomic size_t spare; /* bytes in use that threads may keep free for themselves (malloc/spare.h) */
 } page_stats_t;

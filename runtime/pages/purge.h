@@ -5,11 +5,11 @@
  *     without it         madvise
  *     under the lock     put the piece back, clean; or as it was, if the kernel refused
  *
- * Meanwhile the slots of a piece belong to no thread, and other threads allocate from other slots. Memory of
- * the extent allocator cannot be withheld from it. So a thread that gets a part of such a piece from it asks
- * for other memory; only if there is none does it wait until the piece has been purged. A piece counts as
- * given back from the moment it was taken. The rule purges one piece at a time. Threads that are at a limit
- * need the room, so several of them may purge at once.
+ * Meanwhile the slots of a piece belong to no thread, and other threads allocate from other slots. But the
+ * extent allocator may hand out a part of a piece of its own memory. A thread that gets such a part asks for
+ * other memory; only if there is none does it wait until the piece has been purged. A piece counts as given
+ * back from the moment it was taken. The rule purges one piece at a time. Threads that are at a limit need
+ * the room, so several of them may purge at once.
  *
  * Where the kernel refuses (a sandbox without madvise), trying again at each free would cost time and change
  * nothing: so a number of attempts are skipped. Where a part of the memory is locked (mlock), the rest of it

@@ -267,5 +267,3 @@ void runs_verify(size_t *slots_free, size_t *idle)
     }
     ALWAYS_CHECK(slack == page_stats.pages_slack);
 }
-
-/* --- the start --- */

@@ -14,15 +14,15 @@
 
 #include "runtime/region/region.h"
 
-/* Memory of a chunk's size, free throughout; `committed` has a bit for each slot that is. */
+/* Add a chunk, all of whose slots are free; `committed` has a bit for each slot that is committed. */
 void runs_add_chunk(void *memory, bool from_extents, uint64_t committed);
 
-/* Of which free slots a run may be. */
+/* Which free slots a run may consist of. */
 enum runs_which { RUNS_DIRTY, RUNS_COMMITTED, RUNS_ANY };
 /* Find a run of `count` free slots at a multiple of `alignment` slots (a power of two). is_small: for a span
  * whose cells will use all of it. 0: none. */
 uint32_t runs_find(uint32_t count, size_t alignment, enum runs_which which, bool is_small);
-/* They are free, and in use from now on. */
+/* Take a run of free slots: they are in use from now on. */
 void runs_mark_taken(uint32_t slot, uint32_t count);
 /* The alignment of a chunk, in bytes, in which a run can begin at a multiple of `alignment` slots. */
 static inline size_t runs_chunk_alignment(size_t alignment)

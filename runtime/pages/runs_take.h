@@ -1,5 +1,5 @@
-/* runs_take: taking a run of slots (runs.h), as the limits admit it and the kernel commits it; from a chunk
- * that there is, or a further one.
+/* runs_take: takes a run of slots (runs.h) that the limits admit and the kernel commits, from a chunk that
+ * exists or from a new one.
  *
  * The first chunks are carved from the region directly and committed as they fill, so that a small program
  * never wakes the extent allocator; the others come from it (region/extents.h).

@@ -8,7 +8,7 @@
 #include "runtime/region/index.h"
 
 static struct {
-    uint32_t round; /* the round of attempts that the groups' flags are of */
+    uint32_t round; /* the round of attempts for which the groups' flags hold */
     uint64_t searches;
 } slack;
 

@@ -2,7 +2,7 @@
  * call. limit.c holds one under the pages' lock.
  *
  *     resident   anonymous memory of the process that is resident
- *     held       what may be resident of the runtime's, and so at least what is resident of it
+ *     held       the runtime's memory that may be resident: >= what is resident of it
  *     difference = resident - held       <= what is foreign: blocks that were not written yet are held, not
  *                                        resident
  *     foreign    = the highest difference of the last quarter to half a second of readings, in steps
@@ -10,8 +10,8 @@
  * What other libraries take shows in the next reading. A block that the program has allocated and not yet
  * written makes the difference too small, by its size, until it is written. If foreign followed at once, the
  * runtime would fill the room with idle memory, which would be resident together with the block once that is
- * written. A block that is still not written after half a second is expected to stay so: from then on only
- * resident <= limit is guaranteed.
+ * written. A block that is still not written after half a second is expected to stay so: from then on
+ * resident <= limit holds, but not resident + block <= limit.
  *
  * The steps keep noise (pages that are counted late, tables that grow) from moving goals and limits: foreign
  * changes only when it is too small, or too large by two steps.

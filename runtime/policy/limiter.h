@@ -37,7 +37,7 @@ void limiter_init(limiter_t *limiter, unsigned cores);
 void limiter_set_cores(limiter_t *limiter, unsigned cores);
 /* A cycle has taken this much of the collector's time. */
 void limiter_fill(limiter_t *limiter, uint64_t collector_ns);
-/* The program has run for this long since it was last told. */
+/* The program has run for this long since the limiter was last told. */
 void limiter_drain(limiter_t *limiter, uint64_t program_ns);
 
 #endif

@@ -19,8 +19,8 @@
  *     |============|--------------|--------------|<-- runway -->|
  *
  * These are Go's formulas (runtime/mgcpacer.go, Go 1.19; design document 44167; the headroom of 3 % is of
- * later releases). The runway is what the program will allocate while a cycle runs. As long as the world
- * stands still meanwhile, it need only cover what the owner hands out at a time.
+ * later releases). The runway is what the program will allocate while a cycle runs. Where a cycle stops the
+ * world, the runway need only cover what the owner hands out at a time.
  *
  * Deviations from Go:
  * - Free cells do not count as non-heap memory, see pacer_cycle_t.
@@ -58,7 +58,7 @@ typedef struct pacer_cycle {
      * heap can grow into them. If they did, a goal that is reached before they are used would be followed by
      * a lower one, until there is a cycle at every step. */
     uint64_t outside;
-    /* The collector's time, and the program's since pacer_wants_cycle or pacer_end_cycle was last told.
+    /* The collector's time, and the program's since the last call of pacer_wants_cycle or pacer_end_cycle.
      * Measured alike: while the world stands still, wall time on all cores is the collector's; while it runs,
      * the program's. (Go leaves out cores that idle; a library cannot see them.) */
     uint64_t collector_ns, program_ns;
@@ -97,10 +97,10 @@ void pacer_set_cores(pacer_t *pacer, unsigned cores);
  * less idle memory, less the heap, because the free cells are of no use; pacer_wants_cycle is called next. */
 void pacer_set_outside(pacer_t *pacer, uint64_t outside);
 
-/* The heap is about to grow by `request`, to the trigger or beyond: is a cycle to run first? Not while the
- * limiter is on: then `trigger` has moved, and says when to ask again. Nor if next to nothing was handed out
- * since the last cycle, as when large objects follow each other. `program_ns`: the program's time since the
- * pacer was last told. */
+/* The heap is about to grow by `request`, to the trigger or beyond: is a cycle to run first? Not for the
+ * limit's sake while the limiter is on: then `trigger` has moved, and says when to ask again. Nor if next to
+ * nothing was handed out since the last cycle, as when large objects follow each other. `program_ns`: the
+ * program's time since the pacer was last told. */
 bool pacer_wants_cycle(pacer_t *pacer, uint64_t heap, uint64_t request, uint64_t program_ns);
 
 /* A cycle has ended, for any reason. */

@@ -17,9 +17,9 @@
  *     learnt     what came back: held from now on. At most `peak`
  *     peak       the most that was in use lately
  *
- * When memory is taken that was not resident, as much of it as was given counts as come back. All three fade
- * by 1 byte in 64 ns (15 MiB/s); peak does not fade below what is in use. So pages that come back more slowly
- * than that teach nothing, and of what was learnt no more than that is released again. A release and the
+ * When `bytes` are taken that were not resident, min(bytes, given) of them count as come back. All three
+ * fade by 1 byte in 64 ns (15 MiB/s); peak does not fade below what is in use. So pages that come back more
+ * slowly than that teach nothing, and learnt memory is released no faster than that. A release and the
  * faults after it take 0.6 ms per MiB: so the rule costs 1 % of one processor's time, whatever the program
  * does. What was learnt and is not needed any more is gone after learnt / 15 MiB/s.
  *
@@ -53,9 +53,9 @@ enum {
 typedef struct release {
     int64_t percent; /* GOGC; < 0: nothing is ever released */
     size_t given, learnt, peak;
-    size_t highest;    /* the most that was held, ever, */
-    size_t most_inuse; /* and of what was in use: as release_at_peak saw it */
-    uint64_t faded_to; /* ns; 0: at no time yet */
+    size_t highest;    /* the most that was ever held, at a call of release_at_peak */
+    size_t most_inuse; /* the most that was ever in use, at such a call */
+    uint64_t faded_to; /* the three have faded up to this time, ns; 0: never yet */
 } release_t;
 
 #define RELEASE_INIT                                                                                         \

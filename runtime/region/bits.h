@@ -11,7 +11,7 @@ static inline uint64_t bits_run(uint32_t first, uint32_t count)
     return (count == CHUNK_SLOTS ? ~(uint64_t)0 : ((uint64_t)1 << count) - 1) << first;
 }
 
-/* The bits at which `count` ones in a row start, lowest first. */
+/* The lowest bits of all runs of `count` ones in the word; runs may overlap. */
 static inline uint64_t bits_starts(uint64_t word, uint32_t count)
 {
     for (uint32_t have = 1; have < count;) {
@@ -31,7 +31,7 @@ static inline uint64_t bits_multiples(size_t alignment)
     return word;
 }
 
-/* The ones in a row that the one at `bit` is among. */
+/* The longest run of ones that contains `bit`, which is one. */
 static inline uint64_t bits_run_around(uint64_t word, uint32_t bit)
 {
     uint64_t below = ~word & bits_run(0, bit), above = ~word & ~bits_run(0, bit);

@@ -4,7 +4,7 @@
  *   cache_oblivious false   else each large block takes a page more, which breaks the packing of slots; set
  *                           as a variable, since 5.3.0 has no such option in this build
  *   oversize_threshold:0, lg_extent_max_active_fit:63   one arena, any extent serves any request
- *   dirty_decay_ms:-1       we say when idle memory goes back (idle.c); decay by ticks never ends on its own
+ *   dirty_decay_ms:-1       we say when idle memory goes back (idle.c); decay by ticks stops when calls stop
  *   muzzy_decay_ms:0        what is purged is gone, no second stage
  *   tcache:false, narenas:1 we cache above
  *   dss:disabled            the break is the program's

@@ -42,7 +42,7 @@ size_t extents_shrink(void *memory, size_t size, size_t wanted);
 size_t extents_purge(bool decommit);
 /* How often purging has also decommitted, ever. */
 size_t extents_decommits(void);
-/* jemalloc's own metadata (some microseconds). */
+/* The bytes of jemalloc's own metadata. The call takes some microseconds. */
 size_t extents_metadata_bytes(void);
 /* The part of the calling thread's thread-local memory that is jemalloc's: *start, and its bytes; 0: not
  * known. Any thread may call it. */

@@ -5,8 +5,8 @@
  *   extents    what it hands out: addresses carved from the region, committed as they are used
  *   base       its own metadata, 2 MiB and more at once: claims beside the region (os/claim.h)
  *
- * It takes no options from the environment, reads no files, and counts one processor. It makes no other
- * system calls than region and claim do.
+ * It takes no options from the environment, reads no files, and counts one processor. Its system calls are
+ * those of region and claim, and os_release.
  *
  * All of this is under the pages' lock.
  */
@@ -19,8 +19,8 @@
 extern struct extents_os {
     bool refused;      /* this call could not commit: trying other addresses would use them up in vain */
     bool decommits;    /* purging also decommits: nothing stays mapped */
-    size_t purged;     /* pages that were touched, ever */
-    size_t decommited; /* calls, ever */
+    size_t purged;     /* touched pages that were purged, ever */
+    size_t decommited; /* calls that decommitted, ever */
     void (*thread_end)(void *thread);
     void (*before_fork)(void), (*after_fork_parent)(void), (*after_fork_child)(void);
 } extents_os;

@@ -73,7 +73,7 @@ enum span_kind {
  *   manual:    used = frees_until_event + used_base;   used + |free| + absent == initialized <= cells
  *   collected: see runtime/gc/cells/collected.h
  *
- *   what it is of    word 1   word 2                        list links                 16 bits       16 bits
+ *   descriptor of    word 1   word 2                        list links                 16 bits       16 bits
  *   manual cells     free     frees_until_event, used_base  all_next, all_prev         initialized   absent
  *   collected cells  epoch    flags, freed                  next_offered, is_offered   position      samples
  *   a large object   bytes    flags                         all_next, all_prev         -             is_moved
@@ -82,7 +82,7 @@ enum span_kind {
  *
  * Except where noted, a field belongs to the thread that owns the span's heap. If the heap is orphaned, it
  * belongs to the holder of the lock of the list of heaps. In a collected span it belongs to the thread that
- * has claimed the span, or to the holder of the lock of collected.c. */
+ * has claimed the span, or to the holder of the lock of collected_span.c. */
 typedef struct span {
     uintptr_t owner; /* os_thread_word of the owner; 0: no owner, or not to be freed on the fast path.
                        * Read by all threads (relaxed): it equals the reader's own word only if the
@@ -90,7 +90,7 @@ typedef struct span {
     union {
         void *free;      /* cells freed by the owner since it last took them, linked by their first words */
         uintptr_t epoch; /* the trace after which the span was swept */
-        size_t bytes;    /* of the object; of slots: written under the pages' lock */
+        size_t bytes;    /* of a large object; if it is SPAN_LARGE, written under the pages' lock */
     };
     union {
         struct {
@@ -157,15 +157,15 @@ typedef struct chunk {
     uint64_t
         small; /* dirty slots that came with a huge page and were never used. Only small spans get them, which
                          * use all of a slot: a large object would leave the rest of its last slot resident */
-    uint64_t committed; /* slots that are readable and writable: all that are in use, and free ones */
+    uint64_t committed; /* slots that are readable and writable: all that are in use, and some free ones */
     bool from_extents;  /* goes back there when all its slots are free */
     bool known;         /* its slots are handed out here; else it is the extent allocator's, or nobody's */
     bool idle; /* idle memory may be in it: in its free slots, or the extent allocator's if it is not known */
     uint32_t unused;        /* bytes of unused cells, as idle.c counted them last */
-    uint64_t refused;       /* idle slots that the kernel would not take back, */
-    uint32_t refused_round; /* if in this round of attempts: purge.c */
-    uint32_t slack;         /* pages of page_stats.pages_slack that lie in it, */
-    uint32_t slack_round;   /* and the round in which some of them were refused: slack.c */
+    uint64_t refused;       /* idle slots that the kernel refused to take back, */
+    uint32_t refused_round; /* in round refused_round - 1 of attempts: purge.c */
+    uint32_t slack;         /* pages of page_stats.pages_slack that lie in it; */
+    uint32_t slack_round;   /* some of them were refused in round slack_round - 1: slack.c */
 } chunk_t;
 
 /* Written once, at start-up, except `carved`, `used` and the mapped bytes: these are written under the pages'
@@ -174,7 +174,7 @@ typedef struct chunk {
 extern struct region {
     chunk_t *chunks;
     size_t size;                        /* what it may grow to */
-    _Atomic size_t carved;              /* bytes from base that are in use, the zero zone included */
+    _Atomic size_t carved;              /* bytes from base up to the end of what was carved */
     _Atomic size_t used;                /* bytes from base up to the end of what was ever handed out */
     size_t mapped_chunks, mapped_spans; /* bytes of the tables */
     bool is_small;                      /* smaller than usual: addresses are scarce */
