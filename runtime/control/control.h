@@ -1,7 +1,7 @@
 /* control: the knobs. All may be turned from any thread and act at once.
  *
- * This folder: the knobs, and what they set off: what goes when memory is short, which account a thread is
- * in, what is counted.
+ * This folder: the knobs, and what they set off: what is given up when memory is short, which account a
+ * thread is in, what is counted.
  */
 #ifndef WEIR_CONTROL_CONTROL_H
 #define WEIR_CONTROL_CONTROL_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Once, after options_load: what the environment asks for. */
+/* Called once, after options_load: set the knobs as the environment asks. */
 void control_init(void);
 
 /* In percent; negative: off. Returns the old value, -1 for off. */

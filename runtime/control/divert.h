@@ -1,6 +1,6 @@
 /* divert: the account that a thread allocates for. Its allocations are charged where samples of the heap
- * profile are taken (profile/sampled.h): so its lists of free cells are emptied, and each allocation comes
- * there.
+ * profile are taken (profile/sampled.h): so its lists of free cells are emptied, and each allocation takes
+ * the slow path that leads there.
  */
 #ifndef WEIR_CONTROL_DIVERT_H
 #define WEIR_CONTROL_DIVERT_H
@@ -15,9 +15,9 @@ weir_account *divert_to(weir_account *account);
 /* The heap has a new thread, which has entered no account. */
 void divert_thread_begin(struct heap *heap);
 
-/* From now on, of_caller says for a thread that has entered no account to which one the caller of malloc
- * belongs; NULL: to none. Called once, before there are other threads: all threads are diverted from then
- * on. */
+/* From now on, a thread that has entered no account is charged to the account that of_caller returns for the
+ * caller of malloc; NULL: none. Called once, before there are other threads: all threads are diverted from
+ * then on. */
 void divert_for_caller(weir_account *(*of_caller)(const struct heap *heap));
 /* Before a block is resized: enter the account that it is charged to, if any, so that it stays with that one.
  * Returns the account that the thread was in. */

@@ -51,7 +51,7 @@ static void shed_pools(weir_rung rung, enum cycle_reason reason)
 
 static size_t excess_of_own(void)
 {
-    trim_own(); /* what the last one freed */
+    trim_own(); /* what the last shrinker freed */
     return excess();
 }
 

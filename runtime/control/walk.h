@@ -1,7 +1,7 @@
 /* walk: what is in use in a slot, read beside its owner; include/weir/walk.h is the manual.
  *
- * The pages' lock is held while a slot is read: so its span cannot go back, and its pages stay mapped. The
- * owner may allocate and free meanwhile. That changes tags of cells and bits of bitmaps, each of which is
+ * The pages' lock is held while a slot is read: so its span cannot be given back, and its pages stay mapped.
+ * The owner may allocate and free meanwhile. That changes tags of cells and bits of bitmaps, each of which is
  * read in one piece. A cell of a manual span is free if it carries the span's tag, reaches into a hollow
  * page, or was never handed out (region/region.h, cells/hollow.h).
  */

@@ -113,8 +113,8 @@ static struct {
     _Atomic uint64_t restarted_ns; /* when the last cycle ended */
 } volume = {.trigger = SIZE_MAX};
 
-/* Begin to count anew, with as many bytes until the next volume cycle as the heap may grow by. A small heap
- * counts as FLOOR bytes, because a cycle has its price. */
+/* Restart the count. The next volume cycle runs when as many bytes have been allocated as the heap may grow
+ * by. A heap below FLOOR bytes counts as FLOOR, because a cycle has its price. */
 static void restart_volume(void)
 {
     enum { FLOOR = 16 * 1024 * 1024 };

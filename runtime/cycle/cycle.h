@@ -1,10 +1,10 @@
 /* cycle: one round of what the runtime does to shrink.
  *
  * A cycle has no thread and no timer of its own. It is triggered when the heap has grown by GOGC percent
- * (policy/growth.h), when the limit cannot be held by releasing idle memory, and when the program asks. The
- * first two request it in pages_requested, under the pages' lock; the thread that next ends a slow allocation
- * sees it and runs the cycle, with no lock held and with every structure of the heap in order, since
- * listeners may run the program's code.
+ * (policy/growth.h), when the limit cannot be held by releasing idle memory, and when the program asks. In
+ * the first two cases pages_requested is set under the pages' lock. The thread that next ends a slow
+ * allocation sees the request and runs the cycle, with no lock held and with every structure of the heap in
+ * order, since listeners may run the program's code.
  *
  * A program may allocate and free without growing. So when the bytes allocated since the last cycle reach the
  * amount by which the heap may grow, a volume cycle runs. It only lets what is not used grow older (AGE,
@@ -13,7 +13,7 @@
  *
  * A cycle has phases, in this order. In each phase the listeners run in the order in which they were added:
  *
- *     GATHER   have what the trace will need           without a lock: it starts threads, which takes locks
+ *     GATHER   prepare what the trace needs            without a lock: it starts threads, which takes locks
  *                                                        of the C library; threads that hold those may
  *                                                        wait for the cycle
  *     AGE      let what was not used grow older        under the cycle's lock: one thread at a time,
@@ -69,15 +69,15 @@ bool cycle_run(enum cycle_reason reason);
 void cycle_phase(enum cycle_phase phase, enum cycle_reason reason);
 bool cycle_is_listened(enum cycle_phase phase);
 
-/* Once, at the start: what makes room when the limit is reached, and what tells the program that a share of
- * it was passed. Cycles for the limit run from then on. */
+/* Called once, at the start. `room` makes room when the limit is reached; `tell` tells the program that a
+ * share of the limit was passed. Cycles for the limit run from then on. */
 void cycle_serve_limit(void (*room)(void), void (*tell)(void));
 
 /* Wait until no other thread is in AGE or TRACE. Not to be called from those phases. */
 void cycle_wait(void);
 
-/* Run the requested cycle. One for the limit is left to another thread that is in one already, unless
- * is_refused: the caller's allocation was refused. True: this or another thread has run it, and a refused
+/* Run the requested cycle. A cycle for the limit is left to another thread that already runs one, unless the
+ * caller's allocation was refused (is_refused). True: this or another thread has run it, and a refused
  * allocation may be tried again. */
 bool cycle_run_requested(bool is_refused);
 

@@ -1,5 +1,5 @@
-/* percent: by how many percent of what is live the heap grows before a cycle (GOGC); what it may hold idle,
- * and what threads keep, follow it. Negative: off.
+/* percent: the growth percentage (GOGC): by how many percent of what is live the heap grows before a cycle.
+ * The bounds on idle memory and on what threads keep follow from it. Negative: off.
  */
 #ifndef WEIR_CYCLE_PERCENT_H
 #define WEIR_CYCLE_PERCENT_H
@@ -13,7 +13,7 @@ static inline int percent_get(void)
 {
     return percent_now;
 }
-/* The old one. */
+/* Returns the old value. */
 int percent_set(int percent);
 
 #endif

@@ -78,8 +78,8 @@ static bool is_before(turn_t a, turn_t b)
     return a.priority < b.priority || (a.priority == b.priority && a.number < b.number);
 }
 
-/* The first entry after *place, which is set to that entry's; NULL: there is none. Entries that are added or
- * removed meanwhile may be missed. */
+/* The first entry after *place; sets *place to the place of that entry. NULL: there is none. Entries that are
+ * added or removed meanwhile may be missed. */
 static struct entry *next_after(turn_t *place)
 {
     struct entry *found = NULL;

@@ -1,10 +1,10 @@
-/* span_check: lists of free cells against what a program may have done to them: freed an address that is no
- * cell, freed a cell twice, written to one after its free. The fast paths do not ask; here it is noticed
+/* span_check: checks lists of free cells for misuse by the program: a free of an address that is no cell, a
+ * second free of a cell, a write to a freed cell. The fast paths do not check; the misuse is noticed
  *
- *     at a span's event,     the cell whose free brought it was never handed out
- *     unless it was full
- *     at a refill            the head of the list is no cell; links and tags of the first cells are wrong
- *     at the process's end   a cell of any list is none, of a few thousand
+ *     at a span's event,     if the cell whose free caused the event was never handed out
+ *     unless the span was full
+ *     at a refill            if the list's head is no cell, or links or tags of the first cells are wrong
+ *     at the process's end   if one of the first few thousand cells in the lists is no cell
  */
 #ifndef WEIR_DEBUG_SPAN_CHECK_H
 #define WEIR_DEBUG_SPAN_CHECK_H
@@ -21,7 +21,7 @@ static inline bool span_check_handed_out(const span_t *span, const cell_t *cell)
     return (uintptr_t)cell - (uintptr_t)span_start(span) < (size_t)span->initialized * span->cell_size;
 }
 
-/* It was given to free, and is no cell that was handed out. */
+/* Report an address that was given to free and is no cell that was handed out. */
 void span_check_report(const span_t *span, const cell_t *cell);
 
 /* A free on the fast path takes any multiple of 16 in a span for a cell. True: it was none, or was never
@@ -59,8 +59,8 @@ static inline void span_check_list(const span_t *span, const cell_t *cell, uint3
  * carried no tag, so the second free of it is only noticed here, and reported. */
 cell_t *span_check_absent(span_t *span, cell_t *list);
 
-/* The free of the first cell on span->free, which was never handed out, has brought the span's event: report
- * it, and take it back. */
+/* The free of the first cell on span->free, which was never handed out, has caused the span's event: report
+ * the free, and undo it. */
 void span_check_undo(span_t *span);
 
 /* Look through the lists of the heap, a few thousand cells, for what is no cell. The caller owns the heap. */

@@ -188,7 +188,7 @@ bool block_resize(block_t *block, size_t size)
         return false;
     if (size > old)
         memset(block->user + old, 0,
-               (size_t)(block->end - block->user) - old); /* what was canary is zero, as the rest */
+               (size_t)(block->end - block->user) - old); /* the old canary, too, reads as zero */
     record->size = size;
     canary_fill(rear_start(block), end);
     if (end < block->end) {

@@ -4,7 +4,8 @@
  *     large:  the same in whole pages; then, to the end of the memory, the guard: at least one inaccessible
  *             page
  *
- * Of a front canary (canary.h) longer than a page only the page next to the object is filled and checked.
+ * A front canary (canary.h) may be longer than a page: then only the page next to the object is filled and
+ * checked.
  *
  * What is known about a block stands in its record (records.h).
  */

@@ -23,7 +23,7 @@
 
 /* alignment: a power of two; NULL: no memory */
 void *harden_malloc(heap_t *self, size_t size, size_t alignment, enum heap_call call);
-/* size: what the caller says it is; HEAP_SIZE_UNKNOWN */
+/* size: what the caller says it is, or HEAP_SIZE_UNKNOWN */
 void harden_free(heap_t *self, void *p, enum heap_call call, size_t size);
 /* Moves the block, unless it is large and has room where it is. A large block that grows and moves gets room
  * to grow into: else many small steps would copy all of it each time. size > 0 */

@@ -2,8 +2,8 @@
  * overflow.
  *
  * A large block has the record of the slot that its object begins in. A slot that has cells has an array with
- * one record for each cell, as long as cells of that size need. When the slot gets cells of another size, its
- * array is kept for other slots that need one of that length.
+ * one record for each cell; its length depends on the size of the cells. When the slot gets cells of a size
+ * that needs another length, its array is kept for other slots that need it.
  *
  * The caller holds the lock of hardening (harden.c). */
 #ifndef WEIR_HARDEN_RECORDS_H

@@ -22,7 +22,7 @@ static inline void *heap_malloc_as(size_t size, enum heap_call call)
     return heap_malloc_slow_as(size, call);
 }
 
-/* The span of p if it may be freed on the fast path: not when the heap is hardened. */
+/* The span of p if p may be freed on the fast path, else NULL; always NULL when the heap is hardened. */
 static inline const span_t *heap_own_span(const void *p)
 {
     size_t unit = region_unit(p);

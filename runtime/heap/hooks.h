@@ -1,5 +1,5 @@
-/* hooks: what a room calls and a room above it defines. These are all of them; tests/layers.sh checks that
- * each is defined where this table says.
+/* hooks: functions that a room (a folder, see CONTRIBUTING.md) calls and a room above it defines. These are
+ * all of them; tests/layers.sh checks that each is defined where this table says.
  *
  *     hook                called by          defined in                   when
  *     thread_heap         threads and above  runtime/heap/thread.c        a thread's first slow path
@@ -23,13 +23,13 @@
 /* Zeroed, scanned, collected. alignment: a power of two; size > 0. NULL and ENOMEM. */
 void *hook_collected(size_t size, size_t alignment);
 
-/* Of what kind the block that malloc is about to get has to be, if there are rules (base/rules.h). */
+/* The kind of block that malloc has to return for this size, if there are rules (base/rules.h). */
 HIDDEN enum span_kind hook_kind(size_t size) __attribute__((weak));
 
 /* An object of a span with COLLECTED_HAS_RECORD is about to be freed by hand. */
 void hook_freed(const void *object);
 
-/* There if this is libweir-malloc.so. */
+/* Defined only in libweir-malloc.so. */
 HIDDEN extern const char hook_swapped_in __attribute__((weak));
 
 #endif

@@ -13,7 +13,7 @@ static inline cell_t **heaps_own_bins(heap_t *heap)
     return (cell_t **)(heap + 1);
 }
 
-/* The bins in thread-local storage stay empty, so that every call takes the slow path. */
+/* If so, the bins in thread-local storage stay empty, so that every call takes the slow path. */
 static inline bool heaps_use_own_bins(void)
 {
     return options.harden || options.collect;
@@ -21,7 +21,7 @@ static inline bool heaps_use_own_bins(void)
 
 /* A heap without a thread yet. The caller has the lock. NULL: out of memory. */
 heap_t *heaps_make(void);
-/* Its spans are the thread's with that os_thread_word; 0: nobody's. */
+/* Make the thread with this os_thread_word the owner of the heap's spans; 0: no thread. */
 void heaps_set_owner(heap_t *heap, uintptr_t word);
 
 #endif

@@ -130,7 +130,8 @@ static void note_free(heap_t *self, span_t *span)
     self->counts.large_free_bytes += large_usable(span);
 }
 
-/* `gone`: bytes at the front that have no pages any more; `moved`: because they are in another block now. */
+/* `gone`: bytes at the front that have no pages any more. `moved`: those pages are now in the block that
+ * pages_take_huge_to_move took. */
 static void give_without(heap_t *self, span_t *span, size_t gone, bool moved)
 {
     size_t bytes = large_usable(span);
@@ -172,9 +173,10 @@ static bool free_inaccessible(heap_t *self, span_t *span)
     return true;
 }
 
-/* Is this free of the thread's the 1st, 2nd, 4th, 8th, ..., or a multiple of 65536? A short program has
- * one, a long one has them for ever. One costs as much as some hundred frees, most of it the page faults of
- * the next use. */
+/* Should this free make the block inaccessible, so that a use after free faults? The thread's 1st, 2nd, 4th,
+ * 8th, ... free of a large block does, and each multiple of 65536: a short program has one such free, a long
+ * one has them for ever. It costs as much as some hundred frees, most of it the page faults of the next
+ * use. */
 static bool is_watched(const heap_t *self, const span_t *span)
 {
     enum { EACH = 65536 };

@@ -13,7 +13,7 @@
 
 /* alignment: a power of two; NULL: out of memory. `zeroed`: the block has to read as zero. */
 void *large_alloc(heap_t *self, size_t size, size_t alignment, bool zeroed);
-/* The same; the thread may have a spare run for it (spare.h). */
+/* The same, from a spare run of the thread if one fits (spare.h). */
 void *large_malloc(heap_t *self, size_t size, size_t alignment, bool zeroed);
 void large_free(heap_t *self, span_t *span);
 /* The same for an object whose pages are inaccessible, when the kernel refuses to change that. */

@@ -8,8 +8,8 @@
 #include "runtime/threads/bias.h"
 
 /* The class for a size and an alignment. A cell's address is a multiple of the largest power of two in its
- * size, so a size rounded up to the alignment finds a class with cells so aligned, at the latest the next
- * power of two. */
+ * size, so with the size rounded up to the alignment, one of the next classes has cells so aligned: at the
+ * latest the next power of two. */
 static inline uint32_t raw_class(size_t alignment, size_t size)
 {
     uint32_t cls = class_of((size + alignment - 1) & ~(alignment - 1));

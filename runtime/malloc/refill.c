@@ -55,11 +55,11 @@ ALWAYS_INLINE void *bin_fill(heap_t *heap, span_t *span, cell_t *list, uint32_t 
     return list;
 }
 
-/* How many cells of its list a refill checks. It reads the first ones anyway. The others are cache misses one
- * after the other, since each address comes out of the cell before; when malloc reads them, the misses
- * overlap with what the program does in between. In a thread that replaces 8 MiB of blocks at random,
- * checking all cells took a quarter of the time. So the first 1024 refills of a heap check all (ALL), and
- * then one in 16 does. (The count begins again after 65536.) */
+/* How many cells of its list a refill checks. It reads the first ones anyway. The others are dependent cache
+ * misses, since each address is in the cell before; when malloc reads them, the misses overlap with what the
+ * program does in between. In a thread that replaces 8 MiB of blocks at random, checking all cells took a
+ * quarter of the time. So the first 1024 refills of a heap check all (ALL), and then one in 16 does. (The
+ * count begins again after 65536.) */
 static uint32_t check_steps(heap_t *heap)
 {
     enum { ALL_UNTIL = 1024, ALL_EACH = 16, ALL = 64, FIRST = 2 };
@@ -130,7 +130,7 @@ static void span_activate(heap_t *heap, span_t *span)
     heap->active[span->cls] = span;
 }
 
-/* A partial span with freed cells, which are resident, as untouched and hollow ones are not. NULL: none was
+/* A partial span with freed cells: these are resident, untouched and hollow ones are not. NULL: none was
  * found. Only the first few spans are looked at: hollow_heap puts spans without freed cells last, and a
  * refill puts at most one at a time in front (span_rest). */
 static span_t *partial_with_free(const heap_t *heap, uint32_t cls)

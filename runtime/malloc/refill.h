@@ -1,5 +1,6 @@
-/* refill: the list of a class in a thread's cache is empty: take a cell from somewhere, and fill the list.
- * What was freed comes first, here, by other threads, in other spans; untouched memory comes last.
+/* refill: fills the empty list of a class in a thread's cache, and takes a cell for the caller. Freed cells
+ * come first: those of the active span, then those that other threads have sent, then those of other spans.
+ * Untouched memory comes last.
  */
 #ifndef WEIR_MALLOC_REFILL_H
 #define WEIR_MALLOC_REFILL_H

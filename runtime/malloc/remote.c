@@ -85,7 +85,7 @@ bool remote_drain(heap_t *self)
         if (next)
             __builtin_prefetch(next);
         span_t *span = span_of_unit(region_unit(cell));
-        count_add(&self->counts.drained[span->cls], 1); /* before the cell is its span's */
+        count_add(&self->counts.drained[span->cls], 1); /* before the cell goes back to its span */
         if (LIKELY(__atomic_load_n(&span->heap, __ATOMIC_RELAXED) == self)) {
             span_free_cell(span, cell);
         } else {

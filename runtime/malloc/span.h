@@ -14,7 +14,7 @@
 #include "runtime/os/check.h"
 #include "runtime/region/region.h"
 
-/* A span of the class without cells, active. NULL: out of memory. */
+/* A new active span of the class; no cell is initialized yet. NULL: out of memory. */
 span_t *span_new(heap_t *heap, uint32_t cls);
 /* The active span has no freed cells. If it has untouched or hollow ones it becomes partial; else it is full
  * and waits for frees. */

@@ -6,19 +6,19 @@
  *             step: a later write is reported by the next question
  *     look    reports them and leaves them dirty: cheaper, for the last question
  *     end     nothing is watched any more
- *     close   the same for all ranges; also closes the two descriptors, which are open from the first
- *             question on
+ *     close   the same for all ranges; also closes the two descriptors, which dirty_is_supported or the
+ *             first begin has opened
  *
- * By userfaultfd in its asynchronous write-protect mode, and PAGEMAP_SCAN (Linux 6.7;
+ * Uses userfaultfd in its asynchronous write-protect mode, and PAGEMAP_SCAN (Linux 6.7;
  * Documentation/admin-guide/mm: userfaultfd.rst, pagemap.rst): the kernel handles the fault of the first
  * write to a page by itself, clears the protection and lets the thread go on. No signal, no handler and no
  * thread is needed. Where these are missing, nothing is watched: the result is DIRTY_UNSUPPORTED, and the
  * caller has to treat every page as written.
  *
  * Only system calls; nothing allocates. Ranges are whole pages of private anonymous memory and do not
- * overlap. Any thread may call them: ask and look at the same time as others, the rest one at a time. A
- * program that closes descriptors it did not open may close these: then questions fail, and dirty_close
- * closes no other file that has their numbers by then.
+ * overlap. Any thread may call them. ask and look may run at the same time as any call; of begin, end and
+ * close one may run at a time. A program that closes descriptors it did not open may close these. Then ask
+ * and look fail, and dirty_close does not close a file that has got one of their numbers since.
  */
 #ifndef WEIR_PROCESS_DIRTY_H
 #define WEIR_PROCESS_DIRTY_H
@@ -34,8 +34,8 @@ enum dirty { DIRTY_OK, DIRTY_UNSUPPORTED, DIRTY_FAILED };
 bool dirty_is_supported(void);
 
 enum dirty dirty_begin(uintptr_t from, uintptr_t to);
-/* Call written(context, low, high) for each run of written pages, in ascending order. Anything but DIRTY_OK:
- * what was reported was written, and of the rest nothing is known. */
+/* Call written(context, low, high) for each run of written pages, in ascending order. If the result is not
+ * DIRTY_OK, the reported pages were written, and nothing is known of the others. */
 enum dirty dirty_ask(uintptr_t from, uintptr_t to,
                      void (*written)(void *context, uintptr_t low, uintptr_t high), void *context);
 enum dirty dirty_look(uintptr_t from, uintptr_t to,

@@ -32,7 +32,7 @@ typedef struct pagemap_region {
 typedef struct pagemap_scan {
     uint64_t size, flags;
     uint64_t start, end; /* multiples of the page */
-    uint64_t walk_end;   /* out: how far it got; regions may have been too few */
+    uint64_t walk_end;   /* out: where the scan stopped: before `end` if `regions` was full */
     uint64_t regions, region_count;
     uint64_t max_pages;
     uint64_t inverted, all_of, any_of;

@@ -1,4 +1,5 @@
-/* place: see place.h. By dl_iterate_phdr and dladdr, which musl has too; dladdr1 is glibc's. */
+/* place: see place.h. Uses dl_iterate_phdr and dladdr, which musl has too; not dladdr1, which is glibc's
+ * alone. */
 #define _GNU_SOURCE
 #include "runtime/process/place.h"
 

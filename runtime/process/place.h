@@ -1,7 +1,7 @@
 /* place: which file the code or data at an address is from, and where in it.
  *
- * These functions ask the dynamic linker, which takes a lock: so they may be called neither while the world
- * is stopped nor by a thread that holds a lock of the runtime's.
+ * place_find and place_add ask the dynamic linker, which takes a lock: so they may be called neither while
+ * the world is stopped nor by a thread that holds a lock of the runtime's.
  */
 #ifndef WEIR_PROCESS_PLACE_H
 #define WEIR_PROCESS_PLACE_H
@@ -16,7 +16,7 @@ typedef struct place {
     const char *file;   /* as the linker calls it; "": the program itself */
     const char *module; /* as dladdr calls it; for the program argv[0] */
     const char *symbol; /* the nearest exported one at or before the address; NULL: none */
-    uintptr_t offset;   /* as the file's symbol table counts */
+    uintptr_t offset;   /* from the load address, as in the symbol table */
 } place_t;
 
 /* False: it is in no file that the linker has loaded. */

@@ -16,7 +16,8 @@
 
 typedef void written_range(uintptr_t from, uintptr_t to);
 
-/* The access that a mapping allows now. Pages that were written earlier count, whatever it allows now. */
+/* The access that a mapping allows now. Pages that were written earlier count even if it allows no writing
+ * now. */
 enum {
     WRITTEN_MAY_READ = MAPS_MAY_READ,
     WRITTEN_MAY_WRITE = MAPS_MAY_WRITE,

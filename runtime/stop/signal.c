@@ -106,7 +106,8 @@ bool os_stop_signal_is_used(void)
     return stop_handler != NULL || options.stop == OPTIONS_STOP_SIGNAL;
 }
 
-/* A signal that the kernel has no room for counts as sent: the thread that waits sends it again. */
+/* A signal that the kernel has no room for counts as sent: the stopping thread sends it again while it
+ * waits. */
 bool os_signal_thread(int thread)
 {
     int saved = errno, process = getpid();
@@ -125,7 +126,8 @@ void os_mask_without_stop(sigset_t *set)
     sigdelset(set, os_stop_signal());
 }
 
-/* Interposed wrappers of the calls for masks are bypassed, and so see no change. */
+/* Makes the system call itself, so that interposed wrappers of the mask functions are not called and see no
+ * change. */
 void os_unblock_stop_signal(void)
 {
     uint64_t stop = (uint64_t)1 << (os_stop_signal() - 1);

@@ -20,7 +20,8 @@ typedef struct os_frame {
 } os_frame_t;
 
 int os_stop_signal(void);
-/* Install the handler for it, the same each time, before each use: the program may have replaced it since. */
+/* Install the handler of the stop signal. Called before each use, with the same handler, because the program
+ * may have replaced it. */
 void os_on_stop_signal(void (*handler)(const os_frame_t *frame));
 /* Has the handler ever been installed, or is the signal the only means that is allowed? */
 bool os_stop_signal_is_used(void);
@@ -33,8 +34,7 @@ bool os_thread_has_ended(int thread);
 bool os_thread_blocks_signal(int thread);
 /* Say on stderr, once, that a thread was waited for in vain: for how long, its number, its name, and why. */
 void os_report_no_stop(int thread, uint64_t ns, const char *why);
-/* Take the stop signal out of a set that a signal mask is about to be changed by, so that the change leaves
- * it alone. */
+/* Remove the stop signal from a set of signals that are about to be blocked or waited for. */
 void os_mask_without_stop(sigset_t *set);
 /* Unblock the stop signal in the calling thread. */
 void os_unblock_stop_signal(void);

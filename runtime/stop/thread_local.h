@@ -11,7 +11,7 @@
  *     x86-64     | static | record |            AArch64     | record | vector | static |
  *                         ^ word                                     ^ word
  *
- * `word` is the os_thread_word of a thread, which is stopped. Without glibc nothing is found. */
+ * `word` is the os_thread_word of a stopped thread. Without glibc nothing is found. */
 #ifndef WEIR_STOP_THREAD_LOCAL_H
 #define WEIR_STOP_THREAD_LOCAL_H
 

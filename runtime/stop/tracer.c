@@ -26,7 +26,7 @@
 
 enum { STACK = 16 * 1024 };
 
-/* There is one task at a time: this belongs to the thread that holds. */
+/* There is one task at a time. The thread that called tracer_hold owns this. */
 static struct {
     char *stack; /* the runtime's own memory, not a root: the task leaves threads' registers on it */
     tracer_order_t order;

@@ -11,10 +11,10 @@
  *     "release", wait           ends, by which the kernel lets all go   goes on; a system call begins again
  *
  * The stop interrupts system calls. A call that the kernel does not restart by itself, the task restarts
- * (tracer_call_t). A call that the kernel restarts with the time that was left at the stop (select) gets less
- * time from the task, by the length of the stop. A signal that arrives meanwhile stays pending, or stops the
- * thread by itself; it is delivered when the task ends. After the tracer of LeakSanitizer (compiler-rt,
- * sanitizer_stoptheworld_linux_libcdep.cpp), which works by signals.
+ * (tracer_call_t). For a call that the kernel restarts with the time that was left at the stop (select), the
+ * task subtracts the length of the stop from that time. A signal that arrives meanwhile stays pending, or
+ * puts the thread into a signal-delivery-stop; it is delivered when the task ends. Modelled on the tracer of
+ * LeakSanitizer (compiler-rt, sanitizer_stoptheworld_linux_libcdep.cpp), which works by signals.
  *
  * This folder: the two means of making another thread of the process stand still: a task that traces it, and
  * a signal.
@@ -36,11 +36,11 @@
  * at a time. */
 bool tracer_hold(tracer_thread_t *threads, size_t count, tracer_judge *judge, uint64_t timeout_ns);
 void tracer_release(void);
-/* Is the task still alive, and so are the threads still held? Another process may have killed it. */
+/* Is the task alive, so that the threads are still held? Another process may have killed it. */
 bool tracer_holds(void);
 
-/* Is it the number of the task? Also true for a task that this module has not reaped, because a thread of the
- * program that waits for any child (__WALL) has. */
+/* Is it the number of the task? Also true if a thread of the program has reaped the task by a wait for any
+ * child (__WALL). */
 bool tracer_is_task(int process);
 /* Called when a wait of the program's has reaped the task: another child may get its number from now on. */
 void tracer_forget_task(int process);

@@ -1,14 +1,14 @@
 /* tracer_again: restarts system calls that a stop interrupts with EINTR and that the kernel does not restart
  * (signal(7): "interrupted by stop signals"). The task sets the program counter back to the call, and puts
- * the call's number back into its register. By that alone a relative timeout would begin anew; so what is
- * left of it is put in its place:
+ * the call's number back into its register. A relative timeout would then begin anew, so the task replaces it
+ * by the time that is left:
  *
  *     a pointer to a timespec      points to one in the thread's tracer_call_t from then on
  *     milliseconds in a register   are reduced; the upper half of the register, which the kernel ignores,
  *                                  gets a mark
  *     SO_RCVTIMEO, SO_SNDTIMEO     is not changed; the descriptor's register gets the same mark
  *
- * By these a call that is interrupted again is told from a new one. If the time is over, the call returns
+ * These marks tell a call that is interrupted again from a new one. If the time is over, the call returns
  * what it returns on a timeout. Two kinds of calls are not restarted: those that must not be (close), and
  * those that a signal of the program interrupts.
  */

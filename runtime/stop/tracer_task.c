@@ -41,14 +41,14 @@ void tracer_copy_red_zone(uintptr_t stack, uintptr_t words[TRACER_RED_ZONE / 8])
     uintptr_t from = (stack - TRACER_RED_ZONE) & ~(uintptr_t)7;
     struct iovec to = {words, TRACER_RED_ZONE}, there = {(void *)from, TRACER_RED_ZONE};
     bool is_there = stack % OS_PAGE >= TRACER_RED_ZONE + 8;
-    for (size_t i = 0; i < RED_ZONE; i++) /* AddressSanitizer calls it out of bounds: not by memcpy */
+    for (size_t i = 0; i < RED_ZONE; i++) /* not by memcpy: AddressSanitizer would report it */
         words[i] = is_there ? ((const volatile uintptr_t *)from)[i] : 0;
     if (!is_there)
         tracer_call(SYS_process_vm_readv, CALL1(SYS_getpid, 0), (long)&to, 1, (long)&there, 1, 0);
 }
 
-/* The signal to give back when the thread goes on: a stop for the delivery of a signal has taken it.
- * `status`: the signal, and the event in the bits above it. */
+/* The signal to deliver when the thread goes on: its signal-delivery-stop has dequeued it. `status`: the
+ * signal, and the event in the bits above it. */
 static long signal_of(int status)
 {
     return status >> 8 == PTRACE_EVENT_STOP ? 0 : status;
@@ -61,9 +61,9 @@ static void let_go(tracer_thread_t *thread, int status, enum tracer_state state)
 }
 
 /* Keep the thread stopped, but let it take part in a stop of the whole process (SIGSTOP, ^Z). Otherwise the
- * parent of the process would hear of such a stop only when the task lets the threads go, and the stopped
- * process cannot have it do that. After such a stop the thread has to be asked again. The kernel refuses it
- * for a thread that was about to get a signal, and for one that listens already. */
+ * parent of the process would hear of such a stop only when the task lets the threads go, and a stopped
+ * process cannot tell the task to do so. After such a stop the thread has to be asked again. The kernel
+ * refuses PTRACE_LISTEN for a thread that was about to get a signal, and for one that listens already. */
 static void have_listen(const tracer_thread_t *thread)
 {
     trace(PTRACE_LISTEN, thread->thread, 0, NULL);
@@ -240,9 +240,9 @@ static void wait_for(const tracer_order_t *order, tracer_thread_t *thread, uint6
     }
 }
 
-/* The first thread is seized last, so that the kernel lets it go first when the task ends. The kernel drops
- * an ignored signal to the process as it is sent, unless the first thread is traced. While that is so, the
- * signal may wake any thread, so all of them have to be held. */
+/* The first thread is seized last, so that the kernel lets it go first when the task ends. The kernel drops a
+ * signal that the process ignores when it is sent, unless the first thread is traced. While the first thread
+ * is traced, such a signal may wake any thread, so all others have to be held for that whole time. */
 static void seize_all(const tracer_order_t *order)
 {
     tracer_thread_t *first = NULL;

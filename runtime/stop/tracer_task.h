@@ -30,8 +30,8 @@ bool tracer_is_parent(int process, int thread);
 /* Copy the red zone below a stack pointer; zeros if nothing is mapped there. */
 void tracer_copy_red_zone(uintptr_t stack, uintptr_t words[TRACER_RED_ZONE / 8]);
 
-/* Does the program ignore the signal? The kernel drops an ignored signal as it is sent, but not to a thread
- * that is traced, or that blocks it as the collecting thread does. */
+/* Does the program ignore the signal? The kernel drops an ignored signal when it is sent, unless the
+ * receiving thread is traced or blocks it, as the collecting thread does. */
 bool tracer_is_ignored(const tracer_order_t *order, int number);
 
 /* Make the thread restart a call that the stop interrupted, with what is left of its time. The thread is

@@ -35,10 +35,10 @@ enum {
 /* A thread to be held. The first group is the caller's, the second the task's. */
 typedef struct tracer_thread {
     int thread;     /* the kernel's number */
-    uintptr_t word; /* its os_thread_word; if another, the number is another thread's by now */
+    uintptr_t word; /* its os_thread_word; a thread with another one has reused the number */
     void *owner;    /* whatever the caller wants */
     tracer_call_t *call;
-    const _Atomic uint32_t *vforks; /* 1 while it may wait in a vfork; its frame there is noted then */
+    const _Atomic uint32_t *vforks; /* 1 while it may wait in vfork; it has noted its frame before */
     bool *restarts;                 /* written by the task: see thread_state.h */
 
     enum tracer_state state;

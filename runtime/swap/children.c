@@ -1,9 +1,9 @@
 /* children: the calls that make a child which shares the process's memory until it executes another program:
  * vfork, and posix_spawn, popen, system and wordexp of the C library. Meanwhile the thread that made the
  * child waits in the kernel, where neither a tracer nor a signal reaches it. So it saves its registers before
- * the call (runtime/threads/world.h), and other threads may collect. What those functions keep in registers
- * later, they have saved on the stack by the time they wait; all of the stack is scanned, down to its end.
- * fork is different: its child has memory of its own.
+ * the call (runtime/threads/world.h), and other threads may collect. What those functions hold in registers
+ * later is on the stack by the time they wait, and all of the stack is scanned, down to its lower end. fork
+ * is different: its child has memory of its own.
  *
  * vfork returns twice, and the child may overwrite what lies below its caller's frame, including vfork's
  * return address. So the return address is kept in a register over the call, as in the C library.

@@ -4,7 +4,7 @@
  *     arena, "system bytes"      bytes held from the kernel for the heap: heap_sys - heap_released
  *     uordblks, "in use bytes"   bytes in allocated blocks: heap_alloc
  *     fordblks                   the rest of what is held
- *     keepcost                   what malloc_trim(0) could give back: the idle part of it
+ *     keepcost                   what malloc_trim(0) could give back: the idle part of what is held
  *
  * Nothing is mapped block by block, so the fields for mmap are 0; so are the counts of free pieces, which
  * this heap does not keep.

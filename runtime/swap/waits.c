@@ -1,9 +1,9 @@
 /* waits: blocking calls in which the program could notice a stop of its threads.
  *
- * A call with a timeout that Linux does not begin again by itself is begun again with what is left of its
- * time (stop/tracer_again.c); for that the thread notes when the timeout will be over. During a stop, the
- * task that holds the threads is a child of the process; a wait for children of all kinds (__WALL, __WCLONE)
- * is kept from reporting it.
+ * A call with a timeout that Linux does not restart by itself is restarted with the time that is left
+ * (stop/tracer_again.c). For that the thread notes when the timeout will be over. During a stop, the task
+ * that holds the threads is a child of the process; a wait for children of all kinds (__WALL, __WCLONE) is
+ * kept from reporting it.
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* bias: the lock of a heap's slow paths, biased towards the heap's owner: the owner takes it without an
  * atomic read-modify-write. A thread that tends the heap (tend.h) revokes the bias for that time.
  *
- *     owner:   busy = 1; compiler fence; not its own?  then busy = 0 and wait     ... work ...  busy = 0
- *     tender:  revoke; fence of all threads; busy?  then as before, and leave     ... tend ...  at rest
+ *     owner:   busy = 1; compiler fence; bias != OWNER?  busy = 0 and wait        ... work ...  busy = 0
+ *     tender:  revoke; fence of all threads; busy?  restore the bias, and leave   ... tend ...  RESTING
  *
  *              owner comes to a slow path               tender, under the lock of the heaps
  *     RESTING ----------------------------> OWNER, queued -----------------------> REVOKED --> OWNER, RESTING
@@ -22,8 +22,8 @@
  * The owner takes the bias back, opens the fast paths, and puts the heap into the queue of heaps that are
  * worth tending (tend_queue.h).
  *
- * The lock nests. Only the outermost bias_enter waits: the thread is then in no slow path of its heap. It may
- * hold locks of layers above the heap, but none of rank LOCK_RANK_HEAPS or higher. */
+ * The lock nests. Only the outermost bias_enter waits: the thread is then in no slow path of its heap. The
+ * thread may hold locks of layers above the heap, but none of rank LOCK_RANK_HEAPS or higher. */
 #ifndef WEIR_THREADS_BIAS_H
 #define WEIR_THREADS_BIAS_H
 
@@ -40,7 +40,8 @@ enum bias_state {
     BIAS_RESTING  /* tended, and nothing was done in the heap since; the owner may take the bias back */
 };
 
-/* By the thread that has revoked the bias: the owner's fast paths are slow ones, until it takes them back. */
+/* Called by the thread that has revoked the bias: make the owner's fast paths slow ones, and undo that.
+ * bias_wait undoes it for the owner. */
 void bias_close_fast_paths(heap_t *heap);
 void bias_open_fast_paths(heap_t *heap);
 /* Wait until the owner has the bias again. On return self->busy is 1. */

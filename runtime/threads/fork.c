@@ -22,8 +22,8 @@ static struct {
     uint32_t count;
 } forks = {.lock = LOCK_INIT(LOCK_RANK_FORK)};
 
-/* Of the forks that the calling thread is in, those in its signal handlers included: how many are empty; and
- * one bit for each, the lowest for the innermost: does it have the streams' lock? */
+/* Of the forks that the calling thread is in, those in its signal handlers included. empty: how many are
+ * empty. streams: one bit for each, the lowest for the innermost; set if that fork has the streams' lock. */
 static __thread struct {
     uint32_t empty;
     uint64_t streams;
@@ -71,8 +71,8 @@ static bool take_own(void)
     return false;
 }
 
-/* Forks in signal handlers nest. A fork inside another one is empty: the thread holds the outer one's locks,
- * or that is empty itself. */
+/* Forks in signal handlers nest. A fork inside another one is empty, because the thread holds the outer one's
+ * locks or the outer one is empty itself. */
 static bool is_empty_fork(void)
 {
     return own.empty || lock_depth || cache.no_stop;
@@ -98,7 +98,7 @@ static void prepare(void)
     own.streams = own.streams << 1 | has_streams;
 }
 
-/* Of the fork that ends: did it have the streams' lock? */
+/* Did the fork that ends have the streams' lock? Removes its bit. */
 static bool pop_streams(void)
 {
     bool had = own.streams & 1;

@@ -18,9 +18,9 @@
  * thread that cannot get a lock soon therefore gives up all that it has taken for the fork, the streams' lock
  * included, and begins again.
  *
- * After an empty fork in a process of one thread nothing is lost: the child is an exact copy. Otherwise the
- * child releases the locks that vanished threads held. POSIX lets the child of such a process call only
- * async-signal-safe functions, so it does not need the data that such a thread left half changed.
+ * After an empty fork in a process of one thread nothing is lost: the child is an exact copy. In a process of
+ * several threads the child releases the locks that vanished threads held. POSIX lets such a child call only
+ * async-signal-safe functions, so it does not need the data that a vanished thread left half changed.
  */
 #ifndef WEIR_THREADS_FORK_H
 #define WEIR_THREADS_FORK_H
@@ -34,9 +34,10 @@
 void fork_handle(void);
 
 /* Have a part's functions called around fork. `before` takes the part's locks by lock_acquire_soon; the first
- * of them has this rank. It returns false if it has none of them. `after` releases them by lock_after_fork.
- * In the child of an empty fork `after` is called although `before` was not; lock_may_repair says what it may
- * touch. Called once for a part, by any thread that holds no lock of rank LOCK_RANK_FORK or higher. */
+ * of them has this rank. If it cannot get all of them, it releases those that it has taken and returns false.
+ * `after` releases them by lock_after_fork. In the child of an empty fork `after` is called although `before`
+ * was not; lock_may_repair says what it may touch. Called once for a part, by any thread that holds no lock
+ * of rank LOCK_RANK_FORK or higher. */
 void fork_call(enum lock_rank rank, bool (*before)(void), void (*after)(bool child));
 
 /* Held while the runtime or a part of it starts. */

@@ -63,8 +63,8 @@ static bool is_parent(heap_t *heap)
 }
 
 /* The thread waits for its child of vfork, and counts as parked. When the child exits or becomes another
- * program, the thread stops before it runs on. If it blocks the stop signal, as the C library's posix_spawn
- * does, it first runs to where it unblocks it, and unmaps the child's stack on the way: see
+ * program, the thread stops before it runs on. A thread that blocks the stop signal, as the C library's
+ * posix_spawn does, first runs on until it unblocks the signal, and unmaps the child's stack on the way: see
  * halt_has_loose_thread. */
 static void accept_parent(heap_t *heap)
 {
@@ -90,7 +90,7 @@ static bool wait_for_children(void)
 }
 
 /* Wait until the thread stands still. ask: called again from time to time, since a signal may be lost if the
- * program had replaced the handler; NULL: not by the signal. */
+ * program had replaced the handler; NULL: the tracer stops threads, not the signal. */
 static bool wait_for(heap_t *heap, uint64_t since, void (*ask)(heap_t *heap))
 {
     enum { LOOK_NS = 10 * 1000 * 1000 };
@@ -166,8 +166,9 @@ static bool list_threads(void)
     return true;
 }
 
-/* Called when the tracer has stopped the thread, so its thread-local variables do not change. If it does not
- * have this heap, it is a new thread, with the number and perhaps the memory of one that is gone. */
+/* Called when the tracer has stopped the thread, so its thread-local variables do not change. If cache.heap
+ * of the thread is not thread->owner, it is a new thread, with the number and perhaps the memory of one that
+ * is gone. */
 static enum tracer_state judge(const tracer_thread_t *thread)
 {
     heap_t *const *heap = of_thread(thread->word, &cache.heap);
@@ -234,7 +235,8 @@ static enum outcome by_tracer(void)
     return outcome;
 }
 
-/* Clears the threads' pointers to their registers first: tracer_release frees the memory where those are. */
+/* Clears the pointers to the held threads' registers before tracer_release: from then on the threads run, and
+ * write these fields themselves. */
 void halt_end(void)
 {
     for (heap_t *heap = heaps.all; heap; heap = heap->next)

@@ -17,7 +17,7 @@
 
 /* Before the stop: allocate what is noted of each thread. False: out of memory. */
 bool halt_make_room(void);
-/* Once no more threads may get a heap: is there enough? */
+/* Once no more threads may get a heap: is there room for all? */
 bool halt_has_room(void);
 /* With world_stopping set: stop all threads. at_signal: the handler of the stop signal. True: all stand
  * still, until halt_end. False: one could not be stopped, and the caller starts the world again. */

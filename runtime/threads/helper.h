@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/* Block every signal of the calling thread but the one that stops it, and faults. */
+/* Block every signal of the calling thread except the stop signal and the signals of faults. */
 void helper_block_signals(void);
 
 /* Start a detached thread. `main` calls helper_block_signals first: the thread does not inherit a full mask,

@@ -37,8 +37,8 @@ static void link(heap_t *heap, int number)
     *bucket = heap;
 }
 
-/* The link to the wanted heap or, if wanted is NULL, to the one that has the number. Or the end of the chain:
- * there is none. */
+/* The link to the wanted heap or, if wanted is NULL, to the one that has the number. If there is none: the
+ * link at the end of the chain. */
 static heap_t **find(int number, const heap_t *wanted)
 {
     heap_t **at = bucket_of(number);

@@ -37,7 +37,7 @@ static inline __attribute__((always_inline)) void park(heap_t *heap)
     } while (atomic_load(&world_stopping));
 }
 
-/* Until then no other stop begins. */
+/* No other stop begins before all threads that parked have called this. */
 static inline void unpark(void)
 {
     if (atomic_fetch_sub(&parked, 1) == 1)
@@ -49,8 +49,9 @@ static inline void unpark(void)
  *
  * A thread that goes on clears `parked` first and then looks whether the next stop has begun, because that
  * stop may have seen it parked. All signals are blocked from before anything is noted until all of it is
- * cleared: the collector knows only of the frames above this one; the next stop waits for this thread; and a
- * signal that cancels the thread would leave its heap with the address of registers on a lost stack. */
+ * cleared. A handler may not run here, since the collector knows only of the frames above this one, and the
+ * next stop waits for this thread. A signal that cancels the thread would leave its heap with the address of
+ * registers on a lost stack. */
 static inline __attribute__((always_inline)) void wait_parked(heap_t *heap, uintptr_t stack,
                                                               range_t registers)
 {
@@ -177,7 +178,7 @@ __attribute__((noinline, no_sanitize("address"))) void world_block_begin(void)
     atomic_store(&heap->thread.parked, 1);
 }
 
-/* The collector is at work on what world_block_begin has noted: none of it is written. */
+/* The collector may be reading what world_block_begin has noted, so this writes none of it. */
 static void wait_blocked(heap_t *heap)
 {
     uint64_t signals = os_block_heard_signals();

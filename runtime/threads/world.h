@@ -57,10 +57,10 @@ static inline void world_leave(void)
 
 /* Save the stack pointer and the callee-saved registers that the caller of this function had.
  * __builtin_unwind_init stores the registers in the current frame. That frame is gone when they are wanted,
- * so the words that hold them are copied, and the words above in which the frame of a public entry point,
- * between the two, may have saved them. No more words are copied: the caller's frame may be the first of its
- * stack, with nothing above. This is a macro because it is about the frame of the function that uses it,
- * which must not be inlined. */
+ * so the words that hold them are copied. A public entry point between the caller and this function may have
+ * saved some of them in its own frame, so the words above, where that frame is, are copied too. No more words
+ * are copied: the caller's frame may be the first of its stack, with nothing above. This is a macro because
+ * it is about the frame of the function that uses it, which must not be inlined. */
 #define WORLD_SAVE_FRAME(frame)                                                                              \
     do {                                                                                                     \
         saved_frame_t *saved_to = (frame);                                                                   \

@@ -104,10 +104,10 @@ static uint32_t hash_contents(const cfi_bounds_t *bounds, uintptr_t from, uintpt
  *     63        48 47     40 39 ...                  0
  *     | cfa: 15+1 |   rbp   | rbx, r12, r13, r14, r15 |  distances in words; 0: not changed
  *
- * The row of an outermost frame, which each walk ends with, says only that it is one (ROW_OUTERMOST: no plain
- * row has a distance of 0). Beside the row lies its key, combined with the row by exclusive or: a reader that
- * gets the halves of two different entries finds no match. So no lock is needed (Hyatt and Mann, "A lockless
- * transposition table implementation", 2002).
+ * The row of an outermost frame says only that it is one (ROW_OUTERMOST: its CFA has the distance 0, which no
+ * plain row has). Beside each row lies key XOR row: a reader that gets the halves of two different entries
+ * finds no match. So no lock is needed (Hyatt and Mann, "A lockless transposition table implementation",
+ * 2002).
  */
 enum { CACHED = 2048 };
 static struct {
@@ -230,9 +230,9 @@ static uint32_t hash_registers(const cfi_frame_t *frame)
     return hash;
 }
 
-/* Begin the place of the function whose call was just noted: where its part of the stack ends is known only
- * after the next step. A function that a signal has interrupted makes no call: an odd number stands for its
- * frame. */
+/* Begin the place of the function whose call was just noted. end_place completes it after the next step, when
+ * the end of its part of the stack is known. A function that a signal has interrupted makes no call: its
+ * `frame` is a new odd number. */
 static void begin_place(unwind_place_t *place, const cfi_frame_t *frame, bool is_call)
 {
     *place = (unwind_place_t){.frame = is_call ? frame->reg[CFI_RSP] : 2 * (uintptr_t)another() + 1,

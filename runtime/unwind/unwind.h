@@ -2,9 +2,9 @@
  * on other processors than x86-64.
  *
  * May be called anywhere: in malloc, in a signal handler, under the linker's lock, while an exception is
- * thrown, on a coroutine's stack. It allocates nothing, takes no lock, and reads no memory but the stack. A
- * stack that is not the thread's own is probed by one system call (process_vm_readv), so that nothing beyond
- * its end is read.
+ * thrown, on a coroutine's stack. It allocates nothing, takes no lock, and reads only the stack and the
+ * unwind tables of the loaded files. A stack that is not the thread's own is probed by one system call
+ * (process_vm_readv), so that nothing beyond its end is read.
  *
  * All threads share a cache of rows of a common form, by address. A frame whose row is cached takes some 20
  * ns.
@@ -31,7 +31,7 @@ uint32_t unwind_calls(unwind_stack_t own, uintptr_t *calls, uint32_t room, bool 
  * thread's stack the calls and the places are the same from the outermost frame down to some frame, the
  * thread has most likely not left that frame between the walks. If `frame` or `registers` differ, it has. */
 typedef struct unwind_place {
-    uintptr_t frame;    /* its CFA, of the outermost its stack pointer; odd if a signal interrupted it */
+    uintptr_t frame;    /* its CFA; of the outermost, its stack pointer; odd: a signal interrupted it */
     uint32_t registers; /* a hash of the callee-saved registers */
     uint32_t contents;  /* a hash of its part of the stack, or of both ends if that is large */
 } unwind_place_t;
