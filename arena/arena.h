@@ -78,7 +78,7 @@ static inline void arena_set_next(arena_t *arena, char *next)
 
 /* Run and forget cleanups and children that are newer than the serial, latest first. */
 void cleanup_run(arena_t *arena, uint64_t serial);
-/* Make an arena the child of another one; and end that. */
+/* Make `child` a child of `parent`. Take it from its parent, if it has one. */
 void cleanup_adopt_child(arena_t *parent, arena_t *child);
 void cleanup_leave_parent(arena_t *child);
 /* Move the cleanups of `from` to `into`, as its latest ones. */

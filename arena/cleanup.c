@@ -1,5 +1,5 @@
-/* cleanup: what is to be called when an arena is rewound: a stack of notes. The children of an arena are
- * notes, too. A note of the program's is an object of the arena; the note of a child lies in the child.
+/* cleanup: what is to be called when an arena is rewound: a stack of records. Each child of an arena has one,
+ * too. The record of a cleanup of the program's is an object of the arena; that of a child lies in the child.
  */
 #include <stddef.h>
 
@@ -50,7 +50,7 @@ bool weir_arena_cleanup(weir_arena *window, void (*run)(void *context), void *co
 static void free_child(void *context)
 {
     arena_t *child = context;
-    child->parent = NULL; /* its note is off the stack already */
+    child->parent = NULL; /* its record is off the stack already */
     weir_arena_free(&child->window);
 }
 

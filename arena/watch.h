@@ -33,13 +33,13 @@ bool watch_is_wanted(void);
 watch_t *watch_begin(void);
 void watch_end(watch_t *watch);
 
-/* The memory is the arena's from now on, and must not be accessed; this is so no longer. */
+/* From now on the memory is the arena's free memory, and may not be accessed; watch_show: it may again. */
 void watch_hide(watch_t *watch, char *start, char *end);
 void watch_show(watch_t *watch, char *start, char *end);
 
 /* An object was allocated. False: no memory to note it. */
 bool watch_object(watch_t *watch, char *start, size_t size);
-/* The object has another size, in place. */
+/* The object was resized in place. */
 void watch_resize(watch_t *watch, char *start, size_t size, size_t new_size);
 /* All objects but the first `count` are gone. */
 void watch_forget(watch_t *watch, size_t count);

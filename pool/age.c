@@ -3,7 +3,7 @@
  * later. A cycle for a limit makes all objects pending drop at once.
  *
  * AGE moves each chain of magazines as a whole, by one word, with biases revoked, and allocates nothing.
- * SETTLE calls the program's drop callbacks, one thread a pool at a time, without a lock.
+ * SETTLE calls the program's drop callbacks without a lock, in one thread at a time for each pool.
  *
  * Magazines that were in a depot are given back to the heap only here, and when nobody uses the pool any more
  * (pool_dispose). While all biases of a pool are revoked and no thread was skipped, no thread is in a pop of
@@ -33,7 +33,7 @@ static void push_chain(depot_t *depot, magazine_t *chain)
     }
 }
 
-/* At most two magazines are in hand; those of a stack are moved as a whole. */
+/* A thread has at most two magazines in hand, which are pushed one by one; a stack moves as a whole. */
 static void local_age(local_t *local)
 {
     pend(local->pool, depot_replace(&local->victims, NULL));

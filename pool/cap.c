@@ -1,10 +1,10 @@
 /* cap: what a pool refuses: objects that the program does not want kept, and objects beyond a number of
  * bytes.
  *
- * The cap is exact: each object is counted, by its usable size, when it comes and when it goes. So a pool
- * with a cap is unbiased to the fast paths, and each get and put goes out of line. A magazine says whether
- * its objects are counted. When a cap is set or taken away, all that the pool has is dropped: so the
- * magazines in use agree. */
+ * The cap is exact: each object is counted, by the size of its cell, when it comes and when it goes. So a
+ * pool with a cap is unbiased to the fast paths, and each get and put goes out of line. A magazine says
+ * whether its objects are counted. When a first cap is set or the cap is removed, all objects are dropped: so
+ * all magazines in use are counted, or none is. They are also dropped when a new cap is exceeded already. */
 #include "pool/check.h"
 #include "pool/pool.h"
 

@@ -33,8 +33,8 @@ extern void heaptrack_free(void *p) __attribute__((weak));
 enum { BUCKETS = 1024, POISON = 0xd5 };
 enum check_state { OUT, IN, IN_OLD /* IN since before the last cycle */, PENDING_DROP };
 
-/* The record of an object. All fields are under pools.lock; the contents of the object, and `copy`, belong to
- * the thread that puts or takes it. */
+/* The record of an object. All fields but `copy` are under pools.lock; `copy` and the contents of the object
+ * belong to the thread that puts or takes it. */
 typedef struct check_record {
     struct check_record *next; /* in the bucket */
     char *object;
@@ -163,8 +163,8 @@ static check_record_t *find_state(struct check *check, enum check_state state)
     return NULL;
 }
 
-/* Make *fresh the record of p, which is not the pool's yet, unless an earlier object at this address has left
- * one. Returns the record; NULL: there is none, and no *fresh. */
+/* The record of p: one that an earlier object at this address has left, or else *fresh, which becomes NULL.
+ * NULL: there is neither. */
 static check_record_t *note(struct check *check, char *p, check_record_t **fresh)
 {
     check_record_t **at = find(check, p);

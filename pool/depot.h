@@ -9,9 +9,9 @@
  *             |   tag    |  address of the top >> 10 |   addresses: 47 bits; magazines are aligned to 1024
  *
  * Each change adds one to the tag, so that a pop that was interrupted between reading top->next and its
- * exchange fails if anything has changed. The tag wraps around after 2^27 changes. To be deceived, a thread
- * would have to be held up between those few instructions for seconds, while others change the same stack
- * without pause, and would have to wake at exactly the same tag.
+ * exchange fails if anything has changed (the ABA problem). The tag wraps around after 2^27 changes: an
+ * exchange succeeds wrongly only if its thread stood between those few instructions for seconds, while others
+ * changed the same stack without pause, and went on at exactly the same tag.
  *
  * A pop reads top->next although another thread may have popped top meanwhile. So magazines may be given back
  * to the heap only when no thread is in a pop: age.c sees to that.

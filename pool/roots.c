@@ -17,8 +17,7 @@
 
 /* --- before the stop --- */
 
-/* Does the collector decide about the object's life? Whether p is an object at all, the trace will find
- * out. */
+/* Does p lie in collected memory? Only its span is looked at: the trace finds out whether p is an object. */
 static bool is_collected(const void *p)
 {
     if (!region_owns(p))

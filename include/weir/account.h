@@ -35,8 +35,8 @@ enum { WEIR_ACCOUNT_NAME = 32, WEIR_ACCOUNTS = 256 };
 typedef struct weir_account_stats {
     char name[WEIR_ACCOUNT_NAME];
     int64_t limit;    /* bytes; WEIR_NO_LIMIT: none */
-    uint64_t held;    /* bytes that are charged now, */
-    uint64_t peak;    /* and at most since the beginning, or since weir_account_reset_peak */
+    uint64_t held;    /* bytes that are charged now */
+    uint64_t peak;    /* the most that held has been, since the beginning or weir_account_reset_peak */
     uint64_t charged; /* blocks, ever */
     uint64_t refused; /* allocations that failed because of the limit, ever */
 } weir_account_stats;

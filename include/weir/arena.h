@@ -60,9 +60,9 @@ typedef struct weir_arena_options {
     /* The most bytes of blocks that the arena may hold, its own head included; default: no limit. */
     size_t limit;
     /* The caller's memory for the first block, for example on the stack: at least WEIR_ARENA_FIRST_BLOCK_MIN
-     * bytes. The arena itself lies in it too, so nothing is allocated from the heap until it is full. It does
-     * not count for the limit, has to outlive the arena, and belongs to the caller again after
-     * weir_arena_free. */
+     * bytes, at any alignment. The arena itself lies in it too, so nothing is allocated from the heap until
+     * the block is full. The block does not count for the limit, has to outlive the arena, and belongs to the
+     * caller again after weir_arena_free. */
     void *first_block;
     size_t first_block_size;
     /* The parent arena frees this one when the parent is rewound to a place before this call, reset, or
@@ -166,12 +166,12 @@ WEIR_API void *weir_arena_alloc_array(weir_arena *arena, size_t count, size_t si
 
 /* Change an object's size; `size` is the size that it has now. The arena's last object is resized in place,
  * if the block has room. Any other object keeps its place when it shrinks, and is copied when it grows; its
- * old room is then wasted until the arena is reset. If the object is NULL, a new one is allocated. On failure
- * the object is unchanged. */
+ * old room is then wasted until the arena is reset. A copy is aligned to 16 bytes, even if the object had a
+ * larger alignment. If the object is NULL, a new one is allocated. On failure the object is unchanged. */
 WEIR_API void *weir_arena_resize(weir_arena *arena, void *object, size_t size, size_t new_size) WEIR_NOEXCEPT
     WEIR_ATTRIBUTE((alloc_size(4)));
 
-/* A copy of size bytes; of a string; of at most `most` characters of a string, with a '\0' added. */
+/* A copy of `size` bytes; of a string; of the first characters of a string, at most `most`, with a '\0'. */
 WEIR_API void *weir_arena_memdup(weir_arena *arena, const void *bytes, size_t size) WEIR_NOEXCEPT;
 WEIR_API char *weir_arena_strdup(weir_arena *arena, const char *string) WEIR_NOEXCEPT;
 WEIR_API char *weir_arena_strndup(weir_arena *arena, const char *string, size_t most) WEIR_NOEXCEPT;

@@ -48,11 +48,11 @@ WEIR_API_BEGIN
 
 /* --- Strings and bytes --- */
 
-/* An empty builder with room for `capacity` bytes. With 0 it has no room yet. If the arena has no memory, it
- * has no room, and `failed` is set. */
+/* An empty builder with room for `capacity` bytes. With 0 it has no room yet. If the arena has no memory, the
+ * builder has no room, and `failed` is set. */
 WEIR_API weir_builder weir_builder_on(weir_arena *arena, size_t capacity) WEIR_NOEXCEPT;
 
-/* Make room for `more` bytes beyond the length. */
+/* Make room for `more` bytes beyond the length. If that fails, `failed` is set. */
 WEIR_API bool weir_builder_reserve(weir_builder *builder, size_t more) WEIR_NOEXCEPT;
 
 /* Append bytes; the characters of a string; what printf would print (also false if vsnprintf fails); one

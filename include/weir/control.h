@@ -4,10 +4,10 @@
  * starts. A call takes effect at once and for the whole process. After Go's runtime/debug.SetGCPercent,
  * SetMemoryLimit and FreeOSMemory; the hard limit is weir's own.
  *
- * All functions may be called from any thread; unless it says so, none fails, and none changes errno. Limits
- * are in bytes, and count memory that is held from the kernel, not what the program asked for. The soft limit
- * counts the whole process (weir_set_memory_limit_scope), the hard limit everything that the runtime holds
- * (weir_mem_stats: sys - heap_released).
+ * All functions may be called from any thread. None fails and none changes errno, unless its description says
+ * so. Limits are in bytes, and count memory that is held from the kernel, not what the program asked for. The
+ * soft limit counts the whole process (weir_set_memory_limit_scope), the hard limit everything that the
+ * runtime holds (weir_mem_stats: sys - heap_released).
  */
 #ifndef WEIR_CONTROL_H
 #define WEIR_CONTROL_H
@@ -99,11 +99,11 @@ WEIR_API void weir_shrinker_remove(weir_shrinker *shrinker, void *context) WEIR_
 /* Gets the bytes in use, and the limit: the lower one of the soft and the hard limit. */
 typedef void weir_pressure_callback(void *context, size_t inuse, size_t limit);
 
-/* Have the callback called when so many percent of the limit are in use; in use is what the limit counts,
- * without idle memory. It is called once, and again only after the memory in use was a 64th of the limit
- * below that percentage; it is also called whenever a cycle could not hold the limit. It is meant for
- * eviction, dumps and load shedding. The rules for shrinkers hold for it. percent: 1 to 100; values outside
- * count as the nearest of these. A callback of NULL: none, as before the first call. */
+/* Have the callback called when the memory in use reaches `percent` of the limit. In use is what the limit
+ * counts, without idle memory. The callback is called once, and again only after the memory in use has fallen
+ * below that percentage by a 64th of the limit. It is also called whenever a cycle could not hold the limit.
+ * It is meant for eviction, dumps and load shedding. The rules for shrinkers hold for it. percent: 1 to 100;
+ * less counts as 1, more as 100. A callback of NULL: none, as before the first call. */
 WEIR_API void weir_set_pressure_callback(int percent, weir_pressure_callback *callback,
                                          void *context) WEIR_NOEXCEPT;
 

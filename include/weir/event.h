@@ -3,13 +3,13 @@
  *
  * A cycle, in order of its events; the indented ones only if there is collected memory:
  *
- *     CYCLE_BEGIN        a cycle begins: the heap has grown, a limit cannot be held, or the program asked; or
- *                        much was allocated since the last cycle though the heap did not grow: then pools
- *                        age, but nothing is collected
+ *     CYCLE_BEGIN        a cycle begins: the heap has grown, a limit cannot be held, or the program asked. Or
+ *                        much was allocated since the last cycle though the heap did not grow: in such a
+ *                        cycle pools age, but nothing is collected
  *     LIMIT_REACHED      if the cycle runs because of a limit
- *     POOLS_AGED         objects that were not used across two cycles are about to be dropped; in a cycle for
- *                        a limit once for each rung of pools that it takes (weir/control.h), and the events
- *                        below follow only if that was not enough
+ *     POOLS_AGED         objects that were not used across two cycles are about to be dropped. In a cycle for
+ *                        a limit this comes once for each rung of pools that is taken (weir/control.h), and
+ *                        the indented events follow only if these rungs were not enough
  *         STOP_BEGIN     threads are asked to stop
  *         STOPPED        all threads are stopped                     * the world is stopped
  *         MARKED         everything that is reached is marked        * the world is stopped

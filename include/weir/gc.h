@@ -57,7 +57,8 @@ typedef struct weir_type {
     const uint64_t *pointers;
     /* Instead of the bits: a function that calls visit(context, p) for each pointer p in the `count` elements
      * at `object`. It runs while the world is stopped: it must not allocate, take a lock or call weir.
-     * `count` may be more than was asked for; the additional elements are zero. */
+     * Several threads of the collector may call it at once, for different objects. `count` may be more than
+     * was asked for; the additional elements are zero. */
     void (*trace)(const void *object, size_t count, void (*visit)(void *context, const void *p),
                   void *context);
 } weir_type;
@@ -70,8 +71,8 @@ WEIR_API void *weir_gc_alloc_typed(const weir_type *type, size_t count) WEIR_NOE
 /* Change the size of a collected object: contents up to the smaller size are kept, the rest is zero. The
  * result is of the same kind as the object (noscan, typed), and has its type; for a typed object, size is
  * that of the whole array, in bytes. Finalizers, cleanups and weak references stay attached. NULL with EINVAL
- * if `object` is not the start of a collected object. weir_gc_realloc(NULL, n) is weir_gc_alloc(n).
- * (weir_realloc would move the object to manual memory.) */
+ * if `object` is not the start of a collected object; on failure the object is unchanged.
+ * weir_gc_realloc(NULL, n) is weir_gc_alloc(n). (weir_realloc would move the object to manual memory.) */
 WEIR_API void *weir_gc_realloc(void *object, size_t size) WEIR_NOEXCEPT WEIR_ATTRIBUTE((alloc_size(2)));
 
 /* Free an object now. This is never needed; it saves work of the collector if the program knows that the
@@ -108,7 +109,8 @@ WEIR_API bool weir_gc_set_base_only(bool base_only) WEIR_NOEXCEPT;
 
 /* Scan [start, start + size) for pointers too, until it is removed; start and size are multiples of 8.
  * Returns 0; -1 with ENOMEM; -1 with EINVAL if they are not multiples of 8, or if the end is beyond the last
- * address. */
+ * address. weir_gc_remove_roots removes the range that was added last with this start; if there is none, it
+ * does nothing. The memory belongs to the caller. */
 WEIR_API int weir_gc_add_roots(const void *start, size_t size) WEIR_NOEXCEPT;
 WEIR_API void weir_gc_remove_roots(const void *start) WEIR_NOEXCEPT;
 

@@ -54,7 +54,8 @@ typedef struct weir_metric_sample {
 
 WEIR_API_BEGIN
 
-/* All metrics, sorted by name; *count is set to their number. After metrics.All. */
+/* All metrics, sorted by name; *count is set to their number. Never fails; any thread may call it. After
+ * metrics.All. */
 WEIR_API const weir_metric *weir_metrics_all(size_t *count) WEIR_NOEXCEPT;
 
 /* Fill in the samples. Returns how many of their names are metrics. Any thread may call it, also a listener

@@ -37,9 +37,9 @@ typedef struct weir_path_step {
     int thread;     /* the kernel's thread id, for WEIR_ROOT_STACK, _REGISTERS, _THREAD_LOCAL; 0: unknown */
     const void *at; /* the object's start; of a root, the word with the pointer; NULL: there is none */
     size_t size;    /* of an object; else 0 */
-    /* The offset of the pointer to the next step: in the object; above the thread's stack pointer; in the
-     * module, as its symbol table counts; in the range. SIZE_MAX: no word leads to the next step, but an
-     * entry of a weak map or a type's trace function. */
+    /* Where the pointer to the next step lies, counted from the object's start; from the thread's stack
+     * pointer, upwards; from the module's base, as its symbol table counts; or from the range's start.
+     * SIZE_MAX: no word leads to the next step, but an entry of a weak map or a type's trace function. */
     size_t offset;
     /* Of WEIR_ROOT_STATIC: what dladdr says; "" and NULL mean not known, or not exported. Of WEIR_ROOT_ARENA
      * and _POOL: the name of the arena or pool, valid until visit returns; NULL: it has none. */
@@ -62,7 +62,7 @@ WEIR_API_BEGIN
  *             listener or callback of a collection; ENOMEM; EAGAIN: the threads could not be stopped, or not
  *             all roots could be found.
  *   own stack the calling thread's registers and stack probably hold p, so they are scanned only if nothing
- *             else leads to the object. A path that begins there says no more than that there is no other.
+ *             else leads to the object. A path that begins there only shows that nothing else leads to it.
  *   threads   any thread may call it, except from a signal handler. It waits for a collection that runs.
  *   cost      all other threads are stopped while this thread alone scans every object that is reached, some
  *             ten times as long as a collection takes. In the worst case it takes 1.6 times the size of the

@@ -3,9 +3,9 @@
  * A pool keeps objects that are not in use, as they were put back, so that the next user need not make one.
  * It is a cache, not a store: an object that is not used across two cycles of the runtime is dropped, and all
  * objects are dropped at once when a memory limit requires it. A cycle comes when the heap has grown by
- * WEIR_GOGC percent; when as much has been allocated since the last cycle (of a small heap, 16 MiB *
- * WEIR_GOGC percent), so that the pools of a steady program shrink as well; when a limit is near; and with
- * weir_free_os_memory().
+ * WEIR_GOGC percent; when the bytes allocated since the last cycle reach WEIR_GOGC percent of the heap (or of
+ * 16 MiB, if it is smaller), so that the pools of a steady program shrink as well; when a limit is near; and
+ * with weir_free_os_memory().
  *
  *     static void *buffer_new(void *ctx) { (void)ctx; return weir_malloc(4096); }
  *
@@ -117,8 +117,8 @@ WEIR_API_BEGIN
 /* Drop all objects of a pool, then free the pool. NULL does nothing. Objects that were got still belong to
  * their holders, who may put them: each is then dropped at once, and the last put frees the handle (some
  * hundred bytes). A put without a get lowers the count of objects outstanding, so the handle may then be
- * freed too early. Otherwise the pool may not be used later or at the same time. A drop callback may not free
- * its own pool. The function waits for drop callbacks that run on other threads. */
+ * freed too early. Except for these puts, no thread may use the pool during this call or after it. A drop
+ * callback may not free its own pool. The function waits for drop callbacks that run on other threads. */
 WEIR_API void weir_pool_free(weir_pool *pool) WEIR_NOEXCEPT;
 
 /* A new pool, empty; NULL with ENOMEM. The options are copied; NULL is the same as all 0. */
@@ -131,7 +131,7 @@ WEIR_API weir_pool *weir_pool_new(const weir_pool_options *options) WEIR_NOEXCEP
 WEIR_API void weir_pool_set_limit(weir_pool *pool, size_t bytes) WEIR_NOEXCEPT;
 
 /* From now on call `refuses` at each put, before `reset`; if it returns true, the object is dropped. For
- * objects that have become larger than the next user needs. NULL: no more. */
+ * objects that have become larger than the next user needs. NULL: call none any more. */
 WEIR_API void weir_pool_set_refusal(weir_pool *pool, bool (*refuses)(void *ctx, void *p)) WEIR_NOEXCEPT;
 
 /* Get an object: one from the pool, or else a new one. NULL if there is neither. If the calling thread's part

@@ -42,7 +42,7 @@ typedef struct weir_size_class_stats {
 
 typedef struct weir_shed_stats {
     uint64_t taken; /* how often the rung was taken, ever */
-    uint64_t bytes; /* by how much less was in use after it, in all; of idle memory, what was given back */
+    uint64_t bytes; /* by how many bytes memory in use fell, in all; of WEIR_RUNG_IDLE: bytes given back */
 } weir_shed_stats;
 
 typedef struct weir_mem_stats {

@@ -15,7 +15,8 @@
 
 WEIR_API_BEGIN
 
-/* The version of the library that is running, as "MAJOR.MINOR.PATCH". The string is static; never NULL. */
+/* The version of the library that is running, as "MAJOR.MINOR.PATCH". The string is static; never NULL. Any
+ * thread may call it. */
 WEIR_API const char *weir_version(void) WEIR_NOEXCEPT;
 
 WEIR_API_END

@@ -32,7 +32,7 @@ typedef struct weir_span {
     size_t block_size;  /* the whole of a large block */
     size_t blocks;      /* how many blocks the span has room for; 1: a large block */
     size_t used_blocks; /* allocated and not freed; of collected blocks: not yet found unreachable */
-    size_t resident;    /* bytes of the span's pages that are resident, at most */
+    size_t resident;    /* an upper bound of the bytes of the span's pages that are resident */
     size_t pinned;      /* of these, bytes on pages that a block in use reaches into */
     weir_span_kind kind;
     const uint64_t *used; /* bit i % 64 of word i / 64: block i is in use. Valid until visit returns */

@@ -16,7 +16,7 @@
  *                (weir/finalize.h), this happens before the finalizer runs; so it does for all objects that
  *                only objects with finalizers reach. weir_gc_free does it at once. After weir_gc_realloc,
  *                references and entries lead to the object's new address.
- *   false ones   collector takes any word on a stack for a pointer, so a target may live longer than it
+ *   false ones   the collector takes any word on a stack for a pointer, so a target may live longer than it
  *                should.
  *   threads      any thread may call these at any time, except from a signal handler.
  *   failure      NULL or -1 with ENOMEM.

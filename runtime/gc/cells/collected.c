@@ -14,11 +14,11 @@
 #include "runtime/pages/pages.h"
 #include "runtime/profile/sampled.h"
 
-/* Of an allocation buffer. It is zeroed when it is taken, and is in the first-level cache when the program
- * comes to use it. */
+/* The size of an allocation buffer. A buffer is zeroed when it is taken; it is so small that it is still in
+ * the first-level cache when the program uses it. */
 enum { BUFFER_BYTES = 4096 };
-/* A thread that looks for free cells sweeps at most so many spans that have none before it takes a new span,
- * if it may take one. */
+/* A thread that looks for free cells sweeps at most this many full spans; then it takes a new span, if it
+ * may. */
 enum { SWEEPS_MAX = 8 };
 
 /* --- allocating --- */
@@ -274,7 +274,7 @@ bool collected_is_used(void)
 
 /* --- threads --- */
 
-/* Frees the cells that are left in its allocation buffers, and gives up its spans. */
+/* The ending thread frees the cells left in its allocation buffers, and gives up its spans. */
 void collected_thread_end(heap_t *self)
 {
     collected_t *share = self->collected;

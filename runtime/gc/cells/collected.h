@@ -21,9 +21,9 @@
  *     unswept --claim--> a thread's --no more free cells--> swept --a quarter freed--> to be reclaimed
  *                            ^------------------------------ claim -------------------------'
  *
- * Of its descriptor a small collected span uses the fields that the pages layer needs; next and prev, for the
- * list of its class; heap, for the thread that has claimed it; and those that region.h names: epoch, flags,
- * freed, position, next_offered, is_offered, samples.
+ * A small collected span uses these fields of its descriptor: those that the pages layer needs; next and prev
+ * (the list of its class); heap (of the thread that has claimed it); and those that region.h names: epoch,
+ * flags, freed, position, next_offered, is_offered, samples.
  *
  * This folder: collected cells: allocating them, their spans and sweeping, and the records that hang on
  * objects.
@@ -52,8 +52,8 @@ typedef struct collected {
 } collected_t;
 
 /* A zeroed object of `size` > 0 bytes at a multiple of `alignment`, a power of two. fresh: a new span may be
- * taken. NULL: out of memory; if not fresh, no span at hand has room. The caller is in a no-stop section
- * (world_enter). */
+ * taken. NULL: out of memory; or, if not fresh, no span of the class has a free cell. The caller is in a
+ * no-stop section (world_enter). */
 void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_t alignment, bool fresh);
 
 __attribute__((always_inline)) static inline void *collected_alloc_fast(enum span_kind kind, size_t size)
@@ -73,11 +73,11 @@ __attribute__((always_inline)) static inline void *collected_alloc_fast(enum spa
  * new reads as zero. NULL: nothing has changed, the caller copies. The caller is in a no-stop section. */
 void *collected_grow(heap_t *self, span_t *span, size_t size);
 
-/* Free an object before the collector finds out; p is the start of a cell of the span, or of a large object.
- * False: it was not allocated. */
+/* Free an object by hand; p is the start of a cell of the span, or of a large object. False: it was not
+ * allocated. */
 bool collected_free(heap_t *self, span_t *span, const void *p);
 
-/* Has the last trace reached the object that starts at p? Only until its span is swept. */
+/* Has the last trace reached the object that starts at p? Known only until its span is swept. */
 static inline bool collected_is_marked(const void *p)
 {
     span_t *span = span_of_slot(region_slot(p));
@@ -92,8 +92,8 @@ bool collected_is_used(void);
 
 /* With the world stopped: begin a trace. Blackens the cells in allocation buffers and the objects of
  * KIND_KEPT; returns how many. If the world runs before the end of the trace, objects allocated meanwhile are
- * born black; the tracer has to scan them nevertheless, since the program fills them later. A trace without
- * an end was abandoned: the next one clears its marks. */
+ * born black; the tracer has to scan them nevertheless, since the program fills them later. If
+ * collected_end_trace is not called, the trace is abandoned, and the next one clears its marks. */
 size_t collected_begin_trace(void);
 /* After that: pass the memory of the KIND_KEPT objects, which are scanned as roots, to `range`. */
 void collected_each_kept(void (*range)(uintptr_t from, uintptr_t to));
@@ -109,13 +109,13 @@ void collected_end_trace(void);
 /* After the world has started: give back the spans and large objects in which nothing was marked. The other
  * spans are swept when a thread needs cells. */
 void collected_release_dead(heap_t *self);
-/* Sweep so many spans that no thread has claimed yet. False: there were fewer. */
+/* Sweep up to this many unswept spans. False: there were fewer. */
 bool collected_sweep(size_t spans);
 /* Sweep all of them, before the next trace. */
 void collected_sweep_rest(void);
-/* Release to the kernel the pages of spans that hold no object: of objects that the last trace has found
- * dead, and of those freed by hand since. The spans stay, to be claimed or, at the next trace, given back.
- * True: there were such pages; some may have been released before. */
+/* Sweep all spans; then release to the kernel the pages that only free cells of unclaimed spans reach into.
+ * The spans stay: a thread may claim them, and the next trace may give them back. True: there were such
+ * pages; some may have been released before. */
 bool collected_trim(void);
 
 void collected_thread_end(heap_t *self);

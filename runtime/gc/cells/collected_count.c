@@ -26,8 +26,8 @@ static size_t release_free_pages(const span_t *span)
     return released;
 }
 
-/* The spans that no thread has claimed: cells are taken only from claimed spans, and claiming needs the
- * lock. */
+/* Release the free pages of unclaimed spans only: cells are taken only from claimed spans, and claiming a
+ * span needs the lock. */
 static size_t trim_spans(uint32_t kind, uint32_t cls)
 {
     size_t released = 0;
@@ -66,8 +66,9 @@ __attribute__((no_sanitize("thread"))) static uint64_t count_bits(const span_t *
     return count;
 }
 
-/* The two ends of a buffer may not fit together while its owner refills it. The buffer was empty then, and
- * counts as empty if at >= end: the new cells are not in the `taken` that was read before. */
+/* While the owner refills a buffer, the `at` and the `end` that are read may be of different buffers.
+ * at >= end counts as empty: the old buffer was, and the new cells are not in the `taken` that was read
+ * before. at < end may count too many: then mallocs come out too small, which account.c allows. */
 __attribute__((no_sanitize("thread"))) static uint64_t count_in_buffers(const collected_t *share,
                                                                         uint32_t cls)
 {
@@ -96,8 +97,8 @@ static const collected_t *share_read(const heap_t *heap)
     return __atomic_load_n(&heap->collected, __ATOMIC_ACQUIRE);
 }
 
-/* frees = taken - returned - allocated bits. Read in the order that account.c asks for: what is added first,
- * what is subtracted last. */
+/* frees = taken - returned - allocated bits. As account.c requires, terms that are added are read before
+ * terms that are subtracted. */
 void collected_count(uint64_t mallocs[CLASS_COUNT], uint64_t frees[CLASS_COUNT])
 {
     if (!collected_is_used())

@@ -170,7 +170,7 @@ void collected_span_discard(span_t *span)
     pages_give(span_slot(span), 1, SLOT_PAGES);
 }
 
-/* The next span at the cursor that has free cells, swept; else one to be reclaimed. */
+/* Sweeps spans at the cursor until one has free cells; else takes one from the list `reclaim`. */
 span_t *collected_span_claim(heap_t *self, enum span_kind kind, uint32_t cls, uint32_t sweeps)
 {
     uint32_t *cursor = &collected_lists.cursor[kind - KIND_SCAN][cls];

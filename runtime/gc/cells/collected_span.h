@@ -1,5 +1,5 @@
-/* collected_span: the spans of collected cells: their lists, sweeping and claiming (collected.h). But for
- * the counts of bytes for the sources of `collected` alone: collected.c allocates and frees,
+/* collected_span: the spans of collected cells: their lists, sweeping and claiming (collected.h). Except
+ * for the counts of bytes, only the sources of `collected` use this header: collected.c allocates and frees,
  * collected_trace.c is what the collector calls, collected_count.c counts, checks and gives back. */
 #ifndef WEIR_GC_CELLS_COLLECTED_SPAN_H
 #define WEIR_GC_CELLS_COLLECTED_SPAN_H
@@ -17,7 +17,7 @@ HIDDEN extern struct collected_lists {
     uintptr_t epoch;                                /* how many traces have ended */
     uint32_t large;                                 /* large objects, linked by all_next and all_prev */
     size_t kept;                                    /* bytes of KIND_KEPT, at the last trace */
-    /* New large objects are marked: from the beginning of a trace until its unmarked ones have been freed. */
+    /* New large objects are born marked: from the start of a trace until the dead ones have been freed. */
     bool born_marked;
     bool tracing; /* between collected_begin_trace and collected_end_trace; changed in the stopped world */
 } collected_lists;
@@ -26,8 +26,8 @@ HIDDEN extern struct collected_lists {
 
 /* A span of fresh cells, claimed by the heap's thread. NULL: none is to be had. */
 span_t *collected_span_new(heap_t *self, enum span_kind kind, uint32_t cls);
-/* The next span at the cursor that has free cells, swept; else one that was offered. At most so many are
- * swept. */
+/* Claim the next span at the cursor that has free cells after its sweep; at most `sweeps` are swept. Else
+ * claim one that was offered. NULL: there is none. */
 span_t *collected_span_claim(heap_t *self, enum span_kind kind, uint32_t cls, uint32_t sweeps);
 /* The thread that has claimed the span gives it up. */
 void collected_span_leave(span_t *span);

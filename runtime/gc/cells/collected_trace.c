@@ -102,8 +102,9 @@ void collected_count_kept(size_t *live, size_t *roots)
     *roots -= collected_lists.kept < *roots ? collected_lists.kept : *roots;
 }
 
-/* Clear the marks of a trace that was abandoned, or whose dead large objects were never released: the latter
- * in a child of fork, which does not have the thread that collected. After this no cell is marked or grey. */
+/* Clear the marks of a trace that was abandoned, or whose dead large objects were never released. The latter
+ * happens in a child of fork: the thread that collected does not exist there. After this no cell is marked
+ * or grey. */
 static void forget_marks(void)
 {
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)

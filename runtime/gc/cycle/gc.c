@@ -32,7 +32,7 @@ static __thread uint32_t forbidden_here;
 /* In a search for leaks the calling thread's stack is scanned from this frame on; NULL: all that is in
  * use. */
 static __thread const origin_frame_t *leaks_from;
-/* A thread searches for leaks by the next cycle. Only one thread at a time may. */
+/* The next cycle is to search for leaks. Only one thread at a time may ask for that. */
 static _Atomic bool finds_leaks;
 /* The frame in which the calling thread entered the cycle; 0: not known. The frames below it are the
  * runtime's, and are not scanned: sweeping leaves addresses of objects in them. */
@@ -147,7 +147,7 @@ static bool before_fork(void)
 
 static void after_fork(bool child)
 {
-    /* Even if this fork comes from a signal handler, and the interrupted code holds the lock: only a cycle
+    /* Forget them even if a signal handler forked and the interrupted code holds the lock: only a cycle
      * changes the workers, and no handler runs during one. */
     if (child)
         workers_forget();
@@ -231,7 +231,7 @@ void gc_enable(int change)
     atomic_fetch_add(&gc.disabled, change);
 }
 
-/* When begin returns, a cycle of another thread has ended; none traces before the end. */
+/* When this returns no cycle traces, and none does before gc_forbid_end. */
 void gc_forbid_begin(void)
 {
     lock_acquire(&gc.lock);

@@ -1,10 +1,10 @@
 /* gc: the collector's cycle, and the entries for collected memory.
  *
- *     1  wait for other collectors; sweep what is not swept; find the roots in static data
- *     2  stop the world; spans leave their threads, cells in buffers become black
+ *     1  wait for another thread's cycle; sweep what is not swept; find the roots in static data
+ *     2  stop the world; cells in allocation buffers become black
  *     3  mark from the roots, on all processors if the heap is large; weak references, finalizers: death.h
- *     4  all spans are to be swept; start the world
- *     5  give back spans without a live object; ask the pacer for the next trigger
+ *     4  take the spans from their threads: all are to be swept; start the world
+ *     5  ask the pacer for the next trigger; give back spans without a live object
  *
  * The thread whose allocation finds the heap at the pacer's trigger runs the cycle, or has the background
  * thread run a concurrent one (background.h).

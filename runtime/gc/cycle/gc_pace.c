@@ -9,8 +9,8 @@
 #include "runtime/pages/pages.h"
 #include "runtime/process/processors.h"
 
-/* If a thread cannot be stopped, the next cycle is put off: for RETRY_TIMES as long as the others stood still
- * for nothing, but within these bounds. */
+/* If a thread cannot be stopped, the next cycle is put off by RETRY_TIMES the time that the others stood
+ * still, within these bounds. */
 enum { RETRY_TIMES = 10 };
 static const uint64_t RETRY_LEAST_NS = 100000000u, RETRY_MOST_NS = 10000000000u;
 
@@ -33,7 +33,7 @@ uint64_t gc_outside_of(uint64_t usable)
     return bytes > usable ? bytes - usable : 0;
 }
 
-/* The time that has passed since the last call, times the processors, as the pacer wants it. */
+/* Processors that idle count, too: see pacer_cycle_t. */
 uint64_t gc_program_time(void)
 {
     uint64_t now = os_now_ns(), passed = now - gc.told_ns;

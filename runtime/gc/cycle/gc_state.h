@@ -33,7 +33,7 @@ typedef struct gc_state {
     uint64_t ended_ns; /* when the last trace ended */
     double rate;       /* bytes allocated per nanosecond, from ended_ns to the start of the next trace */
     gc_stats_t stats;
-    gc_counts_t counts;       /* of them and of the pacer, for readers without the lock; written by publish */
+    gc_counts_t counts;       /* of stats and the pacer, for readers without the lock; written by publish */
     _Atomic uint32_t version; /* of counts; odd: they are being written */
     uint64_t told_goal;       /* the goal that the last event told */
     uint64_t not_before_ns;   /* after a stop that failed, only forced cycles collect before this time */
@@ -70,7 +70,7 @@ void gc_pace_by_knobs(void);
 bool gc_knobs_have_turned(void); /* without the lock */
 /* Bytes that are held, less idle memory, less the `usable` bytes of collected memory. */
 uint64_t gc_outside_of(uint64_t usable);
-/* Nanoseconds of the program since the pacer was last told, on all processors, as the pacer wants it. */
+/* Wall time since the last call or the last gc_pace_by_cycle, times the processors, in nanoseconds. */
 uint64_t gc_program_time(void);
 
 /* Before a trace: note how fast the program has allocated since the last one. */

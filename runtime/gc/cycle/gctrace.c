@@ -8,7 +8,7 @@
 #include "runtime/gc/cycle/trace.h"
 #include "runtime/os/os.h"
 
-/* Two digits, in microseconds at the finest; from 10 ms on, whole milliseconds. */
+/* Two significant digits, none below a microsecond; from 10 ms on, whole milliseconds. */
 static void add_ms(text_t *text, uint64_t ns)
 {
     if (ns >= 10000000) {

@@ -13,7 +13,7 @@
  *                           by mark workers, by idle processors); here all of it is the second
  *     7->8->4 MB            the heap when it began, when it ended, what was marked
  *     8 MB goal             the goal of this cycle
- *     stacks, globals       how much of them was scanned
+ *     stacks, globals       the roots that were scanned: all of them count as globals, stacks are 0
  *     2 P                   cores
  *     (forced)              the program asked for it
  *
@@ -22,8 +22,8 @@
  *
  *     gc 7 beside the program: pages written 7168+1993+375+11, 1 waits, 0.21 ms
  *
- * MB is 2^20 bytes, rounded down. Times of 10 ms and more are whole; shorter ones have two digits, at most
- * three of them behind the point; all are rounded down. Two more lines, which Go does not have, say that the
+ * MB is 2^20 bytes, rounded down. Times of 10 ms and more are whole; shorter ones have two significant digits
+ * and at most three decimals; all are rounded down. Two more lines, which Go does not have, say that the
  * limiter goes on or off:
  *
  *     gc limiter on after gc 7: half of the CPU went into collecting, the limit may be exceeded

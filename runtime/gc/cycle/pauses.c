@@ -6,7 +6,7 @@
 static _Atomic uint64_t noted[PAUSES_KINDS][PAUSES_BUCKETS];
 static double bounds[PAUSES_BUCKETS + 1];
 
-/* 2^exponent and its next three quarters. */
+/* Where a bucket begins: at 2^exponent * (4 + quarter) / 4. */
 static uint64_t bound_ns(uint32_t bucket)
 {
     uint32_t exponent = PAUSES_FIRST + (bucket - 1) / 4, quarter = (bucket - 1) % 4;

@@ -9,9 +9,9 @@
  *                                      -                                                 runs
  *
  * The concurrent trace is after Boehm, Demers, Shenker, "Mostly parallel garbage collection", 1991; the
- * kernel tells which pages were written: watch.h, rescan.h. The first stop only finds something to begin
- * with: the last one scans all roots again, and what it finds counts. Rounds of rescanning go on as long as
- * each finds clearly less than the one before.
+ * kernel tells which pages were written: watch.h, rescan.h. The roots of the first stop only give the
+ * markers something to begin with: the last stop scans all roots again, and its result counts. Rounds of
+ * rescanning go on as long as each finds clearly less than the one before.
  *
  * A trace is concurrent if it would otherwise stop the program for longer than a budget. One that cannot go
  * on (the kernel refuses, a descriptor was closed) begins anew, in a stop.
@@ -56,15 +56,14 @@ typedef struct trace_result {
 
 /* Would a trace of a heap of so many bytes be concurrent? */
 bool trace_would_be_beside(size_t heap);
-/* Is this one to be? */
+/* The same for this request: a search for leaks is never concurrent. */
 bool trace_is_beside(size_t heap, const trace_request_t *request);
 
 /* Run a trace, under the collector's lock, when everything is swept. Listeners are told of each step by the
  * event. False: the world could not be stopped, and nothing is decided. */
 bool trace_run(const trace_request_t *request, bool beside, weir_event *event, trace_result_t *result);
 
-/* The result of the last trace, for listeners to its end; the collecting thread has added what the pacer
- * knows. */
+/* The result of the last trace, for listeners to COLLECTED; the collecting thread has added the waits. */
 void trace_note(const trace_result_t *result);
 const trace_result_t *trace_last(void);
 

@@ -11,7 +11,7 @@
  * program a fault, so spans without pointers are never watched, and between traces nothing is. While
  * something is watched, no span is given back: the collecting thread has the collector's lock, and large
  * objects that are freed by hand stay (gc/cells/collected.c). The largest objects are not watched, because of
- * the memory that their page tables would take: they count as written each time.
+ * the memory that their page tables would take: `look` reports all of them as written.
  *
  * Used by the collector, under its lock.
  */
@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Something was written in [from, to), which lies in a watched range or consists of new spans. */
+/* [from, to) counts as written: a part of a watched range, new spans, or an object too large to watch. */
 typedef void watch_visit(uintptr_t from, uintptr_t to);
 
 /* False: the kernel cannot, or there is too much to note; nothing is watched. */

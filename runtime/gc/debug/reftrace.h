@@ -19,8 +19,10 @@
 void reftrace_prepare(void);
 
 /* Check the marks, with the world stopped and marking done. Ends the program with a line if the roots reach
- * an object that is not marked, or do not reach `objects` objects. They may reach up to `black` more: a stray
- * word may lead to a cell that was marked before marking began. False: there was no memory for the check. */
+ * an object that is not marked, or fewer than `objects`, or more than objects + black: a stray word may lead
+ * to one of the `black` cells that were marked before marking began. `floats`: the trace was concurrent, and
+ * may have marked floating garbage; then fewer are allowed, as they are in collect mode. False: there was no
+ * memory for the check. */
 bool reftrace_verify(uintptr_t here, size_t objects, size_t black, bool floats);
 
 /* --- for path.c; all of it in one stop of the world --- */

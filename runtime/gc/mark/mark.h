@@ -29,7 +29,7 @@ typedef struct mark_result {
     size_t root_bytes;     /* looked through as roots */
 } mark_result_t;
 
-/* With the world stopped: nothing is marked, and nothing left to be scanned. */
+/* With the world stopped, after collected_begin_trace: forget the work and the counts of the last trace. */
 void mark_begin(void);
 /* With the world stopped: take the roots, the caller's own stack beginning at `here`. */
 void mark_roots(uintptr_t here);
@@ -40,8 +40,8 @@ void mark_scan_roots(void);
  * among them. More words may be given afterwards, and mark_run called again; mark_end counts all. */
 void mark_run(uint32_t members);
 mark_result_t mark_end(void);
-/* From now on the program does, or does not, run while markers do. While it does, objects whose type has a
- * trace function are put off. */
+/* `beside`: from now on the program runs while markers do. Then markers put off objects whose type has a
+ * trace function. */
 void mark_beside(bool beside);
 /* In a stop: the next mark_run scans the objects that were put off. */
 void mark_resume(void);
@@ -56,7 +56,7 @@ void mark_word(const void *p);
 /* Mark what the object points to, but not the object itself. */
 void mark_contents(const void *object);
 
-/* From now on markers do, or do not, look at WATCHED spans: see ephemeron.h. */
+/* `watching`: from now on markers look at the flag WATCHED of spans: see ephemeron.h. */
 void mark_watch(bool watching);
 
 /* From the next collection on, a word in a collected object keeps another alive only if it points to its

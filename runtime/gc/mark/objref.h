@@ -10,9 +10,9 @@
 #include "runtime/gc/cells/collected.h"
 #include "runtime/os/check.h"
 
-/* A reference to an object: a cell of a small span, by its number among all cells of the region; or a large
- * object, by the number of the first cell of its first slot; 0: no object. It is one word, since it goes
- * through a queue.
+/* A reference to an object. Of a cell of a small span: its number among all cells of the region. Of a large
+ * object: the number of the first cell of its first slot. 0: no object. It is one word, since it goes through
+ * a queue.
  *
  *     63       56 55      48 47                   12 11      0
  *     |  kind    |   cls    |         slot          |  cell   |      cls 0: a large object, and kind is even

@@ -8,8 +8,8 @@
  * A span is in one queue or packet at most, so the memory for marking is bounded: a link for each slot. If
  * there is no room among the ranges for a large object, the caller makes its first slot grey.
  *
- * Any marker may call these functions, except work_prepare, work_clear and work_set_range_limit: in the
- * stopped world, or beside the program, which makes nothing grey.
+ * Any marker may call these functions, except work_prepare, work_clear and work_set_range_limit. Markers run
+ * in the stopped world, or beside the program, which makes nothing grey.
  */
 #ifndef WEIR_GC_MARK_WORK_H
 #define WEIR_GC_MARK_WORK_H
@@ -29,7 +29,7 @@ typedef struct queue {
 bool work_prepare(void);
 /* Forget all work, while no marker runs; also in the child of a fork. */
 void work_clear(void);
-/* So many markers begin. */
+/* `members` markers begin. */
 void work_begin(uint32_t members);
 
 static inline void work_add(queue_t *queue, uint32_t slot)

@@ -7,8 +7,9 @@
  *     2  decide: references to unmarked objects, and entries with unmarked keys, are dead
  *     3  mark what unmarked objects with finalizers point to, but not those objects. This may reach further
  *        weak maps: mark the values of their entries whose keys were marked in 1; those entries live
- *     4  objects with finalizers that are still unmarked are to be finalized; mark them. Of a chain a --> b
- *        that is a alone; of a ring, none, since each is reached from another. Go has this rule and this flaw
+ *     4  objects with finalizers that are still unmarked are to be finalized; mark them. In a chain a --> b
+ *        only a is finalized. In a ring none is, since each is reached from another. Go has this rule and
+ *        this flaw
  *     5  WEIR_DEBUG=gcverify=1: check that the reference tracer (reftrace.h) decides the same
  *     6  carry out: clear references, drop entries, queue finalizers, and queue the cleanups of all
  *        unmarked objects
@@ -25,7 +26,7 @@
 
 #include <stdint.h>
 
-/* Steps 1 to 4, and step 6. */
+/* death_mark: steps 1 to 4. death_carry_out: step 6. */
 void death_mark(uint32_t members);
 void death_carry_out(void);
 

@@ -32,8 +32,9 @@ void finalize_queue(uint32_t number);
 void finalize_wake(void);
 /* The same at the end of a cycle; also starts one more thread if all threads are in long calls. */
 void finalize_wake_after_cycle(void);
-/* Wait until the functions of all records that wait now have been called. Returns 0; ETIMEDOUT; EAGAIN if no
- * thread can be started; EDEADLK in a finalizer or cleanup. ns < 0: without a limit. */
+/* Wait until the functions of all records that are in the queue now, or being called now, have returned.
+ * Returns 0; ETIMEDOUT; EAGAIN if no thread can be started; EDEADLK in a finalizer or cleanup. ns < 0:
+ * without a limit. */
 int finalize_wait(int64_t ns);
 
 /* In the child of a fork, which has the queue but no thread. Under the lock of the side table. */

@@ -24,7 +24,7 @@ static struct {
 } changes;                           /* how often libraries came and went before data_ranges was filled */
 static _Atomic uintptr_t static_tls; /* bytes below the thread pointer */
 static ranges_t modules;             /* those with thread-local memory: the linker's number, and the size */
-static bool is_incomplete;           /* there was no memory to note one */
+static bool is_incomplete;           /* no memory to note a range or a module */
 
 static bool ranges_push(ranges_t *ranges, range_t range)
 {

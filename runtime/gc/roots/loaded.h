@@ -17,7 +17,7 @@
 
 /* Ask the linker, which takes its lock. False: there was no memory to note all of it. */
 bool loaded_find(void);
-/* Has no file been loaded or unloaded since loaded_find? Any of the objects of dl_iterate_phdr tells. */
+/* Has no file been loaded or unloaded since loaded_find? object: any that dl_iterate_phdr passes. */
 bool loaded_is_current(const struct dl_phdr_info *object);
 
 /* The writable data. Ends are multiples of 8. */

@@ -134,7 +134,7 @@ static bool may_vanish(uintptr_t from, uintptr_t to)
 
 /* --- pages that may not be read or may vanish, and code --- */
 
-/* Words of such pages that may be addresses of blocks. */
+/* Words that may be addresses of blocks, from pages that may not be read or may vanish, and from code. */
 static struct {
     uintptr_t *at;
     size_t count, room;

@@ -16,16 +16,17 @@
 #include "runtime/cells/cache.h"
 #include "runtime/os/lock.h"
 
-/* Can they be found? If not, nothing may be collected. */
+/* Can the roots of this process be found? If not, nothing may be collected. */
 bool roots_are_open(void);
 
-/* In the child of a fork. If a signal handler has forked in the middle of the collector, a lock may be lost
- * there without which roots cannot be found. */
+/* In the child of a fork. If a signal handler forked while the collector held the dynamic linker's lock, or
+ * waited for it, that lock stays taken in the child: roots_are_open is false from then on. */
 void roots_after_fork_child(void);
 
-/* Find the data of the program and of its libraries, and stop the world while the result is still true. The
- * dynamic linker's lock is held for both, and then released: so no stopped thread holds it, and none is in
- * the middle of a dlopen that changes the list. False: the world cannot be stopped. */
+/* Find the data of the program and of its libraries, and stop the world. The world is stopped under the
+ * dynamic linker's lock, after a check that no file was loaded or unloaded since; then the lock is released.
+ * So no stopped thread holds it, and none is in the middle of a dlopen. In collect mode this only stops the
+ * world. False: the world cannot be stopped, or there is no memory. */
 bool roots_find_and_stop(void);
 /* Were all roots of this cycle found? If not, nothing may be freed, and a line says so, once. Called with the
  * world stopped, after roots_each. */

@@ -90,7 +90,7 @@ void stacks_each_suspended(void (*range)(uintptr_t from, uintptr_t to))
         }
 }
 
-/* It has the same offset from every thread pointer, because the library uses the initial-exec model. */
+/* jemalloc's part has the same offset from every thread pointer: the library uses the initial-exec model. */
 void stacks_own_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to)
 {
     uintptr_t start;

@@ -8,10 +8,11 @@
  * pointer of a stopped thread tells where the thread really is:
  *
  *     the pointer is in          scanned
- *     the announced stack        that one from the pointer up, the thread's own from where it was left
- *     its own stack              that one from the pointer up; all of the announced stack, if there is one
- *     another registered stack   that one from the pointer up; all of the stack that the thread was on
- *                                before, as it is not known where it was interrupted
+ *     the announced stack        it, from the pointer up; the thread's own, from where it was left
+ *     its own stack              it, from the pointer up; all of the announced stack, if there is one
+ *     another stack              it, from the pointer up (if it is not registered, to the end of the mapping)
+ *                                and all of the announced stack, and the thread's own from where it was left;
+ *                                if none is announced, all of its own: where it was interrupted is not known
  *
  * All other registered stacks are suspended and scanned from where they were left.
  */
@@ -48,8 +49,8 @@ void stacks_each_suspended(void (*range)(uintptr_t from, uintptr_t to));
 /* The registers of a stack that was left. */
 void stacks_registers(const saved_frame_t *frame, void (*range)(uintptr_t from, uintptr_t to));
 
-/* jemalloc's part of it, which is no root: it holds addresses, multiples of 1 GiB, that would keep objects at
- * them alive. from >= to: its size is not known. */
+/* jemalloc's part of a thread's thread-local memory, which is no root: it holds addresses, multiples of 1
+ * GiB, that would keep objects at them alive. from >= to: its size is not known. */
 void stacks_own_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to);
 
 #endif

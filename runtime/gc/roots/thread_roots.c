@@ -77,8 +77,9 @@ static bool is_on_own_stack(heap_t *heap, uintptr_t from, uintptr_t to)
     return from >= heap->thread.stack_low || heap->thread.stack_low == to;
 }
 
-/* The stack that the thread is on, and the one that it left or was interrupted on: see stacks.h. One that
- * it has announced and is not yet on has registers that were saved when it was left. */
+/* The stack that the thread is on, and the one that it left or was interrupted on: see stacks.h. If it
+ * has announced a stack and is not on it, the registers that were saved when that stack was left are roots,
+ * too. */
 void thread_roots_stacks(heap_t *heap, uintptr_t from, uintptr_t to,
                          void (*range)(uintptr_t from, uintptr_t to))
 {
