@@ -36,7 +36,7 @@ static answer say(unsigned status, text_t *body, const char *line)
 
 /* --- who asks --- */
 
-/* The comparison takes a time that does not tell how much of the token is right. */
+/* A comparison in constant time: its time does not tell how much of the token is right. */
 static bool has_token(const answer_request *request)
 {
     static const char scheme[] = "Bearer ";

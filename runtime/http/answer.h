@@ -1,6 +1,6 @@
-/* answer: the endpoint's answer to a request. It depends on the request and on what it reads of the runtime
- * alone; a few requests change something. It knows nothing of sockets, so that it can be tested and fuzzed by
- * itself.
+/* answer: the endpoint's answer to a request. It depends only on the request and on what is read of the
+ * runtime; a few requests change something. This file knows nothing of sockets, so it can be tested and
+ * fuzzed by itself.
  *
  * Which client may do what:
  *
@@ -10,8 +10,8 @@
  *
  * Any page that a browser shows may make the browser send requests to loopback. So over TCP, and from a
  * browser that came to the Unix socket through a forwarded port, the Host has to be a name of loopback,
- * unless the token is given; a page's own name that was made to resolve to loopback is refused. A request
- * whose Origin or Sec-Fetch-Site names another site is refused everywhere.
+ * unless the token is given. That refuses a page whose own name was made to resolve to loopback (DNS
+ * rebinding). A request whose Origin or Sec-Fetch-Site names another site is refused everywhere.
  */
 #ifndef WEIR_HTTP_ANSWER_H
 #define WEIR_HTTP_ANSWER_H

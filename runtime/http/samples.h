@@ -1,4 +1,5 @@
-/* samples: all metrics (weir/metrics.h), read at once: the account is walked once for all of them. */
+/* samples: all metrics (weir/metrics.h), read together, so that the account is walked once for all of
+ * them. */
 #ifndef WEIR_HTTP_SAMPLES_H
 #define WEIR_HTTP_SAMPLES_H
 
@@ -10,7 +11,8 @@
 
 #include "runtime/base/text.h"
 
-/* Held by the one thread that is in a function of this module, or uses what samples_read has returned. */
+/* A thread holds it while it is in a function of this module, and while it uses what samples_read has
+ * returned. */
 extern pthread_mutex_t samples_mutex;
 
 typedef struct samples {

@@ -1,10 +1,11 @@
 /* server: the endpoint, libweir-http.so: libmicrohttpd, with one thread of its own, around answer.c.
  *
  * The program must not notice it. So libmicrohttpd has one thread, with all signals blocked but the
- * collector's (share.c has another, recording.c one while a trace is recorded); at most CONNECTIONS
- * connections, each with CONNECTION_MEMORY for its request and IDLE_SECONDS of silence; what comes beyond
- * them waits in the kernel, or is refused by it. Answers are made in a buffer that is mapped and not
- * allocated. libmicrohttpd itself allocates as any library does, some kilobytes a connection, on that thread.
+ * collector's. share.c has another thread, and recording.c has one while a trace is recorded. At most
+ * CONNECTIONS connections are open. Each has CONNECTION_MEMORY bytes for its request, and ends after
+ * IDLE_SECONDS of silence. More connections wait in the kernel, or are refused by it. Answers are made in a
+ * buffer that is mapped and not allocated. libmicrohttpd itself allocates as any library does, some kilobytes
+ * a connection, on that thread.
  *
  * A child of fork has no such thread, and closes the socket.
  */
@@ -372,7 +373,7 @@ static bool take_token(const char *value)
     return true;
 }
 
-/* Whoever reads this line may turn the knobs, since it has the token: it goes where the program's own errors
+/* The line has the token, so whoever reads it may turn the knobs. It goes where the program's own errors
  * go. */
 static void say_where(void)
 {

@@ -49,7 +49,8 @@ static void *serve(void *unused)
     return NULL;
 }
 
-/* A child of fork has no such thread. So its readers find no page, not even that of its parent. */
+/* A child of fork has no such thread. So it gives the page up: a reader that looks for the child's page then
+ * does not find its parent's. */
 static void share_after_fork_child(void)
 {
     if (!share.page)

@@ -4,8 +4,8 @@
  *     --------                                ---------------------------
  *     asked += 1, wake                ---->   sleeps on `asked`; sees that it has changed
  *     sleeps on `answered`                    sequence odd, text, length, sequence even
- *     reads, if `sequence` was the same       answered = what `asked` was before, wake
- *     before and after             <----      sleeps again
+ *     copies the text; tries again if         answered = what `asked` was before, wake
+ *     `sequence` is odd or changed <----      sleeps again
  *
  * While no process asks, nothing runs. The process reads nothing here but `asked`. So all that a reader can
  * do to it is to make it work, at most once in SHARED_PAGE_REST_NS. The page is a memfd (SHARED_PAGE_NAME)

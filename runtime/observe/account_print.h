@@ -4,9 +4,9 @@
 
 #include "runtime/base/text.h"
 
-/* Add a line for each budget. When the text is full it is written to the file. */
+/* Add a line for each budget. The text is flushed to `fd` whenever it has no room for one more. */
 void account_print_lines(text_t *text, int fd);
-/* The elements of a JSON array. */
+/* The same as the elements of a JSON array. */
 void account_print_json(text_t *text, int fd);
 
 #endif

@@ -19,7 +19,7 @@ typedef struct file_name {
     int process;            /* that called file_name_settle */
 } file_name_t;
 
-/* Remember the pattern, and where it is relative to. */
+/* Keep the pattern as an absolute path, and which process has called. */
 void file_name_settle(file_name_t *name, const char *pattern);
 
 /* Add the name for this process; a name that is too long for the text is truncated there. */

@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* By the system call, since the C library's write is a point where a thread is cancelled. */
+/* By the system call, since the C library's write is a cancellation point. */
 static bool write_all(int fd, const void *bytes, size_t length)
 {
     const char *at = bytes;
@@ -42,8 +42,8 @@ static void put_u32(uint8_t *to, uint32_t value)
         to[i] = (uint8_t)(value >> 8 * i);
 }
 
-/* A stored block of deflate (RFC 1951, 3.2.4): a byte that says whether it is the last, its length and the
- * complement of that. */
+/* A stored block of deflate (RFC 1951, 3.2.4): a byte that is 1 for the last block, the length, and the
+ * complement of the length. */
 static bool write_block(int fd, const uint8_t *bytes, size_t length, bool last)
 {
     const uint8_t header[5] = {last, (uint8_t)length, (uint8_t)(length >> 8), (uint8_t)~length,

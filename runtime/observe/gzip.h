@@ -1,5 +1,5 @@
-/* gzip: a file in the gzip format (RFC 1952) whose contents are not compressed: what `go tool pprof` and
- * others expect, without a library in the process. */
+/* gzip: writes the gzip format (RFC 1952) without compressing. `go tool pprof` and others expect that format,
+ * and so the process needs no library for it. */
 #ifndef WEIR_OBSERVE_GZIP_H
 #define WEIR_OBSERVE_GZIP_H
 

@@ -124,8 +124,8 @@ static void read_sources(sources_t *sources, unsigned needs)
 
 /* --- histograms --- */
 
-/* Bounds are the sizes of cells: class 0, of no bytes, is [0, 1), class n is [size of n - 1, plus 1, to size
- * of n, plus 1); the last bucket has what is larger. */
+/* Bounds are the sizes of cells. Bucket n counts the blocks of class n: [size(n - 1) + 1, size(n) + 1);
+ * bucket 0 is [0, 1), since size(0) is 0. The last bucket counts what is larger. */
 static double class_bounds[CLASS_COUNT + 2];
 
 _Static_assert((int)CLASS_COUNT + 1 <= (int)WEIR_METRIC_BUCKETS &&

@@ -91,7 +91,7 @@ enum { LOCATION_ID = 1, LOCATION_MAPPING_ID, LOCATION_ADDRESS };
 
 enum { MODULES = 2048, NAMES = 256 * 1024 };
 
-/* Where the work is done; the profile has one reader at a time. */
+/* The encoder's working memory. One thread uses it at a time (profile_encode.h). */
 static struct {
     module_t *modules; /* MODULES of them, and NAMES bytes behind; kept for the next time */
     size_t module_count;
@@ -237,7 +237,8 @@ static void put_text(proto_t *to, enum string key, uint64_t text)
     put_label(to, key, LABEL_STR, text, STRING_EMPTY);
 }
 
-/* The blocks of a site that ended alike: those of one lifetime, or those that were freed in the same way. */
+/* The blocks of a site that make one sample: those in use, those of one lifetime that were freed in one way,
+ * or the others of a lifetime. */
 typedef struct ended {
     uint64_t samples, passed;
     uint32_t lifetime;       /* PROFILE_LIFETIMES: they are in use */

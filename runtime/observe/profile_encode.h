@@ -20,9 +20,9 @@
  *     free       the address in that frame of the call that freed the blocks
  *     changed    bit n: frame n had other contents when the blocks were freed
  *     returned   1: it is proved that the function which that frame called at the allocation has returned
- *     place      a number of the stack, whatever the size. Of all its samples: least, most (bytes requested),
- *                live, live_bytes (most at once), grown, emptied; of realloc chains, links, copied,
- *                final_least, final_most (bytes)
+ *     place      a number of the stack of calls, whatever the size. More labels count over all its samples:
+ *                least, most (bytes requested), live, live_bytes (the most at once), grown, emptied; and over
+ *                its realloc chains: chains, links, copied, final_least, final_most (escape_place_t)
  *
  * Addresses have no names: the tool finds them in the files that the mappings name.
  */
@@ -33,7 +33,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Find the files that the code comes from, in case that is not possible when a profile is encoded: the
+/* Read the list of the files that the code comes from. It may be impossible when a profile is encoded: the
  * process may have another root directory then, or may not be allowed to read. */
 void profile_encode_prepare(void);
 

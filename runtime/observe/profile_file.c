@@ -28,8 +28,8 @@ static struct {
     file_name_t names;                        /* no pattern: there is no profile to be written */
     char name[PATH_MAX], temporary[PATH_MAX]; /* of the file that is being written */
     uint32_t number;
-    _Atomic int writer;          /* the process that is writing; 0: none. A child of fork has its parent's */
-    _Atomic bool has_complained; /* the latest could not be written: those that follow fail without a line */
+    _Atomic int writer;          /* the process that writes; 0: none. A child of fork inherits its parent's */
+    _Atomic bool has_complained; /* the last one failed, with a line on stderr: further ones fail silently */
     _Atomic bool signalled;      /* a signal came while the profile was in use */
 } file;
 
@@ -50,8 +50,9 @@ static bool write_encoded(int fd, bool wait)
     return written;
 }
 
-/* System calls are made directly: the C library's functions may end a thread that was cancelled. If the
- * program has closed a standard stream, the file must not get its number: other code would write to it. */
+/* System calls are made directly, since the C library's functions are cancellation points. If the program has
+ * closed a standard stream, the file is opened under its number, and moved to a higher one: otherwise the
+ * program's output would go into the file. */
 static int open_profile(const char *path)
 {
     int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -104,8 +105,8 @@ static bool write_file(const char *path, bool wait)
     return done;
 }
 
-/* A file larger than the process may write is an error, and raises SIGXFSZ, which would end the process: so
- * the signal is taken away, unless the program itself has blocked it. */
+/* A write beyond RLIMIT_FSIZE fails with EFBIG and raises SIGXFSZ, which would end the process. So the
+ * pending signal is taken away, unless the program itself has blocked it. */
 static void drop_size_signal(uint64_t blocked_before)
 {
     const uint64_t set = (uint64_t)1 << (SIGXFSZ - 1);
@@ -176,7 +177,7 @@ static bool begin(void)
         errno = EBUSY;
         return false;
     }
-    if (!file.names.pattern[0]) /* linked, and not swapped in */
+    if (!file.names.pattern[0]) /* without the swap-in: no profile_file_prepare */
         file_name_settle(&file.names, (const char *)(intptr_t)options.profile);
     return true;
 }
@@ -206,7 +207,8 @@ bool profile_file_write_fd(int fd)
 
 /* --- when --- */
 
-/* If the code that the signal interrupts uses the profile, the next sample writes the file. */
+/* If the profile is in use, by the interrupted code or by another thread, the thread that allocates the next
+ * sample writes the file. */
 static void on_signal(int number)
 {
     (void)number;
@@ -220,8 +222,8 @@ static void on_signal(int number)
     errno = saved;
 }
 
-/* Called outside of locks by the thread that has just allocated a sample, when the heap has grown or the
- * limit was passed. */
+/* Called by the thread that has just allocated a sample, with no lock held, when a profile is due
+ * (profile_watch). */
 static void on_growth(void)
 {
     int saved = errno;

@@ -9,15 +9,15 @@
  *
  * In the name %p is the process, %n the number of the profile. A profile of the same name is replaced in one
  * step, by renaming, so there is never half a file under the name. If the name has no %p, a child of fork
- * appends its process id. Files are written by the thread that finds that one is due, outside of all locks.
+ * appends its process id. The thread that finds a profile due writes it, with no lock held.
  */
 #ifndef WEIR_OBSERVE_PROFILE_FILE_H
 #define WEIR_OBSERVE_PROFILE_FILE_H
 
 #include <stdbool.h>
 
-/* Fix the name, while the working directory is the one that the user meant, and take the signal. Called once,
- * after options_load. */
+/* Fix the name while the working directory is the one that the user meant, and install the handler of the
+ * signal. Called once, after options_load. */
 void profile_file_prepare(void);
 void profile_file_at_exit(void);
 

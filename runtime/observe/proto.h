@@ -1,4 +1,4 @@
-/* proto: Protocol Buffers, written: the wire format of https://protobuf.dev/programming-guides/encoding/.
+/* proto: writes the wire format of Protocol Buffers, https://protobuf.dev/programming-guides/encoding/.
  *
  * A message goes to a buffer of the caller's; what does not fit is counted and dropped, so the same code
  * first finds out how long a message is and then writes it. A message within a message is written to a buffer

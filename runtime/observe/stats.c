@@ -38,8 +38,9 @@ static void fill_objects(weir_mem_stats *stats, const account_t *account)
     stats->alloc = stats->heap_alloc;
 }
 
-/* Blocks were counted before pages. What was freed in between still counts as in use, and must not count as
- * idle as well: the sum would be more than was ever held, and might seem to pass a limit. */
+/* heap_alloc was read before the pages, so frees in between can leave heap_alloc > heap_inuse. These bytes
+ * count as in use and are taken off idle. Otherwise the sum would be more than was ever held, and might seem
+ * to pass a limit. */
 static void count_freed_since(weir_mem_stats *stats)
 {
     if (stats->heap_inuse >= stats->heap_alloc)
@@ -77,7 +78,7 @@ static void fill_overhead(weir_mem_stats *stats, const page_stats_t *held, const
                  stats->gc_sys + stats->other_sys;
 }
 
-/* As Go's GCCPUFraction: of the time of all processors since the start. */
+/* gc_cpu_fraction is, as Go's GCCPUFraction, a share of the time of all processors since the start. */
 static void fill_collector(weir_mem_stats *stats)
 {
     gc_stats_t gc = gc_read_stats();

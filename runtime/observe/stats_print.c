@@ -25,7 +25,7 @@
 static struct {
     int fd; /* a duplicate of stderr, with a number that programs hardly use; 0: none */
     dev_t device;
-    ino_t inode; /* what it was opened on: the program may close it and reuse the number */
+    ino_t inode; /* the file that it refers to: the program may close it and reuse the number */
     /* Of WEIR_STATS_FILE; empty: stderr. A copy, since the environment may change while the program runs. */
     char path[PATH_MAX];
     weir_mem_stats stats; /* of stats_print_now */
@@ -150,7 +150,8 @@ static const struct {
 #undef FIELD
 
 enum { COUNTERS = sizeof counters / sizeof counters[0], KNOBS = sizeof knobs / sizeof knobs[0] };
-/* A new field is added here too: the rest are the fraction, two flags (padded) and the arrays. */
+/* A new field belongs in one of these tables. The 2 stands for gc_cpu_fraction and for the two flags with
+ * their padding; the other terms are the arrays. */
 _Static_assert((COUNTERS + KNOBS + 2 + 2 * WEIR_STATS_PAUSES + 3 * WEIR_STATS_CLASSES +
                 2 * WEIR_STATS_RUNGS) *
                        sizeof(uint64_t) ==
@@ -269,7 +270,7 @@ static void add_figure(text_t *text, const char *label, uint64_t bytes)
     text_align_right(text, from, FIGURES_END);
 }
 
-/* Then notes behind it: "   before 1234 after". */
+/* A note behind a figure: "   before 1234 after". */
 static void add_note(text_t *text, const char *before, uint64_t count, const char *after)
 {
     text_add_str(text, before);

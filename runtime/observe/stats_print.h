@@ -10,8 +10,8 @@
  * before the account can be printed. Once, after options_load; does nothing unless stats or leaks were asked
  * of this process. */
 void stats_print_prepare(void);
-/* The duplicate of stderr, or stderr itself. The account goes to the end of the file that WEIR_STATS_FILE
- * names instead, if the file can be opened; the report of leaks does not. */
+/* The duplicate of stderr, or stderr itself. If WEIR_STATS_FILE names a file that can be opened, the account
+ * is appended to that file instead; the report of leaks is not. */
 int stats_print_fd(void);
 
 /* Does options.stats ask for the account in this process? */
@@ -23,7 +23,8 @@ void stats_print_now(void);
 /* The same at exit. */
 void stats_print_at_exit(void);
 
-/* Print an account on stderr: an aligned table in human units, or one line of JSON with every field. */
+/* Print an account on stderr, or to the file of WEIR_STATS_FILE: an aligned table in human units, or one line
+ * of JSON with every field. */
 void stats_print(const weir_mem_stats *stats, bool json);
 
 #endif

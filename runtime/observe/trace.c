@@ -197,7 +197,7 @@ static void put_event(const weir_event *event)
     switch ((int)event->kind) {
     case WEIR_EVENT_CYCLE_BEGIN:
         cycle_began_ns = event->time_ns;
-        stop_count = 0; /* of a collection that was given up */
+        stop_count = 0; /* forget the stops of a collection that was given up */
         break;
     case WEIR_EVENT_CYCLE_END:
         put_cycle(event);
@@ -254,7 +254,7 @@ static void on_release(size_t bytes, uint64_t from, uint64_t to)
 
 /* --- the ends --- */
 
-/* What a reader has to know first; also in the file of a child. */
+/* The first records of each file, of a child's too: the names of the process and of the world's track. */
 static void put_names(void)
 {
     record_note_process();

@@ -1,4 +1,4 @@
-/* trace: what the runtime did when, as a file that Perfetto opens: WEIR_TRACE=FILE, weir_trace_begin
+/* trace: what the runtime did, and when, as a file that Perfetto opens: WEIR_TRACE=FILE, weir_trace_begin
  * (docs/trace.md).
  *
  * A listener of the runtime's events makes a record of each (trace_record.h). Records are collected in memory

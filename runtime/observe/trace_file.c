@@ -55,7 +55,7 @@ static bool is_permitted(void)
     return false;
 }
 
-/* A regular file to which no other process writes a trace. -1 and errno. */
+/* Open the path, if it is a regular file to which no other process writes a trace. -1 and errno. */
 static int open_alone(const char *path)
 {
     int low = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
@@ -108,8 +108,8 @@ static bool is_allowed(uint64_t end)
     return getrlimit(RLIMIT_FSIZE, &size) != 0 || end <= size.rlim_cur;
 }
 
-/* Write all of it behind the first `size` bytes of the file, or nothing: half a record would end the
- * array. */
+/* Write all of it behind the first `size` bytes of the file, or nothing: half a record would make the
+ * array invalid. */
 static bool write_whole(const char *from, size_t length, uint64_t size)
 {
     if (!is_permitted())

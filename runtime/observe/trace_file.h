@@ -19,11 +19,11 @@
 bool trace_file_open(const char *path, void (*first)(void));
 bool trace_file_is_open(void);
 
-/* Any thread, with any lock; not while the world stands. Never waits for the file. */
+/* Called by any thread, whatever locks it holds, but not while the world stands. Never waits for the file. */
 void trace_file_add(const text_t *record);
 
-/* Write what was added, if `now`, if it is much, or if the last write is long ago. Any thread, without a
- * lock. */
+/* Write what was added if `now`, if it is much, or if the last write was long ago. Called by any thread that
+ * holds no lock. */
 void trace_file_flush(uint64_t ns, bool now);
 
 /* Write the rest, the number of dropped records and the bracket. False and errno if that failed. */

@@ -54,7 +54,7 @@ void record_begin(text_t *record, char phase, const char *name, uint64_t ns, int
     text_add_str(record, ",\"args\":{");
 }
 
-/* The duration goes before `args`, which has no member yet: it is cut off, and added again. */
+/* The duration goes before `args`, which has no member yet: `args` is cut off, and added again. */
 void record_add_duration(text_t *record, uint64_t ns)
 {
     static const char args[] = ",\"args\":{";

@@ -31,9 +31,9 @@ static struct {
 __thread weir_account *budget_current;
 _Atomic bool budget_is_used;
 
-/* Of the thread. `account` has refused its last allocation, of `wanted` bytes, and budget_answer has not been
- * called since; NULL: none has. is_retried: that allocation is being tried again. is_answering: the thread is
- * in a shrinker. */
+/* Of the thread. account: its limit has refused the thread's last allocation, of `wanted` bytes, and
+ * budget_answer was not called since; NULL: none has. is_retried: that allocation is being tried again.
+ * is_answering: the thread is in a shrinker. */
 static __thread struct {
     weir_account *account;
     size_t wanted;
@@ -159,7 +159,8 @@ void budget_give(weir_account *account, size_t bytes)
     (void)before;
 }
 
-/* Ask the account's shrinker. What the shrinker itself allocates does not come here: see budget_answer. */
+/* Ask the account's shrinker. If an allocation of the shrinker itself is refused, no shrinker is asked: see
+ * budget_answer. */
 static bool shrink(weir_account *account, size_t wanted)
 {
     lock_acquire(&budget.lock);

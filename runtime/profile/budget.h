@@ -1,12 +1,12 @@
 /* budget: accounts, what is charged to them, and which thread allocates for which (include/weir/account.h).
  *
- * A block that is charged is allocated as samples are (sampled.h): a thread that allocates for an account is
- * diverted, that is, each of its allocations is due to be a sample. So the fast paths know nothing of
- * accounts, and no free of a charged block is missed. This file keeps what each block is charged with:
+ * A charged block is allocated in the way of samples (sampled.h): a thread that allocates for an account is
+ * diverted, so each of its allocations takes the slow path there. The fast paths know nothing of accounts,
+ * and no free of a charged block is missed. This file keeps what each block is charged with:
  *
  *     take      held += bytes, unless that would pass the limit        atomically; before the block is there
  *     note      block -> account, bytes                                under the lock
- *     forget    held -= bytes                                          when the block goes
+ *     forget    held -= bytes                                          when the block is freed
  *
  *     held of an account == sum of the bytes of its blocks in the map, except for blocks between two of these
  *     steps
@@ -42,7 +42,8 @@ weir_account *budget_next(const weir_account *before);
  * counts, if it has one (divert_for_caller). */
 extern __thread weir_account *budget_current __attribute__((tls_model("initial-exec")));
 
-/* Which account the caller of malloc belongs to, if the thread is in none: see divert_for_caller. */
+/* Set the function that says which account the caller of malloc belongs to, if the thread has entered none:
+ * see divert_for_caller. */
 void budget_set_caller(weir_account *(*of_caller)(const struct heap *heap));
 bool budget_asks_caller(void);
 
@@ -64,7 +65,8 @@ extern _Atomic bool budget_is_used;
 void budget_forget(const void *block);
 void budget_forget_cells(const char *start, size_t size, const uint64_t *cells, uint32_t words);
 weir_account *budget_find(const void *block); /* the block's account; NULL: it is not charged */
-/* The block is going to have so many bytes: charge it for them. False: the limit refuses that. */
+/* The block is to be resized to `bytes`: charge the difference, or give it back. False: the limit refuses
+ * that. */
 bool budget_resize(const void *block, size_t bytes);
 
 /* If an account's limit has refused the thread's last allocation, ask the account's shrinker. The caller

@@ -132,7 +132,8 @@ static uint32_t thread_number(void)
     return number;
 }
 
-/* A coroutine's first call may lie on what is the thread's stack, too, but not at its end. */
+/* The memory of a coroutine's stack may be a part of the thread's stack. Then the coroutine's first call is
+ * not at the end of the thread's stack. */
 static bool is_first_call(uintptr_t limit, uintptr_t end, uintptr_t frame)
 {
     uintptr_t from = limit == 0 ? (uintptr_t)os_first_stack_start() : end;

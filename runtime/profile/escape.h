@@ -59,7 +59,7 @@ typedef struct escape_end {
     uint8_t how, lifetime; /* enum escape_how; as in profile.h */
     uint16_t
         frame; /* of ESCAPE_FRAME: the innermost frame that may outlive it, 0: that of the innermost call */
-    bool has_moved;   /* proved: that frame has made its call anew, or calls malloc and free in one place */
+    bool has_moved;   /* proved: what that frame called at the allocation has returned */
     uintptr_t call;   /* the call in that frame which led to the free */
     uint64_t changed; /* bit n: frame n made the same call with other contents, for at least one sample */
     uint64_t count, passed; /* samples; KiB that the process allocated while they lived, in all */

@@ -2,8 +2,8 @@
  * processor stops a write or read past them, or after their free. WEIR_DEBUG=guard=N.
  *
  * After GWP-ASan (Serebryany et al., "GWP-ASan: Sampling-Based Detection of Memory-Safety Bugs in
- * Production", ICSE 2024) and Electric Fence (Perens, 1987). sampled.h says which allocation it is; the fast
- * paths know nothing of it.
+ * Production", ICSE 2024) and Electric Fence (Perens, 1987). sampled.h decides which allocations are guarded;
+ * the fast paths know nothing of it.
  *
  *     | guard | page | guard | page | ... | guard |          GUARD_SLOTS pages, in addresses of their own
  *               .... block                           at the page's end, or, every other time,

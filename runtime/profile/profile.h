@@ -1,5 +1,5 @@
-/* profile: the heap profile: which calls a sample of all allocations comes from, what of it is in use, and
- * how long the rest lived. WEIR_PROFILE=FILE.
+/* profile: the heap profile. Of a sample of all allocations it keeps the calls that made them, which of them
+ * are in use, and how long the freed ones lived. WEIR_PROFILE=FILE.
  *
  * A site is a stack of calls and a size of blocks; it counts its samples. A live sample is a block in use.
  * Both are in hash tables of open addressing in the runtime's own memory, under one lock.

@@ -80,7 +80,8 @@ void sampled_divert(sampling_t *sampling, bool diverted)
     }
 }
 
-/* Is the block that is allocated here a sample of the profile? If the thread is diverted, that is drawn. */
+/* Is the block that is allocated here a sample of the profile? For a diverted thread each block is drawn;
+ * another thread comes here only when a sample is due. */
 static bool is_drawn(heap_t *self, size_t bytes)
 {
     return profile_is_on() &&

@@ -31,8 +31,8 @@
 #include "runtime/cells/collected_flags.h"
 #include "runtime/profile/sample.h"
 
-/* When a thread's next samples are due. Made with its heap if there is a profile, or else when the thread is
- * first diverted. Written by the thread. */
+/* When a thread's next samples are due. Made with its heap if blocks are sampled or guarded, or charged to
+ * their callers; otherwise when the thread is first diverted. Written by the thread. */
 typedef struct sampling {
     sampler_t sampler;
     uint32_t until[CLASS_COUNT];
@@ -43,14 +43,16 @@ typedef struct sampling {
 
 enum { SAMPLED_SEVERAL = UINT16_MAX };
 
-/* A new heap gets one; NULL: there is no profile, or no memory. */
+/* For a new heap. NULL: blocks are neither sampled nor guarded nor charged to their callers, or there is no
+ * memory. */
 sampling_t *sampled_make(void);
 
-/* One for a heap that had none: nothing is due. NULL: no memory. */
+/* For a heap for which sampled_make made none: no sample is due until the thread is diverted. NULL: no
+ * memory. */
 sampling_t *sampled_make_idle(void);
 
-/* Have all allocations of the thread come here, or no longer. Its lists and buffers of free cells are
- * empty. */
+/* Have all allocations of the thread come here, or no longer. The thread's lists and buffers of free cells
+ * have to be empty. */
 void sampled_divert(sampling_t *sampling, bool diverted);
 static inline bool sampled_is_diverted(const sampling_t *sampling)
 {

@@ -14,8 +14,9 @@ void calls_note_origins(void);
 /* The stack of the calling thread, without frames of this library; of depth 0 if it is not known. */
 void calls_find_stack(origin_stack_t *stack);
 
-/* The program's innermost frame on the calling thread's stack, for code that runs within exit: the frames of
- * exit itself are full of old words. `here` without registers, if that frame cannot be found. */
+/* The program's innermost frame on the calling thread's stack, for code that runs within exit. The frames of
+ * exit itself hold stale words, which must not count as roots. If that frame cannot be found: `here`, without
+ * registers. */
 origin_frame_t calls_program_frame(const void *here);
 
 #endif

@@ -1,5 +1,5 @@
-/* turns: a thread of the runtime's own that sleeps until a turn is asked for, by a signal of the program's
- * user for instance. The end of the process waits for a turn that is under way, and lets no other begin.
+/* turns: a thread of the runtime's own that sleeps until a turn is asked for, for instance by a signal that
+ * the user sends. The end of the process waits for a turn that is under way, and lets no other begin.
  *
  *     any context         turns_ask
  *     the thread          sleep on `asked`;  turns_begin;  the turn;  turns_end
@@ -21,7 +21,7 @@
 
 typedef struct turns {
     pid_t process;          /* of the thread; 0: there is none. Written by turns_start */
-    _Atomic uint32_t asked; /* how often; several before the thread comes to it are one turn */
+    _Atomic uint32_t asked; /* how often; requests that come before the thread wakes are one turn */
     _Atomic uint32_t busy;  /* 1: a turn is under way, or the process is ending */
 } turns_t;
 

@@ -51,7 +51,7 @@ static bool take_flag(choice_t *choice, const char *argument)
     return true;
 }
 
-/* A value that is only kept. */
+/* An option whose value is kept as it is. */
 static const char *take_text(choice_t *choice, char **arguments, int *at)
 {
     const struct {
@@ -93,8 +93,8 @@ static bool is_order(const char *name)
            strcmp(name, "time") == 0;
 }
 
-/* Returns where the program stands among the arguments, `count` if there is none; *status is set if there
- * is no going on. */
+/* Returns the index of the program among the arguments, or `count` if there is none. If *status is set, the
+ * command ends with it. */
 static int take_advise_arguments(choice_t *choice, int count, char **arguments, int *status)
 {
     int at = 1;
@@ -149,7 +149,7 @@ static int show_all(const choice_t *choice, const profile_t *profile, const prop
     return status;
 }
 
-/* A profile without a word on how its blocks were freed is one of another kind. */
+/* Was the profile written with WEIR_DEBUG=escape=1? Then its samples have places. */
 static bool has_places(const profile_t *profile, const char *path)
 {
     size_t noted = 0;

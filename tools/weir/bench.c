@@ -79,7 +79,7 @@ static int take_all(struct bench_choice *choice, int count, char **arguments)
     return 0;
 }
 
-/* Of the configuration only what tells candidates apart differs: the table is one. */
+/* The keys of the configuration that would split the table are ignored. */
 static int print_table(const rounds_t *rounds, const candidates_t *candidates)
 {
     char **words = memory_new(candidates->count + 4, sizeof *words);

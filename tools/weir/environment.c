@@ -17,7 +17,7 @@ bool environment_set(const struct command *command, const char *name, const char
     return false;
 }
 
-/* Set the variable to the parts in this order, or to the new one alone if it was empty. */
+/* Set the variable to both parts with the separator between them, or to the one part that is not empty. */
 static bool join(const struct command *command, const char *name, const char *front, char separator,
                  const char *back)
 {

@@ -55,7 +55,7 @@ static uint64_t saved_by_malloc(const advice_t *advice)
     return advice->order.members ? draw_cell(advice->record->size) - draw_cell(advice->order.size) : 0;
 }
 
-/* What saves the most of a block first. */
+/* The largest saving first: by the profile's objects, then by the cell, then by the size. */
 static int by_saving(const void *left, const void *right)
 {
     const advice_t *a = left, *b = right;
@@ -69,7 +69,7 @@ static int by_saving(const void *left, const void *right)
     return strcmp(a->record->name, b->record->name);
 }
 
-/* The program does not own those of its libraries' headers. */
+/* Is the struct declared in a header of the system? Such a struct is not the program's. */
 static bool is_of_the_system(const layout_record_t *record)
 {
     return record->file &&

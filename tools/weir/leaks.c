@@ -31,7 +31,7 @@
 
 static volatile sig_atomic_t child;
 
-/* What the terminal sends it sends to both. */
+/* The terminal sends its signals to both processes, so only those of kill are passed on. */
 static void pass_on(int number, siginfo_t *info, void *context)
 {
     (void)context;
@@ -52,8 +52,8 @@ typedef struct keeper {
     int front;        /* a pipe: the child's number, then its status */
 } keeper_t;
 
-/* All that have ended. The front is told of the program, after what it left is printed; from then on it is on
- * its own. False: there are no more. */
+/* Take all children that have ended. When the program has, its leaks are printed, then its status is sent to
+ * the front, and the keeper is on its own. False: there are no more children. */
 static bool reap(keeper_t *keeper)
 {
     int status;
@@ -72,7 +72,7 @@ static bool reap(keeper_t *keeper)
     return ended == 0;
 }
 
-/* Each report is printed as it comes; where the kernel cannot tell, when a process has ended. */
+/* Each report is printed when its writer closes the file; without inotify, when a process has ended. */
 static _Noreturn void keep(keeper_t keeper)
 {
     sigset_t ends;

@@ -35,7 +35,7 @@ typedef struct part {
     size_t first;                           /* in report.leaks */
 } part_t;
 
-/* Of all processes that wrote since. */
+/* What all processes have written since the last leaks_report. */
 static struct {
     leak_frame_t *frames;
     leak_t *leaks;

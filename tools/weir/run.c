@@ -1,8 +1,9 @@
 /* weir run: put a program on weir and become it.
  *
  * The knobs are checked by the runtime's own parser and handed over in the environment; then exec. There is
- * no process of weir's left behind, so signals, the terminal and the exit status are the program's own; but
- * for --leaks, of which the process that was started waits, passes signals on, and ends as the program did.
+ * no process of weir's left behind, so signals, the terminal and the exit status are the program's own. With
+ * --leaks the process that was started stays: it waits for the program, passes signals on, and ends as the
+ * program did.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -86,7 +87,8 @@ static enum taken take_stats(const char *argument, bool *children, const char **
     return TAKEN;
 }
 
-/* From here on this is the child: what follows is about the process that becomes the program. */
+/* --leaks forks, and this returns in the child, which becomes the program. So what is noted of the process
+ * from here on, such as its id, is about the child. */
 static enum taken take_leaks(const char *argument)
 {
     const char *file = NULL;
@@ -172,7 +174,8 @@ static bool serve_here(void)
     return environment_set(&command_run, "WEIR_HTTP_PID", process);
 }
 
-/* Take the options; returns where the program stands among the arguments, 0 if there is no going on. */
+/* Take the options. Returns the index of the program among the arguments; 0: the command ends, and a line has
+ * said why. */
 static int take_options(int count, char **arguments)
 {
     bool children = false, serves = false;

@@ -76,7 +76,8 @@ static void post(struct screen *screen, const row_t *row, const char *target)
     free(body);
 }
 
-/* A step up or down doubles or halves; from off there is a way back. */
+/* One step doubles or halves the percentage. A step beyond 1600 sets it to off, and a step down from off sets
+ * it to 1600. */
 static void turn(struct screen *screen, const row_t *row, bool up)
 {
     char target[64];

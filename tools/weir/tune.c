@@ -81,7 +81,7 @@ static void print_bound(const struct tune_choice *choice, FILE *to)
                 100 * choice->search.max_slowdown);
 }
 
-/* What the setting has in the end against the default. */
+/* Compare the setting that was found with the default. */
 static void print_evidence(const struct tune_choice *choice, int found)
 {
     const study_t *study = choice->search.study;

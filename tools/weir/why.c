@@ -17,7 +17,7 @@ static char *profile_symbol_at(const char *file, unsigned long long address)
 }
 #endif
 
-/* "... FILE+0xADDRESS", without a name behind it. */
+/* Print the line. If it ends in FILE+0xADDRESS, without a name, the name is added. */
 static void print_line(char *line)
 {
     fputs(line, stdout);

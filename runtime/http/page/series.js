@@ -20,7 +20,7 @@ function longestStop(now, before) {
 export const charts = [
     {
         id: "memory", title: "Memory", large: true, format: format.bytes,
-        about: "What is live has to be there. What is held beyond it is what the growth knob bounds.",
+        about: "The program needs what is live. The growth knob bounds what is held beyond it.",
         series: [
             {key: "resident", name: "Resident", tone: "resident", fill: .10, read: now => now.resident},
             {key: "held", name: "Held", tone: "held", fill: .14, read: metric("/weir/memory/held:bytes")},
@@ -48,7 +48,7 @@ export const charts = [
     },
     {
         id: "faults", title: "Page faults", format: format.rate(format.count),
-        about: "What memory costs that was given back too early: it is fetched again.",
+        about: "Memory that was given back too early costs a fault when it is used again.",
         series: [{key: "faults", name: "Faults", tone: "second", fill: .14, total: now => now.faults}],
     },
     {

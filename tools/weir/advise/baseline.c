@@ -1,5 +1,5 @@
-/* baseline: see baseline.h. show_json writes each proposal on a line of its own, which begins with what is
- * wanted here. */
+/* baseline: see baseline.h. show_json writes each proposal on a line of its own, and on that line first the
+ * members that are read here. */
 #include "tools/weir/advise/baseline.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 #include "tools/weir/advise/proposal.h"
 
 typedef struct baseline_entry {
-    char *name; /* of a function that allocates, or of a struct: lines move */
+    char *name; /* of a function that allocates, or of a struct; no line, since lines move */
     bool is_layout;
     uint64_t bytes; /* that could be saved, of all proposals for it */
 } baseline_entry_t;
@@ -18,8 +18,8 @@ typedef struct baseline {
 /* What `weir advise --json` wrote. False: it cannot be read, or is something else; one line has said why. */
 bool baseline_read(const char *path, baseline_t *baseline);
 
-/* The bytes that could be saved beyond the baseline's, of all that has become worse; each that has gets a
- * line on stderr. */
+/* How many bytes more could be saved now than by the baseline: the sum over the functions and structs that
+ * have become worse. Each of these gets a line on stderr. */
 uint64_t baseline_excess(const baseline_t *baseline, const profile_t *profile, const proposals_t *proposals);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "tools/weir/report/profile.h"
 
-/* Answers that were given, by hash; another with the same hash takes its place. */
+/* A direct-mapped cache of answers: a question takes the entry of another one with the same hash. */
 enum code_question {
     QUESTION_NONE,
     QUESTION_REPEATS,
@@ -26,7 +26,7 @@ enum { ANSWERS = 1 << 14 };
 
 static answer_t *answers; /* made at the first question */
 
-/* Its question is set if it is the answer. */
+/* The entry of the question. If its `question` is not set, the caller finds the answer and sets it. */
 static answer_t *answer_to(enum code_question question, uint64_t first, uint64_t second)
 {
     uint64_t hash = (first * 0x9e3779b97f4a7c15u ^ second) * 0x9e3779b97f4a7c15u + (uint64_t)question * 977;
@@ -44,9 +44,9 @@ typedef struct reach_search {
     const code_function_t *function;
     bool *seen;
     size_t *waiting, waiting_count;
-    size_t without; /* this place is not passed; SIZE_MAX: all are */
+    size_t without; /* this place is not entered; SIZE_MAX: all may be */
     bool returns;   /* the end of the function was reached */
-    bool leaves;    /* by a jump to another one */
+    bool leaves;    /* it may end in a tail call */
 } reach_search_t;
 
 static void reach(reach_search_t *search, size_t place)
@@ -65,7 +65,7 @@ static void reach_next(reach_search_t *search, size_t place)
         reach(search, place + 1);
 }
 
-/* Out of the function is a call in the place of a return. */
+/* A jump out of the function is a tail call. */
 static void reach_target(reach_search_t *search, size_t place)
 {
     size_t target = code_read_place_at(search->function, search->function->places[place].instruction.target);
@@ -127,7 +127,7 @@ static void end(reach_search_t *search)
     free(search->waiting);
 }
 
-/* What no jump leads to is reached when an exception is caught: from any call. */
+/* Code that cannot be reached from the entry counts as exception handlers, which any call may lead to. */
 static void reach_handlers(reach_search_t *search)
 {
     const code_function_t *function = search->function;
@@ -201,8 +201,8 @@ static bool is_always_reached(const code_function_t *function, size_t place)
     return is_so;
 }
 
-/* Can this one be reached from the place? All that are on the way, too: seen by `search`, which has begun
- * there. */
+/* Can `to` be reached from `from`? If `search` began at `to` and has seen `from`, the two are on one
+ * cycle. */
 static bool comes_back(const reach_search_t *search, size_t from, size_t to)
 {
     reach_search_t back = begin(search->function, SIZE_MAX);
@@ -213,8 +213,8 @@ static bool comes_back(const reach_search_t *search, size_t from, size_t to)
     return is_so;
 }
 
-/* A block of a loop is reached from each other one of it. Only the places that jump, and those behind
- * calls, are asked: the others are on the way to one. */
+/* Mark the place, and the conditional jumps that are on a cycle with it. A path that leaves the loop passes
+ * one of these. */
 static void close_loop(reach_search_t *closed, size_t place)
 {
     const code_function_t *function = closed->function;

@@ -18,7 +18,7 @@ typedef struct code_file file_t;
 
 enum { RANGES = 16, MOST = 1 << 20 };
 
-/* What was asked for before; another address with the same hash takes its place. */
+/* A direct-mapped cache: an address takes the entry of another one with the same hash. */
 typedef struct found {
     uint64_t address;
     const code_function_t *function;
@@ -94,7 +94,8 @@ static const char *name_of_slot(const file_t *file, uint64_t slot)
     return NULL;
 }
 
-/* Of a function of the file, or of a stub of the linkage table, which jumps by a slot. */
+/* The name of the function at the target or, if a stub of the linkage table (PLT) is there, of the symbol of
+ * the slot by which it jumps. */
 static const char *name_of_target(const file_t *file, uint64_t target)
 {
     for (int i = 0; i < 3; i++) { /* endbr64 and the like before the jump */
@@ -263,7 +264,8 @@ static const file_t *file_of(const profile_t *profile, const mapping_t *mapping)
     return file;
 }
 
-/* The address in the file, as debug_files_open places it. */
+/* The file that is mapped at the address. *in_file: the address in the file, as debug_files_open places
+ * it. */
 static const file_t *find(const profile_t *profile, uint64_t address, uint64_t *in_file)
 {
     for (size_t i = 0; i < profile->mapping_count; i++) {

@@ -21,9 +21,9 @@ typedef struct code_function {
     size_t range_count;
     code_place_t *places; /* its instructions, by address */
     size_t count, entry;
-    bool is_known;     /* all instructions were */
-    bool is_reentered; /* by longjmp */
-    bool is_indirect;  /* one of its jumps is */
+    bool is_known;     /* all its instructions were decoded */
+    bool is_reentered; /* a call in it may return twice, as setjmp does */
+    bool is_indirect;  /* it has a jump by a register or by a table */
     struct code_function *next;
 } code_function_t;
 
@@ -31,8 +31,8 @@ typedef struct code_function {
  * not known. */
 const code_function_t *code_read_function(const profile_t *profile, uint64_t address);
 
-/* Which of its instructions lies at an address of the process, of the file; of any byte of it. SIZE_MAX:
- * none. */
+/* The index of its instruction at an address of the process, or of the file. Any byte of the instruction will
+ * do. SIZE_MAX: none. */
 size_t code_read_place(const code_function_t *function, uint64_t address);
 size_t code_read_place_at(const code_function_t *function, uint64_t address);
 

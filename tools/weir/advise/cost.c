@@ -9,7 +9,7 @@
 
 static const uint64_t sizes[] = {16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 32768, 131072, 1048576};
 
-/* So that the compiler does not leave both out. */
+/* Volatile, so that the compiler does not remove both calls. */
 static void *(*volatile allocate)(size_t) = malloc;
 static void (*volatile release)(void *) = free;
 

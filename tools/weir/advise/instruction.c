@@ -115,7 +115,7 @@ static uint32_t read_map(reader_t *in, uint8_t *op, bool *is_vector)
     return map;
 }
 
-/* Behind it stands a displacement. Returns ModRM. */
+/* Read ModRM and SIB, and skip the displacement behind them. Returns ModRM. */
 static uint8_t read_modrm(reader_t *in, bool *is_relative)
 {
     uint8_t modrm = next(in), mod = modrm >> 6, rm = modrm & 7;

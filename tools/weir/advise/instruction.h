@@ -8,11 +8,11 @@
 #include <stdint.h>
 
 enum instruction_kind {
-    INSTRUCTION_PLAIN,       /* goes on behind itself */
+    INSTRUCTION_PLAIN,       /* the next instruction follows */
     INSTRUCTION_PADDING,     /* likewise, and does nothing */
     INSTRUCTION_CALL,        /* likewise; target: 0 if it is not in the instruction */
     INSTRUCTION_JUMP,        /* to the target only */
-    INSTRUCTION_CONDITIONAL, /* to the target, or on */
+    INSTRUCTION_CONDITIONAL, /* to the target, or to the next instruction */
     INSTRUCTION_INDIRECT,    /* a jump to what a register or memory says */
     INSTRUCTION_RETURN,
     INSTRUCTION_STOP /* never goes on */
@@ -25,7 +25,8 @@ typedef struct instruction {
     uint64_t slot;   /* of a call or jump by a word that lies at a fixed address: that address; else 0 */
 } instruction_t;
 
-/* The instruction at `address`, of which these bytes are there. False: it is not known, or not all there. */
+/* Decode the instruction at `address` from its bytes, of which `room` are there. False: it is not known, or
+ * is cut. */
 bool instruction_read(const uint8_t *bytes, size_t room, uint64_t address, instruction_t *instruction);
 
 #endif

@@ -24,7 +24,7 @@ static void put_freed(FILE *to, char *text)
     free(text);
 }
 
-/* Nothing if it is not to be had. */
+/* Writes nothing if the source cannot be read. */
 static void put_source(FILE *to, const frame_t *frame)
 {
     char *at = frame ? source_line(frame->file, frame->line) : NULL;

@@ -1,5 +1,5 @@
-/* proposal: see proposal.h. Places are put together first, then each is judged by itself: the first rule
- * that fits. */
+/* proposal: see proposal.h. First places are united to proposals. Then each is judged by itself: the first
+ * rule that fits decides. */
 #include "tools/weir/advise/proposal.h"
 
 #include <stdlib.h>
@@ -22,7 +22,7 @@ enum {
 
 /* --- together --- */
 
-/* What other functions allocate with: xmalloc, strdup, list_resize. By its name. */
+/* Is it a function that others allocate with, such as xmalloc, strdup, list_resize? By its name. */
 static bool is_wrapper(const location_t *location)
 {
     static const char *const parts[] = {"alloc", "strdup", "strndup", "resize", "operator new"};
@@ -41,8 +41,8 @@ size_t proposal_site(const profile_t *profile, const sample_t *sample)
     return call;
 }
 
-/* Up to where stacks have to be the same to be one proposal: the holder; else the function that allocates
- * and its caller. */
+/* How many calls places must have in common to be one proposal: those up to the holder; without a holder, up
+ * to the function that allocates and its caller. */
 static size_t depth_of(const profile_t *profile, const place_t *place)
 {
     size_t depth =
@@ -86,23 +86,23 @@ static void put_together(const profile_t *profile, proposals_t *proposals, const
 
 /* --- what is advised --- */
 
-/* By chains of realloc. What was copied tells how they grow: twice as large each time, all copies are about
- * as large as the last block; by pieces, many times that. */
+/* What chains of realloc ask for. The bytes copied tell how a block grows: if it doubles each time, they are
+ * about the size of the last block; if it grows by pieces, they are many times that. */
 static enum proposal_kind kind_of_chain(const proposal_t *proposal)
 {
     const escape_t *escape = &proposal->escape;
     return escape->copied > 3 * escape->chains * escape->final_most ? PROPOSE_BUILDER : PROPOSE_PRESIZE;
 }
 
-/* In use at once, about: a sample stands for several. */
+/* About how many blocks were in use at once: a sample stands for several. */
 static uint64_t scaled(const proposal_t *proposal, uint64_t live)
 {
     const place_t *place = &proposal->place;
     return place->samples ? live * place->objects / place->samples : live;
 }
 
-/* Whether all of the places have their blocks at the same time is not known: for a pool that is taken to be
- * so, for larger blocks that it is not. */
+/* It is not known whether the places have their blocks at the same time. For a pool it is assumed that they
+ * have (proposal->live), for larger blocks that they have not (escape->live). */
 static enum proposal_kind kind_of_free(const proposal_t *proposal, bool is_exact)
 {
     const escape_t *escape = &proposal->escape;
@@ -221,7 +221,7 @@ static bool is_of(const sample_t *sample, const proposal_t *proposal, const size
     return is_so;
 }
 
-/* That of the longest stack counts. */
+/* If several proposals fit a sample, the one with the longest stack counts. */
 void proposals_label(const proposals_t *proposals, profile_t *profile)
 {
     size_t *numbers = verdict_number_lines(profile);

@@ -6,8 +6,8 @@
 
 #include "tools/weir/advise/proposal.h"
 
-/* What is proposed; what speaks for it; what against it, "" if nothing: each one line, without its end. The
- * caller frees them. */
+/* What is proposed; what speaks for it; what speaks against it, or "". Each is one line without its newline;
+ * the caller frees it. */
 char *show_advice(const profile_t *profile, const proposal_t *proposal);
 char *show_evidence(const profile_t *profile, const proposal_t *proposal, bool is_exact);
 char *show_against(const proposal_t *proposal);
@@ -15,14 +15,14 @@ char *show_against(const proposal_t *proposal);
  * parse.c:10". */
 char *show_calls(const profile_t *profile, const proposal_t *proposal);
 
-/* The `most` first of those that propose something. */
+/* The first `most` of the proposals that advise something. */
 void show_table(const profile_t *profile, const proposals_t *proposals, size_t most);
 void show_json(const profile_t *profile, const proposals_t *proposals, FILE *to);
 /* The lines that the page and the table end with. */
 void show_rest(const proposals_t *proposals, FILE *to);
 
-/* The function that is meant by the place: the innermost whose source is known; and the one that outlives
- * its blocks, NULL if there is none. */
+/* The function that the place is named by: the innermost one that has a known source. And the function that
+ * outlives its blocks; NULL: there is none. */
 const frame_t *show_site(const profile_t *profile, const proposal_t *proposal);
 const frame_t *show_holder(const profile_t *profile, const proposal_t *proposal);
 /* "12.5 MiB". room: 32 bytes. */

@@ -1,5 +1,5 @@
-/* start: see start.h. Each process that the program starts writes a profile by its own number; only its own
- * is read. */
+/* start: see start.h. Each process that the program starts writes a profile under its own process id. Only
+ * the profile of the program itself is read. */
 #include "tools/weir/advise/start.h"
 
 #include <dirent.h>
@@ -45,7 +45,7 @@ static void become(const start_t *start, char **program)
     _exit(status);
 }
 
-/* On a terminal it says that it goes on. */
+/* `shows`: a line on the terminal tells how long the program has run. */
 static int wait_for(pid_t child, bool shows)
 {
     const struct timespec tick = {.tv_nsec = 200000000};

@@ -15,8 +15,8 @@ typedef struct start {
     char profile[96];
 } start_t;
 
-/* Run it and wait. 0: there is a profile; else the exit status, and one line has said why. A program that
- * fails has a line too. */
+/* Run it and wait. 0: there is a profile; else the exit status, and one line has said why. If the program
+ * itself fails, a line says that. */
 int start_run(const struct command *command, start_t *start, char **program);
 void start_end(const start_t *start);
 

@@ -4,8 +4,8 @@
 
 #include "tools/weir/advise/proposal.h"
 
-/* Does a call of the profile that has a line of source come from it? Those of the system's folders are not
- * the program's. */
+/* Is a call of the profile, with a known line of source, in this file? The files in the system's folders are
+ * not the program's. */
 static bool is_of_interest(const profile_t *profile, const mapping_t *mapping)
 {
     if (!mapping->file || strncmp(mapping->file, "/usr/", 5) == 0 || strncmp(mapping->file, "/lib", 4) == 0)
@@ -41,7 +41,7 @@ static void add_layout(proposals_t *proposals, const advice_t *advice, const cha
                                              .saved_bytes = draw_saving(advice)};
 }
 
-/* The same, of all objects ever: what is saved is counted so everywhere here. */
+/* The profile without what is in use, so that all objects ever allocated count, as in all savings here. */
 static profile_t all_ever(const profile_t *profile)
 {
     profile_t ever = *profile;

@@ -19,15 +19,15 @@ static const code_function_t *function_at(const profile_t *profile, const sample
     return code_read_function(profile, address_at(profile, sample, frame));
 }
 
-/* The innermost function that was neither left nor called anew between both calls, if what speaks against
- * it is answered. */
+/* The innermost function that both stacks have, if it was not left in between: is_same_call asks that. */
 typedef struct common {
     size_t frame;
     uint64_t allocates, frees; /* its calls */
-    bool is_tail; /* it has ended by a jump to what frees, as compilers make of a call that comes last */
+    bool is_tail;              /* it ended in a tail call, which led to the free */
 } common_t;
 
-/* Is that what it has done? Then only its caller's frame is there still. */
+/* Does the call of `frame` + 1 call the function of `frame` directly? Then what else it led to was reached by
+ * a tail call of that function, whose own frame is gone. */
 static bool is_called_directly(const profile_t *profile, const sample_t *sample, size_t frame)
 {
     if (frame + 1 >= sample->depth)
@@ -58,8 +58,8 @@ static common_t common_of(const profile_t *profile, const sample_t *sample)
     return (common_t){frame + 1, calls, calls, false};
 }
 
-/* Question 2 of verdict.h, but for the last: has the common function always allocated before it frees?
- * Within one and the same call either may come first. */
+/* Question 2 of verdict.h without its last condition: has the common function always allocated before it
+ * frees? If one and the same call leads to both, either may come first. */
 static bool allocates_before(const profile_t *profile, const sample_t *sample, const common_t *common)
 {
     const code_function_t *function = code_read_function(profile, common->allocates);
@@ -74,8 +74,8 @@ static bool allocates_before(const profile_t *profile, const sample_t *sample, c
     return does;
 }
 
-/* May one call of the common function allocate several? If not, those that are in use at once are of
- * several calls. */
+/* May one call of the common function allocate several blocks? If not, blocks in use at once are of several
+ * calls. */
 static bool allocates_again(const profile_t *profile, const sample_t *sample, const common_t *common)
 {
     for (size_t frame = 0; frame <= common->frame; frame++) {
@@ -86,7 +86,7 @@ static bool allocates_again(const profile_t *profile, const sample_t *sample, co
     return false;
 }
 
-/* Question 3: may it return without having been where it frees? */
+/* Question 3: once it has allocated, does it always come to where it frees before it returns? */
 static bool always_frees(const profile_t *profile, const common_t *common)
 {
     const code_function_t *function = code_read_function(profile, common->allocates);
@@ -135,8 +135,7 @@ static bool is_before_program(const profile_t *profile, const sample_t *sample, 
     return true;
 }
 
-/* How sure it is that the function that a frame has called is the same that it was in when the block was
- * freed. */
+/* Is the call that a frame made at the allocation still under way at the free, and how sure is that? */
 typedef struct verdict_question {
     const profile_t *profile;
     bool is_exact;
@@ -219,8 +218,8 @@ static void add_sample(const profile_t *profile, place_t *place, const sample_t 
     }
 }
 
-/* So far from where it allocates a function knows nothing of the block; and one without a name, or the C
- * library's, is no help. */
+/* A function that is far from the one that allocates knows nothing of the block. A function without a name,
+ * or of the C library, is no help. */
 static bool is_of_use(const profile_t *profile, const place_t *place)
 {
     enum { FAR = 8 };
@@ -231,7 +230,7 @@ static bool is_of_use(const profile_t *profile, const place_t *place)
            !is_of_libc(profile, location);
 }
 
-/* What may still be in use when a frame is left outlives it. */
+/* A place has no holder if a block of it is in use, or was freed by another thread or in an unknown way. */
 static void conclude(const profile_t *profile, place_t *place)
 {
     if (place->holder != VERDICT_NONE && !is_of_use(profile, place))
@@ -255,7 +254,7 @@ static bool is_same_line(const location_t *a, const location_t *b)
     return is_same;
 }
 
-/* The first one of the same line. */
+/* For each location the index of the first one with the same line. */
 size_t *verdict_number_lines(const profile_t *profile)
 {
     size_t *numbers = profile_room(profile->location_count + 1, sizeof *numbers);
@@ -332,8 +331,8 @@ static void unite_lines(places_t *places)
     places->count = kept;
 }
 
-/* What is said of a function has to hold whoever calls it: of places that are the same up to it, the one
- * that outlives the most counts. */
+/* Advice for a function has to hold whoever calls it. So of places that are the same up to the holder, the
+ * one with the outermost holder decides. */
 static bool agree(place_t *place, const places_t *places)
 {
     for (size_t i = 0; i < places->count && place->holder != VERDICT_NONE; i++) {
@@ -352,7 +351,7 @@ static bool agree(place_t *place, const places_t *places)
     return false;
 }
 
-/* Each block a sample, and none without a place for want of room in the tables. */
+/* Was each block a sample, and has each sample a place? One without had no room in the tables. */
 static bool is_exact(const profile_t *profile)
 {
     for (size_t i = 0; i < profile->sample_count; i++)

@@ -4,16 +4,16 @@
  *     _start   main@10   parse@3   make@7   malloc     a block was allocated there, and freed
  *     _start   main@10   parse@9            free       there
  *
- * The innermost call that both have is main's at 10: does parse still stand there since the block was
- * allocated, or has it returned, and has main called it anew? In the order of these questions:
+ * The innermost call that both stacks have is main's at 10. Is parse still in the call in which the block was
+ * allocated, or has it returned, and main has called it anew? The questions, in their order:
  *
  *   1. The call at 10 is in no loop: it is the same parse. Sure.
- *   2. When parse frees at 9 it has always been at 3, and make never returns without having been at 7; so it
- *      has allocated one that it could free. There was never another in use at the same time: so it is this
+ *   2. When parse frees at 9 it has always been at 3, and make never returns without having been at 7. So
+ *      this call of parse has allocated a block. Two were never in use at once, so the freed block is that
  *      one. Sure, if all blocks were seen.
- *   3. Several are in use at once, which parse allocates in a loop. Once it has, it does not return without
- *      having come to where it frees, or to the loop around that; and main's part of the stack is as it was.
- *      Likely.
+ *   3. Several are in use at once, which parse allocates in a loop. Once it has allocated, it always comes to
+ *      where it frees, or to the loop around that, before it returns; and main's part of the stack has not
+ *      changed. Likely.
  *   4. Else nothing is said of parse: the block is freed before main returns.
  *
  * By default not all blocks are seen, so question 2 has no answer, and 3 is asked of single blocks too.
@@ -25,13 +25,13 @@
 
 enum { VERDICT_NONE = UINT16_MAX };
 
-/* A stack that allocates, whatever the size; stacks that are the same line by line, as of a loop that the
- * compiler has unrolled, are one. Blocks and bytes are scaled to the whole program. */
+/* A stack that allocates, whatever the size. Stacks whose calls are on the same lines are one place; an
+ * unrolled loop, for example, has several such stacks. Blocks and bytes are scaled to the whole program. */
 typedef struct place {
     const sample_t *sample; /* one of its samples */
     const size_t
         *stack;      /* as long as the sample's: for each call a number that calls from the same line share */
-    escape_t escape; /* what of it is of the place */
+    escape_t escape; /* only its members that are of the place */
     uint64_t samples; /* that were taken, about */
     uint64_t objects, bytes, in_use;
     uint64_t cells; /* bytes that malloc took for them */
@@ -39,7 +39,7 @@ typedef struct place {
     uint64_t by_thread, unknown, moved;
     /* The innermost of its functions that outlives all its blocks, 0: that which allocates; VERDICT_NONE. */
     size_t holder;
-    bool is_likely; /* and not sure */
+    bool is_likely; /* the holder is likely, not sure */
 } place_t;
 
 typedef struct places {
@@ -48,7 +48,7 @@ typedef struct places {
     bool is_exact; /* each block was a sample, and was noted */
 } places_t;
 
-/* The caller frees `of`; the stacks stay. */
+/* The caller frees `of`. The stacks are never freed. */
 places_t verdict_find(const profile_t *profile);
 
 /* For each location of the profile a number that all of the same line share, as in place_t.stack; the
@@ -65,7 +65,7 @@ static inline uint64_t verdict_most(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-/* Add what two have of blocks. */
+/* Add to `to` what `from` has: counts add up, the others are minima and maxima. */
 void verdict_add_escape(escape_t *to, const escape_t *from);
 
 /* Have the two stacks the first `depth` calls in common, from the innermost? */

@@ -1,4 +1,4 @@
-/* expression: into tokens. Nothing is freed: the command ends. */
+/* expression: splits an expression into tokens. Nothing is freed: the command ends. */
 #include <ctype.h>
 #include <stdint.h>
 #include <string.h>

@@ -35,7 +35,7 @@ struct expression {
 
 /* At the first token. */
 struct expression expression_of(const char *text);
-/* Go on to the next token; in place of a value "/.../" is a regexp. */
+/* Go on to the next token. `value`: a value is expected, so "/.../" is a regexp. */
 void expression_next(struct expression *expression, bool value);
 /* Something is wrong at the present token; then there are no more. */
 void expression_fail(struct expression *expression, const char *what);

@@ -10,8 +10,8 @@ enum filter_kind { FILTER_AND, FILTER_OR, FILTER_NOT, FILTER_WORD, FILTER_REGEXP
 
 struct filter {
     enum filter_kind kind;
-    struct filter *first; /* of the parts; of AND, OR and NOT */
-    struct filter *next;  /* beside this one */
+    struct filter *first; /* of AND, OR and NOT: the first of its parts */
+    struct filter *next;  /* the next part of the same filter */
     const char *key, *word;
     regex_t regexp;
 };
@@ -28,7 +28,7 @@ static struct filter *node(enum filter_kind kind, struct filter *first)
 
 static struct filter *parse_or(struct expression *expression);
 
-/* Go's signs that POSIX has not. */
+/* Rewrites the syntax of Go's that POSIX lacks. */
 static char *translated(const char *regexp)
 {
     char *text = memory_new(5 * strlen(regexp) + 1, 1), *to = text;
@@ -60,7 +60,7 @@ static void compile(struct expression *expression, struct filter *filter)
     free(posix);
 }
 
-/* The value is looked at. */
+/* The present token is the value. */
 static struct filter *parse_value(struct expression *expression, const char *key, const char *otherwise)
 {
     struct filter *filter = node(FILTER_WORD, NULL);

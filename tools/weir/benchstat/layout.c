@@ -45,8 +45,8 @@ void layout_cell(struct layout *layout, const char *text, enum layout_align alig
     layout_span(layout, 1, text, align, layout->column == 0 || *text == '\0' ? "" : " ");
 }
 
-/* Make the spanned columns wide enough: each as wide as the average that is still missing, beginning with the
- * widest, which may have it already. Those that are fixed keep theirs. */
+/* Make the spanned columns wide enough for the cell. In turn, the widest first, each is made at least as wide
+ * as the average of what is still missing. Fixed columns keep their width. */
 static void widen(const struct layout *layout, const struct layout_cell *cell, size_t wanted, size_t *widths)
 {
     size_t open = 0, end = cell->column + cell->span;

@@ -172,7 +172,8 @@ static char **values_of(struct projection *projection, const struct exclusions *
     return values;
 }
 
-/* A line end is in no value. What is empty at the end is left out: places grow. */
+/* No value has a line end in it. Empty values at the end are left out, so that a tuple stays the same when
+ * places are added. */
 static char *joined(char *const *values, size_t count)
 {
     size_t size = 1;

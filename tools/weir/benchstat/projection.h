@@ -53,7 +53,7 @@ bool projection_parse(struct projection *projection, struct exclusions *exclusio
 /* After all others have been parsed. */
 void projection_of_residue(struct projection *projection, const struct exclusions *exclusions);
 
-/* Is it of the values that a fixed order leaves? */
+/* Does the record have a listed value in each field of a fixed order? */
 bool projection_admits(const struct projection *projection, const struct record *record);
 /* The index of the record's tuple. */
 size_t projection_of(struct projection *projection, const struct exclusions *exclusions,

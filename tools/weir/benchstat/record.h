@@ -6,7 +6,7 @@
  *     .file       the label of the file
  *     goos        any other: what the line "goos: linux" in the file said last
  *
- * A key that a record has not is empty.
+ * The value of a key that a record lacks is empty.
  */
 #ifndef WEIR_TOOLS_BENCHSTAT_RECORD_H
 #define WEIR_TOOLS_BENCHSTAT_RECORD_H

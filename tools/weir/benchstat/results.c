@@ -39,7 +39,7 @@ struct results_reader {
     struct results *results;
     const char *name, *label;
     size_t line;
-    struct config now; /* what holds from here on */
+    struct config now; /* the configuration at this line */
 };
 
 static void complain(const struct results_reader *reader, const char *what)
@@ -194,8 +194,7 @@ static void free_record(struct record *record)
     free((char *)record->name);
 }
 
-/* The pairs of value and unit. False: something is wrong, and has been said. What is no number is left
- * out. */
+/* The pairs of value and unit. False: a line has said what is wrong. A NaN is left out. */
 static bool read_measures(struct results_reader *reader, const char *rest, struct record *record)
 {
     for (size_t pairs = 0;; pairs++) {
@@ -269,8 +268,8 @@ static void read_unit(struct results_reader *reader, const char *rest)
     free(written);
 }
 
-/* "key: value": the key begins with a lower case letter and has neither upper case nor space; no value ends
- * what held. False if the line is something else. */
+/* "key: value": the key begins with a lower case letter and has neither upper case nor space. An empty value
+ * removes the key's value. False if the line is something else. */
 static bool read_config(struct results_reader *reader, const char *line)
 {
     size_t length = 0;

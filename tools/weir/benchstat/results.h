@@ -16,8 +16,8 @@ struct cell {
     size_t table, unit, row, column; /* tuples of the projections; index of the unit */
     double *values;                  /* sorted once reading is done */
     size_t count;
-    size_t residue; /* of the first value: tuple of the residue, */
-    bool *varies;   /* and by place, in which fields others differ from it; NULL: in none */
+    size_t residue; /* tuple of the first value */
+    bool *varies;   /* by place: another value's tuple differs in that field; NULL: in none */
     size_t places;  /* of `varies` */
 };
 

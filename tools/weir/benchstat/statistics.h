@@ -17,9 +17,8 @@ void statistics_sort(double *values, size_t count);
 /* Of a sorted sample of at least one. */
 double statistics_median(const double *sorted, size_t count);
 
-/* Order statistics, 1 to count, between which the median of the population lies with at least this confidence
- * (0 to
- * 1). 0, or count + 1, stands for infinity: the sample is too small for a bound. */
+/* Which order statistics, 1 to count, enclose the median of the population with at least this confidence (0
+ * to 1). 0, or count + 1, stands for infinity: the sample is too small for a bound. */
 struct order_interval {
     size_t low, high;
 };

@@ -31,7 +31,7 @@ static void format_range(double low, double center, double high, char range[RANG
         snprintf(range, RANGE_SIZE, "%.0f%%", 100 * fmax(high / center - 1, 1 - low / center));
 }
 
-/* How many values an interval with two ends takes. */
+/* Say how many values are needed for an interval with two ends. */
 static void warn_of_interval(char *warning, double confidence)
 {
     size_t count = 2;
@@ -81,7 +81,7 @@ static void summarize_exact(struct entry *entry, const struct cell *cell)
              "exact distribution expected, but values range from %.30s to %.30s", least, greatest);
 }
 
-/* Could even samples that do not overlap have differed at this level? */
+/* If both samples are so small that p > alpha even without overlap: say how many values are needed. */
 static void warn_of_test(char *warning, size_t base_count, size_t count, double alpha)
 {
     size_t needed = 1;
@@ -107,7 +107,7 @@ static void format_delta(struct entry *entry, double base, bool differs)
         snprintf(entry->delta, DELTA_SIZE, "%+.2f%%", (entry->center / base - 1) * 100);
 }
 
-/* Exact values differ if they differ: their p is 0, and not shown. */
+/* Exact values need no test: p is 0, and not shown. */
 static void compare(struct entry *entry, const struct cell *base, double base_center, const struct cell *cell,
                     bool exact, double alpha)
 {
@@ -131,7 +131,7 @@ static void summary_warn(struct column_summary *summary, const char *warning)
     snprintf(summary->warnings[summary->warning_count++], WARNING_SIZE, "%s", warning);
 }
 
-/* What a column has so far: the logarithms' mean of the centers, and of their ratios to the first column. */
+/* What a column has so far: the centers, and their ratios to the first column. */
 struct sums {
     double *centers, *ratios;
     size_t center_count, ratio_count;
@@ -145,8 +145,8 @@ static void add_ratio(struct sums *sums, double center, double base)
     sums->ratios[sums->ratio_count++] = center == base ? 1 : center / base;
 }
 
-/* The mean of ratios rather than the ratio of means: where the columns have not the same benchmarks it still
- * says something. */
+/* The mean of ratios, not the ratio of means: it means something even if the columns do not have the same
+ * benchmarks. */
 static void summarize_column(struct column_summary *summary, const struct sums *sums, size_t base_count,
                              bool is_base)
 {

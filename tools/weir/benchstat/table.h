@@ -47,7 +47,7 @@ struct table {
     struct column_summary *summaries; /* one a column */
 };
 
-/* The table that begins with the cell *next; that is then the one behind it. */
+/* The table whose first cell is *next. *next becomes the first cell behind it. */
 struct table *table_new(const struct results *results, size_t *next, struct levels levels);
 
 /* Its `present` is false where the table has none. */

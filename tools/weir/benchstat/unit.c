@@ -7,7 +7,7 @@
 #include "tools/weir/benchstat/memory.h"
 #include "tools/weir/benchstat/unit.h"
 
-/* The words of a unit; '/' begins what stands below the line, '*' ends it. */
+/* The words of a unit. below: in the denominator, which '/' begins and '*' ends. */
 struct words {
     const char *word;
     size_t length;

@@ -7,8 +7,8 @@
 
 enum { UNIT_TEXT_SIZE = 400 }; /* of a number as text: the longest double is 309 digits */
 
-/* The unit in base units: "ns" and "MB" above the line become "sec" and "B". The result is to be freed;
- * *factor is what a value is multiplied by. */
+/* The unit in base units: "ns" and "MB" in the numerator become "sec" and "B". *factor is what a value is
+ * multiplied by. The caller frees the result. */
 char *unit_tidy(const char *unit, double *factor);
 
 /* Bytes are counted in Ki, Mi, …, everything else in k, M, …. */

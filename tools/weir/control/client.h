@@ -19,8 +19,9 @@ int client_ask(const char *folder, pid_t process, const char *method, const char
 /* If there was no answer of status 200: a line on stderr in the command's name, or what the process says. */
 void client_complain(const char *command, pid_t process, int status, const char *body);
 
-/* Both for a command of the user's: the body goes to stdout, or to stderr if the process refuses. The
- * exit status: 0; 1, also if nobody answers, with a line in the command's name. */
+/* client_ask and client_complain for a command of the user's: the body goes to stdout, or to stderr if the
+ * process refuses. Returns the exit status: 0; 1 if the process refuses, or, with a line in the command's
+ * name, if nobody answers. */
 int client_command(const char *command, pid_t process, const char *method, const char *target);
 
 /* The processes that have a socket, ascending; the caller frees them. Sockets of processes that are gone are

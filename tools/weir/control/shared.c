@@ -34,7 +34,7 @@ static int find(pid_t process)
     return found;
 }
 
-/* Does the text come after this call asked for it? */
+/* Ask for a new text, and wait until it is there. False: the process does not answer in time. */
 static bool ask(shared_page_t *page)
 {
     struct timespec timeout = {.tv_sec = TIMEOUT_SECONDS};
@@ -48,7 +48,7 @@ static bool ask(shared_page_t *page)
     return true;
 }
 
-/* A copy of the text of which nothing was written meanwhile. */
+/* A copy of the text, made while the process did not write it (a seqlock). */
 static char *copy(shared_page_t *page)
 {
     for (int i = 0; i < TRIES; i++) {

@@ -47,7 +47,7 @@ uint64_t draw_objects(const advice_t *advice)
     return advice->use.sure + advice->use.likely;
 }
 
-/* Of objects that are cells of their own. */
+/* As if each object of the profile had a cell of its own. */
 uint64_t draw_saving(const advice_t *advice)
 {
     if (!advice->order.members)

@@ -1,10 +1,10 @@
-/* holes: see types.h. A byte that no member touches is in a hole; of the bytes of a bit-field's storage, the
- * bits. Storage is what the declared type takes, aligned as that; a member that is no bit-field ends it. The
- * counts are those of pahole(1).
+/* holes: see types.h. A byte that no member touches is in a hole. In the storage of a bit-field the bits that
+ * no bit-field has are a hole of bits. The storage has the size and the alignment of the declared type; a
+ * member that is no bit-field ends it. The counts are those of pahole(1).
  */
 #include "tools/weir/layout/types.h"
 
-/* How far the members before have come. */
+/* How far the members so far reach. */
 typedef struct fill {
     uint64_t end;         /* bits that are in use, or counted */
     uint64_t storage_end; /* of the bit-field before, in bits */
@@ -33,7 +33,7 @@ static void enter_storage(fill_t *fill, const member_t *member)
         fill->storage_end += storage;
 }
 
-/* Takes the member; what lies between it and those before. */
+/* Takes the member. *bytes and *bits: the hole between it and the members before. */
 static void take(fill_t *fill, const member_t *member, uint64_t *bytes, uint64_t *bits)
 {
     *bytes = *bits = 0;

@@ -1,7 +1,8 @@
 /* order: see order.h. Members are first put greedily: at each place the member of the greatest alignment that
  * fits there without a hole, else the one with the smallest hole. Members' sizes are multiples of their
- * alignments, which are powers of two: so what is left over is a hole before the greatest one, and the
- * padding at the end. If to move one member does as well, that is what is suggested.
+ * alignments, and these are powers of two; so only a hole before the member of the greatest alignment is
+ * left, and the padding at the end. If moving a single member makes the struct as small, that is what is
+ * suggested.
  *
  * What stays where it is: bases, the table of virtual functions and a first member that is a struct, at the
  * start (casts rely on that); a flexible array, at the end. Bit-fields that follow one another stay together.
@@ -13,7 +14,7 @@
 
 #include "tools/weir/report/profile.h"
 
-enum { MOST = 400 /* members, of which each is tried in each place: more are put greedily only */ };
+enum { MOST = 400 /* members; with more, no single move is looked for */ };
 
 /* --- the rules --- */
 
@@ -195,7 +196,7 @@ static void put_greedily(const layout_record_t *record, group_t *groups, size_t 
     }
 }
 
-/* `from` stands at `to` then, and what is between moves up. */
+/* Move the element at `from` to `to`; those between shift by one. */
 static void move(size_t *order, size_t from, size_t to)
 {
     size_t moved = order[from];
@@ -238,14 +239,15 @@ static size_t step_length(step_t step)
     return step.from < step.to ? step.to - step.from : step.from - step.to;
 }
 
-/* Of a smaller member, or less far. */
+/* Is move `a` of a smaller member than `b`, or of one as large and less far? */
 static bool is_simpler(const layout_record_t *record, step_t a, step_t b)
 {
     uint64_t of_a = record->members[a.from].size, of_b = record->members[b.from].size;
     return of_a != of_b ? of_a < of_b : step_length(a) < step_length(b);
 }
 
-/* Is there one member whose move makes the struct as small as `size` bits? The simplest. */
+/* Is there one member whose move makes the struct as small as `size` bits? If so, *best gets the simplest
+ * such move. */
 static bool find_move(const layout_record_t *record, uint64_t size, size_t *order, member_order_t *best)
 {
     size_t fixed = count_at_start(record);

@@ -9,8 +9,8 @@
 typedef struct member_order {
     uint64_t size;       /* in that order; the record's own, if there is none that is smaller */
     size_t *members;     /* the record's members in that order; NULL: as they are. The caller frees it */
-    bool is_move;        /* one member moved is enough: */
-    size_t moved, after; /* behind which it then stands */
+    bool is_move;        /* to move one member is enough: */
+    size_t moved, after; /* `moved`, to behind `after` */
     const char *check;   /* why none is suggested, or what to look at first; NULL: nothing */
 } member_order_t;
 

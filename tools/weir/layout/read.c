@@ -18,7 +18,7 @@ typedef struct layout_reader {
     records_t *records;
     const char *wanted; /* a name, or NULL */
     void *seen;         /* tree (tsearch) of name, place in the source, and layout */
-    bool is_listing;    /* definitions, for those that only declare; else records */
+    bool is_listing;    /* the first pass, which notes definitions; the second takes records */
     char scope[1024];   /* "space::outer::", of C++ */
     bool is_cplusplus;
 } layout_reader_t;
@@ -163,7 +163,7 @@ static char *key_of(const layout_record_t *record)
                    (unsigned long long)record->size);
 }
 
-/* By itself, or with the spaces that it is in. */
+/* Is the name asked for, by itself or with the scopes that it is in? */
 static bool is_wanted(const layout_reader_t *reader, const char *name)
 {
     size_t length = strlen(reader->scope);
@@ -219,7 +219,7 @@ static void take_record(layout_reader_t *reader, Dwarf_Die *die, const char *nam
 /* --- definitions of what is declared --- */
 
 typedef struct definition {
-    char *name; /* with the spaces that it is in */
+    char *name; /* with the scopes that it is in */
     Dwarf_Die die;
 } definition_t;
 static void *definitions; /* tree */
@@ -255,7 +255,7 @@ static bool is_space(Dwarf_Die *die)
            tag == DW_TAG_union_type;
 }
 
-/* Of a declaration, with the spaces that it is in. */
+/* The name of a declaration, with the scopes that it is in. */
 static char *full_name(Dwarf_Die *die)
 {
     Dwarf_Die *scopes = NULL;
@@ -346,7 +346,7 @@ static bool is_of_cplusplus(Dwarf_Die *unit)
            language == DW_LANG_C_plus_plus_11 || language == DW_LANG_C_plus_plus_14 || language > 0x1f;
 }
 
-/* Of a unit that is split the data are in a file of its own. */
+/* The data of a split unit are in a file of their own. */
 static bool take_units(layout_reader_t *reader, Dwarf *dwarf)
 {
     Dwarf_CU *unit = NULL;
@@ -363,7 +363,7 @@ static bool take_units(layout_reader_t *reader, Dwarf *dwarf)
     return any;
 }
 
-/* What several files have in common dwz(1) puts into another one. */
+/* dwz(1) moves what several files have in common into another file. */
 static bool take_all(layout_reader_t *reader, Dwarf *dwarf)
 {
     Dwarf *common = dwarf_getalt(dwarf);

@@ -111,7 +111,7 @@ static uint32_t address_size(Dwarf_Die *die)
     return dwarf_cu_die(die->cu, &unit, NULL, NULL, &address, &offset, NULL, NULL) && address ? address : 8;
 }
 
-/* On i386 no more than 4, on the others 16. */
+/* The largest alignment of a base type: 4 on i386, 16 on the others. */
 static uint32_t most_aligned(Dwarf_Die *die)
 {
     Elf *elf = dwarf_getelf(dwarf_cu_getdwarf(die->cu));
@@ -131,7 +131,7 @@ static bool base_shape(Dwarf_Die *type, shape_t *shape)
     return true;
 }
 
-/* Within an object: of a member function, an address and an offset. */
+/* A pointer within an object; one to a member function is an address and an offset. */
 static bool pointer_shape(Dwarf_Die *type, shape_t *shape)
 {
     Dwarf_Die target;

@@ -19,19 +19,21 @@ typedef struct shape {
     bool is_fixed_width; /* int8_t to uint64_t, char and such, and arrays of these */
 } shape_t;
 
-/* Where is the definition of a type that a unit only declares, as it does a class whose table of virtual
- * functions another one has? Asked from now on. */
+/* A function that finds the definition of a type which the unit only declares. Compilers describe a class in
+ * the unit that has its table of virtual functions, and elsewhere only declare it. The function is used from
+ * now on. */
 typedef bool shape_find_t(Dwarf_Die *declaration, Dwarf_Die *definition);
 void shape_find_definitions_by(shape_find_t *find);
 
 /* False: it has none: a function, void, a type that is declared only. */
 bool shape_of(Dwarf_Die *type, shape_t *shape);
 
-/* The type that an attribute of the DIE names, behind typedef, const and the like if `strip`. */
+/* The type of the DIE (DW_AT_type). `strip`: without typedef, const and the like. */
 bool shape_type(Dwarf_Die *die, bool strip, Dwarf_Die *type);
 
-/* DW_AT_data_member_location or DW_AT_data_bit_offset, in bits; of a bit-field, its first. `size`: of its
- * declared type, in bytes. False: it has no place that is the same in each object. */
+/* Where the member starts, in bits: DW_AT_data_member_location or DW_AT_data_bit_offset. `size`: of its
+ * declared type, in bytes. *bits: of a bit-field; else 0. False: it has no place that is the same in each
+ * object. */
 bool shape_place(Dwarf_Die *member, uint64_t size, uint64_t *start, uint32_t *bits);
 
 /* Print the type's name as C writes it, as far as one name goes: "struct list *", "char[16]". */

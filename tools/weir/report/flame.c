@@ -1,7 +1,7 @@
-/* flame: see flame.h. The width of a box is what was allocated in it and in all that it called; boxes stand
- * on their callers, outermost at the top. A click, or Enter on a box that has the focus, makes the box as
- * wide as the picture; a click on the top one, or Escape, shows all again. Colours follow the names, so that
- * two pictures can be compared; in a dark surrounding the texts are light.
+/* flame: see flame.h. The width of a box is what was allocated in it and in all that it called. Boxes hang
+ * below their callers, the outermost at the top. A click, or Enter on a box that has the focus, makes the box
+ * as wide as the picture; a click on the top one, or Escape, shows all again. Colours follow the names, so
+ * that two pictures can be compared; in a dark surrounding the texts are light.
  */
 #include "tools/weir/report/flame.h"
 
@@ -52,7 +52,8 @@ static unsigned colour_of(const char *name)
     return hash;
 }
 
-/* As much as fits, as the script does it: the picture has its texts where no script runs. */
+/* As much of the label as fits, cut as the script cuts it, so that the picture has its texts where no script
+ * runs. */
 static void put_text(const char *label, double x, double width, size_t y, FILE *to)
 {
     size_t length = strlen(label), fits = width > 6 ? (size_t)((width - 6) / LETTER) : 0;

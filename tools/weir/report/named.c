@@ -154,7 +154,7 @@ static void put_advice_texts(proto_t *to, const advice_texts_t *advice)
 
 /* --- the whole --- */
 
-/* Readers then look for no names of their own. */
+/* These flags tell readers to look for no names of their own. */
 static void put_mapping(proto_t *to, wire_t bytes)
 {
     uint8_t flags[16];

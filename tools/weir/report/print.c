@@ -21,7 +21,7 @@ const char *report_value(enum profile_value kind, int64_t value, char *room)
     return room;
 }
 
-/* Of a long name what is in brackets is left out. Valid until the next call. */
+/* A long name is shown without what is in brackets. Valid until the next call. */
 static const char *short_name(const char *name)
 {
     enum { LONG = 72 };

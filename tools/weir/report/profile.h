@@ -84,7 +84,8 @@ void profile_find_symbols(profile_t *profile, const char *debug_folder);
  * caller frees it. NULL: not known. */
 char *profile_symbol_at(const char *file, unsigned long long address);
 
-/* A copy of [start, start + length), and of a string; never NULL. */
+/* A copy of [start, start + length) as a string; and room for `count` elements of zeros. Never NULL: the
+ * command ends. */
 char *profile_copy(const char *start, size_t length);
 void *profile_room(size_t count, size_t size);
 

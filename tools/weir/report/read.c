@@ -41,7 +41,7 @@ typedef struct function_name {
     const char *name, *file;
 } function_name_t;
 
-/* What the file has of strings by number, until all of them are known. */
+/* What is needed while the file is decoded: the sample types by their strings' numbers, and the functions. */
 typedef struct raw {
     profile_t *profile;
     uint64_t types[PROFILE_VALUES];
@@ -220,7 +220,7 @@ static void take_label(raw_t *raw, sample_t *sample, wire_t in)
     raw->bad |= in.bad;
 }
 
-/* Numbers are packed, or a field each. */
+/* An id of a packed field, or of a field by itself. */
 static void take_location_id(sample_t *sample, uint64_t id)
 {
     sample->locations[sample->depth++] = (size_t)id;

@@ -1,5 +1,5 @@
-/* wire: Protocol Buffers, read: https://protobuf.dev/programming-guides/encoding/. The numbers of
- * profile.proto's fields. */
+/* wire: reads the wire format of Protocol Buffers, https://protobuf.dev/programming-guides/encoding/; and the
+ * numbers of profile.proto's fields. */
 #ifndef WEIR_TOOLS_REPORT_WIRE_H
 #define WEIR_TOOLS_REPORT_WIRE_H
 

@@ -42,7 +42,7 @@ static double seconds(struct timeval time)
 
 static volatile sig_atomic_t interrupted, running;
 
-/* A second one is meant. */
+/* The second signal kills the program. */
 static void on_signal(int number)
 {
     if (running > 0)

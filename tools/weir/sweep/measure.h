@@ -22,7 +22,7 @@ typedef struct run {
     uint64_t peak;        /* bytes, of its largest process */
     uint64_t average;     /* bytes, over time */
     unsigned left;        /* processes that it left behind; they were ended */
-    unsigned accounts;    /* processes that wrote one: the rest is their sum, or the largest */
+    unsigned accounts;    /* processes that wrote one; the next three are their sum, or the largest */
     uint64_t cycles;      /* collections */
     uint64_t stop_ns;     /* the longest stop */
     uint64_t released;    /* bytes given back to the kernel */
@@ -38,7 +38,8 @@ typedef struct sweep_measure {
     void *context;
 } sweep_measure_t;
 
-/* Once, before the first run: signals that end weir end the program first. */
+/* Once, before the first run: from then on SIGINT, SIGTERM and SIGHUP end the program that is running, and
+ * weir after it. */
 void measure_prepare(void);
 /* A signal came that ends the measuring; 0: none. */
 int measure_interrupted(void);

@@ -151,7 +151,8 @@ static void put_script(const study_t *study, const char *name, FILE *to)
     fputs("set output\n", to);
 }
 
-/* gnuplot with its input from `input`; false: it could not be started. */
+/* Start gnuplot with its input from `input`. Returns its process id, or a negative number; *error: why it
+ * could not be executed, or 0. */
 static pid_t start_gnuplot(int input, int *error)
 {
     int report[2];

@@ -54,7 +54,7 @@ bool study_run(study_t *study);
 /* One round more, of the settings for which `chosen` is true. */
 bool study_round(study_t *study, const bool *chosen);
 void study_summarise(study_t *study);
-/* There is room for settings that were added. */
+/* Make room for the settings that were added behind the first `settings_before`. */
 void study_grow(study_t *study, size_t settings_before);
 
 /* Half of what lies between the smallest and the largest run, as a part of the median. */
