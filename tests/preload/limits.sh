@@ -26,7 +26,7 @@ for way in trim cycle limit; do
 done
 passes WEIR_HARDLIMIT=300MiB "$WEIR_PROGRAMS/idle-threads" 200 270
 passes WEIR_HARDLIMIT=300MiB WEIR_MEMLIMIT=200MiB "$WEIR_PROGRAMS/idle-threads" 200 270
-# Its tables, which are mapped, are not part of what it compares with the limit.
+# churn maps tables of its own, which it does not compare with the limit: so only weir's memory counts.
 export WEIR_MEMLIMIT_SCOPE=weir
 for seed in 1 2 3; do
     passes WEIR_MEMLIMIT=64MiB "$WEIR_PROGRAMS/churn" "$seed" 40 64 1
