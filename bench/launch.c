@@ -2,7 +2,7 @@
 //
 //     SECONDS PEAK-RSS-KIB EXIT-CODE SIGNAL CPU-SECONDS
 //
-// Why not wait for it from the runner itself: the kernel's ru_maxrss of a process starts with the resident
+// The runner does not wait for it itself, because the kernel's ru_maxrss of a process starts with the resident
 // size of the process that forked it, kept over exec. A Python parent would give every small program a floor
 // of 10 MiB; this one, linked statically, gives a floor far below that of any dynamically linked program.
 #include <errno.h>

@@ -1,6 +1,7 @@
 #!/bin/sh
-# No test has a limit of time but those that end what hangs (ctest's own, HANG in tests/unit/support.h, in
-# tests/preload/support.bash and in tests/docs/run-document.py): with any other it says how fast and how busy the machine is.
+# The only limits of time in tests are those that end what hangs (ctest's own, HANG in tests/unit/support.h, in
+# tests/preload/support.bash and in tests/docs/run-document.py). A test with another limit would measure how fast and how busy
+# the machine is.
 #   clocks.sh [SOURCE-DIR]
 set -eu
 cd "${1:-.}"

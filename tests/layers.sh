@@ -1,6 +1,6 @@
 #!/bin/sh
-# The layers: a source may include what stands below it or beside it in its own folder, and nothing above. Nor is there a
-# cycle among the modules of the product: NAME.c with NAME.h is one.
+# The layers: a source may include what stands below it or beside it in its own folder, and nothing above. The includes among
+# modules have no cycle; a module is NAME.c with NAME.h.
 #   layers.sh [SOURCE-DIR]
 set -eu
 cd "${1:-.}"
@@ -81,7 +81,7 @@ echo "$sources" | xargs awk -v layers="$LAYERS" '
     END { exit failed }
 ' || failed=1
 
-# 2. The modules of a folder are a tree, but for CYCLES: there the first may know the second.
+# 2. The includes among the modules of a folder have no cycle, but those of CYCLES: there the first may include the second too.
 edges() {
     echo "$sources" | xargs awk '
         function module(path) {
@@ -115,7 +115,7 @@ echo "$sources" | sed -n 's/\/[^/]*\.c$//p' | sort | uniq -c | awk -v most="$SOU
     $1 > most { printf "%s: %d sources, at most %d\n", $2, $1, most; failed = 1 }
     END { exit failed }' || failed=1
 
-# 4. Hooks, by which a room calls one above it, are defined where their table says; and all are in it.
+# 4. A hook, by which a folder calls one above it, is defined where the table says; and each hook is in the table.
 table=$(sed -n '/^#ifndef/q; s/^ \*     \([a-z_]*\)  .* \(runtime\/[^ ]*\.c\) .*/\1@\2/p' runtime/heap/hooks.h)
 for entry in $table; do
     grep -qE "\<${entry%@*}( =|\()" "${entry#*@}" || {

@@ -4,7 +4,7 @@
     tests/map.py [SOURCE-DIR]
 
 1. Each C source of the product stands in CONTRIBUTING.md, by its name without the ending.
-2. Each path in the form `folder/name` that a document or a comment of a header names exists.
+2. Each path in the form `folder/name` that a document names exists.
 3. Each function in the form `module_verb()`, and each public name `weir_...`, that a document names is in some source.
 """
 

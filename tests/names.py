@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One name, one thing: what a debugger's breakpoint or `ptype` cannot tell apart.
+"""One name, one thing: a debugger's breakpoint or `ptype` cannot tell two things of one name apart.
 
     tests/names.py [SOURCE-DIR]
 

@@ -29,7 +29,7 @@ def write_log(day):
 
 
 def report(log):
-    """The whole log in memory at once, as such programs do; of it, what is worth keeping."""
+    """Reads the whole log into memory at once, as such programs do; returns what is worth keeping."""
     events = [json.loads(line) for line in log.splitlines()]
     by_path = collections.defaultdict(list)
     index = collections.defaultdict(set)

@@ -1,7 +1,7 @@
 """A program at work under weir, of which one can see how fast it works and what its other threads take.
 
-A thread's time on a processor is the kernel's, in ns (/proc/PID/task/TID/schedstat): what else runs on the machine changes
-neither it nor the work done in it, but for caches. The program is stopped (SIGSTOP) while another one is looked at.
+The kernel counts a thread's time on a processor, in ns (/proc/PID/task/TID/schedstat). Other load on the machine changes neither
+that time nor the work done in it, except through the caches. The program is stopped (SIGSTOP) while another one is measured.
 """
 
 import mmap

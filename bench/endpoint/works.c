@@ -1,6 +1,6 @@
-/* Replaces blocks of mixed sizes without end, or so many thousand of them, and counts how often in memory
- * that it shares: works FILE [ROUNDS], a file of 8 bytes at least. What watches it divides the count by the
- * time of this thread.
+/* works FILE [ROUNDS]: replaces blocks of mixed sizes, for ever or for ROUNDS rounds of 1,000 blocks. It
+ * counts the rounds in FILE (8 bytes at least), which it maps shared. The process that watches it divides
+ * the count by this thread's processor time.
  */
 #include <fcntl.h>
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
-/* malloc: what a program does with malloc in four ways: pairs, bursts, pairs on several threads, blocks
- * handed from one thread to another. One op is one block throughout. Every block is written to, as no program
- * leaves it alone.
+/* malloc: four ways in which programs use malloc: pairs of malloc and free, bursts, pairs on several threads,
+ * blocks handed from one thread to another. One op is one block throughout. Every block is written to, as
+ * programs do.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
-/* ring: blocks on their way from one producer to one consumer. A place is full or NULL, and each side waits
- * at its own, giving the processor away meanwhile. */
+/* ring: blocks on their way from one producer to one consumer. A place holds a block or NULL. The producer
+ * waits until its next place is NULL, the consumer until its own is not; both yield the processor
+ * meanwhile. */
 #pragma once
 #include <sched.h>
 #include <stdatomic.h>

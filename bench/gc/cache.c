@@ -1,9 +1,9 @@
 // cache: a cache of small linked objects, as servers keep them: `live` bytes in entries of 40 bytes, each on a hash
 // chain and on the list by last use, with a value of 32 bytes that holds no pointers. Keys are drawn from four times as
 // many as there are entries: a quarter of the look-ups hit, and the entry goes to the front; the others miss, and
-// the oldest entry is dropped for a new one. After filling it, it is used for `seconds`; each operation is timed,
-// since a collector that stops the program shows as one long operation. Then `collect` full collections are timed: the
-// rate of marking. cache.go is the same in Go.
+// the oldest entry is dropped for a new one. The cache is filled, and then used for `seconds`. Each operation is timed:
+// a collector that stops the program shows as one long operation. Then `collect` full collections are timed, which gives
+// the rate of marking. cache.go is the same in Go.
 #include "../workloads/workload.h"
 #include "memory.h"
 
@@ -60,7 +60,7 @@ static void cache_add(struct cache *cache, uint64_t key)
     cache->count++;
 }
 
-// Clears the links of what it drops: a false pointer to it must not keep others alive.
+// Clears the links of the entry, so that a false pointer to it keeps no other entry alive.
 static void cache_drop_oldest(struct cache *cache)
 {
     struct entry *entry = cache->oldest, **link = chain_of(cache, entry->key);

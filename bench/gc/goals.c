@@ -2,11 +2,13 @@
 // collected objects of one shape, and replace them at random until `turns` times as much was allocated. Every few hundred
 // KiB each looks at the account, and every few MiB at what the kernel counts as resident. Printed at the end:
 //
-//     heap of goal     the most bytes in a cycle, reached by the last and handed out since, in percent of its goal
-//     spans of goal    the same of the spans that hold them: with holes that nobody could use
-//     part ...         the parts of what is held, each against what it may be (held.h)
-//     held of goal     all of it, by the account, at its most in percent of the largest goal; and what was allowed then
-//     resident         the most ever seen, exact (smaps_rollup); and the kernel's own high-water mark
+//     heap of goal     the largest gc_heap in a cycle (reached by the last cycle, or allocated since), in percent of the
+//                      cycle's goal
+//     spans of goal    the same for heap_inuse: the spans of these objects, with their free cells
+//     part ...         each part of the memory that is held, and its bound (held.h)
+//     held of goal     the most that was held, by the account, in percent of the largest goal; its bound at that moment
+//     resident         the most resident memory that was seen, exact (smaps_rollup)
+//     high water       the same as the kernel noted it
 //
 // bench/gc/goals runs this over the knobs and judges.
 #include <pthread.h>
@@ -28,12 +30,12 @@ enum {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
-    uint64_t cycle, goal; // of the cycle that goes on
+    uint64_t cycle, goal; // the current cycle, and its goal
     uint64_t heap, spans; // the most in it
     uint64_t cycles;      // how many were seen from beginning to end
     double heaps[CYCLES_MAX], all_spans[CYCLES_MAX];
     uint64_t held;   // from the kernel, by the account: the most ever
-    size_t resident; // the same, of the whole process by the kernel's
+    size_t resident; // resident memory of the whole process, by the kernel: the most ever
 } seen;
 
 static void note_cycle(void)
@@ -161,7 +163,7 @@ static void fill(size_t live)
         struct content content = content_of(slot);
         work.slots[slot] = content_new(content);
         if ((bytes += content.size) >=
-            LOOK_EVERY) { // cycles with small goals are not seen, the most of all is
+            LOOK_EVERY) { // not look(): cycles with small goals do not count, maxima do
             static weir_mem_stats stats;
             bytes = 0;
             weir_read_mem_stats(&stats);

@@ -4,8 +4,8 @@
 //
 //     MiB allocated so far   reached by the last cycle   heap   goal   held from the kernel   cycles so far   (MiB)
 //
-// To look costs time in proportion to the heap. summary=1 does not, and prints at the end: MiB that were resident at most,
-// CPU seconds, collections.
+// To look costs time in proportion to the heap. With summary=1 the program does not look; at the end it prints the peak of
+// resident memory in MiB, the CPU seconds and the number of collections.
 #include <math.h>
 #include <sys/resource.h>
 
@@ -31,7 +31,7 @@ static struct sample *samples;
 static size_t sample_count, sample_room, allocated, looked, noted;
 static random_state randomness = 42;
 
-// Every few MiB is enough for the picture, but for both sides of a collection.
+// Keeps a sample every few MiB, and the samples before and after each collection.
 static void look(void)
 {
     static weir_mem_stats stats;

@@ -1,30 +1,34 @@
-// held: may a process hold what it holds? Each part of the account against what the design allows that part at that moment:
+// held: compares each part of the account with the most that the design allows for it at that moment:
 //
 //     held   = cells + holes + idle + tables                    = sys - heap_released, all of one account
 //
 //     cells  <= 105 % of the largest goal + manual              allocated, or garbage that is not swept yet
 //     holes  <= sum over classes (most cells ever - cells now)  a span is cut only when its class has no free cell: so
-//               + threads * classes * span                      each class has spans for the most cells it ever had,
-//               + large objects * (slot - page)                 and each thread one in hand. Large objects end in a slot
-//               + 2 runs, in heaps of 64 MiB                    with and without pointers (runtime/cells/slots.h)
-//     idle   <= 65/64 * min(plain + peak * min(G, 1), most)     the release rule (runtime/policy/release.h), which may have
-//               + 256 KiB                                       learnt as much as the peak, the most in use so far, and
-//       plain = max(G * spans, G * 16 MiB)                      acts when a 64th more is idle, in steps of 256 KiB
-//       most  = peak - spans + max(G * peak, G * 16 MiB)
-//     fresh  <= threads * classes * slot                        what the heap grew beyond its most since the last cycle while
-//               + large objects * (slot - page)                 more than `spare` was idle: only slots that were touched in
-//                                                               part, for idle slots are taken before fresh ones
+//               + threads * classes * span                      each class has spans for the most cells it ever had, and
+//               + large objects * (slot - page)                 each thread one span of it beyond that. A large object may
+//               + 2 runs, in heaps of 64 MiB                    end within a slot. A run of slots may be unused for each of
+//                                                               two kinds of spans (runtime/cells/slots.h)
+//     idle   <= 65/64 * min(plain + peak * min(G, 1), most)     the release rule (runtime/policy/release.h): what it has
+//               + 256 KiB                                       learnt is at most `peak`, the most in use so far. It acts
+//       plain = max(G * spans, G * 16 MiB)                      when 256 KiB more than its bound are idle; 1/64 is
+//       most  = peak - spans + max(G * peak, G * 16 MiB)        tolerance
+//     fresh  <= threads * classes * slot                        growth of the heap beyond its maximum, in one cycle, while
+//               + large objects * (slot - page)                 more than `spare` is idle. Idle slots are taken before
+//                                                               fresh ones: so only slots that were touched in part grow
 //     spare   = 0, if no object is larger than a slot           + a run, in heaps of 64 MiB
-//             = cells / 2, else                                 no idle run is long enough: Knuth's fifty-percent rule
-//                                                               (The Art of Computer Programming, 2.5)
-//     tables <= 1/32 of the most that the heap had, in          1554 bytes for a slot and 4 KiB for a chunk, in 2.5 %,
-//               addresses, + the zero zone, + 1 MiB             of all addresses ever used, since tables are never given
-//                                                               back; the zero zone's; what does not grow
-//     kernel <= 101 % of held + what the process had before     by page tables (smaps_rollup), whenever held is at its most;
-//               + 64 KiB for each thread's stack                private memory: libraries are mapped as the kernel likes
+//             = cells / 2, else                                 idle memory in pieces that are too small for an object:
+//                                                               Knuth's fifty-percent rule (The Art of Computer
+//                                                               Programming, 2.5)
+//     tables <= (addresses ever used + the zero zone) / 32      1554 bytes for a slot and 4 KiB for a chunk are 2.5 % of
+//               + 1 MiB                                         the addresses; tables are never given back. The 1 MiB is
+//                                                               for the tables that do not grow
+//     kernel <= 101 % of held + what the process had before     the process's anonymous memory (smaps_rollup), read
+//               + 64 KiB for each thread's stack                whenever held has a new maximum. Pages of libraries do
+//                                                               not count: the kernel decides how many it maps
 //
-// G is GOGC / 100; `spans` what spans and large objects take. `cells` is what is held against the goal plus what the program allocated by hand.
-// Between two looks everything may have moved by what was allocated meanwhile: that is added to what is allowed.
+// G is GOGC / 100; `spans` the bytes of spans and large objects (heap_inuse); `manual` what the program allocated by hand;
+// `cells` the collected objects and `manual` (heap_alloc). Between two looks each part may change by as many bytes as were
+// allocated: each bound is larger by that much.
 //
 // No lock of its own: the caller has one.
 #pragma once
@@ -48,15 +52,15 @@ static struct {
     uint64_t manual;         // bytes that are not collected
     uint64_t before;         // private memory at the start, apart from what weir held then
     uint64_t goal, cells, class_cells[WEIR_STATS_CLASSES]; // the most so far
-    uint64_t peak, addresses;                              // likewise: in use, by spans; heap_sys
+    uint64_t peak, addresses;                              // likewise, of heap_inuse and of heap_sys
     uint64_t run;                    // HELD_RUN, once the heap was large enough for runs
-    uint64_t large_objects, classes; // the most; how many were ever used
-    uint64_t most, allowed;          // held at its most; what would have been allowed then
+    uint64_t large_objects, classes; // the most so far; the classes ever used
+    uint64_t most, allowed;          // the largest `held`; its bound at that moment
     uint64_t heap;                   // the most of the heap alone, in spans and idle
     uint64_t idle, cycle;            // as of the last look
-    uint64_t grown;                  // beyond the most, in this cycle, while memory was to spare
+    uint64_t grown;                  // beyond `heap`, in this cycle, while more than `spare` was idle
     struct {
-        uint64_t found, allowed; // in the account with the most in proportion
+        uint64_t found, allowed; // of the look at which found / allowed was largest
     } parts[HELD_PARTS];
 } held;
 
@@ -87,13 +91,13 @@ static inline uint64_t held_idle_rule(const weir_mem_stats *stats)
     return held_least(learnt, most) * 65 / 64 + HELD_STEP;
 }
 
-// What the spans and large objects that exist can be larger than what is in them.
+// The most bytes by which spans and large objects can exceed their content, because a slot is used in part.
 static inline uint64_t held_in_part(void)
 {
     return held.threads * held.classes * HELD_SLOT + held.large_objects * (HELD_SLOT - HELD_PAGE);
 }
 
-// Of all classes, what they had at their most and have no longer.
+// The sum over all classes of (most cells ever - cells now), in bytes.
 static inline uint64_t held_less_cells(const weir_mem_stats *stats)
 {
     uint64_t less = 0;
@@ -126,7 +130,7 @@ static inline void held_begin(size_t threads, size_t between, bool single)
     held.before = (private > of_weir ? private - of_weir : 0) + threads * 64 * KIB;
 }
 
-// What the program has allocated by hand, before it allocates anything collected.
+// Notes what the program has allocated by hand. To be called before it allocates anything collected.
 static inline void held_manual(void)
 {
     static weir_mem_stats stats;
@@ -134,7 +138,7 @@ static inline void held_manual(void)
     held.manual = stats.heap_alloc;
 }
 
-// Some fields are the most so far: of this account too.
+// Raises the fields that are maxima to the values of this account.
 static inline void held_note(const weir_mem_stats *stats)
 {
     if (stats->heap_alloc > held.cells)
@@ -151,7 +155,7 @@ static inline void held_note(const weir_mem_stats *stats)
         held.run = HELD_RUN;
 }
 
-// Has the heap grown while memory was to spare? It was sometime between the last look and this one.
+// Notes growth since the last look, if more than `spare` was idle at both looks.
 static inline void held_look_at_growth(const weir_mem_stats *stats, uint64_t heap, uint64_t idle,
                                        uint64_t spare)
 {

@@ -1,8 +1,8 @@
 /* allocations: how much has been allocated so far, asked of weir if this process has one.
  *
- * The harness does not link weir, so that programs under any malloc can be measured with it. A program that
- * has libweir.a in it is found by the weak reference; libweir.so, linked or preloaded as libweir-malloc.so,
- * by dlsym: a weak reference alone may have been settled as "none" when the program was linked.
+ * The harness does not link weir, so that programs under any malloc can be measured with it. dlsym finds the
+ * function in libweir.so, linked or preloaded as libweir-malloc.so; the weak reference finds it in a program
+ * that has libweir.a in it. The reference alone is not enough: the linker may have resolved it to NULL.
  */
 #include <dlfcn.h>
 #include <stddef.h>

@@ -59,7 +59,7 @@ struct match;
 struct match *match_new(const char *pattern);
 void match_free(struct match *match);
 
-enum match_outcome { MATCH_NONE, MATCH_ALL, MATCH_PARTS /* the pattern goes on: only parts of it can run */ };
+enum match_outcome { MATCH_NONE, MATCH_ALL, MATCH_PARTS /* pattern has more levels: only parts run */ };
 enum match_outcome match_name(const struct match *match, const char *full_name);
 
 /* --- allocations --- */
@@ -76,7 +76,7 @@ bool allocations_read(struct allocated *now);
 /* --- memory --- */
 
 struct memory {
-    uint64_t resident, faults; /* when the call began; then the faults of the call */
+    uint64_t resident, faults; /* at the start of the call; at its end `faults` are the call's own */
     uint64_t peak;             /* bytes that were resident at most, more than at the beginning */
     bool has_peak;
 };
@@ -112,7 +112,7 @@ struct run {
 
     int64_t loop_total;           /* iterations that bench_loop has promised so far; 0: it was not called */
     bool loop_ended;              /* bench_loop has been false */
-    int64_t last_n, last_elapsed; /* of the call of the body before; parallel.c chooses its shares by them */
+    int64_t last_n, last_elapsed; /* of the body's last call; parallel.c chooses its shares by them */
 
     int64_t bytes_per_iteration;
     bool wants_allocations;
@@ -149,8 +149,8 @@ void report_header(struct runner *runner); /* the configuration lines, once */
 void report_result(struct runner *runner, const struct run *run);
 void report_end(struct runner *runner, const struct run *run, const char *how); /* "FAIL" or "SKIP" */
 void report_unit(struct runner *runner, const char *unit, const char *description);
-/* The part of the line behind the name and a tab, without a newline; `size` bytes are enough at
- * REPORT_SIZE. */
+/* The part of the line behind the name and a tab, without a newline, cut to `size` bytes; REPORT_SIZE are
+ * always enough. */
 enum { REPORT_SIZE = 4096 };
 void report_format(const struct run *run, char *line, size_t size);
 void report_units_free(struct runner *runner);

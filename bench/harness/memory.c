@@ -1,6 +1,6 @@
-/* memory: what a benchmark did to memory beside allocating, as far as the process can be asked: the kernel
- * for page faults and the peak, weir, if it is there, for what was given back and what collecting cost. And
- * the same start for every benchmark.
+/* memory: page faults and the peak of resident memory of one call of a benchmark's body, as the kernel counts
+ * them; and the same start for every benchmark. What weir gave back and what collecting cost is read in
+ * allocations.c.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -28,7 +28,8 @@ static void call(const char *name, void (*linked)(void))
         function();
 }
 
-/* What others left is collected; pools drop what two cycles have not used; idle memory goes back. */
+/* Garbage of earlier benchmarks is collected; pools drop what two cycles have not used; idle memory is
+ * released. */
 void memory_begin_benchmark(void)
 {
     call("weir_free_os_memory", weir_free_os_memory);

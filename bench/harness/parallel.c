@@ -1,7 +1,8 @@
-/* parallel: bench_run_parallel. Threads take shares of the iterations from one counter, each worth about 100
- * microseconds by what the last call took, so that the counter is rarely touched and a slow thread holds
- * nobody up. After Go's B.RunParallel, but that the time begins when all threads are there and ends when the
- * last has had enough: making a thread costs more than many a benchmark's iteration.
+/* parallel: bench_run_parallel. Threads take shares of the iterations from one counter, each worth about
+ * 100 microseconds by what the last call took, so that the counter is rarely touched and a slow thread
+ * holds nobody up. After Go's B.RunParallel, but the time begins when all threads have started and ends
+ * when the last one has returned from the body: making a thread costs more than an iteration of many
+ * benchmarks.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,7 +20,7 @@ struct shared {
     pthread_mutex_t mutex; /* for all below */
     pthread_cond_t changed;
     enum { GATE_CLOSED, GATE_OPEN, GATE_CANCELLED } gate;
-    int here, done; /* threads that have come to the gate; that have had enough */
+    int here, done; /* threads that have come to the gate; whose body has returned */
 };
 
 bool bench_next_share(struct bench_worker *worker)

@@ -1,7 +1,6 @@
 /* profile: -cpuprofile by gperftools' libprofiler, which is opened only when it is asked for. Its files are
  * read by `go tool pprof` and by `google-pprof`. All threads are sampled, 100 times per second of processor
- * time
- * (CPUPROFILE_FREQUENCY), the harness included.
+ * time (CPUPROFILE_FREQUENCY), the harness included.
  */
 #include <dlfcn.h>
 #include <stdio.h>

@@ -2,9 +2,8 @@
  *
  * A body that uses bench_loop is called once: the loop raises its own count until the time is reached. A body
  * that uses b->n is called with n = 1, then with a prediction from what the last call took, until a call
- * lasts as long as
- * -benchtime says: the time that is reported is the last call's. A body with parts is called once with n = 1,
- * and each part goes this way by itself.
+ * lasts as long as -benchtime says. The last call's time is reported. A body with parts is called once with
+ * n = 1, and each part is measured in the same way by itself.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -25,8 +24,8 @@ void bench_register(struct bench_entry *entry)
     registry.end = &entry->next;
 }
 
-/* The goal, a fifth more so as not to fall short by little, at most a hundredfold so that one slow first
- * iteration or a clock that has not moved leads nowhere far. */
+/* As many iterations as fill the goal at the last call's speed, and a fifth more, so that the next call
+ * does not just miss it. At most a hundredfold: the clock may hardly have moved in the last call. */
 int64_t runner_predict(int64_t goal, int64_t done, int64_t elapsed)
 {
     if (elapsed <= 0)
@@ -80,7 +79,7 @@ static bool run_goes_on(const struct run *run)
     return !run->failed && !run->skipped && !run->has_parts;
 }
 
-/* The first call has told whether there is anything to measure. */
+/* A body with bench_loop was measured by its first call. */
 static void measure(struct run *run)
 {
     const struct flags *flags = &run->runner->flags;

@@ -42,7 +42,7 @@ static void fill(void)
         weir_pool_put(pool, held[i]);
 }
 
-/* Grow by so many MiB in use, 20 at a time, and shrink again: what makes the clock tick. */
+/* Grow by so many MiB in use, 20 at a time, and shrink again: this is what begins cycles. */
 static void breathe(int growth)
 {
     static void *blocks[100];

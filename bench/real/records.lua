@@ -1,4 +1,4 @@
--- Strings, tables and sorting, as scripts do them. Its argument is how much of it.
+-- Strings, tables and sorting, as scripts do them. The argument multiplies the work.
 local seed = 42
 local function next_number()
     seed = (seed * 1103515245 + 12345) % 2147483648

@@ -1,4 +1,4 @@
-# Strings, hashes and sorting, as scripts do them. Its argument is how much of it.
+# Strings, hashes and sorting, as scripts do them. The argument multiplies the work.
 use strict;
 my $seed = 42;
 sub next_number { $seed = ($seed * 1103515245 + 12345) % 2147483648; return int($seed / 65536) }

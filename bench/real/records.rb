@@ -1,4 +1,4 @@
-# Strings, hashes and sorting, as scripts do them. Its argument is how much of it.
+# Strings, hashes and sorting, as scripts do them. The argument multiplies the work.
 amount = ARGV[0].to_i
 seed = 42
 rand31 = -> { seed = (seed * 1103515245 + 12345) % 2147483648 }

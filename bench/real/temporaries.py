@@ -1,6 +1,6 @@
 """numpy as it is used: expressions over arrays of 1 to 64 MiB, whose temporaries come and go.
 
-Its argument is how much of it; its output depends on nothing else.
+The argument multiplies the work; the output depends on nothing else.
 """
 
 import sys

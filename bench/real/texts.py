@@ -1,6 +1,6 @@
 """A script of an ordinary kind: counts words, groups records, goes through JSON and regular expressions.
 
-Its argument is how much of it; its output depends on nothing else.
+The argument multiplies the work; the output depends on nothing else.
 """
 
 import collections

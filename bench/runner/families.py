@@ -1,7 +1,7 @@
 """The families of tools/bench: what is compared with what, in Go's benchmark format.
 
-A family has candidates, ways to do the same, and each candidate is a command under a malloc library. Their programs
-print results of the same names; the first candidate is what the others are compared to.
+A family is one task, and its candidates are ways to do it: each is a command under a malloc library. Their programs
+print results of the same names. The others are compared to the first candidate.
 """
 
 import shutil
@@ -74,5 +74,5 @@ def arena_family(folder, libraries):
         *in_go("go", SOURCES / "arena" / "go", folder / "arena-go")))
 
 
-# Name → function of the folder of programs and the libraries that makes the family.
+# Name → function(folder of programs, libraries) that makes the family.
 FAMILIES = {"arena": arena_family, "malloc": malloc_family, "pool": pool_family}

@@ -1,7 +1,7 @@
 """The figures weir is held to, other than those of a comparison: what is run, and the bar.
 
-Each figure is one number per run; of several runs the median counts, what it adds to that of plain glibc, or
-the highest, as the figure says.
+Each figure is one number per run. The value of several runs is their median, or the median minus that of plain glibc,
+or the highest: the figure's of_runs says which.
 """
 
 import json
@@ -27,7 +27,7 @@ class Figure:
     name: str
     unit: str
     value: Callable  # Sample → float, or None when the program printed no such figure
-    bar: float | None = None  # an upper bound for weir; without one the figure shows the circumstances
+    bar: float | None = None  # an upper bound for weir; None: the figure is only shown
     of_runs: str = "median"  # which of AGGREGATES
 
 

@@ -4,7 +4,8 @@ import gzip
 from collections import namedtuple
 from pathlib import Path
 
-# calls: (file, offset in it) of each frame, innermost first. size: of a block, in bytes. The rest: in use.
+# calls: (file, offset in it) of each frame, innermost first. size: of one block, in bytes. objects, space: what is in use,
+# blocks and bytes.
 Sample = namedtuple("Sample", "calls size objects space")
 
 
@@ -37,7 +38,8 @@ def numbers(data):
 
 
 class Profile:
-    """samples: a list of Sample; names: of functions, innermost first, by (file, offset), if the profile has them."""
+    """samples: a list of Sample; names: (file, offset) → names of functions, innermost
+    first; empty if the profile has no names."""
 
     def __init__(self, path):
         messages = list(fields(gzip.decompress(Path(path).read_bytes())))

@@ -1,5 +1,5 @@
 """Programs people run: interpreters, compilers, solvers, databases, servers, git and image processing. One that is not
-installed is said so and left out.
+installed is left out, with a line on stderr.
 """
 
 import getpass
@@ -60,7 +60,7 @@ def databases(scratch, quick):
 
 
 def pythons(scratch, quick):
-    # An interpreter of the system's, rather than one through whose wrapper it is found.
+    # The system's interpreter, not a wrapper that comes first in PATH.
     python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
     texts = [python, INPUTS / "texts.py", "1" if quick else "8"]
     found = [Program("python3", "real", texts, environment={"PYTHONHASHSEED": "0"}, same_output=True),
@@ -206,8 +206,8 @@ class Server:
 
 @dataclass
 class Redis(Server):
-    """redis-benchmark, on nothing, sends it a fixed number of requests. `saves`: a snapshot is written meanwhile by a
-    child of fork, and the memory copied because of that counts."""
+    """redis-benchmark, without a preloaded library, sends it a fixed number of requests. `saves`: a child of fork writes
+    a snapshot meanwhile, and the memory that is copied because of that is added to the peak."""
     scratch: Path = None
     requests: int = 0
     name: str = "redis"
@@ -284,7 +284,7 @@ class Memcached(Server):
 
 @dataclass
 class Nginx(Server):
-    """Files of 1 KiB, 64 KiB compressed on the way, over connections that are used again."""
+    """Serves files of 1 KiB, and of 64 KiB that it compresses, over connections that are used again."""
     scratch: Path = None
     requests: int = 0
 

@@ -1,5 +1,5 @@
 // large-blocks: replaces random blocks of 64 KiB to 16 MiB among a few live ones, one word written to every
-// page. Who gives large blocks back to the kernel at once pays for every page again.
+// page. An allocator that gives large blocks back to the kernel at once pays for every page again.
 #include "workload.h"
 
 int main(int argc, char **argv)

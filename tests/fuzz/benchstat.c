@@ -1,5 +1,5 @@
-/* benchstat: files of results, and the expressions that say what is made of them: table, row, column,
- * ignored, filter, each up to a zero; then two files.
+/* benchstat: files of results, and the expressions that say what is made of them. The input, after two bytes:
+ * table, row, column, ignored, filter, and two files, each up to a zero byte.
  */
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/tracked.h"

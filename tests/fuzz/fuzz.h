@@ -1,8 +1,7 @@
-/* fuzz: what the fuzz targets share: an input is taken apart from its front, and runs out in zeros.
+/* fuzz: what the fuzz targets share. An input is read from its front; after its end zeros are read.
  *
  * Each target is one file with libFuzzer's entry, LLVMFuzzerTestOneInput. An input either makes the target
- * return, or it is a
- * find: a CHECK that fails, a sanitizer's report, an invariant of the debug build.
+ * return, or it is a find: a CHECK that fails, a sanitizer's report, an invariant of the debug build.
  */
 #ifndef WEIR_FUZZ_H
 #define WEIR_FUZZ_H
@@ -34,8 +33,8 @@ static inline uint32_t input_below(input_t *input, uint32_t bound)
     return number % bound;
 }
 
-/* The bytes up to the next zero or the end, as a string of its own size: what reads beyond it is seen. To be
- * freed. */
+/* The bytes up to the next zero or the end, as a string in a block of its size: AddressSanitizer sees a read
+ * beyond it. To be freed. */
 static inline char *input_string(input_t *input)
 {
     size_t length = strnlen((const char *)input->at, (size_t)(input->end - input->at));

@@ -3,8 +3,8 @@
  *     manual      each block holds a pattern of its own, checked at every use: blocks that overlap are seen
  *     arenas      stacks of objects, places and counted cleanups, as an arena is; strings built are compared
  *     pools       each object knows whether it is in the pool
- *     collected   a graph of objects with weak references, finalizers, cleanups and a weak map: what is
- *                 reached is whole, and nothing has happened to it; what is not reached may go, once
+ *     collected   a graph of objects with weak references, finalizers, cleanups and a weak map. A reached
+ *                 object is whole, and was neither finalized nor cleaned up; another may be, but only once
  *     knobs       turned in between; counters of the account never fall
  *     budgets     the thread enters and leaves two accounts, which hold no more than their limits and the heap
  *

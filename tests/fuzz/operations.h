@@ -7,7 +7,7 @@
 
 #include "tests/fuzz/fuzz.h"
 
-/* There is a hard limit: an allocation may fail. */
+/* A hard limit, or that of the account that the thread is in: an allocation may fail. */
 extern bool operations_may_fail;
 
 void manual_step(input_t *input);

@@ -72,7 +72,7 @@ static void allocate(shadow_t *shadow, input_t *input)
     note_object(shadow, p, size);
 }
 
-/* The last object, which may grow where it is, or any that no place comes before. */
+/* The last object, which may grow where it is, or any that was allocated since the last place. */
 static void resize(shadow_t *shadow, input_t *input)
 {
     size_t least = shadow->place_count ? shadow->places[shadow->place_count - 1].count : 0;
@@ -138,7 +138,7 @@ static void empty(shadow_t *shadow, uint32_t how)
         shadow->arena = NULL;
 }
 
-/* The other arena's objects are this one's, and all places before are still places. */
+/* The objects of `from` become those of `into`, and the places of `into` stay valid. */
 static void adopt(shadow_t *into, shadow_t *from)
 {
     if (into == from || !from->arena || from->cleanups || into->count + from->count > OBJECTS)

@@ -17,7 +17,7 @@ typedef struct node {
     char bytes[];
 } node_t;
 
-/* By numbers and hidden addresses, so that the model is no root; but for those that say so. */
+/* The model knows objects by number and hidden address, so that it is no root. Only fields marked so are. */
 static struct {
     hidden_t at[NODES];
     bool exists[NODES], has_finalizer[NODES];
@@ -77,7 +77,7 @@ static void find_reached(void)
     }
 }
 
-/* The first that is reached from a number on; NONE: nothing is. */
+/* The first reached object, by number, from `from` on; NONE: none is reached. */
 static int pick_reached(uint32_t from)
 {
     find_reached();

@@ -1,9 +1,9 @@
-/* tracked: memory of the commands, which they do not give back because they end; a fuzz target does after
+/* tracked: memory of the commands. A command does not free it, because it ends; a fuzz target frees it after
  * each input.
  *
- * Their sources are compiled with this header in front: their calls then lead here. Blocks stand in a list;
- * each is one of the C library's, of its exact size, so that AddressSanitizer sees what is written outside of
- * it.
+ * The commands' sources are compiled with this header in front, which leads their calls here. Blocks stand in
+ * a list; each is one of the C library's, of its exact size, so that AddressSanitizer sees what is written
+ * outside of it.
  */
 #ifndef WEIR_FUZZ_TRACKED_H
 #define WEIR_FUZZ_TRACKED_H

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# weir advise: a program with functions of which it is known what is right, and what only seems so; what it writes; where it
-# fails. Lengths of instructions against objdump.
+# weir advise, on a program with functions for which it is known what advice is right and what only seems so; its output; its
+# errors. Lengths of instructions against objdump.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 : "${WEIR:?the weir command}" "${PYTHON:?python3}"
 export CC

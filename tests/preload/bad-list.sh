@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Free blocks that are written to, when their list is used again, or at the exit: one line, and the program aborted.
+# A write to a free block is found when its list is used again, or at exit: weir prints one line and aborts the program.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
 abort=134

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The soft limit is the process's: what other libraries hold is taken off the room, and a control group that is resized is
-# followed.
+# The soft limit is that of the process: the memory that other libraries hold counts too. If the limit of the control group
+# changes, the soft limit follows.
 # Parts: kinds python resized
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
@@ -16,7 +16,7 @@ part_kinds() {
     done
     beside off threads
     beside off libjemalloc.so.2
-    # Where only weir counts, more is resident than that: the cases above are none that would pass anyway.
+    # If only weir's memory counts, the process exceeds the limit: so the cases above do not pass by themselves.
     ! on_weir WEIR_MEMLIMIT=400MiB WEIR_MEMLIMIT_SCOPE=weir WEIR_GOGC=off "$WEIR_PROGRAMS/beside" 400 mmap \
         2>/dev/null || fail "the limit was held without counting the process"
 }
@@ -78,7 +78,7 @@ breathe()
 assert resident() > 250 * MIB, resident()  # the group has 1 GiB: idle memory is kept
 with open(path, "w") as file:
     file.write(f"{200 * MIB}\n")
-while resident() > 200 * MIB * 0.92:  # what hangs is ended
+while resident() > 200 * MIB * 0.92:  # timeout ends it if it hangs
     time.sleep(0.005)
     breathe()
 burst = [bytearray(b"x" * 100000) for _ in range(1000)]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# WEIR_BUDGET: a library has what it may hold at most, and nobody else has; in the account, in the profile.
+# WEIR_BUDGET limits what one library may hold, and nothing else; the budget is in the account and in the profile.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
 "$CC" -O1 -fPIC -shared -fno-builtin -o "$SCRATCH/libbudgeted.so" "$WEIR_SOURCE/tests/programs/plugin/budgeted.c"

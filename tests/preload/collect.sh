@@ -17,7 +17,7 @@ part_keeps() {
     passes WEIR_COLLECT=1 WEIR_DEBUG=gcverify=1 "$WEIR_PROGRAMS/boundary"
 }
 
-# excluded EXPECTED NAME=VALUE...: what is left of both, with and without the second tracer.
+# excluded EXPECTED NAME=VALUE...: which blocks hides-main finds whole ("hidden", "small"), with and without the second tracer.
 excluded() {
     local expected=$1 debug said
     shift
@@ -27,7 +27,7 @@ excluded() {
     done
 }
 
-# What is excluded: hidden blocks, and those that only blocks know which are not looked into.
+# Rules that exclude blocks: WEIR_KEEP keeps hidden blocks; a block that only blocks of WEIR_NOSCAN point to is freed.
 part_excluded() {
     local said
     "$CC" -shared -fPIC -O1 -fno-builtin "$SOURCES/tests/programs/plugin/hides.c" -o "$SCRATCH/libhides.so.1"
@@ -54,7 +54,7 @@ part_fork() {
     passes WEIR_COLLECT=1 WEIR_GOGC=10 "$WEIR_PROGRAMS/fork-storm"
 }
 
-# A gigabyte leaked, under a limit of 100 MiB; and without roots, and without a file descriptor left: everything is kept.
+# A gigabyte is leaked under a limit of 100 MiB. If no file descriptor is left, the roots cannot be read: everything is kept.
 part_leaks() {
     local peak plain
     passes WEIR_COLLECT=1 "$WEIR_PROGRAMS/leaks-much"

@@ -20,7 +20,7 @@ print(total > 0)
 END
 nm "$WEIR_MALLOC" | awk '$2 ~ /[tT]/ { print $3 }' | sort -u >functions
 
-# names_functions WHO: the function names in `named`, one a line, are weir's, some of them
+# names_functions WHO: at least two of the names in `named`, one a line, are functions of weir
 names_functions() {
     local count
     count=$(sort -u named | comm -12 - functions | wc -l)

@@ -10,12 +10,12 @@ for settings in "WEIR_GOGC=100" "WEIR_DEBUG=harden=1" "WEIR_GOGC=10 WEIR_MEMLIMI
     # shellcheck disable=SC2086
     passes $settings "$WEIR_PROGRAMS/fork-anywhere" 500 thread
 done
-# The collector's helpers are threads: so not in collect mode, where no process is of one thread.
+# In a process of one thread: so not in collect mode, where the collector's helpers are threads.
 for settings in "WEIR_GOGC=100" "WEIR_DEBUG=harden=1" "WEIR_GOGC=10 WEIR_MEMLIMIT=64MiB"; do
     # shellcheck disable=SC2086
     passes $settings "$WEIR_PROGRAMS/fork-anywhere" 300
 done
-# A timer's handler forks; with gcstress nearly always in the middle of a collection, or while its thread stands for one.
+# A timer's handler forks. With gcstress a collection nearly always runs then, or has stopped the handler's thread.
 for settings in "WEIR_COLLECT=1" "WEIR_COLLECT=1 WEIR_DEBUG=gcstress=10000" \
     "WEIR_COLLECT=1 WEIR_DEBUG=stop=signal" "WEIR_GOGC=100"; do
     # shellcheck disable=SC2086

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# gcc -O2 -D_FORTIFY_SOURCE=3: the compiler checks writes against the size that it saw being asked for. What the block has beyond
-# that is the program's once it has asked for it: by realloc to the usable size, which stays where it is.
+# gcc -O2 -D_FORTIFY_SOURCE=3: the compiler checks writes against the size of the call of malloc that it saw. The bytes of the block
+# beyond that are the program's after a realloc to the usable size. It does not move the block, but in harden and collect mode.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 cd "$SCRATCH"
 
@@ -17,7 +17,7 @@ cat >usable.c <<'END'
 #define free weir_free
 #endif
 
-/* Writes all that each of many blocks has. */
+/* Writes all usable bytes of each of many blocks. */
 int main(int count, char **arguments)
 {
     int moved = 0;
@@ -50,7 +50,7 @@ for program in ./usable ./usable-api; do
     passes "$program" stays
     passes WEIR_DEBUG=harden=1 "$program" may-move
     passes WEIR_COLLECT=1 "$program" may-move
-    # Without realloc the compiler stops it, where it can see both; on the system's malloc as well.
+    # Without realloc the compiler's check ends the program, if the compiler sees both size and write; so on the system's malloc.
     if [[ $(nm -D "$program") == *memset_chk* ]]; then
         status=0
         on_weir "$program" >out 2>&1 || status=$?

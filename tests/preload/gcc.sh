@@ -4,8 +4,8 @@
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 need gcc g++
 
-# Each setting has some thirty sources of its own, evenly spread, from the SHARE-th on: what a compiler does with one more
-# is what it did with the last. A source that needs a header which the build makes is left out.
+# Each setting compiles some thirty sources of its own, evenly spread, from the SHARE-th on: more of them would test
+# nothing new. A source that needs a header which the build makes is left out.
 export SOURCES SHARE
 cat >"$SCRATCH/compile" <<'SCRIPT'
 set -e

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Each system call that the library makes fails in turn, at every place that it is made from, once and from then on for ever.
+# Each system call that the library makes fails in turn, at every place that it is made from: once, or from then on always.
 # The program must live and find its blocks as it wrote them: memory may be refused, never lost.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 

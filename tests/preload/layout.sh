@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# weir layout: sizes and holes against the compiler's and pahole's, its orders against the compiler, and what it may not move.
+# weir layout: its sizes and holes are those of the compiler and of pahole; the compiler confirms its orders; what it may not move.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 : "${WEIR:?the weir command}" "${PYTHON:?python3}"
 export WEIR CC

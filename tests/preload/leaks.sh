@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Leaks: what is found is what is known to leak, what valgrind finds, and what gcc's LeakSanitizer finds; nothing else; the
-# program does as it does without.
+# Leak reports: weir finds the blocks that are known to leak, the same as valgrind and as gcc's LeakSanitizer, and no others. The
+# program runs as it does without a report.
 # Beside what support.bash takes from the environment: WEIR, the command.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 : "${WEIR:?the weir command}"
@@ -182,7 +182,7 @@ int main(void)
 }
 END
 "$CC" -O1 -g -fno-builtin asked.c -o asked
-# until_true COMMAND...: it is waited for, if need be until the program counts as hung.
+# until_true COMMAND...: wait until it succeeds; fail after $HANG seconds.
 until_true() {
     local tries
     for ((tries = HANG * 10; tries > 0; tries--)); do
@@ -246,7 +246,7 @@ END
 "$CC" -O1 -g -fno-builtin many.c -o many
 timeout $HANG "$WEIR" run --leaks=report --debug leakrate=4096 -- ./many || fail "status $?"
 [ "$(grep '^SUMMARY' report)" = 'SUMMARY: weir: 30000000 byte(s) leaked in 101000 allocation(s).' ] || fail "$(<report)"
-# 2400 of the small ones are sampled, 2 in a hundred of them the standard deviation; nearly all of the large.
+# Some 2,400 of the small blocks are sampled, with a standard deviation of 2 %, and nearly all of the large ones.
 groups report | awk '
     $1 == "Direct" && $2 > 15e6 { large = $2 }
     $1 == "Direct" && $2 < 15e6 { small = $2 }

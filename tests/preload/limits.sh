@@ -33,7 +33,7 @@ for settings in A=1 WEIR_COLLECT=1 "WEIR_COLLECT=1 WEIR_DEBUG=gcverify=1" "WEIR_
     # shellcheck disable=SC2086
     passes $settings WEIR_HARDLIMIT=400MiB WEIR_MEMLIMIT=350MiB "$WEIR_PROGRAMS/grows-full" 300 20000
 done
-# Its tables, which are mapped, are not part of what it compares with the limit.
+# churn maps tables of its own, which it does not compare with the limit: so only weir's memory counts.
 export WEIR_MEMLIMIT_SCOPE=weir
 for seed in 1 2 3; do
     passes WEIR_MEMLIMIT=64MiB "$WEIR_PROGRAMS/churn" "$seed" 40 64 1

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Threads that block all signals are stopped by the collector all the same, and who waits for signals gets only its own.
+# The collector stops threads that block all signals all the same; a thread that waits for signals gets only those meant for it.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
 passes WEIR_COLLECT=0 "$WEIR_PROGRAMS/deaf"

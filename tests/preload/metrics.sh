@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# weir metrics, and that docs/metrics.md has the table that the runtime reads by.
+# weir metrics; docs/metrics.md has the same table as the runtime (metrics.def).
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 : "${WEIR:?the weir command}"
 "$WEIR" metrics --markdown >"$SCRATCH/table"

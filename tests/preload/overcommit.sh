@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A machine with vm.overcommit_memory=2: the kernel refuses to promise more than it has. The setting is the whole
-# machine's, so it is taken for the second the programs need and put back, however this ends.
+# A machine with vm.overcommit_memory=2: the kernel refuses to promise more than it has. The setting is that of the
+# whole machine: it is changed for the second that the programs need, and put back however this ends.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
 knob=/proc/sys/vm/overcommit_memory

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Libraries opened at run time that allocate in their constructors and free in their destructors, in C programs
-# and, where libstdc++ comes with them, only then.
+# Libraries opened at run time that allocate in their constructors and free in their destructors; and a C++ library in a C
+# program, which brings libstdc++ into the process only then.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
 for name in one two; do

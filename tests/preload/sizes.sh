@@ -11,8 +11,8 @@ need nm
     awk '{ number = $0 ~ /(([( ](size_t|u?int(32|64)_t|int|long|char|bool) )|_options \*)[a-z_]+ *[,)]/
            list[$1] = list[$1] || number }
          END { for (name in list) print name, list[name] }' | sort >"$SCRATCH/api"
-# Of the rest of the exported functions the parameters are not known: each has to have a row, or be named here; what has to
-# do with threads, processes, libraries and signals is no matter of sizes.
+# The parameters of the other exported functions are not known: each of these has a row, or is named here. Functions for
+# threads, processes, libraries and signals are left out.
 nm -D --defined-only "$WEIR_MALLOC" | awk '$2 ~ /[TW]/ { sub(/@.*/, "", $3); print $3 }' | sort -u >"$SCRATCH/exported"
 grep -vxE 'weir_.*|free|cfree|malloc_usable_size|mallinfo2?|malloc_stats|_Z(dl|da)Pv(RKSt9nothrow_t)?' "$SCRATCH/exported" |
     grep -vxE '(pthread|thrd|__register)_.*|prctl|dlopen|vfork|posix_spawnp?|popen|system|wordexp|sig.*|epoll_p?wait|semtimedop|wait(4|p?id)|ppoll|p?select' | sed 's/$/ 1/' >"$SCRATCH/family"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # How much stack the calls of malloc take: 2 KiB at most, 4 KiB in the modes for finding faults. The switch to the painted
-# stack and back counts too, under the system's malloc some 400 bytes with it.
+# stack and back is counted too; with it a call of the system's malloc takes some 400 bytes.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
-export LD_BIND_NOW=1 # what the dynamic linker needs for a first call is nobody's here
+export LD_BIND_NOW=1 # so that no call contains the dynamic linker's own use of stack
 for setting in A=1 WEIR_GOGC=off WEIR_GOGC=10 WEIR_MEMLIMIT=16MiB WEIR_HARDLIMIT=1GiB; do
     passes $setting "$WEIR_PROGRAMS/stack-use" 2048
 done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Threads are stopped by each of the two means, whatever the program does with its signals, its stacks and its children; and by
-# the first of them nothing of the program can tell.
+# Threads are stopped by ptrace and by a signal, whatever the program does with its signals, its stacks and its children. A stop
+# by ptrace cannot be noticed by the program.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
 # halted_in KIB STOP MODE...: it ends well, without a word, and in so much memory.

@@ -27,8 +27,8 @@ part_stressed() {
     passes WEIR_COLLECT=1 WEIR_DEBUG=gcstress=1000,poison=1,gcverify=1 "$WEIR_PROGRAMS/storm" rounds=1 seed=6 drop=1
 }
 
-# Stopped by it, calls that wait may return early, and a thread that the C library ends with all signals blocked may wait for one that
-# stands: such a collection is given up, with a line.
+# A stop by signal may let waiting calls return early. A thread that ends has all signals blocked by the C library, and may wait for
+# a stopped thread: then the collection is given up, with a line.
 part_signal() {
     local said
     said=$(on_weir WEIR_COLLECT=1 WEIR_DEBUG=poison=1,stop=signal "$WEIR_PROGRAMS/storm" rounds=1 seed=7 drop=1 \

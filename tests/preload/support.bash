@@ -7,7 +7,7 @@
 #     WEIR_PROGRAMS  the directory of the compiled tests/programs
 #     CC, CXX        the compilers (cc and c++)
 # A test prints what it did, one line each, and ends with status 0 (passed), 1 (failed) or 77 (skipped: a program
-# that it needs is not installed). A case that cannot be taken on this machine is said so and left out.
+# that it needs is not installed). A case that this machine does not allow is left out, with a line.
 set -euo pipefail
 export LC_ALL=C
 
@@ -19,8 +19,8 @@ SOURCES=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/weir-test.XXXXXX")
 trap 'end_test' EXIT
 
-# The knobs that every real program is run with; MEMLIMIT is tight for the programs here, and soft. Collected, each
-# marking is checked by a second tracer, and what is freed is filled.
+# The knobs that every real program is run with; MEMLIMIT is tight for the programs here, and soft. In collect mode
+# a second tracer checks each marking, and freed memory is filled.
 SETTINGS=("WEIR_GOGC=off" "WEIR_GOGC=100" "WEIR_GOGC=10" "WEIR_MEMLIMIT=${TIGHT_LIMIT:-16MiB}"
     "WEIR_COLLECT=1 WEIR_GOGC=50 WEIR_DEBUG=gcverify=1,poison=1")
 
@@ -89,7 +89,7 @@ need_endpoint() {
         echo "SKIPPED: built without libmicrohttpd"
         exit 77
     }
-    # The program itself: one that stands in for it would serve first, and then become it.
+    # The interpreter itself: a wrapper in its place would open the endpoint first, and then exec the interpreter.
     PYTHON=$("$PYTHON" -c 'import sys; print(sys.executable)')
     cd "$SCRATCH"
     unset WEIR_GOGC WEIR_MEMLIMIT WEIR_HTTP WEIR_HTTP_PID WEIR_HTTP_TOKEN

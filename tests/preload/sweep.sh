@@ -38,7 +38,7 @@ for words in "--gogc" "--gogc x true" "--gogc 25,,50 true" "--memlimit 64MB true
     [ "$(wc -l <err)" = 1 ] && [ ! -s out ] || fail "weir sweep $words: $(cat out err)"
 done
 
-# The same runs under both: time's figures are those of the program inside, or those of the sweep around it.
+# time runs inside the sweep, around the program, and outside, around the sweep: the sweep's figures lie between the two.
 echo "the figures are time's"
 work='import time
 held = [bytes(1000) for i in range(40000)]

@@ -76,7 +76,7 @@ done
 line $first | awk '{ exit !($9 == "off") }' || fail "a bad value turned something: $(line $first)"
 
 if command -v script >/dev/null && ldd "$WEIR" | grep ncurses >/dev/null; then
-    # The first is chosen: its knob is off, and one step down leads to 1600; then the second, one step down from 100.
+    # The first process of the table is chosen, with GOGC 100. "-" halves it; then the keys g, f, j, k and q are pressed.
     order=$(printf '%s\n' $first $second | sort -n | head -n 1)
     "$WEIR" ctl "$order" gogc=100 >/dev/null
     (

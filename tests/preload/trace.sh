@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The execution trace: complete records of the published format at each end a program can have, a file for each process, and
-# one line where it cannot be written.
+# The execution trace: complete records of the published format however the program ends, a file for each process, and one
+# line where it cannot be written.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 need python3
 

@@ -6,7 +6,7 @@ target_compile_options(weir_warnings INTERFACE
     -Wpointer-arith -Wwrite-strings -Wformat=2>
     $<$<COMPILE_LANG_AND_ID:C,Clang>:-Wno-missing-field-initializers>
     $<$<AND:$<COMPILE_LANGUAGE:C>,$<BOOL:${WEIR_WERROR}>>:-Werror>)
-# Defined as nothing, so that a file may say the same for itself.
+# Defined as empty, so that a source may define _GNU_SOURCE itself without a warning.
 target_compile_definitions(weir_warnings INTERFACE
     _GNU_SOURCE= $<$<BOOL:${WEIR_DEBUG_CHECKS}>:WEIR_DEBUG_CHECKS=1>)
 target_include_directories(weir_warnings INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)

@@ -1,11 +1,12 @@
 /* What the private jemalloc gets in place of some of libc's functions; prefix-jemalloc renames the calls.
  *
  * It takes no options from $MALLOC_CONF and /etc/malloc.conf: those are meant for a program's own jemalloc.
- * Its profiler and its background thread, which are never on then, do not bring libm and the unwinder into
- * every process, nor what the dynamic linker touches to find their functions in libc. It leaves the program's
- * break alone, and asks the system nothing, since it may be started by a program that has locked itself in
- * (seccomp): there is one processor, and no time passes. The stand-ins for its thread key and its fork
- * handlers, and for its pages, are in runtime/region/extents_os.c.
+ * Without options its profiler and its background thread are never on. So the functions that these call are
+ * replaced too: libm and the unwinder are not loaded into every process, and the dynamic linker touches no
+ * page to find these functions in libc. It leaves the program's break alone. It asks the kernel for
+ * nothing, since a program that has locked itself in (seccomp) may be the one that starts it: so there is
+ * one processor, and no time passes. The stand-ins for its thread key and its fork handlers, and for its
+ * pages, are in runtime/region/extents_os.c.
  */
 #include <stddef.h>
 #include <string.h>
@@ -135,7 +136,7 @@ char *weir_je_strerror_r(int error, char *text, size_t size)
 
 #ifndef __GLIBC__
 
-/* What glibc's headers have put into Debian's archive. */
+/* Debian's archive was compiled with glibc's headers, and refers to these functions of glibc's. */
 const unsigned short **__ctype_b_loc(void);
 int __sched_cpucount(size_t size, const unsigned long *set);
 

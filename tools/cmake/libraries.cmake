@@ -110,7 +110,7 @@ if(NOT WEIR_API_ONLY)
     else()
         message(STATUS "ncurses (Debian: libncurses-dev) is missing: weir top is not live")
     endif()
-    # Installed, the swap-in lies there, seen from the command; in the build tree it lies beside it.
+    # The path of the installed swap-in, relative to the installed command. In the build tree both lie in one folder.
     file(RELATIVE_PATH malloc_from_command /p/${CMAKE_INSTALL_BINDIR} /p/${CMAKE_INSTALL_LIBDIR}/libweir-malloc.so)
     # The benchmarks of weir bench likewise.
     file(RELATIVE_PATH bench_from_command /p/${CMAKE_INSTALL_BINDIR} /p/${CMAKE_INSTALL_LIBEXECDIR}/weir/bench)

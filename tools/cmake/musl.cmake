@@ -1,4 +1,4 @@
-# Toolchain: this machine, with musl in place of glibc (Debian: musl-tools). That has no headers of the kernel's: glibc's machine has.
+# Toolchain: this machine, with musl in place of glibc (Debian: musl-tools). musl-tools has no kernel headers: the system's are used.
 set(CMAKE_C_COMPILER musl-gcc)
 set(CMAKE_CXX_COMPILER g++) # for nothing that is linked: musl-tools has no C++ library
 foreach(headers IN ITEMS linux asm-generic x86_64-linux-gnu/asm)

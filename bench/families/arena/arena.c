@@ -1,11 +1,13 @@
-/* arena: what memory that goes all at once costs, in one of several allocators: lots/, chosen by -DLOT.
+/* arena: what memory costs that is freed all at once, in one of several allocators. A lot is what frees it:
+ * an arena, a pool, an obstack. lots/ has a file for each allocator; -DLOT chooses one.
  *
- *     Alloc/size=S     objects of S bytes, and all gone after each 1000, the memory kept; one op is an object
- *     Tree/nodes=N     a balanced binary tree of nodes of 32 bytes, as a parser builds it, depth first; and
- *                      dropped, with the lot that was made for it (drop=end), or the lot is emptied and keeps
- *                      its memory (drop=clear); one op is a tree, the first not counted
- *     Request          a lot made, 20 objects of 16 to 400 bytes, a string and a buffer of 4 KiB, the lot
- *                      ended
+ *     Alloc/size=S     objects of S bytes; after each 1000 the lot is emptied and keeps its memory; one op is
+ *                      an object
+ *     Tree/nodes=N     a balanced binary tree of nodes of 32 bytes, built depth first, as a parser does. Then
+ *                      the lot that was made for it ends (drop=end), or the lot is emptied and keeps its
+ *                      memory (drop=clear). One op is a tree; the first is not counted
+ *     Request          a lot is made; 20 objects of 16 to 400 bytes, a string and a buffer of 4 KiB are
+ *                      allocated; the lot ends
  *     Text             1000 pieces of 10 bytes put together to one string
  *
  * Allocators in which each object has to be freed (LOT_FREES_EACH) free each, the tree by walking it. go/ is
@@ -100,7 +102,7 @@ static void tree_in_lot(size_t nodes)
     lot_end(&lot);
 }
 
-/* The first tree does not count: for it the kernel, and the machine below a virtual one, find memory. */
+/* The first tree is not timed: its pages come from the kernel, and under a hypervisor from the host. */
 static void tree_end(struct bench *b, void *nodes)
 {
     tree_in_lot(*(const size_t *)nodes);

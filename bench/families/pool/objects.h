@@ -1,5 +1,5 @@
-/* objects: what a pool is to spare the program making. In memory from block_new and block_free, which the
- * source has. */
+/* objects: the objects that a pool saves the program from making. Their memory comes from block_new and
+ * goes to block_free; each source defines both. */
 #pragma once
 #include <stdint.h>
 #include <string.h>
@@ -27,7 +27,7 @@ static inline uint64_t work(uint64_t steps)
     return x;
 }
 
-/* How many steps are 200 ns; before anything is made. */
+/* Measures how many steps of work take 200 ns. To be called before any object is made. */
 static inline void objects_start(void)
 {
     enum { STEPS = 1000000 };

@@ -1,12 +1,12 @@
-/* pool: objects taken and given back, from one of sources/, chosen by -DSOURCE. One op is one object, but for
- * the last.
+/* pool: objects are taken from a source and given back. sources/ has a file for each; -DSOURCE chooses one.
+ * One op is one object, but in Under_limit one round.
  *
  *     Pair                one object
  *     Burst_of_64         64 taken, 64 given back
  *     Parallel_pair       pairs on all processors; wall time over all objects
  *     Producer_consumer   one thread takes, another gives back
- *     Under_limit         2048 objects of 4 KiB taken and given back, then a block of 26 MiB, written and
- *                         freed, that a limit of 32 MiB has no room for beside them
+ *     Under_limit         2048 objects of 4 KiB taken and given back; then a block of 26 MiB is allocated,
+ *                         written and freed. A limit of 32 MiB has no room for both
  *
  * go/ is the same over sync.Pool.
  */

@@ -1,4 +1,4 @@
-// The same as ../arena.c on Go's heap: plain allocation, and the collector takes back.
+// The same as ../arena.c on Go's heap: objects are allocated one by one, and the collector frees them.
 package arena
 
 import (

@@ -7,7 +7,7 @@ enum { LOT_FREES_EACH = 0 };
 typedef struct lot {
     apr_pool_t *pool;
 } lot_t;
-typedef apr_array_header_t *lot_text_t; /* what APR has that grows */
+typedef apr_array_header_t *lot_text_t; /* APR's array, which grows */
 
 static inline void lot_start(void)
 {

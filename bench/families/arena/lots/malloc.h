@@ -1,4 +1,4 @@
-/* A lot is nothing: each object is from malloc, whichever is preloaded, and freed by itself. */
+/* There is no lot: each object comes from the malloc that is preloaded, and is freed by itself. */
 #include <stdlib.h>
 
 enum { LOT_FREES_EACH = 1 };

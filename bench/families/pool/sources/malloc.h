@@ -38,7 +38,7 @@ static inline void source_give(source_t *source, void *object)
     object_drop(source, object);
 }
 
-/* Of weir's malloc; the others have none. */
+/* Only weir's library has this function. */
 extern __attribute__((weak)) int64_t weir_set_memory_limit(int64_t bytes);
 
 static inline void source_limit(int64_t bytes)
