@@ -72,7 +72,7 @@ static void allocate(shadow_t *shadow, input_t *input)
     note_object(shadow, p, size);
 }
 
-/* The last object, which may grow where it is, or any that no place comes before. */
+/* Resize the last object, which may grow in place, or any object allocated after the last place. */
 static void resize(shadow_t *shadow, input_t *input)
 {
     size_t least = shadow->place_count ? shadow->places[shadow->place_count - 1].count : 0;

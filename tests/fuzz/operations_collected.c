@@ -17,7 +17,8 @@ typedef struct node {
     char bytes[];
 } node_t;
 
-/* By numbers and hidden addresses, so that the model is no root; but for those that say so. */
+/* The model holds numbers and hidden addresses, so that it is no root. Only the fields marked as roots are
+ * roots. */
 static struct {
     hidden_t at[NODES];
     bool exists[NODES], has_finalizer[NODES];
@@ -99,7 +100,7 @@ static void check_reached(int i)
     CHECK(weir_weak_map_get(model.map, node) == (model.entry[i] == NONE ? NULL : node_at(model.entry[i])));
 }
 
-/* Of what is not reached: it is there, and whole, or it is gone for good. */
+/* An unreached object is there and whole, or it is gone for good. */
 static void check_unreached(int i)
 {
     const node_t *node = weir_weak_get(model.weak[i]);

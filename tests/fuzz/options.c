@@ -43,7 +43,7 @@ static void check_problem(const struct options_problem *problem)
     CHECK(line.length > 0 && strlen(room) == line.length);
 }
 
-/* What was taken is printed in words that are taken for the same. */
+/* A value that was accepted is printed in words that the parser takes for the same value. */
 static void check_value(const struct options *taken, size_t i)
 {
     char room[256];
@@ -95,7 +95,7 @@ static void debug_list(input_t *input)
 
 /* --- rules --- */
 
-/* Rules that are right, gone through one by one, say what they say as a whole. */
+/* The functions on a whole list of valid rules agree with going through the rules one by one. */
 static void rules(input_t *input)
 {
     uint64_t size = (uint64_t)input_byte(input) << input_below(input, 64);

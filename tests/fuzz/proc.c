@@ -19,7 +19,7 @@ bool __wrap_file_read(const char *path, char *content, size_t size);
 bool __wrap_maps_open(maps_t *maps, char *piece, size_t size);
 void __wrap_maps_close(maps_t *maps);
 
-static input_t files; /* each up to a zero; one after the other is what file_read finds */
+static input_t files; /* contents of files, each up to a zero; each file_read gets the next one */
 
 bool __wrap_file_read(const char *path, char *content, size_t size)
 {
