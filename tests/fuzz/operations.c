@@ -22,7 +22,7 @@ bool operations_may_fail;
 
 /* --- knobs --- */
 
-/* Does the hard limit refuse, or the account that the thread is in? */
+/* May the hard limit refuse, or the budget of the account that the thread is in? */
 static bool limit_may_refuse, account_may_refuse;
 
 static void turn(input_t *input)

@@ -50,7 +50,7 @@ static void give(void *p)
     free(hide(p));
 }
 
-/* Keep the heap busy with blocks of this size and others; what lies in wait gets its turn. */
+/* Keep the heap busy with blocks of this size and others, so that delayed effects show. */
 static void churn(size_t size)
 {
     enum { ROUNDS = 3000, HELD = 16 };
@@ -578,7 +578,7 @@ static const struct misuse {
     /* A page or more is inaccessible after free. */
     {"write-after-free-medium", MEDIUM, write_after_free, ANY, STOP, "-"},
     {"write-after-free-first-word-medium", MEDIUM, write_after_free_first_word, ANY, STOP, "-"},
-    /* So is what a thread frees first of those in slots of their own, in the default build too. */
+    /* In the default build too, a thread's first freed blocks in slots of their own are inaccessible. */
     {"write-after-free-large", LARGE, write_after_free, STOP, STOP, "-"},
     {"secret-after-free-large", LARGE, secret_after_free, STOP, STOP, "-"},
     {"reuse-of-first-large", LARGE, reuse_of_first, SURVIVE, SURVIVE, "-"},

@@ -1,5 +1,6 @@
-/* Functions that allocate in ways of which it is known what is to be advised, and what is not: tests/preload/advise.py has the
- * answers. Each right_ has its advice; of each wrong_ one might think that its blocks do not outlive it.
+/* Functions that allocate in ways for which the right advice is known: tests/preload/advise.py has it. Each
+ * right_ function gets its advice. A wrong_ function must get none, though its blocks may seem not to outlive
+ * the function.
  *
  *     advised [TIMES]
  */
@@ -13,7 +14,7 @@
 
 #define NOINLINE __attribute__((noinline, noclone))
 
-/* So that no call is in the place of a return but where one is meant. */
+/* Used after calls, so that no call is a tail call except where one is meant. */
 static volatile int sink;
 static volatile int two = 2, three = 3; /* loops of so many are not unrolled */
 
@@ -41,7 +42,7 @@ NOINLINE static char *make_name(int n)
     return p;
 }
 
-/* The block of a function that it calls. */
+/* Its block comes from a function that it calls. */
 NOINLINE void right_stack_of_caller(int n)
 {
     char *p = make_name(n);
@@ -49,7 +50,7 @@ NOINLINE void right_stack_of_caller(int n)
     free(p);
 }
 
-/* What it is called with changes each time, and the caller's memory too. */
+/* The arguments differ at each call, and each call changes the caller's memory. */
 NOINLINE void right_stack_with_result(int n, int *result)
 {
     int *p = malloc(48);
@@ -89,7 +90,7 @@ NOINLINE void right_arena(int n)
     sink++;
 }
 
-/* A few in use, of a size, allocated here and freed there. */
+/* A few messages of one size are in use; one function allocates them, another one frees them. */
 static struct message {
     char text[200];
 } * messages[16];
@@ -195,7 +196,7 @@ NOINLINE void wrong_global_late(int n)
     sink++;
 }
 
-/* It is called in a loop that keeps all it knows elsewhere. */
+/* The loop that calls it keeps its state in globals, so that the caller's frame is the same at each call. */
 NOINLINE void wrong_global_unseen(void)
 {
     static char *other;
@@ -206,7 +207,7 @@ NOINLINE void wrong_global_unseen(void)
     sink++;
 }
 
-/* Two at a time; those of two calls are freed by the second. */
+/* Each call allocates two blocks; every second call frees those of two calls. */
 static void **pairs;
 
 NOINLINE void wrong_pairs(void)
@@ -226,7 +227,8 @@ NOINLINE void wrong_pairs(void)
     sink++;
 }
 
-/* Frees first, in a loop of its own: the last block of a call is freed by the next call. */
+/* take_turn frees the last block before it allocates: the last block of each call of wrong_turns is freed by
+ * the next call. */
 static char *in_turn;
 
 NOINLINE static void take_turn(void)
@@ -244,7 +246,7 @@ NOINLINE void wrong_turns(void)
     sink++;
 }
 
-/* By a pointer it calls one that allocates, then one that frees, from the same place. */
+/* One call site calls through a pointer, alternately a function that allocates and one that frees. */
 static char *by_pointer;
 
 NOINLINE static void take_by_pointer(void)
@@ -379,7 +381,7 @@ NOINLINE static void jump(int n)
     sink++;
 }
 
-/* Two coroutines, which hand blocks to each other; and one after another on the same stack. */
+/* Coroutines, one after another on the same stack: each frees the block of the one before. */
 static ucontext_t main_context, coroutine;
 static char *handed;
 static char coroutine_stack[64 * 1024];
@@ -408,7 +410,7 @@ NOINLINE static void switch_to(void)
     sink++;
 }
 
-/* The function that frees has taken the place of the one that allocates: its frame is the same. In the source it is a call
+/* A tail call: the function that frees reuses the frame of the one that allocates. In the source it is a call
  * like any other. */
 static char *passed_on;
 
@@ -426,7 +428,7 @@ NOINLINE __attribute__((optimize("O2"))) void right_tail_call(void)
     free_passed(passed_on);
 }
 
-/* Here what frees comes last too, but it is the block of the call before. */
+/* Here the free is a tail call too, but of the block of the call before. */
 static char *passed_before;
 
 NOINLINE __attribute__((optimize("O2"))) void wrong_tail_call(void)
@@ -437,7 +439,7 @@ NOINLINE __attribute__((optimize("O2"))) void wrong_tail_call(void)
     free(before);
 }
 
-/* And the simplest of all. */
+/* The simplest case: free itself is the tail call. */
 NOINLINE __attribute__((optimize("O2"))) void right_free_last(int n)
 {
     char *p = malloc(312);
@@ -446,7 +448,7 @@ NOINLINE __attribute__((optimize("O2"))) void right_free_last(int n)
     free(p);
 }
 
-/* A deeper call frees what one further out has allocated: that is still there. */
+/* A call frees what its caller has allocated: the caller is still active. */
 NOINLINE static void right_recursion(int depth, char *from_outside)
 {
     char *p = malloc(184);
@@ -459,7 +461,7 @@ NOINLINE static void right_recursion(int depth, char *from_outside)
     sink++;
 }
 
-/* One further out frees what a deeper one has allocated. */
+/* A caller frees what the deeper call has allocated. */
 NOINLINE static char *wrong_recursion(int depth)
 {
     char *p = malloc(216);
@@ -477,7 +479,7 @@ NOINLINE static void begin_recursion(int n)
     sink++;
 }
 
-/* The C library calls it again and again, and frees what the call before has allocated. */
+/* The C library calls it again and again; each call frees what the call before has allocated. */
 NOINLINE static void wrong_at_exit(void)
 {
     static char *before;

@@ -1,5 +1,5 @@
 /* append TOTAL STEP: a block grows to TOTAL bytes by STEP bytes at a time, and shrinks again. It may move
- * seldom: what is copied is counted by its moves. */
+ * only seldom: each move counts as a copy of the whole block. */
 #include <stdlib.h>
 
 #include "check.h"

@@ -1,7 +1,7 @@
 /* Writes into a free block, as a use after free does, and goes on: bad-list SIZE CORRUPTION refill|exit|late.
  *
  * Which words of a free block an allocator uses is its own affair; any of the first two may be a link or a
- * mark. "late": in a thread that has allocated much, as often as it takes, and one free block each time.
+ * mark. "late": after many allocations, and many times, into another free block each time.
  */
 #include <stdbool.h>
 #include <stdio.h>

@@ -191,7 +191,7 @@ int main(int argc, char **argv)
         for (int part = 0; part < kind.parts; part++)
             kind.give(part);
         foreign = 0;
-        for (int i = 0; i < 30 && round == 0; i++) { /* after half a second it counts no more */
+        for (int i = 0; i < 30 && round == 0; i++) { /* foreign memory counts half a second longer */
             sleep_ms(20);
             breathe(LIVE / 100);
         }

@@ -1,5 +1,6 @@
-/* In collect mode: large blocks are dropped, the last of them with a multiple of 1 GiB in it. jemalloc keeps in each thread's memory
- * which GiB it has looked for last: that is no pointer to the block. All are freed. */
+/* In collect mode large blocks are dropped, the last of which contains a multiple of 1 GiB. jemalloc keeps in
+ * each thread's memory which GiB it looked up last: that must not count as a pointer to the block. All blocks
+ * are freed. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdbool.h>
@@ -22,7 +23,7 @@ __attribute__((noinline)) static void allocate_up_to_1_gib(void)
     }
 }
 
-/* What the calls before have left on the stack. */
+/* Overwrite what earlier calls have left on the stack. */
 __attribute__((noinline)) static void clear_stack(void)
 {
     volatile char below[65536];

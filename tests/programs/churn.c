@@ -1,8 +1,8 @@
 /* A random program under a limit: sizes, phases and lifetimes are drawn from a seed. What is resident stays
- * within the limit (and 2 %) whenever it can, and nothing is refused that fits: no allocator that does not
- * move blocks can give back a page that a live block reaches into, so the pages of live blocks are counted,
- * with what the phase before left scattered. If they were more than the limit, an eighth of it may be
- * allocated before it is held again.
+ * within the limit (and 2 %) whenever it can, and nothing is refused that fits. An allocator that does not
+ * move blocks cannot give back a page that a live block reaches into. So the program counts these pages, also
+ * those of blocks that the phase before left scattered. If they exceeded the limit, the limit has to hold
+ * again after an eighth of it has been allocated.
  *
  *     churn SEED LIVE-MIB LIMIT-MIB THREADS */
 #include <malloc.h>

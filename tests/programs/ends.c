@@ -1,5 +1,5 @@
-/* Collect mode: of some blocks the program keeps the address one past the end alone, as C allows; they are there
- * after all that garbage. */
+/* Collect mode: of some blocks the program keeps only the address one past the end, as C allows. After much
+ * garbage these blocks are still there. */
 #include <stdlib.h>
 
 #include "check.h"

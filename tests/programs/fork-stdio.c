@@ -51,7 +51,7 @@ static ssize_t write_by_allocating(void *unused, const char *text, size_t size)
     return (ssize_t)size;
 }
 
-/* What the stream is written by allocates, under the locks of the stream and of the list of streams. */
+/* The stream's write function allocates, under the locks of the stream and of the list of streams. */
 static void flush_all(void)
 {
     FILE *file = fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_by_allocating});
@@ -98,7 +98,7 @@ static void hold_lock(void)
     pthread_mutex_unlock(&lock);
 }
 
-/* The child may not do the last: glibc leaves the locks of names and locales as they were. */
+/* The child may not do the last two: glibc leaves the locks of names and locales as they were. */
 static void (*const works[])(void) = {read_lines, flush_all, write_to_memory, hold_lock, allocate,
                                       look_up,    load};
 enum { WORKS = sizeof works / sizeof *works, WORKS_OF_CHILD = WORKS - 2 };

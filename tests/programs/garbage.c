@@ -1,8 +1,8 @@
 /* Allocates known amounts, and loses some of them: for profiles in collect mode.
  *
- *     garbage    keep_list keeps 20000 blocks of 100 bytes, keep_large 20 of 1000000; lose_small loses 400000 of 100,
- *                lose_large 400 of 300000; give_back frees 20000 of 500 by hand. Then collections until all of what is
- *                lost must have been found, but for what an old word on a stack may hold.
+ *     garbage    keep_list keeps 20000 blocks of 100 bytes, keep_large 20 of 1000000; give_back frees 20000
+ *                of 500 by hand; lose_small loses 400000 of 100, lose_large 400 of 300000, twice. The second
+ *                time is for its collections: they find what is lost, but for what old words on stacks hold.
  */
 #include <stdio.h>
 #include <stdlib.h>

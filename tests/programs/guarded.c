@@ -1,5 +1,5 @@
-/* Misuse of a block that stands between inaccessible pages (WEIR_DEBUG=guard=1), one kind a run: guarded KIND. The others
- * do what a heap has to do: guarded works. */
+/* Misuse of a block between inaccessible pages (WEIR_DEBUG=guard=1), one kind in each run: guarded KIND.
+ * `guarded works` misuses nothing, and does what a heap has to be able to do. */
 #include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* What a program may do that gets in the way of who stops its threads: halted MODE. It makes garbage
- * meanwhile, with little memory in use when all goes well, and prints the most that it had, in KiB.
+/* What a program may do that hinders the collector in stopping its threads: halted MODE. It makes garbage
+ * meanwhile, and prints the most memory that it had, in KiB: little if all goes well.
  *
  *     default, ignore, own   sets every signal to its default, to be ignored, to a handler of its own, as
  *                            daemons do

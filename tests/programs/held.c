@@ -26,7 +26,7 @@ enum { GARBAGE_MIB = 300 /* during each exec */, MOST_KIB = 40000 };
 extern char **environ;
 static atomic_bool over;
 
-/* The descriptor that asks from now on; -1: this kernel cannot. */
+/* The descriptor on which the kernel asks from now on; -1: this kernel cannot ask. */
 static int watch_execs(void)
 {
     struct sock_filter filter[] = {

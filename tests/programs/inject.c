@@ -2,12 +2,12 @@
  * fail, in a program that runs on it; without a place, prints the places there are.
  *
  * A place is a return address in the library: each call of a wrapper of the C library's, mmap or syscall, is
- * one. The program and its children are traced; a filter stops them at the calls that are of interest, and at
- * those whose wrapper returns into the library's code the kernel is told to do nothing, and the error put in
- * place of the result. So it is the library as it is built that is tested.
+ * one. The program and its children are traced, and a filter stops them at the calls that are of interest. If
+ * the wrapper of a call returns into the library's code, the tracer cancels the call and replaces its result
+ * by the error. So the library is tested as it is built.
  *
  *     place 2a3f1 call 9 times 12      each place: offset in the library, number of the call, how often it
- *                                      was come by
+ *                                      was reached
  *
  * The status is that of the program; 124: it hung. */
 #define _GNU_SOURCE
@@ -94,7 +94,8 @@ static void find_code(pid_t process)
         fclose(file);
 }
 
-/* The return address of the wrapper; that of mremap has a frame. 0: it is not the library's. */
+/* The return address of the wrapper, as an offset in the library (mremap's wrapper has a frame); 0: it lies
+ * elsewhere. */
 static unsigned long place_of(pid_t thread, const struct user_regs_struct *registers)
 {
     unsigned frame = registers->orig_rax == SYS_mremap ? 0x58 : 0;
@@ -168,7 +169,7 @@ static void at_call(pid_t thread)
     }
 }
 
-/* What a thread has stopped for; the signal that it is to get. */
+/* Handle a stop of a thread. Returns the signal that the thread is to get. */
 static int at_stop(pid_t thread, int status)
 {
     int signal = WSTOPSIG(status), event = status >> 16;

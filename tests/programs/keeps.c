@@ -98,7 +98,7 @@ static void by_mapping(void)
     munmap(mapped, 1 << 20);
 }
 
-/* A terabyte that nobody touches must not take its time. */
+/* 64 GiB that nobody touches must not take the collector long. */
 static void by_sparse_mapping(void)
 {
     size_t size = (size_t)1 << 36;

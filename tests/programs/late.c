@@ -3,8 +3,8 @@
  *     late mappings         the process has used up its mappings
  *     late addresses        it has used up its addresses (run under a limit)
  *     late rlimit           it limits its addresses itself to what it has
- *     late seccomp          it allows itself mmap, munmap, mprotect, mremap, madvise, brk and futex, and is
- *                           killed at any other call that a C library's malloc would not make either
+ *     late seccomp          it allows itself what a C library's malloc calls (mmap, munmap, mprotect, mremap,
+ *                           madvise, brk, futex), and is killed at any other call, but for write and exit
  *     late fault            a fault injector makes a call fail (inject.c): memory may be refused for ever
  *
  * Every entry point then gives memory, or NULL and ENOMEM and leaves its argument as it was; and when room is
@@ -162,7 +162,7 @@ static int every_size(void)
     return refused;
 }
 
-/* Small blocks until there are no more, or a few thousand. */
+/* Small blocks until there are no more, or `most` of them. */
 static int most = 20000;
 static void many_blocks(void)
 {
@@ -186,7 +186,7 @@ static void *on_thread(void *unused)
     return unused;
 }
 
-/* What the library makes of faults: threads, a child, blocks of other threads. */
+/* Under injected faults: all calls, in several threads and in a child. */
 static void fault(void)
 {
     most = 1000;

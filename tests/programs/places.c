@@ -33,7 +33,7 @@ static struct {
     char stack[STACK];
 } area __attribute__((aligned(4096)));
 
-static char **table; /* in disguise but for the place itself */
+static char **table; /* in disguise everywhere but in the place itself */
 static ucontext_t here, there, first;
 static atomic_bool over;
 

@@ -10,7 +10,7 @@
  *     profiled exit|abort leaves by _exit or abort
  *     profiled forks      a thread writes profiles all the time, while 40 children are made, which keep more
  *     profiled cancels    40 threads that write profiles are cancelled; then keep_in_child
- *     profiled root DIR   has another root first
+ *     profiled root DIR   changes its root directory first
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,9 +1,9 @@
-/* Threads that wait with a timeout while others' garbage is collected, in stops that are long against it. The kernel begins
- * select, pselect and ppoll again with what was left when the thread was stopped: none may be later by the stops than poll
- * is, of which the kernel keeps the end.
+/* Threads that wait with a timeout while garbage is collected, in long stops. After a stop the kernel begins
+ * select, pselect and ppoll again with the time that was left when the thread was stopped; of poll it keeps
+ * the time of the end. The stops may make none of these calls return later than poll.
  *
- * A thread may be late because others have the processors. So a call counts as late by the stops if it is so in each of some
- * rounds. */
+ * A thread may also be late because others have the processors. So a call counts as late only if it is late
+ * in each of several rounds. */
 #define _GNU_SOURCE
 #include <poll.h>
 #include <pthread.h>
@@ -60,7 +60,7 @@ static void w_epoll(void)
 typedef struct wait_case {
     const char *name;
     void (*wait)(void);
-    double took; /* seconds; its thread's */
+    double took; /* seconds, measured by its thread */
     bool was_in_time;
 } wait_case_t;
 
@@ -96,7 +96,7 @@ typedef struct node {
 } node_t;
 static node_t *list;
 
-/* Were all in time, now or in an earlier round? What ends too early fails at once. */
+/* Was each call in time, now or in an earlier round? A call that ends too early fails at once. */
 static bool judge(bool is_last)
 {
     bool all = true;

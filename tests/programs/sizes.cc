@@ -55,7 +55,7 @@ static std::vector<size_t> make_sizes()
     return sizes;
 }
 static const std::vector<size_t> sizes = make_sizes();
-/* Of which pairs are made. */
+/* Values of which pairs are made. */
 static const std::vector<size_t> factors = {0,
                                             1,
                                             8,
@@ -814,7 +814,7 @@ static const std::map<std::string, std::function<void()>> rows = {
     {"_ZdaPvSt11align_val_tRKSt9nothrow_t", nothing},
     {"_ZdlPvmSt11align_val_t", nothing},
     {"_ZdaPvmSt11align_val_t", nothing},
-    /* Numbers that are neither. */
+    /* Numbers that are neither sizes nor counts. */
     {"weir_event_listen", nothing},
     {"weir_pool_set_limit",
      [] {

@@ -1,5 +1,5 @@
-/* Threads with the smallest stack that the C library grants allocate blocks of every kind, the first of them
- * as the first of the process, and end with a destructor that allocates and frees. */
+/* Threads with the smallest stack that the C library grants allocate blocks of every kind, the first thread
+ * also the first block of the process, and end with a destructor that allocates and frees. */
 #include <limits.h>
 #include <malloc.h>
 #include <pthread.h>

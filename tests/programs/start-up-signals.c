@@ -1,10 +1,11 @@
-/* Signals from the first instruction on: the handler allocates. malloc is not async-signal-safe and cannot
- * be; what can be promised is that nothing else in a process that starts up makes it unsafe: a handler that
- * interrupts constructors, relocation of lazily bound calls or the start of main, and not a call of the
- * allocator, may call it, even if its call is the very first of the process.
+/* Signals from the first instruction on, with a handler that allocates. malloc cannot be async-signal-safe.
+ * But a handler that does not interrupt the allocator may call it at any time of the start-up: in
+ * constructors, in the relocation of lazily bound calls, at the start of main, even as the first call of the
+ * process.
  *
- * The storm begins in the program's pre-initialisers, which run before every library's constructors. Each
- * allocation made outside of the handler announces itself, and the handler then keeps off. */
+ * The storm begins in the program's pre-initialisers, which run before every library's constructors. The
+ * program sets a flag around each of its own calls of the allocator; while it is set the handler does not
+ * allocate. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Threads begin and end while another collects: they come to a stop before they are known, and leave pointers
- * on stacks that the next ones begin on. */
+/* Threads begin and end while another one collects. They may be stopped before the runtime knows them, and
+ * they leave pointers on stacks on which later threads begin. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>

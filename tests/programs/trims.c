@@ -1,6 +1,5 @@
-/* What was freed by hand goes back to the kernel at malloc_trim, in every mode: all of it, also beside a
- * locked page; and of pages of which one in sixteen is in use, those that are not. What is in use stays as it
- * was. */
+/* malloc_trim gives back to the kernel what was freed by hand, in every mode: all of it, also beside a locked
+ * page. Where one page in sixteen is in use, the others are given back. What is in use stays as it was. */
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -33,7 +32,7 @@ static int fill_all(size_t size)
     return count;
 }
 
-/* One in `of` stays; of 0 none. */
+/* One block in `of` stays; none if that is 0. */
 static void free_all_but(int count, size_t size, int of)
 {
     for (int i = 0; i < count; i++)

@@ -1,5 +1,5 @@
-/* Who waits for children of all kinds while another thread makes garbage sees those that the program has, and no other:
- * none of its own, one that lives, one that has ended. */
+/* A program that waits for children of all kinds while another of its threads makes garbage sees only its own
+ * children: when it has none, while one lives, and when one has ended. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>

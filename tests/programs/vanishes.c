@@ -1,6 +1,7 @@
-/* In collect mode: a task that no collector knows maps stacks, each above a guard page, writes to them and unmaps them
- * again. A thread that is about to end does so: the C library unmaps what it has kept too many of. No collection may read a
- * page that is gone. The task has no thread-local memory of its own, so it calls the kernel and nothing else. */
+/* In collect mode: a task that no collector knows maps stacks, each above a guard page, writes to them and
+ * unmaps them again. Ending threads do the same, when the C library unmaps cached stacks because there are
+ * too many. No collection may read a page that is gone. The task has no thread-local memory of its own, so it
+ * calls the kernel and nothing else. */
 #define _GNU_SOURCE
 #include <sched.h>
 #include <stdatomic.h>

@@ -1,7 +1,6 @@
-/* Threads that wait in each of the system calls that may be cut short, while another one makes garbage: a
- * collection is nothing to see for them. None may return before its time, nor before what it waits for is
- * there, nor say EINTR; nor may one with a timeout wait for long beyond it, however often it is
- * interrupted. */
+/* Threads that wait in each of the system calls that may be cut short, while another one makes garbage. They
+ * must not notice a collection: no call may return before its time, before what it waits for is there, or
+ * with EINTR. A call with a timeout may not wait for long beyond it, however often it is interrupted. */
 #define _GNU_SOURCE
 #include <aio.h>
 #include <arpa/inet.h>
@@ -47,8 +46,8 @@ static double now(void)
     return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* Each case is a thread of its own. What it waits for without a timeout is done WAIT_MS after all of them have begun, by the
- * first thread. */
+/* Each case is a thread of its own. For cases without a timeout the first thread does what they wait for,
+ * WAIT_MS after all have begun. */
 typedef struct wait_case {
     const char *name;
     long (*wait)(void);

@@ -1,5 +1,6 @@
-/* What a parent hears of a child that makes garbage in three threads: nothing by itself; and of each SIGSTOP and
- * SIGCONT exactly once, at the time. A stopped child stands still, whoever stops its threads besides. */
+/* What a parent hears of a child that makes garbage in three threads: nothing of the collections, and of each
+ * SIGSTOP and SIGCONT exactly once, when it happens. A stopped child stands still, even if the collector
+ * stops its threads too. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>

@@ -23,7 +23,8 @@ static void trace(const void *start, size_t count, void (*visit)(void *context, 
         visit(context, object->edges[e]);
 }
 
-/* Of every element: contents of those behind the first look like no address. */
+/* The pointers of every element. In elements behind the first these words are contents, which look like no
+ * address. */
 static const uint64_t edge_words[] = {0x1e};
 static const weir_type bitmap_type = {.name = "bitmap", .size = UNIT, .pointers = edge_words};
 static const weir_type traced_type = {.name = "traced", .size = UNIT, .trace = trace};
@@ -105,7 +106,7 @@ static int pick_root(graph_t *graph)
     return to;
 }
 
-/* A node that can be reached, -1 if the root chosen is empty. Some way from the root. */
+/* A reachable node, some steps from a random root; -1 if that root is empty. */
 static int walk(graph_t *graph)
 {
     int at = pick_root(graph);
@@ -206,7 +207,7 @@ static void link_two(graph_t *graph)
         link_edge(graph, from, (int)below(graph, GRAPH_EDGES), to);
 }
 
-/* By hand: what nothing else points to, and what it points to goes on without it. */
+/* Free by hand a node that one edge alone points to. The nodes that it points to stay. */
 static void free_one(graph_t *graph)
 {
     int from = walk(graph), e = (int)below(graph, GRAPH_EDGES);
@@ -300,7 +301,7 @@ void graph_step(graph_t *graph)
     }
 }
 
-/* `reached` is the stack and the result in one: those found, in the order in which they were. */
+/* `reached` is the queue and the result in one: the nodes found, in the order in which they were found. */
 size_t graph_reach(graph_t *graph)
 {
     static __thread bool seen[GRAPH_NODES];

@@ -4,8 +4,8 @@
  * The model knows each object by a hidden address, which the collector does not recognise. Whoever wants an
  * object walks to it from a root, by pointers, and every step is compared with the model; contents are a
  * function of the object's seed. So an object that was freed while it could be reached, or moved, or
- * overwritten, ends the program. Unreachable objects are left to the collector; what it keeps of them is for
- * graph_reach's sum to show.
+ * overwritten, ends the program. Unreachable objects are left to the collector; graph_reach's sum shows how
+ * much of them it keeps.
  *
  * A graph is its owner's; but it may change owners, and its roots may lie wherever the collector has to look.
  */
@@ -42,14 +42,15 @@ typedef struct graph {
 /* Roots are all NULL and stay where they are. */
 void graph_init(graph_t *graph, void **roots, uint64_t seed);
 
-/* The roots' words have moved: after the copy, before the old place is written over. */
+/* The words of the roots have moved. Call this after they are copied, before the old place is written
+ * over. */
 void graph_move_roots(graph_t *graph, void **roots);
 
 /* Something at random: make, cut, link, free by hand, resize, walk and compare, make garbage. */
 void graph_step(graph_t *graph);
 
-/* Compare all that can be reached with the model, and forget the rest. How many bytes were asked for that can
- * be. */
+/* Compare all that can be reached with the model, and forget the rest. Returns how many bytes were asked for,
+ * of all that can be reached. */
 size_t graph_reach(graph_t *graph);
 
 #endif

@@ -1,4 +1,4 @@
-/* heaptrack, as a tool that is loaded would define it: what it is told, it knows. */
+/* heaptrack's functions, as the tool would define them when it is loaded: they note what they are told. */
 #ifndef WEIR_UNIT_HEAPTRACK_H
 #define WEIR_UNIT_HEAPTRACK_H
 

@@ -35,8 +35,8 @@ __attribute__((noinline, unused, no_sanitize("address"))) static void clear_stac
         below[i] = 0;
 }
 
-/* A frame that begins with zeros: for alignment a compiler may push a register, and of an address in it a
- * function that returned a bool has overwritten the last byte only. */
+/* A frame that begins with zeros. A compiler may push a register for alignment, and a register in which a
+ * function returned a bool may hold an address of which only the last byte was overwritten. */
 __attribute__((noinline, unused, no_sanitize("address"))) static void collect_below(void)
 {
     volatile uintptr_t own[4] = {0};
@@ -46,8 +46,8 @@ __attribute__((noinline, unused, no_sanitize("address"))) static void collect_be
     (void)own[0];
 }
 
-/* The frame just below the test's may have gaps, and what stood there before shows in them: clear that first. The thread
- * that marks beside the program keeps an object that it has an address of, too. */
+/* The frame just below the test's may have gaps that show what stood there before, so clear that first. The
+ * thread that marks beside the program also keeps an object whose address it has, so wait until it rests. */
 __attribute__((always_inline, unused)) static inline void collect(void)
 {
     for (int i = 0; i < 10000 && !background_is_at_rest(); i++)

@@ -56,8 +56,9 @@ static inline bool others_sleep(void)
     return all;
 }
 
-/* fork. AddressSanitizer's allocator has no fork handlers: a child finds it locked for ever if another
- * thread is in it at that moment, as threads are that begin. So under it the others have to sleep first. */
+/* fork. AddressSanitizer's allocator has no fork handlers: if another thread is inside it at that moment, as
+ * a starting thread is, the child finds it locked for ever. So under AddressSanitizer the others have to
+ * sleep first. */
 static inline pid_t fork_beside_threads(void)
 {
     while (SANITIZED && !others_sleep())
@@ -84,7 +85,7 @@ static inline void set_limits(int64_t soft, int64_t hard)
     pages_set_hard_limit(hard);
 }
 
-/* As if the thread had freed so many large blocks that none of its next thousand is held out of use
+/* Count 1025 large frees for this thread, so that none of its next thousand freed blocks is kept inaccessible
  * (malloc/large.c). */
 static inline void pass_held_frees(void)
 {
@@ -125,7 +126,7 @@ static inline void pattern_fill(void *p, size_t size, uint64_t seed)
         ((uint8_t *)p)[at] = pattern_byte(seed, at);
 }
 
-/* Was the block filled as one of `filled` bytes, and do its first `kept` bytes still say so? */
+/* Do the first `kept` bytes hold the pattern of a block that was filled with `filled` bytes? */
 static inline bool pattern_intact(const void *p, size_t filled, size_t kept, uint64_t seed)
 {
     for (size_t at = 0; at < kept; at += pattern_step(filled, at))
@@ -241,7 +242,7 @@ static inline void data_can_be_had_again(void)
 {
     static const size_t sizes[] = {3000, 10000, KIB(300), MIB(1), MIB(3), 10000, MIB(3)};
     size_t had[COUNT(sizes)];
-    if (SANITIZED) /* their shadow counts */
+    if (SANITIZED) /* their shadow memory counts against the limit */
         return;
     heap_free(heap_malloc(1));
     limit_data(MIB(96));

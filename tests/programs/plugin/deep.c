@@ -1,5 +1,5 @@
-/* A library that gives out blocks, resizes and frees those of others; with a block from before the program
- * knows of it. */
+/* A library that gives out blocks, and resizes and frees those of others. Its constructor allocates one
+ * before the program knows of the library. */
 #include <stdlib.h>
 
 static void *early;

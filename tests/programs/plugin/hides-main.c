@@ -1,5 +1,5 @@
-/* hides-main: has a library hide its blocks (hides.c), allocates and forgets, and sees what is left of them;
- * and whether a small block is left that only a large one knows. */
+/* hides-main: has a library hide its blocks (hides.c), allocates much and forgets it, and checks which blocks
+ * are left: those of the library, and a small one that only a large one knows. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* hides: a library whose blocks are known only in disguise, each by another one of them; each knows a plain
- * one. */
+/* hides: a library whose blocks only other blocks of it know, and only in disguise. Each also knows a plain
+ * block. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +27,7 @@ int hides_fill(void)
     return COUNT;
 }
 
-/* -1: what is there is not what was. */
+/* -1: the contents have changed. */
 int hides_count(void)
 {
     int count = 0;

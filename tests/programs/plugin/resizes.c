@@ -1,6 +1,6 @@
-/* resizes: has blocks resized across the bounds of rules, where no new cell would be needed, forgets many
- * others, and sees what is left: of one of 3060 bytes that it hides, and of one that only a block of 60000
- * knows, which had 100000. */
+/* resizes: has blocks resized to sizes that fall under another rule but need no new cell, allocates many
+ * others and forgets them, and checks which are left: one of 3060 bytes whose address it hides, and one that
+ * only a block of 60000 bytes knows, which had 100000. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

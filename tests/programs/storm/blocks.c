@@ -112,7 +112,7 @@ void block_free(block_t *b)
     block_check(b);
     if (settings.drop && b->seed % 4 == 0) {
         b->next =
-            NULL; /* else a stale word that keeps this one may keep all that comes to lie where the next one was */
+            NULL; /* else a stale word that keeps this block keeps what is later put in the next one's place */
         return;
     }
     b->guard = 0; /* who still has a pointer to it sees that */

@@ -68,8 +68,8 @@ static void *in_child_thread(void *seed)
     return (void *)(uintptr_t)churn_sum((uintptr_t)seed, 200);
 }
 
-/* With a stack of ours: among those that the C library keeps may be one of which another thread was giving
- * the thread-local memory back when the process was copied (glibc 2.36: it does so a second time). */
+/* On a stack of our own. The C library caches stacks: at the fork another thread may have been giving back
+ * the thread-local memory of a cached one, and glibc 2.36 would give it back a second time in the child. */
 static void churn_in_thread(uint64_t seed)
 {
     enum { STACK = 128 << 10 };

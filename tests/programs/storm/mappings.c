@@ -79,7 +79,8 @@ static void table_move(table_t *t)
     CHECK((void *)t->at == there);
 }
 
-/* Those at its end go with the end; so they are taken out before, known from this frame alone meanwhile. */
+/* The blocks at its end would go with the end. So they are taken out before; meanwhile only this frame knows
+ * them. */
 static void table_resize(table_t *t, uint64_t *random)
 {
     block_t *taken[EACH_END];
@@ -103,7 +104,7 @@ static void table_resize(table_t *t, uint64_t *random)
         *place(t, EACH_END + i) = taken[i];
 }
 
-/* One of all workers: the C library's own heap may not lie there. */
+/* One table for all workers: the C library's own heap may not lie there. */
 static block_t **from_sbrk;
 enum { IN_SBRK = 30 };
 

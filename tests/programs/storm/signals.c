@@ -136,7 +136,7 @@ static void send_queued(uint64_t *random)
     }
 }
 
-/* It sent nothing after all. */
+/* worker_kill found nobody, and has sent nothing. */
 void signals_not_queued(void)
 {
     queued_sent--;

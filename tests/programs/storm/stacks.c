@@ -111,7 +111,7 @@ static void *resumes(void *coroutine) /* in another thread */
     return NULL;
 }
 
-/* Out of ten calls, past blocks that their frames knew. */
+/* longjmp out of ten calls, whose frames know a block each. */
 static void descend(jmp_buf target, block_t **kept, int depth, uint64_t *random)
 {
     block_t *volatile mine = block_new(random, 500);

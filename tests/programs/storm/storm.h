@@ -118,8 +118,8 @@ uint64_t churn_sum(uint64_t seed, int count);
 void signals_begin(void); /* handlers, timers */
 void signals_end(void);   /* all signals that were queued have been handled */
 uint64_t signals_handled(void);
-extern _Atomic bool signals_are_sent; /* until then no worker that takes signals may end */
-void signals_not_queued(void);        /* the last one that was said to be sent */
+extern _Atomic bool signals_are_sent; /* while set, no worker that takes signals may end */
+void signals_not_queued(void);        /* takes back the last one that was counted as sent */
 /* Send one to some worker that takes signals; with a value: queued. */
 void worker_kill(uint64_t *random, int number, union sigval *value);
 /* The dispositions of a new process, and an end to it if it hangs. For children. */

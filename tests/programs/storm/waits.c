@@ -297,8 +297,7 @@ static void send_one(couple_t *c, uint64_t number)
     }
 }
 
-/* The signal that stops threads may have been replaced by a handler of ours, which does not restart calls, at
- * that moment. */
+/* At that moment the signal that stops threads may have a handler of ours, which does not restart calls. */
 #define UNINTERRUPTED(call)                                                                                  \
     ({                                                                                                       \
         long result;                                                                                         \
@@ -308,7 +307,7 @@ static void send_one(couple_t *c, uint64_t number)
         result;                                                                                              \
     })
 
-/* The number that arrived. No EINTR is right. */
+/* Returns the number that arrived. Otherwise EINTR is an error. */
 static uint64_t receive_one(couple_t *c, uint64_t expected)
 {
     message_t m;

@@ -1,5 +1,5 @@
-/* arena: what each function of weir/arena.h promises. tests/unit/arena/arena_model.c tries them in any order, arena_rewind.c
- * those that go back. */
+/* arena: what each function of weir/arena.h promises. arena_model.c calls the functions in random order;
+ * arena_rewind.c tests rewinding. */
 #include <weir/arena.h>
 
 #include <criterion/criterion.h>
@@ -56,7 +56,7 @@ Test(arena, alignments)
             memset(p, 1, size);
         }
     errno = 0;
-    volatile size_t odd = 24, none = 0; /* a compiler that knew them would warn */
+    volatile size_t odd = 24, none = 0; /* volatile: a compiler warns of values that it knows */
     cr_expect_null(weir_arena_alloc_aligned(arena, odd, 1));
     cr_expect_eq(errno, EINVAL);
     cr_expect_null(weir_arena_alloc_aligned(arena, none, 1));

@@ -1,4 +1,5 @@
-/* arena_check: in a checked arena, whoever uses what is gone is stopped, and nobody else. */
+/* arena_check: in a checked arena an access to memory that was freed, reset or rewound stops the program; no
+ * other access does. */
 #include <weir/arena.h>
 
 #include <criterion/criterion.h>
@@ -8,7 +9,7 @@
 #include "runtime/pages/pages.h"
 #include "tests/unit/support.h"
 
-/* A sanitizer reports and exits where else the kernel stops the program. */
+/* Under a sanitizer the program exits with a report; otherwise the kernel ends it by SIGSEGV. */
 #if defined(__SANITIZE_ADDRESS__)
 #define STOPS .exit_code = 1
 #elif defined(__SANITIZE_THREAD__)

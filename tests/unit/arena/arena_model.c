@@ -1,8 +1,8 @@
 /* arena_model: random operations on arenas, by several threads, against a shadow of what each arena holds.
  *
- * Every object holds a pattern made of its own number, checked whenever something was taken back and when
- * objects move; so objects that overlap, or live on in memory that was given away, are seen. A shadow arena
- * is a stack of objects, places and counted cleanups, as an arena is; rewinding pops it.
+ * Every object holds a pattern made of its own number, which is checked whenever something was taken back and
+ * when an object moves. This finds objects that overlap, and objects whose memory was given away. A shadow
+ * arena is a stack of objects, places and counted cleanups, as an arena is; rewinding pops it.
  *
  * MODEL_SEED and MODEL_STEPS in the environment repeat a run or make it longer.
  */
@@ -72,7 +72,7 @@ static void check_objects(worker_t *worker, const shadow_t *shadow)
         check_object(worker, &shadow->objects[i]);
 }
 
-/* The shadow goes back to an earlier state. What is left has to be whole. */
+/* Pop the shadow to an earlier state, and check the contents of the objects that remain. */
 static void pop_to(worker_t *worker, shadow_t *shadow, size_t count, size_t cleanups)
 {
     MODEL_CHECK(worker, shadow->ran == shadow->cleanups - cleanups);
@@ -135,7 +135,7 @@ static void do_resize(worker_t *worker, shadow_t *shadow)
     size_t which = pick(worker, 2) ? shadow->count - 1 : pick(worker, shadow->count),
            size = pick_size(worker);
     if (shadow->place_count && which < shadow->places[shadow->place_count - 1].count)
-        return; /* one that moved would end earlier than its shadow */
+        return; /* if it moved, rewinding would free it, but not its shadow */
     object_t *object = &shadow->objects[which];
     char *p = weir_arena_resize(shadow->arena, object->p, object->size, size);
     size_t kept = size < object->size ? size : object->size;
@@ -214,7 +214,8 @@ static void do_free(worker_t *worker, shadow_t *shadow)
     shadow->arena = NULL;
 }
 
-/* Another arena comes in, cleanups counted by this one's shadow; half of the time as a child first. */
+/* Adopt another arena, half of the time one that was a child before. Its cleanups are counted in this
+ * shadow. */
 static void do_adopt(worker_t *worker, shadow_t *shadow)
 {
     if (!shadow->arena)

@@ -27,7 +27,8 @@ Test(arena_rewind, marks_nest)
     weir_arena_free(arena);
 }
 
-/* A large object lies in a block behind the current one: a place must not lose it, nor keep a later one. */
+/* A large object lies in a block behind the current one. Rewinding to a place keeps the large objects
+ * allocated before it, and frees those allocated after it. */
 Test(arena_rewind, large_objects_before_a_place_stay)
 {
     weir_arena *arena = weir_arena_new(NULL);

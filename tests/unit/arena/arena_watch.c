@@ -1,5 +1,5 @@
-/* arena_watch: what a tool is told of: here the test plays heaptrack. docs/arena.md has the program run under
- * AddressSanitizer and valgrind.
+/* arena_watch: what arenas report to a memory tool. The test stands in for heaptrack; docs/arena.md has the
+ * program run under AddressSanitizer and valgrind.
  */
 #include <weir/builder.h>
 

@@ -1,4 +1,5 @@
-/* filter: what it says of a filter of system calls is what the kernel does; the uses that a filter leaves. */
+/* filter: filter_answer says what the kernel does under a filter of system calls; filter_forbids says which
+ * uses a filter forbids. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <linux/audit.h>
@@ -22,14 +23,15 @@ static uint32_t draw(uint32_t below)
     return (uint32_t)(state >> 33) % below;
 }
 
-/* A constant near what a call has. */
+/* A constant that is equal or close to a word of some call. */
 static uint32_t draw_constant(void)
 {
     static const uint32_t often[] = {0, 1, 2, 8, 31, SYS_getppid, AUDIT_ARCH_X86_64, 0x80000000, UINT32_MAX};
     return often[draw(COUNT(often))];
 }
 
-/* Any that the kernel takes; it answers with permission or an error. */
+/* Any instruction that the kernel accepts except a return: every program ends alike, with permission or an
+ * error. */
 static struct sock_filter draw_one(uint32_t left)
 {
     static const uint16_t operations[] = {BPF_ADD, BPF_SUB, BPF_MUL, BPF_OR, BPF_AND,
@@ -40,7 +42,7 @@ static struct sock_filter draw_one(uint32_t left)
     case 0:
     case 1: {
         uint32_t at = 4 * draw(sizeof(struct seccomp_data) / 4);
-        bool is_address = at == 8 || at == 12; /* of the instruction: not known here */
+        bool is_address = at == 8 || at == 12; /* the instruction pointer, which the test does not know */
         return (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, is_address ? 0 : at);
     }
     case 2:
@@ -69,15 +71,14 @@ static struct sock_filter draw_one(uint32_t left)
     }
 }
 
-/* The scratch words are written first: the kernel takes no program that may read one that was not. */
+/* Both scratch words are written first: the kernel rejects a program that may read an unwritten one. */
 static void draw_program(struct sock_filter program[LENGTH + 4])
 {
     program[0] = (struct sock_filter)BPF_STMT(BPF_ST, 0);
     program[1] = (struct sock_filter)BPF_STMT(BPF_STX, 1);
     for (uint32_t i = 0; i < LENGTH - 4; i++)
         program[2 + i] = draw_one(LENGTH - 5 - i);
-    /* What comes out, as one of 16 errors; and for other calls than the one that is asked about,
-     * permission. */
+    /* The answer: one of 16 errors for getppid, permission for any other call. */
     program[LENGTH - 2] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 15);
     program[LENGTH - 1] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_OR | BPF_K, SECCOMP_RET_ERRNO | 16);
     program[LENGTH] = (struct sock_filter)BPF_STMT(BPF_MISC | BPF_TAX, 0);
@@ -94,8 +95,8 @@ static const uint64_t arguments[CALLS][6] = {{0},
                                              {8, 8, 8, 8, 8, 8},
                                              {3}};
 
-/* In a child: the status says whether the kernel's answers are those that were expected; 77: no such
- * filter. */
+/* In a child, whose status tells: 0: the kernel gave the expected answers; 1: it did not; 77: there is no
+ * seccomp; 78: the kernel rejected the program. */
 static int ask_kernel(const struct sock_fprog *program, const uint32_t expected[CALLS])
 {
     pid_t child = fork();
@@ -163,7 +164,7 @@ Test(filter, leaves_the_uses_of_which_all_calls_are_allowed)
     cr_expect_eq(filter_forbids(NULL), FILTER_ALL & ~FILTER_WRITE, "strict");
 }
 
-/* What the kernel answers by an error is no reason to crash. */
+/* A program that the kernel would reject with an error must not crash the check. */
 Test(filter, of_a_program_that_cannot_be_read_forbids_everything)
 {
     struct sock_filter all[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};

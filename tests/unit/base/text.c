@@ -18,7 +18,7 @@ static void begin(void)
     text = text_on(room, sizeof room);
 }
 
-/* What has been added is this; begin again. */
+/* Check that the text added so far is this, and begin again. */
 static void expect_text(const char *expected)
 {
     cr_expect_str_eq(room, expected, "\"%s\", expected \"%s\"", room, expected);

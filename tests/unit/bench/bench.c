@@ -199,8 +199,8 @@ static int lines_like(const char *pattern)
 }
 
 static int64_t calls, iterations, set_ups;
-static int64_t elapsed; /* of the last call, as the harness has it */
-static int64_t spent;   /* what the same call has measured itself, in what it wants measured */
+static int64_t elapsed; /* of the last call, as the harness measured it */
+static int64_t spent;   /* of the same call: the part to be measured, as the benchmark counted it */
 
 enum { MILLISECOND = 1000000, PAUSE = 60 * MILLISECOND };
 
@@ -336,7 +336,7 @@ Test(bench, parts_and_counts)
     cr_expect_eq(calls, 1);
     cr_expect_eq(lines_like("^BenchmarkParts/size=1_KiB *[[:space:]]+5[[:space:]].* ns/op.* 2.500 beats/op$"),
                  3, "%s", output);
-    cr_expect_eq(lines_like("^BenchmarkParts/size=1_KiB-4 "), 0); /* a tab follows what fills the column */
+    cr_expect_eq(lines_like("^BenchmarkParts/size=1_KiB-4 "), 0); /* the column is full: a tab follows */
     cr_expect_eq(lines_like("^BenchmarkParts/(size=1_KiB|size=2|deep/x)(-4)? *\t"), 18);
     cr_expect_eq(lines_like("^BenchmarkParts(-4)? *\t"), 0);
     cr_expect_eq(lines_like("^Unit beats/op better=higher$"), 1);
@@ -435,7 +435,8 @@ BENCH(lazy)
     bench_run_parallel(b, lazy_body, NULL);
 }
 
-/* Every iteration is made once, whatever the shares are: times and threads at random. */
+/* Each iteration is done exactly once, however the threads share them. Times and numbers of threads are
+ * random. */
 Test(bench, iterations_are_shared)
 {
     for (unsigned round = 0; round < 40; round++) {

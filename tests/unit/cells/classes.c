@@ -9,7 +9,7 @@ static size_t waste_allowed(size_t size)
     return size <= 256 ? 15 : size <= KIB(1) ? size / 8 : size / 4;
 }
 
-/* What programs keep many of: a power of two and a header. */
+/* Sizes that programs keep many of: a power of two plus a header. */
 Test(classes, a_header_beside_a_power_of_two_is_no_eighth)
 {
     for (size_t power = KIB(1); power <= KIB(8); power *= 2)

@@ -1,4 +1,4 @@
-/* hollow: after a trim only pages are held that a live cell reaches into, and all of it is as usable as
+/* hollow: after a trim only those pages are held that live cells reach into, and all cells can be used as
  * before. */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -37,7 +37,7 @@ static size_t size_of_class(uint32_t cls)
     return class_size(cls) - random_below(&random_state, 8);
 }
 
-/* Pages that live blocks reach into; one more for each span, in which untouched cells begin. */
+/* Pages that live blocks reach into, plus one for each span: the page in which its untouched cells begin. */
 static size_t pages_of_live(void)
 {
     static uint8_t reached[1 << 18];
@@ -105,7 +105,8 @@ Test(hollow, all_classes_at_once)
         fill_and_thin_out(1, CLASS_COUNT - 1, MIB(32));
 }
 
-/* What comes back is counted: the hard limit holds, and refuses no page that it has. */
+/* A page that becomes resident again is charged: the hard limit holds, and refuses nothing that it has room
+ * for. */
 Test(hollow, pages_that_come_back_are_charged)
 {
     enum { SIZE = 1000 };
@@ -129,7 +130,7 @@ Test(hollow, pages_that_come_back_are_charged)
     verify_own();
 }
 
-/* The free cell's mark is gone with its page. */
+/* A second free is noticed although the mark of the free cell went with its page. */
 Test(hollow, a_second_free_is_seen)
 {
     static char *cells[SLOT_SIZE / 64];

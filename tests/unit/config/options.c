@@ -61,7 +61,7 @@ static const struct {
     {"WEIR_MEMLIMIT", "50%", OPTIONS_memlimit, 4 * GIB},
     {"WEIR_MEMLIMIT", "90%", OPTIONS_memlimit, 7372 * MIB},
     {"WEIR_MEMLIMIT", "auto", OPTIONS_memlimit, 7372 * MIB},
-    {"WEIR_MEMLIMIT", "1%", OPTIONS_memlimit, 8 * GIB / 100}, /* too little for whole MiB */
+    {"WEIR_MEMLIMIT", "1%", OPTIONS_memlimit, 8 * GIB / 100}, /* not rounded: below 100 MiB */
     {"WEIR_HARDLIMIT", "1GiB", OPTIONS_hardlimit, GIB},
     {"WEIR_HARDLIMIT", "auto", OPTIONS_hardlimit, 7372 * MIB},
     {"stats", "0", OPTIONS_stats, OPTIONS_STATS_OFF},
@@ -214,7 +214,7 @@ Test(options, a_share_of_an_unknown_memory)
 
 /* --- WEIR_DEBUG --- */
 
-/* The line about a name that there is not, which lists those that there are. */
+/* The line about an unknown name, which lists the known ones. */
 static void add_unknown(text_t *text, const char *what, bool is_key)
 {
     text_add_str(text, what);

@@ -47,7 +47,7 @@ static void start(void)
     origin = counts_now();
 }
 
-/* --- one call of each kind: it counts once, with what may be used of the block --- */
+/* --- one call of each kind counts once, with the usable size of the block --- */
 
 static void *by_malloc(size_t size)
 {
@@ -133,7 +133,7 @@ Test(account, calls_that_fail_or_do_nothing_count_nothing)
     expect_since(0, 0, 0, "nothing");
 }
 
-/* --- per class, over many cells, wherever the free ones are --- */
+/* --- each class by itself, over many cells; the free ones lie in caches or in spans --- */
 
 Test(account, every_class_for_itself)
 {
@@ -172,7 +172,7 @@ static void allocate_then_free_the_neighbours(size_t number)
     pthread_barrier_wait(&barrier);
     for (size_t i = 0; i < CELLS; i += 2)
         heap_free(handed[(number + 1) % THREADS][i]);
-    pthread_barrier_wait(&barrier); /* read while the threads are there, with cells in outboxes and inboxes */
+    pthread_barrier_wait(&barrier); /* here the account is read: cells lie in outboxes and inboxes */
     pthread_barrier_wait(&barrier);
 }
 
@@ -204,13 +204,13 @@ Test(account, remote_frees_count_at_once)
     expect_since(THREADS * CELLS, THREADS * CELLS, 0, "all freed");
 }
 
-/* --- read while threads work: no count ever falls, none is more than there was, and at the end they are
- * exact --- */
+/* --- read while threads work: no count falls or exceeds the calls that have begun; at the end the counts are
+ * those of the calls, to within 1000 --- */
 
 enum { WORKERS = 4, READS = 3000, HELD = 200, TRADED = 512 };
 static atomic_bool over;
 static _Atomic(void *) traded[TRADED];
-static _Atomic uint64_t begun_mallocs, done_mallocs; /* counted before, and after */
+static _Atomic uint64_t begun_mallocs, done_mallocs; /* calls that have begun; calls that are done */
 
 static void *counted(size_t size, bool collected)
 {
@@ -221,8 +221,8 @@ static void *counted(size_t size, bool collected)
     return p;
 }
 
-/* Blocks are freed by the thread itself, or by whoever finds them; collected ones by the collector, and some
- * by hand. */
+/* Every block is freed by hand, collected ones too: by the thread that allocated it, or by the one that it
+ * was traded to. */
 static void work(size_t number, size_t rounds)
 {
     uint64_t random = number + 1;

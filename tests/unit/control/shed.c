@@ -1,4 +1,4 @@
-/* shed: each rung is taken on purpose, and no other that comes later; the callbacks. */
+/* shed: each test forces one rung, and no later rung is taken; the callbacks. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <sys/time.h>
@@ -11,7 +11,7 @@
 #include "tests/unit/control/shed_tests.h"
 #include "tests/unit/support.h"
 
-/* --- the runtime's own --- */
+/* --- memory of the runtime's own --- */
 
 static void *big_object(void *context)
 {
@@ -45,7 +45,7 @@ Test(shed, idle_memory, .init = begin)
         blocks[i] = write_block(OBJECT);
     leave(MIB(4));
     for (size_t i = 0; i < OBJECTS; i += 2)
-        heap_free(blocks[i]); /* of no use for a huge block */
+        heap_free(blocks[i]); /* too small for the huge block */
     write_block(MIB(5));
     expect_last(WEIR_RUNG_IDLE);
     cr_expect_gt(shed_count(WEIR_RUNG_IDLE).bytes, 0);
@@ -91,7 +91,8 @@ Test(shed, pools, .init = begin)
     cr_expect_gt(taken(WEIR_RUNG_VICTIMS), 0);
 }
 
-/* A cycle looks at what there is; so the more is held beyond the limit, the more is allocated between two. */
+/* Beyond the limit the next cycle comes after a growth by 1/64 of what is held, since a cycle looks at all of
+ * it. */
 Test(shed, cycles_beyond_the_limit_are_as_many_as_the_heap_doubles, .init = begin)
 {
     enum { LIMIT = MIB(8), HELD = 32 * LIMIT, A_DOUBLING = 64 };
@@ -108,7 +109,7 @@ Test(shed, a_collection, .init = begin)
     static store_t store;
     for (size_t i = 0; i < MIB(20) / OBJECT; i++)
         cr_assert_not_null(weir_gc_alloc_noscan(OBJECT));
-    cr_assert_eq(weir_shrinker_add(empty_store, &store, 0), 0); /* it has nothing */
+    cr_assert_eq(weir_shrinker_add(empty_store, &store, 0), 0); /* its store is empty */
     leave(MIB(1));
     use(MIB(8));
     expect_last(WEIR_RUNG_COLLECTION);
@@ -147,7 +148,7 @@ Test(shed, the_callback_at_its_share_once, .init = begin)
     cr_expect_leq(told_inuse, limit / 2 + MIB(2));
     while (count > 0)
         heap_free(blocks[--count]);
-    heap_free(write_block(MIB(3))); /* it is seen that less is in use */
+    heap_free(write_block(MIB(3))); /* makes the runtime see that less is in use */
     while (count < COUNT(blocks))
         blocks[count++] = write_block(OBJECT);
     cr_expect_eq(tellings, 2, "again: %d", tellings);

@@ -1,4 +1,5 @@
-// The walk through the heap: what it sees is what the program has, block by block; and what survivors hold.
+// The walk through the heap: it visits the program's blocks, each one and no others, and tells what memory
+// survivors pin.
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -64,7 +65,7 @@ Test(walk, each_block_is_seen_until_it_is_freed)
     }
 }
 
-// A model: as many blocks as were allocated and not freed, of a size that nobody else has.
+// Model: as many blocks are seen as were allocated and not freed. No other block has this size.
 Test(walk, counts_are_those_of_the_program)
 {
     enum { COUNT = 5000, SIZE = 448 };
@@ -84,7 +85,7 @@ Test(walk, counts_are_those_of_the_program)
     cr_assert_eq(see(size, 0).blocks, live + before);
 }
 
-// One block in each span: only its page is pinned, and the rest goes back when memory is asked back.
+// One block in each span survives: it pins only its page, and the other pages are released on demand.
 Test(walk, survivors_pin_their_pages)
 {
     enum { COUNT = 64 * 64, SIZE = 1024, SPAN = 64 };

@@ -106,7 +106,7 @@ Test(event, a_program_without_collected_memory)
     expect(all, COUNT(all));
 }
 
-/* ThreadSanitizer's own data are roots: some 50 MiB more to the goal. */
+/* ThreadSanitizer's own data are roots, which raise the goal by some 50 MiB. */
 Test(event, the_goal_changes_with_the_knob, .init = begin, .disabled = WATCHED)
 {
     weir_event_listen(WEIR_EVENT_BIT(WEIR_EVENT_GOAL_CHANGED), note, seen);
@@ -150,7 +150,7 @@ Test(event, the_limiter_is_told)
     static void *volatile kept[3000];
     weir_set_memory_limit((int64_t)MIB(8));
     for (size_t i = 0; i < 400000 && count == 0; i++)
-        kept[i % COUNT(kept)] = weir_gc_alloc(5000); /* all of it lives: twice the limit */
+        kept[i % COUNT(kept)] = weir_gc_alloc(5000); /* 15 MB stay live: twice the limit */
     cr_expect_eq(count, 1);
 }
 
@@ -236,7 +236,7 @@ Test(event, a_child_does_not_wait_for_the_parent_s_listeners, .init = begin)
     pthread_join(thread, NULL);
 }
 
-/* --- come and go, while others are told --- */
+/* --- listeners are added and removed while events are sent --- */
 
 static atomic_bool stop;
 static atomic_int told;

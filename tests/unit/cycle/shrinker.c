@@ -129,7 +129,7 @@ static void *wait_inside(void *argument)
     return argument;
 }
 
-/* Whoever runs a shrinker is not in the child. */
+/* The thread that runs the shrinker does not exist in the child. */
 Test(shrinker, a_child_does_not_wait_for_the_parent_s_threads, .init = begin)
 {
     pthread_t thread;
@@ -151,12 +151,12 @@ Test(shrinker, a_child_does_not_wait_for_the_parent_s_threads, .init = begin)
     pthread_join(thread, NULL);
 }
 
-/* --- of a thread that is cancelled meanwhile --- */
+/* --- run by a thread that is being cancelled --- */
 
 static size_t write_a_line(void *context, size_t wanted)
 {
     (void)wanted;
-    CHECK(write(*(int *)context, "\n", 1) == 1); /* where a thread may be cancelled */
+    CHECK(write(*(int *)context, "\n", 1) == 1); /* a cancellation point */
     calls++;
     return 0;
 }
@@ -179,7 +179,7 @@ static void *allocate_cancelled(void *argument)
     return argument;
 }
 
-/* malloc is no place for it. */
+/* A thread must not be cancelled inside malloc. */
 Test(shrinker, a_shrinker_of_a_cancelled_thread_comes_to_its_end, .init = begin)
 {
     static int null;

@@ -1,4 +1,4 @@
-/* Wrong frees that the fast path takes are found off it; what is right is not taken for one. */
+/* span_check: wrong frees that the fast path accepts are noticed later; right frees are not reported. */
 #include <criterion/criterion.h>
 #include <sys/mman.h>
 
@@ -32,7 +32,7 @@ static const span_t *span_at(const void *p)
     return span_of_slot(region_slot(p));
 }
 
-/* One cell of the span was handed out, so each free brings its event. */
+/* Only one cell of the span is in use, so each wrong free causes the span's event. */
 Test(span_check, what_was_never_handed_out_is_not_freed)
 {
     go_on_after_reports();
@@ -49,7 +49,7 @@ Test(span_check, what_was_never_handed_out_is_not_freed)
     cr_expect_eq(reports_of("unallocated address at"), 4);
 }
 
-/* No event comes; it is found at the end. */
+/* No span event happens here; the check at the end of the process finds the wrong frees. */
 Test(span_check, the_end_looks_at_all_lists)
 {
     go_on_after_reports();
@@ -66,7 +66,7 @@ Test(span_check, the_end_looks_at_all_lists)
     cr_expect_eq(reports_of("interior address at"), 1);
 }
 
-/* Whatever is allocated and freed in whatever order, none of it is taken for a misuse. */
+/* Correct allocations and frees in any order are never reported. */
 Test(span_check, right_frees_pass)
 {
     enum { BLOCKS = 512, STEPS = 300000 };

@@ -30,7 +30,7 @@ Test(harden, blocks_of_every_size_and_alignment)
     verify_own();
 }
 
-/* What is inaccessible does not count against the limit, so others may take up the room meanwhile. */
+/* Inaccessible memory does not count against RLIMIT_DATA, so other blocks may take up the room meanwhile. */
 Test(harden, what_was_freed_can_be_had_again_where_data_is_limited)
 {
     harden();
@@ -159,7 +159,7 @@ static size_t fill_memory(size_t size)
     return count;
 }
 
-/* One in `of` stays; of 0 none. */
+/* One block in `of` stays; none if that is 0. */
 static void free_memory(size_t count, size_t of)
 {
     for (size_t i = 0; i < count; i++)
@@ -243,7 +243,7 @@ Test(harden, what_others_free_of_a_sleeping_thread_is_had, .disabled = SANITIZED
     pthread_join(thread, NULL);
 }
 
-/* What is locked the kernel does not take. Sanitizers make mlock do nothing. */
+/* The kernel does not take back locked pages. Sanitizers make mlock do nothing. */
 Test(harden, locked_blocks_in_quarantine_count_as_what_they_are, .disabled = SANITIZED)
 {
     harden();

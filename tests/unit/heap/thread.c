@@ -121,7 +121,7 @@ static void leave_one_of_each(size_t number)
         CHECK((all_left[number][i] = heap_malloc(16 * (i + 1))) != NULL);
 }
 
-/* The list of all heaps is made such that whoever walks it crashes. */
+/* The list of all heaps begins at an invalid address: a walk over it would crash. */
 Test(thread, no_allocation_walks_the_heaps)
 {
     start();

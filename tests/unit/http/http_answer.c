@@ -75,8 +75,8 @@ Test(http_answer, many_requests_read_the_account_few_times)
     cr_expect_leq(different, READS * tenths, "%d in %d tenths of a second", (int)different, (int)tenths);
 }
 
-/* A port of the reader's may be forwarded to the socket: a browser that comes through it names its page's
- * host. */
+/* A port of the reader's machine may be forwarded to the socket. A browser that comes through it sends the
+ * host of its page. */
 Test(http_answer, a_browser_at_the_socket_came_through_a_name_of_loopback)
 {
     answer_request request = POST(.peer = ANSWER_UNIX, .path = "/debug/gc", .host = "localhost:6060",

@@ -1,4 +1,4 @@
-/* large: objects of slots and huge ones, by way of the entry points. */
+/* large: objects of whole slots and huge objects, through the entry points. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <sys/mman.h>
@@ -56,7 +56,8 @@ static size_t charged(void)
     return PAGE_STAT(pages_inuse) * OS_PAGE + PAGE_STAT(huge_inuse);
 }
 
-/* A small object counts as its pages, however strictly it is aligned, and the rest of its chunk is for others. */
+/* A small object counts as its pages, however strictly it is aligned; other objects can use the rest of its
+ * chunk. */
 Test(large, alignment_is_not_charged)
 {
     enum { MANY = 64 };
@@ -256,7 +257,7 @@ Test(large, a_refused_resize_changes_nothing)
     cr_expect_not_null(heap_realloc(huge, MIB(30)));
 }
 
-/* Of the region: a sanitizer makes some of its own meanwhile. */
+/* Mappings of the region alone: a sanitizer makes mappings of its own meanwhile. */
 static size_t mappings(void)
 {
     FILE *file = fopen("/proc/self/maps", "r");
@@ -269,8 +270,9 @@ static size_t mappings(void)
     return count;
 }
 
-/* Moved pages have a mapping of their own, and a process has 65,530: beyond a few thousand they are copied,
- * and what is freed, grown again or shrunk is one mapping with the rest. */
+/* Pages that mremap moved have a mapping of their own, and a process may have 65,530 mappings. Beyond a few
+ * thousand, pages are copied instead. What is freed, grown again or shrunk is one mapping with its neighbours
+ * again. */
 Test(large, moving_leaves_no_mappings)
 {
     enum { MANY = 3000 };
@@ -309,7 +311,7 @@ static bool is_accessible(const void *p)
     return syscall(SYS_mincore, p, OS_PAGE, &resident) == 0;
 }
 
-/* Of a thread's frees the 1st, 2nd, 4th, 8th, ... */
+/* A thread's 1st, 2nd, 4th, 8th, ... freed blocks are held. */
 Test(large, the_first_freed_are_inaccessible_and_come_again_late)
 {
     for (uint64_t number = 1; number <= 70; number++) {

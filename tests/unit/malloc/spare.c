@@ -1,4 +1,5 @@
-/* spare: a thread's free runs: when it gets a share, what comes out of it, and that all of it goes back. */
+/* spare: a thread's spare runs: when a thread gets a share, what it allocates from it, and that all of it is
+ * given back. */
 #include <criterion/criterion.h>
 
 #include "runtime/cells/cache.h"
@@ -97,8 +98,8 @@ Test(spare, growing_and_shrinking_earn_none)
     cr_expect_eq(PAGE_STAT(slots_inuse), 0);
 }
 
-/* Runs come back with what was written in them; they are larger than what is asked for by a quarter at
- * most. */
+/* Spare runs still hold what was written in them. They are larger than the size asked for by at most an
+ * eighth (the bin) and a quarter. */
 Test(spare, sizes_and_zeroes)
 {
     static churn_t churn = {.random = 3, .least = KIB(33), .most = KIB(1000)};
@@ -181,7 +182,7 @@ Test(spare, near_a_limit_nothing_is_kept)
     control_set_memory_limit(INT64_MAX);
 }
 
-/* It would have served instead of the idle memory that went. */
+/* The spare runs could have served instead of the idle memory that was released. */
 Test(spare, what_is_kept_goes_when_idle_memory_has_gone_for_a_limit)
 {
     static churn_t churn = {.random = 6, .least = KIB(33), .most = KIB(200)};

@@ -1,5 +1,4 @@
-/* tend: what sleeping threads hold is had by others; where a thread is, as far as it can be known; a stress
- * of it. */
+/* tend: what sleeping threads cache is given to others; whether a thread is seen to sleep; a stress test. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <sched.h>
@@ -16,7 +15,7 @@
 #include "runtime/process/asleep.h"
 #include "tests/unit/support.h"
 
-/* --- where is it? --- */
+/* --- is the thread asleep? --- */
 
 static _Atomic int sleeper;
 static _Atomic uintptr_t sleeper_end;
@@ -89,7 +88,7 @@ static bool is_seen_asleep(int turns)
     return false;
 }
 
-/* `expected`: in the end it is seen; else it is never. */
+/* `expected`: the thread is seen asleep sooner or later; otherwise it never is. */
 static void check_thread(void *(*run)(void *), void *argument, bool expected)
 {
     pthread_t thread;

@@ -120,7 +120,7 @@ Test(zero, many_threads)
     expect_counts(80000, 80000);
 }
 
-/* A lock that another thread holds at the fork is not held in the child for ever. */
+/* A lock that another thread holds at the fork must not stay locked in the child. */
 static _Atomic bool ending;
 
 static void fork_again_and_again(void)

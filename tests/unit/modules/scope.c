@@ -1,5 +1,5 @@
-/* scope: in every unit test the soft limit counts what weir holds: the process is mostly the test framework
- * and the sanitizer. Those about the other scope set it. */
+/* scope: in every unit test the soft limit counts what weir holds, because the process is mostly the test
+ * framework and the sanitizer. Tests of the other scope set it themselves. */
 #include <stdlib.h>
 
 __attribute__((constructor)) static void count_weir_alone(void)

@@ -1,5 +1,4 @@
-/* Metrics: the table, what is read against the account, histograms, and that reading waits for no
- * collection. */
+/* Metrics: the table; values compared with the account; histograms; a read that waits for no collection. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <math.h>

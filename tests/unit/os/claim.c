@@ -1,5 +1,5 @@
-/* claim: addresses without a mapping, the pieces that are mapped, and the reservation where there can be
- * none. */
+/* claim: addresses without a mapping, the pieces that are mapped, and the reservation where addresses cannot
+ * be claimed. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stddef.h>
@@ -95,7 +95,8 @@ Test(claim, who_is_there_is_left_alone)
     cr_expect_eq(*taken, 1);
 }
 
-/* What the kernel, or a sandbox, answers to MAP_FIXED_NOREPLACE; the claim is a reservation then. */
+/* Have mmap with MAP_FIXED_NOREPLACE fail with this error, as a kernel or a sandbox may: the claim is then a
+ * reservation. */
 static void refuse_claims(unsigned error)
 {
     struct sock_filter filter[] = {

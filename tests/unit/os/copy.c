@@ -15,7 +15,7 @@ static unsigned char *map(void)
     return p;
 }
 
-/* Pages of zeros, of which the last byte alone is something, and full ones, at random. */
+/* At random: pages of zeros, pages of which only the last byte is not zero, and full pages. */
 static void fill_some(unsigned char *p, uint64_t *random)
 {
     for (size_t page = 0; page < PAGES; page++) {
@@ -62,7 +62,7 @@ static size_t dirty_pages(const unsigned char *p)
     return kib * 1024 / OS_PAGE;
 }
 
-/* Each mapping by itself: the kernel joins neighbours. */
+/* Inaccessible mappings keep the two apart: the kernel joins neighbours. */
 Test(copy, what_was_not_written_is_not_written, .disabled = SANITIZED)
 {
     unsigned char *from = map(), *guard = map(), *to = map(), *below = map();

@@ -13,7 +13,7 @@ Test(commitment, what_was_freed_can_be_had_again_where_data_is_limited)
     data_can_be_had_again();
 }
 
-/* Where there is no memory other addresses would not help. */
+/* When the kernel refuses to commit, the heap must not take other addresses: they would not help. */
 Test(commitment, a_refusal_uses_up_no_addresses)
 {
     if (SANITIZED)

@@ -1,4 +1,5 @@
-/* idle: what is held in no span: how much the rule lets be, and what goes back; huge pages for what is taken. */
+/* idle: how much memory outside of spans the idle rule keeps, and what is released; huge pages for what is
+ * taken. */
 #include <criterion/criterion.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -61,7 +62,8 @@ Test(idle, nothing_is_released_when_off)
     cr_expect_not(pages_trim(0));
 }
 
-/* What comes back is held: each page was released and faulted in again at each breath. */
+/* Memory that is taken again and again is held. Without that each breath released its pages and faulted them
+ * in again. */
 Test(idle, a_heap_that_breathes_is_not_released_each_time)
 {
     enum { BREATHS = 20, AMPLITUDE = 200 };
@@ -88,7 +90,7 @@ static bool is_zero_pages(const char *p, size_t size)
     return true;
 }
 
-/* It once gave back all that the extent allocator held. */
+/* The rule once released all that the extent allocator held. */
 Test(idle, no_more_huge_memory_is_released_than_exceeds_the_rule)
 {
     enum { BIG = 5 };
@@ -112,7 +114,8 @@ Test(idle, no_more_huge_memory_is_released_than_exceeds_the_rule)
     pages_verify();
 }
 
-/* A burst that leaves its spans half empty may hold that much less in free slots. */
+/* Free cells count as idle: a burst that leaves its spans half empty may leave that much less in free
+ * slots. */
 Test(idle, free_cells_count_as_idle)
 {
     enum { CELLS = 400 * 1000 };
@@ -210,7 +213,7 @@ Test(idle, not_when_told_not_to_and_not_where_it_does_not_pay)
     cr_expect_gt(PAGE_STAT(pages_idle), 0);
 }
 
-/* The sanitizers answer mlock themselves, and do nothing. */
+/* By system call: the sanitizers replace mlock by a function that does nothing. */
 static long lock_memory(const void *start, size_t size)
 {
     return syscall(SYS_mlock, start, size);
@@ -221,8 +224,8 @@ static long unlock_memory(const void *start, size_t size)
     return syscall(SYS_munlock, start, size);
 }
 
-/* Locked memory cannot be released: it stays, what lies around it goes, and it goes too once it is no longer
- * locked. */
+/* Locked memory cannot be released: it stays, and the memory around it is released. Once unlocked, it is
+ * released too. */
 Test(idle, locked_memory_holds_back_itself_alone)
 {
     enum { OBJECTS = 60000 };

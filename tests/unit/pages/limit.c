@@ -1,5 +1,5 @@
-/* limit: the hard limit refuses only what does not fit: what can be resident is charged, and given back
- * before. */
+/* limit: the hard limit refuses only what does not fit: what can become resident is charged, and idle memory
+ * is released before a refusal. */
 #include <criterion/criterion.h>
 #include <errno.h>
 
@@ -115,7 +115,8 @@ static size_t random_size(uint64_t *random)
     return 1 + random_below(random, most[kind]);
 }
 
-/* All that is asked for is written; a block may be resized, and freed by another thread than had it. */
+/* All that is allocated is written. A block may be resized, and freed by another thread than the one that
+ * allocated it. */
 static void run_program(size_t number)
 {
     uint64_t *random = &programs[number].random;
@@ -139,7 +140,8 @@ static void run_program(size_t number)
             }
 }
 
-/* What the limits compare, but for the tables outside of the region; the extent allocator's own tables lie inside. */
+/* The charge as the limits count it, without the tables outside of the region. The extent allocator's tables
+ * lie inside. */
 static void check_charge(int round)
 {
     enum { BOUND = KIB(256) };

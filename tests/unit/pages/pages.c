@@ -106,7 +106,7 @@ static void model_resize(run_t *run)
         run_write(run, old);
 }
 
-/* Huge objects take chunks' addresses in between, and hand them back written. */
+/* Huge objects take whole chunks in between, and give them back written. */
 static void model_huge(void)
 {
     size_t size = MIB(2) + random_below(&model.random, MIB(12));
@@ -198,8 +198,8 @@ Test(pages, metadata_is_zeroed_aligned_and_counted)
     cr_expect_eq(PAGE_STAT(metadata), before + sum);
 }
 
-/* Large objects and spans alike: a group of chunks in which no run is long enough is not searched for one
- * again. */
+/* A group of chunks in which no run is long enough is not searched again for one of that length, by large
+ * objects or by spans. */
 Test(pages, a_search_in_vain_is_not_repeated)
 {
     enum { COUNT_OF = 2 * INDEX_CHUNKS * CHUNK_SLOTS };

@@ -1,4 +1,4 @@
-/* slack: what is touched behind large objects goes back, and no chunk is searched for it that has none. */
+/* slack: touched pages behind large objects are released, and no chunk without such pages is searched. */
 #include <criterion/criterion.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -36,7 +36,7 @@ static size_t make_slack(void)
     return PAGE_STAT(pages_slack);
 }
 
-/* Under the pages' lock by itself. */
+/* pages_trim takes the pages' lock itself. */
 static uint64_t searches_of_trim(void)
 {
     uint64_t before = slack_searches();

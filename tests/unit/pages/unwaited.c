@@ -1,6 +1,6 @@
-/* unwaited: while a thread gives memory back to the kernel, others allocate. The kernel's part (os_release) is wrapped: in
- * each call of it another thread takes memory, and the call does not return before it has. If that thread waits
- * for the release, the two wait for each other, and the alarm ends them. */
+/* unwaited: while a thread gives memory back to the kernel, others allocate. The test wraps os_release: each
+ * call has another thread take memory, and does not return before that is done. If the other thread waited
+ * for the release, the two would wait for each other, and the alarm would end them. */
 #include <criterion/criterion.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -12,8 +12,8 @@
 #include "runtime/threads/bias.h"
 #include "tests/unit/support.h"
 
-static _Atomic(void (*)(void)) during; /* what happens in each release by another thread than it is itself */
-static _Atomic size_t releases;        /* in which it happened */
+static _Atomic(void (*)(void)) during; /* called in each release that the other thread does not make itself */
+static _Atomic size_t releases;        /* the number of these releases */
 static __thread bool is_other;
 
 bool __real_os_release(void *start, size_t size);
@@ -52,7 +52,7 @@ static void take_by_other(void)
     sem_wait(&done);
 }
 
-/* From here on the other thread takes so much in each release. */
+/* From here on the other thread takes this many bytes during each release. */
 static void begin(size_t size)
 {
     pthread_t thread;
@@ -113,7 +113,7 @@ Test(unwaited, memory_of_the_extent_allocator)
     trim_with(MIB(5), KIB(100));
 }
 
-/* The extent allocator would give what is being released. */
+/* The other thread takes memory that the extent allocator could serve from what is being released. */
 Test(unwaited, memory_of_the_extent_allocator_while_others_take_some)
 {
     trim_with(MIB(5), MIB(5));

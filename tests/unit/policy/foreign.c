@@ -1,5 +1,5 @@
-/* foreign: what is not the runtime's, as arithmetic over simulated readings; and as the limit counts it
- * here. */
+/* foreign: memory that is not the runtime's: the estimate, on simulated readings, and how the limit counts it
+ * in this process. */
 #include <criterion/criterion.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -71,8 +71,7 @@ Test(foreign, noise_moves_nothing)
         cr_assert_eq(reading(MIB(110) - random_below(&random, 2 * STEP), MIB(10)), MIB(100));
 }
 
-/* For any readings: no smaller than the highest difference of the window, and by less than two steps larger
- * than that of both. */
+/* For any readings: highest difference in a window <= estimate < highest in two windows + 2 steps. */
 Test(foreign, it_stays_within_two_steps)
 {
     enum { READINGS = 100000, WINDOW = FOREIGN_WINDOW_NS / READING_NS };
@@ -233,7 +232,7 @@ static bool is_idle_at_most(size_t bytes)
     return PAGE_STAT(pages_idle) * OS_PAGE + PAGE_STAT(huge_idle) <= bytes;
 }
 
-/* The heap is flat and takes nothing fresh; what it holds idle goes all the same. */
+/* The heap stays flat and takes no fresh memory; its idle memory is released all the same. */
 Test(foreign, idle_memory_makes_room_for_others)
 {
     enum { BLOCK = 1000 * 1000, BLOCKS = 100 };

@@ -34,7 +34,7 @@ Test(limiter, limiter_by_hand)
     cr_expect(limiter.on);
 }
 
-/* As long as cycles keep to it: collector <= program + capacity + longest cycle, at any time. */
+/* While no cycle begins with the limiter on: collector <= program + capacity + longest cycle, at any time. */
 Test(limiter, limiter_holds_the_collector_to_half)
 {
     uint64_t seed = 3, collector = 0, program = 0, longest = 0;

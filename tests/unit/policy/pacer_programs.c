@@ -94,7 +94,7 @@ static uint64_t ramp(uint64_t allocated)
     return allocated / 4;
 }
 
-/* 20 MiB, but 200 MiB between the second and the third GiB. */
+/* 20 MiB, but 200 MiB while the third GiB is allocated. */
 static uint64_t spike(uint64_t allocated)
 {
     return allocated >> 30 == 2 ? MIB(200) : MIB(20);
@@ -115,13 +115,12 @@ Test(pacer_programs, every_shape_meets_its_goal)
         program_t program = program_new(percent, PACER_NONE, shapes[i % COUNT(shapes)]);
         program_run(&program, MIB(4096));
         cr_expect_leq(program.worst_over, 1.0);
-        /* A goal of less than 4 MiB cannot be met in grains of 64 KiB to 5 %. */
+        /* With a goal of less than 4 MiB, grains of 64 KiB are too coarse to come within 5 %. */
         if (percent >= 100)
             cr_expect_geq(program.worst_short, 0.95, "shape %zu, %d %%: %f", i % COUNT(shapes), percent,
                           program.worst_short);
         cr_expect_eq(program.limited, 0);
-        /* The goal is at least 4 MiB * GOGC/100, and the live heap of no shape but tiny stays below 64
-         * KiB. */
+        /* The goal is at least 4 MiB * GOGC/100. Only the live heap of `tiny` stays below 64 KiB. */
         uint64_t most_cycles = MIB(4096) / (MIB(4) / 100 * (unsigned)percent - MIB(1) / 8 - KIB(20));
         cr_expect_leq(program.cycles, most_cycles, "shape %zu, %d %%", i % COUNT(shapes), percent);
     }
@@ -190,8 +189,8 @@ Test(pacer_programs, off_under_a_limit_collects_at_the_limit)
     cr_expect_eq(program.held_back, 0);
 }
 
-/* Live at 55 % of the limit, and every MiB of the heap holds a quarter of a MiB more. That is not known until
- * the first cycle, so the limit has to stop the first growth. */
+/* 55 % of the limit is live, and the spans of each MiB of the heap hold a quarter of a MiB more. The pacer
+ * does not know that before the first cycle, so the limit has to stop the first growth. */
 Test(pacer_programs, fragmented_heap_stays_below_the_limit)
 {
     static const int percents[] = {-1, 100, 400};
@@ -219,7 +218,7 @@ Test(pacer_programs, limit_takes_over_from_the_percentage_and_lets_go)
     cr_expect_eq(program.pacer.goal, MIB(40));
 }
 
-/* Marking as expensive as here, the collector would take 96 % without the limiter. */
+/* With marking as expensive as here, the collector would take 96 % of the time without the limiter. */
 Test(pacer_programs, live_beyond_the_limit_leaves_half_to_the_program)
 {
     static const int percents[] = {-1, 1000};

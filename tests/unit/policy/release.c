@@ -166,7 +166,7 @@ typedef struct program {
     release_t rule;
     size_t limit; /* as limit.c keeps it: idle memory makes room before fresh is taken */
     size_t inuse, idle;
-    size_t fresh, given; /* ever, by the rule */
+    size_t fresh, given; /* in all: taken from the kernel; released by the rule */
     size_t highest;      /* of inuse + idle */
     uint64_t now;
 } program_t;
@@ -237,7 +237,7 @@ static size_t plain_total(const program_t *p)
     return p->inuse + plain + RELEASE_STEP;
 }
 
-/* What may be faulted in again in a time, at the rate that the rule is allowed. */
+/* Bytes that may be faulted in again in this time, at the rate that the rule allows. */
 static size_t allowed_in(uint64_t time)
 {
     return (size_t)(time / RELEASE_FADE_NS);
@@ -264,7 +264,7 @@ Test(release, so_is_one_after_slow_growth)
     cr_expect_leq(p.inuse + p.idle, MIB(107));
 }
 
-/* Up to `high` and down to `low`, again and again: what it pays beyond its first growth. */
+/* Go up to `high` and down to `low`, again and again. Returns the fresh bytes beyond the first growth. */
 static size_t breathe(program_t *p, size_t low, size_t high, uint64_t period, int breaths)
 {
     go_to(p, high, period / 2);

@@ -34,7 +34,7 @@ Test(pool, an_object_comes_back)
     cr_expect_eq(dropped, 1);
 }
 
-/* Programs have compiled these places into themselves: they change with the digit in the name only. */
+/* Compiled programs contain these offsets: they change only with the digit in the name. */
 _Static_assert(offsetof(struct weir_pool_local, busy) == 0 &&
                    offsetof(struct weir_pool_local, unbiased) == 4 &&
                    offsetof(struct weir_pool_local, count) == 8 &&

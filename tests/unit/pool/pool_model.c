@@ -1,8 +1,8 @@
 /* pool_model: random gets and puts in several pools, by threads that come and go and hand objects to each
  * other, while cycles run, against a shadow: each object knows who has it, and its contents.
  *
- *   once        an object's state is swapped at each get, put and drop; whoever finds another than expected
- *               has found an object in two places
+ *   once        an object's state is swapped at each get, put and drop; another state than the expected one
+ *               means that an object is in two places
  *   contents    a pattern of the object's number and generation survives the pool
  *   none lost   at the end every object that was made has been dropped, by the pool or by its holder
  *

@@ -22,7 +22,7 @@ static depot_t depot;
 static _Atomic uint32_t holders[MAGAZINES];
 static magazine_t *magazines;
 
-/* Two out, the first in first: the order that makes ABA. */
+/* Pop two, and push them in the same order: the order in which ABA happens. */
 static void pop_and_push(size_t number)
 {
     (void)number;
@@ -53,7 +53,7 @@ Test(pool_race, no_magazine_is_popped_twice)
     cr_expect_eq(left, MAGAZINES);
 }
 
-/* --- a cycle takes nothing out of a thread's hands that it is about to hand out --- */
+/* --- a cycle takes no object that a thread is about to hand out --- */
 
 static weir_pool *pool;
 static atomic_bool over;

@@ -11,7 +11,7 @@
 #include "runtime/cycle/cycle.h"
 #include "tests/unit/support.h"
 
-/* Under AddressSanitizer too it is the magazines that are tested. */
+/* Poolcheck is off, so that the magazines are tested under AddressSanitizer too. */
 static inline void start(void)
 {
     heap_free(heap_malloc(1));

@@ -1,4 +1,4 @@
-/* pool_watch: what heaptrack is told of pools: here the test plays heaptrack. */
+/* pool_watch: what pools report to heaptrack. The test stands in for heaptrack. */
 #include <criterion/criterion.h>
 
 #include "pool/pool.h"

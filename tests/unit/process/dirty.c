@@ -126,7 +126,7 @@ Test(dirty, no_write_is_lost_between_two_questions, .init = begin)
         pthread_create(&threads[i], NULL, write_on, (void *)(i + 1));
     for (int round = 0; round < 200; round++) {
         ask();
-        for (size_t i = 0; i < PAGES; i++) /* after the question: what came since may be in it too */
+        for (size_t i = 0; i < PAGES; i++) /* read after the question, so later writes may be counted too */
             if (said[i])
                 seen[i] = __atomic_load_n((uint64_t *)(void *)(memory + i * OS_PAGE), __ATOMIC_RELAXED);
     }
@@ -162,7 +162,7 @@ Test(dirty, a_forked_child_watches_for_itself, .init = begin)
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_expect_eq(status, 0);
     memory[1 * OS_PAGE] = 7;
-    ask(); /* fork itself write-protects pages: the rest may be reported or not */
+    ask(); /* fork write-protects pages: others may be reported too */
     cr_expect(said[1]);
 }
 

@@ -119,7 +119,8 @@ Test(memory_size, control_groups)
     }
 }
 
-/* Paths at, and beyond, what fits in a buffer: no limit is found there, but those above still count. */
+/* Paths around the size of the buffers. A path that is too long is skipped, and the limits of the groups
+ * above it count. A line of /proc/self/cgroup that does not fit counts for nothing. */
 Test(memory_size, long_paths)
 {
     static char groups[8192];

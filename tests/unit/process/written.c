@@ -97,7 +97,7 @@ Test(written, data_stack_and_touched_pages_are_found)
     cr_expect_eq(written_copy(copy, (uintptr_t)memory + MIB(3), 1), WRITTEN_GONE);
 }
 
-/* A range begins and ends where it is asked to, and not at the page. */
+/* A range begins and ends at the addresses that are asked for, not at the bounds of pages. */
 static uintptr_t first, last;
 static void note_ends(uintptr_t from, uintptr_t to)
 {
@@ -158,7 +158,7 @@ Test(own, what_lies_between_is_left)
     cr_expect_eq(bytes, MIB(3));
 }
 
-/* Places are used again: more reservations than there is room for, one after the other. */
+/* Entries of the table are used again: more reservations than it has room for, one after the other. */
 Test(own, places_are_used_again)
 {
     for (int i = 0; i < 10000; i++) {

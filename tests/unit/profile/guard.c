@@ -38,7 +38,8 @@ Test(guard, realloc_moves_and_keeps)
     verify_own();
 }
 
-/* All pages are in use: blocks are as always. One that is freed serves again after all others that are free. */
+/* While all pages are in use, blocks are ordinary ones. A freed page is used again after all pages that were
+ * freed before. */
 Test(guard, pages_are_few_and_wait_long)
 {
     guard_every("guard=1");

@@ -1,9 +1,10 @@
 /* guard_model: random operations on guarded blocks, right and wrong ones, against a model that knows which page each
  * takes.
  *
- *     the model      pages that had a block, those that are free again in the order of their frees, the turn
+ *     the model      pages that had a block; free ones in the order of their frees; whether the next block
+ *                    lies at the start or at the end of its page
  *     each block     its page, its place there, what it holds, what was written beside it
- *     the heap       guard=1: each block that fits, for as long as there are pages
+ *     the heap       guard=1: each block that fits into a page is guarded, while there are pages
  *
  * A page is accessible while its block lives, and those beside it never are. Each misuse is reported once, with the
  * right words, and does nothing else (onerror=warn). After each few hundred steps the account is compared.
@@ -36,7 +37,7 @@ static struct {
     uint64_t random, seed;
     size_t step, guarded, misuses;
     size_t mallocs, frees, bytes; /* of all blocks */
-    int said, pipe[2];            /* a file in place of stderr; for asking the kernel about an address */
+    int said, pipe[2];            /* a file in place of stderr; to ask the kernel about an address */
     off_t read;
 } model;
 
@@ -109,7 +110,7 @@ static void slot_taken(void)
 
 /* --- blocks --- */
 
-/* A block that was asked for with this size, if it is a guarded one: where the model says. */
+/* Note a new block of the size asked for. If it is guarded, it lies where the model says. */
 static void note_block(block_t *block, char *p, size_t size, size_t asked)
 {
     bool fits = class_size(class_of(asked)) <= OS_PAGE;
@@ -160,7 +161,7 @@ static void allocate(block_t *block)
     note_block(block, heap_malloc(size), size, size);
 }
 
-/* A larger alignment asks for a whole cell of a class that has it. */
+/* An alignment above 16 takes a whole cell, of a class whose cells have that alignment. */
 static void allocate_aligned(block_t *block)
 {
     size_t alignment = (size_t)16 << below(7), size = random_size(), asked = size;
@@ -185,7 +186,7 @@ static void release(block_t *block)
     note_free(block);
 }
 
-/* The new block comes before the old one goes. An ordinary one may stay. */
+/* realloc allocates the new block before it frees the old one. An ordinary block may stay in place. */
 static void resize(block_t *block)
 {
     size_t size = random_size(), kept = size < block->size ? size : block->size;
@@ -202,7 +203,7 @@ static void resize(block_t *block)
     note_free(&old);
 }
 
-/* A byte of the page that is not the block's: its free will say so. */
+/* Change a byte of the page outside of the block: the free of the block will report it. */
 static void damage(block_t *block)
 {
     if (block->slot == NO_SLOT || block->damage)

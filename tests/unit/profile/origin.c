@@ -25,7 +25,7 @@ static uint32_t below(uint32_t bound)
     return (uint32_t)(state >> 33) % bound;
 }
 
-/* Neighbours, and far apart; never read. */
+/* Addresses of blocks, some adjacent and some far apart; they are never read. */
 static void *block_of(uint32_t i)
 {
     return (void *)(((uintptr_t)1 << 40) + (uintptr_t)i * (i % 3 ? 16 : 1 << 20));
@@ -106,7 +106,7 @@ Test(origin, a_table_against_a_model, .init = begin)
     check();
 }
 
-/* Equal stacks have one number, others have others. */
+/* Equal stacks get one number, different stacks get different numbers. */
 Test(origin, stacks_are_kept_once, .init = begin)
 {
     origin_unwind = unwind;

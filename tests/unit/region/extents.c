@@ -1,4 +1,4 @@
-/* extents: huge objects, by way of pages, whose lock it lives under. */
+/* extents: huge objects, through the functions of the pages, under whose lock the extent allocator runs. */
 #include <criterion/criterion.h>
 
 #include "runtime/os/os.h"
@@ -108,7 +108,8 @@ Test(extents, more_than_there_is)
     cr_expect_eq(PAGE_STAT(huge_inuse), 0);
 }
 
-/* All at once, the extent allocator asleep still: nobody may be refused because another is just waking it. */
+/* All threads at once, while the extent allocator is asleep: none may be refused because another one is
+ * waking it. */
 static pthread_barrier_t barrier;
 
 static void take_first(size_t number)

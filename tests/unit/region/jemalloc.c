@@ -52,7 +52,8 @@ Test(jemalloc, takes_no_options_from_the_environment)
     cr_assert_neq(arenas, 7);
 }
 
-/* The two functions that are called and are not its interface do what they are called for (jemalloc 5.3). */
+/* The runtime calls two functions of jemalloc that are not in its interface. They do what they are called for
+ * (jemalloc 5.3). */
 Test(jemalloc, purges_by_its_inner_function)
 {
     start();

@@ -121,7 +121,8 @@ Test(region, what_was_foreign_is_ours_once_the_region_reaches_there)
     cr_expect_eq(span_of_slot(region_slot(p))->state, SPAN_NONE);
 }
 
-/* Somebody has mapped something just where the region grows to: it grows past, and leaves it as it is. */
+/* A foreign mapping lies just where the region would grow: the region grows past it, and leaves it as it
+ * is. */
 Test(region, neighbours_are_left_alone)
 {
     start();
@@ -163,7 +164,8 @@ static size_t address_space(void)
     return pages * OS_PAGE;
 }
 
-/* The heap takes addresses as it takes memory, so that a limit of them is the program's. */
+/* The heap takes addresses only as it takes memory, so that under a limit of addresses the program has the
+ * rest. */
 Test(region, takes_no_addresses_ahead)
 {
     if (SANITIZED)

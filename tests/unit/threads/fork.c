@@ -1,5 +1,5 @@
-/* fork: handlers that the program registered before the heap started are prepared before its locks are
- * taken. */
+/* fork: prepare handlers that the program registered before the heap started run before the heap takes its
+ * locks; a fork by a thread that holds a lock. */
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <signal.h>

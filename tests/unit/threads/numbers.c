@@ -1,5 +1,5 @@
-/* numbers: of two heaps with one number the older one is found; what a thread costs does not grow with how
- * many there are. */
+/* numbers: when two heaps have one number, the older heap is found; the cost of a thread does not grow with
+ * the number of threads. */
 #include <criterion/criterion.h>
 
 #include "runtime/threads/numbers.h"

@@ -65,7 +65,7 @@ static char *read_said(void)
     return said;
 }
 
-/* Masks are nothing to ThreadSanitizer, which takes all signals first. */
+/* ThreadSanitizer takes all signals first, whatever a thread blocks. */
 Test(stop, a_thread_that_blocks_the_signal_does_not_hang_the_program, .disabled = WATCHED)
 {
     pthread_t thread;
@@ -86,7 +86,7 @@ Test(stop, a_thread_that_blocks_the_signal_does_not_hang_the_program, .disabled 
     cr_expect_eq(events[WEIR_EVENT_STOP_BEGIN], 1);
     cr_expect_eq(events[WEIR_EVENT_STOPPED] + events[WEIR_EVENT_COLLECTED], 0);
     start = os_now_ns();
-    for (int i = 0; i < 2000; i++) /* twice the goal: nobody waits for a collection again at once */
+    for (int i = 0; i < 2000; i++) /* twice the goal: no allocation collects again at once */
         cr_assert_not_null(weir_gc_alloc(5000));
     uint64_t retries = (os_now_ns() - start) / 10000000000u; /* one each ten seconds */
     cr_expect_leq(events[WEIR_EVENT_STOP_BEGIN], 1 + retries);
@@ -101,7 +101,7 @@ Test(stop, a_thread_that_blocks_the_signal_does_not_hang_the_program, .disabled 
     (void)*(volatile char *)kept;
 }
 
-/* To a tracer masks are nothing. */
+/* A tracer stops a thread whatever signals it blocks. */
 Test(stop, a_thread_that_blocks_all_signals_is_held_by_a_tracer, .disabled = WATCHED)
 {
     pthread_t thread;
@@ -134,7 +134,7 @@ static void collect_with_another_thread(uint64_t expected)
     pthread_join(thread, NULL);
 }
 
-/* As in containers of old kernels. */
+/* ptrace is forbidden, as in containers on old kernels. */
 Test(stop, without_a_tracer_and_when_no_other_means_is_allowed_it_is_given_up, .disabled = WATCHED)
 {
     options.stop = OPTIONS_STOP_PTRACE;
@@ -150,7 +150,7 @@ Test(stop, without_a_tracer_and_when_no_other_means_is_allowed_it_is_given_up, .
     collect_with_another_thread(0);
 }
 
-/* Who holds the threads is killed while they are held: what is marked then is not trusted, and nothing is
+/* The tracer is killed while it holds the threads: the marks of that trace are not trusted, and nothing is
  * freed. */
 static void kill_tracer(void *context, const weir_event *event)
 {
@@ -218,7 +218,7 @@ static void *stand_at_the_end_of_a_section(void *argument)
     return argument;
 }
 
-/* It has as long as it takes to run, were it to run. */
+/* Wait long enough for the handler to run, if it could. */
 static void send_signal(void *thread, const weir_event *event)
 {
     (void)event;
@@ -228,7 +228,7 @@ static void send_signal(void *thread, const weir_event *event)
     handled_before_start = handled;
 }
 
-/* It could move pointers behind the collector. */
+/* A handler in a stopped thread could move pointers unseen by the collector. */
 Test(stop, no_handler_runs_in_a_thread_that_stands_still, .disabled = WATCHED)
 {
     pthread_t thread;
@@ -255,8 +255,8 @@ static void *say_number(void *number)
     return NULL;
 }
 
-/* The kernel refuses to have it traced for a moment, and then has forgotten it: that is no reason to stop
- * threads by the signal. */
+/* For a moment the kernel refuses to trace a thread that has ended, then it has forgotten the thread. Neither
+ * is a reason to stop threads by the signal. */
 Test(stop, a_thread_that_the_kernel_has_forgotten_has_ended)
 {
     _Atomic int number = 0;
@@ -290,7 +290,7 @@ Test(stop, room_is_made_for_threads_that_have_come_since)
 
 /* --- a number that is used again --- */
 
-/* Its numbers are its heap's and the thread's of the kernel. */
+/* Get a heap by allocating, and tell which one. */
 static void *come_to_a_heap(void *heap)
 {
     CHECK(weir_gc_alloc(64));
@@ -315,7 +315,7 @@ Test(stop, the_number_of_a_thread_that_is_gone_is_a_stranger_s)
 {
     pthread_t first, second;
     heap_t *heap = NULL;
-    weir_gc_attach_thread(); /* so it does not take over that one's */
+    weir_gc_attach_thread(); /* so that this thread does not take over the first one's heap */
     pthread_create(&first, NULL, come_to_a_heap, &heap);
     pthread_join(first, NULL);
     pthread_create(&second, NULL, stay_unknown, NULL);
@@ -395,8 +395,9 @@ static void cancel_in_a_stop(void)
     CHECK(pthread_join(thread, NULL) == 0);
 }
 
-/* The next thread that has the heap may be the one that collects: nothing is noted of it, so what is there is read.
- * AddressSanitizer's marks on a stack stay when a thread is cancelled in the middle of a function. */
+/* The next thread with that heap may be the one that collects. Its registers are not noted then, so registers
+ * that were left there would be read. AddressSanitizer's marks on a stack stay when a thread is cancelled in
+ * the middle of a function. */
 Test(stop, a_thread_that_is_cancelled_in_a_stop_leaves_no_registers_behind, .disabled = SANITIZED)
 {
     options.stop = OPTIONS_STOP_SIGNAL;

@@ -1,5 +1,5 @@
-/* tend_queue: what tending costs is paid for by what threads did, and not by how many there are; nothing is
- * forgotten: what a sleeper does or is sent after it was tended is had the next time. */
+/* tend_queue: the cost of tending grows with what threads did, not with how many threads there are. What a
+ * sleeper frees, or is sent, after it was tended is given back the next time. */
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -140,7 +140,7 @@ static void *allocate_then_free_most(void *number)
     note_place((size_t)number);
     pthread_barrier_wait(&all_there);
     sem_wait(&wake);
-    for (size_t i = 0; i < BLOCKS; i += 4) /* no span becomes empty or ceases to be full: fast paths */
+    for (size_t i = 0; i < BLOCKS; i += 4) /* no span becomes empty or ceases to be full: only fast paths */
         if (i % 16)
             heap_free(blocks[i]);
     sem_post(&done);

@@ -1,6 +1,6 @@
-/* The threads that mark: each run reaches all that are ready, and waits for none that is not. This program's
- * own pthread_create stands before the C library's, so that a thread can be held up before it has begun: as
- * it is in a child of fork that has inherited a lock from a thread of its parent's. */
+/* The threads that mark: each run reaches all that are ready, and waits for none that is not. This program
+ * interposes pthread_create, so that it can hold a thread up before it begins: so it happens in a child of
+ * fork that inherited a lock from a thread of its parent. */
 #include <criterion/criterion.h>
 #include <dlfcn.h>
 #include <pthread.h>

@@ -30,8 +30,8 @@ Test(benchstat, medians)
     cr_expect(close_to(statistics_median(values, 1), 1));
 }
 
-/* Tables of the sign test: Hollander and Wolfe, or any other. From 31 on the normal distribution stands
- * in. */
+/* Values from tables of the sign test (Hollander and Wolfe, or any other). From 31 values on the normal
+ * approximation is used. */
 Test(benchstat, intervals)
 {
     static const struct {
@@ -63,8 +63,8 @@ Test(benchstat, intervals_cover)
     }
 }
 
-/* The definition: among all ways to choose which values are the left sample, those whose U is as far from the
- * middle as the one that was found, or farther. */
+/* The p-value by its definition: of all ways to choose the left sample, the share whose U is at least as far
+ * from the middle as that of the given one. */
 static double enumerate(const double *left, size_t left_count, const double *right, size_t right_count)
 {
     double all[16];
@@ -115,14 +115,14 @@ Test(benchstat, u_test_is_its_definition)
     }
 }
 
-/* One way of seven is as far out: on the other side two values share the last rank. benchstat takes the other
- * tail twice, finds no way at all, and calls this a difference. */
+/* One of seven ways is as extreme: on the other side two values share the last rank. Go's benchstat doubles
+ * the other tail, which has no way at all, and calls this a difference. */
 Test(benchstat, u_test_of_ties_and_unequal_sizes)
 {
     cr_expect(close_to(statistics_u_test((double[]){2, 3, 3, 4, 5, 5}, 6, (double[]){1}, 1), 1.0 / 7));
 }
 
-/* Where one side is all below the other there is one way in C(2n, n). */
+/* When one sample lies wholly below the other, each side has one way in C(2n, n). */
 Test(benchstat, u_test_of_samples_apart)
 {
     double left[60], right[60];
@@ -232,7 +232,7 @@ Test(benchstat, reading)
     cr_expect_str_eq(projection_label(&results.axes[AXIS_ROW], 0), "A-2");
     cr_expect_eq(results.axes[AXIS_TABLE].texts.count, 2);
     cr_assert_eq(results.cell_count, 3);
-    const struct cell *cell = &results.cells[1]; /* behind that of no goos */
+    const struct cell *cell = &results.cells[1]; /* after the cell without goos */
     cr_expect_str_eq(projection_label(&results.axes[AXIS_TABLE], results.cells[0].table), "");
     cr_expect_str_eq(projection_label(&results.axes[AXIS_TABLE], cell->table), "linux");
     cr_expect(cell->count == 2 && close_to(cell->values[0], 3e-9) && close_to(cell->values[1], 5e-9));

@@ -8,7 +8,7 @@
 #include "tools/weir/sweep/setting.h"
 #include "tools/weir/sweep/study.h"
 
-/* The command line says this; here nobody reads it. */
+/* Stub: the command prints this message; the tests do not read it. */
 int command_bad_usage(const struct command *command, const char *format, ...)
 {
     (void)command, (void)format;

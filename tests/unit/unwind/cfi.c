@@ -1,7 +1,6 @@
-/* cfi: walks by our reading of the call frame information against libgcc's, frame by frame, in places where
- * stacks are
- * unusual: a callback of the C library, a signal handler, one on a stack of its own, a coroutine, a realigned
- * stack. And damaged tables.
+/* cfi: stack walks by our reader of the call frame information, compared with libgcc's frame by frame, where
+ * stacks are unusual: in a callback of the C library, in a signal handler, in one with a stack of its own, in
+ * a coroutine, on a realigned stack. And damaged tables.
  */
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -39,7 +38,7 @@ static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *arg
 
 static walk_t found, expected;
 
-/* From the frame of the caller on, as a copy of its registers tells. */
+/* Walk from the caller's frame outwards; the argument is a copy of its registers. */
 __attribute__((noinline)) static void walk_from(cfi_frame_t frame)
 {
     cfi_bounds_t bounds = {frame.reg[CFI_RSP], UINTPTR_MAX};
@@ -141,7 +140,7 @@ Test(cfi, a_signal_handler_on_its_own_stack)
 
 #endif
 
-/* --- and all of it: unwind.h --- */
+/* --- the whole unwinder: unwind.h --- */
 
 static uintptr_t calls[ROOM];
 static uint32_t count;
@@ -152,8 +151,7 @@ static void unwind(unwind_stack_t own)
     count = unwind_calls(own, calls, ROOM, &whole);
 }
 
-/* The test is part of the image of the runtime here, whose frames are left out: what is left are the C
- * library's. */
+/* Test and runtime are one image here, whose frames are left out; only the C library's frames are left. */
 static int compare_and_unwind(const void *a, const void *b)
 {
     unwind((unwind_stack_t){0, 0});
@@ -264,7 +262,7 @@ static uintptr_t interrupted(void)
     return 0;
 }
 
-/* It has not called, so it cannot be told whether it stands where it stood. */
+/* The interrupted frame is not at a call, so it cannot be told whether it stands where it stood before. */
 Test(unwind, what_a_signal_interrupts_is_never_the_same)
 {
     signal(SIGUSR1, find_places_on_signal);

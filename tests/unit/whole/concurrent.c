@@ -1,6 +1,6 @@
-/* concurrent: marking beside the program. References are moved in each phase of a trace, by the program and by the
- * kernel, from where marking has yet to come to where it has been. What is freed is filled, and after each trace a second
- * tracer agrees; so in concurrent_*.c. */
+/* concurrent: marking beside the program. In each phase of a trace the program and the kernel move references
+ * from places that are not scanned yet to places that are. Freed memory is filled, and after each trace a
+ * second tracer has to agree; likewise in concurrent_*.c. */
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <linux/filter.h>
@@ -177,7 +177,7 @@ __attribute__((noinline)) static void hiding_make(size_t i, size_t count)
     moved[i] = *hiding;
 }
 
-/* They read what the program writes, so they are called in a stop alone; the first stop has none of them. */
+/* The functions read what the program writes, so they are called only in a stop, and not in the first one. */
 Test(concurrent, functions_of_types_are_called_in_a_stop, .init = begin)
 {
     for (enum phase phase = 0; phase < PHASES; phase++) {

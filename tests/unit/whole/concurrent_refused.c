@@ -56,7 +56,7 @@ Test(concurrent_refused, without_a_pagemap_the_world_stops, .init = begin)
     check_in_a_stop();
 }
 
-/* Between others that are not watched. */
+/* Objects that are watched lie between others that are not, so there are more ranges than one. */
 Test(concurrent_refused, with_too_much_to_note_the_world_stops, .init = begin)
 {
     static void *apart[10];

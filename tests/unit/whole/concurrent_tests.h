@@ -72,7 +72,7 @@ static inline void *actor(void *argument)
     return NULL;
 }
 
-/* A collection, in whose phase the act is done by another thread. */
+/* Collect. In the given phase of the collection another thread runs `act`. */
 static inline void collect_around(void (*act)(void), enum phase phase)
 {
     pthread_t thread;
@@ -124,7 +124,7 @@ __attribute__((noinline, unused)) static void *object_new(uint64_t number)
     return object;
 }
 
-/* Half of them are objects' own, the other half hang on one of another object. */
+/* Put objects into the first half of the places; the second half stays empty. */
 __attribute__((noinline, unused)) static void objects_make(void)
 {
     for (int i = 0; i < PLACES / 2; i++) {
@@ -156,7 +156,7 @@ static inline void check_moves(void (*move)(void), enum phase phase)
     check_moved();
 }
 
-/* Objects of this trace: the moved ones are known to them alone. */
+/* Afterwards only objects allocated during this trace point to the moved ones. */
 static inline void move_to_new(void)
 {
     for (int i = 0; i < PLACES / 2; i++) {
@@ -257,7 +257,7 @@ static inline void move(writer_t *writer, size_t from, size_t to)
     }
 }
 
-/* The second is known to the first alone. */
+/* Afterwards only the parent points to the child. */
 static inline void adopt(writer_t *writer, size_t parent, size_t child)
 {
     if (parent == child || !writer->known[parent].number || writer->known[parent].child ||

@@ -93,7 +93,7 @@ static void fork_in_handler(int signal)
 {
     (void)signal;
     if (is_child || forks >= 40 ||
-        cache.no_stop) /* a section that a stop waits for: there a fork waits for the stop, too */
+        cache.no_stop) /* a no-stop section: the stop waits for it, and a fork in it for the stop */
         return;
     int status;
     pid_t child = fork();
@@ -121,7 +121,7 @@ Test(concurrent_threads, children_of_a_handler_have_no_half_trace, .init = begin
     sigset_t alarm, before;
     sigemptyset(&alarm);
     sigaddset(&alarm, SIGALRM);
-    pthread_sigmask(SIG_BLOCK, &alarm, &before); /* it is for this thread alone */
+    pthread_sigmask(SIG_BLOCK, &alarm, &before); /* only this thread takes SIGALRM */
     pthread_t collector = collector_start();
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     writer_init(0);

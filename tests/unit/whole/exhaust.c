@@ -1,11 +1,10 @@
-/* exhaust: memory runs out at every place in turn, through every public function, as SQLite tests it: each
- * call gives the error that its manual names or does what it should, nothing is lost, nothing is damaged, and
- * with memory again all works.
+/* exhaust: memory runs out at every place in turn, through every public function, as SQLite tests it. Each
+ * call succeeds or gives the error that its manual names. Nothing is lost or damaged, and when there is
+ * memory again all works.
  *
- * Two ways to run out, each from a fresh process for each place: the hard limit leaves room for N pages more,
- * N from 0 until the scenario gets all it asks for; and the Nth question to the system for addresses or for
- * their use is answered by no
- * (the linker puts ours in place of os_reserve and os_commit).
+ * Memory runs out in two ways, for each N in a new process: the hard limit leaves room for N pages more, N
+ * from 0 until the scenario gets all it asks for; or the Nth request to reserve or commit memory is refused
+ * (the linker replaces os_reserve and os_commit by functions of this file).
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -19,7 +18,7 @@
 
 /* --- the system says no --- */
 
-static int refuse_at; /* the how-manieth question; 0: none */
+static int refuse_at; /* the request to refuse, counted from 1; 0: none */
 static int questions;
 static bool was_refused;
 
@@ -166,7 +165,7 @@ static void drop_object(void *unused, void *p)
     dropped++;
 }
 
-/* An object that cannot be noted is dropped. */
+/* An object that the pool has no memory to keep is dropped. */
 static void pools(void)
 {
     enum { OBJECTS = 400 };
@@ -244,7 +243,7 @@ static uint64_t live_blocks(void)
     return stats.heap_objects - stats.by_size[0].mallocs + stats.by_size[0].frees;
 }
 
-/* With memory again: all works, and what a scenario without refusals leaves is left. */
+/* With memory again all works, and running the scenario again leaves no more live blocks. */
 static void expect_recovery(void)
 {
     refuse_at = 0;

@@ -7,8 +7,8 @@
  *   alignment   of 16 bytes, or what was asked for
  *   structure   verify_heap, now and then
  *
- * MODEL_SEED and MODEL_STEPS in the environment repeat a run or make it longer. What threads do to each other
- * is as the scheduler has it, so a seed repeats the operations, not their interleaving.
+ * MODEL_SEED and MODEL_STEPS in the environment repeat a run or make it longer. A seed repeats the operations
+ * of each thread, not their interleaving, which the scheduler decides.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -155,7 +155,7 @@ static void do_aligned(worker_t *worker, block_t *block)
     block_receive(worker, block, p, size, alignment < 16 ? 16 : alignment);
 }
 
-/* The old block is nobody's from the call on; if the call fails it is as it was. */
+/* The bits of the old block are cleared before the call, and set again if it fails. */
 static void do_realloc(worker_t *worker, block_t *block)
 {
     block_t old = *block;

@@ -1,7 +1,7 @@
-/* side_table_model: a random graph of objects with finalizers, cleanups, weak references and entries in a weak
- * map, against a model that knows what is reached. Nothing happens to what is reached; what happens to the
- * rest happens once and in order; and it does happen to nearly all of it (a stray word on a stack may keep a
- * little). */
+/* side_table_model: a random graph of objects with finalizers, cleanups, weak references and entries in a
+ * weak map, against a model that knows what is reached. Nothing happens to reached objects. Each call for an
+ * unreached object comes once and in order, and nearly all unreached objects are freed (a stray word on a
+ * stack may keep a few). */
 #include <criterion/criterion.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
@@ -22,7 +22,8 @@ typedef struct node {
     uintptr_t number;
 } node_t;
 
-/* Numbers and hidden addresses, so that the model is no root; but for those that say so. */
+/* The model holds numbers and hidden addresses, so that it is no root. Only the fields marked as roots are
+ * roots. */
 static struct {
     hidden_t at[NODES];
     bool exists[NODES]; /* until its cleanup has run */
@@ -37,7 +38,7 @@ static struct {
     size_t finalized, cleaned, revived; /* so far */
 } model;
 
-/* Written by the thread that makes the calls: when it made the one for the node; 0: not yet. */
+/* Written by the thread that makes the calls: the turn of the call for each node; 0: not called yet. */
 static _Atomic uint32_t finalized[NODES], cleaned[NODES], turns;
 
 static size_t below(size_t bound)
@@ -105,7 +106,7 @@ static int pick_reached(void)
     return NONE;
 }
 
-/* --- steps; in frames of their own, so that the test's holds no object --- */
+/* --- steps; each in a frame of its own, so that the test's frame holds no object --- */
 
 static void hang_on(int i, node_t *node)
 {
@@ -198,8 +199,8 @@ __attribute__((noinline)) static void change_finalizer(void)
                                 (void *)(uintptr_t)(i + 1)) == 0);
 }
 
-/* By its weak reference, whether it is reached or not: as long as that leads to it, all that it reaches is
- * there. */
+/* Bring an object back by its weak reference, reached or not. While the reference is not cleared, all that
+ * the object reaches is there. */
 __attribute__((noinline)) static void revive(void)
 {
     int i = (int)below(NODES);
@@ -243,7 +244,7 @@ static bool is_in_ring(int i)
 static void check_order(int a)
 {
     uint32_t happened[NODES];
-    for (int b = 0; b < NODES; b++) { /* before the turn of a is read: another thread may collect */
+    for (int b = 0; b < NODES; b++) { /* read before the turn of a: another thread may collect in between */
         uint32_t gone = cleaned[b], turn = finalized[b];
         happened[b] = turn ? turn : gone;
     }
@@ -256,7 +257,8 @@ static void check_order(int a)
             CHECK(turn && turn < happened[b], "node %d reaches %d", a, b);
 }
 
-/* References to what was cleaned or finalized lead nowhere. Its slot is free again. */
+/* Weak references to a node that was cleaned up or finalized are cleared. After its cleanup the node's number
+ * is free again. */
 static void retire(int i)
 {
     bool was_cleaned = cleaned[i], was_finalized = finalized[i];
@@ -324,8 +326,8 @@ static void begin(uint64_t seed)
     }
 }
 
-/* So many words at least keep what is left, but for the nodes in `stuck`: each word keeps all that its node
- * leads to, however much that is. */
+/* The least number of stray words that can keep what is left, apart from the nodes in `stuck`: one word keeps
+ * all that its node leads to. */
 static size_t count_heads(const bool *stuck)
 {
     static bool seen[NODES][NODES];
@@ -350,7 +352,7 @@ static void end(void)
     memset(model.roots, 0, sizeof model.roots);
     for (int r = 0; r < ROOTS; r++)
         model.root_numbers[r] = NONE;
-    /* A chain of finalizers loses an object in each collection: until nothing is lost any more. */
+    /* A chain of finalizers loses one object in each collection, so collect until no more objects go. */
     for (size_t idle = 0, before = model.cleaned; idle < 5; idle++) {
         clear_stack();
         settle();

@@ -54,8 +54,8 @@ __attribute__((noinline)) static size_t allocate_up_to_1_gib(void)
     return count;
 }
 
-/* jemalloc keeps in thread-local memory which GiB it has looked for last: no pointer, but as good as one to the object that
- * lies at its start. */
+/* jemalloc keeps in thread-local memory which GiB it looked up last. That is no pointer, but equals the
+ * address of an object at the start of this GiB. */
 Test(gc, an_object_at_a_multiple_of_1_gib_is_freed)
 {
     weir_gc_disable();
@@ -89,7 +89,8 @@ Test(gc, so_does_an_object_of_each_kind_and_one_that_was_resized)
         }
 }
 
-/* The byte that the end lies in is not the program's, and as zero as the rest. */
+/* A pointer to the end points to the byte behind those that the program may use. That byte is zero like the
+ * rest. */
 Test(gc, an_object_grows_to_all_that_it_has_and_keeps_its_end)
 {
     char *p = weir_gc_alloc(100);
@@ -103,7 +104,8 @@ Test(gc, an_object_grows_to_all_that_it_has_and_keeps_its_end)
     cr_expect(is_zero(q + room - 1, heap_usable_size(q) - room + 1));
 }
 
-/* The end of one is the start of the next. */
+/* An exact object has no byte of its own for a pointer to its end: the end is the start of the next
+ * object. */
 Test(gc, an_exact_object_takes_what_was_asked_for)
 {
     static const size_t sizes[] = {16, 32, 64, 1024};
@@ -126,8 +128,7 @@ Test(gc, an_exact_object_takes_what_was_asked_for)
     }
 }
 
-/* Of a large object that nobody has written to, marking reads nothing: no page of it becomes known to the
- * process. */
+/* Marking reads nothing of a large object that nobody has written to: none of its pages is faulted in. */
 
 Test(gc, what_was_never_written_is_not_looked_at)
 {
@@ -302,7 +303,7 @@ Test(gc, a_double_free_ends_the_program, .signal = SIGABRT)
     weir_gc_free(p);
 }
 
-/* Before the first collection, whose tables it does not need. */
+/* This works before the first collection, and needs none of its tables. */
 Test(gc, an_object_is_found_by_what_points_into_it)
 {
     for (size_t size = 16; size < MIB(3); size += size / 3) {

@@ -49,8 +49,8 @@ Test(gc_cycles, collections_begin_by_themselves)
     cr_expect_lt(PAGE_STAT(touched) * OS_PAGE, MIB(12));
 }
 
-/* What was swept ahead can be had: after a collection the heap does not grow as long as there is garbage to
- * reuse. */
+/* Cells that were swept ahead can be allocated: after a collection the heap does not grow as long as there is
+ * garbage to reuse. */
 Test(gc_cycles, cells_that_were_swept_ahead_are_used)
 {
     enum { SIZE = 64, OBJECTS = 200 * 1000 };
@@ -74,8 +74,8 @@ Test(gc_cycles, cells_that_were_swept_ahead_are_used)
     weir_gc_keep_alive(kept[0]);
 }
 
-/* Neither growth of manual memory, nor a limit, nor a refusal collects while that is disabled; who asks,
- * does. */
+/* While collections are disabled, neither growth of manual memory nor a limit nor a refusal starts one; an
+ * explicit call does. */
 static void grow_by(size_t bytes)
 {
     for (size_t held = 0; held < bytes; held += KIB(64)) {
@@ -108,8 +108,8 @@ Test(gc_cycles, disabled_is_disabled_for_all_that_begins_by_itself)
     cr_expect_gt(gc_read_stats().cycles, before + 2, "enabled, it collects before it refuses");
 }
 
-/* Manual growth collects too: what is collected may own it, by a cleanup. It does so as often as the heap
- * doubles. */
+/* Growth of manual memory starts collections too, since a cleanup of a collected object may free it: as often
+ * as the heap doubles. */
 Test(gc_cycles, growth_of_manual_memory_collects_as_often_as_it_doubles, .disabled = SANITIZED)
 {
     weir_gc_alloc(100);

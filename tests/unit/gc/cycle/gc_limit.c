@@ -11,9 +11,9 @@
 enum { SLOTS = 64 * 1024 };
 
 static void *volatile slots[SLOTS]; /* written only */
-static size_t large_every;          /* so many slots; 0: none */
+static size_t large_every;          /* one slot in so many holds a large object; 0: none */
 
-/* The same for the same slot: so is what is live. */
+/* Always the same size for a slot, so that what is live has always the same size, too. */
 static size_t size_of(size_t slot)
 {
     uint64_t random = slot + 1;
@@ -22,7 +22,7 @@ static size_t size_of(size_t slot)
                                                   : 16 + random_below(&random, 240);
 }
 
-/* How much that was. */
+/* Returns the size. */
 static size_t replace(size_t slot)
 {
     slots[slot] = NULL;
@@ -36,9 +36,9 @@ static size_t held(void)
     return now.touched * OS_PAGE + now.huge_inuse + now.huge_idle + now.metadata;
 }
 
-/* The limit comes when as much is held as it allows: spans with holes stay. Holes and the ends of large
- * objects must neither count twice, which ends in a cycle for every step, nor be forgotten, which ends above
- * the limit. */
+/* The limit is set when as much is held as it allows, while spans have holes. Holes and the ends of large
+ * objects must not count twice, or every step ends in a cycle; nor may they be forgotten, or the heap ends
+ * above the limit. */
 static void check_limit(void)
 {
     enum { TURNS = 20, SPANS = 10 /* one more of some classes, in a small heap */ };
@@ -78,7 +78,7 @@ Test(gc_limit, nor_do_large_ones_between)
     check_limit();
 }
 
-/* --- stops that fall into a lock of the pages --- */
+/* --- stops that come while a thread holds a lock of the pages --- */
 
 static atomic_bool over;
 static void *volatile root;

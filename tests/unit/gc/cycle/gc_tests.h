@@ -20,7 +20,7 @@ __attribute__((noinline, unused)) static hidden_t make(size_t size, size_t offse
     return hide(p);
 }
 
-/* C allows a pointer to the end. Sizes that are those of cells, and of pages, and others. */
+/* Sizes of objects with a pointer to their end, which C allows: sizes of cells, of pages, and others. */
 __attribute__((unused)) static const size_t ends[] = {
     0, 15, 16, 32, 64, 1000, 1024, 1040, 2048, 4096, 32768, SMALL_MAX, KIB(64), KIB(64) + 1, MIB(1), MIB(4)};
 

@@ -161,7 +161,8 @@ Test(gc_threads, a_blocked_thread_is_not_disturbed)
     pthread_join(thread, NULL);
 }
 
-/* In a section the registers of its beginner may be all that points to an object: it spins. */
+/* In a blocking section the registers of the thread that began it may hold the only pointer to an object. The
+ * thread spins, so that the pointer stays in its register. */
 static _Atomic int in_section, section_over;
 
 __attribute__((noinline)) static void hold_in_register(void)
@@ -174,7 +175,7 @@ __attribute__((noinline)) static void hold_in_register(void)
     mine->number = 42;
     __asm__ volatile("" : "+r"(mine));
     weir_gc_block_begin();
-    clear_stack(); /* what the frames of the call had is written over, as any other call would */
+    clear_stack(); /* overwrites what the call's frames left, as any other call would */
     in_section = 1;
     while (!section_over)
         cpu_pause();

@@ -80,7 +80,7 @@ static void expect_end(const seen_t *seen, hidden_t p, ptrdiff_t length)
     cr_expect(reveal(seen->objects[length]) == reveal(p));
 }
 
-/* One object, from a root of this kind, at this word unless that is NULL. */
+/* Expect a path of one object, from a root of this kind; the root is this word, unless that is NULL. */
 static weir_path_step expect_root(hidden_t p, weir_root_kind kind, const void *word)
 {
     seen_t seen = look(p);
@@ -305,7 +305,7 @@ __attribute__((noinline)) static void hold_all(holder_t *holder)
     holder->local_word = &local;
 }
 
-/* The loop calls nothing: so the register is one. */
+/* The loop calls nothing, so the object's address stays in a register. */
 __attribute__((noinline)) static void hold_in_register(holder_t *holder)
 {
     void *object = reveal(holder->in_register);

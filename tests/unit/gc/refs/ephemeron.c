@@ -45,7 +45,7 @@ Test(ephemeron, entries_can_be_changed_and_removed)
     cr_expect_eq(value_number(), 1003);
 }
 
-/* A map that is gone keeps no values, also of keys that live. */
+/* A map that is gone keeps no values, not even those whose keys live. */
 Test(ephemeron, a_map_goes_with_its_entries)
 {
     map = weir_weak_map_new();
@@ -60,7 +60,8 @@ Test(ephemeron, a_map_goes_with_its_entries)
     cr_expect_eq(count_records(SIDE_MAP), 0);
 }
 
-/* Its own map is one of the values; the key of that lives only by another entry. */
+/* The owner of a weak map with two entries: the key of one is a root, nothing reaches the key of the
+ * other. */
 typedef struct owner {
     void *map;
 } owner_t;
@@ -97,7 +98,7 @@ __attribute__((noinline)) static hidden_t make_owner(void)
     return hide(value);
 }
 
-/* As a map of Go's would be: what keeps an entry is its key, and the map is there for the finalizer. */
+/* As in Go: an entry lives by its key, and the map is still there when the finalizer runs. */
 Test(ephemeron, a_map_that_a_finalizer_comes_to_has_the_entries_whose_keys_live)
 {
     hidden_t value = make_owner();
@@ -160,7 +161,7 @@ __attribute__((noinline)) static size_t chain_length(void)
     return length;
 }
 
-/* Of the processor, by all threads. */
+/* Processor time of all threads. */
 static double cpu_seconds(void)
 {
     struct timespec used;
@@ -168,7 +169,7 @@ static double cpu_seconds(void)
     return (double)used.tv_sec + (double)used.tv_nsec * 1e-9;
 }
 
-/* What it takes to collect a chain of so many links, against going along it once. */
+/* The processor time of collecting a chain of so many links, divided by that of following it once. */
 static double chain_cost(size_t length, bool forwards)
 {
     links = length;
@@ -186,8 +187,8 @@ static double chain_cost(size_t length, bool forwards)
     return cost / walk;
 }
 
-/* Both touch each link in the same memory. If there were a pass over all links for each of them, it would cost as much as
- * LINKS walks. Of three attempts, the cheapest. */
+/* Collecting and following touch each link in the same memory. A collection that passed over all links for
+ * each link would cost as much as LINKS walks. The cheapest of three attempts counts. */
 static void expect_linear(bool forwards)
 {
     enum { LINKS = 160000, MOST = 500 };

@@ -54,8 +54,9 @@ static bool goes(int kind, size_t size, uintptr_t number)
     return is_finalized && !is_alive(p);
 }
 
-/* Stacks are scanned conservatively: a stray word in a frame of the test's runner may lie in an object of megabytes, and
- * keeps it as long as the frame lives. Then it cannot keep the next one, which lies elsewhere. */
+/* Stacks are scanned conservatively: a stray word in a frame of the test's runner may point into an object of
+ * megabytes, and keeps it while the frame lives. It cannot keep the next object too, so there are several
+ * tries. */
 Test(finalize, large_and_noscan_and_typed_objects)
 {
     for (int kind = 0; kind < 3; kind++)
@@ -191,7 +192,8 @@ static void read_mask(void *object, void *context)
     pthread_sigmask(SIG_BLOCK, NULL, &blocked_inside);
 }
 
-/* Signals to the process go to threads of the program; faults, and what a filter of system calls raises, to who did it. */
+/* Signals to the process go to threads of the program. A fault, or SIGSYS of a filter of system calls, goes
+ * to the thread that caused it. */
 Test(finalize, a_finalizer_hears_no_signal_but_faults)
 {
     static const int of_program[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGALRM, SIGPROF, SIGCHLD, SIGABRT};

@@ -119,8 +119,8 @@ static void hold(void *argument)
         usleep(1000);
 }
 
-/* As long as all threads that call are held up, what waits can still be stopped, and waiting for it takes as
- * long as it may. */
+/* While all threads that make the calls are blocked, a waiting cleanup can still be stopped, and waiting for
+ * it times out. */
 Test(finalize_cleanups, what_waits_can_be_stopped)
 {
     enum { CALLERS = 4 };

@@ -16,7 +16,7 @@ typedef struct node {
 
 enum { NUMBERS = 1 << 16 };
 
-/* By number: how often, and as the how-manieth call. */
+/* By number: how many calls there were, and the turn of the last finalizer call. */
 __attribute__((unused)) static _Atomic uint32_t finalized[NUMBERS], cleaned[NUMBERS], turn[NUMBERS], turns;
 
 __attribute__((unused)) static node_t *volatile root, *volatile resurrected;
@@ -54,7 +54,8 @@ static inline node_t *finalizable(uintptr_t number, node_t *next)
     return node;
 }
 
-/* Collect, and let all be called. A frame with room in it would keep what lay there before. */
+/* Collect, and wait for all calls. The function has no variables: unused room in its frame could hold an old
+ * pointer. */
 __attribute__((noinline, unused)) static void collect_and_wait(void)
 {
     collect();

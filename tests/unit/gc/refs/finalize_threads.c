@@ -81,7 +81,7 @@ Test(finalize_threads, a_child_of_fork_has_a_thread_of_its_own)
 {
     put(THREADS * EACH, NULL);
     drop();
-    settle(); /* the parent's is running */
+    settle(); /* starts the parent's finalizer thread */
     for (int i = 0; i < 10; i++) {
         put(0, NULL);
         drop();
@@ -139,7 +139,8 @@ __attribute__((noinline)) static void put_blocking(void (*call)(void *), size_t 
         cr_assert_neq(weir_gc_add_cleanup(weir_gc_alloc(64), call, (void *)number).id, 0);
 }
 
-/* Collections until it is so, however many; the first finds objects gone, the second callers held up. */
+/* Collect until the count is reached: the first collection finds objects dead, the second finds calls that
+ * last, and starts another thread. */
 __attribute__((noinline)) static void wait_for(const _Atomic uint32_t *count, uint32_t wanted)
 {
     for (; *count < wanted; usleep(2000)) {

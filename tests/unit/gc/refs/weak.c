@@ -212,7 +212,8 @@ static weir_weak *_Atomic shared_weak;
 
 static atomic_bool stop;
 
-/* The references are another thread's: this one has to be known before it reads the first. */
+/* The references come from another thread: the collector has to know this thread before it reads the
+ * first. */
 static void read_on(void)
 {
     weir_gc_attach_thread();

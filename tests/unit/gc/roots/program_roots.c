@@ -1,4 +1,4 @@
-/* program_roots: against a list that is searched from its end. */
+/* program_roots: against a model, a list that is searched from its end. */
 #include <criterion/criterion.h>
 
 #include "runtime/gc/roots/program_roots.h"
@@ -43,7 +43,7 @@ static void remove_from_model(uintptr_t start)
         }
 }
 
-/* Some starts several times, with other sizes: the last one added is the first to go. */
+/* Some starts are added several times, with other sizes; the last one added is removed first. */
 Test(program_roots, as_a_list)
 {
     uint64_t random = 7;

@@ -157,7 +157,8 @@ static hidden_t on_stack, nowhere;
 
 static size_t alive_on_stack, alive_nowhere;
 
-/* On a stack that nobody has registered, of which the mappings would have to be asked. */
+/* Runs on a stack that nobody has registered: the collector finds its bounds only in the process's
+ * mappings. */
 static void on_unknown_stack(void)
 {
     void *volatile object = weir_gc_alloc(48);

@@ -25,7 +25,7 @@ typedef struct coroutine {
     char *low;
     size_t size;
     uint64_t number;
-    lock_t lock; /* who resumes it */
+    lock_t lock; /* held by the thread that resumes it */
     bool ended;
 } coroutine_t;
 
@@ -163,8 +163,8 @@ Test(stacks, a_stack_that_was_removed_keeps_nothing)
     coroutine_free(self);
 }
 
-/* A coroutine collects, and resumes another one, which does too: the thread's own stack and the first
- * coroutine's wait. */
+/* A coroutine collects, and resumes another one, which collects too. Meanwhile the thread's own stack and the
+ * first coroutine's stack are suspended. */
 static void body_nesting(unsigned low, unsigned high)
 {
     coroutine_t *self = (coroutine_t *)((uintptr_t)high << 32 | low);
@@ -192,7 +192,8 @@ Test(stacks, coroutines_that_collect)
     coroutine_free(self);
 }
 
-/* Until it is on the coroutine's stack, what the coroutine had in registers is nowhere but where they were saved. */
+/* Until the thread runs on the coroutine's stack, the coroutine's registers are only where they were
+ * saved. */
 Test(stacks, a_stack_that_is_announced_keeps_what_was_in_registers)
 {
     weir_gc_disable();
@@ -244,7 +245,8 @@ Test(stacks, coroutines_wander_between_threads)
 
 /* --- signal handlers on a stack of their own ---
  *
- * Not under ThreadSanitizer: while a handler runs it keeps back the signal that stops the thread, and nothing is collected. */
+ * Not under ThreadSanitizer, which keeps back the signal that stops a thread while a handler runs: nothing
+ * would be collected. */
 
 static atomic_int in_handler;
 

@@ -1,9 +1,9 @@
-/* A stand-in for Criterion: under ThreadSanitizer, which does not leave Criterion the fixed addresses it
- * maps, and for other platforms than the build's own.
+/* A stand-in for Criterion: under ThreadSanitizer, which occupies the fixed addresses that Criterion maps,
+ * and for other platforms than the build's own.
  *
- * It has the part of Criterion's face that the unit tests use: Test() with init, fini, signal and exit_code,
- * and the assertions. Each test runs in a forked child; main reports those that fail. A test program is one
- * source, so this header holds everything, main too.
+ * It has the part of Criterion's interface that the unit tests use: Test() with init, fini, signal and
+ * exit_code, and the assertions. Each test runs in a forked child; main reports those that fail. A test
+ * program is one source, so this header holds everything, main too.
  */
 #ifndef WEIR_STANDIN_CRITERION_H
 #define WEIR_STANDIN_CRITERION_H
@@ -113,7 +113,7 @@ static inline int criterion_run(const struct criterion_test *test)
     return criterion_failed;
 }
 
-/* Is "suite/name" a line of the file that STANDIN_SKIP names? Behind a blank it may have a reason. */
+/* Is "suite/name" a line of the file that STANDIN_SKIP names? After a blank the line may give a reason. */
 static inline bool criterion_is_skipped(const struct criterion_test *test)
 {
     char line[256], name[256];
