@@ -1,7 +1,7 @@
 /* compiler: short names for attributes and builtins of the compiler.
  *
- * This folder: words, text and files: what needs nothing of the runtime's own, and no memory. Below all
- * other rooms.
+ * This folder: helpers for text, files and the compiler. They use no other room and allocate nothing. Below
+ * all other rooms.
  */
 #ifndef WEIR_BASE_COMPILER_H
 #define WEIR_BASE_COMPILER_H

@@ -4,15 +4,15 @@
  * gcore writes them out. So only the pieces in use are mapped, at addresses where no other code maps
  * anything. On x86-64 the kernel loads programs from 2/3 of the address space upwards. It places mappings
  * downwards from below the stack, or upwards from 1/3 if the stack is unlimited. It moves each of these by up
- * to 16 TiB at random:
+ * to 16 TiB at random. Claims lie in the zone:
  *
  *     0                2aaa..3aaa       5555..6555        6800     7000       6fff..7fff
  *     |      ...       | upwards ->     | program, brk ->  | zone  |        <- mappings | stack
  *
- * Sanitizers, JavaScript engines and runtimes that choose their addresses themselves choose others. A piece
- * is mapped with MAP_FIXED_NOREPLACE: if another mapping is there nevertheless, the kernel refuses and that
- * mapping stays whole. Where no program can map anything in the zone (under ThreadSanitizer and valgrind), a
- * claim is an inaccessible mapping (os_reserve).
+ * Sanitizers, JavaScript engines and other runtimes that choose addresses themselves do not use the zone. A
+ * piece is mapped with MAP_FIXED_NOREPLACE: if another mapping is there nevertheless, the kernel refuses and
+ * that mapping stays whole. Where no program can map anything in the zone (under ThreadSanitizer and
+ * valgrind), a claim is an inaccessible mapping (os_reserve).
  *
  * May be called by any thread. */
 #ifndef WEIR_OS_CLAIM_H

@@ -72,7 +72,8 @@ bool os_decommit(void *start, size_t size)
     return mmap(start, size, PROT_NONE, flags, -1, 0) != MAP_FAILED;
 }
 
-/* The limit RLIMIT_AS and its like; glibc and musl give getrlimit's first parameter different types. */
+/* Has the process a limit on the resource (RLIMIT_AS and its like)? A system call asks, because the type of
+ * getrlimit's first parameter is not the same in glibc and musl. */
 static bool is_limited(int resource)
 {
     struct rlimit limit;
