@@ -1,5 +1,5 @@
 /* foreign: how much of the process's memory is not the runtime's, as arithmetic: no lock, no clock, no system
- * call. limit.c holds one under the pages' lock.
+ * call. limit.c has the foreign_t, under the pages' lock.
  *
  *     resident   anonymous memory of the process that is resident
  *     held       the runtime's memory that may be resident: >= what is resident of it

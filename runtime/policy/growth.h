@@ -1,4 +1,5 @@
-/* growth: the trigger of the next cycle. Pure arithmetic on sizes; limit.c holds one under the pages' lock.
+/* growth: the trigger of the next cycle. Pure arithmetic on sizes; limit.c has the growth_t, under the pages'
+ * lock.
  *
  *     trigger = low + max(low, 4 MiB) * GOGC / 100
  *

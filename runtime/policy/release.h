@@ -1,6 +1,6 @@
 /* release: the rule that says how much memory may be idle, and so how much is released. Pure arithmetic on
- * sizes and times: no lock, no clock, no system call. idle.c has one under the pages' lock and does what it
- * says.
+ * sizes and times: no lock, no clock, no system call. idle.c has the release_t, under the pages' lock, and
+ * releases what the rule says.
  *
  * All sizes are bytes; live = inuse - unused, where unused = the bytes of the free cells in the spans in use.
  *
@@ -8,10 +8,10 @@
  *     most   = peak + max(peak * GOGC / 100, floor)
  *     idle  <= max(plain, min(plain + learnt * min(GOGC, 100) / 100, most)) - inuse
  *
- * The plain rule has no memory: under it a program whose heap shrinks and grows again by more than it allows
- * gets every page back by a fault. So the rule learns from pages that come back, as a kernel does from the
- * refaults of pages that it evicted (the shadow entries of Linux; Johannes Weiner, 2014), and as tcmalloc
- * holds back from a release what recent demand has used:
+ * The plain rule remembers nothing: if a heap shrinks and grows again by more than `plain` allows, the
+ * program gets every page back by a fault. So the rule learns from pages that come back, as a kernel does
+ * from the refaults of pages that it evicted (the shadow entries of Linux; Johannes Weiner, 2014), and as
+ * tcmalloc holds back from a release what recent demand has used:
  *
  *     given      what the rule has given back and has not come back yet
  *     learnt     what came back: held from now on. At most `peak`
@@ -69,7 +69,7 @@ typedef struct release_sizes {
     size_t inuse, unused, idle;
 } release_sizes_t;
 
-/* The rule's floor: with less than this idle nothing is ever released. */
+/* The rule's floor: while no more than this is idle, release_excess is 0. */
 size_t release_floor(const release_t *rule);
 /* The most that may be idle by the plain rule, and by what was learnt as well. */
 size_t release_plain_bound(const release_t *rule, size_t inuse, size_t unused);
@@ -78,9 +78,10 @@ size_t release_bound(const release_t *rule, size_t inuse, size_t unused);
  * down to 1/64 below the bound. */
 size_t release_excess(const release_t *rule, release_sizes_t sizes);
 
-/* Memory was taken. How much idle memory to release, if more is held than ever before, so that idle memory
- * that could not be used does not raise the program's peak? At most what keeps the peak where it was, and of
- * what was learnt at most the growth of what is in use. 0: nothing. */
+/* Memory was taken. How much idle memory to release, so that idle memory that could not be used does not
+ * raise the program's peak? 0: nothing. With spare = idle - RELEASE_AT_PEAK, and differences that stop at 0,
+ * at most
+ *     min(held - highest, spare, max(spare - learnt, inuse - most_inuse)) */
 size_t release_at_peak(release_t *rule, release_sizes_t sizes);
 
 /* Time has passed, on a clock that does not go back. */
