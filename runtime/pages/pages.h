@@ -127,10 +127,10 @@ bool pages_fit(void);
 /* Called before the first `pages` pages of a small span are written, by the owner of the span. False: the
  * hard limit refuses it. */
 bool pages_touch(span_t *span, uint32_t pages);
-/* Give pages inside a small span back to the kernel; count such pages as touched again, before they are
- * written. The caller owns the span and notes which pages they are. False: the kernel does not take them; the
- * hard limit refuses them. */
+/* Give pages inside a small span back to the kernel. The caller owns the span and notes which pages they are.
+ * False: the kernel does not take them. */
 bool pages_release_inside(void *start, uint32_t pages);
+/* Count such pages as touched again, before they are written. False: the hard limit refuses them. */
 bool pages_touch_inside(uint32_t pages);
 
 /* The extent allocator's own memory, bytes. */

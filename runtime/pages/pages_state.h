@@ -11,8 +11,8 @@
 
 #include "runtime/base/compiler.h"
 
-/* Every byte that may be resident is counted once here; in pages of OS_PAGE unless it says bytes. Written
- * under the lock, except the atomic fields: owners of spans add to `touched` as they extend, for instance. */
+/* In pages of OS_PAGE unless it says bytes; held.h adds up what may be resident. Written under the lock,
+ * except the atomic fields: owners of spans add to `touched` as they extend, for instance. */
 typedef struct page_stats {
     _Atomic size_t touched; /* of all slots, in use or free */
     size_t slots;           /* slots of all chunks: free or in use */

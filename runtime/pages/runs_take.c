@@ -104,7 +104,7 @@ uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, 
 
 /* A request that finds the direct chunks full wakes the extent allocator; so does one that needs a chunk of a
  * larger alignment, because the extent allocator can use the addresses that are skipped. `carve`: a chunk
- * that is carved from the region and hardly committed would be of use, too. */
+ * from the region, of which only the first slots are committed, would be of use, too. */
 static void more_room(size_t alignment, bool carve)
 {
     bool direct =
