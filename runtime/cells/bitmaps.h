@@ -11,8 +11,9 @@
  *               cells freed since
  *
  * Two more tables have one entry per slot: what the slot holds (slot_kind_t), and what is left to scan there
- * (grey_t). Each of the four tables is a claim of address space (os/claim.h), made at first use and mapped as
- * the heap grows. The bitmaps of a large heap lie on huge pages.
+ * (grey_t). allocs and marks share a table (bits_t). Each of the four tables is a claim of address space
+ * (os/claim.h), made at first use and mapped as the heap grows. The bitmaps of a large heap lie on huge
+ * pages.
  */
 #ifndef WEIR_CELLS_BITMAPS_H
 #define WEIR_CELLS_BITMAPS_H

@@ -18,7 +18,7 @@
  * clears it.
  *
  * This folder: the data of a heap: size classes, the thread's cache and record, which cells of a span are
- * free. It allocates nothing.
+ * free. Cells are allocated and freed in rooms above.
  */
 #ifndef WEIR_CELLS_CACHE_H
 #define WEIR_CELLS_CACHE_H
@@ -53,7 +53,7 @@ struct spare {
     uint32_t bytes, share;     /* of all runs; the most that they may have together */
     uint8_t next;              /* the bin to make room in */
     uint8_t wishes;            /* how often a larger share would have served, since it last grew */
-    bool was_full : 1;         /* a run was not kept, since a run was last missed */
+    bool was_full : 1;         /* a run did not fit into the share, after a run was last missed */
     bool gave_up : 1;          /* the share was given up near a limit, ever */
     uint8_t releases;          /* page_stats.limit_releases modulo 256, as the thread saw it last */
 };
@@ -156,7 +156,7 @@ extern struct heaps {
     lock_t lock;
     _Atomic(heap_t *) all;
     _Atomic uint32_t orphans; /* 1 once there may be spans without a thread */
-    bool orphans_changed;     /* orphans or their cells came since empty ones were released; under the lock */
+    bool orphans_changed;     /* orphans have come, or got cells back: some may be empty; under the lock */
 } heaps;
 
 /* --- counts of a span --- */

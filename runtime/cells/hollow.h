@@ -19,8 +19,8 @@
 
 #include "runtime/cells/cache.h"
 
-/* Give back the pages of the heap's partial spans that can be given back. `stop` is asked before each span,
- * and ends this by saying true; NULL: nothing does. False: it was ended. */
+/* Give back the pages of the heap's partial spans that can be given back. `stop`, unless NULL, is called
+ * before each span; if it returns true, no further span is tried, and the result is false. */
 bool hollow_heap(heap_t *heap, bool (*stop)(const heap_t *heap));
 
 /* Bring hollow pages back until there is a cell that reaches into no hollow one. Returns the cells as a list,
