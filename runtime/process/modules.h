@@ -1,5 +1,5 @@
-/* modules: what code is mapped where: the executable mappings of files, from /proc/self/maps, with the build
- * ids of the files, so that addresses can be named later and elsewhere.
+/* modules: what code is mapped where: the executable mappings of files (maps.h), with the build ids of the
+ * files, so that addresses can be named later and elsewhere.
  *
  * Neither allocates nor locks. Reads the ELF headers through process_vm_readv, since a library may be
  * unmapped meanwhile.

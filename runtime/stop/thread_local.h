@@ -3,7 +3,7 @@
  * (Drepper, "ELF Handling For Thread-Local Storage", 2013); and the values of keys (pthread_setspecific)
  * beyond the first 32, found by the thread's record.
  *
- *     record of the thread:  | vector | ... | values of 32 keys | array: that block, block or NULL, ... |
+ *     record of the thread:  | vector | ... | block 0: 32 values | pointers to block 0, 1 (or NULL), ... |
  *
  * Static thread-local memory lies below the thread pointer ("word") on x86-64, and the record above it; on
  * AArch64 it is the other way round:

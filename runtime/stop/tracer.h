@@ -10,7 +10,7 @@
  *     work on what is held      note its registers                      is held
  *     "release", wait           ends, by which the kernel lets all go   goes on; a system call begins again
  *
- * The stop interrupts system calls. A call that the kernel does not restart by itself, the task restarts
+ * The stop interrupts system calls. The task restarts those that the kernel does not restart by itself
  * (tracer_call_t). For a call that the kernel restarts with the time that was left at the stop (select), the
  * task subtracts the length of the stop from that time. A signal that arrives meanwhile stays pending, or
  * puts the thread into a signal-delivery-stop; it is delivered when the task ends. Modelled on the tracer of

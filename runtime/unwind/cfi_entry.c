@@ -53,7 +53,7 @@ static cfi_reader_t entry_bytes(const cfi_tables_t *tables, uintptr_t at)
     return in;
 }
 
-/* The letters of an augmentation; each says that something is in the data that follow. */
+/* The letters of an augmentation: R, L and P say what is in the data that follow, S marks a signal frame. */
 static bool parse_augmentation(const char *letters, cfi_reader_t *in, cfi_entry_t *cie)
 {
     uint64_t length = cfi_read_uleb(in);

@@ -102,12 +102,12 @@ static uint32_t hash_contents(const cfi_bounds_t *bounds, uintptr_t from, uintpt
  * CFA, and each callee-saved register is unchanged or saved at a distance below the CFA.
  *
  *     63        48 47     40 39 ...                  0
- *     | cfa: 15+1 |   rbp   | rbx, r12, r13, r14, r15 |  distances in words; 0: not changed
+ *     | cfa: 15+1 |   rbp   | r15, r14, r13, r12, rbx |  distances in words; 0: not changed
  *
- * The row of an outermost frame says only that it is one (ROW_OUTERMOST: its CFA has the distance 0, which no
- * plain row has). Beside each row lies key XOR row: a reader that gets the halves of two different entries
- * finds no match. So no lock is needed (Hyatt and Mann, "A lockless transposition table implementation",
- * 2002).
+ * The distance of the CFA has 15 bits; bit 48 is 1 if it counts from rbp, 0 if from rsp. The row of an
+ * outermost frame says only that it is one (ROW_OUTERMOST: its CFA has the distance 0, which no plain row
+ * has). Beside each row lies key XOR row: a reader that gets the halves of two different entries finds no
+ * match. So no lock is needed (Hyatt and Mann, "A lockless transposition table implementation", 2002).
  */
 enum { CACHED = 2048 };
 static struct {
