@@ -1,7 +1,7 @@
 /* control: the knobs. All may be turned from any thread and act at once.
  *
- * This folder: the knobs, and what they set off: what is given up when memory is short, which account a
- * thread is in, what is counted.
+ * This folder: the knobs, and what depends on them: what is shed when memory is short, which account a thread
+ * is in, what is counted.
  */
 #ifndef WEIR_CONTROL_CONTROL_H
 #define WEIR_CONTROL_CONTROL_H

@@ -25,8 +25,8 @@
  * before it marks. A cycle for the limit runs the phases one by one, and only as far as it has to: shed.h.
  * After a cycle growth is measured anew, and idle memory is released to what the limit allows.
  *
- * This folder: the cycle, which all that shrinks hangs on, what is told of it, and the percentage that
- * triggers it.
+ * This folder: the cycle, in which everything that can shrink gives memory back; the events that report it;
+ * the percentage that triggers it.
  */
 #ifndef WEIR_CYCLE_CYCLE_H
 #define WEIR_CYCLE_CYCLE_H
@@ -56,7 +56,7 @@ typedef void cycle_listener(void *context, enum cycle_reason reason);
  * listeners, and no way to remove one. */
 void cycle_listen(enum cycle_phase phase, cycle_listener *listener, void *context);
 
-/* There is a subscriber: cycles run from now on. */
+/* There is a subscriber: growth triggers cycles from now on. */
 void cycle_subscribe(void);
 
 /* Run a cycle now. If another thread is in a cycle, a forced one waits until that has ended and then runs;

@@ -12,8 +12,8 @@ void orphans_leave(heap_t *heap);
 /* The same for a heap that may still have active spans. They stay with it, for the next thread that takes the
  * heap. */
 void orphans_leave_whole(heap_t *heap);
-/* The heap's thread is gone and has not left the heap: under WEIR_COLLECT the heap becomes an orphan. With
- * the world stopped. */
+/* The heap's thread is gone and has not left the heap. If the heap has its own bins (heaps.h), it becomes an
+ * orphan; else nothing changes. With the world stopped. */
 void orphans_retire(heap_t *heap);
 /* Under the lock: a heap without a thread, or NULL. */
 heap_t *orphans_take_heap(void);

@@ -7,9 +7,9 @@
 #include "runtime/malloc/span.h"
 #include "runtime/threads/bias.h"
 
-/* The class for a size and an alignment. A cell's address is a multiple of the largest power of two in its
- * size, so with the size rounded up to the alignment, one of the next classes has cells so aligned: at the
- * latest the next power of two. */
+/* The class for a size and an alignment. A cell is aligned to the largest power of two that divides its size.
+ * So this is the first class that is large enough and whose size is a multiple of the alignment: the next
+ * power of two at the latest. */
 static inline uint32_t raw_class(size_t alignment, size_t size)
 {
     uint32_t cls = class_of((size + alignment - 1) & ~(alignment - 1));

@@ -58,8 +58,8 @@ ALWAYS_INLINE void *bin_fill(heap_t *heap, span_t *span, cell_t *list, uint32_t 
 /* How many cells of its list a refill checks. It reads the first ones anyway. The others are dependent cache
  * misses, since each address is in the cell before; when malloc reads them, the misses overlap with what the
  * program does in between. In a thread that replaces 8 MiB of blocks at random, checking all cells took a
- * quarter of the time. So the first 1024 refills of a heap check all (ALL), and then one in 16 does. (The
- * count begins again after 65536.) */
+ * quarter of the time. So only the first 1024 refills of a heap, and then one in 16, check up to ALL cells.
+ * (The count begins again after 65536.) */
 static uint32_t check_steps(heap_t *heap)
 {
     enum { ALL_UNTIL = 1024, ALL_EACH = 16, ALL = 64, FIRST = 2 };

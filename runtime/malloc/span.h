@@ -1,8 +1,9 @@
 /* span: the life of a small span: taking cells back, and giving the span up when it is empty. Which list a
  * span is on: cells/cache.h.
  *
- * This folder: manual cells and large objects: how a thread gets and gives them, from spans, from other
- * threads, from those that have ended. Nothing here knows of collected or hardened memory.
+ * This folder: manual cells and large objects: how a thread allocates them from its own spans and those of
+ * ended threads, and frees them, also into spans of other threads. Nothing here knows of collected or
+ * hardened memory.
  */
 #ifndef WEIR_MALLOC_SPAN_H
 #define WEIR_MALLOC_SPAN_H

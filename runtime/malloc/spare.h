@@ -29,8 +29,8 @@
 
 enum { SPARE_MAX = 1024 * 1024 /* bytes of a run */ };
 
-/* Round bytes, a multiple of the page from SMALL_MAX up to SPARE_MAX, up to a bin, if the thread has
- * spares. */
+/* If the thread has a share: the size of the smallest bin that `bytes` fit in; else `bytes`. bytes: a
+ * multiple of the page; SMALL_MAX < bytes <= SPARE_MAX. */
 size_t spare_round(const heap_t *self, size_t bytes);
 
 /* A run of at least so many bytes; 0: none. Its descriptor is as it was when the run was put here, except for

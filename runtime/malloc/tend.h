@@ -10,8 +10,8 @@
  *   3. After a fence of all threads it asks the kernel where the owner is (process/asleep.h). If the owner
  *      waits in a system call, it is not in the middle of a fast path that it began before, and cannot begin
  *      one.
- *   4. The tender gives back what it can. The heap is then at rest until its owner comes to a slow path, and
- *      is not looked at before (tend_queue.h).
+ *   4. The tender gives back what it can. The heap is then at rest, and is not looked at until its owner
+ *      comes to a slow path, or another thread sends it cells (tend_queue.h).
  *
  * An owner that runs is left alone, because it will come to a slow path soon. So is an owner whose place the
  * kernel does not tell. */

@@ -80,7 +80,8 @@ bool profile_note(const heap_t *heap, const void *p, size_t size, size_t request
 /* The block is freed by the program, or by a collection. It need not be a sample. */
 void profile_forget(const void *p);
 void profile_forget_collected(const void *p);
-/* The same of many: cells of `size` bytes from `start` on, those whose bits are set. */
+/* profile_forget_collected for many blocks: of the cells of `size` bytes from `start` on, those whose bits
+ * are set. */
 void profile_forget_cells(const char *start, size_t size, const uint64_t *cells, uint32_t words);
 
 /* realloc has moved a block, and is about to free the old one. */

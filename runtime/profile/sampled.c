@@ -28,7 +28,7 @@ static struct {
 /* --- when --- */
 
 /* How many cells of the class the thread gets before the next sample. With guarded blocks one block in N is
- * due, whatever its size, except that one that does not fit into a page never is. */
+ * due, whatever its size; but a block that does not fit into a page is never due. */
 static uint32_t drawn(sampling_t *sampling, uint32_t cls)
 {
     if (guard_is_on())

@@ -9,7 +9,7 @@
  *
  * The nothrow forms must turn an exception of the handler into NULL, and C cannot catch. libstdc++ can: its
  * own nothrow forms call the throwing form, which is ours, inside of try and catch. So when there is a
- * handler, ours pass the call on to those.
+ * handler, the nothrow forms here call those of libstdc++.
  */
 #include <dlfcn.h>
 #include <stddef.h>

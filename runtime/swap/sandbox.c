@@ -108,7 +108,7 @@ static bool is_for_all_threads(long number, const unsigned long arguments[5])
 }
 
 /* Wait until each thread that may have to return is off the processor in a system call; at most RETURN_MS,
- * since such a thread may have returned long ago, and compute. Under heaps.lock. */
+ * since such a thread may have returned long ago and be computing. Under heaps.lock. */
 static void await_return(void)
 {
     enum { RETURN_MS = 1000 };

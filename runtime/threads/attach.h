@@ -1,5 +1,5 @@
-/* attach: the calling thread's heap. Declared here, where all that stops, counts and samples threads can name
- * it; defined in heap/thread.c, which knows every part of a heap (hooks.h).
+/* attach: the calling thread's heap. Declared here for the code that stops, counts and samples threads;
+ * defined in heap/thread.c, which knows every part of a heap (hooks.h).
  */
 #ifndef WEIR_THREADS_ATTACH_H
 #define WEIR_THREADS_ATTACH_H

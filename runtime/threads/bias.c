@@ -6,7 +6,7 @@
 #include "runtime/config/options.h"
 #include "runtime/threads/tend_queue.h"
 
-/* --- the fast paths: of the owner, or of the thread that has revoked the bias --- */
+/* --- the fast paths; called by the owner, or by the thread that has revoked the bias --- */
 
 static cache_t *cache_of(const heap_t *heap)
 {

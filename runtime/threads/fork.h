@@ -29,8 +29,8 @@
 
 #include "runtime/os/lock.h"
 
-/* Register the handlers, unless that was done. Code that registers handlers for others calls this first. Any
- * thread; it may allocate. */
+/* Register the handlers, unless that was done. The code that registers the program's fork handlers calls this
+ * first (swap/fork.c). Any thread; it may allocate. */
 void fork_handle(void);
 
 /* Have a part's functions called around fork. `before` takes the part's locks by lock_acquire_soon; the first

@@ -55,7 +55,7 @@ static bool is_in_section(uintptr_t word)
     return __atomic_load_n(no_stop, __ATOMIC_ACQUIRE) > 0 || __atomic_load_n(sections, __ATOMIC_ACQUIRE) > 0;
 }
 
-/* --- waiting; both --- */
+/* --- waiting, whichever means stops the threads --- */
 
 static bool is_parent(heap_t *heap)
 {
@@ -296,7 +296,7 @@ static bool by_signal(void (*at_signal)(const os_frame_t *frame))
     return true;
 }
 
-/* --- which --- */
+/* --- choosing between the two --- */
 
 /* ThreadSanitizer delays signals until a thread may be interrupted; a tracer would interrupt it anywhere. */
 static bool is_by_signal(void)

@@ -12,7 +12,7 @@ enum { FIRST_BUCKETS = 64 };
 
 static struct {
     heap_t *first[FIRST_BUCKETS]; /* the table until it grows */
-    heap_t **buckets;             /* NULL: `first`. Old tables are not freed; all are smaller than this one */
+    heap_t **buckets;             /* NULL: `first`. Old tables are not freed; they add up to less than this */
     uint32_t count;               /* of buckets, a power of two; 0: FIRST_BUCKETS */
     uint32_t heaps;               /* in the table */
     uint64_t steps;

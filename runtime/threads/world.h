@@ -13,8 +13,8 @@
  * is about to wait in the kernel for long may declare that (world_block_begin). It then counts as stopped; if
  * the world is stopped when it comes back, it stops there.
  *
- * This folder: threads as heaps have them: who may touch a heap, stopping all of them, their numbers, fork,
- * and the runtime's own.
+ * This folder: the threads that heaps belong to: who may touch a heap, stopping all threads, their numbers,
+ * fork, and the runtime's own threads.
  */
 #ifndef WEIR_THREADS_WORLD_H
 #define WEIR_THREADS_WORLD_H
@@ -101,8 +101,8 @@ static inline void world_enter_as(const heap_t *self)
 /* The size with which the calling thread's stack was made, in bytes. Not for the first thread. */
 void world_thread_stack_size(size_t size);
 
-/* Of a stopped thread: [*from, *to) is what it has on its stack, registers and thread-local memory
- * included. */
+/* Of a stopped thread: [*from, *to) is the part of its stack that is in use. It includes the thread-local
+ * memory, except the first thread's. The registers may lie elsewhere (cells/thread_state.h). */
 void world_stack(const heap_t *heap, uintptr_t *from, uintptr_t *to);
 
 /* Asked under the lock of the heaps before the calling thread gets a heap. False: the world is stopped, or
