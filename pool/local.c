@@ -11,7 +11,8 @@ table_t table_none;
 local_t local_none = {.hot.unbiased = POOL_UNBIASED};
 __thread table_t *pool_table = &table_none;
 __thread struct weir_pool_thread pool_thread;
-/* By another name, so that the library's own uses cannot be bound to another library's. */
+/* The public name is an alias. The library itself uses pool_thread, which the dynamic linker cannot bind to
+ * another library's variable. */
 extern __thread __typeof__(pool_thread) weir_pool_thread_1 __attribute__((alias("pool_thread")));
 struct pools pools = {.lock = LOCK_INIT(LOCK_RANK_POOLS), .free_id = POOL_NO_ID};
 
@@ -178,7 +179,7 @@ bool local_enter(local_t *local)
     if (local == &pool->common)
         return enter_common(pool);
     for (;;) {
-        world_enter(); /* magazines change hands: a stop must not fall between */
+        world_enter(); /* in mid-operation a magazine may be in no list: no stop then */
         __atomic_store_n(&local->hot.busy, 1, __ATOMIC_RELAXED);
         if (fence_is_cheap())
             fence_hot();
@@ -187,7 +188,7 @@ bool local_enter(local_t *local)
         if (LIKELY(!atomic_load_explicit(&local->revoked, memory_order_acquire)))
             return true;
         __atomic_store_n(&local->hot.busy, 0, __ATOMIC_RELEASE);
-        world_leave(); /* the collector may have the lock */
+        world_leave(); /* the collector may have the lock, and wait for us */
         lock_acquire(&pools.lock);
         bool freed = pool->freed;
         lock_release(&pools.lock);
@@ -258,7 +259,7 @@ static void revoke_all(weir_pool *pool)
 static bool await(const local_t *local, int spin_limit)
 {
     enum { SPINS = 128 };
-    bool is_own = local->thread == pool_table; /* waiting is no use: a signal interrupted it */
+    bool is_own = local->thread == pool_table; /* if busy, a signal handler runs: it would wait for ever */
     for (int i = 0; __atomic_load_n(&local->hot.busy, __ATOMIC_ACQUIRE); i++) {
         if (is_own || (spin_limit != REVOKE_FOR_EVER && i > SPINS + spin_limit))
             return false;

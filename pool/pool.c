@@ -13,7 +13,7 @@
 #include "runtime/profile/profile.h"
 
 /* A thread keeps two magazines to itself. Each of them has objects of at most this many bytes, or one object:
- * otherwise one thread might have all of a few large objects. */
+ * otherwise all objects of a pool of few large ones might be in one thread's magazines. */
 enum { MAGAZINE_BYTES = 128 * 1024 };
 
 /* --- magazines --- */
@@ -155,8 +155,8 @@ static void *take_stolen(weir_pool *pool, local_t *local)
     return p;
 }
 
-/* Look in the pool, and in other threads' hands; and again if objects may have been on their way meanwhile.
- * *p is NULL if there is none. False: the pool is freed. */
+/* Take an object from the pool, or steal what other threads have in hand. If neither succeeds and objects
+ * moved between threads meanwhile, try again. *p is NULL if there is none. False: the pool is freed. */
 static bool take_or_steal(weir_pool *pool, void **p)
 {
     local_t *local = local_here(pool);
@@ -421,7 +421,8 @@ void pool_dispose(weir_pool *pool)
     heap_free(pool);
 }
 
-/* Close a pool. From here on it only gets late puts, which find their biases revoked. */
+/* Close a pool. From here on only late puts come: the pool has no number, and its biases stay revoked, so
+ * they find it freed. */
 static void pool_close(weir_pool *pool)
 {
     lock_acquire(&pools.lock);

@@ -12,20 +12,20 @@
  *                        pool    empty     .. ..               magazines without objects
  *                                pending   ## ##               what was a victim at the last cycle: to drop
  *
- * An object of the pool's is in exactly one of these places. get looks in this order: loaded, previous, its
- * own full magazines, those of others, its own victims, those of others, and then in the hands of others,
- * which are loaded and previous (steal.c).
+ * Every object of the pool is in exactly one of these places. What a thread has in hand is its `loaded` and
+ * `previous`. get looks in this order: what the thread has in hand, its `full`, the `full` of other threads,
+ * its `victims`, the `victims` of other threads, and last what other threads have in hand (steal.c).
  *
- * The biased lock. A cycle takes the magazines of threads that may be anywhere in get or put, or asleep for
- * ever outside of them; and yet the fast paths must have no atomic operation. So a local has a lock that is
- * biased towards its thread. The thread says that it is busy, by a plain store, and then looks whether the
- * bias is revoked. A thread that wants the local to itself revokes the bias, fences all threads (os/fence.h)
- * and waits until the thread is not busy. A thread that then finds its bias revoked turns back and waits for
- * pools.lock, which the revoker holds from before it revokes the bias until it restores it. A thread that
- * stays busy (preempted in mid-operation) is skipped.
+ * The biased lock. A cycle takes the magazines of other threads, which may be in get or put, or asleep; the
+ * fast paths must have no atomic operation. So a local has a lock that is biased towards its thread. The
+ * thread says that it is busy, by a plain store, and then looks whether the bias is revoked. A thread that
+ * wants the local to itself revokes the bias, fences all threads (os/fence.h) and waits until the thread is
+ * not busy. A thread that then finds its bias revoked turns back and waits for pools.lock, which the revoker
+ * holds from before it revokes the bias until it restores it. A thread that stays busy (preempted in
+ * mid-operation) is skipped when the spin limit is reached, unless the revoker waits for ever.
  *
- *     thread    busy = 1; [compiler fence] read unbiased; 0: go on ... busy = 0
- *     revoker   unbiased = more than any count; [fence all threads] read busy; 0: it is ours ... unbiased = 0
+ *     thread    busy = 1; [compiler fence]; if unbiased == 0: operate; busy = 0
+ *     revoker   unbiased = more than any count; [fence all threads]; await busy == 0; operate; unbiased = 0
  *
  * Callbacks of the program run outside of this: the thread is not busy and holds no lock.
  */
@@ -55,24 +55,26 @@ typedef struct local {
     _Atomic bool revoked; /* written under pools.lock; read by operations off the fast path */
     bool skipped;         /* under pools.lock: the bias is revoked, but the thread was busy */
     uint8_t debt;         /* the thread's: misses until it may steal again (steal.c) */
-    uint8_t left;         /* under pools.lock: rounds that the last theft from it left to it */
-    uint32_t robbed_at;   /* under pools.lock: its hits at that theft, the lower half */
+    uint8_t left;         /* under pools.lock: half of the rounds that the last theft from it found loaded */
+    uint32_t robbed_at;   /* under pools.lock: the lower 32 bits of its hits at that theft */
     weir_pool *pool;
     struct table *thread;            /* under pools.lock: the table that has it; NULL: it has no thread */
     _Atomic(struct local *) next;    /* the pool's next one; written once */
     uint64_t sampled, sampled_bytes; /* owner: objects whose size was looked at; the sum of these sizes */
     /* The line of the fast paths.
      *   busy       written by the thread: it is in an operation
-     *   unbiased   written under pools.lock: 0 or POOL_UNBIASED; never 0 where fences are not cheap
-     *   count      owner: rounds in the loaded magazine; read, not used, by a thread whose bias is revoked
+     *   unbiased   written under pools.lock: 0 or POOL_UNBIASED; never 0 where fences are not cheap, nor
+     *              while the pool has a cap
+     *   count      owner: rounds in the loaded magazine; a thread whose bias is revoked reads and ignores it
      *   capacity   owner, likewise: rounds up to which put may load without looking further; 0 if no magazine
      *              is loaded, or if put has to call the program (reset, refusal)
      *   rounds     owner: of the loaded magazine; NULL: none
      *   hits       owner: objects handed out, ever */
     _Alignas(64) struct weir_pool_local hot;
     magazine_t *previous;    /* owner; NULL: none */
-    uint64_t given;          /* owner: objects that left in whole magazines, less those that came in them,
-                              * ever. So puts == rounds in hand + hits + given, modulo 2^64 */
+    uint64_t given;          /* owner: objects that left `loaded` and `previous` in magazines, less those that
+                              * came in them, ever. So puts == count of loaded + count of previous + hits +
+                              * given, modulo 2^64 */
     uint64_t misses, stolen; /* owner */
 } local_t;
 
@@ -134,7 +136,7 @@ struct weir_pool {
     size_t cap;
     _Atomic bool freed; /* written under pools.lock */
     /* Under pools.lock. */
-    bool is_emptied;          /* freed, and weir_pool_free is through with it */
+    bool is_emptied;          /* weir_pool_free has dropped all objects: the last late put disposes of it */
     int64_t out;              /* once freed: objects that may still be put */
     magazine_t *pending_drop; /* chains */
     magazine_t *dropping; /* whose objects are being dropped. Written by the dropper; read by the collector */
@@ -208,11 +210,12 @@ void local_leave(local_t *local);
  * Those without go to the pool's empty ones. */
 magazine_t *local_unload(local_t *local);
 
-/* For the owner: load a magazine that was in no thread's hands, instead of an empty one or none. */
+/* For the owner, whose loaded magazine is empty or absent: load `full`, which came from a depot or from
+ * another thread. */
 void local_load_full(local_t *local, magazine_t *full);
 
-/* Revoke the biases and wait for threads that are busy; `spin_limit`: how often to yield for one thread.
- * Restore them. */
+/* Revoke the biases of all pools or of one, and wait for threads that are busy; yield at most `spin_limit`
+ * times for each thread. The others restore the biases. */
 enum { REVOKE_SPIN_LIMIT = 256, REVOKE_FOR_EVER = INT32_MAX };
 void pools_revoke(void);
 void pools_restore(void);

@@ -1,10 +1,10 @@
 /* roots: what pools hold, for the collector.
  *
- * A pooled object is reached as long as the pool may hand it out or has to drop it: it is in a thread's
- * hands, in a full magazine, a victim, or pending drop. Pools age before the trace (cycle/cycle.h), which
- * makes victims pending drop. If a pool has no `drop`, nothing has to be done for a collected object that is
- * pending drop. So the pool forgets it before the trace, which then frees it and all that only it reaches.
- * That is Go's rule: what is in a sync.Pool survives one collection and not two.
+ * A pooled object is reached as long as the pool may hand it out or has to drop it: it is in the `loaded`,
+ * `previous`, `full` or `victims` of a local (pool.h), or pending drop. Pools age before the trace
+ * (cycle/cycle.h), which makes victims pending drop. If a pool has no `drop`, nothing has to be done for a
+ * collected object that is pending drop. So the pool forgets it before the trace, which then frees it and all
+ * that only it reaches. That is Go's rule: what is in a sync.Pool survives one collection and not two.
  *
  * What is read here is consistent while the world is stopped. A thread is not stopped in an operation off the
  * fast paths (local_enter). The holder of pools.lock is the collector itself. On the fast paths only the

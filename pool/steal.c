@@ -1,14 +1,16 @@
 /* steal: taking what other threads have in hand. Full magazines are on stacks, from which any thread pops
  * (pool.c). After a miss, a thread takes from the two magazines that another thread has in hand: the previous
- * one, or half of the loaded one, or all of that if its thread has not used the pool since the last theft. It
- * takes from the thread that seems to have the most, and revokes the bias of that thread alone (pool.h). So a
- * few objects, which never fill a magazine, are found, too.
+ * one if it has objects; else half of the loaded one, or all of the loaded one if that thread has not used
+ * the pool since the last theft. It takes from the thread that seems to have the most, and revokes the bias
+ * of that thread alone (pool.h). So a few objects, which never fill a magazine, are found, too.
  *
- * Revoking a bias costs a fence of all threads, some microseconds. So a theft has to bring enough: it makes a
- * debt of THEFT misses, less one for each object that it brought, and each further miss pays one back. A
- * thread in debt does not steal. So two threads that take one object from each other by turns soon have one
- * each, and a theft that brings many objects leaves no debt. Where no thread has anything in hand, no bias is
- * revoked. */
+ * Revoking a bias costs a fence of all threads, some microseconds. So a theft has to bring enough:
+ *
+ *     after a theft      debt = max(0, THEFT - objects that it brought)
+ *     at a further miss  if debt > 0: debt = debt - 1, and no theft
+ *
+ * So two threads that take one object from each other by turns soon have one each, and a theft that brings
+ * many objects leaves no debt. Where no thread has anything in hand, no bias is revoked. */
 #include <string.h>
 
 #include "pool/pool.h"
@@ -57,8 +59,8 @@ static magazine_t *take_share(local_t *local, magazine_t **spare)
     return taken;
 }
 
-/* Take objects from a thread's hands. Called under pools.lock, with the bias of the local revoked. *spare: an
- * empty magazine, or NULL. NULL: nothing was taken. */
+/* Take what a thread has in hand, or part of it. Called under pools.lock, with the bias of the local revoked.
+ * *spare: an empty magazine, or NULL. NULL: nothing was taken. */
 static magazine_t *take_from(local_t *local, magazine_t **spare)
 {
     magazine_t *taken = local->previous;
@@ -102,8 +104,8 @@ static uint32_t rob_and_load(weir_pool *pool, local_t *self, magazine_t **spare)
     return brought;
 }
 
-/* Does another thread seem to have objects in hand? Objects that a thief carries are in no thread's hands
- * while it has the lock: so a taken lock is promising, too. */
+/* Does another thread seem to have objects in hand? A thief holds pools.lock while it moves objects, which
+ * are in no local then: so a taken lock is promising, too. */
 static bool is_promising(const weir_pool *pool, const local_t *self)
 {
     return richest(pool, self) || lock_is_taken(&pools.lock);

@@ -156,7 +156,7 @@ inline void *weir_arena_alloc(weir_arena *arena, size_t size) WEIR_NOEXCEPT
 WEIR_API void *weir_arena_alloc_aligned(weir_arena *arena, size_t alignment, size_t size) WEIR_NOEXCEPT
     WEIR_ATTRIBUTE((alloc_align(2), alloc_size(3)));
 
-/* The same with all bytes zero. */
+/* As weir_arena_alloc, with all bytes zero. */
 WEIR_API void *weir_arena_alloc_zeroed(weir_arena *arena, size_t size) WEIR_NOEXCEPT
     WEIR_ATTRIBUTE((alloc_size(2)));
 

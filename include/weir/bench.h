@@ -142,7 +142,7 @@ static inline bool bench_next(struct bench_worker *worker)
     return __builtin_expect(--worker->left >= 0, 1) || bench_next_share(worker);
 }
 
-/* Have bench_run_parallel start `threads` times bench_threads() threads, until the body returns. Less than 1
+/* Until the body returns, have bench_run_parallel start `threads` times bench_threads() threads. Less than 1
  * changes nothing. After B.SetParallelism. */
 WEIR_API void bench_set_parallelism(struct bench *b, int threads);
 

@@ -15,8 +15,8 @@
  * When an object with a finalizer is no longer reached, the collection keeps it, and all that it points to,
  * for the finalizer. A later collection frees it, unless the finalizer has stored it where it is reached
  * again, or has given it a finalizer again. If a points to b and both have finalizers, a's finalizer runs
- * first, and b's runs in a later cycle than the one that frees a. Objects with finalizers that point to each
- * other in a ring, or to themselves, are never finalized and never freed: break the ring, or use a cleanup.
+ * first, and b's runs after the collection that frees a. Objects with finalizers that point to each other in
+ * a ring, or to themselves, are never finalized and never freed: break the ring, or use a cleanup.
  * An object's cleanups run after its finalizer, when the object is gone for good. Weak references to an
  * object, and to all that only it reaches, are cleared before its finalizer runs (weir/weak.h).
  *

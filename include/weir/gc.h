@@ -17,10 +17,11 @@
  *                collector from its first call of weir on; one that was given a collected object before that
  *                has to call weir_gc_attach_thread first.
  *   failure      NULL with errno = ENOMEM, after a collection has been tried.
- *   stopping     while the collector marks, all other such threads are stopped: a task of weir's own traces
- *                them, which they do not notice. Where they may not be traced, the signal SIGURG stops them.
- *                A thread must not block it then: after 2 s the collection is given up, the first time with a
- *                line on stderr (docs/gc.md).
+ *   stopping     while the collector marks, all other such threads are stopped; with
+ *                WEIR_DEBUG=gcconcurrent=1, only at the beginning and the end of long marking. A task of
+ *                weir's own traces the threads, which they do not notice. Where they may not be traced, the
+ *                signal SIGURG stops them. A thread must not block it then: after 2 s the collection is given
+ *                up, the first time with a line on stderr (docs/gc.md).
  */
 #ifndef WEIR_GC_H
 #define WEIR_GC_H
@@ -82,7 +83,7 @@ WEIR_API void weir_gc_free(void *object) WEIR_NOEXCEPT;
 /* Collect now. Returns when everything that was garbage at the call is free. As Go's runtime.GC. */
 WEIR_API void weir_gc(void) WEIR_NOEXCEPT;
 
-/* Sweep for about so many nanoseconds: spans that the last collection left, and that allocations would
+/* Sweep for about `ns` nanoseconds: spans that the last collection left, and that allocations would
  * otherwise sweep one at a time. Returns true if there is more to sweep. It does not mark, since marking
  * stops the world. For a program's idle moments; never needed. */
 WEIR_API bool weir_gc_step(uint64_t ns) WEIR_NOEXCEPT;

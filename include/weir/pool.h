@@ -135,15 +135,16 @@ WEIR_API void weir_pool_set_limit(weir_pool *pool, size_t bytes) WEIR_NOEXCEPT;
 WEIR_API void weir_pool_set_refusal(weir_pool *pool, bool (*refuses)(void *ctx, void *p)) WEIR_NOEXCEPT;
 
 /* Get an object: one from the pool, or else a new one. NULL if there is neither. If the calling thread's part
- * of the pool has an object, this takes no lock and writes no memory that other threads read. After
- * sync.Pool.Get. */
+ * of the pool has an object, this takes no lock and has no atomic read-modify-write operation, except in a
+ * pool with a limit or with checks (see misuse above). After sync.Pool.Get. */
 WEIR_API inline void *weir_pool_get(weir_pool *pool) WEIR_NOEXCEPT;
 
 /* Put an object into the pool. NULL does nothing. If there is no memory to record the object, it is dropped.
  * errno is kept, unless a callback changes it. After sync.Pool.Put. */
 WEIR_API inline void weir_pool_put(weir_pool *pool, void *p) WEIR_NOEXCEPT;
 
-/* The two above call these when the thread's part of the pool is empty, or full. */
+/* The two above call these when the thread's part of the pool is empty or full, and for all else that they do
+ * not do inline (a limit, reset, refusal, checks). */
 WEIR_API void *weir_pool_get_slow(weir_pool *pool) WEIR_NOEXCEPT;
 WEIR_API void weir_pool_put_slow(weir_pool *pool, void *p) WEIR_NOEXCEPT;
 

@@ -39,7 +39,7 @@ static collected_t *share_of(heap_t *self)
 
 enum buffer_result { BUFFER_NONE, BUFFER_TAKEN, BUFFER_REFUSED };
 
-/* Make the next free cells of the span the allocation buffer. NONE: the span has no more. REFUSED: the hard
+/* Set the allocation buffer to the next free cells of the span. NONE: the span has no more. REFUSED: the hard
  * limit does not allow their pages. */
 static enum buffer_result buffer_take(heap_t *self, alloc_buffer_t *buffer, span_t *span)
 {
@@ -159,7 +159,7 @@ static bool large_leave(span_t *span)
     return leaves;
 }
 
-/* No stop falls in between, so no trace sees the object as a manual one. */
+/* No stop falls between large_leave and large_adopt, so no trace sees the object as a manual one. */
 void *collected_grow(heap_t *self, span_t *span, size_t size)
 {
     enum span_kind kind = span->kind;

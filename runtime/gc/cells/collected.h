@@ -52,8 +52,8 @@ typedef struct collected {
 } collected_t;
 
 /* A zeroed object of `size` > 0 bytes at a multiple of `alignment`, a power of two. fresh: a new span may be
- * taken. NULL: out of memory; or, if not fresh, no span of the class has a free cell. The caller is in a
- * no-stop section (world_enter). */
+ * taken. NULL: out of memory; or, if not fresh, the object is large, or no span of the class has a free cell.
+ * The caller is in a no-stop section (world_enter). */
 void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_t alignment, bool fresh);
 
 __attribute__((always_inline)) static inline void *collected_alloc_fast(enum span_kind kind, size_t size)
@@ -69,8 +69,9 @@ __attribute__((always_inline)) static inline void *collected_alloc_fast(enum spa
     return p;
 }
 
-/* Grow a large object under a limit by moving its pages (large.h): they count once. The object moves; what is
- * new reads as zero. NULL: nothing has changed, the caller copies. The caller is in a no-stop section. */
+/* While a limit is set, grow a large object by moving its pages (large.h): a copy would count twice for a
+ * while. The object moves; its new part reads as zero. NULL: nothing has changed, the caller copies. The
+ * caller is in a no-stop section. */
 void *collected_grow(heap_t *self, span_t *span, size_t size);
 
 /* Free an object by hand; p is the start of a cell of the span, or of a large object. False: it was not

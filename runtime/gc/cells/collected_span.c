@@ -135,7 +135,7 @@ void collected_span_leave(span_t *span)
 }
 
 /* Returns the number of cells in use. Other threads may meanwhile ask whether their objects are allocated,
- * and free them: so each word is written at once. */
+ * and free them: so each word is written by one store. */
 uint32_t collected_span_sweep(span_t *span)
 {
     bits_t *bits = bitmaps_of(span_slot(span));

@@ -20,7 +20,7 @@ static struct {
     strong_t *strong;
     uint32_t *buckets;
     uint32_t room; /* a power of two; 0: nothing yet */
-    uint32_t end;  /* records ever used, the first included */
+    uint32_t end;  /* records ever used, and number 0 */
     uint32_t free; /* the first free record, linked by next; 0: none */
 } store = {.lock = LOCK_INIT(LOCK_RANK_SIDE_TABLE)};
 

@@ -39,7 +39,7 @@ __attribute__((always_inline)) static inline void *gc_alloc_with_end(enum span_k
 }
 
 void gc_collect(void);
-/* Sweep for so many nanoseconds; true: there is more to do. */
+/* Sweep for `ns` nanoseconds; true: there is more to do. */
 bool gc_step(uint64_t ns);
 /* Collect, and search for leaks. Of the caller's stack and registers only what the frame names is scanned;
  * NULL: all. Not by two threads at a time. */

@@ -3,7 +3,7 @@
  *     free cell in the thread's buffer: gc.h     else, in this order
  *         trigger reached   a cycle runs, or one beside the program is asked for; past the goal, wait for it
  *         limit pressed     free cells of the spans that there are, then a cycle, then fresh memory
- *         still no memory   a forced cycle, and once more
+ *         still no memory   a forced cycle, then one more attempt
  */
 #include <errno.h>
 

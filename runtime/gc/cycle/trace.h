@@ -54,7 +54,7 @@ typedef struct trace_result {
     size_t written[TRACE_ROUNDS + 1]; /* in each round, and in the last stop */
 } trace_result_t;
 
-/* Would a trace of a heap of so many bytes be concurrent? */
+/* Would a trace of a heap of `heap` bytes be concurrent? */
 bool trace_would_be_beside(size_t heap);
 /* The same for this request: a search for leaks is never concurrent. */
 bool trace_is_beside(size_t heap, const trace_request_t *request);

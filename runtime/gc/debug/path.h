@@ -17,7 +17,7 @@ enum { PATH_NAME = 32, PATH_END = 32, PATH_STEPS = 1 + 2 * PATH_END }; /* object
 typedef struct path {
     size_t length;        /* objects, those left out included; 0: nothing leads there */
     size_t count;         /* steps */
-    char name[PATH_NAME]; /* of the root, if it is an arena or a pool: steps[0].symbol, unless it is "" */
+    char name[PATH_NAME]; /* of the arena or pool that is the root, for steps[0].symbol; "": none */
     weir_path_step steps[PATH_STEPS]; /* modules and their symbols are not filled in */
 } path_t;
 

@@ -65,7 +65,7 @@ bool mark_set_base_only(bool base_only);
 /* Does p, found in a collected object, keep the object alive that it points into? */
 bool mark_keeps(const void *p);
 
-/* Get the memory for so many markers, while the world runs. False: out of memory. */
+/* Get the memory for `members` markers, while the world runs. False: out of memory. */
 bool mark_prepare(uint32_t members);
 
 /* The start of the collected object that p points into, or NULL. */

@@ -21,7 +21,7 @@
 enum {
     CANDIDATES = 16,
     PREFETCH = 32,
-    DENSE = 16, /* cells to scan, of the 64 of a word; from so many on they are not prefetched */
+    DENSE = 16, /* cells to scan, of the 64 of a word: this many or more are not prefetched */
 };
 
 /* An object that is being prefetched. */
@@ -57,7 +57,7 @@ typedef struct marker {
 /* The modes for which the loop is compiled. */
 typedef struct mark_mode {
     bool alone;   /* no other marker, and the world stands still: changes need not be atomic */
-    bool special; /* some span is WATCHED, or not every pointer counts */
+    bool special; /* the loop tests `watching` and `base_only`: needed if either is set */
 } mark_mode_t;
 #define AS_MODE static inline __attribute__((always_inline))
 

@@ -59,7 +59,7 @@ __attribute__((noinline)) static objref_t objref_large(uint32_t slot)
     return (objref_t)slot * CELLS_MAX | (objref_t)KIND_LARGE << KIND_SHIFT;
 }
 
-/* The reference for an offset in the region. The cell may still be a free one. */
+/* The reference for an offset in the region. The cell may be a free one. */
 static inline objref_t objref_of(size_t offset)
 {
     size_t slot = offset >> SLOT_SHIFT;

@@ -42,7 +42,7 @@ static inline void work_add(queue_t *queue, uint32_t slot)
     queue->last = slot;
 }
 
-/* Has another marker nothing to do, and no packet to take? */
+/* Are more markers idle than there are packets to take? */
 bool work_is_wanted(void);
 /* Make a packet of half of the queue, from its front, if the queue is long enough and there is room for a
  * packet. */

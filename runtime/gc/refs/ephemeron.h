@@ -6,8 +6,8 @@
  * everything that the roots reach is marked, each entry is visited once. If its key and its map are marked,
  * its value is marked. Otherwise the spans of the two are flagged WATCHED. A marker that marks an object in a
  * watched span wakes the object's records, and markers that have nothing else to do resolve them. So a chain
- * of entries, where each value is the key of the next entry, takes time linear in its length; and ordinary
- * marking pays one test of a word that is already loaded.
+ * of entries, where each value is the key of the next entry, takes time linear in its length. Ordinary
+ * marking pays nothing: while no span is watched, its loop does not look at the flag (mark_mode_t).
  *
  *     entry --key or map unmarked--> watched --marked--> awake --resolved--> value marked --> ...
  *

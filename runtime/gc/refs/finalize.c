@@ -271,7 +271,7 @@ int finalize_wait(int64_t ns)
 }
 
 /* In the child, the calls that other threads were in count as done, because those threads do not exist. A
- * finalizer that forks itself goes on. */
+ * finalizer that has called fork goes on in the child. */
 void finalize_after_fork_child(void)
 {
     for (size_t i = 0; i < CALLERS; i++)

@@ -16,8 +16,8 @@
 
 #include "runtime/region/region.h"
 
-/* The reference to the place `offset` bytes into the object. `alloc` gives a zeroed collected object, or
- * NULL. NULL: out of memory. */
+/* Returns the reference to the place `offset` bytes into the object; NULL: out of memory. `alloc` gives a
+ * zeroed collected object, or NULL. */
 typedef void *reference_alloc(enum span_kind kind, size_t size);
 uintptr_t *reference_to(const void *object, size_t offset, reference_alloc *alloc);
 

@@ -24,7 +24,7 @@ bool loaded_is_current(const struct dl_phdr_info *object);
 void loaded_each_data(void (*range)(uintptr_t from, uintptr_t to));
 
 /* The thread-local memory that a thread has from its start on, with the world stopped.
- * loaded_find_thread_local has to be called before the stop, without locks. */
+ * loaded_find, or loaded_find_thread_local without locks, has to be called before the stop. */
 void loaded_find_thread_local(void);
 void loaded_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to);
 /* That of libraries that were opened later, as far as the thread has used it. */

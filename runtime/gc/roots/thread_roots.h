@@ -1,5 +1,5 @@
 /* thread_roots: the stacks and registers of a thread that stands still. All calls by the collector, with
- * the world stopped.
+ * the world stopped; thread_roots_begin before the stop.
  */
 #ifndef WEIR_GC_ROOTS_THREAD_ROOTS_H
 #define WEIR_GC_ROOTS_THREAD_ROOTS_H
