@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Start a detached thread with a stack of so many bytes. All signals are blocked in it but the collector's:
- * they are the program's. False, and errno: no thread could be created. */
+/* Start a detached thread with a stack of so many bytes. It blocks all signals but the collector's, so that
+ * the program's threads handle them. False, and errno: no thread could be created. */
 bool thread_start_detached(void *(*run)(void *argument), size_t stack);
 
 #endif

@@ -33,8 +33,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Read the list of the files that the code comes from. It may be impossible when a profile is encoded: the
- * process may have another root directory then, or may not be allowed to read. */
+/* Read the list of the files that the code comes from. Reading it may be impossible later, when a profile is
+ * encoded: the process may have another root directory then, or may not be allowed to read. */
 void profile_encode_prepare(void);
 
 /* Encode the present profile into memory of os_take; the caller gives its *reserved bytes back by

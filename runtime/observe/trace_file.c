@@ -283,7 +283,7 @@ bool trace_file_open(const char *path, void (*first)(void))
     return done;
 }
 
-/* Under the lock: the bracket goes to the file whatever its size. */
+/* Under the lock. The bracket is written even if the file has reached its size limit. */
 static bool write_end(void)
 {
     char room[TRACE_RECORD + 8];

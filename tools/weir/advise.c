@@ -1,5 +1,5 @@
-/* weir advise: what of a program need not be on the heap, and what it is made of. The parts are in
- * tools/weir/advise. */
+/* weir advise: which blocks of a program need not be on the heap, and which are in too many pieces. The parts
+ * are in tools/weir/advise. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

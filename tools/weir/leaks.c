@@ -52,8 +52,8 @@ typedef struct keeper {
     int front;        /* a pipe: the child's number, then its status */
 } keeper_t;
 
-/* Take all children that have ended. When the program has, its leaks are printed, then its status is sent to
- * the front, and the keeper is on its own. False: there are no more children. */
+/* Take all children that have ended. If the program is among them, print its leaks, and send its status to
+ * the front, which then ends. False: there are no more children. */
 static bool reap(keeper_t *keeper)
 {
     int status;
@@ -84,7 +84,7 @@ static _Noreturn void keep(keeper_t keeper)
         inotify_add_watch(watch, keeper.path, IN_CLOSE_WRITE);
     struct pollfd both[] = {{.fd = watch, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
     while (reap(&keeper)) {
-        enum { LOOK_MS = 1000 }; /* should there be no signals to be had */
+        enum { LOOK_MS = 1000 }; /* used if there is no signalfd */
         char events[4096];
         poll(both, 2, signals >= 0 ? -1 : LOOK_MS);
         while (signals >= 0 && read(signals, events, sizeof events) > 0)
@@ -100,8 +100,8 @@ static _Noreturn void keep(keeper_t keeper)
     _exit(0);
 }
 
-/* The program's standard streams are not held open longer than the program does; stderr is where reports
- * go. */
+/* Give up stdin and stdout, so that the keeper does not hold them open after the program has ended. stderr
+ * stays: reports go there. */
 static void leave_streams(void)
 {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);

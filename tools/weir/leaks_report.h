@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-/* Print what was written to `from` since the last call: each report begins with a line of its own. Its
- * writers lock the file. Ends the process when memory is out. */
+/* Print what was written to `from` since the last call: each report begins with a line of its own. Processes
+ * that write to `from` lock it. Ends the process when memory is out. */
 void leaks_report(FILE *from, FILE *to);
 
 #endif

@@ -101,8 +101,8 @@ static uint64_t scaled(const proposal_t *proposal, uint64_t live)
     return place->samples ? live * place->objects / place->samples : live;
 }
 
-/* It is not known whether the places have their blocks at the same time. For a pool it is assumed that they
- * have (proposal->live), for larger blocks that they have not (escape->live). */
+/* It is not known whether the places have their blocks at the same time. PROPOSE_REUSE and PROPOSE_POOL
+ * assume that they have (proposal->live), PROPOSE_FEWER that they have not (escape->live). */
 static enum proposal_kind kind_of_free(const proposal_t *proposal, bool is_exact)
 {
     const escape_t *escape = &proposal->escape;

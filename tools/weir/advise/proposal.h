@@ -10,7 +10,7 @@ enum proposal_kind {
     PROPOSE_STACK,   /* a variable of the function: small, few at once, gone before it returns */
     PROPOSE_REUSE,   /* one block that is kept: one or two at once, but large, or freed elsewhere */
     PROPOSE_ARENA,   /* of the function: many, all gone before it returns */
-    PROPOSE_LOCAL,   /* one of the above: by default not every block is seen, which leaves open which */
+    PROPOSE_LOCAL,   /* one of the above; without --exact not every block is seen, so it is open which one */
     PROPOSE_LOOK,    /* perhaps one of the above: only a run that sees all blocks tells */
     PROPOSE_POOL,    /* the same size again and again, few in use at once, freed elsewhere */
     PROPOSE_PRESIZE, /* blocks that realloc has made larger step by step */

@@ -7,7 +7,7 @@
 
 #include "tools/weir/advise/code.h"
 
-/* --- how one way of being freed is to be read --- */
+/* --- the holder of a sample's blocks --- */
 
 static uint64_t address_at(const profile_t *profile, const sample_t *sample, size_t frame)
 {
@@ -19,15 +19,15 @@ static const code_function_t *function_at(const profile_t *profile, const sample
     return code_read_function(profile, address_at(profile, sample, frame));
 }
 
-/* The innermost function that both stacks have, if it was not left in between: is_same_call asks that. */
+/* The innermost function on both stacks. It may have returned in between: is_same_call answers that. */
 typedef struct common {
     size_t frame;
     uint64_t allocates, frees; /* its calls */
     bool is_tail;              /* it ended in a tail call, which led to the free */
 } common_t;
 
-/* Does the call of `frame` + 1 call the function of `frame` directly? Then what else it led to was reached by
- * a tail call of that function, whose own frame is gone. */
+/* Does the call instruction in `frame` + 1 name the function of `frame` as its target? If so, any other
+ * function that this call led to was reached by a tail call of that function, whose own frame is gone. */
 static bool is_called_directly(const profile_t *profile, const sample_t *sample, size_t frame)
 {
     if (frame + 1 >= sample->depth)
@@ -119,7 +119,7 @@ static bool is_of_libc(const profile_t *profile, const location_t *location)
     return slash && (strncmp(slash, "/libc.", 6) == 0 || strncmp(slash, "/ld-", 4) == 0);
 }
 
-/* What the C library does before main, or before a thread's function, it does once: _start,
+/* The C library's calls that lead to main, or to a thread's function, are made once: _start,
  * __libc_start_main and what that calls; clone and start_thread. */
 static bool is_before_program(const profile_t *profile, const sample_t *sample, size_t frame)
 {

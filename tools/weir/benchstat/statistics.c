@@ -55,9 +55,10 @@ static double normal_quantile(double above)
     return high;
 }
 
-/* How many values lie below the population's median is binomial with 1/2: that is k with a probability of
- * C(n, k)/2^n, and then the median is between values k and k + 1. Such gaps are taken from the most probable
- * outwards, the left one of two equal ones first, until they have the confidence. */
+/* The number of values below the population's median is binomial(n, 1/2). It is k with the probability
+ * C(n, k)/2^n; then the median lies in gap k, between values k and k + 1. Gaps are added from the most
+ * probable one outwards, of two equal ones the left first, until their probabilities add up to the
+ * confidence. */
 static struct order_interval interval_exact(size_t count, double confidence)
 {
     double scale = ldexp(1, -(int)count);
@@ -131,8 +132,8 @@ static struct ranking rank(const double *left, size_t left_count, const double *
     return ranking;
 }
 
-/* Of all ways to call `picked` of the ranked values the left sample, the share in which twice its rank sum is
- * at most `sum2`: ways[k][s] counts the ways to pick k values with a doubled rank sum of s from the groups
+/* The probability that twice the rank sum of a sample is at most `sum2`, if the sample is any `picked` of the
+ * ranked values. ways[k][s] counts the ways to pick k values with a doubled rank sum of s from the groups
  * seen so far. A group of equal values gives j of them in C(size, j) ways. (Klotz 1966 has the same with ties
  * by another route.) */
 static double share_up_to(const struct ranking *ranking, size_t picked, size_t sum2)

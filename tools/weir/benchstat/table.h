@@ -12,7 +12,7 @@ enum { WARNING_SIZE = 160, RANGE_SIZE = 32, DELTA_SIZE = 48, TEST_SIZE = 64 };
 
 struct levels {
     double confidence; /* of the interval around a median */
-    double alpha;      /* a difference with a lower p is called one */
+    double alpha;      /* a difference is reported if its p is at most this */
 };
 
 /* What stands in one place of the table. */

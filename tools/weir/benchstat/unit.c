@@ -65,8 +65,8 @@ bool unit_is_binary(const char *unit)
     return false;
 }
 
-/* Decimals for a value that has to show four digits: 999.9, 99.99, 9.999, as it will be rounded. Negative if
- * it is too small for this prefix: 1000 to 1023 of a binary one are shown in it, not as 0.99 of the next. */
+/* How many decimals give four digits after rounding: 999.9, 99.99, 9.999. Negative: the value is below 1, too
+ * small for this prefix. So 1000 to 1023 bytes are shown as such, not as 0.99 Ki. */
 static int decimals_for(double scaled)
 {
     return scaled >= 99.995 ? 1 : scaled >= 9.9995 ? 2 : scaled >= 0.99995 ? 3 : -1;

@@ -131,7 +131,7 @@ static bool base_shape(Dwarf_Die *type, shape_t *shape)
     return true;
 }
 
-/* A pointer within an object; one to a member function is an address and an offset. */
+/* A pointer or reference. A pointer to a member function is an address and an offset. */
 static bool pointer_shape(Dwarf_Die *type, shape_t *shape)
 {
     Dwarf_Die target;

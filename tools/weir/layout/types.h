@@ -1,4 +1,4 @@
-/* types: structs as the debug information of a file has them, and what of them is no data.
+/* types: structs as the debug information of a file has them, and which of their bytes hold no data.
  *
  *     struct order { int id; char flags; long sum; char kind; };
  *

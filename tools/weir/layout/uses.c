@@ -59,7 +59,8 @@ static const frame_t *site_of(const profile_t *profile, const sample_t *sample)
     return NULL;
 }
 
-/* Several of one size that the line names are one struct that is declared twice: the first counts. */
+/* If the line names several structs of that size, they are one struct that is declared twice: the first
+ * counts. */
 static const layout_record_t *find_named(const records_t *records, const char *line, uint64_t size)
 {
     bool allocates = line && (strstr(line, "sizeof") || strstr(line, "new "));

@@ -17,8 +17,8 @@ Dwfl *debug_files_open(const char *file, Dwfl_Module **module);
  * False: in none. */
 bool debug_files_address(Dwfl_Module *module, uint64_t offset, GElf_Addr *found);
 
-/* The unit of debug information that describes the code at an address; *bias: what to take from that for
- * libdw. NULL: none. */
+/* The unit of debug information that describes the code at an address; *bias: what to subtract from the
+ * address for libdw. NULL: none. */
 Dwarf_Die *debug_files_unit(Dwfl_Module *module, GElf_Addr address, Dwarf_Addr *bias);
 
 /* Is it the file of that build id, in hexadecimal? Else it has been replaced, and its names would be wrong.

@@ -137,8 +137,8 @@ static double interval_after(double elapsed, double look)
     return interval > 50 * look ? interval : 50 * look;
 }
 
-/* Look at the program until it ends; what its memory comes to over time, in bytes times seconds, and by how
- * many looks. */
+/* Look at the program until it ends. Returns the integral of its memory over time, in bytes times seconds.
+ * *looks: from how many looks. */
 static double follow(const sweep_measure_t *measure, pid_t child, double began, unsigned *looks)
 {
     int process = (int)syscall(SYS_pidfd_open, child, 0);
