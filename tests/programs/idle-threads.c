@@ -114,7 +114,8 @@ int main(int argc, char **argv)
     CHECK(pthread_barrier_init(&all_end, NULL, (unsigned)threads + 1) == 0);
     for (long i = 0; i < threads; i++)
         CHECK(pthread_create(&ids[i], &small, allocate_free_and_sleep, (void *)i) == 0);
-    sleep_ms(50); /* all are on their stacks */
+    while (awake() > 1) /* until all have begun to use their stacks */
+        sleep_ms(1);
     long live = resident();
     pthread_barrier_wait(&all_there);
     pthread_barrier_wait(&all_free);
