@@ -9,13 +9,17 @@
 #include <linux/filter.h>
 #include <linux/membarrier.h>
 #include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -148,6 +152,8 @@ uint32_t filter_answer(const struct sock_fprog *program, const struct seccomp_da
 
 /* Each call with the arguments that a filter may look at. Addresses and descriptors differ from call to call:
  * 0 stands for an address, 3 (or 0) for a descriptor. */
+#define TRACE_FLAGS (O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+
 static const struct call {
     uint32_t uses;
     int number;
@@ -160,6 +166,7 @@ static const struct call {
     {FILTER_PROC, SYS_ioctl, {3, 0xc0606610 /* PAGEMAP_SCAN */}},
     {FILTER_PROC | FILTER_TRACE | FILTER_SIGNAL | FILTER_COPY, SYS_getpid, {0}},
     {FILTER_PROC, SYS_gettid, {0}},
+    {FILTER_PROC, SYS_sched_getaffinity, {0, 128}},
     {FILTER_PROC, SYS_fcntl, {3, F_DUPFD_CLOEXEC}},
     {FILTER_TRACE, SYS_clone, {CLONE_VM | CLONE_FILES | CLONE_UNTRACED}},
     {FILTER_TRACE, SYS_prctl, {1 /* PR_SET_PDEATHSIG */, SIGKILL}},
@@ -176,10 +183,13 @@ static const struct call {
     {FILTER_TRACE, SYS_exit, {0}},
     {FILTER_TRACE, SYS_newfstatat, {(uint32_t)AT_FDCWD}},
     {FILTER_TRACE, SYS_rt_sigtimedwait, {0, 0, 0, 8}},
-    {FILTER_TRACE, SYS_process_vm_readv, {0, 0, 1, 0, 1}},
+    {FILTER_TRACE | FILTER_SIGNAL, SYS_process_vm_readv, {0, 0, 1, 0, 1}},
+    {FILTER_TRACE, SYS_process_vm_writev, {0, 0, 1, 0, 1}},
+    {FILTER_TRACE, SYS_getsockopt, {3, SOL_SOCKET, SO_RCVTIMEO}},
     {FILTER_TRACE | FILTER_SIGNAL | FILTER_THREADS, SYS_rt_sigprocmask, {SIG_SETMASK, 0, 0, 8}},
     {FILTER_TRACE | FILTER_SIGNAL, SYS_rt_sigaction, {SIGURG, 0, 0, 8}},
     {FILTER_TRACE, SYS_restart_syscall, {0}}, /* the kernel's way back into a call with a timeout */
+    {FILTER_TRACE | FILTER_SIGNAL, SYS_tgkill, {0}},
     {FILTER_SIGNAL, SYS_rt_tgsigqueueinfo, {0, 0, SIGURG}},
     {FILTER_SIGNAL, SYS_rt_sigreturn, {0}},
     {FILTER_SIGNAL, SYS_getuid, {0}},
@@ -192,9 +202,11 @@ static const struct call {
     {FILTER_PAGES, SYS_mincore, {0, 4096}},
     {FILTER_WRITE, SYS_write, {STDERR_FILENO}},
     {FILTER_FILES, SYS_openat, {(uint32_t)AT_FDCWD, 0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666}},
-    {FILTER_FILES | FILTER_GROWING, SYS_write, {3, 0, 4096}},
-    {FILTER_FILES | FILTER_GROWING, SYS_close, {3}},
-    {FILTER_GROWING, SYS_newfstatat, {3, 0, 0, 0x1000 /* AT_EMPTY_PATH */}},
+    {FILTER_FILES | FILTER_GROWING | FILTER_APPEND, SYS_write, {3, 0, 4096}},
+    {FILTER_FILES | FILTER_GROWING | FILTER_APPEND | FILTER_DIRTY, SYS_close, {3}},
+    {FILTER_GROWING, SYS_openat, {(uint32_t)AT_FDCWD, 0, TRACE_FLAGS, 0666}}, /* in a child of fork */
+    {FILTER_GROWING | FILTER_APPEND, SYS_flock, {3, LOCK_EX}},
+    {FILTER_GROWING | FILTER_FSTAT | FILTER_DIRTY, SYS_newfstatat, {3, 0, 0, 0x1000 /* AT_EMPTY_PATH */}},
     {FILTER_GROWING, SYS_prlimit64, {0, RLIMIT_FSIZE}},
     {FILTER_GROWING, SYS_ftruncate, {3}},
     {FILTER_GROWING, SYS_getpid, {0}},
@@ -204,6 +216,13 @@ static const struct call {
     {FILTER_FILES, SYS_getpid, {0}},
     {FILTER_FILES, SYS_rt_sigprocmask, {SIG_SETMASK, 0, 0, 8}},
     {FILTER_FILES, SYS_rt_sigtimedwait, {0, 0, 0, 8}},
+    {FILTER_APPEND, SYS_openat, {(uint32_t)AT_FDCWD, 0, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600}},
+    {FILTER_DIRTY, SYS_userfaultfd, {O_CLOEXEC | O_NONBLOCK | 1 /* UFFD_USER_MODE_ONLY */}},
+    {FILTER_DIRTY, SYS_ioctl, {3, UFFDIO_API}},
+    {FILTER_DIRTY, SYS_ioctl, {3, UFFDIO_REGISTER}},
+    {FILTER_DIRTY, SYS_ioctl, {3, UFFDIO_UNREGISTER}},
+    {FILTER_DIRTY, SYS_ioctl, {3, 0xc0606610 /* PAGEMAP_SCAN */}},
+    {FILTER_DIRTY, SYS_openat, {(uint32_t)AT_FDCWD, 0, O_RDONLY | O_CLOEXEC}},
 };
 
 /* written.c has a fallback for a PAGEMAP_SCAN that fails, so a filter that answers it with an error counts as
@@ -215,7 +234,7 @@ static bool lets_through(const struct sock_fprog *program, const struct call *ca
         data.args[i] = call->arguments[i];
     uint32_t answer = filter_answer(program, &data) & SECCOMP_RET_ACTION_FULL;
     return answer == SECCOMP_RET_ALLOW || answer == SECCOMP_RET_LOG ||
-           (call->number == SYS_ioctl && answer == SECCOMP_RET_ERRNO);
+           (call->number == SYS_ioctl && call->uses == FILTER_PROC && answer == SECCOMP_RET_ERRNO);
 }
 
 /* The program's pointer may be invalid. So the memory is read by a system call first, which returns an error

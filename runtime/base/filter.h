@@ -29,7 +29,10 @@ enum filter_use {
     FILTER_WRITE = 1 << 8,    /* lines on stderr */
     FILTER_FILES = 1 << 9,    /* files are written: heap profiles */
     FILTER_GROWING = 1 << 10, /* a file grows: the execution trace */
-    FILTER_ALL = (1 << 11) - 1
+    FILTER_APPEND = 1 << 11,  /* a report is appended to a file that several processes write */
+    FILTER_FSTAT = 1 << 12,   /* whether a descriptor is still the file that it was opened for */
+    FILTER_DIRTY = 1 << 13,   /* the kernel is asked which pages were written (dirty.h) */
+    FILTER_ALL = (1 << 14) - 1
 };
 
 /* Are all of the uses still permitted? Any thread may ask. */

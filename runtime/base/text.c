@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/base/filter.h"
+
 text_t text_on(char *buffer, size_t size)
 {
     buffer[0] = '\0';
@@ -163,7 +165,7 @@ void text_flush(text_t *text, int fd)
     int saved = errno;
     if (text->truncated && text->length >= ENDING)
         memcpy(text->start + text->length - ENDING, ending, ENDING);
-    for (size_t done = 0; done < text->length;) {
+    for (size_t done = 0; done < text->length && filter_permits(FILTER_WRITE);) {
         long written = syscall(SYS_write, fd, text->start + done, text->length - done);
         if (written > 0)
             done += (size_t)written;

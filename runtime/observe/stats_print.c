@@ -16,6 +16,7 @@
 #include <weir/version.h>
 
 #include "runtime/base/file.h"
+#include "runtime/base/filter.h"
 #include "runtime/base/text.h"
 #include "runtime/config/options.h"
 #include "runtime/observe/account_print.h"
@@ -61,7 +62,7 @@ void stats_print_prepare(void)
 int stats_print_fd(void)
 {
     struct stat status;
-    bool is_ours = printer.fd > 0 && fstat(printer.fd, &status) == 0 && status.st_dev == printer.device &&
+    bool is_ours = printer.fd > 0 && filter_permits(FILTER_FSTAT) && fstat(printer.fd, &status) == 0 && status.st_dev == printer.device &&
                    status.st_ino == printer.inode;
     return is_ours ? printer.fd : STDERR_FILENO;
 }
@@ -363,11 +364,11 @@ static void add_table(text_t *text, const weir_mem_stats *stats, int fd)
 
 /* --- The two entries --- */
 
-/* Processes that print at the same time take turns: the file is locked until it is closed. Negative: use
- * stderr. */
-static int open_stats(void)
+int stats_print_open(const char *path)
 {
-    int file = printer.path[0] ? open(printer.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+    int file = *path && filter_permits(FILTER_APPEND)
+                   ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600)
+                   : -1;
     if (file >= 0)
         flock(file, LOCK_EX);
     return file;
@@ -376,7 +377,7 @@ static int open_stats(void)
 void stats_print(const weir_mem_stats *stats, bool json)
 {
     int saved = errno;
-    int file = open_stats(), fd = file >= 0 ? file : stats_print_fd();
+    int file = stats_print_open(printer.path), fd = file >= 0 ? file : stats_print_fd();
     text_t text = text_on(printer.room, sizeof printer.room);
     if (json)
         add_json(&text, stats, fd);

@@ -13,6 +13,10 @@ void stats_print_prepare(void);
 /* The duplicate of stderr, or stderr itself. If WEIR_STATS_FILE names a file that can be opened, the account
  * is appended to that file instead; the report of leaks is not. */
 int stats_print_fd(void);
+/* Open a file to which processes append their reports in turns: it is locked until the caller closes it.
+ * Negative: there is no path, it cannot be opened, or the program's filter (seccomp) forbids it. Then the
+ * report goes to stats_print_fd. */
+int stats_print_open(const char *path);
 
 /* Does options.stats ask for the account in this process? */
 bool stats_print_is_asked(void);

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/base/filter.h"
 #include "runtime/os/os.h"
 #include "runtime/process/pagemap.h"
 
@@ -84,6 +85,8 @@ static bool start(void)
 bool dirty_is_supported(void)
 {
     int saved = errno;
+    if (!filter_permits(FILTER_DIRTY))
+        return false;
     if (!dirty.state)
         dirty.state = start() ? 1 : -1;
     errno = saved;
@@ -110,7 +113,7 @@ static enum dirty ask(uintptr_t from, uintptr_t to, uint64_t flags,
     enum { REGIONS = 64 };
     pagemap_region_t regions[REGIONS];
     int saved = errno;
-    if (dirty.state <= 0)
+    if (dirty.state <= 0 || !filter_permits(FILTER_DIRTY))
         return DIRTY_UNSUPPORTED;
     while (from < to) {
         pagemap_scan_t scan = {
@@ -143,7 +146,7 @@ void dirty_end(uintptr_t from, uintptr_t to)
 {
     int saved = errno;
     struct uffdio_range range = {from, to - from};
-    if (dirty.state > 0)
+    if (dirty.state > 0 && filter_permits(FILTER_DIRTY))
         request(dirty.faults, UFFDIO_UNREGISTER, &range);
     errno = saved;
 }
@@ -160,7 +163,7 @@ static void close_own(int fd, const struct stat *file)
 void dirty_close(void)
 {
     int saved = errno;
-    if (dirty.state > 0) {
+    if (dirty.state > 0 && filter_permits(FILTER_DIRTY)) {
         close_own(dirty.faults, &dirty.faults_file);
         close_own(dirty.scan, &dirty.scan_file);
     }

@@ -83,6 +83,6 @@ unsigned processors_of_quota(const char *root)
 
 unsigned processors_available(void)
 {
-    unsigned allowed = os_processors(), paid = processors_of_quota("");
+    unsigned allowed = filter_permits(FILTER_PROC) ? os_processors() : 1, paid = processors_of_quota("");
     return allowed < paid ? allowed : paid;
 }

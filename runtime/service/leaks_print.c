@@ -3,11 +3,9 @@
 #include "runtime/service/leaks_print.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "runtime/base/text.h"
@@ -101,7 +99,6 @@ static void print(const leak_group_t *groups, uint32_t count, bool so_far, int f
     text_flush(&text, fd);
 }
 
-/* Processes that print at the same time take turns: the file is locked. */
 static void look_and_print(const origin_frame_t *from, bool so_far)
 {
     int saved = errno;
@@ -114,9 +111,7 @@ static void look_and_print(const origin_frame_t *from, bool so_far)
         errno = saved;
         return;
     }
-    int file = printer.path[0] ? open(printer.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
-    if (file >= 0)
-        flock(file, LOCK_EX);
+    int file = stats_print_open(printer.path);
     print(groups, count, so_far, file >= 0 ? file : stats_print_fd());
     if (file >= 0)
         close(file);

@@ -90,9 +90,10 @@ static long install_alone(const struct sock_fprog *program, long number, const u
 {
     bool collected = collects();
     uint32_t forbidden = filter_forbids(program);
-    uint32_t before = filter_give_up(forbidden);
+    uint32_t before = filter_give_up(forbidden & ~(uint32_t)FILTER_WRITE);
     if (forbidden & FILTER_WRITE) /* once the filter is installed, the line cannot be written */
         say_if_lost(collected);
+    filter_give_up(forbidden);
     long result = tracer_call(number, (long)arguments[0], (long)arguments[1], (long)arguments[2],
                               (long)arguments[3], (long)arguments[4], 0);
     if (!is_installed(number, arguments, result))

@@ -305,8 +305,8 @@ static bool is_by_signal(void)
     if (options.stop == OPTIONS_STOP_AUTO)
         return true;
 #endif
-    return options.stop == OPTIONS_STOP_SIGNAL || os_now_ns() < halt.not_before ||
-           !filter_permits(FILTER_TRACE);
+    return filter_permits(FILTER_SIGNAL) && (options.stop == OPTIONS_STOP_SIGNAL ||
+                                             os_now_ns() < halt.not_before || !filter_permits(FILTER_TRACE));
 }
 
 static void say_which(void)
@@ -331,7 +331,7 @@ static bool halt_threads(void (*at_signal)(const os_frame_t *frame))
     if (outcome == REFUSED)
         outcome =
             by_tracer(); /* a thread that was about to end, or to exec, may not be traced for a moment */
-    if (outcome != REFUSED || options.stop == OPTIONS_STOP_PTRACE)
+    if (outcome != REFUSED || options.stop == OPTIONS_STOP_PTRACE || !filter_permits(FILTER_SIGNAL))
         return outcome == HALTED;
     refuse_tracer();
     return by_signal(at_signal);

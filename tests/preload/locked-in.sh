@@ -41,3 +41,23 @@ for mode in alone threads busy signal; do
     passes "$WEIR_PROGRAMS/locked-in" open $mode
     passes WEIR_COLLECT=1 WEIR_DEBUG=gcverify=1 "$WEIR_PROGRAMS/locked-in" open $mode
 done
+
+# A filter may forbid one single call of those that the runtime makes (runtime/base/filter.c): what needs it is given up, and
+# nothing else is called either.
+calls='1 3 13 14 15 16 17 24 27 39 55 56 60 61 62 72 73 77 99 101 102 110 128 157 186 204 219 234 247 257 262 263 264 297 302
+    310 311 323 324'
+for call in $calls; do
+    wanted=0
+    on_system "$WEIR_PROGRAMS/locked-in" "$call" threads || wanted=$?
+    for settings in "WEIR_COLLECT=1 WEIR_DEBUG=gcconcurrent=always" "WEIR_COLLECT=1 WEIR_DEBUG=stop=signal" \
+        "WEIR_PROFILE=$SCRATCH/%p.pb.gz WEIR_TRACE=$SCRATCH/%p.trace WEIR_DEBUG=stats=1" "WEIR_GOGC=10 WEIR_MEMLIMIT=64MiB"; do
+        status=0
+        # shellcheck disable=SC2086
+        on_weir $settings "$WEIR_PROGRAMS/locked-in" "$call" threads 2>"$SCRATCH/said" || status=$?
+        [ "$status" = "$wanted" ] || {
+            cat "$SCRATCH/said" >&2
+            fail "call $call forbidden: status $status, without weir $wanted: $settings"
+        }
+    done
+done
+echo "no call is made that a filter forbids"

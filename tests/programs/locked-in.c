@@ -8,6 +8,7 @@
  *             trap       like prctl, but with SIGSYS in place of the end
  *             errno      like prctl, but with errors in place of the end
  *             open       like prctl, but only membarrier is forbidden: all others go on
+ *             N          likewise, and only the system call with the number N is forbidden
  *     MODE    alone      without other threads
  *             threads    threads that sleep, with blocks in their caches, and threads that come later
  *             busy       threads that allocate all the time
@@ -84,12 +85,12 @@ static void lock_in(void)
     };
     struct sock_filter open[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, is_how("open") ? SYS_membarrier : (unsigned)atoi(how), 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = {sizeof few / sizeof few[0], few};
-    if (is_how("open"))
+    if (is_how("open") || (*how >= '0' && *how <= '9'))
         program = (struct sock_fprog){sizeof open / sizeof open[0], open};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || install(&program) != 0)
         _exit(SKIPPED);
