@@ -62,8 +62,8 @@ void stats_print_prepare(void)
 int stats_print_fd(void)
 {
     struct stat status;
-    bool is_ours = printer.fd > 0 && filter_permits(FILTER_FSTAT) && fstat(printer.fd, &status) == 0 && status.st_dev == printer.device &&
-                   status.st_ino == printer.inode;
+    bool is_ours = printer.fd > 0 && filter_permits(FILTER_FSTAT) && fstat(printer.fd, &status) == 0 &&
+                   status.st_dev == printer.device && status.st_ino == printer.inode;
     return is_ours ? printer.fd : STDERR_FILENO;
 }
 
