@@ -73,6 +73,12 @@ void text_add_u64(text_t *text, uint64_t number)
     add_number(text, number, 10);
 }
 
+void text_add_count(text_t *text, const char *before, uint64_t number)
+{
+    text_add_str(text, before);
+    text_add_u64(text, number);
+}
+
 void text_add_i64(text_t *text, int64_t number)
 {
     if (number < 0)
@@ -174,6 +180,12 @@ void text_flush(text_t *text, int fd)
     }
     *text = text_on(text->start, text->size);
     errno = saved;
+}
+
+void text_make_room(text_t *text, size_t room, int fd)
+{
+    if (text->size - text->length < room)
+        text_flush(text, fd);
 }
 
 void text_say(const char *line)

@@ -38,6 +38,8 @@ void text_add_quoted(text_t *text, const char *chars, size_t length);
  * a UTF-8 character. */
 void text_add_json_string(text_t *text, const char *string);
 void text_add_u64(text_t *text, uint64_t number);
+/* `before`, then the number. */
+void text_add_count(text_t *text, const char *before, uint64_t number);
 void text_add_i64(text_t *text, int64_t number);
 /* 0x7f00: with prefix, lower case, no leading zeros. */
 void text_add_hex(text_t *text, uint64_t number);
@@ -54,6 +56,8 @@ void text_pad_to(text_t *text, size_t column);
 /* Move what was added since `from` (an earlier text->length) to the right, so that it ends at the column. */
 void text_align_right(text_t *text, size_t from, size_t column);
 
+/* Write the text and empty it, unless it has room for so many characters more. */
+void text_make_room(text_t *text, size_t room, int fd);
 /* Write the text and empty it. A truncated text ends in "...\n", so that it stays a line. Interrupted and
  * partial writes are continued; a failing one loses the text. */
 void text_flush(text_t *text, int fd);

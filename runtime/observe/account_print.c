@@ -7,12 +7,6 @@
 
 enum { LONGEST = 512 }; /* of one account's text: a name and five numbers at their largest */
 
-static void make_room(text_t *text, int fd)
-{
-    if (text->size - text->length < LONGEST)
-        text_flush(text, fd);
-}
-
 static void add_bytes(text_t *text, const char *before, uint64_t bytes)
 {
     text_add_str(text, before);
@@ -38,16 +32,10 @@ void account_print_lines(text_t *text, int fd)
 {
     weir_account_stats stats;
     for (const weir_account *account = NULL; (account = budget_next(account)) != NULL;) {
-        make_room(text, fd);
+        text_make_room(text, LONGEST, fd);
         budget_read(account, &stats);
         add_account_line(text, &stats);
     }
-}
-
-static void add_account_count(text_t *text, const char *before, uint64_t count)
-{
-    text_add_str(text, before);
-    text_add_u64(text, count);
 }
 
 static void add_account_element(text_t *text, const weir_account_stats *stats)
@@ -57,11 +45,11 @@ static void add_account_element(text_t *text, const weir_account_stats *stats)
     if (stats->limit == WEIR_NO_LIMIT)
         text_add_str(text, ", \"limit\": null");
     else
-        add_account_count(text, ", \"limit\": ", (uint64_t)stats->limit);
-    add_account_count(text, ", \"held\": ", stats->held);
-    add_account_count(text, ", \"peak\": ", stats->peak);
-    add_account_count(text, ", \"charged\": ", stats->charged);
-    add_account_count(text, ", \"refused\": ", stats->refused);
+        text_add_count(text, ", \"limit\": ", (uint64_t)stats->limit);
+    text_add_count(text, ", \"held\": ", stats->held);
+    text_add_count(text, ", \"peak\": ", stats->peak);
+    text_add_count(text, ", \"charged\": ", stats->charged);
+    text_add_count(text, ", \"refused\": ", stats->refused);
     text_add_char(text, '}');
 }
 
@@ -69,7 +57,7 @@ void account_print_json(text_t *text, int fd)
 {
     weir_account_stats stats;
     for (const weir_account *account = NULL; (account = budget_next(account)) != NULL;) {
-        make_room(text, fd);
+        text_make_room(text, LONGEST, fd);
         if (budget_next(NULL) != account)
             text_add_str(text, ", ");
         budget_read(account, &stats);

@@ -21,16 +21,9 @@ static bool visit(void *context, const weir_pool_stats *stats, size_t size)
     (void)size;
     if (stats->gets == 0 && stats->puts == 0)
         return true;
-    if (output->text->size - output->text->length < LONGEST)
-        text_flush(output->text, output->fd);
+    text_make_room(output->text, LONGEST, output->fd);
     output->add(output, stats);
     return true;
-}
-
-static void add_count(text_t *text, const char *before, uint64_t count)
-{
-    text_add_str(text, before);
-    text_add_u64(text, count);
 }
 
 static void add_line(struct output *output, const weir_pool_stats *stats)
@@ -41,11 +34,11 @@ static void add_line(struct output *output, const weir_pool_stats *stats)
         text_add_quoted(text, stats->name, strlen(stats->name));
     else
         text_add_str(text, "without a name");
-    add_count(text, ": ", stats->gets);
-    add_count(text, " gets, ", stats->hits);
-    add_count(text, " of them hits; ", stats->puts);
-    add_count(text, " puts, ", stats->drops);
-    add_count(text, " dropped; holds ", stats->held);
+    text_add_count(text, ": ", stats->gets);
+    text_add_count(text, " gets, ", stats->hits);
+    text_add_count(text, " of them hits; ", stats->puts);
+    text_add_count(text, " puts, ", stats->drops);
+    text_add_count(text, " dropped; holds ", stats->held);
     text_add_str(text, " objects, ");
     text_add_bytes(text, stats->bytes_held);
     text_add_char(text, '\n');
@@ -57,15 +50,15 @@ static void add_element(struct output *output, const weir_pool_stats *stats)
     text_add_str(text, output->is_first ? "{\"name\": " : ", {\"name\": ");
     output->is_first = false;
     text_add_json_string(text, stats->name);
-    add_count(text, ", \"gets\": ", stats->gets);
-    add_count(text, ", \"hits\": ", stats->hits);
-    add_count(text, ", \"misses\": ", stats->misses);
-    add_count(text, ", \"steals\": ", stats->steals);
-    add_count(text, ", \"puts\": ", stats->puts);
-    add_count(text, ", \"drops\": ", stats->drops);
-    add_count(text, ", \"held\": ", stats->held);
-    add_count(text, ", \"bytes_held\": ", stats->bytes_held);
-    add_count(text, ", \"cycles\": ", stats->cycles);
+    text_add_count(text, ", \"gets\": ", stats->gets);
+    text_add_count(text, ", \"hits\": ", stats->hits);
+    text_add_count(text, ", \"misses\": ", stats->misses);
+    text_add_count(text, ", \"steals\": ", stats->steals);
+    text_add_count(text, ", \"puts\": ", stats->puts);
+    text_add_count(text, ", \"drops\": ", stats->drops);
+    text_add_count(text, ", \"held\": ", stats->held);
+    text_add_count(text, ", \"bytes_held\": ", stats->bytes_held);
+    text_add_count(text, ", \"cycles\": ", stats->cycles);
     text_add_char(text, '}');
 }
 

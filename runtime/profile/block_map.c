@@ -1,11 +1,19 @@
 /* block_map: see block_map.h. */
 #include "runtime/profile/block_map.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
 enum { ROOM_FIRST = 1024 };
+
+static block_entry_t *entry_at(const block_map_t *map, size_t place)
+{
+    return (block_entry_t *)(void *)(map->entries + place * map->stride);
+}
 
 static size_t home_of(const block_map_t *map, uintptr_t block)
 {
@@ -16,56 +24,64 @@ static size_t home_of(const block_map_t *map, uintptr_t block)
 static block_entry_t *place_of(const block_map_t *map, uintptr_t block)
 {
     size_t place = home_of(map, block);
-    while (map->entries[place].block && map->entries[place].block != block)
+    while (entry_at(map, place)->block && entry_at(map, place)->block != block)
         place = (place + 1) & (map->room - 1);
-    return &map->entries[place];
+    return entry_at(map, place);
+}
+
+size_t block_map_bytes(const block_map_t *map)
+{
+    return __atomic_load_n(&map->room, __ATOMIC_RELAXED) * map->stride;
 }
 
 static bool grow(block_map_t *map)
 {
     block_map_t old = *map;
-    size_t room = old.room ? 2 * old.room : ROOM_FIRST, bytes = room * sizeof *map->entries;
-    block_entry_t *entries = os_take(bytes);
+    size_t room = old.room ? 2 * old.room : ROOM_FIRST;
+    char *entries = os_take(room * map->stride);
     if (!entries)
         return false;
     map->entries = entries;
-    map->room = room;
+    __atomic_store_n(&map->room, room, __ATOMIC_RELAXED);
     for (size_t i = 0; i < old.room; i++)
-        if (old.entries[i].block)
-            *place_of(map, old.entries[i].block) = old.entries[i];
-    atomic_fetch_add(&page_stats.metadata, bytes);
+        if (entry_at(&old, i)->block)
+            memcpy(place_of(map, entry_at(&old, i)->block), entry_at(&old, i), map->stride);
+    atomic_fetch_add(&page_stats.metadata, block_map_bytes(map));
     if (old.entries) {
-        os_unreserve(old.entries, old.room * sizeof *old.entries);
-        atomic_fetch_sub(&page_stats.metadata, old.room * sizeof *old.entries);
+        os_unreserve(old.entries, block_map_bytes(&old));
+        atomic_fetch_sub(&page_stats.metadata, block_map_bytes(&old));
     }
     return true;
 }
 
-bool block_map_put(block_map_t *map, const void *block, uint64_t value)
+void *block_map_put(block_map_t *map, const void *block)
 {
     if (4 * (map->count + 1) > 3 * map->room && !grow(map))
-        return false;
+        return NULL;
     block_entry_t *entry = place_of(map, (uintptr_t)block);
-    map->count += entry->block == 0;
-    *entry = (block_entry_t){.block = (uintptr_t)block, .value = value};
-    return true;
+    if (!entry->block) {
+        memset(entry, 0, map->stride);
+        entry->block = (uintptr_t)block;
+        map->count++;
+    }
+    return entry;
 }
 
-block_entry_t *block_map_find(const block_map_t *map, const void *block)
+void *block_map_find(const block_map_t *map, const void *block)
 {
     block_entry_t *entry = map->room ? place_of(map, (uintptr_t)block) : NULL;
     return entry && entry->block ? entry : NULL;
 }
 
-void block_map_remove(block_map_t *map, block_entry_t *entry)
+void block_map_remove(block_map_t *map, void *entry)
 {
-    DEBUG_CHECK(entry->block != 0 && map->count > 0);
-    size_t mask = map->room - 1, hole = (size_t)(entry - map->entries);
-    for (size_t next = (hole + 1) & mask; map->entries[next].block; next = (next + 1) & mask)
-        if (((next - home_of(map, map->entries[next].block)) & mask) >= ((next - hole) & mask)) {
-            map->entries[hole] = map->entries[next];
+    size_t mask = map->room - 1, hole = (size_t)((char *)entry - map->entries) / map->stride;
+    DEBUG_CHECK(entry_at(map, hole)->block != 0 && map->count > 0);
+    for (size_t next = (hole + 1) & mask; entry_at(map, next)->block; next = (next + 1) & mask)
+        if (((next - home_of(map, entry_at(map, next)->block)) & mask) >= ((next - hole) & mask)) {
+            memcpy(entry_at(map, hole), entry_at(map, next), map->stride);
             hole = next;
         }
-    map->entries[hole].block = 0;
+    entry_at(map, hole)->block = 0;
     map->count--;
 }

@@ -1,5 +1,4 @@
-/* budget: see budget.h. The map's value for a block is its bytes in the upper 48 bits, and the number of its
- * account in the lower 16. */
+/* budget: see budget.h. */
 #include "runtime/profile/budget.h"
 
 #include <string.h>
@@ -10,8 +9,6 @@
 #include "runtime/os/mask.h"
 #include "runtime/profile/block_map.h"
 
-enum { NUMBER_BITS = 16 };
-
 struct weir_account {
     char name[WEIR_ACCOUNT_NAME]; /* written once, before the account is counted */
     _Atomic int64_t limit;
@@ -20,13 +17,19 @@ struct weir_account {
     void *context;
 };
 
+typedef struct charge {
+    uintptr_t block; /* 0: a free entry of the map */
+    weir_account *account;
+    size_t bytes;
+} charge_t;
+
 static struct {
     lock_t lock;
     block_map_t charges;                            /* under the lock */
     weir_account accounts[WEIR_ACCOUNTS];           /* the first `count` are in use */
     _Atomic uint32_t count;                         /* grows, under the lock */
     weir_account *(*of_caller)(const heap_t *heap); /* written once, before threads */
-} budget = {.lock = LOCK_INIT(LOCK_RANK_BUDGET)};
+} budget = {.lock = LOCK_INIT(LOCK_RANK_BUDGET), .charges = BLOCK_MAP_OF(charge_t)};
 
 __thread weir_account *budget_current;
 _Atomic bool budget_is_used;
@@ -191,25 +194,13 @@ bool budget_answer(void)
 
 /* --- blocks --- */
 
-static uint64_t charge_make(const weir_account *account, size_t bytes)
-{
-    return (uint64_t)bytes << NUMBER_BITS | number_of(account);
-}
-
-static weir_account *account_of(uint64_t charge)
-{
-    return &budget.accounts[charge & ((1u << NUMBER_BITS) - 1)];
-}
-
-static size_t bytes_of(uint64_t charge)
-{
-    return charge >> NUMBER_BITS;
-}
-
 bool budget_note(weir_account *account, const void *block, size_t bytes)
 {
     lock_acquire(&budget.lock);
-    bool noted = block_map_put(&budget.charges, block, charge_make(account, bytes));
+    charge_t *charge = block_map_put(&budget.charges, block);
+    bool noted = charge != NULL;
+    if (noted)
+        *charge = (charge_t){(uintptr_t)block, account, bytes};
     lock_release(&budget.lock);
     if (noted)
         atomic_fetch_add_explicit(&account->charged, 1, memory_order_relaxed);
@@ -221,11 +212,11 @@ bool budget_note(weir_account *account, const void *block, size_t bytes)
 /* Under the lock. */
 static void forget_charge(const void *block)
 {
-    block_entry_t *entry = block_map_find(&budget.charges, block);
-    if (!entry)
+    charge_t *charge = block_map_find(&budget.charges, block);
+    if (!charge)
         return;
-    budget_give(account_of(entry->value), bytes_of(entry->value));
-    block_map_remove(&budget.charges, entry);
+    budget_give(charge->account, charge->bytes);
+    block_map_remove(&budget.charges, charge);
 }
 
 void budget_forget(const void *block)
@@ -253,8 +244,8 @@ weir_account *budget_find(const void *block)
     if (!atomic_load_explicit(&budget_is_used, memory_order_relaxed))
         return NULL;
     lock_acquire(&budget.lock);
-    const block_entry_t *entry = block_map_find(&budget.charges, block);
-    weir_account *account = entry ? account_of(entry->value) : NULL;
+    const charge_t *charge = block_map_find(&budget.charges, block);
+    weir_account *account = charge ? charge->account : NULL;
     lock_release(&budget.lock);
     return account;
 }
@@ -264,14 +255,13 @@ bool budget_resize(const void *block, size_t bytes)
     if (!atomic_load_explicit(&budget_is_used, memory_order_relaxed))
         return true;
     lock_acquire(&budget.lock);
-    block_entry_t *entry = block_map_find(&budget.charges, block);
-    weir_account *account = entry ? account_of(entry->value) : NULL;
-    size_t before = entry ? bytes_of(entry->value) : bytes;
-    bool fits = bytes <= before || budget_take(account, bytes - before);
+    charge_t *charge = block_map_find(&budget.charges, block);
+    size_t before = charge ? charge->bytes : bytes;
+    bool fits = bytes <= before || budget_take(charge->account, bytes - before);
     if (bytes < before)
-        budget_give(account, before - bytes);
-    if (entry && fits)
-        entry->value = charge_make(account, bytes);
+        budget_give(charge->account, before - bytes);
+    if (charge && fits)
+        charge->bytes = bytes;
     lock_release(&budget.lock);
     return fits;
 }

@@ -1,6 +1,4 @@
-/* profile: see profile.h. A free entry of the table of samples ends a search, so removing an entry moves
- * later ones up into its place (Knuth, The Art of Computer Programming 3, 6.4, algorithm R).
- */
+/* profile: see profile.h. */
 #include "runtime/profile/profile.h"
 
 #include <string.h>
@@ -9,18 +7,19 @@
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
+#include "runtime/profile/block_map.h"
 #include "runtime/profile/column.h"
 #include "runtime/profile/escape.h"
 #include "runtime/profile/sample.h"
 #include "runtime/unwind/unwind.h"
 
-enum { SITES = 256 * 1024, INDEX = 2 * SITES, FRAMES = 4 * 1024 * 1024, SAMPLES_FIRST = 1024, OWNERS = 256 };
+enum { SITES = 256 * 1024, INDEX = 2 * SITES, FRAMES = 4 * 1024 * 1024, OWNERS = 256 };
 
 const uint64_t profile_lifetime_bounds[PROFILE_LIFETIMES] = {10000,     100000,     1000000,     10000000,
                                                              100000000, 1000000000, 10000000000, UINT64_MAX};
 
 typedef struct sample {
-    uintptr_t block;      /* 0: a free entry */
+    uintptr_t block;      /* 0: a free entry of the map */
     uint32_t site, trail; /* trail: see escape.h; 0: none */
     uint64_t born_at;     /* nanoseconds of the monotonic clock */
     uint64_t born_past;   /* bytes that the process had allocated */
@@ -36,8 +35,7 @@ typedef struct owner {
 
 static struct {
     lock_t lock;
-    sample_t *samples; /* `room` of them, a power of two */
-    size_t count, room;
+    block_map_t samples; /* of sample_t */
     heap_column_t sites, frames;
     uint32_t *index; /* numbers of sites by hash; 0: free */
     uint32_t site_count, frame_count;
@@ -45,8 +43,8 @@ static struct {
     uint32_t owner_count;   /* without number 0 */
     bool without;           /* there was no memory for the tables */
     _Atomic uint64_t live, allocated;
-    _Atomic size_t table_bytes;
-} profile = {.lock = LOCK_INIT(LOCK_RANK_PROFILE)};
+    _Atomic size_t index_bytes;
+} profile = {.lock = LOCK_INIT(LOCK_RANK_PROFILE), .samples = BLOCK_MAP_OF(sample_t)};
 
 bool profile_is_on(void)
 {
@@ -65,24 +63,20 @@ uint64_t profile_live_bytes(void)
 
 /* --- memory --- */
 
-static void count_tables(size_t bytes)
-{
-    atomic_fetch_add(&page_stats.metadata, bytes);
-    atomic_fetch_add(&profile.table_bytes, bytes);
-}
-
 size_t profile_table_bytes(void)
 {
-    return atomic_load(&profile.table_bytes) + column_bytes();
+    return atomic_load(&profile.index_bytes) + block_map_bytes(&profile.samples) + column_bytes();
 }
 
-static void *take_sample_entry(size_t bytes)
+static uint32_t *take_index(void)
 {
-    void *memory = os_take(bytes);
-    if (!memory)
+    size_t bytes = INDEX * sizeof *profile.index;
+    uint32_t *index = os_take(bytes);
+    if (!index)
         return NULL;
-    count_tables(bytes);
-    return memory;
+    atomic_fetch_add(&page_stats.metadata, bytes);
+    atomic_store(&profile.index_bytes, bytes);
+    return index;
 }
 
 /* --- sites --- */
@@ -197,65 +191,20 @@ static uint32_t find_site(const profile_calls_t *calls, size_t size)
 
 /* --- samples; under the lock --- */
 
-static size_t home_of_sample(uintptr_t block)
-{
-    return (block >> 4) * 0x9e3779b97f4a7c15u >> 20 & (profile.room - 1);
-}
-
-/* Where the block is, or would be. */
-static sample_t *place_of_sample(uintptr_t block)
-{
-    size_t place = home_of_sample(block);
-    while (profile.samples[place].block && profile.samples[place].block != block)
-        place = (place + 1) & (profile.room - 1);
-    return &profile.samples[place];
-}
-
-static bool grow_samples(void)
-{
-    sample_t *old = profile.samples;
-    size_t old_room = profile.room, room = old_room ? 2 * old_room : SAMPLES_FIRST;
-    sample_t *samples = take_sample_entry(room * sizeof *samples);
-    if (!samples)
-        return false;
-    profile.samples = samples;
-    profile.room = room;
-    for (size_t i = 0; i < old_room; i++)
-        if (old[i].block)
-            *place_of_sample(old[i].block) = old[i];
-    if (old) {
-        os_unreserve(old, old_room * sizeof *old);
-        atomic_fetch_sub(&profile.table_bytes, old_room * sizeof *old);
-        atomic_fetch_sub(&page_stats.metadata, old_room * sizeof *old);
-    }
-    return true;
-}
-
-static bool have_sample_room(void)
+/* The sample of the block, new or in place of an old one. NULL: there is no memory for the tables. */
+static sample_t *take_sample_of(const void *block)
 {
     if (!profile.index && !profile.without) {
-        profile.index = take_sample_entry(INDEX * sizeof *profile.index);
+        profile.index = take_index();
         profile.without = !profile.index ||
                           !column_reserve(&profile.sites, (size_t)SITES * sizeof(profile_site_t)) ||
                           !column_reserve(&profile.frames, (size_t)FRAMES * sizeof(uintptr_t)) ||
                           !column_extend(&profile.sites, sizeof(profile_site_t));
         profile.site_count = 1;
     }
-    if (!profile.without && 4 * (profile.count + 1) > 3 * profile.room)
-        profile.without = !grow_samples();
-    return !profile.without;
-}
-
-static void remove_sample(size_t hole)
-{
-    size_t mask = profile.room - 1;
-    for (size_t next = (hole + 1) & mask; profile.samples[next].block; next = (next + 1) & mask)
-        if (((next - home_of_sample(profile.samples[next].block)) & mask) >= ((next - hole) & mask)) {
-            profile.samples[hole] = profile.samples[next];
-            hole = next;
-        }
-    profile.samples[hole].block = 0;
-    profile.count--;
+    sample_t *sample = profile.without ? NULL : block_map_put(&profile.samples, block);
+    profile.without = !sample;
+    return sample;
 }
 
 /* --- allocated --- */
@@ -270,11 +219,9 @@ static bool note_sample_now(const void *p, size_t size, size_t requested, profil
 {
     uint64_t now = os_now_ns();
     lock_acquire(&profile.lock);
-    bool noted = have_sample_room();
-    if (noted) {
-        sample_t *sample = place_of_sample((uintptr_t)p);
+    sample_t *sample = take_sample_of(p);
+    if (sample) {
         calls->owner = find_owner();
-        profile.count += sample->block == 0;
         *sample = (sample_t){.block = (uintptr_t)p, .site = find_site(calls, size), .born_at = now};
         profile_site_t *site = site_at(sample->site);
         site->allocs++;
@@ -286,7 +233,7 @@ static bool note_sample_now(const void *p, size_t size, size_t requested, profil
             sample->trail = escape_born(sample->site, stack, requested);
     }
     lock_release(&profile.lock);
-    return noted;
+    return sample != NULL;
 }
 
 /* Not inlined, since it needs much stack, and the program's stacks may be small. */
@@ -324,8 +271,8 @@ static uint32_t lifetime_of(uint64_t ns)
 /* Under the lock. stack: see escape_died. */
 static void forget_sample(const void *p, uint64_t now, const escape_stack_t *stack)
 {
-    const sample_t *sample = profile.room ? place_of_sample((uintptr_t)p) : NULL;
-    if (!sample || !sample->block)
+    sample_t *sample = block_map_find(&profile.samples, p);
+    if (!sample)
         return;
     profile_site_t *site = site_at(sample->site);
     uint32_t lifetime = lifetime_of(now - sample->born_at);
@@ -336,7 +283,7 @@ static void forget_sample(const void *p, uint64_t now, const escape_stack_t *sta
     if (sample->trail)
         escape_died(sample->trail, frames_of(site), stack, lifetime, passed);
     atomic_fetch_sub_explicit(&profile.live, profile_scaled(site->size), memory_order_relaxed);
-    remove_sample((size_t)(sample - profile.samples));
+    block_map_remove(&profile.samples, sample);
 }
 
 static void forget_locked(const void *p, const escape_stack_t *stack)
@@ -382,8 +329,8 @@ void profile_forget_cells(const char *start, size_t size, const uint64_t *cells,
 
 static uint32_t trail_of(const void *p)
 {
-    const sample_t *sample = profile.room ? place_of_sample((uintptr_t)p) : NULL;
-    return sample && sample->block ? sample->trail : 0;
+    const sample_t *sample = block_map_find(&profile.samples, p);
+    return sample ? sample->trail : 0;
 }
 
 escape_chain_t profile_chain_of(const void *p)
@@ -430,8 +377,8 @@ void profile_unlock(void)
 
 void profile_calls_of(const void *p, uintptr_t *calls, uint32_t room)
 {
-    const sample_t *sample = profile.room ? place_of_sample((uintptr_t)p) : NULL;
-    if (!sample || !sample->block)
+    const sample_t *sample = block_map_find(&profile.samples, p);
+    if (!sample)
         return;
     const profile_site_t *site = site_at(sample->site);
     for (uint32_t i = 0; i < site->depth && i < room; i++)

@@ -299,18 +299,25 @@ Test(budget, a_map_of_blocks_against_a_model)
 {
     enum { BLOCKS = 5000 };
     static uint64_t model[BLOCKS]; /* value + 1; 0: none */
-    block_map_t map = {0};
+    typedef struct valued {
+        uintptr_t block;
+        uint64_t value, more;
+    } valued_t;
+    block_map_t map = BLOCK_MAP_OF(valued_t);
     uint64_t state = 1;
     for (int i = 0; i < 200000; i++) {
         size_t which = random_next(&state) % BLOCKS;
         const void *block = (const void *)(uintptr_t)((which + 1) * 16);
-        block_entry_t *entry = block_map_find(&map, block);
+        valued_t *entry = block_map_find(&map, block);
         cr_assert_eq(entry ? entry->value + 1 : 0, model[which]);
         if (entry && random_next(&state) % 2) {
             block_map_remove(&map, entry);
             model[which] = 0;
         } else {
-            cr_assert(block_map_put(&map, block, (uint64_t)i));
+            entry = block_map_put(&map, block);
+            cr_assert(entry && entry->block == (uintptr_t)block);
+            cr_assert_eq(entry->value, model[which] ? model[which] - 1 : 0);
+            *entry = (valued_t){(uintptr_t)block, (uint64_t)i, 0};
             model[which] = (uint64_t)i + 1;
         }
     }
