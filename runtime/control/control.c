@@ -39,7 +39,7 @@ int control_set_gc_percent(int percent)
     return percent_set(percent);
 }
 
-static void subscribe(void)
+static void run_what_is_due(void)
 {
     if (cycle_is_requested())
         cycle_run_requested(false);
@@ -51,7 +51,7 @@ int64_t control_set_memory_limit(int64_t bytes)
     if (bytes < 0)
         return pages_soft_limit();
     int64_t old = pages_set_soft_limit(bytes);
-    subscribe();
+    run_what_is_due();
     return old;
 }
 
@@ -61,7 +61,7 @@ int64_t control_set_hard_limit(int64_t bytes)
     if (bytes < 0)
         return pages_hard_limit();
     int64_t old = pages_set_hard_limit(bytes);
-    subscribe();
+    run_what_is_due();
     return old;
 }
 
@@ -69,7 +69,7 @@ bool control_set_limit_scope(bool is_process)
 {
     start();
     bool old = pages_set_limit_scope(is_process);
-    subscribe();
+    run_what_is_due();
     return old;
 }
 
@@ -83,7 +83,7 @@ void control_set_pressure_callback(int percent, void (*callback)(void *context, 
 {
     start();
     pages_watch_pressure(percent, callback, context);
-    subscribe();
+    run_what_is_due();
 }
 
 void control_thread_idle(void)
@@ -92,7 +92,7 @@ void control_thread_idle(void)
         return;
     trim_own();
     pages_apply_rule();
-    subscribe();
+    run_what_is_due();
 }
 
 /* Does nothing within 100 ms of the last time. Of several threads one goes on: the one that moves next_ns. */
@@ -107,7 +107,7 @@ void control_tick(void)
     pages_look(0);
     pages_apply_rule();
     cycle_age_if_older(10 * (uint64_t)1000 * 1000 * 1000);
-    subscribe();
+    run_what_is_due();
 }
 
 void control_free_os_memory(void)

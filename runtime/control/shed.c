@@ -96,7 +96,7 @@ void shed_run(void)
     shed_caches();
     if (!limit_has_room_now() && cycle_is_listened(CYCLE_AGE)) {
         asked = true;
-        shed_pools(WEIR_RUNG_VICTIMS, CYCLE_GROWTH);
+        shed_pools(WEIR_RUNG_VICTIMS, CYCLE_PRESSED);
         if (!limit_has_room_now())
             shed_pools(WEIR_RUNG_POOLS, CYCLE_LIMIT);
     }

@@ -39,15 +39,15 @@
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
-enum cycle_reason { CYCLE_FORCED, CYCLE_GROWTH, CYCLE_LIMIT, CYCLE_VOLUME };
+/* CYCLE_PRESSED: in a cycle for the limit, the rung that takes only what was not used (control/shed.h). */
+enum cycle_reason { CYCLE_FORCED, CYCLE_GROWTH, CYCLE_LIMIT, CYCLE_VOLUME, CYCLE_PRESSED };
 enum cycle_phase { CYCLE_GATHER, CYCLE_AGE, CYCLE_TRACE, CYCLE_SETTLE, CYCLE_PHASES };
 
 /* The reason as include/weir/event.h names it. */
 static inline weir_event_reason cycle_event_reason(enum cycle_reason reason)
 {
-    return reason == CYCLE_FORCED  ? WEIR_EVENT_FORCED
-           : reason == CYCLE_LIMIT ? WEIR_EVENT_LIMIT
-                                   : WEIR_EVENT_GROWTH;
+    bool is_for_limit = reason == CYCLE_LIMIT || reason == CYCLE_PRESSED;
+    return reason == CYCLE_FORCED ? WEIR_EVENT_FORCED : is_for_limit ? WEIR_EVENT_LIMIT : WEIR_EVENT_GROWTH;
 }
 
 typedef void cycle_listener(void *context, enum cycle_reason reason);

@@ -50,6 +50,7 @@ static void publish(void)
                              .live = gc.stats.live,
                              .pause_max_ns = gc.stats.pause_max_ns,
                              .collector_ns = gc.stats.collector_ns,
+                             .stopped_ns = gc.stats.stopped_ns,
                              .available_ns = gc.stats.available_ns,
                              .limiter_cycle = gc.pacer.limiter_cycle};
     const uint64_t *from = (const uint64_t *)&now;
@@ -121,6 +122,7 @@ void gc_note_cycle(const trace_result_t *result, bool forced)
     if (result->longest > gc.stats.pause_max_ns)
         gc.stats.pause_max_ns = result->longest;
     gc.stats.collector_ns += collector_time(result);
+    gc.stats.stopped_ns += pause * gc.cores;
     gc.stats.available_ns = (os_now_ns() - control_started_ns()) * gc.cores;
     gc.stats.cycles++;
     gc.stats.forced += forced;

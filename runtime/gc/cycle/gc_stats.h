@@ -13,8 +13,9 @@ typedef struct gc_stats {
     uint64_t pause_total_ns, pauses[256], pause_ends[256]; /* circular; the last at (cycles + 255) % 256 */
     uint64_t pause_max_ns;                                 /* the longest */
     uint64_t last_end_ns;                                  /* since 1970 */
-    /* CPU time on all processors since the runtime began; available_ns as of the end of the last cycle. */
-    uint64_t collector_ns, available_ns;
+    /* CPU time on all processors since the runtime began: of the collector; of that, while the program stood
+     * still; and all that there was, as of the end of the last cycle. */
+    uint64_t collector_ns, stopped_ns, available_ns;
     uint64_t objects;       /* marked by the last */
     uint64_t limiter_cycle; /* the last after which the limiter was on; 0: it never was */
 } gc_stats_t;
@@ -22,7 +23,8 @@ typedef struct gc_stats {
 /* The figures that can be read without waiting for a cycle; during a cycle they are those from before it. All
  * are of one moment. */
 typedef struct gc_counts {
-    uint64_t cycles, forced, goal, live, heap, pause_max_ns, collector_ns, available_ns, limiter_cycle;
+    uint64_t cycles, forced, goal, live, heap, pause_max_ns, collector_ns, stopped_ns, available_ns,
+        limiter_cycle;
 } gc_counts_t;
 
 #endif

@@ -69,16 +69,27 @@ Test(shed, caches, .init = begin)
     cr_expect_eq(in_pool(pool), OBJECTS);
 }
 
+static unsigned aged_for[WEIR_EVENT_LIMIT + 1]; /* how often pools were aged, by the reason that was told */
+
+static void note_aged(void *context, const weir_event *event)
+{
+    (void)context;
+    aged_for[event->reason]++;
+}
+
 Test(shed, victims, .init = begin)
 {
     weir_pool *old = full_pool();
     cycle_run(CYCLE_FORCED);
     weir_pool *young = full_pool();
     leave(MIB(2));
+    cr_assert_eq(weir_event_listen(WEIR_EVENT_BIT(WEIR_EVENT_POOLS_AGED), note_aged, NULL), 0);
     use(MIB(8));
     expect_last(WEIR_RUNG_VICTIMS);
     cr_expect_eq(in_pool(old), 0);
     cr_expect_eq(in_pool(young), OBJECTS);
+    cr_expect_gt(aged_for[WEIR_EVENT_LIMIT], 0);
+    cr_expect_eq(aged_for[WEIR_EVENT_GROWTH], 0);
 }
 
 Test(shed, pools, .init = begin)
