@@ -206,10 +206,10 @@ static const struct call {
     {FILTER_FILES | FILTER_GROWING | FILTER_APPEND | FILTER_DIRTY, SYS_close, {3}},
     {FILTER_GROWING, SYS_openat, {(uint32_t)AT_FDCWD, 0, TRACE_FLAGS, 0666}}, /* in a child of fork */
     {FILTER_GROWING | FILTER_APPEND, SYS_flock, {3, LOCK_EX}},
-    {FILTER_GROWING | FILTER_FSTAT | FILTER_DIRTY, SYS_newfstatat, {3, 0, 0, 0x1000 /* AT_EMPTY_PATH */}},
+    {FILTER_GROWING | FILTER_REPORT | FILTER_DIRTY, SYS_newfstatat, {3, 0, 0, 0x1000 /* AT_EMPTY_PATH */}},
     {FILTER_GROWING, SYS_prlimit64, {0, RLIMIT_FSIZE}},
     {FILTER_GROWING, SYS_ftruncate, {3}},
-    {FILTER_GROWING, SYS_getpid, {0}},
+    {FILTER_GROWING | FILTER_REPORT, SYS_getpid, {0}},
     {FILTER_FILES, SYS_renameat, {(uint32_t)AT_FDCWD, 0, (uint32_t)AT_FDCWD}},
     {FILTER_FILES, SYS_unlinkat, {(uint32_t)AT_FDCWD}},
     {FILTER_FILES, SYS_fcntl, {0, F_DUPFD_CLOEXEC, 3}},

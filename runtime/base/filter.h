@@ -30,7 +30,7 @@ enum filter_use {
     FILTER_FILES = 1 << 9,    /* files are written: heap profiles */
     FILTER_GROWING = 1 << 10, /* a file grows: the execution trace */
     FILTER_APPEND = 1 << 11,  /* a report is appended to a file that several processes write */
-    FILTER_FSTAT = 1 << 12,   /* whether a descriptor is still the file that it was opened for */
+    FILTER_REPORT = 1 << 12,  /* a report of this process is written to the descriptor that is kept for it */
     FILTER_DIRTY = 1 << 13,   /* the kernel is asked which pages were written (dirty.h) */
     FILTER_ALL = (1 << 14) - 1
 };

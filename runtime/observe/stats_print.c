@@ -62,8 +62,8 @@ void stats_print_prepare(void)
 int stats_print_fd(void)
 {
     struct stat status;
-    bool is_ours = printer.fd > 0 && filter_permits(FILTER_FSTAT) && fstat(printer.fd, &status) == 0 &&
-                   status.st_dev == printer.device && status.st_ino == printer.inode;
+    bool is_ours = printer.fd > 0 && fstat(printer.fd, &status) == 0 && status.st_dev == printer.device &&
+                   status.st_ino == printer.inode;
     return is_ours ? printer.fd : STDERR_FILENO;
 }
 
@@ -374,9 +374,19 @@ int stats_print_open(const char *path)
     return file;
 }
 
+bool stats_print_is_permitted(void)
+{
+    bool permitted = filter_permits(FILTER_REPORT);
+    if (!permitted)
+        text_say("weir: no report: the program's filter of system calls (seccomp) does not allow it\n");
+    return permitted;
+}
+
 void stats_print(const weir_mem_stats *stats, bool json)
 {
     int saved = errno;
+    if (!stats_print_is_permitted())
+        return;
     int file = stats_print_open(printer.path), fd = file >= 0 ? file : stats_print_fd();
     text_t text = text_on(printer.room, sizeof printer.room);
     if (json)

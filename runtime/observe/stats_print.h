@@ -17,6 +17,8 @@ int stats_print_fd(void);
  * Negative: there is no path, it cannot be opened, or the program's filter (seccomp) forbids it. Then the
  * report goes to stats_print_fd. */
 int stats_print_open(const char *path);
+/* May a report be written? If the program's filter forbids it, says so in a line. */
+bool stats_print_is_permitted(void);
 
 /* Does options.stats ask for the account in this process? */
 bool stats_print_is_asked(void);

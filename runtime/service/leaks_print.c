@@ -103,6 +103,8 @@ static void look_and_print(const origin_frame_t *from, bool so_far)
 {
     int saved = errno;
     uint32_t count;
+    if (!stats_print_is_permitted())
+        return;
     gc_find_leaks(from);
     const leak_group_t *groups = leaks_found(&count);
     if (!groups) {

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "runtime/base/filter.h"
 #include "runtime/base/futex.h"
 
 bool turns_start(turns_t *turns, void *(*thread_main)(void *unused), size_t stack)
@@ -61,7 +62,7 @@ bool turns_take_signal(int64_t number, void (*handler)(int number))
 
 void turns_at_exit(turns_t *turns)
 {
-    if (turns->process == 0 || turns->process != getpid())
+    if (turns->process == 0 || !filter_permits(FILTER_REPORT) || turns->process != getpid())
         return;
     while (!turns_begin(turns))
         os_futex_wait(&turns->busy, 1);

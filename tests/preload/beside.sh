@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The soft limit is that of the process: the memory that other libraries hold counts too. If the limit of the control group
 # changes, the soft limit follows.
-# Parts: kinds python resized
+# Parts: kinds python resized group
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
 beside() {
@@ -111,6 +111,80 @@ END
             python3 "$SCRATCH/resized.py" "/sys/fs/cgroup/$file" || fail "version $version"
         echo "version $version: the limit follows"
     done
+}
+
+# group_of_own: the folder of a memory control group that this test has made in its own, and the file of its limit. Fails
+# where the test may not make one. Under version 2 the controller has to be handed down to a group's children.
+group_of_own() {
+    local version1 version2 group
+    version1=$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)
+    version2=$(sed -n 's/^0:://p' /proc/self/cgroup)
+    if [ -n "$version1" ]; then
+        group=/sys/fs/cgroup/memory$version1/weir-test-$$
+        mkdir "$group" 2>/dev/null && echo "$group memory.limit_in_bytes"
+    else
+        group=/sys/fs/cgroup$version2/weir-test-$$
+        mkdir "$group" 2>/dev/null || return 1
+        [ -e "$group/memory.max" ] && echo "$group memory.max" || {
+            rmdir "$group"
+            return 1
+        }
+    fi
+}
+
+# A real group, made by the test where it may. The kernel refuses a limit below what is in use (version 1), or ends a process
+# (version 2): so the limit goes down to a little more than that.
+part_group() {
+    need python3
+    local group file
+    read -r group file < <(group_of_own) || {
+        echo "SKIPPED: no control group of one's own here"
+        exit 77
+    }
+    cat >"$SCRATCH/grouped.py" <<'END'
+import os, sys, time
+folder, file = sys.argv[1:]
+MIB = 1 << 20
+
+def resident():
+    for line in open("/proc/self/status"):
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+
+def set_limit(limit):
+    with open(f"{folder}/{file}", "w") as knob:
+        knob.write(f"{limit}\n")
+
+def breathe():
+    global live
+    live = None
+    live = [bytearray(b"x" * 100000) for _ in range(500)]
+
+burst = [bytearray(b"x" * 100000) for _ in range(3000)]
+del burst
+breathe()
+before = resident()
+assert before > 250 * MIB, before  # the group has 1 GiB: idle memory is kept
+limit = before + 16 * MIB
+set_limit(limit)
+began = time.monotonic()
+while resident() > limit * 0.92:  # timeout ends it if it hangs
+    breathe()
+print(f"from {before // MIB} to {resident() // MIB} MiB after {1000 * (time.monotonic() - began):.0f} ms")
+set_limit(1 << 30)
+while resident() < before - 8 * MIB:
+    burst = [bytearray(b"x" * 100000) for _ in range(3000)]
+    del burst
+END
+    echo $((1 << 30)) >"$group/$file"
+    local status=0
+    (
+        echo "$BASHPID" >"$group/cgroup.procs"
+        exec timeout $HANG env LD_PRELOAD="$WEIR_MALLOC" WEIR_MEMLIMIT=90% WEIR_GOGC=off \
+            python3 "$SCRATCH/grouped.py" "$group" "$file"
+    ) || status=$?
+    rmdir "$group"
+    [ "$status" = 0 ] || fail "the limit of $group was not followed: status $status"
 }
 
 run_parts "$@"

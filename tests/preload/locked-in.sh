@@ -48,12 +48,12 @@ calls='1 3 13 14 15 16 17 24 27 39 55 56 60 61 62 72 73 77 99 101 102 110 128 15
     310 311 323 324'
 for call in $calls; do
     wanted=0
-    on_system "$WEIR_PROGRAMS/locked-in" "$call" threads || wanted=$?
+    on_system "$WEIR_PROGRAMS/locked-in" "$call" brief 2>"$SCRATCH/said" || wanted=$?
     for settings in "WEIR_COLLECT=1 WEIR_DEBUG=gcconcurrent=always" "WEIR_COLLECT=1 WEIR_DEBUG=stop=signal" \
         "WEIR_PROFILE=$SCRATCH/%p.pb.gz WEIR_TRACE=$SCRATCH/%p.trace WEIR_DEBUG=stats=1" "WEIR_GOGC=10 WEIR_MEMLIMIT=64MiB"; do
         status=0
         # shellcheck disable=SC2086
-        on_weir $settings "$WEIR_PROGRAMS/locked-in" "$call" threads 2>"$SCRATCH/said" || status=$?
+        on_weir $settings "$WEIR_PROGRAMS/locked-in" "$call" brief 2>"$SCRATCH/said" || status=$?
         [ "$status" = "$wanted" ] || {
             cat "$SCRATCH/said" >&2
             fail "call $call forbidden: status $status, without weir $wanted: $settings"

@@ -13,6 +13,7 @@
  *             threads    threads that sleep, with blocks in their caches, and threads that come later
  *             busy       threads that allocate all the time
  *             signal     in a signal handler that interrupts an allocation
+ *             brief      a thread sleeps; then there is garbage for some collections, and the program ends by exit
  *             resumed    right after a collection; the threads that it stopped, which sleep, get no processor
  *                        for a while: another process has it */
 #define _GNU_SOURCE
@@ -215,6 +216,23 @@ static void resumed(void)
         CHECK(pthread_join(sleepers[i], NULL) == 0);
 }
 
+static void brief(void)
+{
+    pthread_t thread;
+    locked = 0;
+    CHECK(pthread_create(&thread, NULL, worker, &lists[0]) == 0);
+    while (ready < 1)
+        sleep_ms(1);
+    lock_in();
+    give(&lists[0]);
+    for (int i = 0; i < 40; i++)
+        fill(hide(malloc(1 << 20)), 1 << 20);
+    malloc_trim(0);
+    locked = 1;
+    CHECK(pthread_join(thread, NULL) == 0);
+    exit(0);
+}
+
 static void threads(void)
 {
     pthread_t before[THREADS], after[THREADS];
@@ -273,6 +291,8 @@ int main(int argc, char **argv)
         lock_in();
         late(&lists[0]);
         give(&lists[0]);
+    } else if (strcmp(argv[2], "brief") == 0) {
+        brief();
     } else if (strcmp(argv[2], "resumed") == 0) {
         resumed();
     } else {
