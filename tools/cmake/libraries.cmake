@@ -39,6 +39,7 @@ add_custom_command(OUTPUT ${merged_object}
         ${PROJECT_SOURCE_DIR}/tools/cmake/merge-objects
     COMMAND_EXPAND_LISTS COMMENT "Merging libweir.a into one object" VERBATIM)
 add_library(weir_static STATIC ${merged_object})
+add_dependencies(weir_static weir_core) # Make does not see it through the merged object
 set_source_files_properties(${merged_object} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
 set_target_properties(weir_static PROPERTIES OUTPUT_NAME weir EXPORT_NAME weir-static LINKER_LANGUAGE C)
 
