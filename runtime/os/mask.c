@@ -10,11 +10,20 @@
 
 #define BIT(number) ((uint64_t)1 << ((number)-1))
 
-/* Block all signals except those that report what the thread itself did, and those in `but`. */
+/* The signal by which the C library has every thread change its user. setuid and its relatives wait until
+ * each thread has handled it, and hold the lock for threads' stacks meanwhile. */
+#ifdef __GLIBC__
+enum { CHANGE_USER = 33 };
+#else
+enum { CHANGE_USER = 34 }; /* musl */
+#endif
+
+/* Block all signals except those that report what the thread itself did, the one above, and those in
+ * `but`. */
 static uint64_t block(uint64_t but)
 {
-    const uint64_t all =
-        ~(BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGSYS) | but);
+    const uint64_t all = ~(BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP) |
+                           BIT(SIGSYS) | BIT(CHANGE_USER) | but);
     uint64_t before = 0;
     int saved = errno;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);

@@ -16,8 +16,9 @@ typedef struct mask_action {
 } mask_action_t;
 
 /* Block every signal of the calling thread except those that report what the thread itself did (SIGSEGV,
- * SIGTRAP and their like: if one of them came while blocked, the kernel would end the process). Returns the
- * old mask, for os_restore_signals. Interposed wrappers of the calls for masks are bypassed. */
+ * SIGTRAP and their like: if one of them came while blocked, the kernel would end the process), and the one
+ * that setuid of the C library sends to all threads. Returns the old mask, for os_restore_signals. Interposed
+ * wrappers of the calls for masks are bypassed. */
 uint64_t os_block_signals(void);
 /* The same, but an ignored SIGCHLD is not blocked: if it were, the kernel would not drop it but send it to
  * another thread, and interrupt the system call which that thread waits in. If another thread, which the

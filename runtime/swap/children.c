@@ -1,9 +1,9 @@
 /* children: the calls that make a child which shares the process's memory until it executes another program:
- * vfork, and posix_spawn, popen, system and wordexp of the C library. Meanwhile the thread that made the
- * child waits in the kernel, where neither a tracer nor a signal reaches it. So it saves its registers before
- * the call (runtime/threads/world.h), and other threads may collect. What those functions hold in registers
- * later is on the stack by the time they wait, and all of the stack is scanned, down to its lower end. fork
- * is different: its child has memory of its own.
+ * vfork, clone with vfork's flags, and posix_spawn, popen, system and wordexp of the C library. Meanwhile the
+ * thread that made the child waits in the kernel, where neither a tracer nor a signal reaches it. So it
+ * saves its registers before the call (runtime/threads/world.h), and other threads may collect. What those
+ * functions hold in registers later is on the stack by the time they wait, and all of the stack is scanned,
+ * down to its lower end. fork is different: its child has memory of its own.
  *
  * vfork returns twice, and the child may overwrite what lies below its caller's frame, including vfork's
  * return address. So the return address is kept in a register over the call, as in the C library.
@@ -11,7 +11,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -68,6 +70,26 @@ EXPORT __attribute__((naked)) pid_t vfork(void)
             "1:\tret");
 }
 #endif
+
+/* Another name that the C library has for clone. */
+int __clone(int (*run)(void *), void *stack, int flags, void *argument, ...);
+
+EXPORT int clone(int (*run)(void *), void *stack, int flags, void *argument, ...)
+{
+    va_list list;
+    va_start(list, argument);
+    pid_t *parent_id = va_arg(list, pid_t *);
+    void *thread_local = va_arg(list, void *);
+    pid_t *child_id = va_arg(list, pid_t *);
+    va_end(list);
+    bool watched = flags & CLONE_VM && flags & CLONE_VFORK && is_watched_child();
+    if (watched)
+        world_vfork_begin();
+    int child = __clone(run, stack, flags, argument, parent_id, thread_local, child_id);
+    if (watched)
+        world_vfork_end();
+    return child;
+}
 
 typedef int spawn(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
                   char *const[], char *const[]);

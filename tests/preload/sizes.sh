@@ -15,7 +15,7 @@ need nm
 # threads, processes, libraries and signals are left out.
 nm -D --defined-only "$WEIR_MALLOC" | awk '$2 ~ /[TW]/ { sub(/@.*/, "", $3); print $3 }' | sort -u >"$SCRATCH/exported"
 grep -vxE 'weir_.*|free|cfree|malloc_usable_size|mallinfo2?|malloc_stats|_Z(dl|da)Pv(RKSt9nothrow_t)?' "$SCRATCH/exported" |
-    grep -vxE '(pthread|thrd|__register)_.*|prctl|dlopen|vfork|posix_spawnp?|popen|system|wordexp|sig.*|epoll_p?wait|semtimedop|wait(4|p?id)|ppoll|p?select' | sed 's/$/ 1/' >"$SCRATCH/family"
+    grep -vxE '(pthread|thrd|__register)_.*|prctl|dlopen|vfork|clone|posix_spawnp?|popen|system|wordexp|sig.*|epoll_p?wait|semtimedop|wait(4|p?id)|ppoll|p?select' | sed 's/$/ 1/' >"$SCRATCH/family"
 comm -23 <(grep '^weir_' "$SCRATCH/exported") <(cut -d' ' -f1 "$SCRATCH/api") >"$SCRATCH/undeclared"
 [ ! -s "$SCRATCH/undeclared" ] || fail "exported, and not seen in the headers: $(tr '\n' ' ' <"$SCRATCH/undeclared")"
 cat "$SCRATCH/api" "$SCRATCH/family" >"$SCRATCH/list"

@@ -19,6 +19,8 @@ for stop in ptrace signal; do
     done
     halted_in 20000 $stop vfork
     halted_in 100000 $stop vfork-malloc
+    halted_in 20000 $stop clone
+    halted_in 100000 $stop clone-malloc
 done
 
 echo "children of all kinds, and the one that holds threads is none of them"

@@ -15,6 +15,7 @@
  *     vfork, spawn           a child of vfork takes half a second to become another program; many children by
  *                            posix_spawn
  *     vfork-malloc           a child of vfork allocates
+ *     clone, clone-malloc    the same with clone, on a stack of the child's own
  *     many N                 N threads
  *     forks                  threads fork, and the children make garbage
  */
@@ -22,6 +23,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
@@ -302,18 +304,22 @@ static void spawn_many(void)
     CHECK(system("exit 3") == 3 << 8);
 }
 
+static int be_child(void *allocates)
+{
+    if (allocates)
+        make_garbage(10);
+    else
+        usleep(500000);
+    execl("/bin/true", "true", (char *)NULL);
+    _exit(1);
+}
+
 /* The other threads go on meanwhile, in little memory. */
 static void have_child(bool allocates)
 {
     volatile pid_t child = vfork();
-    if (child == 0) {
-        if (allocates)
-            make_garbage(10);
-        else
-            usleep(500000);
-        execl("/bin/true", "true", (char *)NULL);
-        _exit(1);
-    }
+    if (child == 0)
+        be_child(allocates ? &child : NULL);
     int status;
     CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
@@ -340,6 +346,25 @@ static void vfork_allocating(void)
 {
     for (int i = 0; i < 3; i++)
         have_child(true);
+}
+
+static void have_cloned_child(void *allocates)
+{
+    static _Alignas(16) char stack[64 * 1024];
+    pid_t child = clone(be_child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, allocates);
+    int status;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+static void clone_slowly(void)
+{
+    have_cloned_child(NULL);
+}
+
+static void clone_allocating(void)
+{
+    for (int i = 0; i < 3; i++)
+        have_cloned_child(&ready);
 }
 
 static void have_many_threads(int number)
@@ -395,6 +420,10 @@ int main(int arguments, char **argument)
         with_garbage(vfork_slowly);
     else if (MODE("vfork-malloc"))
         with_garbage(vfork_allocating);
+    else if (MODE("clone"))
+        with_garbage(clone_slowly);
+    else if (MODE("clone-malloc"))
+        with_garbage(clone_allocating);
     else if (MODE("many"))
         have_many_threads(atoi(more));
     else if (MODE("forks"))
