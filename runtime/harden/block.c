@@ -181,7 +181,7 @@ bool block_resize(block_t *block, size_t size)
 {
     record_t *record = block->record;
     size_t old = record->size, room = (size_t)(block->limit - block->user) - OS_PAGE - CANARY_MIN;
-    if (!block->large || size > room || size < old / 2 || size < OS_PAGE)
+    if (!block->large || size > room || size < OS_PAGE)
         return false;
     char *end = page_up(block->user + size + CANARY_MIN);
     if (record->guarded && end > block->end && !os_commit(block->end, (size_t)(end - block->end)))

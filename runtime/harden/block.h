@@ -50,8 +50,7 @@ block_t block_at(void *user);
 /* The block whose object is at p, in whatever state; or what is wrong with the address. */
 finding_t block_find(const void *p, block_t *block);
 
-/* Resize a large live block in place. False: it does not fit there, or it shrinks so far, below half its size
- * or below a page, that the caller should move it. */
+/* Resize a large live block in place. False: it does not fit there, or would be smaller than a page. */
 bool block_resize(block_t *block, size_t size);
 
 /* Is a canary of a live block damaged? A damaged one is filled anew, so that it is reported once. */

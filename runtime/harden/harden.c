@@ -280,12 +280,12 @@ void *harden_realloc(heap_t *self, void *p, size_t size)
         return NULL;
     }
     size_t old = block.record->size;
-    if (size == old || resize(&block, size))
+    if (size == old || (size >= old / 2 && resize(&block, size)))
         return p;
     size_t more = size > old && size <= region.size ? size / 8 : 0;
     void *to = allocate(self, size, more, 16, HEAP_CALL_MALLOC);
-    if (!to)
-        return NULL;
+    if (!to) /* what shrinks needs no memory */
+        return size < old && resize(&block, size) ? p : NULL;
     os_copy_written(to, p, old < size ? old : size);
     free_block(self, p, HEAP_CALL_MALLOC, HEAP_SIZE_UNKNOWN, "realloc()");
     return to;

@@ -77,21 +77,50 @@ static void *realloc_hardened(void *p, size_t size)
  * code that resizes the block, may demand another kind. */
 static bool may_stay(span_t *span, size_t size)
 {
-    size_t old = span_usable(span);
-    if (!options.collect || size > old || size < old / 2)
+    if (!options.collect || size > span_usable(span))
         return false;
     return LIKELY(!options.keep && !options.noscan) || hook_kind(size) == span->kind;
 }
 
-/* Grow a large collected block without a copy. NULL: the caller copies. */
-static void *grow_collected(span_t *span, size_t size)
+/* Give the end of a collected block back; less than a quarter stays, because the block may have got an eighth
+ * to grow into. False: most of the block is not needed any more, and the caller moves it. */
+static bool shrink_collected(span_t *span, size_t size)
+{
+    size_t old = span_usable(span);
+    heap_t *self = thread_heap();
+    bool done = false;
+    if (size < old / 4 * 3 && size > SMALL_MAX && self && !world_is_child()) {
+        world_enter_as(self);
+        done = collected_shrink(self, span, size);
+        world_leave();
+        thread_return_borrowed();
+    }
+    return done || size >= old / 2;
+}
+
+/* Grow a large collected block without a copy. NULL: the caller copies; `moves` says as large.h does whether
+ * the memory was refused. */
+static void *grow_collected(span_t *span, size_t size, bool *moves)
 {
     heap_t *self = thread_heap();
+    *moves = false;
     if (!self || !span_is_large(span) || world_is_child())
         return NULL;
     world_enter_as(self);
-    void *to = collected_grow(self, span, size);
+    void *to = collected_grow(self, span, size, moves);
     world_leave();
+    thread_return_borrowed();
+    return to;
+}
+
+/* The same, to `room` if that can be had. If the memory is refused, a collection may make room. */
+static void *grow_to_room(span_t *span, size_t size, size_t room, bool *moves)
+{
+    void *to = grow_collected(span, room, moves);
+    if (!to && *moves)
+        to = grow_collected(span, size, moves);
+    if (!to && *moves && retry_is_worth(to))
+        to = retry_result(grow_collected(span, size, moves));
     return to;
 }
 
@@ -101,18 +130,21 @@ static void *grow_collected(span_t *span, size_t size)
 static void *realloc_collected(span_t *span, void *p, size_t size)
 {
     size_t old = span_usable(span), room = size;
-    bool stays = may_stay(span, size);
+    bool fits = may_stay(span, size), stays = fits && shrink_collected(span, size);
     bool grows = !stays && options.collect && size > old && size > SMALL_MAX && size < PTRDIFF_MAX / 2 &&
                  !options.keep && !options.noscan;
-    if (grows)
-        room += size / 8;
+    bool moves = false; /* then a copy would be refused, too: it needs more */
     void *to = stays ? p : NULL;
-    if (grows && !(to = grow_collected(span, room)))
-        to = grow_collected(span, size);
-    if (!to)
+    if (grows) {
+        room += size / 8;
+        to = grow_to_room(span, size, room, &moves);
+    }
+    if (!to && !moves)
         to = move_block(p, old, room);
-    if (!to && room > size)
+    if (!to && !moves && room > size)
         to = move_block(p, old, size);
+    if (!to && fits)
+        to = p; /* what shrinks needs no memory */
     if (to && UNLIKELY(options.leaks))
         origin_note(to, size);
     return to;

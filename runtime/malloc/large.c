@@ -249,6 +249,11 @@ static bool resize_in_place(heap_t *self, span_t *span, size_t bytes)
     return done;
 }
 
+bool large_shrink(heap_t *self, span_t *span, size_t size)
+{
+    return resize_in_place(self, span, round_to(size, OS_PAGE));
+}
+
 /* A block that grows will probably grow again. So a huge one gets an eighth more addresses to grow into,
  * which cost no memory as long as they are untouched. Under a limit it does not: there they would count. */
 static void *alloc_to_grow_into(heap_t *self, size_t size, size_t old, void *(*alloc)(size_t size))

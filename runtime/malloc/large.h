@@ -21,6 +21,8 @@ void large_free_inaccessible(heap_t *self, span_t *span);
 /* Grow or shrink the object. If it moves, to a block from `alloc`, its pages are moved instead of copied
  * where that is cheaper. NULL: out of memory, and nothing has changed. */
 void *large_realloc(heap_t *self, span_t *span, size_t size, void *(*alloc)(size_t size));
+/* Shrink the object in place, to more than SMALL_MAX. False: nothing has changed. */
+bool large_shrink(heap_t *self, span_t *span, size_t size);
 
 /* Make what the caller needs for the new block, before the pages are moved. False: no memory. */
 typedef bool large_prepare(span_t *target);

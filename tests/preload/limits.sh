@@ -33,6 +33,11 @@ for settings in A=1 WEIR_COLLECT=1 "WEIR_COLLECT=1 WEIR_DEBUG=gcverify=1" "WEIR_
     # shellcheck disable=SC2086
     passes $settings WEIR_HARDLIMIT=400MiB WEIR_MEMLIMIT=350MiB "$WEIR_PROGRAMS/grows-full" 300 20000
 done
+# One block that grows and shrinks, and nothing else lives.
+passes WEIR_HARDLIMIT=64MiB "$WEIR_PROGRAMS/resizes-full" 48 exact
+passes WEIR_HARDLIMIT=64MiB WEIR_COLLECT=1 "$WEIR_PROGRAMS/resizes-full" 48 exact
+passes WEIR_HARDLIMIT=64MiB WEIR_DEBUG=leaks=1 "$WEIR_PROGRAMS/resizes-full" 48
+passes WEIR_HARDLIMIT=64MiB WEIR_DEBUG=harden=1 "$WEIR_PROGRAMS/resizes-full" 48
 # churn maps tables of its own, which it does not compare with the limit: so only weir's memory counts.
 export WEIR_MEMLIMIT_SCOPE=weir
 for seed in 1 2 3; do

@@ -10,6 +10,7 @@
 #include "runtime/gc/cells/collected_span.h"
 #include "runtime/malloc/large.h"
 #include "runtime/malloc/raw.h"
+#include "runtime/os/copy.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 #include "runtime/profile/sampled.h"
@@ -159,22 +160,35 @@ static bool large_leave(span_t *span)
     return leaves;
 }
 
-/* No stop falls between large_leave and large_adopt, so no trace sees the object as a manual one. */
-void *collected_grow(heap_t *self, span_t *span, size_t size)
+/* No stop falls between large_leave and large_adopt, here and below: so no trace sees the object as a manual
+ * one. */
+void *collected_grow(heap_t *self, span_t *span, size_t size, bool *moves)
 {
     enum span_kind kind = span->kind;
     size_t old = large_usable(span);
+    *moves = false;
     if (!pages_is_limited() || !large_leave(span))
         return NULL;
-    bool moves;
-    char *to = large_grow_by_moving(self, span, size, large_prepare_bits, &moves);
+    char *to = large_grow_by_moving(self, span, size, large_prepare_bits, moves);
     if (to) {
         span = span_of_slot(region_slot(to));
-        os_release(to + old, large_usable(span) - old); /* then it reads as zero */
-        atomic_fetch_add_explicit(&collected_bytes_since, large_usable(span) - old, memory_order_relaxed);
+        size_t added = large_usable(span) - old;
+        if (!os_release(to + old, added)) /* it may be locked; released, it reads as zero */
+            os_clear_written(to + old, added);
+        atomic_fetch_add_explicit(&collected_bytes_since, added, memory_order_relaxed);
     }
     large_adopt(span, kind);
     return to;
+}
+
+bool collected_shrink(heap_t *self, span_t *span, size_t size)
+{
+    enum span_kind kind = span->kind;
+    if (!large_leave(span))
+        return false;
+    bool done = large_shrink(self, span, size);
+    large_adopt(span, kind);
+    return done;
 }
 
 /* The object is not a collected one any more: the caller frees it as a manual one. Under the lock. */

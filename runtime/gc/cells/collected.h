@@ -70,9 +70,11 @@ __attribute__((always_inline)) static inline void *collected_alloc_fast(enum spa
 }
 
 /* While a limit is set, grow a large object by moving its pages (large.h): a copy would count twice for a
- * while. The object moves; its new part reads as zero. NULL: nothing has changed, the caller copies. The
- * caller is in a no-stop section. */
-void *collected_grow(heap_t *self, span_t *span, size_t size);
+ * while. The object moves; its new part reads as zero. NULL: nothing has changed; *moves tells why, as in
+ * large.h. The caller is in a no-stop section. */
+void *collected_grow(heap_t *self, span_t *span, size_t size, bool *moves);
+/* Give the end of a large object back. False: nothing has changed. The caller is in a no-stop section. */
+bool collected_shrink(heap_t *self, span_t *span, size_t size);
 
 /* Free an object by hand; p is the start of a cell of the span, or of a large object. False: it was not
  * allocated. */
