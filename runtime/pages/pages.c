@@ -84,16 +84,18 @@ uint32_t pages_take_span(bool is_full)
     return take(1, SLOT_PAGES, 1, is_full, NULL);
 }
 
-/* Count pages of small spans as touched. The lock is taken only if there is a limit that has to admit
- * them. */
+/* Count pages of small spans as touched. The lock is taken only if there is a limit that has to admit them.
+ * `refused` is NULL if the caller can do without them. */
 static bool try_touch(uint32_t pages, bool *refused)
 {
     bool limited = pages_is_limited(), granted = true;
-    *refused = false;
+    if (refused)
+        *refused = false;
     if (limited) {
         lock_acquire(&pages_lock);
         granted = limit_admit(pages * OS_PAGE);
-        *refused = !granted && limit_refuses(pages * OS_PAGE);
+        if (refused)
+            *refused = !granted && limit_refuses(pages * OS_PAGE);
     }
     if (granted)
         atomic_fetch_add_explicit(&page_stats.touched, pages, memory_order_relaxed);
@@ -110,6 +112,11 @@ bool pages_touch_inside(uint32_t pages)
         return true;
     errno = ENOMEM;
     return false;
+}
+
+bool pages_may_touch_inside(uint32_t pages)
+{
+    return try_touch(pages, NULL);
 }
 
 bool pages_touch(span_t *span, uint32_t pages)
