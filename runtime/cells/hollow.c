@@ -63,8 +63,7 @@ static uint32_t unlink_cells(span_t *span, uint32_t pages)
     return count;
 }
 
-/* Release a set of pages; returns those that the kernel has taken. */
-static uint32_t release_pages(const span_t *span, uint32_t pages)
+uint32_t hollow_release(const span_t *span, uint32_t pages)
 {
     uint32_t released = 0;
     while (pages) {
@@ -92,7 +91,7 @@ static void hollow_span(span_t *span)
         return;
     span->absent = (uint16_t)(span->absent + unlink_cells(span, pages));
     span->hollow = (uint16_t)(span->hollow | pages);
-    uint32_t kept = pages & ~release_pages(span, pages);
+    uint32_t kept = pages & ~hollow_release(span, pages);
     cell_t *list = span->free;
     span->hollow = (uint16_t)(span->hollow & ~kept);
     span->absent = (uint16_t)(span->absent - link_cells(span, kept, &list));

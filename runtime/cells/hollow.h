@@ -1,4 +1,5 @@
-/* hollow: pages of small spans that are partly in use, given back to the kernel.
+/* hollow: pages of small spans that are partly in use, given back to the kernel. Spans of collected cells
+ * have no lists of free cells: they use the bits and hollow_release alone (gc/cells/collected_count.c).
  *
  * A page of a span that no cell in use reaches into can go back. But free cells are linked through their
  * first words, and the words in such a page would be lost. So its cells are taken off the list, and the
@@ -26,6 +27,9 @@ bool hollow_heap(heap_t *heap, bool (*stop)(const heap_t *heap));
 /* Bring hollow pages back until there is a cell that reaches into no hollow one. Returns the cells as a list,
  * and their number. NULL: the hard limit refuses. */
 cell_t *hollow_revive(span_t *span, uint32_t *count);
+
+/* Release a set of pages of a span, a bit each; returns those that the kernel has taken. */
+uint32_t hollow_release(const span_t *span, uint32_t pages);
 
 /* Does the cell reach into a hollow page? Then it is free, and to free it is a double free. */
 bool hollow_has(const span_t *span, const cell_t *cell);

@@ -3,6 +3,7 @@
 
 #include "runtime/control/trim.h"
 #include "runtime/cycle/shrinker.h"
+#include "runtime/gc/cells/collected.h"
 
 static struct {
     _Atomic uint64_t taken, bytes;
@@ -73,6 +74,8 @@ static void shed_collection(void)
     cycle_phase(CYCLE_TRACE, CYCLE_LIMIT);
     cycle_phase(CYCLE_SETTLE, CYCLE_LIMIT);
     trim_own();
+    if (!limit_has_room_now())
+        collected_trim();
     excess();
     count(WEIR_RUNG_COLLECTION, before);
 }

@@ -7,6 +7,7 @@
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/commitment.h"
+#include "runtime/pages/held.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"
@@ -63,6 +64,7 @@ static void huge_taken(void *memory, size_t size, bool zeroed)
     page_stats.huge_inuse += size;
     idle_note_taken(size - touched);
     limit_admit(0);
+    held_raise_peak(held_bytes());
 }
 
 /* Does the limit admit the object? Part of it may come from idle memory; but if some of that was released to

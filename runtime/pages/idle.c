@@ -93,7 +93,6 @@ void idle_spare_peak(void)
 void idle_note_taken(size_t fresh)
 {
     release_note_inuse(&idle.rule, held_inuse());
-    held_raise_peak(held_bytes() + fresh);
     if (fresh > 0 && idle.rule.given > 0) {
         fade();
         release_note_fresh(&idle.rule, fresh);

@@ -32,6 +32,13 @@ static bool wants_huge(void)
            limit_has_room(ROOM_MIN);
 }
 
+/* Slots were taken; `fresh` bytes of them do not count as held yet. */
+static void note_slots(size_t fresh)
+{
+    idle_note_taken(fresh);
+    held_raise_peak(held_bytes() + fresh);
+}
+
 /* One attempt; *refused: the hard limit refused it. */
 static uint32_t try_take(uint32_t count, size_t use, size_t alignment, bool is_full, uint8_t *before,
                          bool *refused)
@@ -49,7 +56,7 @@ static uint32_t try_take(uint32_t count, size_t use, size_t alignment, bool is_f
         size_t touched = region_touched(slot, count);
         page_stats.pages_inuse += use;
         huge = is_full && wants_huge() && runs_touch_huge(slot, count);
-        idle_note_taken(huge ? OS_HUGE_PAGE : touched < use ? (use - touched) * OS_PAGE : 0);
+        note_slots(huge ? OS_HUGE_PAGE : touched < use ? (use - touched) * OS_PAGE : 0);
         if (before) {
             runs_touch(slot, count, use);
             *span_bytes(span_of_slot(slot)) = use * OS_PAGE;
@@ -84,16 +91,18 @@ uint32_t pages_take_span(bool is_full)
     return take(1, SLOT_PAGES, 1, is_full, NULL);
 }
 
-/* Count pages of small spans as touched. The lock is taken only if there is a limit that has to admit
- * them. */
+/* Count pages of small spans as touched. The lock is taken only if there is a limit that has to admit them.
+ * `refused` is NULL if the caller can do without them. */
 static bool try_touch(uint32_t pages, bool *refused)
 {
     bool limited = pages_is_limited(), granted = true;
-    *refused = false;
+    if (refused)
+        *refused = false;
     if (limited) {
         lock_acquire(&pages_lock);
         granted = limit_admit(pages * OS_PAGE);
-        *refused = !granted && limit_refuses(pages * OS_PAGE);
+        if (refused)
+            *refused = !granted && limit_refuses(pages * OS_PAGE);
     }
     if (granted)
         atomic_fetch_add_explicit(&page_stats.touched, pages, memory_order_relaxed);
@@ -110,6 +119,11 @@ bool pages_touch_inside(uint32_t pages)
         return true;
     errno = ENOMEM;
     return false;
+}
+
+bool pages_may_touch_inside(uint32_t pages)
+{
+    return try_touch(pages, NULL);
 }
 
 bool pages_touch(span_t *span, uint32_t pages)
@@ -173,7 +187,7 @@ bool pages_extend(uint32_t slot, uint32_t count, size_t use, uint32_t new_count,
         size_t slack = slack_of(slot, count, use); /* the limit may have released it just now */
         size_t touched = region_touched(slot, new_count);
         page_stats.pages_inuse += new_use - use;
-        idle_note_taken(touched < new_use ? (new_use - touched) * OS_PAGE : 0);
+        note_slots(touched < new_use ? (new_use - touched) * OS_PAGE : 0);
         runs_touch(slot, new_count, new_use);
         *span_bytes(span_of_slot(slot)) = new_use * OS_PAGE;
         slack_count(slot, slack, slack_of(slot, new_count, new_use));

@@ -132,6 +132,8 @@ bool pages_touch(span_t *span, uint32_t pages);
 bool pages_release_inside(void *start, uint32_t pages);
 /* Count such pages as touched again, before they are written. False: the hard limit refuses them. */
 bool pages_touch_inside(uint32_t pages);
+/* The same for a caller that can do without them: a refusal has no consequences. */
+bool pages_may_touch_inside(uint32_t pages);
 
 /* The extent allocator's own memory, bytes. */
 size_t pages_extents_metadata(void);

@@ -38,6 +38,13 @@ passes WEIR_HARDLIMIT=64MiB "$WEIR_PROGRAMS/resizes-full" 48 exact
 passes WEIR_HARDLIMIT=64MiB WEIR_COLLECT=1 "$WEIR_PROGRAMS/resizes-full" 48 exact
 passes WEIR_HARDLIMIT=64MiB WEIR_DEBUG=leaks=1 "$WEIR_PROGRAMS/resizes-full" 48
 passes WEIR_HARDLIMIT=64MiB WEIR_DEBUG=harden=1 "$WEIR_PROGRAMS/resizes-full" 48
+# The free pages of spans that are partly in use.
+for settings in A=1 WEIR_COLLECT=1 "WEIR_COLLECT=1 WEIR_DEBUG=gcverify=1,poison=1"; do
+    # shellcheck disable=SC2086
+    passes $settings WEIR_HARDLIMIT=72MiB "$WEIR_PROGRAMS/reuses-sparse" 48
+    # shellcheck disable=SC2086
+    passes $settings WEIR_HARDLIMIT=72MiB "$WEIR_PROGRAMS/reuses-sparse" 48 trim
+done
 # churn maps tables of its own, which it does not compare with the limit: so only weir's memory counts.
 export WEIR_MEMLIMIT_SCOPE=weir
 for seed in 1 2 3; do

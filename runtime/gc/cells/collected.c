@@ -38,19 +38,43 @@ static collected_t *share_of(heap_t *self)
     return share;
 }
 
+/* Do the cells [first, end) reach into hollow pages? These count as touched again. False: the hard limit does
+ * not admit them; then `is_full`, and it is not asked again. */
+static bool bring_back(span_t *span, uint32_t first, uint32_t end, bool *is_full)
+{
+    uint32_t from = first * span->cell_size / OS_PAGE, last = (end * span->cell_size - 1) / OS_PAGE;
+    uint32_t pages = span->hollow & ((2u << last) - (1u << from));
+    *is_full = *is_full || (pages && !pages_may_touch_inside((uint32_t)__builtin_popcount(pages)));
+    if (pages && *is_full)
+        return false;
+    span->hollow = (uint16_t)(span->hollow & ~pages);
+    return true;
+}
+
+/* The next free cells of the span, [the result, *end); none if they are equal. If it `is_full`, those in
+ * hollow pages are passed over: there may be others, here or in another span. */
+static uint32_t next_free(span_t *span, uint32_t *end, bool *is_full)
+{
+    const bits_t *bits = bitmaps_of(span_slot(span));
+    for (uint32_t from = span->position;; from = *end) {
+        uint32_t first = bitmaps_find(bits, from, span->cells, false);
+        uint32_t limit = first + (BUFFER_BYTES > span->cell_size ? BUFFER_BYTES / span->cell_size : 1);
+        *end = first < span->cells
+                   ? bitmaps_find(bits, first, limit < span->cells ? limit : span->cells, true)
+                   : first;
+        span->position = (uint16_t)first;
+        if (first == *end || LIKELY(!span->hollow) || bring_back(span, first, *end, is_full))
+            return first;
+    }
+}
+
 enum buffer_result { BUFFER_NONE, BUFFER_TAKEN, BUFFER_REFUSED };
 
 /* Set the allocation buffer to the next free cells of the span. NONE: the span has no more. REFUSED: the hard
  * limit does not allow their pages. */
-static enum buffer_result buffer_take(heap_t *self, alloc_buffer_t *buffer, span_t *span)
+static enum buffer_result buffer_take(heap_t *self, alloc_buffer_t *buffer, span_t *span, bool *is_full)
 {
-    bits_t *bits = bitmaps_of(span_slot(span));
-    uint32_t first = bitmaps_find(bits, span->position, span->cells, false);
-    uint32_t limit = first + (BUFFER_BYTES > span->cell_size ? BUFFER_BYTES / span->cell_size : 1);
-    uint32_t end = first < span->cells
-                       ? bitmaps_find(bits, first, limit < span->cells ? limit : span->cells, true)
-                       : first;
-    span->position = (uint16_t)first;
+    uint32_t end, first = next_free(span, &end, is_full);
     if (first == end)
         return BUFFER_NONE;
     if (UNLIKELY(self->sampling != NULL))
@@ -76,7 +100,8 @@ static bool buffer_refill(heap_t *self, collected_t *share, enum span_kind kind,
     alloc_buffer_t *buffer = &share->buffers[kind - KIND_SCAN][cls];
     span_t **active = &share->active[kind - KIND_SCAN][cls];
     enum buffer_result taken;
-    while (!*active || (taken = buffer_take(self, buffer, *active)) == BUFFER_NONE) {
+    bool is_full = false;
+    while (!*active || (taken = buffer_take(self, buffer, *active, &is_full)) == BUFFER_NONE) {
         if (*active)
             collected_span_leave(*active);
         *active = collected_span_claim(self, kind, cls, fresh ? SWEEPS_MAX : UINT32_MAX);

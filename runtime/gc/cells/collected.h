@@ -117,8 +117,8 @@ bool collected_sweep(size_t spans);
 /* Sweep all of them, before the next trace. */
 void collected_sweep_rest(void);
 /* Sweep all spans; then release to the kernel the pages that only free cells of unclaimed spans reach into.
- * The spans stay: a thread may claim them, and the next trace may give them back. True: there were such
- * pages; some may have been released before. */
+ * The spans stay: a thread may claim them, and the next trace may give them back. True: some pages were
+ * released. */
 bool collected_trim(void);
 
 void collected_thread_end(heap_t *self);

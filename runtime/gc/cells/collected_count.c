@@ -2,6 +2,7 @@
 #include "runtime/gc/cells/collected_span.h"
 
 #include "runtime/cells/cache.h"
+#include "runtime/cells/hollow.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
@@ -9,21 +10,30 @@
 
 /* --- giving back --- */
 
-/* Release the pages that only free cells of the span reach into. A thread that takes those cells zeroes them
- * first. */
-static size_t release_free_pages(const span_t *span)
+/* The pages that only free cells of the span reach into, a bit each. */
+static uint32_t free_pages(const span_t *span)
 {
     const bits_t *bits = bitmaps_of(span_slot(span));
-    size_t released = 0;
+    uint32_t pages = 0;
     for (uint32_t first = 0, end; first < span->cells; first = end) {
         first = bitmaps_find(bits, first, span->cells, false);
         end = bitmaps_find(bits, first, span->cells, true);
-        size_t from = ((size_t)first * span->cell_size + OS_PAGE - 1) & ~(size_t)(OS_PAGE - 1);
-        size_t to = end == span->cells ? SLOT_SIZE : (size_t)end * span->cell_size & ~(size_t)(OS_PAGE - 1);
-        if (from < to && os_release(span_start(span) + from, to - from))
-            released += to - from;
+        uint32_t from = (first * span->cell_size + OS_PAGE - 1) / OS_PAGE;
+        uint32_t to = end == span->cells ? SLOT_PAGES : end * span->cell_size / OS_PAGE;
+        if (from < to)
+            pages |= (1u << to) - (1u << from);
     }
-    return released;
+    return pages;
+}
+
+/* Release these pages, as far as they are resident: they become hollow (cells/hollow.h). A thread that takes
+ * their cells zeroes them first. */
+static size_t release_free_pages(span_t *span)
+{
+    uint32_t resident = ((1u << span->touched) - 1) & ~(uint32_t)span->hollow;
+    uint32_t released = hollow_release(span, free_pages(span) & resident);
+    span->hollow = (uint16_t)(span->hollow | released);
+    return (size_t)__builtin_popcount(released) * OS_PAGE;
 }
 
 /* Release the free pages of unclaimed spans only: cells are taken only from claimed spans, and claiming a

@@ -198,6 +198,20 @@ Test(pages, metadata_is_zeroed_aligned_and_counted)
     cr_expect_eq(PAGE_STAT(metadata), before + sum);
 }
 
+/* Memory that comes again from what was given counts once, and so does fresh memory. */
+Test(pages, the_peak_counts_a_huge_object_once)
+{
+    size_t size = MIB(48);
+    start(100);
+    for (int i = 0; i < 3; i++) {
+        size_t before = pages_peak_held(true);
+        void *memory = pages_take_huge(&size, SLOT_SIZE, false);
+        cr_assert_not_null(memory);
+        cr_expect_leq(pages_peak_held(false), before + size + MIB(3)); /* and the extent allocator's tables */
+        pages_give_huge(memory, size);
+    }
+}
+
 /* A group of chunks in which no run is long enough is not searched again for one of that length, by large
  * objects or by spans. */
 Test(pages, a_search_in_vain_is_not_repeated)
