@@ -32,6 +32,7 @@
 #include "runtime/http/recording.h"
 #include "runtime/http/samples.h"
 #include "runtime/http/share.h"
+#include "runtime/os/uncounted.h"
 
 enum {
     CONNECTIONS = 128,
@@ -356,6 +357,8 @@ static bool start_daemon(void)
         (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (server.daemon)
+        uncounted_began();
     return server.daemon != NULL;
 }
 

@@ -10,6 +10,7 @@
 #include "runtime/http/samples.h"
 #include "runtime/http/shared_page.h"
 #include "runtime/http/thread.h"
+#include "runtime/os/uncounted.h"
 
 enum { STACK = 128 * 1024 };
 
@@ -77,7 +78,9 @@ size_t share_start(void)
     share.page = page;
     share.file = file;
     pthread_atfork(NULL, NULL, share_after_fork_child);
-    if (!thread_start_detached(serve, STACK)) {
+    if (thread_start_detached(serve, STACK)) {
+        uncounted_began();
+    } else {
         share_after_fork_child();
         return 0;
     }

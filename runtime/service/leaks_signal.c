@@ -7,6 +7,7 @@
 #include "runtime/base/futex.h"
 #include "runtime/base/text.h"
 #include "runtime/config/options.h"
+#include "runtime/os/uncounted.h"
 #include "runtime/service/turns.h"
 #include "runtime/threads/world.h"
 
@@ -29,8 +30,10 @@ static void *leaks_main(void *unused)
             os_futex_wait(&turns.asked, seen);
         world_block_end();
         seen = atomic_load(&turns.asked);
-        if (!turns_begin(&turns))
+        if (!turns_begin(&turns)) {
+            uncounted_ends();
             return unused;
+        }
         print_report();
         turns_end(&turns);
     }

@@ -11,6 +11,7 @@
 #include "runtime/control/control.h"
 #include "runtime/observe/stats_print.h"
 #include "runtime/os/os.h"
+#include "runtime/os/uncounted.h"
 #include "runtime/service/turns.h"
 #include "runtime/threads/world.h"
 
@@ -49,8 +50,10 @@ static void *ticker_main(void *unused)
     for (uint32_t seen = 0;;) {
         bool prints = wait_for_turn(seen, print_at);
         seen = atomic_load(&turns.asked);
-        if (!turns_begin(&turns))
+        if (!turns_begin(&turns)) {
+            uncounted_ends();
             return unused;
+        }
         if (every && os_now_ns() >= print_at) {
             prints = true;
             print_at += every;

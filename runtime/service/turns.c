@@ -8,6 +8,7 @@
 
 #include "runtime/base/filter.h"
 #include "runtime/base/futex.h"
+#include "runtime/os/uncounted.h"
 
 bool turns_start(turns_t *turns, void *(*thread_main)(void *unused), size_t stack)
 {
@@ -24,8 +25,10 @@ bool turns_start(turns_t *turns, void *(*thread_main)(void *unused), size_t stac
     bool started = pthread_create(&thread, &attributes, thread_main, NULL) == 0;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     pthread_attr_destroy(&attributes);
-    if (started)
+    if (started) {
+        uncounted_began();
         turns->process = getpid();
+    }
     return started;
 }
 

@@ -26,7 +26,7 @@ typedef struct turns {
 } turns_t;
 
 /* Start the thread: detached, with all signals blocked, on a stack of so many bytes, or with 0 of the usual
- * size. False: no thread could be created. */
+ * size. If it ends, it calls uncounted_ends (runtime/os/uncounted.h). False: no thread could be created. */
 bool turns_start(turns_t *turns, void *(*thread_main)(void *unused), size_t stack);
 
 /* Async-signal-safe; keeps errno. */

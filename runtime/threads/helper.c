@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "runtime/os/mask.h"
+#include "runtime/os/uncounted.h"
 #include "runtime/stop/signal.h"
 
 /* Signals are the business of the program's own threads. abort() unblocks its own. */
@@ -20,7 +21,9 @@ bool helper_start(void *(*main)(void *argument), void *argument)
     os_unblock_stop_signal(); /* pthread_create may wait for a lock of a thread that is stopped */
     bool started = pthread_create(&thread, NULL, main, argument) == 0;
     os_restore_signals(signals);
-    if (started)
+    if (started) {
+        uncounted_began();
         pthread_detach(thread);
+    }
     return started;
 }

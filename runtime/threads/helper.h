@@ -9,7 +9,8 @@
 void helper_block_signals(void);
 
 /* Start a detached thread. `main` calls helper_block_signals first: the thread does not inherit a full mask,
- * because the caller leaves signals unblocked that the program ignores. False: no thread could be created. */
+ * because the caller leaves signals unblocked that the program ignores. If it ends, it calls uncounted_ends
+ * (runtime/os/uncounted.h). False: no thread could be created. */
 bool helper_start(void *(*main)(void *argument), void *argument);
 
 #endif

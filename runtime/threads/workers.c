@@ -11,6 +11,7 @@
 #include "runtime/os/mask.h"
 #include "runtime/os/os.h"
 #include "runtime/os/self.h"
+#include "runtime/os/uncounted.h"
 #include "runtime/stop/signal.h"
 
 enum {
@@ -91,6 +92,7 @@ static bool thread_start(member_t *member)
                    pthread_create(&thread, &attributes, member_main, NULL) == 0;
     pthread_attr_destroy(&attributes);
     if (started) {
+        uncounted_began();
         member->record = (uintptr_t)thread;
         pthread_detach(thread);
     }

@@ -171,6 +171,9 @@ socket=$SCRATCH/at-$server
 end
 [ ! -e "$socket" ] || fail "the socket is left behind"
 
+echo "main has left: the process ends with the last thread of the program, and the endpoint does not keep it alive"
+[ "$(on_weir WEIR_HTTP=127.0.0.1:0 timeout -s KILL 60 "$WEIR_PROGRAMS/leaves" 2>/dev/null)" = left ] || fail "leaves"
+
 echo "what is wrong is said in a line, and the program runs"
 for address in nowhere 127.0.0.1 127.0.0.1:99999 127.0.0.1:x unix:relative '[::1:80' :6060 0.0.0.0:0 '[::]:0' 192.0.2.1:80 \
     "unix:/$(printf 'x%.0s' {1..200})"; do

@@ -6,6 +6,7 @@
 
 #include "runtime/base/futex.h"
 #include "runtime/cells/cache.h"
+#include "runtime/os/uncounted.h"
 #include "runtime/threads/attach.h"
 #include "runtime/threads/helper.h"
 #include "runtime/threads/world.h"
@@ -45,6 +46,7 @@ static void *background_main(void *argument)
     is_background = true;
     if (!thread_heap()) {
         set_state(NONE);
+        uncounted_ends();
         return NULL;
     }
     for (bool has_run = false;; has_run = true) {

@@ -10,6 +10,7 @@
 #include "runtime/cells/cache.h"
 #include "runtime/gc/cells/side_table.h"
 #include "runtime/os/os.h"
+#include "runtime/os/uncounted.h"
 #include "runtime/threads/attach.h"
 #include "runtime/threads/helper.h"
 #include "runtime/threads/world.h"
@@ -191,6 +192,7 @@ static void *finalizer_main(void *caller)
         world_block_end();
     }
     atomic_store(&own_caller->exists, false);
+    uncounted_ends();
     return NULL;
 }
 
