@@ -271,6 +271,20 @@ static bool await(const local_t *local, int spin_limit)
     return true;
 }
 
+void local_await_others(const local_t *local)
+{
+    enum { PAUSES = 128, YIELDS = 32 };
+    for (const local_t *other = local_first(local->pool); other; other = local_next(other))
+        for (int i = 0; i < PAUSES + YIELDS && other != local && other != &local->pool->common &&
+                        __atomic_load_n(&other->hot.busy, __ATOMIC_ACQUIRE);
+             i++) {
+            if (i < PAUSES)
+                cpu_pause();
+            else
+                os_yield();
+        }
+}
+
 static void await_all(weir_pool *pool, int spin_limit)
 {
     for (local_t *local = local_first(pool); local; local = local_next(local))

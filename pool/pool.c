@@ -52,13 +52,11 @@ static bool reload(local_t *local)
     if (full && full->count > 0) {
         local->previous = empty;
     } else {
-        uint64_t stolen = local->stolen;
         full = find_full(local);
         if (!full)
             return false;
         local_load_full(local, full);
-        if (local->stolen != stolen)
-            pool_count_move(local->pool);
+        pool_count_move(local->pool);
         return true;
     }
     local_load(local, full, full->count);
@@ -156,7 +154,7 @@ static void *take_stolen(weir_pool *pool, local_t *local)
 }
 
 /* Take an object from the pool, or steal what other threads have in hand. If neither succeeds and objects
- * moved between threads meanwhile, try again. *p is NULL if there is none. False: the pool is freed. */
+ * were on their way meanwhile (pool_count_move), try again. *p is NULL if there is none. False: the pool is freed. */
 static bool take_or_steal(weir_pool *pool, void **p)
 {
     local_t *local = local_here(pool);
@@ -169,6 +167,8 @@ static bool take_or_steal(weir_pool *pool, void **p)
             return false;
         if (!*p)
             *p = take_stolen(pool, local);
+        if (!*p)
+            local_await_others(local);
     } while (!*p && pool_moves(pool) != moves);
     return *p || count_miss(local);
 }

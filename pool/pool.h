@@ -223,12 +223,16 @@ void pool_revoke(weir_pool *pool, int spin_limit);
 void pool_restore(weir_pool *pool);
 /* The same for one local. False: its thread stayed busy; local_restore has to be called then, too. */
 bool local_revoke(local_t *local);
+/* Wait, for a short while, until no other thread is in the operation on the pool that it is in now. */
+void local_await_others(const local_t *local);
 void local_restore(local_t *local);
 /* Did any thread stay busy when the biases were revoked? */
 bool pool_any_skipped(const weir_pool *pool);
 
-/* A thread that looks for objects misses those that are on their way from one thread to another. If a move
- * was counted since it began to look, it looks again. */
+/* Objects that are on their way, from a stack or from another thread, are in no place where a thread that
+ * looks for objects would find them. A move is counted when they have arrived, before the operation ends. So
+ * a thread that found nothing waits until the others are through with their present operations, and looks
+ * again if a move was counted since it began to look. */
 static inline void pool_count_move(weir_pool *pool)
 {
     atomic_fetch_add_explicit(&pool->moves, 1, memory_order_release);
