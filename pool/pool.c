@@ -154,7 +154,8 @@ static void *take_stolen(weir_pool *pool, local_t *local)
 }
 
 /* Take an object from the pool, or steal what other threads have in hand. If neither succeeds and objects
- * were on their way meanwhile (pool_count_move), try again. *p is NULL if there is none. False: the pool is freed. */
+ * were on their way meanwhile (pool_count_move), try again. *p is NULL if there is none. False: the pool is
+ * freed. */
 static bool take_or_steal(weir_pool *pool, void **p)
 {
     local_t *local = local_here(pool);
