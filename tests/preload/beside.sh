@@ -141,6 +141,12 @@ part_group() {
         echo "SKIPPED: no control group of one's own here"
         exit 77
     }
+    # May it set the limit, and move a process there?
+    (echo $((1 << 30)) >"$group/$file" && echo "$BASHPID" >"$group/cgroup.procs") 2>/dev/null || {
+        rmdir "$group"
+        echo "SKIPPED: a control group, but neither its limit nor its processes may be set"
+        exit 77
+    }
     cat >"$SCRATCH/grouped.py" <<'END'
 import os, sys, time
 folder, file = sys.argv[1:]
@@ -176,7 +182,6 @@ while resident() < before - 8 * MIB:
     burst = [bytearray(b"x" * 100000) for _ in range(3000)]
     del burst
 END
-    echo $((1 << 30)) >"$group/$file"
     local status=0
     (
         echo "$BASHPID" >"$group/cgroup.procs"
