@@ -21,16 +21,32 @@ part_kinds() {
         2>/dev/null || fail "the limit was held without counting the process"
 }
 
-part_python() {
-    need python3
-    cat >"$SCRATCH/arenas.py" <<'END'
-# 200 MiB of small objects, which python keeps in arenas of its own, beside 100 MiB of large ones, which are malloc's.
+# What the programs below do in common.
+write_process_module() {
+    cat >"$SCRATCH/process.py" <<'END'
 MIB = 1 << 20
 
 def resident():
     for line in open("/proc/self/status"):
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024
+
+def burst(blocks):
+    [bytearray(b"x" * 100000) for _ in range(blocks)]
+
+def breathe():
+    global live
+    live = None
+    live = [bytearray(b"x" * 100000) for _ in range(500)]
+END
+}
+
+part_python() {
+    need python3
+    write_process_module
+    cat >"$SCRATCH/arenas.py" <<'END'
+# 200 MiB of small objects, which python keeps in arenas of its own, beside 100 MiB of large ones, which are malloc's.
+from process import MIB, resident
 
 highest = 0
 live = [bytearray(b"x" * 100000) for _ in range(1000)]
@@ -57,23 +73,13 @@ part_resized() {
         echo "SKIPPED: no name space of one's own here"
         exit 77
     }
+    write_process_module
     cat >"$SCRATCH/resized.py" <<'END'
 import sys, time
+from process import MIB, breathe, burst, resident
 path = sys.argv[1]
-MIB = 1 << 20
 
-def resident():
-    for line in open("/proc/self/status"):
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) * 1024
-
-def breathe():
-    global live
-    live = None
-    live = [bytearray(b"x" * 100000) for _ in range(500)]
-
-burst = [bytearray(b"x" * 100000) for _ in range(3000)]
-del burst
+burst(3000)
 breathe()
 assert resident() > 250 * MIB, resident()  # the group has 1 GiB: idle memory is kept
 with open(path, "w") as file:
@@ -81,16 +87,14 @@ with open(path, "w") as file:
 while resident() > 200 * MIB * 0.92:  # timeout ends it if it hangs
     time.sleep(0.005)
     breathe()
-burst = [bytearray(b"x" * 100000) for _ in range(1000)]
-del burst
+burst(1000)
 breathe()
 assert resident() <= 200 * MIB * 0.92, resident()
 with open(path, "w") as file:
     file.write("max\n")
 while resident() < 250 * MIB:
     time.sleep(0.005)
-    burst = [bytearray(b"x" * 100000) for _ in range(3000)]
-    del burst
+    burst(3000)
 END
     local version file
     for version in 1 2; do
@@ -147,27 +151,17 @@ part_group() {
         echo "SKIPPED: a control group, but neither its limit nor its processes may be set"
         exit 77
     }
+    write_process_module
     cat >"$SCRATCH/grouped.py" <<'END'
-import os, sys, time
+import sys, time
+from process import MIB, breathe, burst, resident
 folder, file = sys.argv[1:]
-MIB = 1 << 20
-
-def resident():
-    for line in open("/proc/self/status"):
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) * 1024
 
 def set_limit(limit):
     with open(f"{folder}/{file}", "w") as knob:
         knob.write(f"{limit}\n")
 
-def breathe():
-    global live
-    live = None
-    live = [bytearray(b"x" * 100000) for _ in range(500)]
-
-burst = [bytearray(b"x" * 100000) for _ in range(3000)]
-del burst
+burst(3000)
 breathe()
 before = resident()
 assert before > 250 * MIB, before  # the group has 1 GiB: idle memory is kept
@@ -179,8 +173,7 @@ while resident() > limit * 0.92:  # timeout ends it if it hangs
 print(f"from {before // MIB} to {resident() // MIB} MiB after {1000 * (time.monotonic() - began):.0f} ms")
 set_limit(1 << 30)
 while resident() < before - 8 * MIB:
-    burst = [bytearray(b"x" * 100000) for _ in range(3000)]
-    del burst
+    burst(3000)
 END
     local status=0
     (
