@@ -150,10 +150,12 @@ uint32_t filter_answer(const struct sock_fprog *program, const struct seccomp_da
 
 /* --- the calls --- */
 
+/* How the execution trace opens its file (observe/trace_file.c). */
+#define TRACE_FLAGS (O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+#define PAGEMAP_SCAN_REQUEST 0xc0606610 /* process/pagemap.h */
+
 /* Each call with the arguments that a filter may look at. Addresses and descriptors differ from call to call:
  * 0 stands for an address, 3 (or 0) for a descriptor. */
-#define TRACE_FLAGS (O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
-
 static const struct call {
     uint32_t uses;
     int number;
@@ -163,7 +165,7 @@ static const struct call {
     {FILTER_PROC | FILTER_TRACE | FILTER_SIGNAL, SYS_pread64, {3, 0, 4096}},
     {FILTER_TRACE, SYS_read, {3, 0, 4096}},
     {FILTER_PROC | FILTER_TRACE | FILTER_SIGNAL, SYS_close, {3}},
-    {FILTER_PROC, SYS_ioctl, {3, 0xc0606610 /* PAGEMAP_SCAN */}},
+    {FILTER_PROC, SYS_ioctl, {3, PAGEMAP_SCAN_REQUEST}},
     {FILTER_PROC | FILTER_TRACE | FILTER_SIGNAL | FILTER_COPY, SYS_getpid, {0}},
     {FILTER_PROC, SYS_gettid, {0}},
     {FILTER_PROC, SYS_sched_getaffinity, {0, 128}},
@@ -221,7 +223,7 @@ static const struct call {
     {FILTER_DIRTY, SYS_ioctl, {3, UFFDIO_API}},
     {FILTER_DIRTY, SYS_ioctl, {3, UFFDIO_REGISTER}},
     {FILTER_DIRTY, SYS_ioctl, {3, UFFDIO_UNREGISTER}},
-    {FILTER_DIRTY, SYS_ioctl, {3, 0xc0606610 /* PAGEMAP_SCAN */}},
+    {FILTER_DIRTY, SYS_ioctl, {3, PAGEMAP_SCAN_REQUEST}},
     {FILTER_DIRTY, SYS_openat, {(uint32_t)AT_FDCWD, 0, O_RDONLY | O_CLOEXEC}},
 };
 

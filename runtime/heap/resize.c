@@ -124,27 +124,35 @@ static void *grow_to_room(span_t *span, size_t size, size_t room, bool *moves)
     return to;
 }
 
-/* realloc of a collected block. The result is manual memory, except under WEIR_COLLECT. When leaks are looked
- * for, the code that resizes a block counts as the one that allocated it. A large block that grows gets an
- * eighth more to grow into: else each of many small steps would copy all of it. */
-static void *realloc_collected(span_t *span, void *p, size_t size)
+/* Never NULL: what shrinks needs no memory. */
+static void *shrink_or_move(span_t *span, void *p, size_t size)
+{
+    void *to = shrink_collected(span, size) ? p : move_block(p, span_usable(span), size);
+    return to ? to : p;
+}
+
+/* A large block that grows gets an eighth more to grow into: else each of many small steps would copy all of
+ * it. */
+static void *grow_or_copy(span_t *span, void *p, size_t size)
 {
     size_t old = span_usable(span), room = size;
-    bool fits = may_stay(span, size), stays = fits && shrink_collected(span, size);
-    bool grows = !stays && options.collect && size > old && size > SMALL_MAX && size < PTRDIFF_MAX / 2 &&
-                 !options.keep && !options.noscan;
-    bool moves = false; /* then a copy would be refused, too: it needs more */
-    void *to = stays ? p : NULL;
-    if (grows) {
+    if (options.collect && size > old && size > SMALL_MAX && size < PTRDIFF_MAX / 2 && !options.keep &&
+        !options.noscan) {
+        bool moves;
         room += size / 8;
-        to = grow_to_room(span, size, room, &moves);
+        void *grown = grow_to_room(span, size, room, &moves);
+        if (grown || moves) /* if moving the pages is refused, so is a copy, which needs more */
+            return grown;
     }
-    if (!to && !moves)
-        to = move_block(p, old, room);
-    if (!to && !moves && room > size)
-        to = move_block(p, old, size);
-    if (!to && fits)
-        to = p; /* what shrinks needs no memory */
+    void *to = move_block(p, old, room);
+    return to || room == size ? to : move_block(p, old, size);
+}
+
+/* realloc of a collected block. The result is manual memory, except under WEIR_COLLECT. When leaks are looked
+ * for, the code that resizes a block counts as the one that allocated it. */
+static void *realloc_collected(span_t *span, void *p, size_t size)
+{
+    void *to = may_stay(span, size) ? shrink_or_move(span, p, size) : grow_or_copy(span, p, size);
     if (to && UNLIKELY(options.leaks))
         origin_note(to, size);
     return to;

@@ -86,16 +86,21 @@ static bool is_installed(long number, const unsigned long arguments[5], long res
     return result == 0 || (result > 0 && has_listener);
 }
 
-static long install_alone(const struct sock_fprog *program, long number, const unsigned long arguments[5])
+/* The system call itself: the result, or -errno. */
+static long pass_on(long number, const unsigned long arguments[5])
+{
+    return tracer_call(number, (long)arguments[0], (long)arguments[1], (long)arguments[2], (long)arguments[3],
+                       (long)arguments[4], 0);
+}
+
+static long install_alone(uint32_t forbidden, long number, const unsigned long arguments[5])
 {
     bool collected = collects();
-    uint32_t forbidden = filter_forbids(program);
     uint32_t before = filter_give_up(forbidden & ~(uint32_t)FILTER_WRITE);
     if (forbidden & FILTER_WRITE) /* once the filter is installed, the line cannot be written */
         say_if_lost(collected);
     filter_give_up(forbidden);
-    long result = tracer_call(number, (long)arguments[0], (long)arguments[1], (long)arguments[2],
-                              (long)arguments[3], (long)arguments[4], 0);
+    long result = pass_on(number, arguments);
     if (!is_installed(number, arguments, result))
         filter_restore(before);
     else if (!(forbidden & FILTER_WRITE))
@@ -126,16 +131,15 @@ static void await_return(void)
 static long install(const struct sock_fprog *program, long number, const unsigned long arguments[5])
 {
     if (is_shared())
-        return tracer_call(number, (long)arguments[0], (long)arguments[1], (long)arguments[2],
-                           (long)arguments[3], (long)arguments[4], 0);
+        return pass_on(number, arguments);
     bool waits = may_wait();
+    uint32_t forbidden = filter_forbids(program);
     if (waits) {
         stop_users();
-        if (is_for_all_threads(number, arguments) && tracer_tasks() > 0 &&
-            filter_forbids(program) & FILTER_TRACE)
+        if (forbidden & FILTER_TRACE && is_for_all_threads(number, arguments) && tracer_tasks() > 0)
             await_return();
     }
-    long result = install_alone(program, number, arguments);
+    long result = install_alone(forbidden, number, arguments);
     if (waits)
         let_users_go();
     return result;
@@ -160,8 +164,7 @@ static long call(long number, const unsigned long arguments[5])
 {
     enum filter_mode mode = mode_of(number, arguments);
     if (mode == OTHER)
-        return tracer_call(number, (long)arguments[0], (long)arguments[1], (long)arguments[2],
-                           (long)arguments[3], (long)arguments[4], 0);
+        return pass_on(number, arguments);
     const void *program = (const void *)(uintptr_t)arguments[2]; // NOLINT(performance-no-int-to-ptr)
     return install(mode == FILTER ? program : NULL, number, arguments);
 }

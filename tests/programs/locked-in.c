@@ -219,7 +219,6 @@ static void resumed(void)
 static void brief(void)
 {
     pthread_t thread;
-    locked = 0;
     CHECK(pthread_create(&thread, NULL, worker, &lists[0]) == 0);
     while (ready < 1)
         sleep_ms(1);
