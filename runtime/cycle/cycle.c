@@ -44,9 +44,11 @@ static void cycle_after_fork(bool child)
 /* From its first use on, the cycle's lock is taken around fork. */
 static void have_fork_handlers(void)
 {
-    static _Atomic bool have;
-    if (!atomic_load_explicit(&have, memory_order_relaxed) && !atomic_exchange(&have, true))
-        fork_call(LOCK_RANK_CYCLE, cycle_before_fork, cycle_after_fork);
+    static _Atomic bool have; /* written after the call: then no thread goes on without them */
+    if (atomic_load_explicit(&have, memory_order_acquire))
+        return;
+    fork_call(LOCK_RANK_CYCLE, cycle_before_fork, cycle_after_fork);
+    atomic_store_explicit(&have, true, memory_order_release);
 }
 
 static void (*make_room)(void), (*tell_program)(void); /* written once, before threads */

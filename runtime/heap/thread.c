@@ -160,10 +160,11 @@ static void settle_collecting(void)
 }
 
 /* The first thread that comes here starts the runtime, once per process. Before that every list is empty, so
- * every allocation takes the slow path and comes here. */
+ * every allocation takes the slow path and comes here. A thread that does not take the lock goes on as soon as
+ * `state` says that all is done: so `state` is written last. */
 static bool runtime_start(bool *first)
 {
-    static _Atomic int state; /* 0 not yet, 1 started, 2 impossible */
+    static _Atomic int state; /* 0 not yet, 1 started, 2 impossible; written under fork_start_lock */
     *first = false;
     if (LIKELY(atomic_load_explicit(&state, memory_order_acquire) == 1))
         return true;
@@ -173,10 +174,11 @@ static bool runtime_start(bool *first)
         options_load();
         settle_collecting();
         fence_init();
-        state = pages_init() ? 1 : 2;
+        bool has_pages = pages_init();
         guard_init();
         control_init();
         call_at_forks();
+        state = has_pages ? 1 : 2;
     }
     bool started = state == 1;
     lock_release(&fork_start_lock);

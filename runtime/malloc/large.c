@@ -183,7 +183,9 @@ static bool is_watched(const heap_t *self, const span_t *span)
     uint64_t number = self->counts.large_frees + 1;
     if (LIKELY((number & (number - 1)) != 0 && number % EACH != 0))
         return false;
-    return span->state == SPAN_LARGE && span->kind == KIND_MANUAL && !span->is_moved;
+    /* Atomic, or the compiler reads `touched` in the same word, which the holder of the pages' lock writes. */
+    uint8_t state = __atomic_load_n(&span->state, __ATOMIC_RELAXED);
+    return state == SPAN_LARGE && span->kind == KIND_MANUAL && !span->is_moved;
 }
 
 /* Pages that the program has locked stay: the kernel does not release them. */

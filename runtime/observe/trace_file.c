@@ -245,13 +245,6 @@ static void after_fork(bool child)
         file.first();
 }
 
-static void have_fork_handlers(void)
-{
-    static _Atomic bool registered;
-    if (!atomic_exchange(&registered, true))
-        fork_call(LOCK_RANK_TRACE, before_fork, after_fork);
-}
-
 /* Under the lock. */
 static bool room_ready(void)
 {
@@ -262,7 +255,7 @@ static bool room_ready(void)
 
 bool trace_file_open(const char *path, void (*first)(void))
 {
-    have_fork_handlers();
+    fork_call(LOCK_RANK_TRACE, before_fork, after_fork);
     lock_acquire(&file.lock);
     bool is_free = !file.is_open, done = false;
     if (is_free && !room_ready()) {

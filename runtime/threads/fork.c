@@ -29,14 +29,24 @@ static __thread struct {
     uint64_t streams;
 } own __attribute__((tls_model("initial-exec")));
 
+static bool is_part(bool (*before)(void))
+{
+    for (uint32_t i = 0; i < forks.count; i++)
+        if (forks.parts[i].before == before)
+            return true;
+    return false;
+}
+
 void fork_call(enum lock_rank rank, bool (*before)(void), void (*after)(bool child))
 {
     lock_acquire(&forks.lock);
-    ALWAYS_CHECK(forks.count < PARTS);
-    uint32_t at = forks.count++;
-    for (; at > 0 && forks.parts[at - 1].rank > rank; at--)
-        forks.parts[at] = forks.parts[at - 1];
-    forks.parts[at] = (struct part){rank, before, after};
+    if (!is_part(before)) {
+        ALWAYS_CHECK(forks.count < PARTS);
+        uint32_t at = forks.count++;
+        for (; at > 0 && forks.parts[at - 1].rank > rank; at--)
+            forks.parts[at] = forks.parts[at - 1];
+        forks.parts[at] = (struct part){rank, before, after};
+    }
     lock_release(&forks.lock);
 }
 

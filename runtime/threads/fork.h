@@ -36,8 +36,9 @@ void fork_handle(void);
 /* Have a part's functions called around fork. `before` takes the part's locks by lock_acquire_soon; the first
  * of them has this rank. If it cannot get all of them, it releases those that it has taken and returns false.
  * `after` releases them by lock_after_fork. In the child of an empty fork `after` is called although `before`
- * was not; lock_may_repair says what it may touch. Called once for a part, by any thread that holds no lock
- * of rank LOCK_RANK_FORK or higher. */
+ * was not; lock_may_repair says what it may touch. Any thread that holds no lock of rank LOCK_RANK_FORK or
+ * higher. A second call for a part does nothing: so threads that use a part first at the same time each call
+ * this, and note afterwards that it was done. */
 void fork_call(enum lock_rank rank, bool (*before)(void), void (*after)(bool child));
 
 /* Held while the runtime or a part of it starts. */

@@ -162,12 +162,8 @@ static void after_fork(bool child)
     lock_after_fork(&gc.lock, child);
 }
 
-COLD void gc_start(void)
+static void start_once(void)
 {
-    static _Atomic int state; /* 0 not yet, 1 a thread does it, or has */
-    int expected = 0;
-    if (!atomic_compare_exchange_strong(&state, &expected, 1))
-        return;
     lock_acquire(&gc.lock);
     gc_pace_start();
     if (options.leaks)
@@ -179,6 +175,15 @@ COLD void gc_start(void)
     cycle_listen(CYCLE_GATHER, gather, NULL);
     cycle_listen(CYCLE_TRACE, trace, NULL);
     cycle_listen(CYCLE_SETTLE, settle, NULL);
+}
+
+COLD void gc_start(void)
+{
+    lock_acquire(&fork_start_lock);
+    if (!gc.started)
+        start_once();
+    gc.started = true;
+    lock_release(&fork_start_lock);
 }
 
 /* --- the entries --- */

@@ -69,7 +69,6 @@ void gc_pace_start(void)
     pacer_init(&gc.pacer, percent_get(), limit_now(), GC_RUNWAY, gc.cores);
     gc.trigger = gc.pacer.trigger;
     publish();
-    gc.started = true;
 }
 
 /* Tell listeners of the goal if it has changed, be it by a cycle or by a knob. */

@@ -27,7 +27,7 @@ enum { GC_RUNWAY = 64 * 1024 };
 typedef struct gc_state {
     lock_t lock; /* held throughout a cycle */
     pacer_t pacer;
-    _Atomic bool started;
+    _Atomic bool started; /* written once, by gc_start, when the collector listens to cycles */
     unsigned cores;
     uint64_t told_ns;  /* when the pacer was last told of the program's time */
     uint64_t ended_ns; /* when the last trace ended */

@@ -3,10 +3,15 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "runtime/control/account.h"
+#include "runtime/control/control.h"
+#include "runtime/os/os.h"
 #include "runtime/os/self.h"
+#include "runtime/profile/guard.h"
 #include "tests/unit/support.h"
 
 enum { AT_ONCE = 4, THREADS = SANITIZED ? 2000 : 10000 };
@@ -32,6 +37,47 @@ static uint64_t live_objects(void)
     for (uint32_t cls = 0; cls < CLASS_COUNT; cls++)
         live += account.mallocs[cls] - account.frees[cls];
     return live;
+}
+
+/* --- the start --- */
+
+static uint64_t delay_ns; /* of the second thread */
+
+/* Late in the start. Read without a lock, on purpose. */
+__attribute__((no_sanitize("thread"))) static bool has_region(void)
+{
+    return *(void *volatile *)&region.chunks != NULL;
+}
+
+/* The start makes the guard's pages. A thread that passes earlier gets a heap that guards no block, for
+ * good. */
+static void begin_beside(size_t number)
+{
+    while (number == 1 && !has_region())
+        ;
+    for (uint64_t from = os_now_ns(); number == 1 && os_now_ns() - from < delay_ns;)
+        ;
+    heap_free(heap_malloc(1));
+    CHECK(guard_is_on() && cache.heap->sampling && control_memory_limit() == 1 << 30);
+}
+
+/* Each child starts the runtime anew, by two threads: the second comes at each point of the first's way. */
+Test(thread, none_passes_before_the_runtime_has_started)
+{
+    enum { CHILDREN = SANITIZED ? 50 : 200, STEP_NS = 200 };
+    setenv("WEIR_MEMLIMIT", "1GiB", 1);
+    setenv("WEIR_DEBUG", "guard=100", 1);
+    for (int i = 0; i < CHILDREN; i++) {
+        delay_ns = (uint64_t)i * STEP_NS;
+        int status;
+        pid_t child = fork();
+        if (child == 0) {
+            threads_run(2, begin_beside);
+            _exit(0);
+        }
+        cr_assert_eq(waitpid(child, &status, 0), child);
+        cr_assert_eq(status, 0);
+    }
 }
 
 /* --- how many the kernel counts --- */
