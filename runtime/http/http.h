@@ -1,6 +1,7 @@
 /* http: the interface of libweir-http.so, which the swap-in opens when WEIR_HTTP asks for an endpoint.
  *
- * This folder: libweir-http.so, the endpoint. It uses the public API alone.
+ * This folder: libweir-http.so, the endpoint. It uses the heap by the public API alone. What it includes of
+ * other folders needs no heap; the library contains a copy of it.
  */
 #ifndef WEIR_HTTP_HTTP_H
 #define WEIR_HTTP_HTTP_H

@@ -1,5 +1,5 @@
-/* gzip: writes the gzip format (RFC 1952) without compressing. `go tool pprof` and others expect that format,
- * and so the process needs no library for it. */
+/* gzip: writes the gzip format (RFC 1952), which `go tool pprof` and others expect. Nothing is compressed, so
+ * the process needs no library for it. */
 #ifndef WEIR_OBSERVE_GZIP_H
 #define WEIR_OBSERVE_GZIP_H
 

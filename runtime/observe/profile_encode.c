@@ -10,7 +10,7 @@
 #include "runtime/profile/profile.h"
 #include "runtime/profile/sample.h"
 
-/* --- the table of strings: fixed ones, then name and build id of each module --- */
+/* --- the table of strings: fixed ones, name and build id of each module, names of the owners --- */
 
 enum string {
     STRING_EMPTY,

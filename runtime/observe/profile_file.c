@@ -155,7 +155,9 @@ static bool write_named(const char *path, bool wait)
     return done;
 }
 
-static bool is_free(int self)
+/* Become the writer, unless another thread of this process is. The number of another process was inherited by
+ * fork: that process writes a file of its own. */
+static bool take_writer(int self)
 {
     int writer = 0;
     return atomic_compare_exchange_strong(&file.writer, &writer, self) ||
@@ -173,7 +175,7 @@ static bool begin(void)
         note_outcome(false, file.names.pattern);
         return false;
     }
-    if (!is_free(os_process_id())) {
+    if (!take_writer(os_process_id())) {
         errno = EBUSY;
         return false;
     }

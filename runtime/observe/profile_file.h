@@ -9,7 +9,8 @@
  *
  * In the name %p is the process, %n the number of the profile. A profile of the same name is replaced in one
  * step, by renaming, so there is never half a file under the name. If the name has no %p, a child of fork
- * appends its process id. The thread that finds a profile due writes it, with no lock held.
+ * appends its process id. The thread that finds a profile due writes it, with no lock held. At the signal the
+ * handler writes it or, if the profile is in use then, the thread that allocates the next sample.
  */
 #ifndef WEIR_OBSERVE_PROFILE_FILE_H
 #define WEIR_OBSERVE_PROFILE_FILE_H

@@ -46,7 +46,7 @@ static struct {
 
 /* --- the descriptor --- */
 
-/* Does the program's filter (seccomp) permit the system calls that this takes? False, and errno. */
+/* Does the program's filter (seccomp) permit the system calls that write a trace? False, and errno. */
 static bool is_permitted(void)
 {
     if (filter_permits(FILTER_GROWING | FILTER_FILES))

@@ -33,6 +33,7 @@ typedef struct trail {
     unwind_place_t places[];
 } trail_t;
 
+/* What is known of a site; 0: none. */
 typedef struct fact {
     uint32_t place, first_end;
 } fact_t;

@@ -37,11 +37,11 @@ static struct {
     lock_t lock;
     guarded_t *slots;
     uint32_t used;               /* slots from the front that ever had a block */
-    uint32_t queue[GUARD_SLOTS]; /* those that are free again, in a ring, */
-    uint32_t oldest, waiting;    /* from the oldest on */
-    uint32_t turn;               /* even: at the page's end */
-    module_t *modules;           /* for the report, */
-    char *names;                 /* with room for their names */
+    uint32_t queue[GUARD_SLOTS]; /* a ring of the slots that are free again, in the order of their frees */
+    uint32_t oldest, waiting;    /* the place of its first slot; how many slots it has */
+    uint32_t turn;               /* even: the next block lies at its page's end */
+    module_t *modules;           /* for the report: room for MODULES */
+    char *names;                 /* room for the names of the modules */
     struct sigaction before;     /* what SIGSEGV did */
 } guard = {.lock = LOCK_INIT(LOCK_RANK_GUARD)};
 

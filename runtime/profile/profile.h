@@ -104,7 +104,7 @@ void profile_watch(void (*write)(void), bool (*is_asked)(void));
 /* Called by a thread after it has allocated a sample. Does nothing in a no-stop section (world.h). */
 void profile_look_at_growth(void);
 
-/* Readers hold the lock, and allocate nothing meanwhile. Not `wait`: false if it is held. */
+/* Readers hold the lock, and allocate nothing meanwhile. Without `wait`, false: the lock is held already. */
 bool profile_lock(bool wait);
 void profile_unlock(void);
 uint32_t profile_sites(void);

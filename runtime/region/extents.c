@@ -5,7 +5,7 @@
  *                           as a variable, since 5.3.0 has no such option in this build
  *   oversize_threshold:0, lg_extent_max_active_fit:63   one arena, any extent serves any request
  *   dirty_decay_ms:-1       we say when idle memory goes back (idle.c); decay by ticks stops when calls stop
- *   muzzy_decay_ms:0        what is purged is gone, no second stage
+ *   muzzy_decay_ms:0        purged memory goes back at once, without a second stage
  *   tcache:false, narenas:1 we cache above
  *   dss:disabled            the break is the program's
  *
@@ -16,9 +16,9 @@
  * a stack of their own. The memory that the start needs is taken beforehand: so either that is refused, and
  * the start may be tried again, or the start succeeds.
  *
- * Two functions of jemalloc 5.3 that are not its interface are called, arena_decay and base_stats_get: the
- * ways to them in its interface (mallctl) allocate tables for statistics, 0.2 MiB, at the time when memory
- * has just run out.
+ * Two functions are called that are no part of jemalloc's interface (5.3): arena_decay and base_stats_get.
+ * The interface reaches them through mallctl, which allocates 0.2 MiB of tables for statistics, even when
+ * memory has just run out.
  *
  * MALLOC_CONF is meant for a program's own jemalloc, and is not read here (tools/cmake/jemalloc-standins.c).
  * Options are given by malloc_conf_2_conf_harder, which is applied last.

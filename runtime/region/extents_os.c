@@ -44,7 +44,7 @@ bool weir_je_pages_commit(void *start, size_t size)
 {
     bool committed = region_commit(start, size);
     extents_os.refused |=
-        !committed && errno == ENOMEM; /* EEXIST: another mapping has the addresses; others may do */
+        !committed && errno == ENOMEM; /* EEXIST: a mapping is in the way; other addresses may be free */
     return !committed;
 }
 

@@ -28,8 +28,8 @@ extern struct extents_os {
 /* jemalloc's record of the calling thread; NULL: the thread was never in jemalloc. */
 extern __thread void *extents_os_thread __attribute__((tls_model("initial-exec")));
 
-/* Map the base memory that jemalloc asks for first, so that its start is not refused it. False: the kernel
- * refused. */
+/* Map beforehand the base memory that jemalloc asks for first, so that its start cannot fail for want of it.
+ * False: the kernel refused. */
 bool extents_os_prepare(void);
 
 #endif

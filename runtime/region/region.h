@@ -10,8 +10,8 @@
  *
  *   one claim (os/claim.h), 1 TiB of addresses; what is carved and the tables about it are mapped:
  *
- *   |<- chunks ->|<- spans: 64 B per slot ->|<- zero zone ->|<------ chunks ------>|
- *    ####         ####                      ^base           ^first ######## carved^
+ *   |<- chunk_t ->|<- span_t: 64 B a slot ->|<- zero zone ->|<------ chunks ------>|
+ *    ####          ####                      ^base           ^first ######## carved^
  *
  * The region grows: it ends where the descriptors end (region_units), at or above what is carved, so that
  * every address in it has a descriptor. The zero zone is never mapped: objects of zero bytes live there, and
@@ -159,13 +159,13 @@ typedef struct chunk {
                          * use all of a slot: a large object would leave the rest of its last slot resident */
     uint64_t committed; /* slots that are readable and writable: all that are in use, and some free ones */
     bool from_extents;  /* goes back there when all its slots are free */
-    bool known;         /* its slots are handed out here; else it is the extent allocator's, or nobody's */
+    bool known; /* the pages layer hands out its slots; else it is the extent allocator's, or nobody's */
     bool idle; /* idle memory may be in it: in its free slots, or the extent allocator's if it is not known */
     uint32_t unused;        /* bytes of unused cells, as idle.c counted them last */
-    uint64_t refused;       /* idle slots that the kernel refused to take back, */
-    uint32_t refused_round; /* in round refused_round - 1 of attempts: purge.c */
-    uint32_t slack;         /* pages of page_stats.pages_slack that lie in it; */
-    uint32_t slack_round;   /* some of them were refused in round slack_round - 1: slack.c */
+    uint64_t refused;       /* idle slots that the kernel refused to take back in the round below */
+    uint32_t refused_round; /* 1 + the last round of attempts (purge.c) with a refusal in it; 0: none */
+    uint32_t slack;         /* pages of page_stats.pages_slack that lie in it */
+    uint32_t slack_round;   /* 1 + the last round in which some of them were refused (slack.c); 0: none */
 } chunk_t;
 
 /* Written once, at start-up, except `carved`, `used` and the mapped bytes: these are written under the pages'

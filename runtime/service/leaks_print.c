@@ -20,7 +20,7 @@
 #include "runtime/service/leaks_signal.h"
 
 static struct {
-    char path[PATH_MAX]; /* empty: stderr. The environment may change while the program runs */
+    char path[PATH_MAX]; /* empty: stderr. A copy, since the environment may change meanwhile */
     char program[PATH_MAX];
     char room[ORIGIN_FRAMES * (PATH_MAX + 512)]; /* of a group */
 } printer;

@@ -26,7 +26,7 @@ static void on_ticker_signal(int number)
     turns_ask(&turns);
 }
 
-/* Sleep until the account is asked for, or the next turn is due. False: the latter. */
+/* Sleep until the account is asked for, or the next turn is due. True: the account is asked for. */
 static bool wait_for_turn(uint32_t seen, uint64_t print_at)
 {
     uint64_t now = os_now_ns(), pause = options.background ? TICK_NS : UINT64_MAX;

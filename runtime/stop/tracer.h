@@ -2,8 +2,8 @@
  * no mask or handler of the program can prevent it.
  *
  * The task shares memory and files with the process, but is not a thread of it: the kernel lets no thread
- * trace another thread of its own process. It lives from tracer_hold to tracer_release. During that time all
- * signals of the caller are blocked:
+ * trace another thread of its own process. It lives from tracer_hold to tracer_release. During that time the
+ * caller's signals are blocked, except those that os_block_heard_signals leaves (os/mask.h):
  *
  *     caller                    the task                                a thread
  *     clone, wait               PTRACE_SEIZE, PTRACE_INTERRUPT, wait    stops on its way out of the kernel
@@ -29,11 +29,11 @@
 
 #include "runtime/stop/tracer_thread.h"
 
-/* Hold all of the threads. For each that has stopped the task calls `judge`, which says what becomes of it:
- * TRACER_HELD, _BUSY or _GONE; it may only read. A thread that has not stopped after `timeout_ns` becomes
- * TRACER_DEAF. False: no task could be made, or it has died; no thread is held. True: the state of each
- * thread is known, and the caller has to call tracer_release; until then its signals are blocked. One caller
- * at a time. */
+/* Hold all of the threads. When a thread has stopped, the task calls `judge`, which says what becomes of the
+ * thread: TRACER_HELD, _BUSY or _GONE. `judge` may only read. A thread that has not stopped after
+ * `timeout_ns` becomes TRACER_DEAF. False: no task could be made, or it has died; no thread is held. True:
+ * the state of each thread is known, and the caller has to call tracer_release; until then its signals are
+ * blocked. One caller at a time. */
 bool tracer_hold(tracer_thread_t *threads, size_t count, tracer_judge *judge, uint64_t timeout_ns);
 void tracer_release(void);
 /* Is the task alive, so that the threads are still held? Another process may have killed it. */

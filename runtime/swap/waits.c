@@ -86,8 +86,8 @@ static bool may_see_task(int how)
     return how & (__WALL | __WCLONE);
 }
 
-/* Wait until there is no task; returns what tracer_tasks says then. Gives up after a second: in the child of
- * a bare clone, which runs no fork handlers, nothing ends the parent's task. */
+/* Wait until there is no task; returns what tracer_tasks says then. Gives up after a second: a bare clone
+ * runs no fork handlers, so its child may have copied an odd count, which never changes there. */
 static uint32_t await_no_task(int how)
 {
     const uint64_t second = 1000000000u;

@@ -10,7 +10,7 @@
 
 static cache_t *cache_of(const heap_t *heap)
 {
-    return (cache_t *)(void *)heap->bins; /* its first member */
+    return (cache_t *)(void *)heap->bins; /* the bins are the cache's first member */
 }
 
 static void set_owners(heap_t *heap, uintptr_t word)

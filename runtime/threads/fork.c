@@ -101,7 +101,7 @@ static void prepare(void)
     while (!empty && !take_own()) {
         if (has_streams)
             stdio_unlock();
-        pause_shortly(); /* for a thread that waits for the streams */
+        pause_shortly(); /* lets a thread that waits for the streams' lock take it */
         has_streams = stdio_lock();
     }
     own.empty += empty;

@@ -7,7 +7,7 @@
 #include "runtime/os/uncounted.h"
 #include "runtime/stop/signal.h"
 
-/* Signals are the business of the program's own threads. abort() unblocks its own. */
+/* The program's signals are handled by the program's own threads. abort() unblocks SIGABRT by itself. */
 void helper_block_signals(void)
 {
     os_block_signals();

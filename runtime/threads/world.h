@@ -41,7 +41,8 @@ bool world_may_unmap(void);
 bool world_is_ours(void);
 extern _Atomic uint32_t world_stopping; /* 1 from the request to the restart */
 
-/* No-stop sections: a stop does not fall into them; they nest. The thread has a heap. */
+/* No-stop sections: a stop does not fall into them; they nest. The thread has a heap. world_park, for
+ * world_leave: stand still until the world starts. */
 void world_park(void);
 static inline void world_enter(void)
 {
