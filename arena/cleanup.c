@@ -1,5 +1,6 @@
 /* cleanup: what is to be called when an arena is rewound: a stack of records. Each child of an arena has a
- * record, too. A program's cleanup has its record in an object of the arena; a child has it in itself.
+ * record, too. The record of a program's cleanup is an object of the arena; that of a child lies in the
+ * child.
  */
 #include <stddef.h>
 

@@ -20,7 +20,7 @@
 #include "runtime/os/lock.h"
 #include "runtime/os/os.h"
 
-enum { SHEET_FIRST = 2 * 1024, SHEET_MOST = 64 * 1024, SHARE = 8 /* of a sheet: larger objects bypass it */ };
+enum { SHEET_FIRST = 2 * 1024, SHEET_MOST = 64 * 1024, SHARE = 8 /* objects > 1/8 of a sheet bypass it */ };
 
 typedef struct sheet {
     _Alignas(16) _Atomic size_t used; /* any thread adds */

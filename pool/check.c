@@ -163,8 +163,8 @@ static check_record_t *find_state(struct check *check, enum check_state state)
     return NULL;
 }
 
-/* The record of p: one that an earlier object at this address has left, or else *fresh, which becomes NULL.
- * NULL: there is neither. */
+/* The record of the address p: the one that it has, or else *fresh, which becomes NULL. NULL: there is
+ * neither. */
 static check_record_t *note(struct check *check, char *p, check_record_t **fresh)
 {
     check_record_t **at = find(check, p);

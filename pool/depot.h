@@ -10,8 +10,9 @@
  *
  * Each change adds one to the tag, so that a pop that was interrupted between reading top->next and its
  * exchange fails if anything has changed (the ABA problem). The tag wraps around after 2^27 changes: an
- * exchange succeeds wrongly only if its thread stood between those few instructions for seconds, while others
- * changed the same stack without pause, and went on at exactly the same tag.
+ * exchange succeeds wrongly only if its thread is interrupted between those few instructions, other threads
+ * make a multiple of 2^27 changes to the same stack meanwhile, which takes seconds, and the same magazine is
+ * on top again.
  *
  * A pop reads top->next although another thread may have popped top meanwhile. So magazines may be given back
  * to the heap only when no thread is in a pop: age.c sees to that.

@@ -259,7 +259,9 @@ static void revoke_all(weir_pool *pool)
 static bool await(const local_t *local, int spin_limit)
 {
     enum { SPINS = 128 };
-    bool is_own = local->thread == pool_table; /* if busy, a signal handler runs: it would wait for ever */
+    /* If the thread's own local is busy, this is a signal handler that interrupted the operation: it would
+     * wait for ever. */
+    bool is_own = local->thread == pool_table;
     for (int i = 0; __atomic_load_n(&local->hot.busy, __ATOMIC_ACQUIRE); i++) {
         if (is_own || (spin_limit != REVOKE_FOR_EVER && i > SPINS + spin_limit))
             return false;

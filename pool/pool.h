@@ -215,7 +215,7 @@ magazine_t *local_unload(local_t *local);
 void local_load_full(local_t *local, magazine_t *full);
 
 /* Revoke the biases of all pools or of one, and wait for threads that are busy; yield at most `spin_limit`
- * times for each thread. The others restore the biases. */
+ * times for each thread. The functions named restore give the threads their biases back. */
 enum { REVOKE_SPIN_LIMIT = 256, REVOKE_FOR_EVER = INT32_MAX };
 void pools_revoke(void);
 void pools_restore(void);

@@ -45,10 +45,11 @@ typedef enum weir_rung {
 WEIR_API_BEGIN
 
 /* Growth: how much more than the live heap may be held, in percent of it. At most max(live * percent / 100 -
- * free cells of memory in use, 16 MiB * percent / 100) bytes may be idle; idle memory beyond that is given
- * back to the kernel. 100 is the default; with 0 nothing is held idle; a negative value turns the rule off.
- * For collected memory it also says how much the heap may grow between two collections (weir/gc.h). Returns
- * the old percentage (-1: it was off). */
+ * free cells of memory in use, 16 MiB * percent / 100) bytes may be idle, and more if memory that was given
+ * back is soon needed again (docs/design.md); idle memory beyond that is given back to the kernel. 100 is the
+ * default; with 0 nothing is held idle; a negative value turns the rule off. For collected memory it also
+ * says how much the heap may grow between two collections (weir/gc.h). Returns the old percentage (-1: it was
+ * off). */
 WEIR_API int weir_set_gc_percent(int percent) WEIR_NOEXCEPT;
 
 /* The soft limit, in bytes. Near it, idle memory is released first, whatever the percentage is; then the

@@ -38,8 +38,8 @@ static collected_t *share_of(heap_t *self)
     return share;
 }
 
-/* Do the cells [first, end) reach into hollow pages? These count as touched again. False: the hard limit does
- * not admit them; then `is_full`, and it is not asked again. */
+/* Have the hollow pages that the cells [first, end) reach into count as touched again. False: the hard limit
+ * does not admit them; then *is_full is set, and the limit is not asked again. */
 static bool bring_back(span_t *span, uint32_t first, uint32_t end, bool *is_full)
 {
     uint32_t from = first * span->cell_size / OS_PAGE, last = (end * span->cell_size - 1) / OS_PAGE;
@@ -51,8 +51,8 @@ static bool bring_back(span_t *span, uint32_t first, uint32_t end, bool *is_full
     return true;
 }
 
-/* The next free cells of the span, [the result, *end); none if they are equal. If it `is_full`, those in
- * hollow pages are passed over: there may be others, here or in another span. */
+/* The next free cells of the span, [the result, *end); none if they are equal. If *is_full, cells in hollow
+ * pages are passed over: there may be others, here or in another span. */
 static uint32_t next_free(span_t *span, uint32_t *end, bool *is_full)
 {
     const bits_t *bits = bitmaps_of(span_slot(span));
@@ -198,7 +198,7 @@ void *collected_grow(heap_t *self, span_t *span, size_t size, bool *moves)
     if (to) {
         span = span_of_slot(region_slot(to));
         size_t added = large_usable(span) - old;
-        if (!os_release(to + old, added)) /* it may be locked; released, it reads as zero */
+        if (!os_release(to + old, added)) /* released pages read as zero; locked ones are cleared */
             os_clear_written(to + old, added);
         atomic_fetch_add_explicit(&collected_bytes_since, added, memory_order_relaxed);
     }

@@ -10,12 +10,12 @@
  *     span:  | live | buffer: |given out|at ... end| | live | free | live | never used |
  *                                                   ^position
  *
- * A span belongs to one thread at a time: from the thread's claim until it has no more free cells, or until
- * the stop that ends the next trace. All spans of a kind and class are on one list, and a cursor goes through
- * it once in a cycle. A thread that needs cells sweeps the span at the cursor (allocs &= marks, marks = 0)
- * and claims it if it has free cells. So sweeping is lazy, after Hughes ("A semi-incremental garbage
- * collection algorithm", 1982); Go's mcentral does the same. A swept span may be claimed again in the same
- * cycle when the program itself has freed a quarter of it; so may a span that was swept before a thread
+ * A span belongs to one thread at a time: from the thread's claim until the span has no more free cells, or
+ * until the stop that ends the next trace. All spans of a kind and class are on one list, and a cursor goes
+ * through it once in a cycle. A thread that needs cells sweeps the span at the cursor (allocs &= marks,
+ * marks = 0) and claims it if it has free cells. So sweeping is lazy, after Hughes ("A semi-incremental
+ * garbage collection algorithm", 1982); Go's mcentral does the same. A swept span may be claimed again in the
+ * same cycle when the program itself has freed a quarter of it; so may a span that was swept before a thread
  * needed it.
  *
  *     unswept --claim--> a thread's --no more free cells--> swept --a quarter freed--> to be reclaimed

@@ -77,7 +77,7 @@ __attribute__((no_sanitize("thread"))) static uint64_t count_bits(const span_t *
 }
 
 /* While the owner refills a buffer, the `at` and the `end` that are read may be of different buffers.
- * at >= end counts as empty: the old buffer was, and the new cells are not in the `taken` that was read
+ * at >= end counts as empty: the old buffer was empty, and the new cells are not in the `taken` that was read
  * before. at < end may count too many: then mallocs come out too small, which account.c allows. */
 __attribute__((no_sanitize("thread"))) static uint64_t count_in_buffers(const collected_t *share,
                                                                         uint32_t cls)

@@ -147,8 +147,8 @@ static bool before_fork(void)
 
 static void after_fork(bool child)
 {
-    /* Forget them even if a signal handler forked and the interrupted code holds the lock: only a cycle
-     * changes the workers, and no handler runs during one. */
+    /* Forget the workers even if a signal handler forked and the interrupted code holds the lock: only a
+     * cycle changes them, and no handler runs during one. */
     if (child)
         workers_forget();
     if (child && lock_may_repair(&gc.lock) && side_table_may_repair()) {

@@ -1,7 +1,7 @@
 /* gctrace: one line a cycle, as Go prints it under GODEBUG=gctrace=1 (runtime/mgc.go, Go 1.19), so that
  * programs that parse Go's lines can parse these:
  *
- *     gc 7 @0.121s 12%: 0.031+4.2+0.009 ms clock, 0.062+1.1/4.1/0+0.018 ms cpu, 7->8->4 MB, 8 MB goal, 0 MB
+ *     gc 7 @0.121s 12%: 0.031+4.2+0.009 ms clock, 0.062+0/4.2/0+0.018 ms cpu, 7->8->4 MB, 8 MB goal, 0 MB
  *     stacks, 1 MB globals, 2 P (forced)
  *
  *     gc 7                  the cycle's number
@@ -9,7 +9,7 @@
  *     12%                   the collector's share of the CPU since then
  *     0.031+4.2+0.009       wall time: to stop, to mark, to start again; their sum is the pause. Of a
  *                           concurrent trace, and in Go: first stop, marking beside the program, last stop
- *     0.062+1.1/4.1/0+0.018 CPU time of the same three. Marking is divided as in Go (by allocating threads,
+ *     0.062+0/4.2/0+0.018   CPU time of the same three. Marking is divided as in Go (by allocating threads,
  *                           by mark workers, by idle processors); here all of it is the second
  *     7->8->4 MB            the heap when it began, when it ended, what was marked
  *     8 MB goal             the goal of this cycle

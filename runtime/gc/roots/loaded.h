@@ -4,7 +4,7 @@
  *     in each file:    | code | constants | relro: read-only after relocation | data, bss |
  *                                           not scanned                         scanned
  *
- * What is noted is the collector's, under its lock.
+ * Used by the collector, under its lock.
  */
 #ifndef WEIR_GC_ROOTS_LOADED_H
 #define WEIR_GC_ROOTS_LOADED_H
@@ -23,8 +23,9 @@ bool loaded_is_current(const struct dl_phdr_info *object);
 /* The writable data. Ends are multiples of 8. */
 void loaded_each_data(void (*range)(uintptr_t from, uintptr_t to));
 
-/* The thread-local memory that a thread has from its start on, with the world stopped.
- * loaded_find, or loaded_find_thread_local without locks, has to be called before the stop. */
+/* The thread-local memory that a thread has from its start on, with the world stopped. Before the stop,
+ * loaded_find has to be called; or loaded_find_thread_local, which finds only this, by a caller that holds no
+ * lock. */
 void loaded_find_thread_local(void);
 void loaded_thread_local(const heap_t *heap, uintptr_t *from, uintptr_t *to);
 /* That of libraries that were opened later, as far as the thread has used it. */

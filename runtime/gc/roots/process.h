@@ -21,8 +21,8 @@
 
 /* Can it be found out what the process has written? If not, nothing may be collected. */
 bool process_is_open(void);
-/* Was everything found by the last process_each? The process may have no file descriptor left, or may have
- * closed one of ours. If not, everything has to be kept. */
+/* Was everything found by the last process_each? If not, everything has to be kept. This happens if the
+ * process has no file descriptor left, or has closed one of ours. */
 bool process_was_open(void);
 
 /* Call `range` for every range of roots, with the world stopped; the caller's own stack begins at `here`. */
