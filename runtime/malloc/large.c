@@ -183,7 +183,7 @@ static bool is_watched(const heap_t *self, const span_t *span)
     uint64_t number = self->counts.large_frees + 1;
     if (LIKELY((number & (number - 1)) != 0 && number % EACH != 0))
         return false;
-    /* Atomic, or the compiler reads `touched` in the same word, which the holder of the pages' lock writes. */
+    /* Atomic, or the compiler reads `touched` in the same word: the holder of the pages' lock writes it. */
     uint8_t state = __atomic_load_n(&span->state, __ATOMIC_RELAXED);
     return state == SPAN_LARGE && span->kind == KIND_MANUAL && !span->is_moved;
 }

@@ -26,7 +26,26 @@ int os_stop_signal(void)
 }
 
 static void (*_Atomic stop_handler)(const os_frame_t *frame);
-static struct sigaction replaced; /* what the program had for it when the handler was installed last */
+static _Atomic bool is_installed; /* the program's action is `programs`, and no longer in the kernel */
+
+/* What the program has for the signal. `calls` is its handler in one word, so that handle_stop never sees
+ * half of a change: WITH_INFO tells that it takes three arguments. The rest is only reported. */
+static struct {
+    _Atomic uintptr_t calls; /* 0: it has none */
+    struct sigaction action;
+} programs;
+static const uintptr_t WITH_INFO = (uintptr_t)1 << (8 * sizeof(uintptr_t) - 1);
+
+static void note_programs(const struct sigaction *action)
+{
+    uintptr_t calls = 0;
+    if (action->sa_flags & SA_SIGINFO)
+        calls = (uintptr_t)action->sa_sigaction | WITH_INFO;
+    else if (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN)
+        calls = (uintptr_t)action->sa_handler;
+    programs.action = *action;
+    programs.calls = calls;
+}
 
 /* --- the handler --- */
 
@@ -38,15 +57,16 @@ static bool has_no_sender(const siginfo_t *info)
 
 static bool is_ours(const siginfo_t *info)
 {
-    return info->si_code == SI_QUEUE && info->si_value.sival_ptr == &replaced;
+    return info->si_code == SI_QUEUE && info->si_value.sival_ptr == &programs;
 }
 
 static void hand_on(int number, siginfo_t *info, void *context)
 {
-    if (replaced.sa_flags & SA_SIGINFO)
-        replaced.sa_sigaction(number, info, context);
-    else if (replaced.sa_handler != SIG_DFL && replaced.sa_handler != SIG_IGN)
-        replaced.sa_handler(number);
+    uintptr_t calls = programs.calls;
+    if (calls & WITH_INFO)
+        ((void (*)(int, siginfo_t *, void *))(calls & ~WITH_INFO))(number, info, context);
+    else if (calls)
+        ((void (*)(int))calls)(number);
 }
 
 /* ThreadSanitizer calls the handler later, on the thread's own stack. */
@@ -88,17 +108,48 @@ static void handle_stop(int number, siginfo_t *info, void *context)
         hand_on(number, info, context);
 }
 
+/* --- its installation --- */
+
+/* The C library's function, not ours (swap/mask.c), which hides the handler. */
+static int kernel_action(const struct sigaction *action, struct sigaction *old)
+{
+#ifdef __GLIBC__
+    int __sigaction(int number, const struct sigaction *action, struct sigaction *old);
+    return __sigaction(os_stop_signal(), action, old);
+#else
+    return sigaction(os_stop_signal(), action, old);
+#endif
+}
+
+static bool is_handle_stop(const struct sigaction *action)
+{
+    return action->sa_flags & SA_SIGINFO && action->sa_sigaction == handle_stop;
+}
+
 void os_on_stop_signal(void (*handler)(const os_frame_t *frame))
 {
     struct sigaction found;
-    sigaction(os_stop_signal(), NULL, &found);
-    if (stop_handler && found.sa_flags & SA_SIGINFO && found.sa_sigaction == handle_stop)
+    kernel_action(NULL, &found);
+    if (is_handle_stop(&found))
         return;
-    replaced = found;
     stop_handler = handler;
     struct sigaction action = {.sa_sigaction = handle_stop, .sa_flags = SA_RESTART | SA_SIGINFO | SA_ONSTACK};
     sigfillset(&action.sa_mask);
-    sigaction(os_stop_signal(), &action, NULL);
+    kernel_action(&action, &found);
+    note_programs(&found);
+    is_installed = true;
+}
+
+bool os_stop_signal_action(const struct sigaction *action, struct sigaction *old)
+{
+    if (!is_installed)
+        return false;
+    struct sigaction before = programs.action;
+    if (action)
+        note_programs(action);
+    if (old)
+        *old = before;
+    return true;
 }
 
 bool os_stop_signal_is_used(void)
@@ -114,7 +165,7 @@ bool os_signal_thread(int thread)
     siginfo_t info = {.si_signo = os_stop_signal(), .si_code = SI_QUEUE};
     info.si_pid = process;
     info.si_uid = getuid();
-    info.si_value.sival_ptr = &replaced;
+    info.si_value.sival_ptr = &programs;
     bool sent =
         syscall(SYS_rt_tgsigqueueinfo, process, thread, os_stop_signal(), &info) == 0 || errno != ESRCH;
     errno = saved;

@@ -23,6 +23,11 @@ int os_stop_signal(void);
 /* Install the handler of the stop signal. Called before each use, with the same handler, because the program
  * may have replaced it. */
 void os_on_stop_signal(void (*handler)(const os_frame_t *frame));
+/* As sigaction for the stop signal, once the handler is installed: the program's action is noted, and the one
+ * before it is given; `action` and `old` may be NULL. The program never sees weir's handler, or it would call
+ * that as the handler before its own. False: weir's is not installed, and the kernel has the program's
+ * action. Not for a child of vfork, which shares this memory. */
+bool os_stop_signal_action(const struct sigaction *action, struct sigaction *old);
 /* Has the handler ever been installed, or is the signal the only means that is allowed? */
 bool os_stop_signal_is_used(void);
 /* False: there is no such thread. */

@@ -1,6 +1,6 @@
 /* mask: where a signal stops threads for the collector (threads/halt.h), it has to stay deliverable in a
  * program that knows nothing of it. So the functions that block signals, or wait for them, leave this signal
- * out of the set that they are given.
+ * out of the set that they are given, and those that set its handler do not show weir's.
  *
  * Changing the mask has to work anywhere, also in a signal handler or between fork and exec. So the system
  * call is made directly, without looking up the C library's function. Like that function, ours leaves out the
@@ -21,6 +21,7 @@
 #include "runtime/swap/mask.h"
 #include "runtime/swap/swap.h"
 #include "runtime/swap/timed.h"
+#include "runtime/threads/world.h"
 
 enum { KERNEL_SET = 8 /* bytes */, LIBRARY_FIRST = 32, LIBRARY_LAST = 33 };
 
@@ -95,8 +96,8 @@ EXPORT int signalfd(int fd, const sigset_t *set, int flags)
 
 /* --- masks for the time of a call, or of a handler --- */
 
-/* Other names that the C library has for two of its functions: a child of fork may call them, but may not
- * look names up. */
+/* Other names that the C library has for its functions: a child of fork may call them, but may not look names
+ * up. */
 int __sigaction(int number, const struct sigaction *action, struct sigaction *old);
 int __sigsuspend(const sigset_t *set);
 
@@ -140,9 +141,20 @@ EXPORT int sigsuspend(const sigset_t *set)
 EXPORT int sigaction(int number, const struct sigaction *action, struct sigaction *old)
 {
     struct sigaction changed;
+    if (number == os_stop_signal() && !world_is_child() && os_stop_signal_action(action, old))
+        return 0;
     if (action) {
         changed = *action;
         changed.sa_mask = mask_without_stop(&action->sa_mask);
     }
     return __sigaction(number, action ? &changed : NULL, old);
+}
+
+/* ssignal is the C library's other name for it. */
+EXPORT __sighandler_t signal(int number, __sighandler_t handler)
+{
+    if (number != os_stop_signal())
+        return ssignal(number, handler);
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART}, old;
+    return sigaction(number, &action, &old) == 0 ? old.sa_handler : SIG_ERR;
 }

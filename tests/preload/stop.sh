@@ -14,7 +14,7 @@ halted_in() {
 
 for stop in ptrace signal; do
     echo "signals that the program sets, queues and gets; exec; small stacks; threads; stop=$stop"
-    for mode in default ignore own queue "exec 20" small signals stops spawn forks "many 100"; do
+    for mode in default ignore own chain queue "exec 20" small signals stops spawn forks "many 100"; do
         halted_in 20000 $stop $mode
     done
     halted_in 20000 $stop vfork

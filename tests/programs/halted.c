@@ -3,6 +3,7 @@
  *
  *     default, ignore, own   sets every signal to its default, to be ignored, to a handler of its own, as
  *                            daemons do
+ *     chain                  puts a handler before the one that SIGURG had, twice, and sends itself the signal
  *     queue                  leaves no room in the queue of signals
  *     exec N                 N children with threads become other programs while a thread of theirs makes
  *                            garbage
@@ -95,6 +96,47 @@ static void reset_signals(void (*to)(int))
             signal(number, to);
     start(idle, NULL);
     make_garbage(50);
+}
+
+static struct sigaction earlier;
+static atomic_int heard[3];
+
+static void hear_first(int number)
+{
+    CHECK(number == SIGURG);
+    heard[0]++;
+}
+
+static void hear_second(int number)
+{
+    heard[1]++;
+    earlier.sa_handler(number);
+}
+
+static void hear_third(int number, siginfo_t *info, void *context)
+{
+    CHECK(info->si_pid == getpid() && context);
+    heard[2]++;
+    hear_second(number);
+}
+
+/* As a library does that wants to see a signal beside its program: it calls the handler before its own. */
+static void chain_handlers(void)
+{
+    struct sigaction action = {.sa_sigaction = hear_third, .sa_flags = SA_SIGINFO}, old;
+    start(idle, NULL);
+    make_garbage(50);
+    CHECK(sigaction(SIGURG, NULL, &old) == 0 && old.sa_handler == SIG_DFL);
+    CHECK(signal(SIGURG, hear_first) == SIG_DFL);
+    make_garbage(50);
+    CHECK(sigaction(SIGURG, &(struct sigaction){.sa_handler = hear_second}, &earlier) == 0);
+    CHECK(earlier.sa_handler == hear_first && (earlier.sa_flags & SA_SIGINFO) == 0);
+    make_garbage(50);
+    CHECK(sigaction(SIGURG, &action, &old) == 0 && old.sa_handler == hear_second);
+    make_garbage(50);
+    CHECK(sigaction(SIGURG, NULL, &old) == 0 && old.sa_sigaction == hear_third);
+    raise(SIGURG);
+    CHECK(heard[0] == 1 && heard[1] == 1 && heard[2] == 1);
 }
 
 static void fill_queue(void)
@@ -402,6 +444,8 @@ int main(int arguments, char **argument)
         reset_signals(SIG_IGN);
     else if (MODE("own"))
         reset_signals(own);
+    else if (MODE("chain"))
+        chain_handlers();
     else if (MODE("queue"))
         fill_queue();
     else if (MODE("exec"))
