@@ -78,7 +78,7 @@ static struct argument arguments[ARGUMENTS] = {
     [SECONDS] = {"seconds", 3, "for so long"},
     [LIVE] = {"live", 64 * MIB, "bytes of small blocks, of all threads together"},
     [BURST] = {"burst", 64 * MIB, "bytes of large blocks, likewise, if all have a burst at once"},
-    [MACHINE] = {"machine", 0, "1: without an allocator"},
+    [MACHINE] = {"machine", 0, "1: small blocks from no allocator"},
 };
 
 struct thread {
