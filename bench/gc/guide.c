@@ -1,6 +1,7 @@
 // guide: a program whose heap is looked at while it runs, for the pictures of docs/gc-guide.md. It keeps `live` MiB of small
 // linked objects and replaces them at random until `work` MiB were allocated; in the middle third it may keep
-// `spike` MiB more. At every quarter of a MiB it notes what the account says, and prints it at the end:
+// `spike` MiB more. At every quarter of a MiB it reads the account. It keeps a sample every few MiB, and those before and
+// after each collection, and prints them at the end:
 //
 //     MiB allocated so far   reached by the last cycle   heap   goal   held from the kernel   cycles so far   (MiB)
 //

@@ -46,8 +46,8 @@ class Launcher:
 
 
 class CountingLauncher(Launcher):
-    """Starts what has a library preloaded under valgrind's cachegrind, which counts instructions and does it again to
-    the same number, whatever else the machine is doing. System calls cost nothing there."""
+    """Starts programs that have a library preloaded under valgrind's cachegrind, which counts instructions. The count is
+    the same in each run, whatever else the machine is doing. System calls cost nothing there."""
 
     COUNT = re.compile(r"I\s+refs:\s+([\d,]+)")
 
@@ -137,8 +137,8 @@ class Running:
 
 
 class RssWatch(threading.Thread):
-    """Looks every few milliseconds what the launcher's children, and theirs, have resident."""
-    INTERVAL = 0.02
+    """Looks every INTERVAL how much memory the launcher's children, and theirs, have resident."""
+    INTERVAL = 0.02  # seconds
 
     def __init__(self, pid):
         super().__init__(daemon=True)

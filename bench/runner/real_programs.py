@@ -254,7 +254,7 @@ class Redis(Server):
 
 @dataclass
 class Memcached(Server):
-    """Items of 20 to 8,000 bytes are set, so that the oldest go."""
+    """Items of 20 to 8,000 bytes are set, more than it has memory for, so that it drops the oldest."""
     sets: int = 0
 
     def __init__(self, sets):

@@ -1,10 +1,10 @@
 // stall: how long a small allocation takes while other threads cause memory to be released. Half of the threads take
-// and free bursts of large blocks, of up to 1 MiB and of 2 to 8 MiB by turns: near a limit the memory that one kind has
-// left idle must be released before the other fits. The other threads keep blocks of up to 4 KiB and replace them at
-// random; their allocations are timed. All sleep for a millisecond now and then, so that the processors are not the
-// bottleneck. An allocation that took long and in which the thread went to sleep has waited for another thread: the
-// kernel counts that (ru_nvcsw), and a thread that was only preempted does not count. machine=1: the small blocks come
-// from no allocator, which shows what the scheduler does by itself.
+// and free bursts of large blocks. The blocks of a burst are either of up to 1 MiB or of 2 to 8 MiB, at random: near a
+// limit the memory that one kind has left idle must be released before the other fits. The other threads keep blocks
+// of up to 4 KiB and replace them at random; their allocations are timed. All sleep for a millisecond now and then, so
+// that the processors are not the bottleneck. An allocation that took long and in which the thread went to sleep has
+// waited for another thread: the kernel counts that (ru_nvcsw), and a thread that was only preempted does not count.
+// machine=1: the small blocks come from no allocator, which shows what the scheduler does by itself.
 #include <pthread.h>
 #include <sys/resource.h>
 
@@ -78,7 +78,7 @@ static struct argument arguments[ARGUMENTS] = {
     [SECONDS] = {"seconds", 3, "for so long"},
     [LIVE] = {"live", 64 * MIB, "bytes of small blocks, of all threads together"},
     [BURST] = {"burst", 64 * MIB, "bytes of large blocks, likewise, if all have a burst at once"},
-    [MACHINE] = {"machine", 0, "1: without an allocator"},
+    [MACHINE] = {"machine", 0, "1: small blocks from no allocator"},
 };
 
 struct thread {

@@ -3,10 +3,10 @@
  * It takes no options from $MALLOC_CONF and /etc/malloc.conf: those are meant for a program's own jemalloc.
  * Without options its profiler and its background thread are never on. So the functions that these call are
  * replaced too: libm and the unwinder are not loaded into every process, and the dynamic linker touches no
- * page to find these functions in libc. It leaves the program's break alone. It asks the kernel for
- * nothing, since a program that has locked itself in (seccomp) may be the one that starts it: so there is
- * one processor, and no time passes. The stand-ins for its thread key and its fork handlers, and for its
- * pages, are in runtime/region/extents_os.c.
+ * page to find these functions in libc. It leaves the program's break alone. It starts when it is first
+ * called, and the program may have installed a filter of system calls (seccomp) by then. So the stand-ins
+ * make no system call: to jemalloc there is one processor, and the clock stands still. The stand-ins for its
+ * thread key and its fork handlers, and for its pages, are in runtime/region/extents_os.c.
  */
 #include <stddef.h>
 #include <string.h>
@@ -114,7 +114,7 @@ FAILS(pthread_cond_signal)
 FAILS(pthread_cond_wait)
 FAILS(pthread_cond_timedwait)
 
-/* Every background thread that there might be has a condition, initialised at start-up. */
+/* jemalloc initialises a condition for each background thread that it might start, though it starts none. */
 int weir_je_pthread_cond_init(void *condition, const void *attributes);
 
 int weir_je_pthread_cond_init(void *condition, const void *attributes)

@@ -84,7 +84,7 @@ endif()
 if(NOT WEIR_API_ONLY)
     add_executable(weir_command ${command_sources})
     set_target_properties(weir_command PROPERTIES OUTPUT_NAME weir)
-    # Of the core the command needs the options, what they stand on, the version, and how a profile is written.
+    # From the core the command takes the options and what they include, the size classes, the version, and the writer of profiles.
     target_sources(weir_command PRIVATE
         "$<FILTER:$<TARGET_OBJECTS:weir_core>,INCLUDE,${system_objects}|/cells/classes.c|/version.c|/observe/proto.c>")
     target_link_libraries(weir_command PRIVATE weir_warnings m)

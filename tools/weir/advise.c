@@ -67,7 +67,7 @@ static const char *take_text(choice_t *choice, char **arguments, int *at)
     return value;
 }
 
-/* 0, or the exit status after a line. */
+/* Returns 0, or the exit status if the option is wrong; one line has said why. */
 static int take_advise_option(choice_t *choice, char **arguments, int *at)
 {
     const char *value, *flag = arguments[*at];

@@ -12,7 +12,7 @@
 const char *arguments_flag(const struct options_row *row);
 
 /* The value of "--flag value" or "--flag=value" if arguments[*at] is that flag, else NULL; *at is moved on to
- * the value. A flag without one gets "", which no option takes. */
+ * the value. A flag without a value gets "", which no option takes. */
 const char *arguments_value(const char *flag, char **arguments, int *at);
 
 /* Would the runtime take this value? If not, one line says what it expects. */

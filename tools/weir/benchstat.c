@@ -45,7 +45,8 @@ static bool parse_level(const char *text, double *level)
     return *text != '\0' && *end == '\0' && *level >= 0 && *level <= 1;
 }
 
-/* The option at *place and its value are stepped over; EXIT_USAGE, after a line, if they make no sense. */
+/* Take the option at *place and its value, and move *place behind them. Returns 0; or EXIT_USAGE, after a
+ * line, if they make no sense. */
 static int parse_option(struct benchstat_choice *choice, char ***place)
 {
     static const char *const axes[AXES] = {"table", "row", "col", "ignore"};

@@ -43,7 +43,7 @@ static bool take_number(size_t *number, const char *text)
     return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
 }
 
-/* 0, or the exit status after a line. */
+/* Returns 0, or the exit status if the option is wrong; one line has said why. */
 static int take_option(report_choice_t *choice, char **arguments, int *at)
 {
     const char *value;

@@ -163,7 +163,7 @@ const struct command command_tune = {
     .summary = "Find the knobs that keep a bound on a program's memory or time",
     .details =
         "  --max-rss SIZE         find the fastest setting whose peak in every run is at most this\n"
-        "  --max-slowdown P       find the smallest setting that is at most P percent slower than --gogc 100\n"
+        "  --max-slowdown P       of the settings at most P percent slower than --gogc 100, find the one with the least memory\n"
         "  --collect              the program's memory is collected (WEIR_COLLECT=1)\n"
         "  --repeat N             runs of each setting (3)\n"
         "  --time wall|cpu        which time (wall)\n"

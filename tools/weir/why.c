@@ -70,8 +70,8 @@ const struct command command_why = {
     .details =
         "The process has to be started with weir run --control, by the same user. The object has to be in collected\n"
         "memory: of weir_gc_alloc, or of malloc in collect mode (weir run --collect) or under weir run --leaks.\n"
-        "Without an address, an object is chosen at random, in proportion to its size: if something leaks, it\n"
-        "probably belongs to it. The process is stopped meanwhile.\n"
+        "Without an address, an object is chosen at random, in proportion to its size: if something leaks, the\n"
+        "object is probably a part of the leak. The process is stopped meanwhile.\n"
         "Exit status: 0; 1: it cannot be reached, or nothing keeps the object.\n",
     .run = run_why,
 };

@@ -1,5 +1,6 @@
-/* arena: what memory costs that is freed all at once, in one of several allocators. A lot is what frees it:
- * an arena, a pool, an obstack. lots/ has a file for each allocator; -DLOT chooses one.
+/* arena: what it costs to allocate memory that is freed all at once. A lot is what the objects are allocated
+ * in, and what frees them: an arena, a pool, an obstack. lots/ has a file for each allocator; -DLOT chooses
+ * one.
  *
  *     Alloc/size=S     objects of S bytes; after each 1000 the lot is emptied and keeps its memory; one op is
  *                      an object

@@ -14,7 +14,7 @@ enum {
     STACK_LIVE = 8,
     STACK_FAR = 2, /* calls between the function that wants the memory and the one that outlives it */
     REUSE_LIVE = 2,
-    POOL_TURNS = 10, /* each of its blocks has been used so often */
+    POOL_TURNS = 10, /* uses of each block that would be kept, at least, on average */
     FEWER_LIVE = 1000,
     FEWER_SIZE = 128,
     FEWER_IN_ONE = 64

@@ -31,13 +31,14 @@ typedef struct place {
     const sample_t *sample; /* one of its samples */
     const size_t
         *stack;      /* as long as the sample's: for each call a number that calls from the same line share */
-    escape_t escape; /* only its members that are of the place */
+    escape_t escape; /* only the members from `least` on, which are of the place */
     uint64_t samples; /* that were taken, about */
     uint64_t objects, bytes, in_use;
     uint64_t cells; /* bytes that malloc took for them */
     /* Objects: freed by another thread, in an unknown way; that realloc has moved. */
     uint64_t by_thread, unknown, moved;
-    /* The innermost of its functions that outlives all its blocks, 0: that which allocates; VERDICT_NONE. */
+    /* The index of the innermost function that outlives all its blocks; 0 is the one that allocates.
+     * VERDICT_NONE: there is none, or it is not known. */
     size_t holder;
     bool is_likely; /* the holder is likely, not sure */
 } place_t;

@@ -33,7 +33,7 @@ struct expression {
     const char *error_at;
 };
 
-/* At the first token. */
+/* The expression, with its first token read. */
 struct expression expression_of(const char *text);
 /* Go on to the next token. `value`: a value is expected, so "/.../" is a regexp. */
 void expression_next(struct expression *expression, bool value);

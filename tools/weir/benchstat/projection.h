@@ -2,9 +2,10 @@
  *
  *     expr = part {","? part}        part = key | key "@" order | key "@" "(" word {word} ")"
  *
- * Each part is a field; .config is as many as there are keys in the files. What a record has in all fields is
- * its tuple. Values of a field are ordered as they first appear, or as asked: "alpha", "num", or the words in
- * their order, which also leaves out all records with another value. In .config they are ordered as texts.
+ * Each part is a field; .config is as many fields as there are keys in the files. The values that a record
+ * has in all fields are its tuple. Values of a field are ordered as they first appear, or as asked: "alpha",
+ * "num", or the words in their order, which also leaves out all records with another value. In .config they
+ * are ordered as texts.
  *
  * The projections of one command exclude each other: a key that is named in one of them is left out of
  * .config and .fullname in all. What none of them has is the residue.
@@ -24,8 +25,8 @@ struct projection_field {
     enum projection_order order;
     struct texts ranks; /* ORDER_FIRST: values as they appeared; ORDER_FIXED: the words */
     struct texts subs;  /* .config: its keys */
-    size_t *places;     /* .config: of these, in a tuple's values */
-    size_t place;       /* of any other */
+    size_t *places;     /* .config: where each of these keys is in a tuple's values */
+    size_t place;       /* any other key: where it is */
 };
 
 struct tuple {

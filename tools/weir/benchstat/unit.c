@@ -32,7 +32,7 @@ static bool word_is(const struct words *words, const char *text)
 
 char *unit_tidy(const char *unit, double *factor)
 {
-    /* Each replacement is at most one character longer than what it replaces and that has two. */
+    /* "sec" for "ns" is the longest replacement: one character more than a word of two. */
     char *tidy = memory_new(2 * strlen(unit) + 1, 1), *end = tidy;
     const char *copied = unit;
     struct words words = {.word = unit};

@@ -1,6 +1,6 @@
-/* shape: size and alignment of a type, from its debug information. That has sizes, but alignments only where
- * `aligned` says one; the others follow from the System V ABI: a base type is aligned as its size, a struct
- * as its members. */
+/* shape: size and alignment of a type, from its debug information. Debug information has sizes, but
+ * alignments only where `aligned` says one. The others follow from the System V ABI: a base type is aligned
+ * to its size, a struct as its most aligned member. */
 #ifndef WEIR_TOOLS_LAYOUT_SHAPE_H
 #define WEIR_TOOLS_LAYOUT_SHAPE_H
 
@@ -13,7 +13,7 @@ typedef struct shape {
     uint64_t size;       /* bytes; 0: an array without bounds */
     uint32_t align;      /* bytes */
     bool is_aggregate;   /* struct, class, union */
-    bool is_array;       /* perhaps of none */
+    bool is_array;       /* it may have no elements */
     bool is_empty;       /* a struct without data */
     bool is_aligned;     /* it, or what it is made of, has an `aligned` that DWARF tells */
     bool is_fixed_width; /* int8_t to uint64_t, char and such, and arrays of these */

@@ -14,7 +14,7 @@ static const Dwfl_Callbacks callbacks = {.find_elf = dwfl_build_id_find_elf,
                                          .section_address = dwfl_offline_section_address,
                                          .debuginfo_path = &folders};
 
-/* Beside the file, in that folder, and where Debian puts them. */
+/* libdwfl then looks beside the file, in its .debug, in that folder, and where Debian puts debug files. */
 void debug_files_look_in(const char *folder)
 {
     static const char around[] = ":.debug:%s:/usr/lib/debug";

@@ -10,7 +10,8 @@
 /* From now on separate files are looked for in this folder too, by build id. */
 void debug_files_look_in(const char *folder);
 
-/* The file, as if it were loaded. NULL: it cannot be read; dwfl_errmsg(-1) says why. Else dwfl_end is due. */
+/* The file, as if it were loaded; the caller ends it by dwfl_end. NULL: it cannot be read, and
+ * dwfl_errmsg(-1) says why. */
 Dwfl *debug_files_open(const char *file, Dwfl_Module **module);
 
 /* The address, as if the file were loaded, of what lies at an offset in it: by the segment that it lies in.

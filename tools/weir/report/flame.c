@@ -1,7 +1,7 @@
 /* flame: see flame.h. The width of a box is what was allocated in it and in all that it called. Boxes hang
  * below their callers, the outermost at the top. A click, or Enter on a box that has the focus, makes the box
- * as wide as the picture; a click on the top one, or Escape, shows all again. Colours follow the names, so
- * that two pictures can be compared; in a dark surrounding the texts are light.
+ * as wide as the picture; a click on the top one, or Escape, shows all again. A box has the colour of its
+ * name, so that two pictures can be compared. If the reader prefers a dark scheme, the headings are light.
  */
 #include "tools/weir/report/flame.h"
 

@@ -1,8 +1,8 @@
 /* profile: a heap profile as `weir report` has it in memory: read from a profile.proto (see
  * runtime/observe/profile_encode.h), named by the debug information of the program's files (symbols.c).
  *
- *     sample --> frames, innermost first, each a function that is named --> functions
- *     a location of the file becomes one frame, or several where calls were inlined
+ *     sample --> locations, innermost call first --> frames, each a function and a line
+ *     a location has one frame, or several where calls were inlined
  */
 #ifndef WEIR_TOOLS_REPORT_PROFILE_H
 #define WEIR_TOOLS_REPORT_PROFILE_H

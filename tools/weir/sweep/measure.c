@@ -128,8 +128,8 @@ static void sleep_until_end(int process, double time)
     ppoll(&(struct pollfd){.fd = process, .events = POLLIN}, process >= 0, &length, NULL);
 }
 
-/* Between two looks: a few hundred in a run, and never so many that looking takes more than one part in
- * 50. */
+/* Seconds from one look to the next: 1 to 50 ms, in proportion to the time that the run has lasted; but at
+ * least 50 times as long as a look takes. */
 static double interval_after(double elapsed, double look)
 {
     double interval = elapsed / 200;

@@ -2,9 +2,8 @@
  *
  * Time, processor time and the peak are the kernel's own figures for the process that ended (wait4), which
  * are those that time(1) prints. The average is the resident memory of the command's largest process, looked
- * at in /proc every few milliseconds and weighed by time; of a run that was too short for that it is the
- * peak. What the runtime knows itself comes from the account that each process writes at its end
- * (WEIR_STATS_FILE).
+ * at in /proc every 1 to 50 ms and weighed by time; of a run that was too short for that it is the peak. What
+ * the runtime knows itself comes from the account that each process writes at its end (WEIR_STATS_FILE).
  */
 #ifndef WEIR_TOOLS_SWEEP_MEASURE_H
 #define WEIR_TOOLS_SWEEP_MEASURE_H
@@ -41,7 +40,7 @@ typedef struct sweep_measure {
 /* Once, before the first run: from then on SIGINT, SIGTERM and SIGHUP end the program that is running, and
  * weir after it. */
 void measure_prepare(void);
-/* A signal came that ends the measuring; 0: none. */
+/* The signal that ended the measuring; 0: none came. */
 int measure_interrupted(void);
 
 /* False, after a line on stderr, if nothing could be started. */

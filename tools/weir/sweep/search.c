@@ -31,7 +31,7 @@ double search_ratio(const search_t *search, size_t setting)
     const series_t *series = &search->study->series[setting], *reference = &search->study->series[0];
     double *ratios = memory_new(series->count, sizeof *ratios), median = 1;
     size_t count = 0;
-    /* The reference was run in each round of each setting: its runs of these rounds are the ones at
+    /* The reference was run in each round of this setting, too: its runs of these rounds begin at
      * series->first. */
     for (size_t i = 0; i < series->count && series->first + i < reference->count; i++) {
         const run_t *run = &series->runs[i], *other = &reference->runs[series->first + i];
@@ -146,8 +146,8 @@ static void search_under_slowdown(search_t *search)
 
 /* --- choosing --- */
 
-/* Under a bound on memory those that keep it are run once more, interleaved, for their times to be
- * comparable. */
+/* Under a bound on memory, the settings that keep it are run again, interleaved, so that their times can be
+ * compared. */
 static void run_finalists(search_t *search)
 {
     size_t count = search->study->settings.count, finalists = 0;
