@@ -242,7 +242,7 @@ static void threads(void)
     lock_in();
     if (!busy)
         for (int i = 0; i < THREADS; i++)
-            give(&lists[i]); /* of threads that sleep: whoever trims would like to tend them */
+            give(&lists[i]); /* blocks of threads that sleep: a trim would tend their heaps */
     all_calls();
     locked = 1;
     for (int i = 0; i < THREADS; i++)

@@ -217,7 +217,7 @@ static void keep(void *)
 
 static void nothing()
 {
-} /* its number is no size, count or alignment, or may be any */
+} /* for a number that is no size, count or alignment, or that may have any value */
 
 static const char text[] = "0123456789";
 
