@@ -217,7 +217,7 @@ static void keep(void *)
 
 static void nothing()
 {
-} /* for a number that is no size, count or alignment, or that may have any value */
+} /* for a number that is not tried: no size, count or alignment, or with no edges */
 
 static const char text[] = "0123456789";
 
