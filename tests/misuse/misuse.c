@@ -509,7 +509,7 @@ static void matching_operators(size_t size)
 
 /* ---- the table ---- */
 
-/* In the name of the size: small and medium share their slots, large and huge have them alone. */
+/* The sizes that names of cases end with. Small and medium blocks share slots; large and huge ones do not. */
 #define SMALL 48
 #define MEDIUM 6000
 #define LARGE 300000

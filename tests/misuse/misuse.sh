@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Commits every misuse of misuse.c under weir, as it is and with harden=1, each with onerror=abort and with
-# onerror=warn, and compares what happens with what the table in misuse.c says has to. All cases run; failures are
-# listed as they come. Pattern as an argument: only the cases whose name matches.
+# onerror=warn, and compares what happens with the table in misuse.c. All cases run; failures are listed as they come.
+# With a pattern as an argument only the cases run whose names match it.
 source "$(dirname "${BASH_SOURCE[0]}")/../preload/support.bash"
 
 ulimit -c 0

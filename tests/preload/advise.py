@@ -77,7 +77,7 @@ def check_exact(proposals):
     return wrong
 
 
-# What a sampled run may say of a frame: that of an exact one, or of one further out; or that it does not know.
+# A sampled run may name the frame that an exact run names, or one further out, or say that it does not know.
 def check_sampled(proposals):
     outer = ["call_unseen", "do_each", "main", "begin_recursion"]
     wrong = 0

@@ -66,7 +66,7 @@ END
     passes WEIR_MEMLIMIT=400MiB WEIR_GOGC=off python3 "$SCRATCH/arenas.py"
 }
 
-# Files that stand for the control groups' are mounted over them, in a name space of the test's own.
+# Files that stand for the control groups' are mounted over them, in a mount namespace of the test's own.
 part_resized() {
     need python3 unshare
     unshare -rm true 2>/dev/null || {

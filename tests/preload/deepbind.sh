@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Libraries that would have libc's malloc before the preloaded one.
+# Libraries whose calls of malloc would go to libc's, and not to the preloaded one.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
 build() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The command when memory runs out: under limits of address space from less than it needs to start up to enough, each of its
-# parts ends by itself, with a status and at most a line, and never by a signal.
+# The command when memory runs out: limits of address space, of which the lowest do not let it start and the highest
+# are enough. Under each limit each part of the command ends by itself, with a status and at most a line, and never by
+# a signal.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 : "${WEIR:?the weir command}"
 WEIR=$(realpath "$WEIR")

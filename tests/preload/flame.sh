@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The flame graph of weir report, opened and clicked in Chromium without a screen (page/flame.py), of a C and of a C++ program.
+# The flame graph of weir report, opened and clicked in headless Chromium (page/flame.py), of a C and of a C++ program.
 # Beside what support.bash takes from the environment: WEIR, the command.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 need chromium chromedriver

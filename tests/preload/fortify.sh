@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # gcc -O2 -D_FORTIFY_SOURCE=3: the compiler checks writes against the size of the call of malloc that it saw. The bytes of the block
-# beyond that are the program's after a realloc to the usable size. It does not move the block, but in harden and collect mode.
+# beyond that are the program's after a realloc to the usable size. This realloc does not move the block, except in harden and
+# collect mode.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 cd "$SCRATCH"
 
@@ -50,7 +51,8 @@ for program in ./usable ./usable-api; do
     passes "$program" stays
     passes WEIR_DEBUG=harden=1 "$program" may-move
     passes WEIR_COLLECT=1 "$program" may-move
-    # Without realloc the compiler's check ends the program, if the compiler sees both size and write; so on the system's malloc.
+    # Without realloc the compiler's check ends the program, if the compiler sees both the size and the write. The same
+    # happens on the system's malloc.
     if [[ $(nm -D "$program") == *memset_chk* ]]; then
         status=0
         on_weir "$program" >out 2>&1 || status=$?

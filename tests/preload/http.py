@@ -61,7 +61,7 @@ def hammer(address, count, seed=1):
     source = random.Random(int(seed))
     for i in range(int(count)):
         with connect(address) as client:
-            client.settimeout(0.1)  # of many the endpoint awaits the rest
+            client.settimeout(0.1)  # the endpoint waits for the rest of many requests
             try:
                 client.sendall(mutated(source))
                 if i % 20 == 0:

@@ -9,7 +9,7 @@ free_port() {
     "$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# Counts in a thread's own time, allocates, and ends when it is told to.
+# Allocates, writes the number of its rounds to a file, and ends when it is told to.
 cat >works.py <<'END'
 import os, sys
 blocks, rounds = [], 0

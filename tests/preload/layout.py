@@ -1,4 +1,4 @@
-"""What weir layout says of structs, against those who know.
+"""What weir layout says of structs, against pahole, the compiler, and programs that print their own structs.
 
     layout.py pahole FILE        sizes, holes and padding of all structs, against pahole(1)
     layout.py proof FILE         each order that it suggests has the size that it says: the compiler's _Static_assert

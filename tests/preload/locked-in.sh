@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A program that locks itself in late (seccomp), with threads, and would be killed for a call that it does not know: in every mode.
+# A program with threads locks itself in late: its seccomp filter kills it for any call that the filter does not allow.
+# In every mode.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
 status=0

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The collector stops threads that block all signals all the same; a thread that waits for signals gets only those meant for it.
+# The collector stops threads even if they block all signals. A thread that waits for signals gets only those that were
+# meant for it.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
 passes WEIR_COLLECT=0 "$WEIR_PROGRAMS/deaf"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The page of the endpoint, in Chromium without a screen (page/page.py): what it shows, its knobs by keyboard and mouse, the
-# plot that follows, darkness, a phone's width, names for screen readers, and no error on the console.
+# The page of the endpoint, in headless Chromium (page/page.py): what it shows, its knobs by keyboard and mouse, the plot
+# that follows, dark colours, a phone's width, names for screen readers, and no error on the console.
 # Parts: turn locked unlock say
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 need_endpoint curl chromium chromedriver

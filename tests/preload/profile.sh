@@ -52,8 +52,8 @@ else
     echo "SKIPPED: pprof -svg: graphviz is not installed"
 fi
 
-# The sum of n samples of a Poisson process has a standard error of 1/sqrt(n): here 20 runs of 17 samples, so 5.4 %. Five of them
-# are passed once in two million tests.
+# The sum of n samples of a Poisson process has a relative standard error of 1/sqrt(n): here, in 20 runs of 17 samples,
+# 5.4 %. The result is off by more than five standard errors once in two million tests.
 echo "sampled, the mean of 20 runs is what it is"
 sum=0
 for run in $(seq 20); do

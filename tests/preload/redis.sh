@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # redis: a server fills with what a fixed list of commands says, saves itself (a forked child writes the file) and
-# loads it again; its answers and the digest of its content have to be the same. Then redis-benchmark hurries it.
+# loads it again; its answers and the digest of its content have to be the same. Then redis-benchmark puts it under
+# load.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 need redis-server redis-cli redis-benchmark "${PYTHON:-python3}"
 

@@ -34,8 +34,8 @@ line $first | awk '{ exit !($9 == "50" && $10 == "off") }' || fail "$(line $firs
 line $second | awk '{ exit !($2 == "sh" && $9 == "100" && $10 == "1.0G") }' || fail "$(line $second)"
 [ "$(stat -c %a runtime/weir)" = 700 ] || fail "others may look into the folder"
 
-# What is read comes from the shared page: the socket is out of the way, and the figures are of now. Where no page can be
-# read, here for want of its version, the socket is asked.
+# weir top reads the shared page: with the socket out of the way its figures are still of now. If it cannot read the
+# page, here because of an unknown version, it asks the socket.
 socket=runtime/weir/$first
 mv "$socket" kept && : >"$socket"
 line $first | awk '{ exit !($9 == "50") }' || fail "the shared page is not read: $(line $first)"

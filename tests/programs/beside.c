@@ -1,5 +1,5 @@
 /* A program under a soft limit with memory that its malloc knows nothing of: 200 MiB come and go beside a
- * heap that churns, 100 MiB of it live. What is resident stays within the limit and 2 % all the time, since
+ * heap that churns, 100 MiB of it live. Resident memory stays below the limit plus 2 % all the time, since
  * all of it fits.
  *
  *     beside LIMIT-MIB mmap            private mappings

@@ -1,5 +1,5 @@
 /* A random program under a limit: sizes, phases and lifetimes are drawn from a seed. What is resident stays
- * within the limit (and 2 %) whenever it can, and nothing is refused that fits. An allocator that does not
+ * below the limit plus 2 % whenever it can, and nothing is refused that fits. An allocator that does not
  * move blocks cannot give back a page that a live block reaches into. So the program counts these pages, also
  * those of blocks that the phase before left scattered. If they exceeded the limit, the limit has to hold
  * again after an eighth of it has been allocated.

@@ -2,7 +2,8 @@
  *
  *     garbage    keep_list keeps 20000 blocks of 100 bytes, keep_large 20 of 1000000; give_back frees 20000
  *                of 500 by hand; lose_small loses 400000 of 100, lose_large 400 of 300000, twice. The second
- *                time is for its collections: they find what is lost, but for what old words on stacks hold.
+ *                time causes more collections: they free what was lost, except what
+ *                stale words on stacks keep.
  */
 #include <stdio.h>
 #include <stdlib.h>

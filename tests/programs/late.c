@@ -4,7 +4,7 @@
  *     late addresses        it has used up its addresses (run under a limit)
  *     late rlimit           it limits its addresses itself to what it has
  *     late seccomp          it allows itself what a C library's malloc calls (mmap, munmap, mprotect, mremap,
- *                           madvise, brk, futex), and is killed at any other call, but for write and exit
+ *                           madvise, brk, futex), write and exit, and is killed at any other call
  *     late fault            a fault injector makes a call fail (inject.c): memory may be refused for ever
  *
  * Every entry point then gives memory, or NULL and ENOMEM and leaves its argument as it was; and when room is

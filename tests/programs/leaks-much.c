@@ -1,5 +1,5 @@
 /* leaks-much: a gigabyte is allocated and forgotten, in blocks of all sizes and in cycles, of which a
- * hundredth lives; at the end the peak of resident memory, in KiB.
+ * hundredth lives. At the end it prints the peak of resident memory, in KiB.
  *   leaks-much [blind [LATER]]    without a file descriptor to be had, from the start, or after so many
  *                                 MiB */
 #include <stdint.h>

@@ -242,7 +242,7 @@ static void threads(void)
     lock_in();
     if (!busy)
         for (int i = 0; i < THREADS; i++)
-            give(&lists[i]); /* of threads that sleep: whoever trims would like to tend them */
+            give(&lists[i]); /* blocks of threads that sleep: a trim would tend their heaps */
     all_calls();
     locked = 1;
     for (int i = 0; i < THREADS; i++)
@@ -283,7 +283,7 @@ int main(int argc, char **argv)
     CHECK(argc == 3);
     how = argv[1];
     busy = strcmp(argv[2], "busy") == 0;
-    free(hide(malloc(1))); /* a C library may ask for random numbers at its first */
+    free(hide(malloc(1))); /* a C library's first malloc may ask for random numbers */
     if (strcmp(argv[2], "signal") == 0) {
         in_handler();
     } else if (strcmp(argv[2], "alone") == 0) {

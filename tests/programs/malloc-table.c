@@ -226,7 +226,7 @@ static void odd_alignments(void)
 static void other_frees(void)
 {
     if (!cfree || !free_sized || !free_aligned_sized)
-        return; /* not the C library's (any more, or yet), only what is preloaded has them */
+        return; /* the C library lacks one; a preloaded malloc has them */
     cfree(malloc(10));
     for (int i = 0; i < SIZES; i++) {
         free_sized(malloc(sizes[i]), sizes[i]);

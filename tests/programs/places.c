@@ -1,12 +1,13 @@
 /* Blocks that only one place knows, and that a collector has to find there: places MODE. In each mode a table
  * of blocks is the only one that knows them; it lies where a collector may think that nothing counts.
  *
- *     bss, map, thread, guard   below a stack in use, in the same mapping: static data, a mapping, in another
- *                               thread; after the mapping was divided
+ *     bss, map, thread, guard   below a stack in use, in the same mapping: of static data; of mmap; of mmap,
+ *                               with the stack used by another thread; of mmap, divided after the table
+ *                               was written
  *     array                     in the static data that a handler's alternate stack lies in, while another
  *                               thread collects
  *     pair                      on the first of two coroutines' stacks without a guard page between them
- *     above                     above a guard page, where the stack of a thread may be that has ended
+ *     above                     above a guard page, where the stack of an ended thread may lie
  *     given                     below a stack that the program gave to a thread, in the same array
  *     read, none, exec          in pages that were made read-only, inaccessible, executable
  *     code                      in instructions, at odd addresses
@@ -33,7 +34,7 @@ static struct {
     char stack[STACK];
 } area __attribute__((aligned(4096)));
 
-static char **table; /* in disguise everywhere but in the place itself */
+static char **table; /* the place; nothing else knows the blocks */
 static ucontext_t here, there, first;
 static atomic_bool over;
 
@@ -212,8 +213,8 @@ static void in_code(void)
 
 static atomic_bool ready;
 
-/* A block known to the upper half of a vector register alone; another one to the word below the stack
- * pointer. */
+/* A block that only the upper half of a vector register knows; another one that only a word below the stack
+ * pointer knows. */
 #ifdef __x86_64__
 __attribute__((noinline)) static void *keep_in_registers(void *argument)
 {

@@ -1,6 +1,6 @@
-/* resizes-full MIB: one block is all that lives under a limit that is a quarter higher than MIB. realloc grows
- * it after garbage was left, where that is collected, and shrinks it to sizes large and small; neither may
- * fail. "exact" as a second argument: what a shrink gives up can be had again. */
+/* resizes-full MIB: one block is all that lives under a limit that is a quarter higher than MIB. In
+ * collect mode realloc grows it after garbage was left; in every mode realloc shrinks it to sizes large and
+ * small. Neither may fail. "exact" as a second argument: what a shrink gives up can be had again. */
 #include <stdlib.h>
 
 #include "check.h"

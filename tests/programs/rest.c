@@ -1,6 +1,6 @@
 /* Threads that wait with a timeout while garbage is collected, in long stops. After a stop the kernel begins
- * select, pselect and ppoll again with the time that was left when the thread was stopped; of poll it keeps
- * the time of the end. The stops may make none of these calls return later than poll.
+ * select, pselect and ppoll again with the time that was left when the thread was stopped; for poll it keeps
+ * the time at which the call has to end. The stops may make none of these calls return later than poll.
  *
  * A thread may also be late because others have the processors. So a call counts as late only if it is late
  * in each of several rounds. */

@@ -217,7 +217,7 @@ static void keep(void *)
 
 static void nothing()
 {
-} /* its number is no size, count or alignment, or may be any */
+} /* for a number that is not tried: no size, count or alignment, or with no edges */
 
 static const char text[] = "0123456789";
 
@@ -413,7 +413,7 @@ static void limit_row(int64_t (*set)(int64_t))
     }
 }
 
-/* A struct that grew: no byte beyond `size` is written. */
+/* A caller whose struct has another size than the library's: no byte beyond `size` is written. */
 static void stats_row(const std::function<void(void *, size_t)> &read, size_t known)
 {
     for (size_t size : {(size_t)0, (size_t)1, (size_t)8, known - 1, known, known + 1, known + 100}) {

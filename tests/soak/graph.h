@@ -7,7 +7,8 @@
  * overwritten, ends the program. Unreachable objects are left to the collector; graph_reach's sum shows how
  * much of them it keeps.
  *
- * A graph is its owner's; but it may change owners, and its roots may lie wherever the collector has to look.
+ * Only one thread at a time, the owner, uses a graph. The owner may change, and the roots may lie wherever
+ * the collector has to look.
  */
 #ifndef WEIR_SOAK_GRAPH_H
 #define WEIR_SOAK_GRAPH_H

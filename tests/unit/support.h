@@ -20,7 +20,7 @@
 #include "runtime/threads/attach.h"
 #include "tests/unit/check.h"
 
-#ifndef MADV_POPULATE_WRITE /* by musl's headers */
+#ifndef MADV_POPULATE_WRITE /* musl's headers do not have it */
 #define MADV_POPULATE_WRITE 23
 #endif
 
@@ -108,8 +108,8 @@ static inline size_t random_below(uint64_t *state, size_t bound)
     return (size_t)(random_next(state) % bound);
 }
 
-/* A block's contents as a function of one number: fill writes them, intact checks the first `size` bytes. Of
- * a large block only the ends and a word of each page. */
+/* A block's contents as a function of one number, `seed`. In a block of more than 32 KiB only 64 bytes at
+ * each end, and one byte in 1009 between them, are written and checked. */
 static inline uint8_t pattern_byte(uint64_t seed, size_t at)
 {
     return (uint8_t)(seed + at * 31);
@@ -212,7 +212,7 @@ static inline void verify_own(void)
         verify_heap(cache.heap);
 }
 
-/* The process may have so much more private memory that can be written: RLIMIT_DATA. */
+/* Limit private writable memory to what the process has now plus `more` bytes (RLIMIT_DATA). */
 static inline void limit_data(size_t more)
 {
     size_t pages = 0;

@@ -1,4 +1,4 @@
-"""Chromium without a screen, driven by Debian's chromedriver over WebDriver, which is JSON over HTTP (www.w3.org/TR/webdriver2)."""
+"""Headless Chromium, driven by Debian's chromedriver over WebDriver, which is JSON over HTTP (www.w3.org/TR/webdriver2)."""
 
 import base64
 import json
@@ -92,7 +92,7 @@ class Browser:
             file.write(base64.b64decode(self.call("/screenshot", "GET")))
 
     def until(self, what, holds):
-        """Wait as long as it takes; what ends a hang is the test's."""
+        """Wait as long as it takes: the test's own limit ends a hang."""
         while not (got := holds()):
             if self.driver.poll() is not None:
                 raise AssertionError(f"the driver has ended: {what}")

@@ -1,5 +1,5 @@
-"""A person with a flame graph of `weir report --svg`: page/flame.py FILE FUNCTION SCREENSHOT. The function is one that others stand
-beside."""
+"""What a person does with a flame graph of `weir report --svg`: page/flame.py FILE FUNCTION SCREENSHOT. In the graph
+other boxes stand beside the box of FUNCTION."""
 
 import sys
 from pathlib import Path

@@ -111,8 +111,9 @@ void block_free(block_t *b)
         return;
     block_check(b);
     if (settings.drop && b->seed % 4 == 0) {
-        b->next =
-            NULL; /* else a stale word that keeps this block keeps what is later put in the next one's place */
+        /* A stale word may keep this block; that must not keep what is later allocated where the next block
+         * of its chain was. */
+        b->next = NULL;
         return;
     }
     b->guard = 0; /* who still has a pointer to it sees that */

@@ -1,7 +1,7 @@
 /* storm: everything at once. Actors (the other files here) do in many threads what programs do: blocks of all
  * sizes that change hands, threads that come, go and are cancelled, fork, vfork, exec, waiting calls, signals
  * at 1 kHz, dlopen, coroutines, mappings, the C library's own allocations; each checks its own results. The
- * main thread watches that all get on.
+ * main thread watches that all make progress.
  *
  *     storm [minutes=30] [rounds=N] [seed=N] [drop=1] [interrupted=1] [hang=SECONDS] [only=NAME,...]
  *     [most=MiB]

@@ -289,7 +289,7 @@ static void cancel_step(worker_t *w)
         CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, v[i].ends) == 0);
         sem_init(&v[i].ready, 0, 0);
         /* glibc 2.36 also cancels a thread in a signal handler that waits (BZ 12683). Our handlers have to
-         * come to their end, for the signals are counted: so these threads block signals. */
+         * come to their end, for the signals are counted: so the threads that wait block signals. */
         threads[i] = helper_start(is_cancelled, &v[i], v[i].where < AMONG_BLOCKS);
     }
     for (int i = 0; i < VICTIMS; i++) {

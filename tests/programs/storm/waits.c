@@ -297,7 +297,8 @@ static void send_one(couple_t *c, uint64_t number)
     }
 }
 
-/* At that moment the signal that stops threads may have a handler of ours, which does not restart calls. */
+/* With settings.interrupted a collector stops threads by a signal. That signal may just have a handler of
+ * signals.c, which does not restart calls. */
 #define UNINTERRUPTED(call)                                                                                  \
     ({                                                                                                       \
         long result;                                                                                         \
@@ -307,7 +308,7 @@ static void send_one(couple_t *c, uint64_t number)
         result;                                                                                              \
     })
 
-/* Returns the number that arrived. Otherwise EINTR is an error. */
+/* Returns the number that arrived. EINTR is an error, except in UNINTERRUPTED. */
 static uint64_t receive_one(couple_t *c, uint64_t expected)
 {
     message_t m;

@@ -48,7 +48,7 @@ static void expect(const weir_event_kind *kinds, size_t expected)
 
 static const uint32_t of_a_cycle = WEIR_EVENT_BIT(WEIR_EVENT_GOAL_CHANGED) - 1;
 
-/* It shares its parent's memory, locks and thread-local state, and may end at any time. */
+/* The child shares its parent's memory, locks and thread-local state, and may end at any time. */
 Test(event, a_child_of_vfork_runs_no_cycle, .init = begin)
 {
     static volatile bool has_run;

@@ -43,14 +43,14 @@ static uint64_t live_objects(void)
 
 static uint64_t delay_ns; /* of the second thread */
 
-/* Late in the start. Read without a lock, on purpose. */
+/* pages_init makes the region; guard_init comes after it. The word is read without a lock, on purpose. */
 __attribute__((no_sanitize("thread"))) static bool has_region(void)
 {
     return *(void *volatile *)&region.chunks != NULL;
 }
 
-/* The start makes the guard's pages. A thread that passes earlier gets a heap that guards no block, for
- * good. */
+/* guard_init makes the guard's pages. A thread that passed the start before that would get a heap that never
+ * guards a block. */
 static void begin_beside(size_t number)
 {
     while (number == 1 && !has_region())
@@ -61,7 +61,7 @@ static void begin_beside(size_t number)
     CHECK(guard_is_on() && cache.heap->sampling && control_memory_limit() == 1 << 30);
 }
 
-/* Each child starts the runtime anew, by two threads: the second comes at each point of the first's way. */
+/* In each child two threads start the runtime. From child to child the second one comes a little later. */
 Test(thread, none_passes_before_the_runtime_has_started)
 {
     enum { CHILDREN = SANITIZED ? 50 : 200, STEP_NS = 200 };

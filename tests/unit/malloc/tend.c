@@ -55,7 +55,8 @@ static void *sleeps_in_handler(void *on_stack_of_its_own)
     CHECK(!on_stack_of_its_own || sigaltstack(&stack, &before) == 0);
     CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
     CHECK(pthread_kill(pthread_self(), SIGUSR1) == 0);
-    CHECK(!on_stack_of_its_own || sigaltstack(&before, NULL) == 0); /* AddressSanitizer gives its own back */
+    /* Under AddressSanitizer `before` is its own stack, which it unmaps when the thread ends. */
+    CHECK(!on_stack_of_its_own || sigaltstack(&before, NULL) == 0);
     return NULL;
 }
 

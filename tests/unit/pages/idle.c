@@ -62,7 +62,7 @@ Test(idle, nothing_is_released_when_off)
     cr_expect_not(pages_trim(0));
 }
 
-/* Memory that is taken again and again is held. Without that each breath released its pages and faulted them
+/* Memory that is taken again and again is held. Otherwise each breath would release its pages and fault them
  * in again. */
 Test(idle, a_heap_that_breathes_is_not_released_each_time)
 {
@@ -90,7 +90,7 @@ static bool is_zero_pages(const char *p, size_t size)
     return true;
 }
 
-/* The rule once released all that the extent allocator held. */
+/* Only the excess is released, not all that the extent allocator holds. */
 Test(idle, no_more_huge_memory_is_released_than_exceeds_the_rule)
 {
     enum { BIG = 5 };

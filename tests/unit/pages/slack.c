@@ -25,7 +25,7 @@ static void fill(void)
         blocks[i] = written(WHOLE);
 }
 
-/* Smaller ones in the slots of the last chunk. */
+/* Replace the blocks in the second half of the last chunk by smaller ones. */
 static size_t make_slack(void)
 {
     size_t first = SLOTS - CHUNK_SLOTS / 2;

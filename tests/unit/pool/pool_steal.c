@@ -90,7 +90,7 @@ static void check_distinct(size_t count)
     }
 }
 
-/* Main goes on being there, outside of the pool. */
+/* The main thread lives on, but does not use the pool meanwhile. */
 Test(pool_steal, each_worker_finds_one_of_main_s, .init = begin)
 {
     put_by_main(WORKERS);

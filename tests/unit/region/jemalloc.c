@@ -34,8 +34,8 @@ Test(jemalloc, gives_addresses_of_the_region_and_uses_them_again)
     cr_assert_eq(region.carved, before);
 }
 
-/* 5.3.0 refuses the documented option cache_oblivious:false; its variable, set before the first call,
- * works. */
+/* jemalloc 5.3.0 refuses the documented option cache_oblivious:false, so the runtime sets the option's
+ * variable before the first call. */
 Test(jemalloc, large_blocks_are_without_padding)
 {
     start();

@@ -1,6 +1,6 @@
 /* The threads that mark: each run reaches all that are ready, and waits for none that is not. This program
- * interposes pthread_create, so that it can hold a thread up before it begins: so it happens in a child of
- * fork that inherited a lock from a thread of its parent. */
+ * interposes pthread_create, so that it can hold a thread up before it begins. That happens to a thread in a
+ * child of fork that inherited a lock from a thread of its parent. */
 #include <criterion/criterion.h>
 #include <dlfcn.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-/* The statistics of `weir benchstat` against their definitions, and its reader and units. (tests/benchstat
+/* The statistics of `weir benchstat` against their definitions, and its reader and units. (tests/bench
  * compares the whole command with values computed in Python and with the printed tables of Go's benchstat.)
  */
 #include <criterion/criterion.h>

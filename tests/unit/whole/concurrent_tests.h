@@ -180,7 +180,7 @@ typedef struct known {
 } known_t;
 
 typedef struct writer {
-    thing_t **slots[3]; /* SLOTS in all, in three objects of different sizes, known to this root */
+    thing_t **slots[3]; /* SLOTS in all, in three objects of different sizes; their only roots */
     known_t known[SLOTS];
     uint64_t random, next;
     int pipes[2];

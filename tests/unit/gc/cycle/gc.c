@@ -40,7 +40,7 @@ Test(gc, an_object_lives_as_long_as_a_root_points_to_its_end)
 
 static hidden_t objects_of_a_gib[400];
 
-/* The last of them has a multiple of 1 GiB in it. */
+/* Allocate objects until one contains a multiple of 1 GiB. Returns their number. */
 __attribute__((noinline)) static size_t allocate_up_to_1_gib(void)
 {
     const uintptr_t size = MIB(5), gib = (uintptr_t)1 << 30;

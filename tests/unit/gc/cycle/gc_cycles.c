@@ -74,8 +74,6 @@ Test(gc_cycles, cells_that_were_swept_ahead_are_used)
     weir_gc_keep_alive(kept[0]);
 }
 
-/* While collections are disabled, neither growth of manual memory nor a limit nor a refusal starts one; an
- * explicit call does. */
 static void grow_by(size_t bytes)
 {
     for (size_t held = 0; held < bytes; held += KIB(64)) {
@@ -86,6 +84,8 @@ static void grow_by(size_t bytes)
     }
 }
 
+/* While collections are disabled, neither growth of manual memory nor a limit nor a refusal starts one; an
+ * explicit call does. */
 Test(gc_cycles, disabled_is_disabled_for_all_that_begins_by_itself)
 {
     weir_gc_alloc(100);
@@ -108,8 +108,8 @@ Test(gc_cycles, disabled_is_disabled_for_all_that_begins_by_itself)
     cr_expect_gt(gc_read_stats().cycles, before + 2, "enabled, it collects before it refuses");
 }
 
-/* Growth of manual memory starts collections too, since a cleanup of a collected object may free it: as often
- * as the heap doubles. */
+/* Growth of manual memory starts collections too, since a cleanup of a collected object may free manual
+ * memory. There is one collection each time the heap has doubled. */
 Test(gc_cycles, growth_of_manual_memory_collects_as_often_as_it_doubles, .disabled = SANITIZED)
 {
     weir_gc_alloc(100);

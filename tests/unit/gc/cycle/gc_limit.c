@@ -41,7 +41,7 @@ static size_t held(void)
  * above the limit. */
 static void check_limit(void)
 {
-    enum { TURNS = 20, SPANS = 10 /* one more of some classes, in a small heap */ };
+    enum { TURNS = 20, SPANS = 10 /* some classes need one more; in a small heap that counts */ };
     size_t live = 0, allocated = 0, most = 0;
     uint64_t random = 7;
     weir_set_gc_percent(WEIR_GC_OFF);
@@ -59,7 +59,7 @@ static void check_limit(void)
     }
     size_t cycles = gc_read_stats().cycles - before;
     if (gc_read_stats().limiter_cycle >
-        before) /* others have the processors: cycles take long, and are held back */
+        before) /* other processes have the processors: the limiter holds cycles back */
         return;
     cr_expect_leq(most, limit + limit * 3 / 100 + SPANS * SLOT_SIZE, "%zu KiB of %zu", most >> 10,
                   limit >> 10);

@@ -24,8 +24,7 @@ __attribute__((noinline, unused)) static hidden_t make(size_t size, size_t offse
 __attribute__((unused)) static const size_t ends[] = {
     0, 15, 16, 32, 64, 1000, 1024, 1040, 2048, 4096, 32768, SMALL_MAX, KIB(64), KIB(64) + 1, MIB(1), MIB(4)};
 
-/* --- many objects, collected as they come; under ThreadSanitizer, which holds signals back and cannot start
- * threads after fork, on one thread only --- */
+/* --- lists of numbered links --- */
 
 typedef struct link {
     struct link *next;

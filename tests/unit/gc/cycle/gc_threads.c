@@ -64,7 +64,7 @@ Test(gc_threads, threads_allocate_while_others_collect)
     collect();
 }
 
-/* Large ones are born while the unmarked ones of the last trace are being freed. */
+/* Large objects are allocated while the unmarked ones of the last trace are being freed. */
 static void *large_main(void *argument)
 {
     enum { SIZE = 100 * 1000, KEPT = 16 };
