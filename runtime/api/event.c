@@ -7,7 +7,7 @@
 #include "runtime/cycle/event.h"
 #include "runtime/threads/attach.h"
 
-/* A listener alone would hear of few cycles: without a subscriber growth triggers none. */
+/* Also subscribes to cycles: without a subscriber, growth triggers none, and there would be few events. */
 int weir_event_listen(uint32_t kinds, weir_event_listener *listener, void *context)
 {
     thread_heap();

@@ -1,4 +1,5 @@
-/* stats: the public functions for the account, cut to the size that the caller was compiled with. */
+/* stats: the public functions for the account. The caller gets as much of weir_mem_stats as it was compiled
+ * with. */
 #include <weir/stats.h>
 
 #include <string.h>

@@ -1,7 +1,6 @@
 /* cpu: the few instructions that C cannot express, for each processor: x86-64 and AArch64. A port to another
- * one adds its lines here, in stack.c (a call on another stack), tracer_task.h (system calls without the C
- * library), asleep.c (how a signal's frame is recognized) and unwind.c. Only this file and stack.c have no
- * fallback for a processor that they do not know.
+ * processor needs its lines here and in os/stack.c (a call on another stack). The other files that test for a
+ * processor (__x86_64__) have a fallback for one that they do not know.
  */
 #ifndef WEIR_BASE_CPU_H
 #define WEIR_BASE_CPU_H

@@ -1,4 +1,4 @@
-/* filter: see filter.h. An interpreter of classic BPF, as far as seccomp allows it to filters
+/* filter: see filter.h. An interpreter of the part of classic BPF that seccomp allows in filters
  * (kernel/seccomp.c, seccomp_check_filter): loads of words of struct seccomp_data, 16 words of scratch
  * memory, jumps forwards. */
 #include "runtime/base/filter.h"

@@ -25,7 +25,7 @@ enum filter_use {
     FILTER_FENCE = 1 << 4,    /* membarrier (fence.h) */
     FILTER_COPY = 1 << 5,     /* process_vm_readv: memory that may be unmapped (asleep.h) */
     FILTER_YIELD = 1 << 6,    /* sched_yield */
-    FILTER_PAGES = 1 << 7,    /* mincore, for reports of misuse */
+    FILTER_PAGES = 1 << 7,    /* mincore: whether a page is mapped */
     FILTER_WRITE = 1 << 8,    /* lines on stderr */
     FILTER_FILES = 1 << 9,    /* files are written: heap profiles */
     FILTER_GROWING = 1 << 10, /* a file grows: the execution trace */

@@ -47,8 +47,8 @@ static bool reach(void *table, size_t entry, size_t have, size_t want)
     return from == to || claim_map((char *)table + from, to - from);
 }
 
-/* If one table fails, those before it stay as long as they have become: have[] counts for each table by
- * itself. */
+/* If the kernel refuses to map more of one table, those before it stay extended: have[] counts the mapped
+ * entries of each table. */
 static bool reach_all(size_t want)
 {
     static const size_t entries[] = {BITS_BYTES, SCANNED_BYTES, sizeof(grey_t), sizeof(slot_kind_t)};

@@ -4,8 +4,8 @@
  *
  *     allocs    the cell is the program's, or in a thread's allocation buffer. Memory order: the thread that
  *               frees releases, the one that allocates acquires
- *     marks     the last trace reached the cell; zero except between the trace and the sweep of the span.
- *               Freeing a cell clears its allocs bit first, then its marks bit
+ *     marks     the last trace reached the cell; zero from the sweep of the span to the next trace. Freeing
+ *               a cell clears its allocs bit first, then its marks bit
  *     scanned   the trace has looked into the cell: what it points to is marked, too (gc/mark/mark.c). From
  *               the end of a trace to the sweep, scanned == marks in spans that hold pointers, except for
  *               cells freed since
@@ -94,7 +94,7 @@ static inline uint32_t bitmaps_words(const span_t *span)
 {
     return (span->cells + 63u) / 64;
 }
-/* From `first` on, the first cell that is allocated, or not, as asked for; or `count`. */
+/* The first cell from `first` on whose allocs bit is as `allocated` says; `count` if there is none. */
 uint32_t bitmaps_find(const bits_t *bits, uint32_t first, uint32_t count, bool allocated);
 /* The mask of those of the cells [*first, end) that share *first's word. *first moves on to the cell after
  * them. */
@@ -111,7 +111,7 @@ void bitmaps_allocate(uint32_t slot, uint32_t first, uint32_t end);
 /* Set their marks and scanned bits. Other threads may change other bits meanwhile. Called by the collector in
  * the stopped world, and by a thread that allocates while a trace runs beside the program. */
 void bitmaps_blacken(uint32_t slot, uint32_t first, uint32_t end);
-/* Clear so many words of the slot's marks and scanned bits, and have nothing grey in it; in the stopped
+/* Clear the first `words` words of the slot's marks and scanned bits, and its grey_t.words; in the stopped
  * world. */
 void bitmaps_whiten(uint32_t slot, uint32_t words);
 

@@ -1,9 +1,9 @@
 /* cache: a thread's share of the heap.
  *
  * The thread cache is one list of cells per size class, in thread-local storage: malloc pops it. free pushes
- * the cell onto its span's own list (span->free). When a class's list runs empty it is refilled in bulk: from
- * what was freed to the active span meanwhile, from the span's untouched end, from a partial span, or from a
- * new one. All counting is done there, in bulk, or derived from span->frees_until_event.
+ * the cell onto its span's own list (span->free). When a class's list runs empty it is refilled in bulk: with
+ * freed cells, or else with untouched ones (malloc/refill.h). All counting is done there, in bulk, or derived
+ * from span->frees_until_event.
  *
  *     bins[class] --> cell --> cell --> 0           popped by malloc; all of one span: heap->active[class]
  *     span->free  --> cell --> cell --> 0           pushed by free
@@ -165,8 +165,8 @@ static inline uint32_t span_used(const span_t *span)
 {
     return span->frees_until_event + span->used_base;
 }
-/* The value of span->waits for a span with so many cells used that waits for so many frees. Computed as one
- * word: a word that was stored in two halves is slow to load. */
+/* The value of span->waits for a span that has `used` cells in use and waits for `wait` frees. Computed as
+ * one word: a word that was stored in two halves is slow to load. */
 static inline uint64_t span_waits(uint32_t used, uint32_t wait)
 {
     return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? (uint64_t)(used - wait) << 32 | wait

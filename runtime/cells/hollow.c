@@ -98,7 +98,8 @@ static void hollow_span(span_t *span)
     span->free = list;
 }
 
-/* Relinks the spans, too: those with cells on their lists first, for partial_with_free. */
+/* Give back pages of the class's partial spans. Also relinks these: spans that have cells on their own lists
+ * come first, for partial_with_free. */
 static bool hollow_class(heap_t *heap, uint32_t cls, bool (*stop)(const heap_t *heap))
 {
     bool stopped = false;

@@ -5,7 +5,7 @@
  * first words, and the words in such a page would be lost. So its cells are taken off the list, and the
  * descriptor has a bit for each hollow page instead. A cell is absent if it reaches into a hollow page.
  *
- *     pages     |  resident   |   hollow    |   hollow    |  resident   |   hollow & pages below touched
+ *     pages     |  resident   |   hollow    |   hollow    |  resident   |   span->hollow: one bit a page
  *     cells     | u | f | u | a . a . a . a . a . a . a . a | f | u | ...   u used, f on the list, a absent
  *
  *     used + |free| + absent == initialized <= cells

@@ -1,8 +1,8 @@
 /* slots: where spans of the collected kinds get their slots.
  *
  * Marking goes from object to object in no order that the processor could foresee, and on pages of 4 KiB each
- * step costs a walk through page tables beside the cache miss. So a large heap takes its slots in runs of 2
- * MiB, and has a huge page put behind each. Spans that may hold pointers and spans that may not lie in
+ * step costs a walk through page tables besides the cache miss. So a large heap takes its slots in runs of 2
+ * MiB, and has each backed by a huge page. Spans that may hold pointers and spans that may not lie in
  * separate runs: a collector that asks which pages were written need not ask about the latter.
  *
  *     2 MiB:  | span | span | span |  left, taken one by one  |

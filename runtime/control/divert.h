@@ -1,6 +1,6 @@
-/* divert: the account that a thread allocates for. Its allocations are charged where samples of the heap
- * profile are taken (profile/sampled.h): so its lists of free cells are emptied, and each allocation takes
- * the slow path that leads there.
+/* divert: the account that a thread allocates for. The code that takes samples of the heap profile charges
+ * the allocations to it (profile/sampled.h). So the thread is diverted: its lists of free cells are emptied,
+ * and each allocation takes the slow path that leads there.
  */
 #ifndef WEIR_CONTROL_DIVERT_H
 #define WEIR_CONTROL_DIVERT_H

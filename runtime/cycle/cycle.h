@@ -64,9 +64,9 @@ void cycle_subscribe(void);
  * its end, or a child of vfork in its parent's memory (world_vfork_begin). Keeps errno. */
 bool cycle_run(enum cycle_reason reason);
 
-/* For a cycle for the limit (shed.h): run one phase, under the cycle's lock unless it is SETTLE. And: does
- * the phase have a listener? */
+/* For a cycle for the limit (shed.h): run one phase, under the cycle's lock unless it is SETTLE. */
 void cycle_phase(enum cycle_phase phase, enum cycle_reason reason);
+/* Does the phase have a listener? */
 bool cycle_is_listened(enum cycle_phase phase);
 
 /* Called once, at the start. `room` makes room when the limit is reached; `tell` tells the program that a

@@ -23,7 +23,7 @@ bool shrinker_add(shrinker_t *shrinker, void *context, int priority);
 /* Does nothing if it was not added. Waits for a thread that runs it, unless that is this one. */
 void shrinker_remove(shrinker_t *shrinker, void *context);
 
-/* Call them by priority, without a lock, until excess() returns 0; it says how many bytes are still too many.
+/* Call the shrinkers by priority, without a lock, until excess(), the number of bytes too many, returns 0.
  * Returns how many shrinkers have run; *bytes: the sum of what they returned. */
 size_t shrinker_run(size_t (*excess)(void), size_t *bytes);
 

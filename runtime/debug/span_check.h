@@ -1,8 +1,8 @@
 /* span_check: checks lists of free cells for misuse by the program: a free of an address that is no cell, a
  * second free of a cell, a write to a freed cell. The fast paths do not check; the misuse is noticed
  *
- *     at a span's event,     if the cell whose free caused the event was never handed out
- *     unless the span was full
+ *     at a span's event      if the span was not full, and the cell whose free caused the event was never
+ *                            handed out
  *     at a refill            if the list's head is no cell, or links or tags of the first cells are wrong
  *     at the process's end   if one of the first few thousand cells in the lists is no cell
  */

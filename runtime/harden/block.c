@@ -143,8 +143,8 @@ finding_t block_check(const block_t *block)
 
 /* --- from cell to block and back --- */
 
-/* The record for a block at `start`. A large block's is that of the slot of its object, if alignment has put
- * the object into another slot than the start. */
+/* The record for a block at `start`. A large block has the record of the slot that its object begins in,
+ * which the alignment may have put after the slot of `start`. */
 static record_t *have_record(char *start, bool large, size_t front)
 {
     uint32_t slot = region_slot(large && front >= SLOT_SIZE ? start + front : start);

@@ -1,6 +1,6 @@
-/* calls: the fast paths for operators new and delete, and for frees that say a size. They use those of
- * fast.h. What these do not handle, and a free whose size is larger than the cell, goes to slow paths that
- * know which call it was.
+/* calls: the fast paths for operators new and delete, and for frees that say a size. They use those of malloc
+ * and free (fast.h). A call that cannot take them, or that frees with a size larger than the cell, goes to a
+ * slow path that is told which call it was.
  *
  * The conditions here repeat the first tests of those fast paths; the compiler tests once.
  */

@@ -82,8 +82,8 @@ static bool may_stay(span_t *span, size_t size)
     return LIKELY(!options.keep && !options.noscan) || hook_kind(size) == span->kind;
 }
 
-/* Give the end of a collected block back; less than a quarter stays, because the block may have got an eighth
- * to grow into. False: most of the block is not needed any more, and the caller moves it. */
+/* Give the end of a collected block back, unless it is less than a quarter of the block: a block that grows
+ * gets an eighth more to grow into. False: most of the block is no longer needed, and the caller moves it. */
 static bool shrink_collected(span_t *span, size_t size)
 {
     size_t old = span_usable(span);
@@ -98,8 +98,8 @@ static bool shrink_collected(span_t *span, size_t size)
     return done || size >= old / 2;
 }
 
-/* Grow a large collected block without a copy. NULL: the caller copies; `moves` says as large.h does whether
- * the memory was refused. */
+/* Grow a large collected block without a copy. NULL: the block is unchanged; *moves tells why: false if the
+ * caller has to copy, true if there is no memory (large_grow_by_moving). */
 static void *grow_collected(span_t *span, size_t size, bool *moves)
 {
     heap_t *self = thread_heap();
@@ -113,7 +113,8 @@ static void *grow_collected(span_t *span, size_t size, bool *moves)
     return to;
 }
 
-/* The same, to `room` if that can be had. If the memory is refused, a collection may make room. */
+/* The same: grow to `room` bytes if there is memory for that, else to `size`. If that is refused, too, a
+ * collection may make room. */
 static void *grow_to_room(span_t *span, size_t size, size_t room, bool *moves)
 {
     void *to = grow_collected(span, room, moves);

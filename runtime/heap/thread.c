@@ -1,9 +1,9 @@
 /* thread: how threads get a heap and leave it.
  *
  *   attach   at a thread's first slow path: take an idle heap if there is one, else make a new one
- *   end      at the last round of the thread's key destructors: lists go back into spans, chains are sent,
- *            the spans become orphans (orphans.c) and the heap idle. Destructors that still allocate after
- *            that borrow a heap per operation.
+ *   end      in the last but one of the rounds of the thread's key destructors (os.c): lists go back into
+ *            spans, chains are sent, the spans become orphans (orphans.c) and the heap idle. Destructors that
+ *            still allocate after that borrow a heap per operation.
  *   fork     the child keeps the forking thread's heap. The owners of the others may have been in the middle
  *            of a change: no thread allocates from those heaps again (HEAP_LOST), and what the child frees of
  *            their cells is not reused.
@@ -159,9 +159,15 @@ static void settle_collecting(void)
         options.collect = 1;
 }
 
+<<<<<<< HEAD
 /* The first thread that comes here starts the runtime, once per process. Before that every list is empty, so
  * every allocation takes the slow path and comes here. A thread that reads 1 in `state` goes on without the
  * lock, so `state` is written last. */
+=======
+/* The first thread that comes here starts the runtime, once per process. Before that, every list is empty, so
+ * every allocation takes the slow path and comes here. A thread that does not take the lock goes on as soon
+ * as `state` says that all is done: so `state` is written last. */
+>>>>>>> ra
 static bool runtime_start(bool *first)
 {
     static _Atomic int state; /* 0 not yet, 1 started, 2 impossible; written under fork_start_lock */

@@ -87,7 +87,7 @@ void *large_alloc(heap_t *self, size_t size, size_t alignment, bool zeroed)
     return large_describe(self, memory, bytes, size, SPAN_HUGE);
 }
 
-/* In a spare run, all of which may have been written. NULL: there is none that fits. */
+/* Allocate in a spare run, all of which may have been written. NULL: there is none that fits. */
 static void *malloc_spare(heap_t *self, size_t bytes, size_t size, bool zeroed)
 {
     bias_enter(self);
@@ -183,7 +183,8 @@ static bool is_watched(const heap_t *self, const span_t *span)
     uint64_t number = self->counts.large_frees + 1;
     if (LIKELY((number & (number - 1)) != 0 && number % EACH != 0))
         return false;
-    /* Atomic, or the compiler reads `touched` in the same word: the holder of the pages' lock writes it. */
+    /* Atomic: else the compiler may read the whole word, with `touched`, which the holder of the pages' lock
+     * writes. */
     uint8_t state = __atomic_load_n(&span->state, __ATOMIC_RELAXED);
     return state == SPAN_LARGE && span->kind == KIND_MANUAL && !span->is_moved;
 }
@@ -205,7 +206,7 @@ void large_free(heap_t *self, span_t *span)
     give_without(self, span, gone, false);
 }
 
-/* If the kernel refuses that too, the addresses are lost for ever. */
+/* If the kernel refuses to decommit the object, its addresses are lost for ever. */
 void large_free_inaccessible(heap_t *self, span_t *span)
 {
     free_inaccessible(self, span);

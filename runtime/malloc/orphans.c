@@ -6,8 +6,8 @@
  *
  * The orphanage is a heap without a thread that owns every span left behind. It receives remote frees like
  * any heap, but the sender drains its inbox. All of this is under the lock of the heaps. The cost of a call
- * does not depend on how many threads, orphans or spans there are, except that a thread's end takes time in
- * proportion to the spans it had.
+ * does not depend on how many threads, orphans or spans there are, with two exceptions: a thread's end takes
+ * time in proportion to the spans it had, and orphans_release_empty to the orphanage's partial spans.
  */
 #include "runtime/cells/cache.h"
 #include "runtime/debug/span_check.h"

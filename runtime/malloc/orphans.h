@@ -7,7 +7,8 @@
 
 #include "runtime/cells/cache.h"
 
-/* Under the lock: the heap, which has no active spans, loses its thread. Any thread may take its spans. */
+/* Under the lock of the heaps: the heap, which has no active spans, loses its thread. Any thread may take its
+ * spans. */
 void orphans_leave(heap_t *heap);
 /* The same for a heap that may still have active spans. They stay with it, for the next thread that takes the
  * heap. */
@@ -15,7 +16,7 @@ void orphans_leave_whole(heap_t *heap);
 /* The heap's thread is gone and has not left the heap. If the heap has its own bins (heaps.h), it becomes an
  * orphan; else nothing changes. With the world stopped. */
 void orphans_retire(heap_t *heap);
-/* Under the lock: a heap without a thread, or NULL. */
+/* Under the lock of the heaps: a heap without a thread, or NULL. */
 heap_t *orphans_take_heap(void);
 /* Move an orphaned span with free cells of the class into this heap. NULL: there is none. */
 span_t *orphans_take_span(heap_t *self, uint32_t cls);

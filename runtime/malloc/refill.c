@@ -178,8 +178,6 @@ static void *take_sample(heap_t *heap, uint32_t cls, size_t size, bool *is_refus
     return is_due ? sampled_alloc(heap, cls, size, is_refused) : NULL;
 }
 
-/* Freed cells are taken first: those of the active span, then those that other threads have sent, then those
- * of other spans. Untouched memory comes last. */
 void *refill_bin(heap_t *heap, uint32_t cls, size_t size)
 {
     span_t *span = heap->active[cls];

@@ -88,8 +88,6 @@ static void span_discard(heap_t *heap, span_t *span)
         pages_give(span_slot(span), 1, SLOT_PAGES);
 }
 
-/* The active span has no freed cells. If it has untouched or hollow ones it becomes partial; else it is full
- * and waits for frees. */
 void span_rest(heap_t *heap, span_t *span)
 {
     heap->active[span->cls] = NULL;

@@ -9,14 +9,14 @@
  * any block that fits and wastes at most a quarter of it. So keeping and taking one touches neither the page
  * statistics nor a limit. Blocks of a thread that has a share are rounded up to a bin.
  *
- * A thread begins without a share. A share begins, or doubles, after it has happened several times that the
- * thread could not keep a run, because the share was full or there was none, and then needed a run. So a
- * program that only grows or only shrinks has none. All shares together are at most GOGC percent (at most
- * 100) of the larger of 16 MiB and an eighth of what is in use. They are counted in page_stats.spare, and the
- * idle rule (docs/design.md) counts them as unused memory. A share is given up at the thread's end, and by
- * malloc_trim and weir_free_os_memory (those of sleeping threads, too: tend.h). After idle memory was
- * released for a limit, a thread gives up its share at its next free of a run, and the share grows again 16
- * times as slowly.
+ * A thread begins without a share. When it could not keep a run, because its share was full or it had none,
+ * and later needs a run, a larger share would have served. After several such times it gets a share, or its
+ * share doubles. So a program that only grows or only shrinks has none. All shares together are at most GOGC
+ * percent (at most 100) of the larger of 16 MiB and an eighth of what is in use. They are counted in
+ * page_stats.spare, and the idle rule (docs/design.md) counts them as unused memory. A share is given up at
+ * the thread's end, and by malloc_trim and weir_free_os_memory (those of sleeping threads, too: tend.h).
+ * After idle memory was released for a limit, a thread gives up its share at its next free of a run, and the
+ * share grows again 16 times as slowly.
  *
  * Only the owner calls these functions, or its tender, under the biased lock (bias.h). */
 #ifndef WEIR_MALLOC_SPARE_H

@@ -30,11 +30,11 @@ enum lock_rank {
     LOCK_RANK_START,        /* runtime/threads/fork.c: the start of the runtime and of its parts */
     LOCK_RANK_FORK,         /* runtime/threads/fork.c: the locks that a fork takes */
     LOCK_RANK_CYCLE,        /* runtime/cycle/cycle.c: one cycle at a time */
-    LOCK_RANK_GC,           /* runtime/gc/cycle/gc.c: the pacer and the trace */
+    LOCK_RANK_GC,           /* runtime/gc/cycle/gc_pace.c: the pacer and the trace */
     LOCK_RANK_SIDE_TABLE,   /* runtime/gc/cells/side_table.c: finalizers, weak references */
     LOCK_RANK_ARENAS,       /* arena/quarantine.c; the locks of arena/live.c come just before */
     LOCK_RANK_POOLS,        /* pool: the list of pools, their biased locks */
-    LOCK_RANK_HEAPS,        /* runtime/heap/thread.c: the list of heaps */
+    LOCK_RANK_HEAPS,        /* runtime/cells/cache.c: the list of heaps */
     LOCK_RANK_COLLECTED,    /* runtime/gc/cells/collected_span.c */
     LOCK_RANK_ORIGIN,       /* runtime/profile/origin.c */
     LOCK_RANK_SAMPLED,      /* runtime/profile/sampled.c: spans of samples */

@@ -21,8 +21,8 @@ enum { OS_PAGE = 4096, OS_HUGE_PAGE = 2 * 1024 * 1024 };
 /* Reserve address space, aligned, inaccessible and free of charge (what alignment leaves over
  * stays reserved as well). NULL when there is none. */
 void *os_reserve(size_t size, size_t alignment);
-/* The same for memory that the program will get. Only what os_reserve returns counts as the runtime's own
- * (own.h). */
+/* The same for memory that the program will get: unlike the range that os_reserve returns, it does not count
+ * as the runtime's own (own.h). */
 void *os_reserve_for_program(size_t size);
 /* Reserve and commit at once, for the runtime's own tables: zero pages. The size is a multiple of the page.
  * NULL: nothing is left reserved. */

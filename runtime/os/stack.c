@@ -46,7 +46,7 @@ __asm__(".pushsection .text\n"
         ".size stack_call, . - stack_call\n"
         ".popsection\n");
 
-/* The addresses are claimed once. If there is no memory to map, a later call tries again. */
+/* The addresses are claimed once, so that a call after a failed one does not claim others. */
 void *stack_make(void)
 {
     static char *addresses;

@@ -11,8 +11,9 @@
 
 enum { STACK_BYTES = 256 * 1024 };
 
-/* Make a stack, for good, and return its upper end. Only the part that is used becomes resident; the
- * addresses below the stack are inaccessible. One caller at a time. NULL: no memory. */
+/* There is one such stack: make it, for good, and return its upper end. Only the part that is used becomes
+ * resident; the addresses below the stack are inaccessible. One caller at a time. NULL: no memory, and the
+ * caller may try again. */
 void *stack_make(void);
 
 /* call(argument) on the stack, whose upper end is a multiple of 16. */

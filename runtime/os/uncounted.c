@@ -1,6 +1,7 @@
 /* uncounted: see uncounted.h. glibc's count is `__nptl_nthreads`, which libthread_db reads too. It is looked
  * up by name, and not linked to: a reference to one of glibc's private names would keep packages of the
- * library from being installed. Other C libraries have no such variable; with them the process stays. */
+ * library from being installed. Other C libraries have no such variable; with them the process goes on when
+ * only threads of the runtime are left. */
 #define _GNU_SOURCE
 #include "runtime/os/uncounted.h"
 

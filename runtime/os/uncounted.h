@@ -1,6 +1,6 @@
 /* uncounted: threads that the C library does not count. It ends the process with status 0 when the last
- * thread that it counts ends: the first thread may leave by pthread_exit, and the others go on. So it may not
- * count the runtime's own threads, which never end.
+ * thread that it counts ends: the first thread may leave by pthread_exit, and the others go on. So it must
+ * not count the runtime's own threads, which never end.
  */
 #ifndef WEIR_OS_UNCOUNTED_H
 #define WEIR_OS_UNCOUNTED_H

@@ -18,7 +18,7 @@ static struct {
     uint32_t slot, count; /* 0: none */
 } held;
 
-/* True: there was one. */
+/* Hand the withheld run back for reuse. False: there is none. */
 static bool let_go(void)
 {
     uint32_t slot = held.slot, count = held.count;

@@ -25,8 +25,8 @@ static bool clear_by_kernel(char *memory, size_t size)
     return (size >= CLEARED_BY_KERNEL || options.collect) && os_release(memory, size);
 }
 
-/* Count the touched pages of a range as no longer for reuse by the extent allocator, and return their bytes.
- * Those pages may hold anything, the others are zero. */
+/* The extent allocator no longer has the range for reuse: set `touched` of its slots to 0, and return the
+ * bytes of the pages that were touched. Those pages may hold anything, the others are zero. */
 static size_t huge_take_touched(const char *memory, size_t size, bool zeroed)
 {
     size_t touched = 0;

@@ -1,5 +1,5 @@
 /* huge: objects over 2 MiB and those of an alignment over a slot. They come from the extent allocator
- * (extents.h), which owns the reuse of their addresses. All of this is under the pages' lock, but
+ * (extents.h), which owns the reuse of their addresses. All of this is under the pages' lock, except
  * huge_clear. */
 #ifndef WEIR_PAGES_HUGE_H
 #define WEIR_PAGES_HUGE_H

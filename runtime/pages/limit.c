@@ -28,7 +28,7 @@ static struct {
     _Atomic int64_t bytes[LIMITS]; /* INT64_MAX: none. Read by any thread */
     unsigned shares[LIMITS];       /* in percent of the available memory, which the limit follows; 0: none */
     bool counts_process;           /* the scope */
-    bool is_watching;              /* the process is read */
+    bool is_watching;              /* the process's memory is read */
     foreign_t foreign;             /* zeros unless it is */
     _Atomic int64_t room;          /* the soft limit less what is foreign; read by any thread */
     _Atomic uint64_t look_at;      /* when to read next; UINT64_MAX: never. Read by any thread */

@@ -1,5 +1,5 @@
-/* pages_limit: the entry points of pages.h for the limits, for requests of cycles, and for what is held. They
- * take the lock and call limit and idle. */
+/* pages_limit: the entry points of pages.h for the limits, for requests of cycles, for what is held, and
+ * around fork. They take the lock and call limit and held. */
 #include "runtime/pages/held.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/pages.h"

@@ -1,4 +1,5 @@
-/* pages_lock: see pages_lock.h. Reading the page statistics, and fork. */
+/* pages_lock: see pages_lock.h. Also the functions of pages_state.h for readers of statistics and
+ * descriptors. */
 #include "runtime/pages/pages_lock.h"
 
 #include "runtime/os/os.h"

@@ -11,8 +11,8 @@
 
 #include "runtime/base/compiler.h"
 
-/* In pages of OS_PAGE unless it says bytes; held.h adds up what may be resident. Written under the lock,
- * except the atomic fields: owners of spans add to `touched` as they extend, for instance. */
+/* In pages of OS_PAGE unless the name or the comment says otherwise; held.h adds up what may be resident.
+ * Written under the lock, except the atomic fields: owners of small spans, for instance, add to `touched`. */
 typedef struct page_stats {
     _Atomic size_t touched; /* of all slots, in use or free */
     size_t slots;           /* slots of all chunks: free or in use */
@@ -59,8 +59,8 @@ void pages_thread_end(void);
 void pages_read_begin(void);
 void pages_read_end(void);
 
-/* Was memory taken beyond the lower limit although no idle memory was left? Then the heap gives back what it
- * can. */
+/* Was memory taken beyond the lower of the two limits, with no idle memory left to release? Then the heap
+ * gives back what it can. */
 HIDDEN extern _Atomic bool pages_pressed;
 static inline bool pages_is_pressed(void)
 {

@@ -32,7 +32,7 @@ static struct {
     uint32_t busy;              /* how many of them */
     uint32_t pause;             /* attempts to skip, because the kernel refused the last one */
     uint32_t round;    /* what was refused in it (chunk->refused) is not tried again before the next one */
-    uint32_t attempts; /* of this round, in which something was left out */
+    uint32_t attempts; /* calls of purge_to in this round that ended above their bound */
     uint64_t turns;
 } purge;
 

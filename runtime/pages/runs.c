@@ -102,7 +102,6 @@ static uint32_t find_among(uint32_t from, uint32_t to, uint32_t count, size_t al
     return 0;
 }
 
-/* Find a run of free slots; 0: none. */
 uint32_t runs_find(uint32_t count, size_t alignment, enum runs_which which, bool is_small)
 {
     enum index_kind kind = which == RUNS_DIRTY ? INDEX_DIRTY : INDEX_FREE;

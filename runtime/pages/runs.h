@@ -4,7 +4,7 @@
  * giving back a run is bit arithmetic on them. Dirty slots are taken first, lowest address first, so that the
  * heap stays dense and its upper end empties.
  *
- * All of this is under the pages' lock, but runs_release_hollow. */
+ * All of this is under the pages' lock, except runs_release_hollow. */
 #ifndef WEIR_PAGES_RUNS_H
 #define WEIR_PAGES_RUNS_H
 
@@ -48,7 +48,7 @@ bool runs_touch_huge(uint32_t slot, uint32_t count);
 
 /* Count the first `use` pages of a run as touched. */
 void runs_touch(uint32_t slot, uint32_t count, size_t use);
-/* Count the first slots of a run in use as not touched: they have no pages any more. */
+/* Count `count` slots, in use or free, as not touched: they have no pages any more. */
 void runs_forget(uint32_t slot, uint32_t count);
 /* Check every chunk, and add up the free slots and the idle pages. */
 void runs_verify(size_t *slots_free, size_t *idle);

@@ -11,8 +11,9 @@
  *
  * One deviation. In Go a full bucket stops the program's help with marking in the middle of a cycle, and what
  * does not fit is forgotten. A cycle that stops the world cannot be cut short, so here it may fill the bucket
- * beyond the brim, and that has to drain before the next. Without this, cycles longer than the bucket would
- * follow each other at once. Hence, for any stretch of time in which no cycle starts while the limiter is on,
+ * beyond the brim, and the excess has to drain before the next one. Without this, cycles longer than the
+ * bucket would follow each other at once. Hence, for any stretch of time in which no cycle starts while the
+ * limiter is on,
  *
  *     collector <= program + capacity + longest cycle
  *

@@ -36,8 +36,9 @@
  *   still holds: GOGC=5 means 5.
  * - No cycle starts because the last one is old (Go: two minutes): nothing runs in an idle program.
  *
- * Invariants: trigger <= goal, and both exceed live by at least 45/64 of the step; no cycle is wanted before
- * the heap has grown by a quarter of the step.
+ * Invariants: goal and trigger exceed live by at least 45/64 of the step; trigger <= goal, except after
+ * pacer_wants_cycle has put a cycle off because of the limiter; no cycle is wanted before the heap has grown
+ * by a quarter of the step.
  */
 #ifndef WEIR_POLICY_PACER_H
 #define WEIR_POLICY_PACER_H

@@ -33,7 +33,6 @@ size_t release_bound(const release_t *rule, size_t inuse, size_t unused)
 
 /* Releases are few and large, instead of one at each free: each goes down to somewhat less than what may be
  * idle. */
-
 size_t release_excess(const release_t *rule, release_sizes_t sizes)
 {
     if (rule->percent < 0 || sizes.idle <= release_floor(rule))

@@ -13,7 +13,7 @@
  * from the refaults of pages that it evicted (the shadow entries of Linux; Johannes Weiner, 2014), and as
  * tcmalloc holds back from a release what recent demand has used:
  *
- *     given      what the rule has given back and has not come back yet
+ *     given      what the rule has given back, as far as it has not come back yet
  *     learnt     what came back: held from now on. At most `peak`
  *     peak       the most that was in use lately
  *

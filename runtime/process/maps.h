@@ -29,7 +29,7 @@ typedef struct maps {
 } maps_t;
 
 /* Open /proc/thread-self/maps: /proc/self/maps is empty once the first thread has ended. `piece` is in use
- * until maps_close. False: there is no such file. */
+ * until maps_close. False: it cannot be opened. */
 bool maps_open(maps_t *maps, char *piece, size_t size);
 void maps_close(maps_t *maps);
 
