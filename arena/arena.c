@@ -85,8 +85,7 @@ static arena_block_t *add_block(arena_t *arena, size_t need, bool large)
     return block;
 }
 
-/* Clear a range of a scanned arena, so that the collector finds no pointer there. */
-static void clear(const arena_t *arena, char *from, char *to)
+void arena_clear(const arena_t *arena, char *from, char *to)
 {
     if (arena->watch)
         watch_show(arena->watch, from, to);
@@ -147,7 +146,7 @@ static void *take_from_other_block(arena_t *arena, size_t alignment, size_t size
     bool large = need > usual_size(arena) / 4;
     arena_block_t *block = find_spare(arena, need, large);
     if (block && arena->scanned)
-        clear(arena, block->start, block->end);
+        arena_clear(arena, block->start, block->end);
     if (!block)
         block = add_block(arena, need, large);
     if (!block)
@@ -307,7 +306,7 @@ COLD static void clear_behind(const arena_t *arena, const weir_arena_place *plac
     const arena_block_t *block = place->block;
     char *end = block == arena->current ? arena->window.next : block->end;
     if (end > place->next) /* the object before the place may have shrunk */
-        clear(arena, place->next, end);
+        arena_clear(arena, place->next, end);
 }
 
 void weir_arena_rewind(weir_arena *window, weir_arena_place place)
@@ -374,7 +373,7 @@ static void move_blocks(arena_t *into, arena_t *from)
         last = block;
     }
     if (from->scanned && !into->scanned) {
-        clear(into, into->window.next, into->end);
+        arena_clear(into, into->window.next, into->end);
         into->scanned = true;
     }
     block_link(last, block_newer(into->current));

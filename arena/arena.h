@@ -69,6 +69,9 @@ void *arena_take(arena_t *arena, size_t alignment, size_t size);
 /* Give all spare blocks back. */
 void arena_give_spares(arena_t *arena);
 
+/* Clear a part of a scanned arena that becomes free, so that the collector finds no pointer there. */
+void arena_clear(const arena_t *arena, char *from, char *to);
+
 /* Set where the window of the current block begins. */
 static inline void arena_set_next(arena_t *arena, char *next)
 {

@@ -59,10 +59,13 @@ static bool resize_in_place(arena_t *arena, char *object, size_t size, size_t ne
     bool last = is_last(arena, object, size);
     if (last ? room > (size_t)(arena->end - object) : new_size > size)
         return false;
+    char *end = arena->window.next;
     if (last)
         arena_set_next(arena, object + room);
     if (arena->watch)
         watch_resize(arena->watch, object, size, new_size);
+    if (arena->scanned && arena->window.next < end)
+        arena_clear(arena, arena->window.next, end);
     return true;
 }
 
@@ -119,6 +122,8 @@ char *weir_arena_vprintf(weir_arena *arena, const char *format, va_list argument
     char *string = weir_arena_alloc(arena, (size_t)length + 1);
     if (string && (string != there || (size_t)length >= room))
         vsnprintf(string, (size_t)length + 1, format, arguments);
+    if (string != there && room && arena_of(arena)->scanned)
+        arena_clear(arena_of(arena), there, there + ((size_t)length < room ? (size_t)length : room));
     return string;
 }
 

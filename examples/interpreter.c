@@ -85,6 +85,8 @@ static value *read_value(const char **text)
         return number_make(strtol(*text, (char **)text, 10));
     size_t length = strcspn(*text, " ()\n");
     char *name = weir_gc_alloc_noscan(length + 1); /* text has no pointers */
+    if (!name)
+        exit(1);
     memcpy(name, *text, length);
     *text += length;
     value *made = value_make(SYMBOL);

@@ -28,12 +28,16 @@ static parameter *parameters_parse(weir_arena *arena, const char *query)
 {
     parameter *list = NULL, **end = &list;
     char *rest = weir_arena_strdup(arena, query);
+    if (!rest)
+        return NULL;
     for (char *pair; (pair = strsep(&rest, "&"));) {
         char *value = strchr(pair, '=');
         if (!value)
             continue;
         *value++ = '\0';
         parameter *parsed = weir_arena_alloc(arena, sizeof *parsed);
+        if (!parsed)
+            break;
         *parsed = (parameter){pair, value, NULL};
         *end = parsed;
         end = &parsed->next;
@@ -73,7 +77,7 @@ static void request_serve(weir_arena *arena, const char *path, const char *query
 {
     const parameter *parameters = parameters_parse(arena, query);
     const char *reply = !strcmp(path, "/sum") ? reply_sum(arena, parameters) : reply_greet(arena, parameters);
-    printf("GET %s: %s\n", path, reply);
+    printf("GET %s: %s\n", path, reply ? reply : "out of memory");
     weir_arena_reset(arena);
 }
 

@@ -201,7 +201,7 @@ class Server:
             server.kill()
         sample = server.finish()
         return replace(sample, seconds=seconds, rss_kib=sample.rss_kib + more_kib,
-                       failure=sample.failure or failure)
+                       failure=failure or sample.failure)
 
 
 @dataclass

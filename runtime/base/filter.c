@@ -131,11 +131,15 @@ uint32_t filter_answer(const struct sock_fprog *program, const struct seccomp_da
         case BPF_ALU:
             a = calculate(BPF_OP(one->code), a, operand);
             break;
-        case BPF_JMP:
-            at += BPF_OP(one->code) == BPF_JA            ? one->k
-                  : is_so(BPF_OP(one->code), a, operand) ? one->jt
-                                                         : one->jf;
+        case BPF_JMP: {
+            uint32_t over = BPF_OP(one->code) == BPF_JA            ? one->k
+                            : is_so(BPF_OP(one->code), a, operand) ? one->jt
+                                                                   : one->jf;
+            if (over >= length - at) /* the kernel will refuse the filter */
+                return KILLED;
+            at += over;
             break;
+        }
         case BPF_RET:
             return BPF_RVAL(one->code) == BPF_A ? a : one->k;
         default: /* BPF_MISC */

@@ -25,15 +25,21 @@ static struct {
     size_t huge;      /* slots whose bitmaps lie on huge pages */
 } tables;
 
+/* What was claimed for a table is kept, if the kernel refuses the next one, for the next call. */
+static void *claim_once(void *table, size_t entry, size_t alignment)
+{
+    return table ? table : claim(os_page_up(region.size / SLOT_SIZE * entry), alignment);
+}
+
 static bool init(void)
 {
+    static bits_t *bits;
     if (bitmaps_bits)
         return true;
-    size_t slots = region.size / SLOT_SIZE;
-    bits_t *bits = claim(slots * BITS_BYTES, OS_HUGE_PAGE);
-    bitmaps_scanned = bits ? claim(slots * SCANNED_BYTES, OS_HUGE_PAGE) : NULL;
-    bitmaps_grey = bitmaps_scanned ? claim(slots * sizeof(grey_t), OS_PAGE) : NULL;
-    bitmaps_slot_kinds = bitmaps_grey ? claim(os_page_up(slots * sizeof(slot_kind_t)), OS_PAGE) : NULL;
+    bits = claim_once(bits, BITS_BYTES, OS_HUGE_PAGE);
+    bitmaps_scanned = bits ? claim_once(bitmaps_scanned, SCANNED_BYTES, OS_HUGE_PAGE) : NULL;
+    bitmaps_grey = bitmaps_scanned ? claim_once(bitmaps_grey, sizeof(grey_t), OS_PAGE) : NULL;
+    bitmaps_slot_kinds = bitmaps_grey ? claim_once(bitmaps_slot_kinds, sizeof(slot_kind_t), OS_PAGE) : NULL;
     if (!bitmaps_slot_kinds)
         return false;
     __atomic_store_n(&bitmaps_bits, bits, __ATOMIC_RELEASE);
@@ -93,15 +99,17 @@ bool bitmaps_prepare(uint32_t slot, uint32_t count)
 {
     if (!init())
         return false;
-    describe(slot + 1);
     size_t have = tables.mapped, need = slot + count, all = region.size / SLOT_SIZE;
-    if (need <= have)
+    if (need <= have) {
+        describe(slot + 1);
         return true;
+    }
     size_t want = (need + need / 4 + CHUNK_SLOTS) & ~(size_t)(CHUNK_SLOTS - 1);
     want = want < all ? want : all;
     if (!reach_all(want) && (!pages_make_room() || !reach_all(want)))
         return false;
     tables.mapped = want;
+    describe(slot + 1);
     __atomic_store_n(&bitmaps_reach, want << SLOT_SHIFT, __ATOMIC_RELEASE);
     make_huge(slot);
     return true;

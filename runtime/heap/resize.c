@@ -53,14 +53,20 @@ static void *realloc_outside(void *p, size_t size)
     return retry_no_memory();
 }
 
-static void *realloc_large(span_t *span, size_t size)
+static void *realloc_large_once(span_t *span, size_t size)
 {
-    weir_account *before = divert_to_account_of(span_start(span));
     heap_t *self = thread_heap();
     void *p = self ? large_realloc(self, span, size, heap_malloc) : retry_no_memory();
     thread_return_borrowed();
+    return p;
+}
+
+static void *realloc_large(span_t *span, size_t size)
+{
+    weir_account *before = divert_to_account_of(span_start(span));
+    void *p = realloc_large_once(span, size);
     if (retry_is_worth(p))
-        p = retry_result(large_realloc(thread_heap(), span, size, heap_malloc));
+        p = retry_result(realloc_large_once(span, size));
     divert_to(before);
     return p;
 }

@@ -159,15 +159,9 @@ static void settle_collecting(void)
         options.collect = 1;
 }
 
-<<<<<<< HEAD
 /* The first thread that comes here starts the runtime, once per process. Before that every list is empty, so
  * every allocation takes the slow path and comes here. A thread that reads 1 in `state` goes on without the
  * lock, so `state` is written last. */
-=======
-/* The first thread that comes here starts the runtime, once per process. Before that, every list is empty, so
- * every allocation takes the slow path and comes here. A thread that does not take the lock goes on as soon
- * as `state` says that all is done: so `state` is written last. */
->>>>>>> ra
 static bool runtime_start(bool *first)
 {
     static _Atomic int state; /* 0 not yet, 1 started, 2 impossible; written under fork_start_lock */

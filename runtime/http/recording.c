@@ -13,6 +13,7 @@
 #include <weir/trace.h>
 
 #include "runtime/http/thread.h"
+#include "runtime/os/uncounted.h"
 
 enum { STACK = 64 * 1024 };
 
@@ -32,6 +33,7 @@ static void *wait_and_end(void *unused)
         ;
     weir_trace_end();
     recording.done(recording.context);
+    uncounted_ends();
     return NULL;
 }
 
@@ -61,8 +63,10 @@ bool recording_start(unsigned seconds, void (*done)(void *context), void *contex
     bool traces = recording.file >= 0 && weir_trace_begin(path),
          started = traces && thread_start_detached(wait_and_end, STACK);
     int error = errno;
-    if (started)
+    if (started) {
+        uncounted_began();
         return true;
+    }
     if (traces)
         weir_trace_end();
     if (recording.file >= 0)

@@ -168,7 +168,10 @@ void (*_Atomic purge_watch)(size_t bytes, uint64_t from_ns, uint64_t to_ns);
 /* 0, or the kernel's error. */
 static int release_memory(const purge_run_t *piece)
 {
-    return os_release(region_address(piece->slot), (size_t)piece->count << SLOT_SHIFT) ? 0 : errno;
+    if (!os_release(region_address(piece->slot), (size_t)piece->count << SLOT_SHIFT))
+        return errno;
+    probe_release(piece->pages * OS_PAGE);
+    return 0;
 }
 
 COLD static int release_watched(const purge_run_t *piece)
@@ -194,8 +197,6 @@ static int release_pieces(const purge_run_t *piece)
     int error = UNLIKELY(atomic_load_explicit(&purge_watch, memory_order_relaxed) != NULL)
                     ? release_watched(piece)
                     : release_memory(piece);
-    if (error == 0)
-        probe_release(piece->pages * OS_PAGE);
     pages_lock_resume();
     purge.turns++;
     purge.busy--;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -107,27 +108,78 @@ enum dirty dirty_begin(uintptr_t from, uintptr_t to)
     return DIRTY_FAILED;
 }
 
+/* The program may have closed the descriptor, and another file may have its number since. */
+static bool is_own(int fd, const struct stat *file)
+{
+    struct stat now;
+    return fstat(fd, &now) == 0 && now.st_dev == file->st_dev && now.st_ino == file->st_ino;
+}
+
+/* --- asking --- */
+
+enum { REGIONS = 64, GRAIN = 64 * 1024, GRAINS = 1024 };
+
+typedef struct question {
+    uint64_t flags;
+    void (*written)(void *context, uintptr_t low, uintptr_t high);
+    void *context;
+    size_t grain;
+    pagemap_region_t regions[REGIONS];
+} question_t;
+
+/* Reports the regions that the last scan has filled in. Returns where the last of them ends, or `from`. */
+static uintptr_t report(const question_t *question, uintptr_t from)
+{
+    for (size_t i = 0; i < REGIONS && question->regions[i].end; i++) {
+        from = question->regions[i].end;
+        if (question->written)
+            question->written(question->context, question->regions[i].start, from);
+    }
+    return from;
+}
+
+/* A part of the range that was mapped anew since `begin` is not watched, and fails the scan of all that it
+ * lies in. The scan has filled in what it found before that part. So the step is halved until the part is
+ * found, to a grain, and the grain counts as written; behind it the step doubles. If the program has closed
+ * userfaultfd's descriptor, nothing is watched, and halving would take long. */
+static enum dirty ask_in_steps(question_t *question, uintptr_t from, uintptr_t to)
+{
+    for (uintptr_t step = to - from; from < to;) {
+        uintptr_t end = to - from > step ? from + step : to;
+        pagemap_scan_t scan = {
+            .start = from, .end = end, .regions = (uintptr_t)question->regions, .region_count = REGIONS};
+        memset(question->regions, 0, sizeof question->regions);
+        bool watched = scan_dirty_pages(dirty.scan, &scan, question->flags) >= 0;
+        if (watched ? scan.walk_end <= from : errno != EPERM || !is_own(dirty.faults, &dirty.faults_file))
+            return DIRTY_FAILED;
+        uintptr_t last = report(question, from);
+        if (watched) {
+            from = scan.walk_end;
+            step = step < to - from ? step * 2 : step;
+        } else if (end - last > question->grain) {
+            from = last;
+            step = (end - last) / 2 & ~(OS_PAGE - 1);
+        } else {
+            if (question->written)
+                question->written(question->context, last, end);
+            from = end;
+        }
+    }
+    return DIRTY_OK;
+}
+
 static enum dirty ask(uintptr_t from, uintptr_t to, uint64_t flags,
                       void (*written)(void *context, uintptr_t low, uintptr_t high), void *context)
 {
-    enum { REGIONS = 64 };
-    pagemap_region_t regions[REGIONS];
-    int saved = errno;
     if (dirty.state <= 0 || !filter_permits(FILTER_DIRTY))
         return DIRTY_UNSUPPORTED;
-    while (from < to) {
-        pagemap_scan_t scan = {
-            .start = from, .end = to, .regions = (uintptr_t)regions, .region_count = REGIONS};
-        long count = scan_dirty_pages(dirty.scan, &scan, flags);
-        if (count < 0 || scan.walk_end <= from) {
-            errno = saved;
-            return DIRTY_FAILED;
-        }
-        for (long i = 0; written && i < count; i++)
-            written(context, regions[i].start, regions[i].end);
-        from = scan.walk_end;
-    }
-    return DIRTY_OK;
+    size_t grain = (to - from) / GRAINS & ~(OS_PAGE - 1);
+    question_t question = {
+        .flags = flags, .written = written, .context = context, .grain = grain > GRAIN ? grain : GRAIN};
+    int saved = errno;
+    enum dirty result = ask_in_steps(&question, from, to);
+    errno = saved;
+    return result;
 }
 
 enum dirty dirty_ask(uintptr_t from, uintptr_t to,
@@ -154,8 +206,7 @@ void dirty_end(uintptr_t from, uintptr_t to)
 /* Close the descriptor, unless another file has its number by now. */
 static void close_own(int fd, const struct stat *file)
 {
-    struct stat now;
-    if (fstat(fd, &now) == 0 && now.st_dev == file->st_dev && now.st_ino == file->st_ino)
+    if (is_own(fd, file))
         syscall(SYS_close, fd);
 }
 

@@ -34,8 +34,10 @@ enum dirty { DIRTY_OK, DIRTY_UNSUPPORTED, DIRTY_FAILED };
 bool dirty_is_supported(void);
 
 enum dirty dirty_begin(uintptr_t from, uintptr_t to);
-/* Call written(context, low, high) for each run of written pages, in ascending order. If the result is not
- * DIRTY_OK, the reported pages were written, and nothing is known of the others. */
+/* Call written(context, low, high) for each run of written pages, in ascending order. A part that was mapped
+ * anew since dirty_begin is no longer watched: it is reported each time, with up to 64 KiB around it (of a
+ * range over 64 MiB, a 1024th of it). If the result is not DIRTY_OK, the reported pages were written, and
+ * nothing is known of the others. */
 enum dirty dirty_ask(uintptr_t from, uintptr_t to,
                      void (*written)(void *context, uintptr_t low, uintptr_t high), void *context);
 enum dirty dirty_look(uintptr_t from, uintptr_t to,

@@ -50,17 +50,15 @@ static void find_id(uintptr_t base, module_t *module)
     if (!read_memory(base, &file, sizeof file) || memcmp(file.e_ident, ELFMAG, SELFMAG) != 0 ||
         file.e_phentsize != sizeof(Elf64_Phdr))
         return;
-    uintptr_t first = 0;
-    bool known = false;
+    Elf64_Phdr part = {0};
+    for (uint32_t i = 0; part.p_type != PT_LOAD; i++)
+        if (i == file.e_phnum || !read_memory(base + file.e_phoff + i * sizeof part, &part, sizeof part))
+            return;
+    uintptr_t first = part.p_vaddr - part.p_offset; /* the address of `base`, as the file has it */
     for (uint32_t i = 0; i < file.e_phnum; i++) {
-        Elf64_Phdr part;
         char notes[512];
         if (!read_memory(base + file.e_phoff + i * sizeof part, &part, sizeof part))
             return;
-        if (part.p_type == PT_LOAD && !known) {
-            first = part.p_vaddr - part.p_offset;
-            known = true;
-        }
         size_t size = part.p_filesz < sizeof notes ? part.p_filesz : sizeof notes;
         if (part.p_type == PT_NOTE && read_memory(base + part.p_vaddr - first, notes, size) &&
             take_note(notes, size, module))

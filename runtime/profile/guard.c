@@ -244,7 +244,8 @@ static const char *find_damage(const guarded_t *slot, const char *page)
     return NULL;
 }
 
-/* Under the lock, which is released for a report. */
+/* Under the lock, which is released for a report. The block is no longer live: a second free of it meanwhile
+ * is found. */
 static void check_fillings(const guarded_t *slot, const char *page)
 {
     const char *damage = find_damage(slot, page);
@@ -272,9 +273,9 @@ uint32_t guard_free(const heap_t *heap, void *p)
     guarded_t *slot = slot_of(p, &number);
     bool is_block = slot && slot->is_live;
     if (is_block) {
-        check_fillings(slot, page_of(number));
         slot->freed = calls;
         slot->is_live = false;
+        check_fillings(slot, page_of(number));
         cls = slot->cls;
         os_decommit(page_of(number), OS_PAGE);
         give_slot(number);

@@ -91,10 +91,10 @@ static _Unwind_Reason_Code find_program(struct _Unwind_Context *context, void *a
     static const int kept[ORIGIN_SAVED] = {3, 6, 12, 13, 14, 15};
     origin_frame_t *frame = argument;
     uintptr_t address = unwind_ip(context) - 1;
-    frame->from = unwind_cfa(context);
     if (own_has_in_image(address) || is_beside(address, (const void *)(uintptr_t)exit) ||
         is_beside(address, (const void *)(uintptr_t)__tls_get_addr))
         return _URC_NO_REASON;
+    frame->from = unwind_cfa(context);
     for (size_t i = 0; i < ORIGIN_SAVED; i++)
         frame->saved[i] = unwind_register(context, kept[i]);
     return _URC_END_OF_STACK;

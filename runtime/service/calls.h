@@ -15,8 +15,8 @@ void calls_note_origins(void);
 void calls_find_stack(origin_stack_t *stack);
 
 /* The program's innermost frame on the calling thread's stack, for code that runs within exit. The frames of
- * exit itself hold stale words, which must not count as roots. If that frame is not found: without registers,
- * the outermost frame that was found, or `here` if there was none. */
+ * exit itself hold stale words, which must not count as roots. If that frame is not found: `here`, without
+ * registers. */
 origin_frame_t calls_program_frame(const void *here);
 
 #endif

@@ -110,10 +110,11 @@ static void handle_stop(int number, siginfo_t *info, void *context)
 
 /* --- its installation --- */
 
-/* The C library's function, not ours (swap/mask.c), which hides the handler. */
+/* The C library's function, not ours (swap/mask.c), which hides the handler. ThreadSanitizer has to see the
+ * call. */
 static int kernel_action(const struct sigaction *action, struct sigaction *old)
 {
-#ifdef __GLIBC__
+#if defined(__GLIBC__) && !defined(__SANITIZE_THREAD__)
     int __sigaction(int number, const struct sigaction *action, struct sigaction *old);
     return __sigaction(os_stop_signal(), action, old);
 #else

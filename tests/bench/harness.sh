@@ -72,6 +72,20 @@ awk 'BEGIN { for (r = 0; r < 3; r++) for (i = 0; i < 30000; i++) print "Benchmar
 (ulimit -t 10 && "$WEIR" benchstat -format csv many >table 2>err) || fail "30,000 names take more than 10 s"
 (ulimit -t 10 && "$WEIR" benchstat -format csv -row .name -table /x -filter '/x:/99$/' many >table 2>err) || fail "as keys"
 
+echo "benchstat: classes of characters in a regular expression, as in Go, in brackets too"
+matches() {
+    "$WEIR" benchstat -filter ".fullname:/$1/" names >table 2>err && [ "$(grep -c '^X/' table)" = "$2" ] || fail "$1: $(cat table err)"
+}
+printf 'Benchmark%s 100 5 ns/op\n' X/a=1 X/a=1.5 X/a=b_c X/a=] X/a=- 'X/a=\' X/a=é >names
+matches 'a=\d$' 1
+matches 'a=[\d.]+$' 2
+matches 'a=\w+$' 2
+matches 'a=[\w.]+$' 3
+matches 'a=[^\d\]]' 4
+matches 'a=[]\d]' 3
+matches 'a=[\-\\]$' 2
+matches '^X(?:\/a=[[:digit:]\]])$' 2
+
 echo "benchstat: an expression that is none gets one line, and where"
 for expression in a a: '(a:b' 'a:(b c)' 'a:/x' '"a' '"\q"' .config:x 'a:/(/' ')' 'a@' '-' 'a:b OR' '*)' 'a:/[/' 'a:/x/y'; do
     ! "$WEIR" benchstat -filter "$expression" on >out 2>err || fail "takes -filter '$expression'"

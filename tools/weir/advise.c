@@ -33,10 +33,8 @@ static bool take_size(uint64_t *number, const char *text, bool has_unit)
     if (*text < '0' || *text > '9' || errno != 0)
         return false;
     const char *unit = has_unit && *end ? strchr(units, *end) : NULL;
-    if (unit && strcmp(end + 1, "iB") == 0) {
-        *number <<= 10 * (unit - units + 1);
-        return true;
-    }
+    if (unit && strcmp(end + 1, "iB") == 0)
+        return !__builtin_mul_overflow(*number, (uint64_t)1 << 10 * (unit - units + 1), number);
     return *end == '\0';
 }
 

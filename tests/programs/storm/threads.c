@@ -50,9 +50,12 @@ static void *exits(void *seed)
     pthread_exit(live_a_little((uintptr_t)seed));
 }
 
+static _Atomic uint64_t detached_begun, detached_ended;
+
 static void *detached(void *seed)
 {
     block_free(live_a_little((uintptr_t)seed));
+    detached_ended++;
     return NULL;
 }
 
@@ -108,6 +111,7 @@ static void start_detached(uint64_t *random)
     if (below(random, 2))
         pthread_attr_setsigmask_np(&attributes, &all);
     pthread_t thread;
+    detached_begun++;
     CHECK(pthread_create(&thread, &attributes, detached, (void *)(uintptr_t)random_next(random)) == 0);
     pthread_attr_destroy(&attributes);
 }
@@ -170,7 +174,7 @@ static void threads_step(worker_t *w)
 
 static bool have_ended(void)
 {
-    return threads_begun == threads_ended;
+    return detached_begun == detached_ended && threads_begun == threads_ended;
 }
 
 void threads_end(void)

@@ -172,6 +172,11 @@ Test(filter, of_a_program_that_cannot_be_read_forbids_everything)
     cr_expect_eq(filter_forbids(&(struct sock_fprog){1, (struct sock_filter *)16}), FILTER_ALL);
     cr_expect_eq(filter_forbids(&(struct sock_fprog){UINT16_MAX, all}), FILTER_ALL);
     cr_expect_eq(filter_forbids(&(struct sock_fprog){0, all}), FILTER_ALL);
+    struct sock_filter back[] = {BPF_STMT(BPF_LD | BPF_IMM, 1), BPF_STMT(BPF_JMP | BPF_JA, UINT32_MAX),
+                                 BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    cr_expect_eq(filter_forbids(&(struct sock_fprog){COUNT(back), back}), FILTER_ALL, "jumps to itself");
+    back[1].k = 1;
+    cr_expect_eq(filter_forbids(&(struct sock_fprog){COUNT(back), back}), FILTER_ALL, "jumps over the end");
 }
 
 Test(filter, what_was_given_up_is_taken_back_when_it_was_not_installed)

@@ -86,6 +86,32 @@ Test(dirty, released_pages_come_back_clean_or_written_but_never_missed, .init = 
     cr_expect(said[3]);
 }
 
+/* As freed memory is, so that a use of it faults; and as it is when it comes back. */
+static void map_anew(size_t page, size_t count, int access)
+{
+    cr_assert_neq(mmap(memory + page * OS_PAGE, count * OS_PAGE, access,
+                       MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+                  MAP_FAILED);
+}
+
+Test(dirty, what_is_mapped_anew_is_reported_and_the_rest_still_watched, .init = begin)
+{
+    enum { GRAIN = 16 /* pages */ };
+    cr_expect_eq(ask(), 0);
+    map_anew(500, 3, PROT_NONE);
+    map_anew(1000, 300, PROT_READ | PROT_WRITE);
+    memory[20 * OS_PAGE] = memory[700 * OS_PAGE] = memory[(PAGES - 1) * OS_PAGE] = 5;
+    for (int round = 0; round < 3; round++) {
+        size_t count = ask(), others = round == 0 ? 3 : 0;
+        cr_expect(said[500] && said[502] && said[1000] && said[1299], "round %d", round);
+        cr_expect(said[20] == (round == 0) && said[700] == (round == 0) && said[PAGES - 1] == (round == 0));
+        cr_expect(count >= 303 + others && count <= 303 + others + 4 * GRAIN, "%zu", count);
+    }
+    memory[2000 * OS_PAGE] = 6;
+    ask();
+    cr_expect(said[2000]);
+}
+
 Test(dirty, random_writes_against_a_model, .init = begin)
 {
     uint64_t random = 3;
@@ -140,11 +166,12 @@ Test(dirty, no_write_is_lost_between_two_questions, .init = begin)
     }
 }
 
-Test(dirty, after_the_end_nothing_is_watched, .init = begin)
+Test(dirty, after_the_end_nothing_is_watched_and_all_is_reported, .init = begin)
 {
+    cr_expect_eq(ask(), 0);
     dirty_end((uintptr_t)memory, (uintptr_t)memory + PAGES * OS_PAGE);
-    memory[0] = 5;
-    cr_expect_eq(dirty_ask((uintptr_t)memory, (uintptr_t)memory + OS_PAGE, note, said), DIRTY_FAILED);
+    cr_expect_eq(ask(), PAGES);
+    cr_expect_eq(ask(), PAGES);
 }
 
 Test(dirty, a_forked_child_watches_for_itself, .init = begin)

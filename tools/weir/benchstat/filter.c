@@ -28,22 +28,59 @@ static struct filter *node(enum filter_kind kind, struct filter *first)
 
 static struct filter *parse_or(struct expression *expression);
 
+/* POSIX knows no escapes in brackets, and outside not all of Go's. Any other character after a "\" stands
+ * for itself. */
+static char *translated_escape(char *to, char escape, bool in_brackets)
+{
+    static const struct {
+        char escape;
+        const char *inside;
+    } classes[] = {{'d', "0-9"}, {'s', "[:space:]"}, {'w', "_[:alnum:]"}};
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (escape == classes[i].escape && in_brackets)
+            return stpcpy(to, classes[i].inside);
+        else if (escape == classes[i].escape)
+            return stpcpy(stpcpy(stpcpy(to, "["), classes[i].inside), "]");
+    *to++ = in_brackets ? '[' : '\\';
+    if (in_brackets)
+        *to++ = '.';
+    *to++ = escape;
+    return in_brackets ? stpcpy(to, ".]") : to;
+}
+
+/* How many characters are taken as they are: one, the beginning of brackets with a "]" that stands for
+ * itself, or a class in brackets. */
+static size_t plain_length(const char *from, bool *in_brackets)
+{
+    if (*in_brackets) {
+        const char *end = strncmp(from, "[:", 2) == 0 ? strstr(from, ":]") : NULL;
+        *in_brackets = *from != ']';
+        return end ? (size_t)(end + 2 - from) : 1;
+    }
+    if (*from != '[')
+        return 1;
+    *in_brackets = true;
+    size_t length = 1 + (from[1] == '^');
+    return length + (from[length] == ']');
+}
+
 /* Rewrites the syntax of Go's that POSIX lacks. */
 static char *translated(const char *regexp)
 {
-    char *text = memory_new(5 * strlen(regexp) + 1, 1), *to = text;
+    enum { LONGEST = 12 /* of what stands for an escape, "[_[:alnum:]]" */ };
+    char *text = memory_new(LONGEST * strlen(regexp) + 1, 1), *to = text;
+    bool in_brackets = false;
     for (const char *from = regexp; *from != '\0';) {
-        if (strncmp(from, "(?:", 3) == 0) {
+        if (*from == '\\' && from[1] != '\0') {
+            to = translated_escape(to, from[1], in_brackets);
+            from += 2;
+        } else if (!in_brackets && strncmp(from, "(?:", 3) == 0) {
             to = stpcpy(to, "(");
             from += 3;
-        } else if (strncmp(from, "\\d", 2) == 0) {
-            to = stpcpy(to, "[0-9]");
-            from += 2;
-        } else if (*from == '\\' && from[1] != '\0') {
-            to = mempcpy(to, from, 2);
-            from += 2;
         } else {
-            *to++ = *from++;
+            size_t count = plain_length(from, &in_brackets);
+            to = mempcpy(to, from, count);
+            from += count;
         }
     }
     return text;

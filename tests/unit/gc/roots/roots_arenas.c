@@ -64,6 +64,35 @@ Test(roots_arenas, what_is_rewound_keeps_nothing, .init = begin)
     weir_arena_free(arena);
 }
 
+/* The bytes that it gives up become free, and so zero: the object before a place may have shrunk. */
+Test(roots_arenas, an_object_that_shrinks_keeps_nothing_behind_its_end, .init = begin)
+{
+    weir_arena *arena = weir_arena_new(&scanned);
+    char *object = weir_arena_alloc(arena, 64);
+    memset(object, 0, 64);
+    ((link_t *)(void *)(object + 32))->object = weir_gc_alloc(48);
+    hidden_t behind = hide(((link_t *)(void *)(object + 32))->object);
+    collect();
+    cr_expect(is_alive(behind));
+    cr_assert_eq(weir_arena_resize(arena, object, 64, 16), object);
+    collect();
+    cr_expect_not(is_alive(behind));
+    cr_expect(is_zero(object + 16, 48));
+    weir_arena_free(arena);
+}
+
+/* A string that does not fit into the block has been printed there as far as it fits. */
+Test(roots_arenas, a_string_that_moves_on_leaves_nothing_behind, .init = begin)
+{
+    weir_arena *arena = weir_arena_new(&scanned);
+    char *first = weir_arena_alloc(arena, 16), *free_part = first + 16;
+    size_t room = (size_t)(arena->end - free_part);
+    char *string = weir_arena_printf(arena, "%0*d", (int)room + 10, 7);
+    cr_expect(room > 0 && string != free_part && strlen(string) == room + 10);
+    cr_expect(is_zero(free_part, room));
+    weir_arena_free(arena);
+}
+
 Test(roots_arenas, a_scanned_arena_in_the_caller_s_memory, .init = begin)
 {
     static char memory[4096];
