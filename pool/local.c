@@ -106,6 +106,7 @@ static void adopt(local_t *local, size_t id)
 {
     local->thread = pool_table;
     local->debt = 0;
+    local->left = LOCAL_NOT_ROBBED;
     local_restore(local);
     table_set_local(pool_table, id, local);
 }
@@ -255,15 +256,17 @@ static void revoke_all(weir_pool *pool)
         revoke_one(local);
 }
 
-/* True: the thread is not busy, and will not be as long as its bias is revoked. */
-static bool await(const local_t *local, int spin_limit)
+static bool is_busy(const local_t *local)
+{
+    return __atomic_load_n(&local->hot.busy, __ATOMIC_ACQUIRE);
+}
+
+/* Wait until the thread is not busy. False: it still is, after the processor was yielded so often. */
+static bool await(const local_t *local, int yields)
 {
     enum { SPINS = 128 };
-    /* If the thread's own local is busy, this is a signal handler that interrupted the operation: it would
-     * wait for ever. */
-    bool is_own = local->thread == pool_table;
-    for (int i = 0; __atomic_load_n(&local->hot.busy, __ATOMIC_ACQUIRE); i++) {
-        if (is_own || (spin_limit != REVOKE_FOR_EVER && i > SPINS + spin_limit))
+    for (int i = 0; is_busy(local); i++) {
+        if (yields != REVOKE_FOR_EVER && i > SPINS + yields)
             return false;
         if (i < SPINS)
             cpu_pause();
@@ -273,24 +276,26 @@ static bool await(const local_t *local, int spin_limit)
     return true;
 }
 
+/* Under pools.lock, with the bias revoked. True: the thread is not busy, and will not be as long as it is. If
+ * the thread's own local is busy, this is a signal handler that interrupted the operation: it would wait for
+ * ever. */
+static bool await_revoked(const local_t *local, int yields)
+{
+    return local->thread == pool_table ? !is_busy(local) : await(local, yields);
+}
+
 void local_await_others(const local_t *local)
 {
-    enum { PAUSES = 128, YIELDS = 32 };
+    enum { YIELDS = 32 };
     for (const local_t *other = local_first(local->pool); other; other = local_next(other))
-        for (int i = 0; i < PAUSES + YIELDS && other != local && other != &local->pool->common &&
-                        __atomic_load_n(&other->hot.busy, __ATOMIC_ACQUIRE);
-             i++) {
-            if (i < PAUSES)
-                cpu_pause();
-            else
-                os_yield();
-        }
+        if (other != local && other != &local->pool->common && !await(other, YIELDS))
+            pool_count_missed(local->pool);
 }
 
 static void await_all(weir_pool *pool, int spin_limit)
 {
     for (local_t *local = local_first(pool); local; local = local_next(local))
-        local->skipped = !await(local, spin_limit);
+        local->skipped = !await_revoked(local, spin_limit);
 }
 
 void pool_revoke(weir_pool *pool, int spin_limit)
@@ -325,7 +330,7 @@ bool local_revoke(local_t *local)
 {
     revoke_one(local);
     fence_cold();
-    return await(local, REVOKE_SPIN_LIMIT);
+    return await_revoked(local, REVOKE_SPIN_LIMIT);
 }
 
 void pool_restore(weir_pool *pool)

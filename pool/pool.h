@@ -41,6 +41,7 @@
 #include "runtime/os/os.h"
 
 #define POOL_NO_ID SIZE_MAX
+#define LOCAL_NOT_ROBBED UINT8_MAX        /* since the thread has the local; more than any count of rounds */
 #define POOL_UNBIASED ((uint32_t)1 << 31) /* more than any count of rounds */
 
 struct table;
@@ -55,7 +56,7 @@ typedef struct local {
     _Atomic bool revoked; /* written under pools.lock; read by operations off the fast path */
     bool skipped;         /* under pools.lock: the bias is revoked, but the thread was busy */
     uint8_t debt;         /* the thread's: misses until it may steal again (steal.c) */
-    uint8_t left;         /* under pools.lock: half of the rounds that the last theft from it found loaded */
+    uint8_t left;         /* under pools.lock: rounds that the last theft left loaded; LOCAL_NOT_ROBBED */
     uint32_t robbed_at;   /* under pools.lock: the lower 32 bits of its hits at that theft */
     weir_pool *pool;
     struct table *thread;            /* under pools.lock: the table that has it; NULL: it has no thread */
@@ -124,8 +125,12 @@ struct weir_pool {
     _Atomic(local_t *) locals; /* all; grows under pools.lock, read by all */
     depot_t empty;
     _Atomic uint32_t
-        moves;             /* how often objects went from one thread to another, counted after they arrived */
-    _Atomic uint64_t made; /* by new_object */
+        moves; /* how often objects went from one thread to another, counted after they arrived */
+    /* How often a thread that looked for objects did not wait any longer for another one's operation, which
+     * may have had some in hand. */
+    _Atomic uint32_t missed;
+    _Atomic uint64_t made;    /* by new_object */
+    _Atomic uint64_t make_ns; /* the mean time that it has taken lately; 0: not measured */
     _Atomic uint64_t drops;
     _Atomic uint64_t unkept;  /* drops of objects that never came in: refused, or no memory to note them */
     _Atomic uint64_t refused; /* those of `unkept` that the program or the cap refused */
@@ -242,6 +247,11 @@ static inline uint32_t pool_moves(const weir_pool *pool)
 {
     atomic_thread_fence(memory_order_acquire);
     return atomic_load_explicit(&pool->moves, memory_order_acquire);
+}
+
+static inline void pool_count_missed(weir_pool *pool)
+{
+    atomic_fetch_add_explicit(&pool->missed, 1, memory_order_relaxed);
 }
 
 static inline local_t *local_first(const weir_pool *pool)

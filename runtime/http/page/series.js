@@ -77,7 +77,7 @@ export const tiles = [
     {name: "Live", tone: "live", about: "allocated and not freed", read: metric("/memory/classes/heap/objects:bytes"), format: format.bytes},
     {name: "Held", tone: "held", about: "from the kernel, by weir", read: metric("/weir/memory/held:bytes"), format: format.bytes},
     {name: "Resident", tone: "resident", about: "of the whole process", read: now => now.resident, format: format.bytes},
-    {name: "Limit", tone: "limit", about: "near it idle memory goes", read: metric("/gc/gomemlimit:bytes"), format: format.orNone(format.bytes)},
+    {name: "Limit", tone: "limit", about: "near it, idle memory is given back", read: metric("/gc/gomemlimit:bytes"), format: format.orNone(format.bytes)},
     {name: "Given back", tone: "second", about: "to the kernel, ever", read: metric("/weir/os/released:bytes"), format: format.bytes},
     {name: "Goal", tone: "goal", about: "of the next collection", has: collects, read: metric("/gc/heap/goal:bytes"),
         format: format.orNone(format.bytes)},

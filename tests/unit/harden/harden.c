@@ -258,7 +258,7 @@ Test(harden, locked_blocks_in_quarantine_count_as_what_they_are, .disabled = SAN
     if (mlock(large, MIB(30)) != 0)
         cr_skip_test("RLIMIT_MEMLOCK");
     heap_free(large);
-    cr_expect_eq(heap_malloc(MIB(30)), large, "it is not kept from the next");
+    cr_expect_eq(heap_malloc(MIB(30)), large, "the next block may have the same memory");
 }
 
 Test(harden, what_a_slot_had_before_is_forgotten_with_its_size)
@@ -274,7 +274,8 @@ Test(harden, what_a_slot_had_before_is_forgotten_with_its_size)
     char *first = (char *)((uintptr_t)p & ~(uintptr_t)(SLOT_SIZE - 1));
     block_t block;
     heap_free(p);
-    cr_expect_null(block_find(p, &block).what, "as long as it is not used anew a second free is one");
+    cr_expect_null(block_find(p, &block).what,
+                   "a second free is found as long as the memory is not used again");
     trim_all(0);
     cr_expect_null(block_find(p, &block).what, "nor when its slot is free");
     char *q = NULL;

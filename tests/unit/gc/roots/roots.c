@@ -186,7 +186,7 @@ static void run_on_unknown_stack(void)
 Test(roots, where_not_all_are_found_nothing_is_freed, .init = begin)
 {
     if (SANITIZED)
-        cr_skip_test("their own stacks and files");
+        cr_skip_test("under this sanitizer stacks and files are not the program's alone");
     run_on_unknown_stack();
     cr_expect(alive_on_stack);
     if (!deny(SYS_openat))
