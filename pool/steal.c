@@ -7,14 +7,14 @@
  * Revoking a bias costs a fence of all threads: some microseconds, and twenty where it is dear to interrupt a
  * processor, as in some virtual machines. So a theft has to bring enough:
  *
- *     after a theft      debt = max(0, due - objects that it brought)
- *                        due  = THEFT, or, if the other thread has used the pool since an earlier theft from
- *                               it: the time of this theft / the time to make an object, at least THEFT
+ *     after a theft      debt = max(0, THEFT - objects that it brought); if the other thread has used the
+ *                        pool since an earlier theft from it: at least
+ *                               the time of this theft / the time to make an object
  *     at a further miss  if debt > 0: debt = debt - 1, and no theft
  *
  * So two threads that take one object from each other by turns soon have one each. Where one thread puts what
- * another gets, objects are made until enough are on their way to fill magazines, and thefts become rare.
- * They cost at most as much as the making. What an idle thread has in hand is found without a debt, if it is
+ * another gets, objects are made until enough are on their way to fill magazines, and thefts become rare. The
+ * making costs as much as the thefts. What an idle thread has in hand is found without a debt, if it is
  * enough. Where no thread has anything in hand, no bias is revoked. */
 #include <string.h>
 
@@ -123,13 +123,12 @@ static theft_t rob_and_load(weir_pool *pool, local_t *self, magazine_t **spare)
 /* An object also costs what its memory costs to touch first: about a quarter of a nanosecond a byte. */
 static uint8_t debt_after(const theft_t *theft, uint64_t theft_ns, const weir_pool *pool)
 {
-    uint64_t due = THEFT;
+    uint64_t debt = theft->brought < THEFT ? THEFT - theft->brought : 0, invested = 0;
     if (theft->brought && theft->is_contended) {
         uint64_t make_ns = atomic_load_explicit(&pool->make_ns, memory_order_relaxed);
-        due = theft_ns / ((make_ns ? make_ns : UNKNOWN_NS) + theft->object_bytes / 4);
-        due = due > THEFT ? due : THEFT;
+        invested = theft_ns / ((make_ns ? make_ns : UNKNOWN_NS) + theft->object_bytes / 4);
     }
-    uint64_t debt = due > theft->brought ? due - theft->brought : 0;
+    debt = debt > invested ? debt : invested;
     return debt < UINT8_MAX ? (uint8_t)debt : UINT8_MAX;
 }
 
