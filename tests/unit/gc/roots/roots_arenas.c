@@ -77,12 +77,13 @@ Test(roots_arenas, an_object_that_shrinks_keeps_nothing_behind_its_end, .init = 
     cr_assert_eq(weir_arena_resize(arena, object, 64, 16), object);
     collect();
     cr_expect_not(is_alive(behind));
-    cr_expect(is_zero(object + 16, 48));
+    cr_expect(SANITIZED || is_zero(object + 16, 48)); /* AddressSanitizer lets nobody read it */
     weir_arena_free(arena);
 }
 
-/* A string that does not fit into the block has been printed there as far as it fits. */
-Test(roots_arenas, a_string_that_moves_on_leaves_nothing_behind, .init = begin)
+/* A string that does not fit into the block has been printed there as far as it fits. Under AddressSanitizer it
+ * is not printed there. */
+Test(roots_arenas, a_string_that_moves_on_leaves_nothing_behind, .init = begin, .disabled = SANITIZED)
 {
     weir_arena *arena = weir_arena_new(&scanned);
     char *first = weir_arena_alloc(arena, 16), *free_part = first + 16;
