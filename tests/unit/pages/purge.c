@@ -158,7 +158,7 @@ Test(purge, what_the_kernel_does_not_take_stays_counted)
 
 /* --- fork --- */
 
-/* ThreadSanitizer misses the threads in the child. */
+/* ThreadSanitizer does not support the fork of a process with several threads. */
 Test(purge, fork_in_the_middle_of_it, .disabled = WATCHED)
 {
     enum { FORKS = 40 };
