@@ -1,6 +1,7 @@
 /* print: see print.h. */
 #include "tools/weir/report/print.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,7 +137,7 @@ bool report_peek(const graph_t *graph, const char *part)
 static void print_node(const graph_t *graph, const node_t *node, int depth)
 {
     char room[32];
-    if (100 * llabs(node->cum) < llabs(graph->total))
+    if (fabs((double)node->cum) * 100 < fabs((double)graph->total)) /* integers of a profile may overflow */
         return;
     if (depth >= 0)
         printf("%12s %6.1f%%  %*s%s\n", report_value(graph->value, node->cum, room),
