@@ -139,9 +139,10 @@ static uintptr_t report(const question_t *question, uintptr_t from)
 }
 
 /* A part of the range that was mapped anew since `begin` is not watched, and fails the scan of all that it
- * lies in. The scan has filled in what it found before that part. So the step is halved until the part is
- * found, to a grain, and the grain counts as written; behind it the step doubles. If the program has closed
- * userfaultfd's descriptor, nothing is watched, and halving would take long. */
+ * lies in. The scan has protected the pages before that part, and has filled them in although it fails
+ * (Linux, fs/proc/task_mmu.c, do_pagemap_scan): they are reported, or they would be missed. Then the step is
+ * halved until the part is found, to a grain, and the grain counts as written; behind it the step doubles. If
+ * the program has closed userfaultfd's descriptor, nothing is watched, and halving would take long. */
 static enum dirty ask_in_steps(question_t *question, uintptr_t from, uintptr_t to)
 {
     for (uintptr_t step = to - from; from < to;) {

@@ -26,25 +26,25 @@ int os_stop_signal(void)
 }
 
 static void (*_Atomic stop_handler)(const os_frame_t *frame);
-static _Atomic bool is_installed; /* the program's action is `programs`, and no longer in the kernel */
+static _Atomic bool is_installed; /* the program's action is `program`, and no longer in the kernel */
 
 /* What the program has for the signal. `calls` is its handler in one word, so that handle_stop never sees
  * half of a change: WITH_INFO tells that it takes three arguments. The rest is only reported. */
 static struct {
     _Atomic uintptr_t calls; /* 0: it has none */
     struct sigaction action;
-} programs;
+} program;
 static const uintptr_t WITH_INFO = (uintptr_t)1 << (8 * sizeof(uintptr_t) - 1);
 
-static void note_programs(const struct sigaction *action)
+static void note_program_action(const struct sigaction *action)
 {
     uintptr_t calls = 0;
     if (action->sa_flags & SA_SIGINFO)
         calls = (uintptr_t)action->sa_sigaction | WITH_INFO;
     else if (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN)
         calls = (uintptr_t)action->sa_handler;
-    programs.action = *action;
-    programs.calls = calls;
+    program.action = *action;
+    program.calls = calls;
 }
 
 /* --- the handler --- */
@@ -57,12 +57,12 @@ static bool has_no_sender(const siginfo_t *info)
 
 static bool is_ours(const siginfo_t *info)
 {
-    return info->si_code == SI_QUEUE && info->si_value.sival_ptr == &programs;
+    return info->si_code == SI_QUEUE && info->si_value.sival_ptr == &program;
 }
 
 static void hand_on(int number, siginfo_t *info, void *context)
 {
-    uintptr_t calls = programs.calls;
+    uintptr_t calls = program.calls;
     if (calls & WITH_INFO)
         ((void (*)(int, siginfo_t *, void *))(calls & ~WITH_INFO))(number, info, context);
     else if (calls)
@@ -137,7 +137,7 @@ void os_on_stop_signal(void (*handler)(const os_frame_t *frame))
     struct sigaction action = {.sa_sigaction = handle_stop, .sa_flags = SA_RESTART | SA_SIGINFO | SA_ONSTACK};
     sigfillset(&action.sa_mask);
     kernel_action(&action, &found);
-    note_programs(&found);
+    note_program_action(&found);
     is_installed = true;
 }
 
@@ -145,9 +145,9 @@ bool os_stop_signal_action(const struct sigaction *action, struct sigaction *old
 {
     if (!is_installed)
         return false;
-    struct sigaction before = programs.action;
+    struct sigaction before = program.action;
     if (action)
-        note_programs(action);
+        note_program_action(action);
     if (old)
         *old = before;
     return true;
@@ -166,7 +166,7 @@ bool os_signal_thread(int thread)
     siginfo_t info = {.si_signo = os_stop_signal(), .si_code = SI_QUEUE};
     info.si_pid = process;
     info.si_uid = getuid();
-    info.si_value.sival_ptr = &programs;
+    info.si_value.sival_ptr = &program;
     bool sent =
         syscall(SYS_rt_tgsigqueueinfo, process, thread, os_stop_signal(), &info) == 0 || errno != ESRCH;
     errno = saved;
