@@ -212,13 +212,14 @@ static void seize(tracer_thread_t *thread)
         thread->state = error == -ESRCH ? TRACER_GONE : TRACER_REFUSED;
 }
 
-/* Each change of a thread's state sends SIGCHLD, which is blocked: it is pending until the task waits for
- * it. */
+static const uint64_t CHILD_SIGNAL = (uint64_t)1 << (SIGCHLD - 1);
+
+/* Each change of a thread's state sends SIGCHLD, which `run` has blocked: it is pending until the task waits
+ * for it. */
 static void wait_for_change(void)
 {
-    const uint64_t child = (uint64_t)1 << (SIGCHLD - 1);
     const struct timespec most = {.tv_nsec = 2 * 1000 * 1000};
-    CALL4(SYS_rt_sigtimedwait, &child, NULL, &most, sizeof child);
+    CALL4(SYS_rt_sigtimedwait, &CHILD_SIGNAL, NULL, &most, sizeof CHILD_SIGNAL);
 }
 
 static void wait_for(const tracer_order_t *order, tracer_thread_t *thread, uint64_t began)
@@ -285,13 +286,15 @@ static void wait_until_released(tracer_order_t *order)
 }
 
 /* The body of the task. When the thread that made it dies, by exec or by a signal to the process, the task
- * dies as well. It has a copy of the program's signal handlers: none of them may run, and SIGCHLD must not be
- * ignored. */
+ * dies as well. It has a copy of the program's signal handlers: none of them may run. SIGCHLD must not be
+ * ignored, and has to be blocked, since the kernel drops it otherwise; the caller need not have blocked it
+ * (os_block_heard_signals). */
 __attribute__((used)) static void run(tracer_order_t *order)
 {
     const mask_action_t usual = {.handler = SIG_DFL};
     mask_action_t before = usual;
     CALL2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+    CALL4(SYS_rt_sigprocmask, SIG_BLOCK, &CHILD_SIGNAL, NULL, sizeof CHILD_SIGNAL);
     CALL4(SYS_rt_sigaction, SIGCHLD, &usual, &before, sizeof usual.mask);
     order->hears_of_children = before.handler != SIG_DFL && before.handler != SIG_IGN;
     if (CALL1(SYS_getppid, 0) == order->process) {

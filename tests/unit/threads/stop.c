@@ -150,15 +150,20 @@ Test(stop, without_a_tracer_and_when_no_other_means_is_allowed_it_is_given_up, .
     collect_with_another_thread(0);
 }
 
+static int find_task(void)
+{
+    int task = 1;
+    while (!tracer_is_task(task))
+        task++;
+    return task;
+}
+
 /* The tracer is killed while it holds the threads: the marks of that trace are not trusted, and nothing is
  * freed. */
 static void kill_tracer(void *context, const weir_event *event)
 {
     (void)context, (void)event;
-    enum { PID_MAX = 1 << 22 };
-    for (int task = 1; task < PID_MAX; task++)
-        if (tracer_is_task(task))
-            CHECK(kill(task, SIGKILL) == 0);
+    CHECK(kill(find_task(), SIGKILL) == 0);
     while (tracer_holds())
         os_yield();
 }
@@ -193,6 +198,42 @@ Test(stop, when_the_tracer_is_killed_everything_is_kept, .disabled = WATCHED)
     weir_gc();
     stop = true;
     pthread_join(thread, NULL);
+}
+
+/* The bit of SIGCHLD among the signals that the task blocks. */
+static void read_mask(void *has_child_signal, const weir_event *event)
+{
+    char line[256], path[64];
+    unsigned long mask = 0;
+    (void)event;
+    snprintf(path, sizeof path, "/proc/%d/status", find_task());
+    FILE *status = fopen(path, "r");
+    CHECK(status);
+    while (fgets(line, sizeof line, status) && sscanf(line, "SigBlk: %lx", &mask) != 1)
+        continue;
+    fclose(status);
+    *(bool *)has_child_signal = mask >> (SIGCHLD - 1) & 1;
+}
+
+/* A thread that runs does not stand still at once. The signal that tells of it wakes the task, unless the
+ * kernel drops it: then each stop lasted until the task looked again, 2 ms later. */
+Test(stop, the_task_hears_at_once_of_a_thread_that_stops, .disabled = WATCHED)
+{
+    pthread_t thread;
+    bool hears = false;
+    options.stop = OPTIONS_STOP_PTRACE;
+    CHECK(signal(SIGCHLD, SIG_DFL) != SIG_ERR);
+    void *volatile kept = weir_gc_alloc(100);
+    pthread_create(&thread, NULL, touch, NULL);
+    while (!blocked)
+        os_yield();
+    weir_event_listen(WEIR_EVENT_BIT(WEIR_EVENT_STOPPED), read_mask, &hears);
+    weir_gc();
+    weir_event_unlisten(read_mask, &hears);
+    cr_expect(hears, "SIGCHLD is blocked");
+    stop = true;
+    pthread_join(thread, NULL);
+    (void)*(volatile char *)kept;
 }
 
 /* --- who stands still --- */
