@@ -191,7 +191,7 @@ static void mark_in_rounds(void)
         jitter();
         size_t *written = &result->written[result->rounds++];
         trace.lost = !watch_ask(rescan, written);
-        mark_run(result->beside_members);
+        mark_run(trace.request->members);
         if (*written <= FEW_WRITTEN || *written > before / 4 * 3)
             return;
         before = *written;

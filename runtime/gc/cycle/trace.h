@@ -36,7 +36,7 @@ typedef struct trace_request {
     bool alone;                      /* by one marker: too little to share */
 } trace_request_t;
 
-enum { TRACE_ROUNDS = 6 };
+enum { TRACE_ROUNDS = 16 };
 
 /* The result; nanoseconds and bytes. */
 typedef struct trace_result {

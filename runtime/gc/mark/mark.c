@@ -34,12 +34,9 @@ bool marker_share_object(uintptr_t from, uintptr_t to)
 void marker_found_large(marker_t *self, uint32_t slot, mark_mode_t mode)
 {
     span_t *span = span_of_slot(slot);
-    uintptr_t start = (uintptr_t)span_start(span);
-    size_t bytes = objref_large_bytes(span);
     self->objects++;
-    self->bytes += bytes;
-    enum span_kind kind = objref_kind(span);
-    if (kind == KIND_TYPED || (kind == KIND_SCAN && !marker_share_object(start, start + bytes)))
+    self->bytes += objref_large_bytes(span);
+    if (objref_kind(span) & 1)
         marker_make_grey(self, slot, 0, mode);
 }
 
@@ -141,6 +138,8 @@ static void scan_large(marker_t *self, span_t *span)
     uintptr_t object = (uintptr_t)span_start(span);
     size_t bytes = objref_large_bytes(span);
     enum span_kind kind = objref_kind(span);
+    if (kind == KIND_SCAN && marker_share_object(object, object + bytes))
+        return;
     if (kind == KIND_SCAN && bytes >= SPARSE_MIN)
         sparse_each(object, object + bytes, scan_written, self);
     else if (kind == KIND_SCAN)
