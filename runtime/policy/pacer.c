@@ -23,8 +23,9 @@ static uint64_t percent_goal(const pacer_t *pacer)
 {
     if (pacer->gc_percent < 0)
         return PACER_NONE;
-    uint64_t growth = percent_of(add(pacer->live, pacer->roots), pacer->gc_percent);
-    return most(add(pacer->live, growth), percent_of(MIB(4), pacer->gc_percent));
+    uint64_t base = subtract(pacer->live, pacer->floating);
+    uint64_t growth = percent_of(add(base, pacer->roots), pacer->gc_percent);
+    return most(add(base, growth), percent_of(MIB(4), pacer->gc_percent));
 }
 
 static uint64_t limit_goal(const pacer_t *pacer)
@@ -106,9 +107,17 @@ bool pacer_wants_cycle(pacer_t *pacer, uint64_t heap, uint64_t request, uint64_t
     return false;
 }
 
+uint64_t pacer_allowance(uint64_t began, uint64_t goal, uint64_t marked, uint64_t live)
+{
+    if (goal == PACER_NONE || marked >= live)
+        return goal;
+    return began + (uint64_t)((unsigned __int128)subtract(goal, began) * marked / live);
+}
+
 void pacer_end_cycle(pacer_t *pacer, const pacer_cycle_t *cycle)
 {
     pacer->live = cycle->live;
+    pacer->floating = cycle->floating;
     pacer->roots = cycle->roots;
     pacer->outside = cycle->outside;
     pacer->cycles++;

@@ -10,7 +10,8 @@
  *     outside   all that is held but neither idle nor cells for collected objects: manual memory, arenas,
  *               metadata
  *
- *     percent goal = live + (live + roots) * GOGC/100       at least 4 MiB * GOGC/100; GOGC off: no bound
+ *     percent goal = base + (base + roots) * GOGC/100       at least 4 MiB * GOGC/100; GOGC off: no bound
+ *                    base = live - floating: after a young trace some of live may be garbage (young.h)
  *     limit goal   = room - headroom                        room = limit - outside
  *     goal         = the lower one                          at least live + step
  *     trigger      = goal - runway                          at least live + 45/64 of the way to the goal
@@ -54,6 +55,7 @@
 /* What one cycle found. Bytes, and nanoseconds of CPU time. */
 typedef struct pacer_cycle {
     uint64_t live;
+    uint64_t floating; /* of live, what may be garbage after a young trace; the percentage is of the rest */
     uint64_t roots;
     /* Held, less idle memory, less spans of collected cells. Free cells do not count as outside, since the
      * heap can grow into them. If they did, a goal that is reached before they are used would be followed by
@@ -72,7 +74,7 @@ typedef struct pacer {
     uint64_t limit; /* PACER_NONE: none */
     uint64_t runway;
     /* From the last cycle. */
-    uint64_t live, roots, outside;
+    uint64_t live, floating, roots, outside;
     uint64_t cycles; /* how many there were */
     limiter_t limiter;
     uint64_t limiter_cycle; /* the last cycle after which the limiter was on; 0: it never was */
@@ -103,6 +105,11 @@ void pacer_set_outside(pacer_t *pacer, uint64_t outside);
  * nothing was handed out since the last cycle, as when large objects follow each other. `program_ns`: the
  * program's time since the pacer was last told. */
 bool pacer_wants_cycle(pacer_t *pacer, uint64_t heap, uint64_t request, uint64_t program_ns);
+
+/* How large the heap may be while a trace goes on beside the program, if it was `began` bytes when the trace
+ * began, `marked` of the `live` bytes that are expected are marked, and it is to reach the goal when marking
+ * ends. */
+uint64_t pacer_allowance(uint64_t began, uint64_t goal, uint64_t marked, uint64_t live);
 
 /* A cycle has ended, for any reason. */
 void pacer_end_cycle(pacer_t *pacer, const pacer_cycle_t *cycle);

@@ -87,6 +87,8 @@ static enum buffer_result buffer_take(heap_t *self, alloc_buffer_t *buffer, span
     memset(at, 0, bytes);
     if (UNLIKELY(collected_lists.tracing))
         bitmaps_blacken(span_slot(span), first, end);
+    else if (UNLIKELY(collected_lists.keeps_marks))
+        bitmaps_clear_scanned(span_slot(span), first, end);
     bitmaps_allocate(span_slot(span), first, end);
     atomic_fetch_add_explicit(&collected_bytes_since, bytes, memory_order_relaxed);
     buffer->at = at;
@@ -255,6 +257,13 @@ void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_
     return p;
 }
 
+/* An old object was freed by hand. */
+COLD static void count_old_freed(size_t bytes)
+{
+    atomic_fetch_sub_explicit(&collected_old_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&collected_old_objects, 1, memory_order_relaxed);
+}
+
 /* While a trace runs beside the program, a marker may be scanning the object. So its memory stays, and counts
  * as allocated, until the trace has ended; then it is given back with the unmarked objects. */
 static bool free_collected_large(heap_t *self, span_t *span)
@@ -263,7 +272,9 @@ static bool free_collected_large(heap_t *self, span_t *span)
     bits_t *bits = bitmaps_of(span_slot(span));
     bool was_allocated = __atomic_fetch_and(&bits->allocs, ~(uint64_t)1, __ATOMIC_RELEASE) & 1;
     bool now = was_allocated && !collected_lists.tracing;
-    __atomic_fetch_and(&bits->marks, ~(uint64_t)1, __ATOMIC_RELEASE);
+    bool was_marked = __atomic_fetch_and(&bits->marks, ~(uint64_t)1, __ATOMIC_RELEASE) & 1;
+    if (now && was_marked && collected_lists.keeps_marks)
+        count_old_freed(large_usable(span));
     if (now) {
         atomic_fetch_sub_explicit(&collected_bytes_since, large_usable(span), memory_order_relaxed);
         collected_large_forget(span);
@@ -292,7 +303,10 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
     if (!(__atomic_fetch_and(&word->allocs, ~bit, __ATOMIC_RELEASE) & bit))
         return false;
     bool enough = __atomic_add_fetch(&span->freed, 1, __ATOMIC_SEQ_CST) == collected_span_worth(span);
-    __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELEASE);
+    bool was_marked = __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELEASE) & bit;
+    if (UNLIKELY(was_marked && collected_lists.keeps_marks) && !collected_lists.tracing &&
+        span->epoch == collected_lists.epoch)
+        count_old_freed(span->cell_size);
     if (enough)
         collected_span_reclaim(span);
     return true;

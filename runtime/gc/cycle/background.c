@@ -88,6 +88,11 @@ void background_wait(void)
         os_futex_wait(&background.state, ASKED);
 }
 
+void background_wait_for(uint64_t ns)
+{
+    os_futex_wait_for(&background.state, ASKED, ns);
+}
+
 bool background_is_at_rest(void)
 {
     uint32_t state = atomic_load(&background.state);

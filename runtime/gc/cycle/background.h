@@ -10,6 +10,7 @@
 #define WEIR_GC_CYCLE_BACKGROUND_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Have run_cycle called on the background thread. False if the thread is busy or cannot be created: the
  * caller then runs the cycle. */
@@ -18,6 +19,8 @@ bool background_ask(void (*run_cycle)(void));
 bool background_is_asked(void);
 /* Wait until that trace has ended. */
 void background_wait(void);
+/* The same, but no longer than this. */
+void background_wait_for(uint64_t ns);
 /* Is the thread idle or absent? Otherwise its stack, which is scanned like any other, may hold addresses of
  * objects that it has marked. */
 bool background_is_at_rest(void);

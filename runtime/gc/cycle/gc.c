@@ -12,12 +12,12 @@
 #include "runtime/gc/cycle/gc_state.h"
 #include "runtime/gc/cycle/gctrace.h"
 #include "runtime/gc/cycle/trace.h"
+#include "runtime/gc/cycle/watch.h"
 #include "runtime/gc/mark/mark.h"
 #include "runtime/gc/refs/finalize.h"
 #include "runtime/gc/roots/roots.h"
 #include "runtime/os/mask.h"
 #include "runtime/os/os.h"
-#include "runtime/process/dirty.h"
 #include "runtime/profile/origin.h"
 #include "runtime/threads/attach.h"
 #include "runtime/threads/fork.h"
@@ -45,6 +45,12 @@ static uint32_t members_wanted(void)
     return options.gcworkers > 0 ? (uint32_t)options.gcworkers : gc.cores;
 }
 
+/* An explicit collection promises to free all garbage. */
+static bool is_young_enough(enum cycle_reason reason)
+{
+    return gc.next_is_young && (reason != CYCLE_FORCED || options.gcyoung == OPTIONS_YOUNG_ALWAYS);
+}
+
 static void collect(heap_t *self, enum cycle_reason reason)
 {
     if (!roots_are_open())
@@ -54,7 +60,9 @@ static void collect(heap_t *self, enum cycle_reason reason)
                                .from = leaks_from,
                                .finds_leaks = finds_leaks,
                                .members = workers_ready(members_wanted()),
-                               .alone = heap < SHARED_MIN};
+                               .alone = heap < SHARED_MIN,
+                               .young = is_young_enough(reason),
+                               .keeps_marks = gc_keeps_marks};
     if (!mark_prepare(request.members))
         return;
     uint64_t program_ns = gc_program_time(), outside = gc_outside_of(collected_bytes_held);
@@ -65,6 +73,7 @@ static void collect(heap_t *self, enum cycle_reason reason)
                         .heap_began = heap,
                         .goal = gc.pacer.goal,
                         .processors = gc.cores};
+    atomic_store(&gc.trace_began, heap);
     uint64_t began = os_now_ns();
     trace_result_t result;
     if (!trace_run(&request, reason != CYCLE_LIMIT && trace_is_beside(heap, &request), &event, &result)) {
@@ -154,7 +163,7 @@ static void after_fork(bool child)
     if (child && lock_may_repair(&gc.lock) && side_table_may_repair()) {
         roots_after_fork_child();
         background_after_fork_child();
-        dirty_close();
+        watch_after_fork_child();
         finalize_after_fork_child();
         gc.forbidden = forbidden_here;
     }

@@ -1,7 +1,8 @@
 /* gc_alloc: allocation of collected memory, and the cycles that it triggers.
  *
  *     free cell in the thread's buffer: gc.h     else, in this order
- *         trigger reached   a cycle runs, or one beside the program is asked for; past the goal, wait for it
+ *         trigger reached   a cycle runs, or one beside the program is asked for; wait for it past the goal,
+ *                           and a moment if the heap grows faster than marking advances
  *         limit pressed     free cells of the spans that there are, then a cycle, then fresh memory
  *         still no memory   a forced cycle, then one more attempt
  */
@@ -13,6 +14,8 @@
 #include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cycle/gc_state.h"
 #include "runtime/gc/cycle/trace.h"
+#include "runtime/gc/mark/mark.h"
+#include "runtime/gc/mark/work.h"
 #include "runtime/heap/hooks.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
@@ -37,7 +40,26 @@ static bool is_beyond(uint64_t goal, size_t request)
 static void wait_for_background(void)
 {
     uint64_t began = os_now_ns();
+    work_hasten();
     background_wait();
+    atomic_fetch_add(&gc.waits, 1);
+    atomic_fetch_add(&gc.wait_ns, os_now_ns() - began);
+}
+
+/* While the trace goes on beside the program, the heap may grow from where the trace began to the goal as
+ * fast as marking advances. A thread that is ahead of that waits a moment, in which all processors can
+ * mark. */
+static uint64_t allowance(uint64_t goal)
+{
+    return gc.next_is_young ? goal : pacer_allowance(gc.trace_began, goal, mark_progress(), gc.live);
+}
+
+static void wait_a_moment(void)
+{
+    enum { MOMENT_NS = 1000 * 1000 };
+    uint64_t began = os_now_ns();
+    work_hasten();
+    background_wait_for(MOMENT_NS);
     atomic_fetch_add(&gc.waits, 1);
     atomic_fetch_add(&gc.wait_ns, os_now_ns() - began);
 }
@@ -49,8 +71,11 @@ static void wait_for_background(void)
 COLD static void collect_if_triggered(size_t request, bool at_limit)
 {
     if (background_is_asked()) {
-        if (at_limit || is_beyond(__atomic_load_n(&gc.counts.goal, __ATOMIC_RELAXED), request))
+        uint64_t goal = __atomic_load_n(&gc.counts.goal, __ATOMIC_RELAXED);
+        if (at_limit || is_beyond(goal, request))
             wait_for_background();
+        else if (is_beyond(allowance(goal), request))
+            wait_a_moment();
         return;
     }
     bool is_wanted = false;

@@ -10,6 +10,7 @@
 #include "runtime/gc/cycle/watch.h"
 #include "runtime/gc/debug/leaks.h"
 #include "runtime/gc/debug/reftrace.h"
+#include "runtime/gc/mark/work.h"
 #include "runtime/gc/refs/death.h"
 #include "runtime/gc/roots/roots.h"
 #include "runtime/os/os.h"
@@ -28,7 +29,7 @@ static struct {
     bool lost;               /* it is not known what was written */
     _Atomic bool hurry;
     trace_result_t last;
-    _Atomic uint64_t stop_ns;   /* how long the last trace would have taken in one stop */
+    _Atomic uint64_t stop_ns;   /* how long the last full trace would have taken in one stop */
     _Atomic uint64_t budget_ns; /* for a stop; AS_OPTION: what the option says */
 } trace = {.budget_ns = AS_OPTION};
 
@@ -142,8 +143,8 @@ static mark_result_t finish(size_t black)
 
 static void end_trace(mark_result_t found)
 {
-    collected_end_trace();
     trace.result->found = found;
+    collected_end_trace(trace.result->beside && trace.request->keeps_marks(trace.result));
     trace.event->live = found.bytes;
     trace.event->live_objects = found.objects;
     trace.event->roots = found.root_bytes;
@@ -189,21 +190,25 @@ static void mark_in_rounds(void)
     trace_result_t *result = trace.result;
     rounds_t rounds;
     rounds_begin(&rounds, trace_budget_ns());
-    mark_run(result->beside_members);
+    mark_run_spare(result->members, result->beside_members);
+    if (work_hastened_ns())
+        result->spare_ns = os_now_ns() - work_hastened_ns();
     for (bool more = true; more && !trace.hurry && !trace.lost;) {
         jitter();
         uint64_t began = os_now_ns();
         size_t *written = &result->written[result->rounds++];
         trace.lost = !watch_ask(rescan, written);
         mark_run(trace.request->members);
-        more = rounds_go_on(&rounds, *written, os_now_ns() - began);
+        uint64_t took = os_now_ns() - began;
+        result->rounds_ns += took;
+        more = rounds_go_on(&rounds, *written, took);
     }
 }
 
 /* Marks again from the beginning, because it is not known what was written. */
 static mark_result_t finish_anew(void)
 {
-    trace.result->beside = false;
+    trace.result->beside = trace.result->young = false;
     size_t black = collected_begin_trace();
     mark_begin();
     return finish(black);
@@ -236,6 +241,10 @@ static bool run_beside(void)
     mark_result_t found = finish_beside();
     result->allocated = allocated_since(began);
     found.bytes += result->allocated;
+    if (result->young) {
+        found.bytes += collected_old_bytes;
+        found.objects += collected_old_objects;
+    }
     end_trace(found);
     start_world();
     return true;
@@ -292,20 +301,48 @@ void trace_hurry(void)
     trace.hurry = true;
 }
 
+/* A young trace needs the marks of the last trace, to know all that was written since it began, and the rules
+ * of that trace. */
+static bool is_young(const trace_request_t *request, bool beside)
+{
+    return beside && request->young && watch_is_armed() && collected_has_old() && mark_has_same_rules();
+}
+
+/* How long the trace would have taken in one stop, which needs no rounds. */
+static uint64_t in_one_stop_ns(const trace_result_t *result)
+{
+    uint64_t by_few = result->beside_ns - result->rounds_ns - result->spare_ns;
+    return result->mark_ns + result->spare_ns + by_few * result->beside_members / result->members;
+}
+
+/* True: the trace can be concurrent. */
+static bool begin_full(bool beside)
+{
+    if (collected_has_marks()) {
+        watch_disarm();
+        collected_forget_old();
+    }
+    return beside && watch_arm();
+}
+
 bool trace_run(const trace_request_t *request, bool beside, weir_event *event, trace_result_t *result)
 {
-    *result = (trace_result_t){.beside_members = members_beside(request->members)};
+    *result = (trace_result_t){.beside_members = members_beside(request->members),
+                               .members = request->members,
+                               .young = is_young(request, beside)};
     trace.request = request;
     trace.event = event;
     trace.result = result;
-    bool done = false, armed = beside && watch_arm();
+    bool done = false, armed = result->young || begin_full(beside);
     if (armed) {
         done = run_beside();
         mark_written_end();
-        watch_disarm();
+        if (!collected_has_marks())
+            watch_disarm();
     } else {
         done = run_in_a_stop();
     }
-    trace.stop_ns = result->mark_ns + result->beside_ns * result->beside_members / request->members;
+    if (!result->young)
+        trace.stop_ns = in_one_stop_ns(result);
     return done;
 }

@@ -27,6 +27,7 @@
 #include "runtime/policy/rounds.h"
 
 struct origin_frame;
+struct trace_result;
 
 /* What is asked for. */
 typedef struct trace_request {
@@ -35,18 +36,22 @@ typedef struct trace_request {
     bool finds_leaks;                /* the caller searches for leaks; nothing is freed */
     uint32_t members;                /* markers that there are */
     bool alone;                      /* by one marker: too little to share */
+    bool young;                      /* a young trace will do, if one is possible */
+    /* Called in the last stop of a concurrent trace: are the marks to stay, for a young one next? */
+    bool (*keeps_marks)(const struct trace_result *result);
 } trace_request_t;
 
 /* The result; nanoseconds and bytes. */
 typedef struct trace_result {
     mark_result_t found;
-    bool beside;
+    bool beside, young;
     uint32_t stops, rounds;
     uint64_t pauses[3], longest; /* of each stop, from the request to the restart */
     /* Of all stops: until all threads stood still, until the work was done, until all could run. */
     uint64_t stop_ns, mark_ns, start_ns;
-    uint64_t beside_ns;      /* between the stops */
-    uint32_t beside_members; /* markers at work between the stops */
+    /* Between the stops; of that, before the rounds with the spare markers; in rounds. */
+    uint64_t beside_ns, spare_ns, rounds_ns;
+    uint32_t beside_members, members; /* markers: between the stops; with the spare ones, and in rounds */
     /* How often, and for how long in all, threads waited at the goal, since the last trace. */
     uint64_t waits, wait_ns;
     size_t allocated;               /* by the program between the stops: it counts as live */

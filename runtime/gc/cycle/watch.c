@@ -107,6 +107,17 @@ void watch_disarm(void)
     dirty_close();
 }
 
+bool watch_is_armed(void)
+{
+    return watch.count > 0 && watch.count < range_limit / 2;
+}
+
+void watch_after_fork_child(void)
+{
+    watch.count = 0;
+    dirty_close();
+}
+
 /* --- asking --- */
 
 static void note(void *context, uintptr_t from, uintptr_t to)

@@ -31,6 +31,10 @@ bool watch_arm(void);
 bool watch_ask(watch_visit *visit, size_t *bytes);
 bool watch_look(watch_visit *visit, size_t *bytes);
 void watch_disarm(void);
+/* Has everything that was written since watch_arm been noted? False in the child of a fork, and when so many
+ * ranges are watched that it is better to begin anew. */
+bool watch_is_armed(void);
+void watch_after_fork_child(void);
 
 /* How many ranges can be watched, for tests: 0 for the usual. */
 void watch_set_range_limit(uint32_t ranges);

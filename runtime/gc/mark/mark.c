@@ -329,6 +329,8 @@ static bool has_more(marker_t *self)
 void marker_work(uint32_t member)
 {
     marker_t *self = &marker_all[member];
+    if (!work_join(member))
+        return;
     marker_rescan(self);
     do {
         do

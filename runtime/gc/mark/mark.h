@@ -39,6 +39,10 @@ void mark_scan_roots(void);
 /* Mark everything that is reached from the roots and words given so far, by `members` markers, the caller
  * among them. More words may be given afterwards, and mark_run called again; mark_end counts all. */
 void mark_run(uint32_t members);
+/* The same, but the markers from `active` on join only after work_hasten (work.h). */
+void mark_run_spare(uint32_t members, uint32_t active);
+/* Bytes that were marked so far; while markers are at work, about so many. By any thread. */
+size_t mark_progress(void);
 mark_result_t mark_end(void);
 /* `beside`: from now on the program runs while markers do. Then markers put off objects whose type has a
  * trace function. */
@@ -70,6 +74,11 @@ void mark_watch(bool watching);
 /* From the next collection on, a word in a collected object keeps another alive only if it points to its
  * start; a word in the roots, if it points anywhere into it. Returns the previous setting. */
 bool mark_set_base_only(bool base_only);
+/* A type with a trace function is in use: what it reads is not known, so no trace may leave objects alone. */
+void mark_note_function(void);
+/* Would a trace now mark what the last one marked? False if mark_set_base_only was called since, or a trace
+ * function is in use. */
+bool mark_has_same_rules(void);
 /* Does p, found in a collected object, keep the object alive that it points into? */
 bool mark_keeps(const void *p);
 

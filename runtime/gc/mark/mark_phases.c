@@ -17,6 +17,7 @@ _Atomic bool marker_any_put_off;
 
 static uint32_t prepared;      /* markers */
 static _Atomic bool base_only; /* from the next collection on */
+static _Atomic bool has_functions;
 
 bool mark_prepare(uint32_t members)
 {
@@ -40,12 +41,26 @@ void mark_begin(void)
     sparse_clear();
 }
 
-void mark_run(uint32_t members)
+void mark_run_spare(uint32_t members, uint32_t active)
 {
     marker_state.members = members < prepared ? members : prepared;
-    work_begin(marker_state.members);
+    work_begin(marker_state.members, active);
     workers_run(marker_state.members, marker_work);
     marker_written_clear();
+}
+
+void mark_run(uint32_t members)
+{
+    mark_run_spare(members, members);
+}
+
+/* Markers write their counts while this reads them. */
+__attribute__((no_sanitize("thread"))) size_t mark_progress(void)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < prepared; i++)
+        bytes += __atomic_load_n(&marker_all[i].bytes, __ATOMIC_RELAXED);
+    return bytes;
 }
 
 void mark_beside(bool beside)
@@ -71,6 +86,17 @@ mark_result_t mark_end(void)
 bool mark_set_base_only(bool on)
 {
     return atomic_exchange(&base_only, on);
+}
+
+void mark_note_function(void)
+{
+    if (!has_functions)
+        has_functions = true;
+}
+
+bool mark_has_same_rules(void)
+{
+    return marker_state.base_only == base_only && !has_functions;
 }
 
 /* --- questions about addresses --- */

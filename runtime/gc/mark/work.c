@@ -4,7 +4,9 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "runtime/base/futex.h"
 #include "runtime/gc/mark/awake.h"
+#include "runtime/os/os.h"
 #include "runtime/os/spin.h"
 #include "runtime/pages/pages.h"
 
@@ -21,7 +23,9 @@ enum {
 static struct {
     spin_t lock;
     _Atomic uint32_t packets, ranges, idle;
-    uint32_t members;
+    _Atomic uint32_t hastened; /* 1: spare markers join; they sleep on this word */
+    _Atomic uint64_t hastened_ns;
+    uint32_t members, active;
     queue_t packet[PACKETS];
     range_t *range;
 } work;
@@ -41,10 +45,42 @@ void work_clear(void)
     work.packets = work.ranges = 0;
 }
 
-void work_begin(uint32_t members)
+void work_begin(uint32_t members, uint32_t active)
 {
     work.members = members;
+    work.active = active;
     atomic_store(&work.idle, 0);
+    atomic_store(&work.hastened, 0);
+    atomic_store(&work.hastened_ns, 0);
+}
+
+/* A spare marker counts as idle until it joins. */
+bool work_join(uint32_t member)
+{
+    enum { LOOK_NS = 500 * 1000 }; /* all others may have ended */
+    if (LIKELY(member < work.active))
+        return true;
+    atomic_fetch_add(&work.idle, 1);
+    while (!atomic_load(&work.hastened)) {
+        if (atomic_load(&work.idle) == work.members)
+            return false;
+        os_futex_wait_for(&work.hastened, 0, LOOK_NS);
+    }
+    atomic_fetch_sub(&work.idle, 1);
+    return true;
+}
+
+void work_hasten(void)
+{
+    if (atomic_exchange(&work.hastened, 1))
+        return;
+    atomic_store(&work.hastened_ns, os_now_ns());
+    os_futex_wake_all(&work.hastened);
+}
+
+uint64_t work_hastened_ns(void)
+{
+    return atomic_load(&work.hastened_ns);
 }
 
 /* --- packets --- */

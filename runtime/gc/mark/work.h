@@ -29,8 +29,14 @@ typedef struct queue {
 bool work_prepare(void);
 /* Forget all work, while no marker runs; also in the child of a fork. */
 void work_clear(void);
-/* `members` markers begin. */
-void work_begin(uint32_t members);
+/* `members` markers begin, of which those from `active` on are spare: they wait until work_hasten. */
+void work_begin(uint32_t members, uint32_t active);
+/* Called by each marker first. False: it is spare, was not needed, and all work is done. */
+bool work_join(uint32_t member);
+/* Have the spare markers join. By any thread, also when no marker is at work. */
+void work_hasten(void);
+/* When it was first called since work_begin, in nanoseconds; 0: it was not. */
+uint64_t work_hastened_ns(void);
 
 static inline void work_add(queue_t *queue, uint32_t slot)
 {

@@ -158,11 +158,12 @@ Test(pacer, nothing_overflows)
 
 /* ---- against a simple version, in floating point ---- */
 
-static double simple_goal(double live, double roots, double outside, double limit, int percent)
+static double simple_goal(double live, double floating, double roots, double outside, double limit,
+                          int percent)
 {
     double goal = 1e300, step = live / 128 > 262144 ? live / 128 : 262144;
     if (percent >= 0) {
-        goal = live + (live + roots) * percent / 100;
+        goal = live - floating + (live - floating + roots) * percent / 100;
         double floor = 4.0 * 1048576 * percent / 100;
         goal = goal > floor ? goal : floor;
     }
@@ -200,13 +201,14 @@ Test(pacer, agrees_with_a_simple_version)
             pacer_set_outside(&pacer, random_bytes(&seed));
             break;
         default:
-            pacer_end_cycle(&pacer,
-                            &(pacer_cycle_t){random_bytes(&seed), random_bytes(&seed), random_bytes(&seed),
-                                             random_next(&seed) >> 34, random_next(&seed) >> 34});
+            pacer_end_cycle(&pacer, &(pacer_cycle_t){random_bytes(&seed), random_bytes(&seed),
+                                                     random_bytes(&seed), random_bytes(&seed),
+                                                     random_next(&seed) >> 34, random_next(&seed) >> 34});
         }
         double limit = pacer.limit == PACER_NONE ? 1e300 : (double)pacer.limit;
-        double simple = simple_goal((double)pacer.live, (double)pacer.roots, (double)pacer.outside, limit,
-                                    pacer.gc_percent);
+        double floating = (double)(pacer.floating < pacer.live ? pacer.floating : pacer.live);
+        double simple = simple_goal((double)pacer.live, floating, (double)pacer.roots, (double)pacer.outside,
+                                    limit, pacer.gc_percent);
         if (simple > 1e300 / 2) {
             cr_assert_eq(pacer.goal, PACER_NONE);
             cr_assert_eq(pacer.trigger, PACER_NONE);
@@ -220,4 +222,17 @@ Test(pacer, agrees_with_a_simple_version)
         cr_assert_leq(pacer.trigger, pacer.percent_trigger);
         cr_assert_eq(pacer.limiter.on, pacer.limiter.fill >= pacer.limiter.capacity);
     }
+}
+
+Test(pacer, while_a_trace_goes_on_the_heap_grows_as_marking_advances)
+{
+    cr_expect_eq(pacer_allowance(MIB(100), MIB(200), 0, MIB(50)), (size_t)MIB(100));
+    cr_expect_eq(pacer_allowance(MIB(100), MIB(200), MIB(25), MIB(50)), (size_t)MIB(150));
+    cr_expect_eq(pacer_allowance(MIB(100), MIB(200), MIB(50), MIB(50)), (size_t)MIB(200));
+    cr_expect_eq(pacer_allowance(MIB(100), MIB(200), MIB(500), MIB(50)), (size_t)MIB(200),
+                 "more than was expected");
+    cr_expect_eq(pacer_allowance(MIB(100), MIB(200), 0, 0), (size_t)MIB(200), "nothing is expected");
+    cr_expect_eq(pacer_allowance(MIB(300), MIB(200), MIB(1), MIB(2)), (size_t)MIB(300), "beyond the goal");
+    cr_expect_eq(pacer_allowance(MIB(300), PACER_NONE, 0, MIB(2)), PACER_NONE);
+    cr_expect_eq(pacer_allowance(1, UINT64_MAX - 1, UINT64_MAX - 2, UINT64_MAX - 1), UINT64_MAX - 2);
 }
