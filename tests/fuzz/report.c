@@ -30,9 +30,12 @@ static void print_all(const profile_t *profile, enum profile_value value, FILE *
     report_peek(&graph, "f");
     report_tree(&graph);
     report_lifetimes(&graph, 5);
+    report_owners(&graph, 5);
     flame_write(&graph, "fuzz", nowhere);
     graph_add(&graph, profile, -1);
     report_top(&graph, 10, false);
+    report_lifetimes(&graph, 5);
+    flame_write(&graph, "fuzz", nowhere);
 }
 
 /* What is written with names is read again, and has as many samples. */

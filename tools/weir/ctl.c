@@ -32,20 +32,20 @@ static bool check_pair(const char *pair)
 
 static int run_ctl(int count, char **arguments)
 {
-    char target[256] = "/debug/tune", *end;
-    long process = count > 1 ? strtol(arguments[1], &end, 10) : 0;
-    if (process <= 0 || *end != '\0')
+    char target[256] = "/debug/tune";
+    pid_t process = count > 1 ? client_process(arguments[1]) : 0;
+    if (process == 0)
         return command_bad_usage(&command_ctl, "expected the id of a process");
     if (count < 3)
         return command_bad_usage(&command_ctl, "expected gogc=PERCENT, memlimit=SIZE, gc or free");
     if (count == 3 && (strcmp(arguments[2], "gc") == 0 || strcmp(arguments[2], "free") == 0)) {
         snprintf(target, sizeof target, "/debug/%s", arguments[2]);
-        return client_command("ctl", (pid_t)process, "POST", target);
+        return client_command("ctl", process, "POST", target);
     }
     for (int i = 2; i < count; i++)
         if (!check_pair(arguments[i]) || !add_pair(target, sizeof target, arguments[i]))
             return EXIT_USAGE;
-    return client_command("ctl", (pid_t)process, "POST", target);
+    return client_command("ctl", process, "POST", target);
 }
 
 const struct command command_ctl = {

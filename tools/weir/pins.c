@@ -1,17 +1,14 @@
 /* weir pins: which blocks of a running process hold memory that would otherwise go back, through its
  * endpoint. */
-#include <stdlib.h>
-
 #include "tools/weir/command.h"
 #include "tools/weir/control/client.h"
 
 static int run_pins(int count, char **arguments)
 {
-    char *end = NULL;
-    long process = count == 2 ? strtol(arguments[1], &end, 10) : 0;
-    if (process <= 0 || *end != '\0')
+    pid_t process = count == 2 ? client_process(arguments[1]) : 0;
+    if (process == 0)
         return command_bad_usage(&command_pins, "expected the id of a process");
-    return client_command("pins", (pid_t)process, "GET", "/debug/pins");
+    return client_command("pins", process, "GET", "/debug/pins");
 }
 
 const struct command command_pins = {

@@ -141,14 +141,13 @@ static int live(const char *folder, pid_t process)
 static int run_top(int count, char **arguments)
 {
     bool once = count > 1 && strcmp(arguments[1], "--once") == 0;
-    char *end = NULL;
-    long process = count > 1 && !once ? strtol(arguments[1], &end, 10) : 0;
-    if (count > 2 || (end != NULL && (process <= 0 || *end != '\0')))
+    pid_t process = count > 1 && !once ? client_process(arguments[1]) : 0;
+    if (count > 2 || (count > 1 && !once && process == 0))
         return command_bad_usage(&command_top, "expected --once or the id of a process");
     const char *folder = client_folder("top");
     if (folder == NULL)
         return EXIT_OWN_FAILURE;
-    return once || !isatty(STDOUT_FILENO) ? print_once(folder) : live(folder, (pid_t)process);
+    return once || !isatty(STDOUT_FILENO) ? print_once(folder) : live(folder, process);
 }
 
 const struct command command_top = {

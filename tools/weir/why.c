@@ -53,14 +53,14 @@ static int print_why(pid_t process, const char *target)
 static int run_why(int count, char **arguments)
 {
     char *end = NULL, target[64];
-    long process = count == 2 || count == 3 ? strtol(arguments[1], &end, 10) : 0;
-    if (process <= 0 || *end != '\0')
+    pid_t process = count == 2 || count == 3 ? client_process(arguments[1]) : 0;
+    if (process == 0)
         return command_bad_usage(&command_why, "expected the id of a process");
     unsigned long long address = count == 3 ? strtoull(arguments[2], &end, 16) : 0;
     if (count == 3 && (address == 0 || *end != '\0'))
         return command_bad_usage(&command_why, "expected an address");
     snprintf(target, sizeof target, "/debug/why?at=%#llx", address);
-    return print_why((pid_t)process, target);
+    return print_why(process, target);
 }
 
 const struct command command_why = {

@@ -241,20 +241,38 @@ Test(benchstat, reading)
     cr_expect_not(results_unit_is_exact(&results, "sec/op"));
 }
 
+/* The first table of two files. */
+static const struct table *table_of(struct results *results, const char *old, const char *new)
+{
+    const char *const texts[] = {old, new};
+    for (int i = 0; i < 2; i++) {
+        FILE *file = fmemopen((void *)texts[i], strlen(texts[i]), "r");
+        results_read(results, file, "text", i == 0 ? "old" : "new");
+        fclose(file);
+    }
+    results_sort(results);
+    size_t next = 0;
+    const struct table *table = table_new(results, &next, (struct levels){0.95, 1});
+    cr_expect_eq(next, results->cell_count);
+    return table;
+}
+
+Test(benchstat, percentages_that_have_no_room_are_unknown)
+{
+    static struct results results;
+    const struct table *table =
+        table_of(&results, "BenchmarkA 1 1e-300 x\n",
+                 "BenchmarkA 1 1e200 x\nBenchmarkA 1 1e200 x\nBenchmarkA 1 1e200 x\n"
+                 "BenchmarkA 1 1e200 x\nBenchmarkA 1 1e200 x\nBenchmarkA 1 1e300 x\n");
+    cr_expect_str_eq(table_entry(table, 0, 1)->delta, "?");
+    cr_expect_str_eq(table_entry(table, 0, 1)->range, "?");
+}
+
 Test(benchstat, tables)
 {
     static struct results results;
-    static const char *const texts[] = {"BenchmarkA 1 10 x\nBenchmarkB 1 0 x\n",
-                                        "BenchmarkA 1 20 x\nBenchmarkC 1 5 x\n"};
-    for (int i = 0; i < 2; i++) {
-        FILE *file = fmemopen((void *)texts[i], strlen(texts[i]), "r");
-        results_read(&results, file, "text", i == 0 ? "old" : "new");
-        fclose(file);
-    }
-    results_sort(&results);
-    size_t next = 0;
-    const struct table *table = table_new(&results, &next, (struct levels){0.95, 1});
-    cr_expect_eq(next, results.cell_count);
+    const struct table *table =
+        table_of(&results, "BenchmarkA 1 10 x\nBenchmarkB 1 0 x\n", "BenchmarkA 1 20 x\nBenchmarkC 1 5 x\n");
     cr_assert(table->row_count == 3 && table->column_count == 2);
     cr_expect_str_eq(table_entry(table, 0, 1)->delta, "+100.00%"); /* p is 1, and so is alpha */
     cr_expect_str_eq(table_entry(table, 0, 1)->test, "p=1.000 n=1");

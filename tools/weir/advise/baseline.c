@@ -2,6 +2,7 @@
  * members that are read here. */
 #include "tools/weir/advise/baseline.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,12 +10,13 @@
 #include <string.h>
 
 #include "tools/weir/advise/show.h"
+#include "tools/weir/saturate.h"
 
 static void add_entry(baseline_t *baseline, const char *name, bool is_layout, uint64_t bytes)
 {
     for (size_t i = 0; i < baseline->count; i++)
         if (baseline->of[i].is_layout == is_layout && strcmp(baseline->of[i].name, name) == 0) {
-            baseline->of[i].bytes += bytes;
+            add_to(&baseline->of[i].bytes, bytes);
             return;
         }
     if (baseline->count == baseline->room) {
@@ -46,7 +48,7 @@ static void take_line(baseline_t *baseline, char *line)
     char *at = line, *advice = between(&at, "{\"advice\":\"", "\",");
     char *name = advice ? between(&at, "\"name\":\"", "\",") : NULL;
     char *bytes = name ? between(&at, "\"saved_bytes\":", ",") : NULL;
-    if (bytes && strtoull(bytes, NULL, 10))
+    if (bytes && isdigit((unsigned char)*bytes) && strtoull(bytes, NULL, 10))
         add_entry(baseline, name, strcmp(advice, "layout") == 0, strtoull(bytes, NULL, 10));
 }
 
@@ -99,7 +101,7 @@ uint64_t baseline_excess(const baseline_t *baseline, const profile_t *profile, c
             continue;
         fprintf(stderr, "weir advise: %s%s: %" PRIu64 " bytes could be saved, before: %" PRIu64 "\n",
                 now.of[i].is_layout ? "struct " : "", now.of[i].name, now.of[i].bytes, then);
-        excess += now.of[i].bytes - then;
+        add_to(&excess, now.of[i].bytes - then);
     }
     return excess;
 }

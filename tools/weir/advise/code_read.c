@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tools/weir/report/debug_files.h"
+#include "tools/weir/saturate.h"
 
 struct code_file {
     const mapping_t *mapping;
@@ -48,7 +49,7 @@ static const uint8_t *bytes_at(const file_t *file, uint64_t address, size_t *roo
         GElf_Phdr part;
         uint64_t in = address - bias;
         if (!gelf_getphdr(elf, (int)i, &part) || part.p_type != PT_LOAD || in < part.p_vaddr ||
-            in - part.p_vaddr >= part.p_filesz || part.p_offset + part.p_filesz > size)
+            in - part.p_vaddr >= part.p_filesz || add(part.p_offset, part.p_filesz) > size)
             continue;
         *room = part.p_filesz - (in - part.p_vaddr);
         return (const uint8_t *)raw + part.p_offset + (in - part.p_vaddr);
@@ -211,7 +212,7 @@ static bool find_symbol(code_function_t *function, uint64_t address, uint64_t *e
         offset >= symbol.st_size)
         return false;
     *entry = address - offset;
-    function->ranges[function->range_count++] = (range_t){*entry, *entry + symbol.st_size};
+    function->ranges[function->range_count++] = (range_t){*entry, add(*entry, symbol.st_size)};
     return true;
 }
 
@@ -274,8 +275,7 @@ static const file_t *find(const profile_t *profile, uint64_t address, uint64_t *
             continue;
         const file_t *file = file_of(profile, mapping);
         GElf_Addr found;
-        if (!file->is_known ||
-            !debug_files_address(file->module, address - mapping->start + mapping->offset, &found))
+        if (!file->is_known || !debug_files_address(file->module, profile_offset(mapping, address), &found))
             return NULL;
         *in_file = found;
         return file;
@@ -302,7 +302,7 @@ size_t code_read_place(const code_function_t *function, uint64_t address)
     const mapping_t *mapping = function->file->mapping;
     GElf_Addr found;
     if (address < mapping->start || address >= mapping->limit ||
-        !debug_files_address(function->file->module, address - mapping->start + mapping->offset, &found))
+        !debug_files_address(function->file->module, profile_offset(mapping, address), &found))
         return SIZE_MAX;
     return code_read_place_at(function, found);
 }

@@ -6,6 +6,7 @@
 
 #include "tools/weir/advise/show.h"
 #include "tools/weir/report/source.h"
+#include "tools/weir/saturate.h"
 
 enum { AROUND = 3 /* lines before and behind */ };
 
@@ -34,7 +35,8 @@ static void put_source(FILE *to, const frame_t *frame)
     fputs("<p class=file>", to);
     put_escaped(to, frame->file);
     fputs("</p><pre>", to);
-    for (int line = frame->line - AROUND; line <= frame->line + AROUND; line++) {
+    for (int i = -AROUND; i <= AROUND; i++) {
+        int line = line_of(to_unsigned((int64_t)frame->line + i));
         char *text = source_line(frame->file, line);
         if (!text)
             continue;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/weir/saturate.h"
+
 const char *const proposal_names[] = {"stack",   "reuse",   "arena", "local",  "look", "pool",
                                       "presize", "builder", "fewer", "layout", "leave"};
 
@@ -58,17 +60,8 @@ static bool belongs(const proposal_t *proposal, const place_t *place, size_t dep
 
 static void add_place(proposal_t *proposal, const place_t *place)
 {
-    place_t *all = &proposal->place;
-    all->samples += place->samples;
-    all->objects += place->objects;
-    all->bytes += place->bytes;
-    all->cells += place->cells;
-    all->in_use += place->in_use;
-    all->by_thread += place->by_thread;
-    all->unknown += place->unknown;
-    all->moved += place->moved;
-    all->is_likely |= place->is_likely;
-    proposal->live += place->escape.live;
+    verdict_add_counts(&proposal->place, place);
+    add_to(&proposal->live, place->escape.live);
     verdict_add_escape(&proposal->escape, &place->escape);
 }
 
@@ -91,14 +84,15 @@ static void put_together(const profile_t *profile, proposals_t *proposals, const
 static enum proposal_kind kind_of_chain(const proposal_t *proposal)
 {
     const escape_t *escape = &proposal->escape;
-    return escape->copied > 3 * escape->chains * escape->final_most ? PROPOSE_BUILDER : PROPOSE_PRESIZE;
+    uint64_t last = multiply(escape->chains, escape->final_most);
+    return escape->copied > multiply(3, last) ? PROPOSE_BUILDER : PROPOSE_PRESIZE;
 }
 
 /* About how many blocks were in use at once: a sample stands for several. */
 static uint64_t scaled(const proposal_t *proposal, uint64_t live)
 {
     const place_t *place = &proposal->place;
-    return place->samples ? live * place->objects / place->samples : live;
+    return place->samples ? multiply(live, place->objects) / place->samples : live;
 }
 
 /* It is not known whether the places have their blocks at the same time. PROPOSE_REUSE and PROPOSE_POOL
@@ -111,7 +105,7 @@ static enum proposal_kind kind_of_free(const proposal_t *proposal, bool is_exact
     if (is_exact && proposal->live <= REUSE_LIVE && proposal->place.objects > POOL_TURNS &&
         !proposal->place.by_thread)
         return PROPOSE_REUSE;
-    if (proposal->place.objects >= POOL_TURNS * verdict_most(scaled(proposal, proposal->live), 1))
+    if (proposal->place.objects >= multiply(POOL_TURNS, most(scaled(proposal, proposal->live), 1)))
         return PROPOSE_POOL;
     bool is_fewer = escape->most <= FEWER_SIZE && scaled(proposal, escape->live) >= FEWER_LIVE;
     return is_fewer ? PROPOSE_FEWER : PROPOSE_LEAVE;
@@ -127,7 +121,7 @@ static enum proposal_kind kind_of_held(const proposal_t *proposal, bool is_exact
         return PROPOSE_STACK;
     if (is_near && escape->live <= REUSE_LIVE)
         return PROPOSE_REUSE;
-    bool is_batch = escape->emptied && proposal->place.objects / escape->emptied <= 2 * escape->live;
+    bool is_batch = escape->emptied && proposal->place.objects / escape->emptied <= multiply(2, escape->live);
     return is_batch && escape->live > STACK_LIVE ? PROPOSE_ARENA : kind_of_free(proposal, true);
 }
 
@@ -136,10 +130,11 @@ static enum proposal_kind kind_of(const proposal_t *proposal, bool is_exact)
     if (!is_exact && proposal->place.samples < SAMPLES_LEAST)
         return PROPOSE_LEAVE;
     const escape_t *escape = &proposal->escape;
-    uint64_t finished = proposal->place.objects - proposal->place.moved;
-    if (escape->chains && escape->links >= 2 * escape->chains && 2 * escape->chains >= finished / 2)
+    uint64_t finished = subtract(proposal->place.objects, proposal->place.moved);
+    uint64_t twice = multiply(2, escape->chains);
+    if (escape->chains && escape->links >= twice && twice >= finished / 2)
         return kind_of_chain(proposal);
-    if (is_exact && 2 * escape->grown >= proposal->place.objects)
+    if (is_exact && multiply(2, escape->grown) >= proposal->place.objects)
         return PROPOSE_BUILDER;
     return proposal->place.holder != VERDICT_NONE ? kind_of_held(proposal, is_exact)
                                                   : kind_of_free(proposal, is_exact);
@@ -161,13 +156,12 @@ static void estimate(proposal_t *proposal)
         proposal->saved_bytes = place->cells;
         break;
     case PROPOSE_ARENA:
-        proposal->saved_objects = place->objects - escape->emptied;
-        proposal->saved_bytes = place->cells - place->bytes;
+        proposal->saved_objects = subtract(place->objects, escape->emptied);
+        proposal->saved_bytes = subtract(place->cells, place->bytes);
         break;
     case PROPOSE_POOL:
-        proposal->saved_objects =
-            place->objects - verdict_least(scaled(proposal, proposal->live), place->objects);
-        proposal->saved_bytes = (uint64_t)(mean_cell * (double)proposal->saved_objects);
+        proposal->saved_objects = subtract(place->objects, scaled(proposal, proposal->live));
+        proposal->saved_bytes = whole(mean_cell * (double)proposal->saved_objects);
         break;
     case PROPOSE_PRESIZE:
         proposal->saved_objects = escape->links;
@@ -175,12 +169,12 @@ static void estimate(proposal_t *proposal)
         proposal->size = escape->final_most;
         break;
     case PROPOSE_BUILDER:
-        proposal->saved_objects = verdict_most(escape->grown, escape->links);
-        proposal->saved_bytes = (uint64_t)(mean_cell * (double)proposal->saved_objects);
+        proposal->saved_objects = most(escape->grown, escape->links);
+        proposal->saved_bytes = whole(mean_cell * (double)proposal->saved_objects);
         break;
     case PROPOSE_FEWER:
         proposal->saved_objects = place->objects - place->objects / FEWER_IN_ONE;
-        proposal->saved_bytes = place->cells - place->bytes;
+        proposal->saved_bytes = subtract(place->cells, place->bytes);
         break;
     default:
         break;
@@ -204,7 +198,7 @@ proposals_t proposals_make(const profile_t *profile, const cost_t *cost, uint64_
             proposal->live = proposal->escape.live;
         proposal->kind = kind_of(proposal, proposals.is_exact);
         estimate(proposal);
-        uint64_t mean = proposal->place.bytes / verdict_most(proposal->place.objects, 1);
+        uint64_t mean = proposal->place.bytes / most(proposal->place.objects, 1);
         proposal->saved_ns = (double)proposal->saved_objects * cost_of(cost, mean);
         proposals.of[proposals.count++] = *proposal;
     }

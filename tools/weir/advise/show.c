@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tools/weir/report/print.h"
+#include "tools/weir/saturate.h"
 
 const frame_t *show_site(const profile_t *profile, const proposal_t *proposal)
 {
@@ -26,7 +27,7 @@ const frame_t *show_holder(const profile_t *profile, const proposal_t *proposal)
 
 const char *show_bytes(uint64_t bytes, char *room)
 {
-    return report_value(INUSE_SPACE, (int64_t)bytes, room);
+    return report_value(INUSE_SPACE, to_signed(bytes), room);
 }
 
 static const char *last_part(const char *path)
@@ -147,8 +148,8 @@ char *show_evidence(const profile_t *profile, const proposal_t *proposal, bool i
     const escape_t *escape = &proposal->escape;
     if (proposal->kind == PROPOSE_LAYOUT) {
         const use_t *use = &proposal->layout->use;
-        fprintf(to, "%" PRIu64 " objects: %" PRIu64 " sure, %" PRIu64 " likely", use->sure + use->likely,
-                use->sure, use->likely);
+        fprintf(to, "%" PRIu64 " objects: %" PRIu64 " sure, %" PRIu64 " likely",
+                draw_objects(proposal->layout), use->sure, use->likely);
     } else {
         fprintf(to, "%" PRIu64 " blocks", place->objects);
         if (!is_exact)
@@ -238,7 +239,7 @@ void show_rest(const proposals_t *proposals, FILE *to)
     uint64_t objects = 0, places = 0;
     for (size_t i = 0; i < proposals->count; i++)
         if (proposals->of[i].kind == PROPOSE_LEAVE) {
-            objects += proposals->of[i].place.objects;
+            add_to(&objects, proposals->of[i].place.objects);
             places++;
         }
     fprintf(to, "left as they are: %" PRIu64 " blocks of %" PRIu64 " places\n", objects, places);

@@ -65,7 +65,7 @@ void proposals_add_layouts(proposals_t *proposals, const profile_t *profile, con
             continue;
         use_t *uses = uses_find(&ever, &records, &is_ever);
         for (size_t j = 0; j < records.count; j++) {
-            if (uses[j].sure + uses[j].likely == 0)
+            if (uses[j].sure == 0 && uses[j].likely == 0)
                 continue;
             advice_t advice = {.record = &records.of[j], .order = order_best(&records.of[j]), .use = uses[j]};
             if (draw_saving(&advice))

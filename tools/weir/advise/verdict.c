@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tools/weir/advise/code.h"
+#include "tools/weir/saturate.h"
 
 /* --- the holder of a sample's blocks --- */
 
@@ -160,7 +161,8 @@ static bool is_same_call(verdict_question_t *question, size_t frame)
     }
     if (sample->escape.live > 1 && !allocates_again(profile, sample, &question->common))
         return false;
-    bool is_likely = !(sample->escape.changed >> frame & 1) && always_frees(profile, &question->common);
+    bool is_changed = frame >= 64 || sample->escape.changed >> frame & 1;
+    bool is_likely = !is_changed && always_frees(profile, &question->common);
     question->is_likely |= is_likely;
     return is_likely;
 }
@@ -196,21 +198,22 @@ static double samples_of(const profile_t *profile, const sample_t *sample)
 
 static void add_sample(const profile_t *profile, place_t *place, const sample_t *sample, bool is_exact)
 {
-    uint64_t objects = (uint64_t)sample->values[ALLOC_OBJECTS];
+    uint64_t objects = to_unsigned(sample->values[ALLOC_OBJECTS]);
+    uint64_t in_use = to_unsigned(sample->values[INUSE_OBJECTS]);
     const char *how = sample->escape.how;
-    place->samples += (uint64_t)(samples_of(profile, sample) + 0.5);
-    place->objects += objects;
-    place->bytes += objects * sample->requested;
-    place->cells += (uint64_t)sample->values[ALLOC_SPACE];
-    place->in_use += (uint64_t)sample->values[INUSE_OBJECTS];
+    add_to(&place->samples, whole(samples_of(profile, sample) + 0.5));
+    add_to(&place->objects, objects);
+    add_to(&place->bytes, multiply(objects, sample->requested));
+    add_to(&place->cells, to_unsigned(sample->values[ALLOC_SPACE]));
+    add_to(&place->in_use, in_use);
     if (!how) {
-        place->unknown += objects - (uint64_t)sample->values[INUSE_OBJECTS];
+        add_to(&place->unknown, subtract(objects, in_use));
     } else if (strcmp(how, "thread") == 0) {
-        place->by_thread += objects;
+        add_to(&place->by_thread, objects);
     } else if (strcmp(how, "moved") == 0) {
-        place->moved += objects;
+        add_to(&place->moved, objects);
     } else if (strcmp(how, "frame") != 0) {
-        place->unknown += objects;
+        add_to(&place->unknown, objects);
     } else {
         size_t holder = holder_of(profile, sample, is_exact, &place->is_likely);
         if (holder > place->holder)
@@ -280,34 +283,39 @@ bool verdict_is_same(const place_t *a, const place_t *b, size_t depth)
 
 void verdict_add_escape(escape_t *to, const escape_t *from)
 {
-    to->least = verdict_least(to->least, from->least);
-    to->most = verdict_most(to->most, from->most);
-    to->live = verdict_most(to->live, from->live);
-    to->live_bytes = verdict_most(to->live_bytes, from->live_bytes);
-    to->grown += from->grown;
-    to->emptied += from->emptied;
+    to->least = least(to->least, from->least);
+    to->most = most(to->most, from->most);
+    to->live = most(to->live, from->live);
+    to->live_bytes = most(to->live_bytes, from->live_bytes);
+    add_to(&to->grown, from->grown);
+    add_to(&to->emptied, from->emptied);
     if (from->chains)
-        to->final_least = to->chains ? verdict_least(to->final_least, from->final_least) : from->final_least;
-    to->final_most = verdict_most(to->final_most, from->final_most);
-    to->chains += from->chains;
-    to->links += from->links;
-    to->copied += from->copied;
+        to->final_least = to->chains ? least(to->final_least, from->final_least) : from->final_least;
+    to->final_most = most(to->final_most, from->final_most);
+    add_to(&to->chains, from->chains);
+    add_to(&to->links, from->links);
+    add_to(&to->copied, from->copied);
+}
+
+void verdict_add_counts(place_t *to, const place_t *from)
+{
+    add_to(&to->samples, from->samples);
+    add_to(&to->objects, from->objects);
+    add_to(&to->bytes, from->bytes);
+    add_to(&to->cells, from->cells);
+    add_to(&to->in_use, from->in_use);
+    add_to(&to->by_thread, from->by_thread);
+    add_to(&to->unknown, from->unknown);
+    add_to(&to->moved, from->moved);
+    to->is_likely |= from->is_likely;
 }
 
 /* Blocks of both may be in use at the same time. */
 static void unite(place_t *place, const place_t *other)
 {
-    uint64_t live = place->escape.live + other->escape.live;
-    uint64_t live_bytes = place->escape.live_bytes + other->escape.live_bytes;
-    place->samples += other->samples;
-    place->objects += other->objects;
-    place->bytes += other->bytes;
-    place->cells += other->cells;
-    place->in_use += other->in_use;
-    place->by_thread += other->by_thread;
-    place->unknown += other->unknown;
-    place->moved += other->moved;
-    place->is_likely |= other->is_likely;
+    uint64_t live = add(place->escape.live, other->escape.live);
+    uint64_t live_bytes = add(place->escape.live_bytes, other->escape.live_bytes);
+    verdict_add_counts(place, other);
     place->holder = place->holder > other->holder ? place->holder : other->holder;
     verdict_add_escape(&place->escape, &other->escape);
     place->escape.live = live;

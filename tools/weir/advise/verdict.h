@@ -56,18 +56,11 @@ places_t verdict_find(const profile_t *profile);
  * caller frees them. */
 size_t *verdict_number_lines(const profile_t *profile);
 
-static inline uint64_t verdict_least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static inline uint64_t verdict_most(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Add to `to` what `from` has: counts add up, the others are minima and maxima. */
 void verdict_add_escape(escape_t *to, const escape_t *from);
+
+/* Add to `to` the counts that `from` itself has, and whether it is likely. */
+void verdict_add_counts(place_t *to, const place_t *from);
 
 /* Have the two stacks the first `depth` calls in common, from the innermost? */
 bool verdict_is_same(const place_t *a, const place_t *b, size_t depth);

@@ -17,8 +17,15 @@ static int sign(double value)
     return (value > 0) - (value < 0);
 }
 
+/* Beyond it a percentage has digits that mean nothing, or is infinite. */
+static bool is_percentage(double value)
+{
+    return fabs(value) < 1e15;
+}
+
 static void format_range(double low, double center, double high, char range[RANGE_SIZE])
 {
+    double reach = center != 0 ? 100 * fmax(high / center - 1, 1 - low / center) : 0;
     if (low == high)
         strcpy(range, "0%"); /* of one that is infinite, too */
     else if (isinf(low) || isinf(high) || isinf(center))
@@ -27,8 +34,10 @@ static void format_range(double low, double center, double high, char range[RANG
         strcpy(range, "?");
     else if (center == 0)
         strcpy(range, "0%");
+    else if (!is_percentage(reach))
+        strcpy(range, "?");
     else
-        snprintf(range, RANGE_SIZE, "%.0f%%", 100 * fmax(high / center - 1, 1 - low / center));
+        snprintf(range, RANGE_SIZE, "%.0f%%", reach);
 }
 
 /* Say how many values are needed for an interval with two ends. */
@@ -97,14 +106,15 @@ static void warn_of_test(char *warning, size_t base_count, size_t count, double 
 
 static void format_delta(struct entry *entry, double base, bool differs)
 {
+    double difference = base != 0 ? (entry->center / base - 1) * 100 : 0;
     if (!differs)
         strcpy(entry->delta, "~");
     else if (base == entry->center)
         strcpy(entry->delta, "0.00%");
-    else if (base == 0 || isinf(base) || isinf(entry->center))
+    else if (base == 0 || isinf(base) || isinf(entry->center) || !is_percentage(difference))
         strcpy(entry->delta, "?");
     else
-        snprintf(entry->delta, DELTA_SIZE, "%+.2f%%", (entry->center / base - 1) * 100);
+        snprintf(entry->delta, DELTA_SIZE, "%+.2f%%", difference);
 }
 
 /* Exact values need no test: p is 0, and not shown. */

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,13 @@ const char *client_folder(const char *command)
         return folder;
     fprintf(stderr, "weir %s: %s is not a folder of this user's alone\n", command, folder);
     return NULL;
+}
+
+pid_t client_process(const char *text)
+{
+    char *end;
+    long process = strtol(text, &end, 10);
+    return process > 0 && process <= INT_MAX && *end == '\0' ? (pid_t)process : 0;
 }
 
 static int open_socket(const char *folder, pid_t process)
@@ -90,7 +98,7 @@ int client_ask(const char *folder, pid_t process, const char *method, const char
                  method, target);
     if (send(fd, request, (size_t)length, MSG_NOSIGNAL) == length) {
         char *answer = read_all(fd), *end = strstr(answer, "\r\n\r\n");
-        if (end == NULL || sscanf(answer, "HTTP/1.%*d %d", &status) != 1)
+        if (end == NULL || sscanf(answer, "HTTP/1.%*d %3d", &status) != 1)
             status = 0;
         else
             *body = memory_text(end + 4, strlen(end + 4));
@@ -113,16 +121,15 @@ size_t client_processes(const char *folder, pid_t **processes)
     DIR *entries = opendir(folder);
     *processes = NULL;
     for (struct dirent *entry; entries != NULL && (entry = readdir(entries)) != NULL;) {
-        char *end;
-        long process = strtol(entry->d_name, &end, 10);
-        if (process <= 0 || *end != '\0')
+        pid_t process = client_process(entry->d_name);
+        if (process == 0)
             continue;
-        if (kill((pid_t)process, 0) != 0 && errno == ESRCH) {
+        if (kill(process, 0) != 0 && errno == ESRCH) {
             unlinkat(dirfd(entries), entry->d_name, 0);
             continue;
         }
         *processes = memory_grow(*processes, count, sizeof **processes);
-        (*processes)[count++] = (pid_t)process;
+        (*processes)[count++] = process;
     }
     if (entries != NULL)
         closedir(entries);

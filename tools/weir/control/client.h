@@ -12,6 +12,9 @@
  * command's name, if it is not the user's own, or others may write to it. */
 const char *client_folder(const char *command);
 
+/* The id of a process that a text is; 0: it is none. */
+pid_t client_process(const char *text);
+
 /* One request. Returns the status, and the body in `body` (freed by the caller; never NULL then); 0 with
  * errno: nobody answers. */
 int client_ask(const char *folder, pid_t process, const char *method, const char *target, char **body);

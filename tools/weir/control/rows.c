@@ -10,6 +10,7 @@
 #include "tools/weir/benchstat/memory.h"
 #include "tools/weir/control/client.h"
 #include "tools/weir/control/shared.h"
+#include "tools/weir/saturate.h"
 
 /* What stands behind the key of a metric in /debug/vars; "0" if there is none. */
 static const char *value_of(const char *vars, const char *metric)
@@ -42,7 +43,7 @@ static void read_proc(row_t *row)
         return;
     const char *second = fgets(text, sizeof text, file) != NULL ? strchr(text, ' ') : NULL;
     if (second != NULL)
-        row->resident = strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+        row->resident = multiply(strtoull(second, NULL, 10), (uint64_t)sysconf(_SC_PAGESIZE));
     fclose(file);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/cells/classes.h"
+#include "tools/weir/saturate.h"
 
 enum { LINE = 64 /* bytes of a cache line */, ARRAY = 100 };
 
@@ -44,7 +45,7 @@ void draw_change(const advice_t *advice, FILE *to)
 
 uint64_t draw_objects(const advice_t *advice)
 {
-    return advice->use.sure + advice->use.likely;
+    return add(advice->use.sure, advice->use.likely);
 }
 
 /* As if each object of the profile had a cell of its own. */
@@ -52,7 +53,7 @@ uint64_t draw_saving(const advice_t *advice)
 {
     if (!advice->order.members)
         return 0;
-    return draw_objects(advice) * (draw_cell(advice->record->size) - draw_cell(advice->order.size));
+    return multiply(draw_objects(advice), draw_cell(advice->record->size) - draw_cell(advice->order.size));
 }
 
 static const char *certainty(const use_t *use)

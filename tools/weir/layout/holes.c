@@ -3,6 +3,7 @@
  * member that is no bit-field ends it. The counts are those of pahole(1).
  */
 #include "tools/weir/layout/types.h"
+#include "tools/weir/saturate.h"
 
 /* How far the members so far reach. */
 typedef struct fill {
@@ -10,11 +11,6 @@ typedef struct fill {
     uint64_t storage_end; /* of the bit-field before, in bits */
     uint64_t storage;     /* its bits; 0: the member before is none */
 } fill_t;
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
 
 static uint64_t storage_start(const member_t *member)
 {
@@ -43,7 +39,7 @@ static void take(fill_t *fill, const member_t *member, uint64_t *bytes, uint64_t
         fill->storage = 0;
     }
     if (fill->storage) {
-        *bits = least(member->start, fill->storage_end) - fill->end;
+        *bits = subtract(least(member->start, fill->storage_end), fill->end);
         fill->end += *bits;
     }
     if (member->kind == MEMBER_BITS) {
@@ -57,7 +53,7 @@ static void take(fill_t *fill, const member_t *member, uint64_t *bytes, uint64_t
         fill->end = member->start + member->bits;
         enter_storage(fill, member);
     } else {
-        *bytes = member->start / 8 - fill->end / 8;
+        *bytes = subtract(member->start / 8, fill->end / 8);
         *fill = (fill_t){.end = member->start + member->size * 8};
     }
 }
@@ -83,7 +79,7 @@ holes_t record_holes(const layout_record_t *record)
     }
     uint64_t end = record->size * 8;
     if (fill.storage && fill.end < end) {
-        holes.bit_padding = least(end, fill.storage_end) - fill.end;
+        holes.bit_padding = subtract(least(end, fill.storage_end), fill.end);
         fill.end += holes.bit_padding;
     }
     if (fill.end < end)

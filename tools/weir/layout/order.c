@@ -28,7 +28,7 @@ static uint64_t place(const member_t *member, uint64_t end)
 {
     if (member->kind != MEMBER_BITS)
         return up(end, (uint64_t)member->align * 8);
-    uint64_t unit = member->size * 8;
+    uint64_t unit = member->size * 8; /* not 0: see shape_place */
     return end / unit == (end + member->bits - 1) / unit ? end : up(end, (uint64_t)member->align * 8);
 }
 

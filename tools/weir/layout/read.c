@@ -62,12 +62,11 @@ static enum member_kind kind_of(Dwarf_Die *child, const shape_t *shape, uint32_t
 
 static void take_alignment(Dwarf_Die *child, member_t *member)
 {
-    uint64_t own;
-    if (!shape_number(child, DW_AT_alignment, &own))
+    uint32_t own;
+    if (!shape_alignment(child, &own))
         return;
     member->is_aligned = true;
-    if (own > member->align)
-        member->align = (uint32_t)own;
+    member->align = (uint32_t)most(member->align, own);
 }
 
 static member_t *next_member(layout_record_t *record)
@@ -205,7 +204,8 @@ static void take_record(layout_reader_t *reader, Dwarf_Die *die, const char *nam
         return;
     }
     shape_each_child(die, take_member, &record);
-    qsort(record.members, record.count, sizeof *record.members, by_place);
+    if (record.count)
+        qsort(record.members, record.count, sizeof *record.members, by_place);
     records_t *records = reader->records;
     if (records->count == records->room) {
         records->room = records->room ? 2 * records->room : 256;

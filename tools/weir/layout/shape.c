@@ -5,6 +5,8 @@
 #include <elf.h>
 #include <string.h>
 
+#include "tools/weir/saturate.h"
+
 enum { DEEPEST = 64 /* typedefs of typedefs, arrays in structs in arrays: a circle is malformed */ };
 
 bool shape_number(Dwarf_Die *die, unsigned attribute, uint64_t *number)
@@ -14,6 +16,15 @@ bool shape_number(Dwarf_Die *die, unsigned attribute, uint64_t *number)
     if (!dwarf_attr_integrate(die, attribute, &found) || dwarf_formudata(&found, &word) != 0)
         return false;
     *number = word;
+    return true;
+}
+
+bool shape_alignment(Dwarf_Die *die, uint32_t *align)
+{
+    uint64_t own;
+    if (!shape_number(die, DW_AT_alignment, &own) || own == 0 || own > UINT32_MAX)
+        return false;
+    *align = (uint32_t)own;
     return true;
 }
 
@@ -77,21 +88,21 @@ static bool is_big_endian(Dwarf_Die *die)
 
 bool shape_place(Dwarf_Die *member, uint64_t size, uint64_t *start, uint32_t *bits)
 {
-    uint64_t bytes, count = 0, offset, storage = size;
-    *bits = shape_number(member, DW_AT_bit_size, &count) ? (uint32_t)count : 0;
-    if (!location(member, &bytes))
+    uint64_t bytes, count = 0, offset = 0, storage = size;
+    if (!location(member, &bytes) || bytes > SHAPE_MOST)
         return false;
+    *bits = shape_number(member, DW_AT_bit_size, &count) ? (uint32_t)least(count, UINT32_MAX) : 0;
     *start = bytes * 8;
     if (!*bits)
         return true;
-    if (shape_number(member, DW_AT_data_bit_offset, &offset)) {
-        *start += offset;
-    } else if (shape_number(member, DW_AT_bit_offset,
-                            &offset)) { /* from the most significant bit of the storage */
+    if (!shape_number(member, DW_AT_data_bit_offset, &offset) &&
+        shape_number(member, DW_AT_bit_offset, &offset) && !is_big_endian(member)) {
+        /* From the most significant bit of the storage; negative if the member ends behind that. */
         shape_number(member, DW_AT_byte_size, &storage);
-        *start += is_big_endian(member) ? offset : storage * 8 - offset - *bits;
+        offset = storage * 8 - offset - *bits;
     }
-    return true;
+    *start += offset; /* what is negative now is too large */
+    return size > 0 && *start <= 8 * SHAPE_MOST;
 }
 
 /* --- shapes --- */
@@ -167,11 +178,10 @@ static bool take_member_shape(Dwarf_Die *child, void *context)
         dwarf_hasattr(child, DW_AT_declaration) || !shape_type(child, false, &type) ||
         !shape_within(&type, &shape, demand->depth + 1))
         return true;
-    uint64_t own = 0;
-    if (dwarf_attr(child, DW_AT_alignment, &attribute) && shape_number(child, DW_AT_alignment, &own)) {
+    uint32_t own;
+    if (dwarf_attr(child, DW_AT_alignment, &attribute) && shape_alignment(child, &own)) {
         demand->is_aligned = true;
-        if (own > shape.align)
-            shape.align = (uint32_t)own;
+        shape.align = (uint32_t)most(shape.align, own);
     }
     if (!shape_place(child, shape.size, &start, &bits))
         return true;
@@ -194,7 +204,6 @@ void shape_find_definitions_by(shape_find_t *find)
 static bool record_shape(Dwarf_Die *type, shape_t *shape, int depth)
 {
     demand_t demand = {.align = 1, .depth = depth};
-    uint64_t own;
     Dwarf_Die definition;
     if (dwarf_hasattr(type, DW_AT_declaration)) {
         if (!find_definition || !find_definition(type, &definition))
@@ -208,10 +217,7 @@ static bool record_shape(Dwarf_Die *type, shape_t *shape, int depth)
         demand.align /= 2; /* packed */
     shape->align = demand.align;
     shape->is_aligned = demand.is_aligned;
-    if (shape_number(type, DW_AT_alignment, &own)) {
-        shape->align = (uint32_t)own;
-        shape->is_aligned = true;
-    }
+    shape->is_aligned |= shape_alignment(type, &shape->align);
     shape->is_aggregate = true;
     shape->is_empty = !demand.has_data && shape->size <= 1;
     return true;
@@ -238,14 +244,10 @@ static bool array_shape(Dwarf_Die *type, shape_t *shape, int depth)
 static bool alias_shape(Dwarf_Die *type, shape_t *shape, int depth)
 {
     Dwarf_Die target;
-    uint64_t own;
     const char *name = dwarf_tag(type) == DW_TAG_typedef ? dwarf_diename(type) : NULL;
     if (!shape_type(type, false, &target) || !shape_within(&target, shape, depth + 1))
         return false;
-    if (shape_number(type, DW_AT_alignment, &own)) {
-        shape->align = (uint32_t)own;
-        shape->is_aligned = true;
-    }
+    shape->is_aligned |= shape_alignment(type, &shape->align);
     if (dwarf_tag(type) == DW_TAG_atomic_type && shape->size <= 16 &&
         (shape->size & (shape->size - 1)) == 0 && shape->size > shape->align)
         shape->align = (uint32_t)shape->size;
@@ -255,12 +257,9 @@ static bool alias_shape(Dwarf_Die *type, shape_t *shape, int depth)
     return true;
 }
 
-static bool shape_within(Dwarf_Die *type, shape_t *shape, int depth)
+static bool shape_by_tag(Dwarf_Die *type, shape_t *shape, int depth)
 {
-    *shape = (shape_t){.align = 1};
     int tag = dwarf_tag(type);
-    if (depth > DEEPEST)
-        return false;
     if (is_alias(tag))
         return alias_shape(type, shape, depth);
     switch (tag) {
@@ -282,6 +281,12 @@ static bool shape_within(Dwarf_Die *type, shape_t *shape, int depth)
     default:
         return false;
     }
+}
+
+static bool shape_within(Dwarf_Die *type, shape_t *shape, int depth)
+{
+    *shape = (shape_t){.align = 1};
+    return depth <= DEEPEST && shape_by_tag(type, shape, depth) && shape->size <= SHAPE_MOST;
 }
 
 bool shape_of(Dwarf_Die *type, shape_t *shape)

@@ -19,13 +19,17 @@ typedef struct shape {
     bool is_fixed_width; /* int8_t to uint64_t, char and such, and arrays of these */
 } shape_t;
 
+/* Bytes: no type that a program can have is larger, and no member lies further behind the start. So a hundred
+ * times a size, or its bits, fit a word. */
+#define SHAPE_MOST ((uint64_t)1 << 47)
+
 /* A function that finds the definition of a type which the unit only declares. Compilers describe a class in
  * the unit that has its table of virtual functions, and elsewhere only declare it. The function is used from
  * now on. */
 typedef bool shape_find_t(Dwarf_Die *declaration, Dwarf_Die *definition);
 void shape_find_definitions_by(shape_find_t *find);
 
-/* False: it has none: a function, void, a type that is declared only. */
+/* False: it has none: a function, void, a type that is declared only, one larger than SHAPE_MOST. */
 bool shape_of(Dwarf_Die *type, shape_t *shape);
 
 /* The type of the DIE (DW_AT_type). `strip`: without typedef, const and the like. */
@@ -33,8 +37,11 @@ bool shape_type(Dwarf_Die *die, bool strip, Dwarf_Die *type);
 
 /* Where the member starts, in bits: DW_AT_data_member_location or DW_AT_data_bit_offset. `size`: of its
  * declared type, in bytes. *bits: of a bit-field; else 0. False: it has no place that is the same in each
- * object. */
+ * object, or none within SHAPE_MOST; or it is a bit-field of a type without a size. */
 bool shape_place(Dwarf_Die *member, uint64_t size, uint64_t *start, uint32_t *bits);
+
+/* An alignment of its own (DW_AT_alignment), in bytes, that a type or member has; false: it has none. */
+bool shape_alignment(Dwarf_Die *die, uint32_t *align);
 
 /* Print the type's name as C writes it, as far as one name goes: "struct list *", "char[16]". */
 void shape_print_name(Dwarf_Die *type, FILE *to);

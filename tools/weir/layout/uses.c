@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tools/weir/report/source.h"
+#include "tools/weir/saturate.h"
 
 static bool is_of_word(char c)
 {
@@ -67,7 +68,7 @@ static const layout_record_t *find_named(const records_t *records, const char *l
     for (size_t i = 0; allocates && i < records->count; i++) {
         const layout_record_t *record = &records->of[i];
         bool fits =
-            record->size == size || (record->size && strstr(line, "sizeof") && size % record->size == 0);
+            record->size && (record->size == size || (strstr(line, "sizeof") && size % record->size == 0));
         if (fits && names_type(line, last_name(record->name)))
             return record;
     }
@@ -83,14 +84,14 @@ static void note(const profile_t *profile, const sample_t *sample, uint64_t obje
     size_t same = 0;
     free(line);
     if (named) {
-        uses[named - records->of].sure += objects * (sample->requested / named->size);
+        add_to(&uses[named - records->of].sure, multiply(objects, sample->requested / named->size));
         return;
     }
     for (size_t i = 0; i < records->count; i++)
         same += records->of[i].size == sample->requested;
     for (size_t i = 0; i < records->count; i++)
         if (records->of[i].size == sample->requested)
-            *(same == 1 ? &uses[i].likely : &uses[i].unknown) += objects;
+            add_to(same == 1 ? &uses[i].likely : &uses[i].unknown, objects);
 }
 
 use_t *uses_find(const profile_t *profile, const records_t *records, bool *is_ever)

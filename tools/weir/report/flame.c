@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tools/weir/report/print.h"
+#include "tools/weir/saturate.h"
 
 enum { WIDTH = 1200, HEIGHT = 18, TOP = 46 };
 #define LETTER 7.3 /* how wide one is */
@@ -56,7 +57,7 @@ static unsigned colour_of(const char *name)
  * runs. */
 static void put_text(const char *label, double x, double width, size_t y, FILE *to)
 {
-    size_t length = strlen(label), fits = width > 6 ? (size_t)((width - 6) / LETTER) : 0;
+    size_t length = strlen(label), fits = whole((width - 6) / LETTER);
     char part[WIDTH / 7];
     snprintf(part, sizeof part, "%.*s%s",
              (int)(length <= fits ? length

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tools/weir/command.h"
+#include "tools/weir/saturate.h"
 
 static void *grown(void *array, size_t count, size_t *room, size_t size)
 {
@@ -83,25 +84,25 @@ static call_stack_t expand(graph_t *graph, const profile_t *profile, const sampl
 static int64_t lost_of(const sample_t *sample, int64_t value)
 {
     bool known = sample->size > sample->requested && sample->requested > 0;
-    return known
-               ? (int64_t)((double)value * (double)(sample->size - sample->requested) / (double)sample->size)
-               : 0;
+    return known ? whole_signed((double)value * (double)(sample->size - sample->requested) /
+                                (double)sample->size)
+                 : 0;
 }
 
 static void count(graph_t *graph, const call_stack_t *stack)
 {
-    graph->total += stack->value;
-    graph->cut += stack->sample->is_cut ? stack->value : 0;
+    add_to_signed(&graph->total, stack->value);
+    add_to_signed(&graph->cut, stack->sample->is_cut ? stack->value : 0);
     if (stack->depth == 0)
         return;
     function_t *innermost = &graph->functions[stack->functions[0]];
-    innermost->flat += stack->value;
-    innermost->lost += lost_of(stack->sample, stack->value);
-    graph->named += innermost->is_named ? stack->value : 0;
+    add_to_signed(&innermost->flat, stack->value);
+    add_to_signed(&innermost->lost, lost_of(stack->sample, stack->value));
+    add_to_signed(&graph->named, innermost->is_named ? stack->value : 0);
     for (size_t i = 0; i < stack->depth; i++) {
         function_t *function = &graph->functions[stack->functions[i]];
         if (function->last_sample != graph->stack_count + 1)
-            function->cum += stack->value;
+            add_to_signed(&function->cum, stack->value);
         function->last_sample = graph->stack_count + 1;
     }
 }
@@ -113,7 +114,9 @@ void graph_add(graph_t *graph, const profile_t *profile, int sign)
         if (sample->values[graph->value] == 0)
             continue;
         call_stack_t stack = expand(graph, profile, sample);
-        stack.value = sign * sample->values[graph->value];
+        stack.value = sample->values[graph->value];
+        if (sign < 0)
+            stack.value = subtract_signed(0, stack.value);
         count(graph, &stack);
         graph->stacks = grown(graph->stacks, graph->stack_count, &graph->stack_room, sizeof *graph->stacks);
         graph->stacks[graph->stack_count++] = stack;
@@ -129,8 +132,7 @@ static int by_node_value(const void *left, const void *right)
 {
     const function_t *a = &sorted_graph->functions[*(const size_t *)left];
     const function_t *b = &sorted_graph->functions[*(const size_t *)right];
-    int64_t x = sorted_by_cum ? a->cum : a->flat, y = sorted_by_cum ? b->cum : b->flat;
-    uint64_t p = (uint64_t)(x < 0 ? -x : x), q = (uint64_t)(y < 0 ? -y : y);
+    uint64_t p = magnitude(sorted_by_cum ? a->cum : a->flat), q = magnitude(sorted_by_cum ? b->cum : b->flat);
     return p != q ? (p < q) - (p > q) : strcmp(a->name, b->name);
 }
 
@@ -188,12 +190,12 @@ node_t *graph_tree(const graph_t *graph)
     for (size_t i = 0; i < graph->stack_count; i++) {
         const call_stack_t *stack = &graph->stacks[i];
         node_t *node = root;
-        node->cum += stack->value;
+        add_to_signed(&node->cum, stack->value);
         for (size_t j = stack->depth; j-- > 0;) {
             node = child_of(node, stack->functions[j]);
-            node->cum += stack->value;
+            add_to_signed(&node->cum, stack->value);
         }
-        node->flat += stack->value;
+        add_to_signed(&node->flat, stack->value);
     }
     sort_children(root);
     return root;

@@ -1,11 +1,12 @@
 /* print: see print.h. */
 #include "tools/weir/report/print.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tools/weir/saturate.h"
 
 const char *report_value(enum profile_value kind, int64_t value, char *room)
 {
@@ -91,14 +92,15 @@ static void print_neighbours(const graph_t *graph, size_t of, bool callers)
                 continue;
             bool has = callers ? j + 1 < stack->depth : j > 0;
             if (has)
-                values[stack->functions[callers ? j + 1 : j - 1]] += stack->value;
+                add_to_signed(&values[stack->functions[callers ? j + 1 : j - 1]], stack->value);
             break; /* a function that calls itself counts once */
         }
     }
     for (;;) {
         size_t best = graph->function_count;
         for (size_t i = 0; i < graph->function_count; i++)
-            if (values[i] && (best == graph->function_count || llabs(values[i]) > llabs(values[best])))
+            if (values[i] &&
+                (best == graph->function_count || magnitude(values[i]) > magnitude(values[best])))
                 best = i;
         if (best == graph->function_count)
             break;
@@ -137,7 +139,7 @@ bool report_peek(const graph_t *graph, const char *part)
 static void print_node(const graph_t *graph, const node_t *node, int depth)
 {
     char room[32];
-    if (fabs((double)node->cum) * 100 < fabs((double)graph->total)) /* integers of a profile may overflow */
+    if (multiply(100, magnitude(node->cum)) < magnitude(graph->total))
         return;
     if (depth >= 0)
         printf("%12s %6.1f%%  %*s%s\n", report_value(graph->value, node->cum, room),
@@ -184,8 +186,8 @@ void report_lifetimes(const graph_t *graph, size_t most)
         const call_stack_t *stack = &graph->stacks[i];
         site_t *site = &sites[stack->depth ? stack->functions[0] : 0];
         site->function = stack->depth ? stack->functions[0] : 0;
-        site->values[lifetime_of(stack->sample)] += stack->value;
-        site->total += stack->value;
+        add_to_signed(&site->values[lifetime_of(stack->sample)], stack->value);
+        add_to_signed(&site->total, stack->value);
         site->passed += (double)stack->sample->passed * (double)stack->value;
     }
     qsort(sites, graph->function_count, sizeof *sites, by_total);
@@ -200,9 +202,9 @@ void report_lifetimes(const graph_t *graph, size_t most)
         printf("%12s", report_value(graph->value, site->total, room));
         for (size_t j = 0; j <= LIFETIMES; j++)
             printf(" %6.0f%%", 100.0 * (double)site->values[j] / (double)site->total);
-        int64_t ended = site->total - site->values[LIFETIMES];
+        int64_t ended = subtract_signed(site->total, site->values[LIFETIMES]);
         printf(" %12s  %s\n",
-               report_value(ALLOC_SPACE, ended > 0 ? (int64_t)(site->passed / (double)ended) : 0, room),
+               report_value(ALLOC_SPACE, ended > 0 ? whole_signed(site->passed / (double)ended) : 0, room),
                short_name(graph->functions[site->function].name));
     }
     free(sites);
@@ -237,7 +239,7 @@ static void add_owner(owner_t *owners, size_t *count, const call_stack_t *stack)
         i++;
     if (i == *count)
         owners[(*count)++] = (owner_t){kind, name, 0};
-    owners[i].value += stack->value;
+    add_to_signed(&owners[i].value, stack->value);
 }
 
 void report_owners(const graph_t *graph, size_t most)

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tools/weir/saturate.h"
+
 /* Go's order. */
 enum profile_value { ALLOC_OBJECTS, ALLOC_SPACE, INUSE_OBJECTS, INUSE_SPACE, PROFILE_VALUES };
 extern const char *const profile_value_names[PROFILE_VALUES];
@@ -79,6 +81,12 @@ const char *profile_decode(const uint8_t *bytes, size_t length, profile_t *profi
 /* Name all locations that have no name, by the files that the mappings name and their separate debug files.
  * These are looked for in `debug_folder` too, by build id; NULL: only where they are by default. */
 void profile_find_symbols(profile_t *profile, const char *debug_folder);
+
+/* Where in the mapping's file the address is; UINT64_MAX, which no file has: it lies before the mapping. */
+static inline uint64_t profile_offset(const mapping_t *mapping, uint64_t address)
+{
+    return address < mapping->start ? UINT64_MAX : add(address - mapping->start, mapping->offset);
+}
 
 /* The name of the function or variable that the address lies in, as the file's symbol table counts; the
  * caller frees it. NULL: not known. */

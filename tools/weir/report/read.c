@@ -1,6 +1,5 @@
 /* read: from a profile.proto to a profile_t. */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "tools/weir/command.h"
 #include "tools/weir/report/profile.h"
 #include "tools/weir/report/wire.h"
+#include "tools/weir/saturate.h"
 
 const char *const profile_value_names[PROFILE_VALUES] = {"alloc_objects", "alloc_space", "inuse_objects",
                                                          "inuse_space"};
@@ -123,7 +123,7 @@ static void take_line(raw_t *raw, location_t *location, wire_t in)
     location->frames = checked(realloc(location->frames, (count + 1) * sizeof *location->frames));
     location->frames[count] = (frame_t){.function = found->name,
                                         .file = found->file && *found->file ? found->file : NULL,
-                                        .line = line < INT_MAX ? (int)line : 0,
+                                        .line = line_of(line),
                                         .is_named = true};
 }
 
@@ -340,11 +340,12 @@ const char *profile_decode(const uint8_t *bytes, size_t length, profile_t *profi
 static uint8_t *read_all(const char *path, size_t *length)
 {
     gzFile file = gzopen(path, "rb");
+    const size_t most = 1 << 30; /* at a time: gzread takes no more than an int has */
     size_t room = 1 << 16;
     uint8_t *bytes = profile_room(room, 1);
     int got = 0;
     *length = 0;
-    while (file && (got = gzread(file, bytes + *length, (unsigned)(room - *length))) > 0) {
+    while (file && (got = gzread(file, bytes + *length, (unsigned)least(room - *length, most))) > 0) {
         *length += (size_t)got;
         if (*length == room)
             bytes = checked(realloc(bytes, room *= 2));

@@ -67,7 +67,7 @@ static size_t take_scopes(Dwfl_Module *module, GElf_Addr address, frame_t *frame
         dwarf_formudata(dwarf_attr(&all[i], DW_AT_call_file, &attribute), &file);
         dwarf_formudata(dwarf_attr(&all[i], DW_AT_call_line, &attribute), &line);
         if (used < room)
-            set_source(&frames[used], files ? dwarf_filesrc(files, file, NULL, NULL) : NULL, (int)line);
+            set_source(&frames[used], files ? dwarf_filesrc(files, file, NULL, NULL) : NULL, line_of(line));
     }
     free(scopes);
     free(all);
@@ -114,7 +114,7 @@ static void name_by_place(const mapping_t *mapping, location_t *location)
     char place[512];
     const char *slash = mapping && mapping->file ? strrchr(mapping->file, '/') : NULL;
     const char *file = slash ? slash + 1 : mapping && mapping->file ? mapping->file : "?";
-    uint64_t offset = mapping ? location->address - mapping->start + mapping->offset : location->address;
+    uint64_t offset = mapping ? profile_offset(mapping, location->address) : location->address;
     snprintf(place, sizeof place, "%s+%#llx", file, (unsigned long long)offset);
     location->frames = profile_room(1, sizeof *location->frames);
     location->frame_count = 1;
@@ -130,7 +130,7 @@ static void name_all_of(profile_t *profile, const mapping_t *mapping)
             location_t *location = &profile->locations[i];
             GElf_Addr address;
             if (location->mapping == mapping->id && !location->frames &&
-                debug_files_address(module, location->address - mapping->start + mapping->offset, &address))
+                debug_files_address(module, profile_offset(mapping, location->address), &address))
                 name_location(module, address, location);
         }
     dwfl_end(dwfl);

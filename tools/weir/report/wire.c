@@ -1,6 +1,8 @@
 /* wire: see wire.h. */
 #include "tools/weir/report/wire.h"
 
+enum { FIELD_MOST = (1 << 29) - 1 /* no field has a larger number */ };
+
 uint64_t wire_varint(wire_t *in)
 {
     uint64_t value = 0;
@@ -23,6 +25,7 @@ bool wire_next(wire_t *in, wire_field_t *field)
         return false;
     uint64_t key = wire_varint(in);
     uint64_t size = 0;
+    in->bad |= key >> 3 > FIELD_MOST;
     *field = (wire_field_t){.number = (uint32_t)(key >> 3)};
     switch (key & 7) {
     case 0:

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "tools/weir/environment.h"
+#include "tools/weir/saturate.h"
 #include "tools/weir/sweep/processes.h"
 
 enum { LOOKS_MIN = 5 };                 /* fewer say nothing of an average: then it is taken to be the peak */
@@ -208,7 +209,7 @@ static void wait_for(const sweep_measure_t *measure, pid_t child, double began, 
     running = 0;
     take_usage(run, &usage);
     end_rest(run);
-    run->average = run->wall > 0 ? (uint64_t)(area / run->wall) : 0;
+    run->average = run->wall > 0 ? whole(area / run->wall) : 0;
     if (looks < LOOKS_MIN ||
         run->average > run->peak) /* the kernel's counts per processor may be a few pages apart */
         run->average = run->peak;
@@ -229,9 +230,9 @@ static void read_accounts(FILE *from, run_t *run)
     while (getline(&line, &room, from) > 0) {
         uint64_t stop = field(line, "\"pause_max_ns\": ");
         run->accounts++;
-        run->cycles += field(line, "\"num_gc\": ");
-        run->released += field(line, "\"os_released_bytes\": ");
-        run->stop_ns = stop > run->stop_ns ? stop : run->stop_ns;
+        add_to(&run->cycles, field(line, "\"num_gc\": "));
+        add_to(&run->released, field(line, "\"os_released_bytes\": "));
+        run->stop_ns = most(run->stop_ns, stop);
     }
     free(line);
 }

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/weir/saturate.h"
+
 static bool read_file(const char *path, char *text, size_t size)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -25,7 +27,7 @@ static uint64_t resident(pid_t process)
     char path[64], text[256];
     snprintf(path, sizeof path, "/proc/%d/statm", (int)process);
     const char *second = read_file(path, text, sizeof text) ? strchr(text, ' ') : NULL;
-    return second != NULL ? strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+    return second != NULL ? multiply(strtoull(second, NULL, 10), (uint64_t)sysconf(_SC_PAGESIZE)) : 0;
 }
 
 /* Call the function for every process below this one, the nearer first. Each thread has children of its
