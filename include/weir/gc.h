@@ -20,8 +20,9 @@
  *   stopping     while the collector marks, all other such threads are stopped; if marking takes more than a
  *                millisecond (weir_gc_set_pause_budget), only at its beginning and its end. A task of weir's
  *                own traces the threads, which they do not notice. Where they may not be traced, the signal
- *                SIGURG stops them. A thread must not block it then: after 2 s the collection is given up,
- *                the first time with a line on stderr (docs/gc.md).
+ *                SIGURG stops them, or SIGWINCH where a thread blocks that. A thread must not block both
+ *                then: after 2 s the collection is given up, the first time with a line on stderr
+ *                (docs/gc.md).
  */
 #ifndef WEIR_GC_H
 #define WEIR_GC_H

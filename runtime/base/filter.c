@@ -194,9 +194,13 @@ static const struct call {
     {FILTER_TRACE, SYS_getsockopt, {3, SOL_SOCKET, SO_RCVTIMEO}},
     {FILTER_TRACE | FILTER_SIGNAL | FILTER_THREADS, SYS_rt_sigprocmask, {SIG_SETMASK, 0, 0, 8}},
     {FILTER_TRACE | FILTER_SIGNAL, SYS_rt_sigaction, {SIGURG, 0, 0, 8}},
+    {FILTER_SIGNAL, SYS_rt_sigaction, {SIGWINCH, 0, 0, 8}},
     {FILTER_TRACE, SYS_restart_syscall, {0}}, /* the kernel's way back into a call with a timeout */
     {FILTER_TRACE | FILTER_SIGNAL, SYS_tgkill, {0}},
     {FILTER_SIGNAL, SYS_rt_tgsigqueueinfo, {0, 0, SIGURG}},
+    {FILTER_SIGNAL, SYS_rt_tgsigqueueinfo, {0, 0, SIGWINCH}},
+    {FILTER_SIGNAL, SYS_rt_sigpending, {0, 8}},
+    {FILTER_SIGNAL, SYS_gettid, {0}},
     {FILTER_SIGNAL, SYS_rt_sigreturn, {0}},
     {FILTER_SIGNAL, SYS_getuid, {0}},
     {FILTER_THREADS, SYS_clone3, {0, 88}},

@@ -40,6 +40,9 @@ typedef struct thread_state {
      * thread makes that call when it gets a processor again, which may be long after the stop. Written by the
      * tracing task. */
     bool restarts;
+    /* Signals; stop_by.h. Written by the owner; the first by the stopper, too, if the thread blocks it. */
+    _Atomic uint8_t stop_signal; /* the one that stops it */
+    bool hides_signal;           /* the program has blocked both; the open one is hidden from it */
 
     /* How it stands still, from a stop to the restart. Written by the owner if it parks itself, else by the
      * stopper. */

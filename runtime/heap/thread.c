@@ -38,6 +38,7 @@
 #include "runtime/threads/bias.h"
 #include "runtime/threads/fork.h"
 #include "runtime/threads/numbers.h"
+#include "runtime/threads/stop_by.h"
 #include "runtime/threads/tend_queue.h"
 #include "runtime/threads/world.h"
 
@@ -129,6 +130,7 @@ static heap_t *heap_enter(void)
     if (heap) {
         heap->bins = heaps_use_own_bins() ? heaps_own_bins(heap) : cache.bins;
         heaps_set_owner(heap, options.harden ? 0 : os_thread_word());
+        stop_by_begin(heap);
         world_thread_begin(heap);
         cache.heap = heap;
         heap->thread.ended = cache.ended;

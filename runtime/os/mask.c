@@ -8,8 +8,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define BIT(number) ((uint64_t)1 << ((number)-1))
-
 /* The signal by which the C library has every thread change its user. setuid and its relatives wait until
  * each thread has handled it, and hold the lock for threads' stacks meanwhile. */
 #ifdef __GLIBC__
@@ -22,8 +20,8 @@ enum { CHANGE_USER = 34 }; /* musl */
  * `but`. */
 static uint64_t block(uint64_t but)
 {
-    const uint64_t all = ~(BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP) |
-                           BIT(SIGSYS) | BIT(CHANGE_USER) | but);
+    const uint64_t all = ~(OS_SIGNAL(SIGSEGV) | OS_SIGNAL(SIGBUS) | OS_SIGNAL(SIGFPE) | OS_SIGNAL(SIGILL) |
+                           OS_SIGNAL(SIGTRAP) | OS_SIGNAL(SIGSYS) | OS_SIGNAL(CHANGE_USER) | but);
     uint64_t before = 0;
     int saved = errno;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
@@ -46,12 +44,38 @@ static bool no_child_is_heard_of(void)
 
 uint64_t os_block_heard_signals(void)
 {
-    return block(no_child_is_heard_of() ? BIT(SIGCHLD) : 0);
+    return block(no_child_is_heard_of() ? OS_SIGNAL(SIGCHLD) : 0);
 }
 
 void os_restore_signals(uint64_t before)
 {
     int saved = errno;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
+    errno = saved;
+}
+
+uint64_t os_blocked_signals(void)
+{
+    uint64_t blocked = 0;
+    int saved = errno;
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &blocked, sizeof blocked);
+    errno = saved;
+    return blocked;
+}
+
+uint64_t os_pending_signals(void)
+{
+    uint64_t pending = 0;
+    int saved = errno;
+    syscall(SYS_rt_sigpending, &pending, sizeof pending);
+    errno = saved;
+    return pending;
+}
+
+void os_unblock_signal(int number)
+{
+    uint64_t set = OS_SIGNAL(number);
+    int saved = errno;
+    syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &set, NULL, sizeof set);
     errno = saved;
 }

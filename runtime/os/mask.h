@@ -25,6 +25,12 @@ uint64_t os_block_signals(void);
  * caller has not stopped yet, installs a handler for it, the handler may run on this thread. */
 uint64_t os_block_heard_signals(void);
 void os_restore_signals(uint64_t before);
+/* The signals that the calling thread blocks; those that are pending, for it or for the process. Unblock one.
+ * Signal 1 is bit 0 of a set. */
+#define OS_SIGNAL(number) ((uint64_t)1 << ((number)-1))
+uint64_t os_blocked_signals(void);
+uint64_t os_pending_signals(void);
+void os_unblock_signal(int number);
 /* Disable cancellation of the calling thread, until the result is passed to os_cancel_restore. For calls of
  * the program's functions by the runtime: a thread that is cancelled in one would never return to the
  * runtime. */

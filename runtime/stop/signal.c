@@ -16,6 +16,7 @@
 #include "runtime/base/file.h"
 #include "runtime/base/text.h"
 #include "runtime/config/options.h"
+#include "runtime/os/mask.h"
 #include "runtime/os/os.h"
 #include "runtime/stop/tracer_task.h"
 #include "runtime/stop/tracer_thread.h"
@@ -25,44 +26,56 @@ int os_stop_signal(void)
     return SIGURG;
 }
 
-static void (*_Atomic stop_handler)(const os_frame_t *frame);
-static _Atomic bool is_installed; /* the program's action is `program`, and no longer in the kernel */
+int os_other_stop_signal(int number)
+{
+    return number == SIGURG ? SIGWINCH : SIGURG;
+}
 
-/* What the program has for the signal. `calls` is its handler in one word, so that handle_stop never sees
- * half of a change: WITH_INFO tells that it takes three arguments. The rest is only reported. */
-static struct {
-    _Atomic uintptr_t calls; /* 0: it has none */
+bool os_is_stop_signal(int number)
+{
+    return number == SIGURG || number == SIGWINCH;
+}
+
+static const os_stop_calls_t *_Atomic stop_calls;
+
+/* What the program has for each of the signals. `calls` is its handler in one word, so that handle_stop never
+ * sees half of a change: WITH_INFO tells that it takes three arguments. The rest is only reported. */
+static struct program {
+    _Atomic bool is_replaced; /* the program's action is here, and no longer in the kernel */
+    _Atomic uintptr_t calls;  /* 0: it has none */
     struct sigaction action;
-} program;
+} programs[2];
 static const uintptr_t WITH_INFO = (uintptr_t)1 << (8 * sizeof(uintptr_t) - 1);
 
-static void note_program_action(const struct sigaction *action)
+static struct program *program_of(int number)
+{
+    return &programs[number != SIGURG];
+}
+
+static void note_program_action(struct program *program, const struct sigaction *action)
 {
     uintptr_t calls = 0;
     if (action->sa_flags & SA_SIGINFO)
         calls = (uintptr_t)action->sa_sigaction | WITH_INFO;
     else if (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN)
         calls = (uintptr_t)action->sa_handler;
-    program.action = *action;
-    program.calls = calls;
+    program->action = *action;
+    program->calls = calls;
 }
 
 /* --- the handler --- */
 
-/* When the queue of signals is full, the kernel drops the data of a signal: then its sender is not known. */
-static bool has_no_sender(const siginfo_t *info)
+/* When the queue of signals is full, the kernel drops the data of a signal. */
+enum os_sender os_sender_of(const siginfo_t *info)
 {
-    return info->si_code == SI_USER && info->si_pid == 0;
-}
-
-static bool is_ours(const siginfo_t *info)
-{
-    return info->si_code == SI_QUEUE && info->si_value.sival_ptr == &program;
+    if (info->si_code == SI_USER && info->si_pid == 0)
+        return OS_PERHAPS_SENT;
+    return info->si_code == SI_QUEUE && info->si_value.sival_ptr == programs ? OS_SENT : OS_NOT_SENT;
 }
 
 static void hand_on(int number, siginfo_t *info, void *context)
 {
-    uintptr_t calls = program.calls;
+    uintptr_t calls = program_of(number)->calls;
     if (calls & WITH_INFO)
         ((void (*)(int, siginfo_t *, void *))(calls & ~WITH_INFO))(number, info, context);
     else if (calls)
@@ -95,16 +108,48 @@ static os_frame_t frame_of(const ucontext_t *context, uintptr_t red_zone[TRACER_
 }
 #endif
 
-static void handle_stop(int number, siginfo_t *info, void *context)
+static void stop_here(ucontext_t *context)
 {
     uintptr_t red_zone[TRACER_RED_ZONE / 8];
-    bool is_lost = has_no_sender(info);
-    if (is_lost || is_ours(info)) {
-        os_frame_t frame = frame_of(context, red_zone);
-        stop_handler(&frame);
-        __asm__ volatile("" : : "r"(red_zone) : "memory");
-    }
-    if (is_lost || !is_ours(info))
+    os_frame_t frame = frame_of(context, red_zone);
+    stop_calls->stop(&frame);
+    __asm__ volatile("" : : "r"(red_zone) : "memory");
+}
+
+/* What was sent to the thread goes to the thread. Only the first thread may send what says that another
+ * process has sent it, so the others send it as their own. */
+static void send_again(int number, siginfo_t *info)
+{
+    int process = getpid();
+    if (info->si_code == SI_TKILL)
+        syscall(SYS_tgkill, process, syscall(SYS_gettid), number);
+    else if (syscall(SYS_rt_sigqueueinfo, process, number, info) != 0)
+        syscall(SYS_kill, process, number);
+}
+
+/* A stop that is under way may have sent the signal that is about to be blocked. It ends in stop_here, and
+ * what it sent is dropped; so is the same signal of the program's, which counts once while it is pending. */
+static bool swap(int number, siginfo_t *info, ucontext_t *context)
+{
+    uint64_t *blocked = (uint64_t *)(void *)&context->uc_sigmask, one = OS_SIGNAL(number);
+    const struct timespec none = {0};
+    int saved = errno;
+    if (!stop_calls->swap(number, *blocked))
+        return false;
+    stop_here(context);
+    syscall(SYS_rt_sigtimedwait, &one, NULL, &none, sizeof one);
+    send_again(number, info);
+    *blocked = (*blocked | one) & ~OS_SIGNAL(os_other_stop_signal(number));
+    errno = saved;
+    return true;
+}
+
+static void handle_stop(int number, siginfo_t *info, void *context)
+{
+    enum os_sender sender = os_sender_of(info);
+    if (sender != OS_NOT_SENT)
+        stop_here(context);
+    if (sender == OS_PERHAPS_SENT || (sender == OS_NOT_SENT && !swap(number, info, context)))
         hand_on(number, info, context);
 }
 
@@ -112,13 +157,13 @@ static void handle_stop(int number, siginfo_t *info, void *context)
 
 /* The C library's function, not ours (swap/mask.c), which hides the handler. ThreadSanitizer has to see the
  * call. */
-static int kernel_action(const struct sigaction *action, struct sigaction *old)
+static int kernel_action(int number, const struct sigaction *action, struct sigaction *old)
 {
 #if defined(__GLIBC__) && !defined(__SANITIZE_THREAD__)
     int __sigaction(int number, const struct sigaction *action, struct sigaction *old);
-    return __sigaction(os_stop_signal(), action, old);
+    return __sigaction(number, action, old);
 #else
-    return sigaction(os_stop_signal(), action, old);
+    return sigaction(number, action, old);
 #endif
 }
 
@@ -127,27 +172,28 @@ static bool is_handle_stop(const struct sigaction *action)
     return action->sa_flags & SA_SIGINFO && action->sa_sigaction == handle_stop;
 }
 
-void os_on_stop_signal(void (*handler)(const os_frame_t *frame))
+void os_on_stop_signal(int number, const os_stop_calls_t *calls)
 {
     struct sigaction found;
-    kernel_action(NULL, &found);
+    kernel_action(number, NULL, &found);
     if (is_handle_stop(&found))
         return;
-    stop_handler = handler;
+    stop_calls = calls;
     struct sigaction action = {.sa_sigaction = handle_stop, .sa_flags = SA_RESTART | SA_SIGINFO | SA_ONSTACK};
     sigfillset(&action.sa_mask);
-    kernel_action(&action, &found);
-    note_program_action(&found);
-    is_installed = true;
+    kernel_action(number, &action, &found);
+    note_program_action(program_of(number), &found);
+    program_of(number)->is_replaced = true;
 }
 
-bool os_stop_signal_action(const struct sigaction *action, struct sigaction *old)
+bool os_stop_signal_action(int number, const struct sigaction *action, struct sigaction *old)
 {
-    if (!is_installed)
+    struct program *program = program_of(number);
+    if (!program->is_replaced)
         return false;
-    struct sigaction before = program.action;
+    struct sigaction before = program->action;
     if (action)
-        note_program_action(action);
+        note_program_action(program, action);
     if (old)
         *old = before;
     return true;
@@ -155,37 +201,21 @@ bool os_stop_signal_action(const struct sigaction *action, struct sigaction *old
 
 bool os_stop_signal_is_used(void)
 {
-    return stop_handler != NULL || options.stop == OPTIONS_STOP_SIGNAL;
+    return stop_calls != NULL || options.stop == OPTIONS_STOP_SIGNAL;
 }
 
 /* A signal that the kernel has no room for counts as sent: the stopping thread sends it again while it
  * waits. */
-bool os_signal_thread(int thread)
+bool os_signal_thread(int thread, int number)
 {
     int saved = errno, process = getpid();
-    siginfo_t info = {.si_signo = os_stop_signal(), .si_code = SI_QUEUE};
+    siginfo_t info = {.si_signo = number, .si_code = SI_QUEUE};
     info.si_pid = process;
     info.si_uid = getuid();
-    info.si_value.sival_ptr = &program;
-    bool sent =
-        syscall(SYS_rt_tgsigqueueinfo, process, thread, os_stop_signal(), &info) == 0 || errno != ESRCH;
+    info.si_value.sival_ptr = programs;
+    bool sent = syscall(SYS_rt_tgsigqueueinfo, process, thread, number, &info) == 0 || errno != ESRCH;
     errno = saved;
     return sent;
-}
-
-void os_mask_without_stop(sigset_t *set)
-{
-    sigdelset(set, os_stop_signal());
-}
-
-/* Makes the system call itself, so that interposed wrappers of the mask functions are not called and see no
- * change. */
-void os_unblock_stop_signal(void)
-{
-    uint64_t stop = (uint64_t)1 << (os_stop_signal() - 1);
-    int saved = errno;
-    syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &stop, NULL, sizeof stop);
-    errno = saved;
 }
 
 /* /proc/self/task/<thread>/<file> */
@@ -222,18 +252,18 @@ bool os_thread_has_ended(int thread)
     return end && end[1] && (end[2] == 'Z' || end[2] == 'X');
 }
 
-/* SigBlk:\t0000000000000000, bit 0 is signal 1. */
-bool os_thread_blocks_signal(int thread)
+/* SigBlk:\t0000000000000000 */
+uint64_t os_thread_blocked_signals(int thread)
 {
     char status[2048];
     if (!read_stat_of_thread(thread, "status", status, sizeof status))
-        return false;
+        return 0;
     const char *line = strstr(status, "SigBlk:");
     uint64_t blocked = 0;
     for (const char *c = line ? line + 7 : ""; *c && *c != '\n'; c++)
         if (*c != '\t')
             blocked = blocked << 4 | (uint64_t)(*c <= '9' ? *c - '0' : *c - 'a' + 10);
-    return blocked >> (os_stop_signal() - 1) & 1;
+    return blocked;
 }
 
 void os_report_no_stop(int thread, uint64_t ns, const char *why)

@@ -4,7 +4,10 @@
 
 #include <signal.h>
 
-/* The set without the signal that stops threads, if threads are stopped by a signal. */
-sigset_t mask_without_stop(const sigset_t *set);
+#include "runtime/threads/stop_by.h"
+
+/* Before a call that sets a mask for its time: *set, which may be NULL, becomes what the call is to be given,
+ * in *room. The result is for stop_by_block_end. */
+stop_by_t mask_begin(const sigset_t **set, sigset_t *room);
 
 #endif

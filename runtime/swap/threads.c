@@ -18,6 +18,7 @@
 #include "runtime/heap/heap.h"
 #include "runtime/swap/swap.h"
 #include "runtime/threads/attach.h"
+#include "runtime/threads/stop_by.h"
 #include "runtime/threads/world.h"
 
 /* In the program's memory: a collected object. */
@@ -26,12 +27,14 @@ typedef struct start {
     int (*run_c11)(void *); /* of thrd_create; else NULL */
     void *argument;
     size_t stack_size;
+    uint64_t mask; /* of the thread that starts it, if it hides a signal: stop_by.h */
 } start_t;
 
 /* In the new thread: gets a heap, and frees the record. */
 static start_t begin(void *record)
 {
     start_t start = *(start_t *)record;
+    stop_by_inherit(start.mask);
     thread_heap();
     if (start.stack_size)
         world_thread_stack_size(start.stack_size);
@@ -89,6 +92,7 @@ static bool is_watched(void)
 static start_t *record_new(start_t start)
 {
     start_t *record = heap_malloc(sizeof *record);
+    start.mask = stop_by_bequeath();
     if (record)
         *record = start;
     return record;

@@ -44,14 +44,14 @@ EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int most, int time
 {
     typedef int call(int, struct epoll_event *, int, int, const sigset_t *);
     static call *_Atomic next;
-    sigset_t rest;
+    sigset_t room;
     if (!next)
         next = NEXT(call *, "epoll_pwait");
-    if (mask)
-        rest = mask_without_stop(mask);
+    stop_by_t stop_by = mask_begin(&mask, &room);
     uint64_t before = timed_begin_ms(timeout);
-    int result = next(epoll, events, most, timeout, mask ? &rest : NULL);
+    int result = next(epoll, events, most, timeout, mask);
     timed_end(before);
+    stop_by_block_end(stop_by);
     return result;
 }
 

@@ -6,12 +6,14 @@
 #include "runtime/base/text.h"
 #include "runtime/cells/cache.h"
 #include "runtime/config/options.h"
+#include "runtime/os/mask.h"
 #include "runtime/os/os.h"
 #include "runtime/os/self.h"
 #include "runtime/pages/pages.h"
 #include "runtime/stop/tracer.h"
 #include "runtime/stop/tracer_task.h"
 #include "runtime/stop/tracer_thread.h"
+#include "runtime/threads/stop_choice.h"
 
 static const uint64_t STOP_TIMEOUT_NS = 2000000000u; /* for a thread that prevents the stop */
 static const uint64_t MOST_NS = 10000000000u;        /* for a thread that may be waiting for a processor */
@@ -98,8 +100,8 @@ static bool wait_for(heap_t *heap, uint64_t since, void (*ask)(heap_t *heap))
         if (os_futex_wait_for(&heap->thread.parked, 0, LOOK_NS))
             continue;
         uint64_t waited = os_now_ns() - since;
-        if (ask && waited > STOP_TIMEOUT_NS && os_thread_blocks_signal(heap->thread.id)) {
-            os_report_no_stop(heap->thread.id, waited, "has blocked SIGURG, which stops it");
+        if (ask && waited > STOP_TIMEOUT_NS && stop_choice_none(heap)) {
+            os_report_no_stop(heap->thread.id, waited, "has blocked SIGURG and SIGWINCH, which stop it");
             return false;
         }
         if (waited > MOST_NS) {
@@ -267,28 +269,36 @@ bool halt_has_loose_thread(void)
 
 /* --- by the signal --- */
 
+static os_stop_calls_t handler = {.swap = stop_choice_swap};
+static uint64_t handled; /* the stop signals whose handler is known to be installed */
+
 /* There may be no thread to signal: one that took a heap in its last destructor ends without leaving it. */
 static void ask(heap_t *heap)
 {
-    if (!os_signal_thread(heap->thread.id))
+    int number = heap->thread.stop_signal;
+    if (!(handled & OS_SIGNAL(number)))
+        os_on_stop_signal(number, &handler);
+    handled |= OS_SIGNAL(number);
+    if (!os_signal_thread(heap->thread.id, number))
         forget(heap);
 }
 
-static void (*handler)(const os_frame_t *frame);
-
 static void ask_again(heap_t *heap)
 {
-    os_on_stop_signal(handler);
+    handled = 0;
+    stop_choice_open(heap);
     ask(heap);
 }
 
 static bool by_signal(void (*at_signal)(const os_frame_t *frame))
 {
-    handler = at_signal;
-    os_on_stop_signal(at_signal);
+    handler.stop = at_signal;
+    handled = 0;
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
-        if (has_to_stop(heap) && !stands(heap))
+        if (has_to_stop(heap) && !stands(heap)) {
+            stop_choice_unused(heap);
             ask(heap);
+        }
     uint64_t since = os_now_ns();
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
         if (!wait_for(heap, since, ask_again))

@@ -5,10 +5,11 @@
 
 #include <stdbool.h>
 
-/* Block every signal of the calling thread except the stop signal and the signals of faults. */
-void helper_block_signals(void);
+/* Get a heap, and block every signal of the calling thread except the one that stops it and the signals of
+ * faults. False: there is no heap for it. */
+bool helper_begin(void);
 
-/* Start a detached thread. `main` calls helper_block_signals first: the thread does not inherit a full mask,
+/* Start a detached thread. `main` calls helper_begin first: the thread does not inherit a full mask,
  * because the caller leaves signals unblocked that the program ignores. If it ends, it calls uncounted_ends
  * (runtime/os/uncounted.h). False: no thread could be created. */
 bool helper_start(void *(*main)(void *argument), void *argument);

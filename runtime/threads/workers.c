@@ -12,7 +12,7 @@
 #include "runtime/os/os.h"
 #include "runtime/os/self.h"
 #include "runtime/os/uncounted.h"
-#include "runtime/stop/signal.h"
+#include "runtime/threads/stop_by.h"
 
 enum {
     STACK = 1024 * 1024,       /* bytes */
@@ -112,13 +112,14 @@ static void wait_until_ready(void)
 static void start_undisturbed(uint32_t wanted)
 {
     uint64_t signals = os_block_heard_signals();
-    os_unblock_stop_signal();
+    bool hidden = stop_by_hide();
     uint32_t before = workers.started;
     while (workers.started + 1 < wanted && filter_permits(FILTER_THREADS) &&
            thread_start(&workers.of[workers.started]))
         workers.started++;
     if (workers.started > before)
         wait_until_ready();
+    stop_by_unhide(hidden);
     os_restore_signals(signals);
 }
 

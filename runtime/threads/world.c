@@ -7,12 +7,10 @@
 #include "runtime/base/futex.h"
 #include "runtime/base/range.h"
 #include "runtime/cells/cache.h"
-#include "runtime/config/options.h"
 #include "runtime/os/check.h"
 #include "runtime/os/mask.h"
 #include "runtime/os/os.h"
 #include "runtime/os/self.h"
-#include "runtime/stop/signal.h"
 #include "runtime/threads/attach.h"
 #include "runtime/threads/halt.h"
 #include "runtime/threads/numbers.h"
@@ -133,8 +131,6 @@ void world_thread_begin(heap_t *heap)
     heap->thread.vforks = 0;
     if (!process)
         process = os_process_id();
-    if (options.collect && !cache.ended && os_stop_signal_is_used())
-        os_unblock_stop_signal(); /* the C library starts threads for timers with all signals blocked */
     heap->thread.coroutine = NULL;
     heap->thread.stack_low = heap->thread.stack_to;
 }

@@ -47,6 +47,16 @@ for call in ppoll pselect sigsuspend epoll_pwait handler attribute; do
     halted_in 20000 signal blocks $call
 done
 
+echo "the signals that stop threads, used by the program itself"
+urg=23 winch=28
+for way in signalfd signalfd-thread signalfd-late sigwait sigwaitinfo sigtimedwait syscall sigwait-all sigwaitinfo-all \
+    sigwait-late sigsuspend pselect ppoll epoll_pwait pending handler mask socket; do
+    for number in $urg $winch; do
+        passes WEIR_COLLECT=1 WEIR_GOGC=10 WEIR_DEBUG=poison=1,stop=signal "$WEIR_PROGRAMS/urgent" $way $number
+    done
+    passes WEIR_COLLECT=1 WEIR_GOGC=10 WEIR_DEBUG=stop=ptrace "$WEIR_PROGRAMS/urgent" $way $urg
+done
+
 echo "calls of the system that wait: none returns early"
 passes WEIR_COLLECT=1 WEIR_DEBUG=stop=ptrace "$WEIR_PROGRAMS/waits"
 passes WEIR_COLLECT=1 WEIR_GOGC=10 WEIR_DEBUG=stop=ptrace "$WEIR_PROGRAMS/rest"

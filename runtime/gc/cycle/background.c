@@ -42,9 +42,8 @@ static void sleep_while_not_asked(bool has_run)
 static void *background_main(void *argument)
 {
     (void)argument;
-    helper_block_signals();
     is_background = true;
-    if (!thread_heap()) {
+    if (!helper_begin()) {
         set_state(NONE);
         uncounted_ends();
         return NULL;

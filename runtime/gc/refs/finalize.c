@@ -179,9 +179,8 @@ static void call_all(void)
  * empty; what is queued later wakes the first, or starts another one. */
 static void *finalizer_main(void *caller)
 {
-    helper_block_signals();
     own_caller = caller;
-    for (bool stays = thread_heap() != NULL; stays; stays = own_caller == finalize.callers) {
+    for (bool stays = helper_begin(); stays; stays = own_caller == finalize.callers) {
         uint32_t seen = atomic_load(&finalize.queued);
         call_all();
         if (own_caller != finalize.callers)
