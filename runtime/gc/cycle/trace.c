@@ -11,6 +11,7 @@
 #include "runtime/gc/debug/leaks.h"
 #include "runtime/gc/debug/reftrace.h"
 #include "runtime/gc/refs/death.h"
+#include "runtime/gc/roots/root_watch.h"
 #include "runtime/gc/roots/roots.h"
 #include "runtime/os/os.h"
 #include "runtime/policy/rounds.h"
@@ -178,7 +179,6 @@ static bool begin_beside(void)
     mark_begin();
     mark_beside(true);
     take_roots();
-    mark_scan_roots();
     start_world();
     return true;
 }
@@ -189,6 +189,7 @@ static void mark_in_rounds(void)
     trace_result_t *result = trace.result;
     rounds_t rounds;
     rounds_begin(&rounds, trace_budget_ns());
+    watch_roots();
     mark_run(result->beside_members);
     for (bool more = true; more && !trace.hurry && !trace.lost;) {
         jitter();
@@ -204,6 +205,7 @@ static void mark_in_rounds(void)
 static mark_result_t finish_anew(void)
 {
     trace.result->beside = false;
+    root_watch_lose(0, UINTPTR_MAX);
     size_t black = collected_begin_trace();
     mark_begin();
     return finish(black);
@@ -214,7 +216,11 @@ static mark_result_t finish_beside(void)
     mark_beside(false);
     mark_resume();
     trace.lost |= !watch_look(rescan, &trace.result->written[trace.result->rounds]);
-    return trace.lost ? finish_anew() : finish(0);
+    if (trace.lost)
+        return finish_anew();
+    mark_result_t found = finish(0);
+    trace.result->written[trace.result->rounds] += root_watch_written();
+    return found;
 }
 
 static bool run_beside(void)
