@@ -370,7 +370,7 @@ static void put_off_root(uintptr_t from, uintptr_t to)
 {
     enum { PUT_OFF_MIN = 16 * 1024 }; /* from here on it is worth a system call */
     if (to - from >= PUT_OFF_MIN && marker_state.copies && work_share_range(from, to, true))
-        root_watch_note(from, to);
+        root_watch_note(from, to, roots_source().kind == WEIR_ROOT_STATIC);
     else
         scan_words(&marker_all[0], from, to, marker_mode());
 }

@@ -15,8 +15,9 @@ enum { RANGES = 1024 };
 /* Whole pages. */
 typedef struct watched {
     uintptr_t from, to;
-    range_t mappings;  /* that it lies in */
-    bool begun;        /* dirty_end_whole is due */
+    bool may_split;    /* nobody depends on its mappings */
+    range_t mappings;  /* that it lies in; if they may be split, the range itself */
+    bool begun;        /* dirty_end or dirty_end_whole is due */
     _Atomic bool lost; /* set by any marker */
 } watched_t;
 
@@ -45,12 +46,13 @@ bool root_watch_begin(void)
     return watch.ranges && peek(&copy, (uintptr_t)&watch, 1) == 1;
 }
 
-void root_watch_note(uintptr_t from, uintptr_t to)
+void root_watch_note(uintptr_t from, uintptr_t to, bool may_split)
 {
+    may_split |= region_owns((const void *)from);
     from = (from + OS_PAGE - 1) & ~(uintptr_t)(OS_PAGE - 1);
     to &= ~(uintptr_t)(OS_PAGE - 1);
     if (from < to && to - from >= ROOT_WATCH_MIN && watch.count < range_limit)
-        watch.ranges[watch.count++] = (watched_t){.from = from, .to = to};
+        watch.ranges[watch.count++] = (watched_t){.from = from, .to = to, .may_split = may_split};
 }
 
 /* --- protecting --- */
@@ -60,14 +62,11 @@ static void sort(void)
 {
     for (uint32_t gap = watch.count / 2; gap > 0; gap /= 2)
         for (uint32_t i = gap; i < watch.count; i++) {
-            range_t range = {watch.ranges[i].from, watch.ranges[i].to};
+            watched_t range = watch.ranges[i];
             uint32_t to = i;
-            for (; to >= gap && watch.ranges[to - gap].from > range.from; to -= gap) {
-                watch.ranges[to].from = watch.ranges[to - gap].from;
-                watch.ranges[to].to = watch.ranges[to - gap].to;
-            }
-            watch.ranges[to].from = range.from;
-            watch.ranges[to].to = range.to;
+            for (; to >= gap && watch.ranges[to - gap].from > range.from; to -= gap)
+                watch.ranges[to] = watch.ranges[to - gap];
+            watch.ranges[to] = range;
         }
 }
 
@@ -77,20 +76,20 @@ static void make_disjoint(void)
     uint32_t kept = 0;
     uintptr_t end = 0;
     for (uint32_t i = 0; i < watch.count; i++) {
-        uintptr_t from = watch.ranges[i].from, to = watch.ranges[i].to;
-        from = from > end ? from : end;
-        if (from >= to)
+        watched_t range = watch.ranges[i];
+        range.from = range.from > end ? range.from : end;
+        if (range.from >= range.to)
             continue;
-        watch.ranges[kept++] = (watched_t){.from = from, .to = to, .mappings = {from, to}};
-        end = to;
+        range.mappings = (range_t){range.from, range.to};
+        watch.ranges[kept++] = range;
+        end = range.to;
     }
     watch.count = kept;
 }
 
-/* The runtime's own mappings may be split: it can do without mremap. */
 static void note_mappings(watched_t *range, uintptr_t from, uintptr_t to)
 {
-    if (range->begun || region_owns((const void *)range->from))
+    if (range->begun || range->may_split)
         return;
     range->mappings.from = from <= range->from ? from : range->mappings.from;
     range->mappings.to = to;
@@ -224,9 +223,13 @@ void root_watch_lose(uintptr_t from, uintptr_t to)
 
 void root_watch_end(void)
 {
-    for (uint32_t i = 0; i < watch.count; i++)
-        if (watch.ranges[i].begun)
-            dirty_end_whole(watch.ranges[i].mappings.from, watch.ranges[i].mappings.to);
+    for (uint32_t i = 0; i < watch.count; i++) {
+        const watched_t *range = &watch.ranges[i];
+        if (range->begun && range->may_split)
+            dirty_end(range->from, range->to);
+        else if (range->begun)
+            dirty_end_whole(range->mappings.from, range->mappings.to);
+    }
     watch.count = 0;
 }
 

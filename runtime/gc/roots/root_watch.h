@@ -32,8 +32,9 @@ enum { ROOT_WATCH_MIN = 256 * 1024 };
 
 /* Before the first stop. False: roots cannot be scanned beside the program; none may be noted. */
 bool root_watch_begin(void);
-/* Ranges that are too small, or too many, are not watched. */
-void root_watch_note(uintptr_t from, uintptr_t to);
+/* Ranges that are too small, or too many, are not watched. `may_split`: it does not matter to anybody if the
+ * mappings there are split meanwhile (process/dirty.h); it never does for the runtime's own. */
+void root_watch_note(uintptr_t from, uintptr_t to, bool may_split);
 /* `is_taken`: is a part of the range watched by others? Such a range is lost. */
 void root_watch_protect(bool (*is_taken)(uintptr_t from, uintptr_t to));
 void root_watch_ask(void (*written)(void *context, uintptr_t from, uintptr_t to));

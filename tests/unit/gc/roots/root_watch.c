@@ -125,7 +125,7 @@ Test(root_watch, every_word_that_was_written_is_visited, .init = begin)
         cr_assert(root_watch_begin());
         for (size_t i = 0; i < MOST; i++) {
             range_t range = random_range();
-            root_watch_note(range.from, range.to);
+            root_watch_note(range.from, range.to, random_below(&state, 2));
             ranges[i] = watched_part(range);
         }
         taken = random_range();
@@ -149,7 +149,7 @@ Test(root_watch, without_a_trace_everything_is_visited, .init = begin)
 {
     check_each(NULL, 0, true);
     cr_assert(root_watch_begin());
-    root_watch_note((uintptr_t)memory, (uintptr_t)(memory + WORDS));
+    root_watch_note((uintptr_t)memory, (uintptr_t)(memory + WORDS), true);
     root_watch_protect(none_is_taken);
     root_watch_lose(0, UINTPTR_MAX);
     check_each(NULL, 0, true);
@@ -167,7 +167,7 @@ Test(root_watch, only_private_memory_is_watched, .init = begin)
     cr_assert(root_watch_begin());
     for (int i = 0; i < 3; i++)
         root_watch_note((uintptr_t)start + (size_t)i * 500 * OS_PAGE,
-                        (uintptr_t)start + (size_t)(i + 1) * 500 * OS_PAGE);
+                        (uintptr_t)start + (size_t)(i + 1) * 500 * OS_PAGE, false);
     root_watch_protect(none_is_taken);
     for (int i = 0; i < 3; i++) {
         uintptr_t from = (uintptr_t)start + (size_t)i * 500 * OS_PAGE;
