@@ -32,6 +32,7 @@ enum lock_rank {
     LOCK_RANK_CYCLE,        /* runtime/cycle/cycle.c: one cycle at a time */
     LOCK_RANK_GC,           /* runtime/gc/cycle/gc_pace.c: the pacer and the trace */
     LOCK_RANK_SIDE_TABLE,   /* runtime/gc/cells/side_table.c: finalizers, weak references */
+    LOCK_RANK_ROOTS,        /* runtime/gc/roots/roots.c: registered ranges and stacks */
     LOCK_RANK_ARENAS,       /* arena/quarantine.c; the locks of arena/live.c come just before */
     LOCK_RANK_POOLS,        /* pool: the list of pools, their biased locks */
     LOCK_RANK_HEAPS,        /* runtime/cells/cache.c: the list of heaps */

@@ -22,6 +22,10 @@
 #define FEATURE_WP_UNPOPULATED ((uint64_t)1 << 13)
 #define FEATURE_WP_ASYNC ((uint64_t)1 << 15)
 
+/* No thread can map memory while the kernel looks at the pages of a range; for 1 GiB that takes 50 ms. So it
+ * is asked about this much at once. */
+enum { STEP = 16 * 1024 * 1024 };
+
 static struct {
     _Atomic int state;                  /* 0 not asked yet, 1 supported, -1 not */
     _Atomic int faults, scan;           /* descriptors, while supported: userfaultfd, /proc/self/pagemap */
@@ -96,15 +100,21 @@ bool dirty_is_supported(void)
 
 enum dirty dirty_begin(uintptr_t from, uintptr_t to)
 {
+    return dirty_begin_within(from, to, from, to);
+}
+
+enum dirty dirty_begin_within(uintptr_t mappings_from, uintptr_t mappings_to, uintptr_t from, uintptr_t to)
+{
     if (!dirty_is_supported())
         return DIRTY_UNSUPPORTED;
     int saved = errno;
-    struct uffdio_register range = {.range = {from, to - from}, .mode = UFFDIO_REGISTER_MODE_WP};
+    struct uffdio_register range = {.range = {mappings_from, mappings_to - mappings_from},
+                                    .mode = UFFDIO_REGISTER_MODE_WP};
     bool done = request(dirty.faults, UFFDIO_REGISTER, &range) == 0;
     errno = saved;
     if (!done || dirty_ask(from, to, NULL, NULL) == DIRTY_OK)
         return done ? DIRTY_OK : DIRTY_FAILED;
-    dirty_end(from, to);
+    dirty_end_whole(mappings_from, mappings_to);
     return DIRTY_FAILED;
 }
 
@@ -145,7 +155,7 @@ static uintptr_t report(const question_t *question, uintptr_t from)
  * the program has closed userfaultfd's descriptor, nothing is watched, and halving would take long. */
 static enum dirty ask_in_steps(question_t *question, uintptr_t from, uintptr_t to)
 {
-    for (uintptr_t step = to - from; from < to;) {
+    for (uintptr_t step = STEP; from < to;) {
         uintptr_t end = to - from > step ? from + step : to;
         pagemap_scan_t scan = {
             .start = from, .end = end, .regions = (uintptr_t)question->regions, .region_count = REGIONS};
@@ -156,7 +166,7 @@ static enum dirty ask_in_steps(question_t *question, uintptr_t from, uintptr_t t
         uintptr_t last = report(question, from);
         if (watched) {
             from = scan.walk_end;
-            step = step < to - from ? step * 2 : step;
+            step = step < STEP ? step * 2 : step;
         } else if (end - last > question->grain) {
             from = last;
             step = (end - last) / 2 & ~(OS_PAGE - 1);
@@ -196,6 +206,14 @@ enum dirty dirty_look(uintptr_t from, uintptr_t to,
 }
 
 void dirty_end(uintptr_t from, uintptr_t to)
+{
+    for (uintptr_t end; from < to; from = end) {
+        end = to - from > STEP ? from + STEP : to;
+        dirty_end_whole(from, end);
+    }
+}
+
+void dirty_end_whole(uintptr_t from, uintptr_t to)
 {
     int saved = errno;
     struct uffdio_range range = {from, to - from};

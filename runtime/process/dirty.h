@@ -15,10 +15,10 @@
  * thread is needed. Where these are missing, nothing is watched: the result is DIRTY_UNSUPPORTED, and the
  * caller has to treat every page as written.
  *
- * Only system calls; nothing allocates. Ranges are whole pages of private anonymous memory and do not
- * overlap. Any thread may call them. ask and look may run at the same time as any call; of begin, end and
- * close one may run at a time. A program that closes descriptors it did not open may close these. Then ask
- * and look fail, and dirty_close does not close a file that has got one of their numbers since.
+ * Only system calls; nothing allocates. Ranges are whole pages of private memory, anonymous or of a file,
+ * and do not overlap. Any thread may call them. ask and look may run at the same time as any call; of begin,
+ * end and close one may run at a time. A program that closes descriptors it did not open may close these.
+ * Then ask and look fail, and dirty_close does not close a file that has got one of their numbers since.
  */
 #ifndef WEIR_PROCESS_DIRTY_H
 #define WEIR_PROCESS_DIRTY_H
@@ -34,6 +34,10 @@ enum dirty { DIRTY_OK, DIRTY_UNSUPPORTED, DIRTY_FAILED };
 bool dirty_is_supported(void);
 
 enum dirty dirty_begin(uintptr_t from, uintptr_t to);
+/* The same for memory of the program, whose mappings are not split: otherwise mremap of a whole one fails
+ * with EFAULT, and pthread_getattr_np finds a first stack that is too small. [from, to) lies in the mappings;
+ * dirty_end_whole is called for these. */
+enum dirty dirty_begin_within(uintptr_t mappings_from, uintptr_t mappings_to, uintptr_t from, uintptr_t to);
 /* Call written(context, low, high) for each run of written pages, in ascending order. A part that was mapped
  * anew since dirty_begin is no longer watched: it is reported each time, with up to 64 KiB around it (of a
  * range over 64 MiB, a 1024th of it). If the result is not DIRTY_OK, the reported pages were written, and
@@ -42,7 +46,10 @@ enum dirty dirty_ask(uintptr_t from, uintptr_t to,
                      void (*written)(void *context, uintptr_t low, uintptr_t high), void *context);
 enum dirty dirty_look(uintptr_t from, uintptr_t to,
                       void (*written)(void *context, uintptr_t low, uintptr_t high), void *context);
+/* In pieces, which splits mappings meanwhile; or as a whole. While the kernel is at a piece, or at all of it,
+ * no thread can map memory. */
 void dirty_end(uintptr_t from, uintptr_t to);
+void dirty_end_whole(uintptr_t from, uintptr_t to);
 /* Also to be called in the child of a fork, where nothing is watched. The parent's ranges stay watched. */
 void dirty_close(void);
 

@@ -1,25 +1,19 @@
 /* modules: see modules.h. */
-#define _GNU_SOURCE
 #include "runtime/process/modules.h"
 
 #include <elf.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
-#include "runtime/base/filter.h"
 #include "runtime/process/maps.h"
+#include "runtime/process/peek.h"
 
 /* --- build ids --- */
 
 static bool read_memory(uintptr_t from, void *to, size_t size)
 {
-    struct iovec here = {to, size}, there = {(void *)from, size};
-    return filter_permits(FILTER_COPY) &&
-           syscall(SYS_process_vm_readv, getpid(), &here, 1, &there, 1, 0L) == (long)size;
+    return peek(to, from, size) == size;
 }
 
 /* A note: the sizes of name and contents, the kind, the name, the contents; each padded to four bytes. */

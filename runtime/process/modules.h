@@ -1,8 +1,7 @@
 /* modules: what code is mapped where: the executable mappings of files (maps.h), with the build ids of the
  * files, so that addresses can be named later and elsewhere.
  *
- * Neither allocates nor locks. Reads the ELF headers through process_vm_readv, since a library may be
- * unmapped meanwhile.
+ * Neither allocates nor locks. Reads the ELF headers by peek.h, since a library may be unmapped meanwhile.
  */
 #ifndef WEIR_PROCESS_MODULES_H
 #define WEIR_PROCESS_MODULES_H

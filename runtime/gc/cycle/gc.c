@@ -148,8 +148,13 @@ static bool before_fork(void)
     trace_hurry();
     if (!lock_acquire_soon(&gc.lock))
         return false;
-    if (side_table_before_fork())
+    if (!side_table_before_fork()) {
+        lock_release(&gc.lock);
+        return false;
+    }
+    if (roots_before_fork())
         return true;
+    side_table_after_fork(false);
     lock_release(&gc.lock);
     return false;
 }
@@ -167,6 +172,7 @@ static void after_fork(bool child)
         finalize_after_fork_child();
         gc.forbidden = forbidden_here;
     }
+    roots_after_fork(child);
     side_table_after_fork(child);
     lock_after_fork(&gc.lock, child);
 }

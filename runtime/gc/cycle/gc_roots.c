@@ -1,5 +1,6 @@
-/* gc_roots: what the program registers as roots and stacks, and the search for a path to an object: all of it
- * under the lock of the cycle, so that no trace goes on meanwhile.
+/* gc_roots: what the program registers as roots and stacks, which does not wait for a trace beside the
+ * program; and the search for a path to an object, under the lock of the cycle, so that no trace goes on
+ * meanwhile.
  */
 #include <errno.h>
 
@@ -8,6 +9,7 @@
 #include "runtime/gc/cycle/gc_state.h"
 #include "runtime/gc/debug/path.h"
 #include "runtime/gc/roots/loaded.h"
+#include "runtime/gc/roots/program_roots.h"
 #include "runtime/gc/roots/roots.h"
 #include "runtime/gc/roots/stacks.h"
 #include "runtime/os/mask.h"
@@ -16,32 +18,32 @@
 
 bool gc_add_roots(uintptr_t start, size_t size)
 {
-    lock_acquire(&gc.lock);
-    bool added = roots_add(start, size);
-    lock_release(&gc.lock);
+    roots_register_begin();
+    bool added = program_roots_add(start, size);
+    roots_register_end();
     return added;
 }
 
 void gc_remove_roots(uintptr_t start)
 {
-    lock_acquire(&gc.lock);
-    roots_remove(start);
-    lock_release(&gc.lock);
+    roots_register_begin();
+    program_roots_remove(start);
+    roots_register_end();
 }
 
 weir_gc_stack *gc_stack_add(uintptr_t low, size_t size)
 {
-    lock_acquire(&gc.lock);
+    roots_register_begin();
     weir_gc_stack *stack = stacks_add(low, size);
-    lock_release(&gc.lock);
+    roots_register_end();
     return stack;
 }
 
 void gc_stack_remove(weir_gc_stack *stack)
 {
-    lock_acquire(&gc.lock);
+    roots_register_begin();
     stacks_remove(stack);
-    lock_release(&gc.lock);
+    roots_register_end();
 }
 
 static int find_path(uintptr_t here, const void *p, path_t *path)

@@ -3,7 +3,7 @@
  *     gc.c         the cycle: when it may run, what it does, fork
  *     gc_pace.c    what the pacer is told, and the trigger that it gives; the figures of all cycles
  *     gc_alloc.c   allocation of collected memory, which triggers cycles
- *     gc_roots.c   registered roots and stacks, and questions about the graph, under the cycle's lock
+ *     gc_roots.c   registered roots and stacks; questions about the graph, under the cycle's lock
  */
 #ifndef WEIR_GC_CYCLE_GC_STATE_H
 #define WEIR_GC_CYCLE_GC_STATE_H

@@ -12,6 +12,7 @@
 #include "runtime/gc/debug/reftrace.h"
 #include "runtime/gc/mark/work.h"
 #include "runtime/gc/refs/death.h"
+#include "runtime/gc/roots/root_watch.h"
 #include "runtime/gc/roots/roots.h"
 #include "runtime/os/os.h"
 #include "runtime/policy/rounds.h"
@@ -179,7 +180,6 @@ static bool begin_beside(void)
     mark_begin();
     mark_beside(true);
     take_roots();
-    mark_scan_roots();
     start_world();
     return true;
 }
@@ -190,6 +190,7 @@ static void mark_in_rounds(void)
     trace_result_t *result = trace.result;
     rounds_t rounds;
     rounds_begin(&rounds, trace_budget_ns());
+    watch_roots();
     mark_run_spare(result->members, result->beside_members);
     if (work_hastened_ns())
         result->spare_ns = os_now_ns() - work_hastened_ns();
@@ -209,6 +210,7 @@ static void mark_in_rounds(void)
 static mark_result_t finish_anew(void)
 {
     trace.result->beside = trace.result->young = false;
+    root_watch_lose(0, UINTPTR_MAX);
     size_t black = collected_begin_trace();
     mark_begin();
     return finish(black);
@@ -219,7 +221,11 @@ static mark_result_t finish_beside(void)
     mark_beside(false);
     mark_resume();
     trace.lost |= !watch_look(rescan, &trace.result->written[trace.result->rounds]);
-    return trace.lost ? finish_anew() : finish(0);
+    if (trace.lost)
+        return finish_anew();
+    mark_result_t found = finish(0);
+    trace.result->written[trace.result->rounds] += root_watch_written();
+    return found;
 }
 
 static bool run_beside(void)
@@ -333,11 +339,13 @@ bool trace_run(const trace_request_t *request, bool beside, weir_event *event, t
     trace.request = request;
     trace.event = event;
     trace.result = result;
-    bool done = false, armed = result->young || begin_full(beside);
+    bool done = false, armed = result->young ? watch_go_on() : begin_full(beside);
     if (armed) {
         done = run_beside();
         mark_written_end();
-        if (!collected_has_marks())
+        if (collected_has_marks())
+            root_watch_end();
+        else
             watch_disarm();
     } else {
         done = run_in_a_stop();

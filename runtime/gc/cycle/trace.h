@@ -10,8 +10,8 @@
  *
  * The concurrent trace is after Boehm, Demers, Shenker, "Mostly parallel garbage collection", 1991; the
  * kernel tells which pages were written: watch.h, rescan.h. The roots of the first stop only give the
- * markers something to begin with: the last stop scans all roots again, and its result counts. rounds.h says
- * how long rounds of rescanning go on.
+ * markers something to begin with: the last stop scans all roots again, large ones where they were written
+ * since (gc/roots/root_watch.h), and its result counts. rounds.h says how long rounds of rescanning go on.
  *
  * A trace is concurrent if it would otherwise stop the program for longer than a budget. One that cannot go
  * on (the kernel refuses, a descriptor was closed) begins anew, in a stop.

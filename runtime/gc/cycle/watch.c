@@ -4,7 +4,9 @@
 #include "runtime/base/range.h"
 #include "runtime/cells/bitmaps.h"
 #include "runtime/cells/span_size.h"
+#include "runtime/gc/mark/mark.h"
 #include "runtime/gc/mark/objref.h"
+#include "runtime/gc/roots/root_watch.h"
 #include "runtime/pages/pages.h"
 #include "runtime/process/dirty.h"
 
@@ -49,8 +51,11 @@ static uint32_t slots_of(size_t extent)
 
 /* --- watching --- */
 
+/* Each page is watched once: a question about it makes it clean. Roots may have been freed, and their memory
+ * be a span now. */
 static bool begin_watching(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to)
 {
+    root_watch_lose(from, to);
     if (watch.count == range_limit || dirty_begin(from, to) != DIRTY_OK)
         return false;
     watch.ranges[watch.count++] = (range_t){from, to};
@@ -91,6 +96,7 @@ bool watch_arm(void)
         watch.ranges = pages_metadata(RANGES * sizeof *watch.ranges);
     if (!watch.ranges || !dirty_is_supported())
         return false;
+    mark_prepare_beside();
     watch.count = 0;
     watch.number += watch.number == UINT32_MAX ? 2 : 1;
     if (each_new(begin_watching))
@@ -99,8 +105,28 @@ bool watch_arm(void)
     return false;
 }
 
+bool watch_go_on(void)
+{
+    mark_prepare_beside();
+    return true;
+}
+
+static bool is_watched(uintptr_t from, uintptr_t to)
+{
+    for (uint32_t i = 0; i < watch.count; i++)
+        if (watch.ranges[i].from < to && from < watch.ranges[i].to)
+            return true;
+    return false;
+}
+
+void watch_roots(void)
+{
+    root_watch_protect(is_watched);
+}
+
 void watch_disarm(void)
 {
+    root_watch_end();
     for (uint32_t i = 0; i < watch.count; i++)
         dirty_end(watch.ranges[i].from, watch.ranges[i].to);
     watch.count = 0;
@@ -138,6 +164,13 @@ static bool ask_of_watched(question_t *question)
     return true;
 }
 
+static void note_root(void *context, uintptr_t from, uintptr_t to)
+{
+    (void)context;
+    watch.bytes += to - from;
+    mark_root_beside(from, to);
+}
+
 static bool note_new(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to)
 {
     (void)first, (void)end;
@@ -171,8 +204,10 @@ bool watch_ask(watch_visit *visit, size_t *bytes)
     watch.visit = visit;
     watch.bytes = 0;
     bool known = ask_of_watched(dirty_ask);
-    if (known)
+    if (known) {
+        root_watch_ask(note_root);
         each_new(begin_and_note);
+    }
     *bytes = watch.bytes;
     return known;
 }

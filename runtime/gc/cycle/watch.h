@@ -2,9 +2,10 @@
  * (process/dirty.h).
  *
  *     arm      watch every span that there is, small or large, of a kind with pointers
+ *     roots    after the first stop: watch the large ranges of roots as well (gc/roots/root_watch.h)
  *     ask      report what was written since; watch the spans that have come since, and report all of them
- *              as written
- *     look     the same for the last time, with the world stopped
+ *              as written; of roots, have what was written scanned again
+ *     look     the same for the last time, with the world stopped; roots are looked through by mark_roots
  *     disarm   nothing is watched
  *
  * What is watched is a list of ranges, neighbouring spans together. Each first write to a page costs the
@@ -27,10 +28,13 @@ typedef void watch_visit(uintptr_t from, uintptr_t to);
 
 /* False: the kernel cannot, or there is too much to note; nothing is watched. */
 bool watch_arm(void);
+void watch_roots(void);
 /* False: nothing is known. Else how many bytes were written: *bytes. */
 bool watch_ask(watch_visit *visit, size_t *bytes);
 bool watch_look(watch_visit *visit, size_t *bytes);
 void watch_disarm(void);
+/* Instead of watch_arm, before a young trace: what is watched stays so. True. */
+bool watch_go_on(void);
 /* Has everything that was written since watch_arm been noted? False in the child of a fork, and when so many
  * ranges are watched that it is better to begin anew. */
 bool watch_is_armed(void);

@@ -12,13 +12,15 @@
 #include "runtime/gc/mark/objref.h"
 #include "runtime/gc/mark/sparse.h"
 #include "runtime/gc/mark/work.h"
+#include "runtime/gc/roots/root_watch.h"
 #include "runtime/gc/roots/roots.h"
+#include "runtime/process/peek.h"
 
 /* --- large objects --- */
 
 static void share_range(void *is_shared, uintptr_t from, uintptr_t to)
 {
-    *(bool *)is_shared = *(bool *)is_shared && work_share_range(from, to);
+    *(bool *)is_shared = *(bool *)is_shared && work_share_range(from, to, false);
 }
 
 bool marker_share_object(uintptr_t from, uintptr_t to)
@@ -27,7 +29,7 @@ bool marker_share_object(uintptr_t from, uintptr_t to)
     if (to - from >= SPARSE_MIN)
         sparse_each(from, to, share_range, &is_shared);
     else
-        is_shared = work_share_range(from, to);
+        is_shared = work_share_range(from, to, false);
     return is_shared;
 }
 
@@ -138,6 +140,21 @@ static void scan_written(void *self, uintptr_t from, uintptr_t to)
     marker_scan_piece(self, from, to);
 }
 
+/* Scan roots that the program may unmap meanwhile. What cannot be read is left to the last stop. */
+static void scan_copied(marker_t *self, uintptr_t from, uintptr_t to)
+{
+    uintptr_t copy = (uintptr_t)marker_state.copies + (size_t)(self - marker_all) * MARKER_COPY;
+    for (; from < to; from += MARKER_COPY) {
+        size_t size = to - from < MARKER_COPY ? to - from : MARKER_COPY;
+        size_t got = peek((void *)copy, from, size);
+        scan_words(self, copy, copy + got / sizeof(uintptr_t) * sizeof(uintptr_t), marker_mode());
+        if (got < size) {
+            root_watch_lose(from, to);
+            return;
+        }
+    }
+}
+
 static void scan_large(marker_t *self, span_t *span)
 {
     uintptr_t object = (uintptr_t)span_start(span);
@@ -245,9 +262,12 @@ AS_MODE uint32_t take_cells(marker_t *self, uint32_t word, mark_mode_t mode)
 
 AS_MODE void scan_ranges(marker_t *self, mark_mode_t mode)
 {
-    range_t piece;
+    work_piece_t piece;
     while (work_take_piece(&piece))
-        scan_piece(self, piece.from, piece.to, mode);
+        if (UNLIKELY(piece.may_vanish))
+            scan_copied(self, piece.from, piece.to);
+        else
+            scan_piece(self, piece.from, piece.to, mode);
 }
 
 /* Scan without prefetching: with many cells in a word, the processor itself sees what is read next. */
@@ -341,13 +361,31 @@ void marker_work(uint32_t member)
 
 /* --- outside of the loop --- */
 
+static void share_root(uintptr_t from, uintptr_t to)
+{
+    if (!work_share_range(from, to, false))
+        scan_words(&marker_all[0], from, to, marker_mode());
+}
+
+/* In the first stop of a concurrent trace. */
+static void put_off_root(uintptr_t from, uintptr_t to)
+{
+    enum { PUT_OFF_MIN = 16 * 1024 }; /* from here on it is worth a system call */
+    if (to - from >= PUT_OFF_MIN && marker_state.copies && work_share_range(from, to, true))
+        root_watch_note(from, to, roots_source().kind == WEIR_ROOT_STATIC);
+    else
+        scan_words(&marker_all[0], from, to, marker_mode());
+}
+
 static void add_root(uintptr_t from, uintptr_t to)
 {
     if (from >= to)
         return;
     marker_state.root_bytes += to - from;
-    if (!work_share_range(from, to))
-        scan_words(&marker_all[0], from, to, marker_mode());
+    if (marker_state.beside)
+        put_off_root(from, to);
+    else
+        root_watch_each(from, to, share_root);
 }
 
 void mark_roots(uintptr_t here)
@@ -356,10 +394,10 @@ void mark_roots(uintptr_t here)
     roots_each(here, add_root);
 }
 
-void mark_scan_roots(void)
+void mark_root_beside(uintptr_t from, uintptr_t to)
 {
-    scan_ranges(&marker_all[0], (mark_mode_t){.special = true});
-    marker_mark_candidates(&marker_all[0], (mark_mode_t){.special = true});
+    if (!work_share_range(from, to, true))
+        scan_copied(&marker_all[0], from, to);
 }
 
 void mark_word(const void *p)

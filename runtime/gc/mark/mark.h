@@ -31,11 +31,12 @@ typedef struct mark_result {
 
 /* With the world stopped, after collected_begin_trace: forget the work and the counts of the last trace. */
 void mark_begin(void);
-/* With the world stopped: take the roots, the caller's own stack beginning at `here`. */
+/* With the world stopped: take the roots, the caller's own stack beginning at `here`. In the first stop of a
+ * concurrent trace the small ones are scanned now, on this thread alone, and the others put off: mark_run
+ * scans them, as they are then. */
 void mark_roots(uintptr_t here);
-/* Scan the roots now, on this thread alone, so that what they point to is grey. The program may change them
- * afterwards. */
-void mark_scan_roots(void);
+/* Beside the program: mark_run scans these roots, if they can be read by then. No marker is at work. */
+void mark_root_beside(uintptr_t from, uintptr_t to);
 /* Mark everything that is reached from the roots and words given so far, by `members` markers, the caller
  * among them. More words may be given afterwards, and mark_run called again; mark_end counts all. */
 void mark_run(uint32_t members);
@@ -45,7 +46,7 @@ void mark_run_spare(uint32_t members, uint32_t active);
 size_t mark_progress(void);
 mark_result_t mark_end(void);
 /* `beside`: from now on the program runs while markers do. Then markers put off objects whose type has a
- * trace function. */
+ * trace function. In a stop. */
 void mark_beside(bool beside);
 /* In a stop: the next mark_run scans the objects that were put off. */
 void mark_resume(void);
@@ -84,6 +85,8 @@ bool mark_keeps(const void *p);
 
 /* Get the memory for `members` markers, while the world runs. False: out of memory. */
 bool mark_prepare(uint32_t members);
+/* After that, before the first stop of a concurrent trace. */
+void mark_prepare_beside(void);
 
 /* The start of the collected object that p points into, or NULL. */
 void *mark_base(const void *p);

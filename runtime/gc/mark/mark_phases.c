@@ -7,6 +7,7 @@
 #include "runtime/gc/mark/marker.h"
 #include "runtime/gc/mark/sparse.h"
 #include "runtime/gc/mark/work.h"
+#include "runtime/gc/roots/root_watch.h"
 #include "runtime/pages/pages.h"
 #include "runtime/threads/workers.h"
 
@@ -28,6 +29,14 @@ bool mark_prepare(uint32_t members)
     }
     prepared = members;
     return marker_all && work_prepare();
+}
+
+void mark_prepare_beside(void)
+{
+    static char *copies;
+    if (!copies)
+        copies = pages_metadata(WORKERS_MAX * MARKER_COPY);
+    marker_state.copies = root_watch_begin() ? copies : NULL;
 }
 
 void mark_begin(void)

@@ -21,7 +21,8 @@
 enum {
     CANDIDATES = 16,
     PREFETCH = 32,
-    DENSE = 16, /* cells to scan, of the 64 of a word: this many or more are not prefetched */
+    DENSE = 16,              /* cells to scan, of the 64 of a word: this many or more are not prefetched */
+    MARKER_COPY = 16 * 1024, /* bytes that a marker copies at once */
 };
 
 /* An object that is being prefetched. */
@@ -72,6 +73,7 @@ typedef struct marker_state {
     bool watching;  /* some span is WATCHED */
     bool beside;    /* the program runs */
     size_t root_bytes;
+    char *copies; /* room for MARKER_COPY bytes for each marker; NULL: roots are not scanned beside */
 } marker_state_t;
 HIDDEN extern marker_state_t marker_state;
 

@@ -27,7 +27,7 @@ static struct {
     _Atomic uint64_t hastened_ns;
     uint32_t members, active;
     queue_t packet[PACKETS];
-    range_t *range;
+    work_piece_t *range;
 } work;
 
 static uint32_t range_limit = RANGES;
@@ -121,24 +121,24 @@ bool work_take(queue_t *queue)
 
 /* --- ranges --- */
 
-bool work_share_range(uintptr_t from, uintptr_t to)
+bool work_share_range(uintptr_t from, uintptr_t to, bool may_vanish)
 {
     spin_acquire(&work.lock);
     bool fits = work.ranges < range_limit;
     if (fits)
-        work.range[work.ranges++] = (range_t){from, to};
+        work.range[work.ranges++] = (work_piece_t){from, to, may_vanish};
     spin_release(&work.lock);
     return fits;
 }
 
-bool work_take_piece(range_t *piece)
+bool work_take_piece(work_piece_t *piece)
 {
     if (!atomic_load_explicit(&work.ranges, memory_order_relaxed))
         return false;
     spin_acquire(&work.lock);
     bool taken = work.ranges > 0;
     if (taken) {
-        range_t *last = &work.range[work.ranges - 1];
+        work_piece_t *last = &work.range[work.ranges - 1];
         *piece = *last;
         if (piece->to - piece->from > PIECE)
             last->from = piece->to = piece->from + PIECE;

@@ -17,7 +17,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/base/range.h"
 #include "runtime/cells/bitmaps.h"
 
 /* A queue of grey spans, linked by their grey_t; first in, first out. */
@@ -56,10 +55,15 @@ void work_give(queue_t *queue);
 /* Take a packet into an empty queue. False: there is none. */
 bool work_take(queue_t *queue);
 
+typedef struct work_piece {
+    uintptr_t from, to;
+    bool may_vanish; /* another thread may unmap it */
+} work_piece_t;
+
 /* False: there is no room for it. */
-bool work_share_range(uintptr_t from, uintptr_t to);
+bool work_share_range(uintptr_t from, uintptr_t to, bool may_vanish);
 /* The next piece to scan; false: nothing is left. */
-bool work_take_piece(range_t *piece);
+bool work_take_piece(work_piece_t *piece);
 
 /* Wait for work; called by a marker that has none. False: no marker has any, so none can come. */
 bool work_wait(void);

@@ -5,7 +5,7 @@
  *
  * The ranges stand in one array without holes.
  *
- * Under the collector's lock.
+ * Under the lock of roots.h.
  */
 #ifndef WEIR_GC_ROOTS_PROGRAM_ROOTS_H
 #define WEIR_GC_ROOTS_PROGRAM_ROOTS_H

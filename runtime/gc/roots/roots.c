@@ -19,6 +19,7 @@
 static root_source_t source;                          /* of the range that roots_each hands out */
 static const roots_provider_t *providers[LOCK_RANKS]; /* by the rank of their lock; set once, by any thread */
 static const roots_provider_t *begun[LOCK_RANKS];     /* in this cycle */
+static lock_t lock = LOCK_INIT(LOCK_RANK_ROOTS);      /* of the registered ranges and stacks */
 
 /* The collector has the dynamic linker's lock, or waits for it. If a handler forks then, that lock is lost in
  * the child: it stays taken for ever. */
@@ -200,6 +201,7 @@ void roots_provide(enum lock_rank rank, const roots_provider_t *provider)
 
 void roots_begin(void)
 {
+    roots_register_begin();
     for (size_t i = 0; i < LOCK_RANKS; i++) {
         begun[i] = __atomic_load_n(&providers[i], __ATOMIC_ACQUIRE);
         if (begun[i])
@@ -212,16 +214,27 @@ void roots_end(void)
     for (size_t i = LOCK_RANKS; i-- > 0;)
         if (begun[i])
             begun[i]->end();
+    roots_register_end();
 }
 
-/* --- the program's roots --- */
+/* --- what is registered --- */
 
-bool roots_add(uintptr_t start, size_t size)
+void roots_register_begin(void)
 {
-    return program_roots_add(start, size);
+    lock_acquire(&lock);
 }
 
-void roots_remove(uintptr_t start)
+void roots_register_end(void)
 {
-    program_roots_remove(start);
+    lock_release(&lock);
+}
+
+bool roots_before_fork(void)
+{
+    return lock_acquire_soon(&lock);
+}
+
+void roots_after_fork(bool child)
+{
+    lock_after_fork(&lock, child);
 }

@@ -61,12 +61,16 @@ void roots_say_name(const char *name);
 /* Register a provider, from the next cycle on and for ever; by any thread. Locks are taken in the order of
  * the ranks. */
 void roots_provide(enum lock_rank rank, const roots_provider_t *provider);
-/* Around a trace; under the collector's lock. */
+/* Around a stop in which the roots are scanned; under the collector's lock. */
 void roots_begin(void);
 void roots_end(void);
 
-/* The program's own roots; under the collector's lock. False: out of memory. */
-bool roots_add(uintptr_t start, size_t size);
-void roots_remove(uintptr_t start);
+/* Around each change of what the program has registered (program_roots.h, stacks.h). The lock is held from
+ * roots_begin to roots_end, but not while a trace goes on beside the program. */
+void roots_register_begin(void);
+void roots_register_end(void);
+/* Around fork; false: the lock was not to be had. */
+bool roots_before_fork(void);
+void roots_after_fork(bool child);
 
 #endif

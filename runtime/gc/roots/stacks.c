@@ -8,7 +8,7 @@
 #include "runtime/threads/attach.h"
 #include "runtime/threads/world.h"
 
-/* Under the collector's lock. */
+/* Under the lock of roots.h. */
 static struct {
     weir_gc_stack *first;
     weir_gc_stack *unused; /* records, linked by next */

@@ -30,10 +30,10 @@ typedef struct weir_gc_stack {
     uintptr_t low, high;               /* written once */
     saved_frame_t frame;               /* written by the thread that leaves it */
     bool seen;                         /* a thread was found on it, in this cycle */
-    struct weir_gc_stack *next, *prev; /* under the collector's lock */
+    struct weir_gc_stack *next, *prev; /* under the lock of roots.h */
 } weir_gc_stack;
 
-/* Under the collector's lock. NULL: out of memory. */
+/* Under the lock of roots.h. NULL: out of memory. */
 weir_gc_stack *stacks_add(uintptr_t low, size_t size);
 void stacks_remove(weir_gc_stack *stack);
 

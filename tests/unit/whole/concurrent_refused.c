@@ -20,19 +20,6 @@
 
 /* --- where it is not to be had --- */
 
-static void forbid(int number)
-{
-    struct sock_filter program[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog filter = {.len = COUNT(program), .filter = program};
-    cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-    cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
-}
-
 static void check_in_a_stop(void)
 {
     places_make();
@@ -91,19 +78,9 @@ Test(concurrent_refused, within_the_budget_the_world_is_stopped, .init = begin)
         check_moves(move_all, phase);
 }
 
-/* As a program does that closes all descriptors which it does not know. */
-static void close_userfaultfd(void)
+static void close_and_move(void)
 {
-    DIR *folder = opendir("/proc/self/fd");
-    char path[300], target[64];
-    for (struct dirent *entry; (entry = readdir(folder));) {
-        snprintf(path, sizeof path, "/proc/self/fd/%s", entry->d_name);
-        ssize_t length = readlink(path, target, sizeof target - 1);
-        target[length > 0 ? length : 0] = 0;
-        if (strstr(target, "userfaultfd"))
-            close(atoi(entry->d_name));
-    }
-    closedir(folder);
+    close_userfaultfd();
     move_all();
 }
 
@@ -112,7 +89,7 @@ Test(concurrent_refused, a_closed_descriptor_costs_a_trace_in_the_stop, .init = 
     for (enum phase phase = 0; phase < PHASES; phase++) {
         places_make();
         objects_make();
-        collect_around(close_userfaultfd, phase);
+        collect_around(close_and_move, phase);
         cr_expect_not(trace_last()->beside);
         cr_expect_eq(trace_last()->stops, 2);
         check_moved();
