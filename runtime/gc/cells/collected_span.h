@@ -20,6 +20,7 @@ HIDDEN extern struct collected_lists {
     /* New large objects are born marked: from the start of a trace until the dead ones have been freed. */
     bool born_marked;
     bool tracing; /* between collected_begin_trace and collected_end_trace; changed in the stopped world */
+    bool holds_large; /* collected_hold_large */
 } collected_lists;
 
 /* --- without the lock --- */

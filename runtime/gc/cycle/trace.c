@@ -283,13 +283,16 @@ bool trace_run(const trace_request_t *request, bool beside, weir_event *event, t
     trace.request = request;
     trace.event = event;
     trace.result = result;
-    bool done = false, armed = beside && watch_arm();
+    bool done = false;
+    collected_hold_large(beside);
+    bool armed = beside && watch_arm();
     if (armed) {
         done = run_beside();
         watch_disarm();
     } else {
         done = run_in_a_stop();
     }
+    collected_hold_large(false);
     trace.stop_ns = result->mark_ns + result->beside_ns * result->beside_members / request->members;
     return done;
 }
