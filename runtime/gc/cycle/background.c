@@ -11,9 +11,10 @@
 #include "runtime/threads/helper.h"
 #include "runtime/threads/world.h"
 
-/* No thread waits while the state is STARTING: pthread_create may wait for a lock of the C library that
- * another thread holds while it allocates. If that thread waited here, neither would go on. */
-enum background_state { NONE, STARTING, IDLE, ASKED, SETTLING };
+/* No thread waits while the state is STARTING, or ASKED, when mark workers are started: pthread_create may
+ * wait for a lock of the C library that another thread holds while it allocates. If that thread waited here,
+ * neither would go on. */
+enum background_state { NONE, STARTING, IDLE, ASKED, TRACING, SETTLING };
 
 static struct {
     _Atomic uint32_t state; /* enum background_state; a futex for the thread and for those that wait for it */
@@ -58,7 +59,7 @@ static void *background_main(void *argument)
 bool background_ask(void (*run_cycle)(void))
 {
     uint32_t none = NONE, idle = IDLE;
-    if (atomic_load(&background.state) == ASKED)
+    if (background_is_asked())
         return true;
     background.run_cycle = run_cycle;
     if (atomic_compare_exchange_strong(&background.state, &none, STARTING)) {
@@ -79,19 +80,28 @@ bool background_ask(void (*run_cycle)(void))
 
 bool background_is_asked(void)
 {
-    return atomic_load_explicit(&background.state, memory_order_relaxed) == ASKED;
+    uint32_t state = atomic_load_explicit(&background.state, memory_order_relaxed);
+    return state == ASKED || state == TRACING;
 }
 
-void background_wait(void)
+bool background_wait(void)
 {
-    while (atomic_load(&background.state) == ASKED)
-        os_futex_wait(&background.state, ASKED);
+    bool waits = false;
+    for (; atomic_load(&background.state) == TRACING; waits = true)
+        os_futex_wait(&background.state, TRACING);
+    return waits;
 }
 
 bool background_is_at_rest(void)
 {
     uint32_t state = atomic_load(&background.state);
     return state == NONE || state == IDLE;
+}
+
+void background_traces(void)
+{
+    if (is_background)
+        set_state(TRACING);
 }
 
 void background_traced(void)

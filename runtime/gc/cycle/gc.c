@@ -108,6 +108,7 @@ static bool may_trace(enum cycle_reason reason)
 static void trace(void *context, enum cycle_reason reason)
 {
     (void)context;
+    background_traces();
     lock_acquire(&gc.lock);
     gc_pace_by_knobs();
     if (may_trace(reason))

@@ -37,7 +37,8 @@ static void wait_for_background(void)
 {
     uint64_t began = os_now_ns();
     trace_hurry();
-    background_wait();
+    if (!background_wait())
+        return;
     atomic_fetch_add(&gc.waits, 1);
     atomic_fetch_add(&gc.wait_ns, os_now_ns() - began);
 }
@@ -138,6 +139,16 @@ static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
         p = alloc_once(self, kind, size, alignment, true);
     thread_return_borrowed();
     return p;
+}
+
+bool hook_await_trace(void)
+{
+    if (cache.cycling || !collected_holds_large())
+        return false;
+    trace_hurry();
+    lock_acquire(&gc.lock);
+    lock_release(&gc.lock);
+    return true;
 }
 
 void *gc_alloc_slow(enum span_kind kind, size_t size)
