@@ -11,9 +11,11 @@
 #include "runtime/gc/debug/leaks.h"
 #include "runtime/gc/debug/reftrace.h"
 #include "runtime/gc/refs/death.h"
+#include "runtime/gc/roots/mapped.h"
 #include "runtime/gc/roots/roots.h"
 #include "runtime/os/os.h"
 #include "runtime/process/dirty.h"
+#include "runtime/process/pinned.h"
 #include "runtime/profile/origin.h"
 #include "runtime/threads/world.h"
 
@@ -124,6 +126,7 @@ static mark_result_t finish(size_t black)
 {
     uint32_t members = trace.request->alone ? 1 : trace.request->members;
     uintptr_t from = take_roots();
+    mapped_take(MAPPED_ALL);
     mark_run(members);
     if (UNLIKELY(!roots_were_found() || !world_stands()))
         return keep_all();
@@ -169,6 +172,13 @@ static size_t allocated_since(size_t began)
     return (ptrdiff_t)bytes > 0 ? bytes : 0;
 }
 
+/* What is written to pinned memory is not known. A program that uses the collector can be expected to keep a
+ * second copy of a pointer; one that does not know of it cannot. */
+static bool is_pinned(void)
+{
+    return options.collect && pinned_is_any();
+}
+
 static bool begin_beside(void)
 {
     if (!stop())
@@ -182,15 +192,23 @@ static bool begin_beside(void)
     return true;
 }
 
+static bool ask_what_was_written(size_t *written)
+{
+    bool known = watch_ask(rescan, written);
+    *written += mapped_ask(mark_words);
+    return known;
+}
+
 /* Rescans in rounds, as long as each finds clearly less than the one before. */
 static void mark_in_rounds(void)
 {
     trace_result_t *result = trace.result;
+    mapped_scan(mark_words);
     mark_run(result->beside_members);
     for (size_t before = SIZE_MAX; result->rounds < TRACE_ROUNDS && !trace.hurry && !trace.lost;) {
         jitter();
         size_t *written = &result->written[result->rounds++];
-        trace.lost = !watch_ask(rescan, written);
+        trace.lost = !ask_what_was_written(written);
         mark_run(trace.request->members);
         if (*written <= FEW_WRITTEN || *written > before / 4 * 3)
             return;
@@ -211,8 +229,11 @@ static mark_result_t finish_beside(void)
 {
     mark_beside(false);
     mark_resume();
-    trace.lost |= !watch_look(rescan, &trace.result->written[trace.result->rounds]);
-    return trace.lost ? finish_anew() : finish(0);
+    trace.lost |= is_pinned() || !watch_look(rescan, &trace.result->written[trace.result->rounds]);
+    mapped_take(trace.lost ? MAPPED_ALL : MAPPED_WRITTEN);
+    mark_result_t found = trace.lost ? finish_anew() : finish(0);
+    found.root_bytes += trace.lost ? 0 : mapped_bytes();
+    return found;
 }
 
 static bool run_beside(void)
@@ -250,7 +271,7 @@ bool trace_would_be_beside(size_t heap)
 {
     enum { FIRST_MIN = 16 * 1024 * 1024 };
     static const uint64_t PAUSE_NS = 1000000;
-    if (options.gcconcurrent == OPTIONS_CONCURRENT_OFF || options.collect || options.leaks)
+    if (options.gcconcurrent == OPTIONS_CONCURRENT_OFF || options.leaks)
         return false;
     if (options.gcconcurrent == OPTIONS_CONCURRENT_ALWAYS)
         return true;
@@ -285,9 +306,12 @@ bool trace_run(const trace_request_t *request, bool beside, weir_event *event, t
     trace.result = result;
     bool done = false;
     collected_hold_large(beside);
-    bool armed = beside && watch_arm();
+    bool armed = beside && !is_pinned() && watch_arm();
     if (armed) {
+        if (options.collect)
+            mapped_watch();
         done = run_beside();
+        mapped_end();
         watch_disarm();
     } else {
         done = run_in_a_stop();

@@ -354,6 +354,11 @@ void mark_scan_roots(void)
     marker_mark_candidates(&marker_all[0], (mark_mode_t){.special = true});
 }
 
+void mark_words(uintptr_t from, uintptr_t to)
+{
+    scan_words(&marker_all[0], from, to, marker_mode());
+}
+
 void mark_word(const void *p)
 {
     reach(&marker_all[0], p);
