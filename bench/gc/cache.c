@@ -3,9 +3,9 @@
 // many as there are entries: a quarter of the look-ups hit, and the entry goes to the front; the others miss, and
 // the oldest entry is dropped for a new one. The cache is filled, and then used for `seconds`. Each operation is timed:
 // a collector that stops the program shows as one long operation. Then `collect` full collections are timed, which gives
-// the rate of marking. cache.go is the same in Go.
-#include "../workloads/workload.h"
-#include "memory.h"
+// the rate of marking. With `writes` below 100, the other operations only look their key up; `answer` bytes of garbage
+// are made in each. cache.go is the same in Go.
+#include "speed.h"
 
 struct value {
     uint64_t key, words[3];
@@ -25,9 +25,14 @@ struct cache {
     size_t count;
 };
 
+static size_t chain_index(const struct cache *cache, uint64_t key)
+{
+    return key * 0x9E3779B97F4A7C15ULL >> 32 & cache->mask;
+}
+
 static struct entry **chain_of(struct cache *cache, uint64_t key)
 {
-    return &cache->table[key * 0x9E3779B97F4A7C15ULL >> 32 & cache->mask];
+    return &cache->table[chain_index(cache, key)];
 }
 
 static void unlink_use(struct cache *cache, struct entry *entry)
@@ -108,22 +113,43 @@ static struct cache *cache_new(size_t entries)
     return cache;
 }
 
-static void run(struct cache *cache, double seconds)
+// True: it is there. Only reads.
+static bool cache_read(const struct cache *cache, uint64_t key)
 {
-    size_t keys = cache->count * 4;
-    random_state random = 42;
-    uint64_t operations = 0, hits = 0;
-    double start = now_seconds(), last = start, longest = 0;
-    while (last - start < seconds) {
-        hits += cache_use(cache, random_below(&random, keys));
-        operations++;
-        double now = now_seconds();
-        longest = now - last > longest ? now - last : longest;
-        last = now;
-    }
-    report_rate("cache-" MEMORY_NAME, operations, last - start);
-    printf("hits: %.1f %%\n", 100.0 * (double)hits / (double)operations);
-    printf("longest operation: %.3f ms\n", longest * 1e3);
+    const struct entry *entry = cache->table[chain_index(cache, key)];
+    while (entry && entry->key != key)
+        entry = entry->chain;
+    if (entry && entry->value->key != key)
+        fail("a value is not its key's");
+    return entry;
+}
+
+// What is done with the cache, and what came of it.
+struct load {
+    struct cache *cache;
+    size_t keys, writes, answer;
+    uint64_t operations, hits;
+};
+
+// A piece of garbage without pointers.
+static void answer_make(size_t size, uint64_t key)
+{
+    unsigned char *answer = memory_take_data(size);
+    if (!answer)
+        fail("out of memory");
+    answer[0] = answer[size - 1] = (unsigned char)key;
+    memory_free(answer);
+}
+
+static void operate(void *context, random_state *random)
+{
+    struct load *load = context;
+    uint64_t key = random_below(random, load->keys);
+    bool writes = load->writes >= 100 || random_below(random, 100) < load->writes;
+    load->hits += writes ? cache_use(load->cache, key) : cache_read(load->cache, key);
+    load->operations++;
+    if (load->answer > 0)
+        answer_make(load->answer, key);
 }
 
 static void collect(const struct cache *cache, uint64_t times)
@@ -139,18 +165,23 @@ static void collect(const struct cache *cache, uint64_t times)
 
 int main(int argc, char **argv)
 {
-    enum { LIVE, SECONDS, COLLECT, ARGUMENTS };
+    enum { LIVE, SECONDS, WRITES, ANSWER, COLLECT, ARGUMENTS };
     struct argument arguments[ARGUMENTS] = {
         [LIVE] = {"live", GIB, "bytes in entries and values"},
         [SECONDS] = {"seconds", 30, "to use the cache for"},
+        [WRITES] = {"writes", 100, "percent of the operations that may change the cache"},
+        [ANSWER] = {"answer", 0, "bytes that an operation allocates and drops"},
         [COLLECT] = {"collect", 0, "full collections to time at the end"},
     };
     arguments_parse(argc, argv, arguments, ARGUMENTS);
     memory_start();
+    cycles_watch();
     double start = now_seconds();
     struct cache *cache = cache_new(arguments[LIVE].value / (sizeof(struct entry) + sizeof(struct value)));
     printf("filled in: %.3f s\n", now_seconds() - start);
-    run(cache, (double)arguments[SECONDS].value);
+    struct load load = {cache, cache->count * 4, arguments[WRITES].value, arguments[ANSWER].value, 0, 0};
+    speed_run("cache-" MEMORY_NAME, (double)arguments[SECONDS].value, operate, &load);
+    printf("hits: %.1f %%\n", 100.0 * (double)load.hits / (double)load.operations);
     if (MEMORY_COLLECTED)
         collect(cache, arguments[COLLECT].value);
     return 0;

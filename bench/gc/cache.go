@@ -101,26 +101,42 @@ func newCache(entries uint64) *cache {
 	return c
 }
 
-func run(c *cache, seconds float64) {
+func (c *cache) read(key uint64) bool {
+	e := *c.chainOf(key)
+	for e != nil && e.key != key {
+		e = e.chain
+	}
+	if e != nil && e.value.key != key {
+		fail("a value is not its key's")
+	}
+	return e != nil
+}
+
+func makeAnswer(size, key uint64) {
+	answer := make([]byte, size)
+	answer[0], answer[size-1] = byte(key), byte(key)
+}
+
+func run(c *cache, seconds float64, writes, answer uint64) {
 	keys := c.count * 4
-	r := random(42)
 	var operations, hits uint64
-	start := now()
-	last, longest := start, 0.0
-	for last-start < seconds {
-		if c.use(r.below(keys)) {
+	speedRun("cache-go", seconds, func(r *random) {
+		key := r.below(keys)
+		hit := false
+		if writes >= 100 || r.below(100) < writes {
+			hit = c.use(key)
+		} else {
+			hit = c.read(key)
+		}
+		if hit {
 			hits++
 		}
 		operations++
-		t := now()
-		if t-last > longest {
-			longest = t - last
+		if answer > 0 {
+			makeAnswer(answer, key)
 		}
-		last = t
-	}
-	reportRate("cache-go", operations, last-start)
+	})
 	fmt.Printf("hits: %.1f %%\n", 100*float64(hits)/float64(operations))
-	fmt.Printf("longest operation: %.3f ms\n", longest*1e3)
 }
 
 func collect(c *cache, times uint64) {
@@ -135,11 +151,11 @@ func collect(c *cache, times uint64) {
 
 func main() {
 	const entrySize, valueSize = 40, 32
-	arguments := parseArguments(map[string]uint64{"live": 1 << 30, "seconds": 30, "collect": 0})
+	arguments := parseArguments(map[string]uint64{"live": 1 << 30, "seconds": 30, "writes": 100, "answer": 0, "collect": 0})
 	start := now()
 	c := newCache(arguments["live"] / (entrySize + valueSize))
 	fmt.Printf("filled in: %.3f s\n", now()-start)
-	run(c, float64(arguments["seconds"]))
+	run(c, float64(arguments["seconds"]), arguments["writes"], arguments["answer"])
 	collect(c, arguments["collect"])
 	runtime.KeepAlive(c)
 }

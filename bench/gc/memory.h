@@ -20,6 +20,7 @@ enum { MEMORY_COLLECTED = false };
 #define memory_collect() ((void)0)
 
 #elif MEMORY == MEMORY_LIBGC
+#define GC_THREADS // pthread_create tells libgc of the threads
 #include <gc.h>
 enum { MEMORY_COLLECTED = true };
 #define MEMORY_NAME "libgc"

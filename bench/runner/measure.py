@@ -22,6 +22,7 @@ class Sample:
     seconds: float = 0.0
     rss_kib: int = 0
     output: str = ""
+    errors: str = ""  # what it wrote to its standard error
     failure: str = ""  # empty: the run counts
     cpu_seconds: float = 0.0
     average_rss_kib: float = 0.0  # over time, of all processes of the program together
@@ -114,8 +115,8 @@ class Running:
             words = [] if late else report.read().split()
             output.seek(0)
             errors.seek(0)
-            sample = Sample(output=output.read().decode(errors="replace"))
             complaint = errors.read().decode(errors="replace")
+            sample = Sample(output=output.read().decode(errors="replace"), errors=complaint)
         if late:
             sample.failure = f"still running after {self.timeout} s"
         elif len(words) != 5:

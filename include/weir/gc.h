@@ -17,11 +17,11 @@
  *                collector from its first call of weir on; one that was given a collected object before that
  *                has to call weir_gc_attach_thread first.
  *   failure      NULL with errno = ENOMEM, after a collection has been tried.
- *   stopping     while the collector marks, all other such threads are stopped; with
- *                WEIR_DEBUG=gcconcurrent=1, only at the beginning and the end of long marking. A task of
- *                weir's own traces the threads, which they do not notice. Where they may not be traced, the
- *                signal SIGURG stops them. A thread must not block it then: after 2 s the collection is given
- *                up, the first time with a line on stderr (docs/gc.md).
+ *   stopping     while the collector marks, all other such threads are stopped; if marking takes more than a
+ *                millisecond (weir_gc_set_pause_budget), only at its beginning and its end. A task of weir's
+ *                own traces the threads, which they do not notice. Where they may not be traced, the signal
+ *                SIGURG stops them. A thread must not block it then: after 2 s the collection is given up,
+ *                the first time with a line on stderr (docs/gc.md).
  */
 #ifndef WEIR_GC_H
 #define WEIR_GC_H
@@ -87,6 +87,13 @@ WEIR_API void weir_gc(void) WEIR_NOEXCEPT;
  * otherwise sweep one at a time. Returns true if there is more to sweep. It does not mark, since marking
  * stops the world. For a program's idle moments; never needed. */
 WEIR_API bool weir_gc_step(uint64_t ns) WEIR_NOEXCEPT;
+
+/* How long a collection may stop the program at a time, in nanoseconds; 1,000,000 unless
+ * WEIR_DEBUG=pausebudget says otherwise. Where marking would take longer in one stop, it goes on beside the
+ * program, and ends in a stop that is as short as this if the program's writes allow it. 0: always beside the
+ * program, with stops as short as can be. UINT64_MAX: always in one stop, which costs the program least in
+ * all. Returns what was set before. Any thread, at any time. */
+WEIR_API uint64_t weir_gc_set_pause_budget(uint64_t ns) WEIR_NOEXCEPT;
 
 /* While collections are disabled (disable was called more often than enable), none begins by itself: not for
  * growth, nor for a limit, nor when memory has run out. The program can still collect, by weir_gc and

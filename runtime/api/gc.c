@@ -6,6 +6,7 @@
 
 #include "runtime/gc/cells/collected.h"
 #include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/cycle/trace.h"
 #include "runtime/gc/mark/mark.h"
 #include "runtime/gc/refs/death.h"
 #include "runtime/gc/roots/stacks.h"
@@ -125,6 +126,11 @@ void weir_gc_forbid_begin(void)
 void weir_gc_forbid_end(void)
 {
     gc_forbid_end();
+}
+
+uint64_t weir_gc_set_pause_budget(uint64_t ns)
+{
+    return trace_set_budget(ns);
 }
 
 bool weir_gc_set_base_only(bool base_only)

@@ -833,6 +833,7 @@ static const std::map<std::string, std::function<void()>> rows = {
     {"weir_pool_each", nothing},
     {"weir_set_hard_limit_callback", nothing},
     {"weir_gc_set_base_only", nothing},
+    {"weir_gc_set_pause_budget", nothing},
     {"weir_heap_walk", nothing},
     {"weir_gc_path", nothing},
     {"syscall", nothing},

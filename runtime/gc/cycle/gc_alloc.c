@@ -32,11 +32,11 @@ static bool is_beyond(uint64_t goal, size_t request)
     return gc_heap_bytes() + request > goal;
 }
 
-/* A thread that has reached the goal waits for the end of the concurrent trace. */
+/* A thread that has reached the goal waits for the end of the concurrent trace. It writes nothing meanwhile,
+ * so the rounds of rescanning end the sooner. */
 static void wait_for_background(void)
 {
     uint64_t began = os_now_ns();
-    trace_hurry();
     if (!background_wait())
         return;
     atomic_fetch_add(&gc.waits, 1);

@@ -140,7 +140,7 @@ void gctrace_add_beside(text_t *text, uint64_t number, const gctrace_beside_t *b
 
 static void add_trace(text_t *text, uint64_t number, const trace_result_t *trace)
 {
-    uint64_t pages[TRACE_ROUNDS + 1];
+    uint64_t pages[ROUNDS_MAX + 1];
     for (uint32_t round = 0; round <= trace->rounds; round++)
         pages[round] = trace->written[round] / OS_PAGE;
     gctrace_add_beside(

@@ -26,12 +26,23 @@ static uintptr_t rescan_large(uint32_t slot, uintptr_t from, uintptr_t to)
     return end;
 }
 
+/* The pages of the slot that [from, to) consists of, a bit each. */
+static uint32_t pages_between(uint32_t slot, uintptr_t from, uintptr_t to)
+{
+    uintptr_t start = (uintptr_t)region_address(slot);
+    return (1u << (to - 1 - start) / OS_PAGE << 1) - (1u << (from - start) / OS_PAGE);
+}
+
 void rescan(uintptr_t from, uintptr_t to)
 {
     while (from < to) {
         uint32_t slot = region_slot((const void *)from);
         uintptr_t next = (uintptr_t)region_address(slot + 1), end = next < to ? next : to;
         slot_kind_t is = bitmaps_slot_kind(slot);
+        if (mark_written_add(slot, pages_between(slot, from, end))) {
+            from = end;
+            continue;
+        }
         if (is.cls) {
             rescan_cells(slot, is.cls, from, end);
         } else if (objref_at((const void *)from)) {

@@ -14,13 +14,13 @@
 #include "runtime/gc/roots/mapped.h"
 #include "runtime/gc/roots/roots.h"
 #include "runtime/os/os.h"
+#include "runtime/policy/rounds.h"
 #include "runtime/process/dirty.h"
 #include "runtime/process/pinned.h"
 #include "runtime/profile/origin.h"
 #include "runtime/threads/world.h"
 
-/* When a round finds no more than this, the last stop follows. */
-enum { FEW_WRITTEN = 16 * OS_PAGE };
+#define AS_OPTION UINT64_MAX
 
 static struct {
     const trace_request_t *request;
@@ -30,8 +30,9 @@ static struct {
     bool lost;               /* it is not known what was written */
     _Atomic bool hurry;
     trace_result_t last;
-    _Atomic uint64_t stop_ns; /* how long the last trace would have taken in one stop */
-} trace;
+    _Atomic uint64_t stop_ns;   /* how long the last trace would have taken in one stop */
+    _Atomic uint64_t budget_ns; /* for a stop; AS_OPTION: what the option says */
+} trace = {.budget_ns = AS_OPTION};
 
 /* --- stops --- */
 
@@ -199,20 +200,21 @@ static bool ask_what_was_written(size_t *written)
     return known;
 }
 
-/* Rescans in rounds, as long as each finds clearly less than the one before. */
+/* All markers rescan, since the last stop gets shorter the less the program writes meanwhile. */
 static void mark_in_rounds(void)
 {
     trace_result_t *result = trace.result;
+    rounds_t rounds;
+    rounds_begin(&rounds, trace_budget_ns());
     mapped_scan(mark_words);
     mark_run(result->beside_members);
-    for (size_t before = SIZE_MAX; result->rounds < TRACE_ROUNDS && !trace.hurry && !trace.lost;) {
+    for (bool more = true; more && !trace.hurry && !trace.lost;) {
         jitter();
+        uint64_t began = os_now_ns();
         size_t *written = &result->written[result->rounds++];
         trace.lost = !ask_what_was_written(written);
         mark_run(trace.request->members);
-        if (*written <= FEW_WRITTEN || *written > before / 4 * 3)
-            return;
-        before = *written;
+        more = rounds_go_on(&rounds, *written, os_now_ns() - began);
     }
 }
 
@@ -247,6 +249,7 @@ static bool run_beside(void)
         return false;
     size_t began = collected_bytes_since;
     uint64_t started = os_now_ns();
+    mark_written_begin();
     mark_in_rounds();
     result->beside_ns = os_now_ns() - started;
     if (!stop())
@@ -261,6 +264,19 @@ static bool run_beside(void)
 
 /* --- the entries --- */
 
+uint64_t trace_budget_ns(void)
+{
+    uint64_t ns = atomic_load_explicit(&trace.budget_ns, memory_order_relaxed);
+    return ns == AS_OPTION ? (uint64_t)options.pausebudget * 1000 : ns;
+}
+
+uint64_t trace_set_budget(uint64_t ns)
+{
+    uint64_t before = trace_budget_ns();
+    trace.budget_ns = ns < AS_OPTION ? ns : AS_OPTION - 1;
+    return before;
+}
+
 static uint32_t members_beside(uint32_t members)
 {
     return members > 1 ? members / 2 : 1;
@@ -270,12 +286,11 @@ static uint32_t members_beside(uint32_t members)
 bool trace_would_be_beside(size_t heap)
 {
     enum { FIRST_MIN = 16 * 1024 * 1024 };
-    static const uint64_t PAUSE_NS = 1000000;
     if (options.gcconcurrent == OPTIONS_CONCURRENT_OFF || options.leaks)
         return false;
     if (options.gcconcurrent == OPTIONS_CONCURRENT_ALWAYS)
         return true;
-    return trace.stop_ns ? trace.stop_ns > PAUSE_NS : heap >= FIRST_MIN;
+    return trace.stop_ns ? trace.stop_ns > trace_budget_ns() : heap >= FIRST_MIN;
 }
 
 bool trace_is_beside(size_t heap, const trace_request_t *request)
@@ -312,6 +327,7 @@ bool trace_run(const trace_request_t *request, bool beside, weir_event *event, t
             mapped_watch();
         done = run_beside();
         mapped_end();
+        mark_written_end();
         watch_disarm();
     } else {
         done = run_in_a_stop();

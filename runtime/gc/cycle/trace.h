@@ -10,8 +10,8 @@
  *
  * The concurrent trace is after Boehm, Demers, Shenker, "Mostly parallel garbage collection", 1991; the
  * kernel tells which pages were written: watch.h, rescan.h. The roots of the first stop only give the
- * markers something to begin with: the last stop scans all roots again, and its result counts. Rounds of
- * rescanning go on as long as each finds clearly less than the one before.
+ * markers something to begin with: the last stop scans all roots again, and its result counts. rounds.h says
+ * how long rounds of rescanning go on.
  *
  * A trace is concurrent if it would otherwise stop the program for longer than a budget. One that cannot go
  * on (the kernel refuses, a descriptor was closed) begins anew, in a stop.
@@ -24,6 +24,7 @@
 #include <weir/event.h>
 
 #include "runtime/gc/mark/mark.h"
+#include "runtime/policy/rounds.h"
 
 struct origin_frame;
 
@@ -35,8 +36,6 @@ typedef struct trace_request {
     uint32_t members;                /* markers that there are */
     bool alone;                      /* by one marker: too little to share */
 } trace_request_t;
-
-enum { TRACE_ROUNDS = 16 };
 
 /* The result; nanoseconds and bytes. */
 typedef struct trace_result {
@@ -50,9 +49,15 @@ typedef struct trace_result {
     uint32_t beside_members; /* markers at work between the stops */
     /* How often, and for how long in all, threads waited at the goal, since the last trace. */
     uint64_t waits, wait_ns;
-    size_t allocated;                 /* by the program between the stops: it counts as live */
-    size_t written[TRACE_ROUNDS + 1]; /* in each round, and in the last stop */
+    size_t allocated;               /* by the program between the stops: it counts as live */
+    size_t written[ROUNDS_MAX + 1]; /* in each round, and in the last stop */
 } trace_result_t;
+
+/* How long a stop may last: a trace that would take longer in one stop is concurrent, and rounds of
+ * rescanning go on until the last stop will be shorter. From WEIR_DEBUG=pausebudget, until it is set; returns
+ * what it was before. By any thread. */
+uint64_t trace_budget_ns(void);
+uint64_t trace_set_budget(uint64_t ns);
 
 /* Would a trace of a heap of `heap` bytes be concurrent? */
 bool trace_would_be_beside(size_t heap);

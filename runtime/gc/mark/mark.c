@@ -128,9 +128,14 @@ AS_MODE void scan_piece(marker_t *self, uintptr_t from, uintptr_t to, mark_mode_
         scan_words(self, from, to, mode);
 }
 
-static void scan_written(void *self, uintptr_t from, uintptr_t to)
+void marker_scan_piece(marker_t *self, uintptr_t from, uintptr_t to)
 {
     scan_piece(self, from, to, marker_mode());
+}
+
+static void scan_written(void *self, uintptr_t from, uintptr_t to)
+{
+    marker_scan_piece(self, from, to);
 }
 
 static void scan_large(marker_t *self, span_t *span)
@@ -324,6 +329,7 @@ static bool has_more(marker_t *self)
 void marker_work(uint32_t member)
 {
     marker_t *self = &marker_all[member];
+    marker_rescan(self);
     do {
         do
             drain(self);

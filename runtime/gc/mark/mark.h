@@ -46,6 +46,14 @@ void mark_beside(bool beside);
 /* In a stop: the next mark_run scans the objects that were put off. */
 void mark_resume(void);
 
+/* Rescanning by all markers (mark_written.c): before the rounds of a concurrent trace, get the memory for it,
+ * and afterwards give it back. */
+void mark_written_begin(void);
+void mark_written_end(void);
+/* These pages of the slot, a bit each, were written: the next mark_run rescans the objects there. False:
+ * there is no memory to note that. No marker is at work. */
+bool mark_written_add(uint32_t slot, uint32_t pages);
+
 /* Those of the slot's cells [first, end) that were scanned are to be scanned again; no marker is at work. */
 void mark_again(uint32_t slot, uint32_t first, uint32_t end);
 /* The same for a part of the large object in that slot. */

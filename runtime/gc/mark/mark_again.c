@@ -23,9 +23,8 @@ void marker_put_off(marker_t *self, uintptr_t object)
 
 /* A cell may be scanned and not marked: it was freed by hand; or it is new, and the thread that had freed it
  * before has cleared the mark only now (collected_free). If it is marked later, it has to be scanned. */
-void mark_again(uint32_t slot, uint32_t first, uint32_t end)
+void marker_again(marker_t *self, uint32_t slot, uint32_t first, uint32_t end)
 {
-    marker_t *self = &marker_all[0];
     while (first < end) {
         uint32_t word = first / 64;
         uint64_t *scanned = &bitmaps_scanned_of(slot)[word], cells = bitmaps_next_ones(&first, end);
@@ -40,6 +39,11 @@ void mark_again(uint32_t slot, uint32_t first, uint32_t end)
         self->bytes -= count * marker_cell_size[bitmaps_slot_kind(slot).cls];
         marker_make_grey(self, slot, word, (mark_mode_t){.special = true});
     }
+}
+
+void mark_again(uint32_t slot, uint32_t first, uint32_t end)
+{
+    marker_again(&marker_all[0], slot, first, end);
 }
 
 void mark_large_again(uint32_t slot, uintptr_t from, uintptr_t to)

@@ -45,6 +45,7 @@ void mark_run(uint32_t members)
     marker_state.members = members < prepared ? members : prepared;
     work_begin(marker_state.members);
     workers_run(marker_state.members, marker_work);
+    marker_written_clear();
 }
 
 void mark_beside(bool beside)

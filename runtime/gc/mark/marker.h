@@ -92,7 +92,20 @@ bool marker_share_object(uintptr_t from, uintptr_t to);
 /* The work of marker number `member`, until no marker has anything left to mark. */
 void marker_work(uint32_t member);
 
+/* Scan a range of a large object. */
+void marker_scan_piece(marker_t *self, uintptr_t from, uintptr_t to);
+
+/* --- mark_written.c --- */
+
+/* Rescan the slots that were noted (mark_written_add), as long as there are any. */
+void marker_rescan(marker_t *self);
+/* All are rescanned; no marker is at work. */
+void marker_written_clear(void);
+
 /* --- mark_again.c --- */
+
+/* mark_again, by any marker. No other rescans the slot. */
+void marker_again(marker_t *self, uint32_t slot, uint32_t first, uint32_t end);
 
 /* In a concurrent trace, leave an object whose type has a trace function to the last stop: the function may
  * expect that what it reads does not change. The object counts as not scanned. */

@@ -79,6 +79,18 @@ Test(concurrent_refused, a_small_heap_is_stopped, .init = begin)
     check_in_a_stop();
 }
 
+Test(concurrent_refused, within_the_budget_the_world_is_stopped, .init = begin)
+{
+    options.gcconcurrent = OPTIONS_CONCURRENT_ON;
+    weir_gc();
+    weir_gc_set_pause_budget(UINT64_MAX);
+    cr_expect_eq(weir_gc_set_pause_budget(UINT64_MAX), UINT64_MAX - 1);
+    check_in_a_stop();
+    weir_gc_set_pause_budget(0);
+    for (enum phase phase = 0; phase < PHASES; phase++)
+        check_moves(move_all, phase);
+}
+
 /* As a program does that closes all descriptors which it does not know. */
 static void close_userfaultfd(void)
 {

@@ -24,9 +24,8 @@ static void write_steps(size_t number)
     check_all(&writers[number]);
 }
 
-Test(concurrent_writers, random_writers_against_a_model, .init = begin)
+static void write_against_a_model(void)
 {
-    options.gcjitter = 300;
     pthread_t collector = collector_start();
     threads_run(WRITERS, write_steps);
     done = true;
@@ -35,6 +34,74 @@ Test(concurrent_writers, random_writers_against_a_model, .init = begin)
     weir_gc();
     for (size_t i = 0; i < WRITERS; i++)
         check_all(&writers[i]);
+}
+
+Test(concurrent_writers, random_writers_against_a_model, .init = begin)
+{
+    options.gcjitter = 300;
+    write_against_a_model();
+}
+
+/* --- a table that is written all the time --- */
+
+/* Each entry points to an object that holds its number. Only the table and the writer's stack point to them. */
+enum { ENTRIES = WATCHED ? 20000 : 200000, TAKEN = 64, TRACES = WATCHED ? 5 : 40 };
+
+static uint64_t **table;
+
+__attribute__((noinline)) static void make_table(void)
+{
+    table = weir_gc_alloc(ENTRIES * sizeof *table);
+    for (uint64_t i = 0; i < ENTRIES; i++) {
+        table[i] = weir_gc_alloc(sizeof **table);
+        *table[i] = i;
+    }
+}
+
+/* So that most pages of the table are written in each round. */
+static void write_all_over(uint64_t *random, uint64_t times)
+{
+    while (times-- > 0) {
+        uint64_t **entry = &table[random_below(random, ENTRIES)];
+        *(uint64_t *volatile *)entry = *entry;
+    }
+}
+
+/* Take objects out of the table before the trace has scanned it, and put them back in one of its rounds. */
+static void *exchange(void *argument)
+{
+    uint64_t random = 1, *taken[TAKEN], from[TAKEN];
+    weir_gc_attach_thread();
+    while (!done) {
+        for (size_t i = 0; i < TAKEN; i++) {
+            do
+                from[i] = random_below(&random, ENTRIES);
+            while (!table[from[i]]);
+            taken[i] = table[from[i]];
+            table[from[i]] = NULL;
+        }
+        write_all_over(&random, random_below(&random, 30000));
+        for (size_t i = 0; i < TAKEN; i++)
+            table[from[i]] = taken[TAKEN - 1 - i];
+    }
+    return argument;
+}
+
+/* The rounds go on: from the third on, pages of the table are compared with their shadows. */
+Test(concurrent_writers, a_table_that_is_written_all_the_time, .init = begin)
+{
+    pthread_t thread;
+    uint64_t before = weir_gc_set_pause_budget(0), sum = 0;
+    make_table();
+    pthread_create(&thread, NULL, exchange, NULL);
+    for (int i = 0; i < TRACES; i++)
+        weir_gc();
+    done = true;
+    pthread_join(thread, NULL);
+    for (size_t i = 0; i < ENTRIES; i++)
+        sum += *table[i];
+    cr_expect_eq(sum, (uint64_t)ENTRIES * (ENTRIES - 1) / 2);
+    cr_expect_eq(before, 1000000u);
 }
 
 /* Cycles begin by themselves, on a thread of the runtime's. */
