@@ -11,10 +11,9 @@
 #include "runtime/threads/helper.h"
 #include "runtime/threads/world.h"
 
-/* No thread waits while the state is STARTING, or ASKED, when mark workers are started: pthread_create may
- * wait for a lock of the C library that another thread holds while it allocates. If that thread waited here,
- * neither would go on. */
-enum background_state { NONE, STARTING, IDLE, ASKED, TRACING, SETTLING };
+/* No thread waits while the state is STARTING: pthread_create may wait for a lock of the C library that
+ * another thread holds while it allocates. If that thread waited here, neither would go on. */
+enum background_state { NONE, STARTING, IDLE, ASKED, SETTLING };
 
 static struct {
     _Atomic uint32_t state; /* enum background_state; a futex for the thread and for those that wait for it */
@@ -59,7 +58,7 @@ static void *background_main(void *argument)
 bool background_ask(void (*run_cycle)(void))
 {
     uint32_t none = NONE, idle = IDLE;
-    if (background_is_asked())
+    if (atomic_load(&background.state) == ASKED)
         return true;
     background.run_cycle = run_cycle;
     if (atomic_compare_exchange_strong(&background.state, &none, STARTING)) {
@@ -80,16 +79,13 @@ bool background_ask(void (*run_cycle)(void))
 
 bool background_is_asked(void)
 {
-    uint32_t state = atomic_load_explicit(&background.state, memory_order_relaxed);
-    return state == ASKED || state == TRACING;
+    return atomic_load_explicit(&background.state, memory_order_relaxed) == ASKED;
 }
 
-bool background_wait(void)
+void background_wait(void)
 {
-    bool waits = false;
-    for (; atomic_load(&background.state) == TRACING; waits = true)
-        os_futex_wait(&background.state, TRACING);
-    return waits;
+    while (atomic_load(&background.state) == ASKED)
+        os_futex_wait(&background.state, ASKED);
 }
 
 bool background_is_at_rest(void)
@@ -98,10 +94,9 @@ bool background_is_at_rest(void)
     return state == NONE || state == IDLE;
 }
 
-void background_traces(void)
+bool background_is_caller(void)
 {
-    if (is_background)
-        set_state(TRACING);
+    return is_background;
 }
 
 void background_traced(void)

@@ -1,7 +1,6 @@
 /* background: the thread that runs concurrent cycles, so that no thread of the program has to.
  *
- *     idle --asked--> asked --the mark workers run--> tracing --the trace has ended--> settling
- *      ^--------------------------- the cycle has ended ---------------------------------'
+ *     idle --asked--> asked --runs a cycle--> its trace has ended: settling --the cycle has ended--> idle
  *
  * The thread is created when it is first asked for a cycle, and again after a fork. A thread of the program
  * that allocates beyond the goal waits for the end of the trace. It does not wait while the cycle settles,
@@ -17,14 +16,14 @@
 bool background_ask(void (*run_cycle)(void));
 /* Has it been asked for a cycle whose trace has not ended? */
 bool background_is_asked(void);
-/* If the trace has begun, wait until it has ended. False: there was nothing to wait for. */
-bool background_wait(void);
+/* Wait until that trace has ended. */
+void background_wait(void);
 /* Is the thread idle or absent? Otherwise its stack, which is scanned like any other, may hold addresses of
  * objects that it has marked. */
 bool background_is_at_rest(void);
-/* Called by the thread that runs a cycle: when mark workers have been started, and the trace begins; and when
- * the trace has ended. */
-void background_traces(void);
+/* Is the calling thread the background thread? */
+bool background_is_caller(void);
+/* Called by the thread that runs a cycle, when the trace has ended. */
 void background_traced(void);
 void background_after_fork_child(void);
 

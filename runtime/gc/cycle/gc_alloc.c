@@ -22,11 +22,6 @@
 #include "runtime/threads/attach.h"
 #include "runtime/threads/world.h"
 
-static void run_in_background(void)
-{
-    gc_run_cycle(CYCLE_GROWTH);
-}
-
 static bool is_beyond(uint64_t goal, size_t request)
 {
     return gc_heap_bytes() + request > goal;
@@ -37,8 +32,7 @@ static bool is_beyond(uint64_t goal, size_t request)
 static void wait_for_background(void)
 {
     uint64_t began = os_now_ns();
-    if (!background_wait())
-        return;
+    background_wait();
     atomic_fetch_add(&gc.waits, 1);
     atomic_fetch_add(&gc.wait_ns, os_now_ns() - began);
 }
@@ -68,7 +62,7 @@ COLD static void collect_if_triggered(size_t request, bool at_limit)
     if (!is_wanted)
         return;
     if (!at_limit && !is_beyond(goal, request) && trace_would_be_beside(gc_heap_bytes()) &&
-        background_ask(run_in_background))
+        gc_ask_background())
         return;
     gc_run_cycle(CYCLE_GROWTH);
     if (is_beyond(goal, request))

@@ -25,7 +25,7 @@ static unsigned allowed;
 static void see_runs(uintptr_t from, uintptr_t to, unsigned may)
 {
     if (wanted >= from && wanted < to)
-        allowed = may;
+        allowed = may & WRITTEN_MAY;
     if (wanted >= from && wanted < to)
         CHECK(written_each_range(from, to, see));
 }
