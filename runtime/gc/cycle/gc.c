@@ -47,9 +47,14 @@ static uint32_t members_wanted(void)
     return options.gcworkers > 0 ? (uint32_t)options.gcworkers : gc.cores;
 }
 
+/* As in a cycle: then the threads are known as the runtime's own (swap/threads.c), and no allocation of
+ * pthread_create begins a cycle. */
 void gc_start_workers(void)
 {
+    bool before = cache.cycling;
+    cache.cycling = true;
     workers_start(members_wanted());
+    cache.cycling = before;
 }
 
 static void collect(heap_t *self, enum cycle_reason reason)
