@@ -173,7 +173,7 @@ static const struct call {
     {FILTER_PROC | FILTER_TRACE | FILTER_SIGNAL | FILTER_COPY, SYS_getpid, {0}},
     {FILTER_PROC, SYS_gettid, {0}},
     {FILTER_PROC, SYS_sched_getaffinity, {0, 128}},
-    {FILTER_PROC, SYS_fcntl, {3, F_DUPFD_CLOEXEC}},
+    {FILTER_PROC | FILTER_DIRTY, SYS_fcntl, {3, F_DUPFD_CLOEXEC}},
     {FILTER_TRACE, SYS_clone, {CLONE_VM | CLONE_FILES | CLONE_UNTRACED}},
     {FILTER_TRACE, SYS_prctl, {1 /* PR_SET_PDEATHSIG */, SIGKILL}},
     {FILTER_TRACE, SYS_prctl, {0x59616d61 /* PR_SET_PTRACER */}},

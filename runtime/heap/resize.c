@@ -119,11 +119,21 @@ static void *grow_collected(span_t *span, size_t size, bool *moves)
     return to;
 }
 
+/* Is it perhaps a trace that keeps the block from growing without a copy? */
+static bool is_held(span_t *span, size_t size)
+{
+    const heap_t *self = thread_heap();
+    return self && span_is_large(span) && !world_is_child() && large_grows_by_moving(self, span, size);
+}
+
 /* The same: grow to `room` bytes if there is memory for that, else to `size`. If that is refused, too, a
- * collection may make room. */
+ * collection may make room. Under a limit there may be no room for a copy: so the block waits for the end of
+ * a trace that holds it. */
 static void *grow_to_room(span_t *span, size_t size, size_t room, bool *moves)
 {
     void *to = grow_collected(span, room, moves);
+    while (!to && !*moves && is_held(span, room) && hook_await_trace())
+        to = grow_collected(span, room, moves);
     if (!to && *moves)
         to = grow_collected(span, size, moves);
     if (!to && *moves && retry_is_worth(to))

@@ -295,11 +295,18 @@ static void *lost(void)
     return NULL;
 }
 
+bool large_grows_by_moving(const heap_t *self, span_t *span, size_t size)
+{
+    size_t old = large_usable(span);
+    bool may_be_refused = self->sampling && sampled_is_diverted(self->sampling);
+    return pages_is_limited() && size > old && round_to(size, OS_PAGE) > HUGE_MIN && old >= MOVE_MIN &&
+           !may_be_refused;
+}
+
 void *large_grow_by_moving(heap_t *self, span_t *span, size_t size, large_prepare *prepare, bool *moves)
 {
     size_t old = large_usable(span), bytes = round_to(size, OS_PAGE);
-    bool may_be_refused = self->sampling && sampled_is_diverted(self->sampling);
-    *moves = pages_is_limited() && size > old && bytes > HUGE_MIN && old >= MOVE_MIN && !may_be_refused;
+    *moves = large_grows_by_moving(self, span, size);
     void *to = *moves ? pages_take_huge_to_move(&bytes, old) : NULL;
     if (!to)
         return NULL;

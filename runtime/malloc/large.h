@@ -24,6 +24,8 @@ void *large_realloc(heap_t *self, span_t *span, size_t size, void *(*alloc)(size
 /* Shrink the object in place, to more than SMALL_MAX. False: nothing has changed. */
 bool large_shrink(heap_t *self, span_t *span, size_t size);
 
+/* Is an object like this to grow by moving its pages? Only under a limit: large_grow_by_moving. */
+bool large_grows_by_moving(const heap_t *self, span_t *span, size_t size);
 /* Make what the caller needs for the new block, before the pages are moved. False: no memory. */
 typedef bool large_prepare(span_t *target);
 /* Grow the object under a limit by moving its pages to a new block: so they count once, as they are resident

@@ -39,9 +39,21 @@ static long request(int fd, unsigned long number, void *argument)
     return syscall(SYS_ioctl, fd, number, argument);
 }
 
+/* Move a descriptor up to a number that programs rarely use. The low one may be what the program expects of
+ * its next open, or names in dup2. */
+static int moved_up(int low)
+{
+    enum { HIGH = 920 }; /* below the usual soft limit of 1024, above that of descriptor.c */
+    int high = low < 0 ? -1 : (int)syscall(SYS_fcntl, low, F_DUPFD_CLOEXEC, HIGH);
+    if (high < 0)
+        return low;
+    syscall(SYS_close, low);
+    return high;
+}
+
 static int open_faults(void)
 {
-    int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
+    int fd = moved_up((int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY));
     if (fd < 0)
         return -1;
     struct uffdio_api api = {.api = UFFD_API, .features = FEATURE_WP_ASYNC | FEATURE_WP_UNPOPULATED};
@@ -70,8 +82,9 @@ static bool knows_scan(int fd)
 static bool start(void)
 {
     int faults = open_faults();
-    int scan =
-        faults < 0 ? -1 : (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
+    int scan = -1;
+    if (faults >= 0)
+        scan = moved_up((int)syscall(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0));
     if (scan >= 0 && knows_scan(scan) && fstat(faults, &dirty.faults_file) == 0 &&
         fstat(scan, &dirty.scan_file) == 0) {
         dirty.faults = faults;

@@ -30,6 +30,18 @@ static int open_for_reading(const char *path)
 /* Open while written_each_mapping runs; else -1. */
 static int open_pagemap = -1;
 
+static bool is_kernels(const char *name, size_t length)
+{
+    return length >= 2 && name[0] == '[' && name[1] == 'v';
+}
+
+/* "[heap]" is the memory of brk; "[anon:NAME]" has got a name by prctl. */
+static unsigned anonymous(const char *name, size_t length)
+{
+    bool is = length == 0 || (length >= 2 && name[0] == '[' && (name[1] == 'a' || name[1] == 'h'));
+    return is ? WRITTEN_IS_ANONYMOUS : 0;
+}
+
 bool written_each_mapping(written_mapping *mapping)
 {
     static char piece[4096]; /* not on a stack that may be small; one caller at a time */
@@ -41,8 +53,8 @@ bool written_each_mapping(written_mapping *mapping)
         return false;
     open_pagemap = open_for_reading("/proc/thread-self/pagemap");
     for (; maps_next(&maps, &line, name, sizeof name); any = true)
-        if (line.may & MAPS_PRIVATE && !(line.length == 2 && name[0] == '[' && name[1] == 'v'))
-            mapping(line.from, line.to, line.may & ~(unsigned)MAPS_PRIVATE);
+        if (line.may & MAPS_PRIVATE && !is_kernels(name, line.length))
+            mapping(line.from, line.to, (line.may & WRITTEN_MAY) | anonymous(name, line.length));
     if (open_pagemap >= 0)
         syscall(SYS_close, open_pagemap);
     open_pagemap = -1;

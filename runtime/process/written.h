@@ -17,12 +17,14 @@
 typedef void written_range(uintptr_t from, uintptr_t to);
 
 /* The access that a mapping allows now. Pages that were written earlier count even if it allows no writing
- * now. */
+ * now. ANONYMOUS: it is neither of a file nor the first thread's stack. */
 enum {
     WRITTEN_MAY_READ = MAPS_MAY_READ,
     WRITTEN_MAY_WRITE = MAPS_MAY_WRITE,
-    WRITTEN_MAY_EXECUTE = MAPS_MAY_EXECUTE
+    WRITTEN_MAY_EXECUTE = MAPS_MAY_EXECUTE,
+    WRITTEN_IS_ANONYMOUS = MAPS_PRIVATE << 1
 };
+enum { WRITTEN_MAY = WRITTEN_MAY_READ | WRITTEN_MAY_WRITE | WRITTEN_MAY_EXECUTE };
 typedef void written_mapping(uintptr_t from, uintptr_t to, unsigned may);
 
 /* Call the function for each private mapping but the kernel's own ([vdso] and its like). False: it cannot be

@@ -11,6 +11,10 @@
  * stopped in a call with a timeout returns to that call by restart_syscall, when it gets a processor again:
  * that may be after the collection has ended. So before a filter for all threads (SECCOMP_FILTER_FLAG_TSYNC)
  * that does not allow this call, the runtime waits until all threads have returned.
+ *
+ * In collect mode the program's first userfaultfd(2) comes here as well. Memory belongs to one userfaultfd at
+ * a time, and the runtime has one of its own during a trace beside the program (process/dirty.h): it gives
+ * that use up.
  */
 #ifdef __x86_64__
 
@@ -158,10 +162,24 @@ static enum filter_mode mode_of(long number, const unsigned long arguments[5])
                                                  : OTHER;
 }
 
-/* prctl or seccomp, as the kernel has them: the result, or -errno. The program of the filter is the third
- * argument of both. */
+/* When a trace is under way, wait for its end. */
+static void leave_faults_to_program(void)
+{
+    if (!options.collect || !filter_permits(FILTER_DIRTY) || is_shared() || !may_wait())
+        return;
+    stop_users();
+    filter_give_up(FILTER_DIRTY);
+    let_users_go();
+}
+
+/* prctl, seccomp or userfaultfd, as the kernel has them: the result, or -errno. The program of the filter is
+ * the third argument of the first two. */
 static long call(long number, const unsigned long arguments[5])
 {
+    if (number == SYS_userfaultfd) {
+        leave_faults_to_program();
+        return pass_on(number, arguments);
+    }
     enum filter_mode mode = mode_of(number, arguments);
     if (mode == OTHER)
         return pass_on(number, arguments);
@@ -211,6 +229,8 @@ EXPORT __attribute__((naked)) long syscall(long number __attribute__((unused)), 
             "je sandbox_call\n\t"
             "cmp %[seccomp], %%rdi\n\t"
             "je sandbox_call\n\t"
+            "cmp %[userfaultfd], %%rdi\n\t"
+            "je sandbox_call\n\t"
             "mov %%rdi, %%rax\n\t"
             "mov %%rsi, %%rdi\n\t"
             "mov %%rdx, %%rsi\n\t"
@@ -225,6 +245,6 @@ EXPORT __attribute__((naked)) long syscall(long number __attribute__((unused)), 
             "1:\tmov %%rax, %%rdi\n\t"
             "jmp sandbox_failed"
             :
-            : [prctl] "i"(SYS_prctl), [seccomp] "i"(SYS_seccomp));
+            : [prctl] "i"(SYS_prctl), [seccomp] "i"(SYS_seccomp), [userfaultfd] "i"(SYS_userfaultfd));
 }
 #endif

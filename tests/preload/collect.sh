@@ -2,7 +2,7 @@
 # Collect mode: what is reachable is kept, wherever its pointers are; what is not is freed, under a limit too. The real
 # programs' tests run under it as well (SETTINGS).
 # Beside what support.bash takes from the environment: WEIR, the command.
-# Parts: keeps excluded fork leaks threads linker kernel
+# Parts: keeps excluded fork leaks threads linker kernel beside
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 : "${WEIR:?the weir command}"
 
@@ -94,6 +94,38 @@ part_kernel() {
     on_weir WEIR_COLLECT=1 WEIR_DEBUG=harden=1 "$WEIR_PROGRAMS/zero-again" 2>"$SCRATCH/err"
     [ "$(cat "$SCRATCH/err")" = "weir: WEIR_COLLECT=1: not together with harden=1; nothing is collected" ] ||
         fail "$(cat "$SCRATCH/err")"
+}
+
+# beside COMMAND...: it passes when each marking runs beside it, with delays.
+beside() {
+    passes WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=gcconcurrent=always,gcjitter=100,poison=1 "$@"
+}
+
+# where_to_be_had PROGRAM: the same, unless the kernel refuses what the program needs.
+where_to_be_had() {
+    local status=0
+    "$WEIR_PROGRAMS/$1" || status=$?
+    [ $status = 77 ] && echo "left out: $1" || beside "$WEIR_PROGRAMS/$1"
+}
+
+# Marking beside the program. Where the kernel has pinned memory, nothing is marked beside it: what is written there is not known.
+part_beside() {
+    local said peak
+    beside "$WEIR_PROGRAMS/keeps" "$SCRATCH/held.so"
+    beside "$WEIR_PROGRAMS/remaps"
+    passes WEIR_COLLECT=1 WEIR_DEBUG=gcconcurrent=always,gcverify=1,poison=1 "$WEIR_PROGRAMS/remaps" 20
+    beside "$WEIR_PROGRAMS/ends"
+    beside "$WEIR_PROGRAMS/starts"
+    beside "$WEIR_PROGRAMS/thread-exit"
+    beside "$WEIR_PROGRAMS/halted" exec 10
+    beside "$WEIR_PROGRAMS/halted" vfork-malloc
+    peak=$(on_weir WEIR_COLLECT=1 WEIR_DEBUG=gcconcurrent=always "$WEIR_PROGRAMS/leaks-much" blind 500 2>/dev/null)
+    ((peak > 500 * 1024)) || fail "$peak KiB: collected without roots"
+    where_to_be_had own-faults
+    where_to_be_had pinned
+    said=$(on_weir WEIR_COLLECT=1 WEIR_GOGC=20 WEIR_DEBUG=gcconcurrent=always,gctrace=1 "$WEIR_PROGRAMS/pinned" 2>&1) || true
+    ! grep -q 'beside the program' <<<"$said" || fail "beside pinned memory: ${said:0:300}"
+    passes WEIR_COLLECT=1 WEIR_HARDLIMIT=400MiB WEIR_DEBUG=gcconcurrent=always,gcjitter=100 "$WEIR_PROGRAMS/grows-full" 300 1024
 }
 
 run_parts "$@"

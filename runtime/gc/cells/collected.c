@@ -174,12 +174,19 @@ static void *large_new(heap_t *self, enum span_kind kind, size_t size, size_t al
     return p;
 }
 
-/* Take a large object out of the collector's lists, if nothing else knows it: no record, no profile, and no
- * trace that runs beside the program, whose markers may be scanning it. False: nothing was done. */
+/* May a trace beside the program know the large objects that there are? Its markers may be scanning them, or
+ * their memory is watched as what it was. Under the lock. */
+static bool large_are_held(void)
+{
+    return collected_lists.tracing || collected_lists.holds_large;
+}
+
+/* Take a large object out of the collector's lists, if nothing else knows it: no record, no profile, no
+ * trace. False: nothing was done. */
 static bool large_leave(span_t *span)
 {
     lock_acquire(&collected_lists.lock);
-    bool leaves = !collected_lists.tracing && __atomic_load_n(&span->flags, __ATOMIC_RELAXED) == 0 &&
+    bool leaves = !large_are_held() && __atomic_load_n(&span->flags, __ATOMIC_RELAXED) == 0 &&
                   bitmaps_of(span_slot(span))->allocs & 1;
     if (leaves)
         collected_large_forget(span);
@@ -222,6 +229,7 @@ bool collected_shrink(heap_t *self, span_t *span, size_t size)
 void collected_large_forget(span_t *span)
 {
     span_unlink_all(&collected_lists.large, span);
+    bitmaps_grey[span_slot(span)].watch = 0; /* what comes here next may be larger */
     collected_bytes_held -= large_usable(span);
     large_describe_tail(span, false);
     large_set_bits(span_slot(span), false, false);
@@ -264,14 +272,14 @@ COLD static void count_old_freed(size_t bytes)
     atomic_fetch_sub_explicit(&collected_old_objects, 1, memory_order_relaxed);
 }
 
-/* While a trace runs beside the program, a marker may be scanning the object. So its memory stays, and counts
- * as allocated, until the trace has ended; then it is given back with the unmarked objects. */
+/* While a trace runs beside the program, the memory of the object stays, and counts as allocated. When the
+ * trace has ended, it is given back with the unmarked objects. */
 static bool free_collected_large(heap_t *self, span_t *span)
 {
     lock_acquire(&collected_lists.lock);
     bits_t *bits = bitmaps_of(span_slot(span));
     bool was_allocated = __atomic_fetch_and(&bits->allocs, ~(uint64_t)1, __ATOMIC_RELEASE) & 1;
-    bool now = was_allocated && !collected_lists.tracing;
+    bool now = was_allocated && !large_are_held();
     bool was_marked = __atomic_fetch_and(&bits->marks, ~(uint64_t)1, __ATOMIC_RELEASE) & 1;
     if (now && was_marked && collected_lists.keeps_marks)
         count_old_freed(large_usable(span));

@@ -93,6 +93,10 @@ static inline bool collected_is_marked(const void *p)
 /* Is there any collected memory? */
 bool collected_is_used(void);
 
+/* A concurrent trace watches the memory of large objects from before its first stop until after its last one.
+ * While they are held, those that are freed by hand keep their memory, and none is resized. */
+void collected_hold_large(bool held);
+bool collected_holds_large(void);
 /* With the world stopped: begin a trace. Blackens the cells in allocation buffers and the objects of
  * KIND_KEPT; returns how many. If the world runs before the end of the trace, objects allocated meanwhile are
  * born black; the tracer has to scan them nevertheless, since the program fills them later. If

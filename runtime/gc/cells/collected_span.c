@@ -169,6 +169,7 @@ void collected_span_discard(span_t *span)
     if (UNLIKELY(sampled_has_span(span)))
         sampled_collected_sweep(span);
     list_remove(span);
+    bitmaps_grey[span_slot(span)].watch = 0; /* what comes here next may be larger */
     bitmaps_set_slot_kind(span_slot(span), (slot_kind_t){.cls = 0});
     collected_bytes_held -= SLOT_SIZE;
     span_set_state(span, SPAN_NONE);

@@ -23,6 +23,7 @@ HIDDEN extern struct collected_lists {
      * collected_forget_old. */
     _Atomic bool keeps_marks;
     bool tracing; /* between collected_begin_trace and collected_end_trace; changed in the stopped world */
+    bool holds_large; /* collected_hold_large */
 } collected_lists;
 
 /* --- without the lock --- */

@@ -223,6 +223,21 @@ size_t collected_count_marked(void)
     return count;
 }
 
+void collected_hold_large(bool held)
+{
+    lock_acquire(&collected_lists.lock);
+    collected_lists.holds_large = held;
+    lock_release(&collected_lists.lock);
+}
+
+bool collected_holds_large(void)
+{
+    lock_acquire(&collected_lists.lock);
+    bool held = collected_lists.holds_large;
+    lock_release(&collected_lists.lock);
+    return held;
+}
+
 void collected_end_trace(bool keeps_marks)
 {
     shares_blacken(true);

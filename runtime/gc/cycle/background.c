@@ -98,6 +98,11 @@ bool background_is_at_rest(void)
     return state == NONE || state == IDLE;
 }
 
+bool background_is_caller(void)
+{
+    return is_background;
+}
+
 void background_traced(void)
 {
     if (is_background)

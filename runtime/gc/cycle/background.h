@@ -24,6 +24,8 @@ void background_wait_for(uint64_t ns);
 /* Is the thread idle or absent? Otherwise its stack, which is scanned like any other, may hold addresses of
  * objects that it has marked. */
 bool background_is_at_rest(void);
+/* Is the calling thread the background thread? */
+bool background_is_caller(void);
 /* Called by the thread that runs a cycle, when the trace has ended. */
 void background_traced(void);
 void background_after_fork_child(void);

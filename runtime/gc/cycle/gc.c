@@ -37,6 +37,8 @@ static _Atomic bool finds_leaks;
 /* The frame in which the calling thread entered the cycle; 0: not known. The frames below it are the
  * runtime's, and are not scanned: sweeping leaves addresses of objects in them. */
 static __thread uintptr_t entered_at;
+/* When the cycle that the calling thread is in has released its lock, the background thread is to run one. */
+static __thread bool asks_background;
 
 /* --- the cycle; under the lock --- */
 
@@ -49,6 +51,16 @@ static uint32_t members_wanted(void)
 static bool is_young_enough(enum cycle_reason reason)
 {
     return gc.next_is_young && (reason != CYCLE_FORCED || options.gcyoung == OPTIONS_YOUNG_ALWAYS);
+}
+
+/* As in a cycle: then the threads are known as the runtime's own (swap/threads.c), and no allocation of
+ * pthread_create begins a cycle. */
+void gc_start_workers(void)
+{
+    bool before = cache.cycling;
+    cache.cycling = true;
+    workers_start(members_wanted());
+    cache.cycling = before;
 }
 
 static void collect(heap_t *self, enum cycle_reason reason)
@@ -114,31 +126,46 @@ static bool may_trace(enum cycle_reason reason)
     return collected_is_used() && !gc.forbidden && !is_put_off && gc_is_permitted() && world_is_ours();
 }
 
+/* May the cycle's trace be left to the background thread? The caller has found that the memory in use has
+ * grown (cycle_run_requested), and needs nothing that the trace would give it. */
+static bool is_for_background(enum cycle_reason reason)
+{
+    return reason == CYCLE_GROWTH && !entered_at && trace_would_be_beside(gc_heap_bytes());
+}
+
 static void trace(void *context, enum cycle_reason reason)
 {
     (void)context;
     lock_acquire(&gc.lock);
     gc_pace_by_knobs();
-    if (may_trace(reason))
+    bool traces = may_trace(reason);
+    asks_background = traces && is_for_background(reason);
+    if (traces && !asks_background)
         collect_undisturbed(cache.heap, reason);
     lock_release(&gc.lock);
     background_traced();
 }
 
-/* Start the mark workers, if there will be a trace. */
+/* Start the mark workers, if there will be a trace. The background thread has the lock until its trace ends:
+ * a thread whose cycle it runs anyway does not wait for that. */
 static void gather(void *context, enum cycle_reason reason)
 {
     (void)context;
+    if (reason == CYCLE_GROWTH && background_is_asked() && !background_is_caller())
+        return;
     lock_acquire(&gc.lock);
     bool will_trace = may_trace(reason) && roots_are_open();
     lock_release(&gc.lock);
-    if (will_trace)
-        workers_start(members_wanted());
+    if (will_trace && !background_is_caller())
+        gc_start_workers();
 }
 
 static void settle(void *context, enum cycle_reason reason)
 {
     (void)context, (void)reason;
+    if (asks_background)
+        gc_ask_background();
+    asks_background = false;
     finalize_wake_after_cycle();
 }
 
@@ -211,6 +238,17 @@ COLD void gc_run_cycle(enum cycle_reason reason)
     entered_at = CPU_FRAME_LOW(here);
     cycle_run(reason);
     entered_at = before;
+}
+
+static void run_in_background(void)
+{
+    gc_run_cycle(CYCLE_GROWTH);
+}
+
+bool gc_ask_background(void)
+{
+    gc_start_workers();
+    return background_ask(run_in_background);
 }
 
 /* As in Go, an explicit collection also sweeps. */

@@ -25,11 +25,6 @@
 #include "runtime/threads/attach.h"
 #include "runtime/threads/world.h"
 
-static void run_in_background(void)
-{
-    gc_run_cycle(CYCLE_GROWTH);
-}
-
 static bool is_beyond(uint64_t goal, size_t request)
 {
     return gc_heap_bytes() + request > goal;
@@ -92,7 +87,7 @@ COLD static void collect_if_triggered(size_t request, bool at_limit)
     if (!is_wanted)
         return;
     if (!at_limit && !is_beyond(goal, request) && trace_would_be_beside(gc_heap_bytes()) &&
-        background_ask(run_in_background))
+        gc_ask_background())
         return;
     gc_run_cycle(CYCLE_GROWTH);
     if (is_beyond(goal, request))
@@ -163,6 +158,16 @@ static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
         p = alloc_once(self, kind, size, alignment, true);
     thread_return_borrowed();
     return p;
+}
+
+bool hook_await_trace(void)
+{
+    if (cache.cycling || !collected_holds_large())
+        return false;
+    trace_hurry();
+    lock_acquire(&gc.lock);
+    lock_release(&gc.lock);
+    return true;
 }
 
 void *gc_alloc_slow(enum span_kind kind, size_t size)

@@ -66,6 +66,11 @@ static inline uint64_t gc_heap_bytes(void)
 void gc_start(void);
 /* Run a cycle of the runtime, in which the collector traces. Saves the program's registers in its frame. */
 void gc_run_cycle(enum cycle_reason reason);
+/* Start the mark workers that there are processors for. Not by a thread that others wait for while they hold
+ * a lock of the C library: pthread_create may need that lock. */
+void gc_start_workers(void);
+/* Have the background thread run a cycle. False: it is busy, or there is none. */
+bool gc_ask_background(void);
 
 /* --- gc_pace.c; under the lock --- */
 

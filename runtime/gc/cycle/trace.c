@@ -12,11 +12,13 @@
 #include "runtime/gc/debug/reftrace.h"
 #include "runtime/gc/mark/work.h"
 #include "runtime/gc/refs/death.h"
+#include "runtime/gc/roots/mapped.h"
 #include "runtime/gc/roots/root_watch.h"
 #include "runtime/gc/roots/roots.h"
 #include "runtime/os/os.h"
 #include "runtime/policy/rounds.h"
 #include "runtime/process/dirty.h"
+#include "runtime/process/pinned.h"
 #include "runtime/profile/origin.h"
 #include "runtime/threads/world.h"
 
@@ -127,6 +129,7 @@ static mark_result_t finish(size_t black)
 {
     uint32_t members = trace.request->alone ? 1 : trace.request->members;
     uintptr_t from = take_roots();
+    mapped_take(MAPPED_ALL);
     mark_run(members);
     if (UNLIKELY(!roots_were_found() || !world_stands()))
         return keep_all();
@@ -172,6 +175,13 @@ static size_t allocated_since(size_t began)
     return (ptrdiff_t)bytes > 0 ? bytes : 0;
 }
 
+/* What is written to pinned memory is not known. A program that uses the collector can be expected to keep a
+ * second copy of a pointer; one that does not know of it cannot. */
+static bool is_pinned(void)
+{
+    return options.collect && pinned_is_any();
+}
+
 static bool begin_beside(void)
 {
     if (!stop())
@@ -184,6 +194,13 @@ static bool begin_beside(void)
     return true;
 }
 
+static bool ask_what_was_written(size_t *written)
+{
+    bool known = watch_ask(rescan, written);
+    *written += mapped_ask(mark_words);
+    return known;
+}
+
 /* All markers rescan, since the last stop gets shorter the less the program writes meanwhile. */
 static void mark_in_rounds(void)
 {
@@ -191,6 +208,7 @@ static void mark_in_rounds(void)
     rounds_t rounds;
     rounds_begin(&rounds, trace_budget_ns());
     watch_roots();
+    mapped_scan(mark_words);
     mark_run_spare(result->members, result->beside_members);
     if (work_hastened_ns())
         result->spare_ns = os_now_ns() - work_hastened_ns();
@@ -198,7 +216,7 @@ static void mark_in_rounds(void)
         jitter();
         uint64_t began = os_now_ns();
         size_t *written = &result->written[result->rounds++];
-        trace.lost = !watch_ask(rescan, written);
+        trace.lost = !ask_what_was_written(written);
         mark_run(trace.request->members);
         uint64_t took = os_now_ns() - began;
         result->rounds_ns += took;
@@ -220,10 +238,12 @@ static mark_result_t finish_beside(void)
 {
     mark_beside(false);
     mark_resume();
-    trace.lost |= !watch_look(rescan, &trace.result->written[trace.result->rounds]);
+    trace.lost |= is_pinned() || !watch_look(rescan, &trace.result->written[trace.result->rounds]);
+    mapped_take(trace.lost ? MAPPED_ALL : MAPPED_WRITTEN);
     if (trace.lost)
         return finish_anew();
     mark_result_t found = finish(0);
+    found.root_bytes += mapped_bytes();
     trace.result->written[trace.result->rounds] += root_watch_written();
     return found;
 }
@@ -276,14 +296,18 @@ static uint32_t members_beside(uint32_t members)
     return members > 1 ? members / 2 : 1;
 }
 
-/* Before the first trace nothing is known but the heap's size. */
+/* Before the first trace nothing is known but the heap's size. Collect mode has to be asked: a program that
+ * writes all over its memory, as python3 does with its counts of references, loses more time by faults than a
+ * stop would take. */
 bool trace_would_be_beside(size_t heap)
 {
     enum { FIRST_MIN = 16 * 1024 * 1024 };
-    if (options.gcconcurrent == OPTIONS_CONCURRENT_OFF || options.collect || options.leaks)
+    if (options.gcconcurrent == OPTIONS_CONCURRENT_OFF || options.leaks)
         return false;
     if (options.gcconcurrent == OPTIONS_CONCURRENT_ALWAYS)
         return true;
+    if (options.collect)
+        return false;
     return trace.stop_ns ? trace.stop_ns > trace_budget_ns() : heap >= FIRST_MIN;
 }
 
@@ -328,7 +352,7 @@ static bool begin_full(bool beside)
         watch_disarm();
         collected_forget_old();
     }
-    return beside && watch_arm();
+    return beside && !is_pinned() && watch_arm();
 }
 
 bool trace_run(const trace_request_t *request, bool beside, weir_event *event, trace_result_t *result)
@@ -339,9 +363,14 @@ bool trace_run(const trace_request_t *request, bool beside, weir_event *event, t
     trace.request = request;
     trace.event = event;
     trace.result = result;
-    bool done = false, armed = result->young ? watch_go_on() : begin_full(beside);
+    bool done = false;
+    collected_hold_large(beside);
+    bool armed = result->young ? watch_go_on() : begin_full(beside);
     if (armed) {
+        if (options.collect)
+            mapped_watch();
         done = run_beside();
+        mapped_end();
         mark_written_end();
         if (collected_has_marks())
             root_watch_end();
@@ -350,6 +379,7 @@ bool trace_run(const trace_request_t *request, bool beside, weir_event *event, t
     } else {
         done = run_in_a_stop();
     }
+    collected_hold_large(false);
     if (!result->young)
         trace.stop_ns = in_one_stop_ns(result);
     return done;

@@ -400,6 +400,11 @@ void mark_root_beside(uintptr_t from, uintptr_t to)
         scan_copied(&marker_all[0], from, to);
 }
 
+void mark_words(uintptr_t from, uintptr_t to)
+{
+    scan_words(&marker_all[0], from, to, marker_mode());
+}
+
 void mark_word(const void *p)
 {
     reach(&marker_all[0], p);

@@ -64,6 +64,8 @@ void mark_again(uint32_t slot, uint32_t first, uint32_t end);
 /* The same for a part of the large object in that slot. */
 void mark_large_again(uint32_t slot, uintptr_t from, uintptr_t to);
 
+/* Mark the objects that the words [from, to) point to; no marker is at work. The words are read now. */
+void mark_words(uintptr_t from, uintptr_t to);
 /* Mark the object that p points into. */
 void mark_word(const void *p);
 /* Mark what the object points to, but not the object itself. */

@@ -21,16 +21,19 @@ void marker_put_off(marker_t *self, uintptr_t object)
     atomic_store_explicit(&marker_any_put_off, true, memory_order_relaxed);
 }
 
+/* A cell may be scanned and not marked: it was freed by hand; or it is new, and the thread that had freed it
+ * before has cleared the mark only now (collected_free). If it is marked later, it has to be scanned. */
 void marker_again(marker_t *self, uint32_t slot, uint32_t first, uint32_t end)
 {
     while (first < end) {
         uint32_t word = first / 64;
         uint64_t *scanned = &bitmaps_scanned_of(slot)[word], cells = bitmaps_next_ones(&first, end);
-        cells &= __atomic_load_n(&bitmaps_of(slot)[word].marks, __ATOMIC_SEQ_CST) &
-                 __atomic_load_n(scanned, __ATOMIC_RELAXED);
+        cells &= __atomic_load_n(scanned, __ATOMIC_RELAXED);
+        if (cells)
+            __atomic_fetch_and(scanned, ~cells, __ATOMIC_SEQ_CST);
+        cells &= __atomic_load_n(&bitmaps_of(slot)[word].marks, __ATOMIC_SEQ_CST);
         if (!cells)
             continue;
-        __atomic_fetch_and(scanned, ~cells, __ATOMIC_SEQ_CST);
         size_t count = (size_t)__builtin_popcountll(cells);
         self->objects -= count;
         self->bytes -= count * marker_cell_size[bitmaps_slot_kind(slot).cls];

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "runtime/config/options.h"
 #include "runtime/gc/mark/mark.h"
 #include "runtime/gc/mark/marker.h"
 #include "runtime/gc/mark/sparse.h"
@@ -36,7 +37,7 @@ void mark_prepare_beside(void)
     static char *copies;
     if (!copies)
         copies = pages_metadata(WORKERS_MAX * MARKER_COPY);
-    marker_state.copies = root_watch_begin() ? copies : NULL;
+    marker_state.copies = !options.collect && root_watch_begin() ? copies : NULL;
 }
 
 void mark_begin(void)

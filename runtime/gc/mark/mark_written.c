@@ -150,10 +150,12 @@ static void look_at(marker_t *self, uintptr_t from, uintptr_t to, uint32_t *shad
         look_at_all(self, (const uintptr_t *)from, (const uintptr_t *)to);
 }
 
+/* Of an object that was scanned, the mark may be missing: see marker_again. */
 static bool was_scanned(uint32_t slot, uint32_t cell)
 {
-    uint64_t marks = __atomic_load_n(&bitmaps_of(slot)[cell / 64].marks, __ATOMIC_SEQ_CST);
-    return (marks & __atomic_load_n(&bitmaps_scanned_of(slot)[cell / 64], __ATOMIC_RELAXED)) >> cell % 64 & 1;
+    uint64_t allocs = __atomic_load_n(&bitmaps_of(slot)[cell / 64].allocs, __ATOMIC_RELAXED);
+    return (allocs & __atomic_load_n(&bitmaps_scanned_of(slot)[cell / 64], __ATOMIC_RELAXED)) >> cell % 64 &
+           1;
 }
 
 /* Neighbouring cells that the trace has scanned are looked at together. */

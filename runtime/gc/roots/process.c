@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/cells/cache.h"
+#include "runtime/gc/roots/mapped.h"
 #include "runtime/gc/roots/stacks.h"
 #include "runtime/os/os.h"
 #include "runtime/os/own.h"
@@ -191,7 +192,7 @@ static void add_process_part(uintptr_t from, uintptr_t to)
     written_range *range = !(now.may & WRITTEN_MAY_READ) || now.may_vanish ? note_copied
                            : now.may & WRITTEN_MAY_EXECUTE                 ? note_code
                                                                            : now.range;
-    now.failed |= !written_each_range(from, to, range);
+    now.failed |= !mapped_each_range(from, to, now.may, range);
 }
 
 static void add_mapping(uintptr_t from, uintptr_t to, unsigned may)
@@ -199,7 +200,7 @@ static void add_mapping(uintptr_t from, uintptr_t to, unsigned may)
     uintptr_t low, high;
     now.may = may;
     now.may_vanish = now.any_may_vanish || may_vanish(from, to);
-    now.guard_end = may ? 0 : to;
+    now.guard_end = may & WRITTEN_MAY ? 0 : to;
     while (from < to && unused_next(from, to, &low, &high)) {
         if (low > from)
             own_subtract(from, low, add_process_part);

@@ -5,6 +5,8 @@
  * linker's lock. The Boehm collector's USE_PROC_FOR_LIBRARIES does the same by mappings; here it is by
  * written pages.
  *
+ * During a concurrent trace, what the program has mapped itself is watched and left out: mapped.h.
+ *
  * The part of a stack below the thread's stack pointer is left out:
  *
  *     mapping:  | not used any more | from the stack pointer up | thread-local memory | the next mapping |

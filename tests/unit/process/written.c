@@ -20,12 +20,14 @@ static void see(uintptr_t from, uintptr_t to)
     seen += wanted >= from && wanted < to;
 }
 
-static unsigned allowed;
+static unsigned allowed, kind;
 
 static void see_runs(uintptr_t from, uintptr_t to, unsigned may)
 {
-    if (wanted >= from && wanted < to)
-        allowed = may;
+    if (wanted >= from && wanted < to) {
+        allowed = may & WRITTEN_MAY;
+        kind = may & WRITTEN_IS_ANONYMOUS;
+    }
     if (wanted >= from && wanted < to)
         CHECK(written_each_range(from, to, see));
 }
@@ -77,6 +79,7 @@ Test(written, data_stack_and_touched_pages_are_found)
     cr_expect(written_is_known());
     data[0] = 'y';
     cr_expect(is_written((uintptr_t)data));
+    cr_expect_not(kind, "a file's");
     cr_expect(is_written((uintptr_t)&on_stack));
     char *memory = mmap(NULL, MIB(64), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     cr_assert_neq(memory, MAP_FAILED);
@@ -84,6 +87,7 @@ Test(written, data_stack_and_touched_pages_are_found)
     cr_expect(is_written((uintptr_t)memory + MIB(3)));
     cr_expect_not(is_written((uintptr_t)memory + MIB(5)), "nobody has touched it");
     cr_expect_eq(allowed, WRITTEN_MAY_READ | WRITTEN_MAY_WRITE);
+    cr_expect(kind);
     mprotect(memory, MIB(64), PROT_READ);
     cr_expect(is_written((uintptr_t)memory + MIB(3)), "it was written before");
     cr_expect_eq(allowed, WRITTEN_MAY_READ);

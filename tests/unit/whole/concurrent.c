@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <weir/control.h>
 #include <weir/gc.h>
 #include <weir/weak.h>
 
@@ -90,6 +91,88 @@ Test(concurrent, what_is_reallocated_is_found, .init = begin)
     for (enum phase phase = 0; phase < PHASES; phase++)
         check_moves(realloc_all, phase);
 }
+
+/* --- memory that changes its use between the beginning of watching and the first stop --- */
+
+enum { BLOCKS = 30, SLOTS_EACH = 3 };
+static void *pairs[BLOCKS], **larger[BLOCKS / 2];
+
+/* In the place of two neighbours, of which one was watched and one was not, there may be one object now. */
+static void make_pairs(void)
+{
+    for (int i = 0; i < BLOCKS; i++) {
+        size_t size = (size_t)SLOTS_EACH * SLOT_SIZE;
+        pairs[i] = i % 2 ? weir_gc_alloc_noscan(size) : weir_gc_alloc(size);
+    }
+}
+
+static void replace_pairs(void)
+{
+    for (int i = 0; i < BLOCKS; i++)
+        weir_gc_free(pairs[i]);
+    for (int i = 0; i < BLOCKS / 2; i++)
+        larger[i] = weir_gc_alloc((size_t)2 * SLOTS_EACH * SLOT_SIZE);
+}
+
+/* Before the last stop, objects that nothing pointed to until then. */
+static void reveal_in_larger(void *context, const weir_event *event)
+{
+    enum { WORDS_OF_ONE = SLOTS_EACH * SLOT_SIZE / sizeof(void *) };
+    int *stops = context;
+    (void)event;
+    ++*stops;
+    for (int i = 0; *stops == 2 && i < PLACES / 2; i++)
+        larger[i % (BLOCKS / 2)][WORDS_OF_ONE + i * 1000] = reveal(moved[i]);
+}
+
+Test(concurrent, what_is_freed_before_the_first_stop_stays_what_it_was, .init = begin)
+{
+    int stops = 0;
+    weir_set_gc_percent(WEIR_GC_OFF);
+    make_pairs();
+    places_make();
+    objects_make();
+    for (int i = 0; i < PLACES / 2; i++)
+        *places[i] = NULL;
+    cr_assert_eq(weir_event_listen(WEIR_EVENT_BIT(WEIR_EVENT_STOP_BEGIN), reveal_in_larger, &stops), 0);
+    collect_around(replace_pairs, BEFORE_THE_FIRST_STOP);
+    weir_event_unlisten(reveal_in_larger, &stops);
+    cr_expect(trace_last()->beside);
+    check_moved();
+}
+
+/* --- a thread that is late --- */
+
+/* Clear the mark of a new object: so does a thread that has freed its cell before it was allocated anew, and
+ * was then suspended. */
+static void *unmark(void *object)
+{
+    span_t *span = span_of_slot(region_slot(object));
+    uint32_t cell = bitmaps_cell(span->cls, (uintptr_t)object % SLOT_SIZE);
+    __atomic_fetch_and(&bitmaps_of(span_slot(span))[cell / 64].marks, ~((uint64_t)1 << cell % 64),
+                       __ATOMIC_RELEASE);
+    return object;
+}
+
+static void make_unmarked(void)
+{
+    for (int i = 0; i < PLACES / 2; i++) {
+        uint64_t *object = unmark(weir_gc_alloc(48));
+        void **parent = unmark(weir_gc_alloc(64));
+        object[0] = (uint64_t)i;
+        moved[i] = hide(object);
+        parent[7] = object;
+        *places[PLACES - 1 - i] = parent;
+    }
+}
+
+Test(concurrent, what_is_unmarked_late_is_scanned, .init = begin)
+{
+    for (enum phase phase = AFTER_THE_FIRST_STOP; phase < PHASES; phase++)
+        check_moves(make_unmarked, phase);
+}
+
+/* --- weak references --- */
 
 static weir_weak *weak[PLACES];
 

@@ -39,7 +39,7 @@ static inline void begin(void)
     need_kernel();
 }
 
-enum phase { AFTER_THE_FIRST_STOP, BEFORE_THE_LAST_STOP, PHASES };
+enum phase { BEFORE_THE_FIRST_STOP, AFTER_THE_FIRST_STOP, BEFORE_THE_LAST_STOP, PHASES };
 
 __attribute__((unused)) static struct {
     enum phase phase;
@@ -53,9 +53,10 @@ static inline void on_event(void *context, const weir_event *event)
     (void)context;
     play.started += event->kind == WEIR_EVENT_STARTED;
     play.stopping += event->kind == WEIR_EVENT_STOP_BEGIN;
+    unsigned stopping = play.phase == BEFORE_THE_FIRST_STOP ? 1 : 2;
     bool now = play.phase == AFTER_THE_FIRST_STOP
                    ? event->kind == WEIR_EVENT_STARTED && play.started == 1
-                   : event->kind == WEIR_EVENT_STOP_BEGIN && play.stopping == 2;
+                   : event->kind == WEIR_EVENT_STOP_BEGIN && play.stopping == stopping;
     if (!now)
         return;
     play.turn = 1;
