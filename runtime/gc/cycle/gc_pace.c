@@ -157,11 +157,20 @@ void gc_note_cycle(const trace_result_t *result, bool forced)
     gc.stats.objects = result->found.objects;
 }
 
-/* The runway is what the program would allocate during a concurrent trace if no thread waited: the rate
- * before this trace, times its duration, and a quarter more. It shrinks by at most a quarter in a cycle. */
+/* What the program would allocate during a concurrent trace if no thread waited. If none has waited, that is
+ * what it has allocated; else the rate before the trace, times its duration, tells, but no more than half as
+ * much again at a time: beside a trace the program is slower. */
+static uint64_t wanted_beside(const trace_result_t *result)
+{
+    if (!result->waits)
+        return result->allocated + result->allocated / 16;
+    return least((uint64_t)((double)result->beside_ns * gc.rate), result->allocated / 2 * 3);
+}
+
+/* The runway shrinks by at most a quarter in a cycle. */
 static void pace_runway(const trace_result_t *result)
 {
-    uint64_t needed = result->beside ? (uint64_t)((double)result->beside_ns * gc.rate * 1.25) : 0;
+    uint64_t needed = result->beside ? wanted_beside(result) : 0;
     uint64_t known = gc.pacer.runway / 4 * 3;
     needed = needed > known ? needed : known;
     pacer_set_runway(&gc.pacer, needed > GC_RUNWAY ? needed : GC_RUNWAY);
