@@ -160,7 +160,7 @@ static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
         gc_start();
     if (UNLIKELY(is_stressed()))
         gc_run_cycle(CYCLE_GROWTH);
-    else if (may_be_triggered(size) && !cache.cycling)
+    else if (collected_is_counted(self, size) && may_be_triggered(size) && !cache.cycling)
         collect_if_triggered(size, false);
     void *p = alloc_as_limited(self, kind, size, alignment);
     if (UNLIKELY(!p) && gc.disabled <= 0) {
