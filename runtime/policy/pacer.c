@@ -7,6 +7,8 @@
 #define KIB(n) ((uint64_t)(n) << 10)
 #define MIB(n) ((uint64_t)(n) << 20)
 
+enum { THREADS_MOST = 8 };
+
 static uint64_t percent_of(uint64_t bytes, int percent)
 {
     unsigned __int128 product = (unsigned __int128)bytes * (unsigned)percent / 100;
@@ -24,7 +26,7 @@ static uint64_t percent_goal(const pacer_t *pacer)
     if (pacer->gc_percent < 0)
         return PACER_NONE;
     uint64_t growth = percent_of(add(pacer->live, pacer->roots), pacer->gc_percent);
-    return most(add(pacer->live, growth), percent_of(MIB(4), pacer->gc_percent));
+    return most(add(pacer->live, growth), percent_of(pacer->threads * MIB(4), pacer->gc_percent));
 }
 
 static uint64_t limit_goal(const pacer_t *pacer)
@@ -57,7 +59,7 @@ static void set_trigger(pacer_t *pacer)
 
 void pacer_init(pacer_t *pacer, int gc_percent, uint64_t limit, uint64_t runway, unsigned cores)
 {
-    *pacer = (pacer_t){.gc_percent = gc_percent, .limit = limit, .runway = runway};
+    *pacer = (pacer_t){.gc_percent = gc_percent, .limit = limit, .runway = runway, .threads = 1};
     limiter_init(&pacer->limiter, cores);
     set_trigger(pacer);
 }
@@ -111,6 +113,7 @@ void pacer_end_cycle(pacer_t *pacer, const pacer_cycle_t *cycle)
     pacer->live = cycle->live;
     pacer->roots = cycle->roots;
     pacer->outside = cycle->outside;
+    pacer->threads = most(most(1, pacer->threads - 1), least(cycle->threads, THREADS_MOST));
     pacer->cycles++;
     limiter_drain(&pacer->limiter, cycle->program_ns);
     limiter_fill(&pacer->limiter, cycle->collector_ns);

@@ -81,6 +81,7 @@ static void bytes_settle(collected_t *share)
 static void bytes_add(collected_t *share, size_t bytes)
 {
     share->uncounted += bytes;
+    share->has_taken = true;
     if (share->uncounted >= UNCOUNTED_MOST)
         bytes_settle(share);
 }

@@ -106,6 +106,8 @@ size_t collected_keep_all(void);
 size_t collected_count_marked(void);
 /* With the world stopped, after marking: every span is taken from its thread, and all are to be swept. */
 void collected_end_trace(void);
+/* How many threads took cells before that, since the trace before. */
+uint32_t collected_threads(void);
 /* After the world has started: give back the spans and large objects in which nothing was marked. The other
  * spans are swept when a thread needs cells. keeps: some of the spans stay, for the threads that had them. */
 void collected_release_dead(heap_t *self, bool keeps);

@@ -25,6 +25,7 @@ typedef struct collected {
     uint64_t taken[CLASS_COUNT];    /* cells that went into buffers, ever; see account.c */
     uint64_t returned[CLASS_COUNT]; /* of those, cells that left their buffer unused */
     size_t uncounted;               /* bytes of them that collected_bytes_since does not have yet */
+    bool has_taken;                 /* since the last trace */
     uint8_t pile;                   /* where spans go that it claimed, when they are offered; written once */
 } collected_t;
 
@@ -35,9 +36,10 @@ HIDDEN extern struct collected_lists {
     uint32_t cursor[COLLECTED_KINDS][CLASS_COUNT]; /* the next to sweep; those before it are swept */
     /* Swept spans that may be claimed again; 0: none. Those that a thread had are on its pile. */
     uint32_t reclaim[COLLECTED_PILES][COLLECTED_KINDS][CLASS_COUNT];
-    uintptr_t epoch; /* how many traces have ended */
-    uint32_t large;  /* large objects, linked by all_next and all_prev */
-    size_t kept;     /* bytes of KIND_KEPT, at the last trace */
+    uintptr_t epoch;  /* how many traces have ended */
+    uint32_t large;   /* large objects, linked by all_next and all_prev */
+    uint32_t threads; /* that took cells before the last trace; of the collector */
+    size_t kept;      /* bytes of KIND_KEPT, at the last trace */
     /* New large objects are born marked: from the start of a trace until the dead ones have been freed. */
     bool born_marked;
     bool tracing; /* between collected_begin_trace and collected_end_trace; changed in the stopped world */

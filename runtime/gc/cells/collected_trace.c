@@ -136,6 +136,21 @@ static size_t share_blacken(collected_t *share, bool ends)
     return black;
 }
 
+static void count_threads(void)
+{
+    collected_lists.threads = 0;
+    for (heap_t *heap = heaps.all; heap; heap = heap->next)
+        if (heap->collected) {
+            collected_lists.threads += heap->collected->has_taken;
+            heap->collected->has_taken = false;
+        }
+}
+
+uint32_t collected_threads(void)
+{
+    return collected_lists.threads;
+}
+
 static size_t shares_blacken(bool ends)
 {
     size_t black = 0;
@@ -196,6 +211,7 @@ size_t collected_count_marked(void)
 void collected_end_trace(void)
 {
     shares_blacken(true);
+    count_threads();
     atomic_store_explicit(&collected_bytes_since, 0, memory_order_relaxed);
     collected_lists.tracing = false;
     memcpy(collected_lists.cursor, collected_lists.spans, sizeof collected_lists.cursor);

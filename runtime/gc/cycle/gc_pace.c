@@ -163,6 +163,7 @@ void gc_pace_by_cycle(const trace_result_t *result, uint64_t outside, uint64_t p
     pace_runway(result);
     pacer_end_cycle(&gc.pacer, &(pacer_cycle_t){.live = result->found.bytes,
                                                 .roots = result->found.root_bytes,
+                                                .threads = collected_threads(),
                                                 .outside = outside,
                                                 .collector_ns = collector_time(result),
                                                 .program_ns = program_ns + program_time_beside(result)});

@@ -35,7 +35,10 @@ static void program_collect(program_t *program)
     uint64_t live = program->live_at(program->allocated);
     program->heap = live < program->heap ? live : program->heap;
     uint64_t cost = 20000 + program->heap / MIB(1) * program->mark_mib_ns;
-    pacer_end_cycle(&program->pacer, &(pacer_cycle_t){program->heap, 0, outside, cost, program->untold_ns});
+    pacer_end_cycle(&program->pacer, &(pacer_cycle_t){.live = program->heap,
+                                                      .outside = outside,
+                                                      .collector_ns = cost,
+                                                      .program_ns = program->untold_ns});
     program->untold_ns = program->since = 0;
     program->collector_ns += cost;
     program->longest_ns = cost > program->longest_ns ? cost : program->longest_ns;
