@@ -22,7 +22,7 @@ enum { BUFFER_BYTES = 4096 };
  * may. */
 enum { SWEEPS_MAX = 8 };
 /* A thread may have taken less than this and not yet counted it. */
-enum { UNCOUNTED_MOST = 16 * 1024 };
+enum { UNCOUNTED_MOST = 32 * 1024 };
 
 /* --- allocating --- */
 

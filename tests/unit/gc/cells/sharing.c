@@ -141,7 +141,7 @@ Test(sharing, all_that_a_thread_took_is_counted_when_it_has_ended)
     pthread_t thread;
     take(MIB(1));
     size_t before = collected_bytes_since;
-    cr_expect_geq(before, MIB(1) - KIB(16));
+    cr_expect_geq(before, MIB(1) - KIB(32));
     for (size_t i = 0; i < OTHERS; i++) {
         pthread_create(&thread, NULL, take_one, &objects[i]);
         pthread_join(thread, NULL);
