@@ -15,7 +15,7 @@
 #include "runtime/stop/tracer_thread.h"
 
 static const uint64_t STOP_TIMEOUT_NS = 2000000000u; /* for a thread that prevents the stop */
-static const uint64_t PARK_NS = 10000;               /* for the next thread to park itself */
+static const uint64_t PARK_NS = 4000;                /* for the next thread to park itself */
 static const uint64_t MOST_NS = 10000000000u;        /* for a thread that may be waiting for a processor */
 static const uint64_t AGAIN_NS = 10000000000u;       /* how long a refused tracer is not tried again */
 
