@@ -97,6 +97,8 @@ static void tell(enum cycle_phase phase, enum cycle_reason reason)
 /* Run GATHER, and take the lock. False, without the lock: another thread runs the cycle, or has run it. */
 static bool enter(enum cycle_reason reason)
 {
+    if (reason == CYCLE_GROWTH && lock_is_taken(&cycle.lock))
+        return false;
     tell(CYCLE_GATHER, reason);
     if (reason == CYCLE_GROWTH)
         return lock_try(&cycle.lock);

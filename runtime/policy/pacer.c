@@ -7,6 +7,8 @@
 #define KIB(n) ((uint64_t)(n) << 10)
 #define MIB(n) ((uint64_t)(n) << 20)
 
+enum { THREADS_MOST = 8 };
+
 static uint64_t percent_of(uint64_t bytes, int percent)
 {
     unsigned __int128 product = (unsigned __int128)bytes * (unsigned)percent / 100;
@@ -25,7 +27,7 @@ static uint64_t percent_goal(const pacer_t *pacer)
         return PACER_NONE;
     uint64_t base = subtract(pacer->live, pacer->floating);
     uint64_t growth = percent_of(add(base, pacer->roots), pacer->gc_percent);
-    return most(add(base, growth), percent_of(MIB(4), pacer->gc_percent));
+    return most(add(base, growth), percent_of(pacer->threads * MIB(4), pacer->gc_percent));
 }
 
 static uint64_t limit_goal(const pacer_t *pacer)
@@ -58,7 +60,7 @@ static void set_trigger(pacer_t *pacer)
 
 void pacer_init(pacer_t *pacer, int gc_percent, uint64_t limit, uint64_t runway, unsigned cores)
 {
-    *pacer = (pacer_t){.gc_percent = gc_percent, .limit = limit, .runway = runway};
+    *pacer = (pacer_t){.gc_percent = gc_percent, .limit = limit, .runway = runway, .threads = 1};
     limiter_init(&pacer->limiter, cores);
     set_trigger(pacer);
 }
@@ -120,6 +122,7 @@ void pacer_end_cycle(pacer_t *pacer, const pacer_cycle_t *cycle)
     pacer->floating = cycle->floating;
     pacer->roots = cycle->roots;
     pacer->outside = cycle->outside;
+    pacer->threads = most(most(1, pacer->threads - 1), least(cycle->threads, THREADS_MOST));
     pacer->cycles++;
     limiter_drain(&pacer->limiter, cycle->program_ns);
     limiter_fill(&pacer->limiter, cycle->collector_ns);

@@ -7,10 +7,12 @@
  *     live      bytes that the last cycle marked
  *     heap      live, and what has been handed out since: grows by allocation buffers and large objects
  *     roots     stacks and globals: work for a cycle, though nothing it could free
+ *     threads   that allocated since the last cycle, up to 8
  *     outside   all that is held but neither idle nor cells for collected objects: manual memory, arenas,
  *               metadata
  *
- *     percent goal = base + (base + roots) * GOGC/100       at least 4 MiB * GOGC/100; GOGC off: no bound
+ *     percent goal = base + (base + roots) * GOGC/100       at least threads * 4 MiB * GOGC/100;
+ *                                                          GOGC off: no bound
  *                    base = live - floating: after a young trace some of live may be garbage (young.h)
  *     limit goal   = room - headroom                        room = limit - outside
  *     goal         = the lower one                          at least live + step
@@ -24,6 +26,9 @@
  * world, the runway need only cover what the owner hands out at a time.
  *
  * Deviations from Go:
+ * - The least goal is 4 MiB for each thread that allocates, but for no more than eight. A collection of a
+ *   small heap costs as much as its stop, and that as much as there are threads to stop; and the more threads
+ *   allocate, the sooner is the goal reached.
  * - Free cells do not count as non-heap memory, see pacer_cycle_t.
  * - Idle memory does not count against the limit, since the heap can use it, or release it, before it takes
  *   more. Go also subtracts what is held beyond the limit at the moment; it has to, as its scavenger releases
@@ -57,6 +62,7 @@ typedef struct pacer_cycle {
     uint64_t live;
     uint64_t floating; /* of live, what may be garbage after a young trace; the percentage is of the rest */
     uint64_t roots;
+    unsigned threads; /* that allocated since the cycle before; 0: as 1 */
     /* Held, less idle memory, less spans of collected cells. Free cells do not count as outside, since the
      * heap can grow into them. If they did, a goal that is reached before they are used would be followed by
      * a lower one, until there is a cycle at every step. */
@@ -75,7 +81,8 @@ typedef struct pacer {
     uint64_t runway;
     /* From the last cycle. */
     uint64_t live, floating, roots, outside;
-    uint64_t cycles; /* how many there were */
+    uint64_t threads; /* 1 to 8; falls by at most one a cycle, as a short cycle does not see all */
+    uint64_t cycles;  /* how many there were */
     limiter_t limiter;
     uint64_t limiter_cycle; /* the last cycle after which the limiter was on; 0: it never was */
     /* Computed from these. */

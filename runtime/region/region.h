@@ -75,7 +75,8 @@ enum span_kind {
  *
  *   descriptor of    word 1   word 2                        list links                 16 bits       16 bits
  *   manual cells     free     frees_until_event, used_base  all_next, all_prev         initialized   absent
- *   collected cells  epoch    flags, freed                  next_offered, is_offered   position      samples
+ *   collected cells  epoch    flags, freed                  next_offered, is_offered,  position      samples
+ *                                                            pile
  *   a large object   bytes    flags                         all_next, all_prev         -             is_moved
  *   a huge object    bytes    flags                         -                          -             unclear
  *   a tail           -        -                             first, in place of next    -             -
@@ -130,7 +131,10 @@ typedef struct span {
     };
     union {
         uint32_t all_prev;
-        uint32_t is_offered; /* whether it is on that list */
+        struct {
+            bool is_offered; /* whether it is on that list */
+            uint8_t pile;    /* which list of offered spans is that of the thread that had it last */
+        };
     };
     uint16_t hollow; /* of a small span: pages below `touched` that were given back, a bit each */
     union {

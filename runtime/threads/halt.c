@@ -1,6 +1,7 @@
 /* halt: see halt.h. */
 #include "runtime/threads/halt.h"
 
+#include "runtime/base/cpu.h"
 #include "runtime/base/filter.h"
 #include "runtime/base/futex.h"
 #include "runtime/base/text.h"
@@ -16,6 +17,7 @@
 #include "runtime/threads/stop_choice.h"
 
 static const uint64_t STOP_TIMEOUT_NS = 2000000000u; /* for a thread that prevents the stop */
+static const uint64_t PARK_NS = 4000;                /* for the next thread to park itself */
 static const uint64_t MOST_NS = 10000000000u;        /* for a thread that may be waiting for a processor */
 static const uint64_t AGAIN_NS = 10000000000u;       /* how long a refused tracer is not tried again */
 
@@ -347,8 +349,32 @@ static bool halt_threads(void (*at_signal)(const os_frame_t *frame))
     return by_signal(at_signal);
 }
 
+static size_t count_running(void)
+{
+    size_t count = 0;
+    for (heap_t *heap = heaps.all; heap; heap = heap->next)
+        count += has_to_stop(heap) && !stands(heap);
+    return count;
+}
+
+/* A thread that allocates parks itself when it comes to the end of a no-stop section. That is soon, and costs
+ * much less than to have it stopped. So wait as long as one parks every PARK_NS. */
+static void let_park(void)
+{
+    uint64_t until = 0;
+    for (size_t before = SIZE_MAX, left; (left = count_running()) > 0; before = left) {
+        uint64_t now = os_now_ns();
+        if (left < before)
+            until = now + PARK_NS;
+        else if (now >= until)
+            return;
+        cpu_pause();
+    }
+}
+
 bool halt_all(void (*at_signal)(const os_frame_t *frame))
 {
+    let_park();
     return halt_threads(at_signal) && wait_for_children();
 }
 

@@ -21,16 +21,20 @@ enum { BUFFER_BYTES = 4096 };
 /* A thread that looks for free cells sweeps at most this many full spans; then it takes a new span, if it
  * may. */
 enum { SWEEPS_MAX = 8 };
+/* A thread may have taken less than this and not yet counted it. */
+enum { UNCOUNTED_MOST = 32 * 1024 };
 
 /* --- allocating --- */
 
 static collected_t *share_of(heap_t *self)
 {
+    static _Atomic uint32_t count;
     if (LIKELY(self->collected != NULL))
         return self->collected;
     collected_t *share = pages_metadata(sizeof *share);
     if (!share)
         return NULL;
+    share->pile = (uint8_t)(atomic_fetch_add(&count, 1) % COLLECTED_PILES);
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
             share->buffers[kind][cls].size = class_size(cls);
@@ -68,6 +72,20 @@ static uint32_t next_free(span_t *span, uint32_t *end, bool *is_full)
     }
 }
 
+static void bytes_settle(collected_t *share)
+{
+    atomic_fetch_add_explicit(&collected_bytes_since, share->uncounted, memory_order_relaxed);
+    share->uncounted = 0;
+}
+
+static void bytes_add(collected_t *share, size_t bytes)
+{
+    share->uncounted += bytes;
+    share->has_taken = true;
+    if (share->uncounted >= UNCOUNTED_MOST)
+        bytes_settle(share);
+}
+
 enum buffer_result { BUFFER_NONE, BUFFER_TAKEN, BUFFER_REFUSED };
 
 /* Set the allocation buffer to the next free cells of the span. NONE: the span has no more. REFUSED: the hard
@@ -90,7 +108,7 @@ static enum buffer_result buffer_take(heap_t *self, alloc_buffer_t *buffer, span
     else if (UNLIKELY(collected_lists.keeps_marks))
         bitmaps_clear_scanned(span_slot(span), first, end);
     bitmaps_allocate(span_slot(span), first, end);
-    atomic_fetch_add_explicit(&collected_bytes_since, bytes, memory_order_relaxed);
+    bytes_add(self->collected, bytes);
     buffer->at = at;
     buffer->end = at + bytes;
     count_add(&self->collected->taken[span->cls], end - first);
@@ -342,6 +360,7 @@ void collected_thread_end(heap_t *self)
     cache.buffers = NULL;
     if (!share)
         return;
+    bytes_settle(share);
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
             alloc_buffer_t *buffer = &share->buffers[kind][cls];

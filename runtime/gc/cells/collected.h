@@ -18,6 +18,10 @@
  * same cycle when the program itself has freed a quarter of it; so may a span that was swept before a thread
  * needed it.
  *
+ * Threads that allocate at the same time write little that is common to them: what a thread has taken is
+ * counted some buffers at a time, and a span goes back, if it can, to the thread that had it (`pile`), even
+ * if nothing in it lived: its memory is in the cache of that thread's processor.
+ *
  *     unswept --claim--> a thread's --no more free cells--> swept --a quarter freed--> to be reclaimed
  *                            ^------------------------------ claim -------------------------'
  *
@@ -37,19 +41,12 @@
 #include "runtime/cells/span_size.h"
 #include "runtime/gc/cells/collected_span.h"
 
-/* Free cells that a thread hands out next, all zero; at == end: none. Written by the thread. */
-typedef struct alloc_buffer {
-    char *at, *end;
-    size_t size; /* of a cell */
-} alloc_buffer_t;
-
-/* A thread's share of the collected heap. Written by the thread; in the stopped world, by the collector. */
-typedef struct collected {
-    alloc_buffer_t buffers[COLLECTED_KINDS][CLASS_COUNT];
-    span_t *active[COLLECTED_KINDS][CLASS_COUNT];
-    uint64_t taken[CLASS_COUNT];    /* cells that went into buffers, ever; see account.c */
-    uint64_t returned[CLASS_COUNT]; /* of those, cells that left their buffer unused */
-} collected_t;
+/* Does collected_bytes_since have all that the thread has taken, or is the size large? Else it is about the
+ * same as when it was last read. */
+static inline bool collected_is_counted(const heap_t *self, size_t size)
+{
+    return size > SMALL_MAX || !self->collected || self->collected->uncounted == 0;
+}
 
 /* A zeroed object of `size` > 0 bytes at a multiple of `alignment`, a power of two. fresh: a new span may be
  * taken. NULL: out of memory; or, if not fresh, the object is large, or no span of the class has a free cell.
@@ -121,9 +118,11 @@ bool collected_has_old(void);
 bool collected_has_marks(void);
 /* Clear the marks that were kept, before a full trace; everything is swept. With the world running. */
 void collected_forget_old(void);
+/* How many threads took cells before that, since the trace before. */
+uint32_t collected_threads(void);
 /* After the world has started: give back the spans and large objects in which nothing was marked. The other
- * spans are swept when a thread needs cells. */
-void collected_release_dead(heap_t *self);
+ * spans are swept when a thread needs cells. keeps: some of the spans stay, for the threads that had them. */
+void collected_release_dead(heap_t *self, bool keeps);
 /* Sweep up to this many unswept spans. False: there were fewer. */
 bool collected_sweep(size_t spans);
 /* Sweep all of them, before the next trace. */

@@ -144,6 +144,7 @@ void collected_verify(void)
                 ALWAYS_CHECK(bitmaps_slot_kinds[slot].cls == cls &&
                              bitmaps_slot_kinds[slot].kind == span->kind);
                 before = slot;
+                ALWAYS_CHECK(span->pile < COLLECTED_PILES);
                 ALWAYS_CHECK(span->epoch <= collected_lists.epoch);
                 ALWAYS_CHECK(!span->is_offered || !span->heap || span->epoch < collected_lists.epoch);
             }

@@ -13,7 +13,8 @@
 #include "runtime/pages/pages.h"
 #include "runtime/profile/sampled.h"
 
-_Atomic size_t collected_bytes_since, collected_bytes_held;
+_Alignas(64) _Atomic size_t collected_bytes_since;
+_Alignas(64) _Atomic size_t collected_bytes_held;
 _Atomic size_t collected_old_bytes, collected_old_objects;
 
 struct collected_lists collected_lists = {.lock = LOCK_INIT(LOCK_RANK_COLLECTED)};
@@ -50,6 +51,7 @@ span_t *collected_span_new(heap_t *self, enum span_kind kind, uint32_t cls)
                          .cls = (uint8_t)cls,
                          .kind = (uint8_t)kind,
                          .touched = span->touched,
+                         .pile = self->collected->pile,
                          .heap = self};
         memset(bitmaps_of(slot), 0, SLOT_WORDS * sizeof(bits_t));
         memset(bitmaps_scanned_of(slot), 0, SLOT_WORDS * sizeof(uint64_t));
@@ -106,7 +108,7 @@ static void settle(span_t *span)
 /* The span is swept, unclaimed, and has free cells: a thread that needs some may claim it. Under the lock. */
 void collected_span_offer(span_t *span)
 {
-    uint32_t *list = &collected_lists.reclaim[span->kind - KIND_SCAN][span->cls];
+    uint32_t *list = &collected_lists.reclaim[span->pile][span->kind - KIND_SCAN][span->cls];
     DEBUG_CHECK(!span->heap && span->epoch == collected_lists.epoch);
     if (span->is_offered)
         return;
@@ -164,6 +166,15 @@ uint32_t collected_span_sweep(span_t *span)
     return used;
 }
 
+/* The span goes to where the cursor was already. */
+void collected_span_keep(span_t *span)
+{
+    collected_span_sweep(span);
+    list_remove(span);
+    span_link(list_of(span), span);
+    collected_span_offer(span);
+}
+
 void collected_span_discard(span_t *span)
 {
     if (UNLIKELY(sampled_has_span(span)))
@@ -178,11 +189,28 @@ void collected_span_discard(span_t *span)
     pages_give(span_slot(span), 1, SLOT_PAGES);
 }
 
-/* Sweeps spans at the cursor until one has free cells; else takes one from the list `reclaim`. */
+/* Take a span that was offered: if there is one, from the thread's own pile, since its memory may be in this
+ * processor's cache. Under the lock. */
+static span_t *take_offered(const heap_t *self, enum span_kind kind, uint32_t cls)
+{
+    for (uint32_t i = 0; i < COLLECTED_PILES; i++) {
+        uint32_t pile = (self->collected->pile + i) % COLLECTED_PILES;
+        uint32_t *list = &collected_lists.reclaim[pile][kind - KIND_SCAN][cls];
+        if (!*list)
+            continue;
+        span_t *span = span_of_slot(*list);
+        *list = span->next_offered;
+        settle(span);
+        span_renew(span);
+        return span;
+    }
+    return NULL;
+}
+
+/* Sweeps spans at the cursor until one has free cells; else takes one that was offered. */
 span_t *collected_span_claim(heap_t *self, enum span_kind kind, uint32_t cls, uint32_t sweeps)
 {
     uint32_t *cursor = &collected_lists.cursor[kind - KIND_SCAN][cls];
-    uint32_t *reclaim = &collected_lists.reclaim[kind - KIND_SCAN][cls];
     span_t *found = NULL;
     lock_acquire(&collected_lists.lock);
     for (; *cursor && !found && sweeps > 0; sweeps--) {
@@ -191,14 +219,12 @@ span_t *collected_span_claim(heap_t *self, enum span_kind kind, uint32_t cls, ui
         if (collected_span_sweep(span) < span->cells)
             found = span;
     }
-    if (!found && *reclaim) {
-        found = span_of_slot(*reclaim);
-        *reclaim = found->next_offered;
-        settle(found);
-        span_renew(found);
-    }
-    if (found)
+    if (!found)
+        found = take_offered(self, kind, cls);
+    if (found) {
+        found->pile = self->collected->pile;
         __atomic_store_n(&found->heap, self, __ATOMIC_RELAXED);
+    }
     lock_release(&collected_lists.lock);
     return found;
 }

@@ -1,6 +1,7 @@
 /* collected_span: the spans of collected cells: their lists, sweeping and claiming (collected.h). Except
- * for the counts of bytes, only the sources of `collected` use this header: collected.c allocates and frees,
- * collected_trace.c is what the collector calls, collected_count.c counts, checks and gives back. */
+ * for the counts of bytes and a thread's share, only the sources of `collected` use this header: collected.c
+ * allocates and frees, collected_trace.c is what the collector calls, collected_count.c counts, checks and
+ * gives back. */
 #ifndef WEIR_GC_CELLS_COLLECTED_SPAN_H
 #define WEIR_GC_CELLS_COLLECTED_SPAN_H
 
@@ -8,15 +9,37 @@
 #include "runtime/cells/collected_flags.h"
 #include "runtime/os/lock.h"
 
+/* Threads share the piles, if there are more threads. */
+enum { COLLECTED_PILES = 8 };
+
+/* Free cells that a thread hands out next, all zero; at == end: none. Written by the thread. */
+typedef struct alloc_buffer {
+    char *at, *end;
+    size_t size; /* of a cell */
+} alloc_buffer_t;
+
+/* A thread's share of the collected heap. Written by the thread; in the stopped world, by the collector. */
+typedef struct collected {
+    alloc_buffer_t buffers[COLLECTED_KINDS][CLASS_COUNT];
+    span_t *active[COLLECTED_KINDS][CLASS_COUNT];
+    uint64_t taken[CLASS_COUNT];    /* cells that went into buffers, ever; see account.c */
+    uint64_t returned[CLASS_COUNT]; /* of those, cells that left their buffer unused */
+    size_t uncounted;               /* bytes of them that collected_bytes_since does not have yet */
+    bool has_taken;                 /* since the last trace */
+    uint8_t pile;                   /* where spans go that it claimed, when they are offered; written once */
+} collected_t;
+
 /* All of it is protected by the lock; in the stopped world the collector does without. */
 HIDDEN extern struct collected_lists {
     lock_t lock;
-    uint32_t spans[COLLECTED_KINDS][CLASS_COUNT];   /* slots, linked by next and prev; 0: none */
-    uint32_t cursor[COLLECTED_KINDS][CLASS_COUNT];  /* the next to sweep; those before it are swept */
-    uint32_t reclaim[COLLECTED_KINDS][CLASS_COUNT]; /* swept spans that may be claimed again; 0: none */
-    uintptr_t epoch;                                /* how many traces have ended */
-    uint32_t large;                                 /* large objects, linked by all_next and all_prev */
-    size_t kept;                                    /* bytes of KIND_KEPT, at the last trace */
+    uint32_t spans[COLLECTED_KINDS][CLASS_COUNT];  /* slots, linked by next and prev; 0: none */
+    uint32_t cursor[COLLECTED_KINDS][CLASS_COUNT]; /* the next to sweep; those before it are swept */
+    /* Swept spans that may be claimed again; 0: none. Those that a thread had are on its pile. */
+    uint32_t reclaim[COLLECTED_PILES][COLLECTED_KINDS][CLASS_COUNT];
+    uintptr_t epoch;  /* how many traces have ended */
+    uint32_t large;   /* large objects, linked by all_next and all_prev */
+    uint32_t threads; /* that took cells before the last trace; of the collector */
+    size_t kept;      /* bytes of KIND_KEPT, at the last trace */
     /* New large objects are born marked: from the start of a trace until the dead ones have been freed. */
     bool born_marked;
     /* Sweeping keeps the marks, so that the next trace can be young. Changed in the stopped world, and by
@@ -51,13 +74,16 @@ void collected_poison(char *cell, size_t size);
 uint32_t collected_span_sweep(span_t *span);
 /* The span has free cells and no thread: it may be claimed. */
 void collected_span_offer(span_t *span);
+/* The span has no live cell, and is not swept: offer all of it. */
+void collected_span_keep(span_t *span);
 /* The span has no live cell: give its slot back. */
 void collected_span_discard(span_t *span);
 /* The large object is not a collected one any more; the caller frees it. */
 void collected_large_forget(span_t *span);
 
 /* Bytes allocated since the last trace ended, less those freed by hand; so it may wrap below zero. Cells in
- * buffers count as allocated. */
+ * buffers count as allocated. What a thread took last is added later (collected_t's `uncounted`), because all
+ * threads write this. */
 extern _Atomic size_t collected_bytes_since;
 /* Bytes of all collected spans, their free cells included, and of all collected large objects. Written under
  * the lock of their lists. */

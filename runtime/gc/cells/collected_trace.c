@@ -12,6 +12,9 @@
 #include "runtime/os/os.h"
 #include "runtime/threads/world.h"
 
+/* How many dead spans stay after a trace, at most. */
+enum { KEPT_MOST = 8 * 1024 * 1024 / SLOT_SIZE };
+
 /* --- before and after a trace; in the stopped world --- */
 
 /* Blacken the cells of the buffer; returns how many. */
@@ -120,6 +123,8 @@ static void forget_marks(void)
 static size_t share_blacken(collected_t *share, bool ends)
 {
     size_t black = 0;
+    collected_bytes_since += share->uncounted;
+    share->uncounted = 0;
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
             black += buffer_blacken(&share->buffers[kind][cls]);
@@ -129,6 +134,21 @@ static size_t share_blacken(collected_t *share, bool ends)
             }
         }
     return black;
+}
+
+static void count_threads(void)
+{
+    collected_lists.threads = 0;
+    for (heap_t *heap = heaps.all; heap; heap = heap->next)
+        if (heap->collected) {
+            collected_lists.threads += heap->collected->has_taken;
+            heap->collected->has_taken = false;
+        }
+}
+
+uint32_t collected_threads(void)
+{
+    return collected_lists.threads;
 }
 
 static size_t shares_blacken(bool ends)
@@ -243,6 +263,7 @@ void collected_end_trace(bool keeps_marks)
     shares_blacken(true);
     collected_lists.keeps_marks = keeps_marks;
     collected_old_bytes = collected_old_objects = 0;
+    count_threads();
     atomic_store_explicit(&collected_bytes_since, 0, memory_order_relaxed);
     collected_lists.tracing = false;
     memcpy(collected_lists.cursor, collected_lists.spans, sizeof collected_lists.cursor);
@@ -259,19 +280,38 @@ static bool is_unmarked(const span_t *span)
     return any == 0;
 }
 
-/* Starts at the cursor: the spans before it are swept already, and may be some thread's. */
-static void release_dead_spans(uint32_t kind, uint32_t cls)
+/* Was a cell of the span allocated since it was last swept? */
+static bool was_used(const span_t *span)
+{
+    const bits_t *bits = bitmaps_of(span_slot(span));
+    uint64_t any = 0;
+    for (uint32_t word = 0; word < bitmaps_words(span); word++)
+        any |= __atomic_load_n(&bits[word].allocs, __ATOMIC_RELAXED);
+    return any != 0;
+}
+
+/* Starts at the cursor: the spans before it are swept already, and may be some thread's. Up to `kept` spans
+ * that were used in the last cycle stay, because they will be in the next: then their memory is still in the
+ * cache of the processor that had them. Returns how many may yet stay. */
+static uint32_t release_dead_spans(uint32_t kind, uint32_t cls, uint32_t kept)
 {
     world_enter();
     lock_acquire(&collected_lists.lock);
     for (uint32_t slot = collected_lists.cursor[kind][cls], next; slot; slot = next) {
         span_t *span = span_of_slot(slot);
         next = span->next;
-        if (is_unmarked(span))
+        if (!is_unmarked(span))
+            continue;
+        if (kept > 0 && was_used(span)) {
+            collected_span_keep(span);
+            kept--;
+        } else {
             collected_span_discard(span);
+        }
     }
     lock_release(&collected_lists.lock);
     world_leave();
+    return kept;
 }
 
 /* A large object has survived a trace: it becomes white again, unless the marks stay. */
@@ -307,12 +347,13 @@ static void release_dead_large(heap_t *self)
     world_leave();
 }
 
-void collected_release_dead(heap_t *self)
+void collected_release_dead(heap_t *self, bool keeps)
 {
+    uint32_t kept = keeps ? KEPT_MOST : 0;
     release_dead_large(self);
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
-            release_dead_spans(kind, cls);
+            kept = release_dead_spans(kind, cls, kept);
 }
 
 /* Sweep the span at the cursor, which no thread has claimed, and offer it if it has free cells. Under the

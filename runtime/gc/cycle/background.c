@@ -17,7 +17,7 @@ enum background_state { NONE, STARTING, IDLE, ASKED, SETTLING };
 
 static struct {
     _Atomic uint32_t state; /* enum background_state; a futex for the thread and for those that wait for it */
-    void (*run_cycle)(void);
+    void (*_Atomic run_cycle)(void); /* written by each thread that asks; always the same */
 } background;
 static __thread bool is_background;
 
@@ -50,7 +50,8 @@ static void *background_main(void *argument)
     }
     for (bool has_run = false;; has_run = true) {
         sleep_while_not_asked(has_run);
-        background.run_cycle();
+        void (*run_cycle)(void) = atomic_load(&background.run_cycle);
+        run_cycle();
     }
 }
 

@@ -18,6 +18,7 @@
 #include "runtime/gc/roots/roots.h"
 #include "runtime/os/mask.h"
 #include "runtime/os/os.h"
+#include "runtime/pages/pages.h"
 #include "runtime/profile/origin.h"
 #include "runtime/threads/attach.h"
 #include "runtime/threads/fork.h"
@@ -97,7 +98,7 @@ static void collect(heap_t *self, enum cycle_reason reason)
     gc_describe_cycle(&event, &result);
     bool limiter_was_on = gc.pacer.limiter.on;
     gc_pace_by_cycle(&result, outside, program_ns);
-    collected_release_dead(self);
+    collected_release_dead(self, reason == CYCLE_GROWTH && !pages_is_limited());
     event.collector_cpu_ns = gc.stats.collector_ns;
     event.available_cpu_ns = gc.stats.available_ns;
     event_tell(&event, WEIR_EVENT_COLLECTED);

@@ -4,7 +4,8 @@
  *     2  stop the world; cells in allocation buffers become black
  *     3  mark from the roots, on all processors if the heap is large; weak references, finalizers: death.h
  *     4  take the spans from their threads: all are to be swept; start the world
- *     5  ask the pacer for the next trigger; give back spans without a live object
+ *     5  ask the pacer for the next trigger; give back spans without a live object,
+ *        but for some, which their threads get again
  *
  * The thread whose allocation finds the heap at the pacer's trigger runs the cycle, or has the background
  * thread run a concurrent one (background.h).

@@ -17,6 +17,7 @@
 #include "runtime/gc/mark/mark.h"
 #include "runtime/gc/mark/work.h"
 #include "runtime/heap/hooks.h"
+#include "runtime/os/mask.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 #include "runtime/profile/budget.h"
@@ -30,13 +31,33 @@ static bool is_beyond(uint64_t goal, size_t request)
     return gc_heap_bytes() + request > goal;
 }
 
+/* The thread counts as stopped while it waits, so that the thread that collects need not stop it. No handler
+ * of the program may run meanwhile. In a vfork, what world_block_begin would note is taken. */
+static void wait_as_stopped(void (*wait)(void))
+{
+    if (atomic_load_explicit(&cache.heap->thread.vforks, memory_order_relaxed)) {
+        wait();
+        return;
+    }
+    uint64_t signals = os_block_heard_signals();
+    world_block_begin();
+    wait();
+    world_block_end();
+    os_restore_signals(signals);
+}
+
+static void wait_for_lock(void)
+{
+    lock_acquire(&gc.lock);
+}
+
 /* A thread that has reached the goal waits for the end of the concurrent trace. It writes nothing meanwhile,
  * so the rounds of rescanning end the sooner. */
 static void wait_for_background(void)
 {
     uint64_t began = os_now_ns();
     work_hasten();
-    background_wait();
+    wait_as_stopped(background_wait);
     atomic_fetch_add(&gc.waits, 1);
     atomic_fetch_add(&gc.wait_ns, os_now_ns() - began);
 }
@@ -49,20 +70,38 @@ static uint64_t allowance(uint64_t goal)
     return gc.next_is_young ? goal : pacer_allowance(gc.trace_began, goal, mark_progress(), gc.live);
 }
 
-static void wait_a_moment(void)
+static void pass_a_moment(void)
 {
     enum { MOMENT_NS = 1000 * 1000 };
+    background_wait_for(MOMENT_NS);
+}
+
+static void wait_a_moment(void)
+{
     uint64_t began = os_now_ns();
     work_hasten();
-    background_wait_for(MOMENT_NS);
+    wait_as_stopped(pass_a_moment);
     atomic_fetch_add(&gc.waits, 1);
     atomic_fetch_add(&gc.wait_ns, os_now_ns() - began);
 }
 
+/* Take the collector's lock. False, without it: another thread holds it, and the request does not pass the
+ * goal. */
+static bool take_lock(size_t request, bool at_limit)
+{
+    if (lock_try(&gc.lock))
+        return true;
+    if (!at_limit && !is_beyond(__atomic_load_n(&gc.counts.goal, __ATOMIC_RELAXED), request))
+        return false;
+    wait_as_stopped(wait_for_lock);
+    return true;
+}
+
 /* Many threads may find the trigger reached. The first runs the cycle, or has the background thread run it.
- * The others allocate up to the goal and wait there: otherwise they might keep the processor from the thread
- * that collects. `at_limit`: the request would pass the limit, no memory is idle, and no free cell is of its
- * class. Then the free cells that spans hold count as memory that the heap cannot use. */
+ * The others allocate up to the goal, and stop by themselves when they are asked to (halt.c). At the goal
+ * they wait: otherwise they might keep the processor from the thread that collects. `at_limit`: the request
+ * would pass the limit, no memory is idle, and no free cell is of its class. Then the free cells that spans
+ * hold count as memory that the heap cannot use. */
 COLD static void collect_if_triggered(size_t request, bool at_limit)
 {
     if (background_is_asked()) {
@@ -74,7 +113,8 @@ COLD static void collect_if_triggered(size_t request, bool at_limit)
         return;
     }
     bool is_wanted = false;
-    lock_acquire(&gc.lock);
+    if (!take_lock(request, at_limit))
+        return;
     gc_pace_by_knobs();
     uint64_t goal = gc.pacer.goal;
     if (gc.disabled <= 0 && !gc.forbidden && gc_is_permitted() && os_now_ns() >= gc.not_before_ns) {
@@ -91,7 +131,7 @@ COLD static void collect_if_triggered(size_t request, bool at_limit)
         return;
     gc_run_cycle(CYCLE_GROWTH);
     if (is_beyond(goal, request))
-        cycle_wait();
+        wait_as_stopped(cycle_wait);
 }
 
 static bool may_be_triggered(size_t request)
@@ -145,7 +185,7 @@ static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
         gc_start();
     if (UNLIKELY(is_stressed()))
         gc_run_cycle(CYCLE_GROWTH);
-    else if (may_be_triggered(size) && !cache.cycling)
+    else if (collected_is_counted(self, size) && may_be_triggered(size) && !cache.cycling)
         collect_if_triggered(size, false);
     void *p = alloc_as_limited(self, kind, size, alignment);
     if (UNLIKELY(!p) && gc.disabled <= 0) {

@@ -201,6 +201,7 @@ void gc_pace_by_cycle(const trace_result_t *result, uint64_t outside, uint64_t p
     pacer_end_cycle(&gc.pacer, &(pacer_cycle_t){.live = result->found.bytes,
                                                 .floating = result->young ? gc.floating : 0,
                                                 .roots = result->found.root_bytes,
+                                                .threads = collected_threads(),
                                                 .outside = outside,
                                                 .collector_ns = collector_time(result),
                                                 .program_ns = program_ns + program_time_beside(result)});

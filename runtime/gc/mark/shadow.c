@@ -35,7 +35,8 @@ bool shadow_begin(uint32_t slots, size_t most)
     shadow.slots = slots;
     shadow.room = (uint32_t)((most & ~(size_t)(OS_PAGE - 1)) / SHADOW_BYTES);
     shadow.taken = 0;
-    if (!shadow.room || __atomic_load_n(&bitmaps_reach, __ATOMIC_ACQUIRE) > SHADOW_REACH || !(shadow.entries = os_take(entries_bytes())))
+    if (!shadow.room || __atomic_load_n(&bitmaps_reach, __ATOMIC_ACQUIRE) > SHADOW_REACH ||
+        !(shadow.entries = os_take(entries_bytes())))
         return false;
     shadow.shadows = os_take(shadows_bytes());
     if (shadow.shadows)

@@ -57,6 +57,33 @@ Test(pacer, goals_by_hand)
     }
 }
 
+/* The least goal is 4 MiB for each thread that allocates. */
+Test(pacer, threads_by_hand)
+{
+    static const struct {
+        unsigned threads;
+        uint64_t goal;
+    } cycles[] = {
+        {0, MIB(2)},   /* at GOGC=50 */
+        {1, MIB(2)},   /**/
+        {2, MIB(4)},   /**/
+        {8, MIB(16)},  /**/
+        {64, MIB(16)}, /* no more than eight */
+        {6, MIB(14)},  /* falls by one a cycle */
+        {6, MIB(12)},  /**/
+        {1, MIB(10)},  /**/
+    };
+    pacer_t pacer;
+    pacer_init(&pacer, 50, PACER_NONE, 0, 1);
+    cr_expect_eq(pacer.goal, MIB(2));
+    for (size_t i = 0; i < COUNT(cycles); i++) {
+        pacer_end_cycle(&pacer, &(pacer_cycle_t){.live = MIB(1), .threads = cycles[i].threads});
+        cr_expect_eq(pacer.goal, cycles[i].goal, "%u threads: %zu", cycles[i].threads, (size_t)pacer.goal);
+    }
+    pacer_end_cycle(&pacer, &(pacer_cycle_t){.live = MIB(100), .threads = 8});
+    cr_expect_eq(pacer.goal, MIB(150), "a larger heap has room for many threads anyway");
+}
+
 Test(pacer, runway_by_hand)
 {
     static const struct {
@@ -159,12 +186,12 @@ Test(pacer, nothing_overflows)
 /* ---- against a simple version, in floating point ---- */
 
 static double simple_goal(double live, double floating, double roots, double outside, double limit,
-                          int percent)
+                          int percent, double threads)
 {
     double goal = 1e300, step = live / 128 > 262144 ? live / 128 : 262144;
     if (percent >= 0) {
         goal = live - floating + (live - floating + roots) * percent / 100;
-        double floor = 4.0 * 1048576 * percent / 100;
+        double floor = threads * 4.0 * 1048576 * percent / 100;
         goal = goal > floor ? goal : floor;
     }
     if (limit < 1e18) {
@@ -201,14 +228,18 @@ Test(pacer, agrees_with_a_simple_version)
             pacer_set_outside(&pacer, random_bytes(&seed));
             break;
         default:
-            pacer_end_cycle(&pacer, &(pacer_cycle_t){random_bytes(&seed), random_bytes(&seed),
-                                                     random_bytes(&seed), random_bytes(&seed),
-                                                     random_next(&seed) >> 34, random_next(&seed) >> 34});
+            pacer_end_cycle(&pacer, &(pacer_cycle_t){.live = random_bytes(&seed),
+                                                     .floating = random_bytes(&seed),
+                                                     .roots = random_bytes(&seed),
+                                                     .threads = (unsigned)random_below(&seed, 20),
+                                                     .outside = random_bytes(&seed),
+                                                     .collector_ns = random_next(&seed) >> 34,
+                                                     .program_ns = random_next(&seed) >> 34});
         }
         double limit = pacer.limit == PACER_NONE ? 1e300 : (double)pacer.limit;
         double floating = (double)(pacer.floating < pacer.live ? pacer.floating : pacer.live);
         double simple = simple_goal((double)pacer.live, floating, (double)pacer.roots, (double)pacer.outside,
-                                    limit, pacer.gc_percent);
+                                    limit, pacer.gc_percent, (double)pacer.threads);
         if (simple > 1e300 / 2) {
             cr_assert_eq(pacer.goal, PACER_NONE);
             cr_assert_eq(pacer.trigger, PACER_NONE);
