@@ -167,12 +167,12 @@ static size_t shares_blacken(bool ends)
     return black + kept_blacken();
 }
 
-/* The lock is released between lists: so no thread waits long for it. */
+/* The lock is released between lists: so no thread waits long for it. keeps_marks is cleared last: a child of
+ * fork that is made meanwhile has to do this again. */
 void collected_forget_old(void)
 {
     if (!collected_lists.keeps_marks)
         return;
-    collected_lists.keeps_marks = false;
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
             world_enter();
@@ -186,6 +186,7 @@ void collected_forget_old(void)
     lock_acquire(&collected_lists.lock);
     for (uint32_t slot = collected_lists.large; slot; slot = span_of_slot(slot)->all_next)
         bitmaps_whiten(slot, 1);
+    collected_lists.keeps_marks = false;
     lock_release(&collected_lists.lock);
     world_leave();
 }

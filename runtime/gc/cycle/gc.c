@@ -189,14 +189,15 @@ static bool before_fork(void)
 
 static void after_fork(bool child)
 {
-    /* Forget the workers even if a signal handler forked and the interrupted code holds the lock: only a
-     * cycle changes them, and no handler runs during one. */
-    if (child)
+    /* Forget the workers and what is watched even if a signal handler forked and the interrupted code holds
+     * the lock: only a cycle changes them, and no handler runs during one. */
+    if (child) {
         workers_forget();
+        watch_after_fork_child();
+    }
     if (child && lock_may_repair(&gc.lock) && side_table_may_repair()) {
         roots_after_fork_child();
         background_after_fork_child();
-        watch_after_fork_child();
         finalize_after_fork_child();
         gc.forbidden = forbidden_here;
     }

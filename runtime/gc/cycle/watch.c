@@ -142,6 +142,7 @@ void watch_after_fork_child(void)
 {
     watch.count = 0;
     dirty_close();
+    root_watch_end();
 }
 
 /* --- asking --- */
