@@ -296,17 +296,18 @@ static uint32_t members_beside(uint32_t members)
     return members > 1 ? members / 2 : 1;
 }
 
-/* Before the first trace nothing is known but the heap's size. Collect mode has to be asked: a program that
- * writes all over its memory, as python3 does with its counts of references, loses more time by faults than a
- * stop would take. */
+/* Before the first trace nothing is known but the heap's size. A small heap takes longer than the budget only
+ * if the markers had to wait for a processor. Collect mode has to be asked: a program that writes all over
+ * its memory, as python3 does with its counts of references, loses more time by faults than a stop would
+ * take. */
 bool trace_would_be_beside(size_t heap)
 {
-    enum { FIRST_MIN = 16 * 1024 * 1024 };
+    enum { MIN = 4 * 1024 * 1024, FIRST_MIN = 16 * 1024 * 1024 };
     if (options.gcconcurrent == OPTIONS_CONCURRENT_OFF || options.leaks)
         return false;
     if (options.gcconcurrent == OPTIONS_CONCURRENT_ALWAYS)
         return true;
-    if (options.collect)
+    if (options.collect || heap < MIN)
         return false;
     return trace.stop_ns ? trace.stop_ns > trace_budget_ns() : heap >= FIRST_MIN;
 }
