@@ -77,3 +77,13 @@ if (what eq 'cpu') {
          '' using 2:3:(sprintf('GOGC=%d', $1)) with labels left offset 0.7,0.8 notitle, \
          'off.tsv' using (45):2:(520-45):(0) with vectors nohead linestyle 2 title 'no collection at all'
 }
+
+if (what eq 'stops') {
+    set logscale y
+    set yrange [0.01:1000]
+    set ylabel 'a stop, ms'
+    set xlabel 'seconds'
+    set key right top
+    plot 'one.tsv' using 1:2 with points pointtype 7 pointsize 0.8 linecolor rgb '#c23b22' title 'marking in one stop', \
+         'beside.tsv' using 1:2 with points pointtype 7 pointsize 0.8 linecolor rgb '#1f6fb4' title 'marking beside the program'
+}

@@ -314,7 +314,11 @@ static bool free_collected_large(heap_t *self, span_t *span)
 /* Clears the allocs bit and then the marks bit. The mark has to go, too: an unswept span is kept as long as
  * one of its cells is marked. It goes last, because without it the span may be given back at once, and become
  * any thread's. If the span is swept meanwhile, the cell is free afterwards, or is garbage that the next
- * trace finds. The cell can be allocated again when the span is claimed next. */
+ * trace finds. The cell can be allocated again when the span is claimed next.
+ *
+ * While a trace goes on, no mark is taken back: the cell may be a new object by now, born marked, and a
+ * rescan passes over words that have led to a marked object (gc/mark/shadow.h). The caller is in a no-stop
+ * section, so no trace begins or ends in here. */
 bool collected_free(heap_t *self, span_t *span, const void *p)
 {
     if (span_is_large(span))
@@ -329,9 +333,9 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
     if (!(__atomic_fetch_and(&word->allocs, ~bit, __ATOMIC_RELEASE) & bit))
         return false;
     bool enough = __atomic_add_fetch(&span->freed, 1, __ATOMIC_SEQ_CST) == collected_span_worth(span);
-    bool was_marked = __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELEASE) & bit;
-    if (UNLIKELY(was_marked && collected_lists.keeps_marks) && !collected_lists.tracing &&
-        span->epoch == collected_lists.epoch)
+    bool was_marked =
+        LIKELY(!collected_lists.tracing) && __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELEASE) & bit;
+    if (UNLIKELY(was_marked && collected_lists.keeps_marks) && span->epoch == collected_lists.epoch)
         count_old_freed(span->cell_size);
     if (enough)
         collected_span_reclaim(span);

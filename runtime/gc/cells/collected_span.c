@@ -153,8 +153,7 @@ uint32_t collected_span_sweep(span_t *span)
         uint64_t live = __atomic_load_n(&bits[word].marks, __ATOMIC_RELAXED) &
                         __atomic_load_n(&bits[word].allocs, __ATOMIC_ACQUIRE);
         __atomic_store_n(&bits[word].allocs, live, __ATOMIC_RELAXED);
-        if (!keeps)
-            __atomic_store_n(&bits[word].marks, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&bits[word].marks, keeps ? live : 0, __ATOMIC_RELAXED);
         __atomic_store_n(&scanned[word], keeps ? live : 0, __ATOMIC_RELAXED);
         used += (uint32_t)__builtin_popcountll(live);
     }
