@@ -43,8 +43,6 @@ void *weir_gc_alloc_typed(const weir_type *type, size_t count)
         errno = ENOMEM;
         return NULL;
     }
-    if (UNLIKELY(type->trace != NULL))
-        mark_note_function();
     void *p = gc_alloc(KIND_TYPED, bytes + sizeof type);
     if (p)
         *type_of(p) = type;

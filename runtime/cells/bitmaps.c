@@ -152,20 +152,11 @@ void bitmaps_blacken(uint32_t slot, uint32_t first, uint32_t end)
     }
 }
 
-void bitmaps_clear_scanned(uint32_t slot, uint32_t first, uint32_t end)
-{
-    while (first < end) {
-        uint64_t *word = &bitmaps_scanned_of(slot)[first / 64], ones = bitmaps_next_ones(&first, end);
-        __atomic_fetch_and(word, ~ones, __ATOMIC_RELAXED);
-    }
-}
-
-/* Threads may free cells meanwhile, or take free ones: they clear bits, too. */
 void bitmaps_whiten(uint32_t slot, uint32_t words)
 {
     for (uint32_t word = 0; word < words; word++) {
-        __atomic_store_n(&bitmaps_of(slot)[word].marks, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&bitmaps_scanned_of(slot)[word], 0, __ATOMIC_RELAXED);
+        bitmaps_of(slot)[word].marks = 0;
+        bitmaps_scanned_of(slot)[word] = 0;
     }
     bitmaps_grey[slot].words = 0;
 }

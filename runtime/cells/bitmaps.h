@@ -4,12 +4,11 @@
  *
  *     allocs    the cell is the program's, or in a thread's allocation buffer. Memory order: the thread that
  *               frees releases, the one that allocates acquires
- *     marks     the last trace reached the cell; zero from the sweep of the span to the next trace, unless
- *               that may be a young one: then the marks stay. Freeing a cell clears its allocs bit first,
- *               then its marks bit
+ *     marks     the last trace reached the cell; zero from the sweep of the span to the next trace. Freeing
+ *               a cell clears its allocs bit first, then its marks bit; during a trace the mark stays
  *     scanned   the trace has looked into the cell: what it points to is marked, too (gc/mark/mark.c). From
- *               the end of a trace to the sweep, and as long as marks stay, scanned == marks in spans that
- *               hold pointers, except for cells freed since
+ *               the end of a trace to the sweep, scanned == marks in spans that hold pointers, except for
+ *               cells freed since
  *
  * Two more tables have one entry per slot: what the slot holds (slot_kind_t), and what is left to scan there
  * (grey_t). allocs and marks share a table (bits_t). Each of the four tables is a claim of address space
@@ -112,11 +111,8 @@ void bitmaps_allocate(uint32_t slot, uint32_t first, uint32_t end);
 /* Set their marks and scanned bits. Other threads may change other bits meanwhile. Called by the collector in
  * the stopped world, and by a thread that allocates while a trace runs beside the program. */
 void bitmaps_blacken(uint32_t slot, uint32_t first, uint32_t end);
-/* Clear the scanned bits of the slot's cells [first, end), which are free and belong to the calling thread;
- * no trace runs. */
-void bitmaps_clear_scanned(uint32_t slot, uint32_t first, uint32_t end);
 /* Clear the first `words` words of the slot's marks and scanned bits, and its grey_t.words; in the stopped
- * world, or when no trace runs. */
+ * world. */
 void bitmaps_whiten(uint32_t slot, uint32_t words);
 
 #endif

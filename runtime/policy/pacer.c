@@ -25,9 +25,8 @@ static uint64_t percent_goal(const pacer_t *pacer)
 {
     if (pacer->gc_percent < 0)
         return PACER_NONE;
-    uint64_t base = subtract(pacer->live, pacer->floating);
-    uint64_t growth = percent_of(add(base, pacer->roots), pacer->gc_percent);
-    return most(add(base, growth), percent_of(pacer->threads * MIB(4), pacer->gc_percent));
+    uint64_t growth = percent_of(add(pacer->live, pacer->roots), pacer->gc_percent);
+    return most(add(pacer->live, growth), percent_of(pacer->threads * MIB(4), pacer->gc_percent));
 }
 
 static uint64_t limit_goal(const pacer_t *pacer)
@@ -119,7 +118,6 @@ uint64_t pacer_allowance(uint64_t began, uint64_t goal, uint64_t marked, uint64_
 void pacer_end_cycle(pacer_t *pacer, const pacer_cycle_t *cycle)
 {
     pacer->live = cycle->live;
-    pacer->floating = cycle->floating;
     pacer->roots = cycle->roots;
     pacer->outside = cycle->outside;
     pacer->threads = most(most(1, pacer->threads - 1), least(cycle->threads, THREADS_MOST));

@@ -11,9 +11,8 @@
  *     outside   all that is held but neither idle nor cells for collected objects: manual memory, arenas,
  *               metadata
  *
- *     percent goal = base + (base + roots) * GOGC/100       at least threads * 4 MiB * GOGC/100;
+ *     percent goal = live + (live + roots) * GOGC/100       at least threads * 4 MiB * GOGC/100;
  *                                                          GOGC off: no bound
- *                    base = live - floating: after a young trace some of live may be garbage (young.h)
  *     limit goal   = room - headroom                        room = limit - outside
  *     goal         = the lower one                          at least live + step
  *     trigger      = goal - runway                          at least live + 45/64 of the way to the goal
@@ -60,7 +59,6 @@
 /* What one cycle found. Bytes, and nanoseconds of CPU time. */
 typedef struct pacer_cycle {
     uint64_t live;
-    uint64_t floating; /* of live, what may be garbage after a young trace; the percentage is of the rest */
     uint64_t roots;
     unsigned threads; /* that allocated since the cycle before; 0: as 1 */
     /* Held, less idle memory, less spans of collected cells. Free cells do not count as outside, since the
@@ -80,7 +78,7 @@ typedef struct pacer {
     uint64_t limit; /* PACER_NONE: none */
     uint64_t runway;
     /* From the last cycle. */
-    uint64_t live, floating, roots, outside;
+    uint64_t live, roots, outside;
     uint64_t threads; /* 1 to 8; falls by at most one a cycle, as a short cycle does not see all */
     uint64_t cycles;  /* how many there were */
     limiter_t limiter;

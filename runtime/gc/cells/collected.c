@@ -105,8 +105,6 @@ static enum buffer_result buffer_take(heap_t *self, alloc_buffer_t *buffer, span
     memset(at, 0, bytes);
     if (UNLIKELY(collected_lists.tracing))
         bitmaps_blacken(span_slot(span), first, end);
-    else if (UNLIKELY(collected_lists.keeps_marks))
-        bitmaps_clear_scanned(span_slot(span), first, end);
     bitmaps_allocate(span_slot(span), first, end);
     bytes_add(self->collected, bytes);
     buffer->at = at;
@@ -283,13 +281,6 @@ void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_
     return p;
 }
 
-/* An old object was freed by hand. */
-COLD static void count_old_freed(size_t bytes)
-{
-    atomic_fetch_sub_explicit(&collected_old_bytes, bytes, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&collected_old_objects, 1, memory_order_relaxed);
-}
-
 /* While a trace runs beside the program, the memory of the object stays, and counts as allocated. When the
  * trace has ended, it is given back with the unmarked objects. */
 static bool free_collected_large(heap_t *self, span_t *span)
@@ -298,9 +289,7 @@ static bool free_collected_large(heap_t *self, span_t *span)
     bits_t *bits = bitmaps_of(span_slot(span));
     bool was_allocated = __atomic_fetch_and(&bits->allocs, ~(uint64_t)1, __ATOMIC_RELEASE) & 1;
     bool now = was_allocated && !large_are_held();
-    bool was_marked = __atomic_fetch_and(&bits->marks, ~(uint64_t)1, __ATOMIC_RELEASE) & 1;
-    if (now && was_marked && collected_lists.keeps_marks)
-        count_old_freed(large_usable(span));
+    __atomic_fetch_and(&bits->marks, ~(uint64_t)1, __ATOMIC_RELEASE);
     if (now) {
         atomic_fetch_sub_explicit(&collected_bytes_since, large_usable(span), memory_order_relaxed);
         collected_large_forget(span);
@@ -333,10 +322,8 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
     if (!(__atomic_fetch_and(&word->allocs, ~bit, __ATOMIC_RELEASE) & bit))
         return false;
     bool enough = __atomic_add_fetch(&span->freed, 1, __ATOMIC_SEQ_CST) == collected_span_worth(span);
-    bool was_marked =
-        LIKELY(!collected_lists.tracing) && __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELEASE) & bit;
-    if (UNLIKELY(was_marked && collected_lists.keeps_marks) && span->epoch == collected_lists.epoch)
-        count_old_freed(span->cell_size);
+    if (LIKELY(!collected_lists.tracing))
+        __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELEASE);
     if (enough)
         collected_span_reclaim(span);
     return true;

@@ -108,16 +108,8 @@ void collected_count_kept(size_t *live, size_t *roots);
 size_t collected_keep_all(void);
 /* How many cells and large objects are marked; with the world stopped. */
 size_t collected_count_marked(void);
-/* With the world stopped, after marking: every span is taken from its thread, and all are to be swept.
- * keeps_marks: sweeping leaves the marks in place. Then the next trace may be young: it begins with them, and
- * objects that are marked already are old. */
-void collected_end_trace(bool keeps_marks);
-/* Are there marks to begin a young trace with? False after a trace was abandoned. */
-bool collected_has_old(void);
-/* Are marks kept, be they complete or of a trace that was abandoned? */
-bool collected_has_marks(void);
-/* Clear the marks that were kept, before a full trace; everything is swept. With the world running. */
-void collected_forget_old(void);
+/* With the world stopped, after marking: every span is taken from its thread, and all are to be swept. */
+void collected_end_trace(void);
 /* How many threads took cells before that, since the trace before. */
 uint32_t collected_threads(void);
 /* After the world has started: give back the spans and large objects in which nothing was marked. The other

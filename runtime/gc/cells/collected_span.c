@@ -15,7 +15,6 @@
 
 _Alignas(64) _Atomic size_t collected_bytes_since;
 _Alignas(64) _Atomic size_t collected_bytes_held;
-_Atomic size_t collected_old_bytes, collected_old_objects;
 
 struct collected_lists collected_lists = {.lock = LOCK_INIT(LOCK_RANK_COLLECTED)};
 
@@ -144,7 +143,6 @@ uint32_t collected_span_sweep(span_t *span)
     bits_t *bits = bitmaps_of(span_slot(span));
     uint64_t *scanned = bitmaps_scanned_of(span_slot(span));
     uint32_t used = 0;
-    const bool keeps = collected_lists.keeps_marks;
     if (UNLIKELY(options.poison))
         poison_dead(span);
     if (UNLIKELY(sampled_has_span(span)))
@@ -153,13 +151,9 @@ uint32_t collected_span_sweep(span_t *span)
         uint64_t live = __atomic_load_n(&bits[word].marks, __ATOMIC_RELAXED) &
                         __atomic_load_n(&bits[word].allocs, __ATOMIC_ACQUIRE);
         __atomic_store_n(&bits[word].allocs, live, __ATOMIC_RELAXED);
-        __atomic_store_n(&bits[word].marks, keeps ? live : 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&scanned[word], keeps ? live : 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&bits[word].marks, 0, __ATOMIC_RELAXED);
+        scanned[word] = 0;
         used += (uint32_t)__builtin_popcountll(live);
-    }
-    if (keeps) {
-        atomic_fetch_add_explicit(&collected_old_bytes, (size_t)used * span->cell_size, memory_order_relaxed);
-        atomic_fetch_add_explicit(&collected_old_objects, used, memory_order_relaxed);
     }
     span_renew(span);
     return used;

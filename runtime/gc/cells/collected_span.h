@@ -42,9 +42,6 @@ HIDDEN extern struct collected_lists {
     size_t kept;      /* bytes of KIND_KEPT, at the last trace */
     /* New large objects are born marked: from the start of a trace until the dead ones have been freed. */
     bool born_marked;
-    /* Sweeping keeps the marks, so that the next trace can be young. Changed in the stopped world, and by
-     * collected_forget_old. */
-    _Atomic bool keeps_marks;
     bool tracing; /* between collected_begin_trace and collected_end_trace; changed in the stopped world */
     bool holds_large; /* collected_hold_large */
 } collected_lists;
@@ -88,8 +85,5 @@ extern _Atomic size_t collected_bytes_since;
 /* Bytes of all collected spans, their free cells included, and of all collected large objects. Written under
  * the lock of their lists. */
 extern _Atomic size_t collected_bytes_held;
-/* Bytes and objects that the last trace marked, if their marks stay: of spans that were swept since, and of
- * large objects; less those freed by hand. */
-extern _Atomic size_t collected_old_bytes, collected_old_objects;
 
 #endif

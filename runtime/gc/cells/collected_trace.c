@@ -167,46 +167,10 @@ static size_t shares_blacken(bool ends)
     return black + kept_blacken();
 }
 
-/* The lock is released between lists: so no thread waits long for it. keeps_marks is cleared last: a child of
- * fork that is made meanwhile has to do this again. */
-void collected_forget_old(void)
-{
-    if (!collected_lists.keeps_marks)
-        return;
-    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
-        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++) {
-            world_enter();
-            lock_acquire(&collected_lists.lock);
-            for (uint32_t slot = collected_lists.spans[kind][cls]; slot; slot = span_of_slot(slot)->next)
-                bitmaps_whiten(slot, bitmaps_words(span_of_slot(slot)));
-            lock_release(&collected_lists.lock);
-            world_leave();
-        }
-    world_enter();
-    lock_acquire(&collected_lists.lock);
-    for (uint32_t slot = collected_lists.large; slot; slot = span_of_slot(slot)->all_next)
-        bitmaps_whiten(slot, 1);
-    collected_lists.keeps_marks = false;
-    lock_release(&collected_lists.lock);
-    world_leave();
-}
-
-bool collected_has_marks(void)
-{
-    return collected_lists.keeps_marks;
-}
-
-bool collected_has_old(void)
-{
-    return collected_lists.keeps_marks && !collected_lists.tracing && !collected_lists.born_marked;
-}
-
 size_t collected_begin_trace(void)
 {
-    if (UNLIKELY(collected_lists.tracing || collected_lists.born_marked)) {
-        collected_lists.keeps_marks = false;
+    if (UNLIKELY(collected_lists.tracing || collected_lists.born_marked))
         forget_marks();
-    }
     collected_lists.kept = 0;
     collected_lists.born_marked = collected_lists.tracing = true;
     return shares_blacken(false);
@@ -259,11 +223,9 @@ bool collected_holds_large(void)
     return held;
 }
 
-void collected_end_trace(bool keeps_marks)
+void collected_end_trace(void)
 {
     shares_blacken(true);
-    collected_lists.keeps_marks = keeps_marks;
-    collected_old_bytes = collected_old_objects = 0;
     count_threads();
     atomic_store_explicit(&collected_bytes_since, 0, memory_order_relaxed);
     collected_lists.tracing = false;
@@ -315,18 +277,7 @@ static uint32_t release_dead_spans(uint32_t kind, uint32_t cls, uint32_t kept)
     return kept;
 }
 
-/* A large object has survived a trace: it becomes white again, unless the marks stay. */
-static void renew_large(uint32_t slot)
-{
-    if (!collected_lists.keeps_marks) {
-        bitmaps_of(slot)->marks = 0;
-        return;
-    }
-    atomic_fetch_add_explicit(&collected_old_bytes, large_usable(span_of_slot(slot)), memory_order_relaxed);
-    atomic_fetch_add_explicit(&collected_old_objects, 1, memory_order_relaxed);
-}
-
-/* Give back the unmarked large objects. */
+/* Give back the unmarked large objects. The marked ones become white again, for the next cycle. */
 static void release_dead_large(heap_t *self)
 {
     world_enter();
@@ -340,7 +291,7 @@ static void release_dead_large(heap_t *self)
             collected_large_forget(span);
             large_free(self, span);
         } else {
-            renew_large(slot);
+            bitmaps_of(slot)->marks = 0;
         }
     }
     collected_lists.born_marked = false;

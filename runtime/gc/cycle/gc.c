@@ -48,12 +48,6 @@ static uint32_t members_wanted(void)
     return options.gcworkers > 0 ? (uint32_t)options.gcworkers : gc.cores;
 }
 
-/* An explicit collection promises to free all garbage. */
-static bool is_young_enough(enum cycle_reason reason)
-{
-    return gc.next_is_young && (reason != CYCLE_FORCED || options.gcyoung == OPTIONS_YOUNG_ALWAYS);
-}
-
 /* As in a cycle: then the threads are known as the runtime's own (swap/threads.c), and no allocation of
  * pthread_create begins a cycle. */
 void gc_start_workers(void)
@@ -73,9 +67,7 @@ static void collect(heap_t *self, enum cycle_reason reason)
                                .from = leaks_from,
                                .finds_leaks = finds_leaks,
                                .members = workers_ready(members_wanted()),
-                               .alone = heap < SHARED_MIN,
-                               .young = is_young_enough(reason),
-                               .keeps_marks = gc_keeps_marks};
+                               .alone = heap < SHARED_MIN};
     if (!mark_prepare(request.members))
         return;
     uint64_t program_ns = gc_program_time(), outside = gc_outside_of(collected_bytes_held);

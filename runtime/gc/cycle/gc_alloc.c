@@ -67,7 +67,7 @@ static void wait_for_background(void)
  * mark. */
 static uint64_t allowance(uint64_t goal)
 {
-    return gc.next_is_young ? goal : pacer_allowance(gc.trace_began, goal, mark_progress(), gc.live);
+    return pacer_allowance(gc.trace_began, goal, mark_progress(), gc.live);
 }
 
 static void pass_a_moment(void)

@@ -5,7 +5,6 @@
 #include "runtime/cycle/percent.h"
 #include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cycle/gc_state.h"
-#include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 #include "runtime/policy/saturate.h"
@@ -110,30 +109,6 @@ static uint64_t collector_time(const trace_result_t *result)
            (result->beside_ns - with_all) * result->beside_members;
 }
 
-/* The cost of a trace counts the faults of the program's first writes to pages that are watched. */
-static young_trace_t describe_generation(const trace_result_t *result)
-{
-    enum { FAULT_NS = 1500 };
-    size_t written = 0;
-    for (uint32_t round = 0; round < result->rounds; round++)
-        written += result->written[round];
-    return (young_trace_t){.young = result->young,
-                           .cost_ns = collector_time(result) + written / OS_PAGE * FAULT_NS,
-                           .allocated = subtract(gc.trace_began, gc.live),
-                           .live = result->found.bytes,
-                           .goal = gc.pacer.goal};
-}
-
-bool gc_keeps_marks(const trace_result_t *result)
-{
-    young_trace_t trace = describe_generation(result);
-    gc.floating = young_floating(&gc.young, &trace);
-    gc.next_is_young = young_is_next(&gc.young, &trace);
-    gc.next_is_young |= options.gcyoung == OPTIONS_YOUNG_ALWAYS;
-    gc.next_is_young &= options.gcyoung != OPTIONS_YOUNG_OFF && !options.collect;
-    return gc.next_is_young;
-}
-
 static uint64_t program_time_beside(const trace_result_t *result)
 {
     return result->beside_ns * (gc.cores > result->beside_members ? gc.cores - result->beside_members : 0);
@@ -199,7 +174,6 @@ void gc_pace_by_cycle(const trace_result_t *result, uint64_t outside, uint64_t p
     gc.told_ns = gc.ended_ns = os_now_ns();
     pace_runway(result);
     pacer_end_cycle(&gc.pacer, &(pacer_cycle_t){.live = result->found.bytes,
-                                                .floating = result->young ? gc.floating : 0,
                                                 .roots = result->found.root_bytes,
                                                 .threads = collected_threads(),
                                                 .outside = outside,

@@ -19,7 +19,6 @@
 #include "runtime/gc/cycle/trace.h"
 #include "runtime/os/lock.h"
 #include "runtime/policy/pacer.h"
-#include "runtime/policy/young.h"
 
 /* The least runway: it covers what threads take between two comparisons with the trigger. */
 enum { GC_RUNWAY = 64 * 1024 };
@@ -28,10 +27,7 @@ enum { GC_RUNWAY = 64 * 1024 };
 typedef struct gc_state {
     lock_t lock; /* held throughout a cycle */
     pacer_t pacer;
-    young_t young;
-    _Atomic bool next_is_young; /* the marks of the last trace were kept */
     _Atomic size_t trace_began; /* bytes of the heap at the begin of this trace */
-    size_t floating;            /* of gc.live, what may be garbage after a young trace */
     _Atomic bool started;       /* written once, by gc_start, when the collector listens to cycles */
     unsigned cores;
     uint64_t told_ns;  /* when the pacer was last told of the program's time */
@@ -85,8 +81,6 @@ uint64_t gc_program_time(void);
 
 /* Before a trace: note how fast the program has allocated since the last one. */
 void gc_note_rate(void);
-/* In the last stop of a concurrent trace: are the marks to stay, for a young trace next? */
-bool gc_keeps_marks(const trace_result_t *result);
 /* After a trace, in this order: count it, complete its event, tell the pacer, tell listeners. */
 void gc_note_cycle(const trace_result_t *result, bool forced);
 void gc_describe_cycle(weir_event *event, trace_result_t *result);

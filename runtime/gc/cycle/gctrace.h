@@ -21,7 +21,6 @@
  * before the last stop, how many times a thread had to wait for the end, and for how long in all:
  *
  *     gc 7 beside the program: pages written 7168+1993+375+11, 1 waits, 0.21 ms
- *     gc 8 young, beside the program: pages written 420+12, 0 waits, 0 ms
  *
  * MB is 2^20 bytes, rounded down. Times of 10 ms and more are whole; shorter ones have two significant digits
  * and at most three decimals; all are rounded down. Two more lines, which Go does not have, say that the
@@ -69,7 +68,6 @@ typedef struct gctrace_cycle {
 
 /* Of a trace that went on beside the program. */
 typedef struct gctrace_beside {
-    bool young;
     uint32_t rounds;
     const uint64_t *pages; /* written before each round and before the last stop: rounds + 1 of them */
     uint64_t waits, wait_ns;

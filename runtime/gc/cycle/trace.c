@@ -32,7 +32,7 @@ static struct {
     bool lost;               /* it is not known what was written */
     _Atomic bool hurry;
     trace_result_t last;
-    _Atomic uint64_t stop_ns;   /* how long the last full trace would have taken in one stop */
+    _Atomic uint64_t stop_ns;   /* how long the last trace would have taken in one stop */
     _Atomic uint64_t budget_ns; /* for a stop; AS_OPTION: what the option says */
 } trace = {.budget_ns = AS_OPTION};
 
@@ -147,8 +147,8 @@ static mark_result_t finish(size_t black)
 
 static void end_trace(mark_result_t found)
 {
+    collected_end_trace();
     trace.result->found = found;
-    collected_end_trace(trace.result->beside && trace.request->keeps_marks(trace.result));
     trace.event->live = found.bytes;
     trace.event->live_objects = found.objects;
     trace.event->roots = found.root_bytes;
@@ -218,16 +218,14 @@ static void mark_in_rounds(void)
         size_t *written = &result->written[result->rounds++];
         trace.lost = !ask_what_was_written(written);
         mark_run(trace.request->members);
-        uint64_t took = os_now_ns() - began;
-        result->rounds_ns += took;
-        more = rounds_go_on(&rounds, *written, took);
+        more = rounds_go_on(&rounds, *written, os_now_ns() - began);
     }
 }
 
 /* Marks again from the beginning, because it is not known what was written. */
 static mark_result_t finish_anew(void)
 {
-    trace.result->beside = trace.result->young = false;
+    trace.result->beside = false;
     root_watch_lose(0, UINTPTR_MAX);
     size_t black = collected_begin_trace();
     mark_begin();
@@ -267,10 +265,6 @@ static bool run_beside(void)
     mark_result_t found = finish_beside();
     result->allocated = allocated_since(began);
     found.bytes += result->allocated;
-    if (result->young) {
-        found.bytes += collected_old_bytes;
-        found.objects += collected_old_objects;
-    }
     end_trace(found);
     start_world();
     return true;
@@ -332,13 +326,6 @@ void trace_hurry(void)
     trace.hurry = true;
 }
 
-/* A young trace needs the marks of the last trace, to know all that was written since it began, and the rules
- * of that trace. */
-static bool is_young(const trace_request_t *request, bool beside)
-{
-    return beside && request->young && watch_is_armed() && collected_has_old() && mark_has_same_rules();
-}
-
 /* How long the trace would have taken in one stop, which needs no rounds. */
 static uint64_t in_one_stop_ns(const trace_result_t *result)
 {
@@ -346,42 +333,27 @@ static uint64_t in_one_stop_ns(const trace_result_t *result)
     return result->mark_ns + result->spare_ns + by_few * result->beside_members / result->members;
 }
 
-/* True: the trace can be concurrent. */
-static bool begin_full(bool beside)
-{
-    if (collected_has_marks()) {
-        watch_disarm();
-        collected_forget_old();
-    }
-    return beside && !is_pinned() && watch_arm();
-}
-
 bool trace_run(const trace_request_t *request, bool beside, weir_event *event, trace_result_t *result)
 {
-    *result = (trace_result_t){.beside_members = members_beside(request->members),
-                               .members = request->members,
-                               .young = is_young(request, beside)};
+    *result =
+        (trace_result_t){.beside_members = members_beside(request->members), .members = request->members};
     trace.request = request;
     trace.event = event;
     trace.result = result;
     bool done = false;
     collected_hold_large(beside);
-    bool armed = result->young ? watch_go_on() : begin_full(beside);
+    bool armed = beside && !is_pinned() && watch_arm();
     if (armed) {
         if (options.collect)
             mapped_watch();
         done = run_beside();
         mapped_end();
         mark_written_end();
-        if (collected_has_marks())
-            root_watch_end();
-        else
-            watch_disarm();
+        watch_disarm();
     } else {
         done = run_in_a_stop();
     }
     collected_hold_large(false);
-    if (!result->young)
-        trace.stop_ns = in_one_stop_ns(result);
+    trace.stop_ns = in_one_stop_ns(result);
     return done;
 }

@@ -27,7 +27,6 @@
 #include "runtime/policy/rounds.h"
 
 struct origin_frame;
-struct trace_result;
 
 /* What is asked for. */
 typedef struct trace_request {
@@ -36,15 +35,12 @@ typedef struct trace_request {
     bool finds_leaks;                /* the caller searches for leaks; nothing is freed */
     uint32_t members;                /* markers that there are */
     bool alone;                      /* by one marker: too little to share */
-    bool young;                      /* a young trace will do, if one is possible */
-    /* Called in the last stop of a concurrent trace: are the marks to stay, for a young one next? */
-    bool (*keeps_marks)(const struct trace_result *result);
 } trace_request_t;
 
 /* The result; nanoseconds and bytes. */
 typedef struct trace_result {
     mark_result_t found;
-    bool beside, young;
+    bool beside;
     uint32_t stops, rounds;
     uint64_t pauses[3], longest; /* of each stop, from the request to the restart */
     /* Of all stops: until all threads stood still, until the work was done, until all could run. */

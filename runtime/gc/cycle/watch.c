@@ -105,12 +105,6 @@ bool watch_arm(void)
     return false;
 }
 
-bool watch_go_on(void)
-{
-    mark_prepare_beside();
-    return true;
-}
-
 static bool is_watched(uintptr_t from, uintptr_t to)
 {
     for (uint32_t i = 0; i < watch.count; i++)
@@ -131,11 +125,6 @@ void watch_disarm(void)
         dirty_end(watch.ranges[i].from, watch.ranges[i].to);
     watch.count = 0;
     dirty_close();
-}
-
-bool watch_is_armed(void)
-{
-    return watch.count > 0 && watch.count < range_limit / 2;
 }
 
 void watch_after_fork_child(void)

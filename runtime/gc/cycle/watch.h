@@ -33,11 +33,6 @@ void watch_roots(void);
 bool watch_ask(watch_visit *visit, size_t *bytes);
 bool watch_look(watch_visit *visit, size_t *bytes);
 void watch_disarm(void);
-/* Instead of watch_arm, before a young trace: what is watched stays so. True. */
-bool watch_go_on(void);
-/* Has everything that was written since watch_arm been noted? False in the child of a fork, and when so many
- * ranges are watched that it is better to begin anew. */
-bool watch_is_armed(void);
 void watch_after_fork_child(void);
 
 /* How many ranges can be watched, for tests: 0 for the usual. */

@@ -77,11 +77,6 @@ void mark_watch(bool watching);
 /* From the next collection on, a word in a collected object keeps another alive only if it points to its
  * start; a word in the roots, if it points anywhere into it. Returns the previous setting. */
 bool mark_set_base_only(bool base_only);
-/* A type with a trace function is in use: what it reads is not known, so no trace may leave objects alone. */
-void mark_note_function(void);
-/* Would a trace now mark what the last one marked? False if mark_set_base_only was called since, or a trace
- * function is in use. */
-bool mark_has_same_rules(void);
 /* Does p, found in a collected object, keep the object alive that it points into? */
 bool mark_keeps(const void *p);
 

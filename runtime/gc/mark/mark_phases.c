@@ -19,7 +19,6 @@ _Atomic bool marker_any_put_off;
 
 static uint32_t prepared;      /* markers */
 static _Atomic bool base_only; /* from the next collection on */
-static _Atomic bool has_functions;
 
 bool mark_prepare(uint32_t members)
 {
@@ -96,17 +95,6 @@ mark_result_t mark_end(void)
 bool mark_set_base_only(bool on)
 {
     return atomic_exchange(&base_only, on);
-}
-
-void mark_note_function(void)
-{
-    if (!has_functions)
-        has_functions = true;
-}
-
-bool mark_has_same_rules(void)
-{
-    return marker_state.base_only == base_only && !has_functions;
 }
 
 /* --- questions about addresses --- */
