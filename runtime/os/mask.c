@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/base/filter.h"
+
 /* The signal by which the C library has every thread change its user. setuid and its relatives wait until
  * each thread has handled it, and hold the lock for threads' stacks meanwhile. */
 #ifdef __GLIBC__
@@ -34,11 +36,12 @@ uint64_t os_block_signals(void)
     return block(0);
 }
 
-/* Does the kernel drop SIGCHLD as it is sent? It does so by default, too. */
+/* Does the kernel drop SIGCHLD as it is sent? It does so by default, too. False if that may not be asked. */
 static bool no_child_is_heard_of(void)
 {
     mask_action_t action;
-    return syscall(SYS_rt_sigaction, SIGCHLD, NULL, &action, sizeof action.mask) == 0 &&
+    return filter_permits(FILTER_SIGNAL) &&
+           syscall(SYS_rt_sigaction, SIGCHLD, NULL, &action, sizeof action.mask) == 0 &&
            (action.handler == SIG_DFL || action.handler == SIG_IGN);
 }
 

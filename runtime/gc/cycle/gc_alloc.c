@@ -32,10 +32,11 @@ static bool is_beyond(uint64_t goal, size_t request)
 }
 
 /* The thread counts as stopped while it waits, so that the thread that collects need not stop it. No handler
- * of the program may run meanwhile. In a vfork, what world_block_begin would note is taken. */
+ * of the program may run meanwhile. In a vfork, what world_block_begin would note is taken. Where nothing may
+ * be collected, nothing is stopped. */
 static void wait_as_stopped(void (*wait)(void))
 {
-    if (atomic_load_explicit(&cache.heap->thread.vforks, memory_order_relaxed)) {
+    if (atomic_load_explicit(&cache.heap->thread.vforks, memory_order_relaxed) || !gc_is_permitted()) {
         wait();
         return;
     }
