@@ -42,7 +42,8 @@ void mark_written_begin(void)
     enum { SHADOW_SHARE = 16 };
     mark_written_end(); /* in a child of fork, what the parent had */
     written.most = (uint32_t)(__atomic_load_n(&bitmaps_reach, __ATOMIC_ACQUIRE) >> SLOT_SHIFT);
-    written.count = written.taken = 0;
+    written.count = 0;
+    written.taken = 0;
     written.slots = os_take(slots_bytes());
     written.pages = written.slots ? os_take(pages_bytes()) : NULL;
     if (!written.pages)
@@ -86,7 +87,8 @@ static bool take(uint32_t *slot, uint32_t *pages)
 
 void marker_written_clear(void)
 {
-    written.count = written.taken = 0;
+    written.count = 0;
+    written.taken = 0;
 }
 
 /* --- a page --- */
