@@ -22,11 +22,6 @@ class Contender:
     memory: str  # the programs are PROGRAM-MEMORY
     library: str = "glibc"  # that is preloaded
     settings: dict = field(default_factory=dict)  # of the environment
-    only: tuple = ()  # programs; empty: all
-
-    def keys(self):
-        """Of WEIR_DEBUG. The contender is left out if the runtime does not know one."""
-        return re.findall(r"(\w+)=", self.settings.get("WEIR_DEBUG", ""))
 
 
 @dataclass(frozen=True)
@@ -132,7 +127,6 @@ SHAPES = Suite(
         Contender("go", "go", settings={"GODEBUG": "gctrace=1"}),
         Contender("weir", "weir", settings={"WEIR_DEBUG": "gcconcurrent=1"}),
         Contender("weir, in a stop", "weir", settings={"WEIR_DEBUG": "gcconcurrent=0"}),
-        Contender("weir, full cycles", "weir", settings={"WEIR_DEBUG": "gcconcurrent=1,gcyoung=0"}, only=("server",)),
     ),
     measures=(
         Measure("M operations/s", 3, of_run(lambda run: run.million_operations())),
@@ -154,5 +148,4 @@ SHAPES = Suite(
         Target("cache, 1 GiB", "slowest 10 ms in cycles", "", 0.4, False),
         Target("cache, 1 GiB", "CPU ns/operation", "go", 0.8, True),
         Target("cache, 1 GiB", "peak MiB", "go", 1, True),
-        Target("server", "collector CPU ns/operation", "weir, full cycles", 0.5, True),
     ))
