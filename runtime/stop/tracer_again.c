@@ -1,7 +1,8 @@
 /* tracer_again: restarts system calls that a stop interrupts with EINTR and that the kernel does not restart
- * (signal(7): "interrupted by stop signals"). The task sets the program counter back to the call, and puts
- * the call's number back into its register. A relative timeout would then begin anew, so the task replaces it
- * by the time that is left:
+ * (signal(7): "interrupted by stop signals"). In place of EINTR the task writes the result by which a call
+ * tells the kernel to restart it, unless a handler is to run (ERESTARTNOHAND): then the program gets EINTR,
+ * be the signal pending already or sent while the thread is held. A relative timeout would begin anew, so
+ * the task replaces it by the time that is left:
  *
  *     a pointer to a timespec      points to one in the thread's tracer_call_t from then on
  *     milliseconds in a register   are reduced; the upper half of the register, which the kernel ignores,
@@ -9,8 +10,7 @@
  *     SO_RCVTIMEO, SO_SNDTIMEO     is not changed; the descriptor's register gets the same mark
  *
  * These marks tell a call that is interrupted again from a new one. If the time is over, the call returns
- * what it returns on a timeout. Two kinds of calls are not restarted: those that must not be (close), and
- * those that a signal of the program interrupts.
+ * what it returns on a timeout. Calls that must not be restarted (close) are not.
  */
 #include "runtime/stop/tracer_task.h"
 
@@ -35,6 +35,9 @@
 #ifndef SYS_io_uring_enter
 #define SYS_io_uring_enter 426
 #endif
+
+/* Results of calls that no program ever sees: ERESTARTNOHAND, ERESTART_RESTARTBLOCK. */
+enum { RESTART_NO_HANDLER = 514, RESTART_BLOCK = 516 };
 
 enum timeout { NO_TIMEOUT, MILLISECONDS, TIMESPEC, RECEIVE, SEND };
 
@@ -90,24 +93,6 @@ bool tracer_is_ignored(const tracer_order_t *order, int number)
         return !order->hears_of_children;
     tracer_call(SYS_rt_sigaction, number, 0, (long)&action, sizeof action.mask, 0, 0);
     return action.handler == SIG_IGN || (action.handler == SIG_DFL && by_default >> (number - 1) & 1);
-}
-
-/* Is a signal pending that the thread neither blocks nor ignores? Then that signal has interrupted the
- * call. */
-static bool has_signal(const tracer_order_t *order, int thread)
-{
-    enum { SOME = 8, GET_MASK = 0x420a /* PTRACE_GETSIGMASK */ };
-    siginfo_t pending[SOME];
-    uint64_t blocked = 0;
-    tracer_call(SYS_ptrace, GET_MASK, thread, sizeof blocked, (long)&blocked, 0, 0);
-    for (unsigned shared = 0; shared < 2; shared++) {
-        struct __ptrace_peeksiginfo_args from = {.flags = shared ? PTRACE_PEEKSIGINFO_SHARED : 0, .nr = SOME};
-        long count = tracer_call(SYS_ptrace, PTRACE_PEEKSIGINFO, thread, (long)&from, (long)pending, 0, 0);
-        for (long i = 0; i < count; i++)
-            if (!(blocked >> (pending[i].si_signo - 1) & 1) && !tracer_is_ignored(order, pending[i].si_signo))
-                return true;
-    }
-    return false;
 }
 
 /* The kernel reads it, because the address may be unmapped by now. */
@@ -186,19 +171,17 @@ static bool set_rest(int process, const struct again *call, tracer_call_t *note,
 bool tracer_begin_again(const tracer_order_t *order, const tracer_thread_t *thread,
                         struct user_regs_struct *registers)
 {
-    enum { LENGTH = 2 /* of the instruction: 0f 05 */ };
     if ((long)registers->orig_rax < 0 || (long)registers->rax != -EINTR)
         return false;
     const struct again *call = find((long)registers->orig_rax);
-    if (!call || has_signal(order, thread->thread))
+    if (!call)
         return false;
     if (set_rest(order->process, call, thread->call, registers)) {
-        registers->rax = registers->orig_rax;
-        registers->rip -= LENGTH;
+        registers->rax = (unsigned long)-RESTART_NO_HANDLER;
     } else {
         registers->rax = (unsigned long)call->is_over;
+        registers->orig_rax = (unsigned long)-1;
     }
-    registers->orig_rax = (unsigned long)-1;
     return true;
 }
 
@@ -206,15 +189,13 @@ bool tracer_begin_again(const tracer_order_t *order, const tracer_thread_t *thre
 
 bool tracer_is_restarted(const struct user_regs_struct *registers)
 {
-    enum { RESTART_BLOCK = 516 }; /* ERESTART_RESTARTBLOCK, which no program ever sees */
     return (long)registers->orig_rax >= 0 && (long)registers->rax == -RESTART_BLOCK;
 }
 
 /* Where the kernel has written the rest of the call's time; 0: nowhere. It has done so if the result is
- * ERESTARTNOHAND, which no program ever sees; otherwise the result is EINTR. */
+ * ERESTARTNOHAND; otherwise the result is EINTR. */
 static uintptr_t rest_of(const struct user_regs_struct *registers)
 {
-    enum { RESTART_NO_HANDLER = 514 };
     if ((long)registers->rax != -RESTART_NO_HANDLER)
         return 0;
     switch ((long)registers->orig_rax) {

@@ -301,9 +301,10 @@ bool trace_would_be_beside(size_t heap)
         return false;
     if (options.gcconcurrent == OPTIONS_CONCURRENT_ALWAYS)
         return true;
-    if (options.collect || heap < MIN)
+    uint64_t budget = trace_budget_ns();
+    if (options.collect || (heap < MIN && budget))
         return false;
-    return trace.stop_ns ? trace.stop_ns > trace_budget_ns() : heap >= FIRST_MIN;
+    return trace.stop_ns || !budget ? trace.stop_ns >= budget : heap >= FIRST_MIN;
 }
 
 bool trace_is_beside(size_t heap, const trace_request_t *request)
