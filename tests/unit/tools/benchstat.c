@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/weir/benchstat/regexp_size.h"
 #include "tools/weir/benchstat/results.h"
 #include "tools/weir/benchstat/statistics.h"
 #include "tools/weir/benchstat/table.h"
@@ -281,4 +282,41 @@ Test(benchstat, tables)
     cr_expect_not(table->summaries[0].has_mean);
     cr_expect(close_to(table->summaries[1].mean, 10) && close_to(table->summaries[1].ratio, 2));
     cr_expect_eq(table->summaries[1].warning_count, 1);
+}
+
+/* glibc's regcomp needs memory for each copy of what is repeated: 2 GiB for thirty signs (found by the fuzzer). */
+Test(benchstat, a_regular_expression_that_becomes_too_large_is_refused)
+{
+    static const char *const too_large[] = {
+        "a++++++++++++++++++++++++++++++",
+        "((((((((((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+",
+        "a{255}{255}",
+        "(ab){1,200}{1,200}",
+        "(((a{100}){100}){100})",
+        "++++++++++++++++++++++++++++++++++",
+    };
+    static const char *const fine[] = {
+        "",
+        "a+b+c+",
+        "(a|b)+",
+        "[+]+",
+        "[]+++++++++++++++++++]",
+        "[[:alpha:]+++++++++++++++++++++]",
+        "a{100}",
+        "\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+",
+        "(unclosed",
+        ")",
+        "a{",
+        "a{,",
+        "[",
+        "a\\",
+    };
+    for (size_t i = 0; i < COUNT(too_large); i++)
+        cr_expect(regexp_is_too_large(too_large[i]), "%s", too_large[i]);
+    for (size_t i = 0; i < COUNT(fine); i++)
+        cr_expect_not(regexp_is_too_large(fine[i]), "%s", fine[i]);
+    char deep[2001];
+    memset(deep, '(', sizeof deep - 1);
+    deep[sizeof deep - 1] = '\0';
+    cr_expect(regexp_is_too_large(deep));
 }

@@ -5,6 +5,7 @@
 #include "tools/weir/benchstat/expression.h"
 #include "tools/weir/benchstat/filter.h"
 #include "tools/weir/benchstat/memory.h"
+#include "tools/weir/benchstat/regexp_size.h"
 
 enum filter_kind { FILTER_AND, FILTER_OR, FILTER_NOT, FILTER_WORD, FILTER_REGEXP };
 
@@ -92,6 +93,8 @@ static void compile(struct expression *expression, struct filter *filter)
     bool any_case = strncmp(text, "(?i)", 4) == 0;
     char *posix = translated(text + (any_case ? 4 : 0));
     filter->kind = FILTER_REGEXP;
+    if (regexp_is_too_large(posix))
+        expression_fail(expression, "too large a regular expression");
     if (regcomp(&filter->regexp, posix, REG_EXTENDED | REG_NOSUB | (any_case ? REG_ICASE : 0)) != 0)
         expression_fail(expression, "not a regular expression");
     free(posix);
