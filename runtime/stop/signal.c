@@ -112,7 +112,7 @@ static void stop_here(ucontext_t *context)
 {
     uintptr_t red_zone[TRACER_RED_ZONE / 8];
     os_frame_t frame = frame_of(context, red_zone);
-    stop_calls->stop(&frame);
+    __atomic_load_n(&stop_calls->stop, __ATOMIC_ACQUIRE)(&frame);
     __asm__ volatile("" : : "r"(red_zone) : "memory");
 }
 

@@ -294,7 +294,7 @@ static void ask_again(heap_t *heap)
 
 static bool by_signal(void (*at_signal)(const os_frame_t *frame))
 {
-    handler.stop = at_signal;
+    __atomic_store_n(&handler.stop, at_signal, __ATOMIC_RELEASE); /* a thread may yet be in the last stop's */
     handled = 0;
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
         if (has_to_stop(heap) && !stands(heap)) {
