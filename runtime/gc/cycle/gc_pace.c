@@ -114,6 +114,13 @@ static uint64_t program_time_beside(const trace_result_t *result)
     return result->beside_ns * (gc.cores > result->beside_members ? gc.cores - result->beside_members : 0);
 }
 
+/* The time in which threads wait for the trace counts as the collector's. Else, with more live than the limit,
+ * the program would wait for one trace after the other, and the limiter would not know. */
+static uint64_t waited_beside(const trace_result_t *result)
+{
+    return least(result->wait_ns, program_time_beside(result));
+}
+
 void gc_note_cycle(const trace_result_t *result, bool forced)
 {
     size_t place = gc.stats.cycles % 256;
@@ -173,12 +180,14 @@ void gc_pace_by_cycle(const trace_result_t *result, uint64_t outside, uint64_t p
 {
     gc.told_ns = gc.ended_ns = os_now_ns();
     pace_runway(result);
-    pacer_end_cycle(&gc.pacer, &(pacer_cycle_t){.live = result->found.bytes,
-                                                .roots = result->found.root_bytes,
-                                                .threads = collected_threads(),
-                                                .outside = outside,
-                                                .collector_ns = collector_time(result),
-                                                .program_ns = program_ns + program_time_beside(result)});
+    pacer_end_cycle(
+        &gc.pacer,
+        &(pacer_cycle_t){.live = result->found.bytes,
+                         .roots = result->found.root_bytes,
+                         .threads = collected_threads(),
+                         .outside = outside,
+                         .collector_ns = collector_time(result) + waited_beside(result),
+                         .program_ns = program_ns + program_time_beside(result) - waited_beside(result)});
     gc.trigger = gc.pacer.trigger;
     gc.stats.goal = gc.pacer.goal;
     publish();

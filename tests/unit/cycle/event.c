@@ -10,6 +10,7 @@
 #include <weir/gc.h>
 #include <weir/pool.h>
 
+#include "runtime/config/options.h"
 #include "runtime/cycle/cycle.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/gc/cycle/gc.h"
@@ -144,7 +145,7 @@ Test(event, the_limit_is_told, .init = begin)
     cr_expect(reached);
 }
 
-Test(event, the_limiter_is_told)
+static void expect_limiter(void)
 {
     weir_event_listen(WEIR_EVENT_BIT(WEIR_EVENT_LIMITER_ON), note, seen);
     static void *volatile kept[3000];
@@ -152,6 +153,18 @@ Test(event, the_limiter_is_told)
     for (size_t i = 0; i < 400000 && count == 0; i++)
         kept[i % COUNT(kept)] = weir_gc_alloc(5000); /* 15 MB stay live: twice the limit */
     cr_expect_eq(count, 1);
+}
+
+Test(event, the_limiter_is_told)
+{
+    expect_limiter();
+}
+
+/* The program waits for traces that go on beside it: that counts as the collector's time. */
+Test(event, the_limiter_is_told_of_traces_beside_the_program)
+{
+    options.gcconcurrent = OPTIONS_CONCURRENT_ALWAYS;
+    expect_limiter();
 }
 
 /* A listener that is told with no lock held may do anything. */
