@@ -114,8 +114,8 @@ static uint64_t program_time_beside(const trace_result_t *result)
     return result->beside_ns * (gc.cores > result->beside_members ? gc.cores - result->beside_members : 0);
 }
 
-/* The time in which threads wait for the trace counts as the collector's. Else, with more live than the limit,
- * the program would wait for one trace after the other, and the limiter would not know. */
+/* The time in which threads wait for the trace counts as the collector's. Else, with more live than the
+ * limit, the program would wait for one trace after the other, and the limiter would not know. */
 static uint64_t waited_beside(const trace_result_t *result)
 {
     return least(result->wait_ns, program_time_beside(result));
