@@ -95,7 +95,7 @@ static void compile(struct expression *expression, struct filter *filter)
     filter->kind = FILTER_REGEXP;
     if (regexp_is_too_large(posix))
         expression_fail(expression, "too large a regular expression");
-    if (regcomp(&filter->regexp, posix, REG_EXTENDED | REG_NOSUB | (any_case ? REG_ICASE : 0)) != 0)
+    else if (regcomp(&filter->regexp, posix, REG_EXTENDED | REG_NOSUB | (any_case ? REG_ICASE : 0)) != 0)
         expression_fail(expression, "not a regular expression");
     free(posix);
 }
