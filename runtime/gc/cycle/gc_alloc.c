@@ -52,13 +52,13 @@ static void wait_for_lock(void)
     lock_acquire(&gc.lock);
 }
 
-/* A thread that has reached the goal waits for the end of the concurrent trace. It writes nothing meanwhile,
- * so the rounds of rescanning end the sooner. */
-static void wait_for_background(void)
+/* A thread waits for the concurrent trace: at the goal for its end, before that for a moment. It writes
+ * nothing meanwhile, so the rounds of rescanning end the sooner. */
+static void wait_for_trace(void (*wait)(void))
 {
     uint64_t began = os_now_ns();
     work_hasten();
-    wait_as_stopped(background_wait);
+    wait_as_stopped(wait);
     atomic_fetch_add(&gc.waits, 1);
     atomic_fetch_add(&gc.wait_ns, os_now_ns() - began);
 }
@@ -75,15 +75,6 @@ static void pass_a_moment(void)
 {
     enum { MOMENT_NS = 1000 * 1000 };
     background_wait_for(MOMENT_NS);
-}
-
-static void wait_a_moment(void)
-{
-    uint64_t began = os_now_ns();
-    work_hasten();
-    wait_as_stopped(pass_a_moment);
-    atomic_fetch_add(&gc.waits, 1);
-    atomic_fetch_add(&gc.wait_ns, os_now_ns() - began);
 }
 
 /* Take the collector's lock. False, without it: another thread holds it, and the request does not pass the
@@ -108,9 +99,9 @@ COLD static void collect_if_triggered(size_t request, bool at_limit)
     if (background_is_asked()) {
         uint64_t goal = __atomic_load_n(&gc.counts.goal, __ATOMIC_RELAXED);
         if (at_limit || is_beyond(goal, request))
-            wait_for_background();
+            wait_for_trace(background_wait);
         else if (is_beyond(allowance(goal), request))
-            wait_a_moment();
+            wait_for_trace(pass_a_moment);
         return;
     }
     bool is_wanted = false;

@@ -218,7 +218,9 @@ static void mark_in_rounds(void)
         size_t *written = &result->written[result->rounds++];
         trace.lost = !ask_what_was_written(written);
         mark_run(trace.request->members);
-        more = rounds_go_on(&rounds, *written, os_now_ns() - began);
+        uint64_t took = os_now_ns() - began;
+        result->rounds_ns += took;
+        more = rounds_go_on(&rounds, *written, took);
     }
 }
 

@@ -21,8 +21,8 @@ void marker_put_off(marker_t *self, uintptr_t object)
     atomic_store_explicit(&marker_any_put_off, true, memory_order_relaxed);
 }
 
-/* A cell may be scanned and not marked: it was freed by hand; or it is new, and the thread that had freed it
- * before has cleared the mark only now (collected_free). If it is marked later, it has to be scanned. */
+/* A cell that is scanned and not marked would have to be scanned if it is marked later. There should be none:
+ * during a trace no mark is taken back (collected_free). */
 void marker_again(marker_t *self, uint32_t slot, uint32_t first, uint32_t end)
 {
     while (first < end) {

@@ -152,7 +152,7 @@ static void look_at(marker_t *self, uintptr_t from, uintptr_t to, uint32_t *shad
         look_at_all(self, (const uintptr_t *)from, (const uintptr_t *)to);
 }
 
-/* Of an object that was scanned, the mark may be missing: see marker_again. */
+/* Does not ask for the mark: what was scanned has been marked, see marker_again. */
 static bool was_scanned(uint32_t slot, uint32_t cell)
 {
     uint64_t allocs = __atomic_load_n(&bitmaps_of(slot)[cell / 64].allocs, __ATOMIC_RELAXED);

@@ -1,16 +1,11 @@
 /* mapped: see mapped.h. */
-#define _GNU_SOURCE
 #include "runtime/gc/roots/mapped.h"
-
-#include <errno.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "runtime/base/filter.h"
 #include "runtime/os/os.h"
 #include "runtime/os/own.h"
 #include "runtime/process/dirty.h"
+#include "runtime/process/peek.h"
 
 enum { PARTS = 1024, SPARSE = 8, LEAST = 64 * 1024, COPIED = 64 * 1024 };
 
@@ -92,16 +87,12 @@ void mapped_end(void)
 static void copy_words(uintptr_t from, uintptr_t to)
 {
     static char copy[COPIED] __attribute__((aligned(64)));
-    int saved = errno;
-    long process = syscall(SYS_getpid);
     for (size_t size; from < to && mapped.part->known; from += size) {
         size = to - from < sizeof copy ? to - from : sizeof copy;
-        struct iovec here = {copy, size}, there = {(void *)from, size};
-        mapped.part->known = syscall(SYS_process_vm_readv, process, &here, 1L, &there, 1L, 0L) == (long)size;
+        mapped.part->known = peek(copy, from, size) == size;
         if (mapped.part->known)
             mapped.words((uintptr_t)copy, (uintptr_t)copy + size);
     }
-    errno = saved;
 }
 
 static void copy_and_count(uintptr_t from, uintptr_t to)

@@ -157,6 +157,7 @@ static inline void check_moves(void (*move)(void), enum phase phase)
     objects_make();
     collect_around(move, phase);
     cr_expect(trace_last()->beside);
+    cr_expect(trace_last()->rounds_ns > 0 && trace_last()->rounds_ns <= trace_last()->beside_ns);
     check_moved();
 }
 
