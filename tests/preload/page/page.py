@@ -42,6 +42,13 @@ for (const element of document.querySelectorAll("main :is(h2, h3, p, label, outp
 return lowest;
 """
 
+# Whether the browser has laid the page out for a width, and each plot has followed its room (it is told after the layout).
+FITTED = """
+return document.documentElement.clientWidth <= arguments[0]
+    && [...document.querySelectorAll(".plot")].filter(room => room.checkVisibility() && room.querySelector("canvas"))
+        .every(room => Math.abs(room.querySelector("canvas").getBoundingClientRect().width - room.clientWidth) < 1);
+"""
+
 
 def figures():
     with urllib.request.urlopen(f"{url}/debug/figures") as answer:
@@ -162,8 +169,7 @@ def turn(browser):
     assert browser.run(CONTRAST) >= 4.5, browser.run(CONTRAST)
     for width in (1280, 360, 320):
         browser.phone(width)
-        browser.until("fitted", lambda width=width: browser.run(
-            "return document.querySelector('#memory canvas').getBoundingClientRect().width") <= width)
+        browser.until("fitted", lambda width=width: browser.run(FITTED, width))
         check_width(browser, width)
     check_names(browser)
     assert (errors := browser.errors()) == [], errors
