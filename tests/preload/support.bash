@@ -20,9 +20,16 @@ SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/weir-test.XXXXXX")
 trap 'end_test' EXIT
 
 # The knobs that every real program is run with; MEMLIMIT is tight for the programs here, and soft. In collect mode
-# a second tracer checks each marking, and freed memory is filled.
-SETTINGS=("WEIR_GOGC=off" "WEIR_GOGC=100" "WEIR_GOGC=10" "WEIR_MEMLIMIT=${TIGHT_LIMIT:-16MiB}"
-    "WEIR_COLLECT=1 WEIR_GOGC=50 WEIR_DEBUG=gcverify=1,poison=1")
+# a second tracer checks each marking, and freed memory is filled; the last setting marks beside the program.
+# TEST_SETTING, from the environment, takes the place of all of them: tools/soak --programs.
+MANUAL=("WEIR_GOGC=off" "WEIR_GOGC=100" "WEIR_GOGC=10" "WEIR_MEMLIMIT=${TIGHT_LIMIT:-16MiB}")
+COLLECTED=("WEIR_COLLECT=1 WEIR_GOGC=50 WEIR_DEBUG=gcverify=1,poison=1"
+    "WEIR_COLLECT=1 WEIR_GOGC=50 WEIR_DEBUG=gcverify=1,poison=1,gcconcurrent=always")
+SETTINGS=("${MANUAL[@]}" "${COLLECTED[@]}")
+if [ -n "${TEST_SETTING-}" ]; then
+    COLLECTED=("$TEST_SETTING")
+    SETTINGS=("$TEST_SETTING")
+fi
 
 # run_parts [PART...]: a script of several parts names them in a line "# Parts: one two", has a function part_one for each,
 # and ends with run_parts "$@". ctest runs each as a test of its own; without arguments all are run.
@@ -37,10 +44,10 @@ run_parts() {
 
 # The parts of the tests that run real programs: how much they have to do is decided by the settings.
 part_manual() {
-    with_settings "${SETTINGS[@]:0:4}"
+    with_settings "${MANUAL[@]}"
 }
 part_collected() {
-    with_settings "${SETTINGS[@]:4}"
+    with_settings "${COLLECTED[@]}"
 }
 with_settings() {
     local SETTINGS=("$@")
