@@ -68,5 +68,5 @@ uint32_t slots_take(enum span_kind kind)
         }
         lock_release(&slots.lock);
     }
-    return slot ? slot : pages_take_span(false);
+    return slot ? slot : pages_take_span(BACKED_BY_SMALL);
 }

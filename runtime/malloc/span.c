@@ -45,20 +45,21 @@ void span_move(heap_t *from, heap_t *to, span_t *span)
 
 /* --- new and old spans --- */
 
-/* Will the new span be used up soon, so that a huge page pays? Yes if its cells leave no page of the slot
- * untouched, and the heap has handed out many cells of the class. Otherwise a thread that needs one cell of
- * each class would get 2 MiB for each. */
-static bool is_worth_huge(const heap_t *heap, uint32_t cls)
+/* The new span, and further ones, will be used up soon if its cells leave no page of the slot untouched, and
+ * the heap has handed out many cells of the class. Otherwise a thread that needs one cell of each class would
+ * get 2 MiB for each. */
+static enum span_backing backing_of(const heap_t *heap, uint32_t cls)
 {
     enum { HANDED_OUT = 1024 * 1024 };
-    return SLOT_SIZE % class_size(cls) < OS_PAGE && heap->counts.taken[cls] >= HANDED_OUT / class_size(cls);
+    bool is_many = heap->counts.taken[cls] >= HANDED_OUT / class_size(cls);
+    return is_many && SLOT_SIZE % class_size(cls) < OS_PAGE ? BACKED_BY_HUGE : BACKED_AS_BEFORE;
 }
 
 span_t *span_new(heap_t *heap, uint32_t cls)
 {
     uint32_t slot = spare_take_small(heap);
     if (!slot)
-        slot = pages_take_span(is_worth_huge(heap, cls));
+        slot = pages_take_span(backing_of(heap, cls));
     if (!slot)
         return NULL;
     span_t *span = span_of_slot(slot);

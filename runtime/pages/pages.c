@@ -10,6 +10,7 @@
 #include "runtime/os/os.h"
 #include "runtime/pages/commitment.h"
 #include "runtime/pages/held.h"
+#include "runtime/pages/huge_page.h"
 #include "runtime/pages/idle.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/metadata.h"
@@ -22,16 +23,6 @@
 
 /* --- slots --- */
 
-/* Huge pages pay for spans of small cells in a heap that has grown: 2 MiB are at most a twelfth of it, and
- * are soon used up. They do not pay where the release rule would give them back at once, nor near a limit. */
-static bool wants_huge(void)
-{
-    enum { LARGE_MIN = 24 * 1024 * 1024, ROOM_MIN = 32 * 1024 * 1024, PERCENT_MIN = 50 };
-    int64_t percent = idle_gc_percent();
-    return held_inuse() >= LARGE_MIN && (percent < 0 || percent >= PERCENT_MIN) && options.hugepages &&
-           limit_has_room(ROOM_MIN);
-}
-
 /* Slots were taken; `fresh` bytes of them do not count as held yet. */
 static void note_slots(size_t fresh)
 {
@@ -40,22 +31,22 @@ static void note_slots(size_t fresh)
 }
 
 /* One attempt; *refused: the hard limit refused it. */
-static uint32_t try_take(uint32_t count, size_t use, size_t alignment, bool is_full, uint8_t *before,
-                         bool *refused)
+static uint32_t try_take(uint32_t count, size_t use, size_t alignment, enum span_backing backing,
+                         uint8_t *before, bool *refused)
 {
-    bool full, huge = false;
+    bool full, huge = false, is_small = backing == BACKED_BY_HUGE;
     lock_acquire(&pages_lock);
     size_t fresh = before ? use : 1; /* pages: a small span is charged as it is touched */
-    uint32_t slot = runs_take(count, fresh, alignment, is_full, &full);
+    uint32_t slot = runs_take(count, fresh, alignment, is_small, &full);
     *refused = !slot && limit_refuses(fresh * OS_PAGE);
     if (!slot && !*refused)
-        slot = runs_take_new(count, fresh, alignment, is_full, full);
+        slot = runs_take_new(count, fresh, alignment, is_small, full);
     if (slot) {
         for (uint32_t i = 0; before && i < count; i++)
             before[i] = span_of_slot(slot + i)->touched;
         size_t touched = region_touched(slot, count);
         page_stats.pages_inuse += use;
-        huge = is_full && wants_huge() && runs_touch_huge(slot, count);
+        huge = huge_page_begin(slot, backing);
         note_slots(huge ? OS_HUGE_PAGE : touched < use ? (use - touched) * OS_PAGE : 0);
         if (before) {
             runs_touch(slot, count, use);
@@ -70,12 +61,12 @@ static uint32_t try_take(uint32_t count, size_t use, size_t alignment, bool is_f
     return slot;
 }
 
-static uint32_t take(uint32_t count, size_t use, size_t alignment, bool is_full, uint8_t *before)
+static uint32_t take(uint32_t count, size_t use, size_t alignment, enum span_backing backing, uint8_t *before)
 {
     bool refused;
-    uint32_t slot = try_take(count, use, alignment, is_full, before, &refused);
+    uint32_t slot = try_take(count, use, alignment, backing, before, &refused);
     if (UNLIKELY(refused) && limit_ask_program(use * OS_PAGE))
-        slot = try_take(count, use, alignment, is_full, before, &refused);
+        slot = try_take(count, use, alignment, backing, before, &refused);
     if (UNLIKELY(!slot))
         errno = ENOMEM;
     return slot;
@@ -83,12 +74,12 @@ static uint32_t take(uint32_t count, size_t use, size_t alignment, bool is_full,
 
 uint32_t pages_take(uint32_t count, size_t use, size_t alignment, uint8_t *before)
 {
-    return take(count, use, alignment, false, before);
+    return take(count, use, alignment, BACKED_BY_SMALL, before);
 }
 
-uint32_t pages_take_span(bool is_full)
+uint32_t pages_take_span(enum span_backing backing)
 {
-    return take(1, SLOT_PAGES, 1, is_full, NULL);
+    return take(1, SLOT_PAGES, 1, backing, NULL);
 }
 
 /* Count pages of small spans as touched. The lock is taken only if there is a limit that has to admit them.

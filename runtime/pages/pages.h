@@ -33,9 +33,14 @@ bool pages_init(void);
  * `touched` was for each slot: those pages may hold anything, the others read as zero. Without it the run is
  * a small span, whose owner reports what is touched (pages_touch). 0: refused, ENOMEM. */
 uint32_t pages_take(uint32_t count, size_t pages, size_t alignment, uint8_t *before);
-/* A slot for a span of small cells, whose pages are touched one by one (pages_touch). is_full: all of it will
- * be used soon, so the memory may come by huge pages. */
-uint32_t pages_take_span(bool is_full);
+/* By which pages a new span may be backed (huge_page.h). */
+enum span_backing {
+    BACKED_BY_SMALL,
+    BACKED_AS_BEFORE, /* by a huge page, if the last one is used up */
+    BACKED_BY_HUGE,   /* by a huge page: all of the span will be used soon, and so will further ones */
+};
+/* A slot for a span of small cells, whose pages are touched one by one (pages_touch). */
+uint32_t pages_take_span(enum span_backing backing);
 void pages_give(uint32_t slot, uint32_t count, size_t pages);
 /* Extend a run, in place, by the slots after it if they are free. */
 bool pages_extend(uint32_t slot, uint32_t count, size_t pages, uint32_t new_count, size_t new_pages);

@@ -202,22 +202,32 @@ void runs_touch(uint32_t slot, uint32_t count, size_t use)
         atomic_fetch_add_explicit(&page_stats.touched, added, memory_order_relaxed);
 }
 
-bool runs_touch_huge(uint32_t slot, uint32_t count)
+/* The bits of the huge page around a slot, in its chunk. */
+static uint64_t page_bits(uint32_t slot)
 {
-    enum { HUGE_SLOTS = OS_HUGE_PAGE / SLOT_SIZE };
-    uint32_t index = slot / CHUNK_SLOTS, first = slot % CHUNK_SLOTS / HUGE_SLOTS * HUGE_SLOTS;
+    return bits_run(slot % CHUNK_SLOTS / HUGE_PAGE_SLOTS * HUGE_PAGE_SLOTS, HUGE_PAGE_SLOTS);
+}
+
+bool runs_begins_huge(uint32_t slot)
+{
+    uint64_t rest = page_bits(slot) & ~bits_run(slot % CHUNK_SLOTS, 1);
+    return (region.chunks[slot / CHUNK_SLOTS].free & page_bits(slot)) == rest &&
+           region_touched(slot / HUGE_PAGE_SLOTS * HUGE_PAGE_SLOTS, HUGE_PAGE_SLOTS) == 0;
+}
+
+bool runs_touch_huge(uint32_t slot, bool is_reserved)
+{
+    uint32_t index = slot / CHUNK_SLOTS, first = slot / HUGE_PAGE_SLOTS * HUGE_PAGE_SLOTS;
     chunk_t *chunk = &region.chunks[index];
-    uint64_t all = bits_run(first, HUGE_SLOTS), run = bits_run(slot % CHUNK_SLOTS, count), rest = all & ~run;
-    if ((run & ~all) || (chunk->free & all) != rest ||
-        region_touched(index * CHUNK_SLOTS + first, HUGE_SLOTS) ||
-        !runs_commit(index * CHUNK_SLOTS + first, HUGE_SLOTS))
+    uint64_t rest = page_bits(slot) & ~bits_run(slot % CHUNK_SLOTS, 1);
+    if (!runs_commit(first, HUGE_PAGE_SLOTS))
         return false;
-    for (uint32_t i = 0; i < HUGE_SLOTS; i++)
-        span_of_slot(index * CHUNK_SLOTS + first + i)->touched = SLOT_PAGES;
-    atomic_fetch_add_explicit(&page_stats.touched, HUGE_SLOTS * SLOT_PAGES, memory_order_relaxed);
-    page_stats.pages_idle += (HUGE_SLOTS - count) * SLOT_PAGES;
+    for (uint32_t i = 0; i < HUGE_PAGE_SLOTS; i++)
+        span_of_slot(first + i)->touched = SLOT_PAGES;
+    atomic_fetch_add_explicit(&page_stats.touched, HUGE_PAGE_SLOTS * SLOT_PAGES, memory_order_relaxed);
+    page_stats.pages_idle += (HUGE_PAGE_SLOTS - 1) * SLOT_PAGES;
     chunk->dirty |= rest;
-    chunk->small |= rest;
+    chunk->small |= is_reserved ? rest : 0;
     raise(index, INDEX_DIRTY, chunk->dirty, rest);
     index_set_idle(index);
     return true;

@@ -41,10 +41,14 @@ void runs_put_chunk(uint32_t chunk);
 /* Called before a span with hollow pages is given back, without the lock: releases its other pages as well,
  * so that none is touched. Returns how many pages it released. */
 size_t runs_release_hollow(uint32_t slot);
-/* If the run's slots are the first of a huge page to be touched, and the page's other slots are free, count
- * all slots of the page as touched and the free ones as idle: so it will be if the kernel backs the run by a
- * huge page. False: this is not so, and nothing was counted. */
-bool runs_touch_huge(uint32_t slot, uint32_t count);
+/* A huge page has HUGE_PAGE_SLOTS slots. */
+enum { HUGE_PAGE_SLOTS = OS_HUGE_PAGE / SLOT_SIZE };
+/* Is the slot, which was taken just now, the first of its huge page to be touched, and are the others free? */
+bool runs_begins_huge(uint32_t slot);
+/* Then count all of the page as touched, and the free slots as idle: so it will be if the kernel backs the
+ * slot by a huge page. is_reserved: only small spans may have them (chunk_t.small). False: the kernel refuses
+ * to commit them, and nothing was counted. */
+bool runs_touch_huge(uint32_t slot, bool is_reserved);
 
 /* Count the first `use` pages of a run as touched. */
 void runs_touch(uint32_t slot, uint32_t count, size_t use);

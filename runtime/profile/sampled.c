@@ -152,7 +152,7 @@ static void *take_sampled_cell(uint32_t cls)
  * lock, since a limit that refuses may call the program back. */
 static uint32_t take_span(uint32_t cls)
 {
-    uint32_t slot = pages_take_span(false);
+    uint32_t slot = pages_take_span(BACKED_BY_SMALL);
     if (!slot)
         return 0;
     span_begin(slot, cls);

@@ -199,6 +199,29 @@ static inline size_t resident_between(uintptr_t low, uintptr_t high)
     return sum;
 }
 
+static inline size_t anon_huge_bytes(void)
+{
+    char line[256];
+    size_t kib = 0;
+    FILE *file = fopen("/proc/self/smaps_rollup", "r");
+    while (file && fgets(line, sizeof line, file) && sscanf(line, "AnonHugePages: %zu kB", &kib) != 1)
+        ;
+    if (file)
+        fclose(file);
+    return KIB(kib);
+}
+
+static inline bool may_have_huge_pages(void)
+{
+    char setting[64] = "";
+    FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
+    if (file && !fgets(setting, sizeof setting, file))
+        setting[0] = 0;
+    if (file)
+        fclose(file);
+    return strstr(setting, "[madvise]") || strstr(setting, "[always]");
+}
+
 /* The region with its side tables: they are one claim. */
 static inline size_t resident_region(void)
 {

@@ -136,34 +136,11 @@ Test(idle, free_cells_count_as_idle)
 
 /* --- huge pages --- */
 
-static size_t anon_huge_bytes(void)
-{
-    char line[256];
-    size_t kib = 0;
-    FILE *file = fopen("/proc/self/smaps_rollup", "r");
-    while (file && fgets(line, sizeof line, file) && sscanf(line, "AnonHugePages: %zu kB", &kib) != 1)
-        ;
-    if (file)
-        fclose(file);
-    return KIB(kib);
-}
-
-static bool may_have_huge_pages(void)
-{
-    char setting[64] = "";
-    FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
-    if (file && !fgets(setting, sizeof setting, file))
-        setting[0] = 0;
-    if (file)
-        fclose(file);
-    return strstr(setting, "[madvise]") || strstr(setting, "[always]");
-}
-
 /* Take slots one at a time, as small spans do, and write them. */
 static void grow(size_t slots)
 {
     for (size_t i = 0; i < slots; i++) {
-        uint32_t slot = pages_take_span(true);
+        uint32_t slot = pages_take_span(BACKED_BY_HUGE);
         cr_assert_neq(slot, 0);
         pages_touch(span_of_slot(slot), SLOT_PAGES);
         memset(region_address(slot), 1, SLOT_SIZE);
