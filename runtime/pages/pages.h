@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "runtime/os/lock.h"
+#include "runtime/pages/huge_page.h"
 #include "runtime/pages/pages_state.h"
 #include "runtime/region/region.h"
 
@@ -33,12 +34,6 @@ bool pages_init(void);
  * `touched` was for each slot: those pages may hold anything, the others read as zero. Without it the run is
  * a small span, whose owner reports what is touched (pages_touch). 0: refused, ENOMEM. */
 uint32_t pages_take(uint32_t count, size_t pages, size_t alignment, uint8_t *before);
-/* By which pages a new span may be backed (huge_page.h). */
-enum span_backing {
-    BACKED_BY_SMALL,
-    BACKED_AS_BEFORE, /* by a huge page, if the last one is used up */
-    BACKED_BY_HUGE,   /* by a huge page: all of the span will be used soon, and so will further ones */
-};
 /* A slot for a span of small cells, whose pages are touched one by one (pages_touch). */
 uint32_t pages_take_span(enum span_backing backing);
 void pages_give(uint32_t slot, uint32_t count, size_t pages);

@@ -43,7 +43,7 @@ void runs_put_chunk(uint32_t chunk);
 size_t runs_release_hollow(uint32_t slot);
 /* A huge page has HUGE_PAGE_SLOTS slots. */
 enum { HUGE_PAGE_SLOTS = OS_HUGE_PAGE / SLOT_SIZE };
-/* Is the slot, which was taken just now, the first of its huge page to be touched, and are the others free? */
+/* Is the slot, which was taken just now, the first of its huge page to be touched? Are the others free? */
 bool runs_begins_huge(uint32_t slot);
 /* Then count all of the page as touched, and the free slots as idle: so it will be if the kernel backs the
  * slot by a huge page. is_reserved: only small spans may have them (chunk_t.small). False: the kernel refuses
