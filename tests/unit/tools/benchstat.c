@@ -294,6 +294,7 @@ Test(benchstat, a_regular_expression_that_becomes_too_large_is_refused)
         "(ab){1,200}{1,200}",
         "(((a{100}){100}){100})",
         "++++++++++++++++++++++++++++++++++",
+        "b+++++++++++++c*+++++++++++|d",
     };
     static const char *const fine[] = {
         "",
