@@ -9,7 +9,8 @@
 enum {
     BITS_BYTES = SLOT_WORDS * sizeof(bits_t), /* for a slot */
     SCANNED_BYTES = SLOT_WORDS * sizeof(uint64_t),
-    TABLE_BYTES = BITS_BYTES + SCANNED_BYTES + sizeof(slot_kind_t) + sizeof(grey_t)
+    TABLE_BYTES = BITS_BYTES + SCANNED_BYTES + sizeof(slot_kind_t) + sizeof(grey_t),
+    HUGE_SLOTS = OS_HUGE_PAGE / SCANNED_BYTES
 };
 
 bits_t *bitmaps_bits;
@@ -78,21 +79,29 @@ static void describe(size_t end)
     tables.described = end;
 }
 
-/* Marking reads the bitmaps as often as the objects, so those of a large heap lie on huge pages too: one huge
- * page of scanned bits for every two of allocs and marks. */
-static void make_huge(uint32_t slot)
+/* --- huge pages --- */
+
+size_t bitmaps_next_small(void)
 {
-    enum { HUGE_SLOTS = OS_HUGE_PAGE / SCANNED_BYTES };
-    while (tables.huge <= slot && slots_want_huge()) {
-        uint32_t first = (uint32_t)tables.huge;
-        char *bits = (char *)bitmaps_of(first);
-        if (first + HUGE_SLOTS > tables.mapped || !os_make_huge(bits) || !os_make_huge(bits + OS_HUGE_PAGE) ||
-            !os_make_huge(bitmaps_scanned_of(first)))
-            return;
-        tables.huge += HUGE_SLOTS;
-        describe(tables.huge);
-    }
+    bool is_due = tables.huge < tables.described && tables.huge + HUGE_SLOTS <= tables.mapped;
+    return is_due && slots_want_huge() ? tables.huge : BITMAPS_NONE;
 }
+
+/* One huge page of scanned bits for every two of allocs and marks. */
+bool bitmaps_make_huge(size_t first)
+{
+    char *bits = (char *)bitmaps_of((uint32_t)first);
+    return os_make_huge(bits) && os_make_huge(bits + OS_HUGE_PAGE) &&
+           os_make_huge(bitmaps_scanned_of((uint32_t)first));
+}
+
+void bitmaps_note_huge(size_t first)
+{
+    tables.huge = first + HUGE_SLOTS;
+    describe(tables.huge);
+}
+
+/* --- mapping --- */
 
 /* Maps a quarter more than needed, for fewer system calls. */
 bool bitmaps_prepare(uint32_t slot, uint32_t count)
@@ -111,7 +120,6 @@ bool bitmaps_prepare(uint32_t slot, uint32_t count)
     tables.mapped = want;
     describe(slot + 1);
     __atomic_store_n(&bitmaps_reach, want << SLOT_SHIFT, __ATOMIC_RELEASE);
-    make_huge(slot);
     return true;
 }
 

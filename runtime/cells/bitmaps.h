@@ -86,6 +86,18 @@ static inline uint32_t bitmaps_cell(uint32_t cls, size_t offset)
  * are used; the others are mapped because markers may ask about them. False: out of memory. Under the lock of
  * the collected spans. */
 bool bitmaps_prepare(uint32_t slot, uint32_t count);
+
+/* Marking reads the bitmaps as often as the objects, so those of a large heap lie on huge pages too. The
+ * collector sees to it, part by part, and not the thread that maps them: it takes the kernel milliseconds. */
+#define BITMAPS_NONE SIZE_MAX
+/* The first slot of the next part that is to lie on huge pages; BITMAPS_NONE: there is none now. Under the
+ * same lock. */
+size_t bitmaps_next_small(void);
+/* Move that part to huge pages, without the lock. False: the kernel has none. */
+bool bitmaps_make_huge(size_t first);
+/* It was moved: all of it is resident, and counts as metadata. Under the lock. */
+void bitmaps_note_huge(size_t first);
+
 /* Bytes of the tables that the page statistics count as metadata; under the same lock. */
 size_t bitmaps_bytes(void);
 

@@ -41,15 +41,25 @@ __attribute__((no_sanitize("thread"))) static bool idle_comes_first(void)
     return __atomic_load_n(&page_stats.pages_idle, __ATOMIC_RELAXED) >= OS_HUGE_PAGE / OS_PAGE;
 }
 
+/* May the run have pages of a former user? Then the kernel would not fault in a huge page. */
+static bool is_resident(const uint8_t *touched)
+{
+    uint8_t any = 0;
+    for (uint32_t i = 0; i < RUN_SLOTS; i++)
+        any |= touched[i];
+    return any;
+}
+
 static void run_take(uint32_t which)
 {
     uint8_t before[RUN_SLOTS];
     uint32_t first = pages_take(RUN_SLOTS, OS_HUGE_PAGE / OS_PAGE, RUN_SLOTS, before);
     if (!first)
         return;
-    slots.no_huge_page = !os_make_huge(region_address(first));
-    if (slots.no_huge_page)
-        touch(region_address(first));
+    if (is_resident(before))
+        os_release(region_address(first), OS_HUGE_PAGE);
+    slots.no_huge_page = !os_touch_huge(region_address(first));
+    touch(region_address(first));
     slots.runs[which].next = first;
     slots.runs[which].left = RUN_SLOTS;
 }

@@ -132,15 +132,17 @@ bool os_make_huge(void *start)
 
 /* The advice is taken back at once: otherwise khugepaged would later fill the holes that releases leave in
  * the page. */
-void os_touch_huge(void *inside)
+bool os_touch_huge(void *inside)
 {
     int saved = errno;
     void *start = (void *)((uintptr_t)inside & ~(uintptr_t)(OS_HUGE_PAGE - 1));
-    if (madvise(start, OS_HUGE_PAGE, MADV_HUGEPAGE) == 0) {
+    bool asked = may_make_huge() && madvise(start, OS_HUGE_PAGE, MADV_HUGEPAGE) == 0;
+    if (asked) {
         *(volatile char *)inside = 0;
         madvise(start, OS_HUGE_PAGE, MADV_NOHUGEPAGE);
     }
     errno = saved;
+    return asked;
 }
 
 bool os_renew(void *start, size_t size)

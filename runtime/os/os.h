@@ -51,8 +51,9 @@ void os_unreserve(void *start, size_t size);
 /* Tell the kernel whether to back a committed range by huge pages. It may ignore that. */
 void os_prefer_huge_pages(void *start, size_t size, bool prefer);
 /* Back a committed range by one huge page. Its size and its alignment are OS_HUGE_PAGE. All of it becomes
- * resident and keeps its content. False, and nothing has changed: the kernel is too old (before 6.1), is set
- * never to do it, or has no huge page. */
+ * resident and keeps its content. The kernel waits for all processors meanwhile: milliseconds, where they are
+ * busy. So what has no content comes by os_touch_huge. False, and nothing has changed: the kernel is too old
+ * (before 6.1), is set never to do it, or has no huge page. */
 bool os_make_huge(void *start);
 /* Move the pages of one committed range to another, whose content is lost; the source then reads as zero. The
  * kernel keeps a separate mapping for moved pages until os_renew, and a process may have 65,530 mappings at
@@ -78,8 +79,9 @@ uint64_t os_random(void);
 
 /* Fault in the huge page around `inside` at once, if the kernel grants one, by writing 0 to where `inside`
  * points: a byte that the caller owns and that reads as zero. The advice to the kernel is withdrawn at once:
- * parts of the page that are released later are faulted in again as small pages. */
-void os_touch_huge(void *inside);
+ * parts of the page that are released later are faulted in again as small pages. False: the kernel is set
+ * never to grant one, and was not asked. */
+bool os_touch_huge(void *inside);
 
 /* Nanoseconds on the monotonic clock. */
 uint64_t os_now_ns(void);

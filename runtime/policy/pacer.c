@@ -115,6 +115,14 @@ uint64_t pacer_allowance(uint64_t began, uint64_t goal, uint64_t marked, uint64_
     return began + (uint64_t)((unsigned __int128)subtract(goal, began) * marked / live);
 }
 
+uint64_t pacer_wanted(uint64_t allocated, uint64_t beside_ns, uint64_t waited_ns, double rate)
+{
+    double beside = (double)beside_ns, ran = beside - (double)least(waited_ns, beside_ns);
+    double by_rate = beside * rate, by_share = ran > 0 ? (double)allocated * (beside / ran) : by_rate;
+    double wanted = ran * 2 < beside ? by_rate : by_share;
+    return most(add(allocated, allocated / 16), (uint64_t)wanted);
+}
+
 void pacer_end_cycle(pacer_t *pacer, const pacer_cycle_t *cycle)
 {
     pacer->live = cycle->live;

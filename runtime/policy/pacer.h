@@ -116,6 +116,11 @@ bool pacer_wants_cycle(pacer_t *pacer, uint64_t heap, uint64_t request, uint64_t
  * ends. */
 uint64_t pacer_allowance(uint64_t began, uint64_t goal, uint64_t marked, uint64_t live);
 
+/* How much the program wanted to allocate beside a trace of `beside_ns`: the next runway. It allocated
+ * `allocated` bytes, and each thread waited for `waited_ns` of that time. Before, it allocated `rate` bytes
+ * a nanosecond. Where threads waited for less than half of the time, the rest tells; else the rate does. */
+uint64_t pacer_wanted(uint64_t allocated, uint64_t beside_ns, uint64_t waited_ns, double rate);
+
 /* A cycle has ended, for any reason. */
 void pacer_end_cycle(pacer_t *pacer, const pacer_cycle_t *cycle);
 

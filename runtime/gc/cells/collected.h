@@ -90,6 +90,8 @@ static inline bool collected_is_marked(const void *p)
 /* Is there any collected memory? */
 bool collected_is_used(void);
 
+/* Move the side tables of what the heap has grown by to huge pages. Called by the collector alone. */
+void collected_back_tables(void);
 /* A concurrent trace watches the memory of large objects from before its first stop until after its last one.
  * While they are held, those that are freed by hand keep their memory, and none is resized. */
 void collected_hold_large(bool held);

@@ -208,6 +208,23 @@ size_t collected_count_marked(void)
     return count;
 }
 
+static size_t next_small(void)
+{
+    lock_acquire(&collected_lists.lock);
+    size_t first = bitmaps_next_small();
+    lock_release(&collected_lists.lock);
+    return first;
+}
+
+void collected_back_tables(void)
+{
+    for (size_t first; (first = next_small()) != BITMAPS_NONE && bitmaps_make_huge(first);) {
+        lock_acquire(&collected_lists.lock);
+        bitmaps_note_huge(first);
+        lock_release(&collected_lists.lock);
+    }
+}
+
 void collected_hold_large(bool held)
 {
     lock_acquire(&collected_lists.lock);

@@ -139,14 +139,11 @@ void gc_note_cycle(const trace_result_t *result, bool forced)
     gc.stats.objects = result->found.objects;
 }
 
-/* What the program would allocate during a concurrent trace if no thread waited. If none has waited, that is
- * what it has allocated; else the rate before the trace, times its duration, tells, but no more than half as
- * much again at a time: beside a trace the program is slower. */
 static uint64_t wanted_beside(const trace_result_t *result)
 {
-    if (!result->waits)
-        return result->allocated + result->allocated / 16;
-    return least((uint64_t)((double)result->beside_ns * gc.rate), result->allocated / 2 * 3);
+    unsigned threads = collected_threads();
+    return pacer_wanted(result->allocated, result->beside_ns, result->wait_ns / (threads ? threads : 1),
+                        gc.rate);
 }
 
 /* The runway shrinks by at most a quarter in a cycle. */

@@ -357,6 +357,7 @@ bool trace_run(const trace_request_t *request, bool beside, weir_event *event, t
         done = run_in_a_stop();
     }
     collected_hold_large(false);
+    collected_back_tables();
     trace.stop_ns = in_one_stop_ns(result);
     return done;
 }

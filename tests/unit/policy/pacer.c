@@ -265,3 +265,39 @@ Test(pacer, while_a_trace_goes_on_the_heap_grows_as_marking_advances)
     cr_expect_eq(pacer_allowance(MIB(300), PACER_NONE, 0, MIB(2)), PACER_NONE);
     cr_expect_eq(pacer_allowance(1, UINT64_MAX - 1, UINT64_MAX - 2, UINT64_MAX - 1), UINT64_MAX - 2);
 }
+
+/* What a program allocated beside a trace tells what it wants only as far as it was not kept waiting. */
+Test(pacer, what_a_program_wants_beside_a_trace)
+{
+    enum { MS = 1000000 };
+    const double rate = (double)MIB(1) / MS;
+    cr_expect_eq(pacer_wanted(MIB(80), 100 * MS, 0, rate), MIB(85), "nobody waited: what was allocated");
+    cr_expect_eq(pacer_wanted(MIB(60), 100 * MS, 25 * MS, rate), MIB(80), "a quarter of the time was waited");
+    cr_expect_eq(pacer_wanted(KIB(64), 100 * MS, 99 * MS, rate), MIB(100),
+                 "all of it: the rate before tells");
+    cr_expect_eq(pacer_wanted(0, 100 * MS, 100 * MS, rate), MIB(100));
+    cr_expect_eq(pacer_wanted(0, 100 * MS, 300 * MS, rate), MIB(100), "more than the trace lasted");
+    cr_expect_eq(pacer_wanted(MIB(16), 100 * MS, 99 * MS, 0), MIB(17), "at least what was allocated");
+    cr_expect_eq(pacer_wanted(0, 0, 0, rate), 0);
+}
+
+/* A program that allocates 1 MiB in a millisecond beside traces of 100 milliseconds: when it finds the goal
+ * reached at once, it waits for all of the trace. */
+Test(pacer, no_program_waits_for_more_than_one_whole_trace)
+{
+    enum { MS = 1000000, TRACE_MS = 100 };
+    pacer_t pacer;
+    pacer_init(&pacer, 100, PACER_NONE, KIB(64), 2);
+    uint64_t waited_ms = TRACE_MS;
+    for (int cycle = 0; cycle < 5; cycle++) {
+        pacer_end_cycle(
+            &pacer,
+            &(pacer_cycle_t){.live = MIB(1000), .collector_ns = MS, .program_ns = 1000 * (uint64_t)MS});
+        uint64_t room = pacer.goal - pacer.trigger,
+                 ran_ms = room / MIB(1) < TRACE_MS ? room / MIB(1) : TRACE_MS;
+        waited_ms = TRACE_MS - ran_ms;
+        pacer_set_runway(&pacer,
+                         pacer_wanted(MIB(ran_ms), TRACE_MS * MS, waited_ms * MS, (double)MIB(1) / MS));
+        cr_expect(cycle == 0 || waited_ms <= 1, "cycle %d: %lu ms", cycle, (unsigned long)waited_ms);
+    }
+}
