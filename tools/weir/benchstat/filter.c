@@ -93,8 +93,8 @@ static void compile(struct expression *expression, struct filter *filter)
     bool any_case = strncmp(text, "(?i)", 4) == 0;
     char *posix = translated(text + (any_case ? 4 : 0));
     filter->kind = FILTER_REGEXP;
-    if (regexp_is_too_large(posix))
-        expression_fail(expression, "too large a regular expression");
+    if (regexp_is_too_costly(posix))
+        expression_fail(expression, "too large a regular expression, or it repeats what may match nothing");
     else if (regcomp(&filter->regexp, posix, REG_EXTENDED | REG_NOSUB | (any_case ? REG_ICASE : 0)) != 0)
         expression_fail(expression, "not a regular expression");
     free(posix);

@@ -1,4 +1,4 @@
-/* regexp_size: see regexp_size.h. Counts the copies of each atom, group by group. */
+/* regexp_size: see regexp_size.h. Counts the copies of each atom, and notes what may be empty. */
 #include "tools/weir/benchstat/regexp_size.h"
 
 #include <stddef.h>
@@ -14,12 +14,35 @@ enum { SIZE_MOST = 2000, DEEPEST = 250 };
 /* A group that is open, or the whole: what it has so far, and its last atom. */
 typedef struct nested {
     uint64_t size, last;
+    /* What is not empty matches one character at least: the last atom; an atom before it in its branch; each
+     * branch before this one. */
+    bool last_is_filled, branch_is_filled, has_empty_branch;
 } nested_t;
 
-static void begin_atom(nested_t *group, uint64_t size)
+static void begin_atom(nested_t *group, uint64_t size, bool is_filled)
 {
     group->size = add(group->size, group->last);
     group->last = size;
+    group->branch_is_filled |= group->last_is_filled;
+    group->last_is_filled = is_filled;
+}
+
+static bool is_filled(const nested_t *group)
+{
+    return (group->branch_is_filled || group->last_is_filled) && !group->has_empty_branch;
+}
+
+static void begin_branch(nested_t *group)
+{
+    group->has_empty_branch = !is_filled(group);
+    begin_atom(group, 1, false);
+    group->branch_is_filled = false;
+}
+
+/* Anchors match nothing, and neither may back-references. */
+static bool escape_is_filled(char escaped)
+{
+    return escaped != '\0' && !strchr("bB<>`'123456789", escaped);
 }
 
 /* Behind the "[": the end of the bracket expression. */
@@ -34,15 +57,27 @@ static const char *skip_brackets(const char *c)
     return *c == ']' ? c + 1 : c;
 }
 
-/* Behind the "{": the greater of the two numbers. */
-static uint64_t count_of(const char *c)
+/* The counts behind the "{". */
+static void read_counts(const char *c, uint64_t *least_count, uint64_t *most_count)
 {
     char *end;
-    uint64_t least_count = strtoull(c, &end, 10), most_count = *end == ',' ? strtoull(end + 1, NULL, 10) : 0;
-    return most(most(least_count, most_count), 1);
+    *least_count = strtoull(c, &end, 10);
+    *most_count = most(most(*least_count, *end == ',' ? strtoull(end + 1, NULL, 10) : 0), 1);
 }
 
-bool regexp_is_too_large(const char *text)
+/* The last atom is repeated. False: it may match nothing, and the repetition is not "?". */
+static bool repeat(nested_t *group, char is, const char *c)
+{
+    bool may_repeat = is == '?' || group->last_is_filled;
+    uint64_t least_count = is == '+', most_count = is == '+' ? 2 : 1;
+    if (is == '{')
+        read_counts(c, &least_count, &most_count);
+    group->last = multiply(most(group->last, 1), most_count);
+    group->last_is_filled &= least_count > 0;
+    return may_repeat;
+}
+
+bool regexp_is_too_costly(const char *text)
 {
     nested_t open[DEEPEST] = {0};
     size_t depth = 0;
@@ -54,15 +89,16 @@ bool regexp_is_too_large(const char *text)
         } else if (is == '(') {
             open[depth] = (nested_t){0};
         } else if (is == ')' && depth > 0) {
-            begin_atom(&open[--depth], add(group->size, group->last));
-        } else if (is == '+') {
-            group->last = multiply(most(group->last, 1), 2);
-        } else if (is == '{') {
-            const char *close = strchr(c, '}');
-            group->last = multiply(most(group->last, 1), count_of(c));
+            begin_atom(&open[--depth], add(group->size, group->last), is_filled(group));
+        } else if (is == '|') {
+            begin_branch(group);
+        } else if (strchr("+*?{", is)) {
+            const char *close = is == '{' ? strchr(c, '}') : NULL;
+            if (!repeat(group, is, c))
+                return true;
             c = close ? close + 1 : c;
-        } else if (is != '*' && is != '?') {
-            begin_atom(group, 1);
+        } else {
+            begin_atom(group, 1, is == '\\' ? escape_is_filled(*c) : is != '^' && is != '$');
             c = is == '[' ? skip_brackets(c) : is == '\\' && *c != '\0' ? c + 1 : c;
         }
         if (add(open[depth].size, open[depth].last) > SIZE_MOST)
