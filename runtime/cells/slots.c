@@ -14,15 +14,15 @@ static struct {
     lock_t lock; /* only ever tried: see slots_take */
     struct {
         uint32_t next, left;
-    } runs[2];         /* for spans that may hold pointers; for noscan spans */
-    bool no_huge_page; /* there was none for the last run */
+    } runs[2];       /* for spans that may hold pointers; for noscan spans */
+    bool never_huge; /* the kernel is set never to grant a huge page */
 } slots = {.lock = LOCK_INIT(LOCK_RANK_NONE)};
 
 /* The page statistics are written under the lock of the pages. Here and below they are read without it, for a
  * guess. */
 __attribute__((no_sanitize("thread"))) bool slots_want_huge(void)
 {
-    return __atomic_load_n(&page_stats.slots_inuse, __ATOMIC_RELAXED) >= LARGE_MIN && !slots.no_huge_page &&
+    return __atomic_load_n(&page_stats.slots_inuse, __ATOMIC_RELAXED) >= LARGE_MIN && !slots.never_huge &&
            pages_has_room(ROOM_MIN);
 }
 
@@ -58,7 +58,7 @@ static void run_take(uint32_t which)
         return;
     if (is_resident(before))
         os_release(region_address(first), OS_HUGE_PAGE);
-    slots.no_huge_page = !os_touch_huge(region_address(first));
+    slots.never_huge = !os_touch_huge(region_address(first));
     touch(region_address(first));
     slots.runs[which].next = first;
     slots.runs[which].left = RUN_SLOTS;

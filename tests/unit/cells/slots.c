@@ -7,7 +7,6 @@
 #include <weir/control.h>
 #include <weir/stats.h>
 
-#include "runtime/base/file.h"
 #include "runtime/os/os.h"
 #include "tests/unit/support.h"
 
@@ -36,17 +35,6 @@ static size_t count_list(void)
     return count;
 }
 
-/* KiB that the kernel says lie on huge pages, of the whole process. */
-static size_t huge_kib(void)
-{
-    static char text[4096];
-    size_t kib = 0;
-    cr_assert(file_read("/proc/self/smaps_rollup", text, sizeof text));
-    const char *line = strstr(text, "AnonHugePages:");
-    cr_assert(line && sscanf(line, "AnonHugePages: %zu kB", &kib) == 1);
-    return kib;
-}
-
 static bool kernel_has_huge_pages(void)
 {
     char *memory = os_reserve(OS_HUGE_PAGE, OS_HUGE_PAGE);
@@ -66,18 +54,19 @@ static void expect_account_to_agree(void)
 
 Test(slots, a_small_heap_rounds_nothing_up)
 {
-    size_t before = huge_kib();
+    size_t before = anon_huge_bytes();
     build(100 * 1000);
-    cr_expect_eq(huge_kib(), before);
+    cr_expect_eq(anon_huge_bytes(), before);
 }
 
 Test(slots, a_large_heap_lies_on_huge_pages)
 {
     if (SANITIZED || !kernel_has_huge_pages())
         return;
-    size_t before = huge_kib();
+    size_t before = anon_huge_bytes();
     build(OBJECTS);
-    cr_expect_gt(huge_kib() - before, KIB(OBJECTS / 1024 * PAYLOAD / 1024 / 3), "%zu KiB", huge_kib());
+    cr_expect_gt(anon_huge_bytes() - before, MIB(OBJECTS / 1024 * PAYLOAD / 1024 / 3), "%zu bytes",
+                 anon_huge_bytes());
     expect_account_to_agree();
     weir_gc();
     cr_expect_eq(count_list(), OBJECTS);
@@ -93,7 +82,7 @@ Test(slots, a_kernel_that_refuses_is_done_without)
         return;
     cr_expect_not(kernel_has_huge_pages());
     build(OBJECTS);
-    cr_expect_eq(huge_kib(), 0);
+    cr_expect_eq(anon_huge_bytes(), 0);
     expect_account_to_agree();
     weir_gc();
     cr_expect_eq(count_list(), OBJECTS);
@@ -101,9 +90,9 @@ Test(slots, a_kernel_that_refuses_is_done_without)
 
 Test(slots, near_the_limit_nothing_is_rounded_up)
 {
-    size_t before = huge_kib();
+    size_t before = anon_huge_bytes();
     weir_set_memory_limit((int64_t)MIB(64));
     build(OBJECTS / 8);
-    cr_expect_eq(huge_kib(), before);
+    cr_expect_eq(anon_huge_bytes(), before);
     cr_expect_eq(count_list(), OBJECTS / 8);
 }

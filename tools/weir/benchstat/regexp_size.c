@@ -14,9 +14,9 @@ enum { SIZE_MOST = 2000, DEEPEST = 250 };
 /* A group that is open, or the whole: what it has so far, and its last atom. */
 typedef struct nested {
     uint64_t size, last;
-    /* What is not empty matches one character at least: the last atom; an atom before it in its branch; each
-     * branch before this one. */
-    bool last_is_filled, branch_is_filled, has_empty_branch;
+    bool last_is_filled;   /* the last atom matches one character at least */
+    bool branch_is_filled; /* so does an atom before it in its branch */
+    bool has_empty_branch; /* a branch before this one may match nothing */
 } nested_t;
 
 static void begin_atom(nested_t *group, uint64_t size, bool is_filled)
