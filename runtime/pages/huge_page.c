@@ -7,11 +7,17 @@
 #include "runtime/pages/idle.h"
 #include "runtime/pages/limit.h"
 #include "runtime/pages/runs.h"
+#include "runtime/region/bits.h"
 
 static uint32_t last; /* the first slot of the 2 MiB that a small span began last; 0: none yet */
 
-/* Pages of a slot that hold cells which were handed out at some time, or may be resident otherwise. The owner
- * of a span writes these fields meanwhile: each value they have is consistent, and this is a guess. */
+static bool is_free(uint32_t slot)
+{
+    return region.chunks[slot / CHUNK_SLOTS].free & bits_run(slot % CHUNK_SLOTS, 1);
+}
+
+/* Pages of a slot in use that hold cells which were handed out at some time, or may be resident otherwise.
+ * The owner of a span writes these fields meanwhile: each value is consistent, and this is a guess. */
 __attribute__((no_sanitize("thread"))) static size_t pages_used(const span_t *span)
 {
     bool is_manual = span->state == SPAN_ACTIVE || span->state == SPAN_PARTIAL || span->state == SPAN_FULL;
@@ -22,7 +28,7 @@ static bool is_last_used_up(void)
 {
     size_t used = 0;
     for (uint32_t i = 0; last && i < HUGE_PAGE_SLOTS; i++)
-        used += pages_used(span_of_slot(last + i));
+        used += is_free(last + i) ? 0 : pages_used(span_of_slot(last + i));
     return used >= HUGE_PAGE_SLOTS * SLOT_PAGES / 8 * 7;
 }
 

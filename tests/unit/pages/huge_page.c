@@ -42,13 +42,22 @@ static size_t take_in_threads(uint32_t threads, size_t bytes)
     return huge;
 }
 
-/* No thread takes so much of a size that a huge page would pay for that size alone. */
+/* No thread takes so much of a size that a huge page would pay for that size alone: not even one that has the
+ * heap of a thread before it. */
 Test(huge_page, many_sizes_come_by_huge_pages_once_the_heap_has_grown_and_as_long_as_they_use_them_up)
 {
     cr_expect_eq(take_in_threads(1, KIB(512)), 0, "a small heap");
-    size_t huge = take_in_threads(8, KIB(960));
+    size_t huge = take_in_threads(16, KIB(480));
     cr_expect(huge > 0 || !may_have_huge_pages());
     size_t touched = PAGE_STAT(touched);
     cr_expect_leq(take_in_threads(100, 1), OS_HUGE_PAGE, "a cell of each size is no use");
     cr_expect_leq(PAGE_STAT(touched) - touched, MIB(8) / OS_PAGE);
+}
+
+/* The rest of its last huge page is free, and resident. Other spans may not take it. */
+Test(huge_page, a_huge_page_for_one_size_is_not_used_up_before_its_slots_are_taken)
+{
+    for (size_t sum = 0; sum < MIB(33); sum += 64)
+        cr_assert_not_null(memset(heap_malloc(64), 1, 64));
+    cr_expect_eq(take_in_threads(100, 1), 0);
 }
