@@ -12,6 +12,7 @@
 #include "runtime/gc/cycle/gc_state.h"
 #include "runtime/gc/cycle/gctrace.h"
 #include "runtime/gc/cycle/trace.h"
+#include "runtime/gc/cycle/waits.h"
 #include "runtime/gc/cycle/watch.h"
 #include "runtime/gc/mark/mark.h"
 #include "runtime/gc/refs/finalize.h"
@@ -190,6 +191,7 @@ static void after_fork(bool child)
     if (child && lock_may_repair(&gc.lock) && side_table_may_repair()) {
         roots_after_fork_child();
         background_after_fork_child();
+        waits_after_fork_child();
         finalize_after_fork_child();
         gc.forbidden = forbidden_here;
     }

@@ -14,6 +14,7 @@
 #include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cycle/gc_state.h"
 #include "runtime/gc/cycle/trace.h"
+#include "runtime/gc/cycle/waits.h"
 #include "runtime/gc/mark/mark.h"
 #include "runtime/gc/mark/work.h"
 #include "runtime/heap/hooks.h"
@@ -56,11 +57,10 @@ static void wait_for_lock(void)
  * nothing meanwhile, so the rounds of rescanning end the sooner. */
 static void wait_for_trace(void (*wait)(void))
 {
-    uint64_t began = os_now_ns();
     work_hasten();
+    waits_begin();
     wait_as_stopped(wait);
-    atomic_fetch_add(&gc.waits, 1);
-    atomic_fetch_add(&gc.wait_ns, os_now_ns() - began);
+    waits_end();
 }
 
 /* While the trace goes on beside the program, the heap may grow from where the trace began to the goal as

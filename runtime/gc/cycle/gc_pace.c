@@ -3,8 +3,10 @@
  */
 #include "runtime/control/control.h"
 #include "runtime/cycle/percent.h"
+#include "runtime/gc/cycle/background.h"
 #include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cycle/gc_state.h"
+#include "runtime/gc/cycle/waits.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 #include "runtime/policy/saturate.h"
@@ -139,11 +141,13 @@ void gc_note_cycle(const trace_result_t *result, bool forced)
     gc.stats.objects = result->found.objects;
 }
 
+/* A program thread that finds the goal reached runs the trace itself: it waits for all of it, and so do the
+ * others, which find the lock taken. */
 static uint64_t wanted_beside(const trace_result_t *result)
 {
     unsigned threads = collected_threads();
-    return pacer_wanted(result->allocated, result->beside_ns, result->wait_ns / (threads ? threads : 1),
-                        gc.rate);
+    uint64_t waited = background_is_caller() ? result->wait_ns / (threads ? threads : 1) : result->beside_ns;
+    return pacer_wanted(result->allocated, result->beside_ns, waited, gc.rate);
 }
 
 /* The runway shrinks by at most a quarter in a cycle. */
@@ -165,8 +169,9 @@ void gc_note_rate(void)
 
 void gc_describe_cycle(weir_event *event, trace_result_t *result)
 {
-    result->waits = atomic_exchange(&gc.waits, 0);
-    result->wait_ns = atomic_exchange(&gc.wait_ns, 0);
+    waits_t waits = waits_take();
+    result->waits = waits.count;
+    result->wait_ns = waits.ns;
     trace_note(result);
     event->stop_ns = result->stop_ns;
     event->mark_ns = result->mark_ns;

@@ -42,9 +42,6 @@ typedef struct gc_state {
     _Atomic uint64_t live;    /* marked by the last cycle */
     _Atomic int disabled;     /* how many calls disable collection */
     uint32_t forbidden;       /* how many gc_forbid scopes are open, in all threads */
-    /* How often, and for how long in all, threads have waited at the goal for the end of a trace; since the
-     * last cycle. */
-    _Atomic uint64_t waits, wait_ns;
 } gc_state_t;
 HIDDEN extern gc_state_t gc;
 
