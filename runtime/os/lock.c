@@ -51,6 +51,14 @@ void lock_wake(lock_t *lock)
     os_futex_wake(&lock->word);
 }
 
+void lock_await_taker(const lock_t *lock)
+{
+    enum { MOST_NS = 100 * 1000 };
+    uint64_t until = os_now_ns() + MOST_NS;
+    while (!lock_is_taken(lock) && os_now_ns() < until)
+        os_yield();
+}
+
 bool lock_acquire_soon(lock_t *lock)
 {
     enum { SOON_NS = 50 * 1000 * 1000 };

@@ -100,6 +100,10 @@ bool lock_try(lock_t *lock);
 /* Take the lock, but give up after about 50 ms. For a thread that holds something which the lock's holder may
  * need before it can release the lock. */
 bool lock_acquire_soon(lock_t *lock);
+/* Called after the release of a lock that a thread slept on (lock_is_wanted), before it is taken again:
+ * returns when another thread has it, or after 100 microseconds. A thread that was woken takes that long to
+ * run. */
+void lock_await_taker(const lock_t *lock);
 void lock_wait(lock_t *lock);
 void lock_wake(lock_t *lock);
 

@@ -27,7 +27,7 @@ bool pages_lock_breathe(void)
     if (LIKELY(!lock_is_wanted(&pages_lock)))
         return false;
     pages_lock_pause();
-    os_yield();
+    lock_await_taker(&pages_lock);
     pages_lock_resume();
     return true;
 }

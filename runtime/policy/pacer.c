@@ -110,9 +110,11 @@ bool pacer_wants_cycle(pacer_t *pacer, uint64_t heap, uint64_t request, uint64_t
 
 uint64_t pacer_allowance(uint64_t began, uint64_t goal, uint64_t marked, uint64_t live)
 {
+    if (marked >= live)
+        live = marked < began ? marked + (began - marked) / 2 : marked;
     if (goal == PACER_NONE || marked >= live)
         return goal;
-    return began + (uint64_t)((unsigned __int128)subtract(goal, began) * marked / live);
+    return began + (uint64_t)((unsigned __int128)(subtract(goal, began) / 8 * 7) * marked / live);
 }
 
 uint64_t pacer_wanted(uint64_t allocated, uint64_t beside_ns, uint64_t waited_ns, double rate)

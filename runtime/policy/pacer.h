@@ -112,8 +112,9 @@ void pacer_set_outside(pacer_t *pacer, uint64_t outside);
 bool pacer_wants_cycle(pacer_t *pacer, uint64_t heap, uint64_t request, uint64_t program_ns);
 
 /* How large the heap may be while a trace goes on beside the program, if it was `began` bytes when the trace
- * began, `marked` of the `live` bytes that are expected are marked, and it is to reach the goal when marking
- * ends. */
+ * began, and `marked` of the `live` bytes that are expected are marked. When marking ends, an eighth of the
+ * way to the goal is left for the rounds that follow (rounds.h): a thread that reached the goal would wait
+ * for all of them. If more is marked than was expected, half of the rest is expected to live. */
 uint64_t pacer_allowance(uint64_t began, uint64_t goal, uint64_t marked, uint64_t live);
 
 /* How much the program wanted to allocate beside a trace of `beside_ns`: the next runway. It allocated

@@ -8,8 +8,15 @@
  *
  * So the last stop lasts no longer than the last round, if the program writes no more pages than the markers
  * can scan meanwhile. Rounds go on until one took no more than half of the budget, or found next to nothing.
- * They also end if they do not get shorter: two in a row that found more than seven eighths of the least so
- * far.
+ *
+ * A program that writes nearly as fast as the markers scan is slowed down: what a round found is to be half
+ * of the least so far. If it is not, the brake goes up by one. With it each thread that allocates waits a
+ * moment, twice as long for each further step, in which it writes nothing. Many such moments take the program
+ * little more time than one long stop, but none of its operations takes long. (Virtual machines move to
+ * another host by the same method: QEMU calls it auto-converge.)
+ *
+ * The rounds also end if nothing helps: two in a row that found more than seven eighths of the least so far,
+ * while the brake is at its end, or no thread allocates.
  */
 #ifndef WEIR_POLICY_ROUNDS_H
 #define WEIR_POLICY_ROUNDS_H
@@ -18,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ROUNDS_MAX = 16 };
+enum { ROUNDS_MAX = 16, ROUNDS_BRAKE_MAX = 3 };
 
 /* Used by the thread that runs the trace. */
 typedef struct rounds {
@@ -26,11 +33,12 @@ typedef struct rounds {
     size_t least;       /* bytes written, in the round that found least */
     uint32_t count;     /* rounds so far */
     uint32_t worse;     /* the last so many found more than seven eighths of the least before them */
+    uint32_t brake;     /* 0: threads that allocate go on; else they wait, 2^(brake - 1) moments */
 } rounds_t;
 
 void rounds_begin(rounds_t *rounds, uint64_t budget_ns);
-/* A round has found `written` bytes on written pages, and took `ns` until their objects were scanned. True:
- * another round shortens the last stop. */
-bool rounds_go_on(rounds_t *rounds, size_t written, uint64_t ns);
+/* A round has found `written` bytes on written pages, and took `ns` until their objects were scanned.
+ * `slowed`: the brake has made threads wait in it. True: another round shortens the last stop. */
+bool rounds_go_on(rounds_t *rounds, size_t written, uint64_t ns, bool slowed);
 
 #endif

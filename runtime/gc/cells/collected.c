@@ -244,6 +244,8 @@ bool collected_shrink(heap_t *self, span_t *span, size_t size)
 /* The object is not a collected one any more: the caller frees it as a manual one. Under the lock. */
 void collected_large_forget(span_t *span)
 {
+    if (collected_lists.releasing == span_slot(span))
+        collected_lists.releasing = span->all_next;
     span_unlink_all(&collected_lists.large, span);
     bitmaps_grey[span_slot(span)].watch = 0; /* what comes here next may be larger */
     collected_bytes_held -= large_usable(span);

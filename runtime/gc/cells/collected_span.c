@@ -27,6 +27,8 @@ static uint32_t *list_of(const span_t *span)
 
 static void list_remove(span_t *span)
 {
+    if (collected_lists.releasing == span_slot(span))
+        collected_lists.releasing = span->next;
     uint32_t *cursor = &collected_lists.cursor[span->kind - KIND_SCAN][span->cls];
     if (*cursor == span_slot(span))
         *cursor = span->next;

@@ -36,12 +36,13 @@ HIDDEN extern struct collected_lists {
     uint32_t cursor[COLLECTED_KINDS][CLASS_COUNT]; /* the next to sweep; those before it are swept */
     /* Swept spans that may be claimed again; 0: none. Those that a thread had are on its pile. */
     uint32_t reclaim[COLLECTED_PILES][COLLECTED_KINDS][CLASS_COUNT];
-    uintptr_t epoch;  /* how many traces have ended */
-    uint32_t large;   /* large objects, linked by all_next and all_prev */
-    uint32_t threads; /* that took cells before the last trace; of the collector */
-    size_t kept;      /* bytes of KIND_KEPT, at the last trace */
-    /* New large objects are born marked: from the start of a trace until the dead ones have been freed. */
-    bool born_marked;
+    uintptr_t epoch;    /* how many traces have ended */
+    uint32_t large;     /* large objects, linked by all_next and all_prev */
+    uint32_t releasing; /* the next span or large object that collected_release_dead looks at; 0: none */
+    uint32_t threads;   /* that took cells before the last trace; of the collector */
+    size_t kept;        /* bytes of KIND_KEPT, at the last trace */
+    bool born_marked;   /* new large objects: from the start of a trace until its dead ones are released */
+    bool marks_left;    /* from the start of a trace until large objects are white again */
     bool tracing; /* between collected_begin_trace and collected_end_trace; changed in the stopped world */
     bool holds_large; /* collected_hold_large */
 } collected_lists;

@@ -169,10 +169,10 @@ static size_t shares_blacken(bool ends)
 
 size_t collected_begin_trace(void)
 {
-    if (UNLIKELY(collected_lists.tracing || collected_lists.born_marked))
+    if (UNLIKELY(collected_lists.tracing || collected_lists.marks_left))
         forget_marks();
     collected_lists.kept = 0;
-    collected_lists.born_marked = collected_lists.tracing = true;
+    collected_lists.born_marked = collected_lists.marks_left = collected_lists.tracing = true;
     return shares_blacken(false);
 }
 
@@ -270,17 +270,38 @@ static bool was_used(const span_t *span)
     return any != 0;
 }
 
-/* Starts at the cursor: the spans before it are swept already, and may be some thread's. Up to `kept` spans
- * that were used in the last cycle stay, because they will be in the next: then their memory is still in the
- * cache of the processor that had them. Returns how many may yet stay. */
+/* The lists may be long. A thread that allocates and waits for their lock gets it in between. It may sweep,
+ * link and remove spans meanwhile: so the caller keeps its place in collected_lists. */
+static void give_way(void)
+{
+    if (LIKELY(!lock_is_wanted(&collected_lists.lock)))
+        return;
+    lock_release(&collected_lists.lock);
+    world_leave();
+    lock_await_taker(&collected_lists.lock);
+    world_enter();
+    lock_acquire(&collected_lists.lock);
+}
+
+/* The next span that is to be looked at. NULL: there is none. */
+static span_t *take_releasing(void)
+{
+    give_way();
+    return collected_lists.releasing ? span_of_slot(collected_lists.releasing) : NULL;
+}
+
+/* Starts at the cursor: the spans before it are swept already, and may be some thread's. So are those that
+ * the cursor passes meanwhile. Up to `kept` spans that were used in the last cycle stay, because they will be
+ * in the next: then their memory is still in the cache of the processor that had them. Returns how many may
+ * yet stay. */
 static uint32_t release_dead_spans(uint32_t kind, uint32_t cls, uint32_t kept)
 {
     world_enter();
     lock_acquire(&collected_lists.lock);
-    for (uint32_t slot = collected_lists.cursor[kind][cls], next; slot; slot = next) {
-        span_t *span = span_of_slot(slot);
-        next = span->next;
-        if (!is_unmarked(span))
+    collected_lists.releasing = collected_lists.cursor[kind][cls];
+    for (span_t *span; (span = take_releasing());) {
+        collected_lists.releasing = span->next;
+        if (span->epoch == collected_lists.epoch || !is_unmarked(span))
             continue;
         if (kept > 0 && was_used(span)) {
             collected_span_keep(span);
@@ -294,24 +315,32 @@ static uint32_t release_dead_spans(uint32_t kind, uint32_t cls, uint32_t kept)
     return kept;
 }
 
-/* Give back the unmarked large objects. The marked ones become white again, for the next cycle. */
+static void release_or_whiten(heap_t *self, span_t *span)
+{
+    bits_t *bits = bitmaps_of(span_slot(span));
+    if (bits->marks & bits->allocs) {
+        bits->marks = 0;
+        return;
+    }
+    if (!bits->allocs) /* freed by hand: it has counted until now */
+        atomic_fetch_sub_explicit(&collected_bytes_since, large_usable(span), memory_order_relaxed);
+    collected_large_forget(span);
+    large_free(self, span);
+}
+
+/* Give back the unmarked large objects. The marked ones become white again, for the next cycle. New ones are
+ * white, and linked before the first that is looked at. */
 static void release_dead_large(heap_t *self)
 {
     world_enter();
     lock_acquire(&collected_lists.lock);
-    for (uint32_t slot = collected_lists.large, next; slot; slot = next) {
-        span_t *span = span_of_slot(slot);
-        next = span->all_next;
-        if (!(bitmaps_of(slot)->marks & bitmaps_of(slot)->allocs)) {
-            if (!bitmaps_of(slot)->allocs) /* freed by hand: it has counted until now */
-                atomic_fetch_sub_explicit(&collected_bytes_since, large_usable(span), memory_order_relaxed);
-            collected_large_forget(span);
-            large_free(self, span);
-        } else {
-            bitmaps_of(slot)->marks = 0;
-        }
-    }
     collected_lists.born_marked = false;
+    collected_lists.releasing = collected_lists.large;
+    for (span_t *span; (span = take_releasing());) {
+        collected_lists.releasing = span->all_next;
+        release_or_whiten(self, span);
+    }
+    collected_lists.marks_left = false;
     lock_release(&collected_lists.lock);
     world_leave();
 }
@@ -341,8 +370,10 @@ bool collected_sweep(size_t spans)
     lock_acquire(&collected_lists.lock);
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
-            for (uint32_t *cursor = &collected_lists.cursor[kind][cls]; *cursor && spans; spans--)
+            for (uint32_t *cursor = &collected_lists.cursor[kind][cls]; *cursor && spans; spans--) {
                 sweep_ahead(cursor);
+                give_way();
+            }
     lock_release(&collected_lists.lock);
     world_leave();
     return spans == 0;

@@ -13,7 +13,7 @@
 
 /* No thread waits while the state is STARTING: pthread_create may wait for a lock of the C library that
  * another thread holds while it allocates. If that thread waited here, neither would go on. */
-enum background_state { NONE, STARTING, IDLE, ASKED, SETTLING };
+enum background_state { NONE, STARTING, IDLE, ASKED, TRACED, SETTLING };
 
 static struct {
     _Atomic uint32_t state; /* enum background_state; a futex for the thread and for those that wait for it */
@@ -82,10 +82,22 @@ bool background_is_asked(void)
     return atomic_load_explicit(&background.state, memory_order_relaxed) == ASKED;
 }
 
+bool background_is_collecting(void)
+{
+    uint32_t state = atomic_load_explicit(&background.state, memory_order_relaxed);
+    return state == ASKED || state == TRACED;
+}
+
 void background_wait(void)
 {
     while (atomic_load(&background.state) == ASKED)
         os_futex_wait(&background.state, ASKED);
+}
+
+void background_wait_released(void)
+{
+    for (uint32_t state; (state = atomic_load(&background.state)) == ASKED || state == TRACED;)
+        os_futex_wait(&background.state, state);
 }
 
 void background_wait_for(uint64_t ns)
@@ -105,6 +117,12 @@ bool background_is_caller(void)
 }
 
 void background_traced(void)
+{
+    if (is_background)
+        set_state(TRACED);
+}
+
+void background_released(void)
 {
     if (is_background)
         set_state(SETTLING);

@@ -1,10 +1,11 @@
 /* background: the thread that runs concurrent cycles, so that no thread of the program has to.
  *
- *     idle --asked--> asked --runs a cycle--> its trace has ended: settling --the cycle has ended--> idle
+ *     idle --> asked --the trace has ended--> traced --the dead are released--> settling --> idle
  *
  * The thread is created when it is first asked for a cycle, and again after a fork. A thread of the program
- * that allocates beyond the goal waits for the end of the trace. It does not wait while the cycle settles,
- * because the cycle then calls functions of the program.
+ * that allocates beyond the goal waits for the end of the trace: then there is a new goal. One that needs the
+ * memory, because it is at the limit, waits until the dead are released. No thread waits while the cycle
+ * settles, because the cycle then calls functions of the program.
  */
 #ifndef WEIR_GC_CYCLE_BACKGROUND_H
 #define WEIR_GC_CYCLE_BACKGROUND_H
@@ -17,17 +18,22 @@
 bool background_ask(void (*run_cycle)(void));
 /* Has it been asked for a cycle whose trace has not ended? */
 bool background_is_asked(void);
-/* Wait until that trace has ended. */
+/* The same, or its dead are not yet released? Then it has the collector's lock, or will take it. */
+bool background_is_collecting(void);
+/* Wait until that trace has ended; until the dead are released. */
 void background_wait(void);
-/* The same, but no longer than this. */
+void background_wait_released(void);
+/* Wait until the trace has ended, but no longer than this. */
 void background_wait_for(uint64_t ns);
 /* Is the thread idle or absent? Otherwise its stack, which is scanned like any other, may hold addresses of
  * objects that it has marked. */
 bool background_is_at_rest(void);
 /* Is the calling thread the background thread? */
 bool background_is_caller(void);
-/* Called by the thread that runs a cycle, when the trace has ended. */
+/* Called by the thread that runs a cycle: its trace has ended, and the goal is a new one; it has released the
+ * dead, or has not traced. */
 void background_traced(void);
+void background_released(void);
 void background_after_fork_child(void);
 
 #endif

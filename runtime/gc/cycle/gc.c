@@ -84,6 +84,7 @@ static void collect(heap_t *self, enum cycle_reason reason)
     trace_result_t result;
     if (!trace_run(&request, reason != CYCLE_LIMIT && trace_is_beside(heap, &request), &event, &result)) {
         gc_put_off(os_now_ns() - began);
+        trace_put_away();
         return;
     }
     gc.live = result.found.bytes;
@@ -91,6 +92,8 @@ static void collect(heap_t *self, enum cycle_reason reason)
     gc_describe_cycle(&event, &result);
     bool limiter_was_on = gc.pacer.limiter.on;
     gc_pace_by_cycle(&result, outside, program_ns);
+    background_traced();
+    trace_put_away();
     collected_release_dead(self, reason == CYCLE_GROWTH && !pages_is_limited());
     event.collector_cpu_ns = gc.stats.collector_ns;
     event.available_cpu_ns = gc.stats.available_ns;
@@ -137,15 +140,15 @@ static void trace(void *context, enum cycle_reason reason)
     if (traces && !asks_background)
         collect_undisturbed(cache.heap, reason);
     lock_release(&gc.lock);
-    background_traced();
+    background_released();
 }
 
-/* Start the mark workers, if there will be a trace. The background thread has the lock until its trace ends:
- * a thread whose cycle it runs anyway does not wait for that. */
+/* Start the mark workers, if there will be a trace. The background thread has the lock while it collects: a
+ * thread whose cycle it runs anyway does not wait for that. */
 static void gather(void *context, enum cycle_reason reason)
 {
     (void)context;
-    if (reason == CYCLE_GROWTH && background_is_asked() && !background_is_caller())
+    if (reason == CYCLE_GROWTH && background_is_collecting() && !background_is_caller())
         return;
     lock_acquire(&gc.lock);
     bool will_trace = may_trace(reason) && roots_are_open();

@@ -68,7 +68,12 @@ static void wait_for_trace(void (*wait)(void))
  * mark. */
 static uint64_t allowance(uint64_t goal)
 {
-    return pacer_allowance(gc.trace_began, goal, mark_progress(), gc.live);
+    return pacer_allowance(gc.trace_began, goal, trace_progress(), gc.live);
+}
+
+static void wait_as_braked(void)
+{
+    background_wait_for(trace_brake_ns());
 }
 
 static void pass_a_moment(void)
@@ -89,6 +94,25 @@ static bool take_lock(size_t request, bool at_limit)
     return true;
 }
 
+/* While the background thread collects, wait as long as is needed. False: it does not. */
+static bool wait_for_background(size_t request, bool at_limit)
+{
+    if (at_limit && background_is_collecting()) {
+        wait_for_trace(background_wait_released);
+        return true;
+    }
+    if (!background_is_asked())
+        return false;
+    uint64_t goal = __atomic_load_n(&gc.counts.goal, __ATOMIC_RELAXED);
+    if (is_beyond(goal, request))
+        wait_for_trace(background_wait);
+    else if (trace_brake_ns())
+        wait_for_trace(wait_as_braked);
+    else if (is_beyond(allowance(goal), request))
+        wait_for_trace(pass_a_moment);
+    return true;
+}
+
 /* Many threads may find the trigger reached. The first runs the cycle, or has the background thread run it.
  * The others allocate up to the goal, and stop by themselves when they are asked to (halt.c). At the goal
  * they wait: otherwise they might keep the processor from the thread that collects. `at_limit`: the request
@@ -96,17 +120,9 @@ static bool take_lock(size_t request, bool at_limit)
  * hold count as memory that the heap cannot use. */
 COLD static void collect_if_triggered(size_t request, bool at_limit)
 {
-    if (background_is_asked()) {
-        uint64_t goal = __atomic_load_n(&gc.counts.goal, __ATOMIC_RELAXED);
-        if (at_limit || is_beyond(goal, request))
-            wait_for_trace(background_wait);
-        else if (is_beyond(allowance(goal), request))
-            wait_for_trace(pass_a_moment);
+    if (wait_for_background(request, at_limit) || !take_lock(request, at_limit))
         return;
-    }
     bool is_wanted = false;
-    if (!take_lock(request, at_limit))
-        return;
     gc_pace_by_knobs();
     uint64_t goal = gc.pacer.goal;
     if (gc.disabled <= 0 && !gc.forbidden && gc_is_permitted() && os_now_ns() >= gc.not_before_ns) {

@@ -7,6 +7,7 @@
 #include "runtime/gc/cells/collected.h"
 #include "runtime/gc/cycle/pauses.h"
 #include "runtime/gc/cycle/rescan.h"
+#include "runtime/gc/cycle/waits.h"
 #include "runtime/gc/cycle/watch.h"
 #include "runtime/gc/debug/leaks.h"
 #include "runtime/gc/debug/reftrace.h"
@@ -29,8 +30,11 @@ static struct {
     weir_event *event;
     trace_result_t *result;
     uint64_t asked, stopped; /* of the present stop */
+    bool armed;              /* what is written is watched */
     bool lost;               /* it is not known what was written */
     _Atomic bool hurry;
+    _Atomic bool in_rounds; /* all that was reachable at the start is marked */
+    _Atomic uint32_t brake; /* rounds.h; the thread that runs the trace writes it */
     trace_result_t last;
     _Atomic uint64_t stop_ns;   /* how long the last trace would have taken in one stop */
     _Atomic uint64_t budget_ns; /* for a stop; AS_OPTION: what the option says */
@@ -212,15 +216,17 @@ static void mark_in_rounds(void)
     mark_run_spare(result->members, result->beside_members);
     if (work_hastened_ns())
         result->spare_ns = os_now_ns() - work_hastened_ns();
+    trace.in_rounds = true;
     for (bool more = true; more && !trace.hurry && !trace.lost;) {
         jitter();
-        uint64_t began = os_now_ns();
+        uint64_t began = os_now_ns(), waits = waits_begun();
         size_t *written = &result->written[result->rounds++];
         trace.lost = !ask_what_was_written(written);
         mark_run(trace.request->members);
         uint64_t took = os_now_ns() - began;
         result->rounds_ns += took;
-        more = rounds_go_on(&rounds, *written, took);
+        more = rounds_go_on(&rounds, *written, took, waits_begun() != waits);
+        trace.brake = rounds.brake;
     }
 }
 
@@ -253,7 +259,7 @@ static bool run_beside(void)
     trace_result_t *result = trace.result;
     result->beside = true;
     trace.lost = false;
-    trace.hurry = false;
+    trace.hurry = trace.in_rounds = false;
     jitter();
     if (!begin_beside())
         return false;
@@ -262,7 +268,9 @@ static bool run_beside(void)
     mark_written_begin();
     mark_in_rounds();
     result->beside_ns = os_now_ns() - started;
-    if (!stop())
+    bool stopped = stop();
+    trace.brake = 0;
+    if (!stopped)
         return false;
     mark_result_t found = finish_beside();
     result->allocated = allocated_since(began);
@@ -324,6 +332,18 @@ const trace_result_t *trace_last(void)
     return &trace.last;
 }
 
+uint64_t trace_progress(void)
+{
+    return trace.in_rounds ? UINT64_MAX : mark_progress();
+}
+
+uint64_t trace_brake_ns(void)
+{
+    enum { MOMENT_NS = 1000 * 1000 };
+    uint32_t brake = atomic_load_explicit(&trace.brake, memory_order_relaxed);
+    return brake ? (uint64_t)MOMENT_NS << (brake - 1) : 0;
+}
+
 void trace_hurry(void)
 {
     trace.hurry = true;
@@ -345,19 +365,25 @@ bool trace_run(const trace_request_t *request, bool beside, weir_event *event, t
     trace.result = result;
     bool done = false;
     collected_hold_large(beside);
-    bool armed = beside && !is_pinned() && watch_arm();
-    if (armed) {
+    trace.armed = beside && !is_pinned() && watch_arm();
+    if (trace.armed) {
         if (options.collect)
             mapped_watch();
         done = run_beside();
-        mapped_end();
-        mark_written_end();
-        watch_disarm();
     } else {
         done = run_in_a_stop();
     }
-    collected_hold_large(false);
-    collected_back_tables();
     trace.stop_ns = in_one_stop_ns(result);
     return done;
+}
+
+void trace_put_away(void)
+{
+    if (trace.armed) {
+        mapped_end();
+        mark_written_end();
+        watch_disarm();
+    }
+    collected_hold_large(false);
+    collected_back_tables();
 }

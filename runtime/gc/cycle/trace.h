@@ -69,9 +69,21 @@ bool trace_is_beside(size_t heap, const trace_request_t *request);
  * event. False: the world could not be stopped, and nothing is decided. */
 bool trace_run(const trace_request_t *request, bool beside, weir_event *event, trace_result_t *result);
 
+/* Called after trace_run, whatever it returned, under the same lock: ends what the trace needed. It takes
+ * some milliseconds; threads that waited for the trace need not wait for it. */
+void trace_put_away(void);
+
 /* The result of the last trace, for listeners to COLLECTED; the collecting thread has added the waits. */
 void trace_note(const trace_result_t *result);
 const trace_result_t *trace_last(void);
+
+/* How many bytes the trace beside the program has marked; UINT64_MAX: all, and the rounds have begun. Any
+ * thread. */
+uint64_t trace_progress(void);
+
+/* How long a thread that allocates waits now, because the program writes as fast as the markers scan
+ * (rounds.h). Any thread. */
+uint64_t trace_brake_ns(void);
 
 /* End the trace soon, without more rounds. By any thread. */
 void trace_hurry(void);

@@ -66,6 +66,11 @@ waits_t waits_take(void)
                      .ns = ((word + threads * now) & US_MASK) * 1000};
 }
 
+uint64_t waits_begun(void)
+{
+    return atomic_load_explicit(&waits.begun, memory_order_relaxed);
+}
+
 void waits_after_fork_child(void)
 {
     atomic_store(&waits.word, 0);

@@ -21,6 +21,9 @@ typedef struct waits {
 /* Any thread, but one at a time. */
 waits_t waits_take(void);
 
+/* How many waits have begun since waits_take. Any thread. */
+uint64_t waits_begun(void);
+
 /* In the child: the threads that waited are gone. */
 void waits_after_fork_child(void);
 

@@ -256,14 +256,17 @@ Test(pacer, agrees_with_a_simple_version)
 Test(pacer, while_a_trace_goes_on_the_heap_grows_as_marking_advances)
 {
     cr_expect_eq(pacer_allowance(MIB(100), MIB(200), 0, MIB(50)), (size_t)MIB(100));
-    cr_expect_eq(pacer_allowance(MIB(100), MIB(200), MIB(25), MIB(50)), (size_t)MIB(150));
-    cr_expect_eq(pacer_allowance(MIB(100), MIB(200), MIB(50), MIB(50)), (size_t)MIB(200));
-    cr_expect_eq(pacer_allowance(MIB(100), MIB(200), MIB(500), MIB(50)), (size_t)MIB(200),
-                 "more than was expected");
-    cr_expect_eq(pacer_allowance(MIB(100), MIB(200), 0, 0), (size_t)MIB(200), "nothing is expected");
+    cr_expect_eq(pacer_allowance(MIB(100), MIB(200), MIB(25), MIB(50)), (size_t)KIB(147200));
+    cr_expect_eq(pacer_allowance(MIB(100), MIB(200), MIB(50) - 1, MIB(50)) / KIB(1), (size_t)191999,
+                 "an eighth is left for the rounds");
+    cr_expect_eq(pacer_allowance(MIB(200), MIB(300), MIB(100), MIB(100)), MIB(200) + MIB(100) / 8 * 7 * 2 / 3,
+                 "more than was expected: half of the rest is");
+    cr_expect_eq(pacer_allowance(MIB(100), MIB(200), MIB(100), MIB(50)), (size_t)MIB(200), "all");
+    cr_expect_eq(pacer_allowance(MIB(100), MIB(200), UINT64_MAX, MIB(50)), (size_t)MIB(200), "the rounds");
+    cr_expect_eq(pacer_allowance(MIB(100), MIB(200), 0, 0), (size_t)MIB(100), "nothing is known");
     cr_expect_eq(pacer_allowance(MIB(300), MIB(200), MIB(1), MIB(2)), (size_t)MIB(300), "beyond the goal");
     cr_expect_eq(pacer_allowance(MIB(300), PACER_NONE, 0, MIB(2)), PACER_NONE);
-    cr_expect_eq(pacer_allowance(1, UINT64_MAX - 1, UINT64_MAX - 2, UINT64_MAX - 1), UINT64_MAX - 2);
+    cr_expect_eq(pacer_allowance(1, UINT64_MAX - 1, UINT64_MAX - 2, UINT64_MAX - 1), UINT64_MAX / 8 * 7);
 }
 
 /* What a program allocated beside a trace tells what it wants only as far as it was not kept waiting. */
