@@ -34,17 +34,22 @@ static bool is_beyond(uint64_t goal, size_t request)
 
 /* The thread counts as stopped while it waits, so that the thread that collects need not stop it. No handler
  * of the program may run meanwhile. In a vfork, what world_block_begin would note is taken. Where nothing may
- * be collected, nothing is stopped. */
-static void wait_as_stopped(void (*wait)(void))
+ * be collected, nothing is stopped. There the wait does not count: a handler, or the end of the child, may
+ * cut it short. */
+static void wait_as_stopped(void (*wait)(void), bool is_for_trace)
 {
     if (atomic_load_explicit(&cache.heap->thread.vforks, memory_order_relaxed) || !gc_is_permitted()) {
         wait();
         return;
     }
     uint64_t signals = os_block_heard_signals();
+    if (is_for_trace)
+        waits_begin();
     world_block_begin();
     wait();
     world_block_end();
+    if (is_for_trace)
+        waits_end();
     os_restore_signals(signals);
 }
 
@@ -58,9 +63,7 @@ static void wait_for_lock(void)
 static void wait_for_trace(void (*wait)(void))
 {
     work_hasten();
-    waits_begin();
-    wait_as_stopped(wait);
-    waits_end();
+    wait_as_stopped(wait, true);
 }
 
 /* While the trace goes on beside the program, the heap may grow from where the trace began to the goal as
@@ -90,7 +93,7 @@ static bool take_lock(size_t request, bool at_limit)
         return true;
     if (!at_limit && !is_beyond(__atomic_load_n(&gc.counts.goal, __ATOMIC_RELAXED), request))
         return false;
-    wait_as_stopped(wait_for_lock);
+    wait_as_stopped(wait_for_lock, false);
     return true;
 }
 
@@ -139,7 +142,7 @@ COLD static void collect_if_triggered(size_t request, bool at_limit)
         return;
     gc_run_cycle(CYCLE_GROWTH);
     if (is_beyond(goal, request))
-        wait_as_stopped(cycle_wait);
+        wait_as_stopped(cycle_wait, false);
 }
 
 static bool may_be_triggered(size_t request)
