@@ -128,10 +128,15 @@ static void verify_trace(uintptr_t from, size_t objects, size_t black)
         reftrace_verify(from, objects, black, false);
 }
 
+static uint32_t members_in_stop(void)
+{
+    return trace.request->alone ? 1 : trace.request->members;
+}
+
 /* Marks from the roots and from grey objects, and decides what is dead. */
 static mark_result_t finish(size_t black)
 {
-    uint32_t members = trace.request->alone ? 1 : trace.request->members;
+    uint32_t members = members_in_stop();
     uintptr_t from = take_roots();
     mapped_take(MAPPED_ALL);
     mark_run(members);
@@ -244,13 +249,14 @@ static mark_result_t finish_beside(void)
 {
     mark_beside(false);
     mark_resume();
-    trace.lost |= is_pinned() || !watch_look(rescan, &trace.result->written[trace.result->rounds]);
+    size_t *written = &trace.result->written[trace.result->rounds];
+    trace.lost |= is_pinned() || !watch_look(rescan, members_in_stop(), written);
     mapped_take(trace.lost ? MAPPED_ALL : MAPPED_WRITTEN);
     if (trace.lost)
         return finish_anew();
     mark_result_t found = finish(0);
     found.root_bytes += mapped_bytes();
-    trace.result->written[trace.result->rounds] += root_watch_written();
+    *written += root_watch_written();
     return found;
 }
 

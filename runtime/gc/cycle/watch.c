@@ -8,12 +8,16 @@
 #include "runtime/gc/mark/objref.h"
 #include "runtime/gc/roots/root_watch.h"
 #include "runtime/pages/pages.h"
+#include "runtime/os/lock.h"
 #include "runtime/process/dirty.h"
+#include "runtime/threads/workers.h"
 
 /* Each range costs a system call at every question, and perhaps a mapping of its own. */
 enum { RANGES = 2048 };
 /* The page tables of what is watched take 1/512 of it, be it touched or not. */
 static const size_t OBJECT_MAX = (size_t)1 << 30;
+/* What one member looks at at a time. */
+static const size_t PIECE = (size_t)1 << 25;
 
 static struct {
     range_t *ranges; /* of RANGES */
@@ -143,13 +147,10 @@ static void note(void *context, uintptr_t from, uintptr_t to)
     watch.visit(from, to);
 }
 
-typedef enum dirty question_t(uintptr_t from, uintptr_t to,
-                              void (*written)(void *context, uintptr_t low, uintptr_t high), void *context);
-
-static bool ask_of_watched(question_t *question)
+static bool ask_of_watched(void)
 {
     for (uint32_t i = 0; i < watch.count; i++)
-        if (question(watch.ranges[i].from, watch.ranges[i].to, note, NULL) != DIRTY_OK)
+        if (dirty_ask(watch.ranges[i].from, watch.ranges[i].to, note, NULL) != DIRTY_OK)
             return false;
     return true;
 }
@@ -193,7 +194,7 @@ bool watch_ask(watch_visit *visit, size_t *bytes)
 {
     watch.visit = visit;
     watch.bytes = 0;
-    bool known = ask_of_watched(dirty_ask);
+    bool known = ask_of_watched();
     if (known) {
         root_watch_ask(note_root);
         each_new(begin_and_note);
@@ -202,11 +203,53 @@ bool watch_ask(watch_visit *visit, size_t *bytes)
     return known;
 }
 
-bool watch_look(watch_visit *visit, size_t *bytes)
+/* The kernel walks the page tables of all that is watched: 1.5 ms for 1.5 GiB. So the members share it, piece
+ * by piece. */
+static struct {
+    _Atomic uint32_t taken; /* pieces; in the order of the ranges */
+    _Atomic bool failed;
+    lock_t lock; /* of watch.bytes, and of what visits */
+} look = {.lock = LOCK_INIT(LOCK_RANK_NONE)};
+
+static void note_shared(void *context, uintptr_t from, uintptr_t to)
+{
+    lock_acquire(&look.lock);
+    note(context, from, to);
+    lock_release(&look.lock);
+}
+
+static void look_at_pieces(uint32_t member)
+{
+    (void)member;
+    uint32_t at = 0, mine = atomic_fetch_add(&look.taken, 1);
+    for (uint32_t i = 0; i < watch.count; i++)
+        for (uintptr_t from = watch.ranges[i].from, end = watch.ranges[i].to, to; from < end;
+             from = to, at++) {
+            to = end - from > PIECE ? from + PIECE : end;
+            if (at != mine)
+                continue;
+            if (dirty_look(from, to, note_shared, NULL) != DIRTY_OK)
+                look.failed = true;
+            mine = atomic_fetch_add(&look.taken, 1);
+        }
+}
+
+static size_t watched_bytes(void)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < watch.count; i++)
+        bytes += watch.ranges[i].to - watch.ranges[i].from;
+    return bytes;
+}
+
+bool watch_look(watch_visit *visit, uint32_t members, size_t *bytes)
 {
     watch.visit = visit;
     watch.bytes = 0;
-    bool known = ask_of_watched(dirty_look);
+    look.taken = 0;
+    look.failed = false;
+    workers_run(watched_bytes() > PIECE ? members : 1, look_at_pieces);
+    bool known = !look.failed;
     if (known) {
         each_new(note_new);
         note_largest();

@@ -29,9 +29,10 @@ typedef void watch_visit(uintptr_t from, uintptr_t to);
 /* False: the kernel cannot, or there is too much to note; nothing is watched. */
 bool watch_arm(void);
 void watch_roots(void);
-/* False: nothing is known. Else how many bytes were written: *bytes. */
+/* False: nothing is known. Else how many bytes were written: *bytes. watch_look is for the last stop: as many
+ * members of the workers as `members` says look, and one at a time of them visits. */
 bool watch_ask(watch_visit *visit, size_t *bytes);
-bool watch_look(watch_visit *visit, size_t *bytes);
+bool watch_look(watch_visit *visit, uint32_t members, size_t *bytes);
 void watch_disarm(void);
 void watch_after_fork_child(void);
 
