@@ -74,7 +74,7 @@ enum { NOTHING = 0, STATS = 1, POOLS = 2, GC = 4 };
 typedef struct sources {
     weir_mem_stats stats;
     weir_pool_stats pools; /* the sums */
-    gc_counts_t gc;
+    gc_stats_t gc;
 } sources_t;
 
 static bool add_pool(void *context, const weir_pool_stats *stats, size_t size)
@@ -116,7 +116,7 @@ static void read_sources(sources_t *sources, unsigned needs)
     if (needs & STATS)
         stats_read_memory(&sources->stats);
     if (needs & GC)
-        gc_read_counts(&sources->gc);
+        sources->gc = gc_read_stats();
     memset(&sources->pools, 0, sizeof sources->pools);
     if (needs & POOLS)
         weir_pool_each(add_pool, &sources->pools);
@@ -187,7 +187,7 @@ static void fill(weir_metric_sample *sample, size_t row, const sources_t *source
 {
     const weir_mem_stats *stats = &sources->stats;
     const weir_pool_stats *pools = &sources->pools;
-    const gc_counts_t *gc = &sources->gc;
+    const gc_stats_t *gc = &sources->gc;
 #define UINT64(id, name, cumulative, needs, read, description)                                               \
     case ROW_##id:                                                                                           \
         sample->value.uint64 = (read);                                                                       \

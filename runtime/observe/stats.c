@@ -107,6 +107,7 @@ void stats_read_memory(weir_mem_stats *stats)
 {
     account_t account;
     memset(stats, 0, sizeof *stats);
+    gc_await_release();
     account_read(&account);
     stats->gc_sys = collected_table_bytes(); /* before the page statistics, which count them too */
     page_stats_t held = pages_stats();

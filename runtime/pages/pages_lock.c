@@ -27,7 +27,7 @@ bool pages_lock_breathe(void)
     if (LIKELY(!lock_is_wanted(&pages_lock)))
         return false;
     pages_lock_pause();
-    lock_await_taker(&pages_lock);
+    os_yield();
     pages_lock_resume();
     return true;
 }

@@ -122,7 +122,7 @@ uint64_t pacer_wanted(uint64_t allocated, uint64_t beside_ns, uint64_t waited_ns
     double beside = (double)beside_ns, ran = beside - (double)least(waited_ns, beside_ns);
     double by_rate = beside * rate, by_share = ran > 0 ? (double)allocated * (beside / ran) : by_rate;
     double wanted = ran * 2 < beside ? by_rate : by_share;
-    return most(add(allocated, allocated / 4), (uint64_t)wanted);
+    return most(add(allocated, allocated / 8), (uint64_t)wanted);
 }
 
 void pacer_end_cycle(pacer_t *pacer, const pacer_cycle_t *cycle)

@@ -120,7 +120,7 @@ uint64_t pacer_allowance(uint64_t began, uint64_t goal, uint64_t marked, uint64_
 /* How much the program wanted to allocate beside a trace of `beside_ns`: the next runway. It allocated
  * `allocated` bytes, and each thread waited for `waited_ns` of that time. Before, it allocated `rate` bytes
  * a nanosecond. Where threads waited for less than half of the time, the rest tells; else the rate does. It
- * is a quarter more than it allocated, at least: the next trace may last longer. */
+ * is an eighth more than it allocated, at least: the next trace may last longer. */
 uint64_t pacer_wanted(uint64_t allocated, uint64_t beside_ns, uint64_t waited_ns, double rate);
 
 /* A cycle has ended, for any reason. */

@@ -37,8 +37,9 @@ typedef struct rounds {
 } rounds_t;
 
 void rounds_begin(rounds_t *rounds, uint64_t budget_ns);
-/* A round has found `written` bytes on written pages, and took `ns` until their objects were scanned.
- * `slowed`: the brake has made threads wait in it. True: another round shortens the last stop. */
+/* A round has found `written` bytes on written pages, and scanned their objects in `ns`. The time in which
+ * the kernel was asked does not count: it is the same in each round, and in the last stop. `slowed`: the
+ * brake has made threads wait in it. True: another round shortens the last stop. */
 bool rounds_go_on(rounds_t *rounds, size_t written, uint64_t ns, bool slowed);
 
 #endif

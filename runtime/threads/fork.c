@@ -8,7 +8,7 @@
 #include "runtime/os/os.h"
 #include "runtime/os/self.h"
 
-enum { PARTS = 16 };
+enum { PARTS = 24 };
 
 lock_t fork_start_lock = LOCK_INIT(LOCK_RANK_START);
 

@@ -391,6 +391,8 @@ static void forget_buffers(void)
 
 void collected_after_fork(bool child)
 {
+    if (child)
+        collected_lists.holds_large = false; /* no trace goes on here, and nothing is watched */
     if (child && lock_may_repair(&collected_lists.lock))
         forget_buffers();
     lock_after_fork(&collected_lists.lock, child);

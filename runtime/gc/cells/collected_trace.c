@@ -12,6 +12,8 @@
 #include "runtime/os/os.h"
 #include "runtime/threads/world.h"
 
+/* How many spans, and large objects, are swept or released before another thread may have the lock. */
+enum { SPANS_AT_ONCE = 64, LARGE_AT_ONCE = 4 };
 /* How many dead spans stay after a trace, at most. */
 enum { KEPT_MOST = 8 * 1024 * 1024 / SLOT_SIZE };
 
@@ -270,10 +272,14 @@ static bool was_used(const span_t *span)
     return any != 0;
 }
 
-/* The lists may be long. A thread that allocates and waits for their lock gets it in between. It may sweep,
- * link and remove spans meanwhile: so the caller keeps its place in collected_lists. */
-static void give_way(void)
+/* The lists may be long. A thread that allocates and waits for their lock gets it in between, whenever the
+ * caller has done `most` steps since; more often, and most of the time would go into waking. That thread may
+ * sweep, link and remove spans meanwhile: so the caller keeps its place in collected_lists. */
+static void give_way(uint32_t *steps, uint32_t most)
 {
+    if (++*steps < most)
+        return;
+    *steps = 0;
     if (LIKELY(!lock_is_wanted(&collected_lists.lock)))
         return;
     lock_release(&collected_lists.lock);
@@ -284,9 +290,9 @@ static void give_way(void)
 }
 
 /* The next span that is to be looked at. NULL: there is none. */
-static span_t *take_releasing(void)
+static span_t *take_releasing(uint32_t *steps, uint32_t most)
 {
-    give_way();
+    give_way(steps, most);
     return collected_lists.releasing ? span_of_slot(collected_lists.releasing) : NULL;
 }
 
@@ -298,8 +304,9 @@ static uint32_t release_dead_spans(uint32_t kind, uint32_t cls, uint32_t kept)
 {
     world_enter();
     lock_acquire(&collected_lists.lock);
+    uint32_t steps = 0;
     collected_lists.releasing = collected_lists.cursor[kind][cls];
-    for (span_t *span; (span = take_releasing());) {
+    for (span_t *span; (span = take_releasing(&steps, SPANS_AT_ONCE));) {
         collected_lists.releasing = span->next;
         if (span->epoch == collected_lists.epoch || !is_unmarked(span))
             continue;
@@ -335,8 +342,9 @@ static void release_dead_large(heap_t *self)
     world_enter();
     lock_acquire(&collected_lists.lock);
     collected_lists.born_marked = false;
+    uint32_t steps = 0;
     collected_lists.releasing = collected_lists.large;
-    for (span_t *span; (span = take_releasing());) {
+    for (span_t *span; (span = take_releasing(&steps, LARGE_AT_ONCE));) {
         collected_lists.releasing = span->all_next;
         release_or_whiten(self, span);
     }
@@ -366,13 +374,14 @@ static void sweep_ahead(uint32_t *cursor)
 
 bool collected_sweep(size_t spans)
 {
+    uint32_t steps = 0;
     world_enter();
     lock_acquire(&collected_lists.lock);
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
             for (uint32_t *cursor = &collected_lists.cursor[kind][cls]; *cursor && spans; spans--) {
                 sweep_ahead(cursor);
-                give_way();
+                give_way(&steps, SPANS_AT_ONCE);
             }
     lock_release(&collected_lists.lock);
     world_leave();

@@ -13,7 +13,7 @@
 
 /* No thread waits while the state is STARTING: pthread_create may wait for a lock of the C library that
  * another thread holds while it allocates. If that thread waited here, neither would go on. */
-enum background_state { NONE, STARTING, IDLE, ASKED, TRACED, SETTLING };
+enum background_state { NONE, STARTING, IDLE, ASKED, TRACED, SETTLING, SETTLING_ASKED };
 
 static struct {
     _Atomic uint32_t state; /* enum background_state; a futex for the thread and for those that wait for it */
@@ -27,13 +27,21 @@ static void set_state(enum background_state state)
     os_futex_wake_all(&background.state);
 }
 
+static void end_cycle(void)
+{
+    uint32_t state = atomic_load(&background.state);
+    while (!atomic_compare_exchange_weak(&background.state, &state, state == SETTLING_ASKED ? ASKED : IDLE))
+        ;
+    os_futex_wake_all(&background.state);
+}
+
 /* The thread sleeps in a blocking section (world.h), so that a stop need not wait for it. It becomes IDLE
  * only there: while it is idle, no frame of its last cycle is scanned. */
 static void sleep_while_not_asked(bool has_run)
 {
     world_block_begin();
     if (has_run)
-        set_state(IDLE);
+        end_cycle();
     for (uint32_t state; (state = atomic_load(&background.state)) != ASKED;)
         os_futex_wait(&background.state, state);
     world_block_end();
@@ -57,8 +65,11 @@ static void *background_main(void *argument)
 
 bool background_ask(void (*run_cycle)(void))
 {
-    uint32_t none = NONE, idle = IDLE;
+    uint32_t none = NONE, idle = IDLE, settling = SETTLING;
     if (atomic_load(&background.state) == ASKED)
+        return true;
+    if (atomic_compare_exchange_strong(&background.state, &settling, SETTLING_ASKED) ||
+        settling == SETTLING_ASKED)
         return true;
     background.run_cycle = run_cycle;
     if (atomic_compare_exchange_strong(&background.state, &none, STARTING)) {
@@ -98,6 +109,16 @@ void background_wait_released(void)
 {
     for (uint32_t state; (state = atomic_load(&background.state)) == ASKED || state == TRACED;)
         os_futex_wait(&background.state, state);
+}
+
+bool background_is_releasing(void)
+{
+    return atomic_load_explicit(&background.state, memory_order_relaxed) == TRACED;
+}
+
+void background_wait_released_for(uint64_t ns)
+{
+    os_futex_wait_for(&background.state, TRACED, ns);
 }
 
 void background_wait_for(uint64_t ns)

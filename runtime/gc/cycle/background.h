@@ -3,9 +3,10 @@
  *     idle --> asked --the trace has ended--> traced --the dead are released--> settling --> idle
  *
  * The thread is created when it is first asked for a cycle, and again after a fork. A thread of the program
- * that allocates beyond the goal waits for the end of the trace: then there is a new goal. One that needs the
- * memory, because it is at the limit, waits until the dead are released. No thread waits while the cycle
- * settles, because the cycle then calls functions of the program.
+ * that allocates beyond the goal waits for the end of the trace: then the heap is what was found. One that
+ * needs the memory, because it is at the limit, waits until the dead are released. No thread waits while the
+ * cycle settles, because the cycle then calls functions of the program. Asked for the next cycle meanwhile,
+ * the thread runs it when this one has ended.
  */
 #ifndef WEIR_GC_CYCLE_BACKGROUND_H
 #define WEIR_GC_CYCLE_BACKGROUND_H
@@ -13,8 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Have run_cycle called on the background thread. False if the thread is busy or cannot be created: the
- * caller then runs the cycle. */
+/* Have run_cycle called on the background thread, if it settles, when it has settled. False if the thread is
+ * busy or cannot be created: the caller then runs the cycle. */
 bool background_ask(void (*run_cycle)(void));
 /* Has it been asked for a cycle whose trace has not ended? */
 bool background_is_asked(void);
@@ -23,6 +24,9 @@ bool background_is_collecting(void);
 /* Wait until that trace has ended; until the dead are released. */
 void background_wait(void);
 void background_wait_released(void);
+/* Has the trace ended, and are its dead being released? Wait for that, but no longer than this. */
+bool background_is_releasing(void);
+void background_wait_released_for(uint64_t ns);
 /* Wait until the trace has ended, but no longer than this. */
 void background_wait_for(uint64_t ns);
 /* Is the thread idle or absent? Otherwise its stack, which is scanned like any other, may hold addresses of
@@ -30,8 +34,8 @@ void background_wait_for(uint64_t ns);
 bool background_is_at_rest(void);
 /* Is the calling thread the background thread? */
 bool background_is_caller(void);
-/* Called by the thread that runs a cycle: its trace has ended, and the goal is a new one; it has released the
- * dead, or has not traced. */
+/* Called by the thread that runs a cycle: its trace has ended, in the last stop; it has released the dead, or
+ * has not traced. */
 void background_traced(void);
 void background_released(void);
 void background_after_fork_child(void);

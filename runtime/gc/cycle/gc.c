@@ -64,7 +64,8 @@ static void collect(heap_t *self, enum cycle_reason reason)
     if (!roots_are_open())
         return;
     size_t heap = gc_heap_bytes();
-    trace_request_t request = {.entered_at = entered_at,
+    trace_request_t request = {.live = &gc.live,
+                               .entered_at = entered_at,
                                .from = leaks_from,
                                .finds_leaks = finds_leaks,
                                .members = workers_ready(members_wanted()),
@@ -79,7 +80,7 @@ static void collect(heap_t *self, enum cycle_reason reason)
                         .heap_began = heap,
                         .goal = gc.pacer.goal,
                         .processors = gc.cores};
-    atomic_store(&gc.trace_began, heap);
+    atomic_store(&gc.trace_began, gc_heap_bytes()); /* sweeping took a while */
     uint64_t began = os_now_ns();
     trace_result_t result;
     if (!trace_run(&request, reason != CYCLE_LIMIT && trace_is_beside(heap, &request), &event, &result)) {
@@ -87,12 +88,12 @@ static void collect(heap_t *self, enum cycle_reason reason)
         trace_put_away();
         return;
     }
-    gc.live = result.found.bytes;
     gc_note_cycle(&result, reason == CYCLE_FORCED);
     gc_describe_cycle(&event, &result);
     bool limiter_was_on = gc.pacer.limiter.on;
+    if (background_is_caller())
+        gc_pace_runway(&result);
     gc_pace_by_cycle(&result, outside, program_ns);
-    background_traced();
     trace_put_away();
     collected_release_dead(self, reason == CYCLE_GROWTH && !pages_is_limited());
     event.collector_cpu_ns = gc.stats.collector_ns;
@@ -166,10 +167,21 @@ static void settle(void *context, enum cycle_reason reason)
     finalize_wake_after_cycle();
 }
 
-/* A trace that goes on beside the program ends before the fork, if it ends soon. */
-static bool before_fork(void)
+/* A trace that goes on beside the program ends before the fork, if it ends soon. It has to be told before the
+ * lock of cycles is waited for, which its thread holds. */
+static bool hurry_before_fork(void)
 {
     trace_hurry();
+    return true;
+}
+
+static void hurried(bool child)
+{
+    (void)child;
+}
+
+static bool before_fork(void)
+{
     if (!lock_acquire_soon(&gc.lock))
         return false;
     if (!side_table_before_fork()) {
@@ -185,16 +197,17 @@ static bool before_fork(void)
 
 static void after_fork(bool child)
 {
-    /* Forget the workers and what is watched even if a signal handler forked and the interrupted code holds
+    /* Forget the threads and what is watched even if a signal handler forked and the interrupted code holds
      * the lock: only a cycle changes them, and no handler runs during one. */
     if (child) {
         workers_forget();
         watch_after_fork_child();
+        background_after_fork_child();
+        waits_after_fork_child();
+        gc_pace_after_fork_child();
     }
     if (child && lock_may_repair(&gc.lock) && side_table_may_repair()) {
         roots_after_fork_child();
-        background_after_fork_child();
-        waits_after_fork_child();
         finalize_after_fork_child();
         gc.forbidden = forbidden_here;
     }
@@ -212,6 +225,7 @@ static void start_once(void)
     if (options.gctrace)
         gctrace_listen();
     lock_release(&gc.lock);
+    fork_call(LOCK_RANK_FORK, hurry_before_fork, hurried);
     fork_call(LOCK_RANK_GC, before_fork, after_fork);
     cycle_listen(CYCLE_GATHER, gather, NULL);
     cycle_listen(CYCLE_TRACE, trace, NULL);

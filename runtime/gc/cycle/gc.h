@@ -64,8 +64,11 @@ void gc_stack_remove(struct weir_gc_stack *stack);
 struct path;
 int gc_path(const void *p, struct path *path);
 
-gc_stats_t gc_read_stats(void); /* waits for a cycle that is under way */
-
-void gc_read_counts(gc_counts_t *counts);
+/* The figures of the cycles that have ended. Any thread; it does not wait for a cycle that is under way, as
+ * that may take seconds. */
+gc_stats_t gc_read_stats(void);
+/* If a trace has ended, and its dead are being released, wait for that, but no longer than 100 ms: what is
+ * held meanwhile is more than before and after. */
+void gc_await_release(void);
 
 #endif

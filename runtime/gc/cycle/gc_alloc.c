@@ -76,13 +76,23 @@ static uint64_t allowance(uint64_t goal)
 
 static void wait_as_braked(void)
 {
+    uint64_t began = os_now_ns();
     background_wait_for(trace_brake_ns());
+    atomic_fetch_add(&gc.braked_ns, os_now_ns() - began);
 }
+
+enum { MOMENT_NS = 1000 * 1000 };
 
 static void pass_a_moment(void)
 {
-    enum { MOMENT_NS = 1000 * 1000 };
     background_wait_for(MOMENT_NS);
+}
+
+/* When the trace has ended, its dead are garbage that still takes memory. A small object takes the place of
+ * some. A large one does not, so it comes a moment later: otherwise the heap would hold both. */
+static void pass_a_moment_of_release(void)
+{
+    background_wait_released_for(MOMENT_NS);
 }
 
 /* Take the collector's lock. False, without it: another thread holds it, and the request does not pass the
@@ -91,7 +101,7 @@ static bool take_lock(size_t request, bool at_limit)
 {
     if (lock_try(&gc.lock))
         return true;
-    if (!at_limit && !is_beyond(__atomic_load_n(&gc.counts.goal, __ATOMIC_RELAXED), request))
+    if (!at_limit && !is_beyond(__atomic_load_n(&gc.published.goal, __ATOMIC_RELAXED), request))
         return false;
     wait_as_stopped(wait_for_lock, false);
     return true;
@@ -101,12 +111,13 @@ static bool take_lock(size_t request, bool at_limit)
 static bool wait_for_background(size_t request, bool at_limit)
 {
     if (at_limit && background_is_collecting()) {
-        wait_for_trace(background_wait_released);
+        wait_for_trace(background_wait);
+        wait_as_stopped(background_wait_released, false);
         return true;
     }
     if (!background_is_asked())
         return false;
-    uint64_t goal = __atomic_load_n(&gc.counts.goal, __ATOMIC_RELAXED);
+    uint64_t goal = __atomic_load_n(&gc.published.goal, __ATOMIC_RELAXED);
     if (is_beyond(goal, request))
         wait_for_trace(background_wait);
     else if (trace_brake_ns())
@@ -198,6 +209,8 @@ static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
         gc_run_cycle(CYCLE_GROWTH);
     else if (collected_is_counted(self, size) && may_be_triggered(size) && !cache.cycling)
         collect_if_triggered(size, false);
+    if (UNLIKELY(size > SMALL_MAX && background_is_releasing()) && !cache.cycling)
+        wait_as_stopped(pass_a_moment_of_release, false);
     void *p = alloc_as_limited(self, kind, size, alignment);
     if (UNLIKELY(!p) && gc.disabled <= 0) {
         gc_collect();
@@ -209,6 +222,13 @@ static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
         p = alloc_once(self, kind, size, alignment, true);
     thread_return_borrowed();
     return p;
+}
+
+void gc_await_release(void)
+{
+    enum { MOST_NS = 100 * 1000 * 1000 };
+    if (UNLIKELY(background_is_releasing()) && !background_is_caller())
+        background_wait_released_for(MOST_NS);
 }
 
 bool hook_await_trace(void)

@@ -3,7 +3,6 @@
  */
 #include "runtime/control/control.h"
 #include "runtime/cycle/percent.h"
-#include "runtime/gc/cycle/background.h"
 #include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cycle/gc_state.h"
 #include "runtime/gc/cycle/waits.h"
@@ -47,20 +46,13 @@ uint64_t gc_program_time(void)
 /* A sequence lock: a reader that overlaps a write reads again. */
 static void publish(void)
 {
-    const gc_counts_t now = {.cycles = gc.stats.cycles,
-                             .forced = gc.stats.forced,
-                             .goal = gc.pacer.goal,
-                             .live = gc.stats.live,
-                             .pause_max_ns = gc.stats.pause_max_ns,
-                             .collector_ns = gc.stats.collector_ns,
-                             .stopped_ns = gc.stats.stopped_ns,
-                             .available_ns = gc.stats.available_ns,
-                             .limiter_cycle = gc.pacer.limiter_cycle};
-    const uint64_t *from = (const uint64_t *)&now;
-    uint64_t *to = (uint64_t *)&gc.counts;
+    gc.stats.goal = gc.pacer.goal;
+    gc.stats.limiter_cycle = gc.pacer.limiter_cycle;
+    const uint64_t *from = (const uint64_t *)&gc.stats;
+    uint64_t *to = (uint64_t *)&gc.published;
     atomic_fetch_add_explicit(&gc.version, 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
-    for (size_t i = 0; i < sizeof now / sizeof *to; i++)
+    for (size_t i = 0; i < sizeof gc.stats / sizeof *to; i++)
         __atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
     atomic_fetch_add_explicit(&gc.version, 1, memory_order_release);
 }
@@ -72,6 +64,12 @@ void gc_pace_start(void)
     pacer_init(&gc.pacer, percent_get(), limit_now(), GC_RUNWAY, gc.cores);
     gc.trigger = gc.pacer.trigger;
     publish();
+}
+
+/* A thread that is not in the child may have been writing. */
+void gc_pace_after_fork_child(void)
+{
+    gc.version += gc.version % 2;
 }
 
 /* Tell listeners of the goal if it has changed, be it by a cycle or by a knob. */
@@ -141,17 +139,16 @@ void gc_note_cycle(const trace_result_t *result, bool forced)
     gc.stats.objects = result->found.objects;
 }
 
-/* A program thread that finds the goal reached runs the trace itself: it waits for all of it, and so do the
- * others, which find the lock taken. */
+/* The brake would make threads wait in the next trace, too: so with it they want no more than they had. */
 static uint64_t wanted_beside(const trace_result_t *result)
 {
     unsigned threads = collected_threads();
-    uint64_t waited = background_is_caller() ? result->wait_ns / (threads ? threads : 1) : result->beside_ns;
+    uint64_t waited = (result->wait_ns - result->braked_ns) / (threads ? threads : 1);
     return pacer_wanted(result->allocated, result->beside_ns, waited, gc.rate);
 }
 
 /* The runway shrinks by at most a quarter in a cycle. */
-static void pace_runway(const trace_result_t *result)
+void gc_pace_runway(const trace_result_t *result)
 {
     uint64_t needed = result->beside ? wanted_beside(result) : 0;
     uint64_t known = gc.pacer.runway / 4 * 3;
@@ -172,6 +169,7 @@ void gc_describe_cycle(weir_event *event, trace_result_t *result)
     waits_t waits = waits_take();
     result->waits = waits.count;
     result->wait_ns = waits.ns;
+    result->braked_ns = least(atomic_exchange(&gc.braked_ns, 0), waits.ns);
     trace_note(result);
     event->stop_ns = result->stop_ns;
     event->mark_ns = result->mark_ns;
@@ -181,7 +179,6 @@ void gc_describe_cycle(weir_event *event, trace_result_t *result)
 void gc_pace_by_cycle(const trace_result_t *result, uint64_t outside, uint64_t program_ns)
 {
     gc.told_ns = gc.ended_ns = os_now_ns();
-    pace_runway(result);
     pacer_end_cycle(
         &gc.pacer,
         &(pacer_cycle_t){.live = result->found.bytes,
@@ -191,7 +188,6 @@ void gc_pace_by_cycle(const trace_result_t *result, uint64_t outside, uint64_t p
                          .collector_ns = collector_time(result) + waited_beside(result),
                          .program_ns = program_ns + program_time_beside(result) - waited_beside(result)});
     gc.trigger = gc.pacer.trigger;
-    gc.stats.goal = gc.pacer.goal;
     publish();
 }
 
@@ -212,10 +208,11 @@ void gc_tell_of_pace(weir_event *event, bool limiter_was_on)
 /* --- the figures --- */
 
 /* A turned knob shows at once, unless a cycle is under way. */
-void gc_read_counts(gc_counts_t *counts)
+gc_stats_t gc_read_stats(void)
 {
-    const uint64_t *from = (const uint64_t *)&gc.counts;
-    uint64_t *to = (uint64_t *)counts;
+    gc_stats_t stats;
+    const uint64_t *from = (const uint64_t *)&gc.published;
+    uint64_t *to = (uint64_t *)&stats;
     uint32_t before, after;
     if (gc.started && gc_knobs_have_turned() && lock_try(&gc.lock)) {
         gc_pace_by_knobs();
@@ -223,25 +220,13 @@ void gc_read_counts(gc_counts_t *counts)
     }
     do {
         before = atomic_load_explicit(&gc.version, memory_order_acquire);
-        for (size_t i = 0; i < sizeof *counts / sizeof *to; i++)
+        for (size_t i = 0; i < sizeof stats / sizeof *to; i++)
             to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
         atomic_thread_fence(memory_order_acquire);
         after = atomic_load_explicit(&gc.version, memory_order_relaxed);
         if (before % 2 == 1)
             os_yield();
     } while (before % 2 == 1 || before != after);
-    counts->heap = gc_heap_bytes();
-}
-
-gc_stats_t gc_read_stats(void)
-{
-    lock_acquire(&gc.lock);
-    if (gc.started)
-        gc_pace_by_knobs();
-    gc_stats_t stats = gc.stats;
-    stats.goal = gc.started ? gc.pacer.goal : 0;
     stats.heap = gc_heap_bytes();
-    stats.limiter_cycle = gc.pacer.limiter_cycle;
-    lock_release(&gc.lock);
     return stats;
 }

@@ -34,14 +34,16 @@ typedef struct gc_state {
     uint64_t ended_ns; /* when the last trace ended */
     double rate;       /* bytes allocated per nanosecond, from ended_ns to the start of the next trace */
     gc_stats_t stats;
-    gc_counts_t counts;       /* of stats and the pacer, for readers without the lock; written by publish */
-    _Atomic uint32_t version; /* of counts; odd: they are being written */
+    gc_stats_t published;     /* stats, for readers without the lock; written by publish */
+    _Atomic uint32_t version; /* of `published`; odd: it is being written */
     uint64_t told_goal;       /* the goal that the last event told */
     uint64_t not_before_ns;   /* after a stop that failed, only forced cycles collect before this time */
     _Atomic uint64_t trigger; /* the pacer's */
     _Atomic uint64_t live;    /* marked by the last cycle */
     _Atomic int disabled;     /* how many calls disable collection */
     uint32_t forbidden;       /* how many gc_forbid scopes are open, in all threads */
+    /* Of the waits (waits.h), those for the brake (rounds.h), since the last cycle; each thread adds. */
+    _Atomic uint64_t braked_ns;
 } gc_state_t;
 HIDDEN extern gc_state_t gc;
 
@@ -68,6 +70,7 @@ bool gc_ask_background(void);
 /* --- gc_pace.c; under the lock --- */
 
 void gc_pace_start(void);
+void gc_pace_after_fork_child(void); /* without the lock */
 /* Apply the knobs, which may have been turned since the last call. */
 void gc_pace_by_knobs(void);
 bool gc_knobs_have_turned(void); /* without the lock */
@@ -78,9 +81,13 @@ uint64_t gc_program_time(void);
 
 /* Before a trace: note how fast the program has allocated since the last one. */
 void gc_note_rate(void);
-/* After a trace, in this order: count it, complete its event, tell the pacer, tell listeners. */
+/* After a trace, in this order: count it, complete its event, set the runway, tell the pacer, tell
+ * listeners. */
 void gc_note_cycle(const trace_result_t *result, bool forced);
 void gc_describe_cycle(weir_event *event, trace_result_t *result);
+/* Only of the background thread's traces. One that a thread of the program runs tells nothing of how early
+ * the next one has to begin. */
+void gc_pace_runway(const trace_result_t *result);
 void gc_pace_by_cycle(const trace_result_t *result, uint64_t outside, uint64_t program_ns);
 void gc_tell_of_pace(weir_event *event, bool limiter_was_on);
 /* No trace was possible: a thread could not be stopped, and the others stood still for stood_ns. Put off the

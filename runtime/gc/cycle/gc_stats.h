@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* Of all cycles so far. */
+/* Of all cycles that have ended. All are of one moment, but for `heap`: that is of now. */
 typedef struct gc_stats {
     uint64_t cycles, forced;
     uint64_t goal;                                         /* of the next; UINT64_MAX: none */
@@ -19,12 +19,5 @@ typedef struct gc_stats {
     uint64_t objects;       /* marked by the last */
     uint64_t limiter_cycle; /* the last after which the limiter was on; 0: it never was */
 } gc_stats_t;
-
-/* The figures that can be read without waiting for a cycle; during a cycle they are those from before it. All
- * are of one moment. */
-typedef struct gc_counts {
-    uint64_t cycles, forced, goal, live, heap, pause_max_ns, collector_ns, stopped_ns, available_ns,
-        limiter_cycle;
-} gc_counts_t;
 
 #endif

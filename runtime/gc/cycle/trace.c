@@ -5,6 +5,7 @@
 #include "runtime/config/options.h"
 #include "runtime/cycle/event.h"
 #include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cycle/background.h"
 #include "runtime/gc/cycle/pauses.h"
 #include "runtime/gc/cycle/rescan.h"
 #include "runtime/gc/cycle/waits.h"
@@ -157,6 +158,8 @@ static mark_result_t finish(size_t black)
 static void end_trace(mark_result_t found)
 {
     collected_end_trace();
+    atomic_store(trace.request->live, found.bytes);
+    background_traced();
     trace.result->found = found;
     trace.event->live = found.bytes;
     trace.event->live_objects = found.objects;
@@ -227,10 +230,11 @@ static void mark_in_rounds(void)
         uint64_t began = os_now_ns(), waits = waits_begun();
         size_t *written = &result->written[result->rounds++];
         trace.lost = !ask_what_was_written(written);
+        uint64_t asked = os_now_ns();
         mark_run(trace.request->members);
-        uint64_t took = os_now_ns() - began;
-        result->rounds_ns += took;
-        more = rounds_go_on(&rounds, *written, took, waits_begun() != waits);
+        uint64_t ended = os_now_ns();
+        result->rounds_ns += ended - began;
+        more = rounds_go_on(&rounds, *written, ended - asked, waits_begun() != waits);
         trace.brake = rounds.brake;
     }
 }
@@ -266,6 +270,7 @@ static bool run_beside(void)
     result->beside = true;
     trace.lost = false;
     trace.hurry = trace.in_rounds = false;
+    trace.brake = 0; /* a child of fork may have its parent's */
     jitter();
     if (!begin_beside())
         return false;

@@ -30,6 +30,8 @@ struct origin_frame;
 
 /* What is asked for. */
 typedef struct trace_request {
+    /* Gets the bytes that were found, in the last stop: they and collected_bytes_since are one sum. */
+    _Atomic uint64_t *live;
     uintptr_t entered_at; /* the calling thread's stack is scanned from here on; 0: from the call */
     const struct origin_frame *from; /* scan only this of its stack and registers; NULL: all */
     bool finds_leaks;                /* the caller searches for leaks; nothing is freed */
@@ -49,9 +51,9 @@ typedef struct trace_result {
     uint64_t beside_ns, spare_ns, rounds_ns;
     uint32_t beside_members, members; /* markers: between the stops; with the spare ones, and in rounds */
     /* How often, and for how long in all, threads waited at the goal, since the last trace. */
-    uint64_t waits, wait_ns;
-    size_t allocated;               /* by the program between the stops: it counts as live */
-    size_t written[ROUNDS_MAX + 1]; /* in each round, and in the last stop */
+    uint64_t waits, wait_ns, braked_ns; /* the last is a part of wait_ns */
+    size_t allocated;                   /* by the program between the stops: it counts as live */
+    size_t written[ROUNDS_MAX + 1];     /* in each round, and in the last stop */
 } trace_result_t;
 
 /* How long a stop may last: a trace that would take longer in one stop is concurrent, and rounds of

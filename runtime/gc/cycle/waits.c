@@ -45,8 +45,8 @@ static void change(uint64_t threads, bool begins)
 
 void waits_begin(void)
 {
-    change(1, true);
     atomic_fetch_add(&waits.begun, 1);
+    change(1, true);
 }
 
 void waits_end(void)

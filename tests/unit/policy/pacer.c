@@ -274,15 +274,15 @@ Test(pacer, what_a_program_wants_beside_a_trace)
 {
     enum { MS = 1000000 };
     const double rate = (double)MIB(1) / MS;
-    cr_expect_eq(pacer_wanted(MIB(80), 100 * MS, 0, rate), MIB(100),
-                 "nobody waited: what was allocated, and a quarter");
+    cr_expect_eq(pacer_wanted(MIB(80), 100 * MS, 0, rate), MIB(90),
+                 "nobody waited: what was allocated, and an eighth");
     cr_expect_eq(pacer_wanted(MIB(60), 100 * MS, 25 * MS, rate), MIB(80), "a quarter of the time was waited");
     cr_expect_eq(pacer_wanted(KIB(64), 100 * MS, 99 * MS, rate), MIB(100),
                  "all of it: the rate before tells");
     cr_expect_eq(pacer_wanted(0, 100 * MS, 100 * MS, rate), MIB(100));
     cr_expect_eq(pacer_wanted(0, 100 * MS, 300 * MS, rate), MIB(100), "more than the trace lasted");
-    cr_expect_eq(pacer_wanted(MIB(16), 100 * MS, 99 * MS, 0), MIB(20),
-                 "at least what was allocated, and a quarter");
+    cr_expect_eq(pacer_wanted(MIB(16), 100 * MS, 99 * MS, 0), MIB(18),
+                 "at least what was allocated, and an eighth");
     cr_expect_eq(pacer_wanted(0, 0, 0, rate), 0);
 }
 

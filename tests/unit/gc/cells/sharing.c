@@ -184,12 +184,12 @@ Test(sharing, a_thread_that_waits_at_the_goal_counts_as_stopped)
     take(SIZE); /* the collector starts */
     lock_acquire(&gc.lock);
     gc.trigger = 0;
-    uint64_t goal = gc.counts.goal;
-    __atomic_store_n(&gc.counts.goal, 0, __ATOMIC_RELAXED);
+    uint64_t goal = gc.published.goal;
+    __atomic_store_n(&gc.published.goal, 0, __ATOMIC_RELAXED);
     pthread_create(&thread, NULL, take_some, NULL);
     while (!is_parked())
         sched_yield();
-    __atomic_store_n(&gc.counts.goal, goal, __ATOMIC_RELAXED);
+    __atomic_store_n(&gc.published.goal, goal, __ATOMIC_RELAXED);
     lock_release(&gc.lock);
     pthread_join(thread, NULL);
 }
