@@ -41,8 +41,8 @@ HIDDEN extern struct collected_lists {
     uint32_t releasing; /* the next span or large object that collected_release_dead looks at; 0: none */
     uint32_t threads;   /* that took cells before the last trace; of the collector */
     size_t kept;        /* bytes of KIND_KEPT, at the last trace */
-    bool born_marked;   /* new large objects: from the start of a trace until its dead ones are released */
-    bool marks_left;    /* from the start of a trace until large objects are white again */
+    bool born_marked; /* new large objects: from the start of a trace until the release of its dead begins */
+    bool marks_left;  /* from the start of a trace until large objects are white again */
     bool tracing; /* between collected_begin_trace and collected_end_trace; changed in the stopped world */
     bool holds_large; /* collected_hold_large */
 } collected_lists;

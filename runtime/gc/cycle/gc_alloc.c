@@ -88,8 +88,8 @@ static void pass_a_moment(void)
     background_wait_for(MOMENT_NS);
 }
 
-/* When the trace has ended, its dead are garbage that still takes memory. A small object takes the place of
- * some. A large one does not, so it comes a moment later: otherwise the heap would hold both. */
+/* When a trace has ended, its dead still take memory until they are released. A small object takes the place
+ * of one. A large one does not, so it waits a moment: otherwise the heap would hold both. */
 static void pass_a_moment_of_release(void)
 {
     background_wait_released_for(MOMENT_NS);

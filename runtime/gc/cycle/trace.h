@@ -50,10 +50,10 @@ typedef struct trace_result {
     /* Between the stops; of that, before the rounds with the spare markers; in rounds. */
     uint64_t beside_ns, spare_ns, rounds_ns;
     uint32_t beside_members, members; /* markers: between the stops; with the spare ones, and in rounds */
-    /* How often, and for how long in all, threads waited at the goal, since the last trace. */
-    uint64_t waits, wait_ns, braked_ns; /* the last is a part of wait_ns */
-    size_t allocated;                   /* by the program between the stops: it counts as live */
-    size_t written[ROUNDS_MAX + 1];     /* in each round, and in the last stop */
+    /* How often, and for how long in all, threads waited for the trace; the part of that for the brake. */
+    uint64_t waits, wait_ns, braked_ns;
+    size_t allocated;               /* by the program between the stops: it counts as live */
+    size_t written[ROUNDS_MAX + 1]; /* in each round, and in the last stop */
 } trace_result_t;
 
 /* How long a stop may last: a trace that would take longer in one stop is concurrent, and rounds of

@@ -7,8 +7,8 @@
 #include "runtime/gc/mark/mark.h"
 #include "runtime/gc/mark/objref.h"
 #include "runtime/gc/roots/root_watch.h"
-#include "runtime/pages/pages.h"
 #include "runtime/os/lock.h"
+#include "runtime/pages/pages.h"
 #include "runtime/process/dirty.h"
 #include "runtime/threads/workers.h"
 
