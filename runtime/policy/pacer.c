@@ -117,6 +117,11 @@ uint64_t pacer_allowance(uint64_t began, uint64_t goal, uint64_t marked, uint64_
     return began + (uint64_t)((unsigned __int128)(subtract(goal, began) / 8 * 7) * marked / live);
 }
 
+uint64_t pacer_bound(uint64_t goal, uint64_t live)
+{
+    return add(goal, subtract(goal, live) / 32);
+}
+
 uint64_t pacer_wanted(uint64_t allocated, uint64_t beside_ns, uint64_t waited_ns, double rate)
 {
     double beside = (double)beside_ns, ran = beside - (double)least(waited_ns, beside_ns);

@@ -117,6 +117,10 @@ bool pacer_wants_cycle(pacer_t *pacer, uint64_t heap, uint64_t request, uint64_t
  * for all of them. If more is marked than was expected, half of the rest is expected to live. */
 uint64_t pacer_allowance(uint64_t began, uint64_t goal, uint64_t marked, uint64_t live);
 
+/* How large the heap may be before the trace that goes on has ended: the goal, and a 32nd of the way to it
+ * from the live heap. Past the goal it grows slowly, because each allocation waits. */
+uint64_t pacer_bound(uint64_t goal, uint64_t live);
+
 /* How much the program wanted to allocate beside a trace of `beside_ns`: the next runway. It allocated
  * `allocated` bytes, and each thread waited for `waited_ns` of that time. Before, it allocated `rate` bytes
  * a nanosecond. Where threads waited for less than half of the time, the rest tells; else the rate does. It

@@ -121,6 +121,12 @@ void background_wait_released_for(uint64_t ns)
     os_futex_wait_for(&background.state, TRACED, ns);
 }
 
+bool background_is_settling(void)
+{
+    uint32_t state = atomic_load_explicit(&background.state, memory_order_relaxed);
+    return state == SETTLING || state == SETTLING_ASKED;
+}
+
 void background_wait_for(uint64_t ns)
 {
     os_futex_wait_for(&background.state, ASKED, ns);

@@ -27,6 +27,8 @@ void background_wait_released(void);
 /* Has the trace ended, and are its dead being released? Wait for that, but no longer than this. */
 bool background_is_releasing(void);
 void background_wait_released_for(uint64_t ns);
+/* Does its cycle settle? Then what it is asked for has to wait for functions of the program. */
+bool background_is_settling(void);
 /* Wait until the trace has ended, but no longer than this. */
 void background_wait_for(uint64_t ns);
 /* Is the thread idle or absent? Otherwise its stack, which is scanned like any other, may hold addresses of

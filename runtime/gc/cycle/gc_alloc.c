@@ -1,8 +1,9 @@
 /* gc_alloc: allocation of collected memory, and the cycles that it triggers.
  *
  *     free cell in the thread's buffer: gc.h     else, in this order
- *         trigger reached   a cycle runs, or one beside the program is asked for; wait for it past the goal,
- *                           and a moment if the heap grows faster than marking advances
+ *         trigger reached   a cycle runs, or one beside the program is asked for; wait a moment if the heap
+ *                           grows faster than marking advances, or is past the goal; wait for the end of the
+ *                           trace if it is far past the goal
  *         limit pressed     free cells of the spans that there are, then a cycle, then fresh memory
  *         still no memory   a forced cycle, then one more attempt
  */
@@ -21,6 +22,7 @@
 #include "runtime/os/mask.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
+#include "runtime/policy/rounds.h"
 #include "runtime/profile/budget.h"
 #include "runtime/profile/origin.h"
 #include "runtime/profile/profile.h"
@@ -58,7 +60,7 @@ static void wait_for_lock(void)
     lock_acquire(&gc.lock);
 }
 
-/* A thread waits for the concurrent trace: at the goal for its end, before that for a moment. It writes
+/* A thread waits for the concurrent trace: far past the goal for its end, before that for a moment. It writes
  * nothing meanwhile, so the rounds of rescanning end the sooner. */
 static void wait_for_trace(void (*wait)(void))
 {
@@ -81,18 +83,24 @@ static void wait_as_braked(void)
     atomic_fetch_add(&gc.braked_ns, os_now_ns() - began);
 }
 
-enum { MOMENT_NS = 1000 * 1000 };
-
 static void pass_a_moment(void)
 {
-    background_wait_for(MOMENT_NS);
+    background_wait_for(ROUNDS_MOMENT_NS);
+}
+
+/* The goal is reached before the trace has ended. The heap may grow past it slowly, up to a bound: most
+ * traces end meanwhile, and no operation of the program takes as long as the rest of the trace. */
+static void pass_the_goal(void)
+{
+    enum { MOMENTS = 4 };
+    background_wait_for(MOMENTS * ROUNDS_MOMENT_NS);
 }
 
 /* When a trace has ended, its dead still take memory until they are released. A small object takes the place
  * of one. A large one does not, so it waits a moment: otherwise the heap would hold both. */
 static void pass_a_moment_of_release(void)
 {
-    background_wait_released_for(MOMENT_NS);
+    background_wait_released_for(ROUNDS_MOMENT_NS);
 }
 
 /* Take the collector's lock. False, without it: another thread holds it, and the request does not pass the
@@ -107,7 +115,21 @@ static bool take_lock(size_t request, bool at_limit)
     return true;
 }
 
-/* While the background thread collects, wait as long as is needed. False: it does not. */
+/* Wait for a trace that goes on, for as long as is needed. */
+static void wait_by_heap(size_t request)
+{
+    uint64_t goal = __atomic_load_n(&gc.published.goal, __ATOMIC_RELAXED);
+    if (is_beyond(pacer_bound(goal, gc.live), request))
+        wait_for_trace(background_wait);
+    else if (is_beyond(goal, request))
+        wait_for_trace(pass_the_goal);
+    else if (trace_brake_ns())
+        wait_for_trace(wait_as_braked);
+    else if (is_beyond(allowance(goal), request))
+        wait_for_trace(pass_a_moment);
+}
+
+/* False: the background thread does not collect. */
 static bool wait_for_background(size_t request, bool at_limit)
 {
     if (at_limit && background_is_collecting()) {
@@ -117,19 +139,14 @@ static bool wait_for_background(size_t request, bool at_limit)
     }
     if (!background_is_asked())
         return false;
-    uint64_t goal = __atomic_load_n(&gc.published.goal, __ATOMIC_RELAXED);
-    if (is_beyond(goal, request))
-        wait_for_trace(background_wait);
-    else if (trace_brake_ns())
-        wait_for_trace(wait_as_braked);
-    else if (is_beyond(allowance(goal), request))
-        wait_for_trace(pass_a_moment);
+    wait_by_heap(request);
     return true;
 }
 
-/* Many threads may find the trigger reached. The first runs the cycle, or has the background thread run it.
- * The others allocate up to the goal, and stop by themselves when they are asked to (halt.c). At the goal
- * they wait: otherwise they might keep the processor from the thread that collects. `at_limit`: the request
+/* Many threads may find the trigger reached. The first runs the cycle, or has the background thread run it:
+ * not if the goal is reached and that thread settles, since it may then wait for this one. The others
+ * allocate up to the goal, and stop by themselves when they are asked to (halt.c). At the goal they wait:
+ * otherwise they might keep the processor from the thread that collects. `at_limit`: the request
  * would pass the limit, no memory is idle, and no free cell is of its class. Then the free cells that spans
  * hold count as memory that the heap cannot use. */
 COLD static void collect_if_triggered(size_t request, bool at_limit)
@@ -148,11 +165,15 @@ COLD static void collect_if_triggered(size_t request, bool at_limit)
     lock_release(&gc.lock);
     if (!is_wanted)
         return;
-    if (!at_limit && !is_beyond(goal, request) && trace_would_be_beside(gc_heap_bytes()) &&
-        gc_ask_background())
+    bool waits = is_beyond(goal, request);
+    if (!at_limit && trace_would_be_beside(gc_heap_bytes()) && gc_ask_background() &&
+        !(waits && background_is_settling())) {
+        if (waits)
+            wait_for_background(request, false);
         return;
+    }
     gc_run_cycle(CYCLE_GROWTH);
-    if (is_beyond(goal, request))
+    if (waits)
         wait_as_stopped(cycle_wait, false);
 }
 

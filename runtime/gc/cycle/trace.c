@@ -350,9 +350,8 @@ uint64_t trace_progress(void)
 
 uint64_t trace_brake_ns(void)
 {
-    enum { MOMENT_NS = 1000 * 1000 };
     uint32_t brake = atomic_load_explicit(&trace.brake, memory_order_relaxed);
-    return brake ? (uint64_t)MOMENT_NS << (brake - 1) : 0;
+    return brake ? (uint64_t)ROUNDS_MOMENT_NS << (brake - 1) : 0;
 }
 
 void trace_hurry(void)

@@ -269,6 +269,14 @@ Test(pacer, while_a_trace_goes_on_the_heap_grows_as_marking_advances)
     cr_expect_eq(pacer_allowance(1, UINT64_MAX - 1, UINT64_MAX - 2, UINT64_MAX - 1), UINT64_MAX / 8 * 7);
 }
 
+Test(pacer, how_far_the_heap_may_pass_the_goal)
+{
+    cr_expect_eq(pacer_bound(MIB(96), MIB(32)), MIB(98));
+    cr_expect_eq(pacer_bound(MIB(96), MIB(100)), MIB(96), "no live heap passes its goal by the pacer's will");
+    cr_expect_eq(pacer_bound(PACER_NONE, 0), PACER_NONE);
+    cr_expect_eq(pacer_bound(0, 0), 0u);
+}
+
 /* What a program allocated beside a trace tells what it wants only as far as it was not kept waiting. */
 Test(pacer, what_a_program_wants_beside_a_trace)
 {

@@ -11,6 +11,7 @@
 #include <weir/gc.h>
 
 #include "runtime/config/options.h"
+#include "runtime/gc/cycle/background.h"
 #include "runtime/gc/cycle/trace.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
@@ -132,4 +133,28 @@ Test(concurrent_writers, the_background_collects, .init = begin)
     write_until_collected(0);
     weir_event_unlisten(note_thread, &self);
     cr_expect_geq(cycles_of_others, CYCLES);
+}
+
+/* One request passes the goal, so the thread waits. The background collects nevertheless: then the wait
+ * counts, and the next trace begins earlier. */
+static void note_waits(void *context, const weir_event *event)
+{
+    unsigned *waits = context;
+    (void)event;
+    *waits += background_is_caller() ? (unsigned)trace_last()->waits : 0;
+}
+
+Test(concurrent_writers, one_request_may_pass_the_goal, .init = begin)
+{
+    enum { REQUESTS = 8, SIZE = 8 << 20 };
+    unsigned waits = 0;
+    pthread_t self = pthread_self();
+    cr_assert_eq(weir_event_listen(WEIR_EVENT_BIT(WEIR_EVENT_COLLECTED), note_waits, &waits), 0);
+    cr_assert_eq(weir_event_listen(WEIR_EVENT_BIT(WEIR_EVENT_COLLECTED), note_thread, &self), 0);
+    for (int i = 0; i < REQUESTS; i++)
+        cr_expect_not_null(weir_gc_alloc_noscan(SIZE));
+    weir_event_unlisten(note_thread, &self);
+    weir_event_unlisten(note_waits, &waits);
+    cr_expect_gt(cycles_of_others, 0u);
+    cr_expect_gt(waits, 0u);
 }
