@@ -34,13 +34,16 @@ static void note_slots(size_t fresh)
 static uint32_t try_take(uint32_t count, size_t use, size_t alignment, enum span_backing backing,
                          uint8_t *before, bool *refused)
 {
-    bool full, huge = false, is_small = backing == BACKED_BY_HUGE;
+    bool huge = false, is_small = backing == BACKED_BY_HUGE;
+    enum runs_lack lack;
     lock_acquire(&pages_lock);
     size_t fresh = before ? use : 1; /* pages: a small span is charged as it is touched */
-    uint32_t slot = runs_take(count, fresh, alignment, is_small, &full);
+    uint32_t slot = runs_take(count, fresh, alignment, is_small, &lack);
     *refused = !slot && limit_refuses(fresh * OS_PAGE);
-    if (!slot && !*refused)
-        slot = runs_take_new(count, fresh, alignment, is_small, full);
+    if (!slot && !*refused) {
+        slot = runs_take_new(count, fresh, alignment, is_small, &lack);
+        *refused = !slot && lack == RUNS_NOT_ADMITTED && limit_refuses(fresh * OS_PAGE);
+    }
     if (slot) {
         for (uint32_t i = 0; before && i < count; i++)
             before[i] = span_of_slot(slot + i)->touched;

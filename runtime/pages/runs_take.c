@@ -80,21 +80,21 @@ static bool admit_run(uint32_t slot, uint32_t count, size_t use)
     return true;
 }
 
-uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, bool *full)
+uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, enum runs_lack *lack)
 {
     uint32_t slot;
     uint64_t turns;
-    *full = false;
     do { /* again, if the lock was given up since the run was found */
         turns = purge_turns();
         slot = page_stats.pages_idle ? runs_find(count, alignment, RUNS_DIRTY, is_small) : 0;
         if (!slot)
             slot = runs_find(count, alignment, RUNS_ANY, is_small);
-        bool is_admitted = slot ? admit_run(slot, count, use) : limit_admit(use * OS_PAGE);
-        *full = !slot && is_admitted;
-        if (!is_admitted)
+        if (!(slot ? admit_run(slot, count, use) : limit_admit(use * OS_PAGE))) {
+            *lack = RUNS_NOT_ADMITTED;
             return 0;
+        }
     } while (purge_turns() != turns);
+    *lack = slot ? RUNS_NOT_COMMITTED : RUNS_FULL;
     if (slot && !runs_commit(slot, count))
         slot = runs_find(count, alignment, RUNS_COMMITTED, is_small);
     if (slot)
@@ -115,16 +115,23 @@ static void more_room(size_t alignment, bool carve)
         chunk_carve(alignment);
 }
 
-uint32_t runs_take_new(uint32_t count, size_t use, size_t alignment, bool is_small, bool full)
+/* Commitment is given up once: if that does not help, all of it is in use. It never helps against the limit,
+ * which counts what is touched. */
+uint32_t runs_take_new(uint32_t count, size_t use, size_t alignment, bool is_small, enum runs_lack *lack)
 {
-    uint32_t slot;
-    uint64_t turns;
-    do { /* others may take what came, while the lock is given up */
-        turns = purge_turns();
-        more_room(runs_chunk_alignment(alignment), full);
-        slot = runs_take(count, use, alignment, is_small, &full);
-    } while (!slot && (purge_turns() != turns || commitment_make_room()));
-    return slot;
+    for (bool has_given_up = false;; has_given_up = true) {
+        uint64_t turns;
+        uint32_t slot;
+        do { /* others may take what came, while the lock is given up */
+            turns = purge_turns();
+            more_room(runs_chunk_alignment(alignment), *lack == RUNS_FULL);
+            slot = runs_take(count, use, alignment, is_small, lack);
+            if (slot || *lack == RUNS_NOT_ADMITTED)
+                return slot;
+        } while (purge_turns() != turns);
+        if (has_given_up || !commitment_make_room())
+            return 0;
+    }
 }
 
 bool runs_extend(uint32_t slot, uint32_t count, uint32_t new_count, size_t new_use)

@@ -15,12 +15,14 @@
 /* Carve the first chunk. */
 bool runs_init(void);
 
+/* Why no run was taken: all chunks are full; the limit did not admit it; the kernel does not commit one. */
+enum runs_lack { RUNS_FULL, RUNS_NOT_ADMITTED, RUNS_NOT_COMMITTED };
+
 /* Take `count` slots at a multiple of `alignment` slots (a power of two), for a use of `use` pages: dirty
- * ones first. is_small: for a span whose cells will use all of them. 0: none. *full says that there is no
- * such run; else the limit refused it, or none can be committed. */
-uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, bool *full);
+ * ones first. is_small: for a span whose cells will use all of them. 0: none, and *lack says why. */
+uint32_t runs_take(uint32_t count, size_t use, size_t alignment, bool is_small, enum runs_lack *lack);
 /* The same after runs_take found nothing, from another chunk. */
-uint32_t runs_take_new(uint32_t count, size_t use, size_t alignment, bool is_small, bool full);
+uint32_t runs_take_new(uint32_t count, size_t use, size_t alignment, bool is_small, enum runs_lack *lack);
 /* Extend a run from `count` to `new_count` slots, if those after it are free and the limit admits a use of
  * `new_use` pages.
  */

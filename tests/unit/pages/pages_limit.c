@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include "runtime/config/options.h"
+#include "runtime/pages/pages_lock.h"
+#include "runtime/pages/runs_take.h"
 #include "tests/unit/pages/pages_tests.h"
 #include "tests/unit/support.h"
 
@@ -69,6 +71,28 @@ Test(pages_limit, the_hard_limit_refuses)
     cr_expect_eq(PAGE_STAT(refusals), 2);
     set_limits(INT64_MAX, INT64_MAX);
     cr_expect_neq(block_take(), 0);
+    pages_verify();
+}
+
+/* What the limit counts may grow without the lock, by small spans of other threads: between the question
+ * whether the limit refuses and the attempt with another chunk. Giving up commitment never helps then. Before,
+ * it was repeated for ever, with the lock, since each new chunk gave it something to give up. */
+Test(pages_limit, giving_up_commitment_is_no_answer_to_the_limit, .timeout = 60)
+{
+    start(100);
+    blocks_take(64);
+    for (size_t i = 0; i < 64; i++)
+        block_give(&blocks[i]);
+    trim_all(0);
+    set_limits(INT64_MAX, (int64_t)MIB(8));
+    for (size_t count = 0; (blocks[count] = block_take()) != 0; count++)
+        cr_assert_lt(count, 8);
+    enum runs_lack lack = RUNS_FULL;
+    lock_acquire(&pages_lock);
+    uint32_t slot = runs_take_new(2 * BLOCK, (size_t)2 * BLOCK * SLOT_PAGES, 1, false, &lack);
+    lock_release(&pages_lock);
+    cr_expect_eq(slot, 0u);
+    cr_expect_eq(lack, RUNS_NOT_ADMITTED);
     pages_verify();
 }
 
