@@ -119,13 +119,31 @@ static bool may_make_huge(void)
     return answer > 0;
 }
 
+static bool collapse(void *start)
+{
+    enum { MADV_COLLAPSE_ = 25 }; /* Linux 6.1; named here because older headers lack it */
+    return madvise(start, OS_HUGE_PAGE, MADV_COLLAPSE_) == 0;
+}
+
 /* The kernel collapses only a range with at least one page, so the first page is written. */
 bool os_make_huge(void *start)
 {
-    enum { MADV_COLLAPSE_ = 25 }; /* Linux 6.1; named here because older headers lack it */
     int saved = errno;
     volatile char *first = start;
-    bool made = may_make_huge() && (*first = *first, madvise(start, OS_HUGE_PAGE, MADV_COLLAPSE_) == 0);
+    bool made = may_make_huge() && (*first = *first, collapse(start));
+    errno = saved;
+    return made;
+}
+
+/* EINVAL: it was advised not to be huge. That advice is given again, as in os_touch_huge. */
+bool os_collapse(void *start)
+{
+    int saved = errno;
+    bool made = may_make_huge() && collapse(start);
+    if (!made && may_make_huge() && errno == EINVAL && madvise(start, OS_HUGE_PAGE, MADV_HUGEPAGE) == 0) {
+        made = collapse(start);
+        madvise(start, OS_HUGE_PAGE, MADV_NOHUGEPAGE);
+    }
     errno = saved;
     return made;
 }

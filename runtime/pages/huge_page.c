@@ -45,6 +45,11 @@ static bool is_allowed(void)
     return options.hugepages && (percent < 0 || percent >= PERCENT_MIN) && limit_has_room(ROOM_MIN);
 }
 
+bool huge_page_is_allowed(void)
+{
+    return is_allowed() && is_large_enough(BACKED_BY_HUGE);
+}
+
 bool huge_page_begin(uint32_t slot, enum span_backing backing)
 {
     if (backing == BACKED_BY_SMALL || !is_allowed() || !runs_begins_huge(slot))

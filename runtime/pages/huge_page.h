@@ -29,4 +29,7 @@ enum span_backing {
  * the lock, has the kernel fault it in (os_touch_huge). */
 bool huge_page_begin(uint32_t slot, enum span_backing backing);
 
+/* May collected memory get huge pages now? Not near a limit, and only in a large heap. */
+bool huge_page_is_allowed(void);
+
 #endif

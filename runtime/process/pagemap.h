@@ -18,6 +18,7 @@ enum {
     PAGEMAP_PRESENT = 1 << 3,
     PAGEMAP_SWAPPED = 1 << 4,
     PAGEMAP_ZERO = 1 << 5, /* read, and never written */
+    PAGEMAP_HUGE = 1 << 6, /* part of a huge page, mapped as one */
 };
 /* Flags. PROTECT: write-protect the pages that are reported. ASYNC: fail where write protection is not
  * asynchronous. */

@@ -6,7 +6,9 @@
 
 #include "runtime/base/futex.h"
 #include "runtime/cells/cache.h"
+#include "runtime/os/os.h"
 #include "runtime/os/uncounted.h"
+#include "runtime/pages/collapse.h"
 #include "runtime/threads/attach.h"
 #include "runtime/threads/helper.h"
 #include "runtime/threads/world.h"
@@ -17,6 +19,7 @@ enum background_state { NONE, STARTING, IDLE, ASKED, TRACED, SETTLING, SETTLING_
 
 static struct {
     _Atomic uint32_t state; /* enum background_state; a futex for the thread and for those that wait for it */
+    _Atomic uint64_t collapse_ns;    /* not yet taken; the thread adds to it, any thread takes it */
     void (*_Atomic run_cycle)(void); /* written by each thread that asks; always the same */
 } background;
 static __thread bool is_background;
@@ -35,13 +38,38 @@ static void end_cycle(void)
     os_futex_wake_all(&background.state);
 }
 
+/* While nothing is asked for, put the heap on huge pages again. A thread of the program that faults in a page
+ * meanwhile waits for the kernel. So the kernel works for a part of the time, and for a small share of the
+ * time from one cycle to the next. */
+static void collapse_while_idle(void)
+{
+    enum { SHORT_NS = 20 * 1000, REST_TIMES = 3, SHARE = 16 };
+    static uint64_t last_ns; /* when the thread became idle last; 0: never */
+    uint64_t idle_ns = os_now_ns(), spent = 0, budget = last_ns ? (idle_ns - last_ns) / SHARE : 0;
+    last_ns = idle_ns;
+    if (!collapse_begin())
+        return;
+    for (bool more = true; more && spent < budget && atomic_load(&background.state) == IDLE;) {
+        uint64_t began = os_now_ns();
+        more = collapse_next();
+        uint64_t took = os_now_ns() - began;
+        spent += took;
+        if (took > SHORT_NS)
+            os_futex_wait_for(&background.state, IDLE, REST_TIMES * took);
+    }
+    atomic_fetch_add(&background.collapse_ns, spent);
+    collapse_end();
+}
+
 /* The thread sleeps in a blocking section (world.h), so that a stop need not wait for it. It becomes IDLE
  * only there: while it is idle, no frame of its last cycle is scanned. */
 static void sleep_while_not_asked(bool has_run)
 {
     world_block_begin();
-    if (has_run)
+    if (has_run) {
         end_cycle();
+        collapse_while_idle();
+    }
     for (uint32_t state; (state = atomic_load(&background.state)) != ASKED;)
         os_futex_wait(&background.state, state);
     world_block_end();
@@ -132,6 +160,11 @@ void background_wait_for(uint64_t ns)
     os_futex_wait_for(&background.state, ASKED, ns);
 }
 
+uint64_t background_take_collapse_ns(void)
+{
+    return atomic_exchange(&background.collapse_ns, 0);
+}
+
 bool background_is_at_rest(void)
 {
     uint32_t state = atomic_load(&background.state);
@@ -159,4 +192,5 @@ void background_after_fork_child(void)
 {
     if (!is_background)
         atomic_store(&background.state, NONE);
+    collapse_after_fork_child();
 }

@@ -6,7 +6,8 @@
  * that allocates beyond the goal waits for the end of the trace: then the heap is what was found. One that
  * needs the memory, because it is at the limit, waits until the dead are released. No thread waits while the
  * cycle settles, because the cycle then calls functions of the program. Asked for the next cycle meanwhile,
- * the thread runs it when this one has ended.
+ * the thread runs it when this one has ended. While it is idle, it puts the heap on huge pages again
+ * (collapse.h).
  */
 #ifndef WEIR_GC_CYCLE_BACKGROUND_H
 #define WEIR_GC_CYCLE_BACKGROUND_H
@@ -31,6 +32,8 @@ void background_wait_released_for(uint64_t ns);
 bool background_is_settling(void);
 /* Wait until the trace has ended, but no longer than this. */
 void background_wait_for(uint64_t ns);
+/* For how long the kernel has put memory on huge pages (collapse.h) since the last call: CPU time. */
+uint64_t background_take_collapse_ns(void);
 /* Is the thread idle or absent? Otherwise its stack, which is scanned like any other, may hold addresses of
  * objects that it has marked. */
 bool background_is_at_rest(void);

@@ -3,6 +3,7 @@
  */
 #include "runtime/control/control.h"
 #include "runtime/cycle/percent.h"
+#include "runtime/gc/cycle/background.h"
 #include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cycle/gc_state.h"
 #include "runtime/gc/cycle/waits.h"
@@ -130,7 +131,7 @@ void gc_note_cycle(const trace_result_t *result, bool forced)
     gc.stats.pause_total_ns += pause;
     if (result->longest > gc.stats.pause_max_ns)
         gc.stats.pause_max_ns = result->longest;
-    gc.stats.collector_ns += collector_time(result);
+    gc.stats.collector_ns += collector_time(result) + background_take_collapse_ns();
     gc.stats.stopped_ns += pause * gc.cores;
     gc.stats.available_ns = (os_now_ns() - control_started_ns()) * gc.cores;
     gc.stats.cycles++;

@@ -77,7 +77,7 @@ Test(pages_limit, the_hard_limit_refuses)
 /* What the limit counts may grow without the lock, by small spans of other threads: between the question
  * whether the limit refuses and the attempt with another chunk. Giving up commitment never helps then. Before,
  * it was repeated for ever, with the lock, since each new chunk gave it something to give up. */
-Test(pages_limit, giving_up_commitment_is_no_answer_to_the_limit, .timeout = 60)
+Test(pages_limit, giving_up_commitment_is_no_answer_to_the_limit)
 {
     start(100);
     blocks_take(64);

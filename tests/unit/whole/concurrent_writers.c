@@ -7,12 +7,14 @@
 #include <stddef.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <weir/control.h>
 #include <weir/event.h>
 #include <weir/gc.h>
 
 #include "runtime/config/options.h"
 #include "runtime/gc/cycle/background.h"
 #include "runtime/gc/cycle/trace.h"
+#include "runtime/pages/collapse.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
 #include "tests/unit/whole/concurrent_tests.h"
@@ -41,6 +43,39 @@ Test(concurrent_writers, random_writers_against_a_model, .init = begin)
 {
     options.gcjitter = 300;
     write_against_a_model();
+}
+
+/* --- while the kernel puts pages together --- */
+
+static void *collapse_until_done(void *argument)
+{
+    (void)argument;
+    while (!done) {
+        for (bool more = collapse_begin(); more && !done;)
+            more = collapse_next();
+        collapse_end();
+    }
+    return NULL;
+}
+
+/* Cycles that begin by themselves would run in the background, which then collapses, too: one thread may. */
+Test(concurrent_writers, random_writers_while_pages_are_put_together, .init = begin)
+{
+    enum { OBJECTS = 32 * 1024, ROUNDS = SANITIZED ? 2 : 8 };
+    void **ballast = weir_gc_alloc(OBJECTS * sizeof *ballast);
+    weir_set_gc_percent(WEIR_GC_OFF);
+    for (size_t i = 0; i < OBJECTS; i++)
+        ballast[i] = weir_gc_alloc(1000);
+    for (int i = 0; i < ROUNDS; i++) {
+        pthread_t thread;
+        memset(writers, 0, sizeof writers);
+        done = false;
+        cr_assert_eq(pthread_create(&thread, NULL, collapse_until_done, NULL), 0);
+        write_against_a_model();
+        pthread_join(thread, NULL);
+    }
+    for (size_t i = 0; i < OBJECTS; i++)
+        cr_assert(is_zero(ballast[i], 1000));
 }
 
 /* --- a table that is written all the time --- */
