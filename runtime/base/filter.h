@@ -20,7 +20,7 @@
 enum filter_use {
     FILTER_TRACE = 1 << 0,    /* threads are stopped by a task that traces them (tracer.h) */
     FILTER_SIGNAL = 1 << 1,   /* threads are stopped by a signal (signal.h) */
-    FILTER_PROC = 1 << 2,     /* files of /proc are read (file.h, written.h) */
+    FILTER_PROC = 1 << 2,     /* files of /proc are read (file.h, written.h, backing.h) */
     FILTER_THREADS = 1 << 3,  /* threads are started */
     FILTER_FENCE = 1 << 4,    /* membarrier (fence.h) */
     FILTER_COPY = 1 << 5,     /* process_vm_readv: memory that may be unmapped (asleep.h) */
@@ -31,7 +31,7 @@ enum filter_use {
     FILTER_GROWING = 1 << 10, /* a file grows: the execution trace */
     FILTER_APPEND = 1 << 11,  /* a report is appended to a file that several processes write */
     FILTER_REPORT = 1 << 12,  /* a report of this process is written to the descriptor that is kept for it */
-    FILTER_DIRTY = 1 << 13,   /* the kernel is asked which pages were written (dirty.h) */
+    FILTER_DIRTY = 1 << 13,   /* the kernel is asked about pages (dirty.h, backing.h) */
     FILTER_ALL = (1 << 14) - 1
 };
 

@@ -135,15 +135,13 @@ bool os_make_huge(void *start)
     return made;
 }
 
-/* EINVAL: it was advised not to be huge. That advice is given again, as in os_touch_huge. */
-bool os_collapse(void *start)
+bool os_collapse(void *start, bool is_advised)
 {
     int saved = errno;
-    bool made = may_make_huge() && collapse(start);
-    if (!made && may_make_huge() && errno == EINVAL && madvise(start, OS_HUGE_PAGE, MADV_HUGEPAGE) == 0) {
-        made = collapse(start);
+    bool may = may_make_huge() && (!is_advised || madvise(start, OS_HUGE_PAGE, MADV_HUGEPAGE) == 0);
+    bool made = may && collapse(start);
+    if (may && is_advised)
         madvise(start, OS_HUGE_PAGE, MADV_NOHUGEPAGE);
-    }
     errno = saved;
     return made;
 }

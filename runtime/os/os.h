@@ -55,9 +55,10 @@ void os_prefer_huge_pages(void *start, size_t size, bool prefer);
  * busy. So what has no content comes by os_touch_huge. False, and nothing has changed: the kernel is too old
  * (before 6.1), is set never to do it, or has no huge page. */
 bool os_make_huge(void *start);
-/* The same for a range that is resident and may be in use: it is not written. Advice against huge pages stays
- * in force: parts that are released later are faulted in again as small pages. */
-bool os_collapse(void *start);
+/* The same for a range that is resident and may be in use: it is not written. is_advised: the kernel was told
+ * to use no huge pages there. That advice stays in force: parts that are released later are faulted in again
+ * as small pages. */
+bool os_collapse(void *start, bool is_advised);
 /* Move the pages of one committed range to another, whose content is lost; the source then reads as zero. The
  * kernel keeps a separate mapping for moved pages until os_renew, and a process may have 65,530 mappings at
  * most. OS_MOVE_REFUSED: both ranges are still committed, and the source is unchanged. OS_MOVE_LOST: the

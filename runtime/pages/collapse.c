@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "runtime/base/descriptor.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/huge_page.h"
 #include "runtime/pages/pages_lock.h"
@@ -14,12 +15,13 @@
 
 /* Used by the one thread that collapses. */
 static struct {
-    uint32_t next; /* the first slot of the next 2 MiB */
-    uint32_t left; /* how many of 2 MiB are to be looked at before the end */
+    uint32_t next;     /* the first slot of the next 2 MiB */
+    uint32_t left;     /* how many times 2 MiB are to be looked at in this pass */
+    uint32_t refusals; /* in a row, in this pass */
 } collapse;
 
-/* The region is looked through from here on. */
-enum { FIRST = ZERO_ZONE / SLOT_SIZE };
+/* The region is looked through from FIRST on. */
+enum { FIRST = ZERO_ZONE / SLOT_SIZE, REFUSALS_MAX = 8 };
 _Static_assert(FIRST % HUGE_PAGE_SLOTS == 0, "a huge page begins there");
 
 static uint32_t slots_end(void)
@@ -66,8 +68,9 @@ bool collapse_begin(void)
     lock_acquire(&pages_lock);
     bool is_allowed = huge_page_is_allowed();
     lock_release(&pages_lock);
-    collapse.left = slots_end() / HUGE_PAGE_SLOTS;
-    return is_allowed && backing_open();
+    collapse.left = is_allowed ? slots_end() / HUGE_PAGE_SLOTS : 0;
+    collapse.refusals = 0;
+    return is_allowed;
 }
 
 static uint32_t next_slots(void)
@@ -76,29 +79,35 @@ static uint32_t next_slots(void)
     if (first < FIRST || first + HUGE_PAGE_SLOTS > slots_end())
         first = FIRST;
     collapse.next = first;
+    collapse.left--;
     return first;
+}
+
+/* Slots of chunks are advised to have no huge pages (os_touch_huge); the extent allocator's memory is not. */
+static void collapse_slots(uint32_t first)
+{
+    bool is_advised = __atomic_load_n(&region.chunks[first / CHUNK_SLOTS].known, __ATOMIC_RELAXED);
+    if (os_collapse(region_address(first), is_advised))
+        collapse.refusals = 0;
+    else if (++collapse.refusals == REFUSALS_MAX)
+        collapse.left = 0;
+    if (!are_collected(first))
+        release_untouched(first);
 }
 
 bool collapse_next(void)
 {
-    if (!collapse.left)
+    enum { LOOKS = 16 };
+    int descriptor = backing_open();
+    if (descriptor < 0)
         return false;
-    collapse.left--;
-    uint32_t first = next_slots();
-    if (!are_collected(first) || !backing_is_by_own_small_pages(region_address(first)))
-        return true;
-    bool collapsed = os_collapse(region_address(first));
-    if (!are_collected(first))
-        release_untouched(first);
-    return collapsed;
-}
-
-void collapse_end(void)
-{
-    backing_close();
-}
-
-void collapse_after_fork_child(void)
-{
-    backing_close();
+    for (int i = 0; i < LOOKS && collapse.left > 0; i++) {
+        uint32_t first = next_slots();
+        if (are_collected(first) && backing_is_by_own_small_pages(descriptor, region_address(first))) {
+            collapse_slots(first);
+            break;
+        }
+    }
+    descriptor_close(descriptor);
+    return collapse.left > 0;
 }

@@ -9,23 +9,22 @@
  *     all its pages are present, and small      then no memory becomes resident
  *     no other process maps them                after a fork, a copy would be additional memory
  *
- * A slot may be given back and released while the kernel copies. What was refilled then is released again,
- * if the slot is still free; otherwise it stays resident with its next user.
+ * A slot may be given back and released while the kernel copies. What was refilled then is released again, if
+ * the slot is still free; otherwise it stays resident, and its next user has it. So it is with pages
+ * that are given back inside a span meanwhile (cells/hollow.h).
  *
- * Nothing is done where huge_page.h allows none, nor after a refusal: then the kernel has no huge pages. */
+ * Nothing is done where huge_page.h allows none, nor after some refusals in a row: then the kernel has no
+ * huge pages. */
 #ifndef WEIR_PAGES_COLLAPSE_H
 #define WEIR_PAGES_COLLAPSE_H
 
 #include <stdbool.h>
 
-/* One thread at a time calls these. Begin where the last time ended; false: nothing is to be done, and
- * nothing was begun. */
+/* One thread at a time calls these. Begin a pass, where the last one ended. False: nothing is to be done. */
 bool collapse_begin(void);
-/* Look at the next 2 MiB, and collapse them if that pays. False: all were looked at, or the kernel
- * refused. */
+/* Look at the next few times 2 MiB, up to one that is collapsed. False: the pass has ended. A descriptor is
+ * open meanwhile: so the caller holds a lock for which a fork waits, and a thread that installs a filter of
+ * system calls. */
 bool collapse_next(void);
-void collapse_end(void);
-/* In the child of a fork, where no thread is between begin and end. */
-void collapse_after_fork_child(void);
 
 #endif

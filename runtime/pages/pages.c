@@ -43,6 +43,8 @@ static uint32_t try_take(uint32_t count, size_t use, size_t alignment, enum span
     if (!slot && !*refused) {
         slot = runs_take_new(count, fresh, alignment, is_small, &lack);
         *refused = !slot && lack == RUNS_NOT_ADMITTED && limit_refuses(fresh * OS_PAGE);
+        if (!slot && lack == RUNS_NOT_ADMITTED && !*refused) /* less is held since */
+            slot = runs_take(count, fresh, alignment, is_small, &lack);
     }
     if (slot) {
         for (uint32_t i = 0; before && i < count; i++)

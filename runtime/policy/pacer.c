@@ -117,9 +117,9 @@ uint64_t pacer_allowance(uint64_t began, uint64_t goal, uint64_t marked, uint64_
     return began + (uint64_t)((unsigned __int128)(subtract(goal, began) / 8 * 7) * marked / live);
 }
 
-uint64_t pacer_bound(uint64_t goal, uint64_t live)
+uint64_t pacer_bound(const pacer_t *pacer)
 {
-    return add(goal, subtract(goal, live) / 32);
+    return pacer->limited ? pacer->goal : add(pacer->goal, subtract(pacer->goal, pacer->live) / 32);
 }
 
 uint64_t pacer_wanted(uint64_t allocated, uint64_t beside_ns, uint64_t waited_ns, double rate)

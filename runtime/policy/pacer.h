@@ -113,13 +113,14 @@ bool pacer_wants_cycle(pacer_t *pacer, uint64_t heap, uint64_t request, uint64_t
 
 /* How large the heap may be while a trace goes on beside the program, if it was `began` bytes when the trace
  * began, and `marked` of the `live` bytes that are expected are marked. When marking ends, an eighth of the
- * way to the goal is left for the rounds that follow (rounds.h): a thread that reached the goal would wait
- * for all of them. If more is marked than was expected, half of the rest is expected to live. */
+ * way to the goal is left for the rounds that follow (rounds.h): past the goal all threads are slow. If more
+ * is marked than was expected, half of the rest is expected to live. */
 uint64_t pacer_allowance(uint64_t began, uint64_t goal, uint64_t marked, uint64_t live);
 
 /* How large the heap may be before the trace that goes on has ended: the goal, and a 32nd of the way to it
- * from the live heap. Past the goal it grows slowly, because each allocation waits. */
-uint64_t pacer_bound(uint64_t goal, uint64_t live);
+ * from the live heap. Past the goal it grows slowly, because each allocation waits. Where the limit has
+ * decided, the goal: what is left below the limit is for other things. */
+uint64_t pacer_bound(const pacer_t *pacer);
 
 /* How much the program wanted to allocate beside a trace of `beside_ns`: the next runway. It allocated
  * `allocated` bytes, and each thread waited for `waited_ns` of that time. Before, it allocated `rate` bytes

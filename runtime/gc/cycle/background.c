@@ -9,6 +9,7 @@
 #include "runtime/os/os.h"
 #include "runtime/os/uncounted.h"
 #include "runtime/pages/collapse.h"
+#include "runtime/policy/saturate.h"
 #include "runtime/threads/attach.h"
 #include "runtime/threads/helper.h"
 #include "runtime/threads/world.h"
@@ -19,8 +20,9 @@ enum background_state { NONE, STARTING, IDLE, ASKED, TRACED, SETTLING, SETTLING_
 
 static struct {
     _Atomic uint32_t state; /* enum background_state; a futex for the thread and for those that wait for it */
-    _Atomic uint64_t collapse_ns;    /* not yet taken; the thread adds to it, any thread takes it */
-    void (*_Atomic run_cycle)(void); /* written by each thread that asks; always the same */
+    _Atomic uint64_t collapse_ns;    /* not yet taken: the thread adds to it, any thread takes it */
+    void (*_Atomic run_cycle)(void); /* with `collapse`: written by each thread that asks; always the same */
+    bool (*_Atomic collapse)(void);
 } background;
 static __thread bool is_background;
 
@@ -38,38 +40,51 @@ static void end_cycle(void)
     os_futex_wake_all(&background.state);
 }
 
-/* While nothing is asked for, put the heap on huge pages again. A thread of the program that faults in a page
- * meanwhile waits for the kernel. So the kernel works for a part of the time, and for a small share of the
- * time from one cycle to the next. */
-static void collapse_while_idle(void)
+/* --- while nothing is asked for --- */
+
+static bool is_idle(void)
 {
-    enum { SHORT_NS = 20 * 1000, REST_TIMES = 3, SHARE = 16 };
-    static uint64_t last_ns; /* when the thread became idle last; 0: never */
-    uint64_t idle_ns = os_now_ns(), spent = 0, budget = last_ns ? (idle_ns - last_ns) / SHARE : 0;
-    last_ns = idle_ns;
-    if (!collapse_begin())
-        return;
-    for (bool more = true; more && spent < budget && atomic_load(&background.state) == IDLE;) {
-        uint64_t began = os_now_ns();
-        more = collapse_next();
-        uint64_t took = os_now_ns() - began;
-        spent += took;
-        if (took > SHORT_NS)
-            os_futex_wait_for(&background.state, IDLE, REST_TIMES * took);
-    }
-    atomic_fetch_add(&background.collapse_ns, spent);
-    collapse_end();
+    return atomic_load(&background.state) == IDLE;
 }
 
-/* The thread sleeps in a blocking section (world.h), so that a stop need not wait for it. It becomes IDLE
- * only there: while it is idle, no frame of its last cycle is scanned. */
-static void sleep_while_not_asked(bool has_run)
+/* Sleep while the thread is idle, but no longer than this; in a blocking section (world.h), so that a stop
+ * need not wait for it. */
+static void rest(uint64_t ns)
 {
     world_block_begin();
+    os_futex_wait_for(&background.state, IDLE, ns);
+    world_block_end();
+}
+
+/* Put the heap on huge pages again. A thread of the program that faults in a page meanwhile waits for the
+ * kernel. So the kernel works for a part of the time, and for a small share of the time from one cycle to the
+ * next. */
+static void collapse_while_idle(void)
+{
+    enum { SHARE = 16, REST_TIMES = 3, REST_LEAST_NS = 100 * 1000 };
+    static uint64_t last_ns; /* when the thread became idle last; 0: never */
+    uint64_t now = os_now_ns(), spent = 0, budget = last_ns ? (now - last_ns) / SHARE : 0;
+    last_ns = now;
+    for (bool more = is_idle() && collapse_begin(); more && spent < budget && is_idle();) {
+        uint64_t began = os_now_ns();
+        more = atomic_load(&background.collapse)();
+        uint64_t took = os_now_ns() - began;
+        spent += took;
+        rest(most(REST_TIMES * took, REST_LEAST_NS));
+    }
+    atomic_fetch_add(&background.collapse_ns, spent);
+}
+
+/* The thread becomes IDLE in a blocking section: while it is idle, no frame of its last cycle is scanned. */
+static void sleep_while_not_asked(bool has_run)
+{
     if (has_run) {
+        world_block_begin();
         end_cycle();
+        world_block_end();
         collapse_while_idle();
     }
+    world_block_begin();
     for (uint32_t state; (state = atomic_load(&background.state)) != ASKED;)
         os_futex_wait(&background.state, state);
     world_block_end();
@@ -91,7 +106,7 @@ static void *background_main(void *argument)
     }
 }
 
-bool background_ask(void (*run_cycle)(void))
+bool background_ask(void (*run_cycle)(void), bool (*collapse)(void))
 {
     uint32_t none = NONE, idle = IDLE, settling = SETTLING;
     if (atomic_load(&background.state) == ASKED)
@@ -100,6 +115,7 @@ bool background_ask(void (*run_cycle)(void))
         settling == SETTLING_ASKED)
         return true;
     background.run_cycle = run_cycle;
+    background.collapse = collapse;
     if (atomic_compare_exchange_strong(&background.state, &none, STARTING)) {
         uint32_t starting = STARTING;
         if (!helper_start(background_main, NULL)) {
@@ -192,5 +208,4 @@ void background_after_fork_child(void)
 {
     if (!is_background)
         atomic_store(&background.state, NONE);
-    collapse_after_fork_child();
 }

@@ -19,6 +19,7 @@
 #include "runtime/gc/roots/roots.h"
 #include "runtime/os/mask.h"
 #include "runtime/os/os.h"
+#include "runtime/pages/collapse.h"
 #include "runtime/pages/pages.h"
 #include "runtime/profile/origin.h"
 #include "runtime/threads/attach.h"
@@ -258,10 +259,21 @@ static void run_in_background(void)
     gc_run_cycle(CYCLE_GROWTH);
 }
 
+/* Under the lock: so no collection, no fork, and no filter of system calls comes in between. The lock is not
+ * waited for: its holder may be about to stop the world. */
+static bool collapse_some(void)
+{
+    if (!lock_try(&gc.lock))
+        return true;
+    bool more = !gc.forbidden && gc_is_permitted() && collapse_next();
+    lock_release(&gc.lock);
+    return more;
+}
+
 bool gc_ask_background(void)
 {
     gc_start_workers();
-    return background_ask(run_in_background);
+    return background_ask(run_in_background, collapse_some);
 }
 
 /* As in Go, an explicit collection also sweeps. */

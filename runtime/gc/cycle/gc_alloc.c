@@ -89,7 +89,7 @@ static void pass_a_moment(void)
 }
 
 /* The goal is reached before the trace has ended. The heap may grow past it slowly, up to a bound: most
- * traces end meanwhile, and no operation of the program takes as long as the rest of the trace. */
+ * traces end meanwhile, so few operations of the program take as long as the rest of a trace. */
 static void pass_the_goal(void)
 {
     enum { MOMENTS = 4 };
@@ -119,7 +119,7 @@ static bool take_lock(size_t request, bool at_limit)
 static void wait_by_heap(size_t request)
 {
     uint64_t goal = __atomic_load_n(&gc.published.goal, __ATOMIC_RELAXED);
-    if (is_beyond(pacer_bound(goal, gc.live), request))
+    if (is_beyond(__atomic_load_n(&gc.published.bound, __ATOMIC_RELAXED), request))
         wait_for_trace(background_wait);
     else if (is_beyond(goal, request))
         wait_for_trace(pass_the_goal);
@@ -143,10 +143,17 @@ static bool wait_for_background(size_t request, bool at_limit)
     return true;
 }
 
-/* Many threads may find the trigger reached. The first runs the cycle, or has the background thread run it:
- * not if the goal is reached and that thread settles, since it may then wait for this one. The others
- * allocate up to the goal, and stop by themselves when they are asked to (halt.c). At the goal they wait:
- * otherwise they might keep the processor from the thread that collects. `at_limit`: the request
+/* Will the background thread run the cycle? If the caller `waits`, not while that thread settles: it then
+ * calls functions of the program, which may wait for the caller. */
+static bool ask_background(bool waits)
+{
+    return trace_would_be_beside(gc_heap_bytes()) && !(waits && background_is_settling()) &&
+           gc_ask_background() && !(waits && background_is_settling());
+}
+
+/* Many threads may find the trigger reached. The first runs the cycle, or has the background thread run it.
+ * The others allocate up to the goal, and stop by themselves when they are asked to (halt.c). At the goal
+ * they wait: otherwise they might keep the processor from the thread that collects. `at_limit`: the request
  * would pass the limit, no memory is idle, and no free cell is of its class. Then the free cells that spans
  * hold count as memory that the heap cannot use. */
 COLD static void collect_if_triggered(size_t request, bool at_limit)
@@ -156,7 +163,8 @@ COLD static void collect_if_triggered(size_t request, bool at_limit)
     bool is_wanted = false;
     gc_pace_by_knobs();
     uint64_t goal = gc.pacer.goal;
-    if (gc.disabled <= 0 && !gc.forbidden && gc_is_permitted() && os_now_ns() >= gc.not_before_ns) {
+    if (gc.disabled <= 0 && !gc.forbidden && gc_is_permitted() && !world_is_child() &&
+        os_now_ns() >= gc.not_before_ns) {
         if (at_limit)
             pacer_set_outside(&gc.pacer, gc_outside_of(gc_heap_bytes()));
         is_wanted = pacer_wants_cycle(&gc.pacer, gc_heap_bytes(), request, gc_program_time());
@@ -166,8 +174,7 @@ COLD static void collect_if_triggered(size_t request, bool at_limit)
     if (!is_wanted)
         return;
     bool waits = is_beyond(goal, request);
-    if (!at_limit && trace_would_be_beside(gc_heap_bytes()) && gc_ask_background() &&
-        !(waits && background_is_settling())) {
+    if (!at_limit && ask_background(waits)) {
         if (waits)
             wait_for_background(request, false);
         return;

@@ -48,6 +48,7 @@ uint64_t gc_program_time(void)
 static void publish(void)
 {
     gc.stats.goal = gc.pacer.goal;
+    gc.stats.bound = pacer_bound(&gc.pacer);
     gc.stats.limiter_cycle = gc.pacer.limiter_cycle;
     const uint64_t *from = (const uint64_t *)&gc.stats;
     uint64_t *to = (uint64_t *)&gc.published;

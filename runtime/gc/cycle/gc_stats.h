@@ -8,6 +8,7 @@
 typedef struct gc_stats {
     uint64_t cycles, forced;
     uint64_t goal;                                         /* of the next; UINT64_MAX: none */
+    uint64_t bound;                                        /* of the heap, while a trace goes on (pacer.h) */
     uint64_t live;                                         /* marked by the last */
     uint64_t heap;                                         /* live, and handed out since */
     uint64_t pause_total_ns, pauses[256], pause_ends[256]; /* circular; the last at (cycles + 255) % 256 */

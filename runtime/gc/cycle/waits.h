@@ -1,7 +1,7 @@
 /* waits: how long threads waited for the trace that went on beside them.
  *
- * A thread that waits at the goal goes on only when the trace has ended, and the pacer is told of the trace
- * before. So a wait counts up to the moment of asking, and its rest belongs to the next trace:
+ * A thread that waits far past the goal goes on only when the trace has ended, and the pacer is told of the
+ * trace before. So a wait counts up to the moment of asking, and its rest belongs to the next trace:
  *
  *     time = (ends of waits that are over) - (begins of all waits) + (waits that go on) * now
  */

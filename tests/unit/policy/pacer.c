@@ -271,10 +271,16 @@ Test(pacer, while_a_trace_goes_on_the_heap_grows_as_marking_advances)
 
 Test(pacer, how_far_the_heap_may_pass_the_goal)
 {
-    cr_expect_eq(pacer_bound(MIB(96), MIB(32)), MIB(98));
-    cr_expect_eq(pacer_bound(MIB(96), MIB(100)), MIB(96), "no live heap passes its goal by the pacer's will");
-    cr_expect_eq(pacer_bound(PACER_NONE, 0), PACER_NONE);
-    cr_expect_eq(pacer_bound(0, 0), 0u);
+    pacer_t pacer;
+    pacer_init(&pacer, 100, PACER_NONE, KIB(64), 1);
+    pacer_end_cycle(&pacer, &(pacer_cycle_t){.live = MIB(64)});
+    cr_expect_eq(pacer.goal, MIB(128));
+    cr_expect_eq(pacer_bound(&pacer), MIB(130));
+    pacer_set_limit(&pacer, MIB(100));
+    cr_expect_eq(pacer_bound(&pacer), pacer.goal, "the rest below the limit is for other things");
+    pacer_set_limit(&pacer, PACER_NONE);
+    pacer_set_gc_percent(&pacer, -1);
+    cr_expect_eq(pacer_bound(&pacer), PACER_NONE);
 }
 
 /* What a program allocated beside a trace tells what it wants only as far as it was not kept waiting. */

@@ -50,11 +50,9 @@ Test(concurrent_writers, random_writers_against_a_model, .init = begin)
 static void *collapse_until_done(void *argument)
 {
     (void)argument;
-    while (!done) {
+    while (!done)
         for (bool more = collapse_begin(); more && !done;)
             more = collapse_next();
-        collapse_end();
-    }
     return NULL;
 }
 
