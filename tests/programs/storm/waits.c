@@ -213,10 +213,9 @@ static void waits_step(worker_t *w)
     /* The kernel counts the timeout of a socket in ticks of its clock, of up to 10 ms; and one clock may run
      * 0.5 ‰ faster. */
     uint64_t least = (uint64_t)ns - (on_socket ? 12000000 : (uint64_t)ns / 100);
-    uint64_t end = now_ns(CLOCK_REALTIME) + (uint64_t)ns;
-    struct timespec until = {(time_t)(end / 1000000000), (long)(end % 1000000000)};
     DOING(call->name);
-    uint64_t began = now_ns(CLOCK_MONOTONIC);
+    uint64_t began = now_ns(CLOCK_MONOTONIC), end = now_ns(CLOCK_REALTIME) + (uint64_t)ns;
+    struct timespec until = {(time_t)(end / 1000000000), (long)(end % 1000000000)};
     long result = call->wait(w->state, (struct timespec){0, ns}, until);
     uint64_t took = now_ns(CLOCK_MONOTONIC) - began;
     if (result == -EINTR && settings.interrupted)
