@@ -202,9 +202,9 @@ static long w_getevents(void)
     unsigned long context = 0;
     char event[32];
     CHECK(syscall(SYS_io_setup, 1, &context) == 0);
-    long result = RESULT(syscall(SYS_io_getevents, context, 1, 1, event, &waits));
-    syscall(SYS_io_destroy, context);
-    return result;
+    /* The context stays. io_destroy waits for a grace period of the kernel's, uninterruptibly: on a busy
+     * machine longer than a stop waits for a thread. */
+    return RESULT(syscall(SYS_io_getevents, context, 1, 1, event, &waits));
 }
 
 /* --- for something --- */
