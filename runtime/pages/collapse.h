@@ -10,8 +10,8 @@
  *     no other process maps them                after a fork, a copy would be additional memory
  *
  * A slot may be given back and released while the kernel copies. What was refilled then is released again, if
- * the slot is still free; otherwise it stays resident, and its next user has it. So it is with pages
- * that are given back inside a span meanwhile (cells/hollow.h).
+ * the slot is still free; otherwise it stays resident, uncounted, until that memory is released next. The
+ * same holds for pages that are given back inside a span meanwhile (cells/hollow.h).
  *
  * Nothing is done where huge_page.h allows none, nor after some refusals in a row: then the kernel has no
  * huge pages. */

@@ -25,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ROUNDS_MAX = 16, ROUNDS_BRAKE_MAX = 3, ROUNDS_MOMENT_NS = 1000 * 1000 };
+enum { ROUNDS_MAX = 16, ROUNDS_BRAKE_MAX = 3, ROUNDS_MOMENT_NS = 1000 * 1000 /* a moment */ };
 
 /* Used by the thread that runs the trace. */
 typedef struct rounds {

@@ -30,8 +30,7 @@ static void make(void *alloc(size_t size))
     options.hugepages = 1;
 }
 
-/* Is there what the test needs? A watched address space (ASan, TSan) may have huge pages of its own, but not
- * of ours. */
+/* Does this kernel grant huge pages, and say which pages there are? */
 static bool may_collapse(void)
 {
     bool may = may_have_huge_pages() && dirty_is_supported();
