@@ -160,11 +160,35 @@ void bitmaps_blacken(uint32_t slot, uint32_t first, uint32_t end)
     }
 }
 
+void bitmaps_forget_scanned(uint32_t slot, uint32_t first, uint32_t end)
+{
+    while (first < end) {
+        uint64_t *scanned = &bitmaps_scanned_of(slot)[first / 64];
+        __atomic_fetch_and(scanned, ~bitmaps_next_ones(&first, end), __ATOMIC_RELAXED);
+    }
+}
+
 void bitmaps_whiten(uint32_t slot, uint32_t words)
 {
     for (uint32_t word = 0; word < words; word++) {
-        bitmaps_of(slot)[word].marks = 0;
-        bitmaps_scanned_of(slot)[word] = 0;
+        __atomic_store_n(&bitmaps_of(slot)[word].marks, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&bitmaps_scanned_of(slot)[word], 0, __ATOMIC_RELAXED);
     }
     bitmaps_grey[slot].words = 0;
+}
+
+bool bitmaps_any_marked(uint32_t slot, uint32_t words)
+{
+    uint64_t any = 0;
+    for (uint32_t word = 0; word < words; word++)
+        any |= __atomic_load_n(&bitmaps_of(slot)[word].marks, __ATOMIC_ACQUIRE);
+    return any != 0;
+}
+
+bool bitmaps_any_scanned(uint32_t slot, uint32_t words)
+{
+    uint64_t any = 0;
+    for (uint32_t word = 0; word < words; word++)
+        any |= __atomic_load_n(&bitmaps_scanned_of(slot)[word], __ATOMIC_RELAXED);
+    return any != 0;
 }

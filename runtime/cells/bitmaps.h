@@ -4,11 +4,12 @@
  *
  *     allocs    the cell is the program's, or in a thread's allocation buffer. Memory order: the thread that
  *               frees releases, the one that allocates acquires
- *     marks     the last trace reached the cell; zero from the sweep of the span to the next trace. Freeing
- *               a cell clears its allocs bit first, then its marks bit; during a trace the mark stays
+ *     marks     the last trace reached the cell; zero from the sweep of the span to the next trace, unless
+ *               the next trace may be a young one (gc/cycle/trace.h): then marks stay through the sweep.
+ *               Freeing a cell clears its allocs bit first, then its marks bit; during a trace the mark stays
  *     scanned   the trace has looked into the cell: what it points to is marked, too (gc/mark/mark.c). From
- *               the end of a trace to the sweep, scanned == marks in spans that hold pointers, except for
- *               cells freed since
+ *               the end of a trace to the sweep, and as long as marks stay, scanned == marks in spans that
+ *               hold pointers, except for cells freed since
  *
  * Two more tables have one entry per slot: what the slot holds (slot_kind_t), and what is left to scan there
  * (grey_t). allocs and marks share a table (bits_t). Each of the four tables is a claim of address space
@@ -72,9 +73,19 @@ static inline void bitmaps_set_slot_kind(size_t slot, slot_kind_t kind)
 typedef struct grey {
     uint64_t words; /* one bit for each word of the bitmaps that may have cells marked and not scanned */
     uint32_t next;  /* slot in the same queue */
-    uint32_t watch; /* the collector's: the trace in which the span's pages are watched (gc/cycle/watch.h) */
+    /* The number of the arming in which the span's pages are watched (gc/cycle/watch.h). The collector sets
+     * it; the thread that gives the span up clears it. */
+    uint32_t watch;
 } grey_t;
 extern grey_t *bitmaps_grey; /* one a slot */
+static inline uint32_t bitmaps_watch(uint32_t slot)
+{
+    return __atomic_load_n(&bitmaps_grey[slot].watch, __ATOMIC_RELAXED);
+}
+static inline void bitmaps_set_watch(uint32_t slot, uint32_t number)
+{
+    __atomic_store_n(&bitmaps_grey[slot].watch, number, __ATOMIC_RELAXED);
+}
 
 /* The index of the cell that an offset into a span of the class lies in: one multiplication. */
 static inline uint32_t bitmaps_cell(uint32_t cls, size_t offset)
@@ -123,8 +134,13 @@ void bitmaps_allocate(uint32_t slot, uint32_t first, uint32_t end);
 /* Set their marks and scanned bits. Other threads may change other bits meanwhile. Called by the collector in
  * the stopped world, and by a thread that allocates while a trace runs beside the program. */
 void bitmaps_blacken(uint32_t slot, uint32_t first, uint32_t end);
-/* Clear the first `words` words of the slot's marks and scanned bits, and its grey_t.words; in the stopped
- * world. */
+/* Clear their scanned bits. Between traces; bitmaps_whiten may run meanwhile. */
+void bitmaps_forget_scanned(uint32_t slot, uint32_t first, uint32_t end);
+/* Clear the first `words` words of the slot's marks and scanned bits, and its grey_t.words. Between traces,
+ * or in the stopped world. Other threads may free and take cells meanwhile. */
 void bitmaps_whiten(uint32_t slot, uint32_t words);
+/* Is any bit set in the first `words` words of the slot's marks, or of its scanned bits? */
+bool bitmaps_any_marked(uint32_t slot, uint32_t words);
+bool bitmaps_any_scanned(uint32_t slot, uint32_t words);
 
 #endif

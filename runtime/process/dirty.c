@@ -116,17 +116,23 @@ enum dirty dirty_begin(uintptr_t from, uintptr_t to)
     return dirty_begin_within(from, to, from, to);
 }
 
-enum dirty dirty_begin_within(uintptr_t mappings_from, uintptr_t mappings_to, uintptr_t from, uintptr_t to)
+/* What is registered already stays as it is. */
+enum dirty dirty_join(uintptr_t from, uintptr_t to)
 {
     if (!dirty_is_supported())
         return DIRTY_UNSUPPORTED;
     int saved = errno;
-    struct uffdio_register range = {.range = {mappings_from, mappings_to - mappings_from},
-                                    .mode = UFFDIO_REGISTER_MODE_WP};
+    struct uffdio_register range = {.range = {from, to - from}, .mode = UFFDIO_REGISTER_MODE_WP};
     bool done = request(dirty.faults, UFFDIO_REGISTER, &range) == 0;
     errno = saved;
-    if (!done || dirty_ask(from, to, NULL, NULL) == DIRTY_OK)
-        return done ? DIRTY_OK : DIRTY_FAILED;
+    return done ? DIRTY_OK : DIRTY_FAILED;
+}
+
+enum dirty dirty_begin_within(uintptr_t mappings_from, uintptr_t mappings_to, uintptr_t from, uintptr_t to)
+{
+    enum dirty done = dirty_join(mappings_from, mappings_to);
+    if (done != DIRTY_OK || dirty_ask(from, to, NULL, NULL) == DIRTY_OK)
+        return done;
     dirty_end_whole(mappings_from, mappings_to);
     return DIRTY_FAILED;
 }

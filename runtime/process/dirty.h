@@ -5,6 +5,7 @@
  *     ask     reports the pages that were written since, as ranges, and makes each clean in the same atomic
  *             step: a later write is reported by the next question
  *     look    reports them and leaves them dirty: cheaper, for the last question
+ *     join    ranges that are watched become one, with what lies between them; that is reported as written
  *     end     nothing is watched any more
  *     close   the same for all ranges; also closes the two descriptors, which dirty_is_supported or the
  *             first begin has opened
@@ -16,9 +17,10 @@
  * caller has to treat every page as written.
  *
  * Only system calls; nothing allocates. Ranges are whole pages of private memory, anonymous or of a file,
- * and do not overlap. Any thread may call them. ask and look may run at the same time as any call; of begin,
- * end and close one may run at a time. A program that closes descriptors it did not open may close these.
- * Then ask and look fail, and dirty_close does not close a file that has got one of their numbers since.
+ * and do not overlap. Any thread may call them. ask and look may run at the same time as any call; of
+ * begin, join, end and close one may run at a time. A program that closes descriptors it did not open may
+ * close these. Then ask and look fail, and dirty_close does not close a file that has got one of their
+ * numbers since.
  */
 #ifndef WEIR_PROCESS_DIRTY_H
 #define WEIR_PROCESS_DIRTY_H
@@ -46,6 +48,7 @@ enum dirty dirty_ask(uintptr_t from, uintptr_t to,
                      void (*written)(void *context, uintptr_t low, uintptr_t high), void *context);
 enum dirty dirty_look(uintptr_t from, uintptr_t to,
                       void (*written)(void *context, uintptr_t low, uintptr_t high), void *context);
+enum dirty dirty_join(uintptr_t from, uintptr_t to);
 /* In pieces, which splits mappings meanwhile; or as a whole. While the kernel is at a piece, or at all of it,
  * no thread can map memory. */
 void dirty_end(uintptr_t from, uintptr_t to);

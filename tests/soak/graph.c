@@ -29,6 +29,8 @@ static const uint64_t edge_words[] = {0x1e};
 static const weir_type bitmap_type = {.name = "bitmap", .size = UNIT, .pointers = edge_words};
 static const weir_type traced_type = {.name = "traced", .size = UNIT, .trace = trace};
 
+bool graph_uses_functions = true;
+
 static object_t *reveal(uintptr_t hidden)
 {
     return (object_t *)~hidden;
@@ -64,7 +66,7 @@ static void *allocate(node_kind_t kind, size_t size)
     case NODE_BITMAP:
         return taken(weir_gc_alloc_typed(&bitmap_type, size / UNIT));
     default:
-        return taken(weir_gc_alloc_typed(&traced_type, size / UNIT));
+        return taken(weir_gc_alloc_typed(graph_uses_functions ? &traced_type : &bitmap_type, size / UNIT));
     }
 }
 

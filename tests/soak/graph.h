@@ -13,6 +13,7 @@
 #ifndef WEIR_SOAK_GRAPH_H
 #define WEIR_SOAK_GRAPH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,10 @@ typedef struct graph {
     int reached[GRAPH_NODES];
     node_t *nodes; /* GRAPH_NODES, in memory that is no root */
 } graph_t;
+
+/* Types with a trace function are used, too (graph_init's caller sets it). With one in use, no trace is
+ * young. */
+extern bool graph_uses_functions;
 
 /* Roots are all NULL and stay where they are. */
 void graph_init(graph_t *graph, void **roots, uint64_t seed);

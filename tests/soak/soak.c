@@ -10,7 +10,9 @@
  *     what a full collection keeps is not more than that and a slack, which stale words on stacks may hold,
  *     the heap's own verifier agrees.
  *
- *     soak [minutes=30] [seconds=0] [pauses=0] [threads=8] [seed=…]
+ *     soak [minutes=30] [seconds=0] [pauses=0] [threads=8] [functions=1] [seed=…]
+ *
+ * With functions=0 no type has a trace function: then WEIR_DEBUG=gcyoung=always makes nearly all traces young.
  *
  * Prints a line of progress on a terminal, and one at the end. A failed check ends it with a line and
  * SIGABRT.
@@ -19,10 +21,13 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <weir/control.h>
+#include <weir/event.h>
 #include <weir/gc.h>
 
 #include "runtime/gc/cells/collected.h"
+#include "runtime/config/options.h"
 #include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/cycle/trace.h"
 #include "tests/soak/graph.h"
 #include "tests/unit/support.h"
 
@@ -47,7 +52,7 @@ static struct {
 } world = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static struct {
-    uint64_t pauses, forks;
+    uint64_t pauses, forks, young /* traces */;
     size_t most_live, most_kept; /* bytes; kept beyond live */
 } result;
 
@@ -208,6 +213,21 @@ static void *thread_main(void *argument)
 
 /* --- the main thread --- */
 
+static void collect_full(void)
+{
+    int before = options.gcyoung;
+    options.gcyoung = OPTIONS_YOUNG_OFF;
+    clear_stack();
+    weir_gc();
+    options.gcyoung = before;
+}
+
+static void count_young(void *context, const weir_event *event)
+{
+    (void)context, (void)event;
+    result.young += trace_last()->young;
+}
+
 /* Everybody stands still: is what the collector keeps what the models reach? Cells are larger than what was
  * asked for, and a stale word of each thread may keep some of what is dead, up to the largest object. */
 static void check_live(int threads)
@@ -217,8 +237,7 @@ static void check_live(int threads)
         live += places[i].live;
     for (size_t i = 0; i < PARCELS; i++)
         live += list_check(parcels.lists[i]);
-    clear_stack();
-    weir_gc();
+    collect_full();
     size_t kept = gc_read_stats().live, slack = live / 4 + MIB(3) * (size_t)(2 + threads);
     CHECK(kept >= live, "%zu bytes kept, %zu live", kept, live);
     CHECK(kept <= live + slack, "%zu bytes kept, %zu live", kept, live);
@@ -294,12 +313,13 @@ static void print_counts(FILE *to, int threads, double seconds)
     fprintf(
         to,
         "%.0f s, %d threads: %lu steps, %lu objects made, %lu freed by hand, %lu resized, %lu lists exchanged, "
-        "%lu threads, %lu blocking sections, %lu forks, %lu collections, %lu pauses; at most %.1f MiB live, "
+        "%lu threads, %lu blocking sections, %lu forks, %lu collections, %lu of them young, %lu pauses; at most %.1f MiB live, "
         "%.1f MiB kept beyond",
         seconds, threads, SUM(threads, graph.steps), SUM(threads, graph.made), SUM(threads, graph.freed),
         SUM(threads, graph.resized), SUM(threads, parcels), SUM(threads, lives), SUM(threads, blocked),
-        (unsigned long)result.forks, (unsigned long)gc_read_stats().cycles, (unsigned long)result.pauses,
-        (double)result.most_live / (double)MIB(1), (double)result.most_kept / (double)MIB(1));
+        (unsigned long)result.forks, (unsigned long)gc_read_stats().cycles, (unsigned long)result.young,
+        (unsigned long)result.pauses, (double)result.most_live / (double)MIB(1),
+        (double)result.most_kept / (double)MIB(1));
 }
 
 static void start(int threads, uint64_t *random)
@@ -359,6 +379,8 @@ int main(int argc, char **argv)
     uint64_t seed = (uint64_t)argument(argc, argv, "seed", (double)time(NULL)), random = seed;
     CHECK(threads >= 1 && threads <= THREADS_MAX);
     fprintf(stderr, "soak: seed=%lu\n", (unsigned long)seed);
+    graph_uses_functions = argument(argc, argv, "functions", 1) != 0;
+    CHECK(weir_event_listen(WEIR_EVENT_BIT(WEIR_EVENT_COLLECTED), count_young, NULL) == 0);
     start(threads, &random);
     run(threads, seconds, pauses, &random);
     pthread_mutex_lock(&world.lock);

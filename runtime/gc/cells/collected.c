@@ -247,7 +247,9 @@ void collected_large_forget(span_t *span)
     if (collected_lists.releasing == span_slot(span))
         collected_lists.releasing = span->all_next;
     span_unlink_all(&collected_lists.large, span);
-    bitmaps_grey[span_slot(span)].watch = 0; /* what comes here next may be larger */
+    if (collected_lists.keeps_marks && bitmaps_of(span_slot(span))->marks & 1)
+        collected_count_old(-1, -(ptrdiff_t)large_usable(span));
+    bitmaps_set_watch(span_slot(span), 0); /* what comes here next may be larger */
     collected_bytes_held -= large_usable(span);
     large_describe_tail(span, false);
     large_set_bits(span_slot(span), false, false);
@@ -291,15 +293,25 @@ static bool free_collected_large(heap_t *self, span_t *span)
     bits_t *bits = bitmaps_of(span_slot(span));
     bool was_allocated = __atomic_fetch_and(&bits->allocs, ~(uint64_t)1, __ATOMIC_RELEASE) & 1;
     bool now = was_allocated && !large_are_held();
-    __atomic_fetch_and(&bits->marks, ~(uint64_t)1, __ATOMIC_RELEASE);
     if (now) {
         atomic_fetch_sub_explicit(&collected_bytes_since, large_usable(span), memory_order_relaxed);
         collected_large_forget(span);
+    } else {
+        __atomic_fetch_and(&bits->marks, ~(uint64_t)1, __ATOMIC_RELEASE);
     }
     lock_release(&collected_lists.lock);
     if (now)
         large_free(self, span);
     return was_allocated;
+}
+
+/* A marked object was freed by hand while marks stay. What is allocated in its cell is new. Before its
+ * span is swept the object does not count (collected_span_sweep). */
+COLD static void forget_old(span_t *span, uint32_t cell)
+{
+    bitmaps_forget_scanned(span_slot(span), cell, cell + 1);
+    if (span->epoch == collected_lists.epoch)
+        collected_count_old(-1, -(ptrdiff_t)span->cell_size);
 }
 
 /* Clears the allocs bit and then the marks bit. The mark has to go, too: an unswept span is kept as long as
@@ -324,8 +336,9 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
     if (!(__atomic_fetch_and(&word->allocs, ~bit, __ATOMIC_RELEASE) & bit))
         return false;
     bool enough = __atomic_add_fetch(&span->freed, 1, __ATOMIC_SEQ_CST) == collected_span_worth(span);
-    if (LIKELY(!collected_lists.tracing))
-        __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELEASE);
+    if (LIKELY(!collected_lists.tracing) && __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELEASE) & bit &&
+        UNLIKELY(collected_lists.keeps_marks))
+        forget_old(span, cell);
     if (enough)
         collected_span_reclaim(span);
     return true;

@@ -77,7 +77,7 @@ bool collected_shrink(heap_t *self, span_t *span, size_t size);
  * allocated. */
 bool collected_free(heap_t *self, span_t *span, const void *p);
 
-/* Has the last trace reached the object that starts at p? Known only until its span is swept. */
+/* Has the last trace reached the object that starts at p? Known until its span is swept. */
 static inline bool collected_is_marked(const void *p)
 {
     span_t *span = span_of_slot(region_slot(p));
@@ -96,11 +96,19 @@ void collected_back_tables(void);
  * While they are held, those that are freed by hand keep their memory, and none is resized. */
 void collected_hold_large(bool held);
 bool collected_holds_large(void);
-/* With the world stopped: begin a trace. Blackens the cells in allocation buffers and the objects of
- * KIND_KEPT; returns how many. If the world runs before the end of the trace, objects allocated meanwhile are
- * born black; the tracer has to scan them nevertheless, since the program fills them later. If
- * collected_end_trace is not called, the trace is abandoned, and the next one clears its marks. */
-size_t collected_begin_trace(void);
+/* Do the marks of the last trace stay, so that the next one may be young? */
+bool collected_keeps_marks(void);
+/* Between traces: they stay no longer. */
+void collected_forget_marks(void);
+/* What was marked when everything was swept, and has not been freed by hand since. Afterwards nothing counts,
+ * until it is swept after the next trace. In the stopped world. */
+void collected_take_old(size_t *objects, size_t *bytes);
+/* With the world stopped: begin a trace; a young one goes on from the marks of the last. Blackens the
+ * cells in allocation buffers and the objects of KIND_KEPT; returns how many. If the world runs before the
+ * end of the trace, objects allocated meanwhile are born black; the tracer has to scan them nevertheless,
+ * since the program fills them later. If collected_end_trace is not called, the trace is abandoned, and
+ * the next one clears its marks. */
+size_t collected_begin_trace(bool young);
 /* After that: pass the memory of the KIND_KEPT objects, which are scanned as roots, to `range`. */
 void collected_each_kept(void (*range)(uintptr_t from, uintptr_t to));
 /* Count the bytes of KIND_KEPT objects as live and not as roots: they are part of the heap, though they were
@@ -110,8 +118,9 @@ void collected_count_kept(size_t *live, size_t *roots);
 size_t collected_keep_all(void);
 /* How many cells and large objects are marked; with the world stopped. */
 size_t collected_count_marked(void);
-/* With the world stopped, after marking: every span is taken from its thread, and all are to be swept. */
-void collected_end_trace(void);
+/* With the world stopped, after marking: every span is taken from its thread, and all are to be swept.
+ * keeps_marks: marks stay through the sweep. */
+void collected_end_trace(bool keeps_marks);
 /* How many threads took cells before that, since the trace before. */
 uint32_t collected_threads(void);
 /* After the world has started: give back the spans and large objects in which nothing was marked. The other

@@ -15,6 +15,8 @@
 
 _Alignas(64) _Atomic size_t collected_bytes_since;
 _Alignas(64) _Atomic size_t collected_bytes_held;
+_Alignas(64) _Atomic ptrdiff_t collected_old_bytes;
+_Atomic ptrdiff_t collected_old_objects;
 
 struct collected_lists collected_lists = {.lock = LOCK_INIT(LOCK_RANK_COLLECTED)};
 
@@ -138,25 +140,55 @@ void collected_span_leave(span_t *span)
         collected_span_reclaim(span);
 }
 
-/* Returns the number of cells in use. Other threads may meanwhile ask whether their objects are allocated,
- * and free them: so each word is written by one store. */
-uint32_t collected_span_sweep(span_t *span)
+/* Of a word of the bitmaps, free the cells that are not marked; returns which are in use then. Other threads
+ * may meanwhile ask whether their objects are allocated, and free them: so each word is written by one store,
+ * and no store sets a mark. */
+static uint64_t sweep_word(bits_t *bits, uint64_t *scanned)
+{
+    uint64_t live =
+        __atomic_load_n(&bits->marks, __ATOMIC_RELAXED) & __atomic_load_n(&bits->allocs, __ATOMIC_ACQUIRE);
+    __atomic_store_n(&bits->allocs, live, __ATOMIC_RELAXED);
+    __atomic_store_n(&bits->marks, 0, __ATOMIC_RELAXED);
+    *scanned = 0;
+    return live;
+}
+
+/* The same if marks stay; the thread that frees a marked cell clears its other bits after allocs
+ * (collected_free). */
+static uint64_t sweep_word_young(bits_t *bits, uint64_t *scanned)
+{
+    uint64_t live =
+        __atomic_load_n(&bits->marks, __ATOMIC_RELAXED) & __atomic_load_n(&bits->allocs, __ATOMIC_ACQUIRE);
+    __atomic_store_n(&bits->allocs, live, __ATOMIC_RELAXED);
+    __atomic_fetch_and(&bits->marks, live, __ATOMIC_RELAXED);
+    __atomic_fetch_and(scanned, live, __ATOMIC_RELAXED);
+    return live;
+}
+
+/* Returns the number of cells in use. */
+static uint32_t sweep_words(span_t *span)
 {
     bits_t *bits = bitmaps_of(span_slot(span));
     uint64_t *scanned = bitmaps_scanned_of(span_slot(span));
-    uint32_t used = 0;
+    uint32_t used = 0, words = bitmaps_words(span);
+    if (LIKELY(!collected_lists.keeps_marks)) {
+        for (uint32_t word = 0; word < words; word++)
+            used += (uint32_t)__builtin_popcountll(sweep_word(&bits[word], &scanned[word]));
+        return used;
+    }
+    for (uint32_t word = 0; word < words; word++)
+        used += (uint32_t)__builtin_popcountll(sweep_word_young(&bits[word], &scanned[word]));
+    collected_count_old(used, (ptrdiff_t)used * span->cell_size);
+    return used;
+}
+
+uint32_t collected_span_sweep(span_t *span)
+{
     if (UNLIKELY(options.poison))
         poison_dead(span);
     if (UNLIKELY(sampled_has_span(span)))
         sampled_collected_sweep(span);
-    for (uint32_t word = 0; word < bitmaps_words(span); word++) {
-        uint64_t live = __atomic_load_n(&bits[word].marks, __ATOMIC_RELAXED) &
-                        __atomic_load_n(&bits[word].allocs, __ATOMIC_ACQUIRE);
-        __atomic_store_n(&bits[word].allocs, live, __ATOMIC_RELAXED);
-        __atomic_store_n(&bits[word].marks, 0, __ATOMIC_RELAXED);
-        scanned[word] = 0;
-        used += (uint32_t)__builtin_popcountll(live);
-    }
+    uint32_t used = sweep_words(span);
     span_renew(span);
     return used;
 }
@@ -175,7 +207,7 @@ void collected_span_discard(span_t *span)
     if (UNLIKELY(sampled_has_span(span)))
         sampled_collected_sweep(span);
     list_remove(span);
-    bitmaps_grey[span_slot(span)].watch = 0; /* what comes here next may be larger */
+    bitmaps_set_watch(span_slot(span), 0); /* what comes here next may be larger */
     bitmaps_set_slot_kind(span_slot(span), (slot_kind_t){.cls = 0});
     collected_bytes_held -= SLOT_SIZE;
     span_set_state(span, SPAN_NONE);

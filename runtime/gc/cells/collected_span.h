@@ -42,7 +42,10 @@ HIDDEN extern struct collected_lists {
     uint32_t threads;   /* that took cells before the last trace; of the collector */
     size_t kept;        /* bytes of KIND_KEPT, at the last trace */
     bool born_marked; /* new large objects: from the start of a trace until the release of its dead begins */
-    bool marks_left;  /* from the start of a trace until large objects are white again */
+    bool marks_left;  /* from the start of a trace until large objects are white again, or marks stay */
+    /* Marks of the last trace stay, for a young one. Set at the end of a trace, with the world stopped;
+     * cleared by the collecting thread, between traces. */
+    _Atomic bool keeps_marks;
     bool tracing; /* between collected_begin_trace and collected_end_trace; changed in the stopped world */
     bool holds_large; /* collected_hold_large */
 } collected_lists;
@@ -83,6 +86,14 @@ void collected_large_forget(span_t *span);
  * buffers count as allocated. What a thread took last is added later (collected_t's `uncounted`), because all
  * threads write this. */
 extern _Atomic size_t collected_bytes_since;
+/* While marks stay: the marked objects of what was swept since the last trace, less those freed by hand.
+ * Under no lock; so an object that is freed while its span is swept may count or not. */
+extern _Atomic ptrdiff_t collected_old_bytes, collected_old_objects;
+static inline void collected_count_old(ptrdiff_t objects, ptrdiff_t bytes)
+{
+    atomic_fetch_add_explicit(&collected_old_objects, objects, memory_order_relaxed);
+    atomic_fetch_add_explicit(&collected_old_bytes, bytes, memory_order_relaxed);
+}
 /* Bytes of all collected spans, their free cells included, and of all collected large objects. Written under
  * the lock of their lists. */
 extern _Atomic size_t collected_bytes_held;

@@ -6,9 +6,11 @@
 
 #include "runtime/cells/cache.h"
 #include "runtime/cells/span_size.h"
+#include "runtime/config/options.h"
 #include "runtime/gc/cells/collected.h"
 #include "runtime/malloc/large.h"
 #include "runtime/malloc/orphans.h"
+#include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/threads/world.h"
 
@@ -107,17 +109,31 @@ void collected_count_kept(size_t *live, size_t *roots)
     *roots -= collected_lists.kept < *roots ? collected_lists.kept : *roots;
 }
 
-/* Clear the marks of a trace that was abandoned, or whose dead large objects were never released. The latter
- * happens in a child of fork: the thread that collected does not exist there. After this no cell is marked
- * or grey. */
+/* Clear the marks of a trace that was abandoned, whose marks were kept for a young one, or whose dead large
+ * objects were never released. The latter happens in a child of fork: the thread that collected does not
+ * exist there. After this no cell is marked or grey. In the stopped world. */
 static void forget_marks(void)
 {
+    collected_lists.keeps_marks = false;
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
             for (uint32_t slot = collected_lists.spans[kind][cls]; slot; slot = span_of_slot(slot)->next)
                 bitmaps_whiten(slot, bitmaps_words(span_of_slot(slot)));
     for (uint32_t slot = collected_lists.large; slot; slot = span_of_slot(slot)->all_next)
         bitmaps_whiten(slot, 1);
+}
+
+bool collected_keeps_marks(void)
+{
+    return collected_lists.keeps_marks && !collected_lists.tracing && !collected_lists.marks_left;
+}
+
+void collected_take_old(size_t *objects, size_t *bytes)
+{
+    ptrdiff_t number = atomic_exchange_explicit(&collected_old_objects, 0, memory_order_relaxed);
+    ptrdiff_t size = atomic_exchange_explicit(&collected_old_bytes, 0, memory_order_relaxed);
+    *objects = number > 0 ? (size_t)number : 0;
+    *bytes = size > 0 ? (size_t)size : 0;
 }
 
 /* Blacken the cells in the heap's buffers; returns how many. ends: the heap gives up its spans as well. It
@@ -169,9 +185,25 @@ static size_t shares_blacken(bool ends)
     return black + kept_blacken();
 }
 
-size_t collected_begin_trace(void)
+/* Everything is swept, so: marks ⊆ allocs, and in spans that hold pointers marks == scanned. */
+static void check_kept_marks(void)
 {
-    if (UNLIKELY(collected_lists.tracing || collected_lists.marks_left))
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+            for (uint32_t slot = collected_lists.spans[kind][cls]; slot; slot = span_of_slot(slot)->next)
+                for (uint32_t word = 0; word < bitmaps_words(span_of_slot(slot)); word++) {
+                    bits_t bits = bitmaps_of(slot)[word];
+                    ALWAYS_CHECK((bits.marks & ~bits.allocs) == 0);
+                    ALWAYS_CHECK(kind + KIND_SCAN == KIND_NOSCAN ||
+                                 bits.marks == bitmaps_scanned_of(slot)[word]);
+                }
+}
+
+size_t collected_begin_trace(bool young)
+{
+    if (young && UNLIKELY(options.gcverify))
+        check_kept_marks();
+    if (!young && (collected_lists.tracing || collected_lists.marks_left || collected_lists.keeps_marks))
         forget_marks();
     collected_lists.kept = 0;
     collected_lists.born_marked = collected_lists.marks_left = collected_lists.tracing = true;
@@ -242,9 +274,10 @@ bool collected_holds_large(void)
     return held;
 }
 
-void collected_end_trace(void)
+void collected_end_trace(bool keeps_marks)
 {
     shares_blacken(true);
+    collected_lists.keeps_marks = keeps_marks;
     count_threads();
     atomic_store_explicit(&collected_bytes_since, 0, memory_order_relaxed);
     collected_lists.tracing = false;
@@ -255,11 +288,7 @@ void collected_end_trace(void)
 
 static bool is_unmarked(const span_t *span)
 {
-    const bits_t *bits = bitmaps_of(span_slot(span));
-    uint64_t any = 0;
-    for (uint32_t word = 0; word < bitmaps_words(span); word++)
-        any |= __atomic_load_n(&bits[word].marks, __ATOMIC_ACQUIRE);
-    return any == 0;
+    return !bitmaps_any_marked(span_slot(span), bitmaps_words(span));
 }
 
 /* Was a cell of the span allocated since it was last swept? */
@@ -296,6 +325,32 @@ static span_t *take_releasing(uint32_t *steps, uint32_t most)
     return collected_lists.releasing ? span_of_slot(collected_lists.releasing) : NULL;
 }
 
+static void whiten_list(uint32_t first, bool large)
+{
+    uint32_t steps = 0;
+    collected_lists.releasing = first;
+    for (span_t *span; (span = take_releasing(&steps, SPANS_AT_ONCE));) {
+        collected_lists.releasing = large ? span->all_next : span->next;
+        bitmaps_whiten(span_slot(span), large ? 1 : bitmaps_words(span));
+    }
+}
+
+/* What comes meanwhile is white, and linked before the first that is looked at. */
+void collected_forget_marks(void)
+{
+    if (!collected_lists.keeps_marks)
+        return;
+    collected_lists.keeps_marks = false;
+    world_enter();
+    lock_acquire(&collected_lists.lock);
+    for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
+        for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
+            whiten_list(collected_lists.spans[kind][cls], false);
+    whiten_list(collected_lists.large, true);
+    lock_release(&collected_lists.lock);
+    world_leave();
+}
+
 /* Starts at the cursor: the spans before it are swept already, and may be some thread's. So are those that
  * the cursor passes meanwhile. Up to `kept` spans that were used in the last cycle stay, because they will be
  * in the next: then their memory is still in the cache of the processor that had them. Returns how many may
@@ -326,7 +381,10 @@ static void release_or_whiten(heap_t *self, span_t *span)
 {
     bits_t *bits = bitmaps_of(span_slot(span));
     if (bits->marks & bits->allocs) {
-        bits->marks = 0;
+        if (collected_lists.keeps_marks)
+            collected_count_old(1, (ptrdiff_t)large_usable(span));
+        else
+            bits->marks = 0;
         return;
     }
     if (!bits->allocs) /* freed by hand: it has counted until now */
@@ -335,8 +393,8 @@ static void release_or_whiten(heap_t *self, span_t *span)
     large_free(self, span);
 }
 
-/* Give back the unmarked large objects. The marked ones become white again, for the next cycle. New ones are
- * white, and linked before the first that is looked at. */
+/* Give back the unmarked large objects. The marked ones become white again, for the next cycle, unless marks
+ * stay. New ones are white, and linked before the first that is looked at. */
 static void release_dead_large(heap_t *self)
 {
     world_enter();

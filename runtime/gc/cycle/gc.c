@@ -60,6 +60,22 @@ void gc_start_workers(void)
     cache.cycling = before;
 }
 
+/* An unmodified program gets full traces only: as a rule it writes all over its memory. And its large objects
+ * are resized in place, which takes their marks back (collected_grow). */
+static bool may_keep_marks(void)
+{
+    return options.gcyoung != OPTIONS_YOUNG_OFF && !options.collect && young_would_follow(&gc.young);
+}
+
+/* Not where memory is needed, or where other memory has grown: the owner of that may be old garbage. */
+static bool young_is_enough(enum cycle_reason reason, size_t heap)
+{
+    if (gc.young.always)
+        return true;
+    bool heap_has_grown = heap + GC_RUNWAY >= gc.pacer.trigger;
+    return reason == CYCLE_GROWTH && heap_has_grown && !gc.pacer.limited && !pages_is_pressed();
+}
+
 static void collect(heap_t *self, enum cycle_reason reason)
 {
     if (!roots_are_open())
@@ -71,6 +87,10 @@ static void collect(heap_t *self, enum cycle_reason reason)
                                .finds_leaks = finds_leaks,
                                .members = workers_ready(members_wanted()),
                                .alone = heap < SHARED_MIN};
+    bool beside = reason != CYCLE_LIMIT && trace_is_beside(heap, &request);
+    gc.young.always = options.gcyoung == OPTIONS_YOUNG_ALWAYS;
+    request.keeps_marks = may_keep_marks();
+    request.young = request.keeps_marks && gc.young.next && young_is_enough(reason, heap);
     if (!mark_prepare(request.members))
         return;
     uint64_t program_ns = gc_program_time(), outside = gc_outside_of(collected_bytes_held);
@@ -84,19 +104,23 @@ static void collect(heap_t *self, enum cycle_reason reason)
     atomic_store(&gc.trace_began, gc_heap_bytes()); /* sweeping took a while */
     uint64_t began = os_now_ns();
     trace_result_t result;
-    if (!trace_run(&request, reason != CYCLE_LIMIT && trace_is_beside(heap, &request), &event, &result)) {
+    if (!trace_run(&request, beside, &event, &result)) {
+        gc.young.next = false;
         gc_put_off(os_now_ns() - began);
-        trace_put_away();
+        trace_put_away(false);
         return;
     }
+    bool keeps = gc_pace_young(&result, reason, heap + result.allocated);
     gc_note_cycle(&result, reason == CYCLE_FORCED);
     gc_describe_cycle(&event, &result);
     bool limiter_was_on = gc.pacer.limiter.on;
     if (background_is_caller())
         gc_pace_runway(&result);
     gc_pace_by_cycle(&result, outside, program_ns);
-    trace_put_away();
+    trace_put_away(keeps);
     collected_release_dead(self, reason == CYCLE_GROWTH && !pages_is_limited());
+    if (keeps && !trace_keep())
+        young_refuse(&gc.young);
     event.collector_cpu_ns = gc.stats.collector_ns;
     event.available_cpu_ns = gc.stats.available_ns;
     event_tell(&event, WEIR_EVENT_COLLECTED);
@@ -265,7 +289,7 @@ static bool collapse_some(void)
 {
     if (!lock_try(&gc.lock))
         return true;
-    bool more = !gc.forbidden && gc_is_permitted() && collapse_next();
+    bool more = !gc.forbidden && !trace_is_kept() && gc_is_permitted() && collapse_next();
     lock_release(&gc.lock);
     return more;
 }

@@ -149,13 +149,34 @@ static uint64_t wanted_beside(const trace_result_t *result)
     return pacer_wanted(result->allocated, result->beside_ns, waited, gc.rate);
 }
 
-/* The runway shrinks by at most a quarter in a cycle. */
+/* Beside a full trace the program also writes to pages of new objects: about as many as it allocates. */
+static uint64_t old_pages_written(const trace_result_t *result)
+{
+    size_t bytes = result->young ? result->written_before : subtract(result->written[0], result->allocated);
+    return bytes / OS_PAGE;
+}
+
+bool gc_pace_young(const trace_result_t *result, enum cycle_reason reason, uint64_t heap)
+{
+    young_end_cycle(&gc.young, &(young_cycle_t){.young = result->young,
+                                                .by_growth = reason == CYCLE_GROWTH,
+                                                .possible = result->keeps_marks && !gc.pacer.limited,
+                                                .heap = heap,
+                                                .live = result->found.bytes,
+                                                .goal = gc.pacer.goal,
+                                                .collector_ns = collector_time(result),
+                                                .pages = old_pages_written(result)});
+    return gc.young.next;
+}
+
+/* The runway of each kind of trace shrinks by at most a quarter in a cycle. */
 void gc_pace_runway(const trace_result_t *result)
 {
+    uint64_t *runway = &gc.runways[result->young];
     uint64_t needed = result->beside ? wanted_beside(result) : 0;
-    uint64_t known = gc.pacer.runway / 4 * 3;
-    needed = needed > known ? needed : known;
-    pacer_set_runway(&gc.pacer, needed > GC_RUNWAY ? needed : GC_RUNWAY);
+    uint64_t known = *runway / 4 * 3;
+    *runway = most(most(needed, known), GC_RUNWAY);
+    pacer_set_runway(&gc.pacer, gc.runways[gc.young.next] ? gc.runways[gc.young.next] : *runway);
 }
 
 /* The rate of allocation since the end of the last trace. */
@@ -183,7 +204,7 @@ void gc_pace_by_cycle(const trace_result_t *result, uint64_t outside, uint64_t p
     gc.told_ns = gc.ended_ns = os_now_ns();
     pacer_end_cycle(
         &gc.pacer,
-        &(pacer_cycle_t){.live = result->found.bytes,
+        &(pacer_cycle_t){.live = result->young ? gc.young.full_live : result->found.bytes,
                          .roots = result->found.root_bytes,
                          .threads = collected_threads(),
                          .outside = outside,

@@ -19,6 +19,7 @@
 #include "runtime/gc/cycle/trace.h"
 #include "runtime/os/lock.h"
 #include "runtime/policy/pacer.h"
+#include "runtime/policy/young.h"
 
 /* The least runway: it covers what threads take between two comparisons with the trigger. */
 enum { GC_RUNWAY = 64 * 1024 };
@@ -27,6 +28,8 @@ enum { GC_RUNWAY = 64 * 1024 };
 typedef struct gc_state {
     lock_t lock; /* held throughout a cycle */
     pacer_t pacer;
+    young_t young;
+    uint64_t runways[2];        /* that full and young traces need; 0: there was none yet */
     _Atomic size_t trace_began; /* bytes of the heap at the begin of this trace */
     _Atomic bool started;       /* written once, by gc_start, when the collector listens to cycles */
     unsigned cores;
@@ -85,6 +88,8 @@ void gc_note_rate(void);
  * listeners. */
 void gc_note_cycle(const trace_result_t *result, bool forced);
 void gc_describe_cycle(weir_event *event, trace_result_t *result);
+/* Decide whether the next trace is young; true: what it needs is to be kept. */
+bool gc_pace_young(const trace_result_t *result, enum cycle_reason reason, uint64_t heap);
 /* Only of the background thread's traces. One that a thread of the program runs tells nothing of how early
  * the next one has to begin. */
 void gc_pace_runway(const trace_result_t *result);

@@ -126,7 +126,12 @@ void gctrace_add_beside(text_t *text, uint64_t number, const gctrace_beside_t *b
 {
     text_add_str(text, "gc ");
     text_add_u64(text, number);
-    text_add_str(text, " beside the program: pages written ");
+    text_add_str(text, beside->young ? " young, beside the program: pages written "
+                                     : " beside the program: pages written ");
+    if (beside->young) {
+        text_add_u64(text, beside->pages_before);
+        text_add_char(text, '+');
+    }
     for (uint32_t round = 0; round <= beside->rounds; round++) {
         text_add_str(text, round ? "+" : "");
         text_add_u64(text, beside->pages[round]);
@@ -143,10 +148,13 @@ static void add_trace(text_t *text, uint64_t number, const trace_result_t *trace
     uint64_t pages[ROUNDS_MAX + 1];
     for (uint32_t round = 0; round <= trace->rounds; round++)
         pages[round] = trace->written[round] / OS_PAGE;
-    gctrace_add_beside(
-        text, number,
-        &(gctrace_beside_t){
-            .rounds = trace->rounds, .pages = pages, .waits = trace->waits, .wait_ns = trace->wait_ns});
+    gctrace_add_beside(text, number,
+                       &(gctrace_beside_t){.young = trace->young,
+                                           .pages_before = trace->written_before / OS_PAGE,
+                                           .rounds = trace->rounds,
+                                           .pages = pages,
+                                           .waits = trace->waits,
+                                           .wait_ns = trace->wait_ns});
 }
 
 static void print(void *context, const weir_event *event)

@@ -68,6 +68,8 @@ typedef struct gctrace_cycle {
 
 /* Of a trace that went on beside the program. */
 typedef struct gctrace_beside {
+    bool young;
+    uint64_t pages_before; /* if young: written between the last trace and this one */
     uint32_t rounds;
     const uint64_t *pages; /* written before each round and before the last stop: rounds + 1 of them */
     uint64_t waits, wait_ns;

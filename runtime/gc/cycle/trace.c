@@ -33,8 +33,10 @@ static struct {
     uint64_t asked, stopped; /* of the present stop */
     bool armed;              /* what is written is watched */
     bool lost;               /* it is not known what was written */
+    bool kept_all;           /* keep_all: objects are marked that were not scanned */
     _Atomic bool hurry;
     _Atomic bool in_rounds; /* all that was reachable at the start is marked */
+    _Atomic bool is_young;  /* the trace that goes on */
     _Atomic uint32_t brake; /* rounds.h; the thread that runs the trace writes it */
     trace_result_t last;
     _Atomic uint64_t stop_ns;   /* how long the last trace would have taken in one stop */
@@ -94,6 +96,7 @@ static void start_world(void)
 COLD static mark_result_t keep_all(void)
 {
     mark_result_t found = mark_end();
+    trace.kept_all = true;
     if (trace.request->finds_leaks && roots_were_found() && world_stands())
         leaks_look();
     found.bytes = collected_keep_all();
@@ -155,9 +158,23 @@ static mark_result_t finish(size_t black)
     return found;
 }
 
+/* What a young trace has found adds to what was live before. */
+static void add_old(mark_result_t *found)
+{
+    size_t objects, bytes;
+    collected_take_old(&objects, &bytes);
+    if (!trace.result->young || trace.kept_all)
+        return;
+    found->bytes += bytes;
+    found->objects += objects;
+}
+
 static void end_trace(mark_result_t found)
 {
-    collected_end_trace();
+    trace_result_t *result = trace.result;
+    result->keeps_marks = result->beside && trace.request->keeps_marks && !trace.kept_all && mark_can_go_on();
+    add_old(&found);
+    collected_end_trace(result->keeps_marks);
     atomic_store(trace.request->live, found.bytes);
     background_traced();
     trace.result->found = found;
@@ -171,7 +188,7 @@ static bool run_in_a_stop(void)
 {
     if (!stop())
         return false;
-    size_t black = collected_begin_trace();
+    size_t black = collected_begin_trace(false);
     mark_begin();
     end_trace(finish(black));
     start_world();
@@ -198,7 +215,7 @@ static bool begin_beside(void)
 {
     if (!stop())
         return false;
-    collected_begin_trace();
+    collected_begin_trace(trace.result->young);
     mark_begin();
     mark_beside(true);
     take_roots();
@@ -221,6 +238,8 @@ static void mark_in_rounds(void)
     rounds_begin(&rounds, trace_budget_ns());
     watch_roots();
     mapped_scan(mark_words);
+    if (result->young)
+        trace.lost = !watch_ask(rescan, &result->written_before);
     mark_run_spare(result->members, result->beside_members);
     if (work_hastened_ns())
         result->spare_ns = os_now_ns() - work_hastened_ns();
@@ -242,9 +261,9 @@ static void mark_in_rounds(void)
 /* Marks again from the beginning, because it is not known what was written. */
 static mark_result_t finish_anew(void)
 {
-    trace.result->beside = false;
+    trace.result->beside = trace.result->young = false;
     root_watch_lose(0, UINTPTR_MAX);
-    size_t black = collected_begin_trace();
+    size_t black = collected_begin_trace(false);
     mark_begin();
     return finish(black);
 }
@@ -345,7 +364,7 @@ const trace_result_t *trace_last(void)
 
 uint64_t trace_progress(void)
 {
-    return trace.in_rounds ? UINT64_MAX : mark_progress();
+    return trace.in_rounds || trace.is_young ? UINT64_MAX : mark_progress();
 }
 
 uint64_t trace_brake_ns(void)
@@ -366,6 +385,26 @@ static uint64_t in_one_stop_ns(const trace_result_t *result)
     return result->mark_ns + result->spare_ns + by_few * result->beside_members / result->members;
 }
 
+/* A young trace is possible unless memory is pinned (a device may have written to it since the last
+ * trace), or the kernel no longer tells what was written. */
+static bool go_on(void)
+{
+    return trace.request->young && collected_keeps_marks() && mark_can_go_on() && !pinned_is_any() &&
+           watch_go_on();
+}
+
+/* Watch what is written. False: the trace has to be in a stop. */
+static bool arm(bool beside)
+{
+    trace.is_young = trace.result->young = beside && go_on();
+    if (trace.result->young)
+        return true;
+    if (watch_is_kept())
+        watch_disarm();
+    collected_forget_marks();
+    return beside && !is_pinned() && watch_arm();
+}
+
 bool trace_run(const trace_request_t *request, bool beside, weir_event *event, trace_result_t *result)
 {
     *result =
@@ -374,8 +413,9 @@ bool trace_run(const trace_request_t *request, bool beside, weir_event *event, t
     trace.event = event;
     trace.result = result;
     bool done = false;
+    trace.kept_all = false;
     collected_hold_large(beside);
-    trace.armed = beside && !is_pinned() && watch_arm();
+    trace.armed = arm(beside);
     if (trace.armed) {
         if (options.collect)
             mapped_watch();
@@ -383,16 +423,33 @@ bool trace_run(const trace_request_t *request, bool beside, weir_event *event, t
     } else {
         done = run_in_a_stop();
     }
-    trace.stop_ns = in_one_stop_ns(result);
+    if (!result->young)
+        trace.stop_ns = in_one_stop_ns(result);
+    trace.is_young = false;
     return done;
 }
 
-void trace_put_away(void)
+/* A device may write to pinned memory until the next trace begins, and no longer have it pinned then. */
+bool trace_keep(void)
+{
+    if (!pinned_is_any())
+        return watch_keep();
+    watch_disarm();
+    return false;
+}
+
+bool trace_is_kept(void)
+{
+    return watch_is_kept();
+}
+
+void trace_put_away(bool keeps)
 {
     if (trace.armed) {
         mapped_end();
         mark_written_end();
-        watch_disarm();
+        if (!keeps)
+            watch_disarm();
     }
     collected_hold_large(false);
     collected_back_tables();

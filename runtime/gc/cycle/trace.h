@@ -13,6 +13,16 @@
  * markers something to begin with: the last stop scans all roots again, large ones where they were written
  * since (gc/roots/root_watch.h), and its result counts. rounds.h says how long rounds of rescanning go on.
  *
+ * A young trace goes on from the last concurrent one, as if that had not ended but were in its next round.
+ * The marks were kept, and the spans with marked objects stayed watched: so the pages that were written
+ * since are known, and only objects that are new, or are reached from new pointers, are marked. Garbage
+ * among the old objects stays until the next full trace. (Sticky mark bits: Demers and others, "Combining
+ * generational and conservative garbage collection", 1990.) policy/young.h says when a trace is young.
+ *
+ *     full         arm | stop | roots | start | mark | ask, ... | stop | ... | start | keep
+ *     program      runs between two traces: the first write to each page with marked objects is a fault
+ *     young              stop | roots | start | ask, mark | ask, ... | stop | ... | start | keep
+ *
  * A trace is concurrent if it would otherwise stop the program for longer than a budget. One that cannot go
  * on (the kernel refuses, a descriptor was closed) begins anew, in a stop.
  */
@@ -37,12 +47,15 @@ typedef struct trace_request {
     bool finds_leaks;                /* the caller searches for leaks; nothing is freed */
     uint32_t members;                /* markers that there are */
     bool alone;                      /* by one marker: too little to share */
+    bool young; /* go on from the marks of the last trace, if that is possible and the trace is concurrent */
+    bool keeps_marks; /* the next trace may be young, if this one is concurrent */
 } trace_request_t;
 
 /* The result; nanoseconds and bytes. */
 typedef struct trace_result {
     mark_result_t found;
-    bool beside;
+    bool beside, young;
+    bool keeps_marks; /* the next trace may be young */
     uint32_t stops, rounds;
     uint64_t pauses[3], longest; /* of each stop, from the request to the restart */
     /* Of all stops: until all threads stood still, until the work was done, until all could run. */
@@ -53,6 +66,7 @@ typedef struct trace_result {
     /* How often, and for how long in all, threads waited for the trace; the part of that for the brake. */
     uint64_t waits, wait_ns, braked_ns;
     size_t allocated;               /* by the program between the stops: it counts as live */
+    size_t written_before;          /* if young: since the last trace, to pages with marked objects */
     size_t written[ROUNDS_MAX + 1]; /* in each round, and in the last stop */
 } trace_result_t;
 
@@ -72,8 +86,14 @@ bool trace_is_beside(size_t heap, const trace_request_t *request);
 bool trace_run(const trace_request_t *request, bool beside, weir_event *event, trace_result_t *result);
 
 /* Called after trace_run, whatever it returned, under the same lock: ends what the trace needed. It takes
- * some milliseconds; threads that waited for the trace need not wait for it. */
-void trace_put_away(void);
+ * some milliseconds; threads that waited for the trace need not wait for it. keeps: but not what a young
+ * trace needs. */
+void trace_put_away(bool keeps);
+/* After that, if it kept something, and when the dead have been released: from now on, watch only what lives.
+ * False: that is not possible, and the next trace cannot be young. */
+bool trace_keep(void);
+/* Between two traces: is it known what is written? */
+bool trace_is_kept(void);
 
 /* The result of the last trace, for listeners to COLLECTED; the collecting thread has added the waits. */
 void trace_note(const trace_result_t *result);

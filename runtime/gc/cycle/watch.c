@@ -1,6 +1,8 @@
 /* watch: see watch.h. */
 #include "runtime/gc/cycle/watch.h"
 
+#include <string.h>
+
 #include "runtime/base/range.h"
 #include "runtime/cells/bitmaps.h"
 #include "runtime/cells/span_size.h"
@@ -22,8 +24,10 @@ static const size_t PIECE = (size_t)1 << 25;
 static struct {
     range_t *ranges; /* of RANGES */
     uint32_t count;
-    uint32_t number; /* of this arming, not 0; bitmaps_grey[slot].watch has it if the span is watched */
-    size_t bytes;    /* written, in this question */
+    uint32_t number;  /* of this arming, not 0; bitmaps_grey[slot].watch has it if the span is watched */
+    bool kept;        /* from watch_keep to watch_go_on */
+    bool only_marked; /* this trace is young: spans without a marked object are not watched */
+    size_t bytes;     /* written, in this question */
     watch_visit *visit;
 } watch;
 
@@ -34,6 +38,13 @@ static struct {
     _Atomic bool failed;
     lock_t lock; /* of watch.bytes, and of what visits */
 } look = {.lock = LOCK_INIT(LOCK_RANK_NONE)};
+
+/* From one trace to a young one. */
+enum { KEPT_RANGES = 512, GAP_MOST = 256 /* slots */, YOUNG_GAP = 16 };
+static struct {
+    range_t *ranges; /* of KEPT_RANGES, in ascending order; NULL until there is a young trace */
+    uint32_t count;
+} kept;
 
 static uint32_t range_limit = RANGES;
 
@@ -63,40 +74,93 @@ static uint32_t slots_of(size_t extent)
 
 /* --- watching --- */
 
+/* Then the next question reports it as far as it is not clean. */
+static bool is_inside_watched(uintptr_t from, uintptr_t to)
+{
+    for (uint32_t i = 0; i < watch.count; i++)
+        if (watch.ranges[i].from <= from && to <= watch.ranges[i].to)
+            return true;
+    return false;
+}
+
 /* Each page is watched once: a question about it makes it clean. Roots may have been freed, and their memory
  * be a span now. */
 static bool begin_watching(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to)
 {
     root_watch_lose(from, to);
-    if (watch.count == range_limit || dirty_begin(from, to) != DIRTY_OK)
-        return false;
-    watch.ranges[watch.count++] = (range_t){from, to};
+    if (!is_inside_watched(from, to)) {
+        if (watch.count == range_limit || dirty_begin(from, to) != DIRTY_OK)
+            return false;
+        watch.ranges[watch.count++] = (range_t){from, to};
+    }
     for (uint32_t slot = first; slot < end; slot += slots_of(span_extent(slot)))
-        bitmaps_grey[slot].watch = watch.number;
+        if (span_extent(slot))
+            bitmaps_set_watch(slot, watch.number);
     return true;
 }
 
-static bool is_new(uint32_t slot, size_t extent)
+typedef bool choose_span(uint32_t slot);
+
+/* No marker is at work, so what is marked has been scanned. There are half as many scanned bits as there are
+ * of both kinds together. */
+static bool has_marks(uint32_t slot)
 {
-    return extent && bitmaps_grey[slot].watch != watch.number;
+    return bitmaps_slot_kind(slot).cls ? bitmaps_any_scanned(slot, bitmaps_words(span_of_slot(slot)))
+                                       : bitmaps_any_marked(slot, 1);
 }
 
-/* Calls each(first, end, from, to) for every group of neighbouring new spans: their slots and their memory.
- * False: one of the calls returned false. */
-static bool each_new(bool (*each)(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to))
+static bool is_watched_span(uint32_t slot)
+{
+    return bitmaps_watch(slot) == watch.number;
+}
+
+static bool is_new(uint32_t slot)
+{
+    return !is_watched_span(slot) && (!watch.only_marked || has_marks(slot));
+}
+
+typedef bool visit_group(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to);
+
+/* A span that can be watched and that `belongs` chooses: its bytes. 0: another slot. */
+static size_t chosen_extent(uint32_t slot, size_t extent, choose_span *belongs)
+{
+    return extent && extent < OBJECT_MAX && belongs(slot) ? extent : 0;
+}
+
+/* The group that begins in that slot, and goes on over gaps of up to `gap` slots. Returns the slot after
+ * it. */
+static uint32_t group_end(uint32_t slot, uint32_t end, uint32_t gap, choose_span *belongs, uintptr_t *to)
+{
+    uint32_t after = slot;
+    while (slot < end && slot - after <= gap) {
+        size_t extent = span_extent(slot), chosen = chosen_extent(slot, extent, belongs);
+        if (!chosen && (gap == 0 || extent >= OBJECT_MAX))
+            break;
+        if (chosen)
+            *to = (uintptr_t)region_address(slot) + chosen;
+        slot += slots_of(extent);
+        after = chosen ? slot : after;
+    }
+    return after;
+}
+
+/* Calls each(first, end, from, to) for every group of spans that `belongs` chooses: their slots and their
+ * memory. Spans with at most `gap` slots between them are in one group. False: one of the calls returned
+ * false. */
+static bool each_group(choose_span *belongs, uint32_t gap, visit_group *each)
 {
     uint32_t end = slots_end();
     bool all = true;
-    for (uint32_t slot = 0, first; slot < end;) {
+    for (uint32_t slot = 0; slot < end;) {
         uintptr_t to = 0;
-        size_t extent;
-        for (first = slot; slot < end && is_new(slot, extent = span_extent(slot)) && extent < OBJECT_MAX;
-             slot += slots_of(extent))
-            to = (uintptr_t)region_address(slot) + extent;
-        if (to)
+        uint32_t first = slot;
+        size_t extent = span_extent(slot);
+        if (chosen_extent(slot, extent, belongs))
+            slot = group_end(slot, end, gap, belongs, &to);
+        if (slot > first)
             all &= each(first, slot, (uintptr_t)region_address(first), to);
         else
-            slot += slots_of(span_extent(slot));
+            slot += slots_of(extent);
     }
     return all;
 }
@@ -110,8 +174,9 @@ bool watch_arm(void)
         return false;
     mark_prepare_beside();
     watch.count = 0;
+    watch.only_marked = false;
     watch.number += watch.number == UINT32_MAX ? 2 : 1;
-    if (each_new(begin_watching))
+    if (each_group(is_new, 0, begin_watching))
         return true;
     watch_disarm();
     return false;
@@ -136,13 +201,122 @@ void watch_disarm(void)
     for (uint32_t i = 0; i < watch.count; i++)
         dirty_end(watch.ranges[i].from, watch.ranges[i].to);
     watch.count = 0;
+    watch.kept = false;
     dirty_close();
+}
+
+/* --- from one trace to a young one --- */
+
+/* Spans without marked objects are new again. Decided once for each span: the program frees objects
+ * meanwhile, and a span that counts as watched has to be. */
+static void choose_kept(void)
+{
+    uint32_t end = slots_end();
+    for (uint32_t slot = 0; slot < end; slot += slots_of(span_extent(slot)))
+        if (span_extent(slot) && is_watched_span(slot) && !has_marks(slot))
+            bitmaps_set_watch(slot, 0);
+}
+
+static bool count_kept(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to)
+{
+    (void)first, (void)end, (void)from, (void)to;
+    kept.count++;
+    return true;
+}
+
+/* Each range that stays splits a mapping of the process twice, and the process may have 65,530. So if the
+ * spans lie scattered, the gaps between them stay watched, too. A write to a gap is a fault, once. */
+static bool choose_gap(uint32_t *gap)
+{
+    const uint32_t most = range_limit < KEPT_RANGES ? range_limit : KEPT_RANGES;
+    for (*gap = 0; *gap <= GAP_MOST; *gap = *gap ? *gap * 4 : 1) {
+        kept.count = 0;
+        each_group(is_watched_span, *gap, count_kept);
+        if (kept.count <= most)
+            return kept.count > 0;
+    }
+    return false;
+}
+
+static bool note_kept(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to)
+{
+    (void)first, (void)end;
+    if (kept.count == KEPT_RANGES)
+        return false;
+    kept.ranges[kept.count++] = (range_t){from, to};
+    return true;
+}
+
+/* Stop watching the parts of the range that do not stay. kept.ranges are in ascending order. */
+static void end_rest_of(range_t range)
+{
+    for (uint32_t i = 0; i < kept.count && kept.ranges[i].from < range.to; i++) {
+        if (range.from < kept.ranges[i].from)
+            dirty_end(range.from, kept.ranges[i].from);
+        if (range.from < kept.ranges[i].to)
+            range.from = kept.ranges[i].to;
+    }
+    if (range.from < range.to)
+        dirty_end(range.from, range.to);
+}
+
+static bool keep_ranges(void)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < watch.count; i++)
+        end_rest_of(watch.ranges[i]);
+    for (uint32_t i = 0; i < kept.count; i++)
+        all &= dirty_join(kept.ranges[i].from, kept.ranges[i].to) == DIRTY_OK;
+    memcpy(watch.ranges, kept.ranges, kept.count * sizeof *kept.ranges);
+    watch.count = kept.count;
+    return all;
+}
+
+bool watch_keep(void)
+{
+    uint32_t gap;
+    if (!kept.ranges)
+        kept.ranges = pages_metadata(KEPT_RANGES * sizeof *kept.ranges);
+    root_watch_end();
+    choose_kept();
+    bool known = kept.ranges && choose_gap(&gap);
+    kept.count = 0;
+    watch.kept = known && each_group(is_watched_span, gap, note_kept) && kept.count && keep_ranges();
+    if (!watch.kept)
+        watch_disarm();
+    return watch.kept;
+}
+
+bool watch_is_kept(void)
+{
+    return watch.kept;
+}
+
+static void ignore(void *context, uintptr_t from, uintptr_t to)
+{
+    (void)context, (void)from, (void)to;
+}
+
+bool watch_go_on(void)
+{
+    if (!watch.kept)
+        return false;
+    uintptr_t from = watch.ranges[0].from;
+    if (dirty_look(from, from + OS_PAGE, ignore, NULL) != DIRTY_OK) {
+        watch_disarm();
+        return false;
+    }
+    mark_prepare_beside();
+    watch.kept = false;
+    watch.only_marked = true;
+    return true;
 }
 
 void watch_after_fork_child(void)
 {
     look.lock = (lock_t)LOCK_INIT(LOCK_RANK_NONE);
     watch.count = 0;
+    watch.kept = false;
     dirty_close();
     root_watch_end();
 }
@@ -206,7 +380,7 @@ bool watch_ask(watch_visit *visit, size_t *bytes)
     bool known = ask_of_watched();
     if (known) {
         root_watch_ask(note_root);
-        each_new(begin_and_note);
+        each_group(is_new, watch.only_marked ? YOUNG_GAP : 0, begin_and_note);
     }
     *bytes = watch.bytes;
     return known;
@@ -252,7 +426,7 @@ bool watch_look(watch_visit *visit, uint32_t members, size_t *bytes)
     workers_run(watched_bytes() > PIECE ? members : 1, look_at_pieces);
     bool known = !look.failed;
     if (known) {
-        each_new(note_new);
+        each_group(is_new, 0, note_new);
         note_largest();
     }
     *bytes = watch.bytes;

@@ -8,11 +8,18 @@
  *     look     the same for the last time, with the world stopped; roots are looked through by mark_roots
  *     disarm   nothing is watched
  *
+ * Between a trace and a young one (trace.h) the spans with marked objects stay watched:
+ *
+ *     keep     after the dead were released: watch only these from now on
+ *     go_on    in place of `arm`: the next `ask` reports what was written since the last stop. From here on,
+ *              a span is watched only if an object in it is marked
+ *
  * What is watched is a list of ranges, neighbouring spans together. Each first write to a page costs the
- * program a fault, so spans without pointers are never watched, and between traces nothing is. While
- * something is watched, no span is given back: the collecting thread has the collector's lock, and large
- * objects that are freed by hand stay (gc/cells/collected.c). The largest objects are not watched, because of
- * the memory that their page tables would take: `look` reports all of them as written.
+ * program a fault, so spans without pointers are never watched, and between traces nothing is, but for
+ * `keep`. During a trace no span is given back: the collecting thread has the collector's lock, and large
+ * objects that are freed by hand stay (gc/cells/collected.c). What takes the place of a span that was
+ * given back between traces is new. The largest objects are not watched, because of the memory that their
+ * page tables would take: `look` reports all of them as written.
  *
  * Used by the collector, under its lock.
  */
@@ -34,6 +41,12 @@ void watch_roots(void);
 bool watch_ask(watch_visit *visit, size_t *bytes);
 bool watch_look(watch_visit *visit, uint32_t members, size_t *bytes);
 void watch_disarm(void);
+
+/* False: it cannot be done, and nothing is watched. */
+bool watch_keep(void);
+bool watch_is_kept(void);
+/* False: nothing is kept, or the kernel no longer tells; call watch_arm. */
+bool watch_go_on(void);
 void watch_after_fork_child(void);
 
 /* How many ranges can be watched, for tests: 0 for the usual. */

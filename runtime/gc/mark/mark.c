@@ -112,6 +112,8 @@ static void scan_typed(marker_t *self, uintptr_t object, size_t bytes)
     const weir_type *type = (const weir_type *)word_at((const uintptr_t *)(object + bytes));
     if (!type || type == (const weir_type *)COLLECTED_POISON)
         return;
+    if (type->trace)
+        atomic_store_explicit(&marker_any_function, true, memory_order_relaxed);
     if (type->trace && UNLIKELY(marker_state.beside))
         marker_put_off(self, object);
     else if (type->trace)

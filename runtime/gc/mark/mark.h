@@ -29,6 +29,9 @@ typedef struct mark_result {
     size_t root_bytes;     /* looked through as roots */
 } mark_result_t;
 
+/* May a trace go on from the marks of the last? A trace function may read what is not watched. Under another
+ * rule for interior pointers, other objects may be reached. */
+bool mark_can_go_on(void);
 /* With the world stopped, after collected_begin_trace: forget the work and the counts of the last trace. */
 void mark_begin(void);
 /* With the world stopped: take the roots, the caller's own stack beginning at `here`. In the first stop of a

@@ -16,6 +16,7 @@ marker_t *marker_all;
 marker_state_t marker_state;
 uint32_t marker_cell_size[CLASS_COUNT];
 _Atomic bool marker_any_put_off;
+_Atomic bool marker_any_function;
 
 static uint32_t prepared;      /* markers */
 static _Atomic bool base_only; /* from the next collection on */
@@ -37,6 +38,12 @@ void mark_prepare_beside(void)
     if (!copies)
         copies = pages_metadata(WORKERS_MAX * MARKER_COPY);
     marker_state.copies = !options.collect && root_watch_begin() ? copies : NULL;
+}
+
+bool mark_can_go_on(void)
+{
+    return !atomic_load_explicit(&marker_any_function, memory_order_relaxed) &&
+           marker_state.base_only == base_only;
 }
 
 void mark_begin(void)

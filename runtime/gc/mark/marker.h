@@ -79,6 +79,8 @@ HIDDEN extern marker_state_t marker_state;
 
 HIDDEN extern uint32_t marker_cell_size[CLASS_COUNT]; /* written once */
 HIDDEN extern _Atomic bool marker_any_put_off;        /* some span is COLLECTED_PUT_OFF; written by markers */
+/* An object whose type has a trace function was found, ever; written by markers. */
+HIDDEN extern _Atomic bool marker_any_function;
 
 static inline mark_mode_t marker_mode(void)
 {

@@ -47,6 +47,10 @@ Test(gctrace, beside_the_program)
     gctrace_add_beside(&text, 7,
                        &(gctrace_beside_t){.rounds = 3, .pages = pages, .waits = 1, .wait_ns = 210000});
     cr_expect_str_eq(room, "gc 7 beside the program: pages written 7168+1993+375+11, 1 waits, 0.21 ms\n");
+    text = text_on(room, sizeof room);
+    gctrace_add_beside(&text, 8,
+                       &(gctrace_beside_t){.young = true, .pages_before = 50, .rounds = 1, .pages = pages});
+    cr_expect_str_eq(room, "gc 8 young, beside the program: pages written 50+7168+1993, 0 waits, 0 ms\n");
 }
 
 /* Digits of a time, as fmtNSAsMS of Go gives them. */
