@@ -45,6 +45,12 @@ static bool has_room(const young_t *young, const young_cycle_t *cycle)
     return grown < way / 4;
 }
 
+/* A trial costs the program some of its speed. With less it could not win more than that. */
+static bool takes_much(const young_cycle_t *cycle)
+{
+    return cycle->collector_ns > cycle->passed_ns / 5;
+}
+
 static bool after_full(young_t *young, const young_cycle_t *cycle)
 {
     young->in_row = 0;
@@ -60,7 +66,7 @@ static bool after_full(young_t *young, const young_cycle_t *cycle)
         return false;
     }
     return cycle->by_growth && cycle->live >= YOUNG_LIVE_MIN && most_died(young, cycle) &&
-           wrote_less(cycle, 16);
+           wrote_less(cycle, 16) && takes_much(cycle);
 }
 
 static bool after_young(young_t *young, const young_cycle_t *cycle)

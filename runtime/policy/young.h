@@ -10,7 +10,8 @@
  *     cost of a cycle = (CPU time of the collector + faults on old pages before it) / bytes freed
  *
  *     full    -> young, if most of what came since the cycle before was garbage, the program wrote to less
- *                than a 16th of the old pages beside the trace, and no trial is put off
+ *                than a 16th of the old pages beside the trace, the collector took more than a fifth of a
+ *                processor, and no trial is put off
  *     young   cost <= 3/4 of the last full one's, and less than an eighth of the old pages were written?
  *                 no   -> full; trials are put off, for twice as many full cycles as before
  *                 yes  -> young, while what is marked has grown by less than a quarter of the way from
@@ -43,6 +44,7 @@ typedef struct young_cycle {
     uint64_t live;  /* of that */
     uint64_t goal;  /* of the last full cycle */
     uint64_t collector_ns;
+    uint64_t passed_ns; /* wall time since the cycle before, this one included */
     uint64_t pages; /* of old objects that were written: between the traces if young, else beside the trace */
 } young_cycle_t;
 

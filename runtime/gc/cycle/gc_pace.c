@@ -165,6 +165,7 @@ bool gc_pace_young(const trace_result_t *result, enum cycle_reason reason, uint6
                                                 .live = result->found.bytes,
                                                 .goal = gc.pacer.goal,
                                                 .collector_ns = collector_time(result),
+                                                .passed_ns = os_now_ns() - gc.ended_ns,
                                                 .pages = old_pages_written(result)});
     return gc.young.next;
 }

@@ -134,6 +134,24 @@ Test(young, after_a_cycle_that_the_program_asked_for_there_is_no_trial)
     cr_expect(young.next);
 }
 
+/* A program that allocates slowly. */
+Test(young, where_collections_take_little_time_there_is_no_trial)
+{
+    young_t young = {.next = false};
+    young_cycle_t cycle = {.by_growth = true,
+                           .possible = true,
+                           .heap = MIB(300),
+                           .live = MIB(100),
+                           .goal = MIB(200),
+                           .collector_ns = 1000,
+                           .passed_ns = 5000};
+    young_end_cycle(&young, &cycle);
+    cr_expect_not(young.next);
+    cycle.passed_ns = 4000;
+    young_end_cycle(&young, &cycle);
+    cr_expect(young.next);
+}
+
 /* Faults were paid for nothing. */
 Test(young, a_trial_that_could_not_be_used_is_put_off)
 {

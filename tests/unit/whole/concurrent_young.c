@@ -420,13 +420,14 @@ Test(concurrent_young, after_a_closed_descriptor_the_trace_is_full, .init = begi
     check_moved();
 }
 
+enum { FAR = 600 };
+static void *volatile between[FAR];
+
 Test(concurrent_young, with_too_many_ranges_the_trace_is_full, .init = begin_young)
 {
     places_make();
-    for (int i = 0; i < 3; i++) { /* too far from each other to be watched as one */
-        old_large[i] = weir_gc_alloc((size_t)4 * SLOT_SIZE);
-        new_large[i] = weir_gc_alloc_noscan((size_t)300 * SLOT_SIZE);
-    }
+    for (int i = 0; i < FAR; i++) /* two of them too far from each other to be watched as one range */
+        between[i] = i % (FAR - 1) ? weir_gc_alloc_noscan(60000) : weir_gc_alloc(60000);
     collect_first();
     watch_set_range_limit(1);
     collect_young(); /* and after it, nothing is kept */
