@@ -22,6 +22,7 @@ class Contender:
     memory: str  # the programs are PROGRAM-MEMORY
     library: str = "glibc"  # that is preloaded
     settings: dict = field(default_factory=dict)  # of the environment
+    programs: tuple = ()  # that it takes part in; none named: all
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,8 @@ SHAPES = Suite(
         Contender("libgc", "libgc"),
         Contender("go", "go", settings={"GODEBUG": "gctrace=1"}),
         Contender("weir", "weir", settings={"WEIR_DEBUG": "gcconcurrent=1"}),
+        Contender("weir, never young", "weir", settings={"WEIR_DEBUG": "gcconcurrent=1,gcyoung=0"},
+                  programs=("cache, 1 % write", "list of 30 M nodes", "server")),
         Contender("weir, in a stop", "weir", settings={"WEIR_DEBUG": "gcconcurrent=0"}),
     ),
     measures=(
@@ -148,4 +151,5 @@ SHAPES = Suite(
         Target("cache, 1 GiB", "slowest 10 ms in cycles", "", 0.4, False),
         Target("cache, 1 GiB", "CPU ns/operation", "go", 0.8, True),
         Target("cache, 1 GiB", "peak MiB", "go", 1, True),
+        Target("server", "collector CPU ns/operation", "weir, never young", 0.5, True),
     ))
