@@ -247,7 +247,7 @@ void collected_large_forget(span_t *span)
     if (collected_lists.releasing == span_slot(span))
         collected_lists.releasing = span->all_next;
     span_unlink_all(&collected_lists.large, span);
-    if (collected_lists.keeps_marks && bitmaps_of(span_slot(span))->marks & 1)
+    if (collected_lists.keeps_marks && !collected_lists.marks_left && bitmaps_of(span_slot(span))->marks & 1)
         collected_count_old(-1, -(ptrdiff_t)large_usable(span));
     bitmaps_set_watch(span_slot(span), 0); /* what comes here next may be larger */
     collected_bytes_held -= large_usable(span);
@@ -305,13 +305,17 @@ static bool free_collected_large(heap_t *self, span_t *span)
     return was_allocated;
 }
 
-/* A marked object was freed by hand while marks stay. What is allocated in its cell is new. Before its
- * span is swept the object does not count (collected_span_sweep). */
-COLD static void forget_old(span_t *span, uint32_t cell)
+/* The cell is freed by hand while marks stay: what is allocated in it next is new. An object counts as old
+ * from the sweep of its span on. The descriptor is read first: without its mark, the span may be given
+ * back. */
+COLD static void forget_mark(span_t *span, uint32_t cell)
 {
+    uint64_t bit = (uint64_t)1 << cell % 64, *marks = &bitmaps_of(span_slot(span))[cell / 64].marks;
+    bool counts = __atomic_load_n(&span->epoch, __ATOMIC_RELAXED) == collected_lists.epoch;
+    ptrdiff_t size = (ptrdiff_t)span->cell_size;
     bitmaps_forget_scanned(span_slot(span), cell, cell + 1);
-    if (span->epoch == collected_lists.epoch)
-        collected_count_old(-1, -(ptrdiff_t)span->cell_size);
+    if (__atomic_fetch_and(marks, ~bit, __ATOMIC_RELEASE) & bit && counts)
+        collected_count_old(-1, -size);
 }
 
 /* Clears the allocs bit and then the marks bit. The mark has to go, too: an unswept span is kept as long as
@@ -336,9 +340,10 @@ bool collected_free(heap_t *self, span_t *span, const void *p)
     if (!(__atomic_fetch_and(&word->allocs, ~bit, __ATOMIC_RELEASE) & bit))
         return false;
     bool enough = __atomic_add_fetch(&span->freed, 1, __ATOMIC_SEQ_CST) == collected_span_worth(span);
-    if (LIKELY(!collected_lists.tracing) && __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELEASE) & bit &&
-        UNLIKELY(collected_lists.keeps_marks))
-        forget_old(span, cell);
+    if (UNLIKELY(collected_lists.keeps_marks) && !collected_lists.tracing)
+        forget_mark(span, cell);
+    else if (LIKELY(!collected_lists.tracing))
+        __atomic_fetch_and(&word->marks, ~bit, __ATOMIC_RELEASE);
     if (enough)
         collected_span_reclaim(span);
     return true;
@@ -404,8 +409,10 @@ static void forget_buffers(void)
 
 void collected_after_fork(bool child)
 {
-    if (child)
-        collected_lists.holds_large = false; /* no trace goes on here, and nothing is watched */
+    if (child) { /* no trace goes on here, and nothing is watched; marks may be half forgotten */
+        collected_lists.holds_large = false;
+        collected_lists.marks_left = true;
+    }
     if (child && lock_may_repair(&collected_lists.lock))
         forget_buffers();
     lock_after_fork(&collected_lists.lock, child);

@@ -95,7 +95,7 @@ static void poison_dead(const span_t *span)
 static void span_renew(span_t *span)
 {
     __atomic_store_n(&span->heap, NULL, __ATOMIC_RELAXED);
-    span->epoch = collected_lists.epoch;
+    __atomic_store_n(&span->epoch, collected_lists.epoch, __ATOMIC_RELAXED);
     __atomic_store_n(&span->freed, 0, __ATOMIC_RELAXED);
     span->is_offered = false;
     span->position = 0;

@@ -38,13 +38,13 @@ HIDDEN extern struct collected_lists {
     uint32_t reclaim[COLLECTED_PILES][COLLECTED_KINDS][CLASS_COUNT];
     uintptr_t epoch;    /* how many traces have ended */
     uint32_t large;     /* large objects, linked by all_next and all_prev */
-    uint32_t releasing; /* the next span or large object that collected_release_dead looks at; 0: none */
+    uint32_t releasing; /* the next that collected_release_dead or _forget_marks looks at; 0: none */
     uint32_t threads;   /* that took cells before the last trace; of the collector */
     size_t kept;        /* bytes of KIND_KEPT, at the last trace */
     bool born_marked; /* new large objects: from the start of a trace until the release of its dead begins */
     bool marks_left;  /* from the start of a trace until large objects are white again, or marks stay */
-    /* Marks of the last trace stay, for a young one. Set at the end of a trace, with the world stopped;
-     * cleared by the collecting thread, between traces. */
+    /* Marks of the last trace stay, for a young one: what is marked is *old*. Set at the end of a trace, with
+     * the world stopped; cleared by the collecting thread, there or between traces. */
     _Atomic bool keeps_marks;
     bool tracing; /* between collected_begin_trace and collected_end_trace; changed in the stopped world */
     bool holds_large; /* collected_hold_large */

@@ -318,8 +318,8 @@ static void give_way(uint32_t *steps, uint32_t most)
     lock_acquire(&collected_lists.lock);
 }
 
-/* The next span that is to be looked at. NULL: there is none. */
-static span_t *take_releasing(uint32_t *steps, uint32_t most)
+/* The next span or large object that is to be looked at. NULL: there is none. */
+static span_t *take_next(uint32_t *steps, uint32_t most)
 {
     give_way(steps, most);
     return collected_lists.releasing ? span_of_slot(collected_lists.releasing) : NULL;
@@ -329,7 +329,7 @@ static void whiten_list(uint32_t first, bool large)
 {
     uint32_t steps = 0;
     collected_lists.releasing = first;
-    for (span_t *span; (span = take_releasing(&steps, SPANS_AT_ONCE));) {
+    for (span_t *span; (span = take_next(&steps, SPANS_AT_ONCE));) {
         collected_lists.releasing = large ? span->all_next : span->next;
         bitmaps_whiten(span_slot(span), large ? 1 : bitmaps_words(span));
     }
@@ -340,13 +340,15 @@ void collected_forget_marks(void)
 {
     if (!collected_lists.keeps_marks)
         return;
-    collected_lists.keeps_marks = false;
     world_enter();
     lock_acquire(&collected_lists.lock);
+    collected_lists.marks_left = true; /* until all are white; a child of fork may find it so */
+    collected_lists.keeps_marks = false;
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
             whiten_list(collected_lists.spans[kind][cls], false);
     whiten_list(collected_lists.large, true);
+    collected_lists.marks_left = false;
     lock_release(&collected_lists.lock);
     world_leave();
 }
@@ -361,7 +363,7 @@ static uint32_t release_dead_spans(uint32_t kind, uint32_t cls, uint32_t kept)
     lock_acquire(&collected_lists.lock);
     uint32_t steps = 0;
     collected_lists.releasing = collected_lists.cursor[kind][cls];
-    for (span_t *span; (span = take_releasing(&steps, SPANS_AT_ONCE));) {
+    for (span_t *span; (span = take_next(&steps, SPANS_AT_ONCE));) {
         collected_lists.releasing = span->next;
         if (span->epoch == collected_lists.epoch || !is_unmarked(span))
             continue;
@@ -402,7 +404,7 @@ static void release_dead_large(heap_t *self)
     collected_lists.born_marked = false;
     uint32_t steps = 0;
     collected_lists.releasing = collected_lists.large;
-    for (span_t *span; (span = take_releasing(&steps, LARGE_AT_ONCE));) {
+    for (span_t *span; (span = take_next(&steps, LARGE_AT_ONCE));) {
         collected_lists.releasing = span->all_next;
         release_or_whiten(self, span);
     }

@@ -89,8 +89,8 @@ static void collect(heap_t *self, enum cycle_reason reason)
                                .alone = heap < SHARED_MIN};
     bool beside = reason != CYCLE_LIMIT && trace_is_beside(heap, &request);
     gc.young.always = options.gcyoung == OPTIONS_YOUNG_ALWAYS;
-    request.keeps_marks = may_keep_marks();
-    request.young = request.keeps_marks && gc.young.next && young_is_enough(reason, heap);
+    request.may_keep_marks = may_keep_marks();
+    request.young = request.may_keep_marks && gc.young.next && young_is_enough(reason, heap);
     if (!mark_prepare(request.members))
         return;
     uint64_t program_ns = gc_program_time(), outside = gc_outside_of(collected_bytes_held);
@@ -110,17 +110,17 @@ static void collect(heap_t *self, enum cycle_reason reason)
         trace_put_away(false);
         return;
     }
-    bool keeps = gc_pace_young(&result, reason, heap + result.allocated);
+    bool for_young = gc_pace_young(&result, reason, heap + result.allocated);
     gc_note_cycle(&result, reason == CYCLE_FORCED);
     gc_describe_cycle(&event, &result);
     bool limiter_was_on = gc.pacer.limiter.on;
     if (background_is_caller())
         gc_pace_runway(&result);
     gc_pace_by_cycle(&result, outside, program_ns);
-    trace_put_away(keeps);
+    trace_put_away(for_young);
     collected_release_dead(self, reason == CYCLE_GROWTH && !pages_is_limited());
-    if (keeps && !trace_keep())
-        young_refuse(&gc.young);
+    if (for_young && !trace_keep())
+        gc_pace_refuse_young();
     event.collector_cpu_ns = gc.stats.collector_ns;
     event.available_cpu_ns = gc.stats.available_ns;
     event_tell(&event, WEIR_EVENT_COLLECTED);

@@ -170,6 +170,13 @@ bool gc_pace_young(const trace_result_t *result, enum cycle_reason reason, uint6
     return gc.young.next;
 }
 
+void gc_pace_refuse_young(void)
+{
+    young_refuse(&gc.young);
+    pacer_set_runway(&gc.pacer, most(gc.runways[false], GC_RUNWAY));
+    gc.trigger = gc.pacer.trigger;
+}
+
 /* The runway of each kind of trace shrinks by at most a quarter in a cycle. */
 void gc_pace_runway(const trace_result_t *result)
 {

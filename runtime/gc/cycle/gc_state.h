@@ -90,6 +90,8 @@ void gc_note_cycle(const trace_result_t *result, bool forced);
 void gc_describe_cycle(weir_event *event, trace_result_t *result);
 /* Decide whether the next trace is young; true: what it needs is to be kept. */
 bool gc_pace_young(const trace_result_t *result, enum cycle_reason reason, uint64_t heap);
+/* It could not be kept. */
+void gc_pace_refuse_young(void);
 /* Only of the background thread's traces. One that a thread of the program runs tells nothing of how early
  * the next one has to begin. */
 void gc_pace_runway(const trace_result_t *result);

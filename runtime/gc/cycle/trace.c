@@ -36,7 +36,7 @@ static struct {
     bool kept_all;           /* keep_all: objects are marked that were not scanned */
     _Atomic bool hurry;
     _Atomic bool in_rounds; /* all that was reachable at the start is marked */
-    _Atomic bool is_young;  /* the trace that goes on */
+    _Atomic bool is_young;  /* the trace that is running now */
     _Atomic uint32_t brake; /* rounds.h; the thread that runs the trace writes it */
     trace_result_t last;
     _Atomic uint64_t stop_ns;   /* how long the last trace would have taken in one stop */
@@ -172,7 +172,8 @@ static void add_old(mark_result_t *found)
 static void end_trace(mark_result_t found)
 {
     trace_result_t *result = trace.result;
-    result->keeps_marks = result->beside && trace.request->keeps_marks && !trace.kept_all && mark_can_go_on();
+    result->keeps_marks =
+        result->beside && trace.request->may_keep_marks && !trace.kept_all && mark_can_go_on();
     add_old(&found);
     collected_end_trace(result->keeps_marks);
     atomic_store(trace.request->live, found.bytes);
@@ -239,7 +240,7 @@ static void mark_in_rounds(void)
     watch_roots();
     mapped_scan(mark_words);
     if (result->young)
-        trace.lost = !watch_ask(rescan, &result->written_before);
+        trace.lost = !watch_ask_old(rescan, &result->written_before);
     mark_run_spare(result->members, result->beside_members);
     if (work_hastened_ns())
         result->spare_ns = os_now_ns() - work_hastened_ns();
@@ -432,10 +433,14 @@ bool trace_run(const trace_request_t *request, bool beside, weir_event *event, t
 /* A device may write to pinned memory until the next trace begins, and no longer have it pinned then. */
 bool trace_keep(void)
 {
-    if (!pinned_is_any())
-        return watch_keep();
-    watch_disarm();
-    return false;
+    if (pinned_is_any()) {
+        watch_disarm();
+        return false;
+    }
+    collected_hold_large(true);
+    bool kept = watch_keep();
+    collected_hold_large(false);
+    return kept;
 }
 
 bool trace_is_kept(void)
@@ -443,12 +448,12 @@ bool trace_is_kept(void)
     return watch_is_kept();
 }
 
-void trace_put_away(bool keeps)
+void trace_put_away(bool for_young)
 {
     if (trace.armed) {
         mapped_end();
         mark_written_end();
-        if (!keeps)
+        if (!for_young)
             watch_disarm();
     }
     collected_hold_large(false);

@@ -48,7 +48,7 @@ typedef struct trace_request {
     uint32_t members;                /* markers that there are */
     bool alone;                      /* by one marker: too little to share */
     bool young; /* go on from the marks of the last trace, if that is possible and the trace is concurrent */
-    bool keeps_marks; /* the next trace may be young, if this one is concurrent */
+    bool may_keep_marks; /* the next trace may be young, if this one is concurrent */
 } trace_request_t;
 
 /* The result; nanoseconds and bytes. */
@@ -66,7 +66,7 @@ typedef struct trace_result {
     /* How often, and for how long in all, threads waited for the trace; the part of that for the brake. */
     uint64_t waits, wait_ns, braked_ns;
     size_t allocated;               /* by the program between the stops: it counts as live */
-    size_t written_before;          /* if young: since the last trace, to pages with marked objects */
+    size_t written_before;          /* if young: since the last trace, to pages that stayed watched */
     size_t written[ROUNDS_MAX + 1]; /* in each round, and in the last stop */
 } trace_result_t;
 
@@ -86,10 +86,10 @@ bool trace_is_beside(size_t heap, const trace_request_t *request);
 bool trace_run(const trace_request_t *request, bool beside, weir_event *event, trace_result_t *result);
 
 /* Called after trace_run, whatever it returned, under the same lock: ends what the trace needed. It takes
- * some milliseconds; threads that waited for the trace need not wait for it. keeps: but not what a young
- * trace needs. */
-void trace_put_away(bool keeps);
-/* After that, if it kept something, and when the dead have been released: from now on, watch only what lives.
+ * some milliseconds; threads that waited for the trace need not wait for it. for_young: what is watched stays
+ * watched, because the next trace may be young. */
+void trace_put_away(bool for_young);
+/* After that, if it was for_young, and when the dead have been released: from now on, watch only what lives.
  * False: that is not possible, and the next trace cannot be young. */
 bool trace_keep(void);
 /* Between two traces: is it known what is written? */

@@ -40,7 +40,10 @@ static struct {
 } look = {.lock = LOCK_INIT(LOCK_RANK_NONE)};
 
 /* From one trace to a young one. */
-enum { KEPT_RANGES = 512, GAP_MOST = 256 /* slots */, YOUNG_GAP = 16 };
+enum { KEPT_RANGES = 512 };
+/* Slots. Over wider gaps, more would be watched for nothing than is worth watching. What survives a young
+ * trace lies scattered among what does not: without gaps, each span would be a range of its own. */
+enum { GAP_MOST = 256, YOUNG_GAP = 16 };
 static struct {
     range_t *ranges; /* of KEPT_RANGES, in ascending order; NULL until there is a young trace */
     uint32_t count;
@@ -83,8 +86,10 @@ static bool is_inside_watched(uintptr_t from, uintptr_t to)
     return false;
 }
 
-/* Each page is watched once: a question about it makes it clean. Roots may have been freed, and their memory
- * be a span now. */
+/* Watch the range, which the caller then reports as written. Spans in the gaps of the group are watched
+ * with it. Roots may have been freed, and their memory be a span now. Ranges may overlap if a larger span
+ * has taken the place of watched ones: a question makes a page clean for both ranges, and each question is
+ * about all ranges. */
 static bool begin_watching(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to)
 {
     root_watch_lose(from, to);
@@ -101,8 +106,8 @@ static bool begin_watching(uint32_t first, uint32_t end, uintptr_t from, uintptr
 
 typedef bool choose_span(uint32_t slot);
 
-/* No marker is at work, so what is marked has been scanned. There are half as many scanned bits as there are
- * of both kinds together. */
+/* No marker is at work, so what is marked has been scanned. Reading the scanned bits touches half the memory
+ * that reading the marks, which lie beside allocs, would. */
 static bool has_marks(uint32_t slot)
 {
     return bitmaps_slot_kind(slot).cls ? bitmaps_any_scanned(slot, bitmaps_words(span_of_slot(slot)))
@@ -373,17 +378,31 @@ static void note_largest(void)
     }
 }
 
-bool watch_ask(watch_visit *visit, size_t *bytes)
+/* *old: what was written to what is watched already. */
+static bool ask_all(watch_visit *visit, size_t *old, size_t *bytes)
 {
     watch.visit = visit;
     watch.bytes = 0;
     bool known = ask_of_watched();
+    *old = watch.bytes;
     if (known) {
         root_watch_ask(note_root);
         each_group(is_new, watch.only_marked ? YOUNG_GAP : 0, begin_and_note);
     }
     *bytes = watch.bytes;
     return known;
+}
+
+bool watch_ask(watch_visit *visit, size_t *bytes)
+{
+    size_t old;
+    return ask_all(visit, &old, bytes);
+}
+
+bool watch_ask_old(watch_visit *visit, size_t *bytes)
+{
+    size_t all;
+    return ask_all(visit, bytes, &all);
 }
 
 static void note_shared(void *context, uintptr_t from, uintptr_t to)

@@ -16,10 +16,10 @@
  *
  * What is watched is a list of ranges, neighbouring spans together. Each first write to a page costs the
  * program a fault, so spans without pointers are never watched, and between traces nothing is, but for
- * `keep`. During a trace no span is given back: the collecting thread has the collector's lock, and large
- * objects that are freed by hand stay (gc/cells/collected.c). What takes the place of a span that was
- * given back between traces is new. The largest objects are not watched, because of the memory that their
- * page tables would take: `look` reports all of them as written.
+ * `keep`. During a trace, and in `keep`, no span is given back: the collecting thread has the collector's
+ * lock, and large objects that are freed by hand stay (gc/cells/collected.c). What takes the place of a
+ * span that was given back between traces is new. The largest objects are not watched, because of the
+ * memory that their page tables would take: `look` reports all of them as written.
  *
  * Used by the collector, under its lock.
  */
@@ -40,6 +40,8 @@ void watch_roots(void);
  * members of the workers as `members` says look, and one at a time of them visits. */
 bool watch_ask(watch_visit *visit, size_t *bytes);
 bool watch_look(watch_visit *visit, uint32_t members, size_t *bytes);
+/* The first question of a young trace. *bytes: of that, what was written to spans that stayed watched. */
+bool watch_ask_old(watch_visit *visit, size_t *bytes);
 void watch_disarm(void);
 
 /* False: it cannot be done, and nothing is watched. */
