@@ -401,6 +401,7 @@ Test(concurrent_young, a_trace_that_is_lost_begins_anew, .init = begin_young)
 
 Test(concurrent_young, a_forced_collection_is_full, .init = begin)
 {
+    options.gcyoung = OPTIONS_YOUNG_ON;
     places_make();
     collect();
     gc.young.next = true;
