@@ -217,7 +217,7 @@ typedef struct writer {
     known_t known[SLOTS];
     uint64_t random, next;
     int pipes[2];
-    bool forks; /* a child might take what is in the pipe */
+    bool forks; /* a child might take what is in the pipe, or write to its parent by the pid from before */
 } writer_t;
 
 __attribute__((unused)) static writer_t writers[WRITERS];
@@ -272,7 +272,7 @@ static inline void move(writer_t *writer, size_t from, size_t to)
 {
     thing_t **source = slot_of(writer, from), **target = slot_of(writer, to);
     struct iovec local = {source, sizeof *source}, remote = {target, sizeof *target};
-    switch (random_below(&writer->random, 16) + writer->forks) {
+    switch (random_below(&writer->random, 16) + (writer->forks ? 2 : 0)) {
     case 0:
         CHECK(write(writer->pipes[1], source, sizeof *source) == sizeof *source);
         CHECK(read(writer->pipes[0], target, sizeof *target) == sizeof *target);
