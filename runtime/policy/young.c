@@ -1,7 +1,8 @@
 /* young: see young.h. */
 #include "runtime/policy/young.h"
 
-enum { PUT_OFF_FIRST = 2, PUT_OFF_MOST = 64, ROW_MOST = 16, ALWAYS_ROW = 7 };
+enum { PUT_OFF_FIRST = 2, PUT_OFF_MOST = 64 };            /* full cycles */
+enum { ROW_MOST = 16, ALWAYS_ROW = 7 /* if `always` */ }; /* young ones, one after the other */
 
 /* A first write to a protected page, in nanoseconds: the fault, and the entries of a huge page that it
  * splits. */
@@ -45,7 +46,7 @@ static bool has_room(const young_t *young, const young_cycle_t *cycle)
     return grown < way / 4;
 }
 
-/* A trial costs the program some of its speed. With less it could not win more than that. */
+/* A trial costs the program some of its speed. Where the collector takes less, there is no more to win. */
 static bool takes_much(const young_cycle_t *cycle)
 {
     return cycle->collector_ns > cycle->passed_ns / 5;

@@ -41,7 +41,7 @@ typedef struct graph {
     node_t *nodes; /* GRAPH_NODES, in memory that is no root */
 } graph_t;
 
-/* Types with a trace function are used, too (graph_init's caller sets it). With one in use, no trace is
+/* Types with a trace function are used, too (set it before graph_init). With one in use, no trace is
  * young. */
 extern bool graph_uses_functions;
 

@@ -24,8 +24,8 @@
 #include <weir/event.h>
 #include <weir/gc.h>
 
-#include "runtime/gc/cells/collected.h"
 #include "runtime/config/options.h"
+#include "runtime/gc/cells/collected.h"
 #include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cycle/trace.h"
 #include "tests/soak/graph.h"
@@ -313,8 +313,8 @@ static void print_counts(FILE *to, int threads, double seconds)
     fprintf(
         to,
         "%.0f s, %d threads: %lu steps, %lu objects made, %lu freed by hand, %lu resized, %lu lists exchanged, "
-        "%lu threads, %lu blocking sections, %lu forks, %lu collections, %lu of them young, %lu pauses; at most %.1f MiB live, "
-        "%.1f MiB kept beyond",
+        "%lu threads, %lu blocking sections, %lu forks, %lu collections, %lu of them young, %lu pauses; "
+        "at most %.1f MiB live, %.1f MiB kept beyond",
         seconds, threads, SUM(threads, graph.steps), SUM(threads, graph.made), SUM(threads, graph.freed),
         SUM(threads, graph.resized), SUM(threads, parcels), SUM(threads, lives), SUM(threads, blocked),
         (unsigned long)result.forks, (unsigned long)gc_read_stats().cycles, (unsigned long)result.young,

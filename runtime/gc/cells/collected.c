@@ -247,6 +247,8 @@ void collected_large_forget(span_t *span)
     if (collected_lists.releasing == span_slot(span))
         collected_lists.releasing = span->all_next;
     span_unlink_all(&collected_lists.large, span);
+    /* A marked object counts as old once collected_release_dead has passed it. Until that has ended, it may
+     * not count yet. */
     if (collected_lists.keeps_marks && !collected_lists.marks_left && bitmaps_of(span_slot(span))->marks & 1)
         collected_count_old(-1, -(ptrdiff_t)large_usable(span));
     bitmaps_set_watch(span_slot(span), 0); /* what comes here next may be larger */

@@ -20,8 +20,9 @@
  * generational and conservative garbage collection", 1990.) policy/young.h says when a trace is young.
  *
  *     full         arm | stop | roots | start | mark | ask, ... | stop | ... | start | keep
- *     program      runs between two traces: the first write to each page with marked objects is a fault
  *     young              stop | roots | start | ask, mark | ask, ... | stop | ... | start | keep
+ *
+ * Between two traces the first write to each page of the spans that are kept is a fault.
  *
  * A trace is concurrent if it would otherwise stop the program for longer than a budget. One that cannot go
  * on (the kernel refuses, a descriptor was closed) begins anew, in a stop.

@@ -39,7 +39,7 @@ static struct {
     lock_t lock; /* of watch.bytes, and of what visits */
 } look = {.lock = LOCK_INIT(LOCK_RANK_NONE)};
 
-/* From one trace to a young one. */
+/* The ranges that stay watched from one trace to a young one. Used by watch_keep alone. */
 enum { KEPT_RANGES = 512 };
 /* Slots. Over wider gaps, more would be watched for nothing than is worth watching. What survives a young
  * trace lies scattered among what does not: without gaps, each span would be a range of its own. */
@@ -77,7 +77,7 @@ static uint32_t slots_of(size_t extent)
 
 /* --- watching --- */
 
-/* Then the next question reports it as far as it is not clean. */
+/* Does a watched range hold all of it? Then it need not be watched anew: each question is about it, too. */
 static bool is_inside_watched(uintptr_t from, uintptr_t to)
 {
     for (uint32_t i = 0; i < watch.count; i++)

@@ -63,7 +63,6 @@ Test(young, a_server_has_young_cycles_and_a_heap_within_its_goal)
     cr_expect_gt(with.young, 85u, "%u", with.young);
     cr_expect_leq(with.peak, 2 * server.live + server.live / 10);
     program_t only_full = server;
-    only_full.live = server.live;
     only_full.writes = 1;
     young_t never = {.next = false};
     run_t without = run(&never, only_full, 100);
@@ -134,17 +133,20 @@ Test(young, after_a_cycle_that_the_program_asked_for_there_is_no_trial)
     cr_expect(young.next);
 }
 
+/* A full cycle after which there is a trial. */
+static const young_cycle_t full = {.by_growth = true,
+                                   .possible = true,
+                                   .heap = MIB(300),
+                                   .live = MIB(100),
+                                   .goal = MIB(200),
+                                   .collector_ns = 1000};
+
 /* A program that allocates slowly. */
 Test(young, where_collections_take_little_time_there_is_no_trial)
 {
     young_t young = {.next = false};
-    young_cycle_t cycle = {.by_growth = true,
-                           .possible = true,
-                           .heap = MIB(300),
-                           .live = MIB(100),
-                           .goal = MIB(200),
-                           .collector_ns = 1000,
-                           .passed_ns = 5000};
+    young_cycle_t cycle = full;
+    cycle.passed_ns = 5000;
     young_end_cycle(&young, &cycle);
     cr_expect_not(young.next);
     cycle.passed_ns = 4000;
@@ -156,19 +158,13 @@ Test(young, where_collections_take_little_time_there_is_no_trial)
 Test(young, a_trial_that_could_not_be_used_is_put_off)
 {
     young_t young = {.next = false};
-    young_cycle_t cycle = {.by_growth = true,
-                           .possible = true,
-                           .heap = MIB(300),
-                           .live = MIB(100),
-                           .goal = MIB(200),
-                           .collector_ns = 1000};
-    young_end_cycle(&young, &cycle);
+    young_end_cycle(&young, &full);
     cr_expect(young.next);
     for (int i = 0; i < 3; i++) {
-        young_end_cycle(&young, &cycle); /* full */
+        young_end_cycle(&young, &full);
         cr_expect_not(young.next);
     }
-    young_end_cycle(&young, &cycle);
+    young_end_cycle(&young, &full);
     cr_expect(young.next);
     young_refuse(&young);
     cr_expect_not(young.next);

@@ -374,6 +374,14 @@ static inline void check_all(writer_t *writer)
         check_slot(writer, i);
 }
 
+static inline void writer_run(size_t number)
+{
+    writer_init(number);
+    for (int i = 0; i < (WATCHED ? 1000 : SANITIZED ? 10000 : 60000); i++)
+        step(&writers[number]);
+    check_all(&writers[number]);
+}
+
 static inline void *collect_on(void *argument)
 {
     (void)argument;

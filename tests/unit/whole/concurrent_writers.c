@@ -19,18 +19,10 @@
 #include "tests/unit/support.h"
 #include "tests/unit/whole/concurrent_tests.h"
 
-static void write_steps(size_t number)
-{
-    writer_init(number);
-    for (int i = 0; i < (WATCHED ? 1000 : SANITIZED ? 10000 : 60000); i++)
-        step(&writers[number]);
-    check_all(&writers[number]);
-}
-
 static void write_against_a_model(void)
 {
     pthread_t collector = collector_start();
-    threads_run(WRITERS, write_steps);
+    threads_run(WRITERS, writer_run);
     done = true;
     pthread_join(collector, NULL);
     cr_expect(trace_last()->beside);

@@ -96,6 +96,14 @@ __attribute__((noinline)) static void cells_make(int from, int step)
         cells[i] = weir_gc_alloc(64);
 }
 
+static void cells_free_half(void)
+{
+    for (int i = 0; i < CELLS; i += 2) {
+        weir_gc_free(cells[i]);
+        cells[i] = NULL;
+    }
+}
+
 __attribute__((noinline)) static void cells_fill(void)
 {
     for (int i = 0; i < PLACES / 2; i++) {
@@ -108,10 +116,7 @@ Test(concurrent_young, a_new_object_in_an_old_cell_is_scanned, .init = begin_you
 {
     cells_make(0, 1);
     collect_first();
-    for (int i = 0; i < CELLS; i += 2) {
-        weir_gc_free(cells[i]);
-        cells[i] = NULL;
-    }
+    cells_free_half();
     cells_make(0, 2);
     cells_fill();
     collect_young();
@@ -248,10 +253,7 @@ Test(concurrent_young, what_is_live_is_counted, .init = begin_young)
 {
     cells_make(0, 1);
     collect_first();
-    for (int i = 0; i < CELLS; i += 2) {
-        weir_gc_free(cells[i]);
-        cells[i] = NULL;
-    }
+    cells_free_half();
     void **large = old_root = weir_gc_alloc(200000);
     large[0] = weir_gc_alloc(200000);
     collect_young();
@@ -484,19 +486,11 @@ Test(concurrent_young, a_child_of_fork_begins_with_a_full_trace, .init = begin_y
 
 /* --- all at once --- */
 
-static void write_steps(size_t number)
-{
-    writer_init(number);
-    for (int i = 0; i < (WATCHED ? 1000 : SANITIZED ? 10000 : 60000); i++)
-        step(&writers[number]);
-    check_all(&writers[number]);
-}
-
 Test(concurrent_young, random_writers_against_a_model, .init = begin_young)
 {
     options.gcjitter = 300;
     pthread_t collector = collector_start();
-    threads_run(WRITERS, write_steps);
+    threads_run(WRITERS, writer_run);
     done = true;
     pthread_join(collector, NULL);
     for (int i = 0; i < 2; i++)
