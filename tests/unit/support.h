@@ -183,19 +183,35 @@ static inline void threads_run(size_t count, void (*run)(size_t number))
         pthread_join(threads[i], NULL);
 }
 
-/* Bytes that the kernel holds resident between two addresses: whole mappings, from /proc/self/smaps. */
-static inline size_t resident_between(uintptr_t low, uintptr_t high)
+/* Bytes that the kernel holds resident between two addresses: whole mappings, from /proc/self/smaps. Two mappings
+ * that the collector's thread joins during the read may be printed apart and then once more as one: the second
+ * begins before the end of the first. Then *is_torn is set. */
+static inline size_t resident_once(uintptr_t low, uintptr_t high, bool *is_torn)
 {
     FILE *file = fopen("/proc/self/smaps", "r");
     CHECK(file != NULL);
     char line[512];
     size_t kib, sum = 0;
-    uintptr_t from = 0, to = 0;
+    uintptr_t from = 0, to = 0, end = 0;
+    *is_torn = false;
     while (fgets(line, sizeof line, file))
-        if (sscanf(line, "%lx-%lx ", &from, &to) != 2 && sscanf(line, "Rss: %zu kB", &kib) == 1 &&
-            from >= low && to <= high)
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2) {
+            *is_torn |= from < end;
+            end = to;
+        } else if (sscanf(line, "Rss: %zu kB", &kib) == 1 && from >= low && to <= high) {
             sum += KIB(kib);
+        }
     fclose(file);
+    return sum;
+}
+
+static inline size_t resident_between(uintptr_t low, uintptr_t high)
+{
+    bool is_torn;
+    size_t sum;
+    do
+        sum = resident_once(low, high, &is_torn);
+    while (is_torn);
     return sum;
 }
 
