@@ -82,8 +82,8 @@ void idle_spare_peak(void)
 {
     if (idle.rule.percent < 0 || held_idle() + held_inuse() <= idle.rule.highest || purge_is_busy())
         return;
-    size_t excess = release_at_peak(&idle.rule, sizes_now()), before = page_stats.released_pages;
-    size_t idle_now = held_idle();
+    size_t idle_now = held_idle(), before = page_stats.released_pages;
+    size_t excess = release_at_peak(&idle.rule, (release_sizes_t){held_inuse(), 0, idle_now});
     if (excess > 0 && purge_to(idle_now > excess ? idle_now - excess : 0)) {
         fade();
         release_note_given(&idle.rule, (page_stats.released_pages - before) * OS_PAGE);

@@ -52,12 +52,25 @@ static bool takes_much(const young_cycle_t *cycle)
     return cycle->collector_ns > cycle->passed_ns / 5;
 }
 
+/* Where the way to the goal is short, what a young cycle leaves takes most of it. */
+static bool has_way(const young_cycle_t *cycle)
+{
+    return cycle->goal >= cycle->live + cycle->live / 2;
+}
+
+static bool may_pay(const young_t *young, const young_cycle_t *cycle)
+{
+    return cycle->by_growth && cycle->live >= YOUNG_LIVE_MIN && has_way(cycle) && most_died(young, cycle) &&
+           wrote_less(cycle, 16) && takes_much(cycle);
+}
+
 static bool after_full(young_t *young, const young_cycle_t *cycle)
 {
     young->in_row = 0;
     young->full_live = cycle->live;
     if (cycle->by_growth)
         young->full_cost = cost_of(cycle);
+    young->likely = may_pay(young, cycle);
     if (young->next) {
         put_off(young);
         return false;
@@ -66,8 +79,7 @@ static bool after_full(young_t *young, const young_cycle_t *cycle)
         young->put_off--;
         return false;
     }
-    return cycle->by_growth && cycle->live >= YOUNG_LIVE_MIN && most_died(young, cycle) &&
-           wrote_less(cycle, 16) && takes_much(cycle);
+    return young->likely;
 }
 
 static bool after_young(young_t *young, const young_cycle_t *cycle)
@@ -90,7 +102,7 @@ void young_refuse(young_t *young)
 
 bool young_would_follow(const young_t *young)
 {
-    return young->always || young->next || young->put_off == 0;
+    return young->always || young->next || (young->likely && young->put_off == 0);
 }
 
 void young_end_cycle(young_t *young, const young_cycle_t *cycle)

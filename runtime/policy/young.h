@@ -11,7 +11,7 @@
  *
  *     full    -> young, if most of what came since the cycle before was garbage, the program wrote to less
  *                than a 16th of the old pages beside the trace, the collector took more than a fifth of a
- *                processor, and no trial is put off
+ *                processor, both in this cycle and in the full one before, and no trial is put off
  *     young   cost <= 3/4 of the last full one's, and less than an eighth of the old pages were written?
  *                 no   -> full; trials are put off, for twice as many full cycles as before
  *                 yes  -> young, while what is marked has grown by less than a quarter of the way from
@@ -51,6 +51,7 @@ typedef struct young_cycle {
 /* Zero: no cycle has ended. Used under the collector's lock. */
 typedef struct young {
     bool next;           /* the next trace is to be young */
+    bool likely;         /* the last full cycle was one after which a trial may pay */
     bool always;         /* it is young whenever possible, but for every eighth; for tests */
     uint32_t in_row;     /* young traces since the last full one */
     uint32_t put_off;    /* full cycles until the next trial */
@@ -60,7 +61,8 @@ typedef struct young {
     double full_cost;    /* of the last full cycle by growth, nanoseconds a byte; 0: there was none */
 } young_t;
 
-/* Is the trace that begins now worth keeping for a young one, if it is full and all goes well? */
+/* Is the trace that begins now worth keeping for a young one, if it is full and all goes well? Keeping it for
+ * nothing costs a walk over all marks. So there is a trial only after a second full cycle that speaks for it. */
 bool young_would_follow(const young_t *young);
 
 /* What the next trace needs could not be kept: it is full. */

@@ -20,7 +20,7 @@
 enum { BUFFER_BYTES = 4096 };
 /* A thread that looks for free cells sweeps at most this many full spans; then it takes a new span, if it
  * may. */
-enum { SWEEPS_MAX = 8 };
+enum { SWEEPS_MAX = 32 };
 /* A thread may have taken less than this and not yet counted it. */
 enum { UNCOUNTED_MOST = 32 * 1024 };
 

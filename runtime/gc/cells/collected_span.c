@@ -37,6 +37,13 @@ static void list_remove(span_t *span)
     span_unlink(list_of(span), span);
 }
 
+/* The span goes to where the cursor was already. */
+static void list_to_front(span_t *span)
+{
+    list_remove(span);
+    span_link(list_of(span), span);
+}
+
 /* --- spans --- */
 
 span_t *collected_span_new(heap_t *self, enum span_kind kind, uint32_t cls)
@@ -108,7 +115,12 @@ static void settle(span_t *span)
     atomic_fetch_sub_explicit(&collected_bytes_since, freed * span->cell_size, memory_order_relaxed);
 }
 
-/* The span is swept, unclaimed, and has free cells: a thread that needs some may claim it. Under the lock. */
+/* The span is swept, unclaimed, and has free cells: a thread that needs some may claim it. Under the lock.
+ *
+ * It goes to the front of its list, so that it is among the first to be swept after the next trace. A young
+ * trace frees nothing in most spans. If those came first, a thread would sweep SWEEPS_MAX of them in vain and
+ * then take a new span, although there are free cells. A walk that gives way would miss a span that it has
+ * still ahead, so while there is one, the span stays where it is. */
 void collected_span_offer(span_t *span)
 {
     uint32_t *list = &collected_lists.reclaim[span->pile][span->kind - KIND_SCAN][span->cls];
@@ -118,6 +130,8 @@ void collected_span_offer(span_t *span)
     span->is_offered = true;
     span->next_offered = *list;
     *list = span_slot(span);
+    if (!collected_lists.releasing)
+        list_to_front(span);
 }
 
 /* Enough of the span has been freed to claim it once more, if it is swept and unclaimed. */
@@ -143,11 +157,17 @@ void collected_span_leave(span_t *span)
 /* Of a word of the bitmaps, free the cells that are not marked; returns which are in use then. Other threads
  * may meanwhile ask whether their objects are allocated, and free them: so each word is written by one store,
  * and no store sets a mark. */
-static uint64_t sweep_word(bits_t *bits, uint64_t *scanned)
+static uint64_t sweep_allocs(bits_t *bits)
 {
     uint64_t live =
         __atomic_load_n(&bits->marks, __ATOMIC_RELAXED) & __atomic_load_n(&bits->allocs, __ATOMIC_ACQUIRE);
     __atomic_store_n(&bits->allocs, live, __ATOMIC_RELAXED);
+    return live;
+}
+
+static uint64_t sweep_word(bits_t *bits, uint64_t *scanned)
+{
+    uint64_t live = sweep_allocs(bits);
     __atomic_store_n(&bits->marks, 0, __ATOMIC_RELAXED);
     *scanned = 0;
     return live;
@@ -157,9 +177,7 @@ static uint64_t sweep_word(bits_t *bits, uint64_t *scanned)
  * (collected_free). */
 static uint64_t sweep_word_young(bits_t *bits, uint64_t *scanned)
 {
-    uint64_t live =
-        __atomic_load_n(&bits->marks, __ATOMIC_RELAXED) & __atomic_load_n(&bits->allocs, __ATOMIC_ACQUIRE);
-    __atomic_store_n(&bits->allocs, live, __ATOMIC_RELAXED);
+    uint64_t live = sweep_allocs(bits);
     __atomic_fetch_and(&bits->marks, live, __ATOMIC_RELAXED);
     __atomic_fetch_and(scanned, live, __ATOMIC_RELAXED);
     return live;
@@ -193,12 +211,10 @@ uint32_t collected_span_sweep(span_t *span)
     return used;
 }
 
-/* The span goes to where the cursor was already. */
 void collected_span_keep(span_t *span)
 {
     collected_span_sweep(span);
-    list_remove(span);
-    span_link(list_of(span), span);
+    list_to_front(span);
     collected_span_offer(span);
 }
 

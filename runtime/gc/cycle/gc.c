@@ -61,10 +61,12 @@ void gc_start_workers(void)
 }
 
 /* An unmodified program gets full traces only: as a rule it writes all over its memory. And its large objects
- * are resized in place, which takes their marks back (collected_grow). */
+ * are resized in place, which takes their marks back (collected_grow). Under a limit only a full trace frees
+ * enough. */
 static bool may_keep_marks(void)
 {
-    return options.gcyoung != OPTIONS_YOUNG_OFF && !options.collect && young_would_follow(&gc.young);
+    return options.gcyoung != OPTIONS_YOUNG_OFF && !options.collect && young_would_follow(&gc.young) &&
+           (gc.young.always || !gc.pacer.limited);
 }
 
 /* Not where memory is needed, or where other memory has grown: the owner of that may be old garbage. */

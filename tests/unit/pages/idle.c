@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <weir/heap.h>
 
 #include "runtime/config/options.h"
 #include "runtime/control/trim.h"
@@ -14,6 +15,17 @@ static size_t idle_allowed(const page_stats_t *held, int64_t gc_percent)
     size_t inuse = held->pages_inuse * OS_PAGE + held->huge_inuse;
     size_t bound = (inuse > MIB(16) ? inuse : MIB(16)) * (size_t)gc_percent / 100;
     return bound + (bound / 16 > KIB(256) ? bound / 16 : KIB(256));
+}
+
+/* A heap that only grows, with large tables: its idle memory is the rest of the huge page that it has begun. */
+Test(idle, tables_are_no_reason_to_release_at_a_peak)
+{
+    start(100);
+    CHECK(pages_metadata(MIB(8)) != NULL);
+    for (size_t i = 0; i < MIB(96) / KIB(1); i++)
+        CHECK(weir_malloc(1000) != NULL);
+    page_stats_t held = pages_stats();
+    cr_expect_lt(held.released_pages, 10, "%zu in %zu releases", held.released_pages, held.releases);
 }
 
 static void check_idle_rule(int64_t gc_percent)

@@ -29,7 +29,7 @@ static run_t run(young_t *young, program_t program, uint32_t cycles)
     uint32_t row = 0;
     for (uint32_t i = 0; i < cycles; i++) {
         uint64_t goal = young->full_live ? 2 * young->full_live : live;
-        bool is_young = young->next;
+        bool is_young = young->next, is_kept = young_would_follow(young);
         uint64_t came = goal > marked ? goal - marked : MIB(1),
                  survived = (uint64_t)((double)came * program.survive);
         live += (uint64_t)((double)came * program.grows);
@@ -37,7 +37,7 @@ static run_t run(young_t *young, program_t program, uint32_t cycles)
         marked = is_young ? marked + survived : live + survived;
         young_cycle_t cycle = {.young = is_young,
                                .by_growth = true,
-                               .possible = true,
+                               .possible = is_kept,
                                .heap = heap,
                                .live = marked < heap ? marked : heap,
                                .goal = goal,
@@ -177,7 +177,21 @@ Test(young, nothing_follows_where_it_is_not_possible)
     young_end_cycle(
         &young, &(young_cycle_t){.heap = MIB(200), .live = MIB(100), .goal = MIB(200), .collector_ns = 1000});
     cr_expect_not(young.next);
+    cr_expect_not(young_would_follow(&young));
+}
+
+/* Keeping the marks of a trace that no young one follows costs a walk over all of them. */
+Test(young, marks_are_kept_after_a_first_cycle_that_speaks_for_it)
+{
+    young_t young = {.next = false};
+    cr_expect_not(young_would_follow(&young));
+    young_cycle_t cycle = full;
+    cycle.possible = false;
+    young_end_cycle(&young, &cycle);
     cr_expect(young_would_follow(&young));
+    cycle.pages = cycle.live / PAGE / 16;
+    young_end_cycle(&young, &cycle);
+    cr_expect_not(young_would_follow(&young));
 }
 
 Test(young, always_means_seven_of_eight)

@@ -15,6 +15,7 @@
 #include "runtime/config/options.h"
 #include "runtime/gc/cells/collected_span.h"
 #include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cycle/gc.h"
 #include "runtime/gc/cycle/gc_state.h"
 #include "runtime/gc/cycle/trace.h"
 #include "runtime/gc/cycle/watch.h"
@@ -238,6 +239,28 @@ Test(concurrent_young, values_of_old_keys_stay, .init = begin_young)
     old_root = NULL;
     collect_full();
     cr_expect_not(is_alive(moved[0]));
+}
+
+/* --- where new objects go --- */
+
+/* The oldest of many spans have free cells, and all the others are full. After a young trace, which frees
+ * nothing in those, a thread takes the free cells, and no new span. */
+enum { SPAN_CELLS = SLOT_SIZE / 1024, OLD_SPANS = 64, OPEN_SPANS = 8 };
+static void *volatile spread[OLD_SPANS * SPAN_CELLS];
+
+Test(concurrent_young, known_free_cells_are_used_before_new_spans, .init = begin_young)
+{
+    for (int i = 0; i < OLD_SPANS * SPAN_CELLS; i++)
+        spread[i] = weir_gc_alloc(1024);
+    for (int i = 0; i < OPEN_SPANS * SPAN_CELLS; i += 2)
+        spread[i] = NULL;
+    collect_first();
+    gc_run_cycle(CYCLE_FORCED); /* weir_gc would sweep as well */
+    cr_assert(trace_last()->young);
+    size_t held = collected_bytes_held;
+    for (int i = 0; i < OPEN_SPANS * SPAN_CELLS / 4; i++)
+        spread[4 * i] = weir_gc_alloc(1024);
+    cr_expect_eq(collected_bytes_held, held, "%zu, %zu", (size_t)collected_bytes_held, held);
 }
 
 /* --- the count --- */
