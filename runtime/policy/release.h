@@ -81,8 +81,8 @@ size_t release_excess(const release_t *rule, release_sizes_t sizes);
 /* Memory was taken. How much idle memory to release, so that idle memory that could not be used does not
  * raise the program's peak? 0: nothing. Here `idle` is without the runtime's own tables: nothing can be
  * released in exchange for them, and tables as large as RELEASE_AT_PEAK would leave nothing of that, not even
- * the rest of a huge page that a heap has just begun. With spare = idle - RELEASE_AT_PEAK, and differences that
- * stop at 0, at most
+ * the rest of a huge page that a heap has just begun. With spare = idle - RELEASE_AT_PEAK, and differences
+ * that stop at 0, at most
  *     min(held - highest, spare, max(spare - learnt, inuse - most_inuse)) */
 size_t release_at_peak(release_t *rule, release_sizes_t sizes);
 

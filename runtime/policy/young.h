@@ -9,9 +9,10 @@
  *
  *     cost of a cycle = (CPU time of the collector + faults on old pages before it) / bytes freed
  *
- *     full    -> young, if most of what came since the cycle before was garbage, the program wrote to less
- *                than a 16th of the old pages beside the trace, the collector took more than a fifth of a
- *                processor, both in this cycle and in the full one before, and no trial is put off
+ *     full    -> young, if the way to the goal is at least half of what is live, most of what came since the
+ *                cycle before was garbage, the program wrote to less than a 16th of the old pages beside
+ *                the trace, the collector took more than a fifth of a processor, all of that in the full
+ *                cycle before, too, and no trial is put off
  *     young   cost <= 3/4 of the last full one's, and less than an eighth of the old pages were written?
  *                 no   -> full; trials are put off, for twice as many full cycles as before
  *                 yes  -> young, while what is marked has grown by less than a quarter of the way from
@@ -61,8 +62,9 @@ typedef struct young {
     double full_cost;    /* of the last full cycle by growth, nanoseconds a byte; 0: there was none */
 } young_t;
 
-/* Is the trace that begins now worth keeping for a young one, if it is full and all goes well? Keeping it for
- * nothing costs a walk over all marks. So there is a trial only after a second full cycle that speaks for it. */
+/* Is the trace that begins now worth keeping for a young one, if it is full and all goes well? Keeping it
+ * for nothing costs a walk over all marks. So there is a trial only after a second full cycle that speaks for
+ * it. */
 bool young_would_follow(const young_t *young);
 
 /* What the next trace needs could not be kept: it is full. */

@@ -126,6 +126,12 @@ uint32_t collected_threads(void);
 /* After the world has started: give back the spans and large objects in which nothing was marked. The other
  * spans are swept when a thread needs cells. keeps: some of the spans stay, for the threads that had them. */
 void collected_release_dead(heap_t *self, bool keeps);
+/* Has a trace ended whose dead are not all released? Any thread may ask. */
+bool collected_is_releasing(void);
+/* Wait until they are, but no longer than `ns` nanoseconds. Not for the thread that releases them. */
+void collected_await_release(uint64_t ns);
+/* Would more be held with these bytes than when the trace ended, by more than `passed`? */
+bool collected_outgrows_release(size_t bytes, uint64_t passed);
 /* Sweep up to this many unswept spans. False: there were fewer. */
 bool collected_sweep(size_t spans);
 /* Sweep all of them, before the next trace. */

@@ -18,6 +18,7 @@ _Alignas(64) _Atomic size_t collected_bytes_held;
 _Alignas(64) _Atomic ptrdiff_t collected_old_bytes;
 _Atomic ptrdiff_t collected_old_objects;
 
+struct collected_release collected_release;
 struct collected_lists collected_lists = {.lock = LOCK_INIT(LOCK_RANK_COLLECTED)};
 
 /* --- the lists of spans; under the lock --- */

@@ -97,5 +97,10 @@ static inline void collected_count_old(ptrdiff_t objects, ptrdiff_t bytes)
 /* Bytes of all collected spans, their free cells included, and of all collected large objects. Written under
  * the lock of their lists. */
 extern _Atomic size_t collected_bytes_held;
+/* From the end of a trace, in the stopped world, until its dead are released. */
+HIDDEN extern struct collected_release {
+    _Atomic uint32_t under_way; /* 1 or 0; a futex */
+    _Atomic size_t held;        /* collected_bytes_held at the end of the trace */
+} collected_release;
 
 #endif

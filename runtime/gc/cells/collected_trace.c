@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "runtime/base/futex.h"
 #include "runtime/cells/cache.h"
 #include "runtime/cells/span_size.h"
 #include "runtime/config/options.h"
@@ -281,6 +282,8 @@ void collected_end_trace(bool keeps_marks)
     count_threads();
     atomic_store_explicit(&collected_bytes_since, 0, memory_order_relaxed);
     collected_lists.tracing = false;
+    atomic_store(&collected_release.held, collected_bytes_held);
+    atomic_store(&collected_release.under_way, 1);
     memcpy(collected_lists.cursor, collected_lists.spans, sizeof collected_lists.cursor);
     memset(collected_lists.reclaim, 0, sizeof collected_lists.reclaim);
     collected_lists.epoch++;
@@ -420,6 +423,23 @@ void collected_release_dead(heap_t *self, bool keeps)
     for (uint32_t kind = 0; kind < COLLECTED_KINDS; kind++)
         for (uint32_t cls = 1; cls < CLASS_COUNT; cls++)
             kept = release_dead_spans(kind, cls, kept);
+    atomic_store(&collected_release.under_way, 0);
+    os_futex_wake_all(&collected_release.under_way);
+}
+
+bool collected_is_releasing(void)
+{
+    return atomic_load_explicit(&collected_release.under_way, memory_order_relaxed);
+}
+
+void collected_await_release(uint64_t ns)
+{
+    os_futex_wait_for(&collected_release.under_way, 1, ns);
+}
+
+bool collected_outgrows_release(size_t bytes, uint64_t passed)
+{
+    return collected_bytes_held + bytes > collected_release.held + passed;
 }
 
 /* Sweep the span at the cursor, which no thread has claimed, and offer it if it has free cells. Under the

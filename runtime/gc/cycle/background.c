@@ -155,16 +155,6 @@ void background_wait_released(void)
         os_futex_wait(&background.state, state);
 }
 
-bool background_is_releasing(void)
-{
-    return atomic_load_explicit(&background.state, memory_order_relaxed) == TRACED;
-}
-
-void background_wait_released_for(uint64_t ns)
-{
-    os_futex_wait_for(&background.state, TRACED, ns);
-}
-
 bool background_is_settling(void)
 {
     uint32_t state = atomic_load_explicit(&background.state, memory_order_relaxed);

@@ -26,9 +26,6 @@ bool background_is_collecting(void);
 /* Wait until that trace has ended; until the dead are released. */
 void background_wait(void);
 void background_wait_released(void);
-/* Has the trace ended, and are its dead being released? Wait for that, but no longer than this. */
-bool background_is_releasing(void);
-void background_wait_released_for(uint64_t ns);
 /* Does its cycle settle? Then what it is asked for has to wait for functions of the program. */
 bool background_is_settling(void);
 /* Wait until the trace has ended, but no longer than this. */

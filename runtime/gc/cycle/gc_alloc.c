@@ -96,11 +96,27 @@ static void pass_the_goal(void)
     background_wait_for(MOMENTS * ROUNDS_MOMENT_NS);
 }
 
-/* When a trace has ended, its dead still take memory until they are released. A small object takes the place
- * of one. A large one does not, so it waits a moment: otherwise the heap would hold both. */
 static void pass_a_moment_of_release(void)
 {
-    background_wait_released_for(ROUNDS_MOMENT_NS);
+    collected_await_release(ROUNDS_MOMENT_NS);
+}
+
+/* Would more be held with the request than when the trace ended, by more than the heap may pass its goal? */
+static bool is_before_release(size_t request)
+{
+    uint64_t passed = __atomic_load_n(&gc.published.bound, __ATOMIC_RELAXED) -
+                      __atomic_load_n(&gc.published.goal, __ATOMIC_RELAXED);
+    return collected_outgrows_release(request, passed);
+}
+
+/* When a trace has ended, its dead still take memory until they are released. A small object takes the place
+ * of one. A large one does not, so it waits until as much has been released: otherwise the heap would hold
+ * both. How long that takes depends on the machine; the bound is for a release that does not get on. */
+COLD static void wait_for_release(size_t request)
+{
+    enum { MOMENTS = 100 };
+    for (int i = 0; i < MOMENTS && collected_is_releasing() && is_before_release(request); i++)
+        wait_as_stopped(pass_a_moment_of_release, false);
 }
 
 /* Take the collector's lock. False, without it: another thread holds it, and the request does not pass the
@@ -237,8 +253,8 @@ static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
         gc_run_cycle(CYCLE_GROWTH);
     else if (collected_is_counted(self, size) && may_be_triggered(size) && !cache.cycling)
         collect_if_triggered(size, false);
-    if (UNLIKELY(size > SMALL_MAX && background_is_releasing()) && !cache.cycling)
-        wait_as_stopped(pass_a_moment_of_release, false);
+    if (UNLIKELY(size > SMALL_MAX && collected_is_releasing()) && !cache.cycling)
+        wait_for_release(size);
     void *p = alloc_as_limited(self, kind, size, alignment);
     if (UNLIKELY(!p) && gc.disabled <= 0) {
         gc_collect();
@@ -255,8 +271,8 @@ static void *alloc_slow(enum span_kind kind, size_t size, size_t alignment)
 void gc_await_release(void)
 {
     enum { MOST_NS = 100 * 1000 * 1000 };
-    if (UNLIKELY(background_is_releasing()) && !background_is_caller())
-        background_wait_released_for(MOST_NS);
+    if (UNLIKELY(collected_is_releasing()) && !cache.cycling)
+        collected_await_release(MOST_NS);
 }
 
 bool hook_await_trace(void)

@@ -1,8 +1,9 @@
-/* groups: the collected spans that may hold pointers, small and large, and groups of them that lie side by side.
+/* groups: the collected spans that may hold pointers, small and large, and groups of them that lie side by
+ * side.
  *
- *     slots:   | a | a |   | b . . . . | c |   |   | a |        b: a large object of three slots
+ *     slots:   | a | a |   | b . . . . | c |   |   | a |     all are chosen; b is a large object
  *     gap 0:   |<----->|   |<------------->|       |<->|
- *     gap 1:   |<------------------------->|       |<->|        a, b and c are chosen
+ *     gap 1:   |<------------------------->|       |<->|
  *
  * Used by the collector's thread, beside the program or with the world stopped. Spans may come meanwhile: then
  * they may be seen or not. None goes (watch.h).
@@ -23,8 +24,8 @@ typedef bool groups_choose(uint32_t slot);
 /* A group: its slots [first, end), and its memory [from, to). */
 typedef bool groups_visit(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to);
 
-/* Call `each` for every group of the spans that `belongs` chooses, in ascending order. Spans with at most `gap` slots between
- * them are in one group; the gaps belong to it. False: one of the calls returned false. */
+/* Call `each` for every group of the spans that `belongs` chooses, in ascending order. Spans with at most
+ * `gap` slots between them are in one group; the gaps belong to it. False: one of the calls returned false. */
 bool groups_each(groups_choose *belongs, uint32_t gap, groups_visit *each);
 
 /* Bytes of the span in that slot, if it is one that may hold pointers; 0: it is not. */

@@ -154,6 +154,16 @@ Test(young, where_collections_take_little_time_there_is_no_trial)
     cr_expect(young.next);
 }
 
+/* As with GOGC=25. */
+Test(young, where_the_way_to_the_goal_is_short_there_is_no_trial)
+{
+    young_t young = {.next = false};
+    young_cycle_t cycle = full;
+    cycle.goal = cycle.live + cycle.live / 4;
+    young_end_cycle(&young, &cycle);
+    cr_expect_not(young.next);
+}
+
 /* Faults were paid for nothing. */
 Test(young, a_trial_that_could_not_be_used_is_put_off)
 {

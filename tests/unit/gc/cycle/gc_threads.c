@@ -6,8 +6,10 @@
 #include <weir/gc.h>
 
 #include "runtime/base/cpu.h"
+#include "runtime/base/futex.h"
 #include "runtime/config/options.h"
 #include "runtime/gc/cells/collected.h"
+#include "runtime/gc/cells/collected_span.h"
 #include "runtime/gc/cycle/gc.h"
 #include "tests/unit/gc/cycle/gc_tests.h"
 #include "tests/unit/hidden.h"
@@ -96,6 +98,38 @@ Test(gc_threads, large_objects_are_born_while_others_are_freed)
 
 /* Threads free each other's objects, in spans that others sweep and allocate from at the same time. */
 static _Atomic(uint64_t *) exchanged[4096];
+
+static void *end_release(void *argument)
+{
+    (void)argument;
+    usleep(5000);
+    collected_release.under_way = 0;
+    os_futex_wake_all(&collected_release.under_way);
+    return NULL;
+}
+
+/* As if another thread had just collected in a stop, and released nothing yet. */
+Test(gc_threads, a_large_object_waits_until_as_much_was_released)
+{
+    pthread_t thread;
+    weir_gc_alloc_noscan(64); /* the collector has started, and has a goal */
+    weir_gc();
+    collected_release.held = collected_bytes_held;
+    collected_release.under_way = 1;
+    pthread_create(&thread, NULL, end_release, NULL);
+    weir_gc_alloc_noscan(MIB(8));
+    cr_expect_eq(collected_release.under_way, 0);
+    pthread_join(thread, NULL);
+}
+
+Test(gc_threads, nothing_waits_where_as_much_was_released)
+{
+    weir_gc_alloc_noscan(64);
+    collected_release.held = collected_bytes_held + MIB(8);
+    cr_expect_not(collected_outgrows_release(MIB(8), 0));
+    cr_expect(collected_outgrows_release(MIB(8) + 1, 0));
+    cr_expect_not(collected_outgrows_release(MIB(9), MIB(1)));
+}
 
 static void *exchange_main(void *argument)
 {
