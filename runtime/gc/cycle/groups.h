@@ -1,12 +1,12 @@
 /* groups: the collected spans that may hold pointers, small and large, and groups of them that lie side by
  * side.
  *
- *     slots:   | a | a |   | b . . . . | c |   |   | a |     all are chosen; b is a large object
+ *     slots:   | a | a |   | b . . . . | c |   |   | a |     all are chosen; b is large
  *     gap 0:   |<----->|   |<------------->|       |<->|
  *     gap 1:   |<------------------------->|       |<->|
  *
- * Used by the collector's thread, beside the program or with the world stopped. Spans may come meanwhile: then
- * they may be seen or not. None goes (watch.h).
+ * Used by the collector's thread, beside the program or with the world stopped. Spans may come meanwhile:
+ * then they may be seen or not. None goes (watch.h).
  */
 #ifndef WEIR_GC_CYCLE_GROUPS_H
 #define WEIR_GC_CYCLE_GROUPS_H
@@ -25,7 +25,7 @@ typedef bool groups_choose(uint32_t slot);
 typedef bool groups_visit(uint32_t first, uint32_t end, uintptr_t from, uintptr_t to);
 
 /* Call `each` for every group of the spans that `belongs` chooses, in ascending order. Spans with at most
- * `gap` slots between them are in one group; the gaps belong to it. False: one of the calls returned false. */
+ * `gap` slots between them are in one group; the gaps belong to it. False: a call returned false. */
 bool groups_each(groups_choose *belongs, uint32_t gap, groups_visit *each);
 
 /* Bytes of the span in that slot, if it is one that may hold pointers; 0: it is not. */
