@@ -84,7 +84,7 @@ void idle_spare_peak(void)
         return;
     size_t idle_now = held_idle(), before = page_stats.released_pages;
     size_t excess = release_at_peak(&idle.rule, (release_sizes_t){held_inuse(), 0, idle_now});
-    if (excess > 0 && purge_to(idle_now > excess ? idle_now - excess : 0)) {
+    if (excess > 0 && purge_to(idle_now - excess)) {
         fade();
         release_note_given(&idle.rule, (page_stats.released_pages - before) * OS_PAGE);
     }

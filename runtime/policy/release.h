@@ -63,8 +63,8 @@ typedef struct release {
         .percent = 100                                                                                       \
     }
 
-/* What is held now. `idle` includes the runtime's own tables, which are held beyond what is live, too. unused
- * <= inuse. */
+/* What is held now. unused <= inuse. For release_excess `idle` includes the runtime's own tables, which are
+ * held beyond what is live, too; for release_at_peak it does not. */
 typedef struct release_sizes {
     size_t inuse, unused, idle;
 } release_sizes_t;

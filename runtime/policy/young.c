@@ -52,10 +52,11 @@ static bool takes_much(const young_cycle_t *cycle)
     return cycle->collector_ns > cycle->passed_ns / 5;
 }
 
-/* Where the way to the goal is short, what a young cycle leaves takes most of it. */
+/* Where the way to the goal is short, what a young cycle leaves takes most of it. GOGC=50 is enough, and
+ * GOGC=25 is not; between the two, `live` may differ from what the goal was made of. */
 static bool has_way(const young_cycle_t *cycle)
 {
-    return cycle->goal >= cycle->live + cycle->live / 2;
+    return cycle->goal >= cycle->live + cycle->live / 8 * 3;
 }
 
 static bool may_pay(const young_t *young, const young_cycle_t *cycle)
@@ -68,9 +69,11 @@ static bool after_full(young_t *young, const young_cycle_t *cycle)
 {
     young->in_row = 0;
     young->full_live = cycle->live;
-    if (cycle->by_growth)
+    bool pays = may_pay(young, cycle);
+    if (cycle->by_growth) {
         young->full_cost = cost_of(cycle);
-    young->likely = may_pay(young, cycle);
+        young->may_pay = pays;
+    }
     if (young->next) {
         put_off(young);
         return false;
@@ -79,7 +82,7 @@ static bool after_full(young_t *young, const young_cycle_t *cycle)
         young->put_off--;
         return false;
     }
-    return young->likely;
+    return pays;
 }
 
 static bool after_young(young_t *young, const young_cycle_t *cycle)
@@ -102,7 +105,7 @@ void young_refuse(young_t *young)
 
 bool young_would_follow(const young_t *young)
 {
-    return young->always || young->next || (young->likely && young->put_off == 0);
+    return young->always || young->next || (young->may_pay && young->put_off == 0);
 }
 
 void young_end_cycle(young_t *young, const young_cycle_t *cycle)

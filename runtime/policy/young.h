@@ -9,10 +9,10 @@
  *
  *     cost of a cycle = (CPU time of the collector + faults on old pages before it) / bytes freed
  *
- *     full    -> young, if the way to the goal is at least half of what is live, most of what came since the
- *                cycle before was garbage, the program wrote to less than a 16th of the old pages beside
- *                the trace, the collector took more than a fifth of a processor, all of that in the full
- *                cycle before, too, and no trial is put off
+ *     full    -> young, if the goal was 3/8 above what is live, most of what came since the cycle before
+ *                was garbage, the program wrote to less than a 16th of the old pages beside the trace, and
+ *                the collector took more than a fifth of a processor; if so it was in the full cycle by
+ *                growth before, too; and if no trial is put off
  *     young   cost <= 3/4 of the last full one's, and less than an eighth of the old pages were written?
  *                 no   -> full; trials are put off, for twice as many full cycles as before
  *                 yes  -> young, while what is marked has grown by less than a quarter of the way from
@@ -52,7 +52,7 @@ typedef struct young_cycle {
 /* Zero: no cycle has ended. Used under the collector's lock. */
 typedef struct young {
     bool next;           /* the next trace is to be young */
-    bool likely;         /* the last full cycle was one after which a trial may pay */
+    bool may_pay;        /* a trial, judging by the last full cycle by growth */
     bool always;         /* it is young whenever possible, but for every eighth; for tests */
     uint32_t in_row;     /* young traces since the last full one */
     uint32_t put_off;    /* full cycles until the next trial */

@@ -183,9 +183,9 @@ static inline void threads_run(size_t count, void (*run)(size_t number))
         pthread_join(threads[i], NULL);
 }
 
-/* Bytes that the kernel holds resident between two addresses: whole mappings, from /proc/self/smaps. Two mappings
- * that the collector's thread joins during the read may be printed apart and then once more as one: the second
- * begins before the end of the first. Then *is_torn is set. */
+/* Bytes that the kernel holds resident between two addresses: whole mappings, from /proc/self/smaps. Two
+ * mappings that the collector's thread joins during the read may be printed apart and then once more as one,
+ * which begins before the end of the last. Then *is_torn is set. */
 static inline size_t resident_once(uintptr_t low, uintptr_t high, bool *is_torn)
 {
     FILE *file = fopen("/proc/self/smaps", "r");

@@ -414,6 +414,7 @@ void collected_after_fork(bool child)
     if (child) { /* no trace goes on here, and nothing is watched; marks may be half forgotten */
         collected_lists.holds_large = false;
         collected_lists.marks_left = true;
+        collected_lists.releasing = 0;
         collected_release.under_way = 0;
     }
     if (child && lock_may_repair(&collected_lists.lock))

@@ -38,7 +38,7 @@ static void list_remove(span_t *span)
     span_unlink(list_of(span), span);
 }
 
-/* The span goes to where the cursor was already. */
+/* Move the span, which is swept, to the front of its list: before the cursor. */
 static void list_to_front(span_t *span)
 {
     list_remove(span);
@@ -120,8 +120,8 @@ static void settle(span_t *span)
  *
  * It goes to the front of its list, so that it is among the first to be swept after the next trace. A young
  * trace frees nothing in most spans. If those came first, a thread would sweep SWEEPS_MAX of them in vain and
- * then take a new span, although there are free cells. A walk that gives way would miss a span that it has
- * still ahead, so while there is one, the span stays where it is. */
+ * then take a new span, although there are free cells. While a walk goes on that gives the lock up in
+ * between (`releasing`), the span stays where it is: collected_forget_marks must not miss it. */
 void collected_span_offer(span_t *span)
 {
     uint32_t *list = &collected_lists.reclaim[span->pile][span->kind - KIND_SCAN][span->cls];

@@ -36,11 +36,13 @@ HIDDEN extern struct collected_lists {
     uint32_t cursor[COLLECTED_KINDS][CLASS_COUNT]; /* the next to sweep; those before it are swept */
     /* Swept spans that may be claimed again; 0: none. Those that a thread had are on its pile. */
     uint32_t reclaim[COLLECTED_PILES][COLLECTED_KINDS][CLASS_COUNT];
-    uintptr_t epoch;    /* how many traces have ended */
-    uint32_t large;     /* large objects, linked by all_next and all_prev */
-    uint32_t releasing; /* the next that collected_release_dead or _forget_marks looks at; 0: none */
-    uint32_t threads;   /* that took cells before the last trace; of the collector */
-    size_t kept;        /* bytes of KIND_KEPT, at the last trace */
+    uintptr_t epoch; /* how many traces have ended */
+    uint32_t large;  /* large objects, linked by all_next and all_prev */
+    /* The next that collected_release_dead or collected_forget_marks looks at; 0: none. They give the lock up
+     * in between, and meanwhile collected_span_offer moves no span. */
+    uint32_t releasing;
+    uint32_t threads; /* that took cells before the last trace; of the collector */
+    size_t kept;      /* bytes of KIND_KEPT, at the last trace */
     bool born_marked; /* new large objects: from the start of a trace until the release of its dead begins */
     bool marks_left;  /* from the start of a trace until large objects are white again, or marks stay */
     /* Marks of the last trace stay, for a young one: what is marked is *old*. Set at the end of a trace, with
@@ -97,9 +99,9 @@ static inline void collected_count_old(ptrdiff_t objects, ptrdiff_t bytes)
 /* Bytes of all collected spans, their free cells included, and of all collected large objects. Written under
  * the lock of their lists. */
 extern _Atomic size_t collected_bytes_held;
-/* From the end of a trace, in the stopped world, until its dead are released. */
+/* The release of the dead. Written at the end of a trace, in the stopped world. */
 HIDDEN extern struct collected_release {
-    _Atomic uint32_t under_way; /* 1 or 0; a futex */
+    _Atomic uint32_t under_way; /* 1 from then on until all are released, else 0; a futex */
     _Atomic size_t held;        /* collected_bytes_held at the end of the trace */
 } collected_release;
 

@@ -4,6 +4,7 @@
  *         trigger reached   a cycle runs, or one beside the program is asked for; wait a moment if the heap
  *                           grows faster than marking advances, or is past the goal; wait for the end of the
  *                           trace if it is far past the goal
+ *         large request     wait while the dead of the last trace still take the memory that it asks for
  *         limit pressed     free cells of the spans that there are, then a cycle, then fresh memory
  *         still no memory   a forced cycle, then one more attempt
  */
@@ -101,21 +102,23 @@ static void pass_a_moment_of_release(void)
     collected_await_release(ROUNDS_MOMENT_NS);
 }
 
-/* Would more be held with the request than when the trace ended, by more than the heap may pass its goal? */
-static bool is_before_release(size_t request)
+/* Where a forced cycle has found the heap far below its goal, nothing has to wait. */
+static bool outgrows_release(size_t request)
 {
-    uint64_t passed = __atomic_load_n(&gc.published.bound, __ATOMIC_RELAXED) -
-                      __atomic_load_n(&gc.published.goal, __ATOMIC_RELAXED);
-    return collected_outgrows_release(request, passed);
+    uint64_t bound = __atomic_load_n(&gc.published.bound, __ATOMIC_RELAXED),
+             goal = __atomic_load_n(&gc.published.goal, __ATOMIC_RELAXED);
+    return collected_bytes_held + request > bound &&
+           collected_outgrows_release(request, bound > goal ? bound - goal : 0);
 }
 
 /* When a trace has ended, its dead still take memory until they are released. A small object takes the place
  * of one. A large one does not, so it waits until as much has been released: otherwise the heap would hold
- * both. How long that takes depends on the machine; the bound is for a release that does not get on. */
+ * both. How long that takes depends on the machine. A release that does not get on is not waited for any
+ * longer than MOMENTS, which are 100 ms. */
 COLD static void wait_for_release(size_t request)
 {
     enum { MOMENTS = 100 };
-    for (int i = 0; i < MOMENTS && collected_is_releasing() && is_before_release(request); i++)
+    for (int i = 0; i < MOMENTS && collected_is_releasing() && outgrows_release(request); i++)
         wait_as_stopped(pass_a_moment_of_release, false);
 }
 

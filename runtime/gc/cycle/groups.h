@@ -30,7 +30,7 @@ bool groups_each(groups_choose *belongs, uint32_t gap, groups_visit *each);
 
 /* Bytes of the span in that slot, if it is one that may hold pointers; 0: it is not. */
 size_t groups_extent(uint32_t slot);
-/* How many slots to go on from there. */
+/* The slots of a span of that extent; 1 if there is none. */
 uint32_t groups_slots(size_t extent);
 /* All spans that exist now lie in slots below this one; more may come. */
 uint32_t groups_end(void);

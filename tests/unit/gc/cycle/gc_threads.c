@@ -11,6 +11,7 @@
 #include "runtime/gc/cells/collected.h"
 #include "runtime/gc/cells/collected_span.h"
 #include "runtime/gc/cycle/gc.h"
+#include "runtime/os/os.h"
 #include "tests/unit/gc/cycle/gc_tests.h"
 #include "tests/unit/hidden.h"
 #include "tests/unit/support.h"
@@ -96,9 +97,6 @@ Test(gc_threads, large_objects_are_born_while_others_are_freed)
     collect();
 }
 
-/* Threads free each other's objects, in spans that others sweep and allocate from at the same time. */
-static _Atomic(uint64_t *) exchanged[4096];
-
 static void *end_release(void *argument)
 {
     (void)argument;
@@ -108,7 +106,8 @@ static void *end_release(void *argument)
     return NULL;
 }
 
-/* As if another thread had just collected in a stop, and released nothing yet. */
+/* As if another thread had just collected in a stop, and released nothing yet. A release that does not get on
+ * for 100 ms is not waited for: on a busy machine end_release may come too late. */
 Test(gc_threads, a_large_object_waits_until_as_much_was_released)
 {
     pthread_t thread;
@@ -117,12 +116,13 @@ Test(gc_threads, a_large_object_waits_until_as_much_was_released)
     collected_release.held = collected_bytes_held;
     collected_release.under_way = 1;
     pthread_create(&thread, NULL, end_release, NULL);
+    uint64_t began = os_now_ns();
     weir_gc_alloc_noscan(MIB(8));
-    cr_expect_eq(collected_release.under_way, 0);
+    cr_expect(collected_release.under_way == 0 || os_now_ns() - began >= 100u * 1000 * 1000);
     pthread_join(thread, NULL);
 }
 
-Test(gc_threads, nothing_waits_where_as_much_was_released)
+Test(gc_threads, what_outgrows_a_release)
 {
     weir_gc_alloc_noscan(64);
     collected_release.held = collected_bytes_held + MIB(8);
@@ -130,6 +130,9 @@ Test(gc_threads, nothing_waits_where_as_much_was_released)
     cr_expect(collected_outgrows_release(MIB(8) + 1, 0));
     cr_expect_not(collected_outgrows_release(MIB(9), MIB(1)));
 }
+
+/* Threads free each other's objects, in spans that others sweep and allocate from at the same time. */
+static _Atomic(uint64_t *) exchanged[4096];
 
 static void *exchange_main(void *argument)
 {
