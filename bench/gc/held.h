@@ -21,7 +21,9 @@
 //                                                               Programming, 2.5)
 //     tables <= (addresses ever used + the zero zone) / 32      1554 bytes for a slot and 4 KiB for a chunk are 2.5 % of
 //               + 1 MiB                                         the addresses; tables are never given back. The 1 MiB is
-//                                                               for the tables that do not grow
+//                                                               for the tables that do not grow. In heaps of 64 MiB,
+//                                                               tables come by huge pages: those of 256 MiB of
+//                                                               addresses at a time (runtime/cells/bitmaps.c)
 //     kernel <= 101 % of held + what the process had before     the process's anonymous memory (smaps_rollup), read
 //               + 64 KiB for each thread's stack                whenever held has a new maximum. Pages of libraries do
 //                                                               not count: the kernel decides how many it maps
@@ -43,7 +45,8 @@ enum {
     HELD_FLOOR = 16 << 20,
     HELD_ZERO_ZONE = 16 << 20,
     HELD_STEP = 256 << 10,
-    HELD_RUN = 2 << 20
+    HELD_RUN = 2 << 20,
+    HELD_TABLE_STEP = 256 << 20
 };
 
 static struct {
@@ -169,13 +172,20 @@ static inline void held_look_at_growth(const weir_mem_stats *stats, uint64_t hea
     held_judge(HELD_FRESH, held.grown, held_in_part());
 }
 
+// The most that the tables take.
+static inline uint64_t held_tables(void)
+{
+    uint64_t addresses = held.addresses + HELD_ZERO_ZONE, step = held.run ? HELD_TABLE_STEP : 1;
+    return (addresses + step - 1) / step * step / 32 + MIB;
+}
+
 static inline void held_look(const weir_mem_stats *stats)
 {
     held_note(stats);
     uint64_t now = held_of(stats), heap = stats->heap_sys - stats->heap_released,
              idle = heap - stats->heap_inuse;
     uint64_t cells = held.goal / 100 * 105 + held.manual + held.between;
-    uint64_t tables = (held.addresses + HELD_ZERO_ZONE) / 32 + MIB;
+    uint64_t tables = held_tables();
     uint64_t holes = held_less_cells(stats) + 2 * held.run + held.between;
     uint64_t rule = held_idle_rule(stats) + held.between;
     uint64_t spare = held_least(rule, (held.single ? held.run : held.cells / 2) + held.between);

@@ -11,6 +11,7 @@
 #include "runtime/gc/cells/collected.h"
 #include "runtime/gc/cells/collected_span.h"
 #include "runtime/gc/cycle/gc.h"
+#include "runtime/gc/cycle/gc_state.h"
 #include "runtime/os/os.h"
 #include "tests/unit/gc/cycle/gc_tests.h"
 #include "tests/unit/hidden.h"
@@ -117,7 +118,7 @@ Test(gc_threads, a_large_object_waits_until_as_much_was_released)
     collected_release.under_way = 1;
     pthread_create(&thread, NULL, end_release, NULL);
     uint64_t began = os_now_ns();
-    weir_gc_alloc_noscan(MIB(8));
+    weir_gc_alloc_noscan(gc.published.bound);
     cr_expect(collected_release.under_way == 0 || os_now_ns() - began >= 100u * 1000 * 1000);
     pthread_join(thread, NULL);
 }
