@@ -15,7 +15,9 @@
  *   alignment    16 bytes.
  *   threads      any thread may call them at any time, except from a signal handler. A thread is known to the
  *                collector from its first call of weir on; one that was given a collected object before that
- *                has to call weir_gc_attach_thread first.
+ *                has to call weir_gc_attach_thread first. What pthread_create hands to a thread, and what a
+ *                thread returns, the collector does not see in between: whoever created the thread keeps its
+ *                argument until it is attached, and the thread puts its result where it is a root.
  *   failure      NULL with errno = ENOMEM, after a collection has been tried.
  *   stopping     while the collector marks, all other such threads are stopped; if marking takes more than a
  *                millisecond (weir_gc_set_pause_budget), only at its beginning and its end. A task of weir's
