@@ -103,6 +103,14 @@ void bitmaps_note_huge(size_t first)
 
 /* --- mapping --- */
 
+/* Markers look at the descriptor of each slot that the tables cover. So these cover no more of the region
+ * than has descriptors, although more of them may be mapped. */
+static void cover(void)
+{
+    size_t mapped = tables.mapped << SLOT_SHIFT, described = region_described();
+    __atomic_store_n(&bitmaps_reach, mapped < described ? mapped : described, __ATOMIC_RELEASE);
+}
+
 /* Maps a quarter more than needed, for fewer system calls. */
 bool bitmaps_prepare(uint32_t slot, uint32_t count)
 {
@@ -111,6 +119,7 @@ bool bitmaps_prepare(uint32_t slot, uint32_t count)
     size_t have = tables.mapped, need = slot + count, all = region.size / SLOT_SIZE;
     if (need <= have) {
         describe(slot + 1);
+        cover();
         return true;
     }
     size_t want = (need + need / 4 + CHUNK_SLOTS) & ~(size_t)(CHUNK_SLOTS - 1);
@@ -119,7 +128,7 @@ bool bitmaps_prepare(uint32_t slot, uint32_t count)
         return false;
     tables.mapped = want;
     describe(slot + 1);
-    __atomic_store_n(&bitmaps_reach, want << SLOT_SHIFT, __ATOMIC_RELEASE);
+    cover();
     return true;
 }
 

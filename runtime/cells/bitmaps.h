@@ -33,7 +33,7 @@ typedef struct bits {
 enum { CELLS_MAX = SLOT_SIZE / 16, SLOT_WORDS = CELLS_MAX / 64 };
 extern bits_t *bitmaps_bits; /* NULL until there is collected memory */
 /* The tables cover this many bytes of the region, from its base; no collected memory lies beyond. Grows,
- * under the lock of the collected spans; markers read it. */
+ * under the lock of the collected spans; markers read it. At most region_described(). */
 extern size_t bitmaps_reach;
 static inline bool bitmaps_cover(const void *p)
 {
