@@ -21,7 +21,7 @@ grey_t *bitmaps_grey;
 
 /* Under the lock of the collected spans. Each is a number of slots, from the region's base on. */
 static struct {
-    size_t mapped;    /* slots whose tables are mapped */
+    size_t mapped;    /* slots whose tables are mapped; bitmaps_slots reads it without the lock */
     size_t described; /* slots whose tables the page statistics count */
     size_t huge;      /* slots whose bitmaps lie on huge pages */
 } tables;
@@ -126,10 +126,15 @@ bool bitmaps_prepare(uint32_t slot, uint32_t count)
     want = want < all ? want : all;
     if (!reach_all(want) && (!pages_make_room() || !reach_all(want)))
         return false;
-    tables.mapped = want;
+    __atomic_store_n(&tables.mapped, want, __ATOMIC_RELAXED);
     describe(slot + 1);
     cover();
     return true;
+}
+
+uint32_t bitmaps_slots(void)
+{
+    return (uint32_t)__atomic_load_n(&tables.mapped, __ATOMIC_RELAXED);
 }
 
 size_t bitmaps_bytes(void)

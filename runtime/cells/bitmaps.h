@@ -109,6 +109,8 @@ bool bitmaps_make_huge(size_t first);
 /* It was moved: all of it is resident, and counts as metadata. Under the lock. */
 void bitmaps_note_huge(size_t first);
 
+/* Slots whose tables are mapped: at least those of bitmaps_reach, which has room to grow. Any thread. */
+uint32_t bitmaps_slots(void);
 /* Bytes of the tables that the page statistics count as metadata; under the same lock. */
 size_t bitmaps_bytes(void);
 

@@ -41,7 +41,7 @@ void mark_written_begin(void)
 {
     enum { SHADOW_SHARE = 16 };
     mark_written_end(); /* in a child of fork, what the parent had */
-    written.most = (uint32_t)(__atomic_load_n(&bitmaps_reach, __ATOMIC_ACQUIRE) >> SLOT_SHIFT);
+    written.most = bitmaps_slots();
     written.count = 0;
     written.taken = 0;
     written.slots = os_take(slots_bytes());
