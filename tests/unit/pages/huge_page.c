@@ -5,18 +5,23 @@
 
 #include "tests/unit/support.h"
 
-/* Threads that take `bytes` of each of eight sizes, and live on: so nobody takes over what they have left. */
+/* Threads that take `bytes` of each of eight sizes, and live on: so nobody takes over what they have left. They
+ * take one after the other: sixteen that run at once have sixteen spans half full, and the rule is right to
+ * begin no huge page then. */
 typedef struct takers {
     size_t bytes;
+    pthread_mutex_t turn;
     pthread_barrier_t taken, ended;
 } takers_t;
 
 static void *take_and_stay(void *of)
 {
     takers_t *takers = of;
+    pthread_mutex_lock(&takers->turn);
     for (size_t size = 64; size <= KIB(8); size *= 2)
         for (size_t sum = 0; sum < takers->bytes; sum += size)
             cr_assert_not_null(memset(heap_malloc(size), 1, size));
+    pthread_mutex_unlock(&takers->turn);
     pthread_barrier_wait(&takers->taken);
     pthread_barrier_wait(&takers->ended);
     return NULL;
@@ -27,7 +32,7 @@ static size_t take_in_threads(uint32_t threads, size_t bytes)
 {
     enum { THREADS_MAX = 100 };
     pthread_t thread[THREADS_MAX];
-    takers_t takers = {.bytes = bytes};
+    takers_t takers = {.bytes = bytes, .turn = PTHREAD_MUTEX_INITIALIZER};
     size_t huge = anon_huge_bytes();
     pthread_barrier_init(&takers.taken, NULL, threads + 1);
     pthread_barrier_init(&takers.ended, NULL, threads + 1);
