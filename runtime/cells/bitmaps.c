@@ -112,21 +112,23 @@ static void cover(void)
 }
 
 /* Maps a quarter more than needed, for fewer system calls. */
-bool bitmaps_prepare(uint32_t slot, uint32_t count)
+static bool map_for(size_t need)
 {
-    if (!init())
-        return false;
-    size_t have = tables.mapped, need = slot + count, all = region.size / SLOT_SIZE;
-    if (need <= have) {
-        describe(slot + 1);
-        cover();
+    size_t all = region.size / SLOT_SIZE;
+    if (need <= tables.mapped)
         return true;
-    }
     size_t want = (need + need / 4 + CHUNK_SLOTS) & ~(size_t)(CHUNK_SLOTS - 1);
     want = want < all ? want : all;
     if (!reach_all(want) && (!pages_make_room() || !reach_all(want)))
         return false;
     __atomic_store_n(&tables.mapped, want, __ATOMIC_RELAXED);
+    return true;
+}
+
+bool bitmaps_prepare(uint32_t slot, uint32_t count)
+{
+    if (!init() || !map_for((size_t)slot + count))
+        return false;
     describe(slot + 1);
     cover();
     return true;

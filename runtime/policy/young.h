@@ -11,8 +11,8 @@
  *
  *     full    -> young, if the goal was 3/8 above what is live, most of what came since the cycle before
  *                was garbage, the program wrote to less than a 16th of the old pages beside the trace, and
- *                the collector took more than a fifth of a processor; if so it was in the full cycle by
- *                growth before, too; and if no trial is put off
+ *                the collector took more than a fifth of a processor. All of this has to be so in two full
+ *                cycles by growth, one after the other, and no trial may be put off
  *     young   cost <= 3/4 of the last full one's, and less than an eighth of the old pages were written?
  *                 no   -> full; trials are put off, for twice as many full cycles as before
  *                 yes  -> young, while what is marked has grown by less than a quarter of the way from

@@ -19,7 +19,8 @@
  * the first-level cache when the program uses it. */
 enum { BUFFER_BYTES = 4096 };
 /* A thread that looks for free cells sweeps at most this many full spans; then it takes a new span, if it
- * may. */
+ * may. After a young trace more of them are full than after a full one: with 8, threads took new spans while
+ * others had free cells. */
 enum { SWEEPS_MAX = 32 };
 /* A thread may have taken less than this and not yet counted it. */
 enum { UNCOUNTED_MOST = 32 * 1024 };

@@ -61,8 +61,8 @@ void gc_start_workers(void)
 }
 
 /* An unmodified program gets full traces only: as a rule it writes all over its memory. And its large objects
- * are resized in place, which takes their marks back (collected_grow). Where the
- * limit sets the goal, no young trace follows (young_is_enough), so nothing is kept. */
+ * are resized in place, which takes their marks back (collected_grow). Where the limit sets the goal, no
+ * young trace follows (young_is_enough), so nothing is kept. */
 static bool may_keep_marks(void)
 {
     return options.gcyoung != OPTIONS_YOUNG_OFF && !options.collect && young_would_follow(&gc.young) &&
