@@ -93,15 +93,32 @@ static bool wait_for_children(void)
     return true;
 }
 
-/* Wait until the thread stands still. ask: called again from time to time, since a signal may be lost if the
- * program had replaced the handler; NULL: the tracer stops threads, not the signal. */
-static bool wait_for(heap_t *heap, uint64_t since, void (*ask)(heap_t *heap))
+/* Wait for the thread for a moment. *since moves on by a time in which the caller itself got no processor:
+ * the thread may have got none either, so that time is not held against it. False: it does not stand yet. */
+static bool wait_shortly(heap_t *heap, uint64_t *since)
 {
-    enum { LOOK_NS = 10 * 1000 * 1000 };
+    enum { LOOK_NS = 10 * 1000 * 1000, STALL_NS = 10 * LOOK_NS };
+    uint64_t from = os_now_ns();
+    if (os_futex_wait_for(&heap->thread.parked, 0, LOOK_NS))
+        return true;
+    uint64_t took = os_now_ns() - from;
+    *since += took > STALL_NS ? took : 0;
+    return false;
+}
+
+/* Wait until the thread stands still. ask: called again from time to time, since a signal may be lost if the
+ * program had replaced the handler; NULL: the tracer stops threads, not the signal. *since: when the wait for
+ * all threads began. */
+static bool wait_for(heap_t *heap, uint64_t *since, void (*ask)(heap_t *heap))
+{
     while (has_to_stop(heap) && !stands(heap)) {
-        if (os_futex_wait_for(&heap->thread.parked, 0, LOOK_NS))
+        if (wait_shortly(heap, since))
             continue;
-        uint64_t waited = os_now_ns() - since;
+        if (is_parent(heap)) {
+            accept_parent(heap);
+            return true;
+        }
+        uint64_t waited = os_now_ns() - *since;
         if (ask && waited > STOP_TIMEOUT_NS && stop_choice_none(heap)) {
             os_report_no_stop(heap->thread.id, waited, "has blocked SIGURG and SIGWINCH, which stop it");
             return false;
@@ -109,10 +126,6 @@ static bool wait_for(heap_t *heap, uint64_t since, void (*ask)(heap_t *heap))
         if (waited > MOST_NS) {
             os_report_no_stop(heap->thread.id, waited, "has not stopped");
             return false;
-        }
-        if (is_parent(heap)) {
-            accept_parent(heap);
-            return true;
         }
         if (os_thread_has_ended(heap->thread.id))
             forget(heap);
@@ -209,10 +222,10 @@ static enum outcome note(const tracer_thread_t *thread, uint64_t waited)
     }
 }
 
-static enum outcome note_all(uint64_t since)
+static enum outcome note_all(uint64_t *since)
 {
     enum outcome worst = HALTED;
-    uint64_t waited = os_now_ns() - since;
+    uint64_t waited = os_now_ns() - *since;
     for (size_t i = 0; i < halt.count; i++) {
         enum outcome one = note(&halt.threads[i], waited);
         worst = one > worst ? one : worst;
@@ -233,7 +246,7 @@ static enum outcome by_tracer(void)
     if (!tracer_hold(halt.threads, halt.count, judge, STOP_TIMEOUT_NS))
         return REFUSED;
     halt.holds = true;
-    enum outcome outcome = note_all(since);
+    enum outcome outcome = note_all(&since);
     if (outcome != HALTED)
         halt_end();
     return outcome;
@@ -303,7 +316,7 @@ static bool by_signal(void (*at_signal)(const os_frame_t *frame))
         }
     uint64_t since = os_now_ns();
     for (heap_t *heap = heaps.all; heap; heap = heap->next)
-        if (!wait_for(heap, since, ask_again))
+        if (!wait_for(heap, &since, ask_again))
             return false;
     return true;
 }
