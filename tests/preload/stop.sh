@@ -82,7 +82,8 @@ for mode in bss map thread guard array pair given above read none exec code relr
     passes WEIR_COLLECT=1 WEIR_DEBUG=poison=1,stop=signal "$WEIR_PROGRAMS/places" $mode first second
 done
 
-echo "stacks that are unmapped while a collection reads them"
+echo "memory that is unmapped while a collection reads it"
 for means in ptrace signal; do
     passes WEIR_COLLECT=1 WEIR_DEBUG=poison=1,stop=$means "$WEIR_PROGRAMS/vanishes"
+    passes WEIR_COLLECT=1 WEIR_DEBUG=poison=1,stop=$means "$WEIR_PROGRAMS/vanishes" bare
 done

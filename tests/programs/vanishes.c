@@ -1,7 +1,7 @@
-/* In collect mode: a task that no collector knows maps stacks, each above a guard page, writes to them and
- * unmaps them again. Ending threads do the same, when the C library unmaps cached stacks because there are
- * too many. No collection may read a page that is gone. The task has no thread-local memory of its own, so it
- * calls the kernel and nothing else. */
+/* In collect mode: a task that no collector knows maps memory, writes to it and unmaps it again. Ending threads
+ * do the same, when the C library unmaps cached stacks because there are too many. No collection may read a
+ * page that is gone. The task has no thread-local memory of its own, so it calls the kernel and nothing else.
+ *   vanishes [bare]     bare: without a guard page below each mapping */
 #define _GNU_SOURCE
 #include <sched.h>
 #include <stdatomic.h>
@@ -17,12 +17,14 @@ enum { PAGE = 4096, STACKS = 16, PAGES = 64, ROUNDS = 400 };
 static atomic_bool over;
 static atomic_int round_number;
 static char *stacks[STACKS];
+static bool is_bare;
 
 static char *make_stack(void)
 {
     char *low = (char *)syscall(SYS_mmap, NULL, (PAGES + 1) * PAGE, PROT_READ | PROT_WRITE,
                                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    syscall(SYS_mprotect, low, PAGE, PROT_NONE);
+    if (!is_bare)
+        syscall(SYS_mprotect, low, PAGE, PROT_NONE);
     for (int page = 1; page <= PAGES; page++)
         low[page * PAGE] = 1;
     return low;
@@ -48,10 +50,11 @@ static void make_garbage(void)
         memset(hide(malloc(1000)), 0xee, 1000);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     enum { FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM };
     static char stack[64 * 1024] __attribute__((aligned(16)));
+    is_bare = argc > 1 && strcmp(argv[1], "bare") == 0;
     CHECK(clone(map_and_unmap, stack + sizeof stack, FLAGS, NULL) > 0);
     while (round_number < ROUNDS)
         make_garbage();

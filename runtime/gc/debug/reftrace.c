@@ -13,8 +13,7 @@
 #include "runtime/gc/roots/roots.h"
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
-#include "runtime/os/self.h"
-#include "runtime/threads/workers.h"
+#include "runtime/threads/strangers.h"
 #include "runtime/threads/world.h"
 
 enum { STEP = 1 << 20 /* bytes of the queue that are committed at a time */ };
@@ -34,23 +33,11 @@ static struct {
     bool moves;    /* a thread that was not stopped has run since the marker took the roots, or may have */
 } reftrace;
 
-/* --- threads that run while the world is stopped --- */
-
-/* Does a thread run that the stop does not know? In collect mode a new thread runs until it asks for a heap,
- * and an ending one after it has given its heap back. Neither loads a pointer that the marker has not seen.
- * But what it spills on its stack may look like a pointer: a register of which one byte was overwritten,
- * say. */
-static bool is_anybody_unknown(void)
-{
-    uint32_t known = workers_started();
-    for (const heap_t *heap = heaps.all; heap; heap = heap->next)
-        known += heap_has_thread(heap);
-    return os_thread_count() > known;
-}
-
+/* A thread that runs meanwhile loads no pointer that the marker has not seen. But what it spills on its stack
+ * may look like a pointer: a register of which one byte was overwritten, say. */
 void reftrace_prepare(void)
 {
-    reftrace.moves = options.collect && is_anybody_unknown();
+    reftrace.moves = options.collect && strangers_run();
 }
 
 static span_t *collected_span_around(uintptr_t object)
@@ -287,7 +274,7 @@ bool reftrace_verify(uintptr_t here, size_t objects, size_t black, bool floats)
         return false;
     reftrace.verifies = true;
     reftrace.floats = floats;
-    reftrace.moves = reftrace.moves || (options.collect && is_anybody_unknown());
+    reftrace.moves = reftrace.moves || (options.collect && strangers_run());
     verify_marks(here, objects, black);
     reftrace_end();
     return !reftrace.failed;

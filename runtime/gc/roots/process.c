@@ -10,17 +10,17 @@
 #include "runtime/os/os.h"
 #include "runtime/os/own.h"
 #include "runtime/pages/pages.h"
+#include "runtime/process/peek.h"
 #include "runtime/process/written.h"
+#include "runtime/threads/strangers.h"
 #include "runtime/threads/world.h"
 
 /* The state of process_each, while the world is stopped. */
 static struct {
     uintptr_t here;
     void (*range)(uintptr_t from, uintptr_t to);
-    uintptr_t guard_end; /* end of the last mapping, if it permits no access; else 0 */
-    bool any_may_vanish; /* a thread may still unmap any mapping */
-    unsigned may;        /* what the present mapping permits */
-    bool may_vanish;     /* a thread may still unmap the present mapping */
+    bool may_vanish; /* a thread may still unmap any mapping */
+    unsigned may;    /* what the present mapping permits */
     bool failed;
 } now;
 
@@ -120,19 +120,6 @@ static bool unused_next(uintptr_t from, uintptr_t to, uintptr_t *low, uintptr_t 
     return false;
 }
 
-/* Might the mapping be unmapped meanwhile? A thread that has given up its heap is not stopped, and may still
- * unmap stacks of threads that have ended: the C library does so when it keeps too many. Such a stack lies
- * above a guard page, has neither the stack nor the thread-local memory of a stopped thread in it, and is no
- * larger than what the C library keeps. */
-static bool may_vanish(uintptr_t from, uintptr_t to)
-{
-    enum { KEPT_MAX = 64 * 1024 * 1024 };
-    if (from != now.guard_end || to - from > KEPT_MAX)
-        return false;
-    size_t i = unused_above(from);
-    return i == unused.count || unused.at[i].pointer > to;
-}
-
 /* --- pages that may not be read or may vanish, and code --- */
 
 /* Words that may be addresses of blocks, from pages that may not be read or may vanish, and from code. */
@@ -164,18 +151,43 @@ static void note_words(const char *from, size_t size, size_t step)
     }
 }
 
-/* Note the words of pages that are read by copying. A page that is unmapped by then holds no root. */
+/* What was copied, and the seven bytes below it: an address in machine code may begin there. */
+static struct {
+    char below[8];
+    char at[64 * 1024];
+} copy;
+
+/* Note the words of the first `size` bytes. follows: the bytes below were copied before. */
+static void note_copy(size_t size, bool follows)
+{
+    size_t step = now.may & WRITTEN_MAY_EXECUTE ? 1 : sizeof(uintptr_t), below = sizeof(uintptr_t) - 1;
+    if (step == 1 && follows)
+        note_words(copy.at - below, size + below, step);
+    else
+        note_words(copy.at, size, step);
+    if (size >= sizeof copy.below)
+        memcpy(copy.below, copy.at + size - sizeof copy.below, sizeof copy.below);
+}
+
+/* Note the words of memory that is read by copying: as much at once as can be read, and pages that permit no
+ * reading one by one. A page that is unmapped by then holds no root. */
 static void note_copied(uintptr_t from, uintptr_t to)
 {
-    static char copy[OS_PAGE];
-    size_t step = now.may & WRITTEN_MAY_EXECUTE ? 1 : sizeof(uintptr_t);
-    for (uintptr_t end; from < to && !now.failed; from = end) {
-        end = (from & ~(uintptr_t)(OS_PAGE - 1)) + OS_PAGE;
-        end = end < to ? end : to;
-        enum written_copied copied = written_copy(copy, from, end - from);
+    bool follows = false;
+    while (from < to && !now.failed) {
+        size_t size = to - from < sizeof copy.at ? to - from : sizeof copy.at;
+        size_t page = OS_PAGE - from % OS_PAGE;
+        size_t got = now.may & WRITTEN_MAY_READ ? peek(copy.at, from, size) : 0;
+        enum written_copied copied = WRITTEN_COPIED;
+        if (got == 0) {
+            got = page < size ? page : size;
+            copied = written_copy(copy.at, from, got);
+        }
         if (copied == WRITTEN_COPIED)
-            note_words(copy, end - from, step);
+            note_copy(got, follows);
+        follows = copied == WRITTEN_COPIED && got >= sizeof copy.below;
         now.failed |= copied == WRITTEN_REFUSED;
+        from += got;
     }
 }
 
@@ -199,8 +211,6 @@ static void add_mapping(uintptr_t from, uintptr_t to, unsigned may)
 {
     uintptr_t low, high;
     now.may = may;
-    now.may_vanish = now.any_may_vanish || may_vanish(from, to);
-    now.guard_end = may & WRITTEN_MAY ? 0 : to;
     while (from < to && unused_next(from, to, &low, &high)) {
         if (low > from)
             own_subtract(from, low, add_process_part);
@@ -219,8 +229,7 @@ void process_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
 {
     now.here = here;
     now.range = range;
-    now.guard_end = 0;
-    now.any_may_vanish = world_may_unmap();
+    now.may_vanish = world_may_unmap() || strangers_run();
     words.count = 0;
     now.failed = !unused_find();
     now.failed |= !written_each_mapping(add_mapping);
