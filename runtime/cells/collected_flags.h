@@ -17,8 +17,17 @@ enum { COLLECTED_KINDS = KIND_COUNT - KIND_SCAN };
  *   PUT_OFF      while marking beside the program: the stop has to scan one of its objects (gc/mark/mark.c).
  *                Written by markers
  *   SAMPLED      a large object, manual ones too, that is a sample of the heap profile or charged to an
- *                account (profile/sampled.h) */
-enum { COLLECTED_HAS_RECORD = 1, COLLECTED_WATCHED = 2, COLLECTED_PUT_OFF = 4, COLLECTED_SAMPLED = 8 };
+ *                account (profile/sampled.h)
+ *   SHIELDED     a large object, manual ones too, of which the program has protected pages (malloc/shield.h).
+ *   HIDDEN       Among them unreadable ones. Set by any thread, never cleared */
+enum {
+    COLLECTED_HAS_RECORD = 1,
+    COLLECTED_WATCHED = 2,
+    COLLECTED_PUT_OFF = 4,
+    COLLECTED_SAMPLED = 8,
+    COLLECTED_SHIELDED = 16,
+    COLLECTED_HIDDEN = 32
+};
 static inline bool collected_has_flag(const span_t *span, uint32_t flag)
 {
     return __atomic_load_n(&span->flags, __ATOMIC_RELAXED) & flag;

@@ -20,6 +20,7 @@
 #include "runtime/malloc/large.h"
 #include "runtime/malloc/raw.h"
 #include "runtime/malloc/remote.h"
+#include "runtime/malloc/shield.h"
 #include "runtime/malloc/span.h"
 #include "runtime/malloc/zero.h"
 #include "runtime/profile/guard.h"
@@ -31,6 +32,8 @@
 
 static void free_collected(heap_t *self, span_t *span, void *p)
 {
+    if (UNLIKELY(span_is_large(span)))
+        shield_lift_if_any(span);
     if (UNLIKELY(collected_has_flag(span, COLLECTED_HAS_RECORD)))
         hook_freed(p);
     if (UNLIKELY(options.leaks))
@@ -107,6 +110,7 @@ static void free_anything(void *p, enum heap_call call, size_t size)
     } else if (self && UNLIKELY(guard_owns(p))) {
         free_guarded(self, p, size);
     } else if (self && UNLIKELY(options.harden) && (!region_owns(p) || find_is_hardened(p))) {
+        shield_lift_around(p);
         harden_free(self, p, call, size);
     } else if (self) {
         span_t *span = find_span(p, "free()");

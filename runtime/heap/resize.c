@@ -16,6 +16,7 @@
 #include "runtime/malloc/fast.h"
 #include "runtime/malloc/large.h"
 #include "runtime/malloc/raw.h"
+#include "runtime/malloc/shield.h"
 #include "runtime/malloc/zero.h"
 #include "runtime/os/copy.h"
 #include "runtime/profile/budget.h"
@@ -73,6 +74,7 @@ static void *realloc_large(span_t *span, size_t size)
 
 static void *realloc_hardened(void *p, size_t size)
 {
+    shield_lift_around(p);
     heap_t *self = thread_heap();
     void *to = self ? harden_realloc(self, p, size) : retry_no_memory();
     thread_return_borrowed();
@@ -192,6 +194,8 @@ void *heap_realloc(void *p, size_t size)
     span_t *span = find_span(p, "realloc()");
     if (UNLIKELY(!span))
         return retry_no_memory();
+    if (span_is_large(span))
+        shield_lift_if_any(span);
     if (UNLIKELY(span->kind != KIND_MANUAL))
         return realloc_collected(span, p, size);
     if (span_is_large(span))

@@ -9,6 +9,7 @@
 #include "runtime/cells/cache.h"
 #include "runtime/cells/span_size.h"
 #include "runtime/cycle/cycle.h"
+#include "runtime/malloc/shield.h"
 #include "runtime/malloc/spare.h"
 #include "runtime/os/copy.h"
 #include "runtime/os/os.h"
@@ -200,6 +201,7 @@ static bool free_watched(heap_t *self, span_t *span)
 
 void large_free(heap_t *self, span_t *span)
 {
+    shield_lift_if_any(span);
     if (UNLIKELY(is_watched(self, span)) && free_watched(self, span))
         return;
     size_t gone = UNLIKELY(span->is_moved) && renew(span, 0) ? large_usable(span) : 0;

@@ -21,6 +21,18 @@
 #include "runtime/base/text.h"
 #include "runtime/os/own.h"
 
+/* The system calls, and not the C library's functions, which libweir-malloc.so replaces for the program
+ * (swap/protect.c). */
+static bool protect(void *start, size_t size, int access)
+{
+    return syscall(SYS_mprotect, start, size, access) == 0;
+}
+
+static int advise(void *start, size_t size, int advice)
+{
+    return (int)syscall(SYS_madvise, start, size, advice);
+}
+
 static void *reserve(size_t size, size_t alignment, bool is_own)
 {
     size_t padded = size + (alignment > OS_PAGE ? alignment : 0);
@@ -52,17 +64,24 @@ size_t os_address_space_limit(void)
 
 bool os_make_readable(void *start, size_t size)
 {
-    return mprotect(start, size, PROT_READ) == 0;
+    return protect(start, size, PROT_READ);
 }
 
 bool os_commit(void *start, size_t size)
 {
-    return mprotect(start, size, PROT_READ | PROT_WRITE) == 0;
+    return protect(start, size, PROT_READ | PROT_WRITE);
 }
 
 bool os_forbid(void *start, size_t size)
 {
-    return mprotect(start, size, PROT_NONE) == 0;
+    return protect(start, size, PROT_NONE);
+}
+
+void os_unprotect(void *start, size_t size)
+{
+    enum { MADV_GUARD_REMOVE_ = 103 }; /* Linux 6.13; named here because older headers lack it */
+    protect(start, size, PROT_READ | PROT_WRITE);
+    advise(start, size, MADV_GUARD_REMOVE_);
 }
 
 /* By a new mapping: mprotect alone would leave the charge. */
@@ -90,7 +109,7 @@ bool os_commit_is_scarce(void)
 
 bool os_release(void *start, size_t size)
 {
-    return madvise(start, size, MADV_DONTNEED) == 0;
+    return advise(start, size, MADV_DONTNEED) == 0;
 }
 
 void os_unreserve(void *start, size_t size)
@@ -102,7 +121,7 @@ void os_unreserve(void *start, size_t size)
 void os_prefer_huge_pages(void *start, size_t size, bool prefer)
 {
     int saved = errno;
-    madvise(start, size, prefer ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    advise(start, size, prefer ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     errno = saved;
 }
 
@@ -122,7 +141,7 @@ static bool may_make_huge(void)
 static bool collapse(void *start)
 {
     enum { MADV_COLLAPSE_ = 25 }; /* Linux 6.1; named here because older headers lack it */
-    return madvise(start, OS_HUGE_PAGE, MADV_COLLAPSE_) == 0;
+    return advise(start, OS_HUGE_PAGE, MADV_COLLAPSE_) == 0;
 }
 
 /* The kernel collapses only a range with at least one page, so the first page is written. */
@@ -138,10 +157,10 @@ bool os_make_huge(void *start)
 bool os_collapse(void *start, bool is_advised)
 {
     int saved = errno;
-    bool may = may_make_huge() && (!is_advised || madvise(start, OS_HUGE_PAGE, MADV_HUGEPAGE) == 0);
+    bool may = may_make_huge() && (!is_advised || advise(start, OS_HUGE_PAGE, MADV_HUGEPAGE) == 0);
     bool made = may && collapse(start);
     if (may && is_advised)
-        madvise(start, OS_HUGE_PAGE, MADV_NOHUGEPAGE);
+        advise(start, OS_HUGE_PAGE, MADV_NOHUGEPAGE);
     errno = saved;
     return made;
 }
@@ -152,10 +171,10 @@ bool os_touch_huge(void *inside)
 {
     int saved = errno;
     void *start = (void *)((uintptr_t)inside & ~(uintptr_t)(OS_HUGE_PAGE - 1));
-    bool asked = may_make_huge() && madvise(start, OS_HUGE_PAGE, MADV_HUGEPAGE) == 0;
+    bool asked = may_make_huge() && advise(start, OS_HUGE_PAGE, MADV_HUGEPAGE) == 0;
     if (asked) {
         *(volatile char *)inside = 0;
-        madvise(start, OS_HUGE_PAGE, MADV_NOHUGEPAGE);
+        advise(start, OS_HUGE_PAGE, MADV_NOHUGEPAGE);
     }
     errno = saved;
     return asked;
@@ -171,7 +190,7 @@ bool os_renew(void *start, size_t size)
  * source spans two mappings. EINVAL means that the range is locked, and so it is mapped. */
 static bool is_whole(void *start, size_t size)
 {
-    return madvise(start, size, MADV_DONTNEED) == 0 || errno == EINVAL;
+    return advise(start, size, MADV_DONTNEED) == 0 || errno == EINVAL;
 }
 
 enum os_move os_move_pages(void *to, void *from, size_t size)

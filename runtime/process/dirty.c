@@ -14,6 +14,7 @@
 #include "runtime/base/filter.h"
 #include "runtime/os/os.h"
 #include "runtime/process/pagemap.h"
+#include "runtime/process/peek.h"
 
 /* Newer than the headers that this may be built with. */
 #ifndef UFFD_USER_MODE_ONLY
@@ -68,7 +69,8 @@ enum { ASK = PAGEMAP_PROTECT | PAGEMAP_ASYNC, LOOK = PAGEMAP_ASYNC };
 static long scan_dirty_pages(int fd, pagemap_scan_t *scan, uint64_t flags)
 {
     scan->flags = flags;
-    scan->all_of = scan->returned = PAGEMAP_WRITTEN;
+    scan->all_of = PAGEMAP_WRITTEN;
+    scan->returned = PAGEMAP_PRESENT;
     return pagemap_scan(fd, scan);
 }
 
@@ -156,13 +158,22 @@ typedef struct question {
     pagemap_region_t regions[REGIONS];
 } question_t;
 
+static void tell(const void *of, uintptr_t low, uintptr_t high)
+{
+    const question_t *question = of;
+    question->written(question->context, low, high);
+}
+
 /* Reports the regions that the last scan has filled in. Returns where the last of them ends, or `from`. */
 static uintptr_t report(const question_t *question, uintptr_t from)
 {
     for (size_t i = 0; i < REGIONS && question->regions[i].end; i++) {
-        from = question->regions[i].end;
-        if (question->written)
-            question->written(question->context, question->regions[i].start, from);
+        const pagemap_region_t *region = &question->regions[i];
+        from = region->end;
+        if (question->written && region->categories & PAGEMAP_PRESENT)
+            tell(question, region->start, region->end);
+        else if (question->written)
+            peek_each_readable(region->start, region->end, tell, question);
     }
     return from;
 }

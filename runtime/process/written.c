@@ -13,12 +13,14 @@
 #include "runtime/os/os.h"
 #include "runtime/process/maps.h"
 #include "runtime/process/pagemap.h"
+#include "runtime/process/peek.h"
 
 /* Bits of a page's word in /proc/thread-self/pagemap. A private page of a file is OF_FILE until it is
  * written. */
 #define PRESENT ((uint64_t)1 << 63)
 #define SWAPPED ((uint64_t)1 << 62)
 #define OF_FILE ((uint64_t)1 << 61)
+#define GUARD ((uint64_t)1 << 58)
 
 static int open_for_reading(const char *path)
 {
@@ -69,32 +71,54 @@ static bool is_written(uint64_t page)
     return page & SWAPPED || (page & PRESENT && !(page & OF_FILE));
 }
 
-/* pages[0] is that of `from`, which may lie in the middle of it. */
-static void each_written(const uint64_t *pages, size_t count, uintptr_t from, uintptr_t to,
-                         written_range *visit)
+/* What is visited: the written part of [from, to), of a mapping that permits `may`. */
+typedef struct look {
+    uintptr_t from, to;
+    unsigned may;
+    written_range *visit;
+} look_t;
+
+static void visit_within(const void *of, uintptr_t low, uintptr_t high)
 {
-    uintptr_t start = from & ~(uintptr_t)(OS_PAGE - 1);
-    for (size_t i = 0; i < count; i++) {
-        size_t first = i;
-        while (i < count && is_written(pages[i]))
+    const look_t *look = of;
+    look->visit(low > look->from ? low : look->from, high < look->to ? high : look->to);
+}
+
+/* Whole pages, all of them present or none. */
+static void visit_pages(const look_t *look, uintptr_t low, uintptr_t high, bool present)
+{
+    if (present || !(look->may & WRITTEN_MAY_READ))
+        visit_within(look, low, high);
+    else
+        peek_each_readable(low, high, visit_within, look);
+}
+
+static void each_written(const uint64_t *pages, size_t count, uintptr_t start, const look_t *look)
+{
+    for (size_t i = 0, first = 0; i < count; first = i) {
+        bool present = pages[i] & PRESENT;
+        while (i < count && is_written(pages[i]) && (bool)(pages[i] & PRESENT) == present)
             i++;
-        uintptr_t low = start + first * OS_PAGE, high = start + i * OS_PAGE;
         if (i > first)
-            visit(low > from ? low : from, high < to ? high : to);
+            visit_pages(look, start + first * OS_PAGE, start + i * OS_PAGE, present);
+        else
+            i++;
     }
 }
 
-static bool read_pages(int fd, uintptr_t from, uintptr_t to, written_range *visit)
+static bool read_pages(int fd, const look_t *look)
 {
-    static uint64_t pages[2048];
+    enum { PAGES = 2048 };
+    static uint64_t pages[PAGES];
+    uintptr_t at = look->from & ~(uintptr_t)(OS_PAGE - 1);
     long got = 1;
-    while (from < to && got > 0) {
-        size_t wanted = (to + OS_PAGE - 1) / OS_PAGE - from / OS_PAGE;
-        wanted = wanted < sizeof pages / sizeof *pages ? wanted : sizeof pages / sizeof *pages;
-        got = syscall(SYS_pread64, fd, pages, wanted * sizeof *pages, from / OS_PAGE * sizeof *pages);
+    while (at < look->to && got > 0) {
+        size_t wanted = (look->to - at + OS_PAGE - 1) / OS_PAGE;
+        wanted = wanted < PAGES ? wanted : PAGES;
+        got = syscall(SYS_pread64, fd, pages, wanted * sizeof *pages, at / OS_PAGE * sizeof *pages);
         if (got > 0) {
-            each_written(pages, (size_t)got / sizeof *pages, from, to, visit);
-            from = (from / OS_PAGE + (size_t)got / sizeof *pages) * OS_PAGE;
+            each_written(pages, (size_t)got / sizeof *pages, at, look);
+            at += (size_t)got / sizeof *pages * OS_PAGE;
         }
     }
     return got > 0;
@@ -108,12 +132,12 @@ static void forget(void *addresses, size_t size)
 }
 
 /* False: the kernel has no such call. */
-static bool scan_written_pages(int fd, uintptr_t from, uintptr_t to, written_range *visit)
+static bool scan_written_pages(int fd, const look_t *look)
 {
     enum { REGIONS = 512 };
     static pagemap_region_t regions[REGIONS];
-    pagemap_scan_t scan = {.start = from & ~(uintptr_t)(OS_PAGE - 1),
-                           .end = to,
+    pagemap_scan_t scan = {.start = look->from & ~(uintptr_t)(OS_PAGE - 1),
+                           .end = look->to,
                            .regions = (uintptr_t)regions,
                            .region_count = REGIONS,
                            .inverted = PAGEMAP_FILE | PAGEMAP_ZERO,
@@ -121,24 +145,24 @@ static bool scan_written_pages(int fd, uintptr_t from, uintptr_t to, written_ran
                            .any_of = PAGEMAP_PRESENT | PAGEMAP_SWAPPED,
                            .returned = PAGEMAP_PRESENT};
     bool known = true;
-    for (; known && scan.start < to; scan.start = scan.walk_end) {
+    for (; known && scan.start < look->to; scan.start = scan.walk_end) {
         long count = pagemap_scan(fd, &scan);
         known = count >= 0 && scan.walk_end > scan.start;
         for (long i = 0; known && i < count; i++)
-            visit(regions[i].start > from ? regions[i].start : from,
-                  regions[i].end < to ? regions[i].end : to);
+            visit_pages(look, regions[i].start, regions[i].end, regions[i].categories & PAGEMAP_PRESENT);
         forget(regions, count > 0 ? (size_t)count * sizeof *regions : 0);
     }
     forget(&scan, sizeof scan);
     return known;
 }
 
-bool written_each_range(uintptr_t from, uintptr_t to, written_range *visit)
+bool written_each_range(uintptr_t from, uintptr_t to, unsigned may, written_range *visit)
 {
+    const look_t look = {from, to, may, visit};
     int fd = open_pagemap >= 0 ? open_pagemap : open_for_reading("/proc/thread-self/pagemap");
     if (fd < 0)
         return false;
-    bool known = scan_written_pages(fd, from, to, visit) || read_pages(fd, from, to, visit);
+    bool known = scan_written_pages(fd, &look) || read_pages(fd, &look);
     if (fd != open_pagemap)
         syscall(SYS_close, fd);
     return known;
@@ -152,6 +176,17 @@ static bool is_unmapped(uintptr_t address)
     return filter_permits(FILTER_PAGES) && mincore((void *)page, OS_PAGE, &resident) < 0 && errno == ENOMEM;
 }
 
+/* Does the kernel say that the page holds nothing, and that every access to it faults (Linux 6.15)? */
+static bool is_guard(uintptr_t address)
+{
+    uint64_t page = 0;
+    int fd = open_for_reading("/proc/thread-self/pagemap");
+    bool known = fd >= 0 && syscall(SYS_pread64, fd, &page, sizeof page, address / OS_PAGE * sizeof page) > 0;
+    if (fd >= 0)
+        syscall(SYS_close, fd);
+    return known && page & GUARD;
+}
+
 /* Another task may unmap the page and map it again, between the reading and the question: so both are
  * repeated. */
 static enum written_copied copy_page(int fd, void *to, uintptr_t from, size_t size)
@@ -160,7 +195,7 @@ static enum written_copied copy_page(int fd, void *to, uintptr_t from, size_t si
     for (int i = 0; i < TRIES; i++) {
         if (syscall(SYS_pread64, fd, to, size, from) == (long)size)
             return WRITTEN_COPIED;
-        if (is_unmapped(from))
+        if (is_unmapped(from) || is_guard(from))
             return WRITTEN_GONE;
     }
     return WRITTEN_REFUSED;
@@ -190,5 +225,6 @@ static void ignore_range(uintptr_t from, uintptr_t to)
 bool written_is_known(void)
 {
     uintptr_t here = (uintptr_t)&open_pagemap & ~(uintptr_t)(OS_PAGE - 1);
-    return written_each_mapping(ignore_mapping) && written_each_range(here, here + OS_PAGE, ignore_range);
+    return written_each_mapping(ignore_mapping) &&
+           written_each_range(here, here + OS_PAGE, WRITTEN_MAY_READ, ignore_range);
 }

@@ -31,14 +31,15 @@ typedef void written_mapping(uintptr_t from, uintptr_t to, unsigned may);
  * found out. One caller at a time; only system calls, no lock. */
 bool written_each_mapping(written_mapping *mapping);
 
-/* Of a mapping, those pages that have been written; false: it cannot be found out. */
-bool written_each_range(uintptr_t from, uintptr_t to, written_range *visit);
+/* Of a mapping that permits `may`, those pages that have been written; false: it cannot be found out. Pages
+ * that fault although the mapping may be read (MADV_GUARD_INSTALL) hold nothing, and are left out. */
+bool written_each_range(uintptr_t from, uintptr_t to, unsigned may, written_range *visit);
 
 /* Copy, through the kernel, memory that may be unreadable or may be unmapped meanwhile. All of it lies in one
  * page. */
 enum written_copied {
     WRITTEN_COPIED,
-    WRITTEN_GONE,   /* nothing is mapped there any more */
+    WRITTEN_GONE,   /* nothing is mapped there any more, or a guard (MADV_GUARD_INSTALL) */
     WRITTEN_REFUSED /* the kernel does not let it be read, or whether it is mapped is not known */
 };
 enum written_copied written_copy(void *to, uintptr_t from, size_t size);

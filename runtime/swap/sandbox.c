@@ -63,13 +63,6 @@ static bool is_shared(void)
     return world_is_child();
 }
 
-/* May this thread wait for the locks? Not in a signal handler, if the interrupted code may hold one of them;
- * nor in a child that was not made by the C library, where a thread that does not exist may hold one. */
-static bool may_wait(void)
-{
-    return lock_depth == 0 && cache.no_stop == 0 && !cache.cycling && world_is_ours();
-}
-
 static void stop_users(void)
 {
     gc_forbid_begin();
@@ -136,7 +129,7 @@ static long install(const struct sock_fprog *program, long number, const unsigne
 {
     if (is_shared())
         return pass_on(number, arguments);
-    bool waits = may_wait();
+    bool waits = swap_may_wait();
     uint32_t forbidden = filter_forbids(program);
     if (waits) {
         stop_users();
@@ -165,7 +158,7 @@ static enum filter_mode mode_of(long number, const unsigned long arguments[5])
 /* When a trace is under way, wait for its end. */
 static void leave_faults_to_program(void)
 {
-    if (!options.collect || !filter_permits(FILTER_DIRTY) || is_shared() || !may_wait())
+    if (!options.collect || !filter_permits(FILTER_DIRTY) || is_shared() || !swap_may_wait())
         return;
     stop_users();
     filter_give_up(FILTER_DIRTY);

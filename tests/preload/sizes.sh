@@ -12,10 +12,10 @@ need nm
            list[$1] = list[$1] || number }
          END { for (name in list) print name, list[name] }' | sort >"$SCRATCH/api"
 # The parameters of the other exported functions are not known: each of these has a row, or is named here. Functions for
-# threads, processes, libraries and signals are left out.
+# threads, processes, libraries, signals and pages are left out.
 nm -D --defined-only "$WEIR_MALLOC" | awk '$2 ~ /[TW]/ { sub(/@.*/, "", $3); print $3 }' | sort -u >"$SCRATCH/exported"
 grep -vxE 'weir_.*|free|cfree|malloc_usable_size|mallinfo2?|malloc_stats|_Z(dl|da)Pv(RKSt9nothrow_t)?' "$SCRATCH/exported" |
-    grep -vxE '(pthread|thrd|__register)_.*|prctl|dlopen|vfork|clone|posix_spawnp?|popen|system|wordexp|sig.*|epoll_p?wait|semtimedop|wait(4|p?id)|ppoll|p?select' | sed 's/$/ 1/' >"$SCRATCH/family"
+    grep -vxE '(pthread|thrd|__register)_.*|prctl|dlopen|vfork|clone|posix_spawnp?|popen|system|wordexp|sig.*|epoll_p?wait|semtimedop|(pkey_)?mprotect|madvise|wait(4|p?id)|ppoll|p?select' | sed 's/$/ 1/' >"$SCRATCH/family"
 comm -23 <(grep '^weir_' "$SCRATCH/exported") <(cut -d' ' -f1 "$SCRATCH/api") >"$SCRATCH/undeclared"
 [ ! -s "$SCRATCH/undeclared" ] || fail "exported, and not seen in the headers: $(tr '\n' ' ' <"$SCRATCH/undeclared")"
 cat "$SCRATCH/api" "$SCRATCH/family" >"$SCRATCH/list"

@@ -259,11 +259,20 @@ void collected_large_forget(span_t *span)
     __atomic_store_n(&span->kind, KIND_MANUAL, __ATOMIC_RELAXED);
 }
 
+void collected_hide(span_t *span)
+{
+    lock_acquire(&collected_lists.lock);
+    if (span->kind == KIND_SCAN)
+        __atomic_store_n(&span->kind, KIND_NOSCAN, __ATOMIC_RELEASE);
+    lock_release(&collected_lists.lock);
+}
+
 /* --- the entries --- */
 
 void *collected_alloc_slow(heap_t *self, enum span_kind kind, size_t size, size_t alignment, bool fresh)
 {
-    if (size > SMALL_MAX || alignment > SMALL_MAX)
+    /* The program may protect pages of what is aligned to a page: malloc/shield.h. */
+    if (size > SMALL_MAX || alignment >= OS_PAGE)
         return fresh ? large_new(self, kind, size, alignment) : NULL;
     collected_t *share = share_of(self);
     uint32_t cls = alignment > 16 ? raw_class(alignment, size) : class_of(size);

@@ -111,6 +111,11 @@ void collected_take_old(size_t *objects, size_t *bytes);
 size_t collected_begin_trace(bool young);
 /* After that: pass the memory of the KIND_KEPT objects, which are scanned as roots, to `range`. */
 void collected_each_kept(void (*range)(uintptr_t from, uintptr_t to));
+/* The same for the large objects that are hidden (malloc/shield.h), whatever their kind. */
+void collected_each_hidden(void (*object)(uintptr_t from, uintptr_t to));
+/* No trace is under way, and none begins meanwhile: from now on the large object is not scanned as an object.
+ * The caller has set COLLECTED_HIDDEN. */
+void collected_hide(span_t *span);
 /* Count the bytes of KIND_KEPT objects as live and not as roots: they are part of the heap, though they were
  * scanned as roots. */
 void collected_count_kept(size_t *live, size_t *roots);

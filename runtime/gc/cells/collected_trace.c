@@ -98,9 +98,20 @@ void collected_each_kept(void (*range)(uintptr_t from, uintptr_t to))
              slot = span_of_slot(slot)->next)
             span_ranges(slot, range);
     for (uint32_t slot = collected_lists.large; slot; slot = span_of_slot(slot)->all_next)
-        if (span_of_slot(slot)->kind == KIND_KEPT) {
+        if (span_of_slot(slot)->kind == KIND_KEPT &&
+            !collected_has_flag(span_of_slot(slot), COLLECTED_HIDDEN)) {
             uintptr_t start = (uintptr_t)region_address(slot);
             range(start, start + large_usable(span_of_slot(slot)));
+        }
+}
+
+/* One that was freed by hand stays on the list until a trace ends, and its pages are accessible again. */
+void collected_each_hidden(void (*object)(uintptr_t from, uintptr_t to))
+{
+    for (uint32_t slot = collected_lists.large; slot; slot = span_of_slot(slot)->all_next)
+        if (collected_has_flag(span_of_slot(slot), COLLECTED_HIDDEN) && bitmaps_of(slot)->allocs & 1) {
+            uintptr_t start = (uintptr_t)region_address(slot);
+            object(start, start + large_usable(span_of_slot(slot)));
         }
 }
 

@@ -343,6 +343,7 @@ void gc_enable(int change)
 /* When this returns no cycle traces, and none does before gc_forbid_end. */
 void gc_forbid_begin(void)
 {
+    trace_hurry();
     lock_acquire(&gc.lock);
     gc.forbidden++;
     forbidden_here++;

@@ -40,7 +40,7 @@ static bool ask(uintptr_t from, uintptr_t to, written_ranges_t *ranges)
     ranges->count = 0;
     spin_acquire(&lock);
     asking = ranges;
-    bool known = written_each_range(from, to, add_range);
+    bool known = written_each_range(from, to, WRITTEN_MAY_READ, add_range);
     spin_release(&lock);
     return known;
 }

@@ -36,7 +36,7 @@ static void add_bytes(uintptr_t from, uintptr_t to)
 static bool is_worth(uintptr_t from, uintptr_t to)
 {
     mapped.bytes = 0;
-    return to - from >= LEAST && written_each_range(from, to, add_bytes) &&
+    return to - from >= LEAST && written_each_range(from, to, WRITTEN_MAY_READ, add_bytes) &&
            mapped.bytes >= (to - from) / SPARSE;
 }
 
@@ -107,7 +107,7 @@ void mapped_scan(mapped_words *words)
     mapped.bytes = 0;
     for (uint32_t i = 0; i < mapped.count; i++) {
         part_t *part = mapped.part = &mapped.parts[i];
-        part->known &= written_each_range(part->from, part->to, copy_and_count);
+        part->known &= written_each_range(part->from, part->to, WRITTEN_MAY_READ, copy_and_count);
     }
 }
 
@@ -151,7 +151,7 @@ static bool each_of_watched(uintptr_t from, uintptr_t to, written_range *visit)
 {
     mapped.visit = visit;
     return mapped.takes == MAPPED_NONE || dirty_look(from, to, visit_dirty, NULL) == DIRTY_OK ||
-           written_each_range(from, to, visit);
+           written_each_range(from, to, WRITTEN_MAY_READ, visit);
 }
 
 /* The first part that reaches beyond the address and is known. */
@@ -180,7 +180,7 @@ bool mapped_each_range(uintptr_t from, uintptr_t to, unsigned may, written_range
             high = part->to < to ? part->to : to;
             known = each_of_watched(from, high, visit);
         } else {
-            known = written_each_range(from, low, visit);
+            known = written_each_range(from, low, may, visit);
         }
         from = high;
     }

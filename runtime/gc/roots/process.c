@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "runtime/cells/cache.h"
+#include "runtime/gc/cells/collected.h"
 #include "runtime/gc/roots/mapped.h"
 #include "runtime/gc/roots/stacks.h"
+#include "runtime/malloc/shield.h"
 #include "runtime/os/os.h"
 #include "runtime/os/own.h"
 #include "runtime/pages/pages.h"
@@ -220,6 +222,14 @@ static void add_mapping(uintptr_t from, uintptr_t to, unsigned may)
         own_subtract(from, to, add_process_part);
 }
 
+/* The object stays, and what it points to. Its pages may permit no access. */
+static void add_hidden(uintptr_t from, uintptr_t to)
+{
+    now.may = 0;
+    note_words((const char *)&from, sizeof from, sizeof from);
+    now.failed |= !written_each_range(from, to, now.may, note_copied);
+}
+
 bool process_is_open(void)
 {
     return written_is_known();
@@ -233,6 +243,8 @@ void process_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
     words.count = 0;
     now.failed = !unused_find();
     now.failed |= !written_each_mapping(add_mapping);
+    if (UNLIKELY(atomic_load(&shield_hides_any)))
+        collected_each_hidden(add_hidden);
     range((uintptr_t)words.at, (uintptr_t)(words.at + words.count));
 }
 

@@ -48,7 +48,7 @@ static bool look_around(uintptr_t inside)
 /* Only pages that were touched are scanned: a mapped file may end before its mapping does. */
 static void add_touched(uintptr_t from, uintptr_t to, void (*range)(uintptr_t from, uintptr_t to))
 {
-    if (!written_each_range(from, to, range))
+    if (!written_each_range(from, to, WRITTEN_MAY_READ, range))
         range(from, to);
 }
 

@@ -29,7 +29,7 @@ static void see_runs(uintptr_t from, uintptr_t to, unsigned may)
         kind = may & WRITTEN_IS_ANONYMOUS;
     }
     if (wanted >= from && wanted < to)
-        CHECK(written_each_range(from, to, see));
+        CHECK(written_each_range(from, to, WRITTEN_MAY_READ, see));
 }
 
 static bool is_written(uintptr_t address)
@@ -113,11 +113,12 @@ Test(written, a_part_of_a_page_may_be_asked_about)
 {
     char *memory = mmap(NULL, 4 * OS_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     memset(memory, 1, 3 * OS_PAGE);
-    cr_assert(written_each_range((uintptr_t)memory + 24, (uintptr_t)memory + 4 * OS_PAGE, note_ends));
+    cr_assert(written_each_range((uintptr_t)memory + 24, (uintptr_t)memory + 4 * OS_PAGE, WRITTEN_MAY_READ,
+                                 note_ends));
     cr_expect_eq(first, (uintptr_t)memory + 24);
     cr_expect_eq(last, (uintptr_t)memory + 3 * OS_PAGE);
     first = 0;
-    cr_assert(written_each_range((uintptr_t)memory, (uintptr_t)memory + 100, note_ends));
+    cr_assert(written_each_range((uintptr_t)memory, (uintptr_t)memory + 100, WRITTEN_MAY_READ, note_ends));
     cr_expect_eq(last, (uintptr_t)memory + 100);
 }
 

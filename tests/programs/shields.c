@@ -1,0 +1,193 @@
+/* Pages of malloc's memory that the program protects itself: shields MODE.
+ *
+ *     keeps ACCESS   blocks that only a protected page knows; ACCESS: none, read, guard. guard: the other
+ *                    pages know them, since the protected one has lost what it had
+ *     flips          two threads protect pages and allow access again, while a third makes garbage
+ *     frees ACCESS   blocks are freed as they are, and their addresses used again
+ *     resizes        realloc of a block with an unreadable page, to more and to less
+ *     maps           guards in a mapping of the program's (MADV_GUARD_INSTALL), beside blocks that only the
+ *                    mapping knows
+ *
+ * guard and maps need Linux 6.13; before that nothing is tested.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "check.h"
+
+enum { PAGE = 4096, COUNT = 100, SIZE = 1000, INSTALL = 102, REMOVE = 103 };
+static const size_t sizes[] = {2 * PAGE, 16 * PAGE, 64 * PAGE, 1024 * PAGE};
+
+static atomic_int over;
+
+__attribute__((noinline)) static void make_garbage(void)
+{
+    for (int i = 0; i < 60000; i++)
+        memset(hide(malloc(SIZE)), 0xee, SIZE);
+}
+
+static char *page_aligned(size_t size)
+{
+    void *p;
+    CHECK(posix_memalign(&p, PAGE, size) == 0);
+    return p;
+}
+
+static void protect(char *page, const char *access)
+{
+    if (strcmp(access, "guard") == 0)
+        CHECK(madvise(page, PAGE, INSTALL) == 0);
+    else
+        CHECK(mprotect(page, PAGE, strcmp(access, "none") == 0 ? PROT_NONE : PROT_READ) == 0);
+}
+
+static void allow(char *page, const char *access)
+{
+    if (strcmp(access, "guard") == 0)
+        CHECK(madvise(page, PAGE, REMOVE) == 0);
+    else
+        CHECK(mprotect(page, PAGE, PROT_READ | PROT_WRITE) == 0);
+}
+
+/* The pointers lie in the first page; under a guard, in the second. */
+__attribute__((noinline)) static char **table_in(char *block, const char *access)
+{
+    return (char **)(void *)(block + (strcmp(access, "guard") == 0 ? PAGE : 0));
+}
+
+__attribute__((noinline)) static char *new_stack(size_t size, const char *access)
+{
+    char *block = page_aligned(size), **table = table_in(block, access);
+    for (int i = 0; i < COUNT; i++)
+        fill(table[i] = malloc(SIZE), SIZE);
+    protect(block, access);
+    return block;
+}
+
+static void keeps(const char *access)
+{
+    static char *stacks[4];
+    for (int i = 0; i < 4; i++)
+        stacks[i] = new_stack(sizes[i], access);
+    make_garbage();
+    for (int i = 0; i < 4; i++) {
+        allow(stacks[i], access);
+        for (int k = 0; k < COUNT; k++)
+            CHECK(is_filled(table_in(stacks[i], access)[k], SIZE));
+        free(stacks[i]);
+    }
+}
+
+/* --- */
+
+static void *flip_until_over(void *unused)
+{
+    (void)unused;
+    char *stacks[4];
+    for (int i = 0; i < 4; i++)
+        stacks[i] = new_stack(sizes[i], "none");
+    for (unsigned round = 0; !over; round++) {
+        char *stack = stacks[round % 4], **table = table_in(stack, "none");
+        allow(stack, "none");
+        CHECK(is_filled(table[round % COUNT], SIZE));
+        fill(table[round % COUNT] = malloc(SIZE), SIZE);
+        protect(stack, "none");
+        if (round % 64 == 63) {
+            free(stack);
+            stacks[round % 4] = new_stack(sizes[round % 4], "none");
+        }
+    }
+    return NULL;
+}
+
+static void flips(void)
+{
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++)
+        CHECK(pthread_create(&threads[i], NULL, flip_until_over, NULL) == 0);
+    for (int i = 0; i < 10; i++)
+        make_garbage();
+    over = 1;
+    for (int i = 0; i < 2; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+}
+
+/* --- */
+
+/* Of the first size the C library's own malloc does not survive this. */
+static void frees(const char *access)
+{
+    for (int i = 1; i < 4; i++) {
+        char *blocks[COUNT];
+        for (int k = 0; k < COUNT; k++)
+            protect(blocks[k] = page_aligned(sizes[i]), access);
+        for (int k = 0; k < COUNT; k++)
+            free(blocks[k]);
+        for (int k = 0; k < COUNT; k++)
+            memset(blocks[k] = page_aligned(sizes[i]), 1, sizes[i]);
+        for (int k = 0; k < COUNT; k++)
+            free(blocks[k]);
+    }
+}
+
+static void resizes(void)
+{
+    for (int i = 1; i < 4; i++)
+        for (size_t to = sizes[i] / 4; to <= sizes[i] * 4; to *= 4) {
+            char *block = new_stack(sizes[i], "none");
+            block = realloc(block, to);
+            CHECK(block);
+            make_garbage();
+            for (int k = 0; k < COUNT; k++)
+                CHECK(is_filled(table_in(block, "none")[k], SIZE));
+            free(block);
+        }
+}
+
+static void maps(void)
+{
+    enum { PAGES = 64 };
+    char *map = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(map != MAP_FAILED);
+    for (int i = 0; i < PAGES; i++)
+        memset(map + i * PAGE, 0, PAGE);
+    for (int i = 0; i < PAGES; i++) {
+        if (i % 4)
+            fill(*(char **)(void *)(map + i * PAGE + 8) = malloc(SIZE), SIZE);
+        else
+            protect(map + i * PAGE, "guard");
+    }
+    CHECK(mprotect(map + PAGES / 2 * PAGE, PAGES / 2 * PAGE, PROT_NONE) == 0);
+    make_garbage();
+    CHECK(mprotect(map + PAGES / 2 * PAGE, PAGES / 2 * PAGE, PROT_READ | PROT_WRITE) == 0);
+    for (int i = 0; i < PAGES; i++)
+        CHECK(i % 4 == 0 || is_filled(*(char **)(void *)(map + i * PAGE + 8), SIZE));
+}
+
+static int knows_guards(void)
+{
+    char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return page != MAP_FAILED && madvise(page, PAGE, INSTALL) == 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *mode = argc > 1 ? argv[1] : "", *access = argc > 2 ? argv[2] : "none";
+    if ((strcmp(access, "guard") == 0 || strcmp(mode, "maps") == 0) && !knows_guards())
+        return 0;
+    if (strcmp(mode, "keeps") == 0)
+        keeps(access);
+    else if (strcmp(mode, "flips") == 0)
+        flips();
+    else if (strcmp(mode, "frees") == 0)
+        frees(access);
+    else if (strcmp(mode, "resizes") == 0)
+        resizes();
+    else if (strcmp(mode, "maps") == 0)
+        maps();
+    else
+        CHECK(!"no such mode");
+    return 0;
+}
