@@ -45,10 +45,21 @@ bool shield_note(span_t *span, bool hides)
     return (~__atomic_fetch_or(&span->flags, flags, __ATOMIC_SEQ_CST) & flags) != 0;
 }
 
+/* Page by page, so that what is there stays. */
+static void renew_missing(char *start, size_t bytes)
+{
+    for (char *page = start; page < start + bytes; page += OS_PAGE)
+        if (!os_unprotect(page, OS_PAGE))
+            os_renew(page, OS_PAGE);
+}
+
 void shield_lift(span_t *span)
 {
     int saved = errno;
-    os_unprotect(span_start(span), large_usable(span));
+    char *start = span_start(span);
+    size_t bytes = large_usable(span);
+    if (!os_unprotect(start, bytes))
+        renew_missing(start, bytes);
     errno = saved;
 }
 

@@ -1,5 +1,6 @@
-/* shield: large objects of which the program has protected pages itself, by mprotect or MADV_GUARD_INSTALL: a
- * stack from malloc with a guard page, a secret that is readable only while it is used.
+/* shield: large objects of which the program has protected pages itself, by mprotect or madvise: a stack from
+ * malloc with a guard page, a secret that is readable only while it is used, a buffer of RDMA that children
+ * of fork do not get (MADV_DONTFORK).
  *
  *     | guard page | the program's stack ... |      large object: SHIELDED; HIDDEN if a page is unreadable
  *
@@ -32,8 +33,8 @@ span_t *shield_find(uintptr_t from, uintptr_t to);
  * freed. */
 bool shield_note(span_t *span, bool hides);
 
-/* Make all pages of the object readable and writable. Its flags stay. Keeps errno. By the thread that
- * frees or resizes it. */
+/* Make all pages of the object readable and writable. Those that a child of fork has not got are empty there.
+ * The object's flags stay. Keeps errno. By the thread that frees or resizes it. */
 void shield_lift(span_t *span);
 static inline void shield_lift_if_any(span_t *span)
 {

@@ -77,11 +77,11 @@ bool os_forbid(void *start, size_t size)
     return protect(start, size, PROT_NONE);
 }
 
-void os_unprotect(void *start, size_t size)
+bool os_unprotect(void *start, size_t size)
 {
     enum { MADV_GUARD_REMOVE_ = 103 }; /* Linux 6.13; named here because older headers lack it */
-    protect(start, size, PROT_READ | PROT_WRITE);
     advise(start, size, MADV_GUARD_REMOVE_);
+    return advise(start, size, MADV_DOFORK) == 0 && protect(start, size, PROT_READ | PROT_WRITE);
 }
 
 /* By a new mapping: mprotect alone would leave the charge. */

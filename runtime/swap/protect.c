@@ -77,8 +77,10 @@ EXPORT int pkey_mprotect(void *start, size_t size, int access, int key)
                   has_key || !(access & PROT_READ));
 }
 
+/* What a child of fork does not get is unreadable there. */
 EXPORT int madvise(void *start, size_t size, int advice)
 {
     const request_t request = {SYS_madvise, start, size, advice, 0};
-    return change(&request, advice == MADV_GUARD_INSTALL_, true);
+    bool hides = advice == MADV_GUARD_INSTALL_ || advice == MADV_DONTFORK;
+    return change(&request, hides, hides);
 }

@@ -17,10 +17,11 @@ for access in none read guard; do
 done
 
 for debug in poison=1,gcverify=1 poison=1,gcconcurrent=always poison=1,gcconcurrent=always,gcyoung=always; do
-    for mode in flips resizes maps; do
+    for mode in flips resizes forks maps; do
         passes WEIR_COLLECT=1 WEIR_DEBUG=$debug "$WEIR_PROGRAMS/shields" $mode
     done
 done
 for setting in WEIR_GOGC=100 WEIR_DEBUG=harden=1 WEIR_MEMLIMIT=1GiB; do
     passes $setting "$WEIR_PROGRAMS/shields" resizes
+    passes $setting "$WEIR_PROGRAMS/shields" forks
 done

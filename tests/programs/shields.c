@@ -5,6 +5,7 @@
  *     flips          two threads protect pages and allow access again, while a third makes garbage
  *     frees ACCESS   blocks are freed as they are, and their addresses used again
  *     resizes        realloc of a block with an unreadable page, to more and to less
+ *     forks          children use, resize and free blocks that they did not get (MADV_DONTFORK), and collect
  *     maps           guards in a mapping of the program's (MADV_GUARD_INSTALL), beside blocks that only the
  *                    mapping knows
  *
@@ -14,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "check.h"
 
@@ -146,6 +148,41 @@ static void resizes(void)
         }
 }
 
+static void be_child(char **blocks)
+{
+    make_garbage();
+    for (int i = 1; i < 4; i++)
+        free(blocks[i]);
+    for (int i = 1; i < 4; i++)
+        memset(page_aligned(sizes[i]), 1, sizes[i]);
+    make_garbage();
+    _exit(0);
+}
+
+static void forks(void)
+{
+    for (int round = 0; round < 3; round++) {
+        char *blocks[4];
+        for (int i = 1; i < 4; i++)
+            CHECK(madvise(blocks[i] = page_aligned(sizes[i]), sizes[i], MADV_DONTFORK) == 0);
+        pid_t child = fork();
+        CHECK(child >= 0);
+        if (child == 0)
+            be_child(blocks);
+        int status;
+        CHECK(waitpid(child, &status, 0) == child && status == 0);
+        for (int i = 1; i < 4; i++)
+            free(blocks[i]);
+    }
+    char *block = page_aligned(sizes[3]);
+    fill(block, sizes[3]);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(!is_filled(block, sizes[3]));
+    int status;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
 static void maps(void)
 {
     enum { PAGES = 64 };
@@ -185,6 +222,8 @@ int main(int argc, char **argv)
         frees(access);
     else if (strcmp(mode, "resizes") == 0)
         resizes();
+    else if (strcmp(mode, "forks") == 0)
+        forks();
     else if (strcmp(mode, "maps") == 0)
         maps();
     else
