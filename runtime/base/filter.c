@@ -206,6 +206,7 @@ static const struct call {
     {FILTER_THREADS, SYS_clone3, {0, 88}},
     {FILTER_THREADS, SYS_set_robust_list, {0, 24}},
     {FILTER_THREADS, SYS_rseq, {0, 32}},
+    {FILTER_THREADS, SYS_rt_sigaction, {33 /* SIGSETXID */, 0, 0, 8}}, /* the first time */
     {FILTER_FENCE, SYS_membarrier, {MEMBARRIER_CMD_PRIVATE_EXPEDITED}},
     {FILTER_COPY, SYS_process_vm_readv, {0, 0, 1, 0, 1}},
     {FILTER_YIELD, SYS_sched_yield, {0}},

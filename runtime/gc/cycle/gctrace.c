@@ -81,7 +81,8 @@ void gctrace_add_limiter(text_t *text, bool on, uint64_t number)
 {
     text_add_str(text, on ? "gc limiter on after gc " : "gc limiter off after gc ");
     text_add_u64(text, number);
-    text_add_str(text, on ? ": half of the CPU went into collecting, the limit may be exceeded\n" : "\n");
+    text_add_str(text,
+                 on ? ": half of the CPU went into collecting; a limit, if set, may be exceeded\n" : "\n");
 }
 
 /* --- the listener --- */

@@ -26,7 +26,7 @@
  * and at most three decimals; all are rounded down. Two more lines, which Go does not have, say that the
  * limiter goes on or off:
  *
- *     gc limiter on after gc 7: half of the CPU went into collecting, the limit may be exceeded
+ *     gc limiter on after gc 7: half of the CPU went into collecting; a limit, if set, may be exceeded
  *     gc limiter off after gc 9
  *
  * Allocates nothing; may be called with the world stopped.

@@ -139,7 +139,8 @@ Test(gctrace, limiter)
     text_t text = text_on(room, sizeof room);
     gctrace_add_limiter(&text, true, 7);
     cr_expect_str_eq(
-        room, "gc limiter on after gc 7: half of the CPU went into collecting, the limit may be exceeded\n");
+        room,
+        "gc limiter on after gc 7: half of the CPU went into collecting; a limit, if set, may be exceeded\n");
     text = text_on(room, sizeof room);
     gctrace_add_limiter(&text, false, 9);
     cr_expect_str_eq(room, "gc limiter off after gc 9\n");
