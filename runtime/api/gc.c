@@ -11,6 +11,7 @@
 #include "runtime/gc/refs/death.h"
 #include "runtime/gc/roots/stacks.h"
 #include "runtime/heap/heap.h"
+#include "runtime/malloc/shield.h"
 #include "runtime/os/copy.h"
 #include "runtime/threads/attach.h"
 #include "runtime/threads/world.h"
@@ -49,12 +50,19 @@ void *weir_gc_alloc_typed(const weir_type *type, size_t count)
     return p;
 }
 
+/* A hidden object was scanned as one before (collected_hide). */
+static enum span_kind kind_for_moved(span_t *span)
+{
+    bool was_scanned = span_is_large(span) && collected_has_flag(span, COLLECTED_HIDDEN);
+    return was_scanned && span->kind == KIND_NOSCAN ? KIND_SCAN : (enum span_kind)span->kind;
+}
+
 /* Move an object that holds `held` bytes. The new object is not scanned before its type is in place; until
  * then the old one still is. */
 static void *move(void *object, span_t *span, size_t held, size_t size)
 {
     void *to = span->kind == KIND_TYPED ? gc_alloc(KIND_TYPED, size + sizeof(weir_type *))
-                                        : gc_alloc_with_end((enum span_kind)span->kind, size);
+                                        : gc_alloc_with_end(kind_for_moved(span), size);
     if (!to)
         return NULL;
     os_copy_written(to, object, held < size ? held : size);
@@ -68,6 +76,8 @@ static void *move(void *object, span_t *span, size_t held, size_t size)
 
 static void *resize(void *object, span_t *span, size_t size)
 {
+    if (span_is_large(span))
+        shield_lift_if_any(span);
     bool typed = span->kind == KIND_TYPED;
     size_t all = heap_usable_size(object), held = typed ? all - sizeof(weir_type *) : all;
     size_t most = typed ? held : all - 1;

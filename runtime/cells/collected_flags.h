@@ -19,7 +19,8 @@ enum { COLLECTED_KINDS = KIND_COUNT - KIND_SCAN };
  *   SAMPLED      a large object, manual ones too, that is a sample of the heap profile or charged to an
  *                account (profile/sampled.h)
  *   SHIELDED     a large object, manual ones too, of which the program has protected pages (malloc/shield.h).
- *   HIDDEN       Among them unreadable ones. Set by any thread, never cleared */
+ *                Set by any thread; it stays until the addresses have another owner
+ *   HIDDEN       likewise, and a page is or was unreadable, or will be */
 enum {
     COLLECTED_HAS_RECORD = 1,
     COLLECTED_WATCHED = 2,

@@ -21,8 +21,8 @@ static bool is_around(span_t *span, uintptr_t from, uintptr_t to)
     return span_is_large(span) && start <= from && to - start <= large_usable(span);
 }
 
-/* A program that protects parts of one large object again and again, as a collector of its own may, finds it
- * at once. */
+/* The later slots of a manual object do not say where it begins, hence the walk. A program that protects
+ * parts of one large object again and again, as a collector of its own may, finds it at once. */
 span_t *shield_find(uintptr_t from, uintptr_t to)
 {
     static _Atomic uint32_t last; /* where the object of the last call began */
@@ -37,20 +37,11 @@ span_t *shield_find(uintptr_t from, uintptr_t to)
     return span;
 }
 
-bool shield_note(span_t *span, bool hides)
+void shield_note(span_t *span, bool hides)
 {
-    uint32_t flags = COLLECTED_SHIELDED | (hides ? COLLECTED_HIDDEN : 0);
     if (hides)
         atomic_store(&shield_hides_any, true);
-    return (~__atomic_fetch_or(&span->flags, flags, __ATOMIC_SEQ_CST) & flags) != 0;
-}
-
-/* Page by page, so that what is there stays. */
-static void renew_missing(char *start, size_t bytes)
-{
-    for (char *page = start; page < start + bytes; page += OS_PAGE)
-        if (!os_unprotect(page, OS_PAGE))
-            os_renew(page, OS_PAGE);
+    collected_set_flag(span, COLLECTED_SHIELDED | (hides ? COLLECTED_HIDDEN : 0));
 }
 
 void shield_lift(span_t *span)
@@ -58,8 +49,10 @@ void shield_lift(span_t *span)
     int saved = errno;
     char *start = span_start(span);
     size_t bytes = large_usable(span);
-    if (!os_unprotect(start, bytes))
-        renew_missing(start, bytes);
+    if (!os_unprotect(start, bytes) && errno == ENOMEM) {
+        os_map_missing(start, bytes);
+        os_unprotect(start, bytes);
+    }
     errno = saved;
 }
 

@@ -29,9 +29,8 @@ extern _Atomic bool shield_hides_any;
  * thread, while the object is not freed. Takes longer the further the object reaches below `from`, unless it
  * is the object of the last call. */
 span_t *shield_find(uintptr_t from, uintptr_t to);
-/* Set both flags, or only SHIELDED. True: they were not set before. By any thread, while the object is not
- * freed. */
-bool shield_note(span_t *span, bool hides);
+/* Set SHIELDED, or both flags. By any thread, while the object is not freed. */
+void shield_note(span_t *span, bool hides);
 
 /* Make all pages of the object readable and writable. Those that a child of fork has not got are empty there.
  * The object's flags stay. Keeps errno. By the thread that frees or resizes it. */

@@ -33,6 +33,10 @@ static int advise(void *start, size_t size, int advice)
     return (int)syscall(SYS_madvise, start, size, advice);
 }
 
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
 static void *reserve(size_t size, size_t alignment, bool is_own)
 {
     size_t padded = size + (alignment > OS_PAGE ? alignment : 0);
@@ -81,7 +85,19 @@ bool os_unprotect(void *start, size_t size)
 {
     enum { MADV_GUARD_REMOVE_ = 103 }; /* Linux 6.13; named here because older headers lack it */
     advise(start, size, MADV_GUARD_REMOVE_);
+    advise(start, size, MADV_KEEPONFORK);
     return advise(start, size, MADV_DOFORK) == 0 && protect(start, size, PROT_READ | PROT_WRITE);
+}
+
+/* A kernel that is older than the flag (Linux 4.17) may map somewhere else. */
+void os_map_missing(void *start, size_t size)
+{
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    for (char *page = start, *end = page + size; page < end; page += OS_PAGE) {
+        void *mapped = mmap(page, OS_PAGE, PROT_READ | PROT_WRITE, flags, -1, 0);
+        if (mapped != MAP_FAILED && mapped != page)
+            munmap(mapped, OS_PAGE);
+    }
 }
 
 /* By a new mapping: mprotect alone would leave the charge. */

@@ -40,9 +40,11 @@ bool os_commit(void *start, size_t size);
 /* Make a committed range inaccessible, until os_commit. */
 bool os_forbid(void *start, size_t size);
 /* Undo what the program has done to the protection of a committed range: it is readable and writable,
- * without guards, and children of fork have it. False: a part is not mapped (in a child, MADV_DONTFORK), or
- * the kernel refuses. */
+ * without guards, and children of fork have it, with its content. False: the kernel refuses; errno is ENOMEM
+ * if a part is not mapped (in a child, MADV_DONTFORK). */
 bool os_unprotect(void *start, size_t size);
+/* Map the pages of the range that are not mapped. Never touches one that is. */
+void os_map_missing(void *start, size_t size);
 /* Make a committed range reserved again: inaccessible, and free of charge. */
 bool os_decommit(void *start, size_t size);
 /* Does the kernel count what is committed against a bound: RLIMIT_AS, RLIMIT_DATA, or strict overcommit? */

@@ -170,7 +170,7 @@ static uintptr_t report(const question_t *question, uintptr_t from)
     for (size_t i = 0; i < REGIONS && question->regions[i].end; i++) {
         const pagemap_region_t *region = &question->regions[i];
         from = region->end;
-        if (question->written && region->categories & PAGEMAP_PRESENT)
+        if (question->written && (region->categories & PAGEMAP_PRESENT || question->flags != LOOK))
             tell(question, region->start, region->end);
         else if (question->written)
             peek_each_readable(region->start, region->end, tell, question);

@@ -7,7 +7,8 @@
  *     forbid collecting; hide the object; make the page unreadable; allow collecting
  *
  * May be called in signal handlers, as in the C library, where the page faults that a program provokes are
- * handled. If the interrupted code may hold a lock that the steps need, only the page is made unreadable.
+ * handled. If the interrupted code may hold a lock that the steps need, the object is hidden when the next
+ * trace begins.
  */
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -42,9 +43,12 @@ static int make_hidden(const request_t *request, span_t *span)
     return result;
 }
 
-static bool is_scanned(const span_t *span)
+/* Is it scanned as an object, and can that be changed? The kind tells, and not the flag: another thread may
+ * be waiting to hide the object. An object with a type stays as it is. */
+static bool is_to_be_hidden(const span_t *span)
 {
-    return span->kind != KIND_MANUAL && span->kind != KIND_NOSCAN;
+    return span->kind == KIND_SCAN ||
+           (span->kind == KIND_KEPT && !collected_has_flag(span, COLLECTED_HIDDEN));
 }
 
 /* takes_some: pages lose access that the heap's have; hides: even that to read them. */
@@ -54,10 +58,12 @@ static int change(const request_t *request, bool takes_some, bool hides)
     bool is_ours = takes_some && region_owns(request->start) &&
                    !__builtin_add_overflow(from, request->size, &to) && request->size > 0;
     span_t *span = is_ours ? shield_find(from, to) : NULL;
-    hides = hides && span && is_scanned(span);
-    bool is_new = span && shield_note(span, hides);
-    if (is_new && hides && swap_may_wait())
+    if (!span)
+        return make(request);
+    bool is_hiding = hides && is_to_be_hidden(span);
+    if (is_hiding && swap_may_wait())
         return make_hidden(request, span);
+    shield_note(span, is_hiding);
     return make(request);
 }
 
@@ -82,5 +88,5 @@ EXPORT int madvise(void *start, size_t size, int advice)
 {
     const request_t request = {SYS_madvise, start, size, advice, 0};
     bool hides = advice == MADV_GUARD_INSTALL_ || advice == MADV_DONTFORK;
-    return change(&request, hides, hides);
+    return change(&request, hides || advice == MADV_WIPEONFORK, hides);
 }

@@ -17,7 +17,7 @@ for access in none read guard; do
 done
 
 for debug in poison=1,gcverify=1 poison=1,gcconcurrent=always poison=1,gcconcurrent=always,gcyoung=always; do
-    for mode in flips resizes forks maps; do
+    for mode in flips pairs resizes forks maps; do
         passes WEIR_COLLECT=1 WEIR_DEBUG=$debug "$WEIR_PROGRAMS/shields" $mode
     done
 done

@@ -3,6 +3,7 @@
  *     keeps ACCESS   blocks that only a protected page knows; ACCESS: none, read, guard. guard: the other
  *                    pages know them, since the protected one has lost what it had
  *     flips          two threads protect pages and allow access again, while a third makes garbage
+ *     pairs          two threads protect pages of one block, while a third makes garbage
  *     frees ACCESS   blocks are freed as they are, and their addresses used again
  *     resizes        realloc of a block with an unreadable page, to more and to less
  *     forks          children use, resize and free blocks that they did not get (MADV_DONTFORK), and collect
@@ -116,6 +117,41 @@ static void flips(void)
         CHECK(pthread_join(threads[i], NULL) == 0);
 }
 
+static char *shared;
+
+static void *flip_page(void *page)
+{
+    for (int round = 0; round < 20; round++) {
+        allow(page, "none");
+        protect(page, "none");
+        sleep_ms(1);
+    }
+    return NULL;
+}
+
+static void *make_garbage_until_over(void *unused)
+{
+    (void)unused;
+    while (!over)
+        make_garbage();
+    return NULL;
+}
+
+static void pairs(void)
+{
+    pthread_t garbage, first, second;
+    CHECK(pthread_create(&garbage, NULL, make_garbage_until_over, NULL) == 0);
+    for (int round = 0; round < 20; round++) {
+        shared = page_aligned(sizes[2]);
+        CHECK(pthread_create(&first, NULL, flip_page, shared) == 0);
+        CHECK(pthread_create(&second, NULL, flip_page, shared + PAGE) == 0);
+        CHECK(pthread_join(first, NULL) == 0 && pthread_join(second, NULL) == 0);
+        free(shared);
+    }
+    over = 1;
+    CHECK(pthread_join(garbage, NULL) == 0);
+}
+
 /* --- */
 
 /* Of the first size the C library's own malloc does not survive this. */
@@ -159,8 +195,27 @@ static void be_child(char **blocks)
     _exit(0);
 }
 
+/* What the program asked for one block says nothing of the next at its address. */
+static void be_wiped(void)
+{
+    for (int i = 1; i < 4; i++) {
+        char *block = page_aligned(sizes[i]);
+        CHECK(madvise(block, sizes[i], MADV_WIPEONFORK) == 0);
+        free(block);
+        block = page_aligned(sizes[i]);
+        fill(block, sizes[i]);
+        pid_t child = fork();
+        if (child == 0)
+            _exit(!is_filled(block, sizes[i]));
+        int status;
+        CHECK(waitpid(child, &status, 0) == child && status == 0);
+        free(block);
+    }
+}
+
 static void forks(void)
 {
+    be_wiped();
     for (int round = 0; round < 3; round++) {
         char *blocks[4];
         for (int i = 1; i < 4; i++)
@@ -218,6 +273,8 @@ int main(int argc, char **argv)
         keeps(access);
     else if (strcmp(mode, "flips") == 0)
         flips();
+    else if (strcmp(mode, "pairs") == 0)
+        pairs();
     else if (strcmp(mode, "frees") == 0)
         frees(access);
     else if (strcmp(mode, "resizes") == 0)

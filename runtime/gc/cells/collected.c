@@ -10,6 +10,7 @@
 #include "runtime/gc/cells/collected_span.h"
 #include "runtime/malloc/large.h"
 #include "runtime/malloc/raw.h"
+#include "runtime/malloc/shield.h"
 #include "runtime/os/copy.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
@@ -262,6 +263,7 @@ void collected_large_forget(span_t *span)
 void collected_hide(span_t *span)
 {
     lock_acquire(&collected_lists.lock);
+    shield_note(span, true);
     if (span->kind == KIND_SCAN)
         __atomic_store_n(&span->kind, KIND_NOSCAN, __ATOMIC_RELEASE);
     lock_release(&collected_lists.lock);

@@ -113,8 +113,8 @@ size_t collected_begin_trace(bool young);
 void collected_each_kept(void (*range)(uintptr_t from, uintptr_t to));
 /* The same for the large objects that are hidden (malloc/shield.h), whatever their kind. */
 void collected_each_hidden(void (*object)(uintptr_t from, uintptr_t to));
-/* No trace is under way, and none begins meanwhile: from now on the large object is not scanned as an object.
- * The caller has set COLLECTED_HIDDEN. */
+/* No trace is under way, and none begins meanwhile: make the large object, of KIND_SCAN or KIND_KEPT, a
+ * hidden one. From now on it is not scanned as an object. If it was of KIND_SCAN, it stays of KIND_NOSCAN. */
 void collected_hide(span_t *span);
 /* Count the bytes of KIND_KEPT objects as live and not as roots: they are part of the heap, though they were
  * scanned as roots. */

@@ -11,6 +11,7 @@
 #include "runtime/gc/cells/collected.h"
 #include "runtime/malloc/large.h"
 #include "runtime/malloc/orphans.h"
+#include "runtime/malloc/shield.h"
 #include "runtime/os/check.h"
 #include "runtime/os/os.h"
 #include "runtime/threads/world.h"
@@ -211,8 +212,18 @@ static void check_kept_marks(void)
                 }
 }
 
+/* Objects that were to be hidden while that was not possible: swap/protect.c. */
+static void hide_large(void)
+{
+    for (uint32_t slot = collected_lists.large; slot; slot = span_of_slot(slot)->all_next)
+        if (span_of_slot(slot)->kind == KIND_SCAN && collected_has_flag(span_of_slot(slot), COLLECTED_HIDDEN))
+            __atomic_store_n(&span_of_slot(slot)->kind, KIND_NOSCAN, __ATOMIC_RELEASE);
+}
+
 size_t collected_begin_trace(bool young)
 {
+    if (UNLIKELY(atomic_load(&shield_hides_any)))
+        hide_large();
     if (young && UNLIKELY(options.gcverify))
         check_kept_marks();
     if (!young && (collected_lists.tracing || collected_lists.marks_left || collected_lists.keeps_marks))

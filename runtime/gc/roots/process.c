@@ -171,8 +171,8 @@ static void note_copy(size_t size, bool follows)
         memcpy(copy.below, copy.at + size - sizeof copy.below, sizeof copy.below);
 }
 
-/* Note the words of memory that is read by copying: as much at once as can be read, and pages that permit no
- * reading one by one. A page that is unmapped by then holds no root. */
+/* Note the words of memory that is read by copying. peek stops at the first page that permits no reading:
+ * that one is copied alone. A page that is unmapped by then holds no root. */
 static void note_copied(uintptr_t from, uintptr_t to)
 {
     bool follows = false;
@@ -222,12 +222,13 @@ static void add_mapping(uintptr_t from, uintptr_t to, unsigned may)
         own_subtract(from, to, add_process_part);
 }
 
-/* The object stays, and what it points to. Its pages may permit no access. */
+/* The object stays, and what it points to. Some of its pages may permit no access: these are copied one by
+ * one. */
 static void add_hidden(uintptr_t from, uintptr_t to)
 {
-    now.may = 0;
+    now.may = WRITTEN_MAY_READ;
     note_words((const char *)&from, sizeof from, sizeof from);
-    now.failed |= !written_each_range(from, to, now.may, note_copied);
+    now.failed |= !written_each_range(from, to, 0, note_copied);
 }
 
 bool process_is_open(void)
@@ -240,12 +241,24 @@ void process_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
     now.here = here;
     now.range = range;
     now.may_vanish = world_may_unmap() || strangers_run();
-    words.count = 0;
-    now.failed = !unused_find();
+    now.failed |= !unused_find();
     now.failed |= !written_each_mapping(add_mapping);
-    if (UNLIKELY(atomic_load(&shield_hides_any)))
-        collected_each_hidden(add_hidden);
     range((uintptr_t)words.at, (uintptr_t)(words.at + words.count));
+}
+
+void process_each_hidden(void (*range)(uintptr_t from, uintptr_t to))
+{
+    size_t before = words.count;
+    if (LIKELY(!atomic_load(&shield_hides_any)))
+        return;
+    collected_each_hidden(add_hidden);
+    range((uintptr_t)(words.at + before), (uintptr_t)(words.at + words.count));
+}
+
+void process_begin(void)
+{
+    words.count = 0;
+    now.failed = false;
 }
 
 bool process_was_open(void)

@@ -23,11 +23,18 @@
 
 /* Can it be found out what the process has written? If not, nothing may be collected. */
 bool process_is_open(void);
-/* Was everything found by the last process_each? If not, everything has to be kept. This happens if the
+/* Call this before the two below, once for each search. */
+void process_begin(void);
+
+/* Was everything found since process_begin? If not, everything has to be kept. This happens if the
  * process has no file descriptor left, or has closed one of ours. */
 bool process_was_open(void);
 
 /* Call `range` for every range of roots, with the world stopped; the caller's own stack begins at `here`. */
 void process_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to));
+
+/* The same for the content of objects with pages that the program has made unreadable (malloc/shield.h). In
+ * all modes, after process_each if that is called. */
+void process_each_hidden(void (*range)(uintptr_t from, uintptr_t to));
 
 #endif

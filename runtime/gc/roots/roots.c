@@ -149,10 +149,13 @@ static void add_process(uintptr_t here, void (*range)(uintptr_t from, uintptr_t 
 
 void roots_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to))
 {
+    process_begin();
     if (options.collect)
         add_process(here, range);
     else
         add_threads_and_data(here, range);
+    source = (root_source_t){.kind = WEIR_ROOT_MAPPING};
+    process_each_hidden(range);
     source = (root_source_t){.kind = WEIR_ROOT_RANGE};
     program_roots_each(range);
     source.kind = WEIR_ROOT_RUNTIME;
