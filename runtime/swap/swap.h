@@ -18,6 +18,7 @@
 /* Exported functions that the headers of this C library do not declare (any more, or yet). */
 void cfree(void *p);
 int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library);
+int pkey_mprotect(void *start, size_t size, int access, int key);
 void free_sized(void *p, size_t size);
 void free_aligned_sized(void *p, size_t alignment, size_t size);
 
