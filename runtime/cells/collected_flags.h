@@ -19,8 +19,9 @@ enum { COLLECTED_KINDS = KIND_COUNT - KIND_SCAN };
  *   SAMPLED      a large object, manual ones too, that is a sample of the heap profile or charged to an
  *                account (profile/sampled.h)
  *   SHIELDED     a large object, manual ones too, of which the program has protected pages (malloc/shield.h).
- *                Set by any thread; it stays until the addresses have another owner
- *   HIDDEN       likewise, and a page is or was unreadable, or will be */
+ *                Set by any thread; cleared by the one that makes them accessible again
+ *   HIDDEN       likewise, and a page is or was unreadable, or is about to be. It stays until the addresses
+ *                have another owner */
 enum {
     COLLECTED_HAS_RECORD = 1,
     COLLECTED_WATCHED = 2,

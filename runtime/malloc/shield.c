@@ -47,6 +47,7 @@ void shield_note(span_t *span, bool hides)
 void shield_lift(span_t *span)
 {
     int saved = errno;
+    collected_clear_flag(span, COLLECTED_SHIELDED);
     char *start = span_start(span);
     size_t bytes = large_usable(span);
     if (!os_unprotect(start, bytes) && errno == ENOMEM) {

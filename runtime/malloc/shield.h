@@ -32,8 +32,8 @@ span_t *shield_find(uintptr_t from, uintptr_t to);
 /* Set SHIELDED, or both flags. By any thread, while the object is not freed. */
 void shield_note(span_t *span, bool hides);
 
-/* Make all pages of the object readable and writable. Those that a child of fork has not got are empty there.
- * The object's flags stay. Keeps errno. By the thread that frees or resizes it. */
+/* Make all pages of the object readable and writable: it is not SHIELDED any more. Pages that a child of fork
+ * has not got are empty there. Keeps errno. By the thread that frees or resizes the object. */
 void shield_lift(span_t *span);
 static inline void shield_lift_if_any(span_t *span)
 {

@@ -46,6 +46,7 @@ enum dirty dirty_begin_within(uintptr_t mappings_from, uintptr_t mappings_to, ui
  * nothing is known of the others. */
 enum dirty dirty_ask(uintptr_t from, uintptr_t to,
                      void (*written)(void *context, uintptr_t low, uintptr_t high), void *context);
+/* The same without protecting the pages again. Pages that cannot be read are left out: peek_each_readable. */
 enum dirty dirty_look(uintptr_t from, uintptr_t to,
                       void (*written)(void *context, uintptr_t low, uintptr_t high), void *context);
 enum dirty dirty_join(uintptr_t from, uintptr_t to);

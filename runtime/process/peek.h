@@ -11,9 +11,9 @@
  * A word that is being written may be copied in part. By any thread; keeps errno. */
 size_t peek(void *to, uintptr_t from, size_t size);
 
-/* Call `visit` for those of whole pages that a load may read, in runs. For pages that the kernel reports as
- * swapped: it reports so, too, those on which every access faults (MADV_GUARD_INSTALL, poisoned memory). All
- * count as readable if the kernel does not tell. As above. */
+/* Call `visit` for each run of pages of [from, to) that can be read. Meant for pages that the kernel reports
+ * as swapped, since it reports pages on which every access faults (MADV_GUARD_INSTALL, poisoned memory) in
+ * the same way. If the kernel does not tell, all count as readable. By any thread; keeps errno. */
 void peek_each_readable(uintptr_t from, uintptr_t to,
                         void (*visit)(const void *context, uintptr_t from, uintptr_t to),
                         const void *context);

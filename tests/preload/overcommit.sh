@@ -5,13 +5,13 @@
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
 knob=/proc/sys/vm/overcommit_memory
-[ -w "$knob" ] && before=$(cat "$knob") && { echo "$before" >"$knob"; } 2>/dev/null || {
-    echo "SKIPPED: $knob cannot be written here"
-    exit 77
-}
 exec {lock}<"$knob"
 flock "$lock"
 before=$(cat "$knob")
+if ! { echo "$before" >"$knob"; } 2>/dev/null; then
+    echo "SKIPPED: $knob cannot be written here"
+    exit 77
+fi
 exec {keeper}> >(exec setsid sh -c 'trap "" HUP INT TERM; cat >/dev/null; echo "$1" >"$2"' keeper "$before" "$knob")
 keeper_id=$!
 exec {lock}<&-

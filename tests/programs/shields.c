@@ -105,8 +105,9 @@ static void *flip_until_over(void *unused)
     return NULL;
 }
 
-static void flips(void)
+static void flips(const char *unused)
 {
+    (void)unused;
     pthread_t threads[2];
     for (int i = 0; i < 2; i++)
         CHECK(pthread_create(&threads[i], NULL, flip_until_over, NULL) == 0);
@@ -137,8 +138,9 @@ static void *make_garbage_until_over(void *unused)
     return NULL;
 }
 
-static void pairs(void)
+static void pairs(const char *unused)
 {
+    (void)unused;
     pthread_t garbage, first, second;
     CHECK(pthread_create(&garbage, NULL, make_garbage_until_over, NULL) == 0);
     for (int round = 0; round < 20; round++) {
@@ -170,8 +172,9 @@ static void frees(const char *access)
     }
 }
 
-static void resizes(void)
+static void resizes(const char *unused)
 {
+    (void)unused;
     for (int i = 1; i < 4; i++)
         for (size_t to = sizes[i] / 4; to <= sizes[i] * 4; to *= 4) {
             char *block = new_stack(sizes[i], "none");
@@ -182,6 +185,22 @@ static void resizes(void)
                 CHECK(is_filled(table_in(block, "none")[k], SIZE));
             free(block);
         }
+}
+
+static void expect_success(pid_t child)
+{
+    int status;
+    CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+}
+
+/* Does a child of fork have the block as it is? */
+static void expect_whole_in_child(char *block, size_t size)
+{
+    fill(block, size);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(!is_filled(block, size));
+    expect_success(child);
 }
 
 static void be_child(char **blocks)
@@ -203,43 +222,32 @@ static void be_wiped(void)
         CHECK(madvise(block, sizes[i], MADV_WIPEONFORK) == 0);
         free(block);
         block = page_aligned(sizes[i]);
-        fill(block, sizes[i]);
-        pid_t child = fork();
-        if (child == 0)
-            _exit(!is_filled(block, sizes[i]));
-        int status;
-        CHECK(waitpid(child, &status, 0) == child && status == 0);
+        expect_whole_in_child(block, sizes[i]);
         free(block);
     }
 }
 
-static void forks(void)
+static void forks(const char *unused)
 {
+    (void)unused;
     be_wiped();
     for (int round = 0; round < 3; round++) {
         char *blocks[4];
         for (int i = 1; i < 4; i++)
             CHECK(madvise(blocks[i] = page_aligned(sizes[i]), sizes[i], MADV_DONTFORK) == 0);
         pid_t child = fork();
-        CHECK(child >= 0);
         if (child == 0)
             be_child(blocks);
-        int status;
-        CHECK(waitpid(child, &status, 0) == child && status == 0);
+        expect_success(child);
         for (int i = 1; i < 4; i++)
             free(blocks[i]);
     }
-    char *block = page_aligned(sizes[3]);
-    fill(block, sizes[3]);
-    pid_t child = fork();
-    if (child == 0)
-        _exit(!is_filled(block, sizes[3]));
-    int status;
-    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    expect_whole_in_child(page_aligned(sizes[3]), sizes[3]);
 }
 
-static void maps(void)
+static void maps(const char *unused)
 {
+    (void)unused;
     enum { PAGES = 64 };
     char *map = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(map != MAP_FAILED);
@@ -264,26 +272,23 @@ static int knows_guards(void)
     return page != MAP_FAILED && madvise(page, PAGE, INSTALL) == 0;
 }
 
+static const struct {
+    const char *name;
+    void (*run)(const char *access);
+} modes[] = {
+    {"keeps", keeps},     {"flips", flips}, {"pairs", pairs}, {"frees", frees},
+    {"resizes", resizes}, {"forks", forks}, {"maps", maps},
+};
+
 int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "", *access = argc > 2 ? argv[2] : "none";
     if ((strcmp(access, "guard") == 0 || strcmp(mode, "maps") == 0) && !knows_guards())
         return 0;
-    if (strcmp(mode, "keeps") == 0)
-        keeps(access);
-    else if (strcmp(mode, "flips") == 0)
-        flips();
-    else if (strcmp(mode, "pairs") == 0)
-        pairs();
-    else if (strcmp(mode, "frees") == 0)
-        frees(access);
-    else if (strcmp(mode, "resizes") == 0)
-        resizes();
-    else if (strcmp(mode, "forks") == 0)
-        forks();
-    else if (strcmp(mode, "maps") == 0)
-        maps();
-    else
-        CHECK(!"no such mode");
-    return 0;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(mode, modes[i].name) == 0) {
+            modes[i].run(access);
+            return 0;
+        }
+    CHECK(!"no such mode");
 }

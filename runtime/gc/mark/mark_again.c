@@ -48,10 +48,11 @@ void mark_again(uint32_t slot, uint32_t first, uint32_t end)
 
 void mark_large_again(uint32_t slot, uintptr_t from, uintptr_t to)
 {
+    enum span_kind kind = objref_kind(span_of_slot(slot));
     if (!(__atomic_load_n(&bitmaps_of(slot)->marks, __ATOMIC_SEQ_CST) & 1) ||
-        objref_kind(span_of_slot(slot)) == KIND_NOSCAN) /* it was hidden since its memory is watched */
+        kind == KIND_NOSCAN) /* it was hidden since its memory is watched */
         return;
-    if (objref_kind(span_of_slot(slot)) == KIND_TYPED || !marker_share_object(from, to))
+    if (kind == KIND_TYPED || !marker_share_object(from, to))
         marker_make_grey(&marker_all[0], slot, 0, (mark_mode_t){.special = true});
 }
 

@@ -23,12 +23,12 @@
 
 /* Can it be found out what the process has written? If not, nothing may be collected. */
 bool process_is_open(void);
-/* Call this before the two below, once for each search. */
-void process_begin(void);
-
 /* Was everything found since process_begin? If not, everything has to be kept. This happens if the
  * process has no file descriptor left, or has closed one of ours. */
 bool process_was_open(void);
+
+/* Begin a search: call this before process_each and process_each_hidden. */
+void process_begin(void);
 
 /* Call `range` for every range of roots, with the world stopped; the caller's own stack begins at `here`. */
 void process_each(uintptr_t here, void (*range)(uintptr_t from, uintptr_t to));
